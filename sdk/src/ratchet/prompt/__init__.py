@@ -1,0 +1,36 @@
+"""The prompt document: reading, digest, rendering and comparing. Pure: no network, no files, no clock."""
+
+from ratchet.prompt.canonical import Json
+from ratchet.prompt.diff import ABSENT, Absent, Change, diff, unified
+from ratchet.prompt.document import Message, Prompt, Role, Slot, SlotPlace, Variable, VariableType
+from ratchet.prompt.errors import PromptError
+from ratchet.prompt.examples import example_digest, example_set_digest
+from ratchet.prompt.parsing import MAX_BYTES, MAX_EXAMPLES, SCHEMA, from_text, parse, parse_json, with_slot
+from ratchet.prompt.render import render
+
+__all__ = [
+    "ABSENT",
+    "MAX_BYTES",
+    "MAX_EXAMPLES",
+    "SCHEMA",
+    "Absent",
+    "Change",
+    "Json",
+    "Message",
+    "Prompt",
+    "PromptError",
+    "Role",
+    "Slot",
+    "SlotPlace",
+    "Variable",
+    "VariableType",
+    "diff",
+    "example_digest",
+    "example_set_digest",
+    "from_text",
+    "parse",
+    "parse_json",
+    "render",
+    "unified",
+    "with_slot",
+]

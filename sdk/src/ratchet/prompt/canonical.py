@@ -1,0 +1,83 @@
+"""JSON values in one form only: what RFC 8785 can write, so that the same content has the same bytes."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import rfc8785
+
+from ratchet.prompt.errors import PromptError, at
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+MAX_DEPTH = 16
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+_SAFE_INTEGER = 2**53 - 1
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def canonical_bytes(value: Json) -> bytes:
+    """RFC 8785 (JSON Canonicalization Scheme) of a value that `normal` has accepted."""
+    return rfc8785.dumps(value)
+
+
+def digest_of(canonical: bytes) -> str:
+    """The name of a content: `sha256:` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(canonical).hexdigest()
+
+
+def exact_text(value: object, field: str) -> str:
+    """A text that every store and every JSON reader can carry. Raises PromptError."""
+    if not isinstance(value, str):
+        raise PromptError(field, "must be a text")
+    if _UNSTORABLE.search(value):
+        raise PromptError(field, "must have neither NUL nor lone surrogates")
+    return value
+
+
+def normal_text(value: object, field: str) -> str:
+    """A text in Unicode NFC with LF line ends: what looks the same to a reviewer is the same.
+
+    Raises PromptError.
+    """
+    text = exact_text(value, field)
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def normal(value: object, field: str, depth: int = 0) -> Json:
+    """A deep copy of a JSON value, with one Python form per value (1.0 becomes 1). Raises PromptError."""
+    if depth > MAX_DEPTH:
+        raise PromptError(field, f"is nested deeper than {MAX_DEPTH}")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return normal_number(value, field)
+    if isinstance(value, str):
+        return exact_text(value, field)
+    if isinstance(value, list | tuple):
+        return [normal(item, at(field, i), depth + 1) for i, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {
+            exact_text(key, field): normal(item, at(field, str(key)), depth + 1)
+            for key, item in value.items()
+        }
+    raise PromptError(field, "must be a JSON value")
+
+
+def normal_number(value: int | float, field: str) -> int | float:
+    """A number that JSON carries between all languages unchanged (IEEE 754 double). Raises PromptError."""
+    try:
+        number = float(value)
+        if number != number or number in (float("inf"), float("-inf")):
+            raise PromptError(field, "must be a finite number")
+        if abs(number) <= _SAFE_INTEGER and number == value and number.is_integer():
+            return int(value)
+        # A whole float of 2**53 and more is read back as an integer: accept what writes the same digits.
+        if isinstance(value, int) and rfc8785.dumps(number) != str(value).encode():
+            raise PromptError(field, "must be a number that a double can carry exactly")
+    except OverflowError:
+        raise PromptError(field, "must be a number that a double can carry exactly") from None
+    return number

@@ -1,0 +1,102 @@
+"""What differs between two prompts: as a structure for programs, and as lines for reviewers."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+from ratchet.prompt.canonical import Json, canonical_bytes
+from ratchet.prompt.document import Message, Prompt, SlotPlace
+from ratchet.prompt.errors import at
+from ratchet.visible import visible
+
+
+class _Absence(Enum):
+    ABSENT = "absent"
+
+
+ABSENT: Final = _Absence.ABSENT
+Absent: TypeAlias = Literal[_Absence.ABSENT]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place that differs. ABSENT stands for a place that one side does not have; None is JSON's null.
+
+    `path` is like `messages[0].content`; in a list it counts places of `before`, of `after` where added.
+    """
+
+    path: str
+    before: Json | Absent
+    after: Json | Absent
+
+
+def diff(before: Prompt, after: Prompt) -> tuple[Change, ...]:
+    """Every smallest place that differs; empty exactly when the digests are equal."""
+    return tuple(_changes("", before.to_dict(), after.to_dict()))
+
+
+def unified(before: Prompt, after: Prompt, context: int = 3) -> str:
+    """A unified diff for people, messages line by line; empty exactly when the digests are equal.
+
+    Lines of text are indented and show invisible characters, so that no text can pass for a heading or hide.
+    """
+    lines = difflib.unified_diff(
+        _lines(before), _lines(after), before.digest, after.digest, n=context, lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def _changes(path: str, before: Json, after: Json) -> Iterator[Change]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        yield from _object_changes(path, before, after)
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _list_changes(path, before, after)
+    elif canonical_bytes(before) != canonical_bytes(after):  # not ==, which takes 1 for True
+        yield Change(path, before, after)
+
+
+def _object_changes(path: str, before: dict[str, Json], after: dict[str, Json]) -> Iterator[Change]:
+    for key in sorted(before.keys() | after.keys()):
+        place = at(path, key)
+        if key not in after:
+            yield Change(place, before[key], ABSENT)
+        elif key not in before:
+            yield Change(place, ABSENT, after[key])
+        else:
+            yield from _changes(place, before[key], after[key])
+
+
+def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[Change]:
+    old, new = [canonical_bytes(item) for item in before], [canonical_bytes(item) for item in after]
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for tag, i, i_end, j, j_end in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        paired = min(i_end - i, j_end - j)
+        for offset in range(paired):
+            yield from _changes(at(path, i + offset), before[i + offset], after[j + offset])
+        for k in range(i + paired, i_end):
+            yield Change(at(path, k), before[k], ABSENT)
+        for k in range(j + paired, j_end):
+            yield Change(at(path, k), ABSENT, after[k])
+
+
+def _lines(prompt: Prompt) -> list[str]:
+    """The document as lines; two documents have the same lines only if they are the same."""
+    document = prompt.to_dict()
+    lines: list[str] = []
+    for part in ("schema", "model", "parameters", "response_format", "variables", "slots", "tools"):
+        written = json.dumps(document[part], ensure_ascii=False, indent=2, sort_keys=True)
+        lines += [visible(line) for line in f"{part}: {written}".split("\n")]
+    for message in prompt.messages:
+        lines += _message_lines(message)
+    return lines
+
+
+def _message_lines(message: Message | SlotPlace) -> list[str]:
+    if isinstance(message, SlotPlace):
+        return [f"[slot {message.slot}]"]
+    return [f"[{message.role}]", *("  " + visible(line) for line in message.content.split("\n"))]

@@ -1,0 +1,74 @@
+"""The prompt document's values. `parsing.parse` makes them; nothing else should."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from ratchet.prompt.canonical import Json, digest_of
+
+Role = Literal["system", "user", "assistant"]
+VariableType = Literal["string", "number", "boolean", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn; `content` may hold `{{variable}}`."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPlace:
+    """Where a slot's examples are rendered, as user and assistant turns."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a `{{name}}` takes. One that isn't required and isn't given renders as nothing."""
+
+    type: VariableType
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for at most `max` examples; `set` is the digest of the example set in it, None while empty."""
+
+    max: int
+    set: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """A checked document. Two are equal when their digests are."""
+
+    messages: tuple[Message | SlotPlace, ...]
+    variables: Mapping[str, Variable]
+    model: str | None
+    slots: Mapping[str, Slot]
+    _canonical: bytes = field(repr=False)
+
+    def canonical(self) -> bytes:
+        """RFC 8785 JSON with the schema's version and all nulls and defaults inside."""
+        return self._canonical
+
+    @cached_property
+    def digest(self) -> str:
+        """The identity of the content: `sha256:<hex>` of `canonical()`."""
+        return digest_of(self._canonical)
+
+    def to_dict(self) -> dict[str, Json]:
+        """The canonical document as a fresh JSON object, free to change."""
+        document: dict[str, Json] = json.loads(self._canonical)
+        return document
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Prompt) and self._canonical == other._canonical
+
+    def __hash__(self) -> int:
+        return hash(self._canonical)

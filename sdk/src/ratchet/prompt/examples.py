@@ -1,0 +1,20 @@
+"""Few-shot examples: an input with the output that people liked, and the digests that name them."""
+
+from collections.abc import Iterable, Mapping
+
+from ratchet.prompt.canonical import canonical_bytes, digest_of, exact_text
+
+
+def example_digest(example: Mapping[str, object]) -> str:
+    """The identity of one example: of its `input` and `output` only. Raises PromptError."""
+    texts = {part: exact_text(example.get(part), part) for part in ("input", "output")}
+    return digest_of(canonical_bytes({"schema": "ratchet.example/1", **texts}))
+
+
+def example_set_digest(examples: Iterable[Mapping[str, object]]) -> str:
+    """The identity of examples in their order. Raises PromptError.
+
+    It is made from the examples' digests, so that it can still be checked after an example's text was erased.
+    """
+    digests = [example_digest(example) for example in examples]
+    return digest_of(canonical_bytes({"schema": "ratchet.examples/1", "examples": [*digests]}))

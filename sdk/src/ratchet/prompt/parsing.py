@@ -1,0 +1,200 @@
+"""Reading a prompt document strictly, into its one canonical form.
+
+Documents that mean the same have the same bytes: key order, absent or explicit defaults, `1.0` or `1`, CRLF
+or LF, composed or decomposed letters in messages, `{{ x }}` or `{{x}}` make no difference.
+"""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NoReturn
+
+from ratchet.prompt.canonical import DIGEST, Json, canonical_bytes, normal, normal_text
+from ratchet.prompt.document import Message, Prompt, Role, Slot, SlotPlace, Variable, VariableType
+from ratchet.prompt.errors import PromptError, at, quoted
+from ratchet.prompt.fields import members, name, named, one_of
+from ratchet.prompt.placeholders import names, tidy
+
+SCHEMA = "ratchet.prompt/1"
+MAX_BYTES = 128 * 1024  # canonical: one message of the bus carries a document several times
+MAX_EXAMPLES = 5
+
+_ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+_TYPES: tuple[VariableType, ...] = ("string", "number", "boolean", "list")
+_OPTIONAL = ("variables", "model", "parameters", "tools", "response_format", "slots")
+
+
+def parse(value: object, field: str = "") -> Prompt:
+    """The prompt that a JSON object describes. `field` is where the object stands, for error messages.
+
+    Raises PromptError, which names the first wrong field.
+    """
+    root = members(value, field, required=("schema", "messages"), optional=_OPTIONAL)
+    if root["schema"] != SCHEMA:
+        raise PromptError(at(field, "schema"), f"must be {SCHEMA}")
+    messages = _messages(root["messages"], at(field, "messages"))
+    variables = {key: _variable(spec, place) for key, spec, place in _entries(root, "variables", field)}
+    slots = {key: _slot(spec, place) for key, spec, place in _entries(root, "slots", field)}
+    _check_variables_declared(messages, variables, at(field, "messages"))
+    _check_slots_placed_once(messages, slots, field)
+    model = None if root.get("model") is None else _model(root["model"], at(field, "model"))
+    canonical = canonical_bytes(
+        {
+            "schema": SCHEMA,
+            "messages": [_message_json(message) for message in messages],
+            "variables": {key: {"type": v.type, "required": v.required} for key, v in variables.items()},
+            "model": model,
+            "parameters": _json_object(root.get("parameters"), at(field, "parameters")) or {},
+            "tools": _tools(root.get("tools"), at(field, "tools")),
+            "response_format": _json_object(root.get("response_format"), at(field, "response_format")),
+            "slots": {key: {"max": s.max, "set": s.set} for key, s in slots.items()},
+        }
+    )
+    if len(canonical) > MAX_BYTES:
+        raise PromptError(field or "document", f"is larger than {MAX_BYTES} bytes")
+    return Prompt(messages, MappingProxyType(variables), model, MappingProxyType(slots), canonical)
+
+
+def parse_json(text: str | bytes) -> Prompt:
+    """The prompt in a JSON text. Raises PromptError, also where it is not JSON or has a key twice."""
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        raise PromptError("document", "must be JSON") from None
+    except PromptError:
+        raise
+    except ValueError:  # an integer of more digits than Python reads
+        raise PromptError("document", "must have numbers that a double can carry") from None
+    return parse(value)
+
+
+def from_text(text: str, role: Role = "system") -> Prompt:
+    """A document of one message; each `{{name}}` in it becomes a required string. Raises PromptError."""
+    content = normal_text(text, "text")
+    return parse(
+        {
+            "schema": SCHEMA,
+            "messages": [{"role": role, "content": content}],
+            "variables": {key: {"type": "string", "required": True} for key in names(content)},
+        }
+    )
+
+
+def with_slot(prompt: Prompt, slot: str, set_digest: str | None) -> Prompt:
+    """The same prompt with another example set, or none, in one slot.
+
+    Raises PromptError for an unknown slot or what is no digest.
+    """
+    if slot not in prompt.slots:
+        raise PromptError(at("slots", slot), "is not a slot of this prompt")
+    slots = {**prompt.slots, slot: Slot(prompt.slots[slot].max, set_digest)}
+    entries: dict[str, Json] = {key: {"max": s.max, "set": s.set} for key, s in slots.items()}
+    return parse({**prompt.to_dict(), "slots": entries})
+
+
+def _entries(root: Mapping[str, object], part: str, field: str) -> list[tuple[str, object, str]]:
+    place = at(field, part)
+    return [(key, spec, at(place, key)) for key, spec in named(root.get(part), place)]
+
+
+def _messages(value: object, field: str) -> tuple[Message | SlotPlace, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise PromptError(field, "must be a list of at least one message")
+    return tuple(_message(item, at(field, i)) for i, item in enumerate(value))
+
+
+def _message(value: object, field: str) -> Message | SlotPlace:
+    if isinstance(value, Mapping) and "slot" in value:
+        place = members(value, field, required=("slot",))
+        return SlotPlace(name(place["slot"], at(field, "slot")))
+    message = members(value, field, required=("role", "content"))
+    role = one_of(message["role"], _ROLES, at(field, "role"))
+    return Message(role, tidy(normal_text(message["content"], at(field, "content"))))
+
+
+def _message_json(message: Message | SlotPlace) -> dict[str, Json]:
+    if isinstance(message, SlotPlace):
+        return {"slot": message.slot}
+    return {"role": message.role, "content": message.content}
+
+
+def _variable(value: object, field: str) -> Variable:
+    spec = members(value, field, required=("type",), optional=("required",))
+    required = spec.get("required", True)
+    if not isinstance(required, bool):
+        raise PromptError(at(field, "required"), "must be true or false")
+    return Variable(one_of(spec["type"], _TYPES, at(field, "type")), required)
+
+
+def _slot(value: object, field: str) -> Slot:
+    spec = members(value, field, optional=("max", "set"))
+    most, examples = spec.get("max", MAX_EXAMPLES), spec.get("set")
+    if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= MAX_EXAMPLES:
+        raise PromptError(at(field, "max"), f"must be a whole number from 1 to {MAX_EXAMPLES}")
+    if examples is not None and not (isinstance(examples, str) and DIGEST.fullmatch(examples)):
+        raise PromptError(at(field, "set"), "must be null or a digest: sha256: and 64 hexadecimal digits")
+    return Slot(most, examples)
+
+
+def _check_variables_declared(
+    messages: tuple[Message | SlotPlace, ...], variables: Mapping[str, Variable], field: str
+) -> None:
+    for i, message in enumerate(messages):
+        if isinstance(message, Message):
+            for used in names(message.content):
+                if used not in variables:
+                    raise PromptError(at(at(field, i), "content"), f"uses the undeclared variable {used}")
+
+
+def _check_slots_placed_once(
+    messages: tuple[Message | SlotPlace, ...], slots: Mapping[str, Slot], field: str
+) -> None:
+    placed: set[str] = set()
+    for i, message in enumerate(messages):
+        if isinstance(message, SlotPlace):
+            if message.slot not in slots or message.slot in placed:
+                reason = "is placed twice" if message.slot in placed else "is not a declared slot"
+                raise PromptError(at(at(at(field, "messages"), i), "slot"), reason)
+            placed.add(message.slot)
+    for slot in slots:
+        if slot not in placed:
+            raise PromptError(at(at(field, "slots"), slot), "is not placed among the messages")
+
+
+def _model(value: object, field: str) -> str:
+    model = normal_text(value, field)
+    if not 1 <= len(model) <= 200:
+        raise PromptError(field, "must be null or a text of 1 to 200 characters")
+    return model
+
+
+def _json_object(value: object, field: str) -> dict[str, Json] | None:
+    if value is None:
+        return None
+    entry = normal(value, field)
+    if not isinstance(entry, dict):
+        raise PromptError(field, "must be an object")
+    return entry
+
+
+def _tools(value: object, field: str) -> list[Json]:
+    tools = [] if value is None else normal(value, field)
+    if not isinstance(tools, list):
+        raise PromptError(field, "must be a list")
+    for i, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            raise PromptError(at(field, i), "must be an object")
+    return tools
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise PromptError("document", f"has the key {quoted(key)} twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise PromptError("document", f"must not hold {constant}")

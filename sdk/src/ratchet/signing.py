@@ -1,0 +1,103 @@
+"""What is signed, in which bytes, and how: Ed25519 (RFC 8032) over RFC 8785 JSON.
+
+Each signed form carries its own name and version. Keys and signatures are base64url texts without padding:
+32 bytes of private seed, 32 of public key, 64 of signature.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ratchet.prompt.canonical import Json, canonical_bytes, digest_of, normal
+from ratchet.prompt.errors import PromptError
+
+_LIVE_FIELDS = ("project", "environment", "name", "target", "digest", "sequence", "reason", "authorisation")
+_KEY_FIELDS = (
+    "project",
+    "environment",
+    "key_id",
+    "revision",
+    "secret_hash",
+    "subject",
+    "subject_kind",
+    "revoked",
+)
+
+
+def live_bytes(live: Mapping[str, object]) -> bytes:
+    """The signed form of a `prompt.live`; the document and the examples are in it by their digests.
+
+    `live` is its JSON form (ids as texts). Raises KeyError for an absent field, PromptError for no JSON.
+    """
+    examples = live["examples"]
+    signed = {"schema": "ratchet.live/1", "examples_digest": examples_digest(examples)}
+    return _canonical(signed, live, _LIVE_FIELDS)
+
+
+def examples_digest(examples: object) -> str:
+    """Binds all served example sets, slot by slot: `{slot: [{"input", "output"}, …]}`. Raises PromptError."""
+    return digest_of(canonical_bytes(normal(examples, "examples")))
+
+
+def key_bytes(key: Mapping[str, object]) -> bytes:
+    """The signed form of a `key.changed`, scopes sorted. `key` is its JSON form.
+
+    Raises KeyError for an absent field, PromptError for no JSON.
+    """
+    scopes = normal(key["scopes"], "scopes")
+    if not isinstance(scopes, list):
+        raise PromptError("scopes", "must be a list")
+    return _canonical({"schema": "ratchet.key/1", "scopes": sorted(map(str, scopes))}, key, _KEY_FIELDS)
+
+
+def new_private_key() -> str:
+    """A fresh private key."""
+    return _encode(Ed25519PrivateKey.generate().private_bytes_raw())
+
+
+def public_key(private: str) -> str:
+    """The public key of a private one. Raises ValueError if it is none."""
+    return _encode(_private(private).public_key().public_bytes_raw())
+
+
+def key_id(public: str) -> str:
+    """A short name of a public key: the first 16 hexadecimal digits of its SHA-256. Raises ValueError."""
+    return hashlib.sha256(_decode(public)).hexdigest()[:16]
+
+
+def sign(private: str, message: bytes) -> str:
+    """The signature of `message`. Raises ValueError if `private` is no private key."""
+    return _encode(_private(private).sign(message))
+
+
+def verify(public: str, message: bytes, signature: str) -> bool:
+    """Whether the owner of `public` signed exactly `message`. False for a malformed key or signature."""
+    try:
+        Ed25519PublicKey.from_public_bytes(_decode(public)).verify(_decode(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _canonical(signed: Mapping[str, object], values: Mapping[str, object], fields: Iterable[str]) -> bytes:
+    content: Json = normal({**signed, **{field: values[field] for field in fields}}, "payload")
+    return canonical_bytes(content)
+
+
+def _private(private: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(_decode(private))
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
