@@ -1,0 +1,37 @@
+SHELL := /bin/bash
+UV := $(shell command -v uv || echo .uv/bin/uv)
+MEMBERS := shared sdk services/collector services/analyzer services/proposer services/gatekeeper deploy/local
+PORT ?= 8080
+
+.PHONY: run test bench lint lock install clean
+
+run: .venv/.installed  ## start everything on this machine behind one port
+	.venv/bin/ratchet-local --port $(PORT)
+
+test: .venv/.installed lint  ## every suite this machine can run
+	.venv/bin/python -m tests
+
+bench: .venv/.installed  ## figures beside their peers, as ratios within one run
+	.venv/bin/python -m benchmarks
+
+lint: .venv/.installed
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
+
+install: .venv/.installed
+
+.venv/.installed: requirements.lock $(MEMBERS:%=%/pyproject.toml) | $(UV)
+	$(UV) venv --quiet --allow-existing .venv
+	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	$(UV) pip install --quiet --python .venv --no-deps $(MEMBERS:%=-e %)
+	touch $@
+
+.uv/bin/uv:
+	python3 -m venv .uv && .uv/bin/pip install --quiet uv==0.13.8
+
+lock: | $(UV)  ## after a change of any dependency
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links $(foreach m,$(MEMBERS),--no-emit-package ratchet-$(notdir $(m))) \
+	  pyproject.toml --group dev $(MEMBERS:%=%/pyproject.toml) -o requirements.lock
+
+clean:
+	rm -rf .venv .uv .cache .ratchet

@@ -1,0 +1,6 @@
+"""Every fact that travels on the bus: frozen, past tense, one fact each. A file per life cycle."""
+
+from shared.events.base import Envelope, Event, derived_id, new_id
+from shared.events.catalog import CATALOG, event_type
+
+__all__ = ["CATALOG", "Envelope", "Event", "derived_id", "event_type", "new_id"]

@@ -1,0 +1,100 @@
+"""What all events have in common: where they belong, what they are called, and the envelope they travel in."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Generic, TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+__all__ = ["AwareDatetime", "E", "Envelope", "Event", "Fact", "derived_id", "new_id"]
+
+
+class Fact(BaseModel):
+    """A frozen value inside an event. Consumers ignore fields that they do not know (Postel)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Event(Fact):
+    """One thing that happened. `topic` names it and its Kafka topic; `major` is its schema's major version."""
+
+    topic: ClassVar[str]
+    major: ClassVar[int] = 1
+
+    project: str
+    environment: str
+
+    @property
+    def key(self) -> str:
+        """The Kafka key: events with one key keep to one partition."""
+        raise NotImplementedError
+
+    @property
+    def type(self) -> str:
+        return f"ratchet.{self.topic}.v{self.major}"
+
+
+class TargetEvent(Event):
+    """An event about one target: all of a target's events share a partition."""
+
+    target: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.project}/{self.target}"
+
+
+class PromptEvent(Event):
+    """An event about one prompt name in one environment."""
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.project}/{self.environment}/{self.name}"
+
+
+class ProjectEvent(Event):
+    """An event about a whole project."""
+
+    @property
+    def key(self) -> str:
+        return self.project
+
+
+E = TypeVar("E", bound=Event, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope(Generic[E]):
+    """An event with its CloudEvents 1.0 context attributes.
+
+    `correlation_id` is the same along one chain of causes; `causation_id` is the id of the event
+    (or request) that directly led to this one.
+    """
+
+    id: UUID
+    time: datetime
+    source: str
+    event: E
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    def caused(self, event: "Event", *, id: UUID, time: datetime, source: str) -> "Envelope[Event]":
+        """An envelope for an event that this one led to."""
+        return Envelope(id, time, source, event, self.correlation_id, str(self.id), self.traceparent)
+
+
+def new_id(now: datetime) -> UUID:
+    """A UUIDv7 (RFC 9562, section 5.7): sorts by `now` in milliseconds, 74 random bits."""
+    millis = int(now.timestamp() * 1000) & 0xFFFFFFFFFFFF
+    rand = secrets.randbits(74)
+    return UUID(int=millis << 80 | 0x7 << 76 | (rand >> 62) << 64 | 0b10 << 62 | rand & ((1 << 62) - 1))
+
+
+def derived_id(*parts: str) -> UUID:
+    """The same id for the same parts, for ever (RFC 9562 UUIDv5): repeats of a request or an effect are one."""
+    return uuid5(NAMESPACE_URL, "ratchet:" + "\x1f".join(parts))

@@ -1,0 +1,32 @@
+"""Every event that Ratchet knows, by its CloudEvents type."""
+
+from shared.events.base import Event
+from shared.events.feedback import ExecutionRecorded, FeedbackCreated, FeedbackSubmitted, PromptObserved
+from shared.events.promotion import KeyChanged, LoopHalted, LoopResumed, PromptLive
+from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
+from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
+
+_EVENTS: tuple[type[Event], ...] = (
+    ExecutionRecorded,
+    FeedbackCreated,
+    FeedbackSubmitted,
+    KeyChanged,
+    LoopHalted,
+    LoopResumed,
+    PromptLive,
+    PromptObserved,
+    ProposalDecided,
+    ProposalReady,
+    ProposalWithdrawn,
+    QualityMeasured,
+    RegressionDetected,
+    RegressionResolved,
+)
+
+
+def event_type(event: type[Event]) -> str:
+    """The CloudEvents type of an event class, for example `ratchet.feedback.created.v1`."""
+    return f"ratchet.{event.topic}.v{event.major}"
+
+
+CATALOG: dict[str, type[Event]] = {event_type(event): event for event in _EVENTS}

@@ -1,0 +1,135 @@
+"""Executions and what people thought of them."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.events.base import AwareDatetime, Event, Fact, PromptEvent, TargetEvent
+
+FeedbackKind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
+FeedbackSource = Literal["explicit", "implicit"]
+Outcome = Literal["ok", "error", "refused", "timeout"]
+
+
+class PromptUse(Fact):
+    """A prompt that an execution used: by content (`digest`) or only by the app's own label (`version`)."""
+
+    name: str
+    digest: str | None = None
+    version: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What quality is tracked by: the digest where the content is known, else the label."""
+        return self.digest or f"label:{self.version or 'unknown'}"
+
+
+class Consent(Fact):
+    """What the user agreed to. None is unknown: it counts for quality, never for learning."""
+
+    quality: bool | None = None
+    learning: bool | None = None
+
+
+class Usage(Fact):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class ExecutionFacts(Fact):
+    """The facts of one LLM call that a feedback is joined with. Users are keyed hashes; texts are scrubbed."""
+
+    execution_id: str
+    trace_id: str | None = None
+    parent_id: str | None = None
+    prompts: tuple[PromptUse, ...] = ()
+    model: str | None = None
+    arm: str | None = None
+    user: str | None = None
+    session: str | None = None
+    input: str | None = None
+    output: str | None = None
+    outcome: Outcome | None = None
+    attributes: dict[str, str] = Field(default_factory=dict)
+    consent: Consent = Consent()
+    occurred_at: AwareDatetime
+
+
+class ExecutionRecorded(TargetEvent):
+    """One accepted, scrubbed execution. `cost` in US dollars, `latency_ms` in milliseconds."""
+
+    topic: ClassVar[str] = "execution.recorded"
+
+    facts: ExecutionFacts
+    contexts: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    parameters: dict[str, str] = Field(default_factory=dict)
+    usage: Usage = Usage()
+    cost: float | None = None
+    latency_ms: float | None = None
+    scores: dict[str, float] = Field(default_factory=dict)
+    received_at: AwareDatetime
+
+
+class Replaced(Fact):
+    """The former feedback of the same user, kind and execution, which this one takes the place of."""
+
+    feedback_id: UUID
+    value: float | None = None
+    label: str | None = None
+
+
+class FeedbackCreated(TargetEvent):
+    """One accepted, scrubbed feedback, joined with its execution's facts where they came within 24 h.
+
+    `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
+    `text` a comment's or correction's. `name` tells scores and labels of several kinds apart.
+    An unjoined feedback carries the target "" and no `execution`.
+    """
+
+    topic: ClassVar[str] = "feedback.created"
+
+    feedback_id: UUID
+    kind: FeedbackKind
+    source: FeedbackSource = "explicit"
+    name: str | None = None
+    value: float | None = None
+    label: str | None = None
+    text: str | None = None
+    user: str | None = None
+    consent: Consent = Consent()
+    replaces: Replaced | None = None
+    execution: ExecutionFacts | None = None
+    occurred_at: AwareDatetime
+    received_at: AwareDatetime
+
+
+class FeedbackSubmitted(Event):
+    """Raw feedback that an app puts on Kafka itself. The collector checks it as it checks a request's body.
+
+    `api_key` authorises it, as a request's header would; the collector never passes it on.
+    """
+
+    topic: ClassVar[str] = "feedback.submitted"
+
+    project: str = ""
+    environment: str = ""
+    api_key: str
+    idempotency_key: str | None = None
+    body: dict[str, object]
+
+    @property
+    def key(self) -> str:
+        return self.idempotency_key or ""
+
+
+class PromptObserved(PromptEvent):
+    """A digest seen in use that Ratchet did not serve. `document` where the app told its content."""
+
+    topic: ClassVar[str] = "prompt.observed"
+
+    target: str
+    digest: str
+    document: dict[str, object] | None = None
+    first_seen: AwareDatetime

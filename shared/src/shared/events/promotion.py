@@ -1,0 +1,84 @@
+"""What is live, who may speak, and the kill switch."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.events.base import AwareDatetime, Fact, ProjectEvent, PromptEvent
+
+LiveReason = Literal["promoted", "rolled_back", "example_revoked"]
+Scope = Literal["ingest", "browser-ingest", "read", "tune", "review", "operate"]
+SubjectKind = Literal["person", "service"]
+
+
+class Authorisation(Fact):
+    """What a promotion rests on: exactly one decision, grant, or rollback record."""
+
+    kind: Literal["decision", "grant", "rollback"]
+    id: UUID
+    by: str
+
+
+class Signature(Fact):
+    """Ed25519 (RFC 8032) over the RFC 8785 form of the fields that `ratchet.signing` names; base64url, no padding."""
+
+    key_id: str
+    value: str
+
+
+class PromptLive(PromptEvent):
+    """What is served for a prompt name in an environment. The highest `sequence` wins.
+
+    `examples` holds the served example sets: slot → list of {"input": …, "output": …}.
+    """
+
+    topic: ClassVar[str] = "prompt.live"
+
+    target: str
+    digest: str
+    sequence: int
+    document: dict[str, object]
+    examples: dict[str, tuple[dict[str, str], ...]]
+    reason: LiveReason
+    authorisation: Authorisation
+    signature: Signature
+    occurred_at: AwareDatetime
+
+
+class LoopHalted(ProjectEvent):
+    """Somebody pressed stop: nothing is promoted until a person resumes."""
+
+    topic: ClassVar[str] = "loop.halted"
+
+    revision: int
+    by: str
+    reason: str
+
+
+class LoopResumed(ProjectEvent):
+    topic: ClassVar[str] = "loop.resumed"
+
+    revision: int
+    by: str
+    reason: str
+
+
+class KeyChanged(ProjectEvent):
+    """An API key was issued or revoked. Services keep a copy, which they verify by the signature.
+
+    `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be turned round.
+    """
+
+    topic: ClassVar[str] = "key.changed"
+
+    key_id: str
+    revision: int
+    secret_hash: str
+    subject: str
+    subject_kind: SubjectKind
+    scopes: tuple[Scope, ...]
+    revoked: bool
+    signature: Signature
+
+    @property
+    def key(self) -> str:
+        return f"{self.project}/{self.key_id}"

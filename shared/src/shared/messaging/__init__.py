@@ -1,0 +1,1 @@
+"""Delivery: an acknowledged event is never lost and never counted twice."""

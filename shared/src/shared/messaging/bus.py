@@ -1,0 +1,241 @@
+"""The bus: FastStream on Kafka with manual, named acknowledgement after the transaction, and a watchdog."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared.messaging.cloudevents import Record, decode
+from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.errors import Permanent
+from shared.messaging.flow import Flow, NoFlow
+from shared.messaging.security import faststream_security
+from shared.messaging.store import Broadcast, Store, Subscription
+from shared.runtime.clock import Clock
+from shared.runtime.log import logger
+from shared.runtime.metrics import Metrics
+from shared.runtime.settings import ServiceSettings
+
+_WATCH_S = 5.0
+_STALLED_S = 60.0
+_RESTART_S = (0.5, 1.0, 2.0, 5.0)
+_MAX_POLL_MS = 15 * 60 * 1000
+
+
+class _Reader:
+    """One subscription's consumer: hands batches to `settle` and acknowledges exactly what was settled."""
+
+    def __init__(self, bus: "Bus", consumer: str, settle: Callable[[Sequence[Record]], Any], grouped: bool) -> None:
+        self.consumer = consumer
+        self.settle = settle
+        self.grouped = grouped
+        self.subscriber: Any = None
+        self.progress = time.monotonic()
+        self.positions: dict[TopicPartition, int] = {}
+        self._bus = bus
+
+    async def parse(self, raw: tuple[Record, ...]) -> KafkaMessage:
+        """FastStream's own parser decodes headers and loses a batch in which that fails; ours reads nothing."""
+        return KafkaMessage(body=b"", raw_message=raw, consumer=self.subscriber.consumer)
+
+    async def consume(self, message: KafkaMessage) -> None:
+        """Settles one batch, then acknowledges it. FastStream would drop what this raises: it raises nothing."""
+        records: Any = message.raw_message
+        settled = self._advance(records)
+        await self.settle(records)
+        self.progress = time.monotonic()
+        if self.grouped:
+            await self._acknowledge(settled)
+
+    def _advance(self, records: Sequence[Record]) -> dict[TopicPartition, int]:
+        """The offset after the last record of each partition; tells of gaps on the way."""
+        settled: dict[TopicPartition, int] = {}
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            expected = settled.get(partition) or self.positions.get(partition)
+            if expected is not None and record.offset > expected:
+                self._bus.flow.gap(self.consumer, record.topic, record.partition, expected, record.offset)
+            settled[partition] = record.offset + 1
+        self.positions.update(settled)
+        return settled
+
+    async def _acknowledge(self, settled: dict[TopicPartition, int]) -> None:
+        """Commits by name: FastStream's `ack()` commits the position of every partition, settled or not.
+
+        A failed commit loses nothing: the messages come again and are known by their ids.
+        """
+        consumer = self.subscriber.consumer
+        try:
+            owned = consumer.assignment()
+            await consumer.commit({partition: offset for partition, offset in settled.items() if partition in owned})
+        except Exception as error:
+            self._bus.log.warning("offsets not committed", consumer=self.consumer, error=type(error).__name__)
+        for partition, offset in settled.items():
+            self._bus.flow.consumed(self.consumer, partition.topic, partition.partition, offset)
+
+    async def lag(self) -> dict[str, int]:
+        """Messages not consumed yet, by topic. Raises where Kafka does not answer."""
+        consumer = self.subscriber.consumer
+        ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), _WATCH_S)
+        lag: dict[str, int] = {}
+        for partition, end in ends.items():
+            position = self.positions.get(partition)
+            if position is None:
+                position = await asyncio.wait_for(consumer.position(partition), _WATCH_S)
+            lag[partition.topic] = lag.get(partition.topic, 0) + max(0, end - position)
+        return lag
+
+
+class Bus:
+    """All subscriptions of one service instance. `run` keeps them consuming whatever the brokers do."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        subscriptions: Sequence[Subscription],
+        broadcasts: Sequence[Broadcast],
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        flow: Flow | None = None,
+    ) -> None:
+        self.flow: Flow = flow or NoFlow()
+        self.log = logger(__name__)
+        self.connected = False
+        self._settings = settings
+        self._subscriptions = subscriptions
+        self._broadcasts = broadcasts
+        self._metrics = metrics
+        cap = DeadLetterCap(settings.dead_letters_per_minute, clock)
+        self.deliveries = {
+            self.group(subscription.name): Delivery(
+                self.group(subscription.name), subscription, store, clock, metrics, cap
+            )
+            for subscription in subscriptions
+        }
+        self._readers: list[_Reader] = []
+
+    def group(self, name: str) -> str:
+        """The consumer group of a subscription."""
+        return f"{self._settings.service}.{name}"
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps this instance from consuming, in words; empty when all is well."""
+        found = [] if self.connected else ["not connected to Kafka"]
+        return found + [f"{name} is paused: too many dead letters" for name, it in self.deliveries.items() if it.paused]
+
+    def broker(self) -> KafkaBroker:
+        """A FastStream broker with every subscription attached (also what AsyncAPI is generated from)."""
+        broker = KafkaBroker(
+            self._settings.kafka_bootstrap.split(","),
+            client_id=f"ratchet-{self._settings.service}-{self._settings.instance}",
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            security=faststream_security(self._settings),
+            metadata_max_age_ms=30_000,
+            graceful_timeout=5.0,
+            apply_types=False,
+            logger=logging.getLogger("faststream"),
+        )
+        self._readers = []
+        for subscription in self._subscriptions:
+            delivery = self.deliveries[self.group(subscription.name)]
+            reader = _Reader(self, delivery.consumer, delivery.settle, grouped=True)
+            self._attach(broker, reader, subscription, subscription.max_batch)
+        for broadcast in self._broadcasts:
+            reader = _Reader(self, self.group(broadcast.name), self._spread(broadcast), grouped=False)
+            self._attach(broker, reader, broadcast, 500)
+        return broker
+
+    def _attach(
+        self, broker: KafkaBroker, reader: _Reader, subscription: Subscription | Broadcast, max_batch: int
+    ) -> None:
+        embedded = self._settings.embedded_bus
+        static = reader.grouped and not embedded
+        reader.subscriber = broker.subscriber(
+            *[event.topic for event in subscription.events],
+            batch=True,
+            group_id=reader.consumer if reader.grouped else None,
+            group_instance_id=f"{reader.consumer}.{self._settings.instance}" if static else None,
+            auto_offset_reset="earliest" if reader.grouped else "latest",
+            ack_policy=AckPolicy.MANUAL,
+            max_records=max_batch,
+            fetch_max_wait_ms=5 if embedded else 100,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=1_000,
+            max_poll_interval_ms=_MAX_POLL_MS,
+            parser=reader.parse,
+            decoder=_whole,
+            no_reply=True,
+            title=f"{reader.consumer}",
+            description=subscription.events[0].__doc__,
+        )
+        reader.subscriber(reader.consume)
+        self._readers.append(reader)
+
+    def _spread(self, broadcast: Broadcast) -> Callable[[Sequence[Record]], Any]:
+        async def settle(records: Sequence[Record]) -> None:
+            events = []
+            for record in records:
+                with contextlib.suppress(Permanent):
+                    events.append(decode(record))
+            try:
+                await broadcast.handler(events)
+            except Exception as error:
+                self.log.warning("broadcast failed", consumer=broadcast.name, error=type(error).__name__)
+
+        return settle
+
+    async def run(self) -> None:
+        """Consumes until cancelled; rebuilds the broker when it can't start or stops making progress."""
+        failures = 0
+        while True:
+            broker = self.broker()
+            try:
+                await broker.start()
+                self.connected, failures = True, 0
+                self.log.info("consuming", consumers=[reader.consumer for reader in self._readers])
+                await self._watch()
+                self.log.warning("no progress although messages wait: consumers are rebuilt")
+            except Exception as error:
+                failures += 1
+                self.log.warning("bus not reachable", error=type(error).__name__)
+                await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S)) - 1])
+            finally:
+                self.connected = False
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(broker.stop(), 10)
+
+    async def _watch(self) -> None:
+        """Measures the lag every few seconds; returns when a consumer stands still with work before it."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            for reader in self._readers:
+                if await self._stalled(reader):
+                    return
+
+    async def _stalled(self, reader: _Reader) -> bool:
+        try:
+            lag = await reader.lag()
+            self.connected = True
+        except Exception:
+            self.connected = False
+            return False
+        for topic, behind in lag.items():
+            self._metrics.lag.labels(reader.consumer, topic).set(behind)
+        delivery = self.deliveries.get(reader.consumer)
+        if not any(lag.values()) or (delivery is not None and delivery.settling):
+            reader.progress = time.monotonic()
+        return time.monotonic() - reader.progress > _STALLED_S
+
+
+async def _whole(message: KafkaMessage) -> KafkaMessage:
+    """A decoder that hands the handler the message itself."""
+    return message

@@ -1,0 +1,30 @@
+"""Forgets in time: texts after the retention, inbox entries only when no replay can bring their events back."""
+
+import asyncio
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_EVERY_S = 600.0
+_INBOX_FACTOR = 4
+
+
+async def sweep(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
+    """Deletes what is older than the retention: sent outbox rows, dead letters; inbox rows after four times as long."""
+    for table, condition, hours in (
+        ("outbox", "sent_at", retention_hours),
+        ("dead_letters", "parked_at", retention_hours),
+        ("inbox", "received_at", retention_hours * _INBOX_FACTOR),
+    ):
+        async with engine.begin() as conn:
+            await conn.execute(
+                text(f"DELETE FROM {schema}.{table} WHERE {condition} < now() - make_interval(hours => :hours)"),
+                {"hours": hours},
+            )
+
+
+async def sweep_forever(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
+    """`sweep` every ten minutes."""
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        await sweep(engine, schema, retention_hours)

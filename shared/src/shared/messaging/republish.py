@@ -1,0 +1,54 @@
+"""Sends again what Kafka may have forgotten. The outbox is the record; consumers know an event by its id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+_SCHEMAS = """SELECT s.table_schema FROM information_schema.tables s
+              WHERE s.table_name = 'subscriptions'
+                AND has_table_privilege(quote_ident(s.table_schema) || '.inbox', 'SELECT')
+                AND has_table_privilege(quote_ident(s.table_schema) || '.subscriptions', 'SELECT')
+              ORDER BY 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which events: emitted since then, on one topic, only those that some subscriber's inbox lacks."""
+
+    since: datetime | None = None
+    topic: str | None = None
+    lacking: bool = False
+
+
+async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
+    """Puts sent events of one service back into its outbox's queue; the number of events.
+
+    With `lacking`, the inboxes of all services in this database are asked which events they never took;
+    events of topics that nobody subscribes to are left alone then.
+    """
+    async with engine.begin() as conn:
+        lacking = await _lacking(conn, schema) if scope.lacking else "true"
+        done = await conn.execute(
+            text(
+                f"""UPDATE {schema}.outbox AS o SET sent_at = NULL
+                    WHERE sent_at IS NOT NULL
+                      AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+                      AND (CAST(:topic AS text) IS NULL OR topic = :topic)
+                      AND ({lacking})"""
+            ),
+            {"since": scope.since, "topic": scope.topic},
+        )
+        return done.rowcount
+
+
+async def _lacking(conn: AsyncConnection, schema: str) -> str:
+    """SQL that is true for an event that a subscriber has neither taken nor parked."""
+    schemas = [row[0] for row in await conn.execute(text(_SCHEMAS))]
+    clauses = [
+        f"""EXISTS (SELECT 1 FROM "{other}".subscriptions s WHERE s.topic = o.topic AND NOT EXISTS (
+              SELECT 1 FROM "{other}".inbox i WHERE i.consumer = s.consumer AND i.event_id = o.event_id))"""
+        for other in schemas
+    ]
+    return " OR ".join(clauses) or "false"

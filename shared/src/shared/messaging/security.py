@@ -1,0 +1,36 @@
+"""How a service proves to Kafka who it is."""
+
+import ssl
+from typing import Any
+
+from faststream.security import BaseSecurity, SASLPlaintext
+
+from shared.runtime.settings import ServiceSettings
+
+
+def _tls(settings: ServiceSettings) -> ssl.SSLContext | None:
+    return ssl.create_default_context() if settings.kafka_tls else None
+
+
+def security_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Arguments for an aiokafka client: SASL PLAIN where a user is set, TLS where it is asked for."""
+    tls = _tls(settings)
+    if settings.kafka_user is None:
+        return {"security_protocol": "SSL", "ssl_context": tls} if tls else {}
+    return {
+        "security_protocol": "SASL_SSL" if tls else "SASL_PLAINTEXT",
+        "ssl_context": tls,
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": settings.kafka_user,
+        "sasl_plain_password": settings.kafka_password or "",
+    }
+
+
+def faststream_security(settings: ServiceSettings) -> BaseSecurity | None:
+    """The same for FastStream's broker."""
+    tls = _tls(settings)
+    if settings.kafka_user is None:
+        return BaseSecurity(ssl_context=tls, use_ssl=True) if tls else None
+    return SASLPlaintext(
+        username=settings.kafka_user, password=settings.kafka_password or "", ssl_context=tls, use_ssl=tls is not None
+    )

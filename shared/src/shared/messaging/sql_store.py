@@ -1,0 +1,189 @@
+"""The store on PostgreSQL."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+from zlib import crc32
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.events import Envelope, derived_id
+from shared.events.base import Event
+from shared.messaging.cloudevents import Message, encode
+from shared.messaging.store import DeadLetter, Pending
+
+
+def shard_of(key: str, shards: int) -> int:
+    """The relay shard of a key: all messages of one key leave in order through one relay."""
+    return crc32(key.encode()) % shards
+
+
+class _Statements:
+    """All SQL of delivery, for one schema."""
+
+    def __init__(self, schema: str) -> None:
+        def sql(statement: str) -> TextClause:
+            return text(statement.replace("{s}", schema))
+
+        self.claim = sql(
+            """INSERT INTO {s}.inbox (consumer, event_id)
+               SELECT :consumer, unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_id"""
+        )
+        self.emit = sql(
+            """INSERT INTO {s}.outbox (shard, event_id, topic, key, headers, payload)
+               SELECT * FROM unnest(CAST(:shards AS smallint[]), CAST(:ids AS uuid[]), CAST(:topics AS text[]),
+                                    CAST(:keys AS text[]), CAST(:headers AS jsonb[]), CAST(:payloads AS bytea[]))"""
+        )
+        self.park = sql(
+            """INSERT INTO {s}.dead_letters
+                 (id, consumer, topic, partition, "offset", key, headers, payload, reason, detail)
+               VALUES (:id, :consumer, :topic, :partition, :offset, :key, CAST(:headers AS jsonb), :payload,
+                       :reason, :detail)
+               ON CONFLICT (id) DO NOTHING RETURNING id"""
+        )
+        self.unpark = sql(
+            """UPDATE {s}.dead_letters SET status = :status, settled_at = :now
+               WHERE id = :id AND status = 'parked' RETURNING id"""
+        )
+        self.lease = sql(
+            """INSERT INTO {s}.relay_lease AS l (shard, owner, token, expires_at)
+               SELECT shard, :owner, 1, now() + make_interval(secs => :ttl)
+               FROM generate_series(0, :shards - 1) AS shard
+               ON CONFLICT (shard) DO UPDATE
+                 SET token = l.token + CASE WHEN l.owner = :owner THEN 0 ELSE 1 END,
+                     owner = :owner, expires_at = now() + make_interval(secs => :ttl)
+                 WHERE l.owner = :owner OR l.expires_at < now()
+               RETURNING shard, token"""
+        )
+        self.release = sql("UPDATE {s}.relay_lease SET expires_at = now() - interval '1 second' WHERE owner = :owner")
+        self.pending = sql(
+            """SELECT id, topic, key, headers, payload FROM {s}.outbox
+               WHERE sent_at IS NULL AND shard = ANY(:shards) ORDER BY id LIMIT :limit"""
+        )
+        self.held = sql(
+            """SELECT shard, token FROM {s}.relay_lease
+               WHERE owner = :owner AND shard = ANY(:shards) FOR SHARE"""
+        )
+        self.mark_sent = sql("UPDATE {s}.outbox SET sent_at = now() WHERE id = ANY(:ids)")
+
+
+class SqlTx:
+    """A transaction on one connection; see `shared.messaging.store.Tx`."""
+
+    def __init__(self, conn: AsyncConnection, statements: _Statements, shards: int) -> None:
+        self.conn = conn
+        self.emitted = False
+        self._sql = statements
+        self._shards = shards
+
+    async def claim(self, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
+        # Sorted, so that two instances that take the same events can't lock each other out.
+        rows = await self.conn.execute(self._sql.claim, {"consumer": consumer, "ids": sorted(ids)})
+        return {row[0] for row in rows}
+
+    async def emit(self, *envelopes: Envelope[Event]) -> None:
+        await self._add([(envelope.id, encode(envelope)) for envelope in envelopes])
+
+    async def _add(self, messages: Sequence[tuple[UUID, Message]]) -> None:
+        if not messages:
+            return
+        self.emitted = True
+        await self.conn.execute(
+            self._sql.emit,
+            {
+                "shards": [shard_of(message.key, self._shards) for _, message in messages],
+                "ids": [event_id for event_id, _ in messages],
+                "topics": [message.topic for _, message in messages],
+                "keys": [message.key for _, message in messages],
+                "headers": [json.dumps(message.headers) for _, message in messages],
+                "payloads": [message.value for _, message in messages],
+            },
+        )
+
+    async def park(self, letter: DeadLetter) -> None:
+        headers = [(name, value.decode("utf-8", "backslashreplace")) for name, value in letter.headers]
+        done = await self.conn.execute(
+            self._sql.park,
+            {
+                "id": letter.id,
+                "consumer": letter.consumer,
+                "topic": letter.topic,
+                "partition": letter.partition,
+                "offset": letter.offset,
+                "key": letter.key,
+                "headers": json.dumps([(name, value.replace("\0", "\\0")) for name, value in headers]),
+                "payload": letter.payload,
+                "reason": letter.reason,
+                "detail": letter.detail,
+            },
+        )
+        if done.first() is not None:
+            await self._add([(derived_id("dlq", str(letter.id)), dlq_message(letter))])
+
+    async def unpark(self, letter_id: UUID, status: str, now: datetime) -> bool:
+        done = await self.conn.execute(self._sql.unpark, {"id": letter_id, "status": status, "now": now})
+        return done.first() is not None
+
+
+def dlq_message(letter: DeadLetter) -> Message:
+    """The message that mirrors a dead letter: the original's payload, with where it came from and why."""
+    kept = tuple((name, value.decode("utf-8", "backslashreplace")) for name, value in letter.headers)
+    origin = f"{letter.topic}/{letter.partition}/{letter.offset}"
+    added = (("dlq_id", str(letter.id)), ("dlq_origin", origin), ("dlq_consumer", letter.consumer))
+    key = (letter.key or b"").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    headers = tuple(
+        (name, value.replace("\0", "\\0")) for name, value in (*kept, *added, ("dlq_reason", letter.reason))
+    )
+    return Message(f"{letter.topic}.dlq", key, letter.payload, headers)
+
+
+class SqlStore:
+    """The store of one service: `Store` for its handlers, `Outbox` for its relay.
+
+    `on_emit` is called after each commit that put something into the outbox.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, schema: str, shards: int = 4, on_emit: Callable[[], None] = lambda: None
+    ) -> None:
+        self.engine = engine
+        self.schema = schema
+        self.shards = shards
+        self.on_emit = on_emit
+        self._sql = _Statements(schema)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[SqlTx]:
+        async with self.engine.begin() as conn:
+            tx = SqlTx(conn, self._sql, self.shards)
+            yield tx
+        if tx.emitted:
+            self.on_emit()
+
+    async def lease(self, shards: int, owner: str, ttl: float) -> dict[int, int]:
+        async with self.engine.begin() as conn:
+            rows = await conn.execute(self._sql.lease, {"owner": owner, "ttl": ttl, "shards": shards})
+            return {row.shard: row.token for row in rows}
+
+    async def release(self, owner: str) -> None:
+        async with self.engine.begin() as conn:
+            await conn.execute(self._sql.release, {"owner": owner})
+
+    async def pending(self, shards: Collection[int], limit: int) -> list[Pending]:
+        async with self.engine.connect() as conn:
+            rows = await conn.execute(self._sql.pending, {"shards": list(shards), "limit": limit})
+            return [
+                Pending(row.id, Message(row.topic, row.key, row.payload, tuple((n, v) for n, v in row.headers)))
+                for row in rows
+            ]
+
+    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        async with self.engine.begin() as conn:
+            rows = await conn.execute(self._sql.held, {"owner": owner, "shards": list(tokens)})
+            if {row.shard: row.token for row in rows} != tokens:
+                return False
+            await conn.execute(self._sql.mark_sent, {"ids": list(ids)})
+            return True

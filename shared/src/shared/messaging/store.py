@@ -1,0 +1,136 @@
+"""What delivery needs of a store. One suite of tests runs against the fake and against PostgreSQL."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import Envelope, derived_id
+from shared.events.base import Event
+from shared.messaging.cloudevents import Message, Received, Record
+from shared.messaging.errors import reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be settled, with its origin and the reason. `detail` never holds its text."""
+
+    id: UUID
+    consumer: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    payload: bytes
+    reason: str
+    detail: str
+
+    @classmethod
+    def of(cls, consumer: str, record: Record, error: BaseException) -> "DeadLetter":
+        """The letter for `record`; parking the same message twice gives the same id."""
+        detail = str(error) if reason_of(error) in {"malformed", "unknown-type"} else type(error).__name__
+        return cls(
+            derived_id("dead-letter", consumer, record.topic, str(record.partition), str(record.offset)),
+            consumer,
+            record.topic,
+            record.partition,
+            record.offset,
+            record.key,
+            tuple(record.headers),
+            record.value or b"",
+            reason_of(error),
+            detail,
+        )
+
+    @property
+    def value(self) -> bytes:
+        return self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An outbox row that is not sent yet."""
+
+    id: int
+    message: Message
+
+
+class Tx(Protocol):
+    """One transaction. Nothing here commits: leaving `Store.begin()` without an error does."""
+
+    @property
+    def conn(self) -> AsyncConnection:
+        """The SQL connection of this transaction (the fake store has none)."""
+        ...
+
+    async def claim(self, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Marks events as taken by `consumer`; gives back those that it had never taken before."""
+        ...
+
+    async def emit(self, *envelopes: Envelope[Event]) -> None:
+        """Puts events into the outbox: they are sent if, and only if, this transaction commits."""
+        ...
+
+    async def park(self, letter: DeadLetter) -> None:
+        """Keeps a dead letter, and announces it on `<topic>.dlq`. Again for the same message: nothing."""
+        ...
+
+    async def unpark(self, letter_id: UUID, status: str, now: datetime) -> bool:
+        """Settles a parked letter as `replayed` or `discarded`; False if it was not parked."""
+        ...
+
+
+class Store(Protocol):
+    """Where a service keeps what it must not forget."""
+
+    def begin(self) -> AbstractAsyncContextManager[Tx]:
+        """A transaction: committed at the end of the block, rolled back if the block raises."""
+        ...
+
+
+class Outbox(Protocol):
+    """The relay's side of the store."""
+
+    async def lease(self, shards: int, owner: str, ttl: float) -> dict[int, int]:
+        """Takes or renews the shards that are free or one's own, for `ttl` seconds: shard → fencing token."""
+        ...
+
+    async def release(self, owner: str) -> None:
+        """Gives all shards back at once."""
+        ...
+
+    async def pending(self, shards: Collection[int], limit: int) -> list[Pending]:
+        """The oldest unsent messages of these shards, in the order of their ids."""
+        ...
+
+    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        """Marks messages as sent, unless the lease has passed to somebody else meanwhile (False)."""
+        ...
+
+
+Handler = Callable[[Tx, Sequence[Received[Any]]], Awaitable[None]]
+BroadcastHandler = Callable[[Sequence[Received[Any]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Events that a service takes exactly once, in batches, a transaction each. Group: `<service>.<name>`."""
+
+    name: str
+    events: tuple[type[Event], ...]
+    handler: Handler
+    max_batch: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Events that every instance sees from now on: no group, no inbox, no dead letters. For caches and pushes."""
+
+    name: str
+    events: tuple[type[Event], ...]
+    handler: BroadcastHandler

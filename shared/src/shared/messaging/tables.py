@@ -1,0 +1,88 @@
+"""The five tables of delivery, which stand in every service's schema."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+@dataclass(frozen=True, slots=True)
+class MessagingTables:
+    outbox: Table
+    inbox: Table
+    dead_letters: Table
+    relay_lease: Table
+    subscriptions: Table
+
+
+def messaging_tables(metadata: MetaData) -> MessagingTables:
+    """Adds the tables of delivery to one schema's metadata."""
+    now = func.now()
+    outbox = Table(
+        "outbox",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("shard", SmallInteger, nullable=False),
+        Column("event_id", Uuid, nullable=False),
+        Column("topic", Text, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("headers", JSONB, nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+        Column("sent_at", DateTime(timezone=True)),
+    )
+    Index("ix_outbox_pending", outbox.c.shard, outbox.c.id, postgresql_where=text("sent_at IS NULL"))
+    inbox = Table(
+        "inbox",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("event_id", Uuid, primary_key=True),
+        Column("received_at", DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    dead_letters = Table(
+        "dead_letters",
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column("consumer", Text, nullable=False),
+        Column("topic", Text, nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("offset", BigInteger, nullable=False),
+        Column("key", LargeBinary),
+        Column("headers", JSONB, nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("detail", Text, nullable=False),
+        Column("status", Text, nullable=False, server_default="parked"),
+        Column("parked_at", DateTime(timezone=True), nullable=False, server_default=now),
+        Column("settled_at", DateTime(timezone=True)),
+    )
+    relay_lease = Table(
+        "relay_lease",
+        metadata,
+        Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+        Column("owner", Text, nullable=False),
+        Column("token", BigInteger, nullable=False),
+        Column("expires_at", DateTime(timezone=True), nullable=False),
+    )
+    subscriptions = Table(
+        "subscriptions",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("topic", Text, primary_key=True),
+    )
+    return MessagingTables(outbox, inbox, dead_letters, relay_lease, subscriptions)

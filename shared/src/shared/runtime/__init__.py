@@ -1,0 +1,1 @@
+"""How a service runs: settings, log, clock, metrics, database."""

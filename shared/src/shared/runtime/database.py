@@ -1,0 +1,67 @@
+"""The database: an engine with safe settings, naming of constraints, and the check of the schema's age."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import MetaData, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.runtime.settings import ServiceSettings
+
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class SchemaOutdated(Exception):
+    """The database's schema is not the one that this version of the service was made for."""
+
+
+def metadata_for(schema: str) -> MetaData:
+    """Metadata for one service's schema; constraints are named, so that migrations can change them."""
+    return MetaData(schema=schema, naming_convention=_NAMING)
+
+
+def engine(settings: ServiceSettings) -> AsyncEngine:
+    """An asyncpg engine. A transaction that hangs or idles is ended by the server, so no lock outlives its owner."""
+    return create_async_engine(
+        make_url(settings.database_url),
+        pool_size=settings.database_pool,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=False,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 60,
+            "server_settings": {
+                "application_name": f"ratchet-{settings.service}-{settings.instance}",
+                "statement_timeout": "60s",
+                "lock_timeout": "20s",
+                "idle_in_transaction_session_timeout": "30s",
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        },
+    )
+
+
+async def check_schema(db: AsyncEngine, schema: str, heads: Sequence[str]) -> None:
+    """Raises `SchemaOutdated`, with a line that says what to do, unless the schema stands at `heads`."""
+    try:
+        async with db.connect() as conn:
+            rows = await conn.execute(text(f'SELECT version_num FROM "{schema}".alembic_version'))
+            found = sorted(row[0] for row in rows)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in {"42P01", "3F000", "42501"}:
+            raise
+        found = []
+    if found != sorted(heads):
+        have = ", ".join(found) or "nothing"
+        raise SchemaOutdated(
+            f"schema {schema} stands at {have}, needed is {', '.join(heads)}: run the migrations first"
+        )

@@ -1,0 +1,29 @@
+"""Prometheus metrics. Each app has its registry, so that several fit into one process."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """What every service counts. `registry` takes a service's own metrics too."""
+
+    def __init__(self, service: str) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("consumer",)
+        self.events = Counter(
+            "ratchet_events", "Events settled, by outcome", ("consumer", "outcome"), registry=self.registry
+        )
+        self.retries = Counter("ratchet_retries", "Attempts after a failed one", labels, registry=self.registry)
+        self.batch_seconds = Histogram(
+            "ratchet_batch_seconds", "Time for one batch", labels, buckets=_BUCKETS, registry=self.registry
+        )
+        self.lag = Gauge(
+            "ratchet_consumer_lag", "Messages not consumed yet", ("consumer", "topic"), registry=self.registry
+        )
+        self.paused = Gauge(
+            "ratchet_consumer_paused", "1 while too many dead letters pause it", labels, registry=self.registry
+        )
+        self.relayed = Counter("ratchet_outbox_sent", "Messages sent to Kafka", ("topic",), registry=self.registry)
+        self.relay_errors = Counter("ratchet_outbox_errors", "Failed sends to Kafka", registry=self.registry)
+        Gauge("ratchet_info", "The service", ("service",), registry=self.registry).labels(service).set(1)

@@ -1,0 +1,26 @@
+"""One database role a service: it may use its tables and owns none of them."""
+
+from alembic.operations import Operations
+
+
+def role_of(schema: str) -> str:
+    return f"ratchet_{schema}"
+
+
+def ensure_role(op: Operations, schema: str) -> None:
+    """Creates the service's role where it is missing (roles belong to the whole server, not to one database)."""
+    op.execute(
+        f"""DO $$ BEGIN
+            CREATE ROLE {role_of(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"""
+    )
+
+
+def grant_service(op: Operations, schema: str) -> None:
+    """Lets the service's role read and write the rows of all tables made so far in its schema; nothing else."""
+    role = role_of(schema)
+    op.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
+    op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
+    op.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
+    op.execute(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.alembic_version FROM {role}")

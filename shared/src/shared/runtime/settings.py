@@ -1,0 +1,72 @@
+"""Settings from the environment (`RATCHET_…`), checked once, at the start."""
+
+import sys
+from typing import ClassVar, Literal, NoReturn, Self, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. A subclass names its service and adds its own fields."""
+
+    model_config = SettingsConfigDict(env_prefix="RATCHET_", extra="ignore", frozen=True)
+
+    service: ClassVar[str]
+
+    database_url: str = Field(description="PostgreSQL, for example postgresql://ratchet_collector:…@db/ratchet")
+    database_pool: int = Field(5, ge=1, le=100, description="connections kept open")
+    kafka_bootstrap: str = Field(description="host:port, several parted by commas")
+    kafka_user: str | None = None
+    kafka_password: str | None = None
+    kafka_tls: bool = False
+    redis_url: str | None = None
+    signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")
+    instance: str = Field("1", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="unique among a service's instances")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    embedded_bus: bool = Field(False, description="the broker is librdkafka's in-process one")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    relay_shards: int = Field(4, ge=1, le=64)
+    dead_letters_per_minute: int = Field(60, ge=1, description="past this a consumer pauses instead of parking")
+    retention_hours: int = Field(72, ge=1, description="how long texts stay in outbox and dead letters")
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: str) -> str:
+        scheme, sep, rest = value.partition("://")
+        if not sep or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError("must start with postgresql://")
+        return f"postgresql+asyncpg://{rest}"
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        if not all(host.rpartition(":")[2].isdigit() and host.rpartition(":")[0] for host in value.split(",")):
+            raise ValueError("must be host:port[,host:port…]")
+        return value
+
+    @classmethod
+    def load(cls) -> Self:
+        """Settings from the environment, or one clear line on standard error and exit code 2."""
+        try:
+            return cls()
+        except ValidationError as error:
+            stop(describe(cls.service, error))
+
+
+def describe(service: str, error: ValidationError) -> str:
+    """One line that names each wrong setting by its environment variable, without its value."""
+    faults = "; ".join(
+        f"RATCHET_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()
+    )
+    return f"{service}: wrong settings: {faults}"
+
+
+def stop(line: str) -> NoReturn:
+    """Ends the process with one line on standard error and exit code 2."""
+    print(line, file=sys.stderr)
+    raise SystemExit(2)
+
+
+S = TypeVar("S", bound=ServiceSettings)

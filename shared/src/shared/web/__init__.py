@@ -1,0 +1,1 @@
+"""HTTP: problems, keys and scopes, health."""

@@ -1,0 +1,144 @@
+"""Who is asking: API keys, people and services, scopes."""
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+from fastapi import Request
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ratchet.signing import key_bytes, verify
+from shared.events.promotion import KeyChanged
+from shared.messaging.cloudevents import Received
+from shared.messaging.errors import Permanent
+from shared.messaging.store import Subscription, Tx
+from shared.web.problems import Problem
+
+_FRESH_S = 2.0
+_CACHED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or a service, and what its key allows in one environment of one project."""
+
+    key_id: str
+    subject: str
+    kind: Literal["person", "service"]
+    project: str
+    environment: str
+    scopes: frozenset[str]
+
+    def require(self, *scopes: str, person: bool = False) -> "Principal":
+        """Itself, if it has one of `scopes` (and is a person, where that is asked); else Problem 403."""
+        if scopes and not self.scopes.intersection(scopes):
+            wanted = " or ".join(scopes)
+            raise Problem(403, "scope-missing", "This key is not allowed to do that", f"needs the scope {wanted}")
+        if person and self.kind != "person":
+            raise Problem(403, "person-required", "Only a person may do that", "this key belongs to a service")
+        return self
+
+
+def parse_key(header: str | None) -> tuple[str, str]:
+    """(key id, secret) of an `Authorization: Bearer rk_<id>_<secret>` header; Problem 401 otherwise."""
+    scheme, _, token = (header or "").partition(" ")
+    prefix, _, rest = token.strip().partition("_")
+    key_id, _, secret = rest.partition("_")
+    if scheme.lower() != "bearer" or prefix != "rk" or not key_id or not secret or not token.isascii():
+        raise unauthenticated()
+    return key_id, secret
+
+
+def unauthenticated() -> Problem:
+    """The one answer for a missing, unknown, wrong or revoked key."""
+    return Problem(
+        401,
+        "unauthenticated",
+        "A valid API key is needed",
+        "send the header Authorization: Bearer rk_…",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def hash_secret(secret: str) -> str:
+    """Hex SHA-256. Secrets are 256 random bits, so a slow hash would add nothing."""
+    return sha256(secret.encode()).hexdigest()
+
+
+class KeyStore:
+    """The service's copy of the API keys. A revoked key works for at most two seconds more."""
+
+    def __init__(self, engine: AsyncEngine, schema: str) -> None:
+        self._engine = engine
+        self._select = text(
+            f"SELECT key_id, secret_hash, subject, subject_kind, project, environment, scopes, revoked"
+            f" FROM {schema}.api_keys WHERE key_id = :key_id"
+        )
+        self._upsert = text(
+            f"""INSERT INTO {schema}.api_keys AS k (key_id, revision, secret_hash, subject, subject_kind, project,
+                                                    environment, scopes, revoked)
+                VALUES (:key_id, :revision, :secret_hash, :subject, :subject_kind, :project, :environment,
+                        :scopes, :revoked)
+                ON CONFLICT (key_id) DO UPDATE SET revision = EXCLUDED.revision, scopes = EXCLUDED.scopes,
+                  revoked = EXCLUDED.revoked, changed_at = now()
+                WHERE k.revision < EXCLUDED.revision"""
+        )
+        self._cache: dict[str, tuple[float, Principal]] = {}
+
+    async def authenticate(self, header: str | None) -> Principal:
+        """The principal of an Authorization header; Problem 401 if there is none."""
+        cached = self._cache.get(header or "")
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
+        principal = await self._look_up(*parse_key(header))
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[header or ""] = (time.monotonic() + _FRESH_S, principal)
+        return principal
+
+    async def _look_up(self, key_id: str, secret: str) -> Principal:
+        async with self._engine.connect() as conn:
+            row = (await conn.execute(self._select, {"key_id": key_id})).mappings().first()
+        expected = row["secret_hash"] if row else ""
+        if not hmac.compare_digest(hash_secret(secret), expected) or row is None or row["revoked"]:
+            raise unauthenticated()
+        return Principal(
+            row["key_id"],
+            row["subject"],
+            row["subject_kind"],
+            row["project"],
+            row["environment"],
+            frozenset(row["scopes"]),
+        )
+
+    async def take(self, tx: Tx, events: Sequence[Received[KeyChanged]], trusted: Sequence[str]) -> None:
+        """Keeps what `key.changed` events say. Raises `Permanent` unless one of the `trusted` keys signed them."""
+        for received in events:
+            event = received.event
+            fields = event.model_dump(mode="json", exclude={"signature"})
+            if not any(verify(public, key_bytes(fields), event.signature.value) for public in trusted):
+                raise Permanent("key.changed is not signed by the gatekeeper")
+            await tx.conn.execute(self._upsert, {**fields, "scopes": list(event.scopes)})
+
+    def subscription(self, trusted: Sequence[str]) -> Subscription:
+        """What keeps the copy up to date in every service but the gatekeeper, who owns the keys."""
+
+        async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
+            await self.take(tx, events, trusted)
+
+        return Subscription("keys", (KeyChanged,), handle)
+
+
+def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable[Principal]]:
+    """A FastAPI dependency: the request's principal, with one of `scopes`."""
+
+    async def dependency(request: Request) -> Principal:
+        keys: KeyStore = request.app.state.keys
+        principal = await keys.authenticate(request.headers.get("authorization"))
+        return principal.require(*scopes, person=person)
+
+    return dependency
