@@ -50,7 +50,7 @@ class QualityMeasured(TargetEvent):
 
 
 class RegressionDetected(TargetEvent):
-    """One dimension of a target got worse. `delta_pp` is negative when worse: 100 × change on the metric's unit scale."""
+    """One dimension of a target got worse. `delta_pp` is negative when worse: in points of the unit scale ×100."""
 
     topic: ClassVar[str] = "regression.detected"
 

@@ -29,7 +29,7 @@ async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
     events of topics that nobody subscribes to are left alone then.
     """
     async with engine.begin() as conn:
-        lacking = await _lacking(conn, schema) if scope.lacking else "true"
+        lacking = await _lacking(conn) if scope.lacking else "true"
         done = await conn.execute(
             text(
                 f"""UPDATE {schema}.outbox AS o SET sent_at = NULL
@@ -43,7 +43,7 @@ async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
         return done.rowcount
 
 
-async def _lacking(conn: AsyncConnection, schema: str) -> str:
+async def _lacking(conn: AsyncConnection) -> str:
     """SQL that is true for an event that a subscriber has neither taken nor parked."""
     schemas = [row[0] for row in await conn.execute(text(_SCHEMAS))]
     clauses = [

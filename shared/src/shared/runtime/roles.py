@@ -2,6 +2,9 @@
 
 from alembic.operations import Operations
 
+INBOX_READERS = "ratchet_inbox_readers"
+"""May see which event ids the services took, and nothing else: `republish` asks for what an inbox lacks."""
+
 
 def role_of(schema: str) -> str:
     return f"ratchet_{schema}"
@@ -9,10 +12,15 @@ def role_of(schema: str) -> str:
 
 def ensure_role(op: Operations, schema: str) -> None:
     """Creates the service's role where it is missing (roles belong to the whole server, not to one database)."""
+    _create_role(op, f"{role_of(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
+    _create_role(op, f"{INBOX_READERS} NOLOGIN")
+    op.execute(f"GRANT {INBOX_READERS} TO {role_of(schema)} WITH INHERIT TRUE, SET FALSE")
+
+
+def _create_role(op: Operations, definition: str) -> None:
     op.execute(
-        f"""DO $$ BEGIN
-            CREATE ROLE {role_of(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT;
-        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"""
+        f"""DO $$ BEGIN CREATE ROLE {definition};
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"""
     )
 
 
@@ -24,3 +32,5 @@ def grant_service(op: Operations, schema: str) -> None:
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
     op.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
     op.execute(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.alembic_version FROM {role}")
+    op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {INBOX_READERS}")
+    op.execute(f"GRANT SELECT ON {schema}.inbox, {schema}.subscriptions TO {INBOX_READERS}")

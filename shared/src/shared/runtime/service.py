@@ -86,7 +86,7 @@ def build_service_app(service: Service) -> FastAPI:
     )
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await check_schema(platform.engine, settings.service, heads(settings.service))
         await _announce(platform, bus, subscriptions)
         tasks = _start(service, bus)

@@ -1,0 +1,110 @@
+"""A bus in memory with what makes buses hard: partitions, offsets, groups, rebalance, redelivery."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from shared.messaging.cloudevents import Message
+
+Partition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRecord:
+    """A message as it lies in a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(slots=True)
+class _Group:
+    topics: frozenset[str]
+    committed: dict[Partition, int] = field(default_factory=dict)
+    members: list["FakeConsumer"] = field(default_factory=list)
+
+
+class FakeConsumer:
+    """A member of a group. What it read and did not commit is read again after a rebalance."""
+
+    def __init__(self, bus: "FakeBus", group: str, member: str) -> None:
+        self.member = member
+        self.positions: dict[Partition, int] = {}
+        self._bus = bus
+        self._group = group
+
+    async def poll(self, limit: int = 500) -> list[FakeRecord]:
+        """The next messages of the partitions that this member holds."""
+        found: list[FakeRecord] = []
+        for partition, position in self.positions.items():
+            records = self._bus.log[partition][position : position + limit - len(found)]
+            self.positions[partition] = position + len(records)
+            found += records
+        return found
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Keeps the offsets of the partitions that this member still holds."""
+        committed = self._bus.groups[self._group].committed
+        committed.update({partition: offset for partition, offset in offsets.items() if partition in self.positions})
+
+    async def leave(self) -> None:
+        """Leaves, or dies: the others get its partitions."""
+        group = self._bus.groups[self._group]
+        group.members = [member for member in group.members if member is not self]
+        self.positions = {}
+        self._bus.rebalance(self._group)
+
+
+class FakeBus:
+    """Topics in memory; a `Producer` as the relay needs it. `down = True` refuses sends, as dead brokers do."""
+
+    def __init__(self, partitions: int = 4) -> None:
+        self.partitions = partitions
+        self.log: dict[Partition, list[FakeRecord]] = defaultdict(list)
+        self.groups: dict[str, _Group] = {}
+        self.down = False
+
+    async def send(self, messages: Sequence[Message]) -> list[bool]:
+        if self.down:
+            return [False] * len(messages)
+        for message in messages:
+            headers = tuple((name, value.encode()) for name, value in message.headers)
+            self.append(message.topic, message.key.encode(), message.value, headers)
+        return [True] * len(messages)
+
+    def append(
+        self, topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> FakeRecord:
+        """Puts a message into its key's partition, whatever it is."""
+        partition = (topic, crc32(key) % self.partitions)
+        record = FakeRecord(*partition, len(self.log[partition]), key, value, headers)
+        self.log[partition].append(record)
+        return record
+
+    async def close(self) -> None:
+        return None
+
+    async def join(self, group: str, topics: Sequence[str], member: str) -> FakeConsumer:
+        """A new member of a group; the group's partitions are dealt out anew."""
+        state = self.groups.setdefault(group, _Group(frozenset(topics)))
+        consumer = FakeConsumer(self, group, member)
+        state.members.append(consumer)
+        self.rebalance(group)
+        return consumer
+
+    def rebalance(self, group: str) -> None:
+        """Deals the partitions out to the members in turn; everybody starts again at what is committed."""
+        state = self.groups[group]
+        for member in state.members:
+            member.positions = {}
+        if not state.members:
+            return
+        every = [(topic, partition) for topic in sorted(state.topics) for partition in range(self.partitions)]
+        for index, partition in enumerate(every):
+            member = state.members[index % len(state.members)]
+            member.positions[partition] = state.committed.get(partition, 0)

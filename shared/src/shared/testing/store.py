@@ -1,0 +1,131 @@
+"""A store in memory: the same promises as PostgreSQL's, without SQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.events import Envelope
+from shared.events.base import Event
+from shared.messaging.cloudevents import Message, encode
+from shared.messaging.sql_store import dlq_message, shard_of
+from shared.messaging.store import DeadLetter, Pending
+from shared.runtime.clock import Clock
+from shared.testing.clock import FakeClock
+
+
+@dataclass(slots=True)
+class OutboxRow:
+    id: int
+    shard: int
+    message: Message
+    sent: bool = False
+
+
+@dataclass(slots=True)
+class Letter:
+    letter: DeadLetter
+    status: str = "parked"
+
+
+@dataclass(slots=True)
+class _State:
+    inbox: set[tuple[str, UUID]] = field(default_factory=set)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    letters: dict[UUID, Letter] = field(default_factory=dict)
+
+
+class FakeTx:
+    """Collects what to do; `FakeStore.begin` does it at the end, all or nothing."""
+
+    def __init__(self, store: "FakeStore") -> None:
+        self._store = store
+        self.claimed: set[tuple[str, UUID]] = set()
+        self.messages: list[Message] = []
+        self.letters: dict[UUID, Letter] = {}
+
+    @property
+    def conn(self) -> AsyncConnection:
+        raise TypeError("the fake store has no SQL connection")
+
+    async def claim(self, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
+        known = self._store.state.inbox | self.claimed
+        fresh = {event_id for event_id in ids if (consumer, event_id) not in known}
+        self.claimed |= {(consumer, event_id) for event_id in fresh}
+        return fresh
+
+    async def emit(self, *envelopes: Envelope[Event]) -> None:
+        self.messages += [encode(envelope) for envelope in envelopes]
+
+    async def park(self, letter: DeadLetter) -> None:
+        if letter.id not in self._store.state.letters | self.letters:
+            self.letters[letter.id] = Letter(letter)
+            self.messages.append(dlq_message(letter))
+
+    async def unpark(self, letter_id: UUID, status: str, now: datetime) -> bool:
+        found = self._store.state.letters.get(letter_id)
+        if found is None or found.status != "parked":
+            return False
+        self.letters[letter_id] = Letter(found.letter, status)
+        return True
+
+
+class FakeStore:
+    """`Store` and `Outbox` in memory. Set `before_commit` to raise where a database would fail."""
+
+    def __init__(self, shards: int = 4, clock: Clock | None = None) -> None:
+        self.state = _State()
+        self.shards = shards
+        self.before_commit: Callable[[], None] = lambda: None
+        self.on_emit: Callable[[], None] = lambda: None
+        self._clock = clock or FakeClock()
+        self._leases: dict[int, tuple[str, int, float]] = {}
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[FakeTx]:
+        async with self._lock:
+            tx = FakeTx(self)
+            yield tx
+            self.before_commit()
+            state = self.state
+            state.inbox |= tx.claimed
+            state.letters |= tx.letters
+            for message in tx.messages:
+                row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message)
+                state.outbox.append(row)
+        if tx.messages:
+            self.on_emit()
+
+    async def lease(self, shards: int, owner: str, ttl: float) -> dict[int, int]:
+        now = self._clock.now().timestamp()
+        held: dict[int, int] = {}
+        for shard in range(shards):
+            holder, token, until = self._leases.get(shard, (owner, 1, now))
+            if holder == owner or until < now:
+                token += holder != owner
+                self._leases[shard] = (owner, token, now + ttl)
+                held[shard] = token
+        return held
+
+    async def release(self, owner: str) -> None:
+        gone = self._clock.now().timestamp() - 1
+        for shard, (holder, token, _) in self._leases.items():
+            if holder == owner:
+                self._leases[shard] = (holder, token, gone)
+
+    async def pending(self, shards: Collection[int], limit: int) -> list[Pending]:
+        rows = [row for row in self.state.outbox if not row.sent and row.shard in shards]
+        return [Pending(row.id, row.message) for row in rows[:limit]]
+
+    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        held = {shard: token for shard, (holder, token, _) in self._leases.items() if holder == owner}
+        if any(held.get(shard) != token for shard, token in tokens.items()):
+            return False
+        for row in self.state.outbox:
+            row.sent = row.sent or row.id in ids
+        return True
