@@ -1,0 +1,1 @@
+"""Keeps prompts, and makes one live only when a person authorised it."""

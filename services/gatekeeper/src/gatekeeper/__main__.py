@@ -1,0 +1,14 @@
+"""`python -m gatekeeper` serves; `migrate` and `bootstrap` are one-shot jobs with an owner's database address."""
+
+import sys
+
+from gatekeeper.app import build_app
+from gatekeeper.bootstrap import main
+from gatekeeper.settings import GatekeeperSettings
+from shared.runtime.command import run_service
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["bootstrap"]:
+        main(sys.argv[2:])
+    else:
+        run_service(GatekeeperSettings, build_app)

@@ -1,0 +1,1 @@
+"""What is live, for apps: read, and pushed."""

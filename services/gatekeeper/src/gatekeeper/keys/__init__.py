@@ -1,0 +1,1 @@
+"""Who may speak, and the key that signs."""

@@ -1,0 +1,38 @@
+"""The tables of delivery, and the boundary: everything that keeps an unauthorised version from going live."""
+
+from importlib.resources import files
+from typing import Any
+
+from alembic import op
+
+from shared.messaging.ddl import create_messaging_tables
+from shared.runtime.roles import grant_service
+
+revision = "0001"
+down_revision = None
+
+_PARTS = (
+    "01_text",
+    "02_keys",
+    "03_audit",
+    "04_loop",
+    "05_registry",
+    "06_decisions",
+    "07_grants",
+    "08_rollouts",
+    "09_promotion",
+    "10_rights",
+)
+
+
+def upgrade() -> None:
+    create_messaging_tables(op, "gatekeeper")
+    grant_service(op, "gatekeeper")
+    for part in _PARTS:
+        _run_script((files("gatekeeper") / "migrations" / "sql" / f"{part}.sql").read_text())
+
+
+def _run_script(script: str) -> None:
+    # A script holds many statements, and bodies of functions: the driver takes it whole, in the same transaction.
+    connection: Any = op.get_bind().connection.dbapi_connection
+    connection.run_async(lambda driver: driver.execute(script))

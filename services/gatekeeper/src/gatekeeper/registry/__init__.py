@@ -1,0 +1,1 @@
+"""What prompts say, by content, and what was seen in use."""

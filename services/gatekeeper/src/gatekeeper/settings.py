@@ -1,0 +1,38 @@
+"""What the gatekeeper can be told from outside."""
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from gatekeeper.keys.signer import Signer
+from shared.runtime.settings import ServiceSettings
+
+
+class GatekeeperSettings(ServiceSettings):
+    """One of `signing_key` and `signing_key_file` holds the Ed25519 private key, base64url without padding."""
+
+    service: ClassVar[str] = "gatekeeper"
+
+    signing_key: str | None = Field(None, repr=False)
+    signing_key_file: Path | None = None
+    policy_version: str = Field("1", min_length=1, max_length=64, description="written into every decision")
+    decision_minutes: int = Field(15, ge=1, le=1440, description="an approval not used by then is void")
+    poll_seconds: float = Field(2.0, gt=0, le=60, description="how often an instance looks for pushes it missed")
+    max_streams: int = Field(2000, ge=1, description="open event streams of one instance")
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        self.signer()
+        return self
+
+    def signer(self) -> Signer:
+        """What signs. Raises ValueError where there is no key, or no good one."""
+        if self.signing_key is not None:
+            return Signer(self.signing_key)
+        if self.signing_key_file is None:
+            raise ValueError("set RATCHET_SIGNING_KEY or RATCHET_SIGNING_KEY_FILE")
+        try:
+            return Signer(self.signing_key_file.read_text().strip())
+        except OSError as error:
+            raise ValueError(f"the signing key's file can't be read: {error.strerror}") from None
