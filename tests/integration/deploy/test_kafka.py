@@ -1,0 +1,66 @@
+"""The script that makes topics and access rules, against a real Apache Kafka."""
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from deploy.kafka.topics import make_topics
+from shared.messaging.topics import PARTITIONS, topics
+from tests.support.kafka import ApacheKafka, admin_of
+
+
+def _login(user: str, password: str | None = None) -> dict[str, str]:
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": user,
+        "sasl_plain_password": user if password is None else password,
+    }
+
+
+async def _write(server: ApacheKafka, user: str, topic: str, password: str | None = None) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=server.bootstrap, acks="all", **_login(user, password))
+    try:
+        await producer.start()
+        await producer.send_and_wait(topic, b"{}", key=b"default/app")
+    finally:
+        await producer.stop()
+
+
+def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
+    admin = admin_of(kafka_server)
+    make_topics(admin, topics(), replication=1)
+    found = admin.list_topics(timeout=10).topics
+    assert set(found) >= {topic.name for topic in topics()}
+    assert len(found["prompt.live"].partitions) == PARTITIONS
+
+
+async def test_a_message_goes_round(kafka_bootstrap: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all") as producer:
+        await producer.send_and_wait("feedback.created", b"{}", key=b"default/app")
+    consumer = AIOKafkaConsumer(
+        "feedback.created", bootstrap_servers=kafka_bootstrap, group_id="test.round", auto_offset_reset="earliest"
+    )
+    async with consumer:
+        assert (await consumer.getone()).value == b"{}"
+
+
+async def test_only_the_gatekeeper_writes_what_is_live(secured_kafka: ApacheKafka) -> None:
+    await _write(secured_kafka, "gatekeeper", "prompt.live")
+    for other in ("analyzer", "apps", "collector", "proposer"):
+        with pytest.raises(TopicAuthorizationFailedError):
+            await _write(secured_kafka, other, "prompt.live")
+    await _write(secured_kafka, "proposer", "proposal.ready")
+    await _write(secured_kafka, "proposer", "prompt.live.dlq")
+    with pytest.raises(KafkaError):
+        await _write(secured_kafka, "gatekeeper", "prompt.live", password="guessed")
+
+
+async def test_it_keeps_port_and_data_over_a_crash(own_kafka: ApacheKafka) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=own_kafka.bootstrap, acks="all") as producer:
+        await producer.send_and_wait("loop.halted", b"{}")
+    own_kafka.kill()
+    own_kafka.start()
+    consumer = AIOKafkaConsumer("loop.halted", bootstrap_servers=own_kafka.bootstrap, auto_offset_reset="earliest")
+    async with consumer:
+        assert (await consumer.getone()).value == b"{}"

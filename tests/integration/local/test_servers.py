@@ -1,0 +1,96 @@
+"""The servers of the wheels: they come up, outlive what they should, and end when told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import redis
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from ratchet_local.embedded import EmbeddedBroker
+from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
+from ratchet_local.process import StartFailed
+from ratchet_local.valkey import Valkey
+from tests.support.databases import psql
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Postgres]:
+    made = Postgres(tmp_path / "data", tmp_path / "postgres.log", {**SMALL, **FORGETFUL})
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_postgres_outlives_its_starter_and_is_taken_over(server: Postgres, tmp_path: Path) -> None:
+    psql(server.dsn(), "CREATE TABLE kept ()")
+    again = Postgres(tmp_path / "data", tmp_path / "postgres.log")
+    again.start()
+    assert psql(again.dsn(), "SELECT count(*) FROM kept") == "0"
+    again.stop()
+    with pytest.raises(RuntimeError, match="No such file"):
+        psql(server.dsn(), "SELECT 1")
+
+
+def test_postgres_keeps_what_it_committed_over_a_crash(durable_postgres: Postgres) -> None:
+    psql(durable_postgres.dsn(), "CREATE TABLE kept AS SELECT 7 AS n")
+    durable_postgres.kill()
+    durable_postgres.start()
+    assert psql(durable_postgres.dsn(), "SELECT n FROM kept") == "7"
+
+
+def test_postgres_in_a_folder_too_deep_for_a_socket(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    server = Postgres(deep / "data", deep / "postgres.log", {**SMALL, **FORGETFUL})
+    server.start()
+    try:
+        assert psql(server.dsn(), "SELECT 1") == "1"
+        assert not server.socket_dir.is_relative_to(deep)
+    finally:
+        server.stop()
+
+
+def test_postgres_that_cannot_start_says_why(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "data", tmp_path / "postgres.log", {"shared_buffers": "much"})
+    with pytest.raises(StartFailed, match=r"(?s)postgres ended at its start.*shared_buffers"):
+        server.start()
+
+
+async def test_postgres_speaks_to_asyncpg(postgres_dsn: str) -> None:
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        assert await connection.fetchval("SELECT current_database()") in postgres_dsn
+    finally:
+        await connection.close()
+
+
+def test_valkey_ends_the_one_that_outlived_its_starter(tmp_path: Path) -> None:
+    first = Valkey(tmp_path / "valkey", tmp_path / "valkey.log")
+    first.start()
+    with redis.Redis.from_url(first.url) as client:
+        client.set("old", "1")
+    second = Valkey(tmp_path / "valkey", tmp_path / "valkey.log")
+    second.start()
+    with redis.Redis.from_url(second.url) as client:
+        assert client.get("old") is None
+    second.stop()
+
+
+def test_a_test_gets_an_empty_redis(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
+
+
+async def test_the_embedded_broker_carries_messages_over_an_outage(embedded_broker: EmbeddedBroker) -> None:
+    where = embedded_broker.bootstrap
+    async with AIOKafkaProducer(bootstrap_servers=where, acks="all") as producer:
+        await producer.send_and_wait("feedback.created", b"before", key=b"default/app")
+    embedded_broker.down()
+    embedded_broker.up()
+    consumer = AIOKafkaConsumer(
+        "feedback.created", bootstrap_servers=where, group_id="test", auto_offset_reset="earliest",
+        fetch_max_wait_ms=10,
+    )  # fmt: skip
+    async with consumer:
+        assert (await consumer.getone()).value == b"before"

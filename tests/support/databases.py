@@ -1,0 +1,73 @@
+"""Fresh databases on one server, in some 30 ms each; with migrated schemas from a template made once."""
+
+import asyncio
+import subprocess
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from ratchet_local.postgres import Postgres, program
+from shared.runtime.migrations import migrate
+
+T = TypeVar("T")
+
+
+class Databases:
+    """Makes and drops databases of `server`."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._numbers = count(1)
+        self._templates: dict[tuple[str, ...], str] = {}
+        self._lock = threading.Lock()
+
+    def fresh(self, template: str = "template0") -> str:
+        """The superuser's DSN of a new database."""
+        name = f"test_{next(self._numbers)}"
+        psql(self._server.dsn(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return self._server.dsn(name)
+
+    def migrated(self, *services: str) -> str:
+        """The superuser's DSN of a new database in which the schemas of `services` are at their heads."""
+        with self._lock:
+            wanted = tuple(sorted(services))
+            if wanted not in self._templates:
+                self._templates[wanted] = self._migrated_template(wanted)
+        return self.fresh(self._templates[wanted])
+
+    def drop(self, dsn: str) -> None:
+        psql(self._server.dsn(), f"DROP DATABASE IF EXISTS {urlsplit(dsn).path[1:]} WITH (FORCE)")
+
+    def _migrated_template(self, services: tuple[str, ...]) -> str:
+        name = "template_" + "_".join(services)
+        psql(self._server.dsn(), f"CREATE DATABASE {name} TEMPLATE template0")
+        dsn = self._server.dsn(name)
+        for service in services:
+            apart(migrate(service, dsn.replace("postgresql:", "postgresql+asyncpg:")))
+        return name
+
+
+def apart(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine in a thread and an event loop of its own: fixtures leave a test's loop alone."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def as_role(dsn: str, role: str) -> str:
+    """The same database as another user: `as_role(dsn, "ratchet_collector")`."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def psql(dsn: str, sql: str) -> str:
+    """Run statements and return what they print, tuples only. Raises RuntimeError with what psql says."""
+    done = subprocess.run(
+        [str(program("psql")), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", sql, dsn],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return done.stdout.strip()

