@@ -60,10 +60,7 @@ def normal(value: object, field: str, depth: int = 0) -> Json:
     if isinstance(value, list | tuple):
         return [normal(item, at(field, i), depth + 1) for i, item in enumerate(value)]
     if isinstance(value, Mapping):
-        return {
-            exact_text(key, field): normal(item, at(field, str(key)), depth + 1)
-            for key, item in value.items()
-        }
+        return {exact_text(key, field): normal(item, at(field, str(key)), depth + 1) for key, item in value.items()}
     raise PromptError(field, "must be a JSON value")
 
 

@@ -43,9 +43,7 @@ def unified(before: Prompt, after: Prompt, context: int = 3) -> str:
 
     Lines of text are indented and show invisible characters, so that no text can pass for a heading or hide.
     """
-    lines = difflib.unified_diff(
-        _lines(before), _lines(after), before.digest, after.digest, n=context, lineterm=""
-    )
+    lines = difflib.unified_diff(_lines(before), _lines(after), before.digest, after.digest, n=context, lineterm="")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from ratchet.prompt.canonical import Json, digest_of
+from ratchet.prompt.canonical import Json, digest_of, normal
 
 Role = Literal["system", "user", "assistant"]
 VariableType = Literal["string", "number", "boolean", "list"]
@@ -64,8 +64,7 @@ class Prompt:
 
     def to_dict(self) -> dict[str, Json]:
         """The canonical document as a fresh JSON object, free to change."""
-        document: dict[str, Json] = json.loads(self._canonical)
-        return document
+        return {key: normal(value, key) for key, value in json.loads(self._canonical).items()}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Prompt) and self._canonical == other._canonical

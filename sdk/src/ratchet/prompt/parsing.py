@@ -146,9 +146,7 @@ def _check_variables_declared(
                     raise PromptError(at(at(field, i), "content"), f"uses the undeclared variable {used}")
 
 
-def _check_slots_placed_once(
-    messages: tuple[Message | SlotPlace, ...], slots: Mapping[str, Slot], field: str
-) -> None:
+def _check_slots_placed_once(messages: tuple[Message | SlotPlace, ...], slots: Mapping[str, Slot], field: str) -> None:
     placed: set[str] = set()
     for i, message in enumerate(messages):
         if isinstance(message, SlotPlace):

@@ -16,9 +16,9 @@ def names(content: str) -> list[str]:
 
 def tidy(content: str) -> str:
     """The same content with no blanks inside its placeholders."""
-    return _PLACEHOLDER.sub(lambda match: match[1] + "{{" + match[2] + "}}", content)
+    return _PLACEHOLDER.sub(lambda match: match[0] if match[1] else "{{" + match[2] + "}}", content)
 
 
 def fill(content: str, value_of: Callable[[str], str]) -> str:
     """The content with each placeholder replaced, in one pass: nothing inside a value is looked at again."""
-    return _PLACEHOLDER.sub(lambda match: "{{" + match[2] + "}}" if match[1] else value_of(match[2]), content)
+    return _PLACEHOLDER.sub(lambda match: match[0][1:] if match[1] else value_of(match[2]), content)

@@ -11,9 +11,7 @@ Examples = Mapping[str, Sequence[Mapping[str, str]]]
 RenderedMessage = dict[str, str]
 
 
-def render(
-    prompt: Prompt, variables: Mapping[str, object], examples: Examples | None = None
-) -> list[RenderedMessage]:
+def render(prompt: Prompt, variables: Mapping[str, object], examples: Examples | None = None) -> list[RenderedMessage]:
     """`[{"role", "content"}, …]` with the variables filled in and each slot's examples as turns.
 
     A string is used as it is; a number, boolean or list as RFC 8785 JSON, so that an element of a list can't
@@ -39,10 +37,7 @@ def _values(declared: Mapping[str, Variable], given: Mapping[str, object]) -> di
     for name in given:
         if name not in declared:
             raise PromptError(at("variables", name), "is not a variable of this prompt")
-    return {
-        name: _written(given.get(name), variable, at("variables", name))
-        for name, variable in declared.items()
-    }
+    return {name: _written(given.get(name), variable, at("variables", name)) for name, variable in declared.items()}
 
 
 def _written(value: object, variable: Variable, field: str) -> str:

@@ -1,0 +1,145 @@
+"""What a prompt document may hold, and that one meaning has one form."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.prompts import documents, minimal, reordered
+
+from ratchet.prompt import MAX_BYTES, PromptError, from_text, parse, parse_json, with_slot
+
+SET = "sha256:" + "a" * 64
+
+
+@given(documents(), st.randoms())
+def test_digest_does_not_depend_on_key_order(document: dict[str, Any], random: Any) -> None:
+    assert parse(reordered(document, random)).digest == parse(document).digest
+
+
+@given(documents())
+def test_the_canonical_form_reads_back_as_itself(document: dict[str, Any]) -> None:
+    prompt = parse(document)
+    again = parse_json(prompt.canonical())
+    assert (again, again.canonical(), again.digest) == (prompt, prompt.canonical(), prompt.digest)
+    assert parse(prompt.to_dict()) == prompt
+
+
+@given(documents(), documents())
+def test_digests_agree_exactly_when_the_canonical_forms_do(a: dict[str, Any], b: dict[str, Any]) -> None:
+    one, other = parse(a), parse(b)
+    assert (one.digest == other.digest) == (one.canonical() == other.canonical())
+    assert (one == other) == (one.digest == other.digest)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_line_ends_and_composition_make_no_difference(text: str) -> None:
+    composed = from_text(text)
+    assert from_text(unicodedata.normalize("NFD", text)) == composed
+    assert from_text(text.replace("\r\n", "\n").replace("\n", "\r\n")) == composed
+
+
+def test_what_is_absent_is_explicit_in_the_canonical_form() -> None:
+    document = parse(minimal()).to_dict()
+    assert document == {
+        "schema": "ratchet.prompt/1",
+        "messages": [{"role": "user", "content": "Hello"}],
+        "variables": {},
+        "model": None,
+        "parameters": {},
+        "tools": [],
+        "response_format": None,
+        "slots": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"parameters": {"temperature": 1.0}}, {"parameters": {"temperature": 1}}),
+        ({"parameters": {"bias": -0.0}}, {"parameters": {"bias": 0}}),
+        ({"parameters": {"seed": 10**20}}, {"parameters": {"seed": 1e20}}),
+        ({"parameters": None, "tools": None, "variables": None, "slots": None}, {}),
+    ],
+)
+def test_the_same_meaning_has_the_same_digest(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert parse(minimal(**one)).digest == parse(minimal(**other)).digest
+
+
+def test_true_is_not_one() -> None:
+    assert parse(minimal(parameters={"logprobs": True})) != parse(minimal(parameters={"logprobs": 1}))
+
+
+def test_text_declares_its_variables() -> None:
+    prompt = from_text("Summarise {{ article }} for {{reader}}, then {{article}}; keep {{#if x}} and \\{{ raw }}")
+    assert list(prompt.variables) == ["article", "reader"]
+    assert "Summarise {{article}} for" in str(prompt.to_dict()["messages"])
+    assert "\\\\{{ raw }}" in prompt.canonical().decode()
+
+
+def test_a_slot_takes_a_set_and_gives_it_back() -> None:
+    prompt = parse(minimal(messages=[{"slot": "examples"}], slots={"examples": {}}))
+    filled = with_slot(prompt, "examples", SET)
+    assert filled.slots["examples"].set == SET
+    assert filled != prompt
+    assert with_slot(filled, "examples", None) == prompt
+
+
+@pytest.mark.parametrize(
+    ("slot", "value", "field"), [("other", SET, "slots.other"), ("examples", "x", "slots.examples.set")]
+)
+def test_a_wrong_slot_or_set_is_refused(slot: str, value: str, field: str) -> None:
+    prompt = parse(minimal(messages=[{"slot": "examples"}], slots={"examples": {}}))
+    with pytest.raises(PromptError) as refusal:
+        with_slot(prompt, slot, value)
+    assert refusal.value.field == field
+
+
+def test_a_changed_copy_leaves_the_prompt_alone() -> None:
+    source = minimal(parameters={"stop": ["a"]})
+    prompt = parse(source)
+    source["parameters"]["stop"].append("b")
+    prompt.to_dict()["parameters"] = {"stop": []}
+    assert prompt == parse(minimal(parameters={"stop": ["a"]}))
+
+
+def test_errors_carry_the_place_where_the_document_stands() -> None:
+    with pytest.raises(PromptError) as refusal:
+        parse(minimal(messages=[{"role": "user", "content": 7}]), "prompts[2].document")
+    assert refusal.value.field == "prompts[2].document.messages[0].content"
+
+
+def test_a_document_too_big_for_the_bus_is_refused() -> None:
+    with pytest.raises(PromptError, match=f"document: is larger than {MAX_BYTES} bytes"):
+        from_text("x" * MAX_BYTES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1, 2", b"\xff\xfe", '{"schema": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, '{"a": ' + "9" * 5000 + "}"],
+)
+def test_what_is_not_json_is_refused(text: str | bytes) -> None:
+    with pytest.raises(PromptError) as refusal:
+        parse_json(text)
+    assert refusal.value.field == "document"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_nothing_else_than_a_prompt_error_comes_out(value: object) -> None:
+    for candidate in (value, minimal(parameters=value), minimal(messages=value), minimal(slots=value)):
+        outcome = refusal_of(candidate)
+        assert outcome is None or (outcome.field and str(outcome).isprintable())
+
+
+def refusal_of(candidate: object) -> PromptError | None:
+    try:
+        parse(candidate)
+    except PromptError as error:
+        return error
+    return None
