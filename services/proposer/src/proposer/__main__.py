@@ -1,0 +1,8 @@
+"""`python -m proposer` serves, `python -m proposer migrate` migrates."""
+
+from proposer.app import build_app
+from proposer.settings import ProposerSettings
+from shared.runtime.command import run_service
+
+if __name__ == "__main__":
+    run_service(ProposerSettings, build_app)

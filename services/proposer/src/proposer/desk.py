@@ -1,0 +1,118 @@
+"""Decides about one prompt, whose row the caller has locked: load, decide, save, emit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from proposer.candidates import choose
+from proposer.drafting import NoDraft, draft, suspect
+from proposer.model import Offer, PromptState
+from proposer.offers import offer_examples, offer_fix, ready
+from proposer.settling import Step, Withdraw, settle
+from proposer.store.candidates import live_objected, load_pool
+from proposer.store.prompts import load_documents, load_measured, save_chosen
+from proposer.store.proposals import approved_digests, open_proposal, open_proposals, withdraw_proposal
+from proposer.store.regressions import open_regressions, save_outcome
+from shared.events import Envelope, Event, derived_id
+from shared.events.proposals import ProposalReady, ProposalWithdrawn
+from shared.events.quality import RegressionDetected
+from shared.messaging.cloudevents import MAX_PAYLOAD, Received
+from shared.messaging.store import Tx
+from shared.runtime.clock import Clock
+
+Cause = Received[Any] | None
+"""The event that led to a step; None where only time did."""
+
+
+class Desk:
+    """`source` is the `ce_source` of what is emitted."""
+
+    def __init__(self, clock: Clock, source: str) -> None:
+        self._clock = clock
+        self._source = source
+
+    async def settle_fixes(self, tx: Tx, state: PromptState, cause: Cause) -> None:
+        """Brings the fixes that are proposed in line with the open regressions and with what is live."""
+        approved = await approved_digests(tx, state.key)
+        offers: list[Offer] = []
+        for regression in await open_regressions(tx, state.key):
+            suspected = suspect(regression)
+            versions = (suspected.before, suspected.after) if suspected else ()
+            documents = await load_documents(tx, state.key, versions)
+            outcome = draft(regression, documents, state.live, approved)
+            fix = outcome if isinstance(outcome, NoDraft) else offer_fix(regression, outcome)
+            offers += await self._note(tx, regression, fix)
+        standing = [p for p in await open_proposals(tx, state.key) if p.regression_id]
+        await self._take(tx, settle(standing, offers, state.live, "resolved"), cause)
+
+    async def settle_examples(self, tx: Tx, state: PromptState, cause: Cause, *, anew: bool = True) -> None:
+        """Brings the example sets that are proposed in line with the candidates.
+
+        Unless it is asked to look `anew`, the same set as before ends it: then nothing else has changed.
+        """
+        chosen = choose(await load_pool(tx, state.key, self._clock.now()))
+        members = tuple(candidate.feedback_id for candidate in chosen)
+        if members == state.chosen and not anew:
+            return
+        await save_chosen(tx, state.key, members)
+        base = (await load_documents(tx, state.key, [state.in_use])).get(state.in_use or "")
+        offers: list[Offer] = []
+        if base is not None and base.slots:
+            measured, objected = await load_measured(tx, state), await live_objected(tx, state.key)
+            offers = [offer for offer in offer_examples(state, base, chosen, measured, objected) if fits(offer)]
+        standing = [p for p in await open_proposals(tx, state.key) if p.kind == "few_shot"]
+        await self._take(tx, settle(standing, offers, state.in_use, "evidence_erased"), cause)
+
+    async def no_fix(self, tx: Tx, regression: RegressionDetected) -> None:
+        """For a regression that points at no prompt: notes why nothing is proposed."""
+        outcome = draft(regression, {}, None)
+        assert isinstance(outcome, NoDraft)
+        await self._note(tx, regression, outcome)
+
+    async def _note(self, tx: Tx, regression: RegressionDetected, outcome: Offer | NoDraft) -> list[Offer]:
+        if isinstance(outcome, Offer) and not fits(outcome):
+            outcome = NoDraft("too-large", f"the proposal would be larger than {MAX_PAYLOAD} bytes")
+        made = [outcome] if isinstance(outcome, Offer) else []
+        proposal_id = made[0].proposal.id if made else None
+        none = outcome if isinstance(outcome, NoDraft) else None
+        await save_outcome(tx, regression.regression_id, proposal_id, none, self._clock.now())
+        return made
+
+    async def _take(self, tx: Tx, steps: Sequence[Step], cause: Cause) -> None:
+        for step in steps:
+            event: ProposalReady | ProposalWithdrawn | None
+            if isinstance(step, Withdraw):
+                event = await self._withdraw(tx, step)
+            else:
+                event = await self._propose(tx, step.offer)
+            if event is not None:
+                await tx.emit(self._envelope(event, cause))
+
+    async def _withdraw(self, tx: Tx, step: Withdraw) -> ProposalWithdrawn | None:
+        gone = step.proposal
+        revision = await withdraw_proposal(tx, gone.id, self._clock.now())
+        if revision is None:
+            return None
+        return ProposalWithdrawn(
+            project=gone.key.project,
+            environment=gone.key.environment,
+            target=gone.target,
+            proposal_id=gone.id,
+            revision=revision,
+            reason=step.reason,
+        )
+
+    async def _propose(self, tx: Tx, offer: Offer) -> ProposalReady | None:
+        revision = await open_proposal(tx, offer.proposal, self._clock.now())
+        return None if revision is None else ready(offer, revision)
+
+    def _envelope(self, event: ProposalReady | ProposalWithdrawn, cause: Cause) -> Envelope[Event]:
+        identity = derived_id(event.topic, str(event.proposal_id), str(event.revision))
+        now = self._clock.now()
+        if cause is None:
+            return Envelope(identity, now, self._source, event, correlation_id=str(identity))
+        return cause.caused(event, id=identity, time=now, source=self._source)
+
+
+def fits(offer: Offer) -> bool:
+    """Whether its event can be carried in one message."""
+    return len(ready(offer, 1).model_dump_json().encode()) <= MAX_PAYLOAD

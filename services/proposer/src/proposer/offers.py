@@ -1,0 +1,104 @@
+"""From a draft or a set of examples to the proposal that carries it. Identities follow from the content."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
+
+from proposer.acceptance import Measured, criteria, criteria_to_keep
+from proposer.drafting import Draft
+from proposer.model import Candidate, Offer, PromptKey, PromptState, Proposal
+from ratchet.prompt import Prompt, example_set_digest, unified, with_slot
+from shared.events import derived_id
+from shared.events.proposals import Evidence, ExampleSet, ProposalReady
+from shared.events.quality import RegressionDetected
+
+AUTHOR = "service:proposer"
+
+
+def offer_fix(regression: RegressionDetected, draft: Draft) -> Offer:
+    """The proposal of a fix. The same regression, base and result give the same proposal, however often."""
+    key = PromptKey(regression.project, regression.environment, draft.name)
+    identity = derived_id("proposal", str(regression.regression_id), draft.base.digest, draft.result.digest)
+    return Offer(
+        Proposal(
+            identity, key, regression.target, draft.kind, None, regression.regression_id,
+            draft.base.digest, draft.result.digest, 0, "open",
+        ),
+        draft.base,
+        draft.result,
+        Evidence(
+            regression_id=regression.regression_id,
+            execution_ids=regression.affected_executions,
+            summary=f"{_what_fell(regression)} {draft.why}",
+        ),
+        criteria(regression),
+    )  # fmt: skip
+
+
+def offer_examples(
+    state: PromptState, base: Prompt, chosen: Sequence[Candidate], measured: Iterable[Measured], objected: bool
+) -> Iterator[Offer]:
+    """A proposal for each slot whose examples ought to change.
+
+    Fewer examples than are served now are offered only where somebody `objected` to one that is: a set does not
+    shrink because its examples grow old.
+    """
+    acceptance = criteria_to_keep(measured)
+    for name, slot in base.slots.items():
+        examples = tuple(candidate.example() for candidate in chosen[: slot.max])
+        shrinks = len(examples) < state.live_examples.get(name, 0) and not objected
+        digest = example_set_digest([{"input": e.input, "output": e.output} for e in examples])
+        if not examples or shrinks or digest == slot.set:
+            continue
+        result = with_slot(base, name, digest)
+        yield Offer(
+            Proposal(
+                few_shot_id(state.key, name, base.digest, result.digest), state.key, state.target, "few_shot",
+                name, None, base.digest, result.digest, 0, "open",
+            ),
+            base,
+            result,
+            Evidence(
+                feedback_ids=tuple(e.feedback_id for e in examples),
+                execution_ids=tuple(e.execution_id for e in examples),
+                summary=f"{len(examples)} answers that people liked or corrected, as examples in {name}.",
+            ),
+            acceptance,
+            (ExampleSet(slot=name, digest=digest, examples=examples),),
+        )  # fmt: skip
+
+
+def few_shot_id(key: PromptKey, slot: str, base_digest: str, digest: str) -> UUID:
+    """The identity of the proposal to put one example set into one slot of one document."""
+    return derived_id("proposal", key.project, key.environment, key.name, slot, base_digest, digest)
+
+
+def ready(offer: Offer, revision: int) -> ProposalReady:
+    """The event that tells of an offer. What undoes it is the whole base."""
+    proposal = offer.proposal
+    return ProposalReady(
+        project=proposal.key.project,
+        environment=proposal.key.environment,
+        target=proposal.target,
+        proposal_id=proposal.id,
+        revision=revision,
+        kind=proposal.kind,
+        name=proposal.key.name,
+        base_digest=proposal.base_digest,
+        digest=proposal.digest,
+        document=dict(offer.result.to_dict()),
+        diff=unified(offer.base, offer.result),
+        example_sets=offer.example_sets,
+        evidence=offer.evidence,
+        acceptance=offer.acceptance,
+        rollback_digest=proposal.base_digest,
+        rollback=dict(offer.base.to_dict()),
+        author=AUTHOR,
+    )
+
+
+def _what_fell(regression: RegressionDetected) -> str:
+    was, now = regression.baseline, regression.current
+    return (
+        f"{regression.metric} of {regression.target} went from {was.mean:.3g} (n={was.n}) to {now.mean:.3g} "
+        f"(n={now.n}), {regression.delta_pp:+.1f} pp; {regression.causes[0].evidence.rstrip('.')}."
+    )

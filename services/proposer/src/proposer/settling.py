@@ -1,0 +1,50 @@
+"""Which proposals stand no longer, and which are new: what was proposed, beside what ought to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from proposer.model import Offer, Proposal
+from shared.events.proposals import WithdrawalReason
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    proposal: Proposal
+    reason: WithdrawalReason
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    offer: Offer
+
+
+Step: TypeAlias = Withdraw | Propose
+
+
+def settle(
+    standing: Sequence[Proposal], offers: Sequence[Offer], in_use: str | None, otherwise: WithdrawalReason
+) -> tuple[Step, ...]:
+    """Steps from the `standing` (open) proposals to `offers`, withdrawals first. What stands already stays untouched.
+
+    `otherwise` is the reason for a withdrawal where the base still is `in_use` and nothing takes its place.
+    """
+    offered = {offer.proposal.id for offer in offers}
+    places = {_place(offer.proposal) for offer in offers}
+    kept = {proposal.id for proposal in standing if proposal.id in offered}
+    withdrawals = (
+        Withdraw(proposal, _reason(proposal, in_use, _place(proposal) in places, otherwise))
+        for proposal in standing
+        if proposal.id not in offered
+    )
+    return (*withdrawals, *(Propose(offer) for offer in offers if offer.proposal.id not in kept))
+
+
+def _place(proposal: Proposal) -> tuple[object, ...]:
+    return (proposal.key, proposal.slot, proposal.regression_id)
+
+
+def _reason(proposal: Proposal, in_use: str | None, replaced: bool, otherwise: WithdrawalReason) -> WithdrawalReason:
+    if in_use is not None and proposal.base_digest != in_use:
+        return "base_changed"
+    return "superseded" if replaced else otherwise

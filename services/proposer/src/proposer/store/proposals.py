@@ -1,0 +1,90 @@
+"""All SQL of proposals: what is proposed, withdrawn, decided. A revision is taken under the row's lock."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, Row, and_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from proposer.model import PromptKey, Proposal
+from proposer.store.rows import key_of, of, place
+from proposer.tables import proposals
+from shared.events.proposals import Verdict
+from shared.messaging.store import Tx
+
+
+async def open_proposals(tx: Tx, key: PromptKey) -> list[Proposal]:
+    """What is proposed for this prompt and neither decided nor withdrawn."""
+    found = await tx.conn.execute(
+        select(proposals).where(of(proposals, key), proposals.c.state == "open").order_by(proposals.c.id)
+    )
+    return [_proposal(row) for row in found]
+
+
+async def approved_digests(tx: Tx, key: PromptKey) -> set[str]:
+    """The results of fixes that a person approved for this prompt."""
+    mine = and_(of(proposals, key), proposals.c.state == "approved", proposals.c.regression_id.is_not(None))
+    return set((await tx.conn.execute(select(proposals.c.digest).where(mine))).scalars())
+
+
+async def open_proposal(tx: Tx, proposal: Proposal, now: datetime) -> int | None:
+    """Its new revision; None where it stands already, or a person has decided it: then it is not proposed again."""
+    row = {
+        **place(proposal.key),
+        "id": proposal.id,
+        "target": proposal.target,
+        "kind": proposal.kind,
+        "slot": proposal.slot,
+        "regression_id": proposal.regression_id,
+        "base_digest": proposal.base_digest,
+        "digest": proposal.digest,
+        "revision": 1,
+        "state": "open",
+        "changed_at": now,
+    }
+    done = await tx.conn.execute(
+        insert(proposals)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=["id"],
+            set_={"state": "open", "revision": proposals.c.revision + 1, "changed_at": now},
+            where=proposals.c.state == "withdrawn",
+        )
+        .returning(proposals.c.revision)
+    )
+    return _revision(done)
+
+
+async def withdraw_proposal(tx: Tx, proposal_id: UUID, now: datetime) -> int | None:
+    """Its new revision; None where it was not open."""
+    done = await tx.conn.execute(
+        update(proposals)
+        .where(proposals.c.id == proposal_id, proposals.c.state == "open")
+        .values(state="withdrawn", revision=proposals.c.revision + 1, changed_at=now)
+        .returning(proposals.c.revision)
+    )
+    return _revision(done)
+
+
+async def decide_proposal(tx: Tx, proposal_id: UUID, verdict: Verdict, now: datetime) -> None:
+    """Notes a person's decision; it holds, whatever is withdrawn later. Others' proposals are not kept here."""
+    await tx.conn.execute(update(proposals).where(proposals.c.id == proposal_id).values(state=verdict, changed_at=now))
+
+
+async def approve_what_is_live(tx: Tx, key: PromptKey, digest: str, now: datetime) -> None:
+    """What went live was approved, even where the decision's own event comes later."""
+    mine = and_(of(proposals, key), proposals.c.digest == digest, proposals.c.state == "open")
+    await tx.conn.execute(update(proposals).where(mine).values(state="approved", changed_at=now))
+
+
+def _revision(done: CursorResult[Any]) -> int | None:
+    row = done.first()
+    return row.revision if row else None
+
+
+def _proposal(row: Row[Any]) -> Proposal:
+    return Proposal(
+        row.id, key_of(row), row.target, row.kind, row.slot,
+        row.regression_id, row.base_digest, row.digest, row.revision, row.state,
+    )  # fmt: skip
