@@ -1,0 +1,124 @@
+"""What delivery needs of a store: one suite, run against the fake and against PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from shared.events import derived_id
+from shared.messaging.cloudevents import Message
+from shared.messaging.errors import Permanent
+from shared.messaging.sql_store import SqlStore, shard_of
+from shared.messaging.store import DeadLetter
+from shared.testing.store import FakeStore
+from tests.support.messaging import NOW, SCHEMA, envelope, feedback, record, scratch_engine
+
+AnyStore = SqlStore | FakeStore
+ALL = range(4)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[AnyStore]:
+    if request.param == "fake":
+        yield FakeStore()
+        return
+    engine = await scratch_engine(request.getfixturevalue("postgres_dsn"))
+    yield SqlStore(engine, SCHEMA)
+    await engine.dispose()
+
+
+async def unsent(store: AnyStore) -> list[Message]:
+    return [row.message for row in await store.pending(ALL, 100)]
+
+
+async def test_claims_an_event_once_for_each_consumer(store: AnyStore) -> None:
+    first, second = uuid4(), uuid4()
+    async with store.begin() as tx:
+        assert await tx.claim("a", [first]) == {first}
+    async with store.begin() as tx:
+        assert await tx.claim("a", [first, second]) == {second}
+        assert await tx.claim("a", [second]) == set()
+        assert await tx.claim("b", [first]) == {first}
+
+
+async def test_a_transaction_that_raises_leaves_no_trace(store: AnyStore) -> None:
+    event = uuid4()
+    letter = DeadLetter.of("a", record(envelope()), Permanent())
+    with pytest.raises(RuntimeError):
+        async with store.begin() as tx:
+            await tx.claim("a", [event])
+            await tx.emit(envelope())
+            await tx.park(letter)
+            raise RuntimeError
+    async with store.begin() as tx:
+        assert await tx.claim("a", [event]) == {event}
+        assert not await tx.unpark(letter.id, "replayed", NOW)
+    assert await unsent(store) == []
+
+
+async def test_emitted_events_wait_in_order_and_carry_what_they_were_given(store: AnyStore) -> None:
+    woken: list[bool] = []
+    store.on_emit = lambda: woken.append(True)
+    sent = [envelope(feedback(value=float(value))) for value in range(5)]
+    async with store.begin() as tx:
+        await tx.emit(*sent[:3])
+    async with store.begin() as tx:
+        await tx.emit(*sent[3:])
+    async with store.begin() as tx:
+        await tx.emit()
+    assert len(woken) == 2
+    messages = await unsent(store)
+    assert [dict(message.headers)["ce_id"] for message in messages] == [str(one.id) for one in sent]
+    assert {message.key for message in messages} == {"acme/bot"}
+    assert messages[0].topic == "feedback.created"
+
+
+async def test_a_dead_letter_is_kept_once_mirrored_and_settled_once(store: AnyStore) -> None:
+    letter = DeadLetter.of("a", record(envelope(), offset=7), Permanent())
+    for _ in range(2):
+        async with store.begin() as tx:
+            await tx.park(letter)
+    (mirror,) = await unsent(store)
+    assert mirror.topic == "feedback.created.dlq"
+    assert mirror.value == letter.payload
+    assert dict(mirror.headers)["dlq_origin"] == "feedback.created/0/7"
+    assert dict(mirror.headers)["dlq_reason"] == "permanent"
+    async with store.begin() as tx:
+        assert await tx.unpark(letter.id, "replayed", NOW)
+    async with store.begin() as tx:
+        assert not await tx.unpark(letter.id, "discarded", NOW)
+
+
+async def test_a_dead_letter_may_hold_any_bytes(store: AnyStore) -> None:
+    hostile = record(envelope(), topic="feedback.created")
+    bad = DeadLetter(
+        derived_id("x"), "a", hostile.topic, 0, 1, b"\xff\0", (("h", b"\xff\0"),), b"\0\xff", "malformed", "x"
+    )
+    async with store.begin() as tx:
+        await tx.park(bad)
+    (mirror,) = await unsent(store)
+    assert mirror.value == b"\0\xff"
+
+
+async def test_each_shard_has_one_relay_and_its_token_fences_the_former_one(store: AnyStore) -> None:
+    held = await store.lease(4, "one", 60)
+    assert set(held) == set(ALL)
+    assert await store.lease(4, "two", 60) == {}
+    assert await store.lease(4, "one", 60) == held, "renewing keeps the token"
+    async with store.begin() as tx:
+        await tx.emit(envelope())
+    (row,) = await store.pending(ALL, 10)
+    await store.release("one")
+    taken = await store.lease(4, "two", 60)
+    assert set(taken) == set(ALL)
+    assert not await store.mark_sent(held, "one", [row.id]), "its lease passed to the other"
+    assert await store.mark_sent(taken, "two", [row.id])
+    assert await unsent(store) == []
+
+
+async def test_messages_of_one_key_share_a_shard(store: AnyStore) -> None:
+    async with store.begin() as tx:
+        await tx.emit(*[envelope(feedback(target=f"bot-{number % 5}")) for number in range(50)])
+    for shard in ALL:
+        for row in await store.pending([shard], 100):
+            assert shard_of(row.message.key, 4) == shard

@@ -1,0 +1,173 @@
+"""The bus and the relay on real brokers and a real database."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.events.feedback import FeedbackCreated, PromptObserved
+from shared.events.promotion import LoopHalted
+from shared.messaging.bus import Bus
+from shared.messaging.cloudevents import Message, Received
+from shared.messaging.producer import KafkaProducer
+from shared.messaging.relay import Relay
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Broadcast, Subscription, Tx
+from shared.runtime.clock import SystemClock
+from shared.runtime.metrics import Metrics
+from tests.support.eventually import eventually
+from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
+
+
+@dataclass
+class World:
+    """One emitting service and as many taking instances as a test starts."""
+
+    bootstrap: str
+    embedded: bool
+    engine: AsyncEngine
+    effects: Counter[float] = field(default_factory=Counter)
+    by_instance: Counter[str] = field(default_factory=Counter)
+    broadcast: list[str] = field(default_factory=list)
+    poison: float | None = None
+    emitted: int = 0
+    _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+
+    def settings(self, instance: str) -> ScratchSettings:
+        return ScratchSettings(
+            database_url="postgresql://unused", kafka_bootstrap=self.bootstrap, instance=instance,
+            embedded_bus=self.embedded,
+        )  # fmt: skip
+
+    def emitter(self) -> SqlStore:
+        store = SqlStore(self.engine, SCHEMA)
+        settings = self.settings("emitter")
+        relay = Relay(store, KafkaProducer(settings), "emitter", store.shards, Metrics("scratch"))
+        store.on_emit = relay.wake
+        self._tasks["relay"] = asyncio.create_task(relay.run())
+        return store
+
+    def start(self, instance: str) -> Bus:
+        async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
+            await tx.conn.execute(text("SELECT 1"))
+            for received in events:
+                if received.event.value == self.poison:
+                    raise ValueError("poison")
+            self.effects.update(received.event.value for received in events)
+            self.by_instance[instance] += len(events)
+
+        async def see(events: Sequence[Received[Any]]) -> None:
+            self.broadcast += [f"{instance}:{received.event.by}" for received in events]
+
+        bus = Bus(
+            self.settings(instance),
+            [Subscription("effects", (FeedbackCreated, PromptObserved), handle)],
+            [Broadcast("halts", (LoopHalted,), see)],
+            SqlStore(self.engine, SCHEMA),
+            SystemClock(),
+            Metrics("scratch"),
+        )
+        self._tasks[instance] = asyncio.create_task(bus.run())
+        return bus
+
+    async def end(self, name: str) -> None:
+        task = self._tasks.pop(name)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def close(self) -> None:
+        for name in list(self._tasks):
+            await self.end(name)
+        await self.engine.dispose()
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+async def world(request: pytest.FixtureRequest, postgres_dsn: str) -> AsyncIterator[World]:
+    embedded = request.param == "embedded"
+    bootstrap = request.getfixturevalue("embedded_kafka" if embedded else "kafka_bootstrap")
+    world = World(bootstrap, embedded, await scratch_engine(postgres_dsn))
+    yield world
+    await world.close()
+
+
+async def emit(store: SqlStore, values: Sequence[float]) -> None:
+    async with store.begin() as tx:
+        await tx.emit(*[envelope(feedback(target=f"bot-{value}", value=value)) for value in values])
+
+
+async def emit_more(world: World, store: SqlStore, count: int) -> None:
+    start, world.emitted = world.emitted, world.emitted + count
+    await emit(store, range(start, start + count))
+
+
+async def test_what_is_emitted_has_its_effect_once(world: World) -> None:
+    store = world.emitter()
+    bus = world.start("1")
+    await emit(store, range(100))
+    await eventually(lambda: len(world.effects) == 100, within=30)
+    await eventually(lambda: bus.connected)
+    assert set(world.effects.values()) == {1}
+    assert bus.troubles == []
+
+
+async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World) -> None:
+    world.poison = 13.0
+    store = world.emitter()
+    world.start("1")
+    await emit(store, range(30))
+    producer = KafkaProducer(world.settings("stranger"))
+    assert await producer.send([Message("feedback.created", "k", b"garbage", (("ce_id", "\N{SNOWMAN}"),))]) == [True]
+    await producer.close()
+    await eventually(lambda: len(world.effects) == 29, within=30)
+
+    async def parked() -> list[str]:
+        async with world.engine.connect() as conn:
+            rows = await conn.execute(text(f"SELECT reason FROM {SCHEMA}.dead_letters ORDER BY reason"))
+            return [row[0] for row in rows]
+
+    await eventually(lambda: _is(parked, ["exhausted", "malformed"]), within=30)
+
+
+async def _is(what: Any, expected: object) -> bool:
+    return bool(await what() == expected)
+
+
+async def test_a_broadcast_reaches_every_instance(world: World) -> None:
+    store = world.emitter()
+    buses = [world.start("1"), *([] if world.embedded else [world.start("2")])]
+    await eventually(lambda: all(bus.connected for bus in buses), within=30)
+    halted = LoopHalted(project="acme", environment="*", revision=1, by="ann", reason="x")
+    wanted = {f"{number + 1}:ann" for number in range(len(buses))}
+
+    async def seen() -> bool:
+        # Readers without a group start at the end, whenever they get there: say it until all heard it.
+        async with store.begin() as tx:
+            await tx.emit(envelope(halted))
+        return wanted <= set(world.broadcast)
+
+    await eventually(seen, within=30)
+
+
+async def test_a_consumer_that_ends_is_followed_by_another(world: World) -> None:
+    if world.embedded:
+        pytest.skip("the embedded broker carries one member a group")
+    store = world.emitter()
+    world.start("1")
+    world.start("2")
+    await eventually(lambda: _both(world, store), within=60)
+    await world.end("1")
+    await emit_more(world, store, 100)
+    await eventually(lambda: world.emitted == len(world.effects), within=60)
+    assert set(world.effects.values()) == {1}
+
+
+async def _both(world: World, store: SqlStore) -> bool:
+    await emit_more(world, store, 20)
+    return world.by_instance["1"] > 20 and world.by_instance["2"] > 20

@@ -1,0 +1,171 @@
+"""Delivery on fakes: whatever fails, each event has its effect once or is parked where it can be seen."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from shared.events.feedback import FeedbackCreated
+from shared.messaging.cloudevents import Received
+from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.errors import Permanent, Retryable
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.metrics import Metrics
+from shared.testing.bus import FakeRecord
+from shared.testing.clock import FakeClock
+from shared.testing.store import FakeStore
+from tests.support.messaging import envelope, feedback, record
+
+CONSUMER = "scratch.effects"
+
+
+class Effects:
+    """A handler that counts, and fails as told: `poison` values always, `passing` failures first."""
+
+    def __init__(self) -> None:
+        self.taken: list[UUID] = []
+        self.poison: dict[float, Exception] = {}
+        self.passing: list[Exception] = []
+        self.calls = 0
+
+    async def handle(self, _: Tx, events: Sequence[Received[Any]]) -> None:
+        self.calls += 1
+        if self.passing:
+            raise self.passing.pop()
+        for received in events:
+            if received.event.value in self.poison:
+                raise self.poison[received.event.value]
+        self.taken += [received.id for received in events]
+
+
+class Bench:
+    """A delivery on fakes. Sleeping advances the clock."""
+
+    def __init__(self, cap: int = 100) -> None:
+        self.clock, self.store, self.effects = FakeClock(), FakeStore(), Effects()
+        self.slept: list[float] = []
+        subscription = Subscription("effects", (FeedbackCreated,), self.effects.handle)
+        limit = DeadLetterCap(cap, self.clock)
+        self.delivery = Delivery(CONSUMER, subscription, self.store, self.clock, Metrics("scratch"), limit, self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(timedelta(seconds=seconds))
+
+    @property
+    def parked(self) -> list[str]:
+        return [kept.letter.reason for kept in self.store.state.letters.values() if kept.status == "parked"]
+
+
+def batch(*values: float) -> list[FakeRecord]:
+    return [record(envelope(feedback(value=value)), offset) for offset, value in enumerate(values)]
+
+
+async def test_a_batch_is_taken_in_one_transaction_and_once() -> None:
+    bench = Bench()
+    records = batch(1, 2, 3)
+    await bench.delivery.settle([*records, records[0]])
+    await bench.delivery.settle(records)
+    assert len(bench.effects.taken) == len(set(bench.effects.taken)) == 3
+    assert bench.effects.calls == 1
+
+
+async def test_order_within_a_batch_is_kept() -> None:
+    bench = Bench()
+    records = batch(*range(10))
+    await bench.delivery.settle(records)
+    assert [str(taken) for taken in bench.effects.taken] == [dict(r.headers)["ce_id"].decode() for r in records]
+
+
+async def test_poison_is_parked_alone_and_the_rest_goes_on() -> None:
+    bench = Bench()
+    bench.effects.poison = {6.0: ValueError("no"), 9.0: Permanent("never")}
+    await bench.delivery.settle(batch(*range(16)))
+    assert len(bench.effects.taken) == 14
+    assert sorted(bench.parked) == ["exhausted", "permanent"]
+    assert len(bench.slept) == 2, "an unknown error is tried three times, a permanent one once"
+
+
+@pytest.mark.parametrize(
+    ("headers", "value", "reason"),
+    [
+        ((), b"{}", "malformed"),
+        ((("ce_id", b"\xff"),), b"{}", "malformed"),
+        (None, b"no json", "malformed"),
+        (None, None, "malformed"),
+    ],
+)
+async def test_what_is_no_event_is_parked(headers: Any, value: bytes | None, reason: str) -> None:
+    bench = Bench()
+    good = record(envelope())
+    bad = FakeRecord("feedback.created", 0, 1, None, value, good.headers if headers is None else headers)
+    await bench.delivery.settle([bad, good])
+    assert len(bench.effects.taken) == 1
+    assert bench.parked == [reason]
+
+
+async def test_an_unknown_major_is_parked_until_the_code_knows_it() -> None:
+    bench = Bench()
+    good = record(envelope())
+    headers = tuple((n, b"ratchet.feedback.created.v9" if n == "ce_type" else v) for n, v in good.headers)
+    await bench.delivery.settle([FakeRecord("feedback.created", 0, 1, None, good.value, headers)])
+    assert bench.parked == ["unknown-type"]
+
+
+@pytest.mark.parametrize("error", [Retryable("later"), OperationalError("", {}, OSError()), TimeoutError()])
+async def test_a_passing_failure_delays_and_never_parks(error: Exception) -> None:
+    bench = Bench()
+    bench.effects.passing = [error] * 50
+    await bench.delivery.settle(batch(1, 2))
+    assert len(bench.effects.taken) == 2
+    assert bench.parked == []
+    assert max(bench.slept) == 5.0
+
+
+async def test_a_commit_that_fails_has_no_effect_and_comes_again() -> None:
+    bench = Bench()
+    failures = [ConnectionError(), ConnectionError()]
+
+    def fail() -> None:
+        if failures:
+            raise failures.pop()
+
+    bench.store.before_commit = fail
+    await bench.delivery.settle(batch(1))
+    assert len(bench.store.state.inbox) == 1
+
+
+async def test_past_the_cap_the_consumer_pauses_instead_of_parking_a_whole_topic() -> None:
+    bench = Bench(cap=3)
+    bench.effects.poison = {float(value): Permanent("no") for value in range(8)}
+    seen: list[bool] = []
+    sleep = bench.delivery._sleep
+
+    async def watch(seconds: float) -> None:
+        seen.append(bench.delivery.paused)
+        await sleep(seconds)
+
+    bench.delivery._sleep = watch
+    await bench.delivery.settle(batch(*range(8)))
+    assert any(seen)
+    assert not bench.delivery.paused
+    assert len(bench.parked) == 8
+    assert sum(bench.slept) >= 2 * 60, "three a minute"
+
+
+async def test_a_parked_event_can_be_taken_again_once() -> None:
+    bench = Bench()
+    bench.effects.poison = {1.0: Permanent("not yet")}
+    await bench.delivery.settle(batch(1))
+    (kept,) = bench.store.state.letters.values()
+    with pytest.raises(Permanent):
+        await bench.delivery.replay(kept.letter)
+    assert bench.parked == ["permanent"]
+    bench.effects.poison = {}
+    await bench.delivery.replay(kept.letter)
+    await bench.delivery.replay(kept.letter)
+    assert len(bench.effects.taken) == 1
+    assert bench.parked == []
