@@ -115,9 +115,7 @@ async def _store(tx: SqlTx, plan: KeyPlan, key: NewKey, where: dict[str, str], s
     )
 
 
-async def _tell(
-    tx: SqlTx, plan: KeyPlan, key: NewKey, where: dict[str, str], signer: Signer, clock: Clock
-) -> None:
+async def _tell(tx: SqlTx, plan: KeyPlan, key: NewKey, where: dict[str, str], signer: Signer, clock: Clock) -> None:
     fields: dict[str, Any] = {
         "project": where["project"],
         "environment": where["environment"],

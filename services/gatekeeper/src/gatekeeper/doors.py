@@ -18,7 +18,9 @@ async def call(conn: AsyncConnection, door: str, *arguments: object) -> Sequence
 
     Raises `Refused` when the boundary says no: the transaction is over then, and nothing of it remains.
     """
-    names = [f":p{place}" if not _is_json(value) else f"CAST(:p{place} AS jsonb)" for place, value in enumerate(arguments)]
+    names = [
+        f":p{place}" if not _is_json(value) else f"CAST(:p{place} AS jsonb)" for place, value in enumerate(arguments)
+    ]
     values = {f"p{place}": json.dumps(value) if _is_json(value) else value for place, value in enumerate(arguments)}
     try:
         done = await conn.execute(text(f"SELECT * FROM gatekeeper.{door}({', '.join(names)})"), values)

@@ -41,6 +41,7 @@ CREATE TABLE gatekeeper.example_revocations (
     project text NOT NULL REFERENCES gatekeeper.projects,
     digest  text NOT NULL CHECK (digest ~ '^sha256:[0-9a-f]{64}$'),
     by      text NOT NULL,
+    reason  text NOT NULL CHECK (length(reason) <= 2000),
     at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (project, digest)
 );

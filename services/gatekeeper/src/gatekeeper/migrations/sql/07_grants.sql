@@ -125,10 +125,11 @@ BEGIN
 END $$;
 
 -- Takes one example back, in all environments of the project.
-CREATE FUNCTION gatekeeper.take_back(who gatekeeper.speaker, in_digest text) RETURNS void
+CREATE FUNCTION gatekeeper.take_back(who gatekeeper.speaker, in_digest text, in_reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
-    INSERT INTO gatekeeper.example_revocations (project, digest, by) VALUES (who.project, in_digest, who.subject)
+    INSERT INTO gatekeeper.example_revocations (project, digest, by, reason)
+    VALUES (who.project, in_digest, who.subject, in_reason)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
         PERFORM gatekeeper.append_audit(who.project, 'example.revoked', who.subject,
@@ -136,7 +137,7 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION gatekeeper.revoke_example(raw text, in_digest text) RETURNS void
+CREATE FUNCTION gatekeeper.revoke_example(raw text, in_digest text, in_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
@@ -145,7 +146,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM gatekeeper.examples e WHERE e.project = who.project AND e.digest = in_digest) THEN
         PERFORM gatekeeper.refuse('unknown-example', 'there is no such example in this project');
     END IF;
-    PERFORM gatekeeper.take_back(who, in_digest);
+    PERFORM gatekeeper.take_back(who, in_digest, in_reason);
 END $$;
 
 -- Ends a grant and takes back every example that came in by it.
@@ -166,7 +167,7 @@ BEGIN
         PERFORM gatekeeper.append_audit(g.project, 'grant.revoked', who.subject,
             jsonb_build_object('grant_id', g.id, 'key_id', who.key_id));
     END IF;
-    PERFORM gatekeeper.take_back(who, brought.digest) FROM (
+    PERFORM gatekeeper.take_back(who, brought.digest, 'grant ' || g.id || ' revoked') FROM (
         SELECT DISTINCT e.digest
         FROM gatekeeper.grant_uses u, gatekeeper.slots_of(u.project, u.digest) s,
              gatekeeper.examples_of(u.project, s.set_digest) e

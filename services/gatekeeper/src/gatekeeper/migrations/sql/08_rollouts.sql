@@ -50,6 +50,7 @@ CREATE TABLE gatekeeper.live_history (
     CONSTRAINT fk_live_history_rollback FOREIGN KEY (rollback_id, project, environment, name, digest, reason)
         REFERENCES gatekeeper.rollbacks (id, project, environment, name, digest, kind)
 );
+CREATE INDEX ix_live_history_at ON gatekeeper.live_history (at);
 SELECT gatekeeper.freeze('gatekeeper.live_history');
 
 -- A view, so that what is live can't differ from how it came to be.

@@ -27,7 +27,7 @@ GRANT EXECUTE ON FUNCTION
     gatekeeper.use_grant(uuid),
     gatekeeper.give_grant(text, text, text, integer, integer, timestamptz),
     gatekeeper.revoke_grant(text, uuid),
-    gatekeeper.revoke_example(text, text),
+    gatekeeper.revoke_example(text, text, text),
     gatekeeper.roll_back(text, text, text, text, text),
     gatekeeper.cleanse(text, text, text, text),
     gatekeeper.halt(text, text),

@@ -26,8 +26,9 @@ _PARTS = (
 
 
 def upgrade() -> None:
-    create_messaging_tables(op, "gatekeeper")
-    grant_service(op, "gatekeeper")
+    operations: Any = op
+    create_messaging_tables(operations, "gatekeeper")
+    grant_service(operations, "gatekeeper")
     for part in _PARTS:
         _run_script((files("gatekeeper") / "migrations" / "sql" / f"{part}.sql").read_text())
 

@@ -1,0 +1,86 @@
+"""Wiring: the gatekeeper's parts, put together."""
+
+from datetime import timedelta
+
+from fastapi import FastAPI, Request, Response
+
+from gatekeeper.audit.api import audit_router
+from gatekeeper.delivery.api import delivery_router
+from gatekeeper.delivery.bell import Bell, listen
+from gatekeeper.delivery.catching import CatchUp
+from gatekeeper.delivery.hub import Hub
+from gatekeeper.desk import Desk
+from gatekeeper.grants.api import grants_router
+from gatekeeper.keys.api import keys_router
+from gatekeeper.loop.api import loop_router
+from gatekeeper.proposals.api import proposals_router
+from gatekeeper.proposals.handlers import on_ready, on_withdrawn
+from gatekeeper.refusals import Refused
+from gatekeeper.registry.api import registry_router
+from gatekeeper.registry.handlers import on_observed
+from gatekeeper.rollouts.api import rollouts_router
+from gatekeeper.settings import GatekeeperSettings
+from shared.events.feedback import PromptObserved
+from shared.events.promotion import PromptLive
+from shared.events.proposals import ProposalReady, ProposalWithdrawn
+from shared.messaging.flow import Flow
+from shared.messaging.store import Broadcast, Subscription
+from shared.runtime.cache import redis_client
+from shared.runtime.clock import Clock, SystemClock
+from shared.runtime.service import Background, Platform, Service, build_service_app
+from shared.web.problems import Problem, problem_response
+
+_MAX_BATCH = 50  # a change locks its project: a batch should not keep people waiting
+
+
+def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
+    """The ASGI app of one gatekeeper instance."""
+    platform = Platform.of(settings, clock or SystemClock(), flow)
+    engine, signer = platform.engine, settings.signer()
+    redis = redis_client(settings.redis_url) if settings.redis_url else None
+    hub = Hub(settings.max_streams)
+    bell = Bell(hub, redis)
+    catching = CatchUp(engine, hub)
+    desk = Desk(
+        platform.store,
+        platform.clock,
+        signer,
+        bell,
+        timedelta(minutes=settings.decision_minutes),
+        settings.policy_version,
+    )
+    background: list[Background] = [lambda: catching.poll(settings.poll_seconds)]
+    if redis is not None:
+        background.append(lambda: listen(redis, catching))
+    service = Service(
+        platform,
+        "Ratchet gatekeeper",
+        subscriptions=(
+            Subscription("observed", (PromptObserved,), on_observed),
+            Subscription("proposals", (ProposalReady,), on_ready(signer, platform.clock), _MAX_BATCH),
+            Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH),
+        ),
+        broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
+        routers=(
+            registry_router(engine),
+            delivery_router(engine, hub),
+            rollouts_router(desk),
+            proposals_router(engine, desk),
+            grants_router(engine, desk),
+            loop_router(engine, desk),
+            audit_router(engine, signer),
+            keys_router(engine),
+        ),
+        background=background,
+        close=(bell.close,),
+        owns_keys=True,
+        state={"hub": hub},
+    )
+    app = build_service_app(service)
+    app.add_exception_handler(Refused, _refused)
+    return app
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problem_response(Problem(error.status, error.code, error.title, error.because))

@@ -1,0 +1,67 @@
+"""The audit chain's SQL: reading it, and what must stand in it."""
+
+import json
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatekeeper.audit.chain import Anchor, ChainCheck, Entry
+from gatekeeper.keys.signer import Signer
+
+_BATCH = 1000
+_ENTRIES = text(
+    """SELECT seq, kind, entry, previous, hash FROM gatekeeper.audit
+       WHERE project = :project AND seq > :after ORDER BY seq LIMIT :limit"""
+)
+# What may not exist without its entry: deeds whose entry is gone, or never was.
+_UNWRITTEN = text(
+    """WITH said AS (SELECT entry::jsonb AS e FROM gatekeeper.audit WHERE project = :project)
+       SELECT 'live version ' || h.name || ' ' || h.sequence AS deed FROM gatekeeper.live_history h
+       WHERE h.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = h.project
+             AND a.seq = h.audit_seq AND a.entry::jsonb ->> 'digest' = h.digest)
+       UNION ALL SELECT 'decision ' || d.id FROM gatekeeper.decisions d
+       WHERE d.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'decision_hash' = d.hash)
+       UNION ALL SELECT 'grant ' || g.id FROM gatekeeper.grants g
+       WHERE g.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'grant_hash' = g.hash)
+       UNION ALL SELECT 'rollback ' || r.id FROM gatekeeper.rollbacks r
+       WHERE r.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'rollback_hash' = r.hash)
+       UNION ALL SELECT 'loop change ' || c.revision FROM gatekeeper.loop_changes c
+       WHERE c.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'kind' LIKE 'loop.%'
+             AND (e ->> 'revision')::int = c.revision)
+       LIMIT 20"""
+)
+
+
+async def entries(conn: AsyncConnection, project: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Entries in order, each with its hash."""
+    found = await conn.execute(_ENTRIES, {"project": project, "after": after, "limit": limit})
+    return [{**json.loads(row.entry), "hash": row.hash} for row in found]
+
+
+async def verify(
+    conn: AsyncConnection, project: str, signer: Signer, expected: tuple[int, str] | None
+) -> dict[str, Any]:
+    """Whether the chain is whole. `expected`: a head (seq, hash) that somebody wrote down earlier."""
+    check = ChainCheck()
+    while rows := (await conn.execute(_ENTRIES, {"project": project, "after": check.seq, "limit": _BATCH})).all():
+        for row in rows:
+            check.take(Entry(row.seq, row.kind, row.entry, row.previous, row.hash))
+    head = await conn.execute(
+        text("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = :project"), {"project": project}
+    )
+    ends = head.first()
+    anchors = await conn.execute(
+        text("SELECT seq, hash, signature FROM gatekeeper.audit_anchors WHERE project = :project ORDER BY seq"),
+        {"project": project},
+    )
+    check.end(
+        None if ends is None else (ends.seq, ends.hash),
+        [Anchor(*anchor) for anchor in anchors],
+        lambda anchor: signer.signed_head(project, anchor.seq, anchor.hash, anchor.signature),
+    )
+    for deed in (await conn.execute(_UNWRITTEN, {"project": project})).scalars():
+        check.fault(f"{deed} has no entry")
+    if expected is not None:
+        check.expect(*expected)
+    return {"ok": not check.found, "entries": check.seq, "head": check.hash, "problems": check.found}

@@ -1,0 +1,98 @@
+"""Reading a request's JSON body strictly: size, type, and every field by name."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+
+from shared.web.problems import Problem, invalid, strict_json
+
+MAX_BODY = 512 * 1024
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+async def read_fields(request: Request) -> "Fields":
+    """The object in the body. Raises Problem 413, 415, 400 or 422."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, "unsupported-media-type", "Send application/json", f"the body is {kind[:60] or 'untyped'}")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "unsupported-media-type", "Send the body uncompressed", "content-encoding is not taken")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Problem(413, "too-large", "The body is too large", f"at most {MAX_BODY} bytes")
+    value = strict_json(bytes(body))
+    if not isinstance(value, dict):
+        raise invalid("body", "must be an object")
+    return Fields(value)
+
+
+class Fields:
+    """Takes one field after another; `end` refuses what is left over. Each raises Problem 422 that names the field."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._left = dict(values)
+
+    def text(self, name: str, limit: int = 200, *, empty: bool = False) -> str:
+        """A text of at most `limit` characters."""
+        value = self._left.pop(name, None)
+        if not isinstance(value, str):
+            raise invalid(name, "must be a text")
+        if len(value) > limit or not (value or empty):
+            raise invalid(name, f"must have {0 if empty else 1} to {limit} characters")
+        return value
+
+    def choice(self, name: str, *allowed: str) -> str:
+        """One of some words."""
+        value = self._left.pop(name, None)
+        if value not in allowed:
+            raise invalid(name, f"must be one of {', '.join(allowed)}")
+        return str(value)
+
+    def digest(self, name: str) -> str:
+        """`sha256:` and 64 hexadecimal digits."""
+        value = self._left.pop(name, None)
+        if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+            raise invalid(name, "must be sha256: and 64 hexadecimal digits")
+        return value
+
+    def optional_digest(self, name: str) -> str | None:
+        """A digest, or null, or nothing."""
+        return None if self._left.get(name) is None and self._drop(name) else self.digest(name)
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        """A whole number between two bounds."""
+        value = self._left.pop(name, None)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise invalid(name, f"must be a whole number from {low} to {high}")
+        return value
+
+    def moment(self, name: str) -> datetime:
+        """An RFC 3339 time with its offset."""
+        value = self._left.pop(name, None)
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None or not 2000 <= moment.year <= 9000:
+            raise invalid(name, "must be a time like 2026-01-31T12:00:00Z")
+        return moment
+
+    def object(self, name: str) -> dict[str, Any]:
+        """A JSON object, unread."""
+        value = self._left.pop(name, None)
+        if not isinstance(value, dict):
+            raise invalid(name, "must be an object")
+        return value
+
+    def end(self) -> None:
+        """Refuses fields that nobody asked for."""
+        for name in self._left:
+            raise invalid(name, "is not a known field")
+
+    def _drop(self, name: str) -> bool:
+        self._left.pop(name, None)
+        return True

@@ -1,0 +1,44 @@
+"""What every route that changes something needs: who asks, one transaction, and the ring of the bell after it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from fastapi import Request
+
+from gatekeeper.change import Change
+from gatekeeper.delivery.bell import Bell
+from gatekeeper.keys.signer import Signer
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`lifetime` is how long an approval may wait for its promotion; `policy` is written into each decision."""
+
+    store: SqlStore
+    clock: Clock
+    signer: Signer
+    bell: Bell
+    lifetime: timedelta
+    policy: str
+
+    @asynccontextmanager
+    async def change(self, request: Request) -> AsyncIterator[Change]:
+        """A change that commits at the end of the block; what went live is pushed right after the commit."""
+        correlation = request.headers.get("x-correlation-id", "")[:100]
+        if not correlation.isascii() or not correlation.isprintable() or not correlation:
+            correlation = str(uuid4())
+        async with self.store.begin() as tx:
+            change = Change(tx, self.signer, self.clock.now(), correlation)
+            yield change
+        if change.lives:
+            await self.bell.ring(change.lives)
+
+
+def raw_key(request: Request) -> str:
+    """The key as the caller sent it: the boundary checks it again, itself."""
+    return request.headers.get("authorization", "").partition(" ")[2].strip()

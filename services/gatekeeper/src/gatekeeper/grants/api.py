@@ -1,0 +1,81 @@
+"""Grants and revocations over HTTP."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.bodies import read_fields
+from gatekeeper.desk import Desk, raw_key
+from gatekeeper.doors import call
+from gatekeeper.grants import store
+from gatekeeper.grants.using import use_grant
+from gatekeeper.proposals import store as proposals
+from gatekeeper.rollouts.going_back import cleanse_all
+from shared.events.promotion import PromptLive
+from shared.web.keys import Principal, require
+from shared.web.problems import invalid
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+_DIGEST_LENGTH = 71
+
+
+def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+    """Routes under `/v1/grants` and `/v1/examples`."""
+    router = APIRouter(prefix="/v1", tags=["grants"])
+
+    @router.get("/grants")
+    async def grants(who: Reader) -> dict[str, Any]:
+        """All grants of the environment, newest first."""
+        async with engine.connect() as conn:
+            return {"items": await store.grants(conn, who.project, who.environment), "next": None}
+
+    @router.post("/grants", status_code=201)
+    async def give(request: Request, who: Reviewer) -> dict[str, Any]:
+        """Lets few-shot proposals for one slot go live without a decision each. Covers what is open already, too."""
+        fields = await read_fields(request)
+        name, slot = fields.text("name"), fields.text("slot")
+        count, per_hour = fields.whole("count", 1, 10_000), fields.whole("per_hour", 1, 10_000)
+        expires_at = fields.moment("expires_at")
+        fields.end()
+        lasts = (expires_at - desk.clock.now()).total_seconds()
+        if not 0 < lasts <= 365 * 86_400:
+            raise invalid("expires_at", "must lie ahead, at most 365 days")
+        async with desk.change(request) as change:
+            conn = change.tx.conn
+            [given] = await call(conn, "give_grant", raw_key(request), name, slot, count, per_hour, expires_at)
+            for proposal_id in await proposals.open_ids(conn, who.project, who.environment, name):
+                await use_grant(change, who.project, who.environment, proposal_id)
+            await change.seal(who.project)
+            return (await store.grants(conn, who.project, who.environment, given["id"]))[0]
+
+    @router.post("/grants/{grant_id}/revoke")
+    async def revoke(request: Request, who: Reviewer, grant_id: UUID) -> dict[str, Any]:
+        """Ends a grant and takes every example back that came in by it: what is live goes on without them."""
+        async with desk.change(request) as change:
+            raw = raw_key(request)
+            await call(change.tx.conn, "revoke_grant", raw, grant_id)
+            await cleanse_all(change, raw, who.project)
+            await change.seal(who.project)
+        return {"id": grant_id, "revoked": True, "live": _told(change.lives)}
+
+    @router.post("/examples/{digest}/revoke")
+    async def revoke_example(request: Request, who: Reviewer, digest: str) -> dict[str, Any]:
+        """Takes one example back everywhere in the project. Works while halted."""
+        fields = await read_fields(request)
+        reason = fields.text("reason", 2000, empty=True)
+        fields.end()
+        async with desk.change(request) as change:
+            raw = raw_key(request)
+            await call(change.tx.conn, "revoke_example", raw, digest[:_DIGEST_LENGTH], reason)
+            await cleanse_all(change, raw, who.project)
+            await change.seal(who.project)
+        return {"digest": digest[:_DIGEST_LENGTH], "revoked": True, "live": _told(change.lives)}
+
+    return router
+
+
+def _told(lives: list[PromptLive]) -> list[dict[str, Any]]:
+    return [live.model_dump(mode="json", exclude={"document", "examples"}) for live in lives]

@@ -1,0 +1,109 @@
+"""Proposals over HTTP: people write, read and decide."""
+
+from typing import Annotated, Any, Literal, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import AwareDatetime
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gatekeeper.bodies import read_fields
+from gatekeeper.desk import Desk, raw_key
+from gatekeeper.doors import call
+from gatekeeper.pages import Limit, page
+from gatekeeper.proposals import store
+from gatekeeper.proposals.deciding import decide
+from gatekeeper.proposals.drafts import content_of, kind_of
+from gatekeeper.registry import store as registry
+from gatekeeper.registry.content import version_content
+from ratchet.prompt import PromptError, parse
+from shared.events import derived_id, new_id
+from shared.events.proposals import Verdict
+from shared.web.keys import Principal, require
+from shared.web.problems import Problem, invalid
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Maker = Annotated[Principal, Depends(require("tune", person=True))]
+Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
+
+
+def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+    """Routes under `/v1/proposals`."""
+    router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+
+    @router.post("", status_code=201)
+    async def propose(request: Request, who: Maker) -> dict[str, Any]:
+        """An edited prompt, or a first version: somebody else decides about it. Idempotency-Key is honoured."""
+        fields = await read_fields(request)
+        target, name, base_digest = fields.text("target"), fields.text("name"), fields.optional_digest("base_digest")
+        document, why = fields.object("document"), fields.text("why", 2000)
+        fields.end()
+        try:
+            draft = parse(document, "document")
+        except PromptError as error:
+            raise invalid(error.field, error.reason) from None
+        proposal_id = _new_id(request, who, desk)
+        async with desk.change(request) as change:
+            conn = change.tx.conn
+            base = None if base_digest is None else await registry.version(conn, who.project, base_digest)
+            await registry.put(conn, "prompt_versions", who.project, [version_content(draft)])
+            content = content_of(why, base_digest, base, draft)
+            arguments = (proposal_id, target, name, kind_of(base_digest), base_digest, draft.digest, content)
+            await call(conn, "propose", raw_key(request), *arguments)
+            stored = await _load(conn, who, proposal_id)
+            if (stored["digest"], stored["name"], stored["base_digest"]) != (draft.digest, name, base_digest):
+                raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
+            await change.seal(who.project)
+        return stored
+
+    @router.get("")
+    async def proposals(
+        who: Reader,
+        state: State | None = None,
+        name: str | None = None,
+        before: AwareDatetime | None = None,
+        limit: Limit = 20,
+    ) -> dict[str, Any]:
+        """Newest first. `next` is the `before` of the next page."""
+        async with engine.connect() as conn:
+            found = await store.some(conn, who.project, who.environment, state, name, before, limit)
+        return page(found, limit, "opened_at")
+
+    @router.get("/{proposal_id}")
+    async def proposal(who: Reader, proposal_id: UUID) -> dict[str, Any]:
+        """One proposal with its document, diff, evidence, and what was decided."""
+        async with engine.connect() as conn:
+            return await _load(conn, who, proposal_id)
+
+    @router.post("/{proposal_id}/decisions")
+    async def decisions(request: Request, who: Reviewer, proposal_id: UUID) -> dict[str, Any]:
+        """Yes, no, or changes requested about exactly `digest`. A yes makes it live, or changes nothing at all."""
+        fields = await read_fields(request)
+        verdict = cast(Verdict, fields.choice("verdict", "approved", "rejected", "changes_requested"))
+        digest, reason = fields.digest("digest"), fields.text("reason", 2000, empty=True)
+        fields.end()
+        async with desk.change(request) as change:
+            found = await _load(change.tx.conn, who, proposal_id)
+            await decide(change, raw_key(request), found, verdict, digest, reason, desk.lifetime, desk.policy)
+            decided = await _load(change.tx.conn, who, proposal_id)
+        live = change.lives[0].model_dump(mode="json", exclude={"document", "examples"}) if change.lives else None
+        return {"proposal": decided, "live": live}
+
+    return router
+
+
+def _new_id(request: Request, who: Principal, desk: Desk) -> UUID:
+    idempotency = request.headers.get("idempotency-key")
+    if idempotency is None:
+        return new_id(desk.clock.now())
+    if not 1 <= len(idempotency) <= 200:
+        raise invalid("Idempotency-Key", "must have 1 to 200 characters")
+    return derived_id("proposal", who.key_id, idempotency)
+
+
+async def _load(conn: AsyncConnection, who: Principal, proposal_id: UUID) -> dict[str, Any]:
+    found = await store.one(conn, who.project, who.environment, proposal_id)
+    if found is None:
+        raise Problem(404, "unknown-proposal", "There is no such proposal here")
+    return found

@@ -1,0 +1,21 @@
+"""What a person's edit amounts to (pure): the proposal's kind, its diff and what would undo it."""
+
+from typing import Any
+
+from ratchet.prompt import Prompt, unified
+
+
+def kind_of(base_digest: str | None) -> str:
+    """An edit replaces something, a first version nothing."""
+    return "first_version" if base_digest is None else "edit"
+
+
+def content_of(why: str, base_digest: str | None, base: Prompt | None, draft: Prompt) -> dict[str, Any]:
+    """The parts of a person's proposal that no column holds; the same names as in `proposal.ready`."""
+    return {
+        "diff": "" if base is None else unified(base, draft),
+        "evidence": {"regression_id": None, "feedback_ids": [], "execution_ids": [], "summary": why},
+        "acceptance": [],
+        "rollback_digest": base_digest,
+        "rollback": None if base is None else base.to_dict(),
+    }

@@ -1,0 +1,110 @@
+"""From a proposal to a live prompt: who may say yes, about what, how often and until when."""
+
+import asyncio
+
+import pytest
+
+from ratchet.signing import live_bytes, verify
+from tests.support.gatekeeper import NEVER, World, digest, document
+
+HELLO, BYE = document("Hello"), document("Bye")
+
+
+async def test_an_approval_makes_exactly_that_version_live_and_signs_it(gate: World) -> None:
+    proposal = await gate.propose(HELLO)
+    answer = await gate.decide(proposal)
+    assert answer.status_code == 200
+    live = await gate.live()
+    assert live is not None
+    assert (live["digest"], live["sequence"], live["document"]) == (digest(HELLO), 1, HELLO)
+    assert live["authorisation"]["kind"] == "decision"
+    assert live["authorisation"]["by"] == "reviewer"
+    assert verify(gate.signer.public, live_bytes(live), live["signature"]["value"])
+
+
+async def test_an_approval_tells_the_bus_of_the_decision_and_of_what_is_live(gate: World) -> None:
+    await gate.promote(HELLO)
+    topics = [row[0] for row in await gate.sql("SELECT topic FROM gatekeeper.outbox ORDER BY id")]
+    assert topics[-2:] == ["prompt.live", "proposal.decided"]
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "changes_requested"])
+async def test_a_no_makes_nothing_live(gate: World, verdict: str) -> None:
+    answer = await gate.decide(await gate.propose(HELLO), verdict=verdict)
+    assert answer.json()["proposal"]["state"] == verdict
+    assert await gate.live() is None
+
+
+async def test_a_decision_about_one_digest_does_not_promote_another(gate: World) -> None:
+    answer = await gate.decide(await gate.propose(HELLO), about=digest(BYE))
+    assert (answer.status_code, answer.json()["code"]) == (409, "digest-mismatch")
+    assert await gate.live() is None
+
+
+async def test_nobody_decides_about_a_proposal_of_their_own(gate: World) -> None:
+    proposal = await gate.propose(HELLO, by="second_key")
+    answer = await gate.decide(proposal, by="second_key")
+    assert (answer.status_code, answer.json()["code"]) == (403, "own-proposal")
+    assert await gate.live() is None
+
+
+@pytest.mark.parametrize("key", ["ingest_key", "browser_key", "maker_key"])
+async def test_only_a_person_who_may_review_decides(gate: World, key: str) -> None:
+    answer = await gate.decide(await gate.propose(HELLO), by=key)
+    assert answer.status_code == 403
+    assert await gate.live() is None
+
+
+async def test_a_proposal_is_decided_once(gate: World) -> None:
+    proposal = await gate.propose(HELLO)
+    await gate.decide(proposal)
+    again = await gate.decide(proposal)
+    assert (again.status_code, again.json()["code"]) == (409, "already-decided")
+    assert (await gate.live() or {})["sequence"] == 1
+
+
+async def test_of_many_yeses_at_once_one_counts(gate: World) -> None:
+    proposal = await gate.propose(HELLO)
+    answers = await asyncio.gather(
+        *(gate.decide(proposal, by=key) for key in ("reviewer_key", "second_key") for _ in range(4))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    assert await gate.sql("SELECT count(*) FROM gatekeeper.live_history") == [(1,)]
+
+
+async def test_a_stale_base_is_refused_and_nothing_is_half_done(gate: World) -> None:
+    stale = await gate.propose(BYE)
+    await gate.promote(HELLO)
+    answer = await gate.decide(stale)
+    assert (answer.status_code, answer.json()["code"]) == (409, "base-changed")
+    assert await gate.sql("SELECT count(*) FROM gatekeeper.decisions") == [(1,)]
+    assert (await gate.ask("maker_key", "GET", f"/v1/proposals/{stale['id']}")).json()["state"] == "open"
+
+
+async def test_a_first_version_may_replace_what_was_observed_but_not_what_nobody_saw(gate: World) -> None:
+    refused = await gate.decide(await gate.propose(BYE, base=NEVER))
+    assert refused.json()["code"] == "base-changed"
+    await gate.sql(
+        "INSERT INTO gatekeeper.observed VALUES ('default', 'production', 'greeting', :digest, 'bot', now())",
+        digest=digest(HELLO),
+    )
+    assert (await gate.promote(BYE, base=digest(HELLO)))["sequence"] == 1
+
+
+async def test_while_halted_nothing_is_promoted_and_anybody_may_halt(gate: World) -> None:
+    proposal = await gate.propose(HELLO)
+    halted = await gate.ask("browser_key", "POST", "/v1/halt", {"reason": "smoke"})
+    assert halted.json()["halted"] is True
+    assert (await gate.decide(proposal)).json()["code"] == "halted"
+    assert (await gate.ask("maker_key", "POST", "/v1/resume", {"reason": "fine"})).status_code == 403
+    assert (await gate.ask("second_key", "POST", "/v1/resume", {"reason": "fine"})).json()["halted"] is False
+    assert (await gate.decide(proposal)).status_code == 200
+
+
+async def test_the_same_idempotency_key_is_the_same_proposal(gate: World) -> None:
+    body = {"name": "greeting", "target": "bot", "base_digest": None, "document": HELLO, "why": "because"}
+    headers = {"Idempotency-Key": "k"}
+    first, second = [await gate.ask("maker_key", "POST", "/v1/proposals", body, headers=headers) for _ in range(2)]
+    assert first.json()["id"] == second.json()["id"]
+    other = await gate.ask("maker_key", "POST", "/v1/proposals", {**body, "document": BYE}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch")

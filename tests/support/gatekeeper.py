@@ -1,0 +1,195 @@
+"""A gatekeeper without its bus: a set-up project on real PostgreSQL, its API in process, and events by hand."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from gatekeeper.app import build_app
+from gatekeeper.bootstrap import bootstrap
+from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan
+from gatekeeper.keys.signer import Signer
+from gatekeeper.proposals.handlers import on_ready
+from gatekeeper.settings import GatekeeperSettings
+from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
+from ratchet.signing import new_private_key
+from shared.events.proposals import Evidence, Example, ExampleSet, ProposalReady
+from shared.messaging.cloudevents import Received
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.clock import SystemClock
+from tests.support.databases import as_role
+from tests.support.messaging import async_dsn
+from tests.support.prompts import minimal
+
+KEYS = (
+    *DEFAULT_KEYS,
+    KeyPlan("second_key", "second", "person", ("read", "tune", "review")),
+    KeyPlan("browser_key", "browser", "service", ("browser-ingest",)),
+)
+NEVER = "sha256:" + "0" * 64
+
+
+def document(words: str, *slots: str) -> dict[str, Any]:
+    """A prompt that says `words` and has these few-shot slots, all empty."""
+    turns = [{"role": "system", "content": words}, *({"slot": slot} for slot in slots)]
+    return parse(minimal(messages=turns, slots={slot: {"max": 5, "set": None} for slot in slots})).to_dict()
+
+
+def digest(of: Mapping[str, Any]) -> str:
+    return parse(of).digest
+
+
+@dataclass
+class World:
+    """One set-up project. `owner` is the database owner's engine, `service` that of the gatekeeper's own role."""
+
+    dsn: str
+    app: FastAPI
+    keys: dict[str, str]
+    signer: Signer
+    owner: AsyncEngine
+    service: AsyncEngine
+    clients: dict[str, httpx.AsyncClient]
+
+    async def ask(self, key: str, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:
+        """A request with the key of that label."""
+        headers = {"Authorization": f"Bearer {self.keys.get(key, key)}", **more.pop("headers", {})}
+        return await self.clients["api"].request(method, path, json=body, headers=headers, **more)
+
+    async def propose(self, words: dict[str, Any], base: str | None = None, by: str = "maker_key") -> dict[str, Any]:
+        """A person's proposal for the prompt `greeting`."""
+        body = {"name": "greeting", "target": "bot", "base_digest": base, "document": words, "why": "because"}
+        answer = await self.ask(by, "POST", "/v1/proposals", body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def decide(
+        self, proposal: Mapping[str, Any], by: str = "reviewer_key", verdict: str = "approved", about: str | None = None
+    ) -> httpx.Response:
+        body = {"verdict": verdict, "reason": "", "digest": about or proposal["digest"]}
+        return await self.ask(by, "POST", f"/v1/proposals/{proposal['id']}/decisions", body)
+
+    async def promote(self, words: dict[str, Any], base: str | None = None) -> dict[str, Any]:
+        """Proposes and approves; what is live then."""
+        answer = await self.decide(await self.propose(words, base))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["live"])
+
+    async def live(self) -> dict[str, Any] | None:
+        """What is served as `greeting`."""
+        answer = await self.ask("ingest_key", "GET", "/v1/prompts/greeting")
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    async def grant(self, **parts: Any) -> httpx.Response:
+        body = {"name": "greeting", "slot": "shots", "count": 3, "per_hour": 3, "expires_at": later(), **parts}
+        return await self.ask("reviewer_key", "POST", "/v1/grants", body)
+
+    async def arrive(self, event: ProposalReady) -> None:
+        """What the bus would do with the event."""
+        handle = on_ready(self.signer, SystemClock())
+        async with SqlStore(self.service, "gatekeeper").begin() as tx:
+            await handle(tx, [received(event)])
+
+    async def sql(self, statement: str, **values: Any) -> list[Any]:
+        """Rows of a statement that the owner runs; [] for one that gives none."""
+        async with self.owner.begin() as conn:
+            done = await conn.execute(text(statement), values)
+            return list(done.all()) if done.returns_rows else []
+
+
+def later(hours: float = 1) -> str:
+    return datetime.fromtimestamp(datetime.now(UTC).timestamp() + hours * 3600, UTC).isoformat()
+
+
+def received(event: Any) -> Received[Any]:
+    now = datetime.now(UTC)
+    return Received(event, uuid4(), now, "ratchet/test", "correlation", None, None, event.topic, 0, 0)
+
+
+def few_shot(base: dict[str, Any], *pairs: tuple[str, str], slot: str = "shots", **parts: Any) -> ProposalReady:
+    """A proposal of the proposer that fills a slot with these (input, output) examples."""
+    contents = [{"input": given, "output": answer} for given, answer in pairs]
+    examples = tuple(
+        Example(
+            digest=example_digest(content),
+            **content,
+            score=1.0,
+            feedback_id=uuid4(),
+            execution_id="e",
+            occurred_at=datetime.now(UTC),
+        )
+        for content in contents
+    )
+    chosen = ExampleSet(slot=slot, digest=example_set_digest(contents), examples=examples)
+    draft = with_slot(parse(base), slot, chosen.digest)
+    return ready(draft.to_dict(), base, kind="few_shot", example_sets=(chosen,), **parts)
+
+
+def ready(words: dict[str, Any], base: dict[str, Any] | None, **parts: Any) -> ProposalReady:
+    """A proposal as the proposer emits it."""
+    values: dict[str, Any] = {
+        "project": "default",
+        "environment": "production",
+        "target": "bot",
+        "proposal_id": uuid4(),
+        "revision": 1,
+        "kind": "edit",
+        "name": "greeting",
+        "base_digest": None if base is None else digest(base),
+        "digest": digest(words),
+        "document": words,
+        "diff": "",
+        "evidence": Evidence(summary="because"),
+        "acceptance": (),
+        "rollback_digest": None if base is None else digest(base),
+        "rollback": base,
+        "author": "proposer",
+        **parts,
+    }
+    return ProposalReady(**values)
+
+
+def settings_for(dsn: str, private: str, **more: Any) -> GatekeeperSettings:
+    values: dict[str, Any] = {
+        "database_url": as_role(dsn, "ratchet_gatekeeper"),
+        "kafka_bootstrap": "127.0.0.1:1",
+        "signing_key": private,
+        **more,
+    }
+    return GatekeeperSettings(**values)
+
+
+@asynccontextmanager
+async def world(dsn: str, **more: Any) -> AsyncIterator[World]:
+    """Sets a project up in a migrated database, and opens its API."""
+    private = new_private_key()
+    keys = await bootstrap(async_dsn(dsn), private, keys=KEYS)
+    app = build_app(settings_for(dsn, private, **more))
+    owner = create_async_engine(async_dsn(dsn), poolclass=NullPool)
+    service = create_async_engine(async_dsn(as_role(dsn, "ratchet_gatekeeper")), pool_size=8)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gatekeeper") as client:
+        try:
+            yield World(dsn, app, keys, Signer(private), owner, service, {"api": client})
+        finally:
+            await owner.dispose()
+            await service.dispose()
+            await app.state.keys._engine.dispose()
+
+
+def secret_hash(raw: str) -> str:
+    """What the database keeps of a key."""
+    return hashlib.sha256(raw.split("_", 2)[2].encode()).hexdigest()
+
+
+def some_id() -> UUID:
+    return uuid4()
