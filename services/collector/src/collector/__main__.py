@@ -1,0 +1,7 @@
+"""`python -m collector` serves; `python -m collector migrate` brings its schema up to date."""
+
+from collector.app import build_app
+from collector.settings import CollectorSettings
+from shared.runtime.command import run_service
+
+run_service(CollectorSettings, build_app)

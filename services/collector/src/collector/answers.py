@@ -1,0 +1,89 @@
+"""What a client is told about its items. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic_core import to_json
+
+from collector.model import Status
+from shared.messaging.errors import FailureClass, classify
+from shared.web.problems import Problem
+
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+
+_SHOWN_ERRORS = 20
+
+Outcome = Status | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    media: bytes = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one item. Refused items may have no id."""
+
+    id: str | None
+    outcome: Outcome
+
+
+def settled(outcome: Status | Exception) -> Outcome:
+    """What the committer gave back, as it is told: a conflict or a failure of the item is a problem.
+
+    Raises Problem 503 where the item may be sent again.
+    """
+    if outcome == "conflict":
+        error = {"field": "Idempotency-Key", "reason": "was used with another body"}
+        return Problem(422, "idempotency-conflict", "The key was used before", error["reason"], [error])
+    if isinstance(outcome, Exception):
+        if classify(outcome) is FailureClass.RETRYABLE:
+            raise busy() from outcome
+        return Problem(500, "internal", "Something went wrong here; it was logged")
+    return outcome
+
+
+def busy() -> Problem:
+    """Nothing is wrong with the request: it may come again, with the same ids or Idempotency-Key."""
+    return Problem(503, "busy", "The collector can't take more now", "try again", headers={"Retry-After": "1"})
+
+
+def refused(problem: Problem) -> Answer:
+    return Answer(problem.status, problem.encoded(), PROBLEM, problem.headers)
+
+
+def single(result: Result) -> Answer:
+    """The answer to one object."""
+    if isinstance(result.outcome, Problem):
+        return refused(result.outcome)
+    return Answer(200, to_json({"id": result.id, "status": result.outcome}))
+
+
+def several(results: Sequence[Result]) -> Answer:
+    """The answer to an array: 200; 207 where some items were refused; a problem 422 where all were."""
+    told = [_told(index, result) for index, result in enumerate(results)]
+    counts = {status: sum(item["status"] == status for item in told) for status in ("accepted", "duplicate", "refused")}
+    document = {**counts, "results": told}
+    if counts["refused"] < len(results):
+        return Answer(207 if counts["refused"] else 200, to_json(document))
+    errors = [error for index, result in enumerate(results) for error in _errors(index, result)][:_SHOWN_ERRORS]
+    problem = Problem(422, "all-refused", "No item of the array was taken", None, errors)
+    return Answer(422, to_json({**problem.body(), **document}), PROBLEM)
+
+
+def _told(index: int, result: Result) -> dict[str, object]:
+    if isinstance(result.outcome, Problem):
+        return {"index": index, "id": result.id, "status": "refused", "problem": result.outcome.body()}
+    return {"index": index, "id": result.id, "status": result.outcome}
+
+
+def _errors(index: int, result: Result) -> list[dict[str, str]]:
+    assert isinstance(result.outcome, Problem)
+    return [{**error, "field": f"[{index}].{error['field']}"} for error in result.outcome.errors]

@@ -1,0 +1,60 @@
+"""Wiring: the collector as an ASGI app."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from collector.api import IntakeMiddleware
+from collector.committer import Committer
+from collector.desk import Desk, Names, Writer
+from collector.handlers import Handlers
+from collector.lines import Line
+from collector.model import Item, Status
+from collector.settings import CollectorSettings
+from collector.upkeep import Upkeep
+from shared.messaging.flow import Flow
+from shared.runtime.clock import Clock, SystemClock
+from shared.runtime.service import Platform, Service, build_service_app
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an instance is made of. `committer` and `upkeep` are to be run."""
+
+    platform: Platform
+    settings: CollectorSettings
+    committer: "Committer[Item, Status]"
+    upkeep: Upkeep
+    desk: Desk
+    lines: tuple[Line, Line]
+
+    @classmethod
+    def of(cls, settings: CollectorSettings, clock: Clock, flow: Flow | None = None) -> "Parts":
+        """Opens nothing yet."""
+        platform = Platform.of(settings, clock, flow)
+        hot, quiet = Line(platform.engine), Line(platform.engine)
+
+        def on_emit() -> None:
+            platform.store.on_emit()  # the relay puts itself there when it starts
+
+        writer = Writer(hot, settings.relay_shards, on_emit)
+        committer = Committer[Item, Status](writer.write, max_items=settings.queue_items)
+        upkeep = Upkeep(quiet, settings, clock, on_emit)
+        return cls(platform, settings, committer, upkeep, Desk(committer, Names(platform.engine), clock), (hot, quiet))
+
+
+def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
+    """The app of one instance. It opens connections when it starts, not before."""
+    parts = Parts.of(settings, clock or SystemClock(), flow)
+    keys = parts.platform.keys
+    app = build_service_app(
+        Service(
+            parts.platform,
+            title="Ratchet collector",
+            subscriptions=Handlers(parts.desk, keys, settings.relay_shards).subscriptions(),
+            background=(parts.committer.run, parts.upkeep.run),
+            close=tuple(line.close for line in parts.lines),
+        )
+    )
+    app.add_middleware(IntakeMiddleware, desk=parts.desk, keys=keys, settings=settings)
+    return app

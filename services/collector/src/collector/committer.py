@@ -1,0 +1,112 @@
+"""Group commit: requests that come while one transaction runs share the next one."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from shared.messaging.errors import FailureClass, classify
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Write = Callable[[Sequence[T]], Awaitable[Sequence[R]]]
+
+
+class Full(Exception):
+    """More is waiting for the database than may wait: come back later."""
+
+
+class Ticket(Generic[T, R]):
+    """Items that were handed in together. `done` holds a result, or the error, for each."""
+
+    __slots__ = ("done", "items", "weight")
+
+    def __init__(self, items: Sequence[T], weight: int, done: "asyncio.Future[list[R | Exception]]") -> None:
+        self.items = items
+        self.weight = weight
+        self.done = done
+
+
+class Queue(Generic[T, R]):
+    """Tickets in the order they came, bounded by their items and by their weight in bytes."""
+
+    def __init__(self, max_items: int, max_weight: int) -> None:
+        self._max_items = max_items
+        self._max_weight = max_weight
+        self._tickets: deque[Ticket[T, R]] = deque()
+        self.items = 0
+        self.weight = 0
+
+    def put(self, ticket: Ticket[T, R]) -> None:
+        """Raises `Full`, and takes nothing, where the ticket does not fit. An empty queue takes any ticket."""
+        fits = self.items + len(ticket.items) <= self._max_items and self.weight + ticket.weight <= self._max_weight
+        if self._tickets and not fits:
+            raise Full
+        self._tickets.append(ticket)
+        self.items += len(ticket.items)
+        self.weight += ticket.weight
+
+    def take(self, limit: int) -> list[Ticket[T, R]]:
+        """The oldest tickets with at most `limit` items together, but at least one ticket where there is one."""
+        group: list[Ticket[T, R]] = []
+        size = 0
+        while self._tickets and (not group or size + len(self._tickets[0].items) <= limit):
+            ticket = self._tickets.popleft()
+            group.append(ticket)
+            size += len(ticket.items)
+            self.weight -= ticket.weight
+        self.items -= size
+        return group
+
+
+class Committer(Generic[T, R]):
+    """One writer: takes what has gathered, writes it in one transaction, and only then answers.
+
+    `write` gets the items of a group and returns a result for each after the commit; nothing of a group
+    whose `write` raises may be kept.
+    """
+
+    def __init__(self, write: Write[T, R], group: int = 500, max_items: int = 20_000, max_weight: int = 64 << 20):
+        self._write = write
+        self._group = group
+        self._queue: Queue[T, R] = Queue(max_items, max_weight)
+        self._filled = asyncio.Event()
+
+    def submit(self, items: Sequence[T], weight: int) -> "asyncio.Future[list[R | Exception]]":
+        """Hands in items that weigh so many bytes. Raises `Full`. The future never holds an error itself."""
+        ticket = Ticket[T, R](items, weight, asyncio.get_running_loop().create_future())
+        self._queue.put(ticket)
+        self._filled.set()
+        return ticket.done
+
+    async def run(self) -> None:
+        """Writes until cancelled; what is being written then is written to its end."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while group := self._queue.take(self._group):
+                await asyncio.shield(asyncio.ensure_future(self._settle(group)))
+
+    async def _settle(self, group: Sequence[Ticket[T, R]]) -> None:
+        results = await write_all(self._write, [item for ticket in group for item in ticket.items])
+        start = 0
+        for ticket in group:
+            end = start + len(ticket.items)
+            if not ticket.done.done():  # the client may have gone meanwhile
+                ticket.done.set_result(results[start:end])
+            start = end
+
+
+async def write_all(write: Write[T, R], items: Sequence[T]) -> list[R | Exception]:
+    """Writes `items`; where that fails for a reason of theirs, halves them until the bad one stands alone.
+
+    Where the database is away or busy nothing is tried again: the clients are told, and know their items.
+    """
+    try:
+        return list(await write(items))
+    except Exception as error:
+        if len(items) == 1 or classify(error) is FailureClass.RETRYABLE:
+            return [error] * len(items)
+    middle = len(items) // 2
+    return await write_all(write, items[:middle]) + await write_all(write, items[middle:])

@@ -1,0 +1,68 @@
+"""How a feedback and its execution become one event, and how events are put into their messages. Pure."""
+
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from collector.model import Former, Joined, NewExecution, NewFeedback, Origin, Outgoing, Sighting, Waiting
+from shared.events import Event, derived_id, event_type
+from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
+from shared.messaging.cloudevents import Message
+
+SOURCE = "ratchet/collector"
+
+
+def recorded(item: NewExecution) -> Outgoing:
+    """The `execution.recorded` of an accepted execution."""
+    key = f"{item.origin.project}/{item.target}"
+    return _outgoing(ExecutionRecorded, item.event_id, key, item.payload, item.origin)
+
+
+def with_former(item: NewFeedback, former: Former | None) -> bytes:
+    """The feedback's payload, which says what it replaces."""
+    if former is None:
+        return item.payload
+    replaces = to_json({"feedback_id": former.feedback_id, "value": former.value, "label": former.label})
+    return b'{"replaces":' + replaces + b"," + item.payload[1:]
+
+
+def created(entry: Waiting, joined: Joined | None) -> Outgoing:
+    """The `feedback.created` of a feedback, with its execution's facts; unjoined, its target is empty."""
+    target = "" if joined is None else joined.target
+    facts = b"" if joined is None else b'"execution":' + joined.facts + b","
+    payload = b'{"target":' + to_json(target) + b"," + facts + entry.payload[1:]
+    return _outgoing(FeedbackCreated, entry.event_id, f"{entry.origin.project}/{target}", payload, entry.origin)
+
+
+def observed(origin: Origin, sighting: Sighting) -> Outgoing:
+    """The `prompt.observed` of a digest that is new to us, or known so far without its document."""
+    event = PromptObserved(
+        project=origin.project,
+        environment=origin.environment,
+        name=sighting.name,
+        target=sighting.target,
+        digest=sighting.digest,
+        document=None if sighting.document is None else dict(sighting.document),
+        first_seen=origin.received_at,
+    )
+    told = "document" if sighting.document is not None else "digest"
+    event_id = derived_id("observed", origin.project, origin.environment, sighting.name, sighting.digest, told)
+    return _outgoing(PromptObserved, event_id, event.key, event.model_dump_json().encode(), origin)
+
+
+def _outgoing(event: type[Event], event_id: UUID, key: str, payload: bytes, origin: Origin) -> Outgoing:
+    """CloudEvents' binary mode. The event begins a chain of causes, so its correlation id is its own."""
+    own = str(event_id)
+    headers = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", own),
+        ("ce_type", event_type(event)),
+        ("ce_source", SOURCE),
+        ("ce_time", origin.received_at.isoformat()),
+        ("ce_subject", key),
+        ("content-type", "application/json"),
+        ("correlationid", own),
+    ]
+    if origin.traceparent is not None:
+        headers.append(("traceparent", origin.traceparent))
+    return Outgoing(event_id, Message(event.topic, key, payload, tuple(headers)))

@@ -1,0 +1,154 @@
+"""What the collector works with: items that were checked and scrubbed, and what became of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from shared.messaging.cloudevents import Message
+
+Status = Literal["accepted", "duplicate", "conflict"]
+
+
+def hashed(*parts: str) -> bytes:
+    """16 bytes that stand for these parts in an index."""
+    return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name that an item may be taken under only once. `body` is the hash that a repeat must match, or None."""
+
+    id: UUID
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What all items of one request share."""
+
+    project: str
+    environment: str
+    received_at: datetime
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that was sent to us. `id` is what its sender calls it, `event_id` what the bus does."""
+
+    origin: Origin
+    id: str
+    event_id: UUID
+    claims: tuple[Claim, ...]
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewFeedback(Item):
+    """`payload` is a `feedback.created` without what only the database knows: target, execution, replaces.
+
+    `reference` stands for the execution or trace, `slot` for the user's one opinion of this kind on it.
+    """
+
+    reference: bytes
+    slot: bytes
+    feedback_id: UUID
+    value: float | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A prompt's digest in use, and its document where the app sent it."""
+
+    name: str
+    target: str
+    digest: str
+    document: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution(Item):
+    """`payload` is a whole `execution.recorded`; `facts` what feedback is joined with, as JSON."""
+
+    target: str
+    reference: bytes
+    trace: bytes | None
+    facts: bytes
+    sightings: tuple[Sighting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The opinion that a feedback takes the place of."""
+
+    feedback_id: UUID
+    value: float | None
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The target and the facts (JSON) of the execution that a feedback is about."""
+
+    target: str
+    facts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a slot held before, and the execution behind it, each None where there is none."""
+
+    former: Former | None = None
+    joined: Joined | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A feedback that waits for its execution. `payload` lacks only target and execution."""
+
+    event_id: UUID
+    origin: Origin
+    reference: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way into the outbox."""
+
+    event_id: UUID
+    message: Message
+
+
+class Books(Protocol):
+    """The collector's tables, inside one transaction. Nothing here commits."""
+
+    async def claim(self, claims: Sequence[Claim]) -> dict[UUID, bytes | None]:
+        """Takes the claims that are free; gives back the others, with the body hash they were taken with."""
+        ...
+
+    async def unclaim(self, ids: Sequence[UUID]) -> None:
+        """Gives back claims that this transaction took."""
+        ...
+
+    async def add_executions(self, executions: Sequence[NewExecution]) -> None: ...
+
+    async def release(self, executions: Sequence[NewExecution]) -> list[tuple[Waiting, Joined]]:
+        """Takes out the feedback that waits for one of these executions or their traces, the oldest first."""
+        ...
+
+    async def observe(self, sightings: Sequence[tuple[Origin, Sighting]]) -> list[tuple[Origin, Sighting]]:
+        """Keeps the digests that we do not serve; gives back those new to us, or first with a document now."""
+        ...
+
+    async def put_opinions(self, feedback: Sequence[NewFeedback]) -> dict[bytes, Opinion]:
+        """Makes these the current opinions of their slots (one each); slot → what was there before."""
+        ...
+
+    async def wait(self, waiting: Sequence[Waiting]) -> None: ...
+
+    async def emit(self, outgoing: Sequence[Outgoing]) -> None: ...

@@ -1,0 +1,135 @@
+"""From a parsed body to an item that may be kept: checked, scrubbed, its users hashed. Pure."""
+
+from typing import Any
+
+from pydantic_core import to_json
+
+from collector.bodies import ExecutionBody, FeedbackBody, PromptBody, Scoped
+from collector.model import Item, NewExecution, NewFeedback, Sighting, hashed
+from collector.scrub import scrub
+from collector.sender import Route, Sender, read
+from collector.values import read_value
+from ratchet.prompt import PromptError, parse
+from shared.messaging.cloudevents import MAX_PAYLOAD
+from shared.web.problems import invalid
+
+MAX_FEEDBACK = 130_000
+"""Bytes of JSON: what the longest text needs when each of its characters is escaped, and the rest."""
+MAX_EXECUTION = MAX_PAYLOAD - MAX_FEEDBACK - 2_000
+"""Bytes of JSON. A feedback carries its execution's facts: both together must fit into one message."""
+
+
+def read_item(route: Route, item: object, sender: Sender, index: int = 0) -> Item:
+    """The item that `item`, a parsed JSON value, stands for. Raises Problem, which names the field."""
+    return read_feedback(item, sender, index) if route == "feedback" else read_execution(item, sender, index)
+
+
+def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
+    body: FeedbackBody = read(FeedbackBody, item)
+    origin = sender.origin
+    if body.execution_id is None and body.trace_id is None:
+        raise invalid("execution_id", "feedback needs an execution_id or a trace_id")
+    if body.kind == "score" and body.name is None:
+        raise invalid("name", "a score needs a name")
+    sender.check_scope(body)
+    value = read_value(body.kind, body.value)
+    event_id, claims = sender.identify("feedback", item, None if body.id is None else str(body.id), index)
+    feedback_id = body.id or event_id
+    user = sender.user(body.user)
+    about = ("execution", body.execution_id) if body.execution_id else ("trace", str(body.trace_id))
+    label = value.label and scrub(value.label)
+    created = _filled(
+        feedback_id=feedback_id, kind=body.kind, source=body.source, name=body.name, value=value.number, label=label,
+        text=value.text and scrub(value.text), user=user, occurred_at=sender.moment(body.occurred_at),
+        **_common(body, sender),
+    )  # fmt: skip
+    slot = hashed(origin.project, origin.environment, *about, user or "", body.kind, body.name or "")
+    return NewFeedback(
+        origin, str(feedback_id), event_id, claims, to_json(created),
+        hashed(origin.project, origin.environment, *about), slot, feedback_id, value.number, label,
+    )  # fmt: skip
+
+
+def read_execution(item: object, sender: Sender, index: int = 0) -> NewExecution:
+    body: ExecutionBody = read(ExecutionBody, item)
+    origin = sender.origin
+    sender.check_scope(body)
+    event_id, claims = sender.identify("executions", item, body.id, index)
+    execution_id = body.id or str(event_id)
+    sightings = tuple(_sightings(body.prompts, body.target))
+    facts = to_json(_facts(body, sender, execution_id))
+    recorded = to_json(_recorded(body, sender))
+    payload = b'{"facts":' + facts + b"," + recorded[1:]
+    if len(payload) > MAX_EXECUTION:
+        raise invalid("body", f"an execution of more than {MAX_EXECUTION} bytes fits into no message", 413)
+    place = (origin.project, origin.environment)
+    root = body.trace_id is not None and body.parent_id is None
+    return NewExecution(
+        origin, execution_id, event_id, claims, payload, body.target, hashed(*place, "execution", execution_id),
+        hashed(*place, "trace", str(body.trace_id)) if root else None, facts, sightings,
+    )  # fmt: skip
+
+
+def _common(body: Scoped, sender: Sender) -> dict[str, Any]:
+    origin = sender.origin
+    return {
+        "project": origin.project,
+        "environment": origin.environment,
+        "received_at": origin.received_at,
+        "consent": body.consent and body.consent.model_dump(),
+    }
+
+
+def _facts(body: ExecutionBody, sender: Sender, execution_id: str) -> dict[str, Any]:
+    """`shared.events.feedback.ExecutionFacts`, as a dictionary."""
+    return _filled(
+        execution_id=execution_id, trace_id=body.trace_id, parent_id=body.parent_id,
+        prompts=[_filled(name=use.name, digest=use.digest, version=use.version) for use in body.prompts],
+        model=body.model, arm=body.arm, user=sender.user(body.user), session=_scrubbed(body.session),
+        input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
+        attributes={name: scrub(_plain(value)) for name, value in body.attributes.items()},
+        consent=body.consent and body.consent.model_dump(), occurred_at=sender.moment(body.occurred_at),
+    )  # fmt: skip
+
+
+def _recorded(body: ExecutionBody, sender: Sender) -> dict[str, Any]:
+    """`shared.events.feedback.ExecutionRecorded` but for its facts, as a dictionary."""
+    origin = sender.origin
+    return _filled(
+        project=origin.project, environment=origin.environment, target=body.target, received_at=origin.received_at,
+        contexts=[scrub(context) for context in body.contexts], tools=body.tools,
+        parameters={name: scrub(_plain(value)) for name, value in body.parameters.items()},
+        usage=body.usage and body.usage.model_dump(), cost=body.cost, latency_ms=body.latency_ms, scores=body.scores,
+    )  # fmt: skip
+
+
+def _sightings(prompts: list[PromptBody], target: str) -> list[Sighting]:
+    """The prompts whose content has an identity. Raises Problem where a document's digest is not the one claimed."""
+    found = []
+    for index, use in enumerate(prompts):
+        document = None
+        if use.document is not None:
+            try:
+                prompt = parse(use.document, f"prompts[{index}].document")
+            except PromptError as error:
+                raise invalid(error.field, error.reason) from None
+            if use.digest is not None and use.digest != prompt.digest:
+                raise invalid(f"prompts[{index}].digest", "is not the digest of the document")
+            use.digest, document = prompt.digest, prompt.to_dict()
+        if use.digest is not None:
+            found.append(Sighting(use.name, target, use.digest, document))
+    return found
+
+
+def _filled(**fields: Any) -> dict[str, Any]:
+    """The fields that say something: an event's defaults mean the same as absence."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _scrubbed(text: str | None) -> str | None:
+    return None if text is None else scrub(text)
+
+
+def _plain(value: object) -> str:
+    """A parameter or an attribute as text: JSON, but a string stands for itself."""
+    return value if isinstance(value, str) else to_json(value).decode()

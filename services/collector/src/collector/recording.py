@@ -1,0 +1,110 @@
+"""Takes a group of items in one transaction: claim, decide, keep, emit."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from collector import joining
+from collector.model import (
+    Books,
+    Claim,
+    Former,
+    Item,
+    NewExecution,
+    NewFeedback,
+    Opinion,
+    Outgoing,
+    Status,
+    Waiting,
+)
+
+
+async def record(books: Books, items: Sequence[Item]) -> list[Status]:
+    """Keeps what is new among `items` and puts its events into the outbox; a status for each, in their order."""
+    claims = first_claims(items)
+    taken = await books.claim(claims) if claims else {}
+    statuses, kept = judge(items, taken)
+    if given_back := [claim.id for claim in claims if claim.id not in kept and claim.id not in taken]:
+        await books.unclaim(given_back)
+    fresh = [item for item, status in zip(items, statuses, strict=True) if status == "accepted"]
+    outgoing = await _executions(books, [item for item in fresh if isinstance(item, NewExecution)])
+    outgoing += await _feedback(books, [item for item in fresh if isinstance(item, NewFeedback)])
+    if outgoing:
+        await books.emit(outgoing)
+    return statuses
+
+
+async def _executions(books: Books, executions: Sequence[NewExecution]) -> list[Outgoing]:
+    if not executions:
+        return []
+    await books.add_executions(executions)
+    outgoing = [joining.recorded(execution) for execution in executions]
+    sightings = [(item.origin, sighting) for item in executions for sighting in item.sightings]
+    if sightings:
+        outgoing += [joining.observed(*sighting) for sighting in await books.observe(sightings)]
+    return outgoing + [joining.created(entry, joined) for entry, joined in await books.release(executions)]
+
+
+async def _feedback(books: Books, feedback: Sequence[NewFeedback]) -> list[Outgoing]:
+    if not feedback:
+        return []
+    opinions = await books.put_opinions(latest(feedback))
+    outgoing: list[Outgoing] = []
+    waiting: list[Waiting] = []
+    for item, former in zip(feedback, formers(feedback, opinions), strict=True):
+        entry = Waiting(item.event_id, item.origin, item.reference, joining.with_former(item, former))
+        joined = opinions[item.slot].joined
+        if joined is None:
+            waiting.append(entry)
+        else:
+            outgoing.append(joining.created(entry, joined))
+    if waiting:
+        await books.wait(waiting)
+    return outgoing
+
+
+def first_claims(items: Iterable[Item]) -> list[Claim]:
+    """The claims of a group, each id once: the first to name it wants it."""
+    claims: dict[UUID, Claim] = {}
+    for item in items:
+        for claim in item.claims:
+            claims.setdefault(claim.id, claim)
+    return list(claims.values())
+
+
+def judge(items: Iterable[Item], taken: dict[UUID, bytes | None]) -> tuple[list[Status], set[UUID]]:
+    """What each item is, and the claims that stand for something kept.
+
+    `taken` are the claims that were there before: id → hash of the body they were taken with. A refused item
+    keeps no claim, or what it named could never be sent again.
+    """
+    known = dict(taken)
+    statuses: list[Status] = []
+    for item in items:
+        status = _judge(item.claims, known)
+        statuses.append(status)
+        if status != "conflict":
+            for claim in item.claims:
+                known.setdefault(claim.id, claim.body)
+    return statuses, set(known)
+
+
+def _judge(claims: Iterable[Claim], known: dict[UUID, bytes | None]) -> Status:
+    repeated = [claim for claim in claims if claim.id in known]
+    if any(claim.body is not None and claim.body != known[claim.id] for claim in repeated):
+        return "conflict"
+    return "duplicate" if repeated else "accepted"
+
+
+def latest(feedback: Iterable[NewFeedback]) -> list[NewFeedback]:
+    """The last of each slot: what is current once all of `feedback` is taken."""
+    return list({item.slot: item for item in feedback}.values())
+
+
+def formers(feedback: Iterable[NewFeedback], opinions: dict[bytes, Opinion]) -> list[Former | None]:
+    """What each feedback replaces: what the slot held before the group, or its predecessor within the group."""
+    current = {slot: opinion.former for slot, opinion in opinions.items()}
+    replaced = []
+    for item in feedback:
+        replaced.append(current[item.slot])
+        current[item.slot] = Former(item.feedback_id, item.value, item.label)
+    return replaced

@@ -1,0 +1,90 @@
+"""Who sent an item, and under which names it may be taken only once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from collector.bodies import Scoped
+from collector.model import Claim, Origin
+from collector.pseudonyms import Pseudonyms
+from shared.events import derived_id, new_id
+from shared.web.problems import Problem, invalid, printable
+
+Route = Literal["executions", "feedback"]
+
+MAX_SKEW = timedelta(minutes=5)
+"""How far an app's clock may be ahead of ours."""
+
+_FIRST_YEAR = 2000
+_SHOWN_ERRORS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The caller, as far as its items depend on it."""
+
+    key_id: str
+    origin: Origin
+    pseudonyms: Pseudonyms
+    idempotency_key: str | None = None
+
+    def user(self, name: str | None) -> str | None:
+        return None if name is None else self.pseudonyms.of(self.origin.project, name)
+
+    def check_scope(self, body: Scoped) -> None:
+        """Raises Problem 403 where a body names another project or environment than the key's."""
+        for field, ours in (("project", self.origin.project), ("environment", self.origin.environment)):
+            named = getattr(body, field)
+            if named is not None and named != ours:
+                error = {"field": field, "reason": "is not the key's"}
+                raise Problem(403, "foreign-scope", "The key belongs elsewhere", f"{field}: is not the key's", [error])
+
+    def moment(self, occurred_at: datetime | None) -> datetime:
+        """When it happened: now, where the body does not say. Raises Problem 422 outside of what can be."""
+        now = self.origin.received_at
+        if occurred_at is None:
+            return now
+        if occurred_at > now + MAX_SKEW:
+            raise invalid("occurred_at", "lies in the future")
+        if occurred_at.year < _FIRST_YEAR:
+            raise invalid("occurred_at", f"lies before the year {_FIRST_YEAR}")
+        return occurred_at
+
+    def identify(self, route: Route, item: object, own: str | None, index: int) -> tuple[UUID, tuple[Claim, ...]]:
+        """The item's event id and its claims: by its own id, by the Idempotency-Key, by both, or by neither.
+
+        An item without either can't be told from a repeat, so it gets a new id and claims nothing.
+        """
+        claims = []
+        if own is not None:
+            claims.append(Claim(derived_id(route, self.origin.project, self.origin.environment, own)))
+        if self.idempotency_key is not None:
+            name = derived_id("idempotency", self.key_id, route, self.idempotency_key, str(index))
+            claims.append(Claim(name, blake2b(to_json(item), digest_size=16).digest()))
+        return (claims[0].id if claims else new_id(self.origin.received_at)), tuple(claims)
+
+
+def read(body_type: type[Scoped], item: object) -> Any:
+    """`item` as a body. Raises Problem 422 that names up to 20 wrong fields."""
+    try:
+        return body_type.__pydantic_validator__.validate_python(item)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)[:_SHOWN_ERRORS]
+        errors = [{"field": _path(fault["loc"]), "reason": fault["msg"]} for fault in faults]
+        detail = "; ".join(f"{error['field']}: {error['reason']}" for error in errors)
+        raise Problem(422, "invalid", "The request is not valid", detail, errors) from None
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part not in ("str", "bool", "int", "float", "[key]"):  # a union's branches are no fields
+            path += f".{part}" if path else part
+    return printable(path or "body")

@@ -1,0 +1,20 @@
+"""The collector's settings: `RATCHET_…` in the environment."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.runtime.settings import ServiceSettings
+
+
+class CollectorSettings(ServiceSettings):
+    """Besides what every service needs: what is too large, too slow or too old."""
+
+    service: ClassVar[str] = "collector"
+
+    body_limit: int = Field(2_000_000, ge=1_000, description="bytes of a request's body")
+    receipt_seconds: float = Field(10.0, gt=0, description="in which a request's whole body must have come")
+    queue_items: int = Field(20_000, ge=1, description="items that may wait for the database at once")
+    join_hours: float = Field(24.0, gt=0, description="that feedback waits for its execution")
+    raw_days: float = Field(90.0, gt=1, description="that executions and current opinions are kept")
+    receipt_days: float = Field(30.0, gt=1, description="in which a repeated request is known as one")

@@ -1,0 +1,89 @@
+"""All SQL of the collector. Arrays come in order and parallel to each other; times are the collector's clock."""
+
+CLAIM = """
+INSERT INTO collector.receipts (id, body) SELECT * FROM unnest($1::uuid[], $2::bytea[])
+ON CONFLICT DO NOTHING RETURNING id"""
+
+CLAIMED = "SELECT id, body FROM collector.receipts WHERE id = ANY($1::uuid[])"
+
+UNCLAIM = "DELETE FROM collector.receipts WHERE id = ANY($1::uuid[])"
+
+ADD_EXECUTIONS = """
+INSERT INTO collector.executions (reference, trace, project, environment, target, facts, received_at)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[])
+ON CONFLICT DO NOTHING"""
+
+# A trace stands for its root execution; of several roots the first that came.
+_FACTS = """LATERAL (
+    SELECT target, facts FROM collector.executions WHERE reference = {about}
+    UNION ALL
+    (SELECT target, facts FROM collector.executions WHERE trace = {about} ORDER BY received_at LIMIT 1)
+    LIMIT 1) AS e"""
+
+# `old` is what the slot held before this statement (PostgreSQL 18).
+PUT_OPINIONS = f"""
+WITH given AS (
+    SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::float8[], $4::text[], $5::timestamptz[], $6::bytea[])
+        AS g(slot, feedback_id, value, label, at, reference)),
+put AS (
+    INSERT INTO collector.opinions AS o (slot, feedback_id, value, label, updated_at)
+    SELECT slot, feedback_id, value, label, at FROM given
+    ON CONFLICT (slot) DO UPDATE SET feedback_id = excluded.feedback_id, value = excluded.value,
+        label = excluded.label, updated_at = excluded.updated_at
+    RETURNING o.slot, old.feedback_id, old.value, old.label)
+SELECT put.slot, put.feedback_id, put.value, put.label, e.target, e.facts
+FROM put JOIN given USING (slot) LEFT JOIN {_FACTS.format(about="given.reference")} ON true"""
+
+WAIT = """
+INSERT INTO collector.waiting (event_id, reference, project, environment, payload, received_at, traceparent)
+SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::text[])"""
+
+RELEASE = """
+DELETE FROM collector.waiting WHERE reference = ANY($1::bytea[])
+RETURNING id, event_id, reference, project, environment, payload, received_at, traceparent"""
+
+# What two transactions hid from each other: the feedback's did not see the execution, nor the execution's it.
+JOINABLE = f"""
+SELECT w.id, w.event_id, w.reference, w.project, w.environment, w.payload, w.received_at, w.traceparent,
+       e.target, e.facts
+FROM collector.waiting AS w JOIN {_FACTS.format(about="w.reference")} ON true
+WHERE w.received_at >= $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w SKIP LOCKED"""
+
+OVERDUE = f"""
+SELECT w.id, w.event_id, w.reference, w.project, w.environment, w.payload, w.received_at, w.traceparent,
+       e.target, e.facts
+FROM collector.waiting AS w LEFT JOIN {_FACTS.format(about="w.reference")} ON true
+WHERE w.received_at < $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w SKIP LOCKED"""
+
+FORGET_WAITING = "DELETE FROM collector.waiting WHERE id = ANY($1::bigint[])"
+
+OBSERVE = """
+INSERT INTO collector.observed AS o (project, environment, name, digest, documented, first_seen)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[])
+    AS g(project, environment, name, digest, documented, at)
+WHERE NOT EXISTS (SELECT FROM collector.served AS s WHERE (s.project, s.environment, s.name, s.digest)
+                  = (g.project, g.environment, g.name, g.digest))
+  AND NOT EXISTS (SELECT FROM collector.observed AS k WHERE (k.project, k.environment, k.name, k.digest)
+                  = (g.project, g.environment, g.name, g.digest) AND (k.documented OR NOT g.documented))
+ON CONFLICT (project, environment, name, digest) DO UPDATE SET documented = true
+    WHERE excluded.documented AND NOT o.documented
+RETURNING project, environment, name, digest"""
+
+SERVE = """
+INSERT INTO collector.served (project, environment, name, digest)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING"""
+
+EMIT = """
+INSERT INTO collector.outbox (shard, event_id, topic, key, headers, payload)
+SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[])"""
+
+ADD_USER_KEY = "INSERT INTO collector.user_keys (id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+USER_KEY = "SELECT id, secret FROM collector.user_keys ORDER BY created_at DESC, id DESC LIMIT 1"
+
+PURGE = {
+    "receipts": "DELETE FROM collector.receipts WHERE received_at < $1",
+    "executions": "DELETE FROM collector.executions WHERE received_at < $1",
+    "opinions": "DELETE FROM collector.opinions WHERE updated_at < $1",
+}
+"""Table → how its rows from before a time are deleted."""

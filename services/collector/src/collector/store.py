@@ -1,0 +1,169 @@
+"""The collector's books on PostgreSQL: asyncpg without a layer above it, since this is the hot path."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from collector import statements as sql
+from collector.model import (
+    Claim,
+    Former,
+    Joined,
+    NewExecution,
+    NewFeedback,
+    Opinion,
+    Origin,
+    Outgoing,
+    Sighting,
+    Waiting,
+)
+from shared.messaging.sql_store import shard_of
+
+
+class PgBooks:
+    """`collector.model.Books` on a connection with an open transaction.
+
+    Rows are written in the order of their keys: two instances that write the same ones wait for each other,
+    and never both.
+    """
+
+    def __init__(self, pg: Any, shards: int) -> None:
+        self._pg = pg
+        self._shards = shards
+
+    async def claim(self, claims: Sequence[Claim]) -> dict[UUID, bytes | None]:
+        ordered = sorted(claims, key=lambda claim: claim.id.bytes)
+        ids = [claim.id for claim in ordered]
+        free = await self._pg.fetch(sql.CLAIM, ids, [claim.body for claim in ordered])
+        if len(free) == len(ids):
+            return {}
+        taken = list(set(ids).difference(row[0] for row in free))
+        return {row[0]: row[1] for row in await self._pg.fetch(sql.CLAIMED, taken)}
+
+    async def unclaim(self, ids: Sequence[UUID]) -> None:
+        await self._pg.execute(sql.UNCLAIM, ids)
+
+    async def add_executions(self, executions: Sequence[NewExecution]) -> None:
+        rows = sorted(executions, key=lambda execution: execution.reference)
+        await self._pg.execute(
+            sql.ADD_EXECUTIONS,
+            [row.reference for row in rows],
+            [row.trace for row in rows],
+            [row.origin.project for row in rows],
+            [row.origin.environment for row in rows],
+            [row.target for row in rows],
+            [row.facts for row in rows],
+            [row.origin.received_at for row in rows],
+        )
+
+    async def release(self, executions: Sequence[NewExecution]) -> list[tuple[Waiting, Joined]]:
+        facts: dict[bytes, Joined] = {}
+        for execution in executions:
+            for reference in (execution.reference, execution.trace):
+                if reference is not None:
+                    facts.setdefault(reference, Joined(execution.target, execution.facts))
+        rows = await self._pg.fetch(sql.RELEASE, list(facts))
+        return [(_waiting(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
+
+    async def put_opinions(self, feedback: Sequence[NewFeedback]) -> dict[bytes, Opinion]:
+        rows = sorted(feedback, key=lambda item: item.slot)
+        found = await self._pg.fetch(
+            sql.PUT_OPINIONS,
+            [row.slot for row in rows],
+            [row.feedback_id for row in rows],
+            [row.value for row in rows],
+            [row.label for row in rows],
+            [row.origin.received_at for row in rows],
+            [row.reference for row in rows],
+        )
+        return {
+            slot: Opinion(
+                None if feedback_id is None else Former(feedback_id, value, label),
+                None if target is None else Joined(target, facts),
+            )
+            for slot, feedback_id, value, label, target, facts in found
+        }
+
+    async def observe(self, sightings: Sequence[tuple[Origin, Sighting]]) -> list[tuple[Origin, Sighting]]:
+        wanted: dict[tuple[str, ...], tuple[Origin, Sighting]] = {}
+        for origin, sighting in sightings:
+            key = (origin.project, origin.environment, sighting.name, sighting.digest)
+            if key not in wanted or (sighting.document and not wanted[key][1].document):
+                wanted[key] = (origin, sighting)
+        keys = sorted(wanted)
+        rows = await self._pg.fetch(
+            sql.OBSERVE,
+            *([key[part] for key in keys] for part in range(4)),
+            [wanted[key][1].document is not None for key in keys],
+            [wanted[key][0].received_at for key in keys],
+        )
+        return [wanted[tuple(row)] for row in rows]
+
+    async def wait(self, waiting: Sequence[Waiting]) -> None:
+        await self._pg.execute(
+            sql.WAIT,
+            [row.event_id for row in waiting],
+            [row.reference for row in waiting],
+            [row.origin.project for row in waiting],
+            [row.origin.environment for row in waiting],
+            [row.payload for row in waiting],
+            [row.origin.received_at for row in waiting],
+            [row.origin.traceparent for row in waiting],
+        )
+
+    async def emit(self, outgoing: Sequence[Outgoing]) -> None:
+        messages = [event.message for event in outgoing]
+        await self._pg.execute(
+            sql.EMIT,
+            [shard_of(message.key, self._shards) for message in messages],
+            [event.event_id for event in outgoing],
+            [message.topic for message in messages],
+            [message.key for message in messages],
+            [to_json(message.headers).decode() for message in messages],
+            [message.value for message in messages],
+        )
+
+    async def joinable(self, since: datetime, limit: int) -> list[tuple[int, Waiting, Joined | None]]:
+        """Feedback that waits since `since` or later though its execution is known; (row, feedback, execution).
+
+        Rows that another instance works on are left out.
+        """
+        return _found(await self._pg.fetch(sql.JOINABLE, since, limit))
+
+    async def overdue(self, before: datetime, limit: int) -> list[tuple[int, Waiting, Joined | None]]:
+        """Feedback that waits since before `before`, as from `joinable`; its execution may still be unknown."""
+        return _found(await self._pg.fetch(sql.OVERDUE, before, limit))
+
+    async def forget_waiting(self, rows: Sequence[int]) -> None:
+        await self._pg.execute(sql.FORGET_WAITING, rows)
+
+    async def serve(self, prompts: Sequence[tuple[str, str, str, str]]) -> None:
+        """Remembers (project, environment, name, digest) as served by Ratchet."""
+        rows = sorted(set(prompts))
+        await self._pg.execute(sql.SERVE, *([row[part] for row in rows] for part in range(4)))
+
+    async def user_key(self, secret: bytes) -> tuple[str, bytes]:
+        """The id and the secret that users are hashed with; `secret` becomes it where there is none."""
+        await self._pg.execute(sql.ADD_USER_KEY, "k1", secret)
+        row = await self._pg.fetchrow(sql.USER_KEY)
+        return row["id"], row["secret"]
+
+    async def purge(self, before: dict[str, datetime]) -> None:
+        """Deletes the rows of each named table that are older than its time."""
+        for table, moment in before.items():
+            await self._pg.execute(sql.PURGE[table], moment)
+
+
+def _waiting(row: Any) -> Waiting:
+    origin = Origin(row["project"], row["environment"], row["received_at"], row["traceparent"])
+    return Waiting(row["event_id"], origin, row["reference"], row["payload"])
+
+
+def _found(rows: Sequence[Any]) -> list[tuple[int, Waiting, Joined | None]]:
+    return [
+        (row["id"], _waiting(row), None if row["target"] is None else Joined(row["target"], row["facts"]))
+        for row in rows
+    ]

@@ -1,0 +1,105 @@
+"""A collector on a real PostgreSQL, without Kafka: what goes out is read from its outbox."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+from collector.api import IntakeMiddleware
+from collector.app import Parts
+from collector.settings import CollectorSettings
+from shared.testing.clock import FakeClock
+from tests.support.databases import as_role, psql
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SECRET = "s" * 43
+
+
+def add_key(dsn: str, key_id: str, *scopes: str, project: str = "shop", environment: str = "production") -> str:
+    """The text of a new API key of a service."""
+    psql(
+        dsn,
+        f"""INSERT INTO collector.api_keys (key_id, revision, secret_hash, subject, subject_kind, project,
+              environment, scopes, revoked)
+            VALUES ('{key_id}', 1, '{sha256(SECRET.encode()).hexdigest()}', 'app', 'service', '{project}',
+              '{environment}', '{{{",".join(scopes)}}}', false)""",
+    )
+    return f"rk_{key_id}_{SECRET}"
+
+
+@dataclass
+class Running:
+    """One instance whose committer runs, and a client of it."""
+
+    dsn: str
+    clock: FakeClock
+    parts: Parts
+    client: httpx.AsyncClient
+    keys: dict[str, str] = field(default_factory=dict)
+
+    async def post(self, route: str, body: Any, **headers: str) -> httpx.Response:
+        """Posts JSON, or bytes as they are, with the key `ingest`."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.client.post(
+            f"/v1/{route}",
+            content=content,
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self.keys['ingest']}",
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+        )
+
+    def events(self, topic: str) -> list[dict[str, Any]]:
+        """The payloads in the outbox, in their order."""
+        rows = psql(
+            self.dsn,
+            f"SELECT convert_from(payload, 'UTF8') FROM collector.outbox WHERE topic = '{topic}' ORDER BY id",
+        )
+        return [json.loads(row) for row in rows.splitlines()]
+
+    def count(self, table: str) -> int:
+        return int(psql(self.dsn, f"SELECT count(*) FROM collector.{table}"))
+
+
+@contextlib.asynccontextmanager
+async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[Running]:
+    """An instance on the database `dsn`, as the service's own role."""
+    parts = Parts.of(
+        CollectorSettings(database_url=as_role(dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:1", **settings),
+        clock,
+    )
+    app = IntakeMiddleware(PlainTextResponse("elsewhere"), parts.desk, parts.platform.keys, parts.settings)
+    writer = asyncio.create_task(parts.committer.run())
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://collector") as client:
+            yield Running(dsn, clock, parts, client)
+    finally:
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+        for line in parts.lines:
+            await line.close()
+        await parts.platform.engine.dispose()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(START)
+
+
+@pytest.fixture
+async def collector(migrated_dsn: Callable[..., str], clock: FakeClock) -> AsyncIterator[Running]:
+    """A collector with a key of the scope `ingest`."""
+    dsn = migrated_dsn("collector")
+    async with running(dsn, clock) as one:
+        one.keys["ingest"] = add_key(dsn, "ingest", "ingest")
+        yield one
