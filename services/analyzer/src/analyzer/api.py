@@ -1,0 +1,154 @@
+"""HTTP: what the analyzer knows, for those who may read. Nothing here changes anything."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy import ColumnElement, Row, Select, select, tuple_
+from sqlalchemy import Text as SqlText
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from analyzer.metrics import metric_named
+from analyzer.model import Policy
+from analyzer.state import Stream
+from analyzer.store import read_stream
+from analyzer.sums import measurement
+from analyzer.tables import regressions, streams, uncounted
+from shared.events.quality import RegressionDetected, RegressionResolved
+from shared.web.keys import Principal, require
+from shared.web.problems import Problem
+
+Reader = Annotated[Principal, Depends(require("read", "review", "tune", "operate"))]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
+    """Regressions and quality of the caller's project and environment."""
+    router = APIRouter(prefix="/v1", tags=["quality"])
+
+    async def fetch(statement: Select[Any]) -> list[Row[Any]]:
+        async with engine.connect() as conn:
+            return list(await conn.execute(statement))
+
+    @router.get("/regressions")
+    async def list_regressions(
+        reader: Reader,
+        state: Literal["open", "resolved"] | None = None,
+        target: str | None = None,
+        after: int | None = None,
+        limit: Limit = 100,
+    ) -> dict[str, Any]:
+        """The latest first; `next` is the `after` of the next page."""
+        conditions = _within(regressions.c, reader, target)
+        if state is not None:
+            conditions.append(regressions.c.state == state)
+        if after is not None:
+            conditions.append(regressions.c.position < after)
+        statement = _REGRESSIONS.where(*conditions).order_by(regressions.c.position.desc()).limit(limit)
+        rows = await fetch(statement)
+        return {
+            "items": [_regression(row) for row in rows],
+            "next": rows[-1].position if len(rows) == limit else None,
+        }
+
+    @router.get("/regressions/{regression_id}")
+    async def one_regression(regression_id: UUID, reader: Reader) -> dict[str, Any]:
+        conditions = [*_within(regressions.c, reader, None), regressions.c.id == regression_id]
+        rows = await fetch(_REGRESSIONS.where(*conditions))
+        if not rows:
+            raise Problem(404, "regression-unknown", "No regression has this id")
+        return _regression(rows[0])
+
+    @router.get("/quality")
+    async def quality(
+        reader: Reader, target: str | None = None, after: UUID | None = None, limit: Limit = 100
+    ) -> dict[str, Any]:
+        """Every metric of every version: how good it is, and what it is compared with.
+
+        `uncounted` says how many values counted nowhere, by reason.
+        """
+        conditions = _within(streams.c, reader, target)
+        if after is not None:
+            last = select(*_ORDER).where(streams.c.id == after).scalar_subquery()
+            conditions.append(tuple_(*_ORDER) > last)
+        rows = await fetch(_STREAMS.where(*conditions).order_by(*_ORDER).limit(limit))
+        nowhere = await fetch(select(uncounted.c.reason, uncounted.c.n).where(*_within(uncounted.c, reader, None)))
+        return {
+            "items": [shown(read_stream(row), policy) for row in rows],
+            "next": str(rows[-1].id) if len(rows) == limit else None,
+            "uncounted": {row.reason: row.n for row in nowhere},
+        }
+
+    return router
+
+
+_ORDER = (streams.c.target, streams.c.metric, streams.c.prompt, streams.c.id)
+_STREAMS = select(
+    streams.c.id,
+    streams.c.project,
+    streams.c.environment,
+    streams.c.target,
+    streams.c.metric,
+    streams.c.prompt,
+    streams.c.identity,
+    streams.c.state.cast(SqlText).label("state"),
+)
+_REGRESSIONS = select(
+    regressions.c.position,
+    regressions.c.state,
+    regressions.c.opened_at,
+    regressions.c.resolved_at,
+    regressions.c.detected.cast(SqlText).label("detected"),
+    regressions.c.resolved.cast(SqlText).label("resolved"),
+)
+
+
+def _within(columns: Any, reader: Principal, target: str | None) -> list[ColumnElement[bool]]:
+    """What the key allows to see, and of that what was asked for."""
+    conditions = [columns.project == reader.project, columns.environment == reader.environment]
+    return conditions if target is None else [*conditions, columns.target == target]
+
+
+def _regression(row: Row[Any]) -> dict[str, Any]:
+    detected = RegressionDetected.model_validate_json(row.detected).model_dump(mode="json")
+    resolved = RegressionResolved.model_validate_json(row.resolved) if row.resolved else None
+    return {
+        **detected,
+        "id": detected["regression_id"],
+        "state": row.state,
+        "revision": (resolved or RegressionDetected.model_validate(detected)).revision,
+        "opened_at": row.opened_at.isoformat(),
+        "resolved_at": row.resolved_at.isoformat() if row.resolved_at else None,
+        "recovered": resolved.current.model_dump() if resolved else None,
+        "resolved_by": resolved.resolved_by.model_dump() if resolved else None,
+    }
+
+
+def shown(stream: Stream, policy: Policy) -> dict[str, Any]:
+    """A stream as the API tells it. `watch` says what may be concluded about it: never "fine", at most "watched"."""
+    dimension, prompt = stream.key.line
+    metric = metric_named(dimension.metric)
+    baseline = stream.watch.baseline if stream.watch else None
+    return {
+        **dimension._asdict(),
+        "prompt": prompt,
+        "identity": stream.key.identity,
+        "direction": metric.direction,
+        "unit": metric.unit,
+        "measurement": measurement(stream.sums, metric).model_dump(),
+        "current": measurement(stream.watch.window.sums, metric).model_dump() if stream.watch else None,
+        "baseline": {"identity": baseline.identity, **measurement(baseline.sums, metric).model_dump()}
+        if baseline
+        else None,
+        "watch": _watched(stream, policy, metric.tested),
+    }
+
+
+def _watched(stream: Stream, policy: Policy, tested: bool) -> str:
+    if not tested:
+        return "not tested"
+    if stream.watch is None:
+        return "no baseline yet"
+    if stream.watch.window.sums.n < policy.minimum:
+        return "too few values"
+    return "watched"

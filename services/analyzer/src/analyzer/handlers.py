@@ -1,0 +1,76 @@
+"""Executions and feedback come in; state, `quality.measured` and the turns of regressions go out."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from analyzer.ledger import Ledger, Turn
+from analyzer.metrics import Uncounted, from_execution, from_feedback
+from analyzer.model import Detector, Dimension, Policy, Reading
+from analyzer.store import QualityStore
+from shared.events import Envelope, derived_id, new_id
+from shared.events.base import Event
+from shared.events.feedback import ExecutionRecorded, FeedbackCreated
+from shared.events.quality import QualityMeasured
+from shared.messaging.cloudevents import Received
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import Clock
+
+Measurable = ExecutionRecorded | FeedbackCreated
+Measured = tuple[Received[Measurable], list[Reading | Uncounted]]
+
+
+class Measuring:
+    """Takes batches of events into the state of their streams: a transaction each, a few statements each."""
+
+    def __init__(self, detector: Detector, policy: Policy, clock: Clock, source: str) -> None:
+        self._detector = detector
+        self._policy = policy
+        self._clock = clock
+        self._source = source
+
+    def subscription(self) -> Subscription:
+        return Subscription("quality", (ExecutionRecorded, FeedbackCreated), self.handle)
+
+    async def handle(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
+        """Load, fold, save, emit."""
+        measured = [(received, list(readings(received.event))) for received in events]
+        store, ledger = QualityStore(tx.conn), Ledger(self._detector, self._policy)
+        await store.load([found for _, each in measured for found in each if isinstance(found, Reading)], ledger)
+        emitted = self._fold(ledger, measured)
+        await store.save(ledger)
+        await store.count(
+            Counter(
+                (received.event.project, received.event.environment, found)
+                for received, each in measured
+                for found in each
+                if not isinstance(found, Reading)
+            )
+        )
+        await tx.emit(*emitted)
+
+    def _fold(self, ledger: Ledger, measured: Sequence[Measured]) -> list[Envelope[Event]]:
+        """Takes all readings in their order; gives back what there is to tell."""
+        told: list[Envelope[Event]] = []
+        latest: dict[Dimension, Received[Measurable]] = {}
+        for received, each in measured:
+            for found in each:
+                if isinstance(found, Reading):
+                    latest[found.dimension] = received
+                    told += [self._turn(received, turn) for turn in ledger.take(found)]
+        for event in ledger.due():
+            dimension = Dimension(event.project, event.environment, event.target, event.metric)
+            told.append(self._window(latest[dimension], event))
+        return told
+
+    def _turn(self, received: Received[Measurable], event: Turn) -> Envelope[Event]:
+        event_id = derived_id("regression", str(event.regression_id), str(event.revision))
+        return received.caused(event, id=event_id, time=self._clock.now(), source=self._source)
+
+    def _window(self, received: Received[Measurable], event: QualityMeasured) -> Envelope[Event]:
+        now = self._clock.now()
+        return received.caused(event, id=new_id(now), time=now, source=self._source)
+
+
+def readings(event: Measurable) -> Iterable[Reading | Uncounted]:
+    """What an event measures, and why the rest of it counts nowhere."""
+    return from_feedback(event) if isinstance(event, FeedbackCreated) else from_execution(event)

@@ -1,0 +1,159 @@
+"""What the analyzer keeps: loading and saving what one batch touches, in a few statements whatever its size."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from analyzer.ledger import Ledger
+from analyzer.metrics import Uncounted, metric_named
+from analyzer.model import Dimension, Line, Reading, StreamKey
+from analyzer.regressions import Regression
+from analyzer.state import Stream
+from shared.events.quality import RegressionDetected, RegressionResolved
+
+# One writer a target at a time, whichever instance: state that is made anew has no row yet that could be locked.
+# Sorted, so that two batches can't wait for each other.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 7)) FROM unnest(CAST(:names AS text[])) AS name")
+_STREAM = "project, environment, target, metric, prompt, identity, CAST(state AS text) AS state"
+_TOUCHED = text(f"SELECT {_STREAM} FROM analyzer.streams WHERE id = ANY(CAST(:ids AS uuid[]))")
+_CANDIDATES = text(
+    f"""SELECT DISTINCT ON (line_id) {_STREAM} FROM analyzer.streams
+        WHERE line_id = ANY(CAST(:lines AS uuid[])) AND reference ORDER BY line_id, last DESC"""
+)
+_SAVE_STREAMS = text(
+    """INSERT INTO analyzer.streams (id, line_id, project, environment, target, metric, prompt, identity,
+                                     reference, last, state)
+       SELECT id, line_id, project, environment, target, metric, prompt, identity, reference, last, CAST(state AS json)
+       FROM unnest(CAST(:id AS uuid[]), CAST(:line_id AS uuid[]), CAST(:project AS text[]),
+                   CAST(:environment AS text[]), CAST(:target AS text[]), CAST(:metric AS text[]),
+                   CAST(:prompt AS text[]), CAST(:identity AS text[]), CAST(:reference AS boolean[]),
+                   CAST(:last AS double precision[]), CAST(:state AS text[]))
+         AS row (id, line_id, project, environment, target, metric, prompt, identity, reference, last, state)
+       ON CONFLICT (id) DO UPDATE
+         SET reference = EXCLUDED.reference, last = EXCLUDED.last, state = EXCLUDED.state"""
+)
+_LATEST = text(
+    """SELECT DISTINCT ON (dimension_id) opened_at, resolved_at, CAST(detected AS text) AS detected,
+              CAST(resolved AS text) AS resolved, CAST(memory AS text) AS memory
+       FROM analyzer.regressions WHERE dimension_id = ANY(CAST(:ids AS uuid[])) ORDER BY dimension_id, position DESC"""
+)
+_SAVE_REGRESSION = text(
+    """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state, revision,
+                                         opened_at, resolved_at, detected, resolved, memory)
+       VALUES (:id, :dimension_id, :project, :environment, :target, :metric, :state, :revision, :opened_at,
+               :resolved_at, CAST(:detected AS json), CAST(:resolved AS json), CAST(:memory AS json))
+       ON CONFLICT (id) DO UPDATE
+         SET state = EXCLUDED.state, revision = EXCLUDED.revision, resolved_at = EXCLUDED.resolved_at,
+             resolved = EXCLUDED.resolved, memory = EXCLUDED.memory"""
+)
+_COUNT = text(
+    """INSERT INTO analyzer.uncounted AS u (project, environment, reason, n)
+       VALUES (:project, :environment, :reason, :n)
+       ON CONFLICT (project, environment, reason) DO UPDATE SET n = u.n + EXCLUDED.n"""
+)
+
+Place = tuple[str, str, Uncounted]
+"""Project, environment, and why a value counts nowhere there."""
+
+
+class QualityStore:
+    """The analyzer's tables, on the connection of the caller's transaction."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def load(self, readings: Sequence[Reading], ledger: Ledger) -> None:
+        """Fills `ledger` with all that `readings` may touch; their targets are ours until the transaction ends."""
+        keys = {StreamKey(Line(r.dimension, use.prompt), use.identity) for r in readings for use in r.uses}
+        if not keys:
+            return
+        dimensions = {key.line.dimension for key in keys}
+        await self._conn.execute(_LOCK, {"names": sorted({json.dumps(of[:3]) for of in dimensions})})
+        ledger.know(await self._streams(_TOUCHED, ids=[key.id for key in keys]), await self._regressions(dimensions))
+        known = ledger.streams
+        young = {key.line for key in keys if _tested(key) and ((stream := known.get(key)) is None or not stream.watch)}
+        if young:
+            ledger.know(await self._streams(_CANDIDATES, lines=[line.id for line in young]))
+
+    async def save(self, ledger: Ledger) -> None:
+        """Writes what changed."""
+        if ledger.changed:
+            await self._conn.execute(_SAVE_STREAMS, _columns(list(ledger.changed.values()), ledger.policy.minimum))
+        for regression in ledger.changed_regressions.values():
+            await self._conn.execute(_SAVE_REGRESSION, _row(regression))
+
+    async def count(self, places: Counter[Place]) -> None:
+        """Adds to what counts nowhere."""
+        rows = [
+            {"project": project, "environment": environment, "reason": reason, "n": n}
+            for (project, environment, reason), n in sorted(places.items())
+        ]
+        if rows:
+            await self._conn.execute(_COUNT, rows)
+
+    async def _streams(self, statement: Any, **values: Any) -> list[Stream]:
+        rows = await self._conn.execute(statement, values)
+        return [read_stream(row) for row in rows]
+
+    async def _regressions(self, dimensions: Collection[Dimension]) -> list[Regression]:
+        rows = await self._conn.execute(_LATEST, {"ids": [dimension.id for dimension in dimensions]})
+        return [_regression(row) for row in rows]
+
+
+def read_stream(row: Row[Any]) -> Stream:
+    """A stream, from a row with its key's columns and its state as text."""
+    line = Line(Dimension(row.project, row.environment, row.target, row.metric), row.prompt)
+    return Stream.load(StreamKey(line, row.identity), json.loads(row.state))
+
+
+def _tested(key: StreamKey) -> bool:
+    return metric_named(key.line.dimension.metric).tested
+
+
+def _columns(changed: list[Stream], minimum: int) -> dict[str, list[Any]]:
+    """Streams as arrays, a column each, in the order of their ids."""
+    rows = sorted(((stream.key.id, stream) for stream in changed), key=lambda row: row[0])
+    keys = [stream.key for _, stream in rows]
+    return {
+        "id": [stream_id for stream_id, _ in rows],
+        "line_id": [key.line.id for key in keys],
+        "project": [key.line.dimension.project for key in keys],
+        "environment": [key.line.dimension.environment for key in keys],
+        "target": [key.line.dimension.target for key in keys],
+        "metric": [key.line.dimension.metric for key in keys],
+        "prompt": [key.line.prompt for key in keys],
+        "identity": [key.identity for key in keys],
+        "reference": [stream.learned >= minimum for _, stream in rows],
+        "last": [stream.last for _, stream in rows],
+        "state": [stream.dump() for _, stream in rows],
+    }
+
+
+def _row(regression: Regression) -> dict[str, Any]:
+    dimension = regression.dimension
+    return {
+        **dimension._asdict(),
+        "id": regression.id,
+        "dimension_id": dimension.id,
+        "state": "open" if regression.open else "resolved",
+        "revision": (regression.resolved or regression.detected).revision,
+        "opened_at": regression.opened_at,
+        "resolved_at": regression.resolved_at,
+        "detected": regression.detected.model_dump_json(),
+        "resolved": regression.resolved.model_dump_json() if regression.resolved else None,
+        "memory": regression.dump(),
+    }
+
+
+def _regression(row: Row[Any]) -> Regression:
+    return Regression.load(
+        RegressionDetected.model_validate_json(row.detected),
+        RegressionResolved.model_validate_json(row.resolved) if row.resolved else None,
+        row.opened_at,
+        row.resolved_at,
+        json.loads(row.memory),
+    )

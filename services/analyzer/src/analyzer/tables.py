@@ -1,0 +1,82 @@
+"""The analyzer's tables."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSON
+
+from shared.runtime.database import metadata_for
+
+SCHEMA = "analyzer"
+metadata = metadata_for(SCHEMA)
+
+# `state` is JSON, not JSONB: it is read back exactly as it was written, and nothing in it is searched.
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("line_id", Uuid, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("reference", Boolean, nullable=False, comment="has values enough to be compared with"),
+    Column("last", Float(53), nullable=False, comment="Unix time of the latest value"),
+    Column("state", JSON, nullable=False),
+    # Room for new row versions on the same page: the row is rewritten with every batch.
+    postgresql_with={"fillfactor": "50"},
+)
+Index("ix_streams_target", streams.c.project, streams.c.environment, streams.c.target, streams.c.metric)
+Index("ix_streams_reference", streams.c.line_id, postgresql_where=text("reference"))
+
+regressions = Table(
+    "regressions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("position", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("dimension_id", Uuid, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("resolved_at", DateTime(timezone=True)),
+    Column("detected", JSON, nullable=False),
+    Column("resolved", JSON),
+    Column("memory", JSON, nullable=False),
+    CheckConstraint("state IN ('open', 'resolved')", name="state_known"),
+    CheckConstraint("(state = 'resolved') = (resolved IS NOT NULL)", name="resolved_told"),
+)
+Index(
+    "uq_regressions_one_open",
+    regressions.c.dimension_id,
+    unique=True,
+    postgresql_where=text("state = 'open'"),
+)
+Index("ix_regressions_dimension", regressions.c.dimension_id, regressions.c.position)
+Index("ix_regressions_listed", regressions.c.project, regressions.c.environment, regressions.c.position)
+
+uncounted = Table(
+    "uncounted",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)

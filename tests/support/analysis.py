@@ -1,0 +1,52 @@
+"""An analyzer without a bus: messages go straight into its delivery, events are read from its outbox."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from analyzer.detector import BettingDetector
+from analyzer.handlers import Measuring
+from analyzer.model import Policy
+from shared.events import CATALOG, Envelope
+from shared.events.base import Event
+from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.metrics import Metrics
+from shared.testing.clock import FakeClock
+from tests.support.messaging import record
+
+
+class Analyzer:
+    """One instance; several may stand on one database."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        clock = FakeClock()
+        self.engine = engine
+        self.store = SqlStore(engine, "analyzer")
+        self.measuring = Measuring(BettingDetector(), Policy(), clock, "ratchet/analyzer")
+        self.delivery = Delivery(
+            "analyzer.quality",
+            self.measuring.subscription(),
+            self.store,
+            clock,
+            Metrics("analyzer"),
+            DeadLetterCap(60, clock),
+        )
+
+    async def take(self, sent: Sequence[Envelope[Event]]) -> None:
+        """Delivers messages as one poll of Kafka would."""
+        await self.delivery.settle([record(envelope, offset) for offset, envelope in enumerate(sent)])
+
+    async def told(self, topic: str) -> list[Any]:
+        """The events of a topic in the outbox, oldest first."""
+        async with self.engine.connect() as conn:
+            statement = text("SELECT payload FROM analyzer.outbox WHERE topic = :topic ORDER BY id")
+            rows = await conn.execute(statement, {"topic": topic})
+            return [CATALOG[f"ratchet.{topic}.v1"].model_validate_json(row.payload) for row in rows]
+
+    async def rows(self, sql: str) -> list[Any]:
+        """What a query gives."""
+        async with self.engine.connect() as conn:
+            return list(await conn.execute(text(sql)))
