@@ -1,0 +1,18 @@
+"""The client that an app uses: records, feedback and prompts."""
+
+from ratchet.client.clients import AsyncRatchet, Ratchet
+from ratchet.client.items import Consent, ExecutionFields, FeedbackFields, PromptLabel
+from ratchet.client.prompts import NoPrompt, ServedPrompt
+from ratchet.client.queue import Counters
+
+__all__ = [
+    "AsyncRatchet",
+    "Consent",
+    "Counters",
+    "ExecutionFields",
+    "FeedbackFields",
+    "NoPrompt",
+    "PromptLabel",
+    "Ratchet",
+    "ServedPrompt",
+]

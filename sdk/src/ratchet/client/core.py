@@ -1,0 +1,196 @@
+"""What the sync and the async client share: everything but the way to wait."""
+
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, Unpack, cast
+
+import httpx
+
+from ratchet.client import items
+from ratchet.client.items import ExecutionFields, FeedbackFields, Kind, PromptLabel
+from ratchet.client.live import Trust, trusted_keys
+from ratchet.client.options import options
+from ratchet.client.prompts import Default, ServedPrompt, served
+from ratchet.client.queue import Counters
+from ratchet.client.sender import Sender
+from ratchet.client.shelf import Shelf
+from ratchet.client.stream import Stream
+
+log = logging.getLogger("ratchet")
+
+Used = ServedPrompt | PromptLabel
+
+
+class AnyTransport(Protocol):
+    """A stand-in for the network that serves both kinds of client, as `httpx.MockTransport` does."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response: ...
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """What belongs to one process: threads and locks do not survive a fork."""
+
+    pid: int
+    sender: Sender
+    stream: Stream
+    shelf: Shelf
+
+
+class Client:
+    """Recording, feedback and prompts; nothing here waits for the network."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        public_key: str | Sequence[str] | None = None,
+        project: str | None = None,
+        environment: str | None = None,
+        capacity: int = 10_000,
+        first_wait: float = 1.0,
+        transport: AnyTransport | None = None,
+    ) -> None:
+        """`url` and `key` default to RATCHET_URL and RATCHET_KEY.
+
+        `public_key` (RATCHET_PUBLIC_KEY): the signing keys to trust; else the server's, pinned at first sight.
+        `project`, `environment` (RATCHET_PROJECT, RATCHET_ENVIRONMENT): whose prompts to accept; else those
+        of the first verified one. `capacity`: items that may wait to be sent; when full, new ones are dropped
+        and counted. `first_wait`: seconds that the first `prompt()` of a name may wait for the server.
+        Raises ValueError without a url or key, or for a public key that is none.
+        """
+        self._options = options(
+            url,
+            key,
+            public_key=public_key,
+            project=project,
+            environment=environment,
+            capacity=capacity,
+            first_wait=first_wait,
+        )
+        self._transport = transport
+        keys = trusted_keys(self._options.public_keys)
+        self._process = self._begin(Shelf(Trust(keys, self._options.project, self._options.environment)))
+
+    @property
+    def counters(self) -> Counters:
+        """What became of records and feedback so far."""
+        return self._here().sender.counters
+
+    @property
+    def refused_prompts(self) -> int:
+        """How many pushed prompts were not trusted, and so not served."""
+        return self._here().shelf.refused
+
+    def record(
+        self, target: str | None = None, *, prompts: Iterable[Used] = (), **fields: Unpack[ExecutionFields]
+    ) -> str:
+        """Records one LLM call in the background and returns its id, to be used in `feedback`.
+
+        `target`, the app or route whose quality is watched, defaults to that of the first served prompt.
+        Never blocks and never raises for what the network, the server or the values do: what can't be sent is
+        logged and counted. Raises ValueError where nothing names a target.
+        """
+        used = tuple(prompts)
+        place = _target(target, used)
+        execution_id = fields.get("id") or str(uuid.uuid4())
+        uses = [prompt.use() if isinstance(prompt, ServedPrompt) else prompt for prompt in used]
+        self._send(execution_id, lambda: items.execution(execution_id, place, uses, fields, _now()))
+        return execution_id
+
+    def feedback(
+        self,
+        execution_id: str | None = None,
+        *,
+        kind: Kind,
+        value: object = None,
+        trace_id: str | None = None,
+        **fields: Unpack[FeedbackFields],
+    ) -> str:
+        """Sends what somebody thought of an execution, or of a whole trace, in the background; returns its id.
+
+        `value` by kind: thumb True or False; rating 1 to 5; score any number, with a `name`; label a word;
+        comment and correction a text. As with `record`, nothing blocks or raises.
+        """
+        feedback_id = fields.get("id") or str(uuid.uuid4())
+        about = {"execution_id": execution_id, "trace_id": trace_id}
+        self._send(feedback_id, lambda: items.feedback(feedback_id, about, kind, value, fields, _now()))
+        return feedback_id
+
+    def _first_answer(self, name: str) -> "Future[None]":
+        """Follows a name; done once there is nothing to wait for."""
+        return self._here().stream.follow(name)
+
+    def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
+        """What is served for a name at this moment. Raises NoPrompt."""
+        shelf = self._here().shelf
+        fallback = None if default is None else shelf.default(name, default)
+        return served(name, shelf.get(name), fallback, target)
+
+    def _flush(self, timeout: float) -> bool:
+        return self._here().sender.flush(timeout)
+
+    def _close(self, timeout: float) -> bool:
+        process = self._here()
+        process.stream.close()
+        return process.sender.close(timeout)
+
+    def _send(self, item_id: str, make: Callable[[], items.Item]) -> None:
+        sender = self._here().sender
+        try:
+            item = make()
+        except ValueError as error:
+            sender.refuse(item_id, str(error))
+        else:
+            sender.offer(item)
+
+    def _here(self) -> _Process:
+        if self._process.pid != os.getpid():
+            # A forked child: the parent sends what the parent accepted.
+            self._process = self._begin(self._process.shelf.after_fork())
+        return self._process
+
+    def _begin(self, shelf: Shelf) -> _Process:
+        sender = Sender(self._options, self._sync_client)
+        return _Process(os.getpid(), sender, Stream(self._options, shelf, self._async_client), shelf)
+
+    def _sync_client(self) -> httpx.Client:
+        transport = cast(httpx.BaseTransport | None, self._transport)
+        return httpx.Client(
+            base_url=self._options.url,
+            headers=self._headers(),
+            timeout=self._options.timeout,
+            transport=transport,
+        )
+
+    def _async_client(self) -> httpx.AsyncClient:
+        transport = cast(httpx.AsyncBaseTransport | None, self._transport)
+        return httpx.AsyncClient(
+            base_url=self._options.url,
+            headers=self._headers(),
+            timeout=self._options.timeout,
+            transport=transport,
+        )
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._options.key}", "user-agent": "ratchet-python"}
+
+
+def _target(given: str | None, used: Iterable[Used]) -> str:
+    served_targets = (prompt.target for prompt in used if isinstance(prompt, ServedPrompt))
+    target = given or next(filter(None, served_targets), None)
+    if target is None:
+        raise ValueError("record needs a target, by itself or from a served prompt")
+    return target
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,59 @@
+"""How a client behaves: given in code, or read from the environment when the client is made."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Times are in seconds.
+
+    `public_keys` are the signing keys to trust (base64url); without any, the server's are fetched once and
+    pinned. Without `project` and `environment`, those of the first verified prompt are pinned.
+    """
+
+    url: str
+    key: str
+    public_keys: tuple[str, ...] = ()
+    project: str | None = None
+    environment: str | None = None
+    capacity: int = 10_000
+    batch_size: int = 500
+    batch_bytes: int = 1_000_000
+    flush_interval: float = 0.05
+    timeout: float = 10.0
+    first_wait: float = 1.0
+    silence: float = 45.0
+
+
+def options(
+    url: str | None = None,
+    key: str | None = None,
+    *,
+    public_key: str | Sequence[str] | None = None,
+    project: str | None = None,
+    environment: str | None = None,
+    capacity: int = 10_000,
+    first_wait: float = 1.0,
+    environ: Mapping[str, str] | None = None,
+) -> Options:
+    """Options from arguments, else from RATCHET_URL, RATCHET_KEY, RATCHET_PUBLIC_KEY (several with commas),
+    RATCHET_PROJECT and RATCHET_ENVIRONMENT. Raises ValueError where the URL or the key is missing."""
+    source = os.environ if environ is None else environ
+    address, secret = url or source.get("RATCHET_URL"), key or source.get("RATCHET_KEY")
+    if not address or not secret:
+        raise ValueError("Ratchet needs a url and a key, as arguments or as RATCHET_URL and RATCHET_KEY")
+    if not address.startswith(("http://", "https://")):
+        raise ValueError("Ratchet's url must begin with http:// or https://")
+    trusted = source.get("RATCHET_PUBLIC_KEY", "").split(",") if public_key is None else public_key
+    keys = (trusted,) if isinstance(trusted, str) else tuple(trusted)
+    return Options(
+        url=address.rstrip("/"),
+        key=secret,
+        public_keys=tuple(key.strip() for key in keys if key.strip()),
+        project=project or source.get("RATCHET_PROJECT"),
+        environment=environment or source.get("RATCHET_ENVIRONMENT"),
+        capacity=capacity,
+        first_wait=first_wait,
+    )

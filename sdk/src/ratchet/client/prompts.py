@@ -1,0 +1,72 @@
+"""What an app is served under a prompt's name: the live version, or until there is one its own default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ratchet.client.items import PromptUse
+from ratchet.client.live import Examples, LivePrompt
+from ratchet.prompt import Prompt, from_text, parse, parse_json, render
+
+Default = str | Path | Prompt | Mapping[str, object]
+
+
+class NoPrompt(LookupError):
+    """Nothing can be served: no version is live, or the server is away, and the app gave no default."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPrompt:
+    """A prompt to use once: `live` tells whether people made it live, or it is the app's own default.
+
+    Pass it to `record(prompts=[…])`, so that quality is told apart by its digest.
+    """
+
+    name: str
+    prompt: Prompt
+    live: bool
+    examples: Examples = field(default_factory=dict)
+    sequence: int | None = None
+    target: str | None = None
+
+    @property
+    def digest(self) -> str:
+        return self.prompt.digest
+
+    @property
+    def model(self) -> str | None:
+        return self.prompt.model
+
+    def render(self, **variables: object) -> list[dict[str, str]]:
+        """`[{"role", "content"}, …]`, examples included. Raises PromptError that names a wrong variable."""
+        return render(self.prompt, variables, self.examples)
+
+    def text(self, **variables: object) -> str:
+        """The rendered messages as one text, for an app that sends a single string."""
+        return "\n\n".join(message["content"] for message in self.render(**variables))
+
+    def use(self) -> PromptUse:
+        """How an execution names it: a default brings its document, as the server may not know it."""
+        return PromptUse(self.name, self.digest, None if self.live else self.prompt)
+
+
+def served(name: str, live: LivePrompt | None, default: Prompt | None, target: str | None = None) -> ServedPrompt:
+    """Raises NoPrompt."""
+    if live is not None:
+        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target)
+    if default is not None:
+        return ServedPrompt(name, default, False, target=target)
+    raise NoPrompt(f"no version of {name} is known, and it has no default")
+
+
+def default_prompt(default: Default) -> Prompt:
+    """A text, a document, or a file: `.json` holds a document, any other name a text.
+
+    Raises PromptError or OSError: a wrong default is a fault of the app, shown at once.
+    """
+    if isinstance(default, Prompt):
+        return default
+    if isinstance(default, Path):
+        content = default.read_text("utf-8")
+        return parse_json(content) if default.suffix == ".json" else from_text(content)
+    return from_text(default) if isinstance(default, str) else parse(default)

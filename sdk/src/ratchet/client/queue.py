@@ -1,0 +1,180 @@
+"""What waits to be sent, and in which batches: a state machine without threads, clock or network.
+
+An item that was accepted is sent until the server has answered for it. A repeat sends the same batch, byte by
+byte, under the same idempotency key, so that it counts once however often an answer gets lost.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from ratchet.client.items import Item, Route, with_documents
+
+ROUTES: tuple[Route, ...] = ("executions", "feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items that travel together. `explained` are the digests whose documents are in the body."""
+
+    route: Route
+    key: str
+    items: tuple[Item, ...]
+    body: bytes
+    explained: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The server answered for each item: `refused` holds index and reason of those it will never take."""
+
+    duplicates: int = 0
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try the same batch again, after `after` seconds where the server asked for a pause."""
+
+    reason: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Too large in one piece; nothing of it was taken."""
+
+
+Outcome = Delivered | Retry | Split
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Since the client began: accepted = sent + refused + pending + abandoned. `dropped` were never accepted."""
+
+    accepted: int = 0
+    sent: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    dropped: int = 0
+    abandoned: int = 0
+    retries: int = 0
+
+
+@dataclass
+class _Lane:
+    waiting: deque[Item] = field(default_factory=deque)
+    inflight: deque[Batch] = field(default_factory=deque)
+    attempts: int = 0
+    not_before: float = 0.0
+
+
+class SendQueue:
+    """One lane a route, so that trouble on one does not hold up the other. Not thread-safe.
+
+    When `capacity` items are pending, new ones are dropped and counted: what was accepted is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        batch_size: int,
+        batch_bytes: int,
+        new_key: Callable[[], str],
+        pause: Callable[[int], float],
+    ) -> None:
+        self._capacity, self._batch_size, self._batch_bytes = capacity, batch_size, batch_bytes
+        self._new_key, self._pause = new_key, pause
+        self._lanes: dict[Route, _Lane] = {route: _Lane() for route in ROUTES}
+        self._explained: set[str] = set()
+        self.counters = Counters()
+
+    @property
+    def pending(self) -> int:
+        """Accepted items that the server has not answered for."""
+        return sum(len(lane.waiting) + sum(len(b.items) for b in lane.inflight) for lane in self._lanes.values())
+
+    def offer(self, item: Item) -> bool:
+        """Takes an item, or drops it because the queue is full."""
+        if self.pending >= self._capacity:
+            self._count(dropped=1)
+            return False
+        self._lanes[item.route].waiting.append(item)
+        self._count(accepted=1)
+        return True
+
+    def next(self, now: float) -> Batch | None:
+        """The batch to send now: the one to repeat, or a new one. Settle it before asking for the next."""
+        for lane in self._lanes.values():
+            if lane.not_before <= now and (lane.inflight or lane.waiting):
+                if not lane.inflight:
+                    lane.inflight.append(self._batch(lane.waiting))
+                return lane.inflight[0]
+        return None
+
+    def due(self) -> float | None:
+        """When the next batch may be sent; None when nothing waits."""
+        return min((lane.not_before for lane in self._lanes.values() if lane.inflight or lane.waiting), default=None)
+
+    def settle(self, batch: Batch, outcome: Outcome, now: float) -> None:
+        """What the server made of a batch."""
+        lane = self._lanes[batch.route]
+        match outcome:
+            case Retry(after=after):
+                lane.attempts += 1
+                lane.not_before = now + (self._pause(lane.attempts) if after is None else after)
+                self._count(retries=1)
+            case Split():
+                lane.inflight.popleft()
+                lane.inflight.extendleft(reversed(self._halves(batch)))
+            case Delivered(duplicates=duplicates, refused=refused):
+                lane.inflight.popleft()
+                lane.attempts, lane.not_before = 0, 0.0
+                if not refused:
+                    self._explained |= batch.explained
+                sent = len(batch.items) - len(refused)
+                self._count(sent=sent, duplicates=duplicates, refused=len(refused))
+
+    def abandon(self) -> int:
+        """Gives up on all that is pending, and counts it."""
+        left = self.pending
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+            lane.inflight.clear()
+        self._count(abandoned=left)
+        return left
+
+    def refuse(self) -> None:
+        """Counts an item that could not even become JSON."""
+        self._count(accepted=1, refused=1)
+
+    def _batch(self, waiting: deque[Item]) -> Batch:
+        items: list[Item] = []
+        size = 0
+        while waiting and len(items) < self._batch_size:
+            size += len(waiting[0].encoded)
+            if items and size > self._batch_bytes:
+                break
+            items.append(waiting.popleft())
+        return self._closed(items)
+
+    def _closed(self, items: Iterable[Item]) -> Batch:
+        """A batch with its body and key; each document that the server may not know is in it once."""
+        taken = tuple(items)
+        explained: set[str] = set()
+        parts: list[bytes] = []
+        for item in taken:
+            missing = {use.digest for use in item.documents} - explained - self._explained
+            parts.append(with_documents(item, frozenset(missing)) if missing else item.encoded)
+            explained |= missing
+        body = b"[" + b",".join(parts) + b"]"
+        return Batch(taken[0].route, self._new_key(), taken, body, frozenset(explained))
+
+    def _halves(self, batch: Batch) -> list[Batch]:
+        middle = len(batch.items) // 2
+        return [self._closed(half) for half in (batch.items[:middle], batch.items[middle:])]
+
+    def _count(self, **more: int) -> None:
+        now = {name: getattr(self.counters, name) + count for name, count in more.items()}
+        self.counters = replace(self.counters, **now)

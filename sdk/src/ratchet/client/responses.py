@@ -1,0 +1,53 @@
+"""What an answer of the server means for a batch. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
+
+_REFUSALS = frozenset({400, 409, 413, 415, 422})
+"""Everything else may be put right: a key can be so new that not every service knows it, a proxy can be wrong."""
+
+_LONGEST_PAUSE = 300.0
+
+
+def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+    """Each item of a results list is settled alone; a batch refused as a whole is split to find the culprit."""
+    if status not in _REFUSALS and not 200 <= status < 300:
+        return Retry(f"the server answered {status}", _retry_after(headers))
+    answer = _json_object(body)
+    results = answer.get("results")
+    if isinstance(results, list) and len(results) == len(batch.items):
+        return _settled(results)
+    if status < 300:
+        return Retry("the server's answer is not Ratchet's")
+    return Split() if len(batch.items) > 1 else Delivered(refused=((0, _reason(answer)),))
+
+
+def _settled(results: list[Any]) -> Delivered:
+    entries = [entry if isinstance(entry, dict) else {} for entry in results]
+    refused = tuple(
+        (index, _reason(entry.get("problem")))
+        for index, entry in enumerate(entries)
+        if entry.get("status") not in ("accepted", "duplicate")
+    )
+    return Delivered(sum(entry.get("status") == "duplicate" for entry in entries), refused)
+
+
+def _reason(problem: object) -> str:
+    found = problem if isinstance(problem, dict) else {}
+    return str(found.get("detail") or found.get("title") or "refused")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("retry-after", "")
+    return min(float(value), _LONGEST_PAUSE) if value.isdigit() else None

@@ -1,0 +1,167 @@
+"""The background thread that sends batches. Not started before the first item."""
+
+import atexit
+import logging
+import random
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable
+
+import httpx
+
+from ratchet.client.items import Item
+from ratchet.client.options import Options
+from ratchet.client.queue import Batch, Counters, Delivered, Outcome, Retry, SendQueue
+from ratchet.client.responses import outcome
+from ratchet.visible import visible
+
+log = logging.getLogger("ratchet")
+
+Transport = Callable[[], httpx.Client]
+
+_LONGEST_PAUSE = 30.0
+
+
+def pause(attempt: int) -> float:
+    """Seconds before the next attempt: doubling from 0.1 to 30, at random between half and whole."""
+    return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1)  # noqa: S311
+
+
+class Sender:
+    """Accepts items from any thread and sends them in the background."""
+
+    def __init__(self, options: Options, client: Transport, monotonic: Callable[[], float] = time.monotonic):
+        self._options, self._new_client, self._monotonic = options, client, monotonic
+        self._queue = SendQueue(
+            capacity=options.capacity,
+            batch_size=options.batch_size,
+            batch_bytes=options.batch_bytes,
+            new_key=lambda: uuid.uuid4().hex,
+            pause=pause,
+        )
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._hurried = 0
+        self._idle = False
+        self._warned_full = False
+
+    @property
+    def counters(self) -> Counters:
+        return self._queue.counters
+
+    @property
+    def pending(self) -> int:
+        with self._changed:
+            return self._queue.pending
+
+    def offer(self, item: Item) -> bool:
+        """Takes an item; False when the queue is full or the sender closed. Never blocks on the network."""
+        with self._changed:
+            if self._closing or not self._queue.offer(item):
+                self._warn_dropped()
+                return False
+            self._start()
+            if self._idle or self._queue.pending == self._options.batch_size:
+                self._idle = False
+                self._changed.notify_all()
+        return True
+
+    def refuse(self, item_id: str, reason: str) -> None:
+        """Counts and reports an item that could not become JSON."""
+        with self._changed:
+            self._queue.refuse()
+        log.warning("ratchet: %s was not sent: %s", visible(item_id), visible(reason))
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until everything pending is answered for; False at the deadline."""
+        deadline = self._monotonic() + timeout
+        with self._changed:
+            self._hurried += 1
+            self._changed.notify_all()
+            try:
+                while self._queue.pending and (left := deadline - self._monotonic()) > 0:
+                    self._changed.wait(left)
+                return not self._queue.pending
+            finally:
+                self._hurried -= 1
+
+    def close(self, timeout: float) -> bool:
+        """Sends what is pending until the deadline, then ends the thread. False if anything was given up."""
+        complete = self.flush(timeout)
+        with self._changed:
+            self._closing = True
+            left = self._queue.abandon()
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=1.0)
+        if left:
+            log.warning("ratchet: closed with %d items unsent", left)
+        return complete
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ratchet-sender", daemon=True)
+            self._thread.start()
+            atexit.register(_close_if_alive, weakref.ref(self))
+
+    def _run(self) -> None:
+        with self._new_client() as client:
+            while (batch := self._await_batch()) is not None:
+                result = self._send(client, batch)
+                with self._changed:
+                    if not self._closing:
+                        self._queue.settle(batch, result, self._monotonic())
+                    self._changed.notify_all()
+                _report(batch, result)
+
+    def _await_batch(self) -> Batch | None:
+        """The next batch once it is due; None when closing."""
+        with self._changed:
+            while not self._closing:
+                due, now = self._queue.due(), self._monotonic()
+                if due is None or due > now:
+                    self._idle = True
+                    self._changed.wait(None if due is None else due - now)
+                    self._idle = False
+                    continue
+                self._gather()
+                if not self._closing and (batch := self._queue.next(self._monotonic())) is not None:
+                    return batch
+            return None
+
+    def _gather(self) -> None:
+        """Waits a moment, so that items share a batch; not when one is full or somebody waits for a flush."""
+        if self._queue.pending < self._options.batch_size and not self._hurried and not self._closing:
+            self._changed.wait(self._options.flush_interval)
+
+    def _send(self, client: httpx.Client, batch: Batch) -> Outcome:
+        headers = {"content-type": "application/json", "idempotency-key": batch.key}
+        try:
+            answer = client.post(f"/v1/{batch.route}", content=batch.body, headers=headers)
+        except Exception as error:  # whatever it is, the items are not answered for, and the thread must live
+            return Retry(type(error).__name__)
+        return outcome(batch, answer.status_code, answer.headers, answer.content)
+
+    def _warn_dropped(self) -> None:
+        if not self._warned_full:
+            self._warned_full = True
+            log.warning("ratchet: items are dropped, because the queue is full or closed; counters tell how many")
+
+
+def _report(batch: Batch, result: Outcome) -> None:
+    match result:
+        case Delivered(refused=refused):
+            for index, reason in refused:
+                item = batch.items[index]
+                log.warning("ratchet: %s %s was refused: %s", item.route, visible(item.id), visible(reason))
+        case Retry(reason=reason):
+            log.info("ratchet: %d %s will be sent again: %s", len(batch.items), batch.route, visible(reason))
+
+
+def _close_if_alive(reference: weakref.ref[Sender]) -> None:
+    if (sender := reference()) is not None:
+        sender.close(timeout=2.0)
