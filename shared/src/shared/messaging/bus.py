@@ -126,6 +126,11 @@ class Bus:
         return f"{self._settings.service}.{name}"
 
     @property
+    def subscribed(self) -> list[tuple[str, str]]:
+        """(consumer group, topic) of everything that is read exactly once."""
+        return [(self.group(it.name), event.topic) for it in self._subscriptions for event in it.events]
+
+    @property
     def troubles(self) -> list[str]:
         """What keeps this instance from consuming, in words; empty when all is well."""
         found = [] if self.connected else ["not connected to Kafka"]

@@ -6,10 +6,12 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-_SCHEMAS = """SELECT s.table_schema FROM information_schema.tables s
-              WHERE s.table_name = 'subscriptions'
-                AND has_table_privilege(quote_ident(s.table_schema) || '.inbox', 'SELECT')
-                AND has_table_privilege(quote_ident(s.table_schema) || '.subscriptions', 'SELECT')
+_SCHEMAS = """SELECT n.nspname FROM pg_class s
+              JOIN pg_namespace n ON n.oid = s.relnamespace
+              JOIN pg_class i ON i.relnamespace = n.oid AND i.relname = 'inbox'
+              WHERE s.relname = 'subscriptions' AND s.relkind = 'r' AND i.relkind = 'r'
+                AND has_schema_privilege(n.oid, 'USAGE')
+                AND has_table_privilege(s.oid, 'SELECT') AND has_table_privilege(i.oid, 'SELECT')
               ORDER BY 1"""
 
 

@@ -36,7 +36,10 @@ def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for chatty in ("aiokafka", "faststream", "httpx", "uvicorn.access"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+        library = logging.getLogger(chatty)
+        library.setLevel(max(logging.WARNING, root.level))
+        library.handlers.clear()  # FastStream brings one that writes its own format to stderr
+        library.propagate = True
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

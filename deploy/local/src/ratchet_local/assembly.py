@@ -1,0 +1,140 @@
+"""All services in one process: their settings, their apps, their schemas. Slow to import, quick to run."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+import analyzer.app
+import analyzer.settings
+import collector.app
+import collector.settings
+import gatekeeper.app
+import gatekeeper.settings
+import proposer.app
+import proposer.settings
+from ratchet_local.embedded import EmbeddedBroker
+from ratchet_local.flow import BoundedFlow
+from ratchet_local.gateway import running
+from ratchet_local.routes import SERVICES
+from ratchet_local.servers import Servers
+from shared.messaging.republish import Scope, republish
+from shared.messaging.topics import WRITERS
+from shared.runtime.clock import SystemClock
+from shared.runtime.database import SchemaOutdated, check_schema
+from shared.runtime.log import logger
+from shared.runtime.migrations import heads, migrate
+from shared.runtime.roles import role_of
+
+_CONNECTIONS = 4
+"""A service's pool: each connection is a PostgreSQL process of some 4 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything is."""
+
+    servers: Servers
+    broker: EmbeddedBroker
+    signing_key: str
+    public_key: str
+
+    @property
+    def owner_url(self) -> str:
+        return self.servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
+
+    def settings(self, service: str) -> dict[str, object]:
+        """What each service is told; the environment may add to it."""
+        return {
+            "database_url": self.servers.postgres.dsn(user=role_of(service)),
+            "database_pool": _CONNECTIONS,
+            "kafka_bootstrap": self.broker.bootstrap,
+            "kafka_user": None,
+            "redis_url": self.servers.valkey.url,
+            "signing_public_keys": self.public_key,
+            "embedded_bus": True,
+            "instance": "local",
+        }
+
+
+async def migrate_all(owner_url: str) -> None:
+    """Bring every service's schema to what its code wants; quick where it stands there already."""
+    db = create_async_engine(owner_url, poolclass=NullPool)
+    try:
+        for service in SERVICES:
+            try:
+                await check_schema(db, service, heads(service))
+            except SchemaOutdated:
+                await migrate(service, owner_url)
+    finally:
+        await db.dispose()
+
+
+def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
+    """The services' apps, by name, in the order in which they start."""
+    clock = SystemClock()
+    told = place.settings
+    keeper = gatekeeper.settings.GatekeeperSettings.model_validate(
+        {**told("gatekeeper"), "signing_key": place.signing_key}
+    )
+    return {
+        "gatekeeper": gatekeeper.app.build_app(keeper, clock, flow),
+        "collector": collector.app.build_app(
+            collector.settings.CollectorSettings.model_validate(told("collector")), clock, flow
+        ),
+        "analyzer": analyzer.app.build_app(
+            analyzer.settings.AnalyzerSettings.model_validate(told("analyzer")), clock, flow
+        ),
+        "proposer": proposer.app.build_app(
+            proposer.settings.ProposerSettings.model_validate(told("proposer")), clock, flow
+        ),
+    }
+
+
+class Lost:
+    """Sends again what the broker dropped before some group had read it."""
+
+    def __init__(self, owner_url: str) -> None:
+        self._db = create_async_engine(owner_url, poolclass=NullPool)
+        self._tasks: dict[str, asyncio.Task[int]] = {}
+
+    def __call__(self, topic: str) -> None:
+        """Called for each gap seen: one repair of a topic at a time is enough."""
+        running = self._tasks.get(topic)
+        if WRITERS.get(topic) in SERVICES and (running is None or running.done()):
+            logger(__name__).warning("messages were overtaken and are sent again", topic=topic)
+            self._tasks[topic] = asyncio.create_task(self._again(WRITERS[topic], topic))
+
+    async def everything(self) -> int:
+        """What some inbox lacks, of all services: the broker forgot all at its end."""
+        return sum([await self._again(service, None) for service in SERVICES])
+
+    async def _again(self, service: str, topic: str | None) -> int:
+        return await republish(self._db, service, Scope(topic=topic, lacking=True))
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._db.dispose()
+
+
+@asynccontextmanager
+async def assembled(place: Place) -> AsyncIterator[Mapping[str, FastAPI]]:
+    """The running services, by name."""
+    lost = Lost(place.owner_url)
+    flow = BoundedFlow(lost)
+    apps = build_apps(place, flow)
+    for app in apps.values():
+        for group, topic in app.state.bus.subscribed:
+            flow.subscribe(group, topic)
+    try:
+        async with running(apps.values()):
+            await lost.everything()
+            yield apps
+    finally:
+        await lost.close()

@@ -1,0 +1,65 @@
+"""What no service answers by itself: the page at `/`, health and metrics of the whole, and unknown paths."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ratchet_local.gateway import ask
+from ratchet_local.merging import merged
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+class Front:
+    """The routes over all `services`."""
+
+    def __init__(self, services: Mapping[str, ASGIApp]) -> None:
+        self._services = services
+        self._page = (files("ratchet_local") / "page.html").read_text()
+
+    async def page(self, _: Request) -> Response:
+        return HTMLResponse(self._page, headers={"content-security-policy": _POLICY})
+
+    async def live(self, _: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(self, _: Request) -> Response:
+        """Ready when every service is; each one's own answer is told."""
+        answers = {name: await ask(app, "/health/ready") for name, app in self._services.items()}
+        well = all(status == 200 for status, _ in answers.values())
+        told = {name: json.loads(body) for name, (_, body) in answers.items()}
+        return JSONResponse({"status": "ready" if well else "not ready", "services": told}, 200 if well else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        pages = {name: (await ask(app, "/metrics"))[1].decode() for name, app in self._services.items()}
+        return Response(merged(pages), media_type=CONTENT_TYPE_LATEST)
+
+
+def front_of(services: Mapping[str, ASGIApp]) -> Starlette:
+    """The app for all paths that are no service's."""
+    front = Front(services)
+    return Starlette(
+        routes=[
+            Route("/", front.page),
+            Route("/health/live", front.live),
+            Route("/health/ready", front.ready),
+            Route("/metrics", front.metrics),
+        ],
+        exception_handlers={HTTPException: _problem},
+    )
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    """RFC 9457, as every service answers."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    title = error.detail if isinstance(error, HTTPException) else "Internal error"
+    body = {"type": "about:blank", "title": title, "status": status, "code": title.lower().replace(" ", "-")}
+    return JSONResponse(body, status, media_type="application/problem+json")

@@ -1,0 +1,88 @@
+"""`ratchet-local`: all of Ratchet on this machine, behind one port."""
+
+import argparse
+import errno
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ratchet_local.home import Home, InUse
+from ratchet_local.memory import few_arenas
+from ratchet_local.process import StartFailed
+from ratchet_local.servers import Servers, serving
+
+_HOST = "127.0.0.1"
+
+
+class PortTaken(Exception):
+    """The message is for the terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs until Ctrl-C or SIGTERM (exit code 0). What keeps it from starting is one line, exit code 2."""
+    began = time.monotonic()
+    options = _options(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    few_arenas()
+    try:
+        _run(Home(options.data.resolve()), options.port, began)
+    except KeyboardInterrupt:
+        pass
+    except (InUse, PortTaken, StartFailed) as error:
+        print(f"ratchet: {error}", file=sys.stderr)
+        return 2
+    print("ratchet: all ended", flush=True)
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="ratchet-local", description="All of Ratchet on this machine, on one port.")
+    parser.add_argument("--port", type=int, default=8080, help="on loopback (default 8080)")
+    parser.add_argument("--data", type=Path, default=Path(".ratchet"), help="folder of all data (default .ratchet)")
+    return parser.parse_args(arguments)
+
+
+def _run(home: Home, port: int, began: float) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(home.lock())
+        listener = stack.enter_context(_listener(port))
+        log = stack.enter_context(home.open_log("ratchet"))
+        servers = Servers.of(home)
+        starting = stack.enter_context(_started(servers))
+        # While the servers start: reading the services' code takes as long.
+        from ratchet_local.serving import serve
+
+        starting.result()
+        serve(home, servers, listener, log, began)
+
+
+@contextmanager
+def _started(servers: Servers) -> Iterator["Future[None]"]:
+    """Starts the servers in a thread; ends them after that thread, whatever came in between."""
+    with serving(servers), ThreadPoolExecutor(1) as thread:
+        yield thread.submit(servers.start)
+
+
+def _listener(port: int) -> socket.socket:
+    """The port, ours from now on. Raises PortTaken."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, port))
+    except OSError as error:
+        listener.close()
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be had ({error.strerror})"
+        raise PortTaken(f"port {port} {why}: choose another one with --port (make run PORT=…)") from None
+    except OverflowError:
+        listener.close()
+        raise PortTaken(f"there is no port {port}") from None
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Migrates, makes the keys, and serves everything on one listener until told to end."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+import uvicorn
+
+from ratchet_local.assembly import Place, assembled, migrate_all
+from ratchet_local.credentials import ensure_credentials
+from ratchet_local.embedded import EmbeddedBroker
+from ratchet_local.front import front_of
+from ratchet_local.gateway import Gateway
+from ratchet_local.home import Home
+from ratchet_local.servers import Servers
+from shared.messaging.topics import topics
+from shared.runtime.log import configure_logging
+
+
+def serve(home: Home, servers: Servers, listener: socket.socket, log: TextIO, began: float) -> None:
+    """Returns when it was told to end and everything in here has; KeyboardInterrupt where it was not up yet."""
+    configure_logging("info", log)
+    broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics()})
+    try:
+        # uvicorn brings a quicker event loop where the platform has one
+        with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
+            runner.run(_serve(home, servers, broker, listener, began))
+    finally:
+        broker.close()
+
+
+async def _serve(home: Home, servers: Servers, broker: EmbeddedBroker, listener: socket.socket, began: float) -> None:
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
+    await migrate_all(owner_url)
+    credentials, new = await ensure_credentials(home, owner_url, url)
+    place = Place(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
+    async with assembled(place) as apps:
+        server = _Server(
+            uvicorn.Config(
+                Gateway(apps, front_of(apps)),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=32_768,
+            ),
+            lambda: print(greeting(home, credentials, new, time.monotonic() - began), flush=True),
+        )
+        await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it takes requests, and ends at a signal without raising it once more as uvicorn's own would."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def greeting(home: Home, credentials: dict[str, str], new: bool, seconds: float) -> str:
+    """What the terminal says when all is up; the keys only when they are new."""
+    lines = [f"ratchet: ready on {credentials['url']} in {seconds:.1f} s · logs in {home.log('ratchet').parent}"]
+    if new:
+        labels = ("ingest_key", "maker_key", "reviewer_key")
+        lines += [f"  {label:<13}{credentials[label]}" for label in labels]
+        lines.append(f"  shown once; kept in {home.credentials}, for your eyes only")
+    return "\n".join([*lines, "Ctrl-C ends everything."])
