@@ -1,6 +1,7 @@
 """Decides about one prompt, whose row the caller has locked: load, decide, save, emit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from proposer.candidates import choose
@@ -10,7 +11,7 @@ from proposer.offers import offer_examples, offer_fix, ready
 from proposer.settling import Step, Withdraw, settle
 from proposer.store.candidates import live_objected, load_pool
 from proposer.store.prompts import load_documents, load_measured, save_chosen
-from proposer.store.proposals import approved_digests, open_proposal, open_proposals, withdraw_proposal
+from proposer.store.proposals import approved_digests, latest_round, open_proposal, open_proposals, withdraw_proposal
 from proposer.store.regressions import open_regressions, save_outcome
 from shared.events import Envelope, Event, derived_id
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
@@ -33,16 +34,13 @@ class Desk:
     async def settle_fixes(self, tx: Tx, state: PromptState, cause: Cause) -> None:
         """Brings the fixes that are proposed in line with the open regressions and with what is live."""
         approved = await approved_digests(tx, state.key)
-        offers: list[Offer] = []
-        for regression in await open_regressions(tx, state.key):
-            suspected = suspect(regression)
-            versions = (suspected.before, suspected.after) if suspected else ()
-            documents = await load_documents(tx, state.key, versions)
-            outcome = draft(regression, documents, state.live, approved)
-            fix = outcome if isinstance(outcome, NoDraft) else offer_fix(regression, outcome)
-            offers += await self._note(tx, regression, fix)
+        regressions = await open_regressions(tx, state.key)
+        outcomes = [(r, await self._outcome(tx, state, r, approved)) for r in regressions]
+        offers = [outcome for _, outcome in outcomes if isinstance(outcome, Offer)]
         standing = [p for p in await open_proposals(tx, state.key) if p.regression_id]
         await self._take(tx, settle(standing, offers, state.live, "resolved"), cause)
+        for regression, outcome in outcomes:
+            await self._note(tx, regression, outcome)
 
     async def settle_examples(self, tx: Tx, state: PromptState, cause: Cause, *, anew: bool = True) -> None:
         """Brings the example sets that are proposed in line with the candidates.
@@ -68,14 +66,23 @@ class Desk:
         assert isinstance(outcome, NoDraft)
         await self._note(tx, regression, outcome)
 
-    async def _note(self, tx: Tx, regression: RegressionDetected, outcome: Offer | NoDraft) -> list[Offer]:
-        if isinstance(outcome, Offer) and not fits(outcome):
-            outcome = NoDraft("too-large", f"the proposal would be larger than {MAX_PAYLOAD} bytes")
-        made = [outcome] if isinstance(outcome, Offer) else []
-        proposal_id = made[0].proposal.id if made else None
+    async def _outcome(
+        self, tx: Tx, state: PromptState, regression: RegressionDetected, approved: Collection[str]
+    ) -> Offer | NoDraft:
+        suspected = suspect(regression)
+        versions = (suspected.before, suspected.after) if suspected else ()
+        documents = await load_documents(tx, state.key, versions)
+        outcome = draft(regression, documents, state.live, approved)
+        if isinstance(outcome, NoDraft):
+            return outcome
+        offer = offer_fix(regression, outcome)
+        return offer if fits(offer) else NoDraft("too-large", f"it would be larger than {MAX_PAYLOAD} bytes")
+
+    async def _note(self, tx: Tx, regression: RegressionDetected, outcome: Offer | NoDraft) -> None:
         none = outcome if isinstance(outcome, NoDraft) else None
+        made = await latest_round(tx, outcome.proposal.content_id) if isinstance(outcome, Offer) else None
+        proposal_id = made.id if made else None
         await save_outcome(tx, regression.regression_id, proposal_id, none, self._clock.now())
-        return made
 
     async def _take(self, tx: Tx, steps: Sequence[Step], cause: Cause) -> None:
         for step in steps:
@@ -102,8 +109,8 @@ class Desk:
         )
 
     async def _propose(self, tx: Tx, offer: Offer) -> ProposalReady | None:
-        revision = await open_proposal(tx, offer.proposal, self._clock.now())
-        return None if revision is None else ready(offer, revision)
+        opened = await open_proposal(tx, offer.proposal, self._clock.now())
+        return None if opened is None else ready(replace(offer, proposal=opened))
 
     def _envelope(self, event: ProposalReady | ProposalWithdrawn, cause: Cause) -> Envelope[Event]:
         identity = derived_id(event.topic, str(event.proposal_id), str(event.revision))
@@ -115,4 +122,4 @@ class Desk:
 
 def fits(offer: Offer) -> bool:
     """Whether its event can be carried in one message."""
-    return len(ready(offer, 1).model_dump_json().encode()) <= MAX_PAYLOAD
+    return len(ready(offer).model_dump_json().encode()) <= MAX_PAYLOAD

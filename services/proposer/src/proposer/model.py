@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from ratchet.prompt import Prompt, example_digest
+from shared.events import derived_id
 from shared.events.proposals import Criterion, Evidence, Example, ExampleSet, ProposalKind
 
 ProposalState = Literal["open", "withdrawn", "approved", "rejected", "changes_requested"]
@@ -95,9 +96,13 @@ class PromptState:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposal as this service keeps it. `slot` is set for few-shot ones, `regression_id` for fixes."""
+    """A proposal as this service keeps it. `slot` is set for few-shot ones, `regression_id` for fixes.
 
-    id: UUID
+    `content_id` follows from what is proposed, so the same is never proposed twice at a time. A withdrawal is final:
+    what is proposed again after one gets another `id` (with the next `round`).
+    """
+
+    content_id: UUID
     key: PromptKey
     target: str
     kind: ProposalKind
@@ -105,13 +110,18 @@ class Proposal:
     regression_id: UUID | None
     base_digest: str
     digest: str
-    revision: int
-    state: ProposalState
+    state: ProposalState = "open"
+    round: int = 0
+
+    @property
+    def id(self) -> UUID:
+        """The identity that others know it by."""
+        return derived_id("proposal", str(self.content_id), str(self.round)) if self.round else self.content_id
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is to be proposed: `result` instead of `base`, with its grounds. It has no revision yet."""
+    """What is to be proposed: `result` instead of `base`, with its grounds."""
 
     proposal: Proposal
     base: Prompt

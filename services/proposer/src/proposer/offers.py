@@ -1,7 +1,6 @@
 """From a draft or a set of examples to the proposal that carries it. Identities follow from the content."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from uuid import UUID
 
 from proposer.acceptance import Measured, criteria, criteria_to_keep
 from proposer.drafting import Draft
@@ -12,6 +11,7 @@ from shared.events.proposals import Evidence, ExampleSet, ProposalReady
 from shared.events.quality import RegressionDetected
 
 AUTHOR = "service:proposer"
+FIRST_REVISION = 1
 
 
 def offer_fix(regression: RegressionDetected, draft: Draft) -> Offer:
@@ -20,8 +20,14 @@ def offer_fix(regression: RegressionDetected, draft: Draft) -> Offer:
     identity = derived_id("proposal", str(regression.regression_id), draft.base.digest, draft.result.digest)
     return Offer(
         Proposal(
-            identity, key, regression.target, draft.kind, None, regression.regression_id,
-            draft.base.digest, draft.result.digest, 0, "open",
+            content_id=identity,
+            key=key,
+            target=regression.target,
+            kind=draft.kind,
+            slot=None,
+            regression_id=regression.regression_id,
+            base_digest=draft.base.digest,
+            digest=draft.result.digest,
         ),
         draft.base,
         draft.result,
@@ -31,7 +37,7 @@ def offer_fix(regression: RegressionDetected, draft: Draft) -> Offer:
             summary=f"{_what_fell(regression)} {draft.why}",
         ),
         criteria(regression),
-    )  # fmt: skip
+    )
 
 
 def offer_examples(
@@ -51,10 +57,7 @@ def offer_examples(
             continue
         result = with_slot(base, name, digest)
         yield Offer(
-            Proposal(
-                few_shot_id(state.key, name, base.digest, result.digest), state.key, state.target, "few_shot",
-                name, None, base.digest, result.digest, 0, "open",
-            ),
+            few_shot(state, name, base.digest, result.digest),
             base,
             result,
             Evidence(
@@ -64,15 +67,25 @@ def offer_examples(
             ),
             acceptance,
             (ExampleSet(slot=name, digest=digest, examples=examples),),
-        )  # fmt: skip
+        )
 
 
-def few_shot_id(key: PromptKey, slot: str, base_digest: str, digest: str) -> UUID:
-    """The identity of the proposal to put one example set into one slot of one document."""
-    return derived_id("proposal", key.project, key.environment, key.name, slot, base_digest, digest)
+def few_shot(state: PromptState, slot: str, base_digest: str, digest: str) -> Proposal:
+    """The proposal to put one example set into one slot of one document."""
+    key = state.key
+    return Proposal(
+        content_id=derived_id("proposal", key.project, key.environment, key.name, slot, base_digest, digest),
+        key=key,
+        target=state.target,
+        kind="few_shot",
+        slot=slot,
+        regression_id=None,
+        base_digest=base_digest,
+        digest=digest,
+    )
 
 
-def ready(offer: Offer, revision: int) -> ProposalReady:
+def ready(offer: Offer) -> ProposalReady:
     """The event that tells of an offer. What undoes it is the whole base."""
     proposal = offer.proposal
     return ProposalReady(
@@ -80,7 +93,7 @@ def ready(offer: Offer, revision: int) -> ProposalReady:
         environment=proposal.key.environment,
         target=proposal.target,
         proposal_id=proposal.id,
-        revision=revision,
+        revision=FIRST_REVISION,
         kind=proposal.kind,
         name=proposal.key.name,
         base_digest=proposal.base_digest,

@@ -101,12 +101,15 @@ def _tells(token: Token) -> bool:
 
 
 def _merge_tools(good: Any, bad: Any) -> list[Any]:
-    written = [json.dumps(tool, sort_keys=True) for tool in good], [json.dumps(tool, sort_keys=True) for tool in bad]
-    tools = [json.loads(tool) for tool in merge_sequences(*written, "tools").items]
-    names = [_tool_name(tool) for tool in tools]
-    if len(set(names)) < len(names):  # one tool with two descriptions: it was changed, not removed
+    written = [[json.dumps(tool, sort_keys=True) for tool in tools] for tools in (good, bad)]
+    merged = merge_sequences(*written, "tools")
+    if _names(merged.removed) & _names(merged.added):  # one tool with two descriptions: it was changed, not removed
         raise Clash("tools")
-    return tools
+    return [json.loads(tool) for tool in merged.items]
+
+
+def _names(tools: Iterable[str]) -> set[str]:
+    return {_tool_name(json.loads(tool)) for tool in tools}
 
 
 def _tool_name(tool: Mapping[str, Any]) -> str:

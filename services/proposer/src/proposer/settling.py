@@ -29,15 +29,15 @@ def settle(
 
     `otherwise` is the reason for a withdrawal where the base still is `in_use` and nothing takes its place.
     """
-    offered = {offer.proposal.id for offer in offers}
+    offered = {offer.proposal.content_id for offer in offers}
     places = {_place(offer.proposal) for offer in offers}
-    kept = {proposal.id for proposal in standing if proposal.id in offered}
+    kept = {proposal.content_id for proposal in standing if proposal.content_id in offered}
     withdrawals = (
         Withdraw(proposal, _reason(proposal, in_use, _place(proposal) in places, otherwise))
         for proposal in standing
-        if proposal.id not in offered
+        if proposal.content_id not in offered
     )
-    return (*withdrawals, *(Propose(offer) for offer in offers if offer.proposal.id not in kept))
+    return (*withdrawals, *(Propose(offer) for offer in offers if offer.proposal.content_id not in kept))
 
 
 def _place(proposal: Proposal) -> tuple[object, ...]:

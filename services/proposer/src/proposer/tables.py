@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )  # fmt: skip
@@ -78,6 +79,8 @@ proposals = Table(
     "proposals",
     metadata,
     Column("id", Uuid, primary_key=True),
+    Column("content_id", Uuid, nullable=False),
+    Column("round", Integer, nullable=False),
     *_prompt_key(),
     Column("target", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -91,6 +94,7 @@ proposals = Table(
     CheckConstraint(
         "state IN ('open', 'withdrawn', 'approved', 'rejected', 'changes_requested')", name="state"
     ),
+    UniqueConstraint("content_id", "round"),
     Index("ix_proposals_open", "project", "environment", "name", postgresql_where=text("state = 'open'")),
     Index(
         "uq_proposals_open_few_shot", "project", "environment", "name", "slot", unique=True,

@@ -1,13 +1,15 @@
 """All SQL of proposals: what is proposed, withdrawn, decided. A revision is taken under the row's lock."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Row, and_, select, update
+from sqlalchemy import Row, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from proposer.model import PromptKey, Proposal
+from proposer.offers import FIRST_REVISION
 from proposer.store.rows import key_of, of, place
 from proposer.tables import proposals
 from shared.events.proposals import Verdict
@@ -28,32 +30,39 @@ async def approved_digests(tx: Tx, key: PromptKey) -> set[str]:
     return set((await tx.conn.execute(select(proposals.c.digest).where(mine))).scalars())
 
 
-async def open_proposal(tx: Tx, proposal: Proposal, now: datetime) -> int | None:
-    """Its new revision; None where it stands already, or a person has decided it: then it is not proposed again."""
+async def open_proposal(tx: Tx, proposal: Proposal, now: datetime) -> Proposal | None:
+    """The proposal in its next round; None where it stands already, or a person has decided it.
+
+    The caller holds the prompt's lock, so that no two rounds are opened at once.
+    """
+    last = await latest_round(tx, proposal.content_id)
+    if last is not None and last.state != "withdrawn":
+        return None
+    opened = replace(proposal, round=last.round + 1 if last else 0)
     row = {
-        **place(proposal.key),
-        "id": proposal.id,
-        "target": proposal.target,
-        "kind": proposal.kind,
-        "slot": proposal.slot,
-        "regression_id": proposal.regression_id,
-        "base_digest": proposal.base_digest,
-        "digest": proposal.digest,
-        "revision": 1,
+        **place(opened.key),
+        "id": opened.id,
+        "content_id": opened.content_id,
+        "round": opened.round,
+        "target": opened.target,
+        "kind": opened.kind,
+        "slot": opened.slot,
+        "regression_id": opened.regression_id,
+        "base_digest": opened.base_digest,
+        "digest": opened.digest,
+        "revision": FIRST_REVISION,
         "state": "open",
         "changed_at": now,
     }
-    done = await tx.conn.execute(
-        insert(proposals)
-        .values(row)
-        .on_conflict_do_update(
-            index_elements=["id"],
-            set_={"state": "open", "revision": proposals.c.revision + 1, "changed_at": now},
-            where=proposals.c.state == "withdrawn",
-        )
-        .returning(proposals.c.revision)
-    )
-    return _revision(done)
+    await tx.conn.execute(insert(proposals).values(row))
+    return opened
+
+
+async def latest_round(tx: Tx, content_id: UUID) -> Proposal | None:
+    """What was proposed last with this content."""
+    mine = select(proposals).where(proposals.c.content_id == content_id)
+    row = (await tx.conn.execute(mine.order_by(proposals.c.round.desc()).limit(1))).first()
+    return _proposal(row) if row else None
 
 
 async def withdraw_proposal(tx: Tx, proposal_id: UUID, now: datetime) -> int | None:
@@ -64,7 +73,8 @@ async def withdraw_proposal(tx: Tx, proposal_id: UUID, now: datetime) -> int | N
         .values(state="withdrawn", revision=proposals.c.revision + 1, changed_at=now)
         .returning(proposals.c.revision)
     )
-    return _revision(done)
+    row = done.first()
+    return row.revision if row else None
 
 
 async def decide_proposal(tx: Tx, proposal_id: UUID, verdict: Verdict, now: datetime) -> None:
@@ -78,13 +88,8 @@ async def approve_what_is_live(tx: Tx, key: PromptKey, digest: str, now: datetim
     await tx.conn.execute(update(proposals).where(mine).values(state="approved", changed_at=now))
 
 
-def _revision(done: CursorResult[Any]) -> int | None:
-    row = done.first()
-    return row.revision if row else None
-
-
 def _proposal(row: Row[Any]) -> Proposal:
     return Proposal(
-        row.id, key_of(row), row.target, row.kind, row.slot,
-        row.regression_id, row.base_digest, row.digest, row.revision, row.state,
+        row.content_id, key_of(row), row.target, row.kind, row.slot, row.regression_id,
+        row.base_digest, row.digest, row.state, row.round,
     )  # fmt: skip

@@ -77,6 +77,8 @@ _STATEMENTS = (
        )""",
     """CREATE TABLE proposer.proposals (
        id UUID NOT NULL,
+       content_id UUID NOT NULL,
+       round INTEGER NOT NULL,
        project TEXT NOT NULL,
        environment TEXT NOT NULL,
        name TEXT NOT NULL,
@@ -90,7 +92,9 @@ _STATEMENTS = (
        state TEXT NOT NULL,
        changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
        CONSTRAINT pk_proposals PRIMARY KEY (id),
-       CONSTRAINT ck_proposals_state CHECK (state IN ('open', 'withdrawn', 'approved', 'rejected', 'changes_requested'))
+       CONSTRAINT ck_proposals_state
+         CHECK (state IN ('open', 'withdrawn', 'approved', 'rejected', 'changes_requested')),
+       CONSTRAINT uq_proposals_content_id_round UNIQUE (content_id, round)
        )""",
     """CREATE INDEX ix_proposals_open ON proposer.proposals (project, environment, name) WHERE state = 'open'""",
     """CREATE UNIQUE INDEX uq_proposals_open_few_shot
