@@ -1,0 +1,127 @@
+"""`ratchet-local` as a person meets it: one command, one port, and it goes on where it stopped."""
+
+import json
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.eventually import eventually_sync
+from tests.support.local import LocalRunner
+
+_MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
+    made = LocalRunner(tmp_path_factory.mktemp("local") / "data")
+    made.start()
+    yield made
+    made.stop_all()
+
+
+def _thumb(runner: LocalRunner, number: int) -> None:
+    """One execution and one thumb up for it; both are acknowledged."""
+    key = runner.credentials["ingest_key"]
+    execution = {"id": f"run-{number}", "target": "bot", "prompts": [{"name": "answer", "version": "1"}]}
+    assert runner.post("/v1/executions", execution, key)[0] == 200
+    assert runner.post("/v1/feedback", {"execution_id": f"run-{number}", "kind": "thumb", "value": True}, key)[0] == 200
+
+
+def _counted(runner: LocalRunner) -> int:
+    """How many thumbs the analyzer knows."""
+    status, body = runner.get("/v1/quality?target=bot", runner.credentials["reviewer_key"])
+    items = json.loads(body)["items"] if status == 200 else []
+    return sum(item["measurement"]["n"] for item in items if item["metric"] == "thumb")
+
+
+def test_credentials_are_shown_once_and_kept_for_their_owner(runner: LocalRunner) -> None:
+    kept = runner.folder / "credentials.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert set(runner.credentials) == {"url", "ingest_key", "maker_key", "reviewer_key", "public_key"}
+    assert runner.credentials["url"] == runner.url
+    assert runner.output.count(runner.credentials["ingest_key"]) == 1
+
+
+def test_the_page_health_and_metrics_are_of_the_whole(runner: LocalRunner) -> None:
+    assert b"<h1>Ratchet</h1>" in runner.get("/")[1]
+    assert set(json.loads(runner.get("/health/ready")[1])["services"]) == {
+        "analyzer", "collector", "gatekeeper", "proposer",
+    }  # fmt: skip
+    assert b'ratchet_info{service="analyzer"} 1.0' in runner.get("/metrics")[1]
+    status, body = runner.get("/nothing")
+    assert (status, json.loads(body)["code"]) == (404, "not-found")
+
+
+def test_it_goes_on_where_it_stopped(runner: LocalRunner) -> None:
+    eventually_sync(lambda: runner.get("/v1/regressions", runner.credentials["reviewer_key"])[0] == 200)
+    before = runner.credentials
+    _thumb(runner, 1)
+    eventually_sync(lambda: _counted(runner) == 1)
+    assert runner.stop(signal.SIGINT) == 0
+    runner.start()
+    _thumb(runner, 2)
+    eventually_sync(lambda: _counted(runner) == 2)
+    _thumb(runner, 3)
+    runner.kill()
+    runner.start()
+    eventually_sync(lambda: _counted(runner) == 3)
+    assert runner.credentials == before
+
+
+def test_keys_lost_between_issuing_and_writing_are_made_anew(runner: LocalRunner) -> None:
+    before = runner.credentials
+    runner.stop()
+    kept = {name: value for name, value in before.items() if name != "maker_key"}
+    (runner.folder / "credentials.json").write_text(json.dumps(kept))
+    runner.start()
+    assert runner.credentials["maker_key"] != before["maker_key"]
+    assert runner.credentials["ingest_key"] == before["ingest_key"]
+    assert runner.get("/v1/loop", runner.credentials["maker_key"])[0] == 200
+    assert runner.get("/v1/loop", before["maker_key"])[0] == 401
+
+
+def test_it_starts_quickly_and_stays_small(runner: LocalRunner) -> None:
+    runner.stop()
+    began = time.monotonic()
+    runner.start()
+    assert time.monotonic() - began < 15  # 2.5 s on a quiet machine: `make bench` holds it to 5
+    used = sum(process.memory_full_info().pss for process in runner.family()) / _MEGABYTE
+    assert used < 300
+
+
+def test_a_signal_ends_everything_that_it_started(runner: LocalRunner) -> None:
+    family = runner.family()
+    began = time.monotonic()
+    assert runner.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 10
+    eventually_sync(lambda: not any(process.is_running() for process in family))
+    assert runner.output.rstrip().endswith("ratchet: all ended")
+    runner.start()
+
+
+def test_a_second_one_on_the_same_data_is_refused(runner: LocalRunner) -> None:
+    second = LocalRunner(runner.folder)
+    done = subprocess.run(second.command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "is in use by another ratchet-local (pid" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        blocked = LocalRunner(tmp_path / "data", other.getsockname()[1])
+        done = subprocess.run(blocked.command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"ratchet: port {blocked.port} is in use: choose another one with --port (make run PORT=…)\n"
+    )
+    assert not any("postgres" in p.name() and str(tmp_path) in " ".join(p.cmdline()) for p in psutil.process_iter())

@@ -1,0 +1,103 @@
+"""The local runner as a process: started, asked, killed, started again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+from ratchet_local.ports import free_port
+from tests.support.eventually import eventually_sync
+
+
+class LocalRunner:
+    """`ratchet-local` on the data in `folder`. It keeps its port over restarts."""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "ratchet_local.main", "--port", str(self.port), "--data", str(self.folder)]
+
+    @property
+    def output(self) -> str:
+        """What the terminal saw."""
+        return (self.folder.parent / "terminal.txt").read_text()
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        kept: dict[str, str] = json.loads((self.folder / "credentials.json").read_text())
+        return kept
+
+    def start(self, within: float = 60.0) -> None:
+        """Returns when it is ready. Raises RuntimeError with what the terminal saw where it ended instead."""
+        with (self.folder.parent / "terminal.txt").open("ab") as terminal:
+            self._process = subprocess.Popen(
+                self.command, stdout=terminal, stderr=terminal, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            )
+        eventually_sync(self._ready, within)
+
+    def family(self) -> list[psutil.Process]:
+        """The runner and every process that it started."""
+        assert self._process is not None
+        runner = psutil.Process(self._process.pid)
+        return [runner, *runner.children(recursive=True)]
+
+    def kill(self) -> None:
+        """SIGKILL to the runner alone: its servers live on, as after a crash."""
+        self._end(signal.SIGKILL)
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Ends it as an operator would; its exit code."""
+        return self._end(how)
+
+    def stop_all(self) -> None:
+        """For the end of a test: also what a killed runner left behind."""
+        if self._process is None:
+            self.start()
+        self.stop()
+
+    def _end(self, how: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        code = self._process.wait(30)
+        self._process = None
+        return code
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"ratchet-local ended with {self._process.returncode}:\n{self.output}")
+        try:
+            return self.get("/health/ready")[0] == 200
+        except OSError:
+            return False
+
+    def get(self, path: str, key: str = "") -> tuple[int, bytes]:
+        """Status and body, errors too."""
+        return self._send(urllib.request.Request(self.url + path, headers=_bearer(key)))
+
+    def post(self, path: str, body: object, key: str) -> tuple[int, bytes]:
+        headers = {"content-type": "application/json", **_bearer(key)}
+        return self._send(urllib.request.Request(self.url + path, json.dumps(body).encode(), headers))
+
+    def _send(self, request: urllib.request.Request) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}

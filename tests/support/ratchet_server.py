@@ -1,0 +1,152 @@
+"""A Ratchet server in memory for tests of the client: it counts effects, and can be told to misbehave."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from ratchet import signing
+from ratchet.prompt import Prompt
+
+PRIVATE = signing.new_private_key()
+PUBLIC = signing.public_key(PRIVATE)
+
+Fault = Callable[[httpx.Request], httpx.Response | None]
+
+
+class FakeServer:
+    """Answers as the services do. `effects` counts each item that took effect, by its id.
+
+    `faults` are tried in turn, one a request, before (`faults`) or after (`lost_answers`) the effect.
+    """
+
+    def __init__(self) -> None:
+        self.effects: Counter[str] = Counter()
+        self.bodies: dict[str, dict[str, Any]] = {}
+        self.requests: list[httpx.Request] = []
+        self.faults: list[Fault] = []
+        self.lost_answers = 0
+        self.refuse: Callable[[dict[str, Any]], str | None] = lambda item: None
+        self.live: dict[str, dict[str, Any]] = {}
+        self.keys = [PUBLIC]
+        self._batches: dict[str, bytes] = {}
+        self._streams: list[EventStream] = []
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.answer)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.faults and (response := self.faults.pop(0)(request)) is not None:
+            return response
+        path = request.url.path
+        if path in ("/v1/executions", "/v1/feedback"):
+            return self._take(request)
+        if path == "/v1/signing-keys":
+            keys = [{"key_id": signing.key_id(key), "public_key": key} for key in self.keys]
+            return httpx.Response(200, json={"keys": keys})
+        if path == "/v1/stream":
+            return self._stream(request)
+        name = path.removeprefix("/v1/prompts/")
+        if name not in self.live:
+            return httpx.Response(404, json={"code": "prompt-not-live"})
+        return httpx.Response(200, json=self.live[name])
+
+    def push(self, payload: dict[str, Any], *, keep: bool = True) -> None:
+        """Makes a prompt live, and tells every connected client."""
+        if keep:
+            self.live[payload["name"]] = payload
+        for stream in self._streams:
+            stream.send(payload)
+
+    def connected(self, name: str) -> bool:
+        """Whether a client listens for this name now."""
+        return any(stream.open and name in stream.names for stream in self._streams)
+
+    def disconnect(self) -> None:
+        """Ends all streams, as a restart of the server does."""
+        for stream in self._streams:
+            stream.end()
+
+    def count(self, path: str) -> int:
+        """How many requests came for a path."""
+        return sum(request.url.path == path for request in self.requests)
+
+    def _take(self, request: httpx.Request) -> httpx.Response:
+        key, body = request.headers["idempotency-key"], request.content
+        assert self._batches.setdefault(key, body) == body, "the same key with another body"
+        results = [self._take_item(item, index) for index, item in enumerate(json.loads(body))]
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise httpx.ReadTimeout("lost", request=request)
+        return httpx.Response(200, json={"results": results})
+
+    def _take_item(self, item: dict[str, Any], index: int) -> dict[str, Any]:
+        if reason := self.refuse(item):
+            return {"index": index, "id": item["id"], "status": "refused", "problem": {"detail": reason}}
+        status = "duplicate" if item["id"] in self.effects else "accepted"
+        if status == "accepted":
+            self.effects[item["id"]] += 1
+            self.bodies[item["id"]] = item
+        return {"index": index, "id": item["id"], "status": status}
+
+    def _stream(self, request: httpx.Request) -> httpx.Response:
+        stream = EventStream(frozenset(request.url.params["names"].split(",")))
+        for name in stream.names & self.live.keys():
+            stream.send(self.live[name])
+        self._streams.append(stream)
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
+
+
+class EventStream(httpx.AsyncByteStream):
+    """One connected client's server-sent events."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
+        self.open = True
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def send(self, payload: dict[str, Any]) -> None:
+        if payload["name"] in self.names:
+            self._put(f"event: prompt\ndata: {json.dumps(payload)}\n\n".encode())
+
+    def end(self) -> None:
+        self.open = False
+        self._put(None)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b": hello\n\n"
+        while (chunk := await self._queue.get()) is not None:
+            yield chunk
+
+    async def aclose(self) -> None:
+        self.open = False
+
+    def _put(self, chunk: bytes | None) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, chunk)
+
+
+def live_payload(name: str, prompt: Prompt, sequence: int = 1, **parts: Any) -> dict[str, Any]:
+    """A signed `prompt.live`; `parts` are replaced before it is signed."""
+    payload: dict[str, Any] = {
+        "project": "acme",
+        "environment": "production",
+        "name": name,
+        "target": "chat",
+        "digest": prompt.digest,
+        "sequence": sequence,
+        "document": prompt.to_dict(),
+        "examples": {},
+        "reason": "promoted",
+        "authorisation": {"kind": "decision", "id": str(uuid4()), "by": "ada"},
+        "occurred_at": "2026-11-21T00:00:00Z",
+        **parts,
+    }
+    value = signing.sign(PRIVATE, signing.live_bytes(payload))
+    return {**payload, "signature": {"key_id": signing.key_id(PUBLIC), "value": value}}
