@@ -44,12 +44,16 @@ async def test_claims_an_event_once_for_each_consumer(store: AnyStore) -> None:
 async def test_a_transaction_that_raises_leaves_no_trace(store: AnyStore) -> None:
     event = uuid4()
     letter = DeadLetter.of("a", record(envelope()), Permanent())
-    with pytest.raises(RuntimeError):
+
+    async def fail() -> None:
         async with store.begin() as tx:
             await tx.claim("a", [event])
             await tx.emit(envelope())
             await tx.park(letter)
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     async with store.begin() as tx:
         assert await tx.claim("a", [event]) == {event}
         assert not await tx.unpark(letter.id, "replayed", NOW)

@@ -34,7 +34,7 @@ class FakeServer:
         self.live: dict[str, dict[str, Any]] = {}
         self.keys = [PUBLIC]
         self._batches: dict[str, bytes] = {}
-        self._streams: list[EventStream] = []
+        self.streams: list[EventStream] = []
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.answer)
@@ -60,16 +60,16 @@ class FakeServer:
         """Makes a prompt live, and tells every connected client."""
         if keep:
             self.live[payload["name"]] = payload
-        for stream in self._streams:
+        for stream in self.streams:
             stream.send(payload)
 
     def connected(self, name: str) -> bool:
         """Whether a client listens for this name now."""
-        return any(stream.open and name in stream.names for stream in self._streams)
+        return any(stream.open and name in stream.names for stream in self.streams)
 
     def disconnect(self) -> None:
         """Ends all streams, as a restart of the server does."""
-        for stream in self._streams:
+        for stream in self.streams:
             stream.end()
 
     def count(self, path: str) -> int:
@@ -98,7 +98,7 @@ class FakeServer:
         stream = EventStream(frozenset(request.url.params["names"].split(",")))
         for name in stream.names & self.live.keys():
             stream.send(self.live[name])
-        self._streams.append(stream)
+        self.streams.append(stream)
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
 
 
@@ -113,11 +113,11 @@ class EventStream(httpx.AsyncByteStream):
 
     def send(self, payload: dict[str, Any]) -> None:
         if payload["name"] in self.names:
-            self._put(f"event: prompt\ndata: {json.dumps(payload)}\n\n".encode())
+            self.put(f"event: prompt\ndata: {json.dumps(payload)}\n\n".encode())
 
     def end(self) -> None:
         self.open = False
-        self._put(None)
+        self.put(None)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b": hello\n\n"
@@ -127,7 +127,7 @@ class EventStream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         self.open = False
 
-    def _put(self, chunk: bytes | None) -> None:
+    def put(self, chunk: bytes | None) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._queue.put_nowait, chunk)
 

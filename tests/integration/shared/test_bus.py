@@ -1,7 +1,6 @@
 """The bus and the relay on real brokers and a real database."""
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription, Tx
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
+from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 
@@ -77,10 +77,7 @@ class World:
         return bus
 
     async def end(self, name: str) -> None:
-        task = self._tasks.pop(name)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end([self._tasks.pop(name)])
 
     async def close(self) -> None:
         for name in list(self._tasks):
@@ -155,9 +152,8 @@ async def test_a_broadcast_reaches_every_instance(world: World) -> None:
     await eventually(seen, within=30)
 
 
+@pytest.mark.parametrize("world", ["kafka"], indirect=True)  # the embedded broker carries one member a group
 async def test_a_consumer_that_ends_is_followed_by_another(world: World) -> None:
-    if world.embedded:
-        pytest.skip("the embedded broker carries one member a group")
     store = world.emitter()
     world.start("1")
     world.start("2")

@@ -35,6 +35,7 @@ def engine(settings: ServiceSettings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
+        hide_parameters=True,  # errors are logged: they must show neither what users wrote nor keys
         connect_args={
             "timeout": 5,
             "command_timeout": 60,

@@ -24,6 +24,7 @@ from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrations import heads
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.tasks import end
 from shared.web.health import health_router
 from shared.web.keys import KeyStore
 from shared.web.ops import ops_router
@@ -145,9 +146,7 @@ async def _for_ever(name: str, job: Background) -> None:
 
 
 async def _stop(tasks: Sequence["asyncio.Task[None]"], service: Service) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end(tasks)
     for close in service.close:
         with contextlib.suppress(Exception):
             await close()

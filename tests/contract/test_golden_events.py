@@ -1,0 +1,53 @@
+"""Every event has a golden file: the bytes that other versions and other languages have to read.
+
+A new event or an optional field adds to a file. A change of what stands there is a new major version.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.events import CATALOG, Event
+from shared.messaging.cloudevents import decode, encode
+from shared.testing.bus import FakeRecord
+from tests.support.golden import example
+from tests.support.messaging import encoded, envelope
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOG))
+def test_an_event_is_written_as_its_golden_file_says(kind: str) -> None:
+    golden = json.loads((GOLDEN / f"{kind}.json").read_text())
+    sent = example(CATALOG[kind])
+    message = encode(sent)
+    assert {
+        "topic": message.topic,
+        "key": message.key,
+        "headers": dict(message.headers),
+        "payload": json.loads(message.value),
+    } == golden
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOG))
+def test_a_golden_file_is_read_as_the_event_that_it_was(kind: str) -> None:
+    golden = json.loads((GOLDEN / f"{kind}.json").read_text())
+    payload = json.dumps(golden["payload"] | {"a_field_of_tomorrow": [1]}).encode()
+    headers = encoded(tuple(golden["headers"].items()))
+    received = decode(FakeRecord(golden["topic"], 0, 0, golden["key"].encode(), payload, headers))
+    sent = example(CATALOG[kind])
+    assert received.event == sent.event
+    assert (received.id, received.time, received.source) == (sent.id, sent.time, sent.source)
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(CATALOG)
+
+
+@pytest.mark.parametrize("event", CATALOG.values())
+def test_every_event_is_frozen_and_says_where_it_belongs(event: type[Event]) -> None:
+    made = example(event).event
+    assert made.model_config["frozen"]
+    assert made.topic
+    assert envelope(made).event.key

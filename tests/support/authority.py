@@ -1,0 +1,217 @@
+"""What makes a live version legitimate, judged from the rows alone: nothing of the database's own guards is used."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ratchet.prompt import parse, with_slot
+
+Row = Mapping[str, Any]
+_TABLES = (
+    "live_history",
+    "decisions",
+    "grants",
+    "grant_uses",
+    "grant_revocations",
+    "rollbacks",
+    "proposals",
+    "prompt_versions",
+    "example_sets",
+    "example_revocations",
+    "api_keys",
+    "observed",
+    "loop_changes",
+)
+
+
+@dataclass(frozen=True)
+class Books:
+    """All rows of the tables that authority rests on."""
+
+    tables: Mapping[str, Sequence[Row]]
+
+    @classmethod
+    async def read(cls, conn: AsyncConnection) -> "Books":
+        found = {}
+        for table in _TABLES:
+            found[table] = (await conn.exec_driver_sql(f"SELECT * FROM gatekeeper.{table}")).mappings().all()
+        return cls(found)
+
+    def by(self, table: str, column: str, value: object) -> Row | None:
+        return next((row for row in self.tables[table] if row[column] == value), None)
+
+    def text(self, project: str, digest: str | None) -> dict[str, Any] | None:
+        rows = [row for row in self.tables["prompt_versions"] if (row["project"], row["digest"]) == (project, digest)]
+        return dict(json.loads(rows[0]["canonical"])) if rows else None
+
+
+async def violations(conn: AsyncConnection) -> list[str]:
+    """Every row of history that does not rest on exactly one valid authorisation; [] is the promise."""
+    return faults(await Books.read(conn))
+
+
+def faults(books: Books) -> list[str]:
+    """See `violations`."""
+    history = sorted(books.tables["live_history"], key=lambda row: (row["environment"], row["name"], row["sequence"]))
+    found = [f"{row['name']} {row['sequence']}: {what}" for row in history for what in _row(books, history, row)]
+    for column in ("decision_id", "grant_use_id", "rollback_id"):
+        used = [row[column] for row in history if row[column] is not None]
+        if len(used) != len(set(used)):
+            found.append(f"a {column} is cited twice")
+    return found
+
+
+def _row(books: Books, history: Sequence[Row], row: Row) -> Iterable[str]:
+    place = ("project", "environment", "name")
+    before = [other for other in history if all(other[p] == row[p] for p in place)][: row["sequence"] - 1]
+    if len(before) != row["sequence"] - 1:
+        yield "its sequence leaves a gap"
+    live = before[-1]["digest"] if before else None
+    cited = [kind for kind in ("decision_id", "grant_use_id", "rollback_id") if row[kind] is not None]
+    if len(cited) != 1:
+        yield f"cites {len(cited)} authorisations"
+        return
+    check = {"decision_id": _decision, "grant_use_id": _grant_use, "rollback_id": _rollback}[cited[0]]
+    yield from check(books, row, live, before)
+    if row["rollback_id"] is None and _halted(books, row):
+        yield "went live while halted"
+    if books.text(row["project"], row["digest"]) is None:
+        yield "its content is not known"
+
+
+def _decision(books: Books, row: Row, live: str | None, _: Sequence[Row]) -> Iterable[str]:
+    decision = books.by("decisions", "id", row["decision_id"])
+    if decision is None:
+        yield "cites no decision that there is"
+        return
+    proposal = books.by("proposals", "id", decision["proposal_id"])
+    if decision["verdict"] != "approved":
+        yield "rests on a decision that says no"
+    if any(decision[part] != row[part] for part in ("project", "environment", "name", "digest")):
+        yield "rests on a decision about something else"
+    if proposal is None or any(decision[p] != proposal[p] for p in ("digest", "base_digest", "environment", "name")):
+        yield "rests on a decision about no such proposal"
+    elif (proposal["author_kind"], proposal["author"]) == ("person", decision["decided_by"]):
+        yield "was approved by its author"
+    if row["at"] >= decision["expires_at"]:
+        yield "rests on a decision past its time"
+    if not _persons(books, decision["key_id"], decision["decided_by"], row):
+        yield "rests on a decision by nobody who may"
+    if not _base_fits(books, decision["base_digest"], live, row):
+        yield "replaced something else than was approved"
+    if not _sealed(decision, canonical_decision(decision)):
+        yield "rests on an altered decision"
+
+
+def _grant_use(books: Books, row: Row, live: str | None, _: Sequence[Row]) -> Iterable[str]:
+    use = books.by("grant_uses", "id", row["grant_use_id"])
+    grant = books.by("grants", "id", use["grant_id"]) if use is not None else None
+    if use is None or grant is None:
+        yield "cites no grant that there is"
+        return
+    ended = books.by("grant_revocations", "grant_id", grant["id"])
+    uses = [other for other in books.tables["grant_uses"] if other["grant_id"] == grant["id"]]
+    hour = [o for o in uses if use["used_at"] - timedelta(hours=1) < o["used_at"] <= use["used_at"]]
+    if any(grant[part] != row[part] for part in ("project", "environment", "name")) or use["digest"] != row["digest"]:
+        yield "rests on a grant for something else"
+    if len(uses) > grant["uses"] or len(hour) > grant["per_hour"]:
+        yield "rests on a grant that was used too often"
+    if use["used_at"] >= grant["expires_at"] or (ended is not None and ended["at"] < use["used_at"]):
+        yield "rests on a grant past its time"
+    if not _persons(books, grant["key_id"], grant["given_by"], row):
+        yield "rests on a grant by nobody who may"
+    old, new = books.text(row["project"], live), books.text(row["project"], row["digest"])
+    if old is None or new is None or not _only_slot(old, new, grant["slot"]):
+        yield "changed more than the grant's slot"
+
+
+def _rollback(books: Books, row: Row, live: str | None, before: Sequence[Row]) -> Iterable[str]:
+    record = books.by("rollbacks", "id", row["rollback_id"])
+    if record is None:
+        yield "cites no rollback that there is"
+        return
+    ran = {digest for other in before for digest in (other["digest"], other["base_digest"])}
+    if record["digest"] != row["digest"] or record["from_digest"] != live or record["to_digest"] not in ran:
+        yield "went where it never was"
+    if record["digest"] != record["to_digest"] and not _without_revoked(books, record):
+        yield "changed more than examples that were taken back"
+    if not _persons(books, record["key_id"], record["rolled_by"], row):
+        yield "went back by nobody who may"
+
+
+def _persons(books: Books, key_id: str, subject: str, row: Row) -> bool:
+    key = books.by("api_keys", "key_id", key_id)
+    return key is not None and (key["subject_kind"], key["subject"], key["project"]) == (
+        "person",
+        subject,
+        row["project"],
+    ) and "review" in key["scopes"]  # fmt: skip
+
+
+def _base_fits(books: Books, base: str | None, live: str | None, row: Row) -> bool:
+    if live is not None or base is None:
+        return base == live
+    seen = {(o["environment"], o["name"], o["digest"]) for o in books.tables["observed"]}
+    return (row["environment"], row["name"], base) in seen
+
+
+def _halted(books: Books, row: Row) -> bool:
+    turns = [turn for turn in books.tables["loop_changes"] if turn["project"] == row["project"]]
+    former = [turn for turn in sorted(turns, key=lambda turn: turn["revision"]) if turn["at"] < row["at"]]
+    return bool(former and former[-1]["halted"])
+
+
+def _only_slot(old: dict[str, Any], new: dict[str, Any], slot: str) -> bool:
+    if slot not in old["slots"] or slot not in new["slots"]:
+        return False
+    return with_slot(parse(new), slot, old["slots"][slot]["set"]).digest == parse(old).digest
+
+
+def _without_revoked(books: Books, record: Row) -> bool:
+    old, new = (books.text(record["project"], record[which]) for which in ("to_digest", "digest"))
+    gone = {row["digest"] for row in books.tables["example_revocations"]}
+    assert old is not None
+    assert new is not None
+    for name, slot in old["slots"].items():
+        kept = [member for member in _members(books, slot["set"]) if member not in gone]
+        if kept != _members(books, new["slots"][name]["set"]):
+            return False
+        new["slots"][name]["set"] = slot["set"]
+    return bool(old == new)
+
+
+def _members(books: Books, digest: str | None) -> list[str]:
+    row = books.by("example_sets", "digest", digest)
+    return [] if row is None else list(json.loads(row["canonical"])["examples"])
+
+
+def _sealed(row: Row, expected: bytes) -> bool:
+    return bool(row["canonical"].encode() == expected and row["hash"] == sha256(expected).hexdigest())
+
+
+def canonical_decision(row: Row) -> bytes:
+    """The versioned canonical form of a decision, made here from its columns: RFC 8785, nulls included."""
+    same = ("proposal_id", "project", "environment", "name", "verdict", "digest", "base_digest", "rollout_plan")
+    return rfc8785.dumps(
+        {
+            "schema": "ratchet.decision/1",
+            "id": str(row["id"]),
+            **{key: str(row[key]) if key == "proposal_id" else row[key] for key in same},
+            "evaluation_digest": row["evaluation_digest"],
+            "policy_version": row["policy_version"],
+            "by": row["decided_by"],
+            "decided_at": _moment(row["decided_at"]),
+            "expires_at": _moment(row["expires_at"]),
+            "uses": 1,
+        }
+    )
+
+
+def _moment(value: Any) -> str:
+    return str(value.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
