@@ -21,8 +21,9 @@ install: .venv/.installed
 
 .venv/.installed: requirements.lock $(MEMBERS:%=%/pyproject.toml) | $(UV)
 	$(UV) venv --quiet --allow-existing .venv
-	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes requirements.lock
 	$(UV) pip install --quiet --python .venv --no-deps $(MEMBERS:%=-e %)
+	.venv/bin/python -m compileall -q $(MEMBERS:%=%/src)
 	touch $@
 
 .uv/bin/uv:

@@ -1,0 +1,57 @@
+"""`python -m tests`: every suite that this machine can run, with coverage; then what it could not run, and why.
+
+With arguments they go to pytest, and coverage is not judged.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.support.requirements import GET_MAVEN, ROOT, kafka_missing
+
+_WORK = ROOT / ".cache" / "coverage"
+_REPORT = _WORK / "tests.xml"
+
+
+def not_run(report: Path, reason: str) -> dict[str, int]:
+    """How many tests of each file were skipped for `reason`, from pytest's JUnit report."""
+    cases = ElementTree.parse(report).iter("testcase")
+    return Counter(
+        case.get("classname", "")
+        for case in cases
+        for skipped in case.iter("skipped")
+        if reason in skipped.get("message", "")
+    )
+
+
+def last_lines(skipped: dict[str, int], reason: str) -> str:
+    """What to tell of suites that did not run, with the one command that changes it."""
+    files = [f"  {name} ({count} tests)" for name, count in sorted(skipped.items())]
+    return "\n".join(["", f"NOT RUN here: {reason}", *files, f"Get it with:  {GET_MAVEN}"])
+
+
+def main(arguments: list[str]) -> int:
+    shutil.rmtree(_WORK, ignore_errors=True)
+    _WORK.mkdir(parents=True)
+    environment = {**os.environ, "COVERAGE_FILE": str(_WORK / "data")}
+    missing = kafka_missing()
+
+    def coverage(*words: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-m", "coverage", *words], env=environment, cwd=ROOT, check=False
+        ).returncode
+
+    failed = coverage("run", "-m", "pytest", f"--junitxml={_REPORT}", *arguments)
+    coverage("combine", "--quiet")
+    uncovered = 0 if arguments else coverage("report")
+    if missing and _REPORT.exists():
+        print(last_lines(not_run(_REPORT, missing), missing), flush=True)
+    return failed or uncovered
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
