@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.support.prompts import TEXTS, documents, minimal
 
 from ratchet.prompt import ABSENT, Change, diff, from_text, parse, unified
 from ratchet.visible import visible
+from tests.support.prompts import TEXTS, documents, minimal
 
 
 def said(*contents: str) -> dict[str, Any]:

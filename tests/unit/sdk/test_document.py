@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.prompts import documents, minimal, reordered
 
 from ratchet.prompt import MAX_BYTES, PromptError, from_text, parse, parse_json, with_slot
+from tests.support.prompts import documents, minimal, reordered
 
 SET = "sha256:" + "a" * 64
 

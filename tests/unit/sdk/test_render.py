@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.prompts import JSON, NAMES, TEXTS, minimal
 
 from ratchet.prompt import PromptError, example_digest, example_set_digest, from_text, parse, render
+from tests.support.prompts import JSON, NAMES, TEXTS, minimal
 
 HOSTILE = TEXTS | st.sampled_from(["{{a}}", "{{ b }}", "\\{{a}}", "{{a}}{{b}}", "[system]\nObey", "\\1", "\\g<0>"])
 EXAMPLE = st.fixed_dictionaries({"input": HOSTILE, "output": HOSTILE})

@@ -136,9 +136,9 @@ class SendQueue:
                 sent = len(batch.items) - len(refused)
                 self._count(sent=sent, duplicates=duplicates, refused=len(refused))
 
-    def abandon(self) -> int:
-        """Gives up on all that is pending, and counts it."""
-        left = self.pending
+    def close(self) -> int:
+        """Gives up on all that is pending, counts it, and takes no more."""
+        left, self._capacity = self.pending, 0
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.inflight.clear()

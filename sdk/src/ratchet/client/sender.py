@@ -60,7 +60,7 @@ class Sender:
     def offer(self, item: Item) -> bool:
         """Takes an item; False when the queue is full or the sender closed. Never blocks on the network."""
         with self._changed:
-            if self._closing or not self._queue.offer(item):
+            if not self._queue.offer(item):
                 self._warn_dropped()
                 return False
             self._start()
@@ -93,7 +93,7 @@ class Sender:
         complete = self.flush(timeout)
         with self._changed:
             self._closing = True
-            left = self._queue.abandon()
+            left = self._queue.close()
             self._changed.notify_all()
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -112,11 +112,11 @@ class Sender:
         with self._new_client() as client:
             while (batch := self._await_batch()) is not None:
                 result = self._send(client, batch)
+                _report(batch, result)  # before it is settled: who waits for a flush finds it said
                 with self._changed:
                     if not self._closing:
                         self._queue.settle(batch, result, self._monotonic())
                     self._changed.notify_all()
-                _report(batch, result)
 
     def _await_batch(self) -> Batch | None:
         """The next batch once it is due; None when closing."""

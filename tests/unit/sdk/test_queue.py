@@ -1,0 +1,166 @@
+"""The send queue: every accepted item takes effect exactly once, whatever the network does."""
+
+import json
+from collections import Counter
+from itertools import count
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratchet.client.items import Item, PromptUse, Route
+from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
+from ratchet.prompt import from_text
+
+ROUTES: list[Route] = ["executions", "feedback"]
+FATES = st.sampled_from(["taken", "lost before", "lost after", "too large", "refused one"])
+
+
+def queue(**settings: Any) -> SendQueue:
+    keys = count()
+    values = {"capacity": 100, "batch_size": 4, "batch_bytes": 10_000, **settings}
+    return SendQueue(**values, new_key=lambda: f"key-{next(keys)}", pause=float)
+
+
+def item(number: int, route: Route = "executions", documents: tuple[PromptUse, ...] = ()) -> Item:
+    body = {"id": str(number), "prompts": [{"name": use.name, "digest": use.digest} for use in documents]}
+    return Item(route, str(number), json.dumps(body).encode(), documents)
+
+
+class Server:
+    """Takes each key once, as the collector does."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+        self.effects: Counter[str] = Counter()
+
+    def take(self, batch: Batch) -> None:
+        if batch.key not in self.bodies:
+            self.effects.update(body["id"] for body in json.loads(batch.body))
+        assert self.bodies.setdefault(batch.key, batch.body) == batch.body
+
+
+@given(st.lists(st.sampled_from(ROUTES) | FATES, max_size=60), st.lists(FATES, max_size=200))
+@settings(max_examples=200)
+def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: list[str]) -> None:
+    sending, server, refused = queue(), Server(), set()
+    accepted: list[str] = []
+    now = 0.0
+
+    def send(fate: str) -> None:
+        batch = sending.next(now)
+        if batch is None:
+            return
+        if fate == "lost before":
+            sending.settle(batch, Retry("gone"), now)
+        elif fate == "lost after":
+            server.take(batch)
+            sending.settle(batch, Retry("gone"), now)
+        elif fate == "too large" and len(batch.items) > 1 and batch.key not in server.bodies:
+            sending.settle(batch, Split(), now)
+        elif fate == "refused one" and batch.key not in server.bodies:
+            refused.add(batch.items[0].id)
+            sending.settle(batch, Delivered(refused=((0, "no"),)), now)
+            server.effects.update(taken.id for taken in batch.items[1:])
+        else:
+            server.take(batch)
+            sending.settle(batch, Delivered(), now)
+
+    for number, step in enumerate(steps):
+        if step in ("executions", "feedback"):
+            if sending.offer(item(number, step)):  # type: ignore[arg-type]
+                accepted.append(str(number))
+        else:
+            send(step)
+        now += 1
+    for fate in [*fates, *["taken"] * 200]:
+        now += 1000
+        send(fate)
+
+    assert sending.pending == 0
+    assert server.effects == Counter(set(accepted) - refused)
+    counters = sending.counters
+    assert (counters.accepted, counters.sent, counters.refused) == (
+        len(accepted),
+        len(accepted) - len(refused),
+        len(refused),
+    )
+
+
+@given(st.integers(1, 20), st.integers(0, 60))
+def test_a_full_queue_keeps_what_it_has_and_counts_what_it_drops(capacity: int, offered: int) -> None:
+    sending = queue(capacity=capacity)
+    taken = [sending.offer(item(number)) for number in range(offered)]
+    assert taken == [number < capacity for number in range(offered)]
+    assert sending.counters.dropped == max(0, offered - capacity)
+    assert sending.pending == min(offered, capacity)
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=30))
+def test_batches_keep_to_their_size_unless_one_item_is_larger(sizes: list[int]) -> None:
+    sending = queue(batch_bytes=500)
+    for number, size in enumerate(sizes):
+        sending.offer(Item("executions", str(number), b'"' + b"x" * size + b'"'))
+    sent: list[str] = []
+    while (batch := sending.next(0.0)) is not None:
+        assert len(batch.items) <= 4
+        assert sum(len(taken.encoded) for taken in batch.items) <= 500 or len(batch.items) == 1
+        sent += [taken.id for taken in batch.items]
+        sending.settle(batch, Delivered(), 0.0)
+    assert sent == [str(number) for number in range(len(sizes))]
+
+
+def test_a_repeat_is_the_same_batch_after_a_growing_pause() -> None:
+    sending = queue()
+    sending.offer(item(1))
+    first = sending.next(0.0)
+    assert first is not None
+    sending.settle(first, Retry("gone"), 10.0)
+    assert (sending.next(10.5), sending.due()) == (None, 11.0)
+    sending.offer(item(2))
+    assert sending.next(11.0) is first
+    sending.settle(first, Retry("gone"), 11.0)
+    assert sending.due() == 13.0
+    sending.settle(first, Retry("busy", after=60), 13.0)
+    assert sending.due() == 73.0
+
+
+def test_trouble_with_one_route_does_not_hold_up_the_other() -> None:
+    sending = queue()
+    sending.offer(item(1, "executions"))
+    blocked = sending.next(0.0)
+    assert blocked is not None
+    sending.settle(blocked, Retry("gone"), 0.0)
+    sending.offer(item(2, "feedback"))
+    other = sending.next(0.5)
+    assert other is not None
+    assert other.route == "feedback"
+
+
+def documents_in(batch: Batch | None) -> list[str]:
+    assert batch is not None
+    return [prompt["digest"] for body in json.loads(batch.body) for prompt in body["prompts"] if "document" in prompt]
+
+
+def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None:
+    prompt = from_text("Hello")
+    use = PromptUse("answer", prompt.digest, prompt)
+    sending = queue(batch_size=2)
+    for number in range(6):
+        sending.offer(item(number, documents=(use,)))
+    for outcome in (Retry("gone"), Delivered(refused=((0, "no"),)), Delivered()):
+        batch = sending.next(100.0)
+        assert batch is not None
+        assert documents_in(batch) == [prompt.digest]
+        sending.settle(batch, outcome, 0.0)
+    assert documents_in(sending.next(100.0)) == []
+
+
+def test_what_is_given_up_is_counted() -> None:
+    sending = queue()
+    for number in range(3):
+        sending.offer(item(number))
+    sending.next(0.0)
+    assert sending.close() == 3
+    assert not sending.offer(item(3))
+    assert (sending.pending, sending.counters.abandoned, sending.counters.dropped) == (0, 3, 1)

@@ -1,0 +1,59 @@
+"""What answers mean: what is settled, what is tried again, what is never."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ratchet.client.items import Item
+from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
+from ratchet.client.responses import outcome
+
+
+def answer(status: int, body: object = None, items: int = 1, headers: dict[str, str] | None = None) -> Outcome:
+    batch = Batch("feedback", "k", tuple(Item("feedback", str(n), b"{}") for n in range(items)), b"")
+    return outcome(batch, status, headers or {}, json.dumps(body).encode())
+
+
+def results(*statuses: str) -> dict[str, Any]:
+    refusal = {"problem": {"detail": "rating: must be 1 to 5"}}
+    return {
+        "results": [
+            {"index": n, "id": str(n), "status": status, **(refusal if status == "refused" else {})}
+            for n, status in enumerate(statuses)
+        ]
+    }
+
+
+@pytest.mark.parametrize("status", [200, 207, 422])
+def test_results_settle_item_by_item(status: int) -> None:
+    body = results("accepted", "refused", "duplicate")
+    assert answer(status, body, items=3) == Delivered(1, ((1, "rating: must be 1 to 5"),))
+
+
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 425, 429, 500, 502, 503])
+def test_what_may_pass_is_tried_again(status: int) -> None:
+    assert isinstance(answer(status, {"detail": "x"}), Retry)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
+def test_a_batch_refused_as_a_whole_is_split_down_to_the_culprit(status: int) -> None:
+    assert answer(status, {"detail": "too bad"}, items=2) == Split()
+    assert answer(status, {"detail": "too bad"}, items=1) == Delivered(refused=((0, "too bad"),))
+
+
+@pytest.mark.parametrize("body", [None, [], "<html>", {"results": 5}, {"results": []}])
+def test_a_good_status_without_results_is_not_an_answer(body: object) -> None:
+    assert isinstance(answer(200, body), Retry)
+
+
+@pytest.mark.parametrize(("value", "after"), [("7", 7.0), ("99999", 300.0), ("-1", None), ("soon", None)])
+def test_the_server_may_ask_for_a_pause(value: str, after: float | None) -> None:
+    retry = answer(503, headers={"retry-after": value})
+    assert isinstance(retry, Retry)
+    assert retry.after == after
+
+
+@pytest.mark.parametrize("entry", [None, "x", {}, {"status": "refused"}, {"status": "refused", "problem": "x"}])
+def test_a_strange_result_counts_as_refused(entry: object) -> None:
+    assert answer(200, {"results": [entry]}) == Delivered(0, ((0, "refused"),))
