@@ -7,13 +7,14 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from shared.events import CATALOG, Envelope, Event
 from shared.messaging.cloudevents import encode
 
 _TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 _ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+_TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-01"
 _PLAIN: dict[Any, Any] = {
     str: "text",
     int: 3,
@@ -22,6 +23,7 @@ _PLAIN: dict[Any, Any] = {
     object: "anything",
     UUID: _ID,
     datetime: _TIME,
+    AwareDatetime: _TIME,
 }
 
 

@@ -1,13 +1,13 @@
 """The tables of delivery and of keys, for the first migration of each service."""
 
-from alembic.operations import Operations
+from sqlalchemy import Connection, text
 
 from shared.messaging.tables import messaging_tables
 from shared.runtime.database import metadata_for
 from shared.web.key_table import key_table
 
 
-def create_messaging_tables(op: Operations, schema: str) -> None:
+def create_messaging_tables(conn: Connection, schema: str) -> None:
     """Creates outbox, inbox, dead letters, relay leases, subscriptions and the copy of the API keys.
 
     The later form of these tables is for later migrations: this one never changes.
@@ -15,6 +15,6 @@ def create_messaging_tables(op: Operations, schema: str) -> None:
     metadata = metadata_for(schema)
     messaging_tables(metadata)
     key_table(metadata)
-    metadata.create_all(op.get_bind())
+    metadata.create_all(conn)
     # A message is written once and read soon: without TOAST compression the hot path saves a pass.
-    op.execute(f"ALTER TABLE {schema}.outbox ALTER COLUMN payload SET STORAGE EXTERNAL")
+    conn.execute(text(f"ALTER TABLE {schema}.outbox ALTER COLUMN payload SET STORAGE EXTERNAL"))

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -45,7 +43,7 @@ def _upgrade(conn: Connection, service: str, role_password: str | None) -> None:
     # One migration at a time in one database, whoever else starts the same job.
     conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('ratchet migrations'))"))
     conn.execute(text(f"CREATE SCHEMA IF NOT EXISTS {service}"))
-    ensure_role(Operations(MigrationContext.configure(conn)), service)
+    ensure_role(conn, service)
     if role_password is not None:
         quoted = role_password.replace("'", "''")
         conn.execute(text(f"ALTER ROLE ratchet_{service} PASSWORD '{quoted}'".replace(":", r"\:")))

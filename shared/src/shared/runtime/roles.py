@@ -1,6 +1,6 @@
 """One database role a service: it may use its tables and owns none of them."""
 
-from alembic.operations import Operations
+from sqlalchemy import Connection, text
 
 INBOX_READERS = "ratchet_inbox_readers"
 """May see which event ids the services took, and nothing else: `republish` asks for what an inbox lacks."""
@@ -10,27 +10,29 @@ def role_of(schema: str) -> str:
     return f"ratchet_{schema}"
 
 
-def ensure_role(op: Operations, schema: str) -> None:
+def ensure_role(conn: Connection, schema: str) -> None:
     """Creates the service's role where it is missing (roles belong to the whole server, not to one database)."""
-    _create_role(op, f"{role_of(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
-    _create_role(op, f"{INBOX_READERS} NOLOGIN")
-    op.execute(f"GRANT {INBOX_READERS} TO {role_of(schema)} WITH INHERIT TRUE, SET FALSE")
+    _create_role(conn, f"{role_of(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
+    _create_role(conn, f"{INBOX_READERS} NOLOGIN")
+    conn.execute(text(f"GRANT {INBOX_READERS} TO {role_of(schema)} WITH INHERIT TRUE, SET FALSE"))
 
 
-def _create_role(op: Operations, definition: str) -> None:
-    op.execute(
-        f"""DO $$ BEGIN CREATE ROLE {definition};
+def _create_role(conn: Connection, definition: str) -> None:
+    conn.execute(
+        text(
+            f"""DO $$ BEGIN CREATE ROLE {definition};
             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"""
+        )
     )
 
 
-def grant_service(op: Operations, schema: str) -> None:
+def grant_service(conn: Connection, schema: str) -> None:
     """Lets the service's role read and write the rows of all tables made so far in its schema; nothing else."""
     role = role_of(schema)
-    op.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
-    op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
-    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
-    op.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
-    op.execute(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.alembic_version FROM {role}")
-    op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {INBOX_READERS}")
-    op.execute(f"GRANT SELECT ON {schema}.inbox, {schema}.subscriptions TO {INBOX_READERS}")
+    conn.execute(text(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC"))
+    conn.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))
+    conn.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"))
+    conn.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"))
+    conn.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.alembic_version FROM {role}"))
+    conn.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {INBOX_READERS}"))
+    conn.execute(text(f"GRANT SELECT ON {schema}.inbox, {schema}.subscriptions TO {INBOX_READERS}"))

@@ -7,7 +7,7 @@ _AGAIN_S = 1.0
 
 
 async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
-    """Cancels tasks until they have ended: some libraries swallow a cancellation that reaches them at the wrong time."""
+    """Cancels tasks until they have ended: some libraries swallow a cancellation that comes at the wrong time."""
     pending = {task for task in tasks if not task.done()}
     while pending:
         for task in pending:

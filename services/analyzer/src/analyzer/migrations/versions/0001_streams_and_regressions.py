@@ -1,5 +1,6 @@
 """Streams, regressions, and what counts nowhere."""
 
+
 from alembic import op
 
 from shared.messaging.ddl import create_messaging_tables
@@ -59,11 +60,11 @@ CREATE TABLE analyzer.uncounted (
 
 
 def upgrade() -> None:
-    create_messaging_tables(op, "analyzer")
+    create_messaging_tables(op.get_bind(), "analyzer")
     for statement in _TABLES.split(";\n"):
         if statement.strip():
             op.execute(statement)
-    grant_service(op, "analyzer")
+    grant_service(op.get_bind(), "analyzer")
 
 
 def downgrade() -> None:

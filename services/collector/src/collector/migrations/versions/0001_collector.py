@@ -19,8 +19,8 @@ down_revision = None
 
 _DDL = (
     """CREATE TABLE collector.receipts (
-        id uuid CONSTRAINT pk_receipts PRIMARY KEY,
-        body bytea,
+        key bytea CONSTRAINT pk_receipts PRIMARY KEY,
+        body bytea NOT NULL,
         received_at timestamptz NOT NULL DEFAULT now())""",
     "CREATE INDEX ix_receipts_received_at ON collector.receipts USING brin (received_at)",
     """CREATE TABLE collector.executions (
@@ -35,7 +35,7 @@ _DDL = (
     "CREATE INDEX ix_executions_received_at ON collector.executions USING brin (received_at)",
     """CREATE TABLE collector.opinions (
         slot bytea CONSTRAINT pk_opinions PRIMARY KEY,
-        feedback_id uuid NOT NULL,
+        feedback_id bytea NOT NULL,
         value double precision,
         label text,
         updated_at timestamptz NOT NULL)""",
@@ -69,7 +69,7 @@ _DDL = (
 
 
 def upgrade() -> None:
-    create_messaging_tables(op, "collector")
+    create_messaging_tables(op.get_bind(), "collector")
     for statement in _DDL:
         op.execute(statement)
-    grant_service(op, "collector")
+    grant_service(op.get_bind(), "collector")

@@ -26,9 +26,8 @@ _PARTS = (
 
 
 def upgrade() -> None:
-    operations: Any = op
-    create_messaging_tables(operations, "gatekeeper")
-    grant_service(operations, "gatekeeper")
+    create_messaging_tables(op.get_bind(), "gatekeeper")
+    grant_service(op.get_bind(), "gatekeeper")
     for part in _PARTS:
         _run_script((files("gatekeeper") / "migrations" / "sql" / f"{part}.sql").read_text())
 

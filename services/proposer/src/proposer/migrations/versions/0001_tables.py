@@ -128,7 +128,7 @@ _STATEMENTS = (
 
 
 def upgrade() -> None:
-    create_messaging_tables(op, "proposer")
+    create_messaging_tables(op.get_bind(), "proposer")
     for statement in _STATEMENTS:
         op.execute(statement)
-    grant_service(op, "proposer")
+    grant_service(op.get_bind(), "proposer")
