@@ -44,13 +44,12 @@ class Ledger:
     def take(self, reading: Reading) -> list[Turn]:
         """Folds one reading in; the events that it led to (raised, resolved)."""
         found: list[Turn] = []
-        at = reading.at.timestamp()
         for use in reading.uses:
             stream = self._stream(StreamKey(Line(reading.dimension, use.prompt), use.identity), reading)
-            stream.count(reading.value, reading.former, reading, at)
+            stream.count(reading)
             self.changed[stream.key] = stream
             if reading.metric.tested:
-                found += self._test(stream, reading, at)
+                found += self._test(stream, reading)
         if not found:
             found += self._recover(reading)
         return found
@@ -68,15 +67,15 @@ class Ledger:
     def _stream(self, key: StreamKey, reading: Reading) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
-            stream = Stream(key, reading.received_at.timestamp(), self.detector.fresh())
+            stream = Stream(key, reading.received, self.detector.fresh())
             self.know([stream])
         return stream
 
-    def _test(self, stream: Stream, reading: Reading, at: float) -> list[Turn]:
+    def _test(self, stream: Stream, reading: Reading) -> list[Turn]:
         """The sequential part: bets are made on a value when it first comes, and stay as they were settled."""
         if reading.value is None or reading.former is not None:
             if stream.watch:
-                stream.watch.correct(reading.former, reading.value, at, reading)
+                stream.watch.correct(reading)
             return []
         last = self.regressions.get(reading.dimension)
         if stream.watch is None:
@@ -88,7 +87,7 @@ class Ledger:
         if watch is None:
             self._own_baseline(stream, reading)
             return []
-        watch.observe(self.detector, reading.value, at, reading)
+        watch.observe(self.detector, reading.value, reading)
         if not (last and last.open) and alarms(watch, reading.metric, self.detector, self.policy):
             return [self._raise(stream, reading)]
         self._own_baseline(stream, reading)

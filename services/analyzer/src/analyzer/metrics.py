@@ -155,15 +155,15 @@ def _reading(
     former: float | None,
 ) -> Reading:
     return Reading(
-        dimension=Dimension(event.project, event.environment, event.target, metric.name),
-        metric=metric,
-        uses=_uses(facts.prompts),
-        execution_id=facts.execution_id,
-        model=facts.model,
-        value=value,
-        former=former,
-        at=facts.occurred_at,
-        received_at=event.received_at,
+        Dimension(event.project, event.environment, event.target, metric.name),
+        metric,
+        _uses(facts.prompts),
+        facts.execution_id,
+        facts.model,
+        value,
+        former,
+        facts.occurred_at.timestamp(),
+        event.received_at.timestamp(),
     )
 
 

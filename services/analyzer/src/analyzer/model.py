@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -73,12 +72,11 @@ class Use(NamedTuple):
     identity: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One measured value, on the metric's scale.
 
     `value` None takes a value back; `former` is what it takes the place of (None: nothing that was measured).
-    `at` is when the execution ran, by the app's clock; `received_at` when we heard of it, by ours.
+    Unix times: `at` is when the execution ran, by the app's clock; `received` when we heard of it, by ours.
     """
 
     dimension: Dimension
@@ -88,8 +86,8 @@ class Reading:
     model: str | None
     value: float | None
     former: float | None
-    at: datetime
-    received_at: datetime
+    at: float
+    received: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 from analyzer.model import Detector, Dimension, Memory, Metric, Policy, Reading, Use
 from analyzer.reference import drop
 from analyzer.state import Baseline, Stream, Watch
-from analyzer.sums import Sums, measurement
+from analyzer.sums import measurement
 from analyzer.window import Window
 from shared.events import derived_id
 from shared.events.quality import Cause, RegressionDetected, RegressionResolved
@@ -91,12 +91,10 @@ class Regression:
 
 def alarms(watch: Watch, metric: Metric, detector: Detector, policy: Policy) -> bool:
     """Whether a watch is a finding: enough values on both sides, a drop of at least the floor, and significance."""
-    return (
-        watch.window.sums.n >= policy.minimum
-        and watch.baseline.sums.n >= policy.minimum
-        and drop(watch.baseline.sums, watch.window.sums) >= metric.floor
-        and detector.significant(watch.evidence)
-    )
+    if not detector.significant(watch.evidence):
+        return False
+    baseline, current = watch.baseline.sums, watch.window.sums
+    return min(baseline.n, current.n) >= policy.minimum and drop(baseline, current) >= metric.floor
 
 
 def raised(stream: Stream, watch: Watch, reading: Reading, detector: Detector, policy: Policy) -> Regression:
@@ -126,13 +124,13 @@ def raised(stream: Stream, watch: Watch, reading: Reading, detector: Detector, p
     return Regression(
         detected=detected,
         use=Use(prompt, identity),
-        model=window.label,
+        model=reading.model,
         baseline=watch.baseline,
         reference=watch.reference,
         # Values are turned round: evidence that their mean is above the level.
         evidence=detector.watch_bound(1.0 - level, policy.alpha),
-        after=min(window.end, reading.received_at.timestamp()),
-        opened_at=reading.received_at,
+        after=min(window.end, reading.received),
+        opened_at=_moment(reading.received),
     )
 
 
@@ -140,24 +138,23 @@ def causes(stream: Stream, watch: Watch, metric: Metric) -> tuple[Cause, ...]:
     """What may have led to it, likeliest first; never empty."""
     found: list[Cause] = []
     before, after = watch.baseline.identity, stream.key.identity
-    since_start = f"{watch.sums.n} values of it, against {watch.baseline.sums.n} of the one before"
+    seen = watch.window.earlier.n + watch.window.sums.n
+    since_start = f"{seen} values of it, against {watch.baseline.sums.n} of the one before"
     if before != after and not _began_well(watch, metric):
         found.append(
             Cause(kind="prompt_version", name=stream.key.line.prompt, before=before, after=after, evidence=since_start)
         )
-    model, former = watch.window.label, watch.window.earlier_label or watch.baseline.model
-    if model and former and model != former:
-        evidence = "the model changed between the baseline and the window"
-        found.append(Cause(kind="model", before=former, after=model, evidence=evidence))
+    if switched := watch.window.switch(watch.baseline.model):
+        evidence = "executions went from one model to the other, once, between the baseline and the alarm"
+        found.append(Cause(kind="model", before=switched[0], after=switched[1], evidence=evidence))
     unknown = Cause(kind="unknown", evidence="neither the prompt version nor the model changed with it")
     return tuple(found) or (unknown,)
 
 
 def _began_well(watch: Watch, metric: Metric) -> bool:
     """Whether the version was fine at first: then the switch to it explains nothing."""
-    early = Sums(watch.sums.n, watch.sums.total, watch.sums.squares)
-    early.merge(watch.window.sums, -1)
-    return early.n >= watch.window.sums.n and drop(watch.baseline.sums, early) < metric.floor
+    early, late = watch.window.earlier, watch.window.sums
+    return early.n >= late.n and drop(watch.baseline.sums, early) < metric.floor
 
 
 def recover(regression: Regression, reading: Reading, detector: Detector, policy: Policy) -> bool:
@@ -167,14 +164,13 @@ def recover(regression: Regression, reading: Reading, detector: Detector, policy
     lower) by more than the floor below its measured mean; it is refuted at the policy's alpha. As many values are
     needed as for an alarm, and a mean within the floor.
     """
-    at = reading.at.timestamp()
-    if at < regression.after:
+    if reading.at < regression.after:
         return False
     if reading.former is not None or reading.value is None:
-        regression.window.correct(reading.former, reading.value, at)
+        regression.window.correct(reading.former, reading.value, reading.at)
         return False
     detector.observe(regression.evidence, 1.0 - reading.value)
-    regression.window.add(reading.value, at, _label(regression.use.prompt, reading))
+    regression.window.add(reading.value, reading.at, _label(regression.use.prompt, reading))
     sums = regression.window.sums
     if (
         sums.n < policy.minimum
@@ -206,8 +202,8 @@ def _resolve(regression: Regression, reading: Reading) -> None:
         current=measurement(window.sums, reading.metric),
         resolved_by=_resolved_by(regression, identity, model),
     )
-    regression.resolved_at = reading.received_at
-    regression.after = min(window.start, reading.received_at.timestamp())
+    regression.resolved_at = _moment(reading.received)
+    regression.after = min(window.start, reading.received)
 
 
 def _resolved_by(regression: Regression, identity: str, model: str | None) -> Cause:

@@ -7,7 +7,7 @@ from typing import Any
 from analyzer.model import Detector, Memory, Reading, StreamKey
 from analyzer.samples import Worst
 from analyzer.sums import Sums
-from analyzer.window import BLOCKS, Window
+from analyzer.window import Window
 
 FORMAT = 1
 
@@ -45,34 +45,30 @@ class Watch:
     after: float = 0.0
     cleared: str = ""
     window: Window = field(default_factory=Window)
-    sums: Sums = field(default_factory=Sums)
 
-    def observe(self, detector: Detector, value: float, at: float, reading: Reading) -> None:
+    def observe(self, detector: Detector, value: float, reading: Reading) -> None:
         """Takes a value that is measured for the first time."""
-        if at < self.after:
+        if reading.at < self.after:
             return
         detector.observe(self.evidence, value)
-        self.sums.add(value)
-        blocks = len(self.window.blocks)
-        self.window.add(value, at, reading.model)
-        if blocks == BLOCKS and self.window.blocks[-1].filled == 1:
+        if self.window.add(value, reading.at, reading.model):
             self.worst.prune(self.window.start)
         if value < self.baseline.sums.mean:
-            self.worst.add(value, at, reading.execution_id)
+            self.worst.add(value, reading.at, reading.execution_id)
 
-    def correct(self, former: float | None, value: float | None, at: float, reading: Reading) -> None:
+    def correct(self, reading: Reading) -> None:
         """Takes a value in the place of a former one: means change, evidence stays as it was won."""
-        if at < self.after:
+        if reading.at < self.after:
             return
-        self.window.correct(former, value, at)
+        self.window.correct(reading.former, reading.value, reading.at)
         self.worst.drop(reading.execution_id)
-        if value is not None and value < self.baseline.sums.mean:
-            self.worst.add(value, at, reading.execution_id)
+        if reading.value is not None and reading.value < self.baseline.sums.mean:
+            self.worst.add(reading.value, reading.at, reading.execution_id)
 
     def restart(self, detector: Detector, after: float, cleared: str) -> None:
         """Begins anew against the same baseline, with what runs from `after` on."""
         self.evidence = detector.watch(self.reference, self.alpha)
-        self.window, self.sums, self.worst = Window(), Sums(), Worst(self.worst.size)
+        self.window, self.worst = Window(), Worst(self.worst.size)
         self.after, self.cleared = after, cleared
 
     def dump(self) -> list[Any]:
@@ -86,12 +82,11 @@ class Watch:
             self.after,
             self.cleared,
             self.window.dump(),
-            self.sums.dump(),
         ]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Watch":
-        baseline, reference, alpha, evidence, worst, stage, after, cleared, window, sums = state
+        baseline, reference, alpha, evidence, worst, stage, after, cleared, window = state
         kept = [(value, at, execution_id) for value, at, execution_id in worst[1]]
         return cls(
             Baseline.load(baseline),
@@ -103,7 +98,6 @@ class Watch:
             after,
             cleared,
             Window.load(window),
-            Sums(*sums),
         )
 
 
@@ -134,19 +128,24 @@ class Stream:
         """How many values the detector has seen."""
         return int(self.memory[0]) if self.memory else 0
 
-    def count(self, value: float | None, former: float | None, reading: Reading, at: float) -> None:
+    def count(self, reading: Reading) -> None:
         """The order-free part: sums, and the window that is told next."""
-        received = reading.received_at.timestamp()
-        self.sums.replace(former, value)
-        if former is None or (self.fresh.n > 0 and at >= self.fresh_start):
-            self._count_fresh(value, former, at, received)
-        self.last, self.model = max(self.last, received), reading.model
+        self.sums.replace(reading.former, reading.value)
+        if reading.former is None or (self.fresh.n > 0 and reading.at >= self.fresh_start):
+            self._count_fresh(reading)
+        if reading.received > self.last:
+            self.last = reading.received
+        self.model = reading.model
 
-    def _count_fresh(self, value: float | None, former: float | None, at: float, received: float) -> None:
+    def _count_fresh(self, reading: Reading) -> None:
+        at = reading.at
         if self.fresh.n <= 0:
-            self.fresh_since, self.fresh_start, self.fresh_end = received, at, at
-        self.fresh.replace(former, value)
-        self.fresh_start, self.fresh_end = min(self.fresh_start, at), max(self.fresh_end, at)
+            self.fresh_since, self.fresh_start, self.fresh_end = reading.received, at, at
+        self.fresh.replace(reading.former, reading.value)
+        if at < self.fresh_start:
+            self.fresh_start = at
+        elif at > self.fresh_end:
+            self.fresh_end = at
 
     def told(self) -> None:
         """What was fresh has been told."""

@@ -35,11 +35,11 @@ class Sums:
         if value is not None:
             self.add(value)
 
-    def merge(self, other: "Sums", sign: int = 1) -> None:
-        """Counts all that `other` counted; with `sign` -1, takes it back."""
-        self.n += sign * other.n
-        self.total += sign * other.total
-        self.squares += sign * other.squares
+    def merge(self, other: "Sums") -> None:
+        """Counts all that `other` counted."""
+        self.n += other.n
+        self.total += other.total
+        self.squares += other.squares
 
     @property
     def mean(self) -> float:

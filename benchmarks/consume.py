@@ -1,0 +1,152 @@
+"""How many events a second the analyzer takes into its state, with exactly-once effect.
+
+    python -m benchmarks.consume [--events 40000] [--batch 500] [--targets 8] [--json]
+
+Kafka's bytes are made beforehand. Each step below does all of the former's work and more, on the same messages in
+batches of the same size, on a PostgreSQL of its own with fsync on; so the differences say where the time goes:
+
+* decode: headers and JSON to events
+* fold: also readings, sums, the detector, in memory
+* claim: decode, and the inbox claim in a transaction each batch, but no effect
+* whole: decode, claim, load, fold, save, outbox, commit
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from analyzer.detector import BettingDetector
+from analyzer.handlers import Measuring, readings
+from analyzer.ledger import Ledger
+from analyzer.model import Policy, Reading
+from analyzer.settings import AnalyzerSettings
+from ratchet_local.postgres import Postgres
+from shared.events.base import Event
+from shared.messaging.cloudevents import Received, decode
+from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import SystemClock
+from shared.runtime.database import engine
+from shared.runtime.metrics import Metrics
+from shared.runtime.migrations import migrate
+from shared.testing.bus import FakeRecord
+from tests.support.messaging import record
+from tests.support.quality import envelopes, facts, feedback, recorded
+
+TEXT = "The answer leaves out what the customer asked for in the second sentence. " * 7
+GOAL = 20_000
+
+
+def messages(kind: str, events: int, targets: int) -> list[FakeRecord]:
+    """Thumbs with the texts of their executions, or executions with outcome, latency and cost."""
+    rnd = random.Random(7)
+    made: list[Event] = []
+    for number in range(events):
+        target = f"bot-{rnd.randrange(targets)}"
+        if kind == "feedback":
+            execution = facts(number, input=TEXT, output=TEXT)
+            made.append(feedback(number, target=target, value=float(rnd.random() < 0.85), execution=execution))
+        else:
+            spoken = facts(number, input=TEXT, output=TEXT, outcome="ok")
+            made.append(recorded(number, target=target, facts=spoken, latency_ms=rnd.expovariate(1 / 800), cost=0.002))
+    return [record(envelope, offset) for offset, envelope in enumerate(envelopes(made))]
+
+
+def batches(records: Sequence[FakeRecord], size: int) -> list[Sequence[FakeRecord]]:
+    return [records[start : start + size] for start in range(0, len(records), size)]
+
+
+def rate(work: Callable[[], object], events: int) -> float:
+    """Events a second."""
+    started = time.perf_counter()
+    work()
+    return events / (time.perf_counter() - started)
+
+
+def fold(records: Sequence[FakeRecord], size: int) -> None:
+    """Everything but the database."""
+    ledger = Ledger(BettingDetector(), Policy())
+    for batch in batches(records, size):
+        for each in batch:
+            for found in readings(decode(each).event):  # type: ignore[arg-type]
+                if isinstance(found, Reading):
+                    ledger.take(found)
+        ledger.due()
+
+
+async def nothing(tx: Tx, events: Sequence[Received[Any]]) -> None:
+    """A handler without effect."""
+
+
+async def settle(dsn: str, handler: Subscription | None, records: Sequence[FakeRecord], size: int) -> float:
+    """Events a second through delivery, one consumer, batch after batch."""
+    settings, clock = AnalyzerSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:9"), SystemClock()
+    db = engine(settings)
+    measuring = Measuring(BettingDetector(), Policy(), clock, "ratchet/analyzer")
+    subscription = handler or measuring.subscription()
+    cap = DeadLetterCap(60, clock)
+    delivery = Delivery(
+        f"bench-{time.monotonic_ns()}", subscription, SqlStore(db, "analyzer"), clock, Metrics("x"), cap
+    )
+    await delivery.settle(records[:1])
+    started = time.perf_counter()
+    for batch in batches(records[1:], size):
+        await delivery.settle(batch)
+    spent = time.perf_counter() - started
+    await db.dispose()
+    return (len(records) - 1) / spent
+
+
+async def measure(dsn: str, kind: str, events: int, size: int, targets: int) -> dict[str, float]:
+    records = messages(kind, events, targets)
+    claim = Subscription("quality", (), nothing)
+    return {
+        "decode": rate(lambda: deque(map(decode, records), maxlen=0), events),
+        "fold": rate(lambda: fold(records, size), events),
+        "claim": await settle(dsn, claim, records, size),
+        "whole": await settle(dsn, None, records, size),
+    }
+
+
+def show(kind: str, rates: dict[str, float]) -> None:
+    print(f"\n{kind}: {rates['whole']:,.0f} events/s, goal {GOAL:,}")
+    for step, found in rates.items():
+        print(f"  {step:8} {found:>10,.0f} events/s {1e6 / found:>7.1f} µs an event")
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--targets", type=int, default=8)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = Postgres(Path(folder) / "data", Path(folder) / "postgres.log")
+        server.start()
+        try:
+            dsn = server.dsn()
+            await migrate("analyzer", dsn.replace("postgresql:", "postgresql+asyncpg:", 1))
+            found = {
+                kind: await measure(dsn, kind, asked.events, asked.batch, asked.targets)
+                for kind in ("feedback", "executions")
+            }
+        finally:
+            server.stop()
+    if asked.json:
+        print(json.dumps(found, indent=1))
+    else:
+        for kind, rates in found.items():
+            show(kind, rates)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,28 @@
+"""A ledger that is fed events, without a database."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from analyzer.detector import BettingDetector
+from analyzer.handlers import Measurable, readings
+from analyzer.ledger import Ledger, Turn
+from analyzer.model import Policy, Reading
+
+Feed = Callable[[Ledger, Iterable[Measurable]], list[Turn]]
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger(BettingDetector(), Policy())
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """Feeds events to a ledger and gives back what they led to."""
+
+    def feed(ledger: Ledger, events: Iterable[Measurable]) -> list[Turn]:
+        found = (reading for event in events for reading in readings(event))
+        return [turn for reading in found if isinstance(reading, Reading) for turn in ledger.take(reading)]
+
+    return feed

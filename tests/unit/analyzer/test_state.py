@@ -1,0 +1,114 @@
+"""State: of constant size, and the same with restarts as without."""
+
+import json
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.detector import BettingDetector
+from analyzer.handlers import readings
+from analyzer.ledger import Ledger
+from analyzer.model import Policy, Reading
+from analyzer.regressions import Regression
+from analyzer.state import Stream
+from tests.support.quality import feedback, replacing
+
+
+def events(seed: int, n: int) -> list[Reading]:
+    """Thumbs of versions that come one after the other, some of them taken back later."""
+    rnd, made = random.Random(seed), []
+    for number in range(n):
+        version, up = f"v{number // 160}", float(rnd.random() < (0.9, 0.4, 0.8)[number // 160 % 3])
+        made.append(feedback(number, version, value=up))
+        if rnd.random() < 0.1:
+            made.append(replacing(number, 1.0 - up, up, version))
+    return [found for event in made for found in readings(event) if isinstance(found, Reading)]
+
+
+def restarted(ledger: Ledger) -> Ledger:
+    """The ledger that a new process reads from what the old one wrote."""
+    new = Ledger(BettingDetector(), Policy())
+    streams = [Stream.load(stream.key, json.loads(stream.dump())) for stream in ledger.streams.values()]
+    new.know(streams, [_reread(regression) for regression in ledger.regressions.values()])
+    return new
+
+
+def _reread(kept: Regression) -> Regression:
+    return Regression.load(kept.detected, kept.resolved, kept.opened_at, kept.resolved_at, json.loads(kept.dump()))
+
+
+@given(st.integers(0, 100), st.sets(st.integers(1, 699), max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
+    whole, interrupted = Ledger(BettingDetector(), Policy()), Ledger(BettingDetector(), Policy())
+    turns, turns_again = [], []
+    for index, reading in enumerate(events(seed, 640)):
+        if index in restarts:
+            interrupted = restarted(interrupted)
+        turns += whole.take(reading)
+        turns_again += interrupted.take(reading)
+    assert turns == turns_again
+    assert {key: stream.dump() for key, stream in whole.streams.items()} == {
+        key: stream.dump() for key, stream in interrupted.streams.items()
+    }
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None)
+def test_sums_do_not_depend_on_the_order_of_arrival(rnd: random.Random) -> None:
+    found = events(1, 200)
+    shuffled = list(found)
+    rnd.shuffle(shuffled)
+    ordered, mixed = Ledger(BettingDetector(), Policy()), Ledger(BettingDetector(), Policy())
+    for reading in found:
+        ordered.take(reading)
+    for reading in shuffled:
+        mixed.take(reading)
+    assert {key: stream.sums for key, stream in ordered.streams.items()} == {
+        key: stream.sums for key, stream in mixed.streams.items()
+    }
+
+
+def test_state_stays_small() -> None:
+    ledger = Ledger(BettingDetector(), Policy())
+    sizes = []
+    rnd = random.Random(2)
+    for number in range(20_000):
+        for found in readings(feedback(number, value=float(rnd.random() < 0.8))):
+            assert isinstance(found, Reading)
+            ledger.take(found)
+        if number in (2_000, 19_999):
+            ledger.due()
+            sizes.append(len(next(iter(ledger.streams.values())).dump()))
+    assert sizes[1] < sizes[0] + 100
+    assert sizes[1] < 3_000
+
+
+def test_a_window_is_told_at_25_values_or_after_a_minute() -> None:
+    ledger = Ledger(BettingDetector(), Policy())
+
+    def take(*numbers: int) -> list[int]:
+        for number in numbers:
+            for found in readings(feedback(number)):
+                assert isinstance(found, Reading)
+                ledger.take(found)
+        return [told.measurement.n for told in ledger.due()]
+
+    assert take(*range(24)) == []
+    assert take(24) == [25]
+    assert take(30) == []
+    assert take(95) == [2]
+
+
+def test_a_stream_takes_longer_baselines_from_itself_as_it_grows() -> None:
+    ledger = Ledger(BettingDetector(), Policy())
+    stages = {}
+    for number in range(2_000):
+        for found in readings(feedback(number, value=float(number % 10 > 0))):
+            assert isinstance(found, Reading)
+            ledger.take(found)
+        (stream,) = ledger.streams.values()
+        if stream.watch:
+            stages[stream.watch.stage] = (stream.watch.baseline.sums.n, stream.watch.alpha)
+    assert stages == {1: (100, 0.025), 2: (400, 0.0125), 3: (1600, 0.00625)}
