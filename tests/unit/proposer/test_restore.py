@@ -50,13 +50,10 @@ def test_nothing_to_restore_changes_nothing(same: Prompt) -> None:
 
 @given(documents().map(parse), st.randoms(use_true_random=False))
 def test_a_pure_deletion_gives_exactly_the_good_version(good: Prompt, random: Any) -> None:
-    document = good.to_dict()
-    for name in ("parameters", "tools"):
-        document[name] = type(document[name])()  # type: ignore[call-arg, misc]
-    document["model"] = document["response_format"] = None
-    messages: Any = document["messages"]
+    document: dict[str, Any] = good.to_dict()
+    messages = document["messages"]
     kept = [m for m in messages if "slot" in m or random.random() < 0.7] or messages
-    bad = parse({**document, "messages": kept})
+    bad = parse(minimal(messages=kept, variables=document["variables"], slots=document["slots"]))
     found = restore(good, bad)
     assert isinstance(found, Restored)
     assert found.prompt == good

@@ -101,11 +101,14 @@ def _tells(token: Token) -> bool:
 
 
 def _merge_tools(good: Any, bad: Any) -> list[Any]:
-    written = [[json.dumps(tool, sort_keys=True) for tool in tools] for tools in (good, bad)]
-    merged = merge_sequences(*written, "tools")
+    merged = merge_sequences(_written(good), _written(bad), "tools")
     if _names(merged.removed) & _names(merged.added):  # one tool with two descriptions: it was changed, not removed
         raise Clash("tools")
     return [json.loads(tool) for tool in merged.items]
+
+
+def _written(tools: Iterable[Any]) -> list[str]:
+    return [json.dumps(tool, sort_keys=True) for tool in tools]
 
 
 def _names(tools: Iterable[str]) -> set[str]:

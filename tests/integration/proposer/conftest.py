@@ -1,0 +1,30 @@
+"""The proposer on a real database, fed through the delivery that it has in production."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from proposer.settings import ProposerSettings
+from shared.runtime.database import engine as engine_of
+from tests.support.databases import as_role
+from tests.support.desk import Proposer
+
+
+@pytest.fixture
+def settings(migrated_dsn: Callable[..., str]) -> ProposerSettings:
+    """As the service's own role: what it may not do, fails."""
+    dsn = as_role(migrated_dsn("proposer"), "ratchet_proposer")
+    return ProposerSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:9")
+
+
+@pytest.fixture
+async def engine(settings: ProposerSettings) -> AsyncIterator[AsyncEngine]:
+    found = engine_of(settings)
+    yield found
+    await found.dispose()
+
+
+@pytest.fixture
+def proposer(engine: AsyncEngine) -> Proposer:
+    return Proposer(engine)

@@ -1,0 +1,121 @@
+"""What the proposer shows over HTTP, and to whom."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from proposer.app import build_app
+from proposer.settings import ProposerSettings
+from proposer.tables import keys
+from shared.testing.clock import FakeClock
+from shared.web.keys import hash_secret
+from tests.support.desk import Proposer
+from tests.support.proposing import NOW, cause, feedback, live, prompt, regression, slotted
+
+
+@pytest.fixture
+async def api(settings: ProposerSettings, engine: AsyncEngine) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a key that may read acme's production."""
+    async with engine.begin() as conn:
+        for key_id, scopes in (("reader", ["read"]), ("sender", ["ingest"])):
+            row = {"key_id": key_id, "revision": 1, "secret_hash": hash_secret("s"), "subject": key_id}
+            more = {"subject_kind": "service", "project": "acme", "environment": "production", "revoked": False}
+            await conn.execute(insert(keys).values(**row, **more, scopes=scopes))
+    transport = httpx.ASGITransport(build_app(settings, FakeClock(NOW)))
+    headers = {"authorization": "Bearer rk_reader_s"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        yield client
+
+
+async def items(api: httpx.AsyncClient, path: str, **query: Any) -> list[dict[str, Any]]:
+    answer = await api.get(path, params=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+async def test_candidates_are_shown_best_first_with_what_is_chosen(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    await proposer.take(feedback(9, kind="rating", value=4.0), *(feedback(n) for n in range(6)))
+    found = await items(api, "/v1/candidates", name="answer")
+    assert [item["input"] for item in found] == [f"Question {n}?" for n in (*range(6), 9)]
+    assert [item["chosen"] for item in found] == [True] * 5 + [False] * 2
+    assert found[0]["output"] == "Answer 0."
+    assert await items(api, "/v1/candidates", name="other") == []
+
+
+async def test_a_slot_shows_its_own_set(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    await proposer.take(*(feedback(n) for n in range(3)))
+    assert not any(item["chosen"] for item in await items(api, "/v1/candidates", name="answer", slot="examples"))
+    await proposer.take(live(slotted(slots={"examples": {"max": 2}})))
+    in_slot = await items(api, "/v1/candidates", name="answer", slot="examples")
+    assert [item["chosen"] for item in in_slot] == [True, True, False]
+    assert not any(item["chosen"] for item in await items(api, "/v1/candidates", slot="other"))
+
+
+async def test_one_feedbacks_candidate_can_be_asked_for(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    await proposer.take(*(feedback(n) for n in range(3)))
+    by_feedback = await items(api, "/v1/candidates", feedback_id=str(feedback(1).feedback_id))
+    by_execution = await items(api, "/v1/candidates", execution_id="e1")
+    assert [item["input"] for item in by_feedback] == ["Question 1?"]
+    assert by_feedback == by_execution
+
+
+async def test_pages_follow_each_other(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    await proposer.take(*(feedback(n) for n in range(5)))
+    seen, cursor = [], "0"
+    while cursor is not None:
+        answer = (await api.get("/v1/candidates", params={"limit": 2, "cursor": cursor})).json()
+        seen += [item["execution_id"] for item in answer["items"]]
+        cursor = answer["next"]
+    assert seen == [f"e{n}" for n in range(5)]
+
+
+async def test_drafts_tell_what_became_of_each_regression(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    good, bad = prompt("a", "b"), prompt("a")
+    await proposer.take(live(good, 1), live(bad, 2))
+    fell = regression(cause(good.digest, bad.digest))
+    await proposer.take(fell)
+    (drafted,) = await items(api, "/v1/drafts", regression_id=str(fell.regression_id))
+    (ready,) = await proposer.told()
+    assert (drafted["proposal_id"], drafted["proposal_state"]) == (str(ready.proposal_id), "open")
+    assert drafted["reason"] is None
+    await proposer.take(regression(revision=2))
+    (drafted,) = await items(api, "/v1/drafts")
+    assert drafted["reason"] == "cause-unknown"
+
+
+async def test_another_project_sees_nothing(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    await proposer.take(feedback(1, project="other"), feedback(2, environment="staging"))
+    await proposer.take(regression(project="other"))
+    assert await items(api, "/v1/candidates") == []
+    assert await items(api, "/v1/drafts") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("candidates?name=%00", 422),
+        ("candidates?limit=0", 422),
+        ("candidates?cursor=-1", 422),
+        ("candidates?feedback_id=x", 422),
+        ("candidates?name=%ff%fe", 200),
+        ("drafts?regression_id=x", 422),
+        ("drafts?limit=1e9", 422),
+    ],
+)
+async def test_bad_questions_are_told_what_is_wrong(api: httpx.AsyncClient, query: str, status: int) -> None:
+    answer = await api.get(f"/v1/{query}")
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["errors"][0]["field"] in query
+
+
+@pytest.mark.parametrize(("header", "status"), [("", 401), ("Bearer rk_reader_x", 401), ("Bearer rk_sender_s", 403)])
+async def test_only_a_key_that_may_read_reads(api: httpx.AsyncClient, header: str, status: int) -> None:
+    for path in ("/v1/candidates", "/v1/drafts"):
+        assert (await api.get(path, headers={"authorization": header})).status_code == status

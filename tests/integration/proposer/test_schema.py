@@ -1,0 +1,33 @@
+"""The migrations make the tables that the code asks for, and the service may not change them."""
+
+from collections.abc import Callable
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from proposer.tables import SCHEMA, metadata
+from tests.support.messaging import async_dsn
+
+
+def differences(conn: Connection) -> list[object]:
+    options = {"include_schemas": True, "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA}
+    found = compare_metadata(MigrationContext.configure(conn, opts=options), metadata)
+    return [change for change in found if getattr(change[1], "name", None) != "alembic_version"]
+
+
+async def test_the_tables_are_those_of_the_code(migrated_dsn: Callable[..., str]) -> None:
+    engine = create_async_engine(async_dsn(migrated_dsn("proposer")))
+    async with engine.connect() as conn:
+        assert await conn.run_sync(differences) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE proposer.proposals", "TRUNCATE proposer.proposals"])
+async def test_the_service_owns_nothing(engine: AsyncEngine, statement: str) -> None:
+    async with engine.connect() as conn:
+        with pytest.raises(ProgrammingError, match="must be owner|permission denied"):
+            await conn.execute(text(statement))
