@@ -63,7 +63,7 @@ def _problem(error: Exception) -> Problem:
         return error
     if isinstance(error, Full) or classify(error) is FailureClass.RETRYABLE:
         return busy()
-    logger(__name__).error("intake failed", exc_info=error)
+    logger(__name__).error("intake failed", error=type(error).__name__)  # its text may hold a user's
     return Problem(500, "internal", "Something went wrong here; it was logged")
 
 

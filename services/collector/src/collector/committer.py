@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from shared.messaging.errors import FailureClass, classify
+from shared.runtime.log import logger
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -106,7 +107,10 @@ async def write_all(write: Write[T, R], items: Sequence[T]) -> list[R | Exceptio
     try:
         return list(await write(items))
     except Exception as error:
-        if len(items) == 1 or classify(error) is FailureClass.RETRYABLE:
+        if classify(error) is FailureClass.RETRYABLE:
             return [error] * len(items)
+        if len(items) == 1:
+            logger(__name__).error("an item can't be kept", error=type(error).__name__)  # its text may hold a user's
+            return [error]
     middle = len(items) // 2
     return await write_all(write, items[:middle]) + await write_all(write, items[middle:])

@@ -1,7 +1,5 @@
 """How a feedback and its execution become one event, and how events are put into their messages. Pure."""
 
-from uuid import UUID
-
 from pydantic_core import to_json
 
 from collector.model import Former, Joined, NewExecution, NewFeedback, Origin, Outgoing, Sighting, Waiting
@@ -46,22 +44,21 @@ def observed(origin: Origin, sighting: Sighting) -> Outgoing:
         first_seen=origin.received_at,
     )
     told = "document" if sighting.document is not None else "digest"
-    event_id = derived_id("observed", origin.project, origin.environment, sighting.name, sighting.digest, told)
+    event_id = str(derived_id("observed", origin.project, origin.environment, sighting.name, sighting.digest, told))
     return _outgoing(PromptObserved, event_id, event.key, event.model_dump_json().encode(), origin)
 
 
-def _outgoing(event: type[Event], event_id: UUID, key: str, payload: bytes, origin: Origin) -> Outgoing:
+def _outgoing(event: type[Event], event_id: str, key: str, payload: bytes, origin: Origin) -> Outgoing:
     """CloudEvents' binary mode. The event begins a chain of causes, so its correlation id is its own."""
-    own = str(event_id)
     headers = [
         ("ce_specversion", "1.0"),
-        ("ce_id", own),
+        ("ce_id", event_id),
         ("ce_type", event_type(event)),
         ("ce_source", SOURCE),
         ("ce_time", origin.received_at.isoformat()),
         ("ce_subject", key),
         ("content-type", "application/json"),
-        ("correlationid", own),
+        ("correlationid", event_id),
     ]
     if origin.traceparent is not None:
         headers.append(("traceparent", origin.traceparent))

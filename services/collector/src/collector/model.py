@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
-from uuid import UUID
 
 from shared.messaging.cloudevents import Message
 
@@ -17,11 +16,20 @@ def hashed(*parts: str) -> bytes:
     return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()
 
 
+def as_uuid(key: bytes) -> str:
+    """A UUIDv8 (RFC 9562, section 5.8) made of 16 bytes from `hashed`: repeats of a request have one id."""
+    text = key.hex()
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[key[8] & 3]}{text[17:20]}-{text[20:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A name that an item may be taken under only once. `body` is the hash that a repeat must match, or None."""
+    """A name (from `hashed`) that an item may be taken under only once.
 
-    id: UUID
+    `body` is the 16-byte hash that a repeat must match; None matches any.
+    """
+
+    key: bytes
     body: bytes | None = None
 
 
@@ -37,11 +45,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that was sent to us. `id` is what its sender calls it, `event_id` what the bus does."""
+    """One thing that was sent to us. `id` is what its sender calls it, `event_id` (a UUID) what the bus does."""
 
     origin: Origin
     id: str
-    event_id: UUID
+    event_id: str
     claims: tuple[Claim, ...]
     payload: bytes
 
@@ -50,12 +58,12 @@ class Item:
 class NewFeedback(Item):
     """`payload` is a `feedback.created` without what only the database knows: target, execution, replaces.
 
-    `reference` stands for the execution or trace, `slot` for the user's one opinion of this kind on it.
+    `id` is a UUID. `reference` stands for the execution or trace, `slot` for the user's one opinion of this
+    kind on it.
     """
 
     reference: bytes
     slot: bytes
-    feedback_id: UUID
     value: float | None = None
     label: str | None = None
 
@@ -83,9 +91,9 @@ class NewExecution(Item):
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """The opinion that a feedback takes the place of."""
+    """The opinion that a feedback takes the place of; `feedback_id` is a UUID."""
 
-    feedback_id: UUID
+    feedback_id: str
     value: float | None
     label: str | None
 
@@ -110,7 +118,7 @@ class Opinion:
 class Waiting:
     """A feedback that waits for its execution. `payload` lacks only target and execution."""
 
-    event_id: UUID
+    event_id: str
     origin: Origin
     reference: bytes
     payload: bytes
@@ -120,18 +128,18 @@ class Waiting:
 class Outgoing:
     """An event on its way into the outbox."""
 
-    event_id: UUID
+    event_id: str
     message: Message
 
 
 class Books(Protocol):
     """The collector's tables, inside one transaction. Nothing here commits."""
 
-    async def claim(self, claims: Sequence[Claim]) -> dict[UUID, bytes | None]:
+    async def claim(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
         """Takes the claims that are free; gives back the others, with the body hash they were taken with."""
         ...
 
-    async def unclaim(self, ids: Sequence[UUID]) -> None:
+    async def unclaim(self, keys: Sequence[bytes]) -> None:
         """Gives back claims that this transaction took."""
         ...
 

@@ -33,8 +33,9 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
         raise invalid("name", "a score needs a name")
     sender.check_scope(body)
     value = read_value(body.kind, body.value)
-    event_id, claims = sender.identify("feedback", item, None if body.id is None else str(body.id), index)
-    feedback_id = body.id or event_id
+    own = None if body.id is None else str(body.id)
+    event_id, claims = sender.identify("feedback", item, own, index)
+    feedback_id = own or event_id
     user = sender.user(body.user)
     about = ("execution", body.execution_id) if body.execution_id else ("trace", str(body.trace_id))
     label = value.label and scrub(value.label)
@@ -45,8 +46,8 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
     )  # fmt: skip
     slot = hashed(origin.project, origin.environment, *about, user or "", body.kind, body.name or "")
     return NewFeedback(
-        origin, str(feedback_id), event_id, claims, to_json(created),
-        hashed(origin.project, origin.environment, *about), slot, feedback_id, value.number, label,
+        origin, feedback_id, event_id, claims, to_json(created),
+        hashed(origin.project, origin.environment, *about), slot, value.number, label,
     )  # fmt: skip
 
 
@@ -76,8 +77,13 @@ def _common(body: Scoped, sender: Sender) -> dict[str, Any]:
         "project": origin.project,
         "environment": origin.environment,
         "received_at": origin.received_at,
-        "consent": body.consent and body.consent.model_dump(),
+        "consent": _consent(body),
     }
+
+
+def _consent(body: Scoped) -> dict[str, bool | None] | None:
+    given = body.consent
+    return None if given is None else {"quality": given.quality, "learning": given.learning}
 
 
 def _facts(body: ExecutionBody, sender: Sender, execution_id: str) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def _facts(body: ExecutionBody, sender: Sender, execution_id: str) -> dict[str, 
         model=body.model, arm=body.arm, user=sender.user(body.user), session=_scrubbed(body.session),
         input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
         attributes={name: scrub(_plain(value)) for name, value in body.attributes.items()},
-        consent=body.consent and body.consent.model_dump(), occurred_at=sender.moment(body.occurred_at),
+        consent=_consent(body), occurred_at=sender.moment(body.occurred_at),
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """Takes a group of items in one transaction: claim, decide, keep, emit."""
 
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from collector import joining
 from collector.model import (
@@ -23,7 +22,7 @@ async def record(books: Books, items: Sequence[Item]) -> list[Status]:
     claims = first_claims(items)
     taken = await books.claim(claims) if claims else {}
     statuses, kept = judge(items, taken)
-    if given_back := [claim.id for claim in claims if claim.id not in kept and claim.id not in taken]:
+    if given_back := [claim.key for claim in claims if claim.key not in kept and claim.key not in taken]:
         await books.unclaim(given_back)
     fresh = [item for item, status in zip(items, statuses, strict=True) if status == "accepted"]
     outgoing = await _executions(books, [item for item in fresh if isinstance(item, NewExecution)])
@@ -63,15 +62,15 @@ async def _feedback(books: Books, feedback: Sequence[NewFeedback]) -> list[Outgo
 
 
 def first_claims(items: Iterable[Item]) -> list[Claim]:
-    """The claims of a group, each id once: the first to name it wants it."""
-    claims: dict[UUID, Claim] = {}
+    """The claims of a group, each key once: the first to name it wants it."""
+    claims: dict[bytes, Claim] = {}
     for item in items:
         for claim in item.claims:
-            claims.setdefault(claim.id, claim)
+            claims.setdefault(claim.key, claim)
     return list(claims.values())
 
 
-def judge(items: Iterable[Item], taken: dict[UUID, bytes | None]) -> tuple[list[Status], set[UUID]]:
+def judge(items: Iterable[Item], taken: dict[bytes, bytes | None]) -> tuple[list[Status], set[bytes]]:
     """What each item is, and the claims that stand for something kept.
 
     `taken` are the claims that were there before: id → hash of the body they were taken with. A refused item
@@ -84,13 +83,13 @@ def judge(items: Iterable[Item], taken: dict[UUID, bytes | None]) -> tuple[list[
         statuses.append(status)
         if status != "conflict":
             for claim in item.claims:
-                known.setdefault(claim.id, claim.body)
+                known.setdefault(claim.key, claim.body)
     return statuses, set(known)
 
 
-def _judge(claims: Iterable[Claim], known: dict[UUID, bytes | None]) -> Status:
-    repeated = [claim for claim in claims if claim.id in known]
-    if any(claim.body is not None and claim.body != known[claim.id] for claim in repeated):
+def _judge(claims: Iterable[Claim], known: dict[bytes, bytes | None]) -> Status:
+    repeated = [claim for claim in claims if claim.key in known]
+    if any(claim.body is not None and claim.body != known[claim.key] for claim in repeated):
         return "conflict"
     return "duplicate" if repeated else "accepted"
 
@@ -106,5 +105,5 @@ def formers(feedback: Iterable[NewFeedback], opinions: dict[bytes, Opinion]) -> 
     replaced = []
     for item in feedback:
         replaced.append(current[item.slot])
-        current[item.slot] = Former(item.feedback_id, item.value, item.label)
+        current[item.slot] = Former(item.id, item.value, item.label)
     return replaced

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from collector.bodies import Scoped
-from collector.model import Claim, Origin
+from collector.model import Claim, Origin, as_uuid, hashed
 from collector.pseudonyms import Pseudonyms
-from shared.events import derived_id, new_id
+from shared.events import new_id
 from shared.web.problems import Problem, invalid, printable
 
 Route = Literal["executions", "feedback"]
@@ -55,18 +54,18 @@ class Sender:
             raise invalid("occurred_at", f"lies before the year {_FIRST_YEAR}")
         return occurred_at
 
-    def identify(self, route: Route, item: object, own: str | None, index: int) -> tuple[UUID, tuple[Claim, ...]]:
-        """The item's event id and its claims: by its own id, by the Idempotency-Key, by both, or by neither.
+    def identify(self, route: Route, item: object, own: str | None, index: int) -> tuple[str, tuple[Claim, ...]]:
+        """The item's event id (a UUID) and its claims: by its own id, by the Idempotency-Key, by both, or none.
 
         An item without either can't be told from a repeat, so it gets a new id and claims nothing.
         """
-        claims = []
+        claims: tuple[Claim, ...] = ()
         if own is not None:
-            claims.append(Claim(derived_id(route, self.origin.project, self.origin.environment, own)))
+            claims = (Claim(hashed(route, self.origin.project, self.origin.environment, own)),)
         if self.idempotency_key is not None:
-            name = derived_id("idempotency", self.key_id, route, self.idempotency_key, str(index))
-            claims.append(Claim(name, blake2b(to_json(item), digest_size=16).digest()))
-        return (claims[0].id if claims else new_id(self.origin.received_at)), tuple(claims)
+            key = hashed("idempotency", self.key_id, route, self.idempotency_key, str(index))
+            claims = (*claims, Claim(key, blake2b(to_json(item), digest_size=16).digest()))
+        return (as_uuid(claims[0].key) if claims else str(new_id(self.origin.received_at))), claims
 
 
 def read(body_type: type[Scoped], item: object) -> Any:

@@ -22,6 +22,8 @@ from collector.model import (
 )
 from shared.messaging.sql_store import shard_of
 
+_ANY_BODY = bytes(16)  # in a receipt: nothing that a repeat must match
+
 
 class PgBooks:
     """`collector.model.Books` on a connection with an open transaction.
@@ -34,17 +36,17 @@ class PgBooks:
         self._pg = pg
         self._shards = shards
 
-    async def claim(self, claims: Sequence[Claim]) -> dict[UUID, bytes | None]:
-        ordered = sorted(claims, key=lambda claim: claim.id.bytes)
-        ids = [claim.id for claim in ordered]
-        free = await self._pg.fetch(sql.CLAIM, ids, [claim.body for claim in ordered])
-        if len(free) == len(ids):
+    async def claim(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
+        packed = b"".join(sorted(claim.key + (claim.body or _ANY_BODY) for claim in claims))
+        free = await self._pg.fetch(sql.CLAIM, packed)
+        if len(free) == len(claims):
             return {}
-        taken = list(set(ids).difference(row[0] for row in free))
-        return {row[0]: row[1] for row in await self._pg.fetch(sql.CLAIMED, taken)}
+        taken = list({claim.key for claim in claims}.difference(row[0] for row in free))
+        rows = await self._pg.fetch(sql.CLAIMED, taken)
+        return {key: None if body == _ANY_BODY else body for key, body in rows}
 
-    async def unclaim(self, ids: Sequence[UUID]) -> None:
-        await self._pg.execute(sql.UNCLAIM, ids)
+    async def unclaim(self, keys: Sequence[bytes]) -> None:
+        await self._pg.execute(sql.UNCLAIM, keys)
 
     async def add_executions(self, executions: Sequence[NewExecution]) -> None:
         rows = sorted(executions, key=lambda execution: execution.reference)
@@ -72,16 +74,14 @@ class PgBooks:
         rows = sorted(feedback, key=lambda item: item.slot)
         found = await self._pg.fetch(
             sql.PUT_OPINIONS,
-            [row.slot for row in rows],
-            [row.feedback_id for row in rows],
+            b"".join(row.slot + row.reference + UUID(row.id).bytes for row in rows),
             [row.value for row in rows],
             [row.label for row in rows],
-            [row.origin.received_at for row in rows],
-            [row.reference for row in rows],
+            max(row.origin.received_at for row in rows),
         )
         return {
             slot: Opinion(
-                None if feedback_id is None else Former(feedback_id, value, label),
+                None if feedback_id is None else Former(str(UUID(bytes=feedback_id)), value, label),
                 None if target is None else Joined(target, facts),
             )
             for slot, feedback_id, value, label, target, facts in found
@@ -159,7 +159,7 @@ class PgBooks:
 
 def _waiting(row: Any) -> Waiting:
     origin = Origin(row["project"], row["environment"], row["received_at"], row["traceparent"])
-    return Waiting(row["event_id"], origin, row["reference"], row["payload"])
+    return Waiting(str(row["event_id"]), origin, row["reference"], row["payload"])
 
 
 def _found(rows: Sequence[Any]) -> list[tuple[int, Waiting, Joined | None]]:

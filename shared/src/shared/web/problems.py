@@ -1,8 +1,10 @@
 """Errors over HTTP: RFC 9457 problem details, and the strict reading of JSON that leads to good ones."""
 
+import contextlib
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -76,90 +78,105 @@ def strict_json(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise invalid("body", f"not UTF-8 at byte {error.start}", 400) from None
-    reader = _Reader()
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=reader.object,
-            parse_constant=reader.constant,
-            parse_int=reader.integer,
-            parse_float=reader.float,
-        )
-        # Raw NUL and surrogates never get past the parser, and few brackets can't nest deep: most bodies need no walk.
-        if reader.suspicious or "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
-            _check(value, "", 0)
+        return _read(text)
     except RecursionError:
         raise invalid("body", f"nested deeper than {MAX_DEPTH} levels") from None
     except json.JSONDecodeError as error:
         raise invalid("body", f"not JSON: {error.msg} at character {error.pos}", 400) from None
+
+
+def _read(text: str) -> Any:
+    with contextlib.suppress(_Odd):
+        value = _FAST.decode(text)
+        # Only an escape can hold a NUL or a surrogate; without many brackets nothing can be deep.
+        if "\\u" not in text and text.count("[") + text.count("{") <= MAX_DEPTH:
+            return value
+    return _checked(_SLOW.decode(text), "", 0)
+
+
+class _Odd(Exception):
+    """Something that is no I-JSON; what it is, and where, the second and slower reading says."""
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it was written."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Odd
+    return found
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise _Odd("the number is too large")
     return value
 
 
-class _Reader:
-    """Hooks of the parser. They keep what is wrong (as a marker that `_check` finds), so that its path can be told."""
-
-    def __init__(self) -> None:
-        self.suspicious = False
-
-    def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            self.suspicious = True
-            names = [name for name, _ in pairs]
-            twice = next(name for index, name in enumerate(names) if name in names[:index])
-            found[twice] = _Wrong("stands twice in one object")
-        return found
-
-    def constant(self, name: str) -> Any:
-        self.suspicious = True
-        return _Wrong(f"{name} is not a JSON number")
-
-    def integer(self, digits: str) -> Any:
-        if len(digits) <= 18 or (len(digits) <= 20 and -_INT64 <= int(digits) < _INT64):
-            return int(digits)
-        self.suspicious = True
-        return _Wrong("the integer is beyond 64 bits")
-
-    def float(self, digits: str) -> Any:
-        value = float(digits)
-        if math.isfinite(value):
-            return value
-        self.suspicious = True
-        return _Wrong("the number is too large")
+def _int(digits: str) -> int:
+    if len(digits) > 20 or not -_INT64 <= (value := int(digits)) < _INT64:
+        raise _Odd("the integer is beyond 64 bits")
+    return value
 
 
-class _Wrong:
-    """Stands where a value can't be accepted."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+def _constant(name: str) -> float:
+    raise _Odd(f"{name} is not a JSON number")
 
 
-def _check(value: Any, path: str, depth: int) -> None:
-    """Walks a parsed value and raises for what it should not hold."""
-    if isinstance(value, _Wrong):
-        raise invalid(path or "body", value.reason)
+def _kept(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`read`, which hands out its error instead of raising it."""
+
+    def reader(text: str) -> Any:
+        try:
+            return read(text)
+        except _Odd as odd:
+            return odd
+
+    return reader
+
+
+_FAST = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant)
+_SLOW = json.JSONDecoder(
+    object_pairs_hook=_Pairs, parse_float=_kept(_float), parse_int=_kept(_int), parse_constant=_kept(_constant)
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _checked(value: Any, path: str, depth: int) -> Any:
+    """The value, read by `_SLOW`, as `_FAST` would have read it. Raises Problem with the path to what is odd."""
     if depth > MAX_DEPTH:
         raise invalid(path or "body", f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, _Odd):
+        raise invalid(path or "body", str(value))
     if isinstance(value, str):
         _check_text(value, path)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            inner = f"{path}.{name}" if path else name
-            _check_text(name, inner)
-            _check(item, inner, depth + 1)
+    elif isinstance(value, _Pairs):
+        return _members(value, path, depth)
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check(item, f"{path}[{index}]", depth + 1)
+        return [_checked(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+    return value
+
+
+def _members(pairs: _Pairs, path: str, depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, item in pairs:
+        inner = f"{path}.{name}" if path else name
+        _check_text(name, inner)
+        if name in found:
+            raise invalid(inner, "stands twice in one object")
+        found[name] = _checked(item, inner, depth + 1)
+    return found
 
 
 def _check_text(text: str, path: str) -> None:
     if "\0" in text:
         raise invalid(path or "body", "holds a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise invalid(path or "body", "holds a lone surrogate") from None
+    if _SURROGATE.search(text):
+        raise invalid(path or "body", "holds a lone surrogate")
 
 
 def problem_response(problem: Problem) -> Response:

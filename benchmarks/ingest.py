@@ -1,0 +1,146 @@
+"""Acknowledged-durable feedback per second, of one collector process, beside its peers.
+
+`python -m benchmarks.ingest [--seconds 5] [--json FILE]` starts a durable PostgreSQL (fsync on) and, one after the
+other, three servers; each is asked by 1, 16 and 64 keep-alive connections from another process, one request at a
+time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions.
+
+    full   the collector as it is: strict JSON, API key, field checks, scrub, hashed users, Idempotency-Key, join
+    bare   the same route and the same group commit without checks: any JSON, no key, no scrub, no claims
+    each   the collector as it is, but a transaction for each request (16 connections to PostgreSQL)
+
+The relay to Kafka does not run: what it costs is measured where whole services run.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+import asyncpg
+import httpx
+import uvloop
+
+from benchmarks.ingest_load import Figure, measure
+from benchmarks.ingest_servers import MODES, serve
+from ratchet_local.ports import free_port
+from ratchet_local.postgres import SMALL, Postgres
+from shared.runtime.migrations import migrate_now
+
+SERVER = {**SMALL, "shared_buffers": "512MB", "max_wal_size": "4GB", "fsync": "on", "synchronous_commit": "on"}
+"""PostgreSQL as a server of its own would have it: every commit is on disk, and checkpoints are rare."""
+
+CONNECTIONS = (1, 16, 64)
+SIZES = {"singles": 1, "arrays of 100": 100}
+SECRET = "s" * 43
+KEY = f"rk_bench_{SECRET}"
+
+
+@contextlib.contextmanager
+def database() -> Iterator[str]:
+    """The DSN of a migrated database that loses nothing at a power cut."""
+    with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
+        server = Postgres(Path(folder) / "data", Path(folder) / "log", SERVER)
+        server.start()
+        try:
+            dsn = server.dsn()
+            migrate_now("collector", dsn.replace("postgresql:", "postgresql+asyncpg:"))
+            asyncio.run(_add_key(dsn))
+            yield dsn
+        finally:
+            server.stop()
+
+
+async def _add_key(dsn: str) -> None:
+    pg = await asyncpg.connect(dsn)
+    await pg.execute(
+        """INSERT INTO collector.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,
+             scopes, revoked) VALUES ('bench', 1, $1, 'app', 'service', 'shop', 'production', '{ingest}', false)""",
+        sha256(SECRET.encode()).hexdigest(),
+    )
+    await pg.close()
+
+
+@contextlib.contextmanager
+def serving(mode: str, dsn: str) -> Iterator[int]:
+    """The port of a server in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.ingest", "--serve", mode, "--dsn", dsn, "--port", str(port)]
+    process = subprocess.Popen(command)
+    try:
+        until = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if time.monotonic() > until:
+                raise TimeoutError(mode)
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def add_executions(port: int) -> None:
+    """The thousand executions that the feedback is about."""
+    items = [
+        {"id": f"e{number}", "target": f"target-{number % 8}", "prompts": [{"name": "answer", "version": "7"}],
+         "model": "m", "input": "How long may I send an item back, and who pays?", "output": "Thirty days. We do."}
+        for number in range(1000)
+    ]  # fmt: skip
+    answer = httpx.post(
+        f"http://127.0.0.1:{port}/v1/executions", json=items, headers={"Authorization": f"Bearer {KEY}"}, timeout=30
+    )
+    answer.raise_for_status()
+
+
+def compare(seconds: float, modes: list[str], connections: list[int], sizes: list[str]) -> dict[str, Figure]:
+    """Runs every load on every server; prints a line for each."""
+    figures = {}
+    with database() as dsn:
+        with serving("full", dsn) as port:
+            add_executions(port)
+        for mode in modes:
+            with serving(mode, dsn) as port:
+                for kind in sizes:
+                    for count in connections:
+                        name = f"{mode}, {kind}, {count} connections"
+                        figure = uvloop.run(measure(port, KEY, count, SIZES[kind], seconds))
+                        figures[name] = figure
+                        print(
+                            f"{name:42} {figure.per_second:9,.0f}/s  p50 {figure.p50:7.2f} ms  "
+                            f"p99 {figure.p99:7.2f} ms  refused {figure.refused}",
+                            flush=True,
+                        )
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--connections", nargs="+", type=int, default=list(CONNECTIONS))
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--json", type=Path, help="where the figures are written")
+    parser.add_argument("--serve", choices=MODES, help=argparse.SUPPRESS)
+    parser.add_argument("--dsn", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.serve:
+        serve(chosen.serve, chosen.dsn, chosen.port)
+        return
+    figures = compare(chosen.seconds, chosen.modes, chosen.connections, chosen.sizes)
+    if chosen.json:
+        chosen.json.write_text(json.dumps({name: asdict(figure) for name, figure in figures.items()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""A load generator that costs little: raw HTTP/1.1 on keep-alive connections, one request at a time on each."""
+
+import asyncio
+import itertools
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+TEXT = (
+    "the answer was not what I had asked for because it left out when and where to return an item and who pays "
+    "while the former one named all of this in two short lines which helped a lot so please bring it back thanks "
+    "great wrong slow helpful unclear price delivery order refund policy shipping size colour number page"
+)
+WORDS = TEXT.split()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What one load measured. Times in milliseconds; `per_second` counts feedback, not requests."""
+
+    per_second: float
+    p50: float
+    p99: float
+    refused: int
+
+
+def comments(seed: int, count: int = 512) -> list[str]:
+    """Comments of 200 characters, as people write them; one in ten holds a number, one in fifty an address."""
+    rng = random.Random(seed)
+    texts = []
+    for index in range(count):
+        words = [rng.choice(WORDS) for _ in range(60)]
+        if index % 10 == 0:
+            words[5] = str(rng.randrange(10_000))
+        if index % 50 == 0:
+            words[7] = "ann.smith@example.com"
+        texts.append(" ".join(words)[:200])
+    return texts
+
+
+def requests(key: str, size: int) -> Iterator[bytes]:
+    """Requests without end: singles where `size` is 1, else arrays. No two have the same Idempotency-Key."""
+    texts = [json.dumps(text) for text in comments(7)]
+    run = random.randbytes(6).hex()
+    for number in itertools.count():
+        items = [
+            f'{{"execution_id":"e{(at := number * size + offset) % 1000}","kind":"comment","user":"u{at}",'
+            f'"value":{texts[at % 512]},"consent":{{"quality":true}}}}'
+            for offset in range(size)
+        ]
+        body = items[0] if size == 1 else f"[{','.join(items)}]"
+        yield (
+            f"POST /v1/feedback HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n"
+            f"Content-Type: application/json\r\nIdempotency-Key: {run}-{number}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+
+class Connection(asyncio.Protocol):
+    """Sends a request, waits for its whole answer, sends the next."""
+
+    def __init__(self, source: Iterator[bytes], told: Callable[[float, bool], None]) -> None:
+        self._source = source
+        self._told = told
+        self._buffer = b""
+        self._sent_at = 0.0
+        self.stopped = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is no subclass of asyncio's
+        self._send()
+
+    def _send(self) -> None:
+        if self.stopped:
+            self._transport.close()
+            return
+        self._sent_at = time.perf_counter()
+        self._transport.write(next(self._source))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = self._buffer.find(b"content-length: ") + 16
+        length = int(self._buffer[at : self._buffer.index(b"\r\n", at)])
+        if len(self._buffer) < head + 4 + length:
+            return
+        self._told(time.perf_counter() - self._sent_at, self._buffer.startswith(b"HTTP/1.1 200"))
+        self._buffer = b""
+        self._send()
+
+
+async def measure(port: int, key: str, connections: int, size: int, seconds: float) -> Figure:
+    """Loads 127.0.0.1:`port` for `seconds`, after a second that does not count."""
+    took: list[float] = []
+    refused = 0
+
+    def told(duration: float, ok: bool) -> None:
+        nonlocal refused
+        took.append(duration)
+        refused += not ok
+
+    loop = asyncio.get_running_loop()
+    source = requests(key, size)
+    made = [
+        (await loop.create_connection(lambda: Connection(source, told), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
+    await asyncio.sleep(1)
+    took.clear()
+    started = time.perf_counter()
+    await asyncio.sleep(seconds)
+    elapsed = time.perf_counter() - started
+    counted = sorted(took)
+    for connection in made:
+        connection.stopped = True
+    await asyncio.sleep(0.3)
+    quantile = [1000 * counted[int(share * (len(counted) - 1))] for share in (0.5, 0.99)]
+    return Figure(len(counted) * size / elapsed, quantile[0], quantile[1], refused)

@@ -1,0 +1,110 @@
+"""The servers that `benchmarks.ingest` compares: the collector, and two that lack something of it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import uvicorn
+from pydantic_core import to_json
+
+from collector.api import App, IntakeMiddleware, Scope, Send
+from collector.app import Parts
+from collector.committer import write_all
+from collector.desk import Desk, Names, Writer
+from collector.lines import Line
+from collector.model import Item, NewFeedback, Origin, Status, hashed
+from collector.receiving import Receive
+from collector.settings import CollectorSettings
+from shared.events import new_id
+from shared.runtime.clock import SystemClock
+
+TRANSACTIONS = 16
+"""How many transactions run at once where each request has its own."""
+
+
+def full(parts: Parts) -> App:
+    """The collector as it is."""
+    return IntakeMiddleware(_nothing, parts.desk, parts.platform.keys, parts.settings)
+
+
+def bare(parts: Parts) -> App:
+    """The same durable effect without checks of any kind."""
+    clock = SystemClock()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = json.loads((await receive())["body"])
+        values = body if isinstance(body, list) else [body]
+        items = [_unchecked(value, Origin("shop", "production", clock.now())) for value in values]
+        statuses = await parts.committer.submit(items, 0)
+        answer = to_json([{"id": item.id, "status": status} for item, status in zip(items, statuses, strict=True)])
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    return app
+
+
+def _unchecked(value: dict[str, Any], origin: Origin) -> Item:
+    event_id = str(new_id(origin.received_at))
+    about = (origin.project, origin.environment, "execution", value["execution_id"])
+    payload = to_json({**value, "feedback_id": event_id, "received_at": origin.received_at})
+    return NewFeedback(
+        origin, event_id, event_id, (), payload, hashed(*about), hashed(*about, value["user"])
+    )  # fmt: skip
+
+
+def each(parts: Parts) -> App:
+    """The collector as it is, with a transaction for each request."""
+    platform = parts.platform
+    desk = Desk(_Direct(parts), Names(platform.engine), SystemClock())  # type: ignore[arg-type]
+    return IntakeMiddleware(_nothing, desk, platform.keys, parts.settings)
+
+
+class _Direct:
+    """In the committer's place: whoever comes first gets the next free connection."""
+
+    def __init__(self, parts: Parts) -> None:
+        shards, wake = parts.settings.relay_shards, parts.platform.store.on_emit
+        self._free: asyncio.Queue[Writer] = asyncio.Queue()
+        for _ in range(TRANSACTIONS):
+            self._free.put_nowait(Writer(Line(parts.platform.engine), shards, wake))
+
+    async def submit(self, items: Sequence[Item], _: int) -> list[Status | Exception]:
+        writer = await self._free.get()
+        try:
+            return await write_all(writer.write, items)
+        finally:
+            self._free.put_nowait(writer)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError(scope["path"])
+
+
+MODES: dict[str, Callable[[Parts], App]] = {"full": full, "bare": bare, "each": each}
+
+
+def serve(mode: str, dsn: str, port: int) -> None:
+    """Serves one mode until it is ended."""
+    settings = CollectorSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:1", database_pool=TRANSACTIONS + 4)
+    parts = Parts.of(settings, SystemClock())
+    inner = MODES[mode](parts)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(parts, receive, send)
+        else:
+            await inner(scope, receive, send)
+
+    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools")
+    uvicorn.Server(config).run()
+
+
+async def _lifespan(parts: Parts, receive: Receive, send: Send) -> None:
+    await receive()
+    writer = asyncio.create_task(parts.committer.run())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    writer.cancel()
+    await send({"type": "lifespan.shutdown.complete"})

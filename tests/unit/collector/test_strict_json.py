@@ -1,0 +1,61 @@
+"""What is no I-JSON is refused with the place where it stands; everything else is read as `json` reads it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shared.web.problems import MAX_DEPTH, Problem, strict_json
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+SCALARS = st.none() | st.booleans() | INTEGERS | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=20
+)
+
+
+@given(VALUES, st.booleans())
+def test_json_is_read_as_it_was_meant(value: object, ascii_only: bool) -> None:
+    assert strict_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b'{"a": NaN}', 422, "a"),
+        (b'{"a": {"b": [1, 1e999]}}', 422, "a.b[1]"),
+        (b"-Infinity", 422, "body"),
+        (b'{"a": 1, "a": 2}', 422, "a"),
+        (b'[{"b": {"c": 1, "c": 1}}]', 422, "[0].b.c"),
+        (b'{"a": "\\u0000"}', 422, "a"),
+        (b'{"a": "\\ud800"}', 422, "a"),
+        (b'{"a": 9223372036854775808}', 422, "a"),
+        (b'{"a": ' + b"9" * 5000 + b"}", 422, "a"),
+        (b"[" * 100_000, 422, "body"),
+        (b'{"a": NaN, "b": ' + b"[" * 100_000, 422, "body"),
+        (b'{"a": NaN, "b"', 400, "body"),
+        (b"\xff", 400, "body"),
+        (b"", 400, "body"),
+        (b'{"a": "\n"}', 400, "body"),
+    ],
+)
+def test_what_is_odd_is_named(body: bytes, status: int, field: str) -> None:
+    with pytest.raises(Problem) as caught:
+        strict_json(body)
+    assert (caught.value.status, caught.value.errors[0]["field"]) == (status, field)
+
+
+def test_depth_ends_where_it_says() -> None:
+    deepest = MAX_DEPTH + 1  # the outermost one is level 0
+    assert strict_json(b"[" * deepest + b"]" * deepest)
+    with pytest.raises(Problem):
+        strict_json(b"[" * (deepest + 1) + b"]" * (deepest + 1))
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_names_are_told_in_characters_that_every_answer_can_carry(name: str, other: str) -> None:
+    body = json.dumps({name: {other: 1e300}}).replace("1e+300", "NaN").encode()
+    with pytest.raises(Problem) as caught:
+        strict_json(body)
+    assert json.loads(caught.value.encoded())["errors"][0]["field"].isprintable()
