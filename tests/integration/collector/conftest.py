@@ -23,7 +23,7 @@ START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = "s" * 43
 
 
-def add_key(dsn: str, key_id: str, *scopes: str, project: str = "shop", environment: str = "production") -> str:
+def _add_key(dsn: str, key_id: str, *scopes: str, project: str = "shop", environment: str = "production") -> str:
     """The text of a new API key of a service."""
     psql(
         dsn,
@@ -101,5 +101,11 @@ async def collector(migrated_dsn: Callable[..., str], clock: FakeClock) -> Async
     """A collector with a key of the scope `ingest`."""
     dsn = migrated_dsn("collector")
     async with running(dsn, clock) as one:
-        one.keys["ingest"] = add_key(dsn, "ingest", "ingest")
+        one.keys["ingest"] = _add_key(dsn, "ingest", "ingest")
         yield one
+
+
+@pytest.fixture
+def add_key() -> Callable[..., str]:
+    """Call it with a DSN, a key's id and scopes: the text of a new API key."""
+    return _add_key

@@ -1,18 +1,197 @@
 """What is posted is kept, joined and put into the outbox, once."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from ratchet.prompt import parse
+from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
+from tests.support.databases import psql
 
 if TYPE_CHECKING:
     from tests.integration.collector.conftest import Running
 
+EXECUTION = {"id": "e1", "target": "answers", "output": "42", "user": "ann"}
+DOWN = {"execution_id": "e1", "kind": "thumb", "value": "down", "user": "ann"}
+DOCUMENT = {"schema": "ratchet.prompt/1", "messages": [{"role": "system", "content": "Be kind."}]}
+
 
 async def test_a_feedback_goes_out_with_the_facts_of_its_execution(collector: "Running") -> None:
-    posted = await collector.post("executions", {"id": "e1", "target": "answers", "output": "42", "user": "ann"})
+    posted = await collector.post("executions", EXECUTION)
     assert (posted.status_code, posted.json()) == (200, {"id": "e1", "status": "accepted"})
-    told = await collector.post("feedback", {"execution_id": "e1", "kind": "thumb", "value": "down", "user": "ann"})
-    assert told.status_code == 200, told.text
+    assert (await collector.post("feedback", DOWN)).status_code == 200
     (event,) = collector.events("feedback.created")
-    assert event["target"] == "answers"
-    assert event["execution"]["output"] == "42"
-    assert event["value"] == 0.0
-    assert event["user"] == event["execution"]["user"] != "ann"
+    created = FeedbackCreated.model_validate(event)
+    assert created.execution is not None
+    assert (created.target, created.execution.output, created.value) == ("answers", "42", 0.0)
+    assert created.user == created.execution.user != "ann"
+    ExecutionRecorded.model_validate(collector.events("execution.recorded")[0])
+
+
+async def test_what_people_wrote_is_scrubbed_before_it_is_kept(collector: "Running") -> None:
+    await collector.post("executions", {**EXECUTION, "input": "I am ann@example.com", "contexts": ["+49 170 1234567"]})
+    await collector.post("feedback", {**DOWN, "kind": "comment", "value": "call 4111 1111 1111 1111"})
+    kept = str(collector.events("feedback.created") + collector.events("execution.recorded"))
+    assert "I am [email]" in kept
+    assert "call [card]" in kept
+    assert not any(secret in kept for secret in ("example.com", "4111", "1234567", "'ann'"))
+
+
+async def test_a_repeat_with_the_same_key_is_a_duplicate_and_another_body_a_conflict(collector: "Running") -> None:
+    first = await collector.post("feedback", DOWN, Idempotency_Key="k1")
+    again = await collector.post("feedback", DOWN, Idempotency_Key="k1")
+    other = await collector.post("feedback", {**DOWN, "value": "up"}, Idempotency_Key="k1")
+    assert (first.json()["status"], again.json()["status"]) == ("accepted", "duplicate")
+    assert first.json()["id"] == again.json()["id"]
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-conflict")
+    assert collector.count("waiting") == 1
+
+
+async def test_a_refused_repeat_does_not_use_up_its_own_id(collector: "Running") -> None:
+    await collector.post("feedback", DOWN, Idempotency_Key="k1")
+    own = {**DOWN, "id": str(uuid4())}
+    assert (await collector.post("feedback", own, Idempotency_Key="k1")).status_code == 422
+    assert (await collector.post("feedback", own)).json()["status"] == "accepted"
+
+
+async def test_each_item_of_an_array_has_its_part_of_the_key(collector: "Running") -> None:
+    items = [DOWN, {**DOWN, "user": "bob"}]
+    first = await collector.post("feedback", items, Idempotency_Key="k1")
+    again = await collector.post("feedback", [*items, {**DOWN, "user": "eve"}], Idempotency_Key="k1")
+    assert [result["status"] for result in first.json()["results"]] == ["accepted"] * 2
+    assert [result["status"] for result in again.json()["results"]] == ["duplicate", "duplicate", "accepted"]
+
+
+async def test_one_id_is_taken_once_even_within_one_array(collector: "Running") -> None:
+    one = {**DOWN, "id": str(uuid4())}
+    answer = await collector.post("feedback", [one, one])
+    assert [result["status"] for result in answer.json()["results"]] == ["accepted", "duplicate"]
+    assert (await collector.post("feedback", one)).json() == {"id": one["id"], "status": "duplicate"}
+    assert (await collector.post("executions", [EXECUTION, EXECUTION])).json()["duplicate"] == 1
+    assert len(collector.events("execution.recorded")) == 1
+
+
+async def test_a_later_opinion_replaces_the_former(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    await collector.post("feedback", DOWN)
+    await collector.post("feedback", [{**DOWN, "value": True}, {**DOWN, "value": False}])
+    await collector.post("feedback", {**DOWN, "user": "bob"})
+    await collector.post("feedback", {**DOWN, "kind": "rating", "value": 4})
+    first, second, third, bob, rating = collector.events("feedback.created")
+    assert "replaces" not in first
+    assert second["replaces"] == {"feedback_id": first["feedback_id"], "value": 0.0, "label": None}
+    assert third["replaces"]["feedback_id"] == second["feedback_id"]
+    assert "replaces" not in bob
+    assert "replaces" not in rating
+    assert collector.count("opinions") == 3
+
+
+async def test_without_a_user_an_execution_has_one_anonymous_one(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    nobody = {"execution_id": "e1", "kind": "label", "value": "wrong"}
+    await collector.post("feedback", nobody)
+    await collector.post("feedback", {**nobody, "value": "right"})
+    assert collector.events("feedback.created")[1]["replaces"]["label"] == "wrong"
+
+
+async def test_feedback_waits_for_its_execution(collector: "Running") -> None:
+    await collector.post("feedback", DOWN)
+    await collector.post("feedback", {**DOWN, "value": "up"})
+    assert collector.events("feedback.created") == []
+    await collector.post("executions", EXECUTION)
+    down, up = collector.events("feedback.created")
+    assert (down["value"], up["value"]) == (0.0, 1.0)
+    assert up["target"] == "answers"
+    assert up["replaces"]["feedback_id"] == down["feedback_id"]
+    assert collector.count("waiting") == 0
+
+
+async def test_a_trace_stands_for_its_root_execution(collector: "Running") -> None:
+    about = {"trace_id": "t1", "kind": "thumb", "value": True}
+    await collector.post("feedback", about)
+    await collector.post("executions", {**EXECUTION, "id": "leaf", "trace_id": "t1", "parent_id": "root"})
+    assert collector.events("feedback.created") == []
+    await collector.post("executions", {**EXECUTION, "id": "root", "trace_id": "t1"})
+    await collector.post("feedback", {**about, "user": "bob"})
+    assert [event["execution"]["execution_id"] for event in collector.events("feedback.created")] == ["root"] * 2
+
+
+async def test_after_a_day_feedback_goes_out_unjoined(collector: "Running") -> None:
+    await collector.post("feedback", DOWN)
+    collector.clock.advance(timedelta(hours=23))
+    assert await collector.parts.upkeep.once() == 0
+    collector.clock.advance(timedelta(hours=1, seconds=1))
+    assert await collector.parts.upkeep.once() == 1
+    (event,) = collector.events("feedback.created")
+    created = FeedbackCreated.model_validate(event)
+    assert (created.target, created.execution) == ("", None)
+    assert await collector.parts.upkeep.once() == 0
+
+
+async def test_upkeep_joins_what_missed_its_execution(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    await collector.post("feedback", {**DOWN, "execution_id": "e2"})
+    # As if two transactions had run at once: neither saw what the other wrote.
+    psql(
+        collector.dsn,
+        "UPDATE collector.waiting SET reference = (SELECT reference FROM collector.executions)",
+    )
+    assert await collector.parts.upkeep.once() == 1
+    assert collector.events("feedback.created")[0]["execution"]["execution_id"] == "e1"
+    assert collector.count("waiting") == 0
+
+
+async def test_old_rows_are_forgotten(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    await collector.post("feedback", DOWN)
+    await collector.parts.upkeep.once()
+    collector.clock.advance(timedelta(days=91))
+    await collector.post("executions", {**EXECUTION, "id": "new"})
+    await collector.parts.upkeep.once()
+    assert (collector.count("executions"), collector.count("opinions")) == (1, 0)
+
+
+async def test_digests_in_use_are_observed_once_and_again_with_their_document(collector: "Running") -> None:
+    digest = parse(DOCUMENT).digest
+
+    def used(number: int, **prompt: Any) -> dict[str, Any]:
+        return {"id": f"e{number}", "target": "answers", "prompts": [{"name": "p", **prompt}]}
+
+    await collector.post("executions", [used(1, digest=digest), used(2, digest=digest), used(3, version="7")])
+    await collector.post("executions", used(4, document=DOCUMENT))
+    await collector.post("executions", [used(5, document=DOCUMENT), used(6, digest=digest)])
+    bare, told = [PromptObserved.model_validate(event) for event in collector.events("prompt.observed")]
+    assert (bare.digest, bare.document) == (digest, None)
+    assert (told.digest, told.document) == (digest, parse(DOCUMENT).to_dict())
+
+
+async def test_served_digests_are_not_observed(collector: "Running") -> None:
+    digest = parse(DOCUMENT).digest
+    psql(collector.dsn, f"INSERT INTO collector.served VALUES ('shop', 'production', 'p', '{digest}')")
+    await collector.post("executions", {**EXECUTION, "prompts": [{"name": "p", "document": DOCUMENT}]})
+    assert collector.events("prompt.observed") == []
+
+
+async def test_keys_are_asked_for_their_scope(collector: "Running", add_key: Callable[..., str]) -> None:
+    nobody = await collector.client.post("/v1/feedback", json=DOWN)
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "unauthenticated")
+    browser = {"Authorization": f"Bearer {add_key(collector.dsn, 'browser', 'browser-ingest')}"}
+    assert (await collector.client.post("/v1/feedback", json=DOWN, headers=browser)).status_code == 200
+    refused = await collector.client.post("/v1/executions", json=EXECUTION, headers=browser)
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope-missing")
+
+
+async def test_projects_do_not_touch_each_other(collector: "Running", add_key: Callable[..., str]) -> None:
+    other = {"Authorization": f"Bearer {add_key(collector.dsn, 'other', 'ingest', project='bank')}"}
+    own = {**DOWN, "id": str(uuid4())}
+    await collector.post("executions", EXECUTION)
+    await collector.post("feedback", own, Idempotency_Key="k")
+    answer = await collector.client.post("/v1/feedback", json=own, headers={**other, "Idempotency-Key": "k"})
+    assert answer.json()["status"] == "accepted"
+    assert collector.count("waiting") == 1
+
+
+async def test_other_paths_and_methods(collector: "Running") -> None:
+    assert (await collector.client.get("/v1/feedback")).status_code == 405
+    assert (await collector.client.get("/elsewhere")).text == "elsewhere"
