@@ -6,7 +6,7 @@ CREATE TABLE gatekeeper.audit (
     kind     text NOT NULL,
     entry    text NOT NULL,
     previous text NOT NULL,
-    hash     text NOT NULL CHECK (hash = gatekeeper.sha256_hex(entry)),
+    hash     text NOT NULL CONSTRAINT ck_audit_hash CHECK (hash = gatekeeper.sha256_hex(entry)),
     prior    bigint GENERATED ALWAYS AS (NULLIF(seq - 1, 0)) STORED,
     PRIMARY KEY (project, seq),
     UNIQUE (project, seq, hash),

@@ -132,24 +132,22 @@ BEGIN
     RETURN old_doc = new_doc;
 END $$;
 
--- Refuses a version that can't be served: unknown, with unknown sets, or with an example that was taken back.
-CREATE FUNCTION gatekeeper.check_servable(in_project text, version text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM gatekeeper.prompt_versions WHERE project = in_project AND digest = version) THEN
-        PERFORM gatekeeper.refuse('unknown-version', 'the content of this digest is not known');
-    END IF;
-    IF EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s
-               LEFT JOIN gatekeeper.example_sets e ON e.project = in_project AND e.digest = s.set_digest
-               WHERE s.set_digest IS NOT NULL AND e.digest IS NULL)
-       OR EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s, gatekeeper.examples_of(in_project, s.set_digest) m
-                  LEFT JOIN gatekeeper.examples e ON e.project = in_project AND e.digest = m.digest
-                  WHERE e.digest IS NULL) THEN
-        PERFORM gatekeeper.refuse('unknown-examples', 'a slot refers to examples whose content is not known');
-    END IF;
-    IF EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s,
-                           gatekeeper.examples_of(in_project, s.set_digest) e
-               JOIN gatekeeper.example_revocations r ON r.project = in_project AND r.digest = e.digest) THEN
-        PERFORM gatekeeper.refuse('example-revoked', 'a slot holds an example that a person took back');
-    END IF;
-END $$;
+-- Why a version can't be served; null where it can. Unknown, with unknown examples, or with one that was taken back.
+CREATE FUNCTION gatekeeper.serving_gap(in_project text, version text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+    SELECT CASE
+        WHEN NOT EXISTS (SELECT FROM gatekeeper.prompt_versions v WHERE v.project = in_project AND v.digest = version)
+            THEN 'unknown-version'
+        WHEN EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s
+                     LEFT JOIN gatekeeper.example_sets e ON e.project = in_project AND e.digest = s.set_digest
+                     WHERE s.set_digest IS NOT NULL AND e.digest IS NULL)
+          OR EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s,
+                                 gatekeeper.examples_of(in_project, s.set_digest) m
+                     LEFT JOIN gatekeeper.examples e ON e.project = in_project AND e.digest = m.digest
+                     WHERE e.digest IS NULL) THEN 'unknown-examples'
+        WHEN EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s,
+                                 gatekeeper.examples_of(in_project, s.set_digest) m
+                     JOIN gatekeeper.example_revocations r ON r.project = in_project AND r.digest = m.digest)
+            THEN 'example-revoked'
+        END
+$$;

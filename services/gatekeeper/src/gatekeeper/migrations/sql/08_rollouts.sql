@@ -9,13 +9,13 @@ CREATE TABLE gatekeeper.rollbacks (
     from_digest text NOT NULL,
     to_digest   text NOT NULL,
     digest      text NOT NULL,
-    by          text NOT NULL,
+    rolled_by   text NOT NULL,
     key_id      text NOT NULL REFERENCES gatekeeper.api_keys,
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason      text NOT NULL CHECK (length(reason) <= 2000),
     canonical   text NOT NULL,
     hash        text NOT NULL CHECK (hash = gatekeeper.sha256_hex(canonical)),
-    FOREIGN KEY (project, by) REFERENCES gatekeeper.people,
+    FOREIGN KEY (project, rolled_by) REFERENCES gatekeeper.people,
     UNIQUE (id, project, environment, name, digest, kind)
 );
 SELECT gatekeeper.freeze('gatekeeper.rollbacks');
@@ -77,7 +77,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT gatekeeper.canonical(jsonb_build_object(
         'schema', 'ratchet.rollback/1', 'id', r.id, 'project', r.project, 'environment', r.environment,
         'name', r.name, 'kind', r.kind, 'from_digest', r.from_digest, 'to_digest', r.to_digest, 'digest', r.digest,
-        'by', r.by, 'at', gatekeeper.rfc3339(r.at), 'uses', 1))
+        'by', r.rolled_by, 'at', gatekeeper.rfc3339(r.at), 'uses', 1))
 $$;
 
 -- Going back leads to what ran here before, or to the same without examples that were taken back; nowhere else.
@@ -86,7 +86,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     PERFORM gatekeeper.lock_project(NEW.project);
     IF NOT EXISTS (SELECT FROM gatekeeper.api_keys k WHERE k.key_id = NEW.key_id AND NOT k.revoked
-                   AND k.subject_kind = 'person' AND k.subject = NEW.by AND 'review' = ANY (k.scopes)
+                   AND k.subject_kind = 'person' AND k.subject = NEW.rolled_by AND 'review' = ANY (k.scopes)
                    AND k.project = NEW.project) THEN
         PERFORM gatekeeper.refuse('not-allowed', 'only a person who may review goes back');
     END IF;
@@ -182,7 +182,8 @@ BEGIN
     IF NEW.sequence <> coalesce(present.sequence, 0) + 1 THEN
         PERFORM gatekeeper.refuse('sequence', 'sequences go up by one');
     END IF;
-    PERFORM gatekeeper.check_servable(NEW.project, NEW.digest);
+    PERFORM gatekeeper.refuse(gap, 'this version can''t be served')
+    FROM gatekeeper.serving_gap(NEW.project, NEW.digest) gap WHERE gap IS NOT NULL;
     NEW.base_digest := CASE
         WHEN NEW.decision_id IS NOT NULL THEN gatekeeper.check_decision(NEW, present, halted)
         WHEN NEW.grant_use_id IS NOT NULL THEN gatekeeper.check_grant_use(NEW, present, halted)

@@ -54,7 +54,8 @@ BEGIN
     END IF;
     is_halted := gatekeeper.lock_project(p.project);
     SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal;
-    IF is_halted OR p.state <> 'open' OR p.kind <> 'few_shot' OR p.author_kind <> 'service' OR p.base_digest IS DISTINCT
+    IF is_halted OR gatekeeper.serving_gap(p.project, p.digest) IS NOT NULL
+       OR p.state <> 'open' OR p.kind <> 'few_shot' OR p.author_kind <> 'service' OR p.base_digest IS DISTINCT
         FROM (SELECT l.digest FROM gatekeeper.live l
               WHERE (l.project, l.environment, l.name) = (p.project, p.environment, p.name)) THEN
         RETURN;
@@ -91,11 +92,12 @@ BEGIN
     IF present.digest IS NULL THEN
         PERFORM gatekeeper.refuse('prompt-not-live', 'nothing is live under this name');
     END IF;
-    INSERT INTO gatekeeper.rollbacks (project, environment, name, kind, from_digest, to_digest, digest, by, key_id, reason)
+    INSERT INTO gatekeeper.rollbacks (project, environment, name, kind, from_digest, to_digest, digest, rolled_by, key_id,
+                                      reason)
     VALUES (who.project, in_environment, in_name, in_kind, present.digest, in_to, in_digest, who.subject, who.key_id,
             in_reason) RETURNING * INTO r;
     RETURN QUERY SELECT * FROM gatekeeper.go_live(r.project, r.environment, r.name, present.target, r.digest, r.kind,
-        NULL, NULL, r.id, r.by, jsonb_build_object('rollback_id', r.id, 'rollback_hash', r.hash,
+        NULL, NULL, r.id, r.rolled_by, jsonb_build_object('rollback_id', r.id, 'rollback_hash', r.hash,
         'base_digest', r.from_digest, 'to_digest', r.to_digest, 'key_id', r.key_id));
 END $$;
 

@@ -1,0 +1,106 @@
+"""The audit chain: what is altered, or cut off, shows."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.gatekeeper import World, document, few_shot
+
+BASE = document("Answer.", "shots")
+SECRET_WORDS = "what the user wrote"
+
+
+@pytest.fixture
+async def busy(gate: World) -> World:
+    """A project in which everything that is audited happened."""
+    await gate.promote(BASE)
+    grant = (await gate.grant()).json()
+    await gate.arrive(few_shot(BASE, (SECRET_WORDS, "4")))
+    await gate.ask("reviewer_key", "POST", f"/v1/grants/{grant['id']}/revoke")
+    await gate.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
+    await gate.ask("reviewer_key", "POST", "/v1/resume", {"reason": "fine"})
+    return gate
+
+
+async def verified(gate: World, query: str = "") -> dict[str, Any]:
+    return dict((await gate.ask("reviewer_key", "GET", f"/v1/audit/verify{query}")).json())
+
+
+async def tamper(gate: World, *statements: str) -> None:
+    """What only a superuser who switches every guard off can do."""
+    async with gate.owner.begin() as conn:
+        await conn.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            await conn.exec_driver_sql(statement)
+
+
+async def test_an_untouched_chain_is_whole(busy: World) -> None:
+    said = await verified(busy)
+    assert (said["ok"], said["problems"]) == (True, [])
+    entries = (await busy.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    assert [entry["seq"] for entry in entries] == list(range(1, said["entries"] + 1))
+    assert {"prompt.promoted", "grant.given", "grant.revoked", "example.revoked", "loop.halted", "loop.resumed"} <= {
+        entry["kind"] for entry in entries
+    }
+
+
+async def test_no_text_of_users_is_in_the_chain(busy: World) -> None:
+    entries = (await busy.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    assert SECRET_WORDS not in json.dumps(entries)
+
+
+REWRITE = """UPDATE gatekeeper.audit SET entry = replace(entry, '"by":"reviewer"', '"by":"somebody"'),
+             hash = gatekeeper.sha256_hex(replace(entry, '"by":"reviewer"', '"by":"somebody"'))
+             WHERE kind = 'grant.given'"""
+CUT = "DELETE FROM gatekeeper.audit WHERE seq > (SELECT max(seq) - 3 FROM gatekeeper.audit)"
+HEAD = """UPDATE gatekeeper.audit_heads h SET seq = a.seq, hash = a.hash
+          FROM (SELECT * FROM gatekeeper.audit ORDER BY seq DESC LIMIT 1) a"""
+ANCHORS = "DELETE FROM gatekeeper.audit_anchors WHERE seq > (SELECT max(seq) FROM gatekeeper.audit)"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (
+            "ALTER TABLE gatekeeper.audit DROP CONSTRAINT ck_audit_hash",
+            "UPDATE gatekeeper.audit SET entry = replace(entry, 'reviewer', 'somebody') WHERE kind = 'grant.given'",
+        ),
+        (REWRITE,),
+        ("UPDATE gatekeeper.audit SET kind = 'nothing' WHERE seq = 6",),
+        ("DELETE FROM gatekeeper.audit WHERE seq = 6",),
+        (CUT,),
+        (CUT, HEAD),
+        (CUT, HEAD, ANCHORS),
+        ("DELETE FROM gatekeeper.audit", "DELETE FROM gatekeeper.audit_heads"),
+    ],
+    ids=["altered", "rehashed", "relabelled", "hole", "cut", "cut with head", "cut with head and anchors", "all gone"],
+)
+async def test_tampering_shows(busy: World, statements: tuple[str, ...]) -> None:
+    await tamper(busy, *statements)
+    said = await verified(busy)
+    assert said["ok"] is False
+    assert said["problems"]
+
+
+async def test_a_rewind_of_everything_shows_to_who_wrote_the_head_down(gate: World) -> None:
+    """The one thing that the database alone can't tell: all of it set back to a state that was once sealed."""
+    await gate.promote(BASE)
+    await gate.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
+    known = await verified(gate)
+    await tamper(
+        gate,
+        "DELETE FROM gatekeeper.audit WHERE kind = 'loop.halted'",
+        "DELETE FROM gatekeeper.loop_changes",
+        "UPDATE gatekeeper.projects SET halted = false, revision = 0",
+        HEAD,
+        ANCHORS,
+    )
+    assert (await verified(gate))["ok"] is True
+    assert (await verified(gate, f"?seq={known['entries']}&head={known['head']}"))["ok"] is False
+
+
+async def test_without_switching_the_guards_off_not_even_the_owner_cuts_the_tail(busy: World) -> None:
+    with pytest.raises(Exception, match="immutable"):
+        await busy.sql(CUT)
+    assert (await verified(busy))["ok"] is True

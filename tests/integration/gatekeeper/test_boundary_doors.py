@@ -1,0 +1,169 @@
+"""The doors, misused by the gatekeeper's own role: without a person's key nothing becomes live."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tests.support.databases import as_role
+from tests.support.gatekeeper import World, digest, document, secret_hash
+
+ONE, TWO = document("One"), document("Two")
+DECIDE = "SELECT * FROM gatekeeper.decide($1, $2, 'approved', $3, '', interval '1 minute', '1')"
+
+
+@pytest.fixture
+async def stage(gate: World) -> World:
+    await gate.promote(ONE)
+    return gate
+
+
+@pytest.fixture
+async def role(stage: World) -> AsyncIterator[Any]:
+    """A session of the role that the gatekeeper runs as."""
+    conn = await asyncpg.connect(as_role(stage.dsn, "ratchet_gatekeeper"))
+    yield conn
+    await conn.close()
+
+
+async def refused(work: Any) -> str:
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        await work
+    return str(caught.value.args[0])
+
+
+async def still_one(gate: World) -> bool:
+    return [(1, digest(ONE))] == [
+        (row[0], row[1]) for row in await gate.sql("SELECT sequence, digest FROM gatekeeper.live")
+    ]
+
+
+async def test_no_decision_without_a_reviewing_persons_secret(stage: World, role: Any) -> None:
+    proposal = await stage.propose(TWO, digest(ONE))
+    reviewer = stage.keys["reviewer_key"]
+    _, key_id, secret = reviewer.split("_", 2)
+    tries = {
+        "nothing": "",
+        "null": None,
+        "the hash": f"rk_{key_id}_{secret_hash(reviewer)}",
+        "another secret": f"rk_{key_id}_{'A' * 43}",
+        "no prefix": f"{key_id}_{secret}",
+        "a service": stage.keys["ingest_key"],
+        "no scope": stage.keys["maker_key"],
+    }
+    for name, raw in tries.items():
+        said = await refused(role.fetch(DECIDE, raw, proposal["id"], proposal["digest"]))
+        assert said in {"unknown-key", "not-allowed"}, name
+    assert await still_one(stage)
+
+
+async def test_a_revoked_key_decides_nothing(stage: World, role: Any) -> None:
+    proposal = await stage.propose(TWO, digest(ONE))
+    await stage.sql("UPDATE gatekeeper.api_keys SET revoked = true WHERE subject = 'reviewer'")
+    said = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
+    assert said == "unknown-key"
+
+
+@pytest.mark.parametrize("lifetime", ["0 seconds", "-1 hour", "25 hours"])
+async def test_a_decision_lives_at_most_a_day(stage: World, role: Any, lifetime: str) -> None:
+    proposal = await stage.propose(TWO, digest(ONE))
+    decide = DECIDE.replace("1 minute", lifetime)
+    said = await refused(role.fetch(decide, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
+    assert "decisions" in said
+    assert await still_one(stage)
+
+
+async def test_a_decision_is_used_once_and_only_by_its_own_door(stage: World, role: Any) -> None:
+    proposal = await stage.propose(TWO, digest(ONE))
+    [made] = await role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"])
+    assert await still_one(stage), "a decision alone makes nothing live"
+    await role.fetch("SELECT * FROM gatekeeper.promote($1)", made["decision_id"])
+    assert await refused(role.fetch("SELECT * FROM gatekeeper.promote($1)", made["decision_id"])) == "already-used"
+    assert await refused(role.fetch("SELECT * FROM gatekeeper.promote($1)", uuid4())) == "unknown-decision"
+
+
+async def test_a_decision_of_another_environment_is_refused(stage: World, role: Any) -> None:
+    proposal = str(uuid4())
+    await role.fetch(
+        "SELECT gatekeeper.open_proposal($1, 'default', 'staging', 'bot', 'greeting', 'edit', NULL, $2, 'x', 1, '{}')",
+        proposal,
+        digest(ONE),
+    )
+    said = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal, digest(ONE)))
+    assert said == "other-environment"
+
+
+async def test_a_later_search_path_or_temporary_twin_changes_no_door(stage: World, role: Any) -> None:
+    """Tables and functions of the same names in pg_temp, first in the caller's path: the doors look past them."""
+    proposal = await stage.propose(TWO, digest(ONE))
+    forged = "rk_forged_" + "A" * 43
+    await role.execute("SET search_path = pg_temp, gatekeeper, public")
+    for table in ("api_keys", "people", "projects", "decisions", "proposals", "live_history", "live"):
+        await role.execute(f"CREATE TEMP TABLE {table} (LIKE gatekeeper.{table} INCLUDING DEFAULTS)")
+    await role.execute(
+        "INSERT INTO pg_temp.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,"
+        f" scopes, revoked) VALUES ('forged', 1, '{secret_hash(forged)}', 'reviewer', 'person', 'default',"
+        " 'production', '{review}', false)"
+    )
+    await role.execute(
+        "CREATE FUNCTION pg_temp.sha256_hex(content text) RETURNS text LANGUAGE sql AS"
+        f" $$ SELECT '{secret_hash(stage.keys['reviewer_key'])}' $$"
+    )
+    said = await refused(role.fetch(DECIDE, forged, proposal["id"], proposal["digest"]))
+    assert said == "unknown-key"
+    wrong = stage.keys["reviewer_key"][:-1] + "_"
+    assert await refused(role.fetch(DECIDE, wrong, proposal["id"], proposal["digest"])) == "unknown-key"
+    assert await still_one(stage)
+
+
+async def test_injection_in_an_argument_stays_an_argument(stage: World, role: Any) -> None:
+    evil = "'; DELETE FROM gatekeeper.live_history; --"
+    await role.fetch("SELECT gatekeeper.halt($1, $2)", stage.keys["ingest_key"], evil)
+    assert await refused(role.fetch("SELECT gatekeeper.roll_back($1, $2, $2, $2, $2)", evil, evil)) == "unknown-key"
+    assert await still_one(stage)
+
+
+async def announce(role: Any, said: dict[str, Any]) -> str:
+    try:
+        await role.execute(
+            "INSERT INTO gatekeeper.outbox (shard, event_id, topic, key, headers, payload)"
+            " VALUES (0, gen_random_uuid(), 'prompt.live', 'k', '[]', $1)",
+            json.dumps(said).encode(),
+        )
+    except asyncpg.PostgresError as error:
+        return str(error.args[0])
+    return ""
+
+
+async def test_the_outbox_takes_no_prompt_live_that_history_does_not_hold(stage: World, role: Any) -> None:
+    true = {"project": "default", "environment": "production", "name": "greeting", "sequence": 1}
+    true |= {"digest": digest(ONE), "document": ONE}
+    assert await announce(role, true) == ""
+    for lie in (
+        {"document": TWO},
+        {"sequence": 2},
+        {"digest": digest(TWO), "document": TWO},
+        {"environment": "staging"},
+    ):
+        assert await announce(role, true | lie) == "not-live"
+    said = await refused(
+        role.execute("UPDATE gatekeeper.outbox SET topic = 'prompt.live' WHERE topic <> 'prompt.live'")
+    )
+    assert said == "not-live"
+
+
+async def test_no_content_under_a_foreign_name(stage: World, role: Any) -> None:
+    for table, name, content in (
+        ("prompt_versions", digest(TWO), json.dumps(ONE)),
+        ("examples", digest(TWO), "{}"),
+        ("example_sets", digest(TWO), "[]"),
+    ):
+        said = await refused(
+            role.execute(
+                f"INSERT INTO gatekeeper.{table} (project, digest, canonical) VALUES ('default', $1, $2)", name, content
+            )
+        )
+        assert "check constraint" in said

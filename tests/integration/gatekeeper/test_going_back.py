@@ -1,0 +1,71 @@
+"""Going back: always allowed, only to what ran here, by a person who may review."""
+
+import pytest
+
+from tests.support.gatekeeper import NEVER, World, digest, document
+
+ONE, TWO, THREE = document("One"), document("Two"), document("Three")
+
+
+@pytest.fixture
+async def third(gate: World) -> World:
+    """Three versions went live, one after another."""
+    base = None
+    for words in (ONE, TWO, THREE):
+        await gate.promote(words, base)
+        base = digest(words)
+    return gate
+
+
+async def back(gate: World, key: str = "reviewer_key", **body: object) -> tuple[int, str]:
+    answer = await gate.ask(key, "POST", "/v1/prompts/greeting/rollback", {"reason": "worse", **body})
+    return answer.status_code, answer.json()["digest" if answer.status_code == 200 else "code"]
+
+
+async def test_going_back_goes_one_version_back_each_time(third: World) -> None:
+    assert await back(third) == (200, digest(TWO))
+    assert await back(third) == (200, digest(ONE))
+    assert await back(third) == (409, "nothing-before")
+    live = await third.live()
+    assert live is not None
+    assert (live["sequence"], live["reason"], live["authorisation"]["kind"]) == (5, "rolled_back", "rollback")
+
+
+async def test_going_back_works_while_halted_and_uses_no_decision(third: World) -> None:
+    await third.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
+    assert await back(third, to_digest=digest(ONE)) == (200, digest(ONE))
+    assert await third.sql("SELECT count(*) FROM gatekeeper.decisions") == [(3,)]
+
+
+async def test_nobody_goes_back_to_where_nobody_was(third: World) -> None:
+    draft = await third.propose(document("Four"), digest(THREE))
+    assert await back(third, to_digest=draft["digest"]) == (409, "never-live")
+    assert await back(third, to_digest=NEVER) == (409, "never-live")
+
+
+@pytest.mark.parametrize("key", ["ingest_key", "maker_key", "browser_key"])
+async def test_going_back_needs_a_reviewing_person(third: World, key: str) -> None:
+    assert (await back(third, key))[0] == 403
+
+
+async def test_nothing_live_nothing_to_go_back_from(gate: World) -> None:
+    assert await back(gate) == (404, "prompt-not-live")
+
+
+async def test_after_the_first_version_one_goes_back_to_what_was_observed(gate: World) -> None:
+    await gate.propose(ONE)  # its content is known from a proposal that nobody approved
+    await gate.sql(
+        "INSERT INTO gatekeeper.observed VALUES ('default', 'production', 'greeting', :digest, 'bot', now())",
+        digest=digest(ONE),
+    )
+    await gate.promote(TWO, digest(ONE))
+    assert await back(gate) == (200, digest(ONE))
+
+
+async def test_versions_are_listed_newest_first_with_their_authorisation(third: World) -> None:
+    await back(third)
+    page = (await third.ask("maker_key", "GET", "/v1/prompts/greeting/versions?limit=3")).json()
+    assert [item["sequence"] for item in page["items"]] == [4, 3, 2]
+    assert [item["authorisation"]["kind"] for item in page["items"]] == ["rollback", "decision", "decision"]
+    rest = (await third.ask("maker_key", "GET", f"/v1/prompts/greeting/versions?before={page['next']}")).json()
+    assert [item["digest"] for item in rest["items"]] == [digest(ONE)]
