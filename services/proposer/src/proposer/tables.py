@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -118,7 +119,17 @@ candidates = Table(
     Column("user", Text),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Index("ix_candidates_rank", "project", "environment", "name", text("score DESC"), "occurred_at", "feedback_id"),
+    Column("barred", Boolean, nullable=False),
+    Index(
+        "ix_candidates_rank",
+        "project",
+        "environment",
+        "name",
+        text("score DESC"),
+        "occurred_at",
+        "feedback_id",
+        postgresql_where=text("NOT barred"),
+    ),
     Index("ix_candidates_execution", "project", "environment", "execution_id"),
     Index("ix_candidates_occurred_at", "occurred_at"),
 )

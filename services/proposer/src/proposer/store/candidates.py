@@ -1,11 +1,14 @@
-"""All SQL of the candidates: liked answers, and what speaks against them."""
+"""All SQL of the candidates: liked answers, and what speaks against them.
+
+A candidate is `barred` once somebody objects to its execution or takes its text back; it then stays, unseen, until it
+is too old. The flag is kept in the row, so that choosing needs no join.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
 
 from proposer.candidates import MOST, WINDOW
 from proposer.model import Candidate, Objection, PromptKey, PromptState
@@ -17,46 +20,76 @@ from shared.messaging.store import Tx
 KEPT = 500
 """Candidates kept for each prompt, by rank and again by age: enough to refill a set of five for long."""
 
+OBJECTIONS_KEPT = timedelta(days=3)
+"""How late a liked answer may come after the objection to it: it waits for its execution for a day at most."""
+
 _PER_USER = 20
 
-STANDING = """
-    FROM proposer.candidates c
-    LEFT JOIN proposer.objections o USING (project, environment, execution_id)
-    WHERE c.project = :project AND c.environment = :environment AND c.occurred_at >= :since
-      AND (o.feedback_id IS NULL OR o.feedback_id = c.feedback_id OR o.received_at < c.received_at)
-      AND NOT EXISTS (
-        SELECT FROM proposer.revoked_examples r
-        WHERE (r.project, r.environment, r.name, r.example_digest)
-            = (c.project, c.environment, c.name, c.example_digest))"""
-
-_LOAD = text(
-    f"""SELECT c.* {STANDING} AND c.name = :name
-        AND c.feedback_id IN (
-          SELECT feedback_id FROM (
-            SELECT c.feedback_id, c.score, c.occurred_at, row_number() OVER (
-              PARTITION BY coalesce(c."user", c.feedback_id::text)
-              ORDER BY c.score DESC, c.occurred_at, c.feedback_id) AS nth
-            {STANDING} AND c.name = :name) AS ranked
-          WHERE nth <= :per_user ORDER BY score DESC, occurred_at, feedback_id LIMIT :limit)"""
+_ADD = text(
+    """INSERT INTO proposer.candidates
+         (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input, output,
+          input_key, "user", occurred_at, received_at, barred)
+       SELECT c.*,
+         EXISTS (SELECT FROM proposer.objections o
+                 WHERE (o.project, o.environment, o.execution_id) = (c.project, c.environment, c.execution_id)
+                   AND o.feedback_id <> c.feedback_id AND o.received_at >= c.received_at)
+         OR EXISTS (SELECT FROM proposer.revoked_examples r
+                    WHERE (r.project, r.environment, r.name, r.example_digest)
+                        = (c.project, c.environment, c.name, c.example_digest))
+       FROM unnest(
+         CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:name AS text[]), CAST(:feedback_id AS uuid[]),
+         CAST(:execution_id AS text[]), CAST(:target AS text[]), CAST(:digest AS text[]),
+         CAST(:example_digest AS text[]), CAST(:score AS float8[]), CAST(:input AS text[]), CAST(:output AS text[]),
+         CAST(:input_key AS text[]), CAST(:user AS text[]), CAST(:occurred_at AS timestamptz[]),
+         CAST(:received_at AS timestamptz[]))
+         AS c (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input,
+               output, input_key, "user", occurred_at, received_at)
+       ON CONFLICT DO NOTHING"""
 )
 
 _OBJECT = text(
     """INSERT INTO proposer.objections AS o (project, environment, execution_id, feedback_id, received_at)
-       SELECT * FROM unnest(CAST(:projects AS text[]), CAST(:environments AS text[]), CAST(:executions AS text[]),
-                            CAST(:feedbacks AS uuid[]), CAST(:times AS timestamptz[]))
+       SELECT * FROM unnest(CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:execution_id AS text[]),
+                            CAST(:feedback_id AS uuid[]), CAST(:received_at AS timestamptz[]))
        ON CONFLICT (project, environment, execution_id) DO UPDATE
          SET feedback_id = EXCLUDED.feedback_id, received_at = EXCLUDED.received_at
          WHERE (o.received_at, o.feedback_id) < (EXCLUDED.received_at, EXCLUDED.feedback_id)"""
 )
 
-_TOUCHED = text(
-    """SELECT DISTINCT c.project, c.environment, c.name
-       FROM unnest(CAST(:projects AS text[]), CAST(:environments AS text[]), CAST(:executions AS text[]))
-         AS o (project, environment, execution_id)
-       JOIN proposer.candidates c USING (project, environment, execution_id)"""
+_OBJECTED = """UPDATE proposer.candidates c SET barred = true FROM {objections}
+       WHERE (c.project, c.environment, c.execution_id) = (o.project, o.environment, o.execution_id)
+         AND NOT c.barred AND c.feedback_id <> o.feedback_id AND c.received_at <= o.received_at
+       RETURNING c.project, c.environment, c.name"""
+
+_BAR = text(
+    _OBJECTED.format(
+        objections="""unnest(CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:execution_id AS text[]),
+                             CAST(:feedback_id AS uuid[]), CAST(:received_at AS timestamptz[]))
+                        AS o (project, environment, execution_id, feedback_id, received_at)"""
+    )
 )
 
-_EXPIRE = text("""DELETE FROM proposer.candidates WHERE occurred_at < :since RETURNING project, environment, name""")
+# What an objection missed: one that was committed at the same moment as its candidate, by another instance.
+_BAR_MISSED = text(_OBJECTED.format(objections="proposer.objections o"))
+
+_LOAD = text(
+    """SELECT * FROM (
+         SELECT *, row_number() OVER (
+           PARTITION BY coalesce("user", feedback_id::text) ORDER BY score DESC, occurred_at, feedback_id) AS nth
+         FROM proposer.candidates
+         WHERE project = :project AND environment = :environment AND name = :name
+           AND NOT barred AND occurred_at >= :since) AS ranked
+       WHERE nth <= :per_user ORDER BY score DESC, occurred_at, feedback_id LIMIT :limit"""
+)
+
+_LIVE_BARRED = text(
+    """SELECT EXISTS (
+         SELECT FROM proposer.candidates c JOIN proposer.prompts p USING (project, environment, name)
+         WHERE c.project = :project AND c.environment = :environment AND c.name = :name
+           AND c.barred AND c.example_digest = ANY(p.live_example_digests))"""
+)
+
+_EXPIRE = text("DELETE FROM proposer.candidates WHERE occurred_at < :since RETURNING project, environment, name")
 _FORGET_OBJECTIONS = text("DELETE FROM proposer.objections WHERE received_at < :since")
 
 _TRIM = text(
@@ -65,44 +98,31 @@ _TRIM = text(
            row_number() OVER (PARTITION BY project, environment, name
                               ORDER BY score DESC, occurred_at, feedback_id) AS by_rank,
            row_number() OVER (PARTITION BY project, environment, name ORDER BY occurred_at DESC) AS by_age
-         FROM proposer.candidates) AS r
+         FROM proposer.candidates WHERE NOT barred) AS r
        WHERE (c.project, c.environment, c.name, c.feedback_id) = (r.project, r.environment, r.name, r.feedback_id)
          AND by_rank > :kept AND by_age > :kept"""
 )
 
-_OBJECTED = text(
-    """SELECT EXISTS (
-         SELECT 1 FROM proposer.candidates c
-         JOIN proposer.objections o USING (project, environment, execution_id)
-         JOIN proposer.prompts p USING (project, environment, name)
-         WHERE c.project = :project AND c.environment = :environment AND c.name = :name
-           AND c.example_digest = ANY(p.live_example_digests)
-           AND o.feedback_id <> c.feedback_id AND o.received_at >= c.received_at)"""
-)
-
 
 async def save_candidates(tx: Tx, found: Sequence[Candidate]) -> None:
-    """Keeps candidates; one that is there already stays as it is."""
+    """Keeps candidates; one that is there already stays as it is, one that is spoken against is barred at once."""
     if found:
-        await tx.conn.execute(insert(candidates).on_conflict_do_nothing(), [_row(c) for c in found])
+        rows = [_row(c) for c in found]
+        await tx.conn.execute(_ADD, {column: [row[column] for row in rows] for column in rows[0]})
 
 
 async def save_objections(tx: Tx, objections: Sequence[Objection]) -> set[PromptKey]:
-    """Keeps the objections (at most one for each execution) and tells the prompts whose candidates they concern."""
+    """Keeps the objections (at most one for each execution) and tells the prompts that lost a candidate by them."""
     if not objections:
         return set()
-    places = {
-        "projects": [o.project for o in objections],
-        "environments": [o.environment for o in objections],
-        "executions": [o.execution_id for o in objections],
-    }
-    more = {"feedbacks": [o.feedback_id for o in objections], "times": [o.received_at for o in objections]}
-    await tx.conn.execute(_OBJECT, {**places, **more})
-    return {PromptKey(*row) for row in await tx.conn.execute(_TOUCHED, places)}
+    fields = ("project", "environment", "execution_id", "feedback_id", "received_at")
+    columns = {field: [getattr(objection, field) for objection in objections] for field in fields}
+    await tx.conn.execute(_OBJECT, columns)
+    return {PromptKey(*row) for row in await tx.conn.execute(_BAR, columns)}
 
 
 async def load_pool(tx: Tx, key: PromptKey, now: datetime) -> list[Candidate]:
-    """What may be chosen: within the window, not objected to since; the best of each user, best first."""
+    """What may be chosen: within the window and not barred; the best of each user, best first."""
     values = {**place(key), "since": now - WINDOW, "per_user": _PER_USER, "limit": KEPT}
     return [candidate(row) for row in await tx.conn.execute(_LOAD, values)]
 
@@ -119,15 +139,16 @@ async def bars(tx: Tx, states: Sequence[PromptState]) -> dict[PromptKey, Candida
 
 async def live_objected(tx: Tx, key: PromptKey) -> bool:
     """Whether somebody has objected to an example that is served now."""
-    return bool((await tx.conn.execute(_OBJECTED, place(key))).scalar())
+    return bool((await tx.conn.execute(_LIVE_BARRED, place(key))).scalar())
 
 
 async def expire(tx: Tx, now: datetime) -> set[PromptKey]:
-    """Deletes what is past the window, and what is too much; tells whose candidates expired."""
+    """Deletes what is past the window, and what is too much; tells the prompts that lost a candidate."""
     gone = {PromptKey(*row) for row in await tx.conn.execute(_EXPIRE, {"since": now - WINDOW})}
-    await tx.conn.execute(_FORGET_OBJECTIONS, {"since": now - 2 * WINDOW})
+    missed = {PromptKey(*row) for row in await tx.conn.execute(_BAR_MISSED)}
+    await tx.conn.execute(_FORGET_OBJECTIONS, {"since": now - OBJECTIONS_KEPT})
     await tx.conn.execute(_TRIM, {"kept": KEPT})
-    return gone
+    return gone | missed
 
 
 def candidate(row: Row[Any]) -> Candidate:

@@ -25,6 +25,12 @@ _REVOKE = text(
        EXCEPT SELECT :project, :environment, :name, unnest(CAST(:served AS text[]))
        ON CONFLICT DO NOTHING"""
 )
+_BAR_REVOKED = text(
+    """UPDATE proposer.candidates c SET barred = true FROM proposer.revoked_examples r
+       WHERE c.project = :project AND c.environment = :environment AND c.name = :name
+         AND (r.project, r.environment, r.name, r.example_digest)
+           = (c.project, c.environment, c.name, c.example_digest)"""
+)
 
 
 async def lock_prompts(tx: Tx, targets: dict[PromptKey, str]) -> dict[PromptKey, PromptState]:
@@ -62,8 +68,9 @@ async def save_live(tx: Tx, event: PromptLive, digests: Sequence[str]) -> bool:
 
 
 async def revoke_missing(tx: Tx, event: PromptLive, digests: Sequence[str]) -> None:
-    """Bans the examples that were served until now and are not any more: somebody took them back."""
+    """Bars the examples that were served until now and are not any more, for good: somebody took them back."""
     await tx.conn.execute(_REVOKE, {**place(key_of(event)), "served": list(digests), "sequence": event.sequence})
+    await tx.conn.execute(_BAR_REVOKED, place(key_of(event)))
 
 
 async def save_seen(tx: Tx, key: PromptKey, digest: str, at: datetime) -> None:

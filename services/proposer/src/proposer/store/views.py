@@ -4,17 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.candidates import WINDOW
 from proposer.model import Candidate, PromptKey
-from proposer.store.candidates import STANDING, candidate
+from proposer.store.candidates import candidate
 from proposer.store.rows import key_of
-from proposer.tables import documents, prompts, proposals, regressions
+from proposer.tables import candidates, documents, prompts, proposals, regressions
 from ratchet.prompt import Prompt, parse
-
-_FILTERS = ("name", "feedback_id", "execution_id")
 
 
 async def list_candidates(
@@ -24,14 +22,16 @@ async def list_candidates(
 
     `filters` may hold a `name`, a `feedback_id` and an `execution_id`; `page` is (offset, limit).
     """
-    where = "".join(f" AND c.{column} = :{column}" for column in _FILTERS if column in filters)
-    statement = text(
-        f"SELECT c.* {STANDING}{where}"
-        " ORDER BY c.name, c.score DESC, c.occurred_at, c.feedback_id OFFSET :offset LIMIT :limit"
+    c = candidates.c
+    statement = (
+        select(candidates)
+        .where(c.project == place[0], c.environment == place[1], ~c.barred, c.occurred_at >= now - WINDOW)
+        .where(*(c[column] == value for column, value in filters.items()))
+        .order_by(c.name, c.score.desc(), c.occurred_at, c.feedback_id)
+        .offset(page[0])
+        .limit(page[1])
     )
-    values = {"project": place[0], "environment": place[1], "since": now - WINDOW, **filters}
-    rows = await conn.execute(statement, {**values, "offset": page[0], "limit": page[1]})
-    return [candidate(row) for row in rows]
+    return [candidate(row) for row in await conn.execute(statement)]
 
 
 async def chosen_sets(

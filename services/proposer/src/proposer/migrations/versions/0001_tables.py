@@ -25,12 +25,13 @@ _STATEMENTS = (
        "user" TEXT,
        occurred_at TIMESTAMP WITH TIME ZONE NOT NULL,
        received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+       barred BOOLEAN NOT NULL,
        CONSTRAINT pk_candidates PRIMARY KEY (project, environment, name, feedback_id)
        )""",
     """CREATE INDEX ix_candidates_execution ON proposer.candidates (project, environment, execution_id)""",
     """CREATE INDEX ix_candidates_occurred_at ON proposer.candidates (occurred_at)""",
     """CREATE INDEX ix_candidates_rank
-       ON proposer.candidates (project, environment, name, score DESC, occurred_at, feedback_id)""",
+       ON proposer.candidates (project, environment, name, score DESC, occurred_at, feedback_id) WHERE NOT barred""",
     """CREATE TABLE proposer.documents (
        project TEXT NOT NULL,
        environment TEXT NOT NULL,
