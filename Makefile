@@ -19,6 +19,12 @@ lint: .venv/.installed
 
 install: .venv/.installed
 
+.env: | .venv/.installed  ## passwords and signing key for compose.yaml, made once
+	umask 077 && .venv/bin/python -m deploy.docker.env > $@
+
+deploy/docker/gateway.conf: deploy/local/src/ratchet_local/routes.py deploy/docker/gateway.py | .venv/.installed
+	.venv/bin/python -m deploy.docker.gateway > $@
+
 .venv/.installed: requirements.lock $(MEMBERS:%=%/pyproject.toml) | $(UV)
 	$(UV) venv --quiet --allow-existing .venv
 	$(UV) pip sync --quiet --python .venv --compile-bytecode --require-hashes requirements.lock

@@ -51,11 +51,12 @@ class ApacheKafka:
     """One broker with its data in `folder`. It keeps port and data over `stop`, `kill` and `start`.
 
     With `users` (name → password) it wants SASL PLAIN and refuses what no ACL allows; `admin` must be
-    among them and may do everything.
+    among them and may do everything. Settings that are `given` come before ours, but for places.
     """
 
     folder: Path
     users: dict[str, str] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     controller_port: int = field(default_factory=free_port)
     _process: psutil.Process | None = None
@@ -104,16 +105,23 @@ class ApacheKafka:
         return any(c.laddr.port == self.port and c.status == "LISTEN" for c in self._process.net_connections("tcp"))
 
     def _settings(self) -> dict[str, str]:
+        return {**self._defaults(), **self.given, **self._places()}
+
+    def _places(self) -> dict[str, str]:
+        return {
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"CLIENT://127.0.0.1:{self.port}",
+            "log.dirs": str(self.folder / "data"),
+        }
+
+    def _defaults(self) -> dict[str, str]:
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"CLIENT://127.0.0.1:{self.port}",
             "inter.broker.listener.name": "CLIENT",
             "listener.security.protocol.map": f"CLIENT:{self._protocol},CONTROLLER:PLAINTEXT",
-            "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "offsets.topic.num.partitions": "1",
             "offsets.topic.replication.factor": "1",

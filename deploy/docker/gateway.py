@@ -1,0 +1,75 @@
+"""Writes the gateway's nginx configuration from the one routing table: `python -m deploy.docker.gateway`."""
+
+from ratchet_local.routes import ROUTES, STREAMS
+
+_FRAME = """\
+# Made by `python -m deploy.docker.gateway` from ratchet_local.routes; a test compares them.
+events {{
+  worker_connections 4096;
+}}
+
+http {{
+  include mime.types;
+  access_log off;
+  server_tokens off;
+
+  # A client that trickles its request holds nothing but a slot here.
+  client_header_timeout 5s;
+  client_body_timeout 10s;
+  client_max_body_size 3m;
+  send_timeout 30s;
+  keepalive_timeout 30s;
+  limit_conn_zone $binary_remote_addr zone=clients:10m;
+  limit_conn clients 512;
+
+  proxy_http_version 1.1;
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header Connection "";
+  proxy_connect_timeout 2s;
+  proxy_read_timeout 60s;
+
+  server {{
+    listen 8080;
+    root /srv;
+
+    location = / {{
+      add_header Content-Security-Policy "default-src 'none'; style-src 'unsafe-inline'";
+      try_files /index.html =404;
+    }}
+    location = /health/live {{
+      default_type application/json;
+      return 200 '{{"status": "live"}}';
+    }}
+    location = /health/ready {{
+      proxy_pass http://gatekeeper:8000;
+    }}
+{locations}
+    location / {{
+      default_type application/problem+json;
+      return 404 '{{"type": "about:blank", "title": "Not Found", "status": 404, "code": "not-found"}}';
+    }}
+  }}
+}}
+"""
+
+_STREAM = """
+      proxy_buffering off;
+      proxy_read_timeout 1h;"""
+
+
+def configuration() -> str:
+    """The whole nginx.conf. Metrics are not routed: Prometheus asks each service itself."""
+    return _FRAME.format(locations="\n".join(_location(path, service) for path, service in ROUTES.items()))
+
+
+def _location(path: str, service: str) -> str:
+    """The path itself and all below it, but no other path that begins alike."""
+    stream = _STREAM if path in STREAMS else ""
+    return f"""    location ~ ^{path}(/|$) {{
+      proxy_pass http://{service}:8000;{stream}
+    }}"""
+
+
+if __name__ == "__main__":
+    print(configuration(), end="")

@@ -1,0 +1,104 @@
+"""Every command of compose.yaml runs as a process, against a real Kafka with compose's own settings."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TopicAuthorizationFailedError
+
+from deploy.docker.env import environment
+from ratchet_local.postgres import Postgres
+from ratchet_local.routes import SERVICES
+from tests.support.compose import command_of, kafka_settings, load
+from tests.support.databases import Databases
+from tests.support.eventually import eventually_sync
+from tests.support.kafka import ApacheKafka
+from tests.support.services import ServiceProcess, run_job
+
+_ENVIRONMENT = environment()
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = load(_ENVIRONMENT)["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def kafka(
+    services: dict[str, Any], kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApacheKafka]:
+    """Kafka as compose.yaml configures it, on this machine's loopback."""
+    server = ApacheKafka(tmp_path_factory.mktemp("kafka"), given=kafka_settings(services["kafka"]["environment"]))
+    server.start()
+    yield server
+    server.stop()
+
+
+class Host:
+    """Where compose's host names are on this machine."""
+
+    def __init__(self, kafka: ApacheKafka, postgres: Postgres, database: str, redis_url: str) -> None:
+        self._names = {
+            "kafka:9092": kafka.bootstrap,
+            "@postgres:5432/ratchet": f"@/{database}?host={postgres.socket_dir}",
+            "redis://redis:6379/0": redis_url,
+        }
+
+    def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
+        return {name: self._here(str(value)) for name, value in service["environment"].items()}
+
+    def _here(self, value: str) -> str:
+        for name, place in self._names.items():
+            value = value.replace(name, place)
+        return value
+
+
+@pytest.fixture
+def host(kafka: ApacheKafka, postgres_server: Postgres, databases: Databases, redis_url: str) -> Iterator[Host]:
+    dsn = databases.fresh()
+    yield Host(kafka, postgres_server, dsn.split("/")[3].split("?")[0], redis_url)
+    databases.drop(dsn)
+
+
+async def test_jobs_run_and_services_come_up(
+    services: dict[str, Any], host: Host, kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    for _ in range(2):  # jobs can be repeated
+        for job in ("topics", *(f"migrate-{name}" for name in SERVICES)):
+            printed = run_job(command_of(services[job]), host.environment(services[job]), tmp_path / f"{job}.log")
+            assert "password" not in printed.lower()
+    bootstrap = services["bootstrap"]
+    made = json.loads(run_job(command_of(bootstrap), host.environment(bootstrap), tmp_path / "bootstrap.log"))
+    assert set(made) == {"ingest_key", "maker_key", "reviewer_key"}
+    with ExitStack() as stack:
+        running = [
+            ServiceProcess(command_of(services[name]), host.environment(services[name]), tmp_path / f"{name}.log")
+            for name in SERVICES
+        ]
+        for process in running:
+            process.launch()
+            stack.callback(process.stop)
+        for process in running:
+            eventually_sync(process.ready, within=60)
+    await _the_proposer_may_not_write_what_is_live(kafka)
+
+
+async def _the_proposer_may_not_write_what_is_live(kafka: ApacheKafka) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka.bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="PLAIN",
+        sasl_plain_username="proposer",
+        sasl_plain_password=_ENVIRONMENT["PROPOSER_PASSWORD"],
+    )
+    try:
+        await producer.start()
+        with pytest.raises(TopicAuthorizationFailedError):
+            await producer.send_and_wait("prompt.live", b"{}")
+    finally:
+        await producer.stop()

@@ -1,0 +1,48 @@
+"""compose.yaml as docker would read it, as far as a machine without containers needs it."""
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from tests.support.requirements import ROOT
+
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<rule>[-?])(?P<rest>[^}]*))?\}")
+
+
+def variables() -> dict[str, bool]:
+    """Every variable that the file asks for → whether it has a default."""
+    text = (ROOT / "compose.yaml").read_text()
+    return {found["name"]: found["rule"] == "-" for found in _VARIABLE.finditer(text)}
+
+
+def load(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The file with its variables filled in. Raises KeyError for one that is neither given nor has a default."""
+
+    def fill(found: re.Match[str]) -> str:
+        default = found["rest"] if found["rule"] == "-" else None
+        value = environment.get(found["name"], default)
+        if value is None:
+            raise KeyError(found["name"])
+        return value
+
+    content: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(fill, (ROOT / "compose.yaml").read_text()))
+    return content
+
+
+def command_of(service: Mapping[str, Any]) -> list[str]:
+    """The start command, with this machine's Python."""
+    program, *rest = service["command"]
+    assert program == "python"
+    return [sys.executable, *rest]
+
+
+def kafka_settings(environment: Mapping[str, object]) -> dict[str, str]:
+    """Kafka's properties, made from the variables as the image apache/kafka makes them."""
+    return {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): " ".join(str(value).split())
+        for name, value in environment.items()
+        if name.startswith("KAFKA_")
+    }

@@ -1,0 +1,68 @@
+"""compose.yaml, as far as it can be judged without containers."""
+
+from typing import Any
+
+import pytest
+
+from deploy.docker.env import PASSWORDS, environment
+from ratchet_local.routes import SERVICES
+from tests.support.compose import load, variables
+from tests.support.requirements import ROOT
+
+_ENVIRONMENT = environment()
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = load(_ENVIRONMENT)["services"]
+    return found
+
+
+def test_every_variable_is_made_by_the_script_or_has_a_default() -> None:
+    assert {name for name, default in variables().items() if not default} == set(_ENVIRONMENT)
+
+
+def test_passwords_differ_and_need_no_quotes() -> None:
+    values = [_ENVIRONMENT[name] for name in PASSWORDS]
+    assert len(set(values)) == len(values)
+    assert all(value.isalnum() for value in values)
+
+
+def test_every_service_runs_and_is_migrated_by_a_job(services: dict[str, Any]) -> None:
+    for name in SERVICES:
+        assert services[name]["command"] == ["python", "-m", name]
+        assert services[f"migrate-{name}"]["command"] == ["python", "-m", name, "migrate"]
+        waits = services[name]["depends_on"]
+        assert waits[f"migrate-{name}"] == waits["topics"] == {"condition": "service_completed_successfully"}
+
+
+def test_a_service_gets_its_own_credentials_and_no_others(services: dict[str, Any]) -> None:
+    for name in SERVICES:
+        told = " ".join(map(str, services[name]["environment"].values()))
+        own = {f"{name.upper()}_PASSWORD", "SIGNING_PUBLIC_KEY"} | ({"SIGNING_KEY"} if name == "gatekeeper" else set())
+        assert {variable for variable, value in _ENVIRONMENT.items() if value in told} == own
+        assert f"//ratchet_{name}:" in services[name]["environment"]["RATCHET_DATABASE_URL"]
+
+
+def test_images_are_pinned_and_ports_stay_on_this_host(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        image = service["image"]
+        assert image.startswith("ratchet-") or (":" in image and not image.endswith(":latest")), name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_what_is_named_exists(services: dict[str, Any]) -> None:
+    whole = load(_ENVIRONMENT)
+    for service in services.values():
+        assert set(service.get("depends_on", [])) <= set(services)
+        assert set(service.get("networks", [])) <= set(whole["networks"])
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert (ROOT / source).exists() if source.startswith(".") else source in whole["volumes"]
+        if build := service.get("build"):
+            assert (ROOT / build["dockerfile"]).exists()
+
+
+def test_every_image_of_ours_is_built_once(services: dict[str, Any]) -> None:
+    built = {service["image"] for service in services.values() if "build" in service}
+    assert built == {service["image"] for service in services.values() if service["image"].startswith("ratchet-")}

@@ -1,0 +1,26 @@
+"""The gateway's configuration is the routing table's, and says no more."""
+
+from deploy.docker.gateway import configuration
+from ratchet_local.routes import ROUTES
+from tests.support.requirements import ROOT
+
+_TEXT = configuration()
+
+
+def test_the_file_is_what_the_table_says() -> None:
+    assert (ROOT / "deploy/docker/gateway.conf").read_text() == _TEXT, "run `make deploy/docker/gateway.conf`"
+
+
+def test_every_route_goes_to_its_service() -> None:
+    for path, service in ROUTES.items():
+        assert f"location ~ ^{path}(/|$) {{\n      proxy_pass http://{service}:8000;" in _TEXT
+
+
+def test_only_the_stream_is_not_buffered() -> None:
+    assert _TEXT.count("proxy_buffering off") == 1
+    assert "/v1/stream(/|$) {\n      proxy_pass http://gatekeeper:8000;\n      proxy_buffering off" in _TEXT
+
+
+def test_braces_match_and_headers_have_a_deadline() -> None:
+    assert _TEXT.count("{") == _TEXT.count("}")
+    assert "client_header_timeout 5s;" in _TEXT
