@@ -33,6 +33,8 @@ class FakeServer:
         self.refuse: Callable[[dict[str, Any]], str | None] = lambda item: None
         self.live: dict[str, dict[str, Any]] = {}
         self.keys = [PUBLIC]
+        self.pages: dict[str, Any] = {}
+        """Answers of other routes: "GET /v1/loop" → a JSON value, a response, or a function of the request."""
         self._batches: dict[str, bytes] = {}
         self.streams: list[EventStream] = []
 
@@ -44,6 +46,9 @@ class FakeServer:
         if self.faults and (response := self.faults.pop(0)(request)) is not None:
             return response
         path = request.url.path
+        if (page := self.pages.get(f"{request.method} {path}")) is not None:
+            answer = page(request) if callable(page) else page
+            return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
         if path in ("/v1/executions", "/v1/feedback"):
             return self._take(request)
         if path == "/v1/signing-keys":

@@ -47,6 +47,8 @@ class Sender:
         self._hurried = 0
         self._idle = False
         self._warned_full = False
+        self.trouble: str | None = None
+        """Why the last batch has to be sent again; None once one was answered for."""
 
     @property
     def counters(self) -> Counters:
@@ -112,6 +114,7 @@ class Sender:
         with self._new_client() as client:
             while (batch := self._await_batch()) is not None:
                 result = self._send(client, batch)
+                self.trouble = result.reason if isinstance(result, Retry) else None
                 _report(batch, result)  # before it is settled: who waits for a flush finds it said
                 with self._changed:
                     if not self._closing:

@@ -1,0 +1,90 @@
+"""Commands for operators: the audit log, events sent again, dead letters."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ratchet.cli.output import AsJson, Exit, as_json, fail, line, show
+from ratchet.cli.session import get, post
+
+SERVICES = ("collector", "analyzer", "proposer", "gatekeeper")
+_LONG = 600.0
+
+Services = Annotated[list[str] | None, typer.Option("--service", help="Only this one; may be repeated.")]
+
+audit = typer.Typer(no_args_is_help=True, help="The hash-chained log of all that was decided.")
+
+
+@audit.command()
+def verify(
+    seq: Annotated[int | None, typer.Option(help="An entry's number that you wrote down …")] = None,
+    head: Annotated[str | None, typer.Option(help="… and its hash: finds a log that was cut since.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Check that no entry was changed, removed or cut off. Exit code 1 if any was."""
+    answer = get("maker", "/v1/audit/verify", seq=seq, head=head)
+    if json:
+        as_json(answer)
+    else:
+        line(f"{answer['entries']} entries, head {answer['head']}")
+    if not answer["ok"]:
+        fail("the audit log is broken: " + "; ".join(map(str, answer["problems"])))
+
+
+@audit.command("list")
+def list_entries(
+    after: Annotated[int, typer.Option(min=0, help="Entries after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    json: AsJson = False,
+) -> None:
+    """Entries in order."""
+    columns = {"seq": "seq", "kind": "kind", "by": "by", "at": "at", "hash": "hash"}
+    show(get("maker", "/v1/audit", after=after, limit=limit), json, columns)
+
+
+def republish(
+    service: Services = None,
+    since: Annotated[str | None, typer.Option(help="Only events from this time on, such as 2026-01-31T12:00Z.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    lacking: Annotated[bool, typer.Option("--lacking", help="Only what some consumer has not seen.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Send events again from the database, for instance after Kafka was lost. Nothing is counted twice."""
+    body = {"since": since, "topic": topic, "lacking": lacking}
+    sent: dict[str, int] = {}
+    for name in service or SERVICES:
+        sent[name] = post("reviewer", f"/v1/ops/{name}/republish", body, timeout=_LONG).get("republished", 0)
+        if not json:
+            line(f"{name}: {sent[name]} events")
+    if json:
+        as_json({"republished": sent})
+
+
+def dead_letters(
+    service: Services = None,
+    replay: Annotated[str | None, typer.Option(help="Take this one again; needs --service.")] = None,
+    discard: Annotated[str | None, typer.Option(help="Give this one up; needs --service.")] = None,
+    json: AsJson = False,
+) -> None:
+    """What could not be processed, with its origin; take one again or give it up."""
+    if replay or discard:
+        _settle(service or [], "replay" if replay else "discard", replay or discard or "", json)
+        return
+    items: list[dict[str, Any]] = []
+    for name in service or SERVICES:
+        items += [{"service": name, **item} for item in get("reviewer", f"/v1/ops/{name}/dead-letters")["items"]]
+    columns = {
+        "service": "service", "id": "id", "topic": "origin.topic", "partition": "origin.partition",
+        "offset": "origin.offset", "reason": "reason", "detail": "detail", "parked": "parked_at",
+    }  # fmt: skip
+    show({"items": items}, json, columns)
+
+
+def _settle(services: list[str], verb: str, letter: str, json: bool) -> None:
+    if len(services) != 1:
+        fail(f"--{verb} needs exactly one --service", Exit.USAGE)
+    answer = post("reviewer", f"/v1/ops/{services[0]}/dead-letters/{letter}/{verb}", {})
+    if json:
+        as_json(answer)
+    else:
+        line(f"{answer.get('status')}: {letter}")

@@ -1,0 +1,95 @@
+"""Commands that only look."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from ratchet.cli.output import AsJson, as_json, block, line, show
+from ratchet.cli.session import get
+
+Limit = Annotated[int, typer.Option(min=1, max=100, help="At most so many.")]
+
+
+def regressions(
+    state: Annotated[str | None, typer.Option(help="open or resolved")] = None,
+    target: Annotated[str | None, typer.Option(help="Of this target only.")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """What got worse, newest first: baseline and current with n and interval, and the likely cause."""
+    show_regressions(get("maker", "/v1/regressions", state=state, target=target, limit=limit), json)
+
+
+def proposals(
+    proposal_id: Annotated[str | None, typer.Argument(help="Show this one, with its diff.")] = None,
+    state: Annotated[str | None, typer.Option(help="open, approved, rejected, …")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """Drafted fixes, newest first; or one, with its diff and its evidence."""
+    if proposal_id is None:
+        columns = {
+            "id": "id", "prompt": "name", "kind": "kind", "state": "state", "author": "author",
+            "why": "evidence.summary", "opened": "opened_at",
+        }  # fmt: skip
+        show(get("maker", "/v1/proposals", state=state, limit=limit), json, columns)
+        return
+    found = get("maker", f"/v1/proposals/{quote(proposal_id, safe='')}")
+    if json:
+        as_json(found)
+    else:
+        show_proposal(found)
+
+
+def prompts(limit: Limit = 100, json: AsJson = False) -> None:
+    """Every prompt name: what is live, and how many observed versions nobody reviewed."""
+    answer = get("maker", "/v1/prompts", limit=limit)
+    if not json:
+        for item in answer["items"]:
+            item["unreviewed"] = sum(not seen.get("reviewed") for seen in item.get("observed", ()))
+    columns = {
+        "name": "name", "target": "live.target", "live": "live.digest", "sequence": "live.sequence",
+        "reason": "live.reason", "by": "live.by", "unreviewed": "unreviewed",
+    }  # fmt: skip
+    show(answer, json, columns)
+
+
+def candidates(
+    name: Annotated[str | None, typer.Option(help="Of this prompt only.")] = None,
+    slot: Annotated[str | None, typer.Option(help="Which are chosen for this slot.")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """Answers that people liked, and whether they are chosen as few-shot examples."""
+    columns = {"prompt": "name", "score": "score", "chosen": "chosen", "input": "input", "output": "output"}
+    show(get("maker", "/v1/candidates", name=name, slot=slot, limit=limit), json, columns)
+
+
+def show_regressions(answer: dict[str, Any], json: bool) -> None:
+    """Regressions as JSON or as a table."""
+    if not json:
+        for item in answer["items"]:
+            item["was"], item["is"] = (measured(item.get(side)) for side in ("baseline", "current"))
+            item["cause"] = "; ".join(str(cause.get("evidence")) for cause in item.get("causes", ())[:1])
+    columns = {
+        "id": "regression_id", "state": "state", "target": "target", "metric": "metric", "was": "was", "is": "is",
+        "pp": "delta_pp", "likely cause": "cause",
+    }  # fmt: skip
+    show(answer, json, columns)
+
+
+def show_proposal(found: dict[str, Any]) -> None:
+    """One proposal for a person who is to decide about it."""
+    line(f"{found['name']} ({found['kind']}, {found['state']}) by {found['author']}")
+    line(f"why: {found.get('evidence', {}).get('summary', '')}")
+    line(f"base {found['base_digest'] or 'nothing'}")
+    line(f"new  {found['digest']}")
+    for criterion in found.get("acceptance", ()):
+        line("must hold: {metric} {comparison} {threshold} over {n} values".format_map(criterion))
+    block(str(found.get("diff", "")))
+
+
+def measured(side: Any) -> str:
+    """A measured value as people read it: mean, interval, and how many values it rests on."""
+    return "{mean:.3f} [{low:.3f}, {high:.3f}] n={n}".format_map(side) if isinstance(side, dict) else "unknown"

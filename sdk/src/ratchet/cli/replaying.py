@@ -1,0 +1,154 @@
+"""`ratchet replay`: files of what people said, sent as if it happened now."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.progress import Progress
+
+from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
+from ratchet.cli.reading import show_regressions
+from ratchet.cli.session import credentials, get
+from ratchet.cli.sources import BadFile, Source, Step, parts, rows, steps
+from ratchet.client.options import Options
+from ratchet.client.queue import Counters
+from ratchet.client.sender import Sender
+
+_CHUNK = 200
+_PATIENCE = 60.0
+_POLL = 0.2
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JSON Lines file.")],
+    source: Annotated[Source, typer.Option("--as", help="What the file holds.")],
+    order: Annotated[str, typer.Option(help="frank: systems in turn, such as bart,bus or bart:0-125=first,…")] = "",
+    target: Annotated[str, typer.Option(help="The target to report about; the source's name by default.")] = "",
+    rate: Annotated[float | None, typer.Option(min=0.1, help="At most so many rows a second.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is analysed; print the regressions.")] = False,
+    timeout: Annotated[float, typer.Option(help="Wait at most so many seconds for the analysis.")] = 300,
+    json: AsJson = False,
+) -> None:
+    """Send a file's executions and feedback. Sent again, it counts nothing twice."""
+    place = target or source
+    try:
+        found = list(rows(file.read_text("utf-8").splitlines()))
+        planned = steps(source, found, place, parts(order) if order else (), datetime.now(UTC))
+    except (BadFile, ValueError) as error:
+        fail(str(error), Exit.USAGE)
+    before = _State.now(place) if wait else None
+    get("ingest", "/v1/loop")  # a wrong address or key shows here, not after a minute of trying
+    result = _send_all(planned, rate)
+    report: dict[str, Any] = {"rows": len(planned), **result.told()}
+    if not json:
+        line("{rows} rows: {executions} executions and {feedback} feedback new, "
+             "{duplicates} known before, {refused} refused".format_map(report))  # fmt: skip
+    if before is not None:
+        raised = _wait_analysed(place, before, result.opinions.sent - result.opinions.duplicates, timeout)
+        report["regressions"] = raised
+        if not json:
+            show_regressions({"items": raised}, False)
+    if json:
+        as_json(report)
+    if report["refused"]:
+        fail(f"{report['refused']} items were refused")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What became of the executions and of the opinions about them."""
+
+    ran: Counters
+    opinions: Counters
+
+    def told(self) -> dict[str, int]:
+        return {
+            "executions": self.ran.sent - self.ran.duplicates,
+            "feedback": self.opinions.sent - self.opinions.duplicates,
+            "duplicates": self.ran.duplicates + self.opinions.duplicates,
+            "refused": self.ran.refused + self.opinions.refused,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the analyzer has taken in so far: how many values, and which regressions."""
+
+    values: int
+    regressions: tuple[str, ...]
+
+    @classmethod
+    def now(cls, target: str) -> "_State":
+        quality = get("ingest", "/v1/quality", target=target, limit=1000)
+        measured = sum(int(item["measurement"]["n"]) for item in quality["items"])
+        ids = tuple(str(item["regression_id"]) for item in _regressions(target))
+        return cls(measured + sum(quality.get("uncounted", {}).values()), ids)
+
+
+def _send_all(planned: Sequence[Step], rate: float | None) -> _Sent:
+    """Sends a chunk's executions, then its feedback: each waits until the server has answered for it."""
+    chunk = _CHUNK if rate is None else max(1, min(_CHUNK, int(rate / 10)))
+    with _sender() as runs, _sender() as opinions, _progress() as bar:
+        task = bar.add_task("sending", total=len(planned))
+        began = time.monotonic()
+        for start in range(0, len(planned), chunk):
+            some = planned[start : start + chunk]
+            for sender, items in (
+                (runs, [item for step in some for item in step.executions]),
+                (opinions, [item for step in some for item in step.feedback]),
+            ):
+                for item in items:
+                    sender.offer(item)
+                if not sender.flush(_PATIENCE):
+                    fail(f"the server takes nothing: {sender.trouble}", Exit.UNREACHABLE)
+            bar.advance(task, len(some))
+            if rate is not None:
+                time.sleep(max(0.0, began + (start + len(some)) / rate - time.monotonic()))
+        return _Sent(runs.counters, opinions.counters)
+
+
+@contextmanager
+def _sender() -> Iterator[Sender]:
+    who = credentials("ingest")
+    headers = {"authorization": f"Bearer {who.key}"}
+    sender = Sender(
+        Options(who.url, who.key),
+        lambda: httpx.Client(base_url=who.url, headers=headers, timeout=30.0),
+    )
+    try:
+        yield sender
+    finally:
+        sender.close(timeout=0.0)
+
+
+def _progress() -> Progress:
+    shown = console(stderr=True)
+    return Progress(console=shown, transient=True, disable=not shown.is_terminal)
+
+
+def _wait_analysed(target: str, before: _State, new: int, timeout: float) -> list[dict[str, Any]]:
+    """The regressions raised since, once the analyzer has taken `new` more values and rests."""
+    deadline = time.monotonic() + timeout
+    last = -1
+    with _progress() as bar:
+        task = bar.add_task("analysing", total=new)
+        while True:
+            state = _State.now(target)
+            bar.update(task, completed=state.values - before.values)
+            if state.values - before.values >= new and state.values == last:
+                return [item for item in _regressions(target) if item["regression_id"] not in before.regressions]
+            if time.monotonic() > deadline:
+                fail(f"analysed {state.values - before.values} of {new} values in {timeout:g} s", Exit.UNFINISHED)
+            last = state.values
+            time.sleep(_POLL)
+
+
+def _regressions(target: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = get("ingest", "/v1/regressions", target=target, limit=1000)["items"]
+    return items

@@ -1,0 +1,155 @@
+"""Files of what people said, as executions and feedback. Pure: the same file gives the same ids for ever."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from ratchet.client.items import ExecutionFields, Item, PromptUse, encode, execution, feedback
+from ratchet.prompt import MAX_EXAMPLES, parse
+
+Source = Literal["frank", "halueval", "events"]
+
+_PART = re.compile(r"(?P<system>[^:=,]+)(:(?P<first>\d+)-(?P<last>\d+))?(=(?P<label>[^:=,]+))?")
+_ANSWER = {
+    "schema": "ratchet.prompt/1",
+    "messages": [
+        {"role": "system", "content": "Answer the question. Say so where you do not know."},
+        {"slot": "examples"},
+        {"role": "user", "content": "{{question}}"},
+    ],
+    "variables": {"question": {"type": "string"}},
+    "slots": {"examples": {"max": MAX_EXAMPLES}},
+}
+
+
+class BadFile(ValueError):
+    """A line of the file is not what the source promises; the message names the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row: what to send, executions before feedback."""
+
+    executions: tuple[Item, ...] = ()
+    feedback: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of one system, in the file's order, under a label of their own."""
+
+    system: str
+    rows: slice
+    label: str
+
+
+def parts(order: str) -> tuple[Part, ...]:
+    """`bart,bus` or `bart:0-125=first,bart:125-250=second`: systems, rows from and to (exclusive), labels.
+
+    Raises ValueError.
+    """
+    found = []
+    for text in order.split(","):
+        match = _PART.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"--order: {text.strip()!r} is not like system, system:0-125 or system:0-125=label")
+        first, last = match["first"], match["last"]
+        rows = slice(int(first), int(last)) if first is not None else slice(None)
+        found.append(Part(match["system"], rows, match["label"] or match["system"]))
+    return tuple(found)
+
+
+def rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a JSON Lines file. Raises BadFile."""
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
+        except ValueError:
+            raise BadFile(f"line {number}: is not JSON") from None
+        if not isinstance(row, dict):
+            raise BadFile(f"line {number}: is not an object")
+        yield row
+
+
+def steps(
+    source: Source, found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime
+) -> list[Step]:
+    """What to send for these rows, in order; each a millisecond after the one before. Raises BadFile."""
+    make = {"frank": _frank, "halueval": _halueval, "events": _events}[source]
+    try:
+        return make(found, target, order, start)
+    except KeyError as error:
+        raise BadFile(f"a row has no {error.args[0]}") from None
+    except ValueError as error:
+        raise BadFile(str(error)) from None
+
+
+def _frank(found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime) -> list[Step]:
+    """Factuality of summaries, judged by people, 0 to 1; the system is the prompt's version."""
+    systems: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        systems.setdefault(row["model_name"], []).append(row)
+    chosen = order or parts(",".join(systems))
+    for part in chosen:
+        if part.system not in systems:
+            raise ValueError(f"--order: there is no system {part.system}; there are {', '.join(sorted(systems))}")
+    picked = [(row, part.label) for part in chosen for row in systems[part.system][part.rows]]
+    return [_judged(row, label, target, _moment(start, i)) for i, (row, label) in enumerate(picked)]
+
+
+def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Step:
+    name = f"{target}-{label}-{row['hash']}"
+    ran = execution(
+        name,
+        target,
+        [{"name": "summarize", "version": label}],
+        {"model": row["model_name"], "attributes": {"dataset": row["dataset"]}},
+        now,
+    )
+    said = feedback(_uuid(name), {"execution_id": name}, "score", row["Factuality"], {"name": "Factuality"}, now)
+    return Step((ran,), (said,))
+
+
+def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[Step]:
+    """Real questions and answers; people marked the hallucinations."""
+    prompt = parse(_ANSWER)
+    use = PromptUse("answer", prompt.digest, prompt)
+    made = []
+    for index, row in enumerate(found):
+        now, name = _moment(start, index), f"{target}-{row['id']}"
+        facts: ExecutionFields = {"input": row["query"], "output": row["response"], "consent": {"learning": True}}
+        ran = execution(name, target, [use], facts, now)
+        label = "incorrect" if row["hallucination"] else "correct"
+        made.append(Step((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, {}, now),)))
+    return made
+
+
+def _events(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[Step]:
+    """Lines of {"execution": body} or {"feedback": body}, as the HTTP API takes them; no id gets a derived one."""
+    made = []
+    for row in found:
+        if "execution" in row:
+            body = {"target": target, **row["execution"]}
+            made.append(Step(executions=(_item("executions", body),)))
+        else:
+            made.append(Step(feedback=(_item("feedback", row["feedback"]),)))
+    return made
+
+
+def _item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> Item:
+    identified = {"id": _uuid(json.dumps(body, sort_keys=True)), **body}
+    return Item(route, str(identified["id"]), encode(identified))
+
+
+def _moment(start: datetime, index: int) -> datetime:
+    return start + timedelta(milliseconds=index)
+
+
+def _uuid(name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"ratchet-replay:{name}"))
