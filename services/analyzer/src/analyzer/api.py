@@ -20,6 +20,8 @@ from shared.web.problems import Problem
 
 Reader = Annotated[Principal, Depends(require("read", "review", "tune", "operate"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Target = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+Position = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 
 def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
@@ -34,8 +36,8 @@ def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
     async def list_regressions(
         reader: Reader,
         state: Literal["open", "resolved"] | None = None,
-        target: str | None = None,
-        after: int | None = None,
+        target: Target = None,
+        after: Position = None,
         limit: Limit = 100,
     ) -> dict[str, Any]:
         """The latest first; `next` is the `after` of the next page."""
@@ -61,7 +63,7 @@ def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
 
     @router.get("/quality")
     async def quality(
-        reader: Reader, target: str | None = None, after: UUID | None = None, limit: Limit = 100
+        reader: Reader, target: Target = None, after: UUID | None = None, limit: Limit = 100
     ) -> dict[str, Any]:
         """Every metric of every version: how good it is, and what it is compared with.
 

@@ -1,6 +1,5 @@
 """Streams, regressions, and what counts nowhere."""
 
-
 from alembic import op
 
 from shared.messaging.ddl import create_messaging_tables

@@ -1,0 +1,114 @@
+"""What may be read over HTTP, and by whom."""
+
+import base64
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+
+from analyzer.app import build_app
+from analyzer.settings import AnalyzerSettings
+from shared.web.keys import hash_secret
+from tests.support.analysis import Analyzer
+from tests.support.databases import as_role, psql
+from tests.support.quality import envelopes, feedback, one_after_another, recorded
+
+SECRET = base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("=")
+
+
+@pytest.fixture
+async def client(migrated_dsn: Callable[..., str]) -> AsyncIterator[httpx.AsyncClient]:
+    """A reader of acme/production; `other` reads another environment."""
+    owner = migrated_dsn("analyzer")
+    keys = ", ".join(
+        f"('{key}', 1, '{hash_secret(SECRET)}', 'reader', 'service', 'acme', '{place}', '{{{scope}}}', false)"
+        for key, place, scope in (
+            ("k1", "production", "read"), ("other", "staging", "read"), ("writer", "production", "ingest"),
+        )
+    )  # fmt: skip
+    columns = "key_id, revision, secret_hash, subject, subject_kind, project, environment, scopes, revoked"
+    psql(owner, f"INSERT INTO analyzer.api_keys ({columns}) VALUES {keys}")
+    settings = AnalyzerSettings(database_url=as_role(owner, "ratchet_analyzer"), kafka_bootstrap="127.0.0.1:9")
+    app = build_app(settings)
+    analyzer = Analyzer(app.state.keys._engine)
+    await fill(analyzer)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://analyzer", headers=bearer("k1")) as found:
+        yield found
+    await analyzer.engine.dispose()
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer rk_{key}_{SECRET}"}
+
+
+async def fill(analyzer: Analyzer) -> None:
+    """A regression of the target `bot`, executions of `other`, one feedback without an execution."""
+    scores = one_after_another([("v1", [1.0] * 150), ("v2", [0.0] * 150)])
+    calls = (recorded(number, target="other") for number in range(5))
+    await analyzer.take(envelopes([*scores, *calls, feedback(900, execution=None, target="")]))
+
+
+async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/v1/regressions", params={"state": "open", "target": "bot"})).json()
+    (item,) = page["items"]
+    assert page["next"] is None
+    assert (item["state"], item["revision"], item["metric"]) == ("open", 1, "score.Factuality")
+    assert (item["baseline"]["n"], item["current"]["n"], item["delta_pp"]) == (150, 100, -100.0)
+    assert item["causes"][0]["after"] == "label:v2"
+    assert (await client.get(f"/v1/regressions/{item['id']}")).json() == item
+    assert (await client.get("/v1/regressions", params={"state": "resolved"})).json()["items"] == []
+
+
+async def test_pages_follow_each_other(client: httpx.AsyncClient) -> None:
+    first = (await client.get("/v1/quality", params={"limit": 2})).json()
+    assert [item["identity"] for item in first["items"]] != []
+    second = (await client.get("/v1/quality", params={"limit": 2, "after": first["next"]})).json()
+    seen = [(item["target"], item["metric"], item["identity"]) for item in first["items"] + second["items"]]
+    assert len(seen) == len(set(seen)) == 4
+    assert (await client.get("/v1/regressions", params={"limit": 1})).json()["next"] is not None
+
+
+async def test_quality_says_what_it_rests_on(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/v1/quality")).json()
+    told = {(item["metric"], item["identity"]): item for item in page["items"]}
+    worse = told["score.Factuality", "label:v2"]
+    assert (worse["measurement"]["n"], worse["measurement"]["mean"], worse["watch"]) == (150, 0.0, "watched")
+    assert worse["baseline"]["identity"] == "label:v1"
+    assert told["latency_ms", "label:v1"]["watch"] == "not tested"
+    assert told["error_rate", "label:v1"]["watch"] == "no baseline yet"
+    assert told["score.Factuality", "label:v1"]["watch"] == "too few values"
+    assert page["uncounted"] == {"unjoined": 1}
+    assert (await client.get("/v1/quality", params={"target": "other"})).json()["items"][0]["target"] == "other"
+
+
+async def test_other_environments_see_nothing_of_it(client: httpx.AsyncClient) -> None:
+    (item,) = (await client.get("/v1/regressions")).json()["items"]
+    assert (await client.get("/v1/regressions", headers=bearer("other"))).json()["items"] == []
+    assert (await client.get("/v1/quality", headers=bearer("other"))).json()["items"] == []
+    answer = await client.get(f"/v1/regressions/{item['id']}", headers=bearer("other"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "regression-unknown")
+
+
+@pytest.mark.parametrize("path", ["/v1/regressions", "/v1/quality"])
+async def test_only_readers_may_read(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path, headers={"Authorization": "Bearer rk_no_no"})).status_code == 401
+    assert (await client.get(path, headers=bearer("writer"))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/regressions?limit=0", "limit"),
+        ("/v1/regressions?state=fine", "state"),
+        ("/v1/regressions?after=9999999999999999999999", "after"),
+        ("/v1/regressions?target=%00", "target"),
+        ("/v1/regressions/no-uuid", "regression_id"),
+        ("/v1/quality?after=x", "after"),
+        ("/v1/quality?target=%00", "target"),
+    ],
+)
+async def test_bad_parameters_are_named(client: httpx.AsyncClient, path: str, field: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"][0]["field"] == field
