@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from proposer.candidates import choose
+from proposer.candidates import MOST, choose
 from proposer.drafting import NoDraft, draft, suspect
-from proposer.model import Offer, PromptState
+from proposer.model import Candidate, Offer, PromptKey, PromptState
 from proposer.offers import offer_examples, offer_fix, ready
 from proposer.settling import Step, Withdraw, settle
-from proposer.store.candidates import live_objected, load_pool
+from proposer.store.candidates import TOP, live_objected, load_pool, load_top
 from proposer.store.prompts import load_documents, load_measured, save_chosen
 from proposer.store.proposals import approved_digests, latest_round, open_proposal, open_proposals, withdraw_proposal
 from proposer.store.regressions import open_regressions, save_outcome
@@ -47,7 +47,7 @@ class Desk:
 
         Unless it is asked to look `anew`, the same set as before ends it: then nothing else has changed.
         """
-        chosen = choose(await load_pool(tx, state.key, self._clock.now()))
+        chosen = await self._choose(tx, state.key)
         members = tuple(candidate.feedback_id for candidate in chosen)
         if members == state.chosen and not anew:
             return
@@ -59,6 +59,13 @@ class Desk:
             offers = [offer for offer in offer_examples(state, base, chosen, measured, objected) if fits(offer)]
         standing = [p for p in await open_proposals(tx, state.key) if p.kind == "few_shot"]
         await self._take(tx, settle(standing, offers, state.in_use, "evidence_erased"), cause)
+
+    async def _choose(self, tx: Tx, key: PromptKey) -> tuple[Candidate, ...]:
+        top = await load_top(tx, key, self._clock.now())
+        chosen = choose(top)
+        if len(chosen) == MOST or len(top) < TOP:
+            return chosen  # nobody further down could enter
+        return choose(await load_pool(tx, key, self._clock.now()))
 
     async def no_fix(self, tx: Tx, regression: RegressionDetected) -> None:
         """For a regression that points at no prompt: notes why nothing is proposed."""

@@ -23,6 +23,7 @@ KEPT = 500
 OBJECTIONS_KEPT = timedelta(days=3)
 """How late a liked answer may come after the objection to it: it waits for its execution for a day at most."""
 
+TOP = 50
 _PER_USER = 20
 
 _ADD = text(
@@ -82,6 +83,13 @@ _LOAD = text(
        WHERE nth <= :per_user ORDER BY score DESC, occurred_at, feedback_id LIMIT :limit"""
 )
 
+_TOP = text(
+    """SELECT * FROM proposer.candidates
+       WHERE project = :project AND environment = :environment AND name = :name
+         AND NOT barred AND occurred_at >= :since
+       ORDER BY score DESC, occurred_at, feedback_id LIMIT :limit"""
+)
+
 _LIVE_BARRED = text(
     """SELECT EXISTS (
          SELECT FROM proposer.candidates c JOIN proposer.prompts p USING (project, environment, name)
@@ -121,8 +129,14 @@ async def save_objections(tx: Tx, objections: Sequence[Objection]) -> set[Prompt
     return {PromptKey(*row) for row in await tx.conn.execute(_BAR, columns)}
 
 
+async def load_top(tx: Tx, key: PromptKey, now: datetime) -> list[Candidate]:
+    """The `TOP` best that may be chosen: within the window and not barred, best first. Straight from the index."""
+    values = {**place(key), "since": now - WINDOW, "limit": TOP}
+    return [candidate(row) for row in await tx.conn.execute(_TOP, values)]
+
+
 async def load_pool(tx: Tx, key: PromptKey, now: datetime) -> list[Candidate]:
-    """What may be chosen: within the window and not barred; the best of each user, best first."""
+    """The same without end, but for each user's best only: no crowd of one user hides the others."""
     values = {**place(key), "since": now - WINDOW, "per_user": _PER_USER, "limit": KEPT}
     return [candidate(row) for row in await tx.conn.execute(_LOAD, values)]
 
