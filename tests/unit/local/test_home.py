@@ -1,0 +1,48 @@
+"""The folder of one installation: one owner at a time, and keys for its owner's eyes only."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ratchet_local.home import Home, InUse
+from ratchet_local.serving import greeting
+
+_KEYS = {"url": "http://127.0.0.1:1", "ingest_key": "rk_i", "maker_key": "rk_m", "reviewer_key": "rk_r"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / ".ratchet")
+
+
+def test_only_one_works_on_a_folder(home: Home) -> None:
+    with home.lock(), pytest.raises(InUse, match=rf"in use by another ratchet-local \(pid {os.getpid()}\)"):
+        home.lock()
+    home.lock().close()
+    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+
+
+def test_credentials_come_back_and_are_for_their_owner_alone(home: Home) -> None:
+    home.folder.mkdir()
+    assert home.read_credentials() == {}
+    home.write_credentials(_KEYS)
+    assert home.read_credentials() == _KEYS
+    assert stat.S_IMODE(home.credentials.stat().st_mode) == 0o600
+
+
+def test_a_big_log_is_put_aside(home: Home) -> None:
+    home.log("ratchet").parent.mkdir(parents=True)
+    with home.log("ratchet").open("wb") as old:
+        old.truncate(30_000_000)
+    with home.open_log("ratchet") as log:
+        log.write("{}\n")
+    assert home.log("ratchet").read_text() == "{}\n"
+    assert home.log("ratchet").with_suffix(".log.1").stat().st_size == 30_000_000
+
+
+def test_keys_are_shown_only_when_they_are_new(home: Home) -> None:
+    assert "rk_m" in greeting(home, _KEYS, new=True, seconds=1.23)
+    assert "rk_" not in greeting(home, _KEYS, new=False, seconds=1.23)
+    assert "ready on http://127.0.0.1:1 in 1.2 s" in greeting(home, _KEYS, new=False, seconds=1.23)
