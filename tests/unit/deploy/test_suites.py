@@ -1,0 +1,45 @@
+"""`make test` says at its end what did not run, and the one command that changes it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.__main__ import last_lines, not_run
+from tests.support import requirements
+
+_REASON = "no Apache Kafka: its jars come by `mvn`"
+_REPORT = f"""<testsuites><testsuite>
+<testcase classname="tests.e2e.test_circle" name="a"><skipped message="{_REASON}, which is missing"/></testcase>
+<testcase classname="tests.e2e.test_circle" name="b"><skipped message="{_REASON}, which is missing"/></testcase>
+<testcase classname="tests.unit.test_x" name="c"><skipped message="something else"/></testcase>
+<testcase classname="tests.unit.test_x" name="d"/>
+</testsuite></testsuites>"""
+
+
+def test_skipped_suites_are_counted_by_file(tmp_path: Path) -> None:
+    report = tmp_path / "tests.xml"
+    report.write_text(_REPORT)
+    assert not_run(report, _REASON) == {"tests.e2e.test_circle": 2}
+
+
+def test_the_last_line_is_the_command() -> None:
+    said = last_lines({"tests.e2e.test_circle": 2}, _REASON).splitlines()
+    assert said[-1] == f"Get it with:  {requirements.GET_MAVEN}"
+    assert "  tests.e2e.test_circle (2 tests)" in said
+
+
+def test_kafka_needs_its_jars_or_maven(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(requirements, "KAFKA_JARS", tmp_path / "none")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "mvn" in (requirements.kafka_missing() or "")
+    monkeypatch.setattr(requirements, "KAFKA_JARS", tmp_path)
+    assert requirements.kafka_missing() is None
+
+
+def test_what_is_missing_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(requirements.REQUIRE_ALL, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no Kafka"):
+        requirements.missing("no Kafka")
+    monkeypatch.setenv(requirements.REQUIRE_ALL, "1")
+    with pytest.raises(pytest.fail.Exception, match="required here, but missing: no Kafka"):
+        requirements.missing("no Kafka")
