@@ -1,6 +1,6 @@
 """How many events a second the analyzer takes into its state, with exactly-once effect.
 
-    python -m benchmarks.consume [--events 40000] [--batch 500] [--targets 8] [--json]
+    python -m benchmarks.consume [--events 40000] [--batch 1000] [--targets 8] [--json]
 
 Kafka's bytes are made beforehand. Each step below does all of the former's work and more, on the same messages in
 batches of the same size, on a PostgreSQL of its own with fsync on; so the differences say where the time goes:
@@ -125,7 +125,7 @@ def show(kind: str, rates: dict[str, float]) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--events", type=int, default=40_000)
-    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--batch", type=int, default=1000)
     parser.add_argument("--targets", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()

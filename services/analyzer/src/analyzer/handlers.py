@@ -29,7 +29,7 @@ class Measuring:
         self._source = source
 
     def subscription(self) -> Subscription:
-        return Subscription("quality", (ExecutionRecorded, FeedbackCreated), self.handle)
+        return Subscription("quality", (ExecutionRecorded, FeedbackCreated), self.handle, max_batch=1000)
 
     async def handle(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
         """Load, fold, save, emit."""

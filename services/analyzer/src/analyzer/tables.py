@@ -23,6 +23,7 @@ SCHEMA = "analyzer"
 metadata = metadata_for(SCHEMA)
 
 # `state` is JSON, not JSONB: it is read back exactly as it was written, and nothing in it is searched.
+# `reference`: has values enough to be compared with. `last`: Unix time of the latest value.
 streams = Table(
     "streams",
     metadata,
@@ -34,8 +35,8 @@ streams = Table(
     Column("metric", Text, nullable=False),
     Column("prompt", Text, nullable=False),
     Column("identity", Text, nullable=False),
-    Column("reference", Boolean, nullable=False, comment="has values enough to be compared with"),
-    Column("last", Float(53), nullable=False, comment="Unix time of the latest value"),
+    Column("reference", Boolean, nullable=False),
+    Column("last", Float(53), nullable=False),
     Column("state", JSON, nullable=False),
     # Room for new row versions on the same page: the row is rewritten with every batch.
     postgresql_with={"fillfactor": "50"},

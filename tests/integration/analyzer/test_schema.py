@@ -1,0 +1,23 @@
+"""The tables that the code knows are the tables that the migrations make."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from analyzer.tables import metadata, regressions, streams, uncounted
+
+
+def differences(conn: Connection) -> list[object]:
+    known = {table.name for table in (streams, regressions, uncounted)}
+    options = {
+        "include_schemas": True,
+        "include_name": lambda name, kind, _: kind != "schema" or name == "analyzer",
+        "include_object": lambda thing, name, kind, *_: (name if kind == "table" else thing.table.name) in known,
+    }
+    return list(compare_metadata(MigrationContext.configure(conn, opts=options), metadata))
+
+
+async def test_code_and_migrations_agree(engine: AsyncEngine) -> None:
+    async with engine.connect() as conn:
+        assert await conn.run_sync(differences) == []
