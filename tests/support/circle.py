@@ -47,6 +47,9 @@ class Site:
         return {"authorization": f"Bearer {key}"}
 
 
+StartSite = Callable[..., Site]
+
+
 def rate(app: Ratchet, prompt: ServedPrompt, count: int, up: Callable[[int], bool], tag: str) -> None:
     """`count` executions with this prompt, each with a thumb."""
     for number in range(count):

@@ -166,7 +166,7 @@ def admin_of(server: ApacheKafka) -> AdminClient:
 def wipe(admin: AdminClient) -> None:
     """Remove all topics and consumer groups, and return when they are gone."""
     if groups := [group.group_id for group in admin.list_consumer_groups().result().valid]:
-        eventually_sync(lambda: _done(admin.delete_consumer_groups(groups).values()), within=30)
+        eventually_sync(lambda: _done(admin.delete_consumer_groups(groups).values()), within=90)
     if names := _topics(admin):
         wait(admin.delete_topics(names, operation_timeout=30).values())
         eventually_sync(lambda: not _topics(admin), within=30)

@@ -1,0 +1,196 @@
+"""Services as processes of their own, as an operator runs them: started, asked, killed, paused, started again."""
+
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from gatekeeper.bootstrap import bootstrap
+from gatekeeper.keys.signer import Signer
+from ratchet.signing import new_private_key
+from ratchet_local import process
+from ratchet_local.ports import free_port
+from ratchet_local.routes import SERVICES
+from shared.runtime.roles import role_of
+from tests.support.databases import apart, as_role
+from tests.support.eventually import eventually_sync
+from tests.support.messaging import async_dsn
+from tests.support.requirements import ROOT
+
+_ASK_S = 5.0
+
+
+@dataclass
+class Instance:
+    """One process of a service. It keeps its name and its port over `kill` and `start`."""
+
+    service: str
+    name: str
+    log: Path
+    environment: Mapping[str, str]
+    launcher: Sequence[str]
+    port: int = field(default_factory=free_port)
+    _process: psutil.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs; False also for one that ended by itself."""
+        running = self._process
+        return running is not None and running.is_running() and running.status() != psutil.STATUS_ZOMBIE
+
+    def spawn(self) -> None:
+        """Start the process; `await_ready` waits for it."""
+        command = [sys.executable, "-m", *self.launcher, self.service]
+        address = {"RATCHET_PORT": str(self.port), "RATCHET_INSTANCE": self.name, "PYTHONPATH": str(ROOT)}
+        self._process = process.start(command, self.log, {**os.environ, **self.environment, **address})
+
+    def await_ready(self, within: float = 60.0) -> None:
+        """Return when it says that it is ready. Raises StartFailed with the end of its log where it ended instead."""
+        assert self._process is not None
+        process.wait_until(self._ready, self._process, self.log, within)
+
+    def start(self) -> None:
+        self.spawn()
+        self.await_ready()
+
+    def kill(self) -> None:
+        """SIGKILL: it has no chance to put anything in order."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as an operator would, also while it is paused."""
+        if self.alive:
+            self.resume()
+        self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """SIGSTOP: it stands still and does not know it."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def await_end(self, within: float = 30.0) -> None:
+        """Return when it has ended by itself."""
+        eventually_sync(lambda: not self.alive, within)
+        self._end(signal.SIGKILL)
+
+    def get(self, path: str, key: str = "") -> tuple[int, bytes]:
+        """Status and body, errors too. Raises OSError where nobody answers."""
+        return self._ask("GET", path, key)
+
+    def post(self, path: str, key: str, body: object = None) -> tuple[int, bytes]:
+        return self._ask("POST", path, key, json.dumps(body).encode())
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        page = self.get("/metrics")[1].decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def _ready(self) -> bool:
+        try:
+            return self.get("/health/ready")[0] == 200
+        except OSError:
+            return False
+
+    def _ask(self, method: str, path: str, key: str, body: bytes | None = None) -> tuple[int, bytes]:
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=_ASK_S) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _end(self, how: int) -> None:
+        if self._process is not None:
+            process.end(self._process, how)
+        self._process = None
+
+
+class Fleet:
+    """Instances of services on one migrated database and one Kafka, with the first keys.
+
+    `dsn` is the database owner's; each service works as its own role. `environment` is for all of them.
+    """
+
+    def __init__(self, dsn: str, kafka: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.dsn = dsn
+        self.kafka = kafka
+        self.instances: list[Instance] = []
+        self._folder = folder
+        private = new_private_key()
+        self.keys = apart(bootstrap(async_dsn(dsn), private))
+        self.public_key = Signer(private).public
+        self._environment = {
+            "RATCHET_KAFKA_BOOTSTRAP": kafka,
+            "RATCHET_SIGNING_KEY": private,
+            "RATCHET_SIGNING_PUBLIC_KEYS": self.public_key,
+            **(environment or {}),
+        }
+
+    def add(self, service: str, name: str = "1", *launcher: str, **environment: str) -> Instance:
+        """One more instance, not started yet. `launcher` are words between `python -m` and the service's name."""
+        settings = {
+            **self._environment, **environment, "RATCHET_DATABASE_URL": as_role(self.dsn, role_of(service)),
+        }  # fmt: skip
+        instance = Instance(service, name, self._folder / f"{service}-{name}.log", settings, launcher)
+        self.instances.append(instance)
+        return instance
+
+    def start(self, services: Iterable[str] = SERVICES, count: int = 1) -> None:
+        """Start `count` instances of each service, and return when all are ready and know the keys."""
+        started = [self.add(service, str(number)) for service in services for number in range(1, count + 1)]
+        for instance in started:
+            instance.spawn()
+        for instance in started:
+            instance.await_ready()
+        for instance in started:
+            eventually_sync(self._knows_keys(instance), within=60)
+
+    def of(self, service: str) -> list[Instance]:
+        return [instance for instance in self.instances if instance.service == service]
+
+    def one(self, service: str) -> Instance:
+        """The first instance of a service."""
+        return self.of(service)[0]
+
+    def replace(self, former: Instance, *launcher: str, **environment: str) -> Instance:
+        """Start another process in the place of an instance, under its name and port; see `add`."""
+        former.stop()
+        self.instances.remove(former)
+        instance = self.add(former.service, former.name, *launcher, **environment)
+        instance.port = former.port
+        instance.start()
+        return instance
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        for instance in self.instances:
+            instance.stop()
+
+    def _knows_keys(self, instance: Instance) -> Callable[[], bool]:
+        path = f"/v1/ops/{instance.service}/dead-letters"
+        return lambda: instance.get(path, self.keys["reviewer_key"])[0] == 200

@@ -1,0 +1,71 @@
+"""One address before services that are processes of their own, as compose's gateway is: routes by path."""
+
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from ratchet_local.ports import free_port
+from ratchet_local.routes import service_of
+from tests.support.eventually import eventually_sync
+
+_METHODS = ["GET", "POST", "DELETE"]
+_HOP_BY_HOP = {"connection", "content-encoding", "content-length", "host", "transfer-encoding"}
+
+
+@contextmanager
+def gateway(addresses: Mapping[str, str]) -> Iterator[str]:
+    """The URL of a gateway to `addresses` (service → URL), served from a thread while the block runs."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(_app(addresses), port=port, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    eventually_sync(lambda: server.started, within=20)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def _app(addresses: Mapping[str, str]) -> Starlette:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None)) as client:
+            app.state.client = client
+            yield
+
+    async def forward(request: Request) -> Response:
+        service = service_of(request.url.path)
+        if service is None:
+            return Response(status_code=404)
+        client: httpx.AsyncClient = request.app.state.client
+        url = f"{addresses[service]}{request.url.path}?{request.url.query}".rstrip("?")
+        headers = _passed_on(request.headers)
+        outgoing = client.build_request(request.method, url, headers=headers, content=await request.body())
+        answer = await client.send(outgoing, stream=True)
+        return StreamingResponse(
+            answer.aiter_bytes(), answer.status_code, _passed_on(answer.headers), background=_Closing(answer)
+        )
+
+    return Starlette(routes=[Route("/{path:path}", forward, methods=_METHODS)], lifespan=lifespan)
+
+
+class _Closing:
+    """Ends the answer of the service when the client has had it, or left."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._answer = answer
+
+    async def __call__(self) -> None:
+        await self._answer.aclose()
+
+
+def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}

@@ -1,0 +1,154 @@
+"""Posts at a bounded rate, sent again with the same Idempotency-Key until they are acknowledged, as an SDK does."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import httpx
+
+from tests.support.eventually import eventually
+
+_AGAIN_S = 0.2
+_ANSWER_S = 10.0
+_IN_FLIGHT = 32
+_PROMPT_EVERY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request. What it measures is called `metric`, and nothing else is: it can be counted by itself."""
+
+    path: str
+    key: str
+    body: dict[str, Any]
+    metric: str
+    value: float
+
+
+def posts(count: int, prefix: str, targets: Sequence[str] = ("bot",)) -> list[Post]:
+    """Executions with a score, each followed by feedback with a score, for each target in turn.
+
+    Some executions use a prompt that nobody has seen before. `prefix` keeps several loads on one database apart.
+    """
+    made = []
+    for number in range(count):
+        value = round((number + 1) / (count + 1), 6)
+        made.append((_feedback if number % 2 else _execution)(number, prefix, targets, value))
+    return made
+
+
+def _execution(number: int, prefix: str, targets: Sequence[str], value: float) -> Post:
+    name = f"{prefix}-{number}"
+    body: dict[str, Any] = {"id": name, "target": targets[number // 2 % len(targets)], "scores": {name: value}}
+    if number % _PROMPT_EVERY == 0:
+        digest = "sha256:" + sha256(name.encode()).hexdigest()
+        body["prompts"] = [{"name": f"prompt-{number // _PROMPT_EVERY % 24}", "digest": digest}]
+    return Post("/v1/executions", name, body, f"score.{name}", value)
+
+
+def _feedback(number: int, prefix: str, targets: Sequence[str], value: float) -> Post:
+    name = f"{prefix}-{number}"
+    body = {"execution_id": f"{prefix}-{number - 1}", "kind": "score", "name": name, "value": value}
+    return Post("/v1/feedback", name, body, f"score.{name}", value)
+
+
+@dataclass
+class Load:
+    """Sends `work` to `urls` in turn, `rate` new posts a second at most. What is known of each post is here."""
+
+    urls: Sequence[str]
+    api_key: str
+    work: Sequence[Post]
+    rate: float
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    attempts: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    in_flight: set[str] = field(default_factory=set)
+
+    @property
+    def done(self) -> bool:
+        return len(self.acknowledged) == len(self.work)
+
+    @property
+    def sent_again(self) -> int:
+        """Posts that needed more than one attempt."""
+        return sum(number > 1 for number in self.attempts.values())
+
+    @property
+    def repeats_known(self) -> int:
+        """Posts of which an attempt without an answer had been kept."""
+        return sum(status == "duplicate" for status in self.acknowledged.values())
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.acknowledged)} of {len(self.work)} acknowledged, {len(self.in_flight)} in flight, "
+            f"{self.sent_again} sent again, {self.repeats_known} of them kept before, failures {dict(self.failures)}"
+        )
+
+    async def reaches(self, count: int, within: float = 60.0) -> None:
+        """Returns when so many posts are acknowledged."""
+
+        def enough() -> bool:
+            assert len(self.acknowledged) >= count, str(self)
+            return True
+
+        await eventually(enough, within)
+
+    async def run(self, within: float = 150.0) -> None:
+        """Returns when every post is acknowledged.
+
+        Raises:
+            AssertionError: that took more than `within` seconds; or an answer came that no retry can better.
+        """
+        try:
+            async with asyncio.timeout(within):
+                await self._send_all()
+        except TimeoutError:
+            raise AssertionError(f"not done within {within:g} s: {self}") from None
+
+    async def _send_all(self) -> None:
+        turns = self._paced()
+        limits = httpx.Limits(max_connections=_IN_FLIGHT)
+        async with httpx.AsyncClient(timeout=_ANSWER_S, limits=limits) as client, asyncio.TaskGroup() as workers:
+            for _ in range(_IN_FLIGHT):
+                workers.create_task(self._work(client, turns))
+
+    def _paced(self) -> Iterator[tuple[float, Post]]:
+        """Each post with the moment from which on it may be sent."""
+        start = time.monotonic()
+        return ((start + number / self.rate, post) for number, post in enumerate(self.work))
+
+    async def _work(self, client: httpx.AsyncClient, turns: Iterator[tuple[float, Post]]) -> None:
+        for moment, post in turns:
+            await asyncio.sleep(max(0.0, moment - time.monotonic()))
+            self.in_flight.add(post.key)
+            for url in itertools.cycle(self._from(post)):
+                if await self._try(client, url, post):
+                    break
+                await asyncio.sleep(_AGAIN_S)
+            self.in_flight.discard(post.key)
+
+    def _from(self, post: Post) -> Sequence[str]:
+        """The addresses, beginning at another one for every post."""
+        first = len(self.attempts) % len(self.urls)
+        return [*self.urls[first:], *self.urls[:first]]
+
+    async def _try(self, client: httpx.AsyncClient, url: str, post: Post) -> bool:
+        headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": post.key}
+        self.attempts[post.key] += 1
+        try:
+            answer = await client.post(url + post.path, json=post.body, headers=headers)
+        except httpx.HTTPError as error:
+            self.failures[type(error).__name__] += 1
+            return False
+        if answer.status_code == 200:
+            self.acknowledged[post.key] = answer.json()["status"]
+            return True
+        self.failures[str(answer.status_code)] += 1
+        assert answer.status_code >= 500, f"{post.path}: {answer.status_code} {answer.text}"
+        return False
