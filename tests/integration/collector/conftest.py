@@ -109,3 +109,9 @@ async def collector(migrated_dsn: Callable[..., str], clock: FakeClock) -> Async
 def add_key() -> Callable[..., str]:
     """Call it with a DSN, a key's id and scopes: the text of a new API key."""
     return _add_key
+
+
+@pytest.fixture
+def instance() -> Callable[..., contextlib.AbstractAsyncContextManager[Running]]:
+    """Call it with a DSN and a clock: an instance of the collector, for as long as its block lasts."""
+    return running
