@@ -1,0 +1,153 @@
+"""Every kind of key at every route: none but a reviewing person's changes what is live."""
+
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.routing import APIRoute
+
+from gatekeeper.bootstrap import bootstrap
+from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, later
+from tests.support.messaging import async_dsn
+
+BASE, NEXT = document("Answer.", "shots"), document("Answer well.", "shots")
+LABELS = ("ingest_key", "browser_key", "maker_key", "reviewer_key")
+NOBODY = ("", "rk_x_y", "nonsense")
+OPEN = {"/health/live", "/health/ready", "/metrics"}
+# Who may knock at all: each route of the API, and the kinds of keys that it lets in.
+ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/v1/prompts"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/prompts/{name}"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/prompts/{name}/versions"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key",),
+    ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/signing-keys"): LABELS,
+    ("POST", "/v1/proposals"): ("maker_key", "reviewer_key"),
+    ("GET", "/v1/proposals"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/proposals/{proposal_id}"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("POST", "/v1/proposals/{proposal_id}/decisions"): ("reviewer_key",),
+    ("GET", "/v1/grants"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("POST", "/v1/grants"): ("reviewer_key",),
+    ("POST", "/v1/grants/{grant_id}/revoke"): ("reviewer_key",),
+    ("POST", "/v1/examples/{digest}/revoke"): ("reviewer_key",),
+    ("POST", "/v1/halt"): LABELS,
+    ("POST", "/v1/resume"): ("reviewer_key",),
+    ("GET", "/v1/loop"): LABELS,
+    ("GET", "/v1/audit"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/audit/verify"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/ops/gatekeeper/dead-letters"): ("reviewer_key",),
+    ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/replay"): ("reviewer_key",),
+    ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/discard"): ("reviewer_key",),
+    ("POST", "/v1/ops/gatekeeper/republish"): ("reviewer_key",),
+}
+
+
+def served(gate: World) -> set[tuple[str, str]]:
+    """All routes of the app, however deep they are mounted."""
+
+    def walk(routes: Any, prefix: str = "") -> Any:
+        for route in routes:
+            if isinstance(route, APIRoute):
+                yield from ((method, prefix + route.path) for method in route.methods)
+            elif inner := getattr(route, "original_router", None):
+                yield from walk(inner.routes, prefix)
+            elif getattr(route, "routes", None):
+                yield from walk(route.routes, prefix + getattr(route, "path", ""))
+
+    return {(method, path) for method, path in walk(gate.app.routes) if path not in OPEN}
+
+
+@pytest.fixture
+async def stage(gate: World) -> World:
+    await gate.promote(BASE)
+    return gate
+
+
+async def test_the_table_names_every_route(stage: World) -> None:
+    found = served(stage)
+    assert found == set(ROUTES), found ^ set(ROUTES)
+
+
+async def test_every_key_at_every_route(stage: World) -> None:
+    proposal = await stage.propose(NEXT, digest(BASE))
+    event = few_shot(BASE, ("2+2", "4"))
+    await stage.arrive(event)
+    filled = {
+        "name": "greeting", "proposal_id": proposal["id"], "grant_id": str(uuid4()), "letter_id": str(uuid4()),
+        "digest": event.example_sets[0].examples[0].digest,
+    }  # fmt: skip
+    for (method, path), label in product(ROUTES, (*LABELS, *NOBODY)):
+        if label == "reviewer_key" or (path == "/v1/stream" and label in ROUTES[method, path]):
+            continue  # the reviewer is the one who may; an open stream has no end
+        answer = await stage.ask(label, method, path.format(**filled), None if method == "GET" else body(path, NEXT))
+        allowed = label in ROUTES[method, path]
+        assert (answer.status_code < 400) == allowed, (
+            f"{method} {path} with {label}: {answer.status_code} {answer.text}"
+        )
+        if not allowed:
+            assert answer.status_code == (401 if label in NOBODY else 403)
+            assert answer.headers["content-type"] == "application/problem+json"
+    live = await stage.live()
+    assert live is not None
+    assert (live["digest"], live["sequence"]) == (digest(BASE), 1)
+
+
+def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
+    """A body that would do the most harm, if the key let it."""
+    return {
+        "/v1/prompts/{name}/rollback": {"reason": "", "to_digest": digest(BASE)},
+        "/v1/proposals": {"name": "greeting", "target": "bot", "document": draft, "why": "w", "base_digest": NEVER},
+        "/v1/proposals/{proposal_id}/decisions": {"verdict": "approved", "reason": "", "digest": digest(draft)},
+        "/v1/grants": {"name": "greeting", "slot": "shots", "count": 9, "per_hour": 9, "expires_at": later()},
+        "/v1/ops/gatekeeper/republish": {},
+    }.get(path, {"reason": "r"})
+
+
+async def test_a_key_of_another_environment_sees_and_moves_nothing_here(stage: World) -> None:
+    made = await bootstrap(async_dsn(stage.dsn), stage.signer.private, environment="staging")
+    stage.keys.update({f"staging_{label}": raw for label, raw in made.items()})
+    proposal = await stage.propose(NEXT, digest(BASE))
+    assert (await stage.decide(proposal, by="staging_reviewer_key")).status_code == 404
+    assert (await stage.ask("staging_ingest_key", "GET", "/v1/prompts/greeting")).status_code == 404
+    back = await stage.ask("staging_reviewer_key", "POST", "/v1/prompts/greeting/rollback", {"reason": ""})
+    assert back.json()["code"] == "prompt-not-live"
+
+
+@pytest.mark.parametrize(
+    ("broken", "field"),
+    [
+        ({"verdict": "yes"}, "verdict"),
+        ({"digest": "sha256:short"}, "digest"),
+        ({"reason": 7}, "reason"),
+        ({"reason": "x" * 2001}, "reason"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+async def test_a_wrong_field_is_named(stage: World, broken: dict[str, Any], field: str) -> None:
+    proposal = await stage.propose(NEXT, digest(BASE))
+    sent = {"verdict": "approved", "reason": "", "digest": proposal["digest"], **broken}
+    answer = await stage.ask("reviewer_key", "POST", f"/v1/proposals/{proposal['id']}/decisions", sent)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"{", {}, 400),
+        (b'{"reason": NaN}', {}, 422),
+        (b'{"reason": "\\u0000"}', {}, 422),
+        (b'{"reason": "a", "reason": "b"}', {}, 422),
+        (b"[]", {}, 422),
+        (b"reason=x", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        (b"\x1f\x8b", {"Content-Encoding": "gzip"}, 415),
+        (b'"' + b"x" * 600_000 + b'"', {}, 413),
+        (b"[" * 5000, {}, 422),
+    ],
+)
+async def test_a_hostile_body_halts_nothing(stage: World, content: bytes, headers: dict[str, str], status: int) -> None:
+    sent = {"Authorization": f"Bearer {stage.keys['maker_key']}", "Content-Type": "application/json", **headers}
+    answer = await stage.clients["api"].post("/v1/halt", content=content, headers=sent)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["code"]
+    assert (await stage.ask("maker_key", "GET", "/v1/loop")).json()["halted"] is False
