@@ -204,8 +204,6 @@ async def test_no_role_can_do_more_to_a_table_than_it_is_allowed(intruder: Intru
                 # 55000: a view like this takes no rows from anybody.
                 allowed = refusals(verb) | ({"55000"} if kind == "v" else set())
                 assert said in allowed, f"{verb} on {relation} as {intruder.role}: {said or 'went through'}"
-                    f"{verb} on {relation} as {intruder.role}: {said or 'went through'}"
-                )
                 tried += 1
     assert await intruder.state() == before
     assert tried > 400

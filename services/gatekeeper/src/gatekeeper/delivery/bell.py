@@ -36,9 +36,12 @@ class Notice:
     @classmethod
     def decoded(cls, text: bytes | str) -> "Notice":
         """Raises ValueError for anything else than a notice."""
-        match json.loads(text):
-            case [str(project), str(environment), str(name), int(sequence)]:
-                return cls(project, environment, name, sequence)
+        try:
+            match json.loads(text):
+                case [str(project), str(environment), str(name), int(sequence)]:
+                    return cls(project, environment, name, sequence)
+        except json.JSONDecodeError:
+            pass
         raise ValueError("not a notice")
 
 
