@@ -144,7 +144,7 @@ class Loop(RuleBasedStateMachine):
 
 
 def run(machine: type[Loop], examples: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,

@@ -1,0 +1,197 @@
+"""What operators do, on a real database: dead letters, sending again, keys, health, old schemas."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ratchet.signing import key_bytes, new_private_key, public_key, sign
+from shared.events.promotion import KeyChanged, Signature
+from shared.messaging.bus import Bus
+from shared.messaging.cloudevents import Received
+from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.errors import Permanent
+from shared.messaging.janitor import sweep
+from shared.messaging.republish import Scope, republish
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
+from shared.runtime.metrics import Metrics
+from shared.testing.clock import FakeClock
+from shared.web.health import health_router
+from shared.web.key_table import key_table
+from shared.web.keys import KeyStore, hash_secret
+from shared.web.ops import ops_router
+from shared.web.problems import Problem, install_problems
+from tests.support.messaging import NOW, SCHEMA, envelope, feedback, record, scratch_engine
+
+CONSUMER = f"{SCHEMA}.effects"
+PRIVATE = new_private_key()
+
+
+@dataclass
+class Desk:
+    """A consumer with one parked message, and an operator who looks at it over HTTP."""
+
+    engine: AsyncEngine
+    store: SqlStore
+    keys: KeyStore
+    app: FastAPI = field(default_factory=FastAPI)
+    taken: list[UUID] = field(default_factory=list)
+    broken: bool = True
+
+    async def handle(self, _: Tx, events: Sequence[Received[Any]]) -> None:
+        if self.broken:
+            raise Permanent
+        self.taken += [received.id for received in events]
+
+    def client(self, *scopes: str) -> httpx.AsyncClient:
+        token = "rk_operator_secret" if "operate" in scopes else "rk_reader_secret"
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://scratch",
+            headers={"authorization": f"Bearer {token}"},
+        )
+
+
+class NoTroubles:
+    troubles: tuple[str, ...] = ()
+
+
+@pytest.fixture
+async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
+    engine = await scratch_engine(postgres_dsn)
+    metadata = metadata_for(SCHEMA)
+    key_table(metadata)
+    async with engine.begin() as conn:
+        await conn.run_sync(metadata.create_all)
+    store, clock = SqlStore(engine, SCHEMA), FakeClock(NOW)
+    desk = Desk(engine, store, KeyStore(engine, SCHEMA))
+    for key_id, scope in (("operator", "operate"), ("reader", "read")):
+        await take(desk, key(key_id, scope))
+    subscription = Subscription("effects", (), desk.handle)
+    delivery = Delivery(CONSUMER, subscription, store, clock, Metrics("scratch"), DeadLetterCap(10, clock))
+    await delivery.settle([record(envelope(feedback()), offset=4)])
+    desk.app.state.keys = desk.keys
+    install_problems(desk.app)
+    desk.app.include_router(ops_router(SCHEMA, engine, store, {CONSUMER: delivery}, clock))
+    desk.app.include_router(health_router(engine, cast(Bus, NoTroubles())))
+    yield desk
+    await engine.dispose()
+
+
+def key(key_id: str, scope: str, revision: int = 1, *, revoked: bool = False, private: str = PRIVATE) -> KeyChanged:
+    """A signed fact about a key."""
+    fields: dict[str, Any] = {
+        "project": "acme", "environment": "production", "key_id": key_id, "revision": revision,
+        "secret_hash": hash_secret("secret"), "subject": key_id, "subject_kind": "person", "scopes": (scope,),
+        "revoked": revoked,
+    }  # fmt: skip
+    signature = Signature(key_id="signer", value=sign(private, key_bytes(fields)))
+    return KeyChanged(**fields, signature=signature)
+
+
+async def take(desk: Desk, event: KeyChanged) -> None:
+    received = Received(event, uuid4(), NOW, "gatekeeper", "c", None, None, "key.changed", 0, 0)
+    async with desk.store.begin() as tx:
+        await desk.keys.take(tx, [received], [public_key(PRIVATE)])
+
+
+async def test_a_dead_letter_is_shown_taken_again_and_gone(desk: Desk) -> None:
+    async with desk.client("operate") as operator:
+        (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
+        assert letter["origin"] == {"topic": "feedback.created", "partition": 0, "offset": 4}
+        assert letter["reason"] == "permanent"
+        assert '"kind":"thumb"' in letter["payload"]
+        path = f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}"
+        refused = await operator.post(f"{path}/replay")
+        assert (refused.status_code, refused.json()["code"]) == (409, "replay-failed")
+        desk.broken = False
+        assert (await operator.post(f"{path}/replay")).json()["status"] == "replayed"
+        assert len(desk.taken) == 1
+        assert (await operator.post(f"{path}/replay")).status_code == 404
+        assert (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"] == []
+        assert (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters?status=replayed")).json()["items"] != []
+
+
+async def test_a_dead_letter_can_be_discarded(desk: Desk) -> None:
+    async with desk.client("operate") as operator:
+        (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
+        path = f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/discard"
+        assert (await operator.post(path)).json()["status"] == "discarded"
+        assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
+
+
+async def test_operations_are_for_operators(desk: Desk) -> None:
+    async with desk.client("read") as reader:
+        for answer in (
+            await reader.get(f"/v1/ops/{SCHEMA}/dead-letters"),
+            await reader.post(f"/v1/ops/{SCHEMA}/dead-letters/{uuid4()}/replay"),
+            await reader.post(f"/v1/ops/{SCHEMA}/republish", json={}),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
+
+
+async def test_only_what_an_inbox_lacks_is_sent_again(desk: Desk) -> None:
+    sent = [envelope(feedback()) for _ in range(4)]
+    async with desk.store.begin() as tx:
+        await tx.emit(*sent)
+        await tx.claim(CONSUMER, [sent[0].id, sent[1].id])
+        await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now()"))
+        await tx.conn.execute(text(f"INSERT INTO {SCHEMA}.subscriptions VALUES ('{CONSUMER}', 'feedback.created')"))
+    async with desk.client("operate") as operator:
+        answer = await operator.post(f"/v1/ops/{SCHEMA}/republish", json={"lacking": True})
+    assert answer.json() == {"republished": 2}
+    assert await republish(desk.engine, SCHEMA, Scope(topic="prompt.live")) == 0
+    assert await republish(desk.engine, SCHEMA, Scope(topic="feedback.created")) == 2
+    assert {row.message.topic for row in await desk.store.pending(range(4), 100)} == {"feedback.created"}
+
+
+async def test_keys_are_kept_only_when_the_gatekeeper_signed_them(desk: Desk) -> None:
+    with pytest.raises(Permanent, match="not signed"):
+        await take(desk, key("intruder", "operate", private=new_private_key()))
+    forged = key("operator", "operate").model_copy(update={"scopes": ("review",), "revision": 2})
+    with pytest.raises(Permanent, match="not signed"):
+        await take(desk, forged)
+    assert (await desk.keys.authenticate("Bearer rk_operator_secret")).scopes == {"operate"}
+
+
+async def test_a_revoked_key_opens_nothing_and_stays_revoked(desk: Desk) -> None:
+    await take(desk, key("operator", "operate", revision=3, revoked=True))
+    await take(desk, key("operator", "operate", revision=2))
+    with pytest.raises(Problem, match="valid API key"):
+        await desk.keys.authenticate("Bearer rk_operator_secret")
+    with pytest.raises(Problem, match="valid API key"):
+        await desk.keys.authenticate("Bearer rk_reader_wrong")
+
+
+async def test_health_says_whether_the_database_answers(desk: Desk) -> None:
+    async with desk.client("read") as anybody:
+        assert (await anybody.get("/health/live")).json() == {"status": "live"}
+        assert (await anybody.get("/health/ready")).json() == {"status": "ready", "troubles": []}
+
+
+async def test_an_old_schema_is_named(desk: Desk) -> None:
+    with pytest.raises(SchemaOutdated, match="stands at nothing, needed is 0001: run the migrations first"):
+        await check_schema(desk.engine, SCHEMA, ["0001"])
+
+
+async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> None:
+    async with desk.store.begin() as tx:
+        await tx.emit(envelope())
+        await tx.claim(CONSUMER, [uuid4()])
+        for table, column in (("outbox", "sent_at"), ("dead_letters", "parked_at"), ("inbox", "received_at")):
+            await tx.conn.execute(text(f"UPDATE {SCHEMA}.{table} SET {column} = now() - interval '5 hours'"))
+    await sweep(desk.engine, SCHEMA, retention_hours=4)
+
+    async def rows(table: str) -> int:
+        async with desk.engine.connect() as conn:
+            return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.{table}"))).scalar_one())
+
+    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [0, 0, 1]
