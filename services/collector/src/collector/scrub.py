@@ -25,7 +25,7 @@ _PREFIXED = re.compile(
     r"(?:hf|npm|dop_v1)_[A-Za-z0-9]{16,}+|pypi-[\w-]{16,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+)"
 )
 _TOKEN = re.compile(r"(?<![\w+=-])[\w+=-]{32,}+", re.ASCII)
-_DIGIT_GROUPS = re.compile(r"(?<![\w.])[0-9]++(?:[ -][0-9]++)*+(?![\w])")
+_DIGIT_GROUPS = re.compile(r"(?<![\w.+])[0-9]++(?:[ -][0-9]++)*+(?![\w])")
 _IBAN_HEAD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?=[ -]?[A-Za-z0-9])")
 _PHONE = re.compile(r"(?<![\w.,:/+-])\(?(?:\+|[0-9])[0-9 ().\-/\u2011]{5,24}[0-9](?![\w])")
 

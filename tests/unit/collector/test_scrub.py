@@ -1,0 +1,76 @@
+"""What is scrubbed, what is left alone, and that once is enough."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.scrub import scrub
+
+FOUND = {
+    "[email]": ["joe.doe+tag@mail.example.co.uk", "a@b.io", "ANN_SMITH@EXAMPLE.COM", "jürgen@müller.de", "o'neil@x.ie"],
+    "[phone]": [
+        "+49 170 1234567", "+1 (555) 234-5678", "(555) 234-5678", "555-234-5678", "0044 20 7946 0958",
+        "030 1234 5678", "0170/1234567", "+4915112345678", "1-555-234-5678",
+    ],
+    "[card]": ["4111 1111 1111 1111", "4111-1111-1111-1111", "5500005555555559", "378282246310005", "6011000990139424"],
+    "[iban]": [
+        "DE89 3704 0044 0532 0130 00", "gb82west12345698765432", "FR1420041010050500013M02606", "NO9386011117947",
+    ],
+    "[secret]": [
+        "sk-proj-abcdefghijklmnop1234", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "AKIAIOSFODNN7EXAMPLE", "xoxb-2048105-abcdefabcdef", "AIzaSyA-abcdefghijklmnopqrstuvwxyz12345",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r", "glpat-abcdefghij1234567890",
+        "rk_key1_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "hf_abcdefghijklmnopqrstuvwx",
+        "aGVsbG8gd29ybGQhIFRoaXMgaXMgYSBzZWNyZXQ5OQ",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQ\n-----END RSA PRIVATE KEY-----",
+    ],
+}  # fmt: skip
+
+LEFT_ALONE = [
+    "2026-11-21 10:00:00", "01.02.2026", "2026-11-21T10:00:00Z", "1,000,000 items", "v1.2.3.4", "127.0.0.1",
+    "1700000000", "3.14159265358979", "10.1145/3318464.3389700", "00000000-0000-4000-8000-000000000000",
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "order 12345678", "page 12 of 200",
+    "4111 1111 1111 1112", "DE89 3704 0044 0532 0130 05", "user@ home", "@channel",
+    "a-very-long-hyphenated-word-in-a-text",
+    "snake_case_identifier_of_a_function", "I gave it 5/5, 10 out of 10!", "12:30-14:45",
+    "$1,234.56", "ISBN 978-3-16-148410-0",
+    "risk-based approach", "the task_manager class",
+]  # fmt: skip
+
+PIECES = [item for items in FOUND.values() for item in items]
+
+
+@pytest.mark.parametrize(("word", "text"), [(word, text) for word, texts in FOUND.items() for text in texts])
+def test_recall(word: str, text: str) -> None:
+    assert scrub(f"It is {text}, you know") == f"It is {word}, you know"
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+def test_precision(text: str) -> None:
+    assert scrub(f"It is {text}, you know") == f"It is {text}, you know"
+
+
+def test_a_card_is_found_beside_other_numbers() -> None:
+    assert scrub("order 1234 4111 1111 1111 1111 shipped") == "order 1234 [card] shipped"
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(alphabet="aZ09@.-_+ ()/é\n", max_size=12), max_size=6))
+def test_twice_is_once(parts: list[str]) -> None:
+    once = scrub("".join(parts))
+    assert scrub(once) == once
+
+
+@given(st.text(alphabet="abcdefghij klmnop.,!?", max_size=300))
+def test_plain_words_stay_as_they_are(text: str) -> None:
+    assert scrub(text) == text
+
+
+@pytest.mark.parametrize(
+    "char", ["a", "@", "1", "1 ", "a.", "a@", "-", "(", "+1", "eyJ", "DE89 ", "-----BEGIN PRIVATE KEY-----"]
+)
+def test_time_is_linear(char: str) -> None:
+    started = time.process_time()
+    scrub(char * (100_000 // len(char)))
+    assert time.process_time() - started < 5
