@@ -1,0 +1,102 @@
+"""Raw feedback from Kafka is checked as a post is; served prompts are remembered."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from collector.handlers import Handlers
+from ratchet.prompt import parse
+from shared.events.feedback import FeedbackSubmitted
+from shared.events.promotion import Authorisation, PromptLive, Signature
+from shared.messaging.cloudevents import Received
+from shared.messaging.errors import Permanent
+
+if TYPE_CHECKING:
+    from tests.integration.collector.conftest import Running
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+DOCUMENT = {"schema": "ratchet.prompt/1", "messages": [{"role": "system", "content": "Be kind."}]}
+
+
+def received(event: Any) -> Received[Any]:
+    return Received(event, uuid4(), START, "app", "c", None, None, event.topic, 0, 0)
+
+
+async def take(collector: "Running", *events: Any) -> None:
+    """Hands events to their handler as delivery does: after a claim, in one transaction."""
+    handlers = Handlers(collector.parts.desk, collector.parts.platform.keys, 4)
+    handler = handlers.take_submitted if isinstance(events[0], FeedbackSubmitted) else handlers.take_live
+    batch = [received(event) for event in events]
+    async with collector.parts.platform.store.begin() as tx:
+        await tx.claim("collector.test", [one.id for one in batch])
+        await handler(tx, batch)  # type: ignore[arg-type]
+
+
+def submitted(collector: "Running", key: str | None = None, **body: Any) -> FeedbackSubmitted:
+    fields = {"execution_id": "e1", "kind": "thumb", "value": True, **body}
+    return FeedbackSubmitted(api_key=collector.keys["ingest"], idempotency_key=key, body=fields)
+
+
+async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> None:
+    await collector.post("executions", {"id": "e1", "target": "answers"})
+    await take(collector, submitted(collector, "k1"), submitted(collector, "k2", value=False))
+    await take(collector, submitted(collector, "k1"))
+    first, second = collector.events("feedback.created")
+    assert (first["value"], second["value"], second["target"]) == (1.0, 0.0, "answers")
+    again = await collector.post("feedback", submitted(collector).body, Idempotency_Key="k1")
+    assert again.json() == {"id": first["feedback_id"], "status": "duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"kind": "like"}, "invalid: kind"),
+        ({"value": float("nan")}, "invalid: value"),
+        ({"user": "a\0b"}, "invalid: user"),
+        ({"user": "\ud800"}, "invalid: user"),
+        ({"occurred_at": "2126-01-01T00:00:00Z"}, "invalid: occurred_at"),
+    ],
+)
+async def test_what_a_post_would_refuse_is_for_the_dead_letters(
+    collector: "Running", body: dict[str, Any], said: str
+) -> None:
+    event = FeedbackSubmitted.model_construct(
+        **{**submitted(collector).__dict__, "body": {**submitted(collector).body, **body}}
+    )
+    with pytest.raises(Permanent, match=said):
+        await take(collector, event)
+    assert collector.count("waiting") == 0
+
+
+async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -> None:
+    unknown = submitted(collector).model_copy(update={"api_key": "rk_x_y"})
+    with pytest.raises(Permanent, match="unauthenticated"):
+        await take(collector, unknown)
+    await take(collector, submitted(collector, "k1"))
+    with pytest.raises(Permanent, match="idempotency-conflict"):
+        await take(collector, submitted(collector, "k2"), submitted(collector, "k1", value=False))
+    assert collector.count("waiting") == 1
+
+
+async def test_posts_and_batches_at_once_count_once(collector: "Running") -> None:
+    await collector.post("executions", {"id": "e1", "target": "answers"})
+    post = collector.post("feedback", submitted(collector).body, Idempotency_Key="k1")
+    await asyncio.gather(post, take(collector, submitted(collector, "k1")))
+    assert len(collector.events("feedback.created")) == 1
+
+
+async def test_live_prompts_are_remembered_as_served(collector: "Running") -> None:
+    prompt = parse(DOCUMENT)
+    live = PromptLive(
+        project="shop", environment="production", name="p", target="answers", digest=prompt.digest, sequence=1,
+        document=dict(prompt.to_dict()), examples={}, reason="promoted", occurred_at=START,
+        authorisation=Authorisation(kind="decision", id=UUID(int=1), by="eve"),
+        signature=Signature(key_id="k", value="s"),
+    )  # fmt: skip
+    await take(collector, live, live)
+    use = {"prompts": [{"name": "p", "digest": prompt.digest}], "target": "answers"}
+    await collector.post("executions", use)
+    assert collector.events("prompt.observed") == []
