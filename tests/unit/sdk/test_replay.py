@@ -93,6 +93,11 @@ def test_halueval_can_teach(server: FakeServer, replay: Callable[..., Result]) -
     assert labels == ["correct", "incorrect", "correct"]
 
 
+def test_two_rows_of_one_id_are_two(server: FakeServer, replay: Callable[..., Result]) -> None:
+    found = [{**HALUEVAL[0], "id": "ID"}, {**HALUEVAL[1], "id": "ID"}]
+    assert json.loads(replay(found, "--as", "halueval", "--json").stdout)["executions"] == 2
+
+
 def test_events_are_sent_as_they_are(server: FakeServer, replay: Callable[..., Result]) -> None:
     found = [
         {"execution": {"id": "e1", "target": "chat", "model": "m"}},
@@ -151,7 +156,7 @@ def test_a_rate_is_kept(replay: Callable[..., Result]) -> None:
     [
         (FRANK, ["--as", "frank", "--order", "bart;bus"], "--order"),
         (FRANK, ["--as", "frank", "--order", "nobody"], "no system nobody"),
-        (FRANK, ["--as", "halueval"], "no id"),
+        (FRANK, ["--as", "halueval"], "no query"),
         (FRANK, ["--as", "else"], "--as"),
         ([{"other": 1}], ["--as", "events"], "no feedback"),
     ],

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.progress import Progress
 
 from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
 from ratchet.cli.reading import show_regressions
-from ratchet.cli.session import credentials, get
+from ratchet.cli.session import Session, credentials, new_client, session
 from ratchet.cli.sources import BadFile, Source, Step, parts, rows, steps
 from ratchet.client.options import Options
 from ratchet.client.queue import Counters
@@ -38,24 +37,26 @@ def replay(
     """Send a file's executions and feedback. Sent again, it counts nothing twice."""
     place = target or source
     try:
-        found = list(rows(file.read_text("utf-8").splitlines()))
+        found = list(rows(file.read_text("utf-8").split("\n")))
         planned = steps(source, found, place, parts(order) if order else (), datetime.now(UTC))
     except (BadFile, ValueError) as error:
         fail(str(error), Exit.USAGE)
-    before = _State.now(place) if wait else None
-    get("ingest", "/v1/loop")  # a wrong address or key shows here, not after a minute of trying
-    result = _send_all(planned, rate)
-    report: dict[str, Any] = {"rows": len(planned), **result.told()}
-    if not json:
+    with session("ingest") as server:
+        server.get("/v1/loop")  # a wrong address or key shows here, not after a minute of trying
+        before = _State.now(server, place) if wait else None
+        result = _send_all(planned, rate)
+        raised = None if before is None else _raised(server, place, before, result, timeout)
+    _tell({"rows": len(planned), **result.told()}, raised, json)
+
+
+def _tell(report: dict[str, Any], raised: list[dict[str, Any]] | None, json: bool) -> None:
+    if json:
+        as_json(report if raised is None else {**report, "regressions": raised})
+    else:
         line("{rows} rows: {executions} executions and {feedback} feedback new, "
              "{duplicates} known before, {refused} refused".format_map(report))  # fmt: skip
-    if before is not None:
-        raised = _wait_analysed(place, before, result.opinions.sent - result.opinions.duplicates, timeout)
-        report["regressions"] = raised
-        if not json:
+        if raised is not None:
             show_regressions({"items": raised}, False)
-    if json:
-        as_json(report)
     if report["refused"]:
         fail(f"{report['refused']} items were refused")
 
@@ -84,10 +85,10 @@ class _State:
     regressions: tuple[str, ...]
 
     @classmethod
-    def now(cls, target: str) -> "_State":
-        quality = get("ingest", "/v1/quality", target=target, limit=1000)
+    def now(cls, server: Session, target: str) -> "_State":
+        quality = server.get("/v1/quality", target=target, limit=1000)
         measured = sum(int(item["measurement"]["n"]) for item in quality["items"])
-        ids = tuple(str(item["regression_id"]) for item in _regressions(target))
+        ids = tuple(str(item["regression_id"]) for item in _regressions(server, target))
         return cls(measured + sum(quality.get("uncounted", {}).values()), ids)
 
 
@@ -116,11 +117,7 @@ def _send_all(planned: Sequence[Step], rate: float | None) -> _Sent:
 @contextmanager
 def _sender() -> Iterator[Sender]:
     who = credentials("ingest")
-    headers = {"authorization": f"Bearer {who.key}"}
-    sender = Sender(
-        Options(who.url, who.key),
-        lambda: httpx.Client(base_url=who.url, headers=headers, timeout=30.0),
-    )
+    sender = Sender(Options(who.url, who.key), lambda: new_client(who))
     try:
         yield sender
     finally:
@@ -132,23 +129,25 @@ def _progress() -> Progress:
     return Progress(console=shown, transient=True, disable=not shown.is_terminal)
 
 
-def _wait_analysed(target: str, before: _State, new: int, timeout: float) -> list[dict[str, Any]]:
-    """The regressions raised since, once the analyzer has taken `new` more values and rests."""
-    deadline = time.monotonic() + timeout
+def _raised(server: Session, target: str, before: _State, sent: _Sent, timeout: float) -> list[dict[str, Any]]:
+    """The regressions raised since, once the analyzer has taken all new opinions and rests."""
+    deadline, new = time.monotonic() + timeout, sent.told()["feedback"]
     last = -1
     with _progress() as bar:
         task = bar.add_task("analysing", total=new)
         while True:
-            state = _State.now(target)
+            state = _State.now(server, target)
             bar.update(task, completed=state.values - before.values)
             if state.values - before.values >= new and state.values == last:
-                return [item for item in _regressions(target) if item["regression_id"] not in before.regressions]
+                return [
+                    item for item in _regressions(server, target) if item["regression_id"] not in before.regressions
+                ]
             if time.monotonic() > deadline:
                 fail(f"analysed {state.values - before.values} of {new} values in {timeout:g} s", Exit.UNFINISHED)
             last = state.values
             time.sleep(_POLL)
 
 
-def _regressions(target: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = get("ingest", "/v1/regressions", target=target, limit=1000)["items"]
+def _regressions(server: Session, target: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = server.get("/v1/regressions", target=target, limit=1000)["items"]
     return items

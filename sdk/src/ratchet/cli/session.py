@@ -1,7 +1,8 @@
 """Talking to the server: every failure ends the command with its exit code."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -20,25 +21,52 @@ def credentials(role: Role) -> Credentials:
         fail(str(error), Exit.USAGE)
 
 
+class Session:
+    """A connection with the key of one role."""
+
+    def __init__(self, who: Credentials, client: httpx.Client) -> None:
+        self._who, self._client = who, client
+
+    def get(self, path: str, **params: object) -> dict[str, Any]:
+        """The JSON object at a path; parameters that are None are left out."""
+        given = {name: str(value) for name, value in params.items() if value is not None}
+        return self._call("GET", path, params=given)
+
+    def post(self, path: str, body: Mapping[str, object], timeout: float = _TIMEOUT) -> dict[str, Any]:
+        """The JSON object that a path answers to a body."""
+        return self._call("POST", path, json=body, timeout=timeout)
+
+    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, path, **request)
+        except httpx.HTTPError as error:
+            fail(f"{self._who.url} can't be reached: {type(error).__name__}", Exit.UNREACHABLE)
+        return read(answer)
+
+
+@contextmanager
+def session(role: Role) -> Iterator[Session]:
+    """A connection for a command that asks more than once."""
+    who = credentials(role)
+    with new_client(who) as client:
+        yield Session(who, client)
+
+
+def new_client(who: Credentials) -> httpx.Client:
+    """An HTTP client that shows the key."""
+    return httpx.Client(base_url=who.url, headers={"authorization": f"Bearer {who.key}"}, timeout=_TIMEOUT)
+
+
 def get(role: Role, path: str, **params: object) -> dict[str, Any]:
-    """The JSON object at a path; parameters that are None are left out."""
-    given = {name: str(value) for name, value in params.items() if value is not None}
-    return _call(role, "GET", path, params=given)
+    """`Session.get`, once."""
+    with session(role) as server:
+        return server.get(path, **params)
 
 
 def post(role: Role, path: str, body: Mapping[str, object], timeout: float = _TIMEOUT) -> dict[str, Any]:
-    """The JSON object that a path answers to a body."""
-    return _call(role, "POST", path, json=body, timeout=timeout)
-
-
-def _call(role: Role, method: str, path: str, timeout: float = _TIMEOUT, **request: Any) -> dict[str, Any]:
-    who = credentials(role)
-    try:
-        with httpx.Client(base_url=who.url, timeout=timeout) as client:
-            answer = client.request(method, path, headers={"authorization": f"Bearer {who.key}"}, **request)
-    except httpx.HTTPError as error:
-        fail(f"{who.url} can't be reached: {type(error).__name__}", Exit.UNREACHABLE)
-    return read(answer)
+    """`Session.post`, once."""
+    with session(role) as server:
+        return server.post(path, body, timeout)
 
 
 def read(answer: httpx.Response) -> dict[str, Any]:

@@ -122,7 +122,9 @@ def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], s
     use = PromptUse("answer", prompt.digest, prompt)
     made = []
     for index, row in enumerate(found):
-        now, name = _moment(start, index), f"{target}-{row['id']}"
+        # By content too: HaluEval calls two different rows "ID".
+        content = _uuid(json.dumps([row["query"], row["response"]]))
+        now, name = _moment(start, index), f"{target}-{row['id']}-{content}"
         facts: ExecutionFields = {"input": row["query"], "output": row["response"], "consent": {"learning": True}}
         ran = execution(name, target, [use], facts, now)
         label = "incorrect" if row["hallucination"] else "correct"
