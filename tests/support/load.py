@@ -119,9 +119,11 @@ class Load:
                 workers.create_task(self._work(client, turns))
 
     def _paced(self) -> Iterator[tuple[float, Post]]:
-        """Each post with the moment from which on it may be sent."""
-        start = time.monotonic()
-        return ((start + number / self.rate, post) for number, post in enumerate(self.work))
+        """Each post with the moment from which on it may be sent: what an outage cost is not made good in a rush."""
+        moment = time.monotonic()
+        for post in self.work:
+            yield moment, post
+            moment = max(moment + 1 / self.rate, time.monotonic())
 
     async def _work(self, client: httpx.AsyncClient, turns: Iterator[tuple[float, Post]]) -> None:
         for moment, post in turns:

@@ -1,6 +1,7 @@
 """What became of a load: drained when nothing is on its way any more; then each post counts once, or it is told."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -122,6 +123,21 @@ def end_offsets(admin: AdminClient, topics: Iterable[str]) -> dict[tuple[str, in
     wanted = [TopicPartition(topic, partition) for topic in topics for partition in known[topic].partitions]
     answers = admin.list_offsets({at: OffsetSpec.latest() for at in wanted}, request_timeout=_ASK_S)
     return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
+
+
+async def untaken(dsn: str) -> int:
+    """Events that a subscription of some service neither took nor parked."""
+    missing = 0
+    for emitter, taker in itertools.product(SERVICES, SERVICES):
+        found = await rows(
+            dsn,
+            f"""SELECT count(*) FROM {emitter}.outbox o JOIN {taker}.subscriptions s USING (topic)
+                WHERE NOT EXISTS (SELECT FROM {taker}.inbox i WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))
+                  AND NOT EXISTS (SELECT FROM {taker}.dead_letters d, jsonb_array_elements(d.headers) h
+                                  WHERE d.consumer = s.consumer AND h ->> 1 = o.event_id::text)""",
+        )
+        missing += found[0][0]
+    return missing
 
 
 @asynccontextmanager

@@ -1,0 +1,111 @@
+"""Services with a promise of delivery broken, for the tests of the tests of faults.
+
+`python -m tests.faults.broken FAULT SERVICE` serves like `python -m SERVICE`, and dies by SIGKILL once, at the
+moment that is worst for its fault. The file RATCHET_TEST_DIED says that it did.
+"""
+
+import os
+import runpy
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aiokafka import TopicPartition
+
+from collector.lines import Line
+from collector.model import Outgoing
+from collector.settings import CollectorSettings
+from collector.store import PgBooks
+from shared.messaging.bus import _Reader
+from shared.messaging.producer import KafkaProducer
+from shared.messaging.sql_store import SqlTx
+
+_BEFORE = 12
+"""Batches that go well before the end: by then the load runs."""
+
+
+class Death:
+    """Ends this process at the chosen moment, unless an earlier life did so already."""
+
+    def __init__(self) -> None:
+        self._moments = count(1)
+        self._mark = Path(os.environ["RATCHET_TEST_DIED"])
+
+    def __call__(self) -> None:
+        if next(self._moments) >= _BEFORE and not self._mark.exists():
+            self._mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sound(death: Death) -> None:
+    """Nothing is broken; it dies between a transaction and its acknowledgement."""
+    acknowledge = _Reader._acknowledge
+
+    async def dying(self: _Reader, settled: dict[TopicPartition, int]) -> None:
+        if self.consumer == "analyzer.quality":
+            death()
+        await acknowledge(self, settled)
+
+    _Reader._acknowledge = dying  # type: ignore[method-assign]
+
+
+def no_inbox(death: Death) -> None:
+    """Every event is taken for a new one; it dies between a transaction and its acknowledgement."""
+
+    async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
+        return set(ids)
+
+    SqlTx.claim = claim  # type: ignore[method-assign]
+    sound(death)
+
+
+def ack_first(death: Death) -> None:
+    """Messages are acknowledged before they are settled; it dies between the two."""
+
+    async def consume(self: _Reader, message: Any) -> None:
+        await self._acknowledge(self._advance(message.raw_message))
+        if self.consumer == "analyzer.quality":
+            death()
+        await self.settle(message.raw_message)
+
+    _Reader.consume = consume  # type: ignore[method-assign]
+
+
+def no_outbox(death: Death) -> None:
+    """The collector sends its events itself after the commit; it dies between the two."""
+    producer = KafkaProducer(CollectorSettings.load())
+    unsent: list[Outgoing] = []
+    begin = Line.begin
+
+    async def emit(self: PgBooks, outgoing: Sequence[Outgoing]) -> None:
+        unsent.extend(outgoing)
+
+    @asynccontextmanager
+    async def begin_and_send(self: Line) -> AsyncIterator[Any]:
+        async with begin(self) as pg:
+            yield pg
+        if unsent:
+            death()
+            await producer.send([event.message for event in unsent])
+            unsent.clear()
+
+    PgBooks.emit = emit  # type: ignore[method-assign]
+    Line.begin = begin_and_send  # type: ignore[method-assign]
+
+
+FAULTS = {"sound": sound, "no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox}
+
+
+def main(fault: str, service: str) -> None:
+    FAULTS[fault](Death())
+    sys.argv = [service]
+    runpy.run_module(service, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

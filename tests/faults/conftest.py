@@ -1,0 +1,36 @@
+"""Services as processes against real PostgreSQL and real Apache Kafka, started once for the tests of a file."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka.topics import make_topics
+from ratchet_local.routes import SERVICES
+from shared.messaging.topics import topics
+from tests.support.databases import Databases
+from tests.support.fleet import Fleet
+from tests.support.kafka import ApacheKafka, admin_of, wipe
+
+MakeFleet = Callable[[], Fleet]
+
+
+@pytest.fixture(scope="module")
+def make_fleet(
+    databases: Databases, kafka_server: ApacheKafka, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeFleet]:
+    """Makes a fleet, without instances yet, on a fresh database and empty topics; ends what it started."""
+    made: list[Fleet] = []
+
+    def make() -> Fleet:
+        admin = admin_of(kafka_server)
+        wipe(admin)
+        make_topics(admin, topics(), replication=1)
+        dsn = databases.migrated(*SERVICES)
+        made.append(Fleet(dsn, kafka_server.bootstrap, Path(tmp_path_factory.mktemp("fleet"))))
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        fleet.stop()
+        databases.drop(fleet.dsn)

@@ -1,0 +1,70 @@
+"""Tests of the tests of faults: a broken promise shows as *lost* or as *twice*, never as a time-out."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import MakeFleet
+from tests.support.fleet import Fleet, Instance
+from tests.support.load import Load, posts
+from tests.support.verdict import drained, judge
+
+_POSTS = 600
+
+
+@pytest.fixture(scope="module")
+def fleet(make_fleet: MakeFleet) -> Fleet:
+    fleet = make_fleet()
+    fleet.start(("gatekeeper", "collector", "analyzer"))
+    return fleet
+
+
+async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Load:
+    """Lets a load run over an instance of `service` that is broken in this way, dies once and is started again."""
+    instance = await asyncio.to_thread(_break, fleet, service, fault, mark)
+    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_POSTS, fault), rate=200)
+    async with asyncio.TaskGroup() as running:
+        running.create_task(load.run())
+        await asyncio.to_thread(_await_death, instance, mark)
+        assert not load.done, "no post was under way when it died"
+        await asyncio.to_thread(instance.start)
+    await drained(fleet.dsn, fleet.kafka)
+    return load
+
+
+def _break(fleet: Fleet, service: str, fault: str, mark: Path) -> Instance:
+    """One broken instance, and all others sound."""
+    for other in [instance for instance in fleet.instances if instance.launcher and instance.service != service]:
+        fleet.replace(other)
+    return fleet.replace(fleet.one(service), "tests.faults.broken", fault, RATCHET_TEST_DIED=str(mark))
+
+
+def _await_death(instance: Instance, mark: Path) -> None:
+    instance.await_end()
+    assert mark.exists(), f"it did not die at the moment that was chosen; see {instance.log}"
+
+
+async def test_a_sound_service_that_dies_before_its_acknowledgement(fleet: Fleet, tmp_path: Path) -> None:
+    load = await _under_load(fleet, "analyzer", "sound", tmp_path / "died")
+    assert (await judge(fleet.dsn, load)).clean
+    known = fleet.one("analyzer").metric("ratchet_events_total", consumer="analyzer.quality", outcome="known")
+    assert known > 0, "nothing was delivered again"
+
+
+async def test_without_the_inbox_it_counts_twice(fleet: Fleet, tmp_path: Path) -> None:
+    verdict = await judge(fleet.dsn, await _under_load(fleet, "analyzer", "no-inbox", tmp_path / "died"))
+    assert verdict.twice
+    assert not verdict.lost
+
+
+async def test_with_an_early_acknowledgement_it_loses(fleet: Fleet, tmp_path: Path) -> None:
+    verdict = await judge(fleet.dsn, await _under_load(fleet, "analyzer", "ack-first", tmp_path / "died"))
+    assert verdict.lost
+    assert not verdict.twice
+
+
+async def test_without_the_outbox_it_loses(fleet: Fleet, tmp_path: Path) -> None:
+    verdict = await judge(fleet.dsn, await _under_load(fleet, "collector", "no-outbox", tmp_path / "died"))
+    assert verdict.lost
+    assert not verdict.twice

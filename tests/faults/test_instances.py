@@ -1,0 +1,130 @@
+"""Two instances of each service: they share the work, one takes over from the other, and a sleeper does no harm."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from deploy.kafka.topics import admin_client
+from ratchet_local.routes import SERVICES
+from shared.events.feedback import FeedbackSubmitted
+from shared.messaging.cloudevents import encode
+from shared.messaging.producer import KafkaProducer
+from tests.faults.conftest import MakeFleet
+from tests.support.eventually import eventually
+from tests.support.fleet import Fleet, Instance
+from tests.support.load import Load, Post, posts
+from tests.support.messaging import ScratchSettings, envelope
+from tests.support.verdict import drained, held_up, judge, rows, untaken
+
+_TARGETS = [f"target-{number}" for number in range(8)]
+_CONSUMERS = {
+    "collector": "collector.submitted",
+    "analyzer": "analyzer.quality",
+    "proposer": "proposer.feedback",
+    "gatekeeper": "gatekeeper.observed",
+}
+"""What each service has most to do with here."""
+
+
+@pytest.fixture(scope="module")
+def fleet(make_fleet: MakeFleet) -> Fleet:
+    fleet = make_fleet()
+    fleet.start(count=2)
+    return fleet
+
+
+def load_of(fleet: Fleet, prefix: str, count: int, rate: float = 150) -> Load:
+    """Posts to both collectors, about eight targets."""
+    urls = [instance.url for instance in fleet.of("collector")]
+    return Load(urls, fleet.keys["ingest_key"], posts(count, prefix, _TARGETS), rate)
+
+
+async def test_two_instances_share_the_work_and_one_takes_all_when_the_other_dies(fleet: Fleet) -> None:
+    load = load_of(fleet, "shared", 800)
+    load.work, submitted = [post for post in load.work if not _raw(post)], [post for post in load.work if _raw(post)]
+    await asyncio.gather(load.run(), _submit(fleet, submitted))
+    load.work = [*load.work, *submitted]
+    load.acknowledged |= dict.fromkeys((post.key for post in submitted), "submitted")
+    await drained(fleet.dsn, fleet.kafka)
+    shares = {service: await _share(fleet, service) for service in SERVICES}
+    print(f"\nthe smaller share of two instances: {shares}")
+    assert min(shares.values()) >= 0.2, shares
+    assert (await judge(fleet.dsn, load)).clean
+
+    dying = [fleet.of(service)[1] for service in SERVICES]
+    load = load_of(fleet, "taken-over", 400)
+    async with asyncio.TaskGroup() as running:
+        running.create_task(load.run())
+        await load.reaches(100)
+        for instance in dying:
+            instance.kill()
+    await drained(fleet.dsn, fleet.kafka)
+    assert (await judge(fleet.dsn, load)).clean
+    assert await untaken(fleet.dsn) == 0
+    for instance in dying:
+        await asyncio.to_thread(instance.start)
+
+
+def _raw(post: Post) -> bool:
+    """Feedback goes to Kafka, as an app may send it; executions are posted."""
+    return post.path == "/v1/feedback"
+
+
+async def _submit(fleet: Fleet, work: Sequence[Post]) -> None:
+    producer = KafkaProducer(ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=fleet.kafka))
+    key = fleet.keys["ingest_key"]
+    raw = [FeedbackSubmitted(api_key=key, idempotency_key=post.key, body=post.body) for post in work]
+    assert all(await producer.send([encode(envelope(event)) for event in raw]))
+    await producer.close()
+
+
+async def _share(fleet: Fleet, service: str) -> float:
+    """The smaller share of the events that two instances took."""
+    taken = [
+        await asyncio.to_thread(
+            instance.metric, "ratchet_events_total", consumer=_CONSUMERS[service], outcome="taken"
+        )
+        for instance in fleet.of(service)
+    ]  # fmt: skip
+    return min(taken) / sum(taken)
+
+
+@pytest.mark.timeout(600)
+async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(fleet: Fleet) -> None:
+    owner, tokens = await _relay_owner(fleet)
+    sleepers = [owner, fleet.one("analyzer")]
+    load = load_of(fleet, "slept", 1200, rate=60)
+    async with asyncio.TaskGroup() as running:
+        running.create_task(load.run())
+        await load.reaches(100)
+        async with held_up(fleet.dsn, "analyzer.inbox"):
+            for instance in sleepers:
+                instance.pause()
+        await eventually(lambda: _lease_passed(fleet, tokens), within=60)
+        admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": fleet.kafka})
+        await eventually(lambda: _members(admin, "analyzer.quality") == 1, within=60)
+        assert not load.done, "no post was under way when they woke up"
+        for instance in sleepers:
+            instance.resume()
+    await drained(fleet.dsn, fleet.kafka, within=90)
+    verdict = await judge(fleet.dsn, load)
+    assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
+
+
+async def _relay_owner(fleet: Fleet) -> tuple[Instance, dict[int, int]]:
+    """The collector that carries the outbox to Kafka, and the token of each shard."""
+    leases = await rows(fleet.dsn, "SELECT shard, owner, token FROM collector.relay_lease")
+    name = leases[0].owner.removeprefix("collector-")
+    owner = next(instance for instance in fleet.of("collector") if instance.name == name)
+    return owner, {lease.shard: lease.token for lease in leases if lease.owner == leases[0].owner}
+
+
+async def _lease_passed(fleet: Fleet, former: dict[int, int]) -> bool:
+    leases = await rows(fleet.dsn, "SELECT shard, token FROM collector.relay_lease")
+    return all(lease.token > former[lease.shard] for lease in leases if lease.shard in former)
+
+
+def _members(admin: AdminClient, group: str) -> int:
+    return len(admin.describe_consumer_groups([group])[group].result().members)

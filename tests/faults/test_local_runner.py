@@ -1,0 +1,56 @@
+"""`make run` killed twenty times under load: its broker forgets everything each time, PostgreSQL nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ratchet_local.home import Home
+from ratchet_local.postgres import Postgres
+from tests.support.eventually import eventually
+from tests.support.load import Load, posts
+from tests.support.local import LocalRunner
+from tests.support.verdict import in_database, judge, untaken
+
+_KILLS = 20
+_POSTS_A_LIFE = 30
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[LocalRunner]:
+    runner = LocalRunner(tmp_path / "data")
+    runner.start()
+    yield runner
+    runner.stop_all()
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(900)
+async def test_twenty_kills_lose_nothing_and_count_nothing_twice(runner: LocalRunner) -> None:
+    work = posts((_KILLS + 4) * _POSTS_A_LIFE, "post")
+    load = Load([runner.url], runner.credentials["ingest_key"], work, rate=50)
+    dsn = Postgres(Home(runner.folder).postgres, tmp_log(runner)).dsn()
+    async with asyncio.TaskGroup() as running:
+        running.create_task(load.run(within=600))
+        for life in range(1, _KILLS + 1):
+            await load.reaches(life * _POSTS_A_LIFE)
+            assert not load.done, f"no post was left for kill {life}"
+            runner.kill()
+            await asyncio.to_thread(runner.start)
+
+    async def settled() -> bool:
+        waiting, missing = await in_database(dsn), await untaken(dsn)
+        assert not waiting, f"waiting: {waiting}"
+        assert not missing, f"{missing} events not taken"
+        return True
+
+    await eventually(settled, within=60)
+    print(f"\n{load}")
+    verdict = await judge(dsn, load)
+    assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
+    assert load.sent_again >= _KILLS, f"not every kill met a post on its way: {load}"
+
+
+def tmp_log(runner: LocalRunner) -> Path:
+    return Home(runner.folder).log("postgres")

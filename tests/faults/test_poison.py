@@ -1,0 +1,128 @@
+"""Messages that nobody can take delay nobody: they end in the dead letters, and can be taken again from there."""
+
+import asyncio
+import json
+import time
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from shared.events.feedback import ExecutionFacts, FeedbackCreated
+from shared.messaging.cloudevents import Message, encode
+from shared.messaging.producer import KafkaProducer
+from tests.faults.conftest import MakeFleet
+from tests.support.eventually import eventually
+from tests.support.fleet import Fleet
+from tests.support.load import Load, posts
+from tests.support.messaging import NOW, ScratchSettings, envelope, feedback
+from tests.support.verdict import drained, judge, rows
+
+_KEY = "default/bot"
+"""Poison lies in the partition of the target that others post about."""
+
+
+@pytest.fixture(scope="module")
+def fleet(make_fleet: MakeFleet) -> Fleet:
+    fleet = make_fleet()
+    fleet.start()
+    return fleet
+
+
+def cursed() -> FeedbackCreated:
+    """Right in itself; the test makes the database refuse it."""
+    facts = ExecutionFacts(execution_id="e", occurred_at=NOW)
+    return feedback(target="cursed").model_copy(
+        update={"project": "default", "environment": "production", "execution": facts}
+    )
+
+
+def poison() -> list[Message]:
+    """What can't be read, what is of a major version to come, and what the handler fails on."""
+    right = encode(envelope(cursed()))
+    headers = dict(right.headers)
+    coming = tuple({**headers, "ce_type": "ratchet.feedback.created.v2", "ce_id": str(UUID(int=2))}.items())
+    return [
+        Message(right.topic, _KEY, b"garbage", (("ce_id", "\N{SNOWMAN}"),)),
+        Message(right.topic, _KEY, right.value, coming),
+        Message(right.topic, _KEY, right.value, right.headers),
+    ]
+
+
+async def _send(fleet: Fleet, messages: list[Message]) -> None:
+    producer = KafkaProducer(ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=fleet.kafka))
+    assert all(await producer.send(messages))
+    await producer.close()
+
+
+async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None:
+    await rows(fleet.dsn, "ALTER TABLE analyzer.streams ADD CONSTRAINT refuses CHECK (target <> 'cursed')")
+    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(300, "behind"), rate=200)
+    await _send(fleet, poison())
+    await load.run()
+    acknowledged = time.monotonic()
+    await drained(fleet.dsn, fleet.kafka, within=30)
+    print(f"\nall behind the poison counted {time.monotonic() - acknowledged:.2f} s after the last acknowledgement")
+    assert (await judge(fleet.dsn, load)).clean
+
+    letters = {letter["reason"]: letter for letter in await _letters(fleet, "analyzer")}
+    assert set(letters) == {"malformed", "unknown-type", "exhausted"}
+    assert {letter["reason"] for letter in await _letters(fleet, "proposer")} == {"malformed", "unknown-type"}
+    assert letters["malformed"]["payload"] == "garbage"
+    origins = [letter["origin"] for letter in letters.values()]
+    assert {(origin["topic"], origin["partition"]) for origin in origins} == {("feedback.created", _partition(origins))}
+    assert await _mirrored(fleet, 5) >= {letter["id"] for letter in letters.values()}
+
+    await _replay_after_repair(fleet, letters["exhausted"])
+    assert await _settle(fleet, letters["unknown-type"], "replay") == (409, "replay-failed")
+    assert await _settle(fleet, letters["malformed"], "discard") == (200, None)
+    assert [letter["reason"] for letter in await _letters(fleet, "analyzer")] == ["unknown-type"]
+
+
+async def _replay_after_repair(fleet: Fleet, letter: dict[str, Any]) -> None:
+    counted = "SELECT state::json ->> 'n' FROM analyzer.streams WHERE target = 'cursed'"
+    assert await _settle(fleet, letter, "replay") == (409, "replay-failed")
+    await rows(fleet.dsn, "ALTER TABLE analyzer.streams DROP CONSTRAINT refuses")
+    assert await rows(fleet.dsn, counted) == []
+    assert await _settle(fleet, letter, "replay") == (200, None)
+    assert len(await rows(fleet.dsn, counted)) == 1
+    assert await _settle(fleet, letter, "replay") == (404, "dead-letter-unknown")
+
+
+def _partition(origins: list[dict[str, Any]]) -> int:
+    return int(origins[0]["partition"])
+
+
+async def _letters(fleet: Fleet, service: str) -> list[dict[str, Any]]:
+    path, key = f"/v1/ops/{service}/dead-letters", fleet.keys["reviewer_key"]
+    status, body = await asyncio.to_thread(fleet.one(service).get, path, key)
+    assert status == 200, body
+    return list(json.loads(body)["items"])
+
+
+async def _settle(fleet: Fleet, letter: dict[str, Any], how: str) -> tuple[int, str | None]:
+    """The status, and the code of the problem if there is one."""
+    path = f"/v1/ops/analyzer/dead-letters/{letter['id']}/{how}"
+    status, body = await asyncio.to_thread(fleet.one("analyzer").post, path, fleet.keys["reviewer_key"])
+    return status, json.loads(body).get("code")
+
+
+async def _mirrored(fleet: Fleet, count: int) -> set[str]:
+    """The ids of the dead letters that are told on the topic for them, once there are so many."""
+    consumer = AIOKafkaConsumer(
+        "feedback.created.dlq", bootstrap_servers=fleet.kafka, auto_offset_reset="earliest", group_id=None
+    )
+    found: set[str] = set()
+
+    async def enough() -> bool:
+        for batch in (await consumer.getmany(timeout_ms=200)).values():
+            found.update(dict(message.headers)["dlq_id"].decode() for message in batch)
+        return len(found) >= count
+
+    await consumer.start()
+    try:
+        await eventually(enough, within=30)
+    finally:
+        await consumer.stop()
+    return found
