@@ -3,6 +3,7 @@
 A test that uses one of these fixtures gets the marker of its server by itself.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,11 @@ _MARKERS = {
     "kafka": {"kafka_jars"},
 }
 _UNIT = Path(__file__).parent / "unit"
+
+
+def pytest_configure() -> None:
+    """A run that is told to end ends as by Ctrl-C: its servers must not outlive it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
