@@ -38,9 +38,10 @@ class Books:
 
     @classmethod
     async def read(cls, conn: AsyncConnection) -> "Books":
-        found = {}
+        found: dict[str, Sequence[Row]] = {}
         for table in _TABLES:
-            found[table] = (await conn.exec_driver_sql(f"SELECT * FROM gatekeeper.{table}")).mappings().all()
+            rows = await conn.exec_driver_sql(f"SELECT * FROM gatekeeper.{table}")
+            found[table] = [dict(row) for row in rows.mappings()]
         return cls(found)
 
     def by(self, table: str, column: str, value: object) -> Row | None:

@@ -49,7 +49,7 @@ def served(gate: World) -> set[tuple[str, str]]:
     def walk(routes: Any, prefix: str = "") -> Any:
         for route in routes:
             if isinstance(route, APIRoute):
-                yield from ((method, prefix + route.path) for method in route.methods)
+                yield from ((method, prefix + route.path) for method in route.methods or ())
             elif inner := getattr(route, "original_router", None):
                 yield from walk(inner.routes, prefix)
             elif getattr(route, "routes", None):
@@ -95,13 +95,14 @@ async def test_every_key_at_every_route(stage: World) -> None:
 
 def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
     """A body that would do the most harm, if the key let it."""
-    return {
+    bodies: dict[str, dict[str, Any]] = {
         "/v1/prompts/{name}/rollback": {"reason": "", "to_digest": digest(BASE)},
         "/v1/proposals": {"name": "greeting", "target": "bot", "document": draft, "why": "w", "base_digest": NEVER},
         "/v1/proposals/{proposal_id}/decisions": {"verdict": "approved", "reason": "", "digest": digest(draft)},
         "/v1/grants": {"name": "greeting", "slot": "shots", "count": 9, "per_hour": 9, "expires_at": later()},
         "/v1/ops/gatekeeper/republish": {},
-    }.get(path, {"reason": "r"})
+    }
+    return bodies.get(path, {"reason": "r"})
 
 
 async def test_a_key_of_another_environment_sees_and_moves_nothing_here(stage: World) -> None:

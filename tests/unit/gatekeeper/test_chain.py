@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +56,8 @@ def test_every_alteration_shows(length: int, data: st.DataObject) -> None:
     entries = chain(length)
     end, place = entries[-1], data.draw(st.integers(0, length - 1))
     field = data.draw(st.sampled_from(["kind", "entry", "previous", "hash"]))
-    entries[place] = replace(entries[place], **{field: "0" * 63 + "x"})
+    changed: dict[str, Any] = {field: "0" * 63 + "x"}
+    entries[place] = replace(entries[place], **changed)
     assert checked(entries, (end.seq, end.hash), [anchor(end)])
 
 

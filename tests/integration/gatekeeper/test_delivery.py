@@ -1,0 +1,169 @@
+"""What apps get: a prompt by name with its ETag, and pushes by whichever way is left."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gatekeeper.app import build_app
+from gatekeeper.delivery.bell import Notice, listen
+from gatekeeper.delivery.catching import CatchUp
+from gatekeeper.delivery.hub import Client, Hub
+from ratchet_local.ports import free_port
+from shared.events import Envelope, new_id
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.cache import redis_client
+from shared.runtime.clock import SystemClock
+from tests.support.databases import as_role
+from tests.support.eventually import eventually
+from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
+from tests.support.messaging import async_dsn
+
+ONE, TWO = document("One", "shots"), document("Two", "shots")
+HERE = ("default", "production")
+
+
+async def test_an_etag_spares_the_body_until_something_new_is_live(gate: World) -> None:
+    await gate.promote(ONE)
+    first = await gate.ask("ingest_key", "GET", "/v1/prompts/greeting")
+    known = {"If-None-Match": first.headers["etag"]}
+    second = await gate.ask("ingest_key", "GET", "/v1/prompts/greeting", headers=known)
+    assert (second.status_code, second.content) == (304, b"")
+    await gate.promote(TWO, digest(ONE))
+    third = await gate.ask("ingest_key", "GET", "/v1/prompts/greeting", headers=known)
+    assert third.json()["digest"] == digest(TWO)
+
+
+async def test_an_unknown_prompt_is_a_problem_that_says_so(gate: World) -> None:
+    answer = await gate.ask("ingest_key", "GET", "/v1/prompts/nothing")
+    assert (answer.status_code, answer.json()["code"]) == (404, "prompt-not-live")
+
+
+async def test_the_list_shows_what_went_live_around_ratchet_as_unreviewed(gate: World) -> None:
+    await gate.promote(ONE)
+    for seen in (ONE, TWO):
+        await gate.sql(
+            "INSERT INTO gatekeeper.observed VALUES ('default', 'production', 'greeting', :digest, 'bot', now())",
+            digest=digest(seen),
+        )
+    [item] = (await gate.ask("maker_key", "GET", "/v1/prompts")).json()["items"]
+    assert item["live"]["digest"] == digest(ONE)
+    assert {seen["digest"]: seen["reviewed"] for seen in item["observed"]} == {digest(ONE): True, digest(TWO): False}
+
+
+@asynccontextmanager
+async def serving(gate: World) -> AsyncIterator[str]:
+    """The app on a real socket, without its bus."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(gate.app, port=port, lifespan="off", log_config=None))
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    server.force_exit = True
+    await task
+
+
+async def events(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
+    async for line in lines:
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(gate: World) -> None:
+    await gate.promote(ONE)
+    headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
+    async with (
+        serving(gate) as url,
+        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        client.stream("GET", "/v1/stream", params={"names": "greeting,other"}) as answer,
+        asyncio.timeout(10),
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        read = events(answer.aiter_lines())
+        assert (await anext(read))["digest"] == digest(ONE)
+        await gate.promote(TWO, digest(ONE))
+        pushed = await anext(read)
+        assert (pushed["digest"], pushed["sequence"]) == (digest(TWO), 2)
+        assert pushed == await gate.live()
+    await eventually(lambda: gate.app.state.hub.size == 0)
+
+
+@asynccontextmanager
+async def other_instance(gate: World) -> AsyncIterator[tuple[CatchUp, Client]]:
+    """The pushing side of a second instance, with one client."""
+    engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
+    hub = Hub(9)
+    yield CatchUp(engine, hub), hub.join(HERE, None)
+    await engine.dispose()
+
+
+async def told(client: Client) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        chunk = await anext(client.frames(9))
+    return dict(json.loads(chunk.split(b"data: ")[1]))
+
+
+async def test_without_redis_and_kafka_another_instance_finds_it_by_looking(gate: World) -> None:
+    async with other_instance(gate) as (catching, client):
+        poll = asyncio.create_task(catching.poll(0.02))
+        await gate.promote(ONE)
+        assert (await told(client))["digest"] == digest(ONE)
+        poll.cancel()
+
+
+async def test_the_bus_alone_tells_another_instance(gate: World) -> None:
+    async with other_instance(gate) as (catching, client):
+        await gate.promote(ONE)
+        await catching.catch_up([Notice(*HERE, "greeting", 1), Notice(*HERE, "unknown", 1)])
+        assert (await told(client))["digest"] == digest(ONE)
+
+
+async def test_redis_rings_at_another_instance(migrated_dsn: Callable[..., str], redis_url: str) -> None:
+    async with (
+        world(migrated_dsn("gatekeeper"), redis_url=redis_url) as gate,
+        other_instance(gate) as (catching, client),
+    ):
+        redis = redis_client(redis_url)
+        ear = asyncio.create_task(listen(redis, catching))
+
+        async def heard() -> bool:
+            counts: Any = await redis.pubsub_numsub("ratchet:prompt.live")
+            return bool(counts[0][1])
+
+        await eventually(heard)
+        await gate.promote(ONE)
+        assert (await told(client))["digest"] == digest(ONE)
+        ear.cancel()
+        await asyncio.gather(ear, return_exceptions=True)
+        await redis.aclose()
+
+
+@pytest.mark.usefixtures("embedded_kafka")
+async def test_a_covered_proposal_on_the_bus_is_live_within_a_second(gate: World, embedded_kafka: str) -> None:
+    """The whole service: the proposal comes by Kafka, a grant covers it, clients are pushed to."""
+    await gate.promote(ONE)
+    await gate.grant()
+    settings = settings_for(gate.dsn, gate.signer.private, kafka_bootstrap=embedded_kafka, embedded_bus=True)
+    app = build_app(settings)
+    async with app.router.lifespan_context(app):
+        client = app.state.hub.join(HERE, None)
+        await eventually(lambda: not app.state.bus.troubles, within=20)
+        event = few_shot(ONE, ("2+2", "4"))
+        now = SystemClock().now()
+        async with SqlStore(gate.service, "gatekeeper").begin() as tx:
+            await tx.emit(Envelope(new_id(now), now, "ratchet/proposer", event, "correlation"))
+        while (await told(client))["digest"] != event.digest:  # the relay has sequence 1 to tell, too
+            pass
+        [row] = await gate.sql(
+            """SELECT h.at - o.sent_at FROM gatekeeper.live_history h, gatekeeper.outbox o
+               WHERE h.sequence = 2 AND o.topic = 'proposal.ready'"""
+        )
+        assert row[0] < timedelta(seconds=1)
