@@ -29,5 +29,5 @@ async def test_the_tables_are_those_of_the_code(migrated_dsn: Callable[..., str]
 @pytest.mark.parametrize("statement", ["DROP TABLE proposer.proposals", "TRUNCATE proposer.proposals"])
 async def test_the_service_owns_nothing(engine: AsyncEngine, statement: str) -> None:
     async with engine.connect() as conn:
-        with pytest.raises(ProgrammingError, match="must be owner|permission denied"):
+        with pytest.raises(ProgrammingError, match=r"must be owner|permission denied"):
             await conn.execute(text(statement))

@@ -33,8 +33,8 @@ def test_a_fix_is_bound_to_what_it_replaces() -> None:
     assert event.evidence.regression_id == FELL.regression_id
     assert event.evidence.execution_ids == ("e1", "e2")
     assert event.evidence.summary == (
-        "thumb of bot went from 0.9 (n=500) to 0.7 (n=120), -20.0 pp; It changed. "
-        "Puts back 1 removed line; keeps what was added."
+        "Puts back 1 removed line; keeps what was added. "
+        "thumb of bot went from 0.9 (n=500) to 0.7 (n=120), -20.0 pp; It changed."
     )
     assert "+  b" in event.diff
     assert event.acceptance[0].metric == "thumb"

@@ -34,7 +34,7 @@ def offer_fix(regression: RegressionDetected, draft: Draft) -> Offer:
         Evidence(
             regression_id=regression.regression_id,
             execution_ids=regression.affected_executions,
-            summary=f"{_what_fell(regression)} {draft.why}",
+            summary=f"{draft.why} {_what_fell(regression)}",
         ),
         criteria(regression),
     )
