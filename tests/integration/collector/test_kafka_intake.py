@@ -32,7 +32,7 @@ async def take(collector: "Running", *events: Any) -> None:
     batch = [received(event) for event in events]
     async with collector.parts.platform.store.begin() as tx:
         await tx.claim("collector.test", [one.id for one in batch])
-        await handler(tx, batch)  # type: ignore[arg-type]
+        await handler(tx, batch)
 
 
 def submitted(collector: "Running", key: str | None = None, **body: Any) -> FeedbackSubmitted:

@@ -167,7 +167,7 @@ def test_each_accepted_feedback_goes_out_once(
     dsn = migrated_dsn("collector")
     add_key(dsn, "ingest", "ingest")
     machine = type("Machine", (Intake,), {"dsn": dsn, "start": staticmethod(instance)})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=25,
