@@ -9,6 +9,7 @@ import httpx
 
 from ratchet.cli.credentials import Credentials, NoCredentials, Role, find
 from ratchet.cli.output import Exit, fail
+from ratchet.client.options import certificates
 
 _TIMEOUT = 30.0
 
@@ -54,7 +55,12 @@ def session(role: Role) -> Iterator[Session]:
 
 def new_client(who: Credentials) -> httpx.Client:
     """An HTTP client that shows the key."""
-    return httpx.Client(base_url=who.url, headers={"authorization": f"Bearer {who.key}"}, timeout=_TIMEOUT)
+    return httpx.Client(
+        base_url=who.url,
+        headers={"authorization": f"Bearer {who.key}"},
+        timeout=_TIMEOUT,
+        verify=certificates(who.url),
+    )
 
 
 def get(role: Role, path: str, **params: object) -> dict[str, Any]:

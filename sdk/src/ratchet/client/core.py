@@ -14,7 +14,7 @@ import httpx
 from ratchet.client import items
 from ratchet.client.items import ExecutionFields, FeedbackFields, Kind, PromptLabel
 from ratchet.client.live import Trust, trusted_keys
-from ratchet.client.options import options
+from ratchet.client.options import certificates, options
 from ratchet.client.prompts import Default, ServedPrompt, served
 from ratchet.client.queue import Counters
 from ratchet.client.sender import Sender
@@ -169,6 +169,7 @@ class Client:
             headers=self._headers(),
             timeout=self._options.timeout,
             transport=transport,
+            verify=certificates(self._options.url),
         )
 
     def _async_client(self) -> httpx.AsyncClient:
@@ -178,6 +179,7 @@ class Client:
             headers=self._headers(),
             timeout=self._options.timeout,
             transport=transport,
+            verify=certificates(self._options.url),
         )
 
     def _headers(self) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """How a client behaves: given in code, or read from the environment when the client is made."""
 
 import os
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,13 @@ class Options:
     timeout: float = 10.0
     first_wait: float = 1.0
     silence: float = 45.0
+
+
+def certificates(url: str) -> ssl.SSLContext:
+    """The authorities to trust for a URL; none for plain http, whose clients needn't spend the time to read them."""
+    if url.startswith("https://"):
+        return httpx.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def options(

@@ -1,16 +1,15 @@
 """The background thread that sends batches. Not started before the first item."""
 
-import atexit
 import logging
 import random
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable
 
 import httpx
 
+from ratchet.client.ending import at_exit
 from ratchet.client.items import Item
 from ratchet.client.options import Options
 from ratchet.client.queue import Batch, Counters, Delivered, Outcome, Retry, SendQueue
@@ -98,7 +97,8 @@ class Sender:
             left = self._queue.close()
             self._changed.notify_all()
             thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None:
+            self._call_off()
             thread.join(timeout=1.0)
         if left:
             log.warning("ratchet: closed with %d items unsent", left)
@@ -108,7 +108,7 @@ class Sender:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="ratchet-sender", daemon=True)
             self._thread.start()
-            atexit.register(_close_if_alive, weakref.ref(self))
+            self._call_off = at_exit(lambda: self.close(timeout=2.0))
 
     def _run(self) -> None:
         with self._new_client() as client:
@@ -163,8 +163,3 @@ def _report(batch: Batch, result: Outcome) -> None:
                 log.warning("ratchet: %s %s was refused: %s", item.route, visible(item.id), visible(reason))
         case Retry(reason=reason):
             log.info("ratchet: %d %s will be sent again: %s", len(batch.items), batch.route, visible(reason))
-
-
-def _close_if_alive(reference: weakref.ref[Sender]) -> None:
-    if (sender := reference()) is not None:
-        sender.close(timeout=2.0)

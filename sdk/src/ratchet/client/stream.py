@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import aconnect_sse
 
+from ratchet.client.ending import at_exit
 from ratchet.client.live import trusted_keys
 from ratchet.client.options import Options
 from ratchet.client.sender import pause
@@ -62,7 +63,8 @@ class Stream:
             thread = self._thread
             if thread is not None:
                 self._wake()
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None:
+            self._call_off()
             thread.join(timeout=2.0)
 
     def _wake(self) -> None:
@@ -71,6 +73,7 @@ class Stream:
             self._changed = asyncio.Event()
             self._thread = threading.Thread(target=self._run, args=(self._loop,), name="ratchet-stream", daemon=True)
             self._thread.start()
+            self._call_off = at_exit(self.close)
         with contextlib.suppress(RuntimeError):  # the loop ended: nothing is left to wake
             self._loop.call_soon_threadsafe(self._changed.set)
 
