@@ -81,7 +81,7 @@ class ApacheKafka:
             config.write_text("".join(f"{key}={value}\n" for key, value in self._settings().items()))
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             subprocess.run(
-                [*_java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)],
+                [*_java(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(config)],
                 check=True, stdout=subprocess.DEVNULL,
             )  # fmt: skip
         self._process = process.start([*_java(), "kafka.Kafka", str(config)], self.log)
