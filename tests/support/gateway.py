@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 import httpx
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -50,21 +51,12 @@ def _app(addresses: Mapping[str, str]) -> Starlette:
         headers = _passed_on(request.headers)
         outgoing = client.build_request(request.method, url, headers=headers, content=await request.body())
         answer = await client.send(outgoing, stream=True)
+        ending = BackgroundTask(answer.aclose)
         return StreamingResponse(
-            answer.aiter_bytes(), answer.status_code, _passed_on(answer.headers), background=_Closing(answer)
+            answer.aiter_bytes(), answer.status_code, _passed_on(answer.headers), background=ending
         )
 
     return Starlette(routes=[Route("/{path:path}", forward, methods=_METHODS)], lifespan=lifespan)
-
-
-class _Closing:
-    """Ends the answer of the service when the client has had it, or left."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-
-    async def __call__(self) -> None:
-        await self._answer.aclose()
 
 
 def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:

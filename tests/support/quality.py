@@ -1,21 +1,17 @@
 """Executions and feedback for tests of the analyzer, and where the real data lies."""
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.events.feedback import Consent, ExecutionFacts, ExecutionRecorded, FeedbackCreated, PromptUse, Replaced
+from tests.support.requirements import data_file
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-_DATA = Path(os.environ.get("RATCHET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def facts(number: int, version: str = "v1", **fields: Any) -> ExecutionFacts:
@@ -94,9 +90,7 @@ def envelopes(events: Iterable[Event]) -> list[Envelope[Event]]:
 
 def frank() -> dict[str, list[float]]:
     """Human judgements of factuality by summarising system, in the file's order; skips where they are not."""
-    path = _DATA / "frank.jsonl"
-    if not path.exists():
-        pytest.skip(f"real data not found: {path} (RATCHET_TEST_DATA names its folder)")
+    path = data_file("frank.jsonl")
     judged: dict[str, list[float]] = defaultdict(list)
     for line in path.read_text().splitlines():
         row = json.loads(line)

@@ -26,3 +26,11 @@ def kafka_missing() -> str | None:
     if KAFKA_JARS.is_dir() or shutil.which("mvn"):
         return None
     return f"no Apache Kafka: its jars come by `mvn`, which is missing ({GET_MAVEN})"
+
+
+def data_file(name: str) -> Path:
+    """A file of real data made by others; the test is skipped where the folder is absent."""
+    folder = Path(os.environ.get("RATCHET_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / name).is_file():
+        pytest.skip(f"no real data: {name} is not in the folder that RATCHET_TEST_DATA names")
+    return folder / name

@@ -1,0 +1,83 @@
+"""Human judgements made by others, fed through the command line as a visitor would."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.circle import Site
+from tests.support.eventually import eventually_sync
+from tests.support.local import LocalRunner
+from tests.support.requirements import data_file
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    runner = LocalRunner(tmp_path_factory.mktemp("real") / "data")
+    runner.start()
+    yield Site(**runner.credentials)
+    runner.stop_all()
+
+
+def ratchet(site: Site, key: str, *words: str) -> Any:
+    """The JSON that the command prints."""
+    environment = {**os.environ, "RATCHET_URL": site.url, "RATCHET_KEY": key}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ratchet")), *words, "--json"],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def replay_frank(site: Site, target: str, order: str) -> list[dict[str, Any]]:
+    """The regressions after every judgement of `order` is counted."""
+    path = data_file("frank.jsonl")
+    told = ratchet(site, site.ingest_key, "replay", str(path), "--as", "frank", "--order", order, "--target", target)
+    assert told["refused"] == 0
+    eventually_sync(lambda: counted(site, target) == told["feedback"], within=60)
+    return site.items(f"/v1/regressions?target={target}")
+
+
+def counted(site: Site, target: str, metric: str = "score.Factuality") -> int:
+    """How many values of a metric are counted, of all versions."""
+    measured = site.items(f"/v1/quality?target={target}")
+    return sum(item["measurement"]["n"] for item in measured if item["metric"].startswith(metric))
+
+
+@pytest.mark.parametrize(("worse", "mean"), [("bus", 0.708), ("s2s", 0.486)])
+def test_a_worse_system_is_found_soon(site: Site, worse: str, mean: float) -> None:
+    (found,) = replay_frank(site, f"bart-{worse}", f"bart,{worse}")
+    baseline, current = found["baseline"], found["current"]
+    assert baseline["mean"] == pytest.approx(0.933, abs=0.01)
+    assert current["mean"] == pytest.approx(mean, abs=0.08)
+    assert 100 <= current["n"] <= 120
+    assert baseline["n"] == 250
+    for side in (baseline, current):
+        assert side["low"] < side["mean"] < side["high"]
+    assert found["delta_pp"] == pytest.approx(100 * (current["mean"] - baseline["mean"]), abs=0.1)
+    assert found["causes"][0]["after"] == f"label:{worse}"
+
+
+@pytest.mark.parametrize(
+    ("target", "order"), [("halves", "bart:0-125=first,bart:125-250=second"), ("small", "bart,bert_sum")]
+)
+def test_no_drop_and_a_drop_below_the_floor_raise_nothing(site: Site, target: str, order: str) -> None:
+    assert replay_frank(site, target, order) == []
+
+
+def test_three_thousand_answers_come_in_once_and_candidates_are_shown(site: Site) -> None:
+    path = str(data_file("halueval-general.jsonl"))
+    told = ratchet(site, site.ingest_key, "replay", path, "--as", "halueval")
+    assert (told["executions"], told["feedback"], told["refused"]) == (3000, 3000, 0)
+    again = ratchet(site, site.ingest_key, "replay", path, "--as", "halueval")
+    assert again["duplicates"] == 6000, "a second replay counts nothing twice"
+
+    eventually_sync(lambda: counted(site, "halueval", "label") == 3000, within=60)
+    chosen = ratchet(site, site.reviewer_key, "candidates", "--name", "answer")
+    assert 1 <= sum(candidate["chosen"] for candidate in chosen["items"]) <= 5
