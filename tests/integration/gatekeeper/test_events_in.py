@@ -1,0 +1,100 @@
+"""What the bus brings: observations, withdrawals in any order, repeats, and proposals that are not what they say."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from gatekeeper.proposals.handlers import on_withdrawn
+from gatekeeper.registry.handlers import on_observed
+from shared.events.feedback import PromptObserved
+from shared.events.proposals import ProposalWithdrawn
+from shared.messaging.errors import Permanent
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.clock import SystemClock
+from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, ready, received
+
+ONE, TWO = document("One", "shots"), document("Two")
+PLACE = {"project": "default", "environment": "production", "target": "bot"}
+
+
+async def observe(gate: World, seen: str, words: dict[str, Any] | None) -> None:
+    now = datetime.now(UTC)
+    event = PromptObserved(**PLACE, name="greeting", digest=seen, document=words, first_seen=now)
+    async with SqlStore(gate.service, "gatekeeper").begin() as tx:
+        await on_observed(tx, [received(event), received(event)])
+
+
+async def withdraw(gate: World, proposal_id: object, **place: str) -> None:
+    event = ProposalWithdrawn(**{**PLACE, **place}, proposal_id=proposal_id, revision=2, reason="superseded")
+    handle = on_withdrawn(gate.signer, SystemClock())
+    async with SqlStore(gate.service, "gatekeeper").begin() as tx:
+        await handle(tx, [received(event)])
+
+
+async def state(gate: World, proposal_id: object) -> str:
+    return str((await gate.ask("maker_key", "GET", f"/v1/proposals/{proposal_id}")).json()["state"])
+
+
+@pytest.mark.parametrize(
+    ("seen", "words", "known"),
+    [
+        (digest(ONE), ONE, True),
+        (digest(ONE), None, False),
+        (digest(ONE), TWO, False),
+        (NEVER, {"schema": "x"}, False),
+    ],
+    ids=["true", "no content", "other content", "no prompt"],
+)
+async def test_what_is_observed_is_kept_and_its_content_only_if_it_is_that(
+    gate: World, seen: str, words: dict[str, Any] | None, known: bool
+) -> None:
+    await observe(gate, seen, words)
+    [item] = (await gate.ask("maker_key", "GET", "/v1/prompts")).json()["items"]
+    [shown] = item["observed"]
+    assert (item["live"], shown["digest"], shown["content_known"], shown["reviewed"]) == (None, seen, known, False)
+
+
+async def test_a_withdrawn_proposal_can_not_be_approved(gate: World) -> None:
+    event = ready(ONE, None, kind="first_version")
+    await gate.arrive(event)
+    await withdraw(gate, event.proposal_id)
+    assert await state(gate, event.proposal_id) == "withdrawn"
+    answer = await gate.decide({"id": event.proposal_id, "digest": event.digest})
+    assert answer.json()["code"] == "withdrawn"
+
+
+async def test_a_withdrawal_may_come_first_and_again(gate: World) -> None:
+    event = ready(ONE, None, kind="first_version")
+    await withdraw(gate, event.proposal_id)
+    await gate.arrive(event)
+    await withdraw(gate, event.proposal_id)
+    assert await state(gate, event.proposal_id) == "withdrawn"
+
+
+async def test_a_withdrawal_after_the_decision_changes_nothing(gate: World) -> None:
+    event = ready(ONE, None, kind="first_version")
+    await gate.arrive(event)
+    await gate.decide({"id": event.proposal_id, "digest": event.digest})
+    await withdraw(gate, event.proposal_id)
+    assert await state(gate, event.proposal_id) == "approved"
+
+
+async def test_a_repeat_is_used_once(gate: World) -> None:
+    await gate.promote(ONE)
+    await gate.grant()
+    event = few_shot(ONE, ("2+2", "4"))
+    for _ in range(3):
+        await gate.arrive(event)
+    assert await gate.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(1,)]
+
+
+async def test_a_proposal_that_is_not_what_it_says_goes_to_the_dead_letters(gate: World) -> None:
+    with pytest.raises(Permanent):
+        await gate.arrive(ready(ONE, None, kind="first_version").model_copy(update={"digest": NEVER}))
+
+
+async def test_a_withdrawal_for_a_project_that_was_never_set_up_goes_there_too(gate: World) -> None:
+    with pytest.raises(Permanent, match="unknown-project"):
+        await withdraw(gate, uuid4(), project="nowhere")
