@@ -1,6 +1,6 @@
 """What operators do, on a real database: dead letters, sending again, keys, health, old schemas."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -9,7 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ratchet.signing import key_bytes, new_private_key, public_key, sign
 from shared.events.promotion import KeyChanged, Signature
@@ -29,7 +30,8 @@ from shared.web.key_table import key_table
 from shared.web.keys import KeyStore, hash_secret
 from shared.web.ops import ops_router
 from shared.web.problems import Problem, install_problems
-from tests.support.messaging import NOW, SCHEMA, envelope, feedback, record, scratch_engine
+from tests.support.databases import as_role, psql
+from tests.support.messaging import NOW, SCHEMA, async_dsn, envelope, feedback, record, scratch_engine
 
 CONSUMER = f"{SCHEMA}.effects"
 PRIVATE = new_private_key()
@@ -195,3 +197,24 @@ async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> No
             return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.{table}"))).scalar_one())
 
     assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [0, 0, 1]
+
+
+async def test_a_service_knows_what_the_others_lack_and_nothing_else_of_them(migrated_dsn: Callable[..., str]) -> None:
+    owner = migrated_dsn("collector", "analyzer")
+    engine = create_async_engine(async_dsn(as_role(owner, "ratchet_collector")))
+    store = SqlStore(engine, "collector")
+    async with store.begin() as tx:
+        await tx.emit(envelope(feedback()))
+        await tx.conn.execute(text("UPDATE collector.outbox SET sent_at = now()"))
+    assert await republish(engine, "collector", Scope(lacking=True)) == 0, "nobody subscribes yet"
+    psql(owner, "INSERT INTO analyzer.subscriptions VALUES ('analyzer.feedback', 'feedback.created')")
+    assert await republish(engine, "collector", Scope(lacking=True)) == 1
+    for table in ("outbox", "dead_letters", "api_keys"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await _read(engine, f"analyzer.{table}")
+    await engine.dispose()
+
+
+async def _read(engine: AsyncEngine, table: str) -> None:
+    async with engine.connect() as conn:
+        await conn.execute(text(f"SELECT * FROM {table}"))

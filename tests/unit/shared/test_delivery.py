@@ -169,3 +169,23 @@ async def test_a_parked_event_can_be_taken_again_once() -> None:
     await bench.delivery.replay(kept.letter)
     assert len(bench.effects.taken) == 1
     assert bench.parked == []
+
+
+async def test_what_is_sent_again_is_parked_once() -> None:
+    bench = Bench()
+    bench.effects.poison = {1.0: Permanent("no")}
+    sent = envelope(feedback(value=1.0))
+    await bench.delivery.settle([record(sent, offset=1)])
+    await bench.delivery.settle([record(sent, offset=9)])
+    assert bench.parked == ["permanent"]
+
+
+async def test_an_api_key_in_a_dead_letter_is_kept_for_its_replay_and_never_sent_on() -> None:
+    bench = Bench()
+    secret = b"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
+    payload = b'{"api_key":"rk_ab12_' + secret + b'","body":'
+    await bench.delivery.settle([FakeRecord("feedback.submitted", 0, 0, None, payload, record(envelope()).headers)])
+    (kept,) = bench.store.state.letters.values()
+    (row,) = bench.store.state.outbox
+    assert secret in kept.letter.payload
+    assert row.message.value == b'{"api_key":"rk_ab12_[secret]","body":'

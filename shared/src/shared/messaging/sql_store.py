@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import Message, encode
+from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter, Pending
 
 
@@ -137,7 +138,7 @@ def dlq_message(letter: DeadLetter) -> Message:
     headers = tuple(
         (name, value.replace("\0", "\\0")) for name, value in (*kept, *added, ("dlq_reason", letter.reason))
     )
-    return Message(f"{letter.topic}.dlq", key, letter.payload, headers)
+    return Message(f"{letter.topic}.dlq", key, without_secrets(letter.payload), headers)
 
 
 class SqlStore:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -32,17 +33,19 @@ class DeadLetter:
 
     @classmethod
     def of(cls, consumer: str, record: Record, error: BaseException) -> "DeadLetter":
-        """The letter for `record`; parking the same message twice gives the same id."""
+        """The letter for `record`. Parking the same message again, also sent again, gives the same id."""
+        value = record.value or b""
+        named = dict(record.headers).get("ce_id", f"{record.partition}/{record.offset}".encode())
         detail = str(error) if reason_of(error) in {"malformed", "unknown-type"} else type(error).__name__
         return cls(
-            derived_id("dead-letter", consumer, record.topic, str(record.partition), str(record.offset)),
+            derived_id("dead-letter", consumer, record.topic, named.hex(), sha256(value).hexdigest()),
             consumer,
             record.topic,
             record.partition,
             record.offset,
             record.key,
             tuple(record.headers),
-            record.value or b"",
+            value,
             reason_of(error),
             detail,
         )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import Scope, republish
+from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter, Store
 from shared.runtime.clock import Clock
 from shared.web.keys import Principal, require
@@ -115,5 +116,5 @@ def _shown(row: Any) -> dict[str, Any]:
         "status": row["status"],
         "parked_at": row["parked_at"].isoformat(),
         "headers": dict(row["headers"]),
-        "payload": row["payload"][:10_000].decode("utf-8", "backslashreplace"),
+        "payload": without_secrets(row["payload"])[:10_000].decode("utf-8", "backslashreplace"),
     }
