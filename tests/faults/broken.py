@@ -17,8 +17,9 @@ from uuid import UUID
 
 from aiokafka import TopicPartition
 
+from collector.desk import Writer
 from collector.lines import Line
-from collector.model import Outgoing
+from collector.model import Item, Outgoing, Status
 from collector.settings import CollectorSettings
 from collector.store import PgBooks
 from shared.messaging.bus import _Reader
@@ -43,8 +44,13 @@ class Death:
 
 
 def sound(death: Death) -> None:
-    """Nothing is broken; it dies between a transaction and its acknowledgement."""
-    acknowledge = _Reader._acknowledge
+    """Nothing is broken; it dies between a transaction and its acknowledgement, to Kafka or to a client."""
+    acknowledge, write = _Reader._acknowledge, Writer.write
+
+    async def answering(self: Writer, items: Sequence[Item]) -> list[Status]:
+        statuses = await write(self, items)
+        death()
+        return statuses
 
     async def dying(self: _Reader, settled: dict[TopicPartition, int]) -> None:
         if self.consumer == "analyzer.quality":
@@ -52,6 +58,7 @@ def sound(death: Death) -> None:
         await acknowledge(self, settled)
 
     _Reader._acknowledge = dying  # type: ignore[method-assign]
+    Writer.write = answering  # type: ignore[method-assign]
 
 
 def no_inbox(death: Death) -> None:

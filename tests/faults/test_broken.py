@@ -10,7 +10,7 @@ from tests.support.fleet import Fleet, Instance
 from tests.support.load import Load, posts
 from tests.support.verdict import drained, judge
 
-_POSTS = 600
+_POSTS = 400
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def fleet(make_fleet: MakeFleet) -> Fleet:
 async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Load:
     """Lets a load run over an instance of `service` that is broken in this way, dies once and is started again."""
     instance = await asyncio.to_thread(_break, fleet, service, fault, mark)
-    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_POSTS, fault), rate=200)
+    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_POSTS, f"{service}-{fault}"), rate=200)
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
         await asyncio.to_thread(_await_death, instance, mark)
@@ -45,7 +45,13 @@ def _await_death(instance: Instance, mark: Path) -> None:
     assert mark.exists(), f"it did not die at the moment that was chosen; see {instance.log}"
 
 
-async def test_a_sound_service_that_dies_before_its_acknowledgement(fleet: Fleet, tmp_path: Path) -> None:
+async def test_a_sound_collector_that_dies_before_its_answers(fleet: Fleet, tmp_path: Path) -> None:
+    load = await _under_load(fleet, "collector", "sound", tmp_path / "died")
+    assert (await judge(fleet.dsn, load)).clean
+    assert load.repeats_known > 0, "no post was sent again that had been kept"
+
+
+async def test_a_sound_analyzer_that_dies_before_its_acknowledgement(fleet: Fleet, tmp_path: Path) -> None:
     load = await _under_load(fleet, "analyzer", "sound", tmp_path / "died")
     assert (await judge(fleet.dsn, load)).clean
     known = fleet.one("analyzer").metric("ratchet_events_total", consumer="analyzer.quality", outcome="known")

@@ -13,7 +13,7 @@ from shared.messaging.cloudevents import encode
 from shared.messaging.producer import KafkaProducer
 from tests.faults.conftest import MakeFleet
 from tests.support.eventually import eventually
-from tests.support.fleet import Fleet, Instance
+from tests.support.fleet import Fleet, Instance, start_all
 from tests.support.load import Load, Post, posts
 from tests.support.messaging import ScratchSettings, envelope
 from tests.support.verdict import drained, held_up, judge, rows, untaken
@@ -63,8 +63,7 @@ async def test_two_instances_share_the_work_and_one_takes_all_when_the_other_die
     await drained(fleet.dsn, fleet.kafka)
     assert (await judge(fleet.dsn, load)).clean
     assert await untaken(fleet.dsn) == 0
-    for instance in dying:
-        await asyncio.to_thread(instance.start)
+    await asyncio.to_thread(start_all, dying)
 
 
 def _raw(post: Post) -> bool:

@@ -130,6 +130,14 @@ class Instance:
         self._process = None
 
 
+def start_all(instances: Sequence[Instance]) -> None:
+    """Start them together, and return when all are ready."""
+    for instance in instances:
+        instance.spawn()
+    for instance in instances:
+        instance.await_ready()
+
+
 class Fleet:
     """Instances of services on one migrated database and one Kafka, with the first keys.
 
@@ -163,10 +171,7 @@ class Fleet:
     def start(self, services: Iterable[str] = SERVICES, count: int = 1) -> None:
         """Start `count` instances of each service, and return when all are ready and know the keys."""
         started = [self.add(service, str(number)) for service in services for number in range(1, count + 1)]
-        for instance in started:
-            instance.spawn()
-        for instance in started:
-            instance.await_ready()
+        start_all(started)
         for instance in started:
             eventually_sync(self._knows_keys(instance), within=60)
 

@@ -13,7 +13,7 @@ import httpx
 
 from tests.support.eventually import eventually
 
-_AGAIN_S = 0.2
+_AGAIN_S = 0.5
 _ANSWER_S = 10.0
 _IN_FLIGHT = 32
 _PROMPT_EVERY = 20
