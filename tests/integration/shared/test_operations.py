@@ -21,7 +21,7 @@ from shared.messaging.errors import Permanent
 from shared.messaging.janitor import sweep
 from shared.messaging.republish import Scope, republish
 from shared.messaging.sql_store import SqlStore
-from shared.messaging.store import Subscription, Tx
+from shared.messaging.store import Pending, Subscription, Tx
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
 from shared.runtime.metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -186,7 +186,7 @@ async def test_an_old_schema_is_named(desk: Desk) -> None:
 
 async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> None:
     async with desk.store.begin() as tx:
-        await tx.emit(envelope())
+        await tx.emit(envelope(), envelope(key("reader", "read")))
         await tx.claim(CONSUMER, [uuid4()])
         for table, column in (("outbox", "sent_at"), ("dead_letters", "parked_at"), ("inbox", "received_at")):
             await tx.conn.execute(text(f"UPDATE {SCHEMA}.{table} SET {column} = now() - interval '5 hours'"))
@@ -196,7 +196,14 @@ async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> No
         async with desk.engine.connect() as conn:
             return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.{table}"))).scalar_one())
 
-    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [0, 0, 1]
+    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [1, 0, 1]
+    assert [row.message.topic for row in await still(desk.store)] == ["key.changed"]
+
+
+async def still(store: SqlStore) -> list[Pending]:
+    """What is left in the outbox, as if it were unsent."""
+    await republish(store.engine, SCHEMA, Scope())
+    return await store.pending(range(4), 100)
 
 
 async def test_a_service_knows_what_the_others_lack_and_nothing_else_of_them(migrated_dsn: Callable[..., str]) -> None:

@@ -5,14 +5,20 @@ import asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.messaging.topics import COMPACTED
+
 _EVERY_S = 600.0
 _INBOX_FACTOR = 4
 
 
 async def sweep(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
-    """Deletes what is older than the retention: sent outbox rows, dead letters; inbox rows after four times as long."""
+    """Deletes what is older than the retention: sent outbox rows, dead letters; inbox rows after four times as long.
+
+    Outbox rows of compacted topics stay: such a topic must be rebuilt whole.
+    """
+    kept = ", ".join(f"'{topic}'" for topic in sorted(COMPACTED))
     for table, condition, hours in (
-        ("outbox", "sent_at", retention_hours),
+        ("outbox", f"topic NOT IN ({kept}) AND sent_at", retention_hours),
         ("dead_letters", "parked_at", retention_hours),
         ("inbox", "received_at", retention_hours * _INBOX_FACTOR),
     ):

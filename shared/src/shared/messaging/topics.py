@@ -13,7 +13,9 @@ TEXT_KEPT = timedelta(hours=72)
 
 FACTS_KEPT = timedelta(days=30)
 
-_COMPACTED = frozenset({"prompt.live", "key.changed"})
+COMPACTED = frozenset({"prompt.live", "key.changed"})
+"""State rather than news: Kafka keeps the last message of each key for ever, and so do the outboxes."""
+
 _WITHOUT_TEXT = frozenset(
     {
         "loop.halted",
@@ -76,7 +78,7 @@ def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
 
 
 def _topic(name: str, partitions: int) -> Topic:
-    if name in _COMPACTED:
+    if name in COMPACTED:
         return Topic(name, partitions, TEXT_KEPT, compacted=True)
     return Topic(name, partitions, FACTS_KEPT if name in _WITHOUT_TEXT else TEXT_KEPT)
 

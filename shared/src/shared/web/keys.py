@@ -89,11 +89,16 @@ class KeyStore:
         )
         self._cache: dict[str, tuple[float, Principal]] = {}
 
+    def known(self, header: str | None) -> Principal | None:
+        """The principal of an Authorization header that was looked up a moment ago; None for all others."""
+        cached = self._cache.get(header or "")
+        return cached[1] if cached is not None and cached[0] > time.monotonic() else None
+
     async def authenticate(self, header: str | None) -> Principal:
         """The principal of an Authorization header; Problem 401 if there is none."""
-        cached = self._cache.get(header or "")
-        if cached is not None and cached[0] > time.monotonic():
-            return cached[1]
+        found = self.known(header)
+        if found is not None:
+            return found
         principal = await self._look_up(*parse_key(header))
         if len(self._cache) >= _CACHED:
             self._cache.clear()
