@@ -5,8 +5,7 @@ import fcntl
 import os
 import subprocess
 import uuid
-from collections.abc import Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,8 +164,7 @@ def admin_of(server: ApacheKafka) -> AdminClient:
 
 def wipe(admin: AdminClient) -> None:
     """Remove all topics and consumer groups, and return when they are gone."""
-    if groups := [group.group_id for group in admin.list_consumer_groups().result().valid]:
-        eventually_sync(lambda: _done(admin.delete_consumer_groups(groups).values()), within=90)
+    eventually_sync(lambda: _no_groups(admin), within=90)
     if names := _topics(admin):
         wait(admin.delete_topics(names, operation_timeout=30).values())
         eventually_sync(lambda: not _topics(admin), within=30)
@@ -177,9 +175,12 @@ def _topics(admin: AdminClient) -> list[str]:
     return [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
 
 
-def _done(results: Iterable[Future[None]]) -> bool:
-    """Whether all went well: a group whose members left a moment ago can't be removed yet."""
-    return not any(result.exception() for result in results)
+def _no_groups(admin: AdminClient) -> bool:
+    """Removes what can be removed: a group whose members left a moment ago can't be yet. Whether none is left."""
+    groups = [group.group_id for group in admin.list_consumer_groups().result().valid]
+    if groups:
+        wait(admin.delete_consumer_groups(groups).values())
+    return not groups
 
 
 def secure(admin: AdminClient) -> None:
