@@ -145,6 +145,8 @@ class Bus:
             allow_auto_create_topics=False,
             security=faststream_security(self._settings),
             metadata_max_age_ms=30_000,
+            # While a broker is away each consumer asks for it in several loops; ten times a second is a storm.
+            retry_backoff_ms=100 if self._settings.embedded_bus else 500,
             graceful_timeout=5.0,
             apply_types=False,
             logger=logging.getLogger("faststream"),

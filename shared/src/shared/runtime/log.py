@@ -2,9 +2,31 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
+
+_AGAIN_S = 10.0
+
+
+class Calm(logging.Filter):
+    """Lets each line of aiokafka's code speak once in ten seconds: while a broker is away it says hundreds a second."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        place, now = (record.name, record.lineno), self._clock()
+        if now - self._said.get(place, now - _AGAIN_S) < _AGAIN_S:
+            return False
+        self._said[place] = now
+        return True
 
 
 def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
@@ -32,6 +54,7 @@ def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
             ],
         )
     )
+    handler.addFilter(Calm())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
