@@ -55,7 +55,7 @@ def rate(app: Ratchet, prompt: ServedPrompt, count: int, up: Callable[[int], boo
     for number in range(count):
         run = app.record(prompts=[prompt], id=f"{tag}-{number}", input=f"question {number}", output="answer")
         app.feedback(run, kind="thumb", value=up(number), user=f"user-{number}")
-    assert app.flush(30)
+    assert app.flush(120)
 
 
 def one_regression(site: Site) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def one_regression(site: Site) -> dict[str, Any]:
         regressions = site.items(f"/v1/regressions?state=open&target={TARGET}")
         return regressions[0] if regressions else None
 
-    return eventually_sync(found, within=30) or {}
+    return eventually_sync(found, within=120) or {}
 
 
 def one_proposal(site: Site) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def one_proposal(site: Site) -> dict[str, Any]:
         proposals = [item for item in site.items("/v1/proposals?state=open") if item["kind"] in {"restore", "rollback"}]
         return proposals[0] if proposals else None
 
-    return eventually_sync(found, within=30) or {}
+    return eventually_sync(found, within=120) or {}
 
 
 def degrade(site: Site) -> None:
@@ -107,7 +107,7 @@ def go_round(site: Site) -> None:
         served = app.prompt(NAME, BAD_TEXT, target=TARGET)
         assert served.prompt == text(FIXED_TEXT)
         rate(app, served, 800, lambda number: number % 10 != 0, "fixed")
-        eventually_sync(lambda: not site.items(f"/v1/regressions?state=open&target={TARGET}"), within=30)
+        eventually_sync(lambda: not site.items(f"/v1/regressions?state=open&target={TARGET}"), within=120)
     assert site.get("/v1/audit/verify")["ok"] is True
 
 
