@@ -8,7 +8,7 @@ from typing import Any
 import uvicorn
 from pydantic_core import to_json
 
-from collector.api import App, IntakeMiddleware, Scope, Send
+from collector.api import App, Intake, IntakeMiddleware, Scope, Send
 from collector.app import Parts
 from collector.committer import write_all
 from collector.desk import Desk, Names, Writer
@@ -25,7 +25,7 @@ TRANSACTIONS = 16
 
 def full(parts: Parts) -> App:
     """The collector as it is."""
-    return IntakeMiddleware(_nothing, parts.desk, parts.platform.keys, parts.settings)
+    return IntakeMiddleware(_nothing, Intake(parts.desk, parts.platform.keys, parts.settings))
 
 
 def bare(parts: Parts) -> App:
@@ -58,7 +58,7 @@ def each(parts: Parts) -> App:
     """The collector as it is, with a transaction for each request."""
     platform = parts.platform
     desk = Desk(_Direct(parts), Names(platform.engine), SystemClock())  # type: ignore[arg-type]
-    return IntakeMiddleware(_nothing, desk, platform.keys, parts.settings)
+    return IntakeMiddleware(_nothing, Intake(desk, platform.keys, parts.settings))
 
 
 class _Direct:

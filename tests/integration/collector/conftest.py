@@ -13,7 +13,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from collector.api import IntakeMiddleware
+from collector.api import Intake, IntakeMiddleware
 from collector.app import Parts
 from collector.settings import CollectorSettings
 from shared.testing.clock import FakeClock
@@ -77,7 +77,8 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
         CollectorSettings(database_url=as_role(dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:1", **settings),
         clock,
     )
-    app = IntakeMiddleware(PlainTextResponse("elsewhere"), parts.desk, parts.platform.keys, parts.settings)
+    intake = Intake(parts.desk, parts.platform.keys, parts.settings)
+    app = IntakeMiddleware(PlainTextResponse("elsewhere"), intake)
     writer = asyncio.create_task(parts.committer.run())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:

@@ -66,6 +66,14 @@ def single(result: Result) -> Answer:
     return Answer(200, to_json({"id": result.id, "status": result.outcome}))
 
 
+def told(item_id: str, outcome: Status | Exception) -> Answer:
+    """The answer to one object, from what the committer gave back."""
+    try:
+        return single(Result(item_id, settled(outcome)))
+    except Problem as problem:
+        return refused(problem)
+
+
 def several(results: Sequence[Result]) -> Answer:
     """The answer to an array: 200; 207 where some items were refused; a problem 422 where all were."""
     told = [_told(index, result) for index, result in enumerate(results)]

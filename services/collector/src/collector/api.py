@@ -18,36 +18,23 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
+ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
     "/v1/feedback": ("feedback", ("ingest", "browser-ingest")),
     "/v1/executions": ("executions", ("ingest",)),
 }
 """Path → route, and the scopes of which a key needs one."""
 
 
-class IntakeMiddleware:
-    """Answers the two hot routes; everything else is for `app`."""
+class Intake:
+    """Reads the requests of the hot routes, and hands what they hold to the desk."""
 
-    def __init__(self, app: App, desk: Desk, keys: KeyStore, settings: CollectorSettings) -> None:
-        self._app = app
+    def __init__(self, desk: Desk, keys: KeyStore, settings: CollectorSettings) -> None:
         self._desk = desk
         self._keys = keys
         self._settings = settings
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = _ROUTES.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
-            await self._app(scope, receive, send)
-            return
-        try:
-            answer = await self._answer(scope, receive, *found)
-        except ClientGone:
-            return
-        except Exception as error:
-            answer = refused(_problem(error))
-        await _send(send, answer)
-
-    async def _answer(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> Answer:
+    async def answer(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> Answer:
+        """The answer to any request. Raises Problem, `Full`, or `ClientGone`."""
         if scope["method"] != "POST":
             raise Problem(405, "method", "Only POST is answered here", headers={"Allow": "POST"})
         settings = self._settings
@@ -56,6 +43,49 @@ class IntakeMiddleware:
         sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent)
         body = await read_body(receive, settings.body_limit, settings.receipt_seconds)
         return await self._desk.take(route, strict_json(body), sender, len(body))
+
+    def take(self, scope: Scope, body: bytes, send: Callable[[Answer], None]) -> bool:
+        """Takes a single object where all that it needs is at hand: `send` is called once it is kept.
+
+        False for anything else, and for what has to be refused: `answer` finds the same, and says why.
+        """
+        limit = self._settings.body_limit
+        if scope["method"] != "POST" or not body.startswith(b"{") or len(body) > limit:
+            return False
+        route, scopes = ROUTES[scope["path"]]
+        try:
+            headers = read_headers(scope["headers"], limit)
+            principal = self._keys.known(headers.authorization)
+            if principal is None:
+                return False
+            sender = self._desk.known_sender(principal.require(*scopes), headers.idempotency_key, headers.traceparent)
+            if sender is None:
+                return False
+            self._desk.take_one(route, strict_json(body), sender, len(body), send)
+        except Exception:
+            return False
+        return True
+
+
+class IntakeMiddleware:
+    """Answers the two hot routes; everything else is for `app`."""
+
+    def __init__(self, app: App, intake: Intake) -> None:
+        self._app = app
+        self._intake = intake
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = ROUTES.get(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            answer = await self._intake.answer(scope, receive, *found)
+        except ClientGone:
+            return
+        except Exception as error:
+            answer = refused(_problem(error))
+        await _send(send, answer)
 
 
 def _problem(error: Exception) -> Problem:

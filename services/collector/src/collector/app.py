@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from collector.api import IntakeMiddleware
+from collector.api import ROUTES, Intake, IntakeMiddleware
 from collector.committer import Committer
 from collector.desk import Desk, Names, Writer
 from collector.handlers import Handlers
 from collector.lines import Line
 from collector.model import Item, Status
+from collector.protocol import protocol_of
 from collector.settings import CollectorSettings
 from collector.upkeep import Upkeep
 from shared.messaging.flow import Flow
@@ -47,6 +48,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
     """The app of one instance. It opens connections when it starts, not before."""
     parts = Parts.of(settings, clock or SystemClock(), flow)
     keys = parts.platform.keys
+    intake = Intake(parts.desk, keys, settings)
     app = build_service_app(
         Service(
             parts.platform,
@@ -54,7 +56,8 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             subscriptions=Handlers(parts.desk, keys, settings.relay_shards).subscriptions(),
             background=(parts.committer.run, parts.upkeep.run),
             close=tuple(line.close for line in parts.lines),
+            state={"protocol": protocol_of(frozenset(ROUTES), intake.take)},
         )
     )
-    app.add_middleware(IntakeMiddleware, desk=parts.desk, keys=keys, settings=settings)
+    app.add_middleware(IntakeMiddleware, intake=intake)
     return app

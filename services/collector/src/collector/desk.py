@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from collector.answers import Answer, Result, settled, several, single
+from collector.answers import Answer, Result, settled, several, told
 from collector.committer import Committer
 from collector.lines import Line
 from collector.model import Item, Origin, Status
@@ -44,17 +44,17 @@ class Names:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._loaded: Pseudonyms | None = None
+        self.loaded: Pseudonyms | None = None
 
     async def get(self) -> Pseudonyms:
-        if self._loaded is None:
+        if self.loaded is None:
             line = Line(self._engine)
             try:
                 async with line.begin() as pg:
-                    self._loaded = Pseudonyms(*await PgBooks(pg, 1).user_key(secrets.token_bytes(32)))
+                    self.loaded = Pseudonyms(*await PgBooks(pg, 1).user_key(secrets.token_bytes(32)))
             finally:
                 await line.close()
-        return self._loaded
+        return self.loaded
 
 
 class Desk:
@@ -67,8 +67,24 @@ class Desk:
 
     async def sender(self, principal: Principal, idempotency_key: str | None, traceparent: str | None) -> Sender:
         """What the items of one request have in common."""
+        await self._names.get()
+        sender = self.known_sender(principal, idempotency_key, traceparent)
+        assert sender is not None
+        return sender
+
+    def known_sender(self, principal: Principal, idempotency_key: str | None, traceparent: str | None) -> Sender | None:
+        """The same at once; None before the pseudonyms' key is loaded."""
+        pseudonyms = self._names.loaded
+        if pseudonyms is None:
+            return None
         origin = Origin(principal.project, principal.environment, self._clock.now(), traceparent)
-        return Sender(principal.key_id, origin, await self._names.get(), idempotency_key)
+        return Sender(principal.key_id, origin, pseudonyms, idempotency_key)
+
+    def take_one(self, route: Route, body: object, sender: Sender, weight: int, send: Callable[[Answer], None]) -> None:
+        """Hands in one object; `send` gets the answer when it is settled. Raises Problem, or `Full`, before that."""
+        item = read_item(route, body, sender)
+        done = self._committer.submit([item], weight)
+        done.add_done_callback(lambda outcomes: send(told(item.id, outcomes.result()[0])))
 
     async def take(self, route: Route, body: object, sender: Sender, weight: int) -> Answer:
         """Keeps what is right in `body` and says so. Raises Problem, or `Full`; `weight` is its size in bytes."""
@@ -77,8 +93,7 @@ class Desk:
         if not isinstance(body, dict):
             raise invalid("body", "must be an object or an array of objects")
         item = read_item(route, body, sender)
-        outcomes = await self._committer.submit([item], weight)
-        return single(Result(item.id, settled(outcomes[0])))
+        return told(item.id, (await self._committer.submit([item], weight))[0])
 
     async def _take_all(self, route: Route, body: list[object], sender: Sender, weight: int) -> list[Result]:
         if not 1 <= len(body) <= MAX_ITEMS:

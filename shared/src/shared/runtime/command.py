@@ -50,9 +50,13 @@ async def _preflight(settings: ServiceSettings) -> None:
 
 
 def serve(app: Any, settings: ServiceSettings) -> None:
-    """Runs one instance until it is told to stop. A taken port ends it with one clear line."""
+    """Runs one instance until it is told to stop. A taken port ends it with one clear line.
+
+    `app.state.protocol`, where it is set, is the service's own uvicorn protocol.
+    """
     config = uvicorn.Config(
         app,
+        http=getattr(app.state, "protocol", "httptools"),
         host=settings.host,
         port=settings.port,
         log_config=None,
