@@ -24,7 +24,8 @@ from shared.runtime.log import configure_logging
 def serve(home: Home, servers: Servers, listener: socket.socket, log: TextIO, began: float) -> None:
     """Returns when it was told to end and everything in here has; KeyboardInterrupt where it was not up yet."""
     configure_logging("info", log)
-    broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics()})
+    # One reader a group: more partitions would only make each of its requests longer.
+    broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics(partitions=1)})
     try:
         # uvicorn brings a quicker event loop where the platform has one
         with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:

@@ -29,7 +29,7 @@ class Handlers:
     def subscriptions(self) -> tuple[Subscription, ...]:
         return (
             Subscription("submitted", (FeedbackSubmitted,), self.take_submitted),
-            Subscription("served", (PromptLive,), self.take_live),
+            Subscription("served", (PromptLive,), self.take_live, patient=True),
         )
 
     async def take_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:
@@ -37,6 +37,7 @@ class Handlers:
         items = [await self._read(received) for received in events]
         with passing_errors():
             statuses = await record(PgBooks(await borrowed(tx), self._shards), items)
+        tx.emitted = True
         if "conflict" in statuses:
             raise Permanent("idempotency-conflict")
 

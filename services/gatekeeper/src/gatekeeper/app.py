@@ -56,9 +56,9 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         platform,
         "Ratchet gatekeeper",
         subscriptions=(
-            Subscription("observed", (PromptObserved,), on_observed),
+            Subscription("observed", (PromptObserved,), on_observed, patient=True),
             Subscription("proposals", (ProposalReady,), on_ready(signer, platform.clock), _MAX_BATCH),
-            Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH),
+            Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH, True),
         ),
         broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
         routers=(

@@ -26,6 +26,8 @@ _WATCH_S = 5.0
 _STALLED_S = 60.0
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
+_EMBEDDED_WAIT_MS = {False: 20, True: 200}
+"""An idle fetch waits that long there, even where a message comes meanwhile: half of it is a hop's median."""
 
 
 class _Reader:
@@ -174,7 +176,7 @@ class Bus:
             auto_offset_reset="earliest" if reader.grouped else "latest",
             ack_policy=AckPolicy.MANUAL,
             max_records=max_batch,
-            fetch_max_wait_ms=5 if embedded else 100,
+            fetch_max_wait_ms=_EMBEDDED_WAIT_MS[subscription.patient] if embedded else 100,
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
             max_poll_interval_ms=_MAX_POLL_MS,

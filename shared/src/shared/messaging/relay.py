@@ -35,12 +35,16 @@ class Relay:
     instance is noticed by its token, so a relay that slept too long can't mark what it no longer owns.
     """
 
-    def __init__(self, outbox: Outbox, producer: Producer, owner: str, shards: int, metrics: Metrics) -> None:
+    def __init__(
+        self, outbox: Outbox, producer: Producer, owner: str, shards: int, metrics: Metrics, poll: float = _POLL_S
+    ) -> None:
+        """Every `poll` seconds it looks for what other instances emitted; its own commits wake it."""
         self._outbox = outbox
         self._producer = producer
         self._owner = owner
         self._shards = shards
         self._metrics = metrics
+        self._poll = poll
         self._wake = asyncio.Event()
         self._log = logger(__name__)
 
@@ -75,7 +79,7 @@ class Relay:
             sent = await self.pump(tokens) if tokens else 0
             if sent < _BATCH:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), min(_POLL_S, left))
+                    await asyncio.wait_for(self._wake.wait(), min(self._poll, left))
 
     async def pump(self, tokens: dict[int, int]) -> int:
         """Sends one batch of the shards in `tokens`; the number of messages sent and marked.

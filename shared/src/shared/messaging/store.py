@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -64,7 +64,12 @@ class Pending:
 
 
 class Tx(Protocol):
-    """One transaction. Nothing here commits: leaving `Store.begin()` without an error does."""
+    """One transaction. Nothing here commits: leaving `Store.begin()` without an error does.
+
+    `emitted`: whether the relay is to be woken then. Who writes to the outbox past `emit` sets it.
+    """
+
+    emitted: bool
 
     @property
     def conn(self) -> AsyncConnection:
@@ -122,12 +127,16 @@ BroadcastHandler = Callable[[Sequence[Received[Any]]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Events that a service takes exactly once, in batches, a transaction each. Group: `<service>.<name>`."""
+    """Events that a service takes exactly once, in batches, a transaction each. Group: `<service>.<name>`.
+
+    Nobody waits for what a `patient` one does: on the embedded broker, where each wait ends in a request, it asks less.
+    """
 
     name: str
     events: tuple[type[Event], ...]
     handler: Handler
     max_batch: int = 500
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +146,4 @@ class Broadcast:
     name: str
     events: tuple[type[Event], ...]
     handler: BroadcastHandler
+    patient: ClassVar[bool] = False

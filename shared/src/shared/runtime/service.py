@@ -30,6 +30,9 @@ from shared.web.keys import KeyStore
 from shared.web.ops import ops_router
 from shared.web.problems import install_problems
 
+_ALONE_POLL_S = 1.0
+"""On the embedded bus there is one instance, whose commits wake its relay."""
+
 Background = Callable[[], Awaitable[None]]
 
 
@@ -123,6 +126,7 @@ def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
         f"{settings.service}-{settings.instance}",
         settings.relay_shards,
         platform.metrics,
+        **({"poll": _ALONE_POLL_S} if settings.embedded_bus else {}),
     )
     platform.store.on_emit = relay.wake
     jobs: dict[str, Background] = {

@@ -44,6 +44,7 @@ class FakeTx:
 
     def __init__(self, store: "FakeStore") -> None:
         self._store = store
+        self.emitted = False
         self.claimed: set[tuple[str, UUID]] = set()
         self.messages: list[Message] = []
         self.letters: dict[UUID, Letter] = {}
@@ -98,7 +99,7 @@ class FakeStore:
             for message in tx.messages:
                 row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message)
                 state.outbox.append(row)
-        if tx.messages:
+        if tx.messages or tx.emitted:
             self.on_emit()
 
     async def lease(self, shards: int, owner: str, ttl: float) -> dict[int, int]:
