@@ -11,6 +11,7 @@ from tests.support.load import Load, posts
 from tests.support.verdict import drained, judge
 
 _POSTS = 400
+pytestmark = pytest.mark.timeout(600)  # deadlines of our own come first, and tell what is known
 
 
 @pytest.fixture(scope="module")

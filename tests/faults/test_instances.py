@@ -28,11 +28,22 @@ _CONSUMERS = {
 """What each service has most to do with here."""
 
 
+pytestmark = pytest.mark.timeout(600)  # deadlines of our own come first, and tell what is known
+
+
 @pytest.fixture(scope="module")
-def fleet(make_fleet: MakeFleet) -> Fleet:
+def both(make_fleet: MakeFleet) -> Fleet:
     fleet = make_fleet()
     fleet.start(count=2)
     return fleet
+
+
+@pytest.fixture
+async def fleet(both: Fleet) -> Fleet:
+    """Two instances of each service, which share every consumer group by now."""
+    admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": both.kafka})
+    await eventually(lambda: all(_members(admin, group) == 2 for group in _CONSUMERS.values()), within=60)
+    return both
 
 
 def load_of(fleet: Fleet, prefix: str, count: int, rate: float = 150) -> Load:
@@ -82,15 +93,12 @@ async def _submit(fleet: Fleet, work: Sequence[Post]) -> None:
 async def _share(fleet: Fleet, service: str) -> float:
     """The smaller share of the events that two instances took."""
     taken = [
-        await asyncio.to_thread(
-            instance.metric, "ratchet_events_total", consumer=_CONSUMERS[service], outcome="taken"
-        )
+        await asyncio.to_thread(instance.metric, "ratchet_events_total", consumer=_CONSUMERS[service], outcome="taken")
         for instance in fleet.of(service)
-    ]  # fmt: skip
+    ]
     return min(taken) / sum(taken)
 
 
-@pytest.mark.timeout(600)
 async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(fleet: Fleet) -> None:
     owner, tokens = await _relay_owner(fleet)
     sleepers = [owner, fleet.one("analyzer")]

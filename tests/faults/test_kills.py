@@ -14,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.kafka import ApacheKafka
 from tests.support.load import Load, posts
-from tests.support.verdict import drained, held_up, judge, rows
+from tests.support.verdict import drained, held_up, judge, rows, untaken
 
 _POSTS = 5000
 _RATE = 80
@@ -55,9 +55,7 @@ def scene(durable_postgres: Postgres, own_kafka: ApacheKafka, tmp_path: Path) ->
     fleet = Fleet(Databases(durable_postgres).migrated(*SERVICES), own_kafka.bootstrap, tmp_path)
     try:
         fleet.start()
-        load = Load(
-            [fleet.one("collector").url], fleet.keys["ingest_key"], posts(_POSTS, "post", _TARGETS), _RATE
-        )  # fmt: skip
+        load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_POSTS, "post", _TARGETS), _RATE)
         yield Scene(fleet, own_kafka, durable_postgres, load)
     finally:
         fleet.stop()
@@ -73,9 +71,8 @@ async def test_nothing_is_lost_and_nothing_counts_twice(scene: Scene) -> None:
     print(f"\n{load}\nunanswered at each kill: {scene.landed}")
     verdict = await judge(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
-    assert await _observed(fleet.dsn) == {
-        use["digest"] for post in load.work for use in post.body.get("prompts", ())
-    }  # fmt: skip
+    assert await untaken(fleet.dsn) == 0
+    assert await _observed(fleet.dsn) == {use["digest"] for post in load.work for use in post.body.get("prompts", ())}
     await _assert_that_faults_landed(scene)
 
 

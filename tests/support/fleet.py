@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,8 +163,10 @@ class Fleet:
     def add(self, service: str, name: str = "1", *launcher: str, **environment: str) -> Instance:
         """One more instance, not started yet. `launcher` are words between `python -m` and the service's name."""
         settings = {
-            **self._environment, **environment, "RATCHET_DATABASE_URL": as_role(self.dsn, role_of(service)),
-        }  # fmt: skip
+            **self._environment,
+            **environment,
+            "RATCHET_DATABASE_URL": as_role(self.dsn, role_of(service)),
+        }
         instance = Instance(service, name, self._folder / f"{service}-{name}.log", settings, launcher)
         self.instances.append(instance)
         return instance
@@ -193,8 +196,8 @@ class Fleet:
 
     def stop(self) -> None:
         """End everything that was started."""
-        for instance in self.instances:
-            instance.stop()
+        with ThreadPoolExecutor(len(self.instances) or 1) as threads:
+            list(threads.map(Instance.stop, self.instances))
 
     def _knows_keys(self, instance: Instance) -> Callable[[], bool]:
         path = f"/v1/ops/{instance.service}/dead-letters"

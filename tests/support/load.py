@@ -91,13 +91,11 @@ class Load:
         )
 
     async def reaches(self, count: int, within: float = 60.0) -> None:
-        """Returns when so many posts are acknowledged."""
-
-        def enough() -> bool:
-            assert len(self.acknowledged) >= count, str(self)
-            return True
-
-        await eventually(enough, within)
+        """Returns when so many posts are acknowledged. Raises AssertionError with what is known otherwise."""
+        try:
+            await eventually(lambda: len(self.acknowledged) >= count, within)
+        except AssertionError as error:
+            raise AssertionError(f"not {count} posts within {within:g} s: {self}") from error
 
     async def run(self, within: float = 150.0) -> None:
         """Returns when every post is acknowledged.

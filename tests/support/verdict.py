@@ -109,9 +109,7 @@ def lag(admin: AdminClient, subscriptions: dict[str, list[str]]) -> dict[str, in
         mine = [TopicPartition(topic, partition) for topic, partition in ends if topic in topics]
         request = [ConsumerGroupTopicPartitions(group, mine)]
         answer = admin.list_consumer_group_offsets(request, request_timeout=_ASK_S)[group].result()
-        behind = sum(
-            ends[at.topic, at.partition] - max(0, at.offset) for at in answer.topic_partitions
-        )  # fmt: skip
+        behind = sum(ends[at.topic, at.partition] - max(0, at.offset) for at in answer.topic_partitions)
         if behind:
             found[group] = behind
     return found
