@@ -127,9 +127,15 @@ LISTS: list[tuple[list[str], str, dict[str, Any], list[str]]] = [
             "delta_pp": -21.5,
             "baseline": {"mean": 0.9, "low": 0.85, "high": 0.94, "n": 250},
             "current": None,
-            "causes": [{"evidence": "prompt summarize"}],
+            "causes": [{"kind": "prompt_version", "name": "summarize", "before": "label:bart", "after": DIGEST}],
         },
-        ["r1", "-21.5", "0.900 [0.850, 0.940] n=250", "unknown", "prompt summarize"],
+        ["r1", "-21.5", "0.900 [0.850, 0.940] n=250", "unknown", f"prompt summarize: label:bart → {DIGEST[:19]}"],
+    ),
+    (
+        ["regressions"],
+        "/v1/regressions",
+        {"regression_id": "r1", "causes": [{"kind": "unknown", "evidence": "nothing changed with it"}]},
+        ["unknown: nothing changed with it"],
     ),
     (
         ["prompts"],
@@ -149,7 +155,9 @@ LISTS: list[tuple[list[str], str, dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "path", "item", "shown"), LISTS, ids=[case[1] for case in LISTS])
+@pytest.mark.parametrize(
+    ("words", "path", "item", "shown"), LISTS, ids=[f"{case[1]}-{number}" for number, case in enumerate(LISTS)]
+)
 def test_lists_show_what_matters(
     run: Run, server: FakeServer, words: list[str], path: str, item: dict[str, Any], shown: list[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Commands that only look."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -71,7 +72,7 @@ def show_regressions(answer: dict[str, Any], json: bool) -> None:
     if not json:
         for item in answer["items"]:
             item["was"], item["is"] = (measured(item.get(side)) for side in ("baseline", "current"))
-            item["cause"] = "; ".join(str(cause.get("evidence")) for cause in item.get("causes", ())[:1])
+            item["cause"] = "; ".join(likely(cause) for cause in item.get("causes", ())[:1])
     columns = {
         "id": "regression_id", "state": "state", "target": "target", "metric": "metric", "was": "was", "is": "is",
         "pp": "delta_pp", "likely cause": "cause",
@@ -88,6 +89,20 @@ def show_proposal(found: dict[str, Any]) -> None:
     for criterion in found.get("acceptance", ()):
         line("must hold: {metric} {comparison} {threshold} over {n} values".format_map(criterion))
     block(str(found.get("diff", "")))
+
+
+def likely(cause: Mapping[str, Any]) -> str:
+    """A hypothesised cause in a few words: `prompt answer: label:1 → label:2`."""
+    if cause.get("kind") == "unknown":
+        return f"unknown: {cause.get('evidence')}"
+    what = f"prompt {cause['name']}" if cause.get("kind") == "prompt_version" else str(cause.get("kind"))
+    return f"{what}: {short(cause.get('before'))} → {short(cause.get('after'))}"
+
+
+def short(identity: Any) -> str:
+    """A digest as its first digits, and what is no digest as it is."""
+    text = str(identity)
+    return text[:19] if text.startswith("sha256:") else text
 
 
 def measured(side: Any) -> str:
