@@ -30,7 +30,8 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 async def test_twenty_kills_lose_nothing_and_count_nothing_twice(runner: LocalRunner) -> None:
     work = posts((_KILLS + 4) * _POSTS_A_LIFE, "post")
     load = Load([runner.url], runner.credentials["ingest_key"], work, rate=50)
-    dsn = Postgres(Home(runner.folder).postgres, tmp_log(runner)).dsn()
+    home = Home(runner.folder)
+    dsn = Postgres(home.postgres, home.log("postgres")).dsn()
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=600))
         for life in range(1, _KILLS + 1):
@@ -50,7 +51,3 @@ async def test_twenty_kills_lose_nothing_and_count_nothing_twice(runner: LocalRu
     verdict = await judge(dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
     assert load.sent_again >= _KILLS, f"not every kill met a post on its way: {load}"
-
-
-def tmp_log(runner: LocalRunner) -> Path:
-    return Home(runner.folder).log("postgres")
