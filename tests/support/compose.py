@@ -1,12 +1,15 @@
 """compose.yaml as docker would read it, as far as a machine without containers needs it."""
 
+import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ratchet_local import process
 from tests.support.requirements import ROOT
 
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<rule>[-?])(?P<rest>[^}]*))?\}")
@@ -46,3 +49,13 @@ def kafka_settings(environment: Mapping[str, object]) -> dict[str, str]:
         for name, value in environment.items()
         if name.startswith("KAFKA_")
     }
+
+
+def run_job(command: Sequence[str], environment: Mapping[str, str], log: Path, within: float = 60.0) -> str:
+    """Run a one-shot job to its end; what it printed. Raises RuntimeError where it failed."""
+    job = process.start(command, log, {**os.environ, **environment})
+    code = job.wait(within)
+    printed = log.read_text()
+    if code != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {code}:\n{printed}")
+    return printed

@@ -37,7 +37,7 @@ class Instance:
     name: str
     log: Path
     environment: Mapping[str, str]
-    launcher: Sequence[str]
+    command: Sequence[str]
     port: int = field(default_factory=free_port)
     _process: psutil.Process | None = None
 
@@ -53,9 +53,11 @@ class Instance:
 
     def spawn(self) -> None:
         """Start the process; `await_ready` waits for it."""
-        command = [sys.executable, "-m", *self.launcher, self.service]
-        address = {"RATCHET_PORT": str(self.port), "RATCHET_INSTANCE": self.name, "PYTHONPATH": str(ROOT)}
-        self._process = process.start(command, self.log, {**os.environ, **self.environment, **address})
+        own = {
+            "RATCHET_HOST": "127.0.0.1", "RATCHET_PORT": str(self.port), "RATCHET_INSTANCE": self.name,
+            "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+        self._process = process.start(self.command, self.log, {**os.environ, **self.environment, **own})
 
     def await_ready(self, within: float = 60.0) -> None:
         """Return when it says that it is ready. Raises StartFailed with the end of its log where it ended instead."""
@@ -167,7 +169,8 @@ class Fleet:
             **environment,
             "RATCHET_DATABASE_URL": as_role(self.dsn, role_of(service)),
         }
-        instance = Instance(service, name, self._folder / f"{service}-{name}.log", settings, launcher)
+        command = [sys.executable, "-m", *launcher, service]
+        instance = Instance(service, name, self._folder / f"{service}-{name}.log", settings, command)
         self.instances.append(instance)
         return instance
 

@@ -13,11 +13,10 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from deploy.docker.env import environment
 from ratchet_local.postgres import Postgres
 from ratchet_local.routes import SERVICES
-from tests.support.compose import command_of, kafka_settings, load
+from tests.support.compose import command_of, kafka_settings, load, run_job
 from tests.support.databases import Databases
-from tests.support.eventually import eventually_sync
+from tests.support.fleet import Instance
 from tests.support.kafka import ApacheKafka
-from tests.support.services import ServiceProcess, run_job
 
 _ENVIRONMENT = environment()
 
@@ -77,14 +76,14 @@ async def test_jobs_run_and_services_come_up(
     assert set(made) == {"ingest_key", "maker_key", "reviewer_key"}
     with ExitStack() as stack:
         running = [
-            ServiceProcess(command_of(services[name]), host.environment(services[name]), tmp_path / f"{name}.log")
+            Instance(name, "1", tmp_path / f"{name}.log", host.environment(services[name]), command_of(services[name]))
             for name in SERVICES
         ]
-        for process in running:
-            process.launch()
-            stack.callback(process.stop)
-        for process in running:
-            eventually_sync(process.ready, within=60)
+        for instance in running:
+            instance.spawn()
+            stack.callback(instance.stop)
+        for instance in running:
+            instance.await_ready()
     await _the_proposer_may_not_write_what_is_live(kafka)
 
 
