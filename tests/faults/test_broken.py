@@ -10,6 +10,7 @@ from tests.support.fleet import Fleet, Instance
 from tests.support.load import Load, posts
 from tests.support.verdict import drained, judge
 
+_LAUNCHER = "tests.faults.broken"
 _POSTS = 400
 pytestmark = pytest.mark.timeout(600)  # deadlines of our own come first, and tell what is known
 
@@ -36,9 +37,10 @@ async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Loa
 
 def _break(fleet: Fleet, service: str, fault: str, mark: Path) -> Instance:
     """One broken instance, and all others sound."""
-    for other in [instance for instance in fleet.instances if instance.launcher and instance.service != service]:
+    broken = [instance for instance in fleet.instances if _LAUNCHER in instance.command]
+    for other in [instance for instance in broken if instance.service != service]:
         fleet.replace(other)
-    return fleet.replace(fleet.one(service), "tests.faults.broken", fault, RATCHET_TEST_DIED=str(mark))
+    return fleet.replace(fleet.one(service), _LAUNCHER, fault, RATCHET_TEST_DIED=str(mark))
 
 
 def _await_death(instance: Instance, mark: Path) -> None:

@@ -1,0 +1,43 @@
+"""What PostgreSQL can't hold, in paths and queries: no 5xx, and the answer names the field."""
+
+import pytest
+
+from tests.support.gatekeeper import World
+
+LATE, HUGE = "9999-12-31T23:59:59-12:00", "9" * 20
+OPS = "/v1/ops/gatekeeper"
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/prompts/%00", "name"),
+        ("/v1/prompts?after=%00", "after"),
+        ("/v1/prompts/%00/versions?limit=5", "name"),
+        (f"/v1/prompts/x/versions?before={HUGE}", "before"),
+        ("/v1/proposals?name=%00&limit=5", "name"),
+        (f"/v1/proposals?before={LATE}", "before"),
+        (f"/v1/audit?after={HUGE}", "after"),
+        (f"{OPS}/dead-letters?status=%00", "status"),
+        (f"{OPS}/dead-letters?before={LATE}", "before"),
+    ],
+)
+async def test_an_odd_question_is_refused_by_the_field(gate: World, path: str, field: str) -> None:
+    answer = await gate.ask("reviewer_key", "GET", path)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/prompts/%00/rollback", {"reason": "r"}, "name"),
+        ("/v1/examples/%00/revoke", {"reason": "r"}, "digest"),
+        (f"{OPS}/republish", {"topic": "\0"}, "body"),
+        (f"{OPS}/republish", {"since": LATE}, "body"),
+    ],
+)
+async def test_an_odd_deed_is_refused_by_the_field(gate: World, path: str, body: object, field: str) -> None:
+    answer = await gate.ask("reviewer_key", "POST", path, body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
