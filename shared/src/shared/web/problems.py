@@ -9,7 +9,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+
+from shared.messaging.errors import FailureClass, classify
 
 MAX_DEPTH = 32
 _INT64 = 2**63
@@ -205,10 +208,34 @@ def install_problems(app: FastAPI) -> None:
         detail = "; ".join(f"{fault['field']}: {fault['reason']}" for fault in errors)
         return problem_response(Problem(422, "invalid", "The request is not valid", detail, errors))
 
+    async def on_database(request: Request, error: Exception) -> Response:
+        problem = _of_database(request, error)
+        if problem is None:
+            raise error
+        return problem_response(problem)
+
     async def on_bug(_: Request, __: Exception) -> Response:
         return problem_response(Problem(500, "internal", "Something went wrong here; it was logged"))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(DBAPIError, on_database)
+    app.add_exception_handler(ConnectionError, on_database)
     app.add_exception_handler(Exception, on_bug)
+
+
+def _of_database(request: Request, error: Exception) -> Problem | None:
+    """What a failed statement means for who asked; None for what is our fault.
+
+    SQLSTATE class 22 is a value that PostgreSQL can't hold: a NUL in a path, a number or a time beyond its own.
+    """
+    if classify(error) is FailureClass.RETRYABLE:
+        return Problem(503, "busy", "The database can't be asked now", "try again", headers={"Retry-After": "1"})
+    if not str(getattr(getattr(error, "orig", None), "sqlstate", None)).startswith("22"):
+        return None
+    given = {**request.path_params, **request.query_params}
+    odd = [name for name, value in given.items() if "\0" in str(value)] or list(request.query_params) or ["body"]
+    errors = [{"field": printable(name), "reason": "is beyond what can be asked for"} for name in odd[:20]]
+    detail = "; ".join(f"{fault['field']}: {fault['reason']}" for fault in errors)
+    return Problem(422, "invalid", "The request is not valid", detail, errors)
