@@ -1,6 +1,7 @@
 """The five tables of delivery, which stand in every service's schema."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -32,7 +33,38 @@ class MessagingTables:
 
 def messaging_tables(metadata: MetaData) -> MessagingTables:
     """Adds the tables of delivery to one schema's metadata."""
-    now = func.now()
+    return MessagingTables(
+        outbox=_outbox(metadata),
+        inbox=Table(
+            "inbox",
+            metadata,
+            Column("consumer", Text, primary_key=True),
+            Column("event_id", Uuid, primary_key=True),
+            _now("received_at"),
+        ),
+        dead_letters=_dead_letters(metadata),
+        relay_lease=Table(
+            "relay_lease",
+            metadata,
+            Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+            Column("owner", Text, nullable=False),
+            Column("token", BigInteger, nullable=False),
+            Column("expires_at", DateTime(timezone=True), nullable=False),
+        ),
+        subscriptions=Table(
+            "subscriptions",
+            metadata,
+            Column("consumer", Text, primary_key=True),
+            Column("topic", Text, primary_key=True),
+        ),
+    )
+
+
+def _now(name: str) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _outbox(metadata: MetaData) -> Table:
     outbox = Table(
         "outbox",
         metadata,
@@ -43,18 +75,15 @@ def messaging_tables(metadata: MetaData) -> MessagingTables:
         Column("key", Text, nullable=False),
         Column("headers", JSONB, nullable=False),
         Column("payload", LargeBinary, nullable=False),
-        Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+        _now("created_at"),
         Column("sent_at", DateTime(timezone=True)),
     )
     Index("ix_outbox_pending", outbox.c.shard, outbox.c.id, postgresql_where=text("sent_at IS NULL"))
-    inbox = Table(
-        "inbox",
-        metadata,
-        Column("consumer", Text, primary_key=True),
-        Column("event_id", Uuid, primary_key=True),
-        Column("received_at", DateTime(timezone=True), nullable=False, server_default=now),
-    )
-    dead_letters = Table(
+    return outbox
+
+
+def _dead_letters(metadata: MetaData) -> Table:
+    return Table(
         "dead_letters",
         metadata,
         Column("id", Uuid, primary_key=True),
@@ -68,21 +97,6 @@ def messaging_tables(metadata: MetaData) -> MessagingTables:
         Column("reason", Text, nullable=False),
         Column("detail", Text, nullable=False),
         Column("status", Text, nullable=False, server_default="parked"),
-        Column("parked_at", DateTime(timezone=True), nullable=False, server_default=now),
+        _now("parked_at"),
         Column("settled_at", DateTime(timezone=True)),
     )
-    relay_lease = Table(
-        "relay_lease",
-        metadata,
-        Column("shard", SmallInteger, primary_key=True, autoincrement=False),
-        Column("owner", Text, nullable=False),
-        Column("token", BigInteger, nullable=False),
-        Column("expires_at", DateTime(timezone=True), nullable=False),
-    )
-    subscriptions = Table(
-        "subscriptions",
-        metadata,
-        Column("consumer", Text, primary_key=True),
-        Column("topic", Text, primary_key=True),
-    )
-    return MessagingTables(outbox, inbox, dead_letters, relay_lease, subscriptions)
