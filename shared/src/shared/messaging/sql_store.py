@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 from zlib import crc32
 
@@ -15,6 +16,8 @@ from shared.events.base import Event
 from shared.messaging.cloudevents import Message, encode
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter, Pending
+
+_bytes_of = attrgetter("bytes")
 
 
 def shard_of(key: str, shards: int) -> int:
@@ -30,8 +33,10 @@ class _Statements:
             return text(statement.replace("{s}", schema))
 
         self.claim = sql(
-            """INSERT INTO {s}.inbox (consumer, event_id)
-               SELECT :consumer, unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_id"""
+            """WITH given AS (SELECT unnest(CAST(:ids AS uuid[])) AS id),
+                    taken AS (INSERT INTO {s}.inbox (consumer, event_id) SELECT :consumer, id FROM given
+                              ON CONFLICT DO NOTHING RETURNING event_id)
+               SELECT id FROM given WHERE id NOT IN (SELECT event_id FROM taken)"""
         )
         self.emit = sql(
             """INSERT INTO {s}.outbox (shard, event_id, topic, key, headers, payload)
@@ -82,8 +87,9 @@ class SqlTx:
 
     async def claim(self, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
         # Sorted, so that two instances that take the same events can't lock each other out.
-        rows = await self.conn.execute(self._sql.claim, {"consumer": consumer, "ids": sorted(ids)})
-        return {row[0] for row in rows}
+        ordered = sorted(ids, key=_bytes_of)
+        known = await self.conn.execute(self._sql.claim, {"consumer": consumer, "ids": ordered})
+        return set(ids).difference(row[0] for row in known)  # few come back: most events are new
 
     async def emit(self, *envelopes: Envelope[Event]) -> None:
         await self._add([(envelope.id, encode(envelope)) for envelope in envelopes])
