@@ -1,7 +1,8 @@
 """What a client is told about its items. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
@@ -17,18 +18,16 @@ _SHOWN_ERRORS = 20
 Outcome = Status | Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP response."""
 
     status: int
     body: bytes
     media: bytes = JSON
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one item. Refused items may have no id."""
 
     id: str | None

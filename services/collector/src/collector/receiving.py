@@ -3,8 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.web.problems import Problem, invalid
 
@@ -19,8 +18,7 @@ class ClientGone(Exception):
     """The client hung up before its request was complete: nobody waits for an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(NamedTuple):
     """What the hot routes read of a request's headers."""
 
     authorization: str | None = None

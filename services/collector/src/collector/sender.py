@@ -1,9 +1,8 @@
 """Who sent an item, and under which names it may be taken only once."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -23,8 +22,7 @@ _FIRST_YEAR = 2000
 _SHOWN_ERRORS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """The caller, as far as its items depend on it."""
 
     key_id: str

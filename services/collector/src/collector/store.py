@@ -74,7 +74,7 @@ class PgBooks:
         rows = sorted(feedback, key=lambda item: item.slot)
         found = await self._pg.fetch(
             sql.PUT_OPINIONS,
-            b"".join(row.slot + row.reference + UUID(row.id).bytes for row in rows),
+            b"".join([row.slot + row.reference + bytes.fromhex(row.id.replace("-", "")) for row in rows]),
             [row.value for row in rows],
             [row.label for row in rows],
             max(row.origin.received_at for row in rows),

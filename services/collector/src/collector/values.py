@@ -1,7 +1,7 @@
 """What a feedback's value means, kind by kind."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.bodies import TEXT_LIMIT
 from shared.events.feedback import FeedbackKind
@@ -12,8 +12,7 @@ _LABEL_LIMIT = 200
 _NUMBER_LIMIT = 1e12  # sums of squares of such numbers still fit
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """Exactly one is set: the number of a thumb, rating or score; a label's word; a text."""
 
     number: float | None = None
