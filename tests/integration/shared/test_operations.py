@@ -28,7 +28,7 @@ from shared.testing.clock import FakeClock
 from shared.web.health import health_router
 from shared.web.key_table import key_table
 from shared.web.keys import KeyStore, hash_secret
-from shared.web.ops import ops_router
+from shared.web.ops import Letters, ops_router
 from shared.web.problems import Problem, install_problems
 from tests.support.databases import as_role, psql
 from tests.support.messaging import NOW, SCHEMA, async_dsn, envelope, feedback, record, scratch_engine
@@ -82,7 +82,7 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     await delivery.settle([record(envelope(feedback()), offset=4)])
     desk.app.state.keys = desk.keys
     install_problems(desk.app)
-    desk.app.include_router(ops_router(SCHEMA, engine, store, {CONSUMER: delivery}, clock))
+    desk.app.include_router(ops_router(SCHEMA, engine, Letters(SCHEMA, engine, store, {CONSUMER: delivery}), clock))
     desk.app.include_router(health_router(engine, cast(Bus, NoTroubles())))
     yield desk
     await engine.dispose()

@@ -27,7 +27,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end
 from shared.web.health import health_router
 from shared.web.keys import KeyStore
-from shared.web.ops import ops_router
+from shared.web.ops import Letters, ops_router
 from shared.web.problems import install_problems
 
 _ALONE_POLL_S = 1.0
@@ -106,7 +106,8 @@ def build_service_app(service: Service) -> FastAPI:
         setattr(app.state, name, value)
     install_problems(app)
     app.include_router(health_router(platform.engine, bus))
-    app.include_router(ops_router(settings.service, platform.engine, platform.store, bus.deliveries, platform.clock))
+    letters = Letters(settings.service, platform.engine, platform.store, bus.deliveries)
+    app.include_router(ops_router(settings.service, platform.engine, letters, platform.clock))
     for router in service.routers:
         app.include_router(router)
 

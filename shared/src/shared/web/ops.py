@@ -33,53 +33,68 @@ class Republish(BaseModel):
     lacking: bool = False
 
 
-def ops_router(
-    service: str, engine: AsyncEngine, store: Store, deliveries: Mapping[str, Delivery], clock: Clock
-) -> APIRouter:
-    """Routes under `/v1/ops/<service>`; each needs the scope `operate`."""
-    router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
+class Letters:
+    """One service's dead letters, for operators. Raises Problem 404 for a letter that is not parked."""
 
-    async def load(letter_id: UUID) -> DeadLetter:
-        async with engine.connect() as conn:
-            statement = text(f"SELECT {_LETTER} FROM {service}.dead_letters WHERE id = :id AND status = 'parked'")
-            row = (await conn.execute(statement, {"id": letter_id})).mappings().first()
+    def __init__(self, service: str, engine: AsyncEngine, store: Store, deliveries: Mapping[str, Delivery]) -> None:
+        self._engine = engine
+        self._store = store
+        self._deliveries = deliveries
+        self._one = text(f"SELECT {_LETTER} FROM {service}.dead_letters WHERE id = :id AND status = 'parked'")
+        self._page = text(
+            f"""SELECT {_LETTER} FROM {service}.dead_letters
+                WHERE status = :status AND (CAST(:before AS timestamptz) IS NULL OR parked_at < :before)
+                ORDER BY parked_at DESC LIMIT :limit"""
+        )
+
+    async def page(self, status: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+        """The newest first."""
+        async with self._engine.connect() as conn:
+            rows = await conn.execute(self._page, {"status": status, "before": before, "limit": limit})
+            return [_shown(row) for row in rows.mappings()]
+
+    async def replay(self, letter_id: UUID) -> None:
+        """Takes a parked message again. Problem 409 if it fails again: it stays parked."""
+        async with self._engine.connect() as conn:
+            row = (await conn.execute(self._one, {"id": letter_id})).mappings().first()
         if row is None:
-            raise Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
-        return _letter(row)
+            raise _unknown()
+        delivery = self._deliveries.get(row["consumer"])
+        if delivery is None:
+            raise Problem(409, "consumer-unknown", "This version has no such consumer", row["consumer"])
+        try:
+            await delivery.replay(_letter(row))
+        except Exception as error:
+            raise Problem(409, "replay-failed", "It failed again and stays parked", type(error).__name__) from error
+
+    async def discard(self, letter_id: UUID, now: datetime) -> None:
+        """Gives a parked message up."""
+        async with self._store.begin() as tx:
+            if not await tx.unpark(letter_id, "discarded", now):
+                raise _unknown()
+
+
+def ops_router(service: str, engine: AsyncEngine, letters: Letters, clock: Clock) -> APIRouter:
+    """Routes under `/v1/ops/<service>`; each needs the scope `operate`, and is about all projects of the service."""
+    router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
     @router.get("/dead-letters")
     async def dead_letters(
         _: Operator, status: str = "parked", before: datetime | None = None, limit: int = 100
     ) -> dict[str, Any]:
         """The newest first, a page at a time; payloads are what the sender wrote: data, to be shown as text."""
-        statement = text(
-            f"""SELECT {_LETTER} FROM {service}.dead_letters
-                WHERE status = :status AND (CAST(:before AS timestamptz) IS NULL OR parked_at < :before)
-                ORDER BY parked_at DESC LIMIT :limit"""
-        )
-        values = {"status": status, "before": before, "limit": max(1, min(limit, 1000))}
-        async with engine.connect() as conn:
-            rows = (await conn.execute(statement, values)).mappings().all()
-        items = [_shown(row) for row in rows]
-        return {"items": items, "next": items[-1]["parked_at"] if len(items) == values["limit"] else None}
+        size = max(1, min(limit, 1000))
+        items = await letters.page(status, before, size)
+        return {"items": items, "next": items[-1]["parked_at"] if len(items) == size else None}
 
     @router.post("/dead-letters/{letter_id}/replay")
     async def replay(letter_id: UUID, _: Operator) -> dict[str, str]:
-        letter = await load(letter_id)
-        delivery = deliveries.get(letter.consumer)
-        if delivery is None:
-            raise Problem(409, "consumer-unknown", "This version has no such consumer", letter.consumer)
-        try:
-            await delivery.replay(letter)
-        except Exception as error:
-            raise Problem(409, "replay-failed", "It failed again and stays parked", type(error).__name__) from error
+        await letters.replay(letter_id)
         return {"id": str(letter_id), "status": "replayed"}
 
     @router.post("/dead-letters/{letter_id}/discard")
     async def discard(letter_id: UUID, _: Operator) -> dict[str, str]:
-        async with store.begin() as tx:
-            if not await tx.unpark(letter_id, "discarded", clock.now()):
-                raise Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
+        await letters.discard(letter_id, clock.now())
         return {"id": str(letter_id), "status": "discarded"}
 
     @router.post("/republish")
@@ -88,6 +103,10 @@ def ops_router(
         return {"republished": await republish(engine, service, scope)}
 
     return router
+
+
+def _unknown() -> Problem:
+    return Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
 
 
 def _letter(row: Any) -> DeadLetter:
