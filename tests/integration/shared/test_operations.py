@@ -200,6 +200,16 @@ async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> No
     assert [row.message.topic for row in await still(desk.store)] == ["key.changed"]
 
 
+async def test_what_is_sent_again_and_again_is_forgotten_before_the_inbox_forgets_it(desk: Desk) -> None:
+    async with desk.store.begin() as tx:
+        await tx.emit(envelope(), envelope(key("reader", "read")))
+        await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET created_at = now() - interval '9 hours'"))
+        await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now() WHERE topic <> 'feedback.created.dlq'"))
+    await sweep(desk.engine, SCHEMA, retention_hours=4)
+    assert [row.message.topic for row in await desk.store.pending(range(4), 100)] == ["feedback.created.dlq"]
+    assert {row.message.topic for row in await still(desk.store)} == {"feedback.created.dlq", "key.changed"}
+
+
 async def still(store: SqlStore) -> list[Pending]:
     """What is left in the outbox, as if it were unsent."""
     await republish(store.engine, SCHEMA, Scope())

@@ -8,17 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.messaging.topics import COMPACTED
 
 _EVERY_S = 600.0
+_OUTBOX_FACTOR = 2
 _INBOX_FACTOR = 4
+"""An event stays in the outbox for two retentions, however often it is sent again, and in Kafka for one more after it
+was last sent: the inbox must know it for longer than that, or it would count twice."""
 
 
 async def sweep(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
     """Deletes what is older than the retention: sent outbox rows, dead letters; inbox rows after four times as long.
 
-    Outbox rows of compacted topics stay: such a topic must be rebuilt whole.
+    What was sent again stays in the outbox for twice as long at most. Rows of compacted topics stay: such a topic must
+    be rebuilt whole.
     """
     kept = ", ".join(f"'{topic}'" for topic in sorted(COMPACTED))
     for table, condition, hours in (
         ("outbox", f"topic NOT IN ({kept}) AND sent_at", retention_hours),
+        ("outbox", f"topic NOT IN ({kept}) AND sent_at IS NOT NULL AND created_at", retention_hours * _OUTBOX_FACTOR),
         ("dead_letters", "parked_at", retention_hours),
         ("inbox", "received_at", retention_hours * _INBOX_FACTOR),
     ):
