@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -32,6 +33,8 @@ from shared.runtime.roles import role_of
 
 _CONNECTIONS = 4
 """A service's pool: each connection is a PostgreSQL process of some 4 MB."""
+
+_RETRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +103,32 @@ class Lost:
 
     def __init__(self, owner_url: str) -> None:
         self._db = create_async_engine(owner_url, poolclass=NullPool)
-        self._tasks: dict[str, asyncio.Task[int]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wanted: set[str] = set()
 
     def __call__(self, topic: str) -> None:
         """Called for each gap seen: one repair of a topic at a time is enough."""
+        if WRITERS.get(topic) not in SERVICES:
+            return
+        self._wanted.add(topic)
         running = self._tasks.get(topic)
-        if WRITERS.get(topic) in SERVICES and (running is None or running.done()):
+        if running is None or running.done():
             logger(__name__).warning("messages were overtaken and are sent again", topic=topic)
-            self._tasks[topic] = asyncio.create_task(self._again(WRITERS[topic], topic))
+            self._tasks[topic] = asyncio.create_task(self._repair(topic))
 
     async def everything(self) -> int:
         """What some inbox lacks, of all services: the broker forgot all at its end."""
         return sum([await self._again(service, None) for service in SERVICES])
+
+    async def _repair(self, topic: str) -> None:
+        """Goes on until no gap was seen since it last began; a database that is away delays it."""
+        while topic in self._wanted:
+            self._wanted.discard(topic)
+            try:
+                await self._again(WRITERS[topic], topic)
+            except (OSError, SQLAlchemyError):
+                self._wanted.add(topic)
+                await asyncio.sleep(_RETRY_S)
 
     async def _again(self, service: str, topic: str | None) -> int:
         return await republish(self._db, service, Scope(topic=topic, lacking=True))

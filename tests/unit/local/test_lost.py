@@ -1,0 +1,57 @@
+"""What the embedded broker dropped is sent again: no gap is forgotten, also one seen during a repair."""
+
+import asyncio
+
+import pytest
+
+from ratchet_local import assembly
+from ratchet_local.assembly import Lost
+from tests.support.eventually import eventually
+
+TOPIC = "feedback.created"
+
+
+class Repairs(Lost):
+    """Its repairs wait for `go`, and fail as long as `away` says so."""
+
+    def __init__(self) -> None:
+        super().__init__("postgresql+asyncpg://nobody@localhost/nothing")
+        self.begun: list[tuple[str, str | None]] = []
+        self.go = asyncio.Event()
+        self.away = 0
+
+    async def _again(self, service: str, topic: str | None) -> int:
+        self.begun.append((service, topic))
+        await self.go.wait()
+        if self.away:
+            self.away -= 1
+            raise ConnectionRefusedError
+        return 1
+
+
+async def test_a_gap_that_is_seen_during_a_repair_is_repaired_after_it() -> None:
+    lost = Repairs()
+    lost(TOPIC)
+    await eventually(lambda: len(lost.begun) == 1)
+    lost(TOPIC)
+    lost(TOPIC)
+    lost.go.set()
+    await eventually(lambda: lost.begun == [("collector", TOPIC)] * 2)
+    await lost.close()
+
+
+async def test_a_repair_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "_RETRY_S", 0.0)
+    lost = Repairs()
+    lost.away = 2
+    lost.go.set()
+    lost(TOPIC)
+    await eventually(lambda: len(lost.begun) == 3)
+    await lost.close()
+
+
+async def test_what_no_service_writes_can_not_be_sent_again() -> None:
+    lost = Repairs()
+    lost("feedback.submitted")
+    assert not lost.begun
+    await lost.close()
