@@ -1,11 +1,13 @@
 """What is no I-JSON is refused with the place where it stands; everything else is read as `json` reads it."""
 
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.web import problems
 from shared.web.problems import MAX_DEPTH, Problem, strict_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -60,3 +62,44 @@ def test_names_are_told_in_characters_that_every_answer_can_carry(name: str, oth
     with pytest.raises(Problem) as caught:
         strict_json(body)
     assert json.loads(caught.value.encoded())["errors"][0]["field"].isprintable()
+
+
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    '"a"',
+    '"b:"',
+    '"a:b"',
+    '"\\u003a"',
+    '"\\n"',
+    "1",
+    "-0",
+    "1e999",
+    "9" * 20,
+    "NaN",
+    "true",
+]
+SOUP = st.lists(st.sampled_from([*PIECES, " "]), max_size=12).map("".join)
+PAIRS = st.lists(
+    st.tuples(st.sampled_from(['"a"', '"a:"', '"b"', '"\\u0061"']), st.sampled_from(PIECES[6:])), max_size=4
+)
+OBJECTS = PAIRS.map(lambda pairs: "{" + ",".join(f"{name}:{item}" for name, item in pairs) + "}")
+
+DEEP = st.builds(lambda n, inner: "[" * n + inner + "]" * n, st.integers(30, 35), st.sampled_from(["", "1", '{"a":1}']))
+
+
+@given(SOUP | DEEP | OBJECTS | OBJECTS.map(lambda inner: f'[{inner},{{"x":{inner}}}]'))
+def test_the_quick_reading_takes_nothing_that_the_careful_one_refuses(text: str) -> None:
+    def outcome() -> object:
+        try:
+            return repr(strict_json(text.encode()))
+        except Problem as problem:
+            return problem.body()
+
+    quick = outcome()
+    with mock.patch.object(problems, "_plain", return_value=problems._ODD):
+        assert outcome() == quick

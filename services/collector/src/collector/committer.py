@@ -76,7 +76,7 @@ class Committer(Generic[T, R]):
 
     def submit(self, items: Sequence[T], weight: int) -> "asyncio.Future[list[R | Exception]]":
         """Hands in items that weigh so many bytes. Raises `Full`. The future never holds an error itself."""
-        ticket = Ticket[T, R](items, weight, asyncio.get_running_loop().create_future())
+        ticket: Ticket[T, R] = Ticket(items, weight, asyncio.get_running_loop().create_future())
         self._queue.put(ticket)
         self._filled.set()
         return ticket.done

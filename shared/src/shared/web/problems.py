@@ -1,6 +1,5 @@
 """Errors over HTTP: RFC 9457 problem details, and the strict reading of JSON that leads to good ones."""
 
-import contextlib
 import json
 import math
 import re
@@ -9,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import from_json
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
@@ -82,20 +82,59 @@ def strict_json(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise invalid("body", f"not UTF-8 at byte {error.start}", 400) from None
     try:
-        return _read(text)
+        return _checked(_SLOW.decode(text), "", 0) if (found := _plain(body, text)) is _ODD else found
     except RecursionError:
         raise invalid("body", f"nested deeper than {MAX_DEPTH} levels") from None
     except json.JSONDecodeError as error:
         raise invalid("body", f"not JSON: {error.msg} at character {error.pos}", 400) from None
 
 
-def _read(text: str) -> Any:
-    with contextlib.suppress(_Odd):
-        value = _FAST.decode(text)
-        # Only an escape can hold a NUL or a surrogate; without many brackets nothing can be deep.
-        if "\\u" not in text and text.count("[") + text.count("{") <= MAX_DEPTH:
-            return value
-    return _checked(_SLOW.decode(text), "", 0)
+_ODD = object()
+
+
+def _plain(body: bytes, text: str) -> Any:
+    """What nearly all bodies hold, read quickly; `_ODD` where it takes a closer look.
+
+    Only an escape can hold a NUL or a surrogate. A name that stands twice shows in the colons: each name has one, so
+    there are more in the text than the value, which holds the last of both, needs.
+    """
+    if b"\\" in body and b"\\u" in body:
+        return _ODD
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return _ODD
+    return value if _colons(value, 0) == text.count(":") else _ODD
+
+
+_NEVER = -(10**12)  # no count of colons, whatever is added to it
+
+
+def _colons(value: Any, depth: int) -> int:
+    """The colons in the JSON text of `value`; less than none where it is past what strict JSON holds."""
+    kind, total = type(value), 0 if depth < MAX_DEPTH else _NEVER
+    if kind is dict:
+        total += len(value) + "".join(value).count(":")
+        value = value.values()
+    elif kind is not list:
+        return _colons_of(value)
+    for item in value:
+        kind = type(item)
+        if kind is str:
+            total += item.count(":")
+        elif kind is dict or kind is list:
+            total += _colons(item, depth + 1)
+        elif kind is not bool:
+            total += _colons_of(item)
+    return total
+
+
+def _colons_of(value: str | float | None) -> int:
+    if isinstance(value, str):
+        return value.count(":")
+    if isinstance(value, float):
+        return 0 if math.isfinite(value) else _NEVER
+    return 0 if value is None or -_INT64 <= value < _INT64 else _NEVER
 
 
 class _Odd(Exception):
@@ -104,13 +143,6 @@ class _Odd(Exception):
 
 class _Pairs(list[tuple[str, Any]]):
     """An object as it was written."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Odd
-    return found
 
 
 def _float(digits: str) -> float:
@@ -142,7 +174,6 @@ def _kept(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return reader
 
 
-_FAST = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant)
 _SLOW = json.JSONDecoder(
     object_pairs_hook=_Pairs, parse_float=_kept(_float), parse_int=_kept(_int), parse_constant=_kept(_constant)
 )
