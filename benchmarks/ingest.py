@@ -1,6 +1,6 @@
 """Acknowledged-durable feedback per second, of one collector process, beside its peers.
 
-`python -m benchmarks.ingest [--seconds 5] [--json FILE]` starts a durable PostgreSQL (fsync on) and, one after the
+`python -m benchmarks.ingest [--seconds 3] [--json FILE]` starts a durable PostgreSQL (fsync on) and, one after the
 other, three servers; each is asked by 1, 16 and 64 keep-alive connections from another process, one request at a
 time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions.
 
@@ -123,9 +123,23 @@ def compare(seconds: float, modes: list[str], connections: list[int], sizes: lis
     return figures
 
 
+def ratios(figures: dict[str, Figure]) -> list[str]:
+    """The collector beside each of the others, under the same load in the same run."""
+    lines = []
+    for name, figure in figures.items():
+        mode, _, under = name.partition(", ")
+        beside = {peer: figures.get(f"{peer}, {under}") for peer in MODES if peer != mode}
+        if mode == "full" and any(beside.values()):
+            told = "  ".join(
+                f"{figure.per_second / peer.per_second:5.2f} × {to}" for to, peer in beside.items() if peer
+            )
+            lines.append(f"{under:36} {told}")
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--connections", nargs="+", type=int, default=list(CONNECTIONS))
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
@@ -138,6 +152,7 @@ def main() -> None:
         serve(chosen.serve, chosen.dsn, chosen.port)
         return
     figures = compare(chosen.seconds, chosen.modes, chosen.connections, chosen.sizes)
+    print("", *ratios(figures), sep="\n")
     if chosen.json:
         chosen.json.write_text(json.dumps({name: asdict(figure) for name, figure in figures.items()}, indent=2))
 

@@ -8,12 +8,13 @@ from typing import Any
 import uvicorn
 from pydantic_core import to_json
 
-from collector.api import App, Intake, IntakeMiddleware, Scope, Send
+from collector.api import ROUTES, App, Intake, IntakeMiddleware, Scope, Send
 from collector.app import Parts
 from collector.committer import write_all
 from collector.desk import Desk, Names, Writer
 from collector.lines import Line
 from collector.model import Item, NewFeedback, Origin, Status, hashed
+from collector.protocol import protocol_of
 from collector.receiving import Receive
 from collector.settings import CollectorSettings
 from shared.events import new_id
@@ -23,12 +24,21 @@ TRANSACTIONS = 16
 """How many transactions run at once where each request has its own."""
 
 
-def full(parts: Parts) -> App:
+Served = tuple[App, Any]
+"""An app, and uvicorn's setting `http` that it is served with."""
+
+
+def full(parts: Parts) -> Served:
     """The collector as it is."""
-    return IntakeMiddleware(_nothing, Intake(parts.desk, parts.platform.keys, parts.settings))
+    return _served(parts, parts.desk)
 
 
-def bare(parts: Parts) -> App:
+def _served(parts: Parts, desk: Desk) -> Served:
+    intake = Intake(desk, parts.platform.keys, parts.settings)
+    return IntakeMiddleware(_nothing, intake), protocol_of(frozenset(ROUTES), intake.take)
+
+
+def bare(parts: Parts) -> Served:
     """The same durable effect without checks of any kind."""
     clock = SystemClock()
 
@@ -42,7 +52,7 @@ def bare(parts: Parts) -> App:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    return app
+    return app, "httptools"
 
 
 def _unchecked(value: dict[str, Any], origin: Origin) -> Item:
@@ -54,11 +64,11 @@ def _unchecked(value: dict[str, Any], origin: Origin) -> Item:
     )  # fmt: skip
 
 
-def each(parts: Parts) -> App:
+def each(parts: Parts) -> Served:
     """The collector as it is, with a transaction for each request."""
     platform = parts.platform
     desk = Desk(_Direct(parts), Names(platform.engine), SystemClock())  # type: ignore[arg-type]
-    return IntakeMiddleware(_nothing, Intake(desk, platform.keys, parts.settings))
+    return _served(parts, desk)
 
 
 class _Direct:
@@ -70,7 +80,10 @@ class _Direct:
         for _ in range(TRANSACTIONS):
             self._free.put_nowait(Writer(Line(parts.platform.engine), shards, wake))
 
-    async def submit(self, items: Sequence[Item], _: int) -> list[Status | Exception]:
+    def submit(self, items: Sequence[Item], _: int) -> "asyncio.Task[list[Status | Exception]]":
+        return asyncio.create_task(self._write(items))
+
+    async def _write(self, items: Sequence[Item]) -> list[Status | Exception]:
         writer = await self._free.get()
         try:
             return await write_all(writer.write, items)
@@ -82,14 +95,14 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError(scope["path"])
 
 
-MODES: dict[str, Callable[[Parts], App]] = {"full": full, "bare": bare, "each": each}
+MODES: dict[str, Callable[[Parts], Served]] = {"full": full, "bare": bare, "each": each}
 
 
 def serve(mode: str, dsn: str, port: int) -> None:
     """Serves one mode until it is ended."""
     settings = CollectorSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:1", database_pool=TRANSACTIONS + 4)
     parts = Parts.of(settings, SystemClock())
-    inner = MODES[mode](parts)
+    inner, http = MODES[mode](parts)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -97,7 +110,7 @@ def serve(mode: str, dsn: str, port: int) -> None:
         else:
             await inner(scope, receive, send)
 
-    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools")
+    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http=http)
     uvicorn.Server(config).run()
 
 
