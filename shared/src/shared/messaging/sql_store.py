@@ -13,11 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
-from shared.messaging.cloudevents import Message, encode
+from shared.messaging.cloudevents import MAX_PAYLOAD, Message, encode
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter, Pending
 
 _bytes_of = attrgetter("bytes")
+
+_MOST_HEADERS, _MOST_BYTES = 30, 300
+"""Of what a sender wrote in a dead letter's mirror; each byte may become four."""
 
 
 def shard_of(key: str, shards: int) -> int:
@@ -136,15 +139,24 @@ class SqlTx:
 
 
 def dlq_message(letter: DeadLetter) -> Message:
-    """The message that mirrors a dead letter: the original's payload, with where it came from and why."""
-    kept = tuple((name, value.decode("utf-8", "backslashreplace")) for name, value in letter.headers)
+    """The message that mirrors a dead letter: the original's payload, with where it came from and why.
+
+    What Kafka might not take with what is added is cut, or it would block the outbox: the row holds it whole.
+    """
     origin = f"{letter.topic}/{letter.partition}/{letter.offset}"
     added = (("dlq_id", str(letter.id)), ("dlq_origin", origin), ("dlq_consumer", letter.consumer))
-    key = (letter.key or b"").decode("utf-8", "backslashreplace").replace("\0", "\\0")
-    headers = tuple(
-        (name, value.replace("\0", "\\0")) for name, value in (*kept, *added, ("dlq_reason", letter.reason))
+    headers = (
+        *((_told(name.encode()), _told(value)) for name, value in letter.headers[:_MOST_HEADERS]),
+        *added,
+        ("dlq_reason", letter.reason),
     )
-    return Message(f"{letter.topic}.dlq", key, without_secrets(letter.payload), headers)
+    payload = without_secrets(letter.payload)[:MAX_PAYLOAD]
+    return Message(f"{letter.topic}.dlq", _told(letter.key or b""), payload, headers)
+
+
+def _told(value: bytes) -> str:
+    """A key or a part of a header as text that every store takes, within bounds."""
+    return value[:_MOST_BYTES].decode("utf-8", "backslashreplace").replace("\0", "\\0")
 
 
 class SqlStore:
