@@ -44,6 +44,7 @@ async def _serve(home: Home, servers: Servers, broker: EmbeddedBroker, listener:
         server = _Server(
             uvicorn.Config(
                 Gateway(apps, front_of(apps)),
+                http=apps["collector"].state.protocol,  # its hot routes come before the gateway
                 lifespan="off",
                 log_config=None,
                 access_log=False,
