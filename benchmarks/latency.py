@@ -4,7 +4,8 @@
 
     candidate   from the first byte of a feedback's POST until GET /v1/candidates shows it
     promotion   from the first byte of an approval's POST until each of 200 SDK clients in other processes serves
-                the new version; pushed, nobody polls (the Langfuse SDK's cache takes up to 60 s)
+                the new version; pushed: no client polls, and the gatekeeper's own look at the database, each 2 s,
+                would show as a median of about 1 s (the Langfuse SDK's cache takes up to 60 s)
 """
 
 import argparse

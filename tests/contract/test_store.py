@@ -140,3 +140,15 @@ async def test_messages_of_one_key_share_a_shard(store: AnyStore) -> None:
     for shard in ALL:
         for row in await store.pending([shard], 100):
             assert shard_of(row.message.key, 4) == shard
+
+
+async def test_what_kafka_would_not_take_never_gets_into_the_outbox(store: AnyStore) -> None:
+    large = feedback().model_copy(update={"text": "x" * 1_000_000})
+
+    async def emit() -> None:
+        async with store.begin() as tx:
+            await tx.emit(envelope(large))
+
+    with pytest.raises(Permanent, match="more than a message may have"):
+        await emit()
+    assert await unsent(store) == []

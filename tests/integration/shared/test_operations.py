@@ -24,6 +24,7 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending, Subscription, Tx
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
 from shared.runtime.metrics import Metrics
+from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.web.health import health_router
 from shared.web.key_table import key_table
@@ -47,6 +48,8 @@ class Desk:
     app: FastAPI = field(default_factory=FastAPI)
     taken: list[UUID] = field(default_factory=list)
     broken: bool = True
+    parked: FakeRecord = field(default_factory=lambda: record(envelope(feedback()), offset=4))
+    delivery: Delivery = field(init=False)
 
     async def handle(self, _: Tx, events: Sequence[Received[Any]]) -> None:
         if self.broken:
@@ -79,10 +82,11 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
         await take(desk, key(key_id, scope))
     subscription = Subscription("effects", (), desk.handle)
     delivery = Delivery(CONSUMER, subscription, store, clock, Metrics("scratch"), DeadLetterCap(10, clock))
-    await delivery.settle([record(envelope(feedback()), offset=4)])
+    desk.delivery = delivery
+    await delivery.settle([desk.parked])
     desk.app.state.keys = desk.keys
     install_problems(desk.app)
-    desk.app.include_router(ops_router(SCHEMA, engine, Letters(SCHEMA, engine, store, {CONSUMER: delivery}), clock))
+    desk.app.include_router(ops_router(SCHEMA, engine, Letters(SCHEMA, engine, {CONSUMER: delivery})))
     desk.app.include_router(health_router(engine, cast(Bus, NoTroubles())))
     yield desk
     await engine.dispose()
@@ -127,6 +131,9 @@ async def test_a_dead_letter_can_be_discarded(desk: Desk) -> None:
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         path = f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/discard"
         assert (await operator.post(path)).json()["status"] == "discarded"
+        desk.broken = False
+        await desk.delivery.settle([desk.parked])
+        assert desk.taken == [], "sent again, it stays given up"
         assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
 
 

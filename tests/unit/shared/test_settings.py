@@ -59,3 +59,11 @@ def test_the_line_never_shows_a_value(environment: pytest.MonkeyPatch, capsys: p
     with pytest.raises(SystemExit):
         Settings.load()
     assert "secret-password" not in capsys.readouterr().err
+
+
+def test_instances_on_one_machine_differ_by_their_port(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RATCHET_PORT", "9001")
+    first = Settings.load().instance
+    environment.setenv("RATCHET_PORT", "9002")
+    assert first.endswith("-9001")
+    assert Settings.load().instance.endswith("-9002")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ratchet.cli.output import AsJson, Exit, as_json, fail, line, show
+from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line, show
 from ratchet.cli.session import get, post
 
 SERVICES = ("collector", "analyzer", "proposer", "gatekeeper")
@@ -53,7 +53,8 @@ def republish(
     body = {"since": since, "topic": topic, "lacking": lacking}
     sent: dict[str, int] = {}
     for name in service or SERVICES:
-        sent[name] = post("reviewer", f"/v1/ops/{name}/republish", body, timeout=_LONG).get("republished", 0)
+        with console(stderr=True).status(f"{name} looks for what to send again"):
+            sent[name] = post("reviewer", f"/v1/ops/{name}/republish", body, timeout=_LONG).get("republished", 0)
         if not json:
             line(f"{name}: {sent[name]} events")
     if json:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shared.events import CATALOG, Envelope
 from shared.events.base import E, Event
-from shared.messaging.errors import Malformed, UnknownMajor
+from shared.messaging.errors import Malformed, Permanent, UnknownMajor
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -64,8 +64,11 @@ class Received(NamedTuple, Generic[E]):
 
 
 def encode(envelope: Envelope[Event]) -> Message:
-    """The message that carries `envelope`."""
+    """The message that carries `envelope`. Raises `Permanent` where Kafka would not take it: better than never sent."""
     event = envelope.event
+    value = event.__pydantic_serializer__.to_json(event)
+    if len(value) > MAX_PAYLOAD:
+        raise Permanent(f"{event.topic}: {len(value)} bytes are more than a message may have")
     headers = [
         ("ce_specversion", "1.0"),
         ("ce_id", str(envelope.id)),
@@ -80,7 +83,7 @@ def encode(envelope: Envelope[Event]) -> Message:
         headers.append(("causationid", envelope.causation_id))
     if envelope.traceparent:
         headers.append(("traceparent", envelope.traceparent))
-    return Message(event.topic, event.key, event.__pydantic_serializer__.to_json(event), tuple(headers))
+    return Message(event.topic, event.key, value, tuple(headers))
 
 
 def decode(record: Record) -> Received[Event]:

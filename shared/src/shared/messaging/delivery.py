@@ -1,6 +1,7 @@
 """Delivery: every message is taken exactly once, or parked where a person can see it; none is dropped."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -70,16 +71,22 @@ class Delivery:
     async def settle(self, records: Sequence[Record]) -> None:
         """Takes `records`, once each, in their order."""
         started, self.settling = time.perf_counter(), True
+        try:
+            items = await self._decode(records)
+            for start in range(0, len(items), self._subscription.max_batch):
+                await self._settle(items[start : start + self._subscription.max_batch])
+        finally:
+            self.settling = False
+        self._metrics.batch_seconds.labels(self.consumer).observe(time.perf_counter() - started)
+
+    async def _decode(self, records: Sequence[Record]) -> list[Item]:
         items: list[Item] = []
         for record in records:
             try:
                 items.append((record, decode(record)))
             except Permanent as error:
                 await self._park(record, error)
-        for start in range(0, len(items), self._subscription.max_batch):
-            await self._settle(items[start : start + self._subscription.max_batch])
-        self._metrics.batch_seconds.labels(self.consumer).observe(time.perf_counter() - started)
-        self.settling = False
+        return items
 
     async def _settle(self, items: Sequence[Item]) -> None:
         """A batch that fails is halved until the bad message stands alone; the rest goes on."""
@@ -92,7 +99,8 @@ class Delivery:
                 failures += 1
                 kind = classify(error)
                 self._metrics.retries.labels(self.consumer).inc()
-                self._log.warning("batch failed", error=type(error).__name__, size=len(items), kind=kind.value)
+                self._log.warning("batch failed", error=type(error).__name__, size=len(items), kind=kind.value,
+                                  correlation_id=items[0][1].correlation_id)  # fmt: skip
                 if kind is FailureClass.RETRYABLE:
                     await self._sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
                 elif len(items) > 1:
@@ -125,6 +133,15 @@ class Delivery:
                 await self._subscription.handler(tx, [received])
         self._count("replayed", 1)
 
+    async def discard(self, letter: DeadLetter) -> bool:
+        """Gives a parked message up for good, also if it is sent again; False if it was not parked."""
+        async with self._store.begin() as tx:
+            if not await tx.unpark(letter.id, "discarded", self._clock.now()):
+                return False
+            with contextlib.suppress(Permanent):
+                await tx.claim(self.consumer, [decode(letter).id])
+        return True
+
     async def _park(self, record: Record, error: Exception) -> None:
         """Keeps the message as a dead letter; waits for the database, and while the cap is reached."""
         letter = DeadLetter.of(self.consumer, record, error)
@@ -142,7 +159,8 @@ class Delivery:
         self._cap.count()
         self._count("parked", 1)
         self._log.error("dead letter", topic=letter.topic, partition=letter.partition, offset=letter.offset,
-                        reason=letter.reason, letter=str(letter.id))  # fmt: skip
+                        reason=letter.reason, letter=str(letter.id),
+                        correlation_id=_correlation_of(record))  # fmt: skip
 
     async def _wait_below_cap(self) -> None:
         while self._cap.full:
@@ -159,3 +177,8 @@ class Delivery:
     def _count(self, outcome: str, number: int) -> None:
         if number:
             self._metrics.events.labels(self.consumer, outcome).inc(number)
+
+
+def _correlation_of(record: Record) -> str | None:
+    """What ties a message to its chain of causes, where it can be read."""
+    return next((value.decode("ascii", "replace") for name, value in record.headers if name == "correlationid"), None)

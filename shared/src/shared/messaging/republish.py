@@ -46,7 +46,7 @@ async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
 
 
 async def _lacking(conn: AsyncConnection) -> str:
-    """SQL that is true for an event that a subscriber has neither taken nor parked."""
+    """SQL that is true for an event that a subscriber has never taken; what it parked before, it parks only once."""
     schemas = [row[0] for row in await conn.execute(text(_SCHEMAS))]
     clauses = [
         f"""EXISTS (SELECT 1 FROM "{other}".subscriptions s WHERE s.topic = o.topic AND NOT EXISTS (

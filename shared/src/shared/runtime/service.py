@@ -25,6 +25,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.migrations import heads
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end
+from shared.web.correlation import Correlated
 from shared.web.health import health_router
 from shared.web.keys import KeyStore
 from shared.web.ops import Letters, ops_router
@@ -105,9 +106,10 @@ def build_service_app(service: Service) -> FastAPI:
     for name, value in service.state.items():
         setattr(app.state, name, value)
     install_problems(app)
+    app.add_middleware(Correlated)
     app.include_router(health_router(platform.engine, bus))
-    letters = Letters(settings.service, platform.engine, platform.store, bus.deliveries)
-    app.include_router(ops_router(settings.service, platform.engine, letters, platform.clock))
+    letters = Letters(settings.service, platform.engine, bus.deliveries)
+    app.include_router(ops_router(settings.service, platform.engine, letters))
     for router in service.routers:
         app.include_router(router)
 

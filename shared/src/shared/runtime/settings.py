@@ -1,6 +1,8 @@
 """Settings from the environment (`RATCHET_…`), checked once, at the start."""
 
+import re
 import sys
+from socket import gethostname
 from typing import ClassVar, Literal, NoReturn, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
@@ -22,9 +24,13 @@ class ServiceSettings(BaseSettings):
     kafka_tls: bool = False
     redis_url: str | None = None
     signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")
-    instance: str = Field("1", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="unique among a service's instances")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    instance: str = Field(
+        default_factory=lambda known: f"{re.sub(r'[^A-Za-z0-9.-]', '-', gethostname())[:50]}-{known.get('port', 0)}",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="unique among a service's instances, and the same after a restart",
+    )
     embedded_bus: bool = Field(False, description="the broker is librdkafka's in-process one")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     relay_shards: int = Field(4, ge=1, le=64)

@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import Scope, republish
 from shared.messaging.secrets import without_secrets
-from shared.messaging.store import DeadLetter, Store
-from shared.runtime.clock import Clock
+from shared.messaging.store import DeadLetter
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem
 
@@ -36,9 +35,8 @@ class Republish(BaseModel):
 class Letters:
     """One service's dead letters, for operators. Raises Problem 404 for a letter that is not parked."""
 
-    def __init__(self, service: str, engine: AsyncEngine, store: Store, deliveries: Mapping[str, Delivery]) -> None:
+    def __init__(self, service: str, engine: AsyncEngine, deliveries: Mapping[str, Delivery]) -> None:
         self._engine = engine
-        self._store = store
         self._deliveries = deliveries
         self._one = text(f"SELECT {_LETTER} FROM {service}.dead_letters WHERE id = :id AND status = 'parked'")
         self._page = text(
@@ -55,26 +53,29 @@ class Letters:
 
     async def replay(self, letter_id: UUID) -> None:
         """Takes a parked message again. Problem 409 if it fails again: it stays parked."""
-        async with self._engine.connect() as conn:
-            row = (await conn.execute(self._one, {"id": letter_id})).mappings().first()
-        if row is None:
-            raise _unknown()
-        delivery = self._deliveries.get(row["consumer"])
-        if delivery is None:
-            raise Problem(409, "consumer-unknown", "This version has no such consumer", row["consumer"])
+        letter, delivery = await self._parked(letter_id)
         try:
-            await delivery.replay(_letter(row))
+            await delivery.replay(letter)
         except Exception as error:
             raise Problem(409, "replay-failed", "It failed again and stays parked", type(error).__name__) from error
 
-    async def discard(self, letter_id: UUID, now: datetime) -> None:
-        """Gives a parked message up."""
-        async with self._store.begin() as tx:
-            if not await tx.unpark(letter_id, "discarded", now):
-                raise _unknown()
+    async def discard(self, letter_id: UUID) -> None:
+        """Gives a parked message up for good."""
+        letter, delivery = await self._parked(letter_id)
+        await delivery.discard(letter)
+
+    async def _parked(self, letter_id: UUID) -> tuple[DeadLetter, Delivery]:
+        async with self._engine.connect() as conn:
+            row = (await conn.execute(self._one, {"id": letter_id})).mappings().first()
+        if row is None:
+            raise Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
+        delivery = self._deliveries.get(row["consumer"])
+        if delivery is None:
+            raise Problem(409, "consumer-unknown", "This version has no such consumer", row["consumer"])
+        return _letter(row), delivery
 
 
-def ops_router(service: str, engine: AsyncEngine, letters: Letters, clock: Clock) -> APIRouter:
+def ops_router(service: str, engine: AsyncEngine, letters: Letters) -> APIRouter:
     """Routes under `/v1/ops/<service>`; each needs the scope `operate`, and is about all projects of the service."""
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
@@ -94,7 +95,7 @@ def ops_router(service: str, engine: AsyncEngine, letters: Letters, clock: Clock
 
     @router.post("/dead-letters/{letter_id}/discard")
     async def discard(letter_id: UUID, _: Operator) -> dict[str, str]:
-        await letters.discard(letter_id, clock.now())
+        await letters.discard(letter_id)
         return {"id": str(letter_id), "status": "discarded"}
 
     @router.post("/republish")
@@ -103,10 +104,6 @@ def ops_router(service: str, engine: AsyncEngine, letters: Letters, clock: Clock
         return {"republished": await republish(engine, service, scope)}
 
     return router
-
-
-def _unknown() -> Problem:
-    return Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
 
 
 def _letter(row: Any) -> DeadLetter:

@@ -27,7 +27,7 @@ class NewKey:
 
 
 DEFAULT_KEYS = (
-    KeyPlan("ingest_key", "app", "service", ("ingest", "read")),
+    KeyPlan("ingest_key", "app", "service", ("ingest",)),
     KeyPlan("maker_key", "maker", "person", ("read", "tune")),
     KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate")),
 )
