@@ -87,6 +87,15 @@ async def test_a_later_opinion_replaces_the_former(collector: "Running") -> None
     assert collector.count("opinions") == 3
 
 
+async def test_what_a_user_does_does_not_replace_what_the_user_says(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    implicit = {**DOWN, "source": "implicit"}
+    await collector.post("feedback", [DOWN, implicit, {**implicit, "value": "up"}])
+    said, guessed, guessed_again = collector.events("feedback.created")
+    assert ("replaces" in said, "replaces" in guessed) == (False, False)
+    assert guessed_again["replaces"]["feedback_id"] == guessed["feedback_id"]
+
+
 async def test_without_a_user_an_execution_has_one_anonymous_one(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     nobody = {"execution_id": "e1", "kind": "label", "value": "wrong"}

@@ -122,6 +122,13 @@ def test_without_id_and_key_each_post_is_a_new_item() -> None:
     assert first.slot == again.slot
 
 
+def test_each_source_has_its_own_opinion() -> None:
+    item = {"execution_id": "e", "kind": "thumb", "value": True}
+    told, guessed = read_feedback(item, SENDER), read_feedback({**item, "source": "implicit"}, SENDER)
+    assert told.slot != guessed.slot
+    assert read_feedback({**item, "source": "explicit"}, SENDER).slot == told.slot
+
+
 def test_users_are_told_apart_by_project_and_never_named() -> None:
     names = Pseudonyms("k1", b"s" * 32)
     assert names.of("shop", "ann") == names.of("shop", "ann")

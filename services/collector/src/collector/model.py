@@ -61,7 +61,7 @@ class NewFeedback(Item):
     """`payload` is a `feedback.created` without what only the database knows: target, execution, replaces.
 
     `id` is a UUID. `reference` stands for the execution or trace, `slot` for the user's one opinion of this
-    kind on it.
+    source, kind and name on it.
     """
 
     reference: bytes

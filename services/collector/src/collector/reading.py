@@ -44,7 +44,7 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
         text=value.text and scrub(value.text), user=user, occurred_at=sender.moment(body.occurred_at),
         **_common(body, sender),
     )  # fmt: skip
-    slot = hashed(origin.project, origin.environment, *about, user or "", body.kind, body.name or "")
+    slot = hashed(origin.project, origin.environment, *about, user or "", body.source, body.kind, body.name or "")
     return NewFeedback(
         origin, feedback_id, event_id, claims, to_json(created),
         hashed(origin.project, origin.environment, *about), slot, value.number, label,

@@ -2,7 +2,7 @@
 
 receipts    what was taken under which name, so that a repeat is known
 executions  the facts that feedback is joined with, by execution and by trace (of root executions)
-opinions    the current feedback of each user, kind and execution: what the next one replaces
+opinions    the current feedback of each user, source, kind and execution: what the next one replaces
 waiting     feedback whose execution has not come yet
 served      digests that Ratchet serves itself (from `prompt.live`)
 observed    digests seen in use that it does not serve
