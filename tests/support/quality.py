@@ -67,6 +67,21 @@ def replacing(number: int, value: float, former: float, version: str = "v1") -> 
     return feedback(number, version, feedback_id=new_id, value=value, replaces=old)
 
 
+def opinions(number: int, said: Iterable[tuple[float, bool | None]]) -> list[FeedbackCreated]:
+    """What one user thinks of one execution, time after time: thumbs, each with its consent to quality.
+
+    As the collector tells it: what had no consent is replaced without its value.
+    """
+    told: list[FeedbackCreated] = []
+    former: Replaced | None = None
+    for index, (value, quality) in enumerate(said):
+        new_id = derived_id("feedback", str(number), str(index))
+        consent = Consent(quality=quality)
+        told.append(feedback(number, feedback_id=new_id, value=value, consent=consent, replaces=former))
+        former = Replaced(feedback_id=new_id, value=None if quality is False else value)
+    return told
+
+
 def no_quality() -> Consent:
     return Consent(quality=False)
 

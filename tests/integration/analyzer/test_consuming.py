@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from shared.events import Envelope
 from shared.events.base import Event
 from tests.support.analysis import Analyzer
-from tests.support.quality import envelopes, feedback, frank, one_after_another, recorded
+from tests.support.quality import envelopes, feedback, frank, one_after_another, opinions, recorded
 
 STATE = "SELECT identity, metric, CAST(state AS text) AS state FROM analyzer.streams ORDER BY id"
 
@@ -91,6 +91,15 @@ async def test_what_counts_nowhere_is_counted_as_such(analyzer: Analyzer) -> Non
     rows = await analyzer.rows("SELECT reason, n FROM analyzer.uncounted ORDER BY reason")
     assert [(row.reason, row.n) for row in rows] == [("unjoined", 3), ("unknown_label", 1)]
     assert await analyzer.rows("SELECT 1 FROM analyzer.streams") == []
+
+
+async def test_consent_given_and_withdrawn_leaves_n_and_mean_exact(analyzer: Analyzer) -> None:
+    chains = [[(1.0, True), (0.0, False), (0.0, True)], [(1.0, False), (1.0, True)], [(1.0, True), (1.0, False)]]
+    await analyzer.take(envelopes(event for number, said in enumerate(chains) for event in opinions(number, said)))
+    (row,) = await analyzer.rows("SELECT CAST(state AS jsonb) -> 2 AS sums FROM analyzer.streams")
+    assert row.sums == [2, 1_000_000, 1_000_000_000_000]
+    rows = await analyzer.rows("SELECT n FROM analyzer.uncounted WHERE reason = 'no_consent'")
+    assert [row.n for row in rows] == [3]
 
 
 async def test_two_instances_on_one_target_lose_nothing(analyzer: Analyzer) -> None:

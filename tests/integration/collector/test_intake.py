@@ -96,6 +96,15 @@ async def test_what_a_user_does_does_not_replace_what_the_user_says(collector: "
     assert guessed_again["replaces"]["feedback_id"] == guessed["feedback_id"]
 
 
+async def test_a_feedback_without_consent_is_replaced_without_its_value(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    refused = {**DOWN, "consent": {"quality": False}}
+    for body in (DOWN, refused, [refused, DOWN]):
+        await collector.post("feedback", body)
+    taken_back = [event.get("replaces", {}).get("value") for event in collector.events("feedback.created")]
+    assert taken_back == [None, 0.0, None, None]
+
+
 async def test_without_a_user_an_execution_has_one_anonymous_one(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     nobody = {"execution_id": "e1", "kind": "label", "value": "wrong"}

@@ -75,6 +75,20 @@ def test_an_opinion_that_measures_nothing_takes_the_former_back() -> None:
     assert (found[1].former, found[1].value) == (1.0, None)
 
 
+def test_an_opinion_without_consent_takes_the_former_back() -> None:
+    old = Replaced(feedback_id=uuid4(), value=0.0)
+    found = list(from_feedback(feedback(1, replaces=old, consent=Consent(quality=False))))
+    assert found[0] == "no_consent"
+    assert isinstance(found[1], Reading)
+    assert (found[1].former, found[1].value) == (0.0, None)
+
+
+def test_an_execution_without_consent_had_nothing_to_take_back() -> None:
+    old = Replaced(feedback_id=uuid4(), value=0.0)
+    about = facts(1, consent=Consent(quality=False))
+    assert list(from_feedback(feedback(1, replaces=old, execution=about))) == ["no_consent"]
+
+
 @pytest.mark.parametrize(("outcome", "good"), [("ok", 1.0), ("refused", 1.0), ("error", 0.0), ("timeout", 0.0)])
 def test_outcomes(outcome: str, good: float) -> None:
     execution = recorded(1, facts=facts(1, outcome=outcome), latency_ms=None)

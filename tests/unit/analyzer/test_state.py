@@ -12,7 +12,8 @@ from analyzer.ledger import Ledger
 from analyzer.model import Policy, Reading
 from analyzer.regressions import Regression
 from analyzer.state import Stream
-from tests.support.quality import feedback, replacing
+from analyzer.sums import Sums
+from tests.support.quality import feedback, opinions, replacing
 
 
 def events(seed: int, n: int) -> list[Reading]:
@@ -68,6 +69,26 @@ def test_sums_do_not_depend_on_the_order_of_arrival(rnd: random.Random) -> None:
     assert {key: stream.sums for key, stream in ordered.streams.items()} == {
         key: stream.sums for key, stream in mixed.streams.items()
     }
+
+
+THUMB = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([True, None, False]))
+
+
+@given(st.lists(st.lists(THUMB, min_size=1, max_size=5), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_each_users_last_word_counts_if_it_may(chains: list[list[tuple[float, bool]]], rnd: random.Random) -> None:
+    """Whatever consent was given or withdrawn before, and in whatever order the events arrive."""
+    told = [event for number, said in enumerate(chains) for event in opinions(number, said)]
+    rnd.shuffle(told)
+    ledger = Ledger(BettingDetector(), Policy())
+    for event in told:
+        for found in readings(event):
+            if isinstance(found, Reading):
+                ledger.take(found)
+    expected = Sums()
+    for value in (said[-1][0] for said in chains if said[-1][1] is not False):
+        expected.add(value)
+    counted = next((stream.sums for stream in ledger.streams.values()), Sums())
+    assert counted == expected
 
 
 def test_state_stays_small() -> None:

@@ -129,6 +129,13 @@ def test_each_source_has_its_own_opinion() -> None:
     assert read_feedback({**item, "source": "explicit"}, SENDER).slot == told.slot
 
 
+@pytest.mark.parametrize(("quality", "kept"), [(True, 1.0), (None, 1.0), (False, None)])
+def test_an_opinion_without_consent_leaves_nothing_to_take_back(quality: bool | None, kept: float | None) -> None:
+    item = {"execution_id": "e", "kind": "thumb", "value": True, "consent": {"quality": quality}}
+    assert read_feedback(item, SENDER).value == kept
+    assert created(item, None).value == 1.0
+
+
 def test_users_are_told_apart_by_project_and_never_named() -> None:
     names = Pseudonyms("k1", b"s" * 32)
     assert names.of("shop", "ann") == names.of("shop", "ann")

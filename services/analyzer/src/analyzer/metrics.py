@@ -17,6 +17,10 @@ Comments and corrections are text: they measure nothing.
 What is not measured, and counted by reason instead: feedback without its execution (`unjoined`), without
 consent to quality (`no_consent`), labels of unknown meaning (`unknown_label`), and values outside their range
 (`out_of_range`): a score is taken to be between 0 and 1, and one that is not is left out, never clipped.
+
+Of a user's opinions on an execution the latest counts, if it may. What it replaces is taken back whether or not the
+latest is measured: a user who withdraws consent leaves n and the mean, and comes back with the next opinion. What
+never counted comes without its value in `replaces`, and is not taken back.
 """
 
 from collections.abc import Iterator
@@ -105,10 +109,10 @@ def from_feedback(event: FeedbackCreated) -> Iterator[Reading | Uncounted]:
     if event.execution is None:
         yield "unjoined"
         return
-    if _refused(event.consent) or _refused(event.execution.consent):
+    if _refused(event.execution.consent):
         yield "no_consent"
         return
-    value = scaled(metric, event.kind, event.value, event.label)
+    value = "no_consent" if _refused(event.consent) else scaled(metric, event.kind, event.value, event.label)
     old = event.replaces
     former = scaled(metric, event.kind, old.value, old.label) if old else None
     if isinstance(value, str):

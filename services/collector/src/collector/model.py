@@ -61,7 +61,7 @@ class NewFeedback(Item):
     """`payload` is a `feedback.created` without what only the database knows: target, execution, replaces.
 
     `id` is a UUID. `reference` stands for the execution or trace, `slot` for the user's one opinion of this
-    source, kind and name on it.
+    source, kind and name on it. `value` and `label` are what the next one takes back: None where it may not be counted.
     """
 
     reference: bytes
@@ -91,7 +91,7 @@ class NewExecution(Item):
 
 
 class Former(NamedTuple):
-    """The opinion that a feedback takes the place of; `feedback_id` is a UUID."""
+    """The opinion that a feedback takes the place of; `feedback_id` is a UUID. It has no value if it never counted."""
 
     feedback_id: str
     value: float | None

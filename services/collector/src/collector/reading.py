@@ -45,10 +45,11 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
         **_common(body, sender),
     )  # fmt: skip
     slot = hashed(origin.project, origin.environment, *about, user or "", body.source, body.kind, body.name or "")
-    return NewFeedback(
-        origin, feedback_id, event_id, claims, to_json(created),
-        hashed(origin.project, origin.environment, *about), slot, value.number, label,
-    )  # fmt: skip
+    reference = hashed(origin.project, origin.environment, *about)
+    feedback = NewFeedback(origin, feedback_id, event_id, claims, to_json(created), reference, slot)
+    if body.consent is None or body.consent.quality is not False:
+        feedback.value, feedback.label = value.number, label
+    return feedback
 
 
 def read_execution(item: object, sender: Sender, index: int = 0) -> NewExecution:

@@ -73,7 +73,10 @@ class ExecutionRecorded(TargetEvent):
 
 
 class Replaced(Fact):
-    """The former feedback of the same user, kind and execution, which this one takes the place of."""
+    """The former feedback of the same user, source, kind and execution, which this one takes the place of.
+
+    It comes without value and label where it never counted: there is nothing to take back.
+    """
 
     feedback_id: UUID
     value: float | None = None
