@@ -1,0 +1,108 @@
+"""One way to talk to any bus: members of groups as `FakeBus` has them, on a broker that speaks Kafka's protocol."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.messaging.cloudevents import Message, Record
+from shared.messaging.producer import KafkaProducer
+from shared.testing.bus import Partition
+from tests.support.eventually import eventually
+from tests.support.messaging import ScratchSettings
+
+_POLL_MS = 50
+_HEARTBEAT_MS = 100
+"""A member learns at its heartbeat that others came or left."""
+_SESSION_MS = 6000
+"""The least that Apache Kafka takes. The embedded broker lets nobody in until a leaver's session has run out."""
+
+
+class Member(Protocol):
+    """A member of a consumer group."""
+
+    async def poll(self, limit: int = 500) -> Sequence[Record]: ...
+    async def commit(self, offsets: Mapping[Partition, int]) -> None: ...
+    async def leave(self) -> None: ...
+
+
+class AnyBus(Protocol):
+    """What `FakeBus` and `KafkaBus` have in common."""
+
+    async def send(self, messages: Sequence[Message]) -> list[bool]: ...
+    async def join(self, group: str, topics: Sequence[str], member: str) -> Member: ...
+    async def close(self) -> None: ...
+
+
+class KafkaMember:
+    """`FakeConsumer`'s methods around aiokafka's consumer."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def poll(self, limit: int = 500) -> Sequence[Record]:
+        """What came within a moment; maybe nothing."""
+        batches = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=limit)
+        return [record for batch in batches.values() for record in batch]
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commits these offsets by name, as the services do."""
+        await self._consumer.commit({TopicPartition(*partition): offset for partition, offset in offsets.items()})
+
+    async def leave(self) -> None:
+        """Leaves the group; leaving twice is fine."""
+        await self._consumer.stop()
+
+
+class KafkaBus:
+    """A broker at `bootstrap`, written by the producer that services have, read by plain consumers."""
+
+    def __init__(self, bootstrap: str) -> None:
+        settings = ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=bootstrap)
+        self._bootstrap = bootstrap
+        self._producer = KafkaProducer(settings)
+        self._members: list[KafkaMember] = []
+
+    async def send(self, messages: Sequence[Message]) -> list[bool]:
+        return await self._producer.send(messages)
+
+    async def join(self, group: str, topics: Sequence[str], member: str) -> KafkaMember:
+        """A new member; returns once partitions are assigned to it."""
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self._bootstrap,
+            client_id=member,
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=_POLL_MS,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
+            session_timeout_ms=_SESSION_MS,
+        )
+        joined = KafkaMember(consumer)
+        self._members.append(joined)
+        await consumer.start()
+        return joined
+
+    async def close(self) -> None:
+        for member in self._members:
+            await member.leave()
+        await self._producer.close()
+
+
+async def read(count: int, *members: Member) -> list[list[Record]]:
+    """What each of `members` reads until they have read `count` messages together, or more."""
+    found: list[list[Record]] = [[] for _ in members]
+
+    async def enough() -> bool:
+        for member, records in zip(members, found, strict=True):
+            records.extend(await member.poll())
+        return sum(map(len, found)) >= count
+
+    await eventually(enough, within=30)
+    return found
+
+
+def after(records: Sequence[Record]) -> dict[Partition, int]:
+    """The offset after the last of `records` in each partition: what to commit once all are settled."""
+    return {(record.topic, record.partition): record.offset + 1 for record in records}
