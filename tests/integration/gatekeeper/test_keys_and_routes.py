@@ -5,16 +5,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from fastapi.routing import APIRoute
 
 from gatekeeper.bootstrap import bootstrap
+from tests.support.doors import is_refusal, served
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, later
 from tests.support.messaging import async_dsn
 
 BASE, NEXT = document("Answer.", "shots"), document("Answer well.", "shots")
 LABELS = ("ingest_key", "browser_key", "maker_key", "reviewer_key")
 NOBODY = ("", "rk_x_y", "nonsense")
-OPEN = {"/health/live", "/health/ready", "/metrics"}
 # Who may knock at all: each route of the API, and the kinds of keys that it lets in.
 ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/v1/prompts"): ("maker_key", "reviewer_key"),
@@ -43,21 +42,6 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-def served(gate: World) -> set[tuple[str, str]]:
-    """All routes of the app, however deep they are mounted."""
-
-    def walk(routes: Any, prefix: str = "") -> Any:
-        for route in routes:
-            if isinstance(route, APIRoute):
-                yield from ((method, prefix + route.path) for method in route.methods or ())
-            elif inner := getattr(route, "original_router", None):
-                yield from walk(inner.routes, prefix)
-            elif getattr(route, "routes", None):
-                yield from walk(route.routes, prefix + getattr(route, "path", ""))
-
-    return {(method, path) for method, path in walk(gate.app.routes) if path not in OPEN}
-
-
 @pytest.fixture
 async def stage(gate: World) -> World:
     await gate.promote(BASE)
@@ -65,7 +49,7 @@ async def stage(gate: World) -> World:
 
 
 async def test_the_table_names_every_route(stage: World) -> None:
-    found = served(stage)
+    found = served(stage.app)
     assert found == set(ROUTES), found ^ set(ROUTES)
 
 
@@ -86,8 +70,7 @@ async def test_every_key_at_every_route(stage: World) -> None:
             f"{method} {path} with {label}: {answer.status_code} {answer.text}"
         )
         if not allowed:
-            assert answer.status_code == (401 if label in NOBODY else 403)
-            assert answer.headers["content-type"] == "application/problem+json"
+            assert is_refusal(answer, 401 if label in NOBODY else 403), f"{method} {path} with {label}: {answer.text}"
     live = await stage.live()
     assert live is not None
     assert (live["digest"], live["sequence"]) == (digest(BASE), 1)

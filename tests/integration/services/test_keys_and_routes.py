@@ -1,0 +1,117 @@
+"""Every kind of key at every route of the collector, the analyzer and the proposer; the gatekeeper has its own."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+import analyzer.app
+import collector.app
+import proposer.app
+from analyzer.settings import AnalyzerSettings
+from collector.api import ROUTES as HOT
+from collector.settings import CollectorSettings
+from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan
+from proposer.settings import ProposerSettings
+from tests.support.databases import as_role
+from tests.support.doors import Door, add_key, is_refusal, served
+
+PLACE = {"project": "acme", "environment": "production"}
+PLANS = (
+    *DEFAULT_KEYS,
+    KeyPlan("browser_key", "browser", "service", ("browser-ingest",)),
+    KeyPlan("operator_key", "operator", "person", ("operate",)),
+)
+REVOKED = KeyPlan("revoked_key", "gone", "person", ("ingest", "read", "tune", "review", "operate"))
+NOBODY = {"no_key": None, "empty_key": "Bearer ", "unknown_key": "Bearer rk_x_y", "garbage": "nonsense"}
+APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
+    "collector": (collector.app.build_app, CollectorSettings),
+    "analyzer": (analyzer.app.build_app, AnalyzerSettings),
+    "proposer": (proposer.app.build_app, ProposerSettings),
+}
+OPERATORS = ("reviewer_key", "operator_key")
+# Each route, and the kinds of keys that it lets in.
+EXPECTED: dict[str, dict[Door, tuple[str, ...]]] = {
+    "collector": {
+        ("POST", "/v1/executions"): ("ingest_key",),
+        ("POST", "/v1/feedback"): ("ingest_key", "browser_key"),
+    },
+    "analyzer": {
+        ("GET", "/v1/regressions"): ("maker_key", *OPERATORS),
+        ("GET", "/v1/regressions/{regression_id}"): ("maker_key", *OPERATORS),
+        ("GET", "/v1/quality"): ("maker_key", *OPERATORS),
+    },
+    "proposer": {
+        ("GET", "/v1/candidates"): ("maker_key", "reviewer_key"),
+        ("GET", "/v1/drafts"): ("maker_key", "reviewer_key"),
+    },
+}
+
+
+def expected(service: str) -> dict[Door, tuple[str, ...]]:
+    """The service's own routes, and those for operators that every service has."""
+    ops = f"/v1/ops/{service}"
+    doors: tuple[Door, ...] = (
+        ("GET", f"{ops}/dead-letters"),
+        ("POST", f"{ops}/dead-letters/{{letter_id}}/replay"),
+        ("POST", f"{ops}/dead-letters/{{letter_id}}/discard"),
+        ("POST", f"{ops}/republish"),
+    )
+    return EXPECTED[service] | dict.fromkeys(doors, OPERATORS)
+
+
+@dataclass(frozen=True)
+class House:
+    """A service's API in process; `headers` holds the Authorization header of each kind of key, None for none."""
+
+    service: str
+    app: FastAPI
+    client: httpx.AsyncClient
+    headers: Mapping[str, str | None]
+
+    def doors(self) -> set[Door]:
+        """What it serves; the collector's hot routes are answered in front of the framework."""
+        return served(self.app) | ({("POST", path) for path in HOT} if self.service == "collector" else set())
+
+    async def knock(self, label: str, door: Door) -> httpx.Response:
+        method, path = door
+        header = self.headers[label]
+        return await self.client.request(
+            method,
+            path.format(regression_id=uuid4(), letter_id=uuid4()),
+            json={} if method == "POST" else None,
+            headers={} if header is None else {"Authorization": header},
+        )
+
+
+@pytest.fixture(params=APPS)
+async def house(request: pytest.FixtureRequest, migrated_dsn: Callable[..., str]) -> AsyncIterator[House]:
+    service: str = request.param
+    dsn = migrated_dsn(service)
+    keys = {plan.label: f"Bearer {add_key(dsn, service, plan, PLACE)}" for plan in PLANS}
+    keys[REVOKED.label] = f"Bearer {add_key(dsn, service, REVOKED, PLACE, revoked=True)}"
+    build_app, settings = APPS[service]
+    app = build_app(settings(database_url=as_role(dsn, f"ratchet_{service}"), kafka_bootstrap="127.0.0.1:9"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        yield House(service, app, client, {**keys, **NOBODY})
+    await app.state.keys._engine.dispose()
+
+
+async def test_the_table_names_every_route(house: House) -> None:
+    found, table = house.doors(), set(expected(house.service))
+    assert found == table, found ^ table
+
+
+async def test_every_key_at_every_route(house: House) -> None:
+    for door, guests in expected(house.service).items():
+        for label in house.headers:
+            answer = await house.knock(label, door)
+            if label in guests:
+                fine = answer.status_code < 500 and answer.status_code not in (401, 403)
+            else:
+                fine = is_refusal(answer, 401 if label in {*NOBODY, REVOKED.label} else 403)
+            assert fine, f"{door} with {label}: {answer.status_code} {answer.text}"
