@@ -147,6 +147,33 @@ async def test_after_a_day_feedback_goes_out_unjoined(collector: "Running") -> N
     assert await collector.parts.upkeep.once() == 0
 
 
+async def test_what_went_out_unjoined_is_not_taken_back(collector: "Running") -> None:
+    await collector.post("feedback", [DOWN, {**DOWN, "user": "bob"}])
+    collector.clock.advance(timedelta(hours=2))
+    await collector.post("feedback", [{**DOWN, "value": "up"}, DOWN])  # ann's wait with what they replace
+    collector.clock.advance(timedelta(hours=22, seconds=1))
+    assert await collector.parts.upkeep.once() == 2
+    await collector.post("executions", EXECUTION)
+    await collector.post("feedback", {**DOWN, "user": "bob", "value": "up"})
+    first, bobs, second, third, bobs_last = collector.events("feedback.created")
+    assert [("execution" in event) for event in (first, bobs, second, third, bobs_last)] == [False] * 2 + [True] * 3
+    assert second["replaces"]["feedback_id"] == first["feedback_id"]
+    assert bobs_last["replaces"]["feedback_id"] == bobs["feedback_id"]
+    taken_back = [event["replaces"].get("value") for event in (second, third, bobs_last)]
+    assert taken_back == [None, 1.0, None]
+    for event in (second, third, bobs_last):
+        FeedbackCreated.model_validate(event)
+
+
+async def test_what_an_execution_met_in_time_is_taken_back_though_it_waited(collector: "Running") -> None:
+    await collector.post("feedback", DOWN)
+    collector.clock.advance(timedelta(hours=25))
+    await collector.post("executions", EXECUTION)
+    await collector.post("feedback", {**DOWN, "value": "up"})
+    assert await collector.parts.upkeep.once() == 0
+    assert collector.events("feedback.created")[1]["replaces"]["value"] == 0.0
+
+
 async def test_upkeep_joins_what_missed_its_execution(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", {**DOWN, "execution_id": "e2"})

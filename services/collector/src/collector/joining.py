@@ -1,8 +1,10 @@
 """How a feedback and its execution become one event, and how events are put into their messages. Pure."""
 
-from pydantic_core import to_json
+from uuid import UUID
 
-from collector.model import Former, Joined, NewExecution, NewFeedback, Origin, Outgoing, Sighting, Waiting
+from pydantic_core import from_json, to_json
+
+from collector.model import Former, Joined, NewExecution, NewFeedback, Origin, Outgoing, Sighting, Waiting, slot_of
 from shared.events import Event, derived_id, event_type
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
 from shared.messaging.cloudevents import Message
@@ -22,6 +24,12 @@ def with_former(item: NewFeedback, former: Former | None) -> bytes:
         return item.payload
     replaces = to_json({"feedback_id": former.feedback_id, "value": former.value, "label": former.label})
     return b'{"replaces":' + replaces + b"," + item.payload[1:]
+
+
+def opinion_of(entry: Waiting) -> tuple[bytes, UUID]:
+    """The slot and the id of a feedback that waits."""
+    created = from_json(entry.payload)
+    return slot_of(entry.reference, created), UUID(created["feedback_id"])
 
 
 def created(entry: Waiting, joined: Joined | None) -> Outgoing:

@@ -20,6 +20,15 @@ def hashed(*parts: str) -> bytes:
     return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()
 
 
+def slot_of(reference: bytes, created: Mapping[str, Any]) -> bytes:
+    """The place of a user's one opinion of a source, kind and name on what `reference` stands for.
+
+    `created` holds the fields of the `feedback.created`.
+    """
+    fields = (created.get(name) or "" for name in ("user", "source", "kind", "name"))
+    return hashed(reference.hex(), *fields)
+
+
 def as_uuid(key: bytes) -> str:
     """A UUIDv8 (RFC 9562, section 5.8) made of 16 bytes from `hashed`: repeats of a request have one id."""
     text = key.hex()

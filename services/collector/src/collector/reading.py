@@ -5,7 +5,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from collector.bodies import ExecutionBody, FeedbackBody, PromptBody, Scoped
-from collector.model import Item, NewExecution, NewFeedback, Sighting, hashed
+from collector.model import Item, NewExecution, NewFeedback, Sighting, hashed, slot_of
 from collector.scrub import scrub
 from collector.sender import Route, Sender, read
 from collector.values import read_value
@@ -44,8 +44,8 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
         text=value.text and scrub(value.text), user=user, occurred_at=sender.moment(body.occurred_at),
         **_common(body, sender),
     )  # fmt: skip
-    slot = hashed(origin.project, origin.environment, *about, user or "", body.source, body.kind, body.name or "")
     reference = hashed(origin.project, origin.environment, *about)
+    slot = slot_of(reference, created)
     feedback = NewFeedback(origin, feedback_id, event_id, claims, to_json(created), reference, slot)
     if body.consent is None or body.consent.quality is not False:
         feedback.value, feedback.label = value.number, label

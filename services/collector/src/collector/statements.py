@@ -54,11 +54,31 @@ SELECT w.id, w.event_id, w.reference, w.project, w.environment, w.payload, w.rec
 FROM collector.waiting AS w JOIN {_FACTS.format(about="w.reference")} ON true
 WHERE w.received_at >= $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w SKIP LOCKED"""
 
-OVERDUE = f"""
-SELECT w.id, w.event_id, w.reference, w.project, w.environment, w.payload, w.received_at, w.traceparent,
-       e.target, e.facts
-FROM collector.waiting AS w LEFT JOIN {_FACTS.format(about="w.reference")} ON true
-WHERE w.received_at < $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w SKIP LOCKED"""
+OVERDUE = """
+SELECT id, event_id, reference, project, environment, payload, received_at, traceparent
+FROM collector.waiting WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"""
+
+HOLD_OPINIONS = "SELECT FROM collector.opinions WHERE slot = ANY($1::bytea[]) ORDER BY slot FOR UPDATE"
+
+FACTS = f"""
+SELECT given.reference, e.target, e.facts
+FROM unnest($1::bytea[]) AS given(reference) JOIN {_FACTS.format(about="given.reference")} ON true"""
+
+UNCOUNT_OPINIONS = """
+UPDATE collector.opinions AS o SET value = NULL, label = NULL
+FROM unnest($1::bytea[], $2::bytea[]) AS gone(slot, feedback_id)
+WHERE (o.slot, o.feedback_id) = (gone.slot, gone.feedback_id)"""
+
+# What replaces them and waits itself. Who holds such a row may wait for one of ours, so we don't wait for it.
+UNCOUNT_REPLACED = """
+WITH next AS (
+    SELECT id, convert_from(payload, 'UTF8')::jsonb AS created FROM collector.waiting
+    WHERE reference = ANY($1::bytea[])
+      AND convert_from(payload, 'UTF8')::jsonb #>> '{replaces,feedback_id}' = ANY($2::text[])
+    FOR UPDATE NOWAIT)
+UPDATE collector.waiting AS w
+SET payload = convert_to((next.created #- '{replaces,value}' #- '{replaces,label}')::text, 'UTF8')
+FROM next WHERE w.id = next.id"""
 
 FORGET_WAITING = "DELETE FROM collector.waiting WHERE id = ANY($1::bigint[])"
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from collector import statements as sql
+from collector.joining import opinion_of
 from collector.model import (
     Claim,
     Former,
@@ -131,11 +132,35 @@ class PgBooks:
 
         Rows that another instance works on are left out.
         """
-        return _found(await self._pg.fetch(sql.JOINABLE, since, limit))
+        rows = await self._pg.fetch(sql.JOINABLE, since, limit)
+        return [(row["id"], _waiting(row), Joined(row["target"], row["facts"])) for row in rows]
 
     async def overdue(self, before: datetime, limit: int) -> list[tuple[int, Waiting, Joined | None]]:
-        """Feedback that waits since before `before`, as from `joinable`; its execution may still be unknown."""
-        return _found(await self._pg.fetch(sql.OVERDUE, before, limit))
+        """Feedback that waits since before `before`, as from `joinable`, or for an execution that is still unknown.
+
+        What goes out without execution is never counted: what replaces it has no value to take back.
+        """
+        rows = await self._pg.fetch(sql.OVERDUE, before, limit)
+        if not rows:
+            return []
+        found = [(row["id"], _waiting(row)) for row in rows]
+        opinions = {row: opinion_of(entry) for row, entry in found}
+        # First held, then looked up: who replaced one of them by now, and knew its execution, shows it to us too.
+        await self._pg.execute(sql.HOLD_OPINIONS, [slot for slot, _ in opinions.values()])
+        known = await self._pg.fetch(sql.FACTS, list({entry.reference for _, entry in found}))
+        facts = {reference: Joined(target, facts) for reference, target, facts in known}
+        await self._uncount([(entry, *opinions[row]) for row, entry in found if entry.reference not in facts])
+        return [(row, entry, facts.get(entry.reference)) for row, entry in found]
+
+    async def _uncount(self, gone: Sequence[tuple[Waiting, bytes, UUID]]) -> None:
+        """Takes the value out of opinions (entry, slot, feedback) that go out without execution."""
+        ids = [feedback_id for _, _, feedback_id in gone]
+        await self._pg.execute(
+            sql.UNCOUNT_OPINIONS, [slot for _, slot, _ in gone], [feedback_id.bytes for feedback_id in ids]
+        )
+        await self._pg.execute(
+            sql.UNCOUNT_REPLACED, [entry.reference for entry, _, _ in gone], [str(feedback_id) for feedback_id in ids]
+        )
 
     async def forget_waiting(self, rows: Sequence[int]) -> None:
         await self._pg.execute(sql.FORGET_WAITING, rows)
@@ -160,10 +185,3 @@ class PgBooks:
 def _waiting(row: Any) -> Waiting:
     origin = Origin(row["project"], row["environment"], row["received_at"], row["traceparent"])
     return Waiting(str(row["event_id"]), origin, row["reference"], row["payload"])
-
-
-def _found(rows: Sequence[Any]) -> list[tuple[int, Waiting, Joined | None]]:
-    return [
-        (row["id"], _waiting(row), None if row["target"] is None else Joined(row["target"], row["facts"]))
-        for row in rows
-    ]
