@@ -82,10 +82,6 @@ def opinions(number: int, said: Iterable[tuple[float, bool | None]]) -> list[Fee
     return told
 
 
-def no_quality() -> Consent:
-    return Consent(quality=False)
-
-
 def one_after_another(versions: Iterable[tuple[str, Iterable[float]]]) -> Iterator[FeedbackCreated]:
     """Scores of version after version."""
     number = 0
