@@ -6,6 +6,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from deploy.kafka.topics import make_topics
 from shared.messaging.topics import PARTITIONS, topics
+from tests.support.eventually import eventually_sync
 from tests.support.kafka import ApacheKafka, admin_of
 
 
@@ -30,9 +31,13 @@ async def _write(server: ApacheKafka, user: str, topic: str, password: str | Non
 def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
     admin = admin_of(kafka_server)
     make_topics(admin, topics(), replication=1)
-    found = admin.list_topics(timeout=10).topics
-    assert set(found) >= {topic.name for topic in topics()}
-    assert len(found["prompt.live"].partitions) == PARTITIONS
+    wanted = {topic.name for topic in topics()}
+
+    def partitions() -> dict[str, int]:
+        return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=10).topics.items()}
+
+    # A broker tells of new topics a moment after it made them.
+    eventually_sync(lambda: partitions().items() >= dict.fromkeys(wanted, PARTITIONS).items(), within=30)
 
 
 async def test_a_message_goes_round(kafka_bootstrap: str) -> None:
