@@ -31,13 +31,14 @@ async def _write(server: ApacheKafka, user: str, topic: str, password: str | Non
 def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
     admin = admin_of(kafka_server)
     make_topics(admin, topics(), replication=1)
-    wanted = {topic.name for topic in topics()}
+    wanted = {topic.name: topic.partitions for topic in topics()}
+    assert wanted["prompt.live"] == PARTITIONS
 
     def partitions() -> dict[str, int]:
         return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=10).topics.items()}
 
     # A broker tells of new topics a moment after it made them.
-    eventually_sync(lambda: partitions().items() >= dict.fromkeys(wanted, PARTITIONS).items(), within=30)
+    eventually_sync(lambda: partitions().items() >= wanted.items(), within=30)
 
 
 async def test_a_message_goes_round(kafka_bootstrap: str) -> None:
