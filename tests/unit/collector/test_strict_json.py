@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.web import problems
-from shared.web.problems import MAX_DEPTH, Problem, strict_json
+from shared.web import strict_json as reading
+from shared.web.problems import Problem
+from shared.web.strict_json import MAX_DEPTH, strict_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
@@ -101,5 +102,5 @@ def test_the_quick_reading_takes_nothing_that_the_careful_one_refuses(text: str)
             return problem.body()
 
     quick = outcome()
-    with mock.patch.object(problems, "_plain", return_value=problems._ODD):
+    with mock.patch.object(reading, "_plain", return_value=reading._ODD):
         assert outcome() == quick

@@ -12,7 +12,8 @@ from collector.settings import CollectorSettings
 from shared.messaging.errors import FailureClass, classify
 from shared.runtime.log import logger
 from shared.web.keys import KeyStore
-from shared.web.problems import Problem, strict_json
+from shared.web.problems import Problem
+from shared.web.strict_json import strict_json
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

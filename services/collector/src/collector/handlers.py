@@ -15,7 +15,8 @@ from shared.messaging.cloudevents import Received
 from shared.messaging.errors import Permanent
 from shared.messaging.store import Subscription, Tx
 from shared.web.keys import KeyStore
-from shared.web.problems import Problem, strict_json
+from shared.web.problems import Problem
+from shared.web.strict_json import strict_json
 
 
 class Handlers:

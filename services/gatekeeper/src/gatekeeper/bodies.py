@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import Request
 
-from shared.web.problems import Problem, invalid, strict_json
+from shared.web.problems import Problem, invalid
+from shared.web.strict_json import strict_json
 
 MAX_BODY = 512 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
