@@ -1,0 +1,161 @@
+"""Which column is what: as told, else by its name. What was guessed is said; what is ambiguous is asked."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+from analyzer.backtest.cells import failure, label, moment, number, readable, thumb
+from analyzer.backtest.files import Sample
+from analyzer.backtest.kinds import Preset
+from analyzer.backtest.scales import tokens
+from analyzer.backtest.troubles import BadFile
+
+_TIMES = ("occurred at", "timestamp", "time", "created at", "created", "started at", "start time", "date time", "datetime",
+          "received at", "date", "ts", "day")  # fmt: skip
+_VERSIONS = ("prompt version", "version", "prompt digest", "prompt id", "prompt hash", "prompt name", "variant", "arm")
+_MODELS = ("model", "model name", "model id", "llm", "llm model")
+_TARGETS = ("target", "app", "application", "service", "endpoint")
+_INPUTS = ("input", "question", "query", "user input", "user message")
+_VALUES = {
+    "score",
+    "scores",
+    "rating",
+    "ratings",
+    "star",
+    "stars",
+    "thumb",
+    "thumbs",
+    "csat",
+    "feedback",
+    "value",
+    "quality",
+}
+_VALUES |= {"label", "verdict", "correct", "helpful", "helpfulness", "accuracy", "accurate", "reward", "grade", "vote"}
+_VALUES |= {
+    "hallucination",
+    "hallucinated",
+    "factuality",
+    "faithfulness",
+    "relevance",
+    "relevancy",
+    "toxicity",
+    "liked",
+}
+_NEVER = {
+    "id",
+    "ids",
+    "tokens",
+    "token",
+    "count",
+    "index",
+    "row",
+    "hash",
+    "seed",
+    "temperature",
+    "latency",
+    "cost",
+    "user",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The columns that were named by flags."""
+
+    time: str | None = None
+    values: tuple[str, ...] = ()
+    target: str | None = None
+    version: str | None = None
+    model: str | None = None
+    input: str | None = None
+    segments: tuple[str, ...] = ()
+
+    def named(self) -> tuple[str, ...]:
+        alone = (self.time, self.target, self.version, self.model, self.input)
+        return (*(name for name in alone if name is not None), *self.values, *self.segments)
+
+    def over(self, preset: "Given") -> "Given":
+        """What is given here, and the rest as in `preset`."""
+        return Given(*(mine or theirs for mine, theirs in zip(astuple(self), astuple(preset), strict=True)))
+
+
+PRESETS: Mapping[Preset, Given] = {
+    "frank": Given(values=("Factuality",), version="model_name"),
+    "halueval": Given(values=("hallucination",), input="query"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns(Given):
+    """The columns that are used, given or guessed; `guessed` has what was guessed, by role."""
+
+    guessed: dict[str, str] = field(default_factory=dict)
+
+
+def columns(sample: Sample, given: Given) -> Columns:
+    """The columns to use. Raises BadFile where a given one is not there, or none can be told to hold values."""
+    for name in given.named():
+        if name not in sample.columns:
+            raise BadFile(f"there is no column {name}; there are {_listed(sample.columns)}")
+    free = [name for name in sample.columns if name not in given.named()]
+    guessed: dict[str, str] = {}
+
+    def role(name: str, told: str | None, names: Sequence[str], fits: Callable[[Sequence[Any]], bool]) -> str | None:
+        found = told or _first(sample, free, names, fits)
+        if found and not told:
+            guessed[name] = found
+            free.remove(found)
+        return found
+
+    time = role("time", given.time, _TIMES, _times)
+    version = role("version", given.version, _VERSIONS, bool)
+    model = role("model", given.model, _MODELS, bool)
+    target = role("target", given.target, _TARGETS, bool)
+    text = role("input", given.input, _INPUTS, _texts)
+    values = given.values or (_value(sample, free),)
+    if not given.values:
+        guessed["value"] = values[0]
+    return Columns(time, values, target, version, model, text, given.segments, guessed)
+
+
+def _first(
+    sample: Sample, free: Sequence[str], names: Sequence[str], fits: Callable[[Sequence[Any]], bool]
+) -> str | None:
+    """The column with the earliest of `names`, if its cells fit."""
+    called = {" ".join(tokens(_last(column))): column for column in reversed(free)}
+    return next((called[name] for name in names if name in called and fits(sample.known(called[name]))), None)
+
+
+def _times(cells: Sequence[Any]) -> bool:
+    return readable(cells, moment)
+
+
+def _texts(cells: Sequence[Any]) -> bool:
+    return bool(cells) and all(type(cell) is str for cell in cells)
+
+
+def _value(sample: Sample, free: Sequence[str]) -> str:
+    """The one column that can be it."""
+    usable = [name for name in free if _measures(sample.known(name)) and _NEVER.isdisjoint(tokens(_last(name)))]
+    named = [name for name in usable if not _VALUES.isdisjoint(tokens(_last(name)))]
+    candidates = named or usable
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise BadFile(f"several columns can hold the values ({_listed(candidates)}): name one or more by --value")
+    raise BadFile(f"no column looks like values; name one by --value. There are {_listed(sample.columns)}")
+
+
+def _measures(cells: Sequence[Any]) -> bool:
+    return any(readable(cells, read) for read in (number, thumb, label, failure))
+
+
+def _last(column: str) -> str:
+    """The name without the path to it."""
+    return column.rpartition(".")[2] or column
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - 30} more" if len(shown) > 30 else ""
+    return ", ".join(shown[:30]) + more

@@ -1,0 +1,69 @@
+"""`ratchet backtest`: its flags. The work is imported when it is asked for, so that `ratchet --help` stays quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analyzer.backtest.kinds import Kind, Preset
+from analyzer.backtest.troubles import BadFile
+from ratchet.cli.output import AsJson, Exit, as_json, fail
+
+_COLUMN = "COLUMN"
+
+
+def backtest(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON Lines, CSV or Parquet.")],
+    source: Annotated[Preset | None, typer.Option("--as", help="A file of a known shape.")] = None,
+    value: Annotated[
+        list[str] | None, typer.Option("--value", "--score", metavar=_COLUMN, help="What was measured. Repeatable.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(metavar=_COLUMN, help="When. Without one, the file's order.")] = None,
+    version: Annotated[str | None, typer.Option(metavar=_COLUMN, help="The prompt's version.")] = None,
+    model: Annotated[str | None, typer.Option(metavar=_COLUMN, help="The model.")] = None,
+    target: Annotated[str | None, typer.Option(metavar=_COLUMN, help="The app or route.")] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(metavar=_COLUMN, help="What traffic differs by, as language. Repeatable.")
+    ] = None,
+    text: Annotated[str | None, typer.Option("--input", metavar=_COLUMN, help="What the user asked.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="What the values are.")] = None,
+    scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The scale of scores, as 0:10.")] = None,
+    lower: Annotated[
+        bool | None, typer.Option("--lower-is-better/--higher-is-better", help="Which end of the scale is good.")
+    ] = None,
+    order: Annotated[str, typer.Option(metavar="V1,V2", help="Only these versions, one after the other.")] = "",
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a report with charts here.")] = None,
+    json: AsJson = False,
+) -> None:
+    """What Ratchet would have found in a file of the past: nothing is sent, no server is needed.
+
+    Columns that no flag names are guessed by their names, and what was guessed is said. Exit code 2: the file, or what
+    was asked of it, can't be used.
+    """
+    from analyzer.backtest.columns import PRESETS, Given
+    from analyzer.backtest.page import page
+    from analyzer.backtest.report import plain
+    from analyzer.backtest.running import Question, answer, progress
+    from analyzer.backtest.scales import limits
+    from analyzer.backtest.text import show
+
+    given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()))
+    try:
+        question = Question(
+            file,
+            given.over(PRESETS[source]) if source else given,
+            kind,
+            limits(scale) if scale else None,
+            None if lower is None else "lower" if lower else "higher",
+            tuple(filter(None, order.split(","))),
+        )
+        with progress() as bar:
+            found = answer(question, bar)
+    except (BadFile, OSError) as error:
+        fail(str(error), Exit.USAGE)
+    if html:
+        html.write_text(page(found), "utf-8")
+    if json:
+        as_json(plain(found))
+    else:
+        show(found)

@@ -1,0 +1,43 @@
+"""A file as rows of cells, whatever its format: streamed, so its size doesn't matter."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from analyzer.backtest.troubles import Troubles
+
+Row = tuple[int, Sequence[Any]]
+"""The number of a line or row, from 1, and one cell for each column asked for; None where the row has none."""
+Advance = Callable[[int], None]
+"""Told now and then how much of `Source.size` has been read."""
+Unit = Literal["line", "row"]
+
+SAMPLE = 1000
+STRIDE = 4096
+"""After so many rows it is told how much has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The cells of the first rows, by column, in the order of the file; None where a row has none."""
+
+    columns: Mapping[str, Sequence[Any]]
+
+    def known(self, column: str) -> list[Any]:
+        """The cells of a column that hold something."""
+        return [cell for cell in self.columns[column] if cell is not None and cell != ""]
+
+
+class Source(Protocol):
+    """A file. `unit` is what its rows are numbered by; `size` is in bytes, for Parquet in rows."""
+
+    unit: Unit
+    size: int
+
+    def sample(self) -> Sample:
+        """The first rows, with all their columns. Raises BadFile."""
+        ...
+
+    def rows(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Row]:
+        """All rows, with these columns of the sample; those that can't be read are counted instead."""
+        ...

@@ -1,0 +1,101 @@
+"""The past, folded: what was raised for each metric of each target, and what a threshold would have cried."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from analyzer.backtest.driving import Driver, Verdict, Watched
+from analyzer.backtest.past import Order, Values
+from analyzer.backtest.rule import ThresholdRule
+from analyzer.backtest.trace import Trace
+from analyzer.sums import Sums
+from shared.events.quality import RegressionDetected, RegressionResolved
+
+RECENT = 2000
+_STRIDE = 4096
+
+
+@dataclass(slots=True)
+class Raised:
+    """A regression, the position whose value raised it, and the same of its resolution."""
+
+    detected: RegressionDetected
+    position: int
+    resolved: RegressionResolved | None = None
+    resolved_position: int | None = None
+
+
+@dataclass(slots=True)
+class Series:
+    """One metric of one target, from its first value to its last; all are positions in the order taken.
+
+    `recent` are its latest values, at most 2,000.
+    """
+
+    target: str | None
+    values: Values
+    watched: Watched
+    rule: ThresholdRule
+    trace: Trace
+    sums: Sums = field(default_factory=Sums)
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    raised: list[Raised] = field(default_factory=list)
+    verdict: Verdict = "no data"
+
+    def take(self, position: int, value: float, version: str | None) -> None:
+        self.sums.add(value)
+        self.recent.append(value)
+        self.rule.take(position, value)
+        self.trace.take(position, value, version)
+
+
+def fold(order: Order, driver: Driver, advance: Callable[[int], None]) -> list[Series]:
+    """Takes the rows in turn through the ledger; a series for each target and column of values."""
+    past = order.past
+    codes = past.target.codes if past.target else None
+    series = [_series(order, values, driver) for values in past.values]
+    for position, row in enumerate(order.rows):
+        if position % _STRIDE == 0:
+            advance(position)
+        for values, each in zip(past.values, series, strict=True):
+            value = values.found[row]
+            if value == value:
+                _take(order, position, each[codes[row] if codes else 0], driver, value)
+    every = [one for each in series for one in each.values()]
+    for one in every:
+        one.verdict = _verdict(one, driver)
+    return every
+
+
+def _series(order: Order, values: Values, driver: Driver) -> dict[int, Series]:
+    """By the target's code."""
+    target, found = order.past.target, values.found
+    codes = target.codes if target else None
+    sizes = Counter(codes[row] if codes else 0 for row in order.rows if found[row] == found[row])
+    names = target.names if target else [None]
+    return {code: _empty(names[code], values, n, driver) for code, n in (sizes or {0: 0}).items()}
+
+
+def _empty(target: str | None, values: Values, total: int, driver: Driver) -> Series:
+    watched = driver.watch(target, values.scale.metric)
+    return Series(target, values, watched, ThresholdRule(total), Trace(total))
+
+
+def _take(order: Order, position: int, series: Series, driver: Driver, value: float) -> None:
+    past, row = order.past, order.rows[position]
+    version = past.version.at(row) if past.version else None
+    model = past.model.at(row) if past.model else None
+    series.take(position, value, version)
+    turns = driver.take(series.watched, str(past.number[row]), value, order.at(position), version, model)
+    for turn in turns:
+        if isinstance(turn, RegressionDetected):
+            series.raised.append(Raised(turn, position))
+        else:
+            last = next(found for found in series.raised if found.detected.regression_id == turn.regression_id)
+            last.resolved, last.resolved_position = turn, position
+
+
+def _verdict(series: Series, driver: Driver) -> Verdict:
+    if series.raised:
+        return "regressed"
+    return driver.verdict(series.watched) if series.sums.n else "no data"

@@ -1,0 +1,9 @@
+"""Words of the command line; nothing heavy is imported here."""
+
+from typing import Literal
+
+Kind = Literal["thumb", "rating", "score", "percent", "label", "error", "latency", "cost"]
+"""What a column holds: thumbs, ratings 1 to 5, scores on a scale, percentages, good and bad words, outcomes, ms, USD."""
+Better = Literal["higher", "lower"]
+Preset = Literal["frank", "halueval"]
+"""Files of a known shape."""

@@ -1,0 +1,5 @@
+from analyzer.backtest.report import Report
+
+
+def page(found: Report) -> str:
+    return ""

@@ -1,0 +1,49 @@
+"""What most products ship: an alarm when the mean of the latest 100 values is 5 pp below the baseline's."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+WINDOW = 100
+DROP = 0.05
+_MOST_BASELINE = 1000
+
+
+@dataclass(slots=True)
+class ThresholdRule:
+    """The rule, fed with all values of one metric in turn, whatever the version.
+
+    Its baseline is the mean of the first 1,000 values, of the first half where there are fewer than 2,000. It is looked at
+    after every value. While it cries, it is one alarm; it can cry anew after 100 values in which it was quiet.
+    """
+
+    total: int
+    alarms: list[int] = field(default_factory=list)
+    """The positions at which it began to cry."""
+    baseline: float = 0.0
+    _n: int = 0
+    _sum: float = 0.0
+    _latest: deque[float] = field(default_factory=deque)
+    _quiet: int = WINDOW
+
+    @property
+    def learning(self) -> int:
+        """How many values it takes as the baseline."""
+        return min(_MOST_BASELINE, self.total // 2)
+
+    def take(self, position: int, value: float) -> None:
+        self._n += 1
+        if self._n <= self.learning:
+            self.baseline += (value - self.baseline) / self._n
+            return
+        self._latest.append(value)
+        self._sum += value
+        if len(self._latest) > WINDOW:
+            self._sum -= self._latest.popleft()
+        if len(self._latest) < WINDOW:
+            return
+        if self._sum / WINDOW > self.baseline - DROP:
+            self._quiet += 1
+            return
+        if self._quiet >= WINDOW:
+            self.alarms.append(position)
+        self._quiet = 0

@@ -1,0 +1,71 @@
+"""From a file to a report, with a progress bar on stderr."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from analyzer.backtest.columns import Given, columns
+from analyzer.backtest.detectable import Detectable, detectable
+from analyzer.backtest.driving import Driver
+from analyzer.backtest.findings import Series, fold
+from analyzer.backtest.kinds import Better, Kind
+from analyzer.backtest.opening import opened
+from analyzer.backtest.past import read
+from analyzer.backtest.report import Report, report
+from analyzer.backtest.scales import scale
+from ratchet.cli.output import console
+
+Bar = Callable[[str, int], Callable[[int], None]]
+"""Begins a stage of so many steps; what it gives back is told how many are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked: the file, its columns, and how their values are to be read."""
+
+    file: Path
+    given: Given
+    kind: Kind | None = None
+    ends: tuple[float, float] | None = None
+    better: Better | None = None
+    order: tuple[str, ...] = ()
+
+
+def answer(question: Question, bar: Bar) -> Report:
+    """Reads, folds, simulates. Raises BadFile."""
+    source = opened(question.file)
+    sample = source.sample()
+    chosen = columns(sample, question.given)
+    scales = [
+        scale(column, sample.known(column), question.kind, question.ends, question.better) for column in chosen.values
+    ]
+    past = read(source, chosen, scales, bar("reading", source.size))
+    order = past.order(question.order)
+    series = fold(order, Driver(), bar("analysing", len(order.rows)))
+    return report(question.file.name, chosen, order, series, list(_seen(series, bar("simulating", len(series)))))
+
+
+def _seen(series: Sequence[Series], advance: Callable[[int], None]) -> Iterator[Detectable | None]:
+    """What a series could have seen, where it saw nothing."""
+    for done, one in enumerate(series):
+        advance(done)
+        metric = one.watched.metric
+        quiet = one.verdict in ("holds", "inconclusive") and metric.tested
+        yield detectable(list(one.recent), metric) if quiet else None
+
+
+@contextmanager
+def progress() -> Iterator[Bar]:
+    """A bar on stderr; nothing where that is no terminal."""
+    shown = console(stderr=True)
+    parts = (TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*parts, console=shown, transient=True, disable=not shown.is_terminal) as bars:
+
+        def begin(stage: str, total: int) -> Callable[[int], None]:
+            task = bars.add_task(stage, total=total)
+            return lambda done: bars.update(task, completed=done)
+
+        yield begin

@@ -1,0 +1,52 @@
+"""The report on a terminal. Texts of the file were written by strangers: none reaches the terminal raw."""
+
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.backtest import wording
+from analyzer.backtest.report import Report, Result
+from ratchet.cli.output import console
+from ratchet.visible import visible
+
+_STYLES = {"regressed": "bold red", "holds": "bold green", "inconclusive": "bold yellow", "no data": "bold"}
+_MOST_RESULTS = 20
+
+
+def show(found: Report) -> None:
+    """Prints it on stdout."""
+    out = console()
+    _line(out, f"{found.file}: {wording.rows(found)}")
+    for line in (wording.guesses(found), *wording.left_out(found.unit, found.left_out)):
+        if line:
+            _line(out, line)
+    for result in found.results[:_MOST_RESULTS]:
+        out.print()
+        _result(out, result, found.unit)
+    if len(found.results) > _MOST_RESULTS:
+        _line(out, f"\nand {len(found.results) - _MOST_RESULTS} more: --json or --html has all of them")
+
+
+def _result(out: Console, result: Result, unit: str) -> None:
+    head = Text(visible(f"{wording.title(result)}: "), style="bold")
+    head.append(result.verdict, style=_STYLES[result.verdict])
+    head.append(f", {wording.verdict(result)}", style="not bold")
+    out.print(head)
+    missing = f", {result.missing:,} missing" if result.missing else ""
+    _line(out, f"  {result.told}; mean {wording.amount(result.measured)}{missing}")
+    for line in wording.left_out(unit, result.left_out):
+        _line(out, f"  {line}")
+    for fall in result.falls:
+        _line(out, f"  ▼ {wording.where(fall.raised, unit)}: {wording.change(fall)}")
+        for cause in fall.causes[:3]:
+            _line(out, f"    {wording.cause(cause)}")
+        _line(
+            out,
+            f"    resolved at {wording.where(fall.resolved, unit)}" if fall.resolved else "    still open at the end",
+        )
+    for line in (wording.threshold(result), wording.could_see(result.detectable, result.floor_pp)):
+        if line:
+            _line(out, f"  {line}")
+
+
+def _line(out: Console, line: str) -> None:
+    out.print(Text(visible(line)))
