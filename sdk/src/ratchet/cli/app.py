@@ -3,9 +3,11 @@
 import typer
 
 from ratchet.cli import deciding, operating, reading, replaying
+from ratchet.cli.plugins import Commands
 
 app = typer.Typer(
     name="ratchet",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -7,55 +7,25 @@ from typing import Any
 from analyzer.backtest.cells import failure, label, moment, number, readable, thumb
 from analyzer.backtest.files import Sample
 from analyzer.backtest.kinds import Preset
-from analyzer.backtest.scales import tokens
+from analyzer.backtest.naming import tokens
 from analyzer.backtest.troubles import BadFile
 
-_TIMES = ("occurred at", "timestamp", "time", "created at", "created", "started at", "start time", "date time", "datetime",
-          "received at", "date", "ts", "day")  # fmt: skip
+# Names of columns by role, the likeliest first.
+_TIMES = ("occurred at", "timestamp", "time", "created at", "created", "started at", "start time", "date time")
+_TIMES += ("datetime", "received at", "date", "ts", "day")
 _VERSIONS = ("prompt version", "version", "prompt digest", "prompt id", "prompt hash", "prompt name", "variant", "arm")
 _MODELS = ("model", "model name", "model id", "llm", "llm model")
 _TARGETS = ("target", "app", "application", "service", "endpoint")
 _INPUTS = ("input", "question", "query", "user input", "user message")
-_VALUES = {
-    "score",
-    "scores",
-    "rating",
-    "ratings",
-    "star",
-    "stars",
-    "thumb",
-    "thumbs",
-    "csat",
-    "feedback",
-    "value",
-    "quality",
-}
-_VALUES |= {"label", "verdict", "correct", "helpful", "helpfulness", "accuracy", "accurate", "reward", "grade", "vote"}
-_VALUES |= {
-    "hallucination",
-    "hallucinated",
-    "factuality",
-    "faithfulness",
-    "relevance",
-    "relevancy",
-    "toxicity",
-    "liked",
-}
-_NEVER = {
-    "id",
-    "ids",
-    "tokens",
-    "token",
-    "count",
-    "index",
-    "row",
-    "hash",
-    "seed",
-    "temperature",
-    "latency",
-    "cost",
-    "user",
-}
+# Words in the names of columns that hold values, and of those that hold numbers but never values.
+_VALUES = frozenset(
+    tokens(
+        "score scores rating ratings star stars thumb thumbs csat feedback value quality label verdict correct helpful "
+        "helpfulness accuracy accurate reward grade vote liked hallucination hallucinated factuality faithfulness "
+        "relevance relevancy toxicity"
+    )
+)
+_NEVER = frozenset(tokens("id ids tokens token count index row hash seed temperature latency cost user"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ _STEPS = 7
 
 @dataclass(frozen=True, slots=True)
 class Detectable:
-    """In `power` of `runs` simulated pasts, a drop of `drop` (of the scale from 0 to 1) was raised within `after` values.
+    """The drop, of the scale from 0 to 1, that was raised in `power` of `runs` simulated pasts.
 
-    None: not even the fall of every value to the worst was. It began after `before` values.
+    It began after `before` values and was raised within `after` more. None: not even a fall to the worst was.
     """
 
     drop: float | None
@@ -34,8 +34,8 @@ def detectable(values: Sequence[float], metric: Metric, seed: int = 1) -> Detect
     """Simulates with blocks of 25 successive values, drawn anew for each run, so that short dependence stays.
 
     From the middle on, each value becomes the worst one with a probability q, which makes the mean fall by q times
-    itself: answers that fail, rather than answers that are all a little worse. Each run finds its smallest q by halving;
-    the drop that is told is the one that sufficed in 80 % of the runs.
+    itself: answers that fail, rather than answers that are all a little worse. Each run finds its smallest q by
+    halving; the drop that is told is the one that sufficed in 80 % of the runs.
     """
     half = min(_MOST, len(values) // 2)
     rng = random.Random(seed)  # noqa: S311  # a simulation

@@ -3,7 +3,7 @@
 from typing import Literal
 
 Kind = Literal["thumb", "rating", "score", "percent", "label", "error", "latency", "cost"]
-"""What a column holds: thumbs, ratings 1 to 5, scores on a scale, percentages, good and bad words, outcomes, ms, USD."""
+"""What a column holds: thumbs, ratings 1 to 5, scores, percentages, good and bad words, outcomes, ms, US dollars."""
 Better = Literal["higher", "lower"]
 Preset = Literal["frank", "halueval"]
 """Files of a known shape."""

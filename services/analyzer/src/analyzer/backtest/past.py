@@ -106,9 +106,8 @@ class Past:
             raise BadFile(f"--order: there is no version {unknown[0]}; there are {', '.join(filter(None, known))}")
         places = {known.index(name): place for place, name in enumerate(versions)}
         codes = self.version.codes
-        return Order(
-            self, sorted((row for row in rows if codes[row] in places), key=lambda row: places[codes[row]]), False
-        )
+        chosen = [row for row in rows if codes[row] in places]
+        return Order(self, sorted(chosen, key=lambda row: places[codes[row]]), False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ _MOST_BASELINE = 1000
 class ThresholdRule:
     """The rule, fed with all values of one metric in turn, whatever the version.
 
-    Its baseline is the mean of the first 1,000 values, of the first half where there are fewer than 2,000. It is looked at
-    after every value. While it cries, it is one alarm; it can cry anew after 100 values in which it was quiet.
+    Its baseline is the mean of the first 1,000 values, of the first half where there are fewer than 2,000. It is
+    looked at after every value. While it cries, it is one alarm; it can cry anew after 100 quiet values.
     """
 
     total: int

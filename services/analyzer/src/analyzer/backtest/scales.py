@@ -1,32 +1,24 @@
 """What a column's numbers mean: which metric, from where to where, and which end is good."""
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analyzer.backtest.cells import failure, label, number, readable, reads, thumb
 from analyzer.backtest.kinds import Better, Kind
+from analyzer.backtest.naming import tokens
 from analyzer.backtest.troubles import BadFile
 from analyzer.metrics import COST, ERROR_RATE, LATENCY, metric_named
 from analyzer.model import Metric
 
-_LOWER = {
-    "hallucination",
-    "hallucinated",
-    "toxicity",
-    "toxic",
-    "error",
-    "errors",
-    "failed",
-    "failure",
-    "refusal",
-    "harm",
-}
-_LOWER |= {"harmful", "bias", "biased", "incorrect", "wrong", "unfaithful", "unsafe", "flagged", "escalated", "edits"}
-_TOKEN = re.compile(r"[^\W\d_]+")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Words in the names of columns of which less is better.
+_LOWER = frozenset(
+    tokens(
+        "hallucination hallucinated toxicity toxic error errors failed failure refusal harm harmful bias biased "
+        "incorrect wrong unfaithful unsafe flagged escalated"
+    )
+)
 _MOST_MS, _MOST_USD = 1e9, 1e6
 
 
@@ -44,11 +36,6 @@ class Scale:
     low: float
     high: float
     told: str
-
-
-def tokens(name: str) -> list[str]:
-    """The words of a column's name: `llm.userRating_v2` has llm, user, rating, v."""
-    return [token.casefold() for token in _TOKEN.findall(_HUMP.sub(" ", name).replace("_", " "))]
 
 
 def limits(text: str) -> tuple[float, float]:

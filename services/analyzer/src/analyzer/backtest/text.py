@@ -39,10 +39,7 @@ def _result(out: Console, result: Result, unit: str) -> None:
         _line(out, f"  ▼ {wording.where(fall.raised, unit)}: {wording.change(fall)}")
         for cause in fall.causes[:3]:
             _line(out, f"    {wording.cause(cause)}")
-        _line(
-            out,
-            f"    resolved at {wording.where(fall.resolved, unit)}" if fall.resolved else "    still open at the end",
-        )
+        _line(out, f"    {wording.ended(fall, unit)}")
     for line in (wording.threshold(result), wording.could_see(result.detectable, result.floor_pp)):
         if line:
             _line(out, f"  {line}")

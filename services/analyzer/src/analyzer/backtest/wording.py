@@ -45,6 +45,10 @@ def change(fall: Fall) -> str:
     return f"{amount(fall.baseline)} → {amount(fall.current)}, {fall.delta_pp:+.1f} pp"
 
 
+def ended(fall: Fall, unit: str) -> str:
+    return f"resolved at {where(fall.resolved, unit)}" if fall.resolved else "still open at the end"
+
+
 def cause(found: Cause) -> str:
     """A hypothesis in a few words."""
     if found.kind == "unknown":
@@ -73,7 +77,7 @@ def threshold(result: Result) -> str:
     if not found.alarms:
         return f"{rule} never"
     times = "once" if found.alarms == 1 else f"{found.alarms:,} times"
-    return f"{rule} {times}, {'all' if found.unfounded == found.alarms > 1 else f'{found.unfounded:,}'} of them while nothing fell"
+    return f"{rule} {times}, {found.unfounded:,} of them while nothing fell"
 
 
 def could_see(seen: Detectable | None, floor: float) -> str:

@@ -1,0 +1,42 @@
+"""Commands that other packages bring: found by their entry points, imported when they are asked for."""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from ratchet.cli.output import fail
+
+GROUP = "ratchet.commands"
+ELSEWHERE = {"backtest": "ratchet-analyzer"}
+"""Commands of ours that are not part of the SDK, and the distribution that has them."""
+
+
+class Commands(TyperGroup):
+    """The SDK's own commands, and those in the entry point group `ratchet.commands`: functions as typer takes them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(_found())]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        found = _found().get(cmd_name)
+        if found is not None:
+            return _command(cmd_name, found.load())
+        if cmd_name in ELSEWHERE:
+            fail(f"{cmd_name} is part of {ELSEWHERE[cmd_name]}: pip install {ELSEWHERE[cmd_name]}")
+        return None
+
+
+def _found() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _command(name: str, function: Any) -> Any:
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command(name)(function)
+    return get_command(alone)
