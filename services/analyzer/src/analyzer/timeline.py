@@ -1,0 +1,131 @@
+"""The past of one metric of one target, by cell: enough to compare before and after any moment, in constant size.
+
+Values fall into blocks of 25 in the order in which they come. Of each size the latest four blocks are kept; older ones
+are merged two by two, so a block is never longer than about a quarter of its age. Some 12,000 values are remembered.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from analyzer.blocks import UNIT, Block, fold
+from analyzer.dimensions import NOT_TOLD, OTHER, Cell
+
+BLOCK = 25
+ALIKE = 4
+SIZES = 7
+CELLS = 64
+KEPT_LEVELS = 8
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Blocks of values by cell. `names` are the cells' dimensions: the declared ones, `outcome` where wanted, and
+    `prompt_version:<prompt>` for each prompt.
+
+    Values are goodness: more is better. Times are of one clock, the one that changes are dated by. What is remembered
+    of a dimension with too many levels is put together as "other" (None), smallest first.
+    """
+
+    names: tuple[str, ...]
+    cells: list[Cell] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    _places: dict[Cell, int] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        self._places = {cell: place for place, cell in enumerate(self.cells)}
+
+    def add(self, cell: Cell, value: float, at: float) -> None:
+        """Takes a value that came at `at`."""
+        place = self._places.get(cell)
+        if place is None:
+            place = self._admit(cell)
+        block = self.blocks[-1] if self.blocks else None
+        if block is None or block.filled >= BLOCK:
+            block = self._open(at)
+        block.add(place, round(value * UNIT))
+        block.filled += 1
+        if at > block.end:
+            block.end = at
+        elif at < block.start:
+            block.start = at
+
+    def correct(self, cell: Cell, former: float | None, value: float | None, at: float) -> None:
+        """Puts `value` in the place of `former`, in the latest block that may hold it.
+
+        What was never counted here, or is forgotten, is not corrected; None as `value` takes it out.
+        """
+        place = self._places.get(cell, -1)
+        holding = (block for block in reversed(self.blocks) if block.start <= at and block.sums.get(place, [0])[0] > 0)
+        block = next(holding, None)
+        if block and former is not None:
+            block.add(place, round(former * UNIT), -1)
+            if value is not None:
+                block.add(place, round(value * UNIT))
+
+    def widen(self, name: str) -> None:
+        """Adds a dimension: what is remembered didn't tell its level."""
+        self.names += (name,)
+        self._renew([(*cell, NOT_TOLD) for cell in self.cells])
+
+    def dump(self) -> list[Any]:
+        """The state, JSON-ready."""
+        return [list(self.names), [list(cell) for cell in self.cells], [block.dump() for block in self.blocks]]
+
+    @classmethod
+    def load(cls, state: list[Any]) -> "Timeline":
+        """The timeline that `dump` wrote."""
+        names, cells, blocks = state
+        return cls(tuple(names), [tuple(cell) for cell in cells], [Block.load(block) for block in blocks])
+
+    def _open(self, at: float) -> Block:
+        self.blocks.append(Block(at, at))
+        fold(self.blocks, ALIKE, SIZES)
+        return self.blocks[-1]
+
+    def _admit(self, cell: Cell) -> int:
+        if len(self.cells) >= CELLS:
+            self._make_room()
+        self.cells.append(cell)
+        self._places[cell] = len(self.cells) - 1
+        return len(self.cells) - 1
+
+    def _make_room(self) -> None:
+        """Forgets cells without values; puts small levels, then small cells together until half the room is free."""
+        counts = self._counts()
+        self._renew([cell if counts[cell] else None for cell in self.cells])
+        while len(self.cells) > CELLS // 2:
+            counts = self._counts()
+            narrowed = _narrowed(counts)
+            if narrowed == self.cells:
+                kept = {cell for cell, _ in counts.most_common(CELLS // 2 - 1)}
+                narrowed = [cell if cell in kept else (OTHER,) * len(cell) for cell in self.cells]
+            self._renew(narrowed)
+
+    def _counts(self) -> Counter[Cell]:
+        counts: Counter[Cell] = Counter(dict.fromkeys(self.cells, 0))
+        for block in self.blocks:
+            for place, (n, _) in block.sums.items():
+                counts[self.cells[place]] += n
+        return counts
+
+    def _renew(self, cells: Iterable[Cell | None]) -> None:
+        """Gives each cell a new name, or none if nothing uses it; those of one name are put together."""
+        renamed = list(cells)
+        self.cells = list(dict.fromkeys(cell for cell in renamed if cell is not None))
+        self._places = {cell: place for place, cell in enumerate(self.cells)}
+        places = [-1 if cell is None else self._places[cell] for cell in renamed]
+        for block in self.blocks:
+            block.move(places)
+
+
+def _narrowed(counts: Counter[Cell]) -> list[Cell]:
+    """The cells, of which the dimension with most levels keeps its eight largest."""
+    levels: list[Counter[str | None]] = [Counter() for _ in next(iter(counts))]
+    for cell, n in counts.items():
+        for level, count in zip(cell, levels, strict=True):
+            count[level] += n
+    widest = max(range(len(levels)), key=lambda at: len(levels[at]))
+    kept = {level for level, _ in levels[widest].most_common(KEPT_LEVELS)}
+    return [cell if cell[widest] in kept else (*cell[:widest], OTHER, *cell[widest + 1 :]) for cell in counts]
