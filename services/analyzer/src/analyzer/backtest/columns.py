@@ -11,8 +11,10 @@ from analyzer.backtest.naming import tokens
 from analyzer.backtest.troubles import BadFile
 
 # Names of columns by role, the likeliest first.
-_TIMES = ("occurred at", "timestamp", "time", "created at", "created", "started at", "start time", "date time")
-_TIMES += ("datetime", "received at", "date", "ts", "day")
+_TIMES = (
+    *("occurred at", "timestamp", "time", "created at", "created", "started at", "start time", "date time", "datetime"),
+    *("received at", "date", "ts", "day"),
+)
 _VERSIONS = ("prompt version", "version", "prompt digest", "prompt id", "prompt hash", "prompt name", "variant", "arm")
 _MODELS = ("model", "model name", "model id", "llm", "llm model")
 _TARGETS = ("target", "app", "application", "service", "endpoint")

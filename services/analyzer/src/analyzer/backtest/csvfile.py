@@ -3,11 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from analyzer.backtest.files import SAMPLE, STRIDE, Advance, Row, Sample, Unit
+from analyzer.backtest.files import BATCH, SAMPLE, Advance, Batch, Sample, Unit
 from analyzer.backtest.troubles import BadFile, Troubles
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -26,21 +25,20 @@ class Csv:
 
     def sample(self) -> Sample:
         with self._path.open("rb") as file:
-            header, records = self._records(file, Troubles())
-            found = [record for _, record in islice(records, SAMPLE)]
-        return Sample({name: [record[place] for record in found] for place, name in enumerate(header)})
+            header, reader = self._reader(file)
+            _, records = next(_records(reader, len(header), SAMPLE, Troubles()), ([], []))
+        return Sample({name: [record[place] for record in records] for place, name in enumerate(header)})
 
-    def rows(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Row]:
+    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
         with self._path.open("rb") as file:
-            header, records = self._records(file, troubles)
+            header, reader = self._reader(file)
             places = [header.index(column) for column in columns]
-            for count, (number, record) in enumerate(records):
-                if count % STRIDE == 0:
-                    advance(file.tell())
-                yield number, [record[place] for place in places]
+            for numbers, records in _records(reader, len(header), BATCH, troubles):
+                yield numbers, [[record[place] for record in records] for place in places]
+                advance(file.tell())
 
-    def _records(self, file: IO[bytes], troubles: Troubles) -> tuple[list[str], Iterator[Row]]:
-        """The header, and all records that are as wide."""
+    def _reader(self, file: IO[bytes]) -> tuple[list[str], Any]:
+        """The header, and what reads the records after it."""
         head = file.readline()
         file.seek(0)
         encoding = "utf-16" if head.startswith(_UTF16) else "utf-8-sig"
@@ -52,21 +50,30 @@ class Csv:
             raise BadFile(f"{self._path.name} is empty")
         if doubled := {name for name in header if header.count(name) > 1}:
             raise BadFile(f"the header of {self._path.name} names a column twice: {', '.join(sorted(doubled))}")
-        return header, _as_wide(reader, len(header), troubles)
+        return header, reader
 
 
-def _as_wide(reader: Any, width: int, troubles: Troubles) -> Iterator[Row]:
-    """Records with the number of their first line."""
+def _records(reader: Any, width: int, size: int, troubles: Troubles) -> Iterator[tuple[list[int], list[list[str]]]]:
+    """Some records at a time that are as wide as the header, with the numbers of their first lines."""
+    numbers: list[int] = []
+    records: list[list[str]] = []
+    number = reader.line_num + 1
     while True:
-        number: int = reader.line_num + 1
         try:
             record = next(reader)
         except StopIteration:
-            return
+            break
         except csv.Error:
             troubles.count(number, "is not CSV, or has a field of more than 16 million characters")
-            continue
+            record = []
         if len(record) == width:
-            yield number, record
+            numbers.append(number)
+            records.append(record)
+            if len(records) == size:
+                yield numbers, records
+                numbers, records = [], []
         elif record:
             troubles.count(number, "has more or fewer fields than the header")
+        number = reader.line_num + 1
+    if records:
+        yield numbers, records

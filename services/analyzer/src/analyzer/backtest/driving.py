@@ -11,7 +11,7 @@ from analyzer.sums import Sums, measurement
 
 Verdict = Literal["regressed", "holds", "inconclusive", "no data"]
 _PROMPT = "prompt"
-_NO_VERSION = (Use("", "none"),)
+_NO_VERSION: tuple[Use, ...] = (Use("", "none"),)
 
 
 def _ledger() -> Ledger:

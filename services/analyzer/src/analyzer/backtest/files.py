@@ -1,4 +1,4 @@
-"""A file as rows of cells, whatever its format: streamed, so its size doesn't matter."""
+"""A file as batches of cells, whatever its format: streamed, so its size doesn't matter."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,14 @@ from typing import Any, Literal, Protocol
 
 from analyzer.backtest.troubles import Troubles
 
-Row = tuple[int, Sequence[Any]]
-"""The number of a line or row, from 1, and one cell for each column asked for; None where the row has none."""
+Batch = tuple[Sequence[int], Sequence[Sequence[Any]]]
+"""The numbers of some lines or rows, from 1, and for each column asked for their cells; None where a row has none."""
 Advance = Callable[[int], None]
 """Told now and then how much of `Source.size` has been read."""
 Unit = Literal["line", "row"]
 
 SAMPLE = 1000
-STRIDE = 4096
-"""After so many rows it is told how much has been read."""
+BATCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,6 @@ class Source(Protocol):
         """The first rows, with all their columns. Raises BadFile."""
         ...
 
-    def rows(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Row]:
+    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
         """All rows, with these columns of the sample; those that can't be read are counted instead."""
         ...

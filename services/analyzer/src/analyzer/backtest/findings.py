@@ -37,13 +37,19 @@ class Series:
     watched: Watched
     rule: ThresholdRule
     trace: Trace
-    sums: Sums = field(default_factory=Sums)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     raised: list[Raised] = field(default_factory=list)
     verdict: Verdict = "no data"
 
+    @property
+    def sums(self) -> Sums:
+        """Of all values."""
+        every = Sums()
+        for point in self.trace.points:
+            every.merge(point.sums)
+        return every
+
     def take(self, position: int, value: float, version: str | None) -> None:
-        self.sums.add(value)
         self.recent.append(value)
         self.rule.take(position, value)
         self.trace.take(position, value, version)

@@ -1,15 +1,16 @@
 """JSON Lines: one object a line. A column within an object is named by its path, as in `feedback.score`."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from analyzer.backtest.files import SAMPLE, STRIDE, Advance, Row, Sample, Unit
+from pydantic_core import from_json
+
+from analyzer.backtest.files import BATCH, SAMPLE, Advance, Batch, Sample, Unit
 from analyzer.backtest.troubles import BadFile, Troubles
 
 Place = tuple[str, ...]
+_DEEPEST = 8
 
 
 class JsonLines:
@@ -27,42 +28,55 @@ class JsonLines:
             if file.read(1) == b"[":
                 raise BadFile(f"{self._path.name} is one JSON array: make lines of it, as jq -c '.[]' does")
             file.seek(0)
-            found = [dict(_flat(row)) for _, row in islice(_objects(file, Troubles()), SAMPLE)]
-        self._places = {".".join(place): place for row in found for place in row}
-        return Sample({name: [row.get(place) for row in found] for name, place in self._places.items()})
+            _, rows = next(_objects(file, SAMPLE, Troubles()), ([], []))
+        flat = [dict(_flat(row)) for row in rows]
+        self._places = {".".join(place): place for row in flat for place in row}
+        return Sample({name: [row.get(place) for row in flat] for name, place in self._places.items()})
 
-    def rows(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Row]:
+    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
         places = [self._places[column] for column in columns]
-        names = [place[0] for place in places]
-        nested = any(len(place) > 1 for place in places)
         with self._path.open("rb") as file:
-            for count, (number, row) in enumerate(_objects(file, troubles)):
-                if count % STRIDE == 0:
-                    advance(file.tell())
-                yield number, [_reach(row, place) for place in places] if nested else [row.get(name) for name in names]
+            for numbers, rows in _objects(file, BATCH, troubles):
+                yield numbers, [_column(rows, place) for place in places]
+                advance(file.tell())
 
 
-def _objects(lines: Iterable[bytes], troubles: Troubles) -> Iterator[tuple[int, dict[str, Any]]]:
-    loads = json.loads
+def _objects(lines: Iterable[bytes], size: int, troubles: Troubles) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
+    """Some rows at a time, with the numbers of their lines."""
+    numbers: list[int] = []
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            row = loads(line)
-        except (ValueError, RecursionError):
+            row = from_json(line)
+        except ValueError:
             if line.strip():
                 troubles.count(number, "is not JSON")
             continue
-        if type(row) is dict:
-            yield number, row
-        else:
+        if type(row) is not dict:
             troubles.count(number, "is not a JSON object")
+            continue
+        numbers.append(number)
+        rows.append(row)
+        if len(rows) == size:
+            yield numbers, rows
+            numbers, rows = [], []
+    if rows:
+        yield numbers, rows
 
 
 def _flat(row: Mapping[str, Any], above: Place = ()) -> Iterator[tuple[Place, Any]]:
     for name, cell in row.items():
-        if isinstance(cell, dict) and len(above) < 8:
+        if isinstance(cell, dict) and len(above) < _DEEPEST:
             yield from _flat(cell, (*above, name))
         else:
             yield (*above, name), cell
+
+
+def _column(rows: Sequence[dict[str, Any]], place: Place) -> list[Any]:
+    if len(place) == 1:
+        name = place[0]
+        return [row.get(name) for row in rows]
+    return [_reach(row, place) for row in rows]
 
 
 def _reach(row: Any, place: Place) -> Any:

@@ -1,5 +1,101 @@
-from analyzer.backtest.report import Report
+"""The report as one HTML file: no script, nothing fetched, and every text of a stranger escaped."""
+
+from collections.abc import Iterable
+from importlib.resources import files
+
+from analyzer.backtest import wording
+from analyzer.backtest.chart import chart, safe
+from analyzer.backtest.report import Fall, Report, Result
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_LEGEND = (
+    ("mean", "mean of successive values"),
+    ("band", "its 95 % interval"),
+    ("raised", "Ratchet raises a regression"),
+    ("fall", "values that prove it, until it is resolved"),
+    ("cry", "a threshold on the mean of 100 cries"),
+)
 
 
 def page(found: Report) -> str:
-    return ""
+    """The whole page."""
+    style = files("analyzer.backtest").joinpath("page.css").read_text("utf-8")
+    results = "\n".join(_result(result, found, place) for place, result in enumerate(found.results))
+    about = [wording.rows(found), wording.guesses(found), *wording.left_out(found.unit, found.left_out)]
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Ratchet backtest of {safe(found.file)}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>What Ratchet would have found in <code>{safe(found.file)}</code></h1>
+{_lines(about)}
+<p>{_counted(found)}</p>
+{results}
+<footer>
+<p class="legend" aria-hidden="true">{_legend()}</p>
+<p>{safe(_NOTE, 1000)}</p>
+</footer>
+</main>
+</body>
+</html>
+"""
+
+
+_NOTE = (
+    "Every finding comes from the code that the service runs, fed with these rows in their order. Intervals hold at "
+    "all times at once, as far as a mean of so many values is normal. Causes are hypotheses."
+)
+
+
+def _counted(found: Report) -> str:
+    verdicts = [result.verdict for result in found.results]
+    told = {verdict: verdicts.count(verdict) for verdict in verdicts}
+    return " ".join(f"{_pill(verdict)} {n}" for verdict, n in told.items()) if len(verdicts) > 1 else ""
+
+
+def _result(result: Result, found: Report, place: int) -> str:
+    missing = f"; {result.missing:,} missing" if result.missing else ""
+    before = [f"{result.told}; mean {wording.amount(result.measured)}{missing}"]
+    before += wording.left_out(found.unit, result.left_out)
+    after = [wording.threshold(result), wording.could_see(result.detectable, result.floor_pp)]
+    return f"""<section aria-labelledby="r{place}">
+<h2 id="r{place}">{safe(wording.title(result))} {_pill(result.verdict)}</h2>
+<p class="verdict">{safe(wording.verdict(result))}</p>
+{_lines(before)}
+<figure>{chart(result, found.rows, found.unit, f"c{place}")}</figure>
+{_falls(result.falls, found.unit)}
+{_lines(after)}
+</section>"""
+
+
+def _falls(falls: Iterable[Fall], unit: str) -> str:
+    rows = "".join(
+        f"<tr><td>{safe(wording.where(fall.raised, unit))}</td><td>{safe(wording.amount(fall.baseline))}</td>"
+        f"<td>{safe(wording.amount(fall.current))}</td><td class='drop'>{wording.points(fall)}</td>"
+        f"<td>{'<br>'.join(safe(wording.cause(cause), 300) for cause in fall.causes[:3])}</td>"
+        f"<td>{safe(wording.ended(fall, unit))}</td></tr>"
+        for fall in falls
+    )
+    if not rows:
+        return ""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("raised", "was", "is", "change", "cause", "then"))
+    return f"<div class='wide'><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+
+
+def _pill(verdict: str) -> str:
+    return f'<span class="pill {verdict.replace(" ", "-")}">{verdict}</span>'
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "\n".join(f"<p>{safe(text, 1000)}</p>" for text in texts if text)
+
+
+def _legend() -> str:
+    return " ".join(f'<span><i class="{name}"></i>{told}</span>' for name, told in _LEGEND)

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from analyzer.backtest.files import SAMPLE, STRIDE, Advance, Row, Sample, Unit
+from analyzer.backtest.files import BATCH, SAMPLE, Advance, Batch, Sample, Unit
 from analyzer.backtest.troubles import BadFile, Troubles
 
 _MISSING = "reading Parquet needs pyarrow: pip install 'ratchet-analyzer[parquet]'"
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 class Parquet:
-    """A Parquet file with flat columns."""
+    """A Parquet file; its times come as Unix times in seconds."""
 
     unit: Unit = "row"
 
@@ -28,15 +29,22 @@ class Parquet:
         self.size: int = self._file.metadata.num_rows
 
     def sample(self) -> Sample:
+        names = self._file.schema_arrow.names
         for batch in self._file.iter_batches(batch_size=SAMPLE):
-            return Sample({name: batch.column(name).to_pylist() for name in batch.schema.names})
-        return Sample({name: [] for name in self._file.schema_arrow.names})
+            return Sample({name: _cells(batch.column(name)) for name in names})
+        return Sample({name: [] for name in names})
 
-    def rows(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Row]:
-        number = 0
-        for batch in self._file.iter_batches(batch_size=STRIDE, columns=list(dict.fromkeys(columns))):
-            advance(number)
-            cells: list[list[Any]] = [batch.column(name).to_pylist() for name in columns]
-            for row in zip(*cells, strict=True):
-                number += 1
-                yield number, row
+    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
+        done = 0
+        for batch in self._file.iter_batches(batch_size=BATCH, columns=list(dict.fromkeys(columns))):
+            yield range(done + 1, done + 1 + batch.num_rows), [_cells(batch.column(name)) for name in columns]
+            done += batch.num_rows
+            advance(done)
+
+
+def _cells(column: Any) -> list[Any]:
+    unit = _UNITS.get(getattr(column.type, "unit", ""))
+    if unit is None or not str(column.type).startswith("timestamp"):
+        cells: list[Any] = column.to_pylist()
+        return cells
+    return [None if cell is None else cell / unit for cell in column.cast("int64").to_pylist()]

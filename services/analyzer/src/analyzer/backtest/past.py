@@ -1,9 +1,11 @@
 """The past of a file in compact columns: 16 bytes a row, 8 for each value and 4 for each name; so it can be sorted."""
 
+import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from analyzer.backtest.cells import MISSING, missing, moment
@@ -27,7 +29,14 @@ class Names:
     codes: "array[int]" = field(default_factory=lambda: array("i"))
     _known: dict[Any, int] = field(default_factory=dict)
 
-    def add(self, cell: Any) -> None:
+    def extend(self, cells: Sequence[Any]) -> None:
+        known = self._known
+        try:
+            self.codes.extend([known[cell] for cell in cells])
+        except (KeyError, TypeError):
+            self.codes.extend([self._code(cell) for cell in cells])
+
+    def _code(self, cell: Any) -> int:
         if type(cell) is not str:
             cell = None if missing(cell) else str(cell)
         code = self._known.get(cell)
@@ -36,7 +45,7 @@ class Names:
                 raise BadFile(f"{self.column} holds more than {MOST_NAMES:,} different names: it can't group the rows")
             code = self._known[cell] = len(self.names)
             self.names.append(None if missing(cell) else cell)
-        self.codes.append(code)
+        return code
 
     def at(self, row: int) -> str | None:
         return self.names[self.codes[row]]
@@ -53,24 +62,36 @@ class Values:
     outside: int = 0
     troubles: Troubles = field(default_factory=Troubles)
 
-    def add(self, number: int, cell: Any) -> None:
+    def extend(self, numbers: Sequence[int], cells: Sequence[Any]) -> None:
+        scale = self.scale
+        low, high, to_scale = scale.low, scale.high, scale.metric.to_scale
+        try:
+            read = [scale.read(cell) for cell in cells]
+        except ValueError:
+            read = [MISSING]
+        if all(low <= value <= high for value in read):
+            self.n += len(read)
+            self.found.extend([to_scale(value) for value in read])
+        else:
+            self.found.extend([self._one(number, cell) for number, cell in zip(numbers, cells, strict=True)])
+
+    def _one(self, number: int, cell: Any) -> float:
+        """The value of one cell; or NaN, and it is counted why."""
         scale = self.scale
         try:
             value = scale.read(cell)
         except ValueError as reason:
             self.troubles.count(number, str(reason))
-            value = MISSING
+            return MISSING
+        if scale.low <= value <= scale.high:
+            self.n += 1
+            return scale.metric.to_scale(value)
+        if value != value:
+            self.missing += 1
         else:
-            if scale.low <= value <= scale.high:
-                self.n += 1
-                value = scale.metric.to_scale(value)
-            elif value != value:
-                self.missing += 1
-            else:
-                self.outside += 1
-                self.troubles.count(number, f"is outside of {scale.low:g} to {scale.high:g}")
-                value = MISSING
-        self.found.append(value)
+            self.outside += 1
+            self.troubles.count(number, f"is outside of {scale.low:g} to {scale.high:g}")
+        return MISSING
 
 
 @dataclass(slots=True)
@@ -152,29 +173,41 @@ def read(source: Source, columns: Columns, scales: Sequence[Scale], advance: Adv
 
 
 def _fill(past: Past, source: Source, columns: Columns, advance: Advance) -> None:
-    found = (past.target, past.version, past.model, *past.segments)
-    groups = [group for group in found if group is not None]
-    wanted = [*(value.scale.column for value in past.values), *(group.column for group in groups)]
-    takers = [*(value.add for value in past.values)]
-    width, last = len(takers), float("-inf")
-    for number, cells in source.rows([*wanted, *([columns.time] if columns.time else ())], past.troubles, advance):
+    groups = [group for group in (past.target, past.version, past.model, *past.segments) if group is not None]
+    wanted = [*(values.scale.column for values in past.values), *(group.column for group in groups)]
+    last = -math.inf
+    for numbers, cells in source.batches([*wanted, *filter(None, [columns.time])], past.troubles, advance):
         if past.timed:
-            try:
-                at = moment(cells[-1])
-            except ValueError as reason:
-                past.troubles.count(number, str(reason))
-                continue
+            numbers, cells, times = _timed(numbers, cells, past.troubles)
         else:
-            at = float(len(past.at))
-        if at < last:
+            times = [float(len(past.at) + place) for place in range(len(numbers))]
+        if any(after < before for before, after in pairwise([last, *times])):
             past.ordered = False
-        last = at
-        past.number.append(number)
-        past.at.append(at)
-        for place, take in enumerate(takers):
-            take(number, cells[place])
-        for place, group in enumerate(groups, width):
-            group.add(cells[place])
+        last = times[-1] if times else last
+        past.number.extend(numbers)
+        past.at.extend(times)
+        for values, column in zip(past.values, cells, strict=False):
+            values.extend(numbers, column)
+        for group, column in zip(groups, cells[len(past.values) :], strict=False):
+            group.extend(column)
+
+
+def _timed(
+    numbers: Sequence[int], cells: Sequence[Sequence[Any]], troubles: Troubles
+) -> tuple[Sequence[int], Sequence[Sequence[Any]], list[float]]:
+    """The rows that have a time, the last column, that can be read; and these times."""
+    try:
+        return numbers, cells, [moment(cell) for cell in cells[-1]]
+    except ValueError:
+        pass
+    good, times = [], []
+    for place, cell in enumerate(cells[-1]):
+        try:
+            times.append(moment(cell))
+            good.append(place)
+        except ValueError as reason:
+            troubles.count(numbers[place], str(reason))
+    return [numbers[place] for place in good], [[column[place] for place in good] for column in cells], times
 
 
 def _check(values: Values, unit: Unit) -> None:

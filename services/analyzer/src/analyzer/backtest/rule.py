@@ -24,15 +24,14 @@ class ThresholdRule:
     _sum: float = 0.0
     _latest: deque[float] = field(default_factory=deque)
     _quiet: int = WINDOW
+    _learning: int = field(init=False)
 
-    @property
-    def learning(self) -> int:
-        """How many values it takes as the baseline."""
-        return min(_MOST_BASELINE, self.total // 2)
+    def __post_init__(self) -> None:
+        self._learning = min(_MOST_BASELINE, self.total // 2)
 
     def take(self, position: int, value: float) -> None:
         self._n += 1
-        if self._n <= self.learning:
+        if self._n <= self._learning:
             self.baseline += (value - self.baseline) / self._n
             return
         self._latest.append(value)

@@ -24,9 +24,17 @@ class Trace:
 
     total: int
     points: list[Point] = field(default_factory=list)
+    _taken: int = 0
+    _size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._size = max(_FEWEST, -(-self.total // _POINTS))
 
     def take(self, position: int, value: float, version: str | None) -> None:
-        if not self.points or self.points[-1].sums.n >= max(_FEWEST, -(-self.total // _POINTS)):
+        left = self.total - self._taken
+        self._taken += 1
+        # The last few values, if they are no half of a point, belong to the one before.
+        if not self.points or (self.points[-1].sums.n >= self._size and 2 * left >= self._size):
             self.points.append(Point(Sums(), position, position, version))
         point = self.points[-1]
         point.sums.add(value)

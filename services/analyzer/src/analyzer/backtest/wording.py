@@ -42,7 +42,12 @@ def title(result: Result) -> str:
 
 def change(fall: Fall) -> str:
     """From what to what."""
-    return f"{amount(fall.baseline)} → {amount(fall.current)}, {fall.delta_pp:+.1f} pp"
+    return f"{amount(fall.baseline)} → {amount(fall.current)}, {points(fall)}"
+
+
+def points(fall: Fall) -> str:
+    """The change in points of the scale ×100."""
+    return f"{fall.delta_pp:+.1f} pp".replace("-", "−")
 
 
 def ended(fall: Fall, unit: str) -> str:
@@ -76,8 +81,9 @@ def threshold(result: Result) -> str:
     rule = f"a threshold on the mean of {WINDOW} (−5 pp) would have cried"
     if not found.alarms:
         return f"{rule} never"
-    times = "once" if found.alarms == 1 else f"{found.alarms:,} times"
-    return f"{rule} {times}, {found.unfounded:,} of them while nothing fell"
+    if found.alarms == 1:
+        return f"{rule} once, {'while nothing fell' if found.unfounded else 'in a regression'}"
+    return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them while nothing fell"
 
 
 def could_see(seen: Detectable | None, floor: float) -> str:
