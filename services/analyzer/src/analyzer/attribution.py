@@ -50,58 +50,55 @@ def attribute(timeline: Timeline, change: Change, errors: Timeline | None = None
     `errors` is the timeline of the target's executions that ended well (1) or not (0), if there is one.
     """
     comparison = compare(timeline, change)
-    certain, found = _within(timeline, comparison, change, errors)
     traffic = [mixed(comparison, mix) for mix in mixes(timeline, comparison, change)]
+    certain, found = _within(timeline, comparison, change, errors, bool(traffic))
     if traffic and (not found or traffic[0].explains < found[0].explains):
         certain = len(traffic) == 1
     ranked = sorted([*found, *traffic], key=lambda cause: cause.explains)
     return Attribution(
-        certain and bool(ranked),
-        tuple(ranked) or (unknown(comparison),),
-        comparison.raw,
-        comparison.mix,
-        comparison.within,
+        certain, tuple(ranked) or (unknown(comparison),), comparison.raw, comparison.mix, comparison.within
     )
 
 
 def _within(
-    timeline: Timeline, comparison: Comparison, change: Change, errors: Timeline | None
+    timeline: Timeline, comparison: Comparison, change: Change, errors: Timeline | None, explained: bool
 ) -> tuple[bool, list[RankedCause]]:
-    """Causes of what happened within cells, and whether the last search ended with one name."""
-    contrasts = comparison.contrasts
-    if not contrasts:
-        return False, []
+    """Causes of what happened within cells, and whether the main one has one name.
+
+    That something fell is taken for granted, unless traffic has explained it: then it must be beyond chance, as any
+    further cause must be.
+    """
     open_ones = list(hypotheses(timeline, comparison, change, errors))
-    enough = 2.0 * math.log(len(open_ones) / _CHANCE)
+    beyond_chance = 2.0 * math.log(len(open_ones) / _CHANCE)
+    enough = beyond_chance if explained else INDISTINGUISHABLE
     found: list[RankedCause] = []
-    certain = True
-    while certain and open_ones:
-        judged = [scored(each, contrasts) for each in open_ones]
+    while open_ones:
+        judged = [scored(each, comparison.contrasts) for each in open_ones]
         best = max(each.score for each in judged)
-        if best < enough:
+        named = _told_apart([each for each in judged if each.score >= best - INDISTINGUISHABLE])
+        certain = len(named) == 1 and named[0].named
+        if best < enough or (found and not certain):
             break
-        certain, named = _told_apart([each for each in judged if each.score >= best - INDISTINGUISHABLE])
         found += [fallen(comparison, each) for each in named]
+        if not certain:
+            return False, found
+        enough = beyond_chance
         concerned = {at for each in named for at in each.members}
-        open_ones = [rest for each in open_ones if each.level and (rest := _without(each, concerned)).members]
-    return certain, found
+        open_ones = [rest for each in open_ones if (rest := _without(each, concerned)).members and rest.level]
+    return bool(found), found
 
 
 def _without(hypothesis: Hypothesis, concerned: set[int]) -> Hypothesis:
     return replace(hypothesis, members=tuple(at for at in hypothesis.members if at not in concerned))
 
 
-def _told_apart(likely: Sequence[Hypothesis]) -> tuple[bool, list[Hypothesis]]:
-    """Of hypotheses that explain the falls about as well: the ones to name, and whether that is one cause."""
+def _told_apart(likely: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The hypotheses to name, of those that explain the falls about as well: if it is one, it can be told."""
     came: dict[Level | None, Hypothesis] = {}
     for each in sorted((each for each in likely if each.since), key=_preference):
         came.setdefault(each.level, each)
-    if came:
-        return len(came) == 1, list(came.values())
-    everything = [each for each in likely if each.level is None]
-    if everything:
-        return False, everything
-    return len(likely) == 1, sorted(likely, key=lambda each: -each.score)
+    everything = [each for each in likely if not each.named]
+    return list(came.values()) or everything or sorted(likely, key=lambda each: -each.score)
 
 
 def _preference(hypothesis: Hypothesis) -> tuple[bool, float]:

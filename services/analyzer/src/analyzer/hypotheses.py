@@ -35,6 +35,11 @@ class Hypothesis:
     upstream: bool = False
 
     @property
+    def named(self) -> bool:
+        """Whether it says more than "everything fell"."""
+        return self.level is not None or self.upstream
+
+    @property
     def score(self) -> float:
         """Twice the log-likelihood against "nothing fell"; 0 for what rose."""
         return self.z * self.z if self.z > 0.0 else 0.0
@@ -87,7 +92,7 @@ def _levels(comparison: Comparison, came: bool) -> Iterator[Hypothesis]:
         for at, each in enumerate(comparison.contrasts):
             members.setdefault(each.cell[place], []).append(at)
         for level, found in members.items():
-            fits = (level in comparison.new[place]) == came and not (came and level in (OTHER, NOT_TOLD))
+            fits = (level in comparison.new[place]) == came and level is not OTHER and not (came and level == NOT_TOLD)
             if fits and _count(comparison.contrasts, found) >= FEWEST:
                 yield Hypothesis((place, level), tuple(found))
 

@@ -10,9 +10,13 @@ if at least five people used it, and none may reach logs, headers or the audit c
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
+from zlib import crc32
 
+from analyzer.blocks import UNIT, Block, fold
 from analyzer.contrasts import Change
 
 BLOCK = 50
@@ -22,13 +26,18 @@ WORDS = 128
 ADMITTED = 32
 """So many words are taken on with each block."""
 EXAMPLES = 3
-FEWEST = 10
+FEWEST = 15
 FEWEST_BEFORE = 20
 PEOPLE = 5
 ALPHA = 0.05
 _LONGEST_INPUT = 2000
 _MOST_WORDS = 40
 _TRIAL = 3 * BLOCK
+_WAITING = 256
+_ALL = 0
+"""The place of all values, whatever their words; words have places from 1 on."""
+Numbered = tuple[int, Block]
+"""A block, after the number of values before it."""
 _WORD = re.compile(r"[^\W\d_]{3,24}")
 
 
@@ -53,8 +62,10 @@ class LosingTerm:
 
 @dataclass(slots=True)
 class Watched:
-    """A word: the number of values when its watch began, who used it (32 bits of hashes), latest bad executions."""
+    """A word: its place in blocks, the number of values when its watch began, who used it (32 bits of hashes), and its
+    latest bad executions."""
 
+    place: int
     since: int
     people: int = 0
     examples: list[str] = field(default_factory=list)
@@ -67,20 +78,124 @@ class Terms:
     n: int = 0
     admitted: int = 0
     words: dict[str, Watched] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
 
     def add(self, text: str, bad: bool, at: float, execution_id: str, user: str | None = None) -> None:
         """Takes the input behind a value, and whether the value is a bad one. `at` is by the clock of changes."""
-        raise NotImplementedError
+        if not self.blocks or self.blocks[-1].filled >= BLOCK:
+            self._open(at)
+        block, units = self.blocks[-1], UNIT * bad
+        block.add(_ALL, units)
+        block.filled += 1
+        block.start, block.end = min(block.start, at), max(block.end, at)
+        self.n += 1
+        person = 1 << crc32((user or execution_id).encode()) % 32
+        for word in words(text):
+            watched = self.words.get(word)
+            if watched is not None:
+                block.add(watched.place, units)
+                watched.people |= person
+                if bad:
+                    watched.examples = [*watched.examples[1 - EXAMPLES :], execution_id]
+            elif bad and (word in self.waiting or len(self.waiting) < _WAITING):
+                self.waiting[word] = self.waiting.get(word, 0) + 1
 
     def losing(self, change: Change) -> tuple[LosingTerm, ...]:
         """The words that lost most since `change`, worst first; empty if none stands out of chance."""
-        raise NotImplementedError
+        first, dated = self.n, []
+        for block in reversed(self.blocks):
+            first -= block.filled
+            dated.append((first, block))
+        early = [each for each in dated if each[1].end <= change.low]
+        late = [each for each in dated if each[1].start >= change.high]
+        z = NormalDist().inv_cdf(1.0 - ALPHA / max(self.admitted, 1))
+        found = (_judged(word, watched, early, late, z) for word, watched in self.words.items())
+        return tuple(
+            sorted((each for each in found if each is not None and each.low > 0.0), key=lambda each: -each.lift)
+        )
 
     def dump(self) -> list[Any]:
         """The state, JSON-ready."""
-        raise NotImplementedError
+        words = [[word, each.place, each.since, each.people, list(each.examples)] for word, each in self.words.items()]
+        return [self.n, self.admitted, words, [block.dump() for block in self.blocks], dict(self.waiting)]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Terms":
         """The sketch that `dump` wrote."""
-        raise NotImplementedError
+        n, admitted, words, blocks, waiting = state
+        return cls(
+            n, admitted, {word: Watched(*rest) for word, *rest in words}, [Block.load(each) for each in blocks], waiting
+        )
+
+    def _open(self, at: float) -> None:
+        """Begins a block: words that wait are watched from now on, in the place of those that lose least."""
+        new = sorted(self.waiting, key=lambda word: (-self.waiting[word], word))[:ADMITTED]
+        self.waiting = {}
+        self.blocks.append(Block(at, at))
+        fold(self.blocks, ALIKE, SIZES)
+        self._make_room(len(self.words) + len(new) - WORDS)
+        free = iter(sorted(set(range(1, WORDS + 1)) - {each.place for each in self.words.values()}))
+        for word, place in zip(new, free, strict=False):
+            self.words[word] = Watched(place, self.n)
+            self.admitted += 1
+
+    def _make_room(self, needed: int) -> None:
+        excess = self._excess()
+        old = [word for word, each in self.words.items() if each.since + _TRIAL <= self.n]
+        for word in sorted(old, key=lambda each: (excess[each], each))[: max(needed, 0)]:
+            place = self.words.pop(word).place
+            for block in self.blocks:
+                block.sums.pop(place, None)
+
+    def _excess(self) -> dict[str, float]:
+        """How many more bad values each word has than the whole had in the same blocks."""
+        excess = dict.fromkeys(self.words, 0.0)
+        for block in self.blocks:
+            n, bad = block.sums.get(_ALL, (0, 0))
+            for word, watched in self.words.items():
+                if watched.place in block.sums:
+                    own, own_bad = block.sums[watched.place]
+                    excess[word] += own_bad - own * bad / n
+        return excess
+
+
+def words(text: str) -> list[str]:
+    """The distinct words of an input, folded; of a long one the first 40."""
+    found = dict.fromkeys(word.casefold() for word in _WORD.findall(text[:_LONGEST_INPUT]))
+    return list(found)[:_MOST_WORDS]
+
+
+def _judged(
+    word: str, watched: Watched, early: Sequence[Numbered], late: Sequence[Numbered], z: float
+) -> LosingTerm | None:
+    """By how much more than the rest a word lost; None where too little is known of it."""
+    n, bad, rest, rest_bad = _counted(watched, late)
+    if n < FEWEST or rest < FEWEST or watched.people.bit_count() < PEOPLE:
+        return None
+    old, old_bad, old_rest, old_rest_bad = _counted(watched, early)
+    (share, error), (without, rest_error) = _share(n, bad), _share(rest, rest_bad)
+    lift, variance, before = share - without, error + rest_error, None
+    if old >= FEWEST_BEFORE and old_rest >= FEWEST_BEFORE:
+        (before, old_error), (former, former_error) = _share(old, old_bad), _share(old_rest, old_rest_bad)
+        lift -= before - former
+        variance += old_error + former_error
+    half = z * variance**0.5
+    examples = tuple(reversed(watched.examples))
+    return LosingTerm(word, n, share, without, before, lift, lift - half, lift + half, examples)
+
+
+def _counted(watched: Watched, blocks: Sequence[Numbered]) -> tuple[int, float, int, float]:
+    """n and bad values with the word and without it, over the blocks in which it was watched from their first value."""
+    n = bad = whole = whole_bad = 0
+    for first, block in blocks:
+        if first >= watched.since:
+            every, own = block.sums.get(_ALL, (0, 0)), block.sums.get(watched.place, (0, 0))
+            n, bad, whole, whole_bad = n + own[0], bad + own[1], whole + every[0], whole_bad + every[1]
+    return n, bad / UNIT, whole - n, (whole_bad - bad) / UNIT
+
+
+def _share(n: int, bad: float) -> tuple[float, float]:
+    """A share, as if one bad and one good value had been seen besides, and the square of its standard error."""
+    share = (bad + 1.0) / (n + 2.0)
+    return share, share * (1.0 - share) / n

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.blocks import UNIT, Block, fold
-from analyzer.dimensions import NOT_TOLD, OTHER, Cell
+from analyzer.dimensions import NOT_TOLD, OTHER, SYSTEM, Cell
 
 BLOCK = 25
 ALIKE = 4
 SIZES = 7
-CELLS = 64
+CELLS = 128
 KEPT_LEVELS = 8
 
 
@@ -92,16 +92,22 @@ class Timeline:
         return len(self.cells) - 1
 
     def _make_room(self) -> None:
-        """Forgets cells without values; puts small levels, then small cells together until half the room is free."""
+        """Forgets cells without values. Then small levels of a wide dimension become other, then the traffic of small
+        cells, then all of them: until half the room is free."""
         counts = self._counts()
         self._renew([cell if counts[cell] else None for cell in self.cells])
-        while len(self.cells) > CELLS // 2:
-            counts = self._counts()
-            narrowed = _narrowed(counts)
-            if narrowed == self.cells:
-                kept = {cell for cell, _ in counts.most_common(CELLS // 2 - 1)}
-                narrowed = [cell if cell in kept else (OTHER,) * len(cell) for cell in self.cells]
-            self._renew(narrowed)
+        for whole in (False, True):
+            while len(self.cells) > CELLS // 2 and (narrowed := _narrowed(self._counts())) != self.cells:
+                self._renew(narrowed)
+            if len(self.cells) > CELLS // 2:
+                counts = self._counts()
+                kept = {cell for cell, _ in counts.most_common(CELLS // 4)}
+                self._renew([cell if cell in kept else self._blurred(cell, whole) for cell in self.cells])
+
+    def _blurred(self, cell: Cell, whole: bool) -> Cell:
+        """A small cell, of which only what the team or its suppliers change is still known, or nothing."""
+        system = (not whole and name.partition(":")[0] in SYSTEM for name in self.names)
+        return tuple(level if known else OTHER for level, known in zip(cell, system, strict=True))
 
     def _counts(self) -> Counter[Cell]:
         counts: Counter[Cell] = Counter(dict.fromkeys(self.cells, 0))
