@@ -1,0 +1,28 @@
+"""The product's detector behind the protocol of a detection benchmark: one setting for all streams.
+
+It reads lines and answers each with one line: `#RESET {json meta}` begins a stream ("ok"); `value[\\tsegment]` is answered
+with nothing, or with the estimated index of the change. Alarms are the statistic's own: no floor, no minimum of values.
+"""
+
+import json
+import sys
+
+from benchmarks.detection.subject import Subject
+
+
+def main() -> None:
+    subject = Subject({"kind": "bounded", "dir": "down", "base": 0})
+    for line in sys.stdin:
+        if line.startswith("#RESET"):
+            subject = Subject(json.loads(line[len("#RESET") :]))
+            answer = "ok"
+        else:
+            value, _, segment = line.rstrip("\n").partition("\t")
+            found = subject.take(float(value), segment)
+            answer = "" if found is None else str(found)
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

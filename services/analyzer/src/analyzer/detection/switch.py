@@ -1,0 +1,96 @@
+"""A declared switch: all values since a new version began, against the reference of the version before it."""
+
+from dataclasses import dataclass
+
+from analyzer.detection.boundary import switch_height
+from analyzer.detection.drift import standardised, tie
+from analyzer.detection.past import Past
+from analyzer.detection.words import State
+
+SOONEST = 4
+"""Blocks before the first look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a stream sets as a standard: `n` blocks, level and spread on the scale that is tested; `raw` is the plain mean."""
+
+    n: int
+    mean: float
+    raw: float
+    variance: float
+    inflation: float
+    skew: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, past: Past) -> "Reference | None":
+        """The standard that `past` sets; None where it has too few values, or all alike."""
+        if past.variance <= 0.0:
+            return None
+        low, high = past.clips
+        return cls(past.n, past.sum / past.n, past.raw / past.n, past.variance, past.inflation, past.skew, low, high)
+
+    def dump(self) -> State:
+        return [self.n, self.mean, self.raw, self.variance, self.inflation, self.skew, self.low, self.high]
+
+
+class Switch:
+    """One known start, so one comparison that is looked at after every block.
+
+    `worse` is 1.0 to ask for a drop below the reference's mean; -1.0 asks the mirrored question: whether the mean is
+    above it by more than `-margin`. The null hypothesis for 1.0: the mean since the switch is not below the reference's.
+    """
+
+    __slots__ = ("alpha", "bounded", "margin", "n", "raw", "reference", "squares", "sum", "worse")
+
+    def __init__(
+        self, reference: Reference, alpha: float, bounded: bool, worse: float = 1.0, margin: float = 0.0
+    ) -> None:
+        self.reference, self.alpha, self.bounded, self.worse, self.margin = reference, alpha, bounded, worse, margin
+        self.n = 0
+        self.sum = self.squares = self.raw = 0.0
+
+    def add(self, mean: float) -> bool:
+        """Takes the mean of a block; whether the null hypothesis is refuted by now."""
+        reference = self.reference
+        clipped = min(max(mean, reference.low), reference.high)
+        self.n += 1
+        self.raw += mean
+        self.sum += clipped
+        self.squares += clipped * clipped
+        if self.n < SOONEST:
+            return False
+        drop = self.worse * (reference.mean - self.sum / self.n) - self.margin
+        return drop > 0.0 and self.score > switch_height(self.blocks, self.alpha)
+
+    @property
+    def blocks(self) -> float:
+        """The harmonic count: how many blocks a comparison with an exact reference would have."""
+        return self.n * self.reference.n / (self.n + self.reference.n)
+
+    @property
+    def score(self) -> float:
+        """The standardised difference; positive speaks against the null hypothesis."""
+        reference, n = self.reference, self.n
+        if n < SOONEST:
+            return 0.0
+        after = self.sum / n
+        drop = self.worse * (reference.mean - after) - self.margin
+        grown = tie(reference.mean, after) if self.bounded else 1.0
+        own = self.squares / n - after * after
+        skew = self.worse * reference.skew
+        return standardised(drop, reference.n, n, reference.variance, own, reference.inflation, skew, grown)
+
+    def dump(self) -> State:
+        counts = [self.n, self.sum, self.squares, self.raw]
+        return [self.reference.dump(), self.alpha, self.bounded, self.worse, self.margin, counts]
+
+    @classmethod
+    def load(cls, state: State) -> "Switch":
+        """The comparison that `dump` wrote."""
+        reference, alpha, bounded, worse, margin, counts = state
+        switch = cls(Reference(*reference), alpha, bounded, worse, margin)
+        switch.n, switch.sum, switch.squares, switch.raw = counts
+        return switch
