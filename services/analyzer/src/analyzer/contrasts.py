@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from analyzer.blocks import UNIT, Block
 from analyzer.dimensions import Cell
+from analyzer.expectation import expectation
 from analyzer.timeline import Timeline
 
 RECENT = 1000
 """Before a change the latest values count: at least so many, and four times as many as came after it."""
+_FEW = 100
+"""If fewer values came after the interval, all that came after the likeliest moment count."""
 _RARE = 0.05
 _GROWN = 5.0
 _UNSURE = 3.0
@@ -108,7 +111,7 @@ class Comparison:
 def compare(timeline: Timeline, change: Change) -> Comparison:
     """The latest values before the change's interval and all after it; blocks that reach into it are left out."""
     late = [block for block in timeline.blocks if block.start >= change.high]
-    if sum(block.filled for block in late) < 50:
+    if sum(block.filled for block in late) < _FEW:
         late = [block for block in timeline.blocks if block.start >= change.at]
     needed = max(RECENT, 4 * sum(block.filled for block in late))
     early: list[Block] = []
@@ -143,21 +146,21 @@ def _new_levels(before: Table, after: Table, at: int) -> frozenset[str | None]:
 
 
 def _contrasts(before: Table, after: Table, new: tuple[frozenset[str | None], ...]) -> tuple[Contrast, ...]:
-    """Each cell after, against the cells before that share most of its levels; new levels can't be shared."""
+    """Each cell after, against what is expected of it by the cells before; nothing is expected of new levels."""
     free = before.n + after.n - len(before.cells) - len(after.cells)
     variance = max((before.squares + after.squares) / max(free, 1), _FLAT * _FLAT)
+    old = {
+        cell: sums
+        for cell, sums in before.cells.items()
+        if not any(level in fresh for level, fresh in zip(cell, new, strict=True))
+    }
+    if not old:
+        return ()
+    expected = expectation(old, variance)
     found = []
     for cell, (n, mean) in after.cells.items():
-        kin: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        for other, sums in before.cells.items():
-            if not any(level in fresh for level, fresh in zip(other, new, strict=True)):
-                kin[sum(a == b for a, b in zip(cell, other, strict=True))].append(sums)
-        if not kin:
-            continue
-        nearest = kin[max(kin)]
-        size = sum(count for count, _ in nearest)
-        expected = sum(count * value for count, value in nearest) / size
-        found.append(Contrast(cell, n, mean, expected, 1.0 / (variance * (1.0 / n + 1.0 / size))))
+        level, size = expected.of(cell)
+        found.append(Contrast(cell, n, mean, level, 1.0 / (variance * (1.0 / n + 1.0 / size))))
     return tuple(found)
 
 

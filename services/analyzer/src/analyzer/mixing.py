@@ -8,7 +8,7 @@ from analyzer.timeline import Timeline
 
 _PART = 0.25
 """Traffic mix is told where it explains a quarter of the fall, and is more than chance."""
-_SURELY = 3.0
+_SURELY = 2.5
 _ALIKE = 0.15
 """Dimensions whose shares explain the mix nearly as well as the best one does can't be told apart."""
 

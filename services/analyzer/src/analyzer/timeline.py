@@ -1,7 +1,7 @@
 """The past of one metric of one target, by cell: enough to compare before and after any moment, in constant size.
 
-Values fall into blocks of 25 in the order in which they come. Of each size the latest four blocks are kept; older ones
-are merged two by two, so a block is never longer than about a quarter of its age. Some 12,000 values are remembered.
+Values fall into blocks of 25 in the order in which they come. Of each size the latest eight blocks are kept; older ones
+are merged two by two, so a block is never longer than about an eighth of its age. Some 12,000 values are remembered.
 """
 
 from collections import Counter
@@ -13,10 +13,12 @@ from analyzer.blocks import UNIT, Block, fold
 from analyzer.dimensions import NOT_TOLD, OTHER, SYSTEM, Cell
 
 BLOCK = 25
-ALIKE = 4
-SIZES = 7
+ALIKE = 8
+SIZES = 6
 CELLS = 128
-KEPT_LEVELS = 8
+ROOM = 96
+BLURRED = 16
+LEVELS = 16
 
 
 @dataclass(slots=True)
@@ -92,16 +94,15 @@ class Timeline:
         return len(self.cells) - 1
 
     def _make_room(self) -> None:
-        """Forgets cells without values. Then small levels of a wide dimension become other, then the traffic of small
-        cells, then all of them: until half the room is free."""
+        """Forgets cells without values. Then levels past the sixteenth of a dimension become other, then the traffic
+        of the smallest cells, then all of them: until a quarter of the room is free."""
         counts = self._counts()
         self._renew([cell if counts[cell] else None for cell in self.cells])
-        for whole in (False, True):
-            while len(self.cells) > CELLS // 2 and (narrowed := _narrowed(self._counts())) != self.cells:
-                self._renew(narrowed)
-            if len(self.cells) > CELLS // 2:
-                counts = self._counts()
-                kept = {cell for cell, _ in counts.most_common(CELLS // 4)}
+        for at in range(len(self.names)):
+            self._renew(_narrowed(self._counts(), at))
+        for own, whole in ((ROOM - BLURRED, False), (ROOM - 1, True)):
+            if len(self.cells) > ROOM:
+                kept = {cell for cell, _ in self._counts().most_common(own)}
                 self._renew([cell if cell in kept else self._blurred(cell, whole) for cell in self.cells])
 
     def _blurred(self, cell: Cell, whole: bool) -> Cell:
@@ -126,12 +127,10 @@ class Timeline:
             block.move(places)
 
 
-def _narrowed(counts: Counter[Cell]) -> list[Cell]:
-    """The cells, of which the dimension with most levels keeps its eight largest."""
-    levels: list[Counter[str | None]] = [Counter() for _ in next(iter(counts))]
+def _narrowed(counts: Counter[Cell], at: int) -> list[Cell]:
+    """The cells, of which the dimension at that place keeps its 16 largest levels."""
+    levels: Counter[str | None] = Counter()
     for cell, n in counts.items():
-        for level, count in zip(cell, levels, strict=True):
-            count[level] += n
-    widest = max(range(len(levels)), key=lambda at: len(levels[at]))
-    kept = {level for level, _ in levels[widest].most_common(KEPT_LEVELS)}
-    return [cell if cell[widest] in kept else (*cell[:widest], OTHER, *cell[widest + 1 :]) for cell in counts]
+        levels[cell[at]] += n
+    kept = {level for level, _ in levels.most_common(LEVELS)}
+    return [cell if cell[at] in kept else (*cell[:at], OTHER, *cell[at + 1 :]) for cell in counts]
