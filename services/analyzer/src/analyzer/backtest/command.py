@@ -48,6 +48,8 @@ def backtest(
     from analyzer.backtest.text import show
 
     given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()))
+    if html and not html.parent.is_dir():
+        fail(f"--html: there is no directory {html.parent}", Exit.USAGE)
     try:
         question = Question(
             file,
@@ -59,10 +61,10 @@ def backtest(
         )
         with progress() as bar:
             found = answer(question, bar)
+        if html:
+            html.write_text(page(found), "utf-8")
     except (BadFile, OSError) as error:
         fail(str(error), Exit.USAGE)
-    if html:
-        html.write_text(page(found), "utf-8")
     if json:
         as_json(plain(found))
     else:

@@ -64,7 +64,7 @@ def _result(result: Result, found: Report, place: int) -> str:
     missing = f"; {result.missing:,} missing" if result.missing else ""
     before = [f"{result.told}; mean {wording.amount(result.measured)}{missing}"]
     before += wording.left_out(found.unit, result.left_out)
-    after = [wording.threshold(result), wording.could_see(result.detectable, result.floor_pp)]
+    after = [wording.threshold(result), wording.could_see(result.detectable)]
     return f"""<section aria-labelledby="r{place}">
 <h2 id="r{place}">{safe(wording.title(result))} {_pill(result.verdict)}</h2>
 <p class="verdict">{safe(wording.verdict(result))}</p>

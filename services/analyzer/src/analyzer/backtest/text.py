@@ -23,7 +23,8 @@ def show(found: Report) -> None:
         out.print()
         _result(out, result, found.unit)
     if len(found.results) > _MOST_RESULTS:
-        _line(out, f"\nand {len(found.results) - _MOST_RESULTS} more: --json or --html has all of them")
+        out.print()
+        _line(out, f"and {len(found.results) - _MOST_RESULTS} more: --json or --html has all of them")
 
 
 def _result(out: Console, result: Result, unit: str) -> None:
@@ -31,6 +32,8 @@ def _result(out: Console, result: Result, unit: str) -> None:
     head.append(result.verdict, style=_STYLES[result.verdict])
     head.append(f", {wording.verdict(result)}", style="not bold")
     out.print(head)
+    if result.verdict == "no data":
+        return
     missing = f", {result.missing:,} missing" if result.missing else ""
     _line(out, f"  {result.told}; mean {wording.amount(result.measured)}{missing}")
     for line in wording.left_out(unit, result.left_out):
@@ -40,7 +43,7 @@ def _result(out: Console, result: Result, unit: str) -> None:
         for cause in fall.causes[:3]:
             _line(out, f"    {wording.cause(cause)}")
         _line(out, f"    {wording.ended(fall, unit)}")
-    for line in (wording.threshold(result), wording.could_see(result.detectable, result.floor_pp)):
+    for line in (wording.threshold(result), wording.could_see(result.detectable)):
         if line:
             _line(out, f"  {line}")
 

@@ -62,7 +62,7 @@ def cause(found: Cause) -> str:
     return f"likely {what} ({found.evidence})"
 
 
-def verdict(result: Result, minimum: int = 100) -> str:
+def verdict(result: Result) -> str:
     """What the one word means here."""
     match result.verdict:
         case "regressed":
@@ -72,7 +72,7 @@ def verdict(result: Result, minimum: int = 100) -> str:
             return f"nothing fell: shown to be within {result.floor_pp:g} pp"
         case "inconclusive":
             return f"no fall was found, and it is not shown that none of {result.floor_pp:g} pp was there"
-    return "no values"
+    return "there are no values"
 
 
 def threshold(result: Result) -> str:
@@ -86,11 +86,12 @@ def threshold(result: Result) -> str:
     return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them while nothing fell"
 
 
-def could_see(seen: Detectable | None, floor: float) -> str:
+def could_see(seen: Detectable | None) -> str:
     """How small a drop would have been found."""
     if seen is None:
         return ""
-    how = f"within {seen.after:,} values, in {seen.power:.0%} of {seen.runs} simulated runs on these values"
+    within = f"would have been raised within {seen.after:,} values"
     if seen.drop is None:
-        return f"too few values: not even a fall to the worst value would have been raised {how}"
-    return f"a fall of {100 * seen.drop:.1f} pp would have been raised {how}"
+        return f"too few values: not even a fall to the worst value {within}"
+    runs = f"in {seen.power:.0%} of {seen.runs} simulated runs on these values"
+    return f"a fall of {100 * seen.drop:.1f} pp {within}, {runs}"

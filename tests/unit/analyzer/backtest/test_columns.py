@@ -1,0 +1,72 @@
+"""Which column is what."""
+
+from typing import Any
+
+import pytest
+
+from analyzer.backtest.columns import PRESETS, Given, columns
+from analyzer.backtest.files import Sample
+from analyzer.backtest.troubles import BadFile
+
+
+def sample(**cells: list[Any]) -> Sample:
+    return Sample(cells)
+
+
+USUAL: dict[str, list[Any]] = {
+    "id": [1, 2],
+    "created_at": ["2026-03-01", "2026-03-02"],
+    "prompt_version": ["a", "b"],
+    "score": [0.5, 1],
+}
+
+
+def test_usual_names_are_guessed_and_told() -> None:
+    found = columns(sample(**USUAL, model=["x", "x"], question=["why", "how"], updated_at=["2026-03-01"] * 2), Given())
+    assert found.guessed == {
+        "time": "created_at",
+        "version": "prompt_version",
+        "model": "model",
+        "input": "question",
+        "value": "score",
+    }
+    assert (found.time, found.version, found.values) == ("created_at", "prompt_version", ("score",))
+
+
+def test_what_is_given_is_not_guessed() -> None:
+    found = columns(sample(**USUAL, stars=[4, 5]), Given(values=("stars", "score"), version="id"))
+    assert found.guessed == {"time": "created_at"}
+    assert (found.values, found.version) == (("stars", "score"), "id")
+
+
+def test_names_within_objects_count_by_their_last_part() -> None:
+    found = columns(
+        sample(**{"meta.timestamp": ["2026-03-01"], "feedback.comment": ["no"], "feedback.score": [1]}), Given()
+    )
+    assert found.guessed == {"time": "meta.timestamp", "value": "feedback.score"}
+
+
+def test_a_time_that_can_t_be_read_is_no_guess() -> None:
+    assert columns(sample(time=["noon", "night"], score=[1, 0]), Given()).time is None
+
+
+def test_the_only_column_of_numbers_is_the_value() -> None:
+    assert columns(sample(text=["a"], helpfool=[0.5], input_tokens=[17]), Given()).values == ("helpfool",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "given", "message"),
+    [
+        ({"score": [1], "rating": [5]}, Given(), r"several columns .* \(score, rating\): name one or more by --value"),
+        ({"text": ["a"], "id": [1]}, Given(), r"no column looks like values; name one by --value. There are text, id"),
+        ({"text": ["a"]}, Given(values=("score",)), "there is no column score; there are text"),
+        ({f"c{n}": ["a"] for n in range(40)}, Given(time="t"), "c29 and 10 more"),
+    ],
+)
+def test_what_is_ambiguous_is_asked(cells: dict[str, list[Any]], given: Given, message: str) -> None:
+    with pytest.raises(BadFile, match=message):
+        columns(sample(**cells), given)
+
+
+def test_what_is_given_goes_over_a_preset() -> None:
+    assert Given(version="dataset").over(PRESETS["frank"]) == Given(values=("Factuality",), version="dataset")

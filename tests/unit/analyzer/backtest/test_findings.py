@@ -1,0 +1,100 @@
+"""Pasts with a truth that is known, through the ledger."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.backtest.columns import PRESETS, Given
+from analyzer.backtest.report import Report
+from analyzer.backtest.running import Question, answer
+from tests.support.requirements import data_file
+from tests.unit.analyzer.backtest.conftest import Write, shares
+
+
+def found(file: Path, given: Given | None = None, **more: Any) -> Report:
+    return answer(Question(file, given or Given(), **more), lambda stage, total: lambda done: None)
+
+
+def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Write) -> None:
+    rows = shares(("a", 2000, 0.85), ("b", 1000, 0.6), ("c", 1500, 0.85))
+    (result,) = found(write(rows)).results
+    (fall,) = result.falls
+    assert result.verdict == "regressed"
+    assert 2100 <= fall.raised.number <= 2200
+    assert fall.raised.time == rows[fall.raised.number - 1]["time"]
+    assert 1990 <= fall.since.number <= 2050
+    assert fall.resolved is not None
+    assert 3100 <= fall.resolved.number <= 4500
+    assert fall.baseline.low <= 0.85 <= fall.baseline.high
+    assert fall.current.low <= 0.6 <= fall.current.high
+    assert -35 < fall.delta_pp < -15
+    (cause, *_) = fall.causes
+    assert (cause.kind, cause.before, cause.after) == ("prompt_version", "a", "b")
+
+
+def test_the_order_of_the_rows_in_the_file_does_not_matter(write: Write) -> None:
+    rows = shares(("a", 1000, 0.85), ("b", 500, 0.5))
+    told, turned = found(write(rows)), found(write(list(reversed(rows)), "turned.jsonl"))
+    assert turned.shuffled
+    assert not told.shuffled
+    (straight,), (mended,) = told.results[0].falls, turned.results[0].falls
+    assert straight.event == {**mended.event, "affected_executions": straight.event["affected_executions"]}
+    assert straight.raised.time == mended.raised.time
+
+
+@pytest.mark.parametrize("name", ["past.csv", "past.parquet"])
+def test_the_format_does_not_matter(write: Write, name: str) -> None:
+    rows = shares(("a", 500, 0.9), ("b", 300, 0.5))
+    (lines,), (other,) = found(write(rows)).results, found(write(rows, name)).results
+    assert [fall.delta_pp for fall in lines.falls] == [fall.delta_pp for fall in other.falls]
+    assert lines.measured == other.measured
+
+
+def test_what_a_threshold_cried_is_told_apart_by_what_really_fell(write: Write) -> None:
+    quiet = found(write(shares(("a", 12_000, 0.85)))).results[0].threshold
+    assert quiet.alarms == quiet.unfounded > 5
+    fallen = found(write(shares(("a", 2000, 0.95), ("b", 500, 0.5)), "fallen.jsonl")).results[0].threshold
+    assert (fallen.alarms, fallen.unfounded) == (1, 0)
+
+
+def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -> None:
+    (result,) = found(write(shares(("a", 3000, 0.85)))).results
+    assert result.verdict in ("holds", "inconclusive")
+    assert result.detectable is not None
+    assert result.detectable.drop is not None
+    assert 0.05 <= result.detectable.drop < 0.3
+    (few,) = found(write(shares(("a", 150, 0.85)), "few.jsonl")).results
+    assert few.verdict == "inconclusive"
+    assert few.detectable is not None
+    assert few.detectable.drop is None
+
+
+def test_no_values_are_no_data(write: Write) -> None:
+    rows: Sequence[Mapping[str, Any]] = [{"score": None, "text": "a"}] * 10
+    (result,) = found(write(rows), Given(values=("score",)), ends=(0.0, 1.0)).results
+    assert (result.verdict, result.measured.n, result.missing, result.course) == ("no data", 0, 10, ())
+
+
+def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
+    good, bad = shares(("a", 400, 0.9), column="score"), shares(("a", 200, 0.9), ("b", 200, 0.4), column="score")
+    rows = [
+        {**row, "target": target, "rating": 5}
+        for both in zip(good, bad, strict=True)
+        for target, row in zip(("good", "bad"), both, strict=True)
+    ]
+    report = found(write(rows), Given(values=("score", "rating")))
+    verdicts = {(result.target, result.column): result.verdict for result in report.results}
+    assert verdicts.pop(("bad", "score")) == "regressed"
+    assert len(verdicts) == 3
+    assert "regressed" not in verdicts.values()
+    assert report.results[0].target == "bad"
+
+
+def test_people_s_judgements_of_summaries() -> None:
+    """FRANK: from the system that people found factual to one that they did not."""
+    report = found(data_file("frank.jsonl"), PRESETS["frank"], order=("bart", "bus"))
+    (fall,) = report.results[0].falls
+    assert (report.rows, fall.delta_pp < -15) == (500, True)
+    assert (fall.causes[0].before, fall.causes[0].after) == ("bart", "bus")

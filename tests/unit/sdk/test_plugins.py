@@ -1,0 +1,57 @@
+"""Commands that other packages bring."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
+
+import pytest
+from typer.testing import CliRunner
+
+from ratchet.cli import app, plugins
+
+
+def greet(name: str, loud: bool = False) -> None:
+    """Says hello."""
+    print(f"hello {name}{'!' if loud else ''}")
+
+
+def bring(monkeypatch: pytest.MonkeyPatch, *found: EntryPoint) -> None:
+    def entry_points(group: str) -> Sequence[EntryPoint]:
+        return [point for point in found if point.group == group]
+
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
+
+
+def test_a_command_of_another_package_is_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(monkeypatch, EntryPoint("greet", f"{__name__}:greet", plugins.GROUP))
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[greet.__module__])
+    assert CliRunner().invoke(app, ["greet", "you", "--loud"]).stdout == "hello you!\n"
+    told = CliRunner().invoke(app, ["--help"]).stdout
+    assert "Says hello." in told
+    assert "replay" in told
+
+
+def test_a_command_of_ours_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(monkeypatch, EntryPoint("prompts", "nowhere:at_all", plugins.GROUP))
+    assert CliRunner().invoke(app, ["prompts", "--help"]).exit_code == 0
+
+
+def test_without_its_package_a_command_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(monkeypatch)
+    result = CliRunner().invoke(app, ["backtest", "past.jsonl"])
+    assert result.exit_code == 1
+    assert result.stderr == "ratchet: backtest is part of ratchet-analyzer: pip install ratchet-analyzer\n"
+    assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_other_commands_and_the_help_import_nothing_heavy() -> None:
+    """Also with the analyzer installed, the command line starts with the SDK alone."""
+    code = (
+        "import sys; from typer.testing import CliRunner; from ratchet.cli import app\n"
+        "CliRunner().invoke(app, [*sys.argv[1:], '--help'])\n"
+        "print(sorted({'analyzer', 'pyarrow', 'sqlalchemy', 'shared'} & set(sys.modules)))"
+    )
+    for words, imported in (([], "['analyzer']"), (["replay"], "[]")):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == imported
