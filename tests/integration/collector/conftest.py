@@ -87,7 +87,7 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-        for line in parts.lines:
+        for line in (*parts.hot, parts.quiet):
             await line.close()
         await parts.platform.engine.dispose()
 

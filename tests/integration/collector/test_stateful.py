@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -32,16 +33,17 @@ BODIES = st.builds(
 
 
 class Fragile:
-    """Makes a line's next transaction fail: `before` its commit, or `after` it, when nobody hears of it."""
+    """Makes an instance's next group fail: `before` its commit, or `after` it, when nobody hears of it."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, lines: Iterable[Line]) -> None:
         self.fails: str | None = None
-        self._begin = line.begin
+        for line in lines:
+            line.begin = partial(self._begin, line.begin)  # type: ignore[method-assign]
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[Any]:
+    async def _begin(self, begin: Callable[[], contextlib.AbstractAsyncContextManager[Any]]) -> AsyncIterator[Any]:
         fails, self.fails = self.fails, None
-        async with self._begin() as pg:
+        async with begin() as pg:
             yield pg
             if fails == "before":
                 raise Retryable("crash before the commit")
@@ -65,9 +67,7 @@ class Intake(RuleBasedStateMachine):
         self.fragile = []
         for instance in self.instances:
             instance.keys["ingest"] = f"rk_ingest_{'s' * 43}"
-            line = instance.parts.lines[0]
-            self.fragile.append(Fragile(line))
-            line.begin = self.fragile[-1].begin
+            self.fragile.append(Fragile(instance.parts.hot))
         self.numbers = itertools.count()
         self.sent: dict[str, dict[str, Any]] = {}
         self.accepted: dict[str, str] = {}  # idempotency key → feedback id

@@ -1,4 +1,4 @@
-"""One writer, many requests: groups gather, a bad item stands alone, and too much is told at once."""
+"""Few writers, many requests: groups gather, a bad item stands alone, and too much is told at once."""
 
 import asyncio
 import contextlib
@@ -55,6 +55,21 @@ async def test_what_comes_during_a_commit_shares_the_next() -> None:
         assert await first == ["kept 1"]
         assert await asyncio.gather(*rest) == [[f"kept {number}"] for number in range(2, 10)]
     assert written.groups == [[1], list(range(2, 10))]
+
+
+async def test_while_one_writer_waits_another_takes_what_came_meanwhile() -> None:
+    slow, quick = Written(), Written()
+    slow.go.clear()
+    committer = Committer(slow.write, quick.write)
+    async with running(committer):
+        first = committer.submit([1], 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert await committer.submit([2], 1) == ["kept 2"]
+        assert not first.done()
+        slow.go.set()
+        assert await first == ["kept 1"]
+    assert (slow.groups, quick.groups) == ([[1]], [[2]])
 
 
 async def test_a_client_that_left_disturbs_nobody() -> None:

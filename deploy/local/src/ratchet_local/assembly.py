@@ -87,7 +87,7 @@ def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
     return {
         "gatekeeper": gatekeeper.app.build_app(keeper, clock, flow),
         "collector": collector.app.build_app(
-            collector.settings.CollectorSettings.model_validate(told("collector")), clock, flow
+            collector.settings.CollectorSettings.model_validate({**told("collector"), "writers": 1}), clock, flow
         ),
         "analyzer": analyzer.app.build_app(
             analyzer.settings.AnalyzerSettings.model_validate(told("analyzer")), clock, flow

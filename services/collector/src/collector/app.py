@@ -27,21 +27,24 @@ class Parts:
     committer: "Committer[Item, Status]"
     upkeep: Upkeep
     desk: Desk
-    lines: tuple[Line, Line]
+    hot: tuple[Line, ...]
+    quiet: Line
 
     @classmethod
     def of(cls, settings: CollectorSettings, clock: Clock, flow: Flow | None = None) -> "Parts":
         """Opens nothing yet."""
         platform = Platform.of(settings, clock, flow)
-        hot, quiet = Line(platform.engine), Line(platform.engine)
+        hot = tuple(Line(platform.engine) for _ in range(settings.writers))
+        quiet = Line(platform.engine)
 
         def on_emit() -> None:
             platform.store.on_emit()  # the relay puts itself there when it starts
 
-        writer = Writer(hot, settings.relay_shards, on_emit)
-        committer = Committer[Item, Status](writer.write, max_items=settings.queue_items)
+        writers = [Writer(line, settings.relay_shards, on_emit) for line in hot]
+        committer = Committer[Item, Status](*(writer.write for writer in writers), max_items=settings.queue_items)
         upkeep = Upkeep(quiet, settings, clock, on_emit)
-        return cls(platform, settings, committer, upkeep, Desk(committer, Names(platform.engine), clock), (hot, quiet))
+        desk = Desk(committer, Names(platform.engine), clock)
+        return cls(platform, settings, committer, upkeep, desk, hot, quiet)
 
 
 def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
@@ -55,7 +58,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             title="Ratchet collector",
             subscriptions=Handlers(parts.desk, keys, settings.relay_shards).subscriptions(),
             background=(parts.committer.run, parts.upkeep.run),
-            close=tuple(line.close for line in parts.lines),
+            close=tuple(line.close for line in (*parts.hot, parts.quiet)),
             state={"protocol": protocol_of(frozenset(ROUTES), intake.take)},
         )
     )

@@ -1,4 +1,4 @@
-"""Group commit: requests that come while one transaction runs share the next one."""
+"""Group commit: requests that come while transactions run share the next one."""
 
 import asyncio
 from collections import deque
@@ -62,14 +62,17 @@ class Queue(Generic[T, R]):
 
 
 class Committer(Generic[T, R]):
-    """One writer: takes what has gathered, writes it in one transaction, and only then answers.
+    """Takes what has gathered, writes it in one transaction, and only then answers.
 
-    `write` gets the items of a group and returns a result for each after the commit; nothing of a group
-    whose `write` raises may be kept.
+    Each of `writes` works on one group at a time: while one waits for the disk, another takes what came meanwhile.
+    It gets the items of a group and returns a result for each after the commit; nothing of a group
+    for which it raises may be kept.
     """
 
-    def __init__(self, write: Write[T, R], group: int = 500, max_items: int = 20_000, max_weight: int = 64 << 20):
-        self._write = write
+    def __init__(
+        self, *writes: Write[T, R], group: int = 500, max_items: int = 20_000, max_weight: int = 64 << 20
+    ) -> None:
+        self._writes = writes
         self._group = group
         self._queue: Queue[T, R] = Queue(max_items, max_weight)
         self._filled = asyncio.Event()
@@ -83,14 +86,19 @@ class Committer(Generic[T, R]):
 
     async def run(self) -> None:
         """Writes until cancelled; what is being written then is written to its end."""
+        async with asyncio.TaskGroup() as tasks:
+            for write in self._writes:
+                tasks.create_task(self._serve(write))
+
+    async def _serve(self, write: Write[T, R]) -> None:
         while True:
             await self._filled.wait()
             self._filled.clear()
             while group := self._queue.take(self._group):
-                await asyncio.shield(asyncio.ensure_future(self._settle(group)))
+                await asyncio.shield(asyncio.ensure_future(self._settle(write, group)))
 
-    async def _settle(self, group: Sequence[Ticket[T, R]]) -> None:
-        results = await write_all(self._write, [item for ticket in group for item in ticket.items])
+    async def _settle(self, write: Write[T, R], group: Sequence[Ticket[T, R]]) -> None:
+        results = await write_all(write, [item for ticket in group for item in ticket.items])
         start = 0
         for ticket in group:
             end = start + len(ticket.items)
