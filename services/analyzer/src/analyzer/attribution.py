@@ -6,7 +6,7 @@ new), so that a change of traffic mix blames nobody. A hypothesis is scored by h
 
     z = -sum(weight * fall) / sqrt(sum(weight)),  over its cells; weights are inverse variances,
 
-and z*z is twice its log-likelihood against "nothing fell". Hypotheses within a likelihood ratio of 20 of the best
+and z*z is twice its log-likelihood against "nothing fell". Hypotheses within a likelihood ratio of 10 of the best
 can't be told apart by these values. Of them, one that came with the change beats those that were there before; two
 that came with it can't be told apart; and "everything fell" has no name from inside.
 
@@ -24,7 +24,7 @@ from analyzer.hypotheses import Hypothesis, Level, hypotheses, scored
 from analyzer.mixing import mixes
 from analyzer.timeline import Timeline
 
-INDISTINGUISHABLE = 2.0 * math.log(20.0)
+INDISTINGUISHABLE = 2.0 * math.log(10.0)
 """In units of z*z."""
 _CHANCE = 0.01
 """How often, at most, noise is given a name: shared by all hypotheses."""

@@ -6,7 +6,6 @@ from analyzer.dimensions import OTHER, Cell
 
 CELLS = 64
 LEVELS = 16
-_REMEMBERED = 256
 
 
 @dataclass(slots=True)
@@ -29,37 +28,26 @@ class Cells:
 
     def place(self, cell: Cell) -> int:
         """The place of `cell`, which may be a new one: then it is the last of `kept`."""
-        place = self._places.get(cell, -1)
-        return place if place >= 0 else self._find(cell, admit=True)
+        place = self.seek(cell)
+        if place < 0:
+            place = len(self.kept)
+            self.kept.append(self.narrow(cell) if place < CELLS else (OTHER,) * len(cell))
+            self._know(self.kept[place], place)
+        return place
 
     def seek(self, cell: Cell) -> int:
         """The place of `cell`, or -1 if it has none yet."""
-        place = self._places.get(cell, -1)
-        return place if place >= 0 else self._find(cell, admit=False)
+        place = self._places.get(self.narrow(cell), -1)
+        return self._places.get((OTHER,) * len(cell), -1) if place < 0 and len(self.kept) >= CELLS else place
 
-    @property
-    def overflown(self) -> bool:
-        """Whether some traffic is put together as "other"."""
-        return any(OTHER in cell for cell in self.kept)
-
-    def _find(self, cell: Cell, admit: bool) -> int:
-        if not self._levels:
-            self._levels = [set() for _ in cell]
-        narrowed = tuple(
+    def narrow(self, cell: Cell) -> Cell:
+        """The cell, in which levels that a full dimension doesn't know are "other"."""
+        if not self._levels or cell in self._places:
+            return cell
+        return tuple(
             OTHER if level not in known and len(known) >= LEVELS else level
             for level, known in zip(cell, self._levels, strict=True)
         )
-        place = self._places.get(narrowed, -1)
-        if place < 0 and len(self.kept) >= CELLS:
-            narrowed = (OTHER,) * len(cell)
-            place = self._places.get(narrowed, -1)
-        if place < 0 and admit:
-            place = len(self.kept)
-            self.kept.append(narrowed)
-            self._know(narrowed, place)
-        if place >= 0 and len(self._places) < _REMEMBERED:
-            self._places[cell] = place
-        return place
 
     def _know(self, cell: Cell, place: int) -> None:
         self._places[cell] = place

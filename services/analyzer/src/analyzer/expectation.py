@@ -1,9 +1,9 @@
 """What a cell's mean is expected to be: its own as far as it is known, else what its levels have in common.
 
 The means of cells are explained by a sum of effects, one for each level of each dimension, by least squares with a
-ridge (backfitting). A cell's own mean is then shrunk to that sum, as an empirical Bayes estimate does: by the part of
-its distance that chance explains (moments: DerSimonian and Laird, 1986). A level that is not known has no effect, so
-such a cell is compared with the whole, other things equal.
+ridge (backfitting). A cell's own mean is then shrunk to that sum. Both are shrunk as empirical Bayes estimates are: by
+the part of their distance that chance explains (by moments: DerSimonian and Laird, 1986). A level that is not known
+has no effect, so such a cell is compared with the whole, other things equal.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from analyzer.dimensions import Cell
 
-_RIDGE = 10.0
-"""A level's effect is shrunk as if so many of its values had shown none."""
 _ROUNDS = 12
 _ENOUGH = 10.0
 """The sum of effects is never worth more than a tenth of all values."""
@@ -51,10 +49,11 @@ def expectation(
     dimensions = range(len(next(iter(cells))))
     mean = sum(weigh.get(cell, 0.0) * own for cell, (_, own) in cells.items()) / size
     rest = {cell: own - mean for cell, (_, own) in cells.items()}
+    ridge = _trust(cells, rest, variance)
     effects: tuple[dict[str | None, float], ...] = tuple({} for _ in dimensions)
     for _ in range(_ROUNDS):
         for at in dimensions:
-            _refit(cells, rest, at, effects[at])
+            _refit(cells, rest, at, ridge, effects[at])
     centre = mean
     for at in dimensions:
         middle = sum(weight * effects[at].get(cell[at], 0.0) for cell, weight in weigh.items()) / size
@@ -64,12 +63,19 @@ def expectation(
 
 
 def _refit(
-    cells: Mapping[Cell, tuple[int, float]], rest: dict[Cell, float], at: int, effects: dict[str | None, float]
+    cells: Mapping[Cell, tuple[int, float]],
+    rest: dict[Cell, float],
+    at: int,
+    ridge: float,
+    effects: dict[str | None, float],
 ) -> None:
-    """Fits one dimension's effects to what the others leave; `rest` is what all leave."""
+    """Fits one dimension's effects to what the others leave, as if `ridge` more values had shown none.
+
+    `rest` is what all dimensions leave; it and `effects` are changed.
+    """
     sums: dict[str | None, list[float]] = {}
     for cell, (n, _) in cells.items():
-        each = sums.setdefault(cell[at], [_RIDGE, 0.0])
+        each = sums.setdefault(cell[at], [ridge, 0.0])
         each[0] += n
         each[1] += n * (rest[cell] + effects.get(cell[at], 0.0))
     for cell in cells:

@@ -9,9 +9,9 @@ that the reference had. These weights stay, so a change of mix moves nothing; an
 `overall` as much as `expected`, so however much is learnt on the way, such a fall is never absorbed.
 
 * A cell of the reference is compared with itself. A level that the reference doesn't know is compared with the whole:
-  with all cells that share the rest of its levels. So a switch to a new model is seen in full.
-* Cells with few values are shrunk to the whole's mean, as an empirical Bayes estimate does: by the part of their
-  distance that chance explains.
+  other levels equal. So a switch to a new model is seen in full.
+* Cells with few values, or without a place in the bounded list, are expected to be what their levels have in common
+  with others (`expectation`).
 * Means are read off anew when the number of values has doubled, and are frozen in between: what fell in one cell only
   is not absorbed by the values that prove it, and estimates get better for ever.
 """
@@ -22,6 +22,7 @@ from typing import Any
 
 from analyzer.cells import Cells
 from analyzer.dimensions import Cell
+from analyzer.expectation import Expectation, expectation
 
 UNIT = 1_000_000
 _REMEMBERED = 256
@@ -44,8 +45,10 @@ class Profile:
     _weights: list[int] = field(default_factory=list)
     _shifts: list[float] = field(default_factory=list)
     _due: int = 0
-    # A shortcut that follows from the rest, and is not saved: of a cell its place (-1: none yet) and its shift.
+    # Shortcuts that follow from the rest, and are not saved: of cells the place (-1: none yet) and the shift; of all
+    # others what their shifts are made of.
     _known: dict[Cell, tuple[int, float]] = field(default_factory=dict, compare=False)
+    _rest: Expectation | None = field(default=None, compare=False)
 
     def residual(self, cell: Cell, value: float) -> float:
         """The value without what the mix of traffic does to it, on the same scale. Learns nothing."""
@@ -54,20 +57,12 @@ class Profile:
     def learn(self, cell: Cell, value: float, sign: int = 1) -> None:
         """Counts a value; with `sign` -1, takes it back."""
         place = (self._known.get(cell) or self._look_up(cell))[0]
-        if place < 0:
-            place = self._admit(cell)
-        units = round(value * UNIT) * sign
-        self.n += sign
-        self._counts[place] += sign
-        self._totals[place] += units
-        self._squares += sign * units * units
-        if 0 < self._due <= self.n:
-            self._read_off()
+        self._count(self._admit(cell) if place < 0 else place, round(value * UNIT), sign)
 
     def take(self, cell: Cell, value: float) -> float:
         """`residual`, then `learn`: for a stream that is compared with its own past."""
-        shift = (self._known.get(cell) or self._look_up(cell))[1]
-        self.learn(cell, value)
+        place, shift = self._known.get(cell) or self._look_up(cell)
+        self._count(self._admit(cell) if place < 0 else place, round(value * UNIT), 1)
         return value + shift
 
     def settle(self) -> None:
@@ -98,18 +93,26 @@ class Profile:
         n, cells, *rest = state
         return cls(n, Cells([tuple(cell) for cell in cells]), *rest)
 
+    def _count(self, place: int, units: int, sign: int) -> None:
+        self.n += sign
+        self._counts[place] += sign
+        self._totals[place] += sign * units
+        self._squares += sign * units * units
+        if 0 < self._due <= self.n:
+            self._read_off()
+
     def _read_off(self) -> None:
-        self._shifts = shifts(self._counts, self._totals, self._squares, self._weights)
+        self._shifts = _shifts(self.cells.kept, self._counts, self._totals, self._squares, self._weights)
         self._due = 2 * max(self.n, 1)
-        self._known = {}
+        self._known, self._rest = {}, None
 
     def _look_up(self, cell: Cell) -> tuple[int, float]:
         """The place of `cell`, and what is added to its values."""
-        place = self.cells.seek(cell)
-        known = 0 <= place < len(self._weights) and self._weights[place] > 0
+        place, narrowed = self.cells.seek(cell), self.cells.narrow(cell)
+        own = 0 <= place < len(self._weights) and self._weights[place] > 0 and self.cells.kept[place] == narrowed
         if len(self._known) >= _REMEMBERED:
             self._known = {}
-        self._known[cell] = found = place, self._shifts[place] if known else self._of_kin(cell)
+        self._known[cell] = found = place, self._shifts[place] if own else self._common(narrowed)
         return found
 
     def _admit(self, cell: Cell) -> int:
@@ -117,48 +120,31 @@ class Profile:
         if place == len(self._counts):
             self._counts.append(0)
             self._totals.append(0)
-        self._known.pop(cell, None)
+        self._known = {}
         return place
 
-    def _of_kin(self, cell: Cell) -> float:
-        """The mean shift of the known cells that share most levels with `cell`; of all of them if none shares any."""
-        kin = [
-            (sum(a == b for a, b in zip(cell, known, strict=True)), weight, shift)
-            for known, weight, shift in zip(self.cells.kept, self._weights, self._shifts, strict=False)
-            if weight > 0
-        ]
-        most = max((shared for shared, _, _ in kin), default=0)
-        nearest = [(weight, shift) for shared, weight, shift in kin if shared == most]
-        total = sum(weight for weight, _ in nearest)
-        return sum(weight * shift for weight, shift in nearest) / total if total else 0.0
+    def _common(self, cell: Cell) -> float:
+        """The shift of a cell that the reference doesn't know: from what its levels have in common with others."""
+        if not any(self._weights):
+            return 0.0
+        if self._rest is None:
+            known = zip(self.cells.kept, self._weights, self._shifts, strict=False)
+            self._rest = expectation({other: (weight, -shift) for other, weight, shift in known if weight > 0}, 0.0)
+        return -self._rest.common(cell)
 
 
-def shifts(counts: Sequence[int], totals: Sequence[int], squares: int, weights: Sequence[int]) -> list[float]:
-    """overall - expected, for each cell that has a weight; sums in millionths.
-
-    The spread of true means between cells is estimated by moments (DerSimonian and Laird, 1986); each cell's mean is
-    kept by the part of its distance from the whole's that this spread explains.
-    """
+def _shifts(
+    cells: Sequence[Cell], counts: Sequence[int], totals: Sequence[int], squares: int, weights: Sequence[int]
+) -> list[float]:
+    """overall - expected, for each cell that has a weight; sums in millionths."""
     known = [at for at, weight in enumerate(weights) if weight > 0 and counts[at] > 0]
-    total_weight = sum(weights[at] for at in known)
     if len(known) < 2:
         return [0.0] * len(weights)
-    means = {at: totals[at] / (counts[at] * UNIT) for at in known}
-    whole = sum(weights[at] * means[at] for at in known) / total_weight
-    kept = _kept(counts, totals, squares, means)
-    expected = {at: whole + kept[at] * (means[at] - whole) for at in known}
-    overall = sum(weights[at] * expected[at] for at in known) / total_weight
-    return [overall - expected[at] if at in expected else 0.0 for at in range(len(weights))]
-
-
-def _kept(counts: Sequence[int], totals: Sequence[int], squares: int, means: dict[int, float]) -> dict[int, float]:
-    """For each cell, the part of its distance from the whole that is not chance: 0 to 1."""
     n = sum(counts)
-    filled = sum(count > 0 for count in counts)
-    between = sum(total * total / count for total, count in zip(totals, counts, strict=True) if count > 0)
-    within = max(squares - between, 0.0) / UNIT / UNIT / max(n - filled, 1)
-    size = sum(counts[at] for at in means)
-    centre = sum(counts[at] * mean for at, mean in means.items()) / size
-    spread = sum(counts[at] * (mean - centre) ** 2 for at, mean in means.items()) - (len(means) - 1) * within
-    true = max(spread / (size - sum(counts[at] ** 2 for at in means) / size), 0.0)
-    return {at: true / (true + within / counts[at]) if true > 0 else 0.0 for at in means}
+    filled = [(count, total) for count, total in zip(counts, totals, strict=True) if count > 0]
+    within = max(squares - sum(total * total / count for count, total in filled), 0.0) / max(n - len(filled), 1)
+    means = {cells[at]: (counts[at], totals[at] / (counts[at] * UNIT)) for at in known}
+    weigh = {cells[at]: float(weights[at]) for at in known}
+    expected = expectation(means, within / UNIT / UNIT, weigh)
+    overall = sum(weight * expected.of(cell)[0] for cell, weight in weigh.items()) / sum(weigh.values())
+    return [overall - expected.of(cell)[0] if cell in means else 0.0 for cell in cells[: len(weights)]]
