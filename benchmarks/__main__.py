@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("start", "latency", "ingest", "consume")
+BENCHMARKS = ("start", "latency", "ingest", "consume", "backtest")
 
 
 def main() -> int:
