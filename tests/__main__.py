@@ -1,6 +1,7 @@
 """`python -m tests`: every suite that this machine can run, with coverage; then what it could not run, and why.
 
-With arguments they go to pytest, and coverage is not judged.
+Files are shared out between as many processes as there are processors (four at most), each with servers of its own.
+With arguments they go to pytest instead, and coverage is not judged.
 """
 
 import os
@@ -15,6 +16,7 @@ from tests.support.requirements import GET_MAVEN, ROOT, kafka_missing
 
 _WORK = ROOT / ".cache" / "coverage"
 _REPORT = _WORK / "tests.xml"
+_ALL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 
 
 def not_run(report: Path, reason: str) -> dict[str, int]:
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
             [sys.executable, "-m", "coverage", *words], env=environment, cwd=ROOT, check=False
         ).returncode
 
-    failed = coverage("run", "-m", "pytest", f"--junitxml={_REPORT}", *arguments)
+    failed = coverage("run", "-m", "pytest", f"--junitxml={_REPORT}", *(arguments or _ALL))
     coverage("combine", "--quiet")
     uncovered = 0 if arguments else coverage("report")
     if missing and _REPORT.exists():
