@@ -20,6 +20,14 @@ class Block:
     squares: int = 0
     sums: dict[int, list[int]] = field(default_factory=dict)
 
+    def take(self, at: float) -> None:
+        """One value more is in this block, whatever its places."""
+        self.filled += 1
+        if at > self.end:
+            self.end = at
+        elif at < self.start:
+            self.start = at
+
     def add(self, place: int, units: int, sign: int = 1) -> None:
         cell = self.sums.get(place)
         if cell is None:

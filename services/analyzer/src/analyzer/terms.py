@@ -87,8 +87,7 @@ class Terms:
             self._open(at)
         block, units = self.blocks[-1], UNIT * bad
         block.add(_ALL, units)
-        block.filled += 1
-        block.start, block.end = min(block.start, at), max(block.end, at)
+        block.take(at)
         self.n += 1
         person = 1 << crc32((user or execution_id).encode()) % 32
         for word in words(text):

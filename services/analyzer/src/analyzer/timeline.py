@@ -43,15 +43,11 @@ class Timeline:
         place = self._places.get(cell)
         if place is None:
             place = self._admit(cell)
-        block = self.blocks[-1] if self.blocks else None
-        if block is None or block.filled >= BLOCK:
-            block = self._open(at)
+        if not self.blocks or self.blocks[-1].filled >= BLOCK:
+            self._open(at)
+        block = self.blocks[-1]
         block.add(place, round(value * UNIT))
-        block.filled += 1
-        if at > block.end:
-            block.end = at
-        elif at < block.start:
-            block.start = at
+        block.take(at)
 
     def correct(self, cell: Cell, former: float | None, value: float | None, at: float) -> None:
         """Puts `value` in the place of `former`, in the latest block that may hold it.
@@ -81,10 +77,9 @@ class Timeline:
         names, cells, blocks = state
         return cls(tuple(names), [tuple(cell) for cell in cells], [Block.load(block) for block in blocks])
 
-    def _open(self, at: float) -> Block:
+    def _open(self, at: float) -> None:
         self.blocks.append(Block(at, at))
         fold(self.blocks, ALIKE, SIZES)
-        return self.blocks[-1]
 
     def _admit(self, cell: Cell) -> int:
         if len(self.cells) >= CELLS:
