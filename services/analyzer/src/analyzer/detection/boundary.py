@@ -13,7 +13,7 @@ SHORTEST = 50 // BLOCK
 """Blocks that a drop must have lasted: shorter ones are bursts."""
 
 
-def drift_height(blocks: int, age: float, alpha: float) -> float:
+def drift_height(blocks: float, age: float, alpha: float) -> float:
     """For the latest `blocks` blocks against all before them, when the stream is `age` times as old as when the watch began.
 
     Short suffixes are many, so they must reach higher. Alpha is spent over the stream's age (the part spent after an age

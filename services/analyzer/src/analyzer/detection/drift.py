@@ -1,136 +1,135 @@
 """Undeclared change: the latest values of a stream against all of its values before them.
 
-The candidates for the change are points of the past, few and ever further apart (at most `_EACH` for each doubling of the
-distance), each with the sums of everything before it. So the error of the baseline is in the statistic, and shrinks as
-the stream grows; a fixed baseline of the first values would keep its error for ever.
+The candidates for the change are points of the past, few and ever further apart (at most `_EACH` for each doubling of
+the distance), each with the sums of everything before it. So the error of the baseline is in the statistic, and shrinks
+as the stream grows; a fixed baseline of the first values would keep its error for ever.
 """
 
 import math
 
 from analyzer.detection.boundary import SHORTEST, drift_height
 from analyzer.detection.past import Past
+from analyzer.detection.score import growth, standardised
 from analyzer.detection.words import State
 
-_EACH = 7
-_LEVELS = 12
-_OWN_SPREAD = 6.0
-"""The suffix's own variance counts as if so many blocks of the past's variance had been seen besides."""
-# Places in a candidate.
-N, SUM, SQUARES, RAW, VARIANCE, INFLATION, SIZE = range(7)
+_EACH = 6
+_SIZES = 9
+"""Points are kept up to about 6 * 2**9 blocks (15,000 values) back."""
+# Places in a point.
+N, SUM, SQUARES, EXCESS, VARIANCE, INFLATION, LIMIT = range(7)
+Point = list[float]
 
 
 class Drift:
-    """A scan over candidate change points; `alpha` is spent over the stream's life from `start` blocks on."""
+    """A scan over candidate points; `alpha` is spent over the stream's life from `start` blocks on.
 
-    __slots__ = ("_limits", "_means", "alpha", "bounded", "points", "start")
+    `points` are in the order of time. `_counts` says how many there are of each spacing, closest first. Each point's
+    LIMIT is a deficit below which its suffix can't be significant, and `_slack` is how much the closest deficit may
+    still grow before any can: they only save work, and are not kept.
+    """
 
-    def __init__(self, alpha: float, start: int, bounded: bool) -> None:
-        self.alpha, self.start, self.bounded = alpha, start, bounded
-        self.points: list[list[float]] = []
-        self._means: list[float] = []
-        self._limits: list[float] = []
+    __slots__ = ("_counts", "_digits", "_lowest", "_slack", "_top", "alpha", "points", "start")
+
+    def __init__(self, alpha: float, past: Past) -> None:
+        self.alpha, self.start = alpha, past.n
+        self.points: list[Point] = []
+        self._counts = [0] * _SIZES
+        deviation = math.sqrt(past.variance) or 1.0
+        self._digits = 5 - math.floor(math.log10(deviation))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._lowest = drift_height(SHORTEST, 1.0, self.alpha) * math.sqrt(SHORTEST)
+        self._slack, self._top = -1.0, -math.inf
 
     def mark(self, past: Past) -> None:
         """Remembers the present as a point at which a change may begin."""
-        if past.variance <= 0.0:
-            return
-        point = [past.n, past.sum, past.squares, past.raw, past.variance, past.inflation, 0]
-        self.points.append(point)
-        self._means.append(past.sum / past.n)
-        self._limits.append(self._limit(point, past.n + SHORTEST))
-        self._thin()
-
-    def look(self, past: Past) -> list[float] | None:
-        """The candidate whose suffix is furthest beyond its height, or None. `past` includes the suffix."""
-        n, total = past.n, past.sum
-        found, best = None, 0.0
-        place = 0
-        for mean, limit in zip(self._means, self._limits, strict=True):
-            if mean * n - total > limit:
-                point = self.points[place]
-                beyond = self._beyond(point, past)
-                self._limits[place] = max(limit, self._limit(point, n))
-                if beyond > best:
-                    found, best = point, beyond
-            place += 1
-        return found
+        digits = self._digits
+        sums = (round(past.sum, digits), round(past.squares, digits + 2), round(past.excess, digits))
+        limit = self._lowest * math.sqrt(past.variance * past.inflation)
+        self.points.append([past.n, *sums, past.variance, past.inflation, limit])
+        self._slack = min(self._slack, limit)
+        self._top = max(self._top, past.sum / past.n)
+        counts = self._counts
+        counts[0] += 1
+        if counts[0] > _EACH:
+            self._thin()
 
     def _thin(self) -> None:
-        """Joins the two oldest intervals of a size where there are too many of that size."""
-        size = 0
-        while size < _LEVELS:
-            places = [place for place, point in enumerate(self.points) if point[SIZE] == size]
-            if len(places) <= _EACH:
+        """Drops every second point where there are too many of one spacing; the oldest ones for good."""
+        counts, oldest = self._counts, len(self.points)
+        for size in range(_SIZES):
+            oldest -= counts[size]
+            if counts[size] <= _EACH:
                 return
-            self.points[places[0]][SIZE] = size + 1
-            for column in (self.points, self._means, self._limits):
-                del column[places[1]]  # type: ignore[attr-defined]
-            size += 1
+            if size + 1 == _SIZES:
+                del self.points[oldest]
+                counts[size] -= 1
+                return
+            del self.points[oldest + 1]
+            counts[size] -= 2
+            counts[size + 1] += 1
+            oldest += 1
 
-    def _limit(self, point: list[float], n: int) -> float:
-        """What the deficit of the suffix must exceed at least, from a stream's length of `n` blocks on."""
+    def look(self, past: Past, far: float) -> Point | None:
+        """The point whose suffix is furthest beyond its height, or None; `past` has just counted a block at `far`."""
+        self._slack -= self._top - far
+        return self._scan(past) if self._slack < 1e-9 else None
+
+    def _scan(self, past: Past) -> Point | None:
+        n, total = past.n, past.sum
+        found, best = None, 0.0
+        slack, top = math.inf, -math.inf
+        for point in self.points:
+            mean = point[SUM] / point[N]
+            deficit = mean * n - total
+            if deficit > point[LIMIT] - 1e-9:
+                beyond = self._beyond(point, past)
+                if beyond > best:
+                    found, best = point, beyond
+                point[LIMIT] = self._limit(point, n)
+            slack = min(slack, point[LIMIT] - deficit)
+            top = max(top, mean)
+        self._slack, self._top = slack, top
+        return found
+
+    def _limit(self, point: Point, n: int) -> float:
         length = max(n - point[N], SHORTEST)
-        height = drift_height(int(length), n / self.start, self.alpha)
+        height = drift_height(length, n / self.start, self.alpha)
         return height * math.sqrt(length * (1.0 + length / point[N]) * point[VARIANCE] * point[INFLATION])
 
-    def _beyond(self, point: list[float], past: Past) -> float:
-        """How far the suffix of a candidate is beyond its height; negative where it isn't."""
+    def _beyond(self, point: Point, past: Past) -> float:
+        """How far the suffix of a point is beyond its height; negative where it isn't."""
         length = past.n - point[N]
         if length < SHORTEST:
             return -1.0
-        return drop_score(point, past, self.bounded) - drift_height(int(length), past.n / self.start, self.alpha)
+        return drop_score(point, past) - drift_height(length, past.n / self.start, self.alpha)
 
     def dump(self) -> State:
-        return [self.alpha, self.start, self.bounded, self.points]
+        return [self.alpha, self.start, self._digits, self._counts, [point[:LIMIT] for point in self.points]]
 
     @classmethod
-    def load(cls, state: State) -> "Drift":
-        """The scan that `dump` wrote. Limits begin again at their lowest: they only save work."""
-        alpha, start, bounded, points = state
-        drift = cls(alpha, start, bounded)
-        drift.points = [list(point) for point in points]
-        drift._means = [point[SUM] / point[N] for point in points]
-        drift._limits = [drift._limit(point, int(point[N]) + SHORTEST) for point in points]
+    def load(cls, state: State, past: Past) -> "Drift":
+        """The scan that `dump` wrote."""
+        drift = cls(state[0], past)
+        _, drift.start, drift._digits, counts, points = state
+        drift._counts = list(counts)
+        drift.points = [[*point, 0.0] for point in points]
         return drift
 
 
-def drop_score(point: list[float], past: Past, bounded: bool) -> float:
+def drop_score(point: Point, past: Past) -> float:
     """The standardised drop of the mean from before `point` to after it, skewness taken off."""
     before, length = point[N], past.n - point[N]
-    mean = point[SUM] / before
-    after = (past.sum - point[SUM]) / length
-    own = (past.squares - point[SQUARES]) / length - after * after
-    return standardised(
-        mean - after,
-        before,
-        length,
-        point[VARIANCE],
-        own,
-        point[INFLATION],
-        past.skew,
-        tie(mean, after) if bounded else 1.0,
-    )
+    drop = point[SUM] / before - (past.sum - point[SUM]) / length
+    return standardised(drop, before, length, point[VARIANCE], spread_growth(point, past), point[INFLATION], past.skew)
 
 
-def tie(before: float, after: float) -> float:
-    """How much a bounded value's variance must grow because its mean moved towards the middle: 1 or more."""
-    if not (0.0 < before < 1.0 and 0.0 < after < 1.0):
-        return 1.0
-    return max(1.0, after * (1.0 - after) / (before * (1.0 - before)))
-
-
-def standardised(
-    drop: float, before: float, after: float, variance: float, own: float, inflation: float, skew: float, grown: float
-) -> float:
-    """`drop` over its standard error, for `before` and `after` blocks.
-
-    `own` is the variance of the later blocks; where it exceeds the earlier ones' by more than the mean explains
-    (`grown`), it counts. A harmful skew makes large drops likelier than a Gaussian's: the first term of the
-    Cornish-Fisher expansion takes that off.
-    """
-    own = max(0.0, own) * after / (after - 1.0) / grown if after > 1.0 else variance
-    own = max(variance, (_OWN_SPREAD * variance + after * own) / (_OWN_SPREAD + after))
-    error = math.sqrt(inflation * (variance / before + own / after))
-    score = drop / error if error > 0.0 else 0.0
-    third = -skew * (1.0 / (after * after) - 1.0 / (before * before)) / (1.0 / after + 1.0 / before) ** 1.5
-    return score - max(third, 0.0) * (score * score - 1.0) / 6.0 if score > 1.0 else score
+def spread_growth(point: Point, past: Past) -> float:
+    """How many times the variance of single values is larger after `point` than before it; see `growth`."""
+    before, length = point[N], past.n - point[N]
+    first = (point[SUM] + point[EXCESS]) / before
+    then = (past.sum + past.excess - point[SUM] - point[EXCESS]) / length
+    earlier = point[SQUARES] / before - first * first
+    later = (past.squares - point[SQUARES]) / length - then * then
+    return growth(past.origin + first, past.origin + then, earlier, later, past.bounded)

@@ -3,7 +3,7 @@
 import math
 
 from analyzer.detection.boundary import drift_height, switch_height
-from analyzer.detection.drift import INFLATION, N, RAW, SQUARES, SUM, VARIANCE, Drift, drop_score
+from analyzer.detection.drift import EXCESS, INFLATION, SUM, VARIANCE, Drift, N, drop_score, spread_growth
 from analyzer.detection.intervals import LEVEL, drop_of, mean_of, widening
 from analyzer.detection.past import BLOCK, Past
 from analyzer.detection.rate import Rate
@@ -26,8 +26,7 @@ def switch_finding(switch: Switch, kind: Kind, settings: Settings) -> Finding:
     reference, n = switch.reference, switch.n
     if n < SOONEST:
         return Finding("no data", SWITCH, switch.alpha, False)
-    mean = switch.sum / n
-    spread = max(reference.variance, (switch.squares / n - mean * mean) * n / (n - 1)) * reference.inflation
+    spread = reference.variance * reference.inflation * max(1.0, switch.grown)
     before = mean_of(reference.n, reference.raw, reference.variance * reference.inflation)
     after = mean_of(n, switch.raw / n, spread)
     width = widening(switch.blocks)
@@ -48,18 +47,16 @@ def drift_finding(drift: Drift, found: list[float] | None, past: Past, kind: Kin
             return finding
     if not enough:
         return no_data(settings)
-    worst = max(enough, key=lambda point: drop_score(point, past, drift.bounded))
+    worst = max(enough, key=lambda point: drop_score(point, past))
     return _suffix(drift, worst, past, kind, settings, False)
 
 
 def _suffix(drift: Drift, point: list[float], past: Past, kind: Kind, settings: Settings, significant: bool) -> Finding:
     start, length = int(point[N]), int(past.n - point[N])
     variance = point[VARIANCE] * point[INFLATION]
-    mean = (past.sum - point[SUM]) / length
-    own = max(0.0, (past.squares - point[SQUARES]) / length - mean * mean) * length / max(length - 1, 1)
-    own = max(point[VARIANCE], own) * point[INFLATION]
-    before = mean_of(start, point[RAW] / start, variance)
-    after = mean_of(length, (past.raw - point[RAW]) / length, own)
+    own = variance * max(1.0, spread_growth(point, past))
+    before = mean_of(start, past.origin + (point[SUM] + point[EXCESS]) / start, variance)
+    after = mean_of(length, past.origin + (past.sum + past.excess - point[SUM] - point[EXCESS]) / length, own)
     width = drift_height(length, past.n / drift.start, (1.0 - LEVEL) / 2.0)
     drop = drop_of(before, after, variance, own, width)
     answer = _answer(significant, drop, min(before.n, after.n), settings)
@@ -69,8 +66,8 @@ def _suffix(drift: Drift, point: list[float], past: Past, kind: Kind, settings: 
 
 def _since(drift: Drift, point: list[float], past: Past) -> Since:
     """The candidates that fit nearly as well as `point`, and their neighbours."""
-    scores = [drop_score(each, past, drift.bounded) for each in drift.points]
-    best = drop_score(point, past, drift.bounded)
+    scores = [drop_score(each, past) for each in drift.points]
+    best = drop_score(point, past)
     near = [place for place, score in enumerate(scores) if score > 0.0 and best * best - score * score <= 2.0 * _NEAR]
     if not near:
         return Since(int(point[N]) * BLOCK, int(point[N]) * BLOCK, int(point[N]) * BLOCK)

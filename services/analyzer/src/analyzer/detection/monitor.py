@@ -24,19 +24,17 @@ _TINY = 1e-9
 class Monitor:
     """The memory and the tests of one stream; of bounded size, O(1) a value."""
 
-    __slots__ = ("_acc", "_drift", "_fill", "_found", "_rate", "_switch", "kind", "past", "settings")
+    __slots__ = ("_acc", "_drift", "_fill", "_found", "_rate", "_sq", "_switch", "kind", "past", "settings")
 
     def __init__(
         self, kind: Kind, settings: Settings, *, reference: State | None = None, agreed: float | None = None
     ) -> None:
         self.kind, self.settings = kind, settings
-        self.past = Past()
-        self._fill, self._acc = 0, 0.0
+        self.past = Past(kind in ("bounded", "binary"))
+        self._fill, self._acc, self._sq = 0, 0.0, 0.0
         self._drift: Drift | None = None
         self._found: list[float] | None = None
-        self._switch = (
-            Switch(Reference(*reference), settings.alpha / 2.0, kind in ("bounded", "binary")) if reference else None
-        )
+        self._switch = Switch(Reference(*reference), settings.alpha / 2.0, self.past.bounded) if reference else None
         self._rate: Rate | None = None
         if kind == "rare":
             if agreed is None:
@@ -59,30 +57,30 @@ class Monitor:
         if self.kind == "positive":
             value = -math.log(value if value > _TINY else _TINY)
         self._acc += value
+        self._sq += value * value
         self._fill += 1
         if self._fill < BLOCK:
             return False
-        mean = self._acc / BLOCK
-        self._fill, self._acc = 0, 0.0
+        mean, square = self._acc / BLOCK, self._sq / BLOCK
+        self._fill, self._acc, self._sq = 0, 0.0, 0.0
         if not watched:
-            self.past.add(mean)
+            self.past.add(mean, square)
             return False
-        return self._close(mean)
+        return self._close(mean, square)
 
-    def _close(self, mean: float) -> bool:
+    def _close(self, mean: float, square: float) -> bool:
         """A block is full: one step of every test."""
         past = self.past
-        since = self._switch is not None and self._switch.add(mean)
+        since = self._switch is not None and self._switch.add(mean, square)
         drift = self._drift
         if drift is None:
-            if past.n * BLOCK < self.settings.warmup:
-                past.add(mean)
+            if past.n * BLOCK < self.settings.warmup or past.variance <= 0.0:
+                past.add(mean, square)
                 return since
             alpha = self.settings.alpha / (2.0 if self._switch else 1.0)
-            drift = self._drift = Drift(alpha, past.n, self.kind in ("bounded", "binary"))
+            drift = self._drift = Drift(alpha, past)
         drift.mark(past)
-        past.add(mean)
-        self._found = drift.look(past)
+        self._found = drift.look(past, past.add(mean, square))
         return since or self._found is not None
 
     @property
@@ -114,16 +112,16 @@ class Monitor:
         found = None
         if self._drift is not None and self._found is not None:
             found = self._drift.points.index(self._found)
-        return [self.kind, self._fill, self._acc, found, *(part.dump() if part else None for part in parts)]
+        return [self.kind, self._fill, self._acc, self._sq, found, *(part.dump() if part else None for part in parts)]
 
     @classmethod
     def load(cls, state: State, settings: Settings) -> "Monitor":
         """The monitor that `dump` wrote."""
-        kind, fill, acc, found, past, drift, switch, rate = state
+        kind, fill, acc, square, found, past, drift, switch, rate = state
         monitor = cls(kind, settings, agreed=0.5 if rate else None)
-        monitor._fill, monitor._acc = fill, acc
+        monitor._fill, monitor._acc, monitor._sq = fill, acc, square
         monitor.past = Past.load(past)
-        monitor._drift = Drift.load(drift) if drift else None
+        monitor._drift = Drift.load(drift, monitor.past) if drift else None
         monitor._switch = Switch.load(switch) if switch else None
         monitor._rate = Rate.load(rate) if rate else None
         if monitor._drift is not None and found is not None:

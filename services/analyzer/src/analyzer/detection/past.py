@@ -11,51 +11,78 @@ CLIP = 3.0
 COARSE = (20, 80, 320)
 """Lengths, in blocks, whose means show slow movement: seasons, long correlations."""
 _TRUSTED = (0.5, 1.0, 1.0)
-"""How far, in standard errors, each coarse variance must exceed the fine one before it counts."""
+"""How many of its own standard errors each coarse variance is divided by before it counts."""
 _FEW = 6
 _FREE = 10
 _REFRESH = 5
 _MOST_CORRELATION = 0.6
+_PSEUDO = 0.5
+"""A bounded stream's variance is taken as if a best and a worst value had been seen besides: no stream is certain."""
 
 
 class Past:
-    """Sums over clipped block means, and what follows from them.
+    """Sums over clipped block means, as distances from the first block, and what follows from them.
 
     `variance` is that of a block; `inflation` (1 or more) is what correlation and seasons add to the variance of a sum;
-    `skew` is the third standardised moment of a block.
+    `skew` is the third standardised moment of a block; `excess` is what clipping took off; `squares` are of single values. They are brought up to date
+    with each fifth block.
     """
 
-    __slots__ = ("_before", "_cubes", "_high", "_lag", "_low", "_marks", "_spread", "coarse", "inflation", "level", "n",
-                 "raw", "skew", "squares", "sum", "variance")  # fmt: skip
+    __slots__ = ("_before", "_cubes", "_high", "_lag", "_low", "_marks", "_blocks", "_spread", "bounded", "coarse", "excess",
+                 "inflation", "n", "origin", "skew", "squares", "sum", "variance")  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, bounded: bool) -> None:
+        self.bounded = bounded
         self.n = 0
-        self.sum = self.squares = self.raw = 0.0
-        self._before = self._lag = self._cubes = 0.0
-        self.level = self._spread = 0.0
-        self._low, self._high = -math.inf, math.inf
+        self.origin = self.sum = self.squares = self.excess = 0.0
+        self._before = self._lag = self._cubes = self._spread = self._blocks = 0.0
+        self._low, self._high = -1e300, 1e300
         self.variance, self.inflation, self.skew = 0.0, 1.0, 0.0
         self._marks = [0.0] * len(COARSE)
-        self.coarse = [[0, 0.0, 0.0] for _ in COARSE]
+        self.coarse: list[list[float]] = [[0, 0.0, 0.0] for _ in COARSE]
 
-    def add(self, mean: float) -> float:
-        """Takes the mean of a block; the mean as it was counted."""
+    def add(self, mean: float, square: float) -> float:
+        """Takes a block, by the means of its values and of their squares; how far from the origin it was counted."""
         n = self.n
-        self.raw += mean
-        move = mean - self.level
-        self.level += move / (n + 1)
-        self._spread += move * (mean - self.level)
-        clipped = self._low if mean < self._low else self._high if mean > self._high else mean
+        if n == 0:
+            self.origin = mean
+        origin = self.origin
+        far = mean - origin
+        self.squares += square - origin * (mean + far)
+        self._spread += far * far
+        if far < self._low:
+            self.excess += far - self._low
+            far = self._low
+        elif far > self._high:
+            self.excess += far - self._high
+            far = self._high
         if n >= _FREE:
-            self._cubes += (clipped - self.sum / n) ** 3
-        self._lag += clipped * self._before
-        self._before = clipped
+            third = far - self.sum / n
+            self._cubes += third * third * third
+        self._lag += far * self._before
+        self._before = far
         self.n = n = n + 1
-        self.sum += clipped
-        self.squares += clipped * clipped
+        self.sum += far
+        self._blocks += far * far
         if n % _REFRESH == 0:
             self._refresh()
-        return clipped
+        return far
+
+    @property
+    def level(self) -> float:
+        """The plain mean of all values."""
+        return self.origin + (self.sum + self.excess) / self.n
+
+    @property
+    def spread(self) -> float:
+        """The variance of single values."""
+        mean = (self.sum + self.excess) / self.n
+        return max(0.0, self.squares / self.n - mean * mean)
+
+    @property
+    def clips(self) -> tuple[float, float]:
+        """The lowest and the highest block mean that is counted as it is."""
+        return self.origin + self._low, self.origin + self._high
 
     def _refresh(self) -> None:
         n = self.n
@@ -63,14 +90,16 @@ class Past:
             self._coarsen()
         if n < _FREE:
             return
-        deviation = math.sqrt(self._spread / (n - 1))
-        self._low, self._high = self.level - CLIP * deviation, self.level + CLIP * deviation
-        mean = self.sum / n
-        self.variance = max(0.0, (self.squares - n * mean * mean) / (n - 1))
-        if self.variance <= 0.0:
+        mean, centre = self.sum / n, (self.sum + self.excess) / n
+        pseudo = _PSEUDO / (BLOCK * (n * BLOCK + 2.0)) if self.bounded else 0.0
+        deviation = math.sqrt(max(0.0, (self._spread - n * centre * centre) / (n - 1)) + pseudo)
+        self._low, self._high = centre - CLIP * deviation, centre + CLIP * deviation
+        fine = max(0.0, (self._blocks - n * mean * mean) / (n - 1))
+        self.variance = float(f"{fine + pseudo:.5g}")
+        if fine <= 0.0:
             return
         self.skew = self._cubes / (n - _FREE) / self.variance**1.5 if n > 2 * _FREE else 0.0
-        self.inflation = self._inflated(mean)
+        self.inflation = float(f"{self._inflated(mean, fine):.4g}")
 
     def _coarsen(self) -> None:
         for place, length in enumerate(COARSE):
@@ -82,9 +111,9 @@ class Past:
                 self.coarse[place] = [count + 1, mean, spread + move * (value - mean)]
                 self._marks[place] = self.sum
 
-    def _inflated(self, mean: float) -> float:
+    def _inflated(self, mean: float, variance: float) -> float:
         """The largest of what neighbours' correlation and each coarse variance say; 1 where none is significant."""
-        n, variance = self.n, self.variance
+        n = self.n
         correlation = min((self._lag - (n - 1) * mean * mean) / ((n - 1) * variance), _MOST_CORRELATION)
         largest = (1.0 + correlation) / (1.0 - correlation) if correlation > 0.0 else 1.0
         for length, trusted, (count, _, spread) in zip(COARSE, _TRUSTED, self.coarse, strict=True):
@@ -93,40 +122,17 @@ class Past:
                 largest = max(largest, ratio / (1.0 + trusted * math.sqrt(2.0 / (count - 1))))
         return largest
 
-    @property
-    def clips(self) -> tuple[float, float]:
-        """The lowest and the highest block mean that is counted as it is."""
-        return self._low, self._high
-
-    @property
-    def raw_variance(self) -> float:
-        """The variance of a block before clipping."""
-        return self._spread / (self.n - 1) if self.n > 1 else 0.0
-
     def dump(self) -> State:
-        low = None if self._low == -math.inf else [self._low, self._high]
-        sums = [
-            self.n,
-            self.sum,
-            self.squares,
-            self.raw,
-            self._before,
-            self._lag,
-            self._cubes,
-            self.level,
-            self._spread,
-        ]
-        return [*sums, low, self.variance, self.inflation, self.skew, self._marks, self.coarse]
+        sums = [self.n, self.origin, self.sum, self.squares, self.excess, self._before, self._lag, self._cubes]
+        derived = [self._spread, self._blocks, self._low, self._high, self.variance, self.inflation, self.skew]
+        return [self.bounded, *sums, *derived, self._marks, self.coarse]
 
     @classmethod
     def load(cls, state: State) -> "Past":
         """The past that `dump` wrote."""
-        past = cls()
-        past.n, past.sum, past.squares, past.raw, past._before, past._lag, past._cubes, past.level, past._spread = (
-            state[:9]
-        )
-        if state[9] is not None:
-            past._low, past._high = state[9]
-        past.variance, past.inflation, past.skew = state[10:13]
-        past._marks, past.coarse = list(state[13]), [list(each) for each in state[14]]
+        past = cls(state[0])
+        past.n, past.origin, past.sum, past.squares, past.excess, past._before, past._lag, past._cubes = state[1:9]
+        past._spread, past._blocks, past._low, past._high = state[9:13]
+        past.variance, past.inflation, past.skew = state[13:16]
+        past._marks, past.coarse = list(state[16]), [list(each) for each in state[17]]
         return past

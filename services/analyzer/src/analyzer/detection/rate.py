@@ -8,6 +8,7 @@ _RATIOS = (2.0, 3.0, 5.0, 10.0, 30.0)
 _RICH = 1e15
 
 
+_SLAB = 64
 _SOON = 1000.0
 """Half of the stakes lie on a rise within this many values; the other half on all later ones."""
 
@@ -19,7 +20,7 @@ class Rate:
     exceed the stakes, which add up to one; so it ever reaches 1/alpha with a chance of at most alpha (Ville).
     """
 
-    __slots__ = ("_lost", "_won", "agreed", "alpha", "events", "n", "sums")
+    __slots__ = ("_lost", "_waiting", "_won", "agreed", "alpha", "events", "n", "sums")
 
     def __init__(self, agreed: float, alpha: float) -> None:
         if not 0.0 < agreed < 1.0:
@@ -28,17 +29,34 @@ class Rate:
         self._won = [rate / agreed for rate in rates]
         self._lost = [(1.0 - rate) / (1.0 - agreed) for rate in rates]
         self.agreed, self.alpha = agreed, alpha
-        self.n = self.events = 0
+        self.n = self.events = self._waiting = 0
         self.sums = [0.0] * len(rates)
 
     def observe(self, happened: bool) -> bool:
-        """Takes a value; whether the evidence suffices."""
-        stake = _SOON / ((self.n + _SOON) * (self.n + _SOON + 1.0) * len(_RATIOS))
+        """Takes a value; whether the evidence suffices. Without an event it only falls: then the sums are not needed."""
         self.n += 1
-        self.events += happened
-        factors = self._won if happened else self._lost
-        self.sums = [min((old + stake) * factor, _RICH) for old, factor in zip(self.sums, factors, strict=True)]
-        return happened and self.significant
+        self._waiting += 1
+        if not happened:
+            if self._waiting == _SLAB:
+                self._settle(self._waiting)
+            return False
+        self.events += 1
+        self._settle(self._waiting - 1)
+        stake = self._stake(self.n)
+        self.sums = [min((old + stake) * won, _RICH) for old, won in zip(self.sums, self._won, strict=True)]
+        return self.significant
+
+    def _stake(self, n: int) -> float:
+        """What is staked anew on each of the values up to the `n`th, since the last settling; never more than planned."""
+        return _SOON / ((n + _SOON) * (n + _SOON + 1.0) * len(_RATIOS))
+
+    def _settle(self, values: int) -> None:
+        """Settles so many values without an event."""
+        stake = self._stake(self.n)
+        for place, lost in enumerate(self._lost):
+            left = lost**values
+            self.sums[place] = self.sums[place] * left + stake * lost * (1.0 - left) / (1.0 - lost)
+        self._waiting = 0
 
     @property
     def significant(self) -> bool:
@@ -49,12 +67,12 @@ class Rate:
         return share_of(self.n, self.events)
 
     def dump(self) -> State:
-        return [self.agreed, self.alpha, self.n, self.events, self.sums]
+        return [self.agreed, self.alpha, self.n, self.events, self._waiting, self.sums]
 
     @classmethod
     def load(cls, state: State) -> "Rate":
         """The bets that `dump` wrote."""
-        agreed, alpha, n, events, sums = state
+        agreed, alpha, n, events, waiting, sums = state
         rate = cls(agreed, alpha)
-        rate.n, rate.events, rate.sums = n, events, list(sums)
+        rate.n, rate.events, rate._waiting, rate.sums = n, events, waiting, list(sums)
         return rate

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from analyzer.detection.boundary import switch_height
-from analyzer.detection.drift import standardised, tie
 from analyzer.detection.past import Past
+from analyzer.detection.score import growth, standardised
 from analyzer.detection.words import State
 
 SOONEST = 4
@@ -13,12 +13,14 @@ SOONEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a stream sets as a standard: `n` blocks, level and spread on the scale that is tested; `raw` is the plain mean."""
+    """What a stream sets as a standard: `n` blocks; `raw` is the plain mean, `values` the variance of
+    single values; the rest is about clipped blocks."""
 
     n: int
     mean: float
     raw: float
     variance: float
+    values: float
     inflation: float
     skew: float
     low: float
@@ -30,10 +32,11 @@ class Reference:
         if past.variance <= 0.0:
             return None
         low, high = past.clips
-        return cls(past.n, past.sum / past.n, past.raw / past.n, past.variance, past.inflation, past.skew, low, high)
+        mean = past.origin + past.sum / past.n
+        return cls(past.n, mean, past.level, past.variance, past.spread, past.inflation, past.skew, low, high)
 
     def dump(self) -> State:
-        return [self.n, self.mean, self.raw, self.variance, self.inflation, self.skew, self.low, self.high]
+        return [self.n, self.mean, self.raw, self.variance, self.values, self.inflation, self.skew, self.low, self.high]
 
 
 class Switch:
@@ -52,14 +55,13 @@ class Switch:
         self.n = 0
         self.sum = self.squares = self.raw = 0.0
 
-    def add(self, mean: float) -> bool:
-        """Takes the mean of a block; whether the null hypothesis is refuted by now."""
+    def add(self, mean: float, square: float) -> bool:
+        """Takes a block, by the means of its values and of their squares; whether the null hypothesis is refuted."""
         reference = self.reference
-        clipped = min(max(mean, reference.low), reference.high)
         self.n += 1
         self.raw += mean
-        self.sum += clipped
-        self.squares += clipped * clipped
+        self.sum += min(max(mean, reference.low), reference.high)
+        self.squares += square
         if self.n < SOONEST:
             return False
         drop = self.worse * (reference.mean - self.sum / self.n) - self.margin
@@ -76,12 +78,15 @@ class Switch:
         reference, n = self.reference, self.n
         if n < SOONEST:
             return 0.0
-        after = self.sum / n
-        drop = self.worse * (reference.mean - after) - self.margin
-        grown = tie(reference.mean, after) if self.bounded else 1.0
-        own = self.squares / n - after * after
+        drop = self.worse * (reference.mean - self.sum / n) - self.margin
         skew = self.worse * reference.skew
-        return standardised(drop, reference.n, n, reference.variance, own, reference.inflation, skew, grown)
+        return standardised(drop, reference.n, n, reference.variance, self.grown, reference.inflation, skew)
+
+    @property
+    def grown(self) -> float:
+        """How many times the variance of single values exceeds the reference's."""
+        reference, mean = self.reference, self.raw / self.n
+        return growth(reference.raw, mean, reference.values, self.squares / self.n - mean * mean, self.bounded)
 
     def dump(self) -> State:
         counts = [self.n, self.sum, self.squares, self.raw]
