@@ -41,7 +41,7 @@ def test_what_is_given_is_not_guessed() -> None:
 
 def test_names_within_objects_count_by_their_last_part() -> None:
     found = columns(
-        sample(**{"meta.timestamp": ["2026-03-01"], "feedback.comment": ["no"], "feedback.score": [1]}), Given()
+        Sample({"meta.timestamp": ["2026-03-01"], "feedback.comment": ["no"], "feedback.score": [1]}), Given()
     )
     assert found.guessed == {"time": "meta.timestamp", "value": "feedback.score"}
 
@@ -70,3 +70,10 @@ def test_what_is_ambiguous_is_asked(cells: dict[str, list[Any]], given: Given, m
 
 def test_what_is_given_goes_over_a_preset() -> None:
     assert Given(version="dataset").over(PRESETS["frank"]) == Given(values=("Factuality",), version="dataset")
+
+
+def test_well_known_dimensions_are_segments() -> None:
+    found = columns(sample(**USUAL, country=["de", "fr"], Locale=["a", "b"], userSegment=["free", "paid"]), Given())
+    assert found.segments == ("country", "Locale", "userSegment")
+    assert found.guessed["segments"] == "country, Locale, userSegment"
+    assert columns(sample(**USUAL, country=["de", "fr"]), Given(segments=("id",))).segments == ("id",)

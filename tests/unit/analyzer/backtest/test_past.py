@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analyzer.backtest import past as module
+from analyzer.backtest import compact as module
 from analyzer.backtest.columns import Given, columns
+from analyzer.backtest.filling import read
 from analyzer.backtest.opening import opened
-from analyzer.backtest.past import Past, read
+from analyzer.backtest.past import Past
 from analyzer.backtest.scales import scale
 from analyzer.backtest.troubles import BadFile
 from tests.unit.analyzer.backtest.conftest import Write

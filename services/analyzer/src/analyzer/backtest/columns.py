@@ -9,6 +9,7 @@ from analyzer.backtest.files import Sample
 from analyzer.backtest.kinds import Preset
 from analyzer.backtest.naming import tokens
 from analyzer.backtest.troubles import BadFile
+from analyzer.dimensions import DEFAULTS
 
 # Names of columns by role, the likeliest first.
 _TIMES = (
@@ -18,6 +19,7 @@ _TIMES = (
 _VERSIONS = ("prompt version", "version", "prompt digest", "prompt id", "prompt hash", "prompt name", "variant", "arm")
 _MODELS = ("model", "model name", "model id", "llm", "llm model")
 _TARGETS = ("target", "app", "application", "service", "endpoint")
+_USERS = ("user", "user id", "user hash", "customer", "customer id")
 _INPUTS = ("input", "question", "query", "user input", "user message")
 # Words in the names of columns that hold values, and of those that hold numbers but never values.
 _VALUES = frozenset(
@@ -41,9 +43,10 @@ class Given:
     model: str | None = None
     input: str | None = None
     segments: tuple[str, ...] = ()
+    user: str | None = None
 
     def named(self) -> tuple[str, ...]:
-        alone = (self.time, self.target, self.version, self.model, self.input)
+        alone = (self.time, self.target, self.version, self.model, self.input, self.user)
         return (*(name for name in alone if name is not None), *self.values, *self.segments)
 
     def over(self, preset: "Given") -> "Given":
@@ -84,10 +87,12 @@ def columns(sample: Sample, given: Given) -> Columns:
     model = role("model", given.model, _MODELS, bool)
     target = role("target", given.target, _TARGETS, bool)
     text = role("input", given.input, _INPUTS, _texts)
+    user = role("user", given.user, _USERS, bool)
+    segments = given.segments or _segments(sample, free, guessed)
     values = given.values or (_value(sample, free),)
     if not given.values:
         guessed["value"] = values[0]
-    return Columns(time, values, target, version, model, text, given.segments, guessed)
+    return Columns(time, values, target, version, model, text, segments, user, guessed)
 
 
 def _first(
@@ -96,6 +101,17 @@ def _first(
     """The column with the earliest of `names`, if its cells fit."""
     called = {" ".join(tokens(_last(column))): column for column in reversed(free)}
     return next((called[name] for name in names if name in called and fits(sample.known(called[name]))), None)
+
+
+def _segments(sample: Sample, free: list[str], guessed: dict[str, str]) -> tuple[str, ...]:
+    """The columns that are called as the dimensions are that the analyzer knows by itself."""
+    known = {" ".join(tokens(alias)) for name, aliases in DEFAULTS.items() if name != "model" for alias in aliases}
+    found = [name for name in free if " ".join(tokens(_last(name))) in known and sample.known(name)]
+    if found:
+        guessed["segments"] = ", ".join(found)
+    for name in found:
+        free.remove(name)
+    return tuple(found)
 
 
 def _times(cells: Sequence[Any]) -> bool:

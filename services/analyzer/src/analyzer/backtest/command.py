@@ -25,6 +25,7 @@ def backtest(
     segment: Annotated[
         list[str] | None, typer.Option(metavar=_COLUMN, help="What traffic differs by, as language. Repeatable.")
     ] = None,
+    user: Annotated[str | None, typer.Option(metavar=_COLUMN, help="Who said it.")] = None,
     text: Annotated[str | None, typer.Option("--input", metavar=_COLUMN, help="What the user asked.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="What the values are.")] = None,
     scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The scale of scores, as 0:10.")] = None,
@@ -47,7 +48,7 @@ def backtest(
     from analyzer.backtest.scales import limits
     from analyzer.backtest.text import show
 
-    given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()))
+    given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
     if html and not html.parent.is_dir():
         fail(f"--html: there is no directory {html.parent}", Exit.USAGE)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-from analyzer.backtest.driving import Driver
+from analyzer.backtest.driving import Driver, Fact
 from analyzer.model import Metric
 from shared.events.quality import RegressionDetected
 
@@ -58,7 +58,7 @@ def _smallest(values: Sequence[float], half: int, metric: Metric, rng: random.Ra
     driver = Driver()
     watched = driver.watch(None, metric)
     for at, value in enumerate(values[:half]):
-        driver.take(watched, "", value, float(at), None, None)
+        driver.take(watched, Fact("", float(at)), value)
     later = values[half:]
     fate = [rng.random() for _ in later]
 
@@ -67,7 +67,7 @@ def _smallest(values: Sequence[float], half: int, metric: Metric, rng: random.Ra
         return any(
             isinstance(turn, RegressionDetected)
             for at, (value, drawn) in enumerate(zip(later, fate, strict=True), half)
-            for turn in spare.take(watched, "", 0.0 if drawn < share else value, float(at), None, None)
+            for turn in spare.take(watched, Fact("", float(at)), 0.0 if drawn < share else value)
         )
 
     if not later or not raised(1.0):

@@ -1,7 +1,7 @@
 """The one place that knows the ledger: rows go in as readings, turns come out. There is no second way to a finding."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from analyzer.detector import BettingDetector
 from analyzer.ledger import Ledger, Turn
@@ -16,6 +16,18 @@ _NO_VERSION: tuple[Use, ...] = (Use("", "none"),)
 
 def _ledger() -> Ledger:
     return Ledger(BettingDetector(), Policy())
+
+
+class Fact(NamedTuple):
+    """What is known of the execution behind a value: name, Unix time, version, model, levels of the segments …"""
+
+    name: str
+    at: float
+    version: str | None = None
+    model: str | None = None
+    levels: tuple[str | None, ...] = ()
+    text: str = ""
+    user: str | None = None
 
 
 @dataclass(slots=True)
@@ -36,15 +48,15 @@ class Driver:
     def watch(self, target: str | None, metric: Metric) -> Watched:
         return Watched(Dimension("backtest", "past", target or "all", metric.name), metric)
 
-    def take(
-        self, watched: Watched, name: str, value: float, at: float, version: str | None, model: str | None
-    ) -> list[Turn]:
-        """One value on the metric's scale, of the execution `name` at Unix time `at`; what it led to."""
+    def take(self, watched: Watched, fact: Fact, value: float) -> list[Turn]:
+        """One value on the metric's scale; what it led to."""
+        version = fact.version
         if version is None:
             uses = _NO_VERSION
         elif (uses := self._uses.get(version, ())) == ():
             uses = self._uses[version] = (Use(_PROMPT, version),)
-        return self.ledger.take(Reading(watched.dimension, watched.metric, uses, name, model, value, None, at, at))
+        reading = Reading(watched.dimension, watched.metric, uses, fact.name, fact.model, value, None, fact.at, fact.at)
+        return self.ledger.take(reading)
 
     def verdict(self, watched: Watched) -> Verdict:
         """What is known of a metric that raised nothing: each version, against what it was compared with."""

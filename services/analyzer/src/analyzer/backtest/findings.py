@@ -4,8 +4,9 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from analyzer.backtest.driving import Driver, Verdict, Watched
-from analyzer.backtest.past import Order, Values
+from analyzer.backtest.compact import Values
+from analyzer.backtest.driving import Driver, Fact, Verdict, Watched
+from analyzer.backtest.past import Order
 from analyzer.backtest.rule import ThresholdRule
 from analyzer.backtest.trace import Trace
 from analyzer.sums import Sums
@@ -88,17 +89,27 @@ def _empty(target: str | None, values: Values, total: int, driver: Driver) -> Se
 
 
 def _take(order: Order, position: int, series: Series, driver: Driver, value: float) -> None:
-    past, row = order.past, order.rows[position]
-    version = past.version.at(row) if past.version else None
-    model = past.model.at(row) if past.model else None
-    series.take(position, value, version)
-    turns = driver.take(series.watched, str(past.number[row]), value, order.at(position), version, model)
-    for turn in turns:
+    fact = _fact(order, position)
+    series.take(position, value, fact.version)
+    for turn in driver.take(series.watched, fact, value):
         if isinstance(turn, RegressionDetected):
             series.raised.append(Raised(turn, position))
         else:
             last = next(found for found in series.raised if found.detected.regression_id == turn.regression_id)
             last.resolved, last.resolved_position = turn, position
+
+
+def _fact(order: Order, position: int) -> Fact:
+    past, row = order.past, order.rows[position]
+    return Fact(
+        str(past.number[row]),
+        order.at(position),
+        past.version.at(row) if past.version else None,
+        past.model.at(row) if past.model else None,
+        tuple([segment.at(row) for segment in past.segments]),
+        past.texts.at(row) if past.texts else "",
+        past.people.at(row) if past.people else None,
+    )
 
 
 def _verdict(series: Series, driver: Driver) -> Verdict:

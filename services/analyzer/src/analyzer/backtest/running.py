@@ -1,7 +1,7 @@
 """From a file to a report, with a progress bar on stderr."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from analyzer.backtest.columns import Given, columns
 from analyzer.backtest.detectable import Detectable, detectable
 from analyzer.backtest.driving import Driver
+from analyzer.backtest.filling import read
 from analyzer.backtest.findings import Series, fold
 from analyzer.backtest.kinds import Better, Kind
 from analyzer.backtest.opening import opened
-from analyzer.backtest.past import read
 from analyzer.backtest.report import Report, report
 from analyzer.backtest.scales import scale
 from ratchet.cli.output import console
@@ -42,10 +42,11 @@ def answer(question: Question, bar: Bar) -> Report:
     scales = [
         scale(column, sample.known(column), question.kind, question.ends, question.better) for column in chosen.values
     ]
-    past = read(source, chosen, scales, bar("reading", source.size))
-    order = past.order(question.order)
-    series = fold(order, Driver(), bar("analysing", len(order.rows)))
-    return report(question.file.name, chosen, order, series, list(_seen(series, bar("simulating", len(series)))))
+    with closing(read(source, chosen, scales, bar("reading", source.size))) as past:
+        order = past.order(question.order)
+        series = fold(order, Driver(), bar("analysing", len(order.rows)))
+        seen = list(_seen(series, bar("simulating", len(series))))
+        return report(question.file.name, chosen, order, series, seen)
 
 
 def _seen(series: Sequence[Series], advance: Callable[[int], None]) -> Iterator[Detectable | None]:

@@ -17,7 +17,9 @@ def rows(found: Report) -> str:
 
 def guesses(found: Report) -> str:
     """The columns that were guessed, or nothing."""
-    told = ", ".join(f"{role} is {column}" for role, column in found.columns.guessed.items())
+    told = ", ".join(
+        f"{role} {'are' if role.endswith('s') else 'is'} {column}" for role, column in found.columns.guessed.items()
+    )
     return f"guessed: {told}" if told else ""
 
 
