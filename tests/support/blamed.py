@@ -65,7 +65,7 @@ class World:
         return round(score * 4) / 4 if self.values == "judge" else score
 
 
-def world(seed: int) -> World:
+def world(seed: str) -> World:
     rnd = random.Random(seed)
     shares = {
         "route": split(rnd, ["search", "chat", "summary"]),
@@ -163,7 +163,7 @@ SINGLE = tuple(FAULTS)[:9]
 
 def stream(seed: int, kind: str) -> tuple[list[Value], Change, Truth]:
     """Some 2,500 values, a second apart, of which 300 to 700 come after the change."""
-    made = world(seed)
+    made = world(f"{kind} {seed}")
     rnd, fault = made.rnd, FAULTS[kind](made)
     before, after = rnd.randint(1500, 2500), rnd.randint(300, 600)
     after = max(after, round((4.5 * _SPREADS[made.values] / made.fall) ** 2))

@@ -31,7 +31,12 @@ def mixes(timeline: Timeline, comparison: Comparison, change: Change) -> list[Mi
     A dimension explains it if its levels' means before, in its shares after, give what all cells together give.
     """
     mix = comparison.mix
-    if mix > -_SURELY * comparison.mix_error or mix > _PART * min(comparison.raw, 0.0) or mix >= 0.0:
+    if (
+        not comparison.contrasts
+        or mix > -_SURELY * comparison.mix_error
+        or mix > _PART * min(comparison.raw, 0.0)
+        or mix >= 0.0
+    ):
         return []
     parts = [(abs(mix - sum(_parts(comparison, place).values())), place) for place in range(len(comparison.names))]
     least = min(miss for miss, _ in parts)

@@ -130,7 +130,8 @@ class Profile:
         if self._rest is None:
             known = zip(self.cells.kept, self._weights, self._shifts, strict=False)
             self._rest = expectation({other: (weight, -shift) for other, weight, shift in known if weight > 0}, 0.0)
-        return -self._rest.common(cell)
+        low, high = self.widened
+        return min(max(-self._rest.common(cell), low), high)
 
 
 def _shifts(
@@ -142,6 +143,8 @@ def _shifts(
         return [0.0] * len(weights)
     n = sum(counts)
     filled = [(count, total) for count, total in zip(counts, totals, strict=True) if count > 0]
+    if n < 2 * len(filled):  # Too few values to know how much they vary within a cell: as much as all of them do.
+        filled = [(n, sum(totals))]
     within = max(squares - sum(total * total / count for count, total in filled), 0.0) / max(n - len(filled), 1)
     means = {cells[at]: (counts[at], totals[at] / (counts[at] * UNIT)) for at in known}
     weigh = {cells[at]: float(weights[at]) for at in known}

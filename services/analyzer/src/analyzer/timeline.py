@@ -1,7 +1,7 @@
 """The past of one metric of one target, by cell: enough to compare before and after any moment, in constant size.
 
 Values fall into blocks of 25 in the order in which they come. Of each size the latest eight blocks are kept; older ones
-are merged two by two, so a block is never longer than about an eighth of its age. Some 12,000 values are remembered.
+are merged two by two, so a block is never longer than a quarter of its age. Some 12,000 values are remembered.
 """
 
 from collections import Counter
@@ -17,7 +17,9 @@ ALIKE = 8
 SIZES = 6
 CELLS = 128
 ROOM = 96
+"""When all 128 cells are taken, so many are left."""
 BLURRED = 16
+"""So many of them at least are for small cells, of which the traffic is forgotten."""
 LEVELS = 16
 
 

@@ -1,0 +1,193 @@
+"""The guilty are named, the innocent aren't, and what can't be told is said to be so."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from analyzer.attribution import Attribution, attribute
+from analyzer.contrasts import Change
+from analyzer.timeline import Timeline
+from benchmarks.attribution import largest_drop, right
+from tests.support.blamed import FAULTS, NAMES, SINGLE, stream
+
+SEEDS = 10
+Levels = dict[str, str]
+SWITCH = 1500
+CHANGE = Change(SWITCH, SWITCH - 60, SWITCH + 60)
+
+
+def answers(kind: str) -> list[bool]:
+    """Of so many streams, whether the right thing was said."""
+    found = []
+    for seed in range(SEEDS):
+        values, change, truth = stream(seed, kind)
+        timeline = Timeline(NAMES)
+        for value in values:
+            timeline.add(*value)
+        found.append(right(attribute(timeline, change), truth))
+    return found
+
+
+def test_single_causes_are_named() -> None:
+    """90 streams. At the benchmark's 98 %, fewer than 95 % of them are right with a chance of 3 %; seeds are fixed."""
+    found = [each for kind in SINGLE for each in answers(kind)]
+    assert sum(found) >= 0.95 * len(found)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in SINGLE])
+def test_what_has_no_single_cause_inside_is_said_to_have_none(kind: str) -> None:
+    assert sum(answers(kind)) >= 0.8 * SEEDS
+
+
+def test_the_rule_of_the_largest_drop_blames_traffic_on_a_segment() -> None:
+    """The same suite fails what it must fail."""
+    for seed in range(SEEDS):
+        values, change, truth = stream(seed, "traffic mix only")
+        name, level = largest_drop(values, change)
+        assert (name, level) != (truth.name, truth.level)
+
+
+def told(
+    levels: Callable[[int, random.Random], Levels], fall: Callable[[int, Levels], float], n: int = 2000
+) -> Timeline:
+    """Scores around 0.8, by what `levels` says of each value's number."""
+    rnd = random.Random(5)
+    timeline: Timeline | None = None
+    for number in range(n):
+        each = levels(number, rnd)
+        timeline = timeline or Timeline(tuple(each))
+        value = min(max(rnd.gauss(0.8 - fall(number, each), 0.1), 0.0), 1.0)
+        timeline.add(tuple(each.values()), value, float(number))
+    assert timeline
+    return timeline
+
+
+def kinds(found: Attribution) -> list[str]:
+    return [cause.kind for cause in found.causes]
+
+
+def late(number: int, _: Levels) -> float:
+    return 0.1 if number >= SWITCH else 0.0
+
+
+def test_a_version_that_came_long_before_is_not_blamed() -> None:
+    def levels(number: int, _: random.Random) -> Levels:
+        return {"model": "m1", "prompt_version:answer": "v2" if number >= 700 else "v1"}
+
+    found = attribute(told(levels, late), CHANGE)
+    assert (found.certain, kinds(found)) == (False, ["unknown"])
+    assert "all fell alike" in found.causes[0].evidence
+
+
+def test_a_version_that_came_after_is_not_blamed() -> None:
+    def levels(number: int, _: random.Random) -> Levels:
+        return {"model": "m1", "prompt_version:answer": "v2" if number >= 1800 else "v1"}
+
+    assert kinds(attribute(told(levels, late), CHANGE)) == ["unknown"]
+
+
+def test_a_switch_is_named_with_its_levels_and_when_it_began() -> None:
+    def levels(number: int, _: random.Random) -> Levels:
+        return {"model": "m1", "prompt_version:answer": "v2" if number >= SWITCH else "v1"}
+
+    found = attribute(told(levels, late), CHANGE)
+    (cause,) = found.causes
+    assert (found.certain, cause.kind, cause.name, cause.before, cause.after) == (
+        True, "prompt_version", "answer", "v1", "v2",
+    )  # fmt: skip
+    assert cause.since is not None
+    assert cause.since[0] <= SWITCH <= cause.since[1]
+    assert cause.effect == pytest.approx(-0.1, abs=0.02)
+    assert cause.explains == pytest.approx(found.raw, abs=0.02)
+
+
+def test_two_that_start_together_are_both_named() -> None:
+    def levels(number: int, _: random.Random) -> Levels:
+        new = number >= SWITCH
+        return {"model": "m2" if new else "m1", "prompt_version:answer": "v2" if new else "v1"}
+
+    found = attribute(told(levels, late), CHANGE)
+    assert (found.certain, set(kinds(found))) == (False, {"model", "prompt_version"})
+
+
+def test_two_prompts_that_are_switched_together_are_both_named() -> None:
+    def levels(number: int, _: random.Random) -> Levels:
+        new = "2" if number >= SWITCH else "1"
+        return {"prompt_version:answer": f"v{new}", "prompt_version:judge": f"j{new}"}
+
+    found = attribute(told(levels, late), CHANGE)
+    assert {cause.name for cause in found.causes} == {"answer", "judge"}
+    assert not found.certain
+
+
+def test_two_that_start_together_are_told_apart_where_the_values_can() -> None:
+    """The model serves half of the traffic, the version all of it: only values of the model fell."""
+
+    def levels(number: int, rnd: random.Random) -> Levels:
+        new = number >= SWITCH
+        return {
+            "model": "m2" if new and rnd.random() < 0.5 else "m1",
+            "prompt_version:answer": "v2" if new else "v1",
+        }
+
+    found = attribute(told(levels, lambda _, each: 0.2 if each["model"] == "m2" else 0.0), CHANGE)
+    assert (found.certain, kinds(found)) == (True, ["model"])
+
+
+def test_a_second_cause_is_named_after_the_first() -> None:
+    def levels(number: int, rnd: random.Random) -> Levels:
+        new = number >= SWITCH and rnd.random() < 0.4
+        return {"language": rnd.choice(["en", "de", "fr"]), "prompt_version:answer": "v2" if new else "v1"}
+
+    def fall(number: int, each: Levels) -> float:
+        return 0.25 if each["prompt_version:answer"] == "v2" else 0.15 if number >= SWITCH and each["language"] == "de" else 0.0
+
+    found = attribute(told(levels, fall), CHANGE)
+    assert [(cause.kind, cause.after) for cause in found.causes] == [("prompt_version", "v2"), ("segment", "de")]
+
+
+def test_a_version_that_is_worse_in_one_language_is_named_with_it() -> None:
+    def levels(number: int, rnd: random.Random) -> Levels:
+        return {"language": rnd.choice(["en", "de"]), "prompt_version:answer": "v2" if number >= SWITCH else "v1"}
+
+    found = attribute(told(levels, lambda number, each: late(number, each) * 2 * (each["language"] == "de")), CHANGE)
+    (cause,) = found.causes
+    assert (cause.kind, cause.after, cause.where) == ("prompt_version", "v2", ("language", "de"))
+    assert cause.evidence.endswith("only where language is de")
+
+
+def test_traffic_and_a_fall_are_told_apart() -> None:
+    """Half of the raw fall comes from traffic that was harder all along."""
+
+    def levels(number: int, rnd: random.Random) -> Levels:
+        hard = rnd.random() < (0.7 if number >= SWITCH else 0.2)
+        return {"route": "hard" if hard else "easy", "model": "m2" if number >= SWITCH else "m1"}
+
+    found = attribute(told(levels, lambda number, each: late(number, each) + 0.2 * (each["route"] == "hard")), CHANGE)
+    assert found.mix == pytest.approx(-0.1, abs=0.02)
+    assert found.within == pytest.approx(-0.1, abs=0.02)
+    assert found.raw == pytest.approx(found.mix + found.within)
+    assert set(kinds(found)) == {"traffic_mix", "model"}
+
+
+def test_errors_that_began_with_it_are_named() -> None:
+    def levels(_: int, __: random.Random) -> Levels:
+        return {"model": "m1"}
+
+    errors = told(levels, lambda number, _: 0.3 if number >= SWITCH else -0.1)
+    steady = told(levels, lambda *_: 0.0)
+    assert kinds(attribute(told(levels, late), CHANGE, errors)) == ["upstream_errors"]
+    assert kinds(attribute(told(levels, late), CHANGE, steady)) == ["unknown"]
+
+
+def test_where_nothing_fell_nothing_is_named() -> None:
+    found = attribute(told(lambda *_: {"model": "m1"}, lambda *_: 0.0), CHANGE)
+    assert (found.certain, kinds(found)) == (False, ["unknown"])
+
+
+@pytest.mark.parametrize("change", [Change(0, 0, 0), Change(5000, 4000, 6000), Change(30, 0, 60)])
+def test_without_values_on_both_sides_nothing_is_named(change: Change) -> None:
+    found = attribute(told(lambda *_: {"model": "m1"}, late, 60), change)
+    assert (found.certain, kinds(found)) == (False, ["unknown"])
+    assert kinds(attribute(Timeline(("model",)), change)) == ["unknown"]

@@ -1,0 +1,38 @@
+"""Which levels an execution has, by the names that apps use for them."""
+
+import pytest
+
+from analyzer.dimensions import DEFAULTS, LONGEST_LEVEL, NOT_TOLD, Dimensions
+from tests.support.quality import facts
+
+
+def levels(names: tuple[str, ...] = tuple(DEFAULTS), **fields: object) -> dict[str, str | None]:
+    dimensions = Dimensions(names)
+    return dict(zip(dimensions.names, dimensions.cell(facts(1, **fields)), strict=True))
+
+
+def test_well_known_names_need_no_setting() -> None:
+    told = {"route": "search", "lang": "de", "plan": "free", "corpus_version": "7", "country": "AT", "shoe size": "42"}
+    found = levels(model="m1", attributes=told)
+    assert found == {
+        "route": "search",
+        "language": "de",
+        "user_segment": "free",
+        "region": "AT",
+        "model": "m1",
+        "retrieval_corpus": "7",
+    }
+
+
+def test_what_is_not_told_has_a_level_of_its_own() -> None:
+    assert set(levels(model=None).values()) == {NOT_TOLD}
+
+
+@pytest.mark.parametrize("names", [("tenant",), ("tenant", "tenant")])
+def test_a_setting_names_other_attributes(names: tuple[str, ...]) -> None:
+    assert levels(names, attributes={"tenant": "acme", "route": "search"}) == {"tenant": "acme"}
+
+
+def test_levels_are_cut() -> None:
+    assert levels(("route",), attributes={"route": "r" * 1000}) == {"route": "r" * LONGEST_LEVEL}
+    assert levels(("model",), model="m" * 1000) == {"model": "m" * LONGEST_LEVEL}

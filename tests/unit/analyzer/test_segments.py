@@ -1,0 +1,158 @@
+"""Residuals: a change of mix moves nothing, a fall of what is known isn't absorbed, and memory stays small."""
+
+import json
+import random
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.cells import CELLS
+from analyzer.dimensions import Cell
+from analyzer.segments import Profile
+
+levels = st.sampled_from(["a", "b", "c"])
+values = st.lists(st.tuples(st.tuples(levels, levels), st.floats(0, 1)), max_size=300)
+MEANS = {"easy": 0.9, "hard": 0.6}
+
+
+def settled(reference: list[tuple[Cell, float]]) -> Profile:
+    profile = Profile()
+    for cell, value in reference:
+        profile.learn(cell, value)
+    profile.settle()
+    return profile
+
+
+def traffic(seed: int, n: int, hard: float, fall: float = 0.0) -> list[tuple[Cell, float]]:
+    """Scores of two segments, of which the part `hard` is hard."""
+    rnd = random.Random(seed)
+    drawn = ["hard" if rnd.random() < hard else "easy" for _ in range(n)]
+    return [((level,), rnd.betavariate(10 * (MEANS[level] - fall), 10 * (1 - MEANS[level] + fall))) for level in drawn]
+
+
+def moved(profile: Profile, former: list[tuple[Cell, float]], later: list[tuple[Cell, float]]) -> float:
+    """By how much the mean of residuals differs between two stretches."""
+    old = fmean(profile.take(cell, value) for cell, value in former)
+    return fmean(profile.take(cell, value) for cell, value in later) - old
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_change_of_mix_moves_nothing(seed: int) -> None:
+    profile = settled(traffic(seed, 1000, 0.3))
+    later = traffic(seed + 200, 4000, 0.5)
+    assert fmean(value for _, value in later) < 0.81 - 0.04
+    # The standard error is 0.006: of 500 values before, and of the two means of the reference.
+    assert moved(profile, traffic(seed + 100, 500, 0.3), later) == pytest.approx(0.0, abs=0.024)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fall_that_the_mix_hides_is_seen_and_stays_seen(seed: int) -> None:
+    profile = settled(traffic(seed, 1000, 0.5))
+    masked = traffic(seed + 200, 4000, 0.2333, fall=0.08)
+    assert fmean(value for _, value in masked) == pytest.approx(0.75, abs=0.02)
+    first, later = masked[:1000], masked[1000:]
+    assert moved(profile, traffic(seed + 100, 500, 0.5), first) == pytest.approx(-0.08, abs=0.03)
+    assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.67, abs=0.03)
+
+
+def test_a_level_that_the_reference_does_not_know_is_compared_with_the_whole() -> None:
+    profile = settled([(("old",), 0.9)] * 50 + [(("other",), 0.5)] * 50)
+    assert profile.residual(("new",), 0.2) == pytest.approx(0.2)
+    for _ in range(300):
+        assert profile.take(("new",), 0.2) == pytest.approx(0.2)
+
+
+def test_with_other_levels_equal() -> None:
+    """A new model is judged by what its route is known for."""
+    easy, hard = ("easy", "m1"), ("hard", "m1")
+    profile = settled([(easy, 0.9), (easy, 0.8), (hard, 0.5), (hard, 0.4)] * 50)
+    assert profile.residual(("hard", "m2"), 0.45) == pytest.approx(0.65, abs=0.02)
+    assert profile.residual(("easy", "m2"), 0.65) == pytest.approx(0.45, abs=0.02)
+
+
+def test_where_nothing_differs_values_are_left_alone() -> None:
+    profile = settled([((), 0.25), ((), 0.75)] * 100)
+    assert profile.residual((), 0.3) == 0.3
+    assert profile.widened == (0.0, 0.0)
+    assert Profile().residual(("any",), 0.3) == 0.3
+
+
+def test_cells_with_few_values_are_believed_less() -> None:
+    rnd = random.Random(3)
+    common = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
+    also = [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
+    profile = settled([*common, *also, *[(("rare",), 0.0)] * 3])
+    assert 0.0 < profile.residual(("rare",), 0.0) < 0.7
+    assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
+
+
+@given(values, values)
+def test_what_is_taken_back_leaves_no_trace(kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]) -> None:
+    plain, corrected = Profile(), Profile()
+    for cell, value in kept:
+        plain.learn(cell, value)
+        corrected.learn(cell, value)
+    for sign in (1, -1):
+        for cell, value in withdrawn:
+            corrected.learn(cell, value, sign)
+    assert corrected.n == plain.n
+    plain.settle()
+    corrected.settle()
+    for cell, _ in kept:
+        assert corrected.residual(cell, 0.5) == plain.residual(cell, 0.5)
+
+
+@given(values, values, st.booleans())
+def test_a_profile_reads_back_and_goes_on_the_same(
+    before: list[tuple[Cell, float]], after: list[tuple[Cell, float]], settle: bool
+) -> None:
+    profile = Profile()
+    for cell, value in before:
+        profile.learn(cell, value)
+    if settle:
+        profile.settle()
+    again = Profile.load(json.loads(json.dumps(profile.dump())))
+    assert again == profile
+    assert [again.take(*each) for each in after] == [profile.take(*each) for each in after]
+    assert again == profile
+
+
+@given(values, st.floats(0, 0.5))
+def test_residuals_lie_within_the_widened_scale(reference: list[tuple[Cell, float]], value: float) -> None:
+    profile = settled(reference)
+    below, above = profile.widened
+    for cell in [*(cell for cell, _ in reference), ("a", "unseen")]:
+        assert value + below - 1e-9 <= profile.residual(cell, value) <= value + above + 1e-9
+
+
+def test_memory_is_flat_however_many_levels_there_are() -> None:
+    sizes = []
+    for users in (100, 10_000):
+        rnd, profile = random.Random(1), Profile()
+        for number in range(10_000):
+            profile.take((rnd.choice("abc"), f"user-{rnd.randrange(users)}"), rnd.random())
+            if number == 1000:
+                profile.settle()
+        sizes.append(len(json.dumps(profile.dump())))
+        assert len(profile.cells.kept) <= CELLS + 1
+    assert sizes[1] < 1.1 * sizes[0]
+
+
+def test_a_dimension_with_too_many_levels_spoils_no_other() -> None:
+    """What has a level of its own for each value says nothing; routes are still told apart."""
+    rnd = random.Random(2)
+    reference = [((rnd.choice(["easy", "hard"]), f"user-{number}"), 0.0) for number in range(3000)]
+    profile = settled([(cell, MEANS[str(cell[0])]) for cell, _ in reference])
+    assert profile.residual(("easy", "user-x"), 0.9) == pytest.approx(0.75, abs=0.03)
+    assert profile.residual(("hard", "user-y"), 0.6) == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_reference_is_a_copy() -> None:
+    profile = settled([(("a",), 1.0), (("b",), 0.0)] * 50)
+    copied = profile.reference()
+    for _ in range(1000):
+        profile.learn(("a",), 0.0)
+    assert copied.n == 100
+    assert copied.residual(("a",), 1.0) == pytest.approx(0.5, abs=0.02)
