@@ -1,6 +1,8 @@
 """`ratchet backtest` as people call it."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -104,3 +106,34 @@ def test_the_installed_script_runs_without_a_server(run: Run, write: Write, tmp_
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, run(write(FALLEN)).stdout, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["past.jsonl"]
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_a_bar_is_shown_where_somebody_looks(write: Write, color: bool) -> None:
+    """On a terminal's stderr; it leaves nothing behind on stdout, and NO_COLOR is heard."""
+    file, (ours, theirs) = write(FALLEN), pty.openpty()
+    surroundings = {**os.environ, "TERM": "xterm-256color", **({} if color else {"NO_COLOR": "1"})}
+    script = Path(sys.executable).with_name("ratchet")
+    with subprocess.Popen(
+        [script, "backtest", file], stdout=subprocess.PIPE, stderr=theirs, env=surroundings, encoding="utf-8"
+    ) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith("past.jsonl: 800 rows")
+    assert process.returncode == 0
+    assert "reading" in shown
+    assert "analysing" in shown
+    assert bool(re.search(r"\x1b\[[\d;]*3\d", shown)) is color
+
+
+def read_all(terminal: int) -> str:
+    """What was written to a terminal until its last writer closed it."""
+    found = b""
+    try:
+        while some := os.read(terminal, 65536):
+            found += some
+    except OSError:  # Linux says so at the end
+        pass
+    os.close(terminal)
+    return found.decode()

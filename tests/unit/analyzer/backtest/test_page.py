@@ -18,7 +18,7 @@ HOSTILE = """</title><script>alert(1)</script><img src=x onerror='alert(2)'>"&am
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "code", "p", "section", "span", "figure"),
     *("svg", "desc", "rect", "line", "text", "polygon", "polyline", "g", "path"),
-    *("div", "table", "thead", "tbody", "tr", "th", "td", "br", "footer", "i"),
+    *("div", "table", "thead", "tbody", "tr", "th", "td", "br", "footer", "i", "ul", "li"),
 }
 EMPTY = {"meta", "br"}
 
@@ -113,3 +113,10 @@ def test_a_past_without_values_is_a_page_too(write: Write) -> None:
     assert "inconclusive" in " ".join(read.texts)
     with pytest.raises(AssertionError):
         Strict("<p><b></p>")
+
+
+def test_of_many_results_the_rest_are_listed(write: Write) -> None:
+    text = made(write, [{"target": f"t{place % 60}", "score": 1} for place in range(60)])
+    assert text.count("<svg") == 50
+    assert text.count("<li>") == 10
+    assert Strict(text).tags <= ALLOWED

@@ -1,12 +1,13 @@
 """The report as one HTML file: no script, nothing fetched, and every text of a stranger escaped."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from analyzer.backtest import wording
 from analyzer.backtest.chart import chart, safe
 from analyzer.backtest.report import Fall, Report, Result
 
+_MOST_RESULTS = 50
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _LEGEND = (
     ("mean", "mean of successive values"),
@@ -20,7 +21,7 @@ _LEGEND = (
 def page(found: Report) -> str:
     """The whole page."""
     style = files("analyzer.backtest").joinpath("page.css").read_text("utf-8")
-    results = "\n".join(_result(result, found, place) for place, result in enumerate(found.results))
+    results = "\n".join(_result(result, found, place) for place, result in enumerate(found.results[:_MOST_RESULTS]))
     about = [wording.rows(found), wording.guesses(found), *wording.left_out(found.unit, found.left_out)]
     return f"""<!doctype html>
 <html lang="en">
@@ -38,6 +39,7 @@ def page(found: Report) -> str:
 {_lines(about)}
 <p>{_counted(found)}</p>
 {results}
+{_rest(found.results[_MOST_RESULTS:])}
 <footer>
 <p class="legend" aria-hidden="true">{_legend()}</p>
 <p>{safe(_NOTE, 1000)}</p>
@@ -52,6 +54,15 @@ _NOTE = (
     "Every finding comes from the code that the service runs, fed with these rows in their order. Intervals hold at "
     "all times at once, as far as a mean of so many values is normal. Causes are hypotheses."
 )
+
+
+def _rest(results: Sequence[Result]) -> str:
+    """Those without a chart, a line each."""
+    items = "".join(
+        f"<li>{safe(wording.title(result))} {_pill(result.verdict)} {safe(wording.amount(result.measured))}</li>"
+        for result in results
+    )
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _counted(found: Report) -> str:

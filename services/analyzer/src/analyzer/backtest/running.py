@@ -18,6 +18,7 @@ from analyzer.backtest.report import Report, report
 from analyzer.backtest.scales import scale
 from ratchet.cli.output import console
 
+_MOST_SIMULATED = 8
 Bar = Callable[[str, int], Callable[[int], None]]
 """Begins a stage of so many steps; what it gives back is told how many are done."""
 
@@ -50,12 +51,12 @@ def answer(question: Question, bar: Bar) -> Report:
 
 
 def _seen(series: Sequence[Series], advance: Callable[[int], None]) -> Iterator[Detectable | None]:
-    """What a series could have seen, where it saw nothing."""
+    """What a series could have seen, where it saw nothing; of many, for the longest."""
+    quiet = [one for one in series if one.verdict in ("holds", "inconclusive") and one.watched.metric.tested]
+    asked = sorted(quiet, key=lambda one: -one.sums.n)[:_MOST_SIMULATED]
     for done, one in enumerate(series):
         advance(done)
-        metric = one.watched.metric
-        quiet = one.verdict in ("holds", "inconclusive") and metric.tested
-        yield detectable(list(one.recent), metric) if quiet else None
+        yield detectable(list(one.recent), one.watched.metric) if any(one is each for each in asked) else None
 
 
 @contextmanager
