@@ -38,8 +38,9 @@ def backtest(
 ) -> None:
     """What Ratchet would have found in a file of the past: nothing is sent, no server is needed.
 
-    Columns that no flag names are guessed by their names, and what was guessed is said. Exit code 2: the file, or what
-    was asked of it, can't be used.
+    Columns that no flag names are guessed by their names, and what was guessed is said.
+
+    Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, can't be used.
     """
     from analyzer.backtest.columns import PRESETS, Given
     from analyzer.backtest.page import page
