@@ -53,10 +53,6 @@ class World:
         mean += self.offsets.get((levels["route"], levels["language"]), 0.0)
         return 0.1 if levels["outcome"] == "error" else mean
 
-    def mean(self, shares: dict[str, dict[str, float]], draws: int = 4000) -> float:
-        rnd = random.Random(1)
-        return sum(self.quality(drawn(rnd, {**self.shares, **shares})) for _ in range(draws)) / draws
-
     def value(self, mean: float) -> float:
         mean = min(max(mean, 0.02), 0.98)
         if self.values == "thumb":
@@ -85,10 +81,6 @@ def split(rnd: random.Random, levels: list[str]) -> dict[str, float]:
     """Shares of at least about a seventh each."""
     weights = [0.4 + rnd.random() for _ in levels]
     return {level: weight / sum(weights) for level, weight in zip(levels, weights, strict=True)}
-
-
-def drawn(rnd: random.Random, shares: dict[str, dict[str, float]]) -> dict[str, str]:
-    return {name: rnd.choices(list(each), list(each.values()))[0] for name, each in shares.items()}
 
 
 def switch(name: str, level: str, share: float) -> Callable[[World], Fault]:
@@ -174,16 +166,26 @@ def stream(seed: int, kind: str) -> tuple[list[Value], Change, Truth]:
 
 
 def _values(made: World, fault: Fault, before: int, after: int) -> Iterator[Value]:
-    """An innocent version starts some 600 values before the change; regions shift slowly all the time."""
-    rnd, innocent = made.rnd, made.rnd.random() < 0.5
-    for number in range(before + after):
-        late = number >= before
-        shares = {**made.shares, **(fault.shares if late else {})}
-        if "region" not in fault.shares:
-            shift = 0.1 * number / (before + after)
-            shares["region"] = {"eu": made.shares["region"]["eu"] - shift, "us": made.shares["region"]["us"] + shift}
-        if innocent and number >= before - 600 and "retrieval_corpus" not in fault.shares:
-            shares["retrieval_corpus"] = {"c1b": 1.0}
-        levels = drawn(rnd, shares)
-        value = made.value(made.quality(levels) - (fault.fall(levels) if late else 0.0))
-        yield tuple(levels[name] for name in NAMES), value, float(number)
+    columns = {name: _column(made, fault, name, before, after) for name in NAMES}
+    for number, drawn in enumerate(zip(*columns.values(), strict=True)):
+        levels = dict(zip(NAMES, drawn, strict=True))
+        value = made.value(made.quality(levels) - (fault.fall(levels) if number >= before else 0.0))
+        yield drawn, value, float(number)
+
+
+def _column(made: World, fault: Fault, name: str, before: int, after: int) -> list[str]:
+    """Levels of one dimension. What has no part in the fault is not still either: an innocent corpus may start 600
+    values before the change, and regions shift slowly all the time."""
+    rnd, shares = made.rnd, made.shares[name]
+    if name in fault.shares:
+        return pick(rnd, shares, before) + pick(rnd, fault.shares[name], after)
+    if name == "region":
+        n = before + after
+        return ["us" if rnd.random() < shares["us"] + 0.1 * number / n else "eu" for number in range(n)]
+    if name == "retrieval_corpus" and rnd.random() < 0.5:
+        return ["c1"] * (before - 600) + ["c1b"] * (600 + after)
+    return pick(rnd, shares, before + after)
+
+
+def pick(rnd: random.Random, shares: dict[str, float], n: int) -> list[str]:
+    return rnd.choices(list(shares), list(shares.values()), k=n)

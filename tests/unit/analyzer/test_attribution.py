@@ -141,7 +141,13 @@ def test_a_second_cause_is_named_after_the_first() -> None:
         return {"language": rnd.choice(["en", "de", "fr"]), "prompt_version:answer": "v2" if new else "v1"}
 
     def fall(number: int, each: Levels) -> float:
-        return 0.25 if each["prompt_version:answer"] == "v2" else 0.15 if number >= SWITCH and each["language"] == "de" else 0.0
+        return (
+            0.25
+            if each["prompt_version:answer"] == "v2"
+            else 0.15
+            if number >= SWITCH and each["language"] == "de"
+            else 0.0
+        )
 
     found = attribute(told(levels, fall), CHANGE)
     assert [(cause.kind, cause.after) for cause in found.causes] == [("prompt_version", "v2"), ("segment", "de")]

@@ -1,12 +1,14 @@
 """Which levels an execution has, by the names that apps use for them."""
 
+from typing import Any
+
 import pytest
 
 from analyzer.dimensions import DEFAULTS, LONGEST_LEVEL, NOT_TOLD, Dimensions
 from tests.support.quality import facts
 
 
-def levels(names: tuple[str, ...] = tuple(DEFAULTS), **fields: object) -> dict[str, str | None]:
+def levels(names: tuple[str, ...] = tuple(DEFAULTS), **fields: Any) -> dict[str, str | None]:
     dimensions = Dimensions(names)
     return dict(zip(dimensions.names, dimensions.cell(facts(1, **fields)), strict=True))
 

@@ -58,7 +58,7 @@ def test_a_fall_that_the_mix_hides_is_seen_and_stays_seen(seed: int) -> None:
 
 
 def test_a_level_that_the_reference_does_not_know_is_compared_with_the_whole() -> None:
-    profile = settled([(("old",), 0.9)] * 50 + [(("other",), 0.5)] * 50)
+    profile = settled([(("old",), 0.9), (("other",), 0.5)] * 50)
     assert profile.residual(("new",), 0.2) == pytest.approx(0.2)
     for _ in range(300):
         assert profile.take(("new",), 0.2) == pytest.approx(0.2)
@@ -81,15 +81,17 @@ def test_where_nothing_differs_values_are_left_alone() -> None:
 
 def test_cells_with_few_values_are_believed_less() -> None:
     rnd = random.Random(3)
-    common = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
-    also = [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
-    profile = settled([*common, *also, *[(("rare",), 0.0)] * 3])
+    told: list[tuple[Cell, float]] = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
+    told += [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
+    profile = settled([*told, *[(("rare",), 0.0)] * 3])
     assert 0.0 < profile.residual(("rare",), 0.0) < 0.7
     assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
 
 
 @given(values, values)
-def test_what_is_taken_back_leaves_no_trace(kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]) -> None:
+def test_what_is_taken_back_leaves_no_trace(
+    kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]
+) -> None:
     plain, corrected = Profile(), Profile()
     for cell, value in kept:
         plain.learn(cell, value)

@@ -30,7 +30,7 @@ FEWEST = 15
 FEWEST_BEFORE = 20
 PEOPLE = 5
 ALPHA = 0.05
-_LONGEST_INPUT = 2000
+_LONGEST_INPUT = 1000
 _MOST_WORDS = 40
 _TRIAL = 3 * BLOCK
 _WAITING = 256
@@ -86,8 +86,8 @@ class Terms:
         if not self.blocks or self.blocks[-1].filled >= BLOCK:
             self._open(at)
         block, units = self.blocks[-1], UNIT * bad
-        block.add(_ALL, units)
         block.take(at)
+        block.add(_ALL, units)
         self.n += 1
         person = 1 << crc32((user or execution_id).encode()) % 32
         for word in words(text):
@@ -161,8 +161,7 @@ class Terms:
 
 def words(text: str) -> list[str]:
     """The distinct words of an input, folded; of a long one the first 40."""
-    found = dict.fromkeys(word.casefold() for word in _WORD.findall(text[:_LONGEST_INPUT]))
-    return list(found)[:_MOST_WORDS]
+    return list(dict.fromkeys(_WORD.findall(text[:_LONGEST_INPUT].casefold())))[:_MOST_WORDS]
 
 
 def _judged(
