@@ -72,11 +72,21 @@ def test_with_other_levels_equal() -> None:
     assert profile.residual(("easy", "m2"), 0.65) == pytest.approx(0.45, abs=0.02)
 
 
+def test_the_first_reference_needs_nobody_to_take_it() -> None:
+    """It is closed at 800 values: a mix that changes after that is not taken for the reference's."""
+    profile = Profile()
+    for cell, value in traffic(1, 5000, 0.3):
+        profile.learn(cell, value)
+    later = traffic(2, 3000, 0.9)
+    assert fmean(value for _, value in later) < 0.65
+    assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.81, abs=0.02)
+
+
 def test_where_nothing_differs_values_are_left_alone() -> None:
     profile = settled([((), 0.25), ((), 0.75)] * 100)
     assert profile.residual((), 0.3) == 0.3
     assert profile.widened == (0.0, 0.0)
-    assert Profile().residual(("any",), 0.3) == 0.3
+    assert [Profile().take((level,), 0.3) for level in "abc"] == [0.3] * 3
 
 
 def test_cells_with_few_values_are_believed_less() -> None:

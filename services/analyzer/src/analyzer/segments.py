@@ -25,6 +25,8 @@ from analyzer.dimensions import Cell
 from analyzer.expectation import Expectation, expectation
 
 UNIT = 1_000_000
+FIRST = 50
+REFERENCE = 800
 _REMEMBERED = 256
 
 
@@ -33,8 +35,9 @@ class Profile:
     """What a stream's values are like, cell by cell. O(1) a value, of bounded size, exact across restarts.
 
     Values are on the metric's scale, whatever its direction; sums are in whole millionths, so that what is taken back
-    leaves no trace. Until `settle` was called nothing is known, and residuals are the values. All cells of a profile
-    have the same dimensions: after a change of settings, begin a fresh one.
+    leaves no trace. Nothing is known of the first 50 values: their residuals are the values. The first reference is
+    what came up to 50, 100, … 800 values; later ones are taken by `settle`. All cells of a profile have the same
+    dimensions: after a change of settings, begin a fresh one.
     """
 
     n: int = 0
@@ -44,7 +47,8 @@ class Profile:
     _squares: int = 0
     _weights: list[int] = field(default_factory=list)
     _shifts: list[float] = field(default_factory=list)
-    _due: int = 0
+    _due: int = FIRST
+    _open: bool = True
     # Shortcuts that follow from the rest, and are not saved: of cells the place (-1: none yet) and the shift; of all
     # others what their shifts are made of.
     _known: dict[Cell, tuple[int, float]] = field(default_factory=dict, compare=False)
@@ -67,7 +71,7 @@ class Profile:
 
     def settle(self) -> None:
         """Makes all values up to now the reference: their cells are the known ones, their shares the weights."""
-        self._weights = list(self._counts)
+        self._weights, self._open = list(self._counts), False
         self._read_off()
 
     def reference(self) -> "Profile":
@@ -85,7 +89,7 @@ class Profile:
         """The state, JSON-ready; floats read back exactly."""
         cells = [list(cell) for cell in self.cells.kept]
         sums = [list(self._counts), list(self._totals), self._squares]
-        return [self.n, cells, *sums, list(self._weights), list(self._shifts), self._due]
+        return [self.n, cells, *sums, list(self._weights), list(self._shifts), self._due, self._open]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Profile":
@@ -98,12 +102,14 @@ class Profile:
         self._counts[place] += sign
         self._totals[place] += sign * units
         self._squares += sign * units * units
-        if 0 < self._due <= self.n:
+        if self.n >= self._due:
+            if self._open:
+                self._weights, self._open = list(self._counts), self.n < REFERENCE
             self._read_off()
 
     def _read_off(self) -> None:
         self._shifts = _shifts(self.cells.kept, self._counts, self._totals, self._squares, self._weights)
-        self._due = 2 * max(self.n, 1)
+        self._due = max(2 * self.n, FIRST)
         self._known, self._rest = {}, None
 
     def _look_up(self, cell: Cell) -> tuple[int, float]:

@@ -5,11 +5,10 @@ for it. Per block its values and the bad ones among them are counted; words that
 A word is named if its share of bad values rose by more than that of the values without it, at a level that is shared
 by all words ever watched (Bonferroni): noise is not named, however many words there are.
 
-Words are what users wrote. Only runs of 3 to 24 letters are kept (no digits: no numbers, no ids), a word is shown only
-if at least five people used it, and none may reach logs, headers or the audit chain.
+Words are what users wrote. Only words of 3 to 24 letters are kept (nothing with digits: no numbers, no ids); a word is
+shown only if at least five people used it; and none may reach logs, headers or the audit chain.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -38,7 +37,9 @@ _ALL = 0
 """The place of all values, whatever their words; words have places from 1 on."""
 Numbered = tuple[int, Block]
 """A block, after the number of values before it."""
-_WORD = re.compile(r"[^\W\d_]{3,24}")
+_SHORTEST = 3
+_LONGEST = 24
+_MARKS = ".,:;!?()[]{}<>\"'`*_~#|/\\-–—…„“”‚‘’«»¿¡"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,20 @@ class Terms:
         """Takes the input behind a value, and whether the value is a bad one. `at` is by the clock of changes."""
         if not self.blocks or self.blocks[-1].filled >= BLOCK:
             self._open(at)
+        self.n += 1
         block, units = self.blocks[-1], UNIT * bad
         block.take(at)
         block.add(_ALL, units)
-        self.n += 1
         person = 1 << crc32((user or execution_id).encode()) % 32
+        sums = block.sums
         for word in words(text):
             watched = self.words.get(word)
             if watched is not None:
-                block.add(watched.place, units)
+                own = sums.get(watched.place)
+                if own is None:
+                    own = sums[watched.place] = [0, 0]
+                own[0] += 1
+                own[1] += units
                 watched.people |= person
                 if bad:
                     watched.examples = [*watched.examples[1 - EXAMPLES :], execution_id]
@@ -161,7 +167,14 @@ class Terms:
 
 def words(text: str) -> list[str]:
     """The distinct words of an input, folded; of a long one the first 40."""
-    return list(dict.fromkeys(_WORD.findall(text[:_LONGEST_INPUT].casefold())))[:_MOST_WORDS]
+    found: dict[str, None] = {}
+    for piece in text[:_LONGEST_INPUT].casefold().split():
+        word = piece if piece.isalpha() else piece.strip(_MARKS)
+        if _SHORTEST <= len(word) <= _LONGEST and word.isalpha():
+            found[word] = None
+            if len(found) == _MOST_WORDS:
+                break
+    return list(found)
 
 
 def _judged(
