@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("start", "latency", "ingest", "consume", "backtest")
+BENCHMARKS = ("start", "latency", "ingest", "consume", "backtest", "attribution")
 
 
 def main() -> int:
