@@ -81,6 +81,28 @@ def test_what_was_never_counted_is_not_corrected() -> None:
     assert counted(timeline) == {("a", "m"): [1, UNIT]}
 
 
+@given(st.lists(st.floats(0, 1000), max_size=300))
+def test_what_comes_late_goes_where_it_belongs(times: list[float]) -> None:
+    timeline = Timeline(("route",))
+    for at in times:
+        timeline.add(("a",), 1.0, at)
+    assert sum(block.filled for block in timeline.blocks) == len(times)
+    assert all(before.start <= before.end <= after.start for before, after in pairwise(timeline.blocks))
+    for block in timeline.blocks[1:]:
+        assert block.filled <= sum(block.start <= at <= block.end for at in times)
+
+
+def test_late_feedback_does_not_blur_when_something_began() -> None:
+    """One of ten values is of long ago."""
+    rnd, timeline = random.Random(1), Timeline(("version",))
+    for number in range(4000):
+        at = number - rnd.uniform(500, 1500) if rnd.random() < 0.1 else float(number)
+        timeline.add(("new" if at >= 3000 else "old",), 1.0, max(at, 0.0))
+    for block in timeline.blocks:
+        cells = {timeline.cells[place] for place in block.sums}
+        assert cells == {("new",) if block.start >= 3000 else ("old",)} or block.start < 3000 <= block.end
+
+
 def test_blocks_are_no_longer_than_a_quarter_of_their_age() -> None:
     timeline = filled([(("a", "m"), 1.0)] * 9000)
     age = 0
@@ -128,3 +150,10 @@ def test_a_dimension_may_be_added() -> None:
     timeline.widen("prompt_version:judge")
     timeline.add(("a", "m", "j1"), 1.0, 30.0)
     assert counted(timeline) == {("a", "m", NOT_TOLD): [30, 30 * UNIT], ("a", "m", "j1"): [1, UNIT]}
+
+
+def test_dimensions_are_not_added_for_ever() -> None:
+    timeline = filled([(("a", "m"), 1.0)] * 30)
+    for number in range(100):
+        timeline.widen(f"prompt_version:p{number}")
+    assert len(timeline.names) == len(timeline.cells[0]) == 24

@@ -21,12 +21,10 @@ class Block:
     sums: dict[int, list[int]] = field(default_factory=dict)
 
     def take(self, at: float) -> None:
-        """One value more is in this block, whatever its places."""
+        """One value more is in this block. What comes late doesn't stretch a block into the past."""
         self.filled += 1
         if at > self.end:
             self.end = at
-        elif at < self.start:
-            self.start = at
 
     def add(self, place: int, units: int, sign: int = 1) -> None:
         cell = self.sums.get(place)
@@ -37,7 +35,7 @@ class Block:
         self.squares += sign * units * units
 
     def merge(self, later: "Block") -> None:
-        self.start, self.end = min(self.start, later.start), max(self.end, later.end)
+        self.end = later.end
         self.filled += later.filled
         self.size += 1
         self.squares += later.squares
@@ -63,6 +61,13 @@ class Block:
     def load(cls, state: list[Any]) -> "Block":
         start, end, filled, size, squares, sums = state
         return cls(start, end, filled, size, squares, {place: [n, total] for place, n, total in sums})
+
+
+def follow(blocks: list[Block], at: float, alike: int, sizes: int) -> None:
+    """Opens a block after the others: none overlap."""
+    start = max(at, blocks[-1].end) if blocks else at
+    blocks.append(Block(start, start))
+    fold(blocks, alike, sizes)
 
 
 def fold(blocks: list[Block], alike: int, sizes: int) -> None:

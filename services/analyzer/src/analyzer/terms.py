@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Any
 from zlib import crc32
 
-from analyzer.blocks import UNIT, Block, fold
+from analyzer.blocks import UNIT, Block, follow
 from analyzer.contrasts import Change
 
 BLOCK = 50
@@ -137,8 +137,7 @@ class Terms:
         """Begins a block: words that wait are watched from now on, in the place of those that lose least."""
         new = sorted(self.waiting, key=lambda word: (-self.waiting[word], word))[:ADMITTED]
         self.waiting = {}
-        self.blocks.append(Block(at, at))
-        fold(self.blocks, ALIKE, SIZES)
+        follow(self.blocks, at, ALIKE, SIZES)
         self._make_room(len(self.words) + len(new) - WORDS)
         free = iter(sorted(set(range(1, WORDS + 1)) - {each.place for each in self.words.values()}))
         for word, place in zip(new, free, strict=False):

@@ -1,6 +1,6 @@
 """The past of one metric of one target, by cell: enough to compare before and after any moment, in constant size.
 
-Values fall into blocks of 25 in the order in which they come. Of each size the latest eight blocks are kept; older ones
+Values fall into blocks of 25, one after another in time. Of each size the latest eight blocks are kept; older ones
 are merged two by two, so a block is never longer than a quarter of its age. Some 12,000 values are remembered.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.blocks import UNIT, Block, fold
+from analyzer.blocks import UNIT, Block, follow
 from analyzer.dimensions import NOT_TOLD, OTHER, SYSTEM, Cell
 
 BLOCK = 25
@@ -21,6 +21,7 @@ ROOM = 96
 BLURRED = 16
 """So many of them at least are for small cells, of which the traffic is forgotten."""
 LEVELS = 16
+NAMES = 24
 
 
 @dataclass(slots=True)
@@ -28,8 +29,8 @@ class Timeline:
     """Blocks of values by cell. `names` are the cells' dimensions: the declared ones, `outcome` where wanted, and
     `prompt_version:<prompt>` for each prompt.
 
-    Values are goodness: more is better. Times are of one clock, the one that changes are dated by. What is remembered
-    of a dimension with too many levels is put together as "other" (None), smallest first.
+    Values are goodness: more is better. Times are Unix times, by the clock that changes are dated by. Of a
+    dimension with too many levels the smallest are put together as "other" (None).
     """
 
     names: tuple[str, ...]
@@ -41,13 +42,16 @@ class Timeline:
         self._places = {cell: place for place, cell in enumerate(self.cells)}
 
     def add(self, cell: Cell, value: float, at: float) -> None:
-        """Takes a value that came at `at`."""
+        """Takes a value of `at`, which is no time to come. One that comes late goes to where it belongs."""
         place = self._places.get(cell)
         if place is None:
             place = self._admit(cell)
-        if not self.blocks or self.blocks[-1].filled >= BLOCK:
-            self._open(at)
-        block = self.blocks[-1]
+        block = self.blocks[-1] if self.blocks else None
+        if block is None or (block.filled >= BLOCK and at >= block.end):
+            follow(self.blocks, at, ALIKE, SIZES)
+            block = self.blocks[-1]
+        elif at < block.start:
+            block = next((each for each in reversed(self.blocks) if each.start <= at), self.blocks[0])
         block.add(place, round(value * UNIT))
         block.take(at)
 
@@ -65,7 +69,9 @@ class Timeline:
                 block.add(place, round(value * UNIT))
 
     def widen(self, name: str) -> None:
-        """Adds a dimension: what is remembered didn't tell its level."""
+        """Adds a dimension, while there are few: what is remembered didn't tell its level."""
+        if len(self.names) >= NAMES:
+            return
         self.names += (name,)
         self._renew([(*cell, NOT_TOLD) for cell in self.cells])
 
@@ -78,10 +84,6 @@ class Timeline:
         """The timeline that `dump` wrote."""
         names, cells, blocks = state
         return cls(tuple(names), [tuple(cell) for cell in cells], [Block.load(block) for block in blocks])
-
-    def _open(self, at: float) -> None:
-        self.blocks.append(Block(at, at))
-        fold(self.blocks, ALIKE, SIZES)
 
     def _admit(self, cell: Cell) -> int:
         if len(self.cells) >= CELLS:
