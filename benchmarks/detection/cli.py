@@ -1,6 +1,6 @@
 """The product's detector behind the protocol of a detection benchmark: one setting for all streams.
 
-It reads lines and answers each with one line: `#RESET {json meta}` begins a stream ("ok"); `value[\\tsegment]` is answered
+It reads lines and answers each with one: `#RESET {json meta}` begins a stream ("ok"); `value[\\tsegment]` is answered
 with nothing, or with the estimated index of the change. Alarms are the statistic's own: no floor, no minimum of values.
 """
 

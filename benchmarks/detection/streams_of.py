@@ -15,5 +15,5 @@ def streams_of(path: Path, seed: int | None) -> ModuleType:
     spec.loader.exec_module(module)
     if seed is not None:
         draw = module.np.random.default_rng
-        setattr(module, "rng_for", lambda name, rep: draw([zlib.crc32(name.encode()), rep, seed]))
+        vars(module)["rng_for"] = lambda name, rep: draw([zlib.crc32(name.encode()), rep, seed])
     return module

@@ -3,6 +3,7 @@
 from typing import Any
 
 from analyzer.detection import Kind, Monitor, Settings, State
+from analyzer.segments import Profile
 
 SETTINGS = Settings(alpha=0.05, minimum=0, floor=0.0)
 _HARMLESS = {"bounded": "down", "binary": "down", "positive": "up", "real": "down"}
@@ -16,18 +17,17 @@ class Subject:
     """
 
     def __init__(self, meta: dict[str, Any], settings: Settings = SETTINGS) -> None:
-        self._settings = settings
+        self._settings, self._segmented = settings, settings.residualised()
         self._base, self._switch = int(meta["base"]), meta.get("switch")
         self._kind: Kind = "rare" if meta.get("p0") else meta["kind"]
         self._agreed: float | None = meta.get("p0")
         self._turned = self._kind != "rare" and meta["dir"] != _HARMLESS[self._kind]
         self._index = -1
         self._kept: list[int] = []
-        self._segments = Segments()
+        self._profile = Profile()
         self.monitor = self._monitor(None)
 
     def _monitor(self, reference: State | None) -> Monitor:
-        self._start = self._index + 1
         self._kept = []
         return Monitor(self._kind, self._settings, reference=reference, agreed=self._agreed)
 
@@ -41,7 +41,10 @@ class Subject:
         if self._turned:
             value = 1.0 / value if self._kind == "positive" else 1.0 - value
         if segment:
-            value = self._segments.residual(segment, value, self._index < self._base)
+            if self._settings is not self._segmented:
+                self._settings = self._segmented
+                self.monitor = self._monitor(None)
+            value = self._profile.take((segment,), value)
         self._kept.append(self._index)
         if self._index < self._base and self._kind != "rare":
             self.monitor.learn(value)
@@ -50,19 +53,3 @@ class Subject:
             return None
         since = self.monitor.finding().since
         return -1 if since is None else self._kept[min(since.index, len(self._kept) - 1)]
-
-
-class Segments:
-    """Values less their segment's mean, plus the mean of all; means are those of the history."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, list[float]] = {}
-        self._all = [0.0, 0.0]
-
-    def residual(self, segment: str, value: float, history: bool) -> float:
-        n, total = self._sums.get(segment, (0.0, 0.0))
-        left = value - total / n + self._all[1] / self._all[0] if n else value
-        if history:
-            self._sums[segment] = [n + 1.0, total + value]
-            self._all = [self._all[0] + 1.0, self._all[1] + value]
-        return left

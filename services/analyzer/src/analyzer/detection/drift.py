@@ -35,7 +35,7 @@ class Drift:
         self.points: list[Point] = []
         self._counts = [0] * _SIZES
         deviation = math.sqrt(past.variance) or 1.0
-        self._digits = 5 - math.floor(math.log10(deviation))
+        self._digits = 3 - math.floor(math.log10(deviation))
         self._prepare()
 
     def _prepare(self) -> None:
@@ -45,7 +45,7 @@ class Drift:
     def mark(self, past: Past) -> None:
         """Remembers the present as a point at which a change may begin."""
         digits = self._digits
-        sums = (round(past.sum, digits), round(past.squares, digits + 2), round(past.excess, digits))
+        sums = (round(past.sum, digits), round(past.squares, digits + 1), round(past.excess, digits))
         limit = self._lowest * math.sqrt(past.variance * past.inflation)
         self.points.append([past.n, *sums, past.variance, past.inflation, limit])
         self._slack = min(self._slack, limit)

@@ -1,6 +1,6 @@
 """One stream under watch: what the ledger feeds values to and asks for findings.
 
-monitor = Monitor("bounded", settings)                      # a stream without a standard: watched against its own past
+monitor = Monitor("bounded", settings)                      # no standard: watched against its own past
 monitor = Monitor("bounded", settings, reference=other.reference())   # a declared switch: a new version starts
 monitor = Monitor("rare", settings, agreed=0.001)           # against an agreed rate
 monitor.learn(value)              # history that is only learned from (warm start); the watch begins with observe
@@ -9,119 +9,104 @@ monitor.finding()                 # what can be said now: regressed, holds, inco
 state = monitor.dump(); monitor = Monitor.load(state, settings)       # JSON; the same to the last bit
 """
 
-import math
-
-from analyzer.detection.drift import Drift
+from analyzer.detection.blocks import Block, Blocks
+from analyzer.detection.drift import Drift, Point
 from analyzer.detection.findings import drift_finding, no_data, rate_finding, switch_finding
 from analyzer.detection.past import BLOCK, Past
 from analyzer.detection.rate import Rate
 from analyzer.detection.switch import Reference, Switch
 from analyzer.detection.words import Finding, Kind, Settings, State
 
-_TINY = 1e-9
-
 
 class Monitor:
     """The memory and the tests of one stream; of bounded size, O(1) a value."""
 
-    __slots__ = ("_acc", "_drift", "_fill", "_found", "_rate", "_sq", "_switch", "kind", "past", "settings")
+    __slots__ = ("_blocks", "_drift", "_found", "_past", "_rate", "_switch", "kind", "settings")
 
     def __init__(
         self, kind: Kind, settings: Settings, *, reference: State | None = None, agreed: float | None = None
     ) -> None:
+        if (kind == "rare") != (agreed is not None):
+            raise ValueError("a rare event, and nothing else, needs an agreed rate")
         self.kind, self.settings = kind, settings
-        self.past = Past(kind in ("bounded", "binary"))
-        self._fill, self._acc, self._sq = 0, 0.0, 0.0
+        self._blocks = Blocks(kind)
+        bounded = kind in ("bounded", "binary")
+        self._past = Past(bounded)
         self._drift: Drift | None = None
-        self._found: list[float] | None = None
-        self._switch = Switch(Reference(*reference), settings.alpha / 2.0, self.past.bounded) if reference else None
-        self._rate: Rate | None = None
-        if kind == "rare":
-            if agreed is None:
-                raise ValueError("a rare event needs an agreed rate")
-            self._rate = Rate(agreed, settings.alpha)
+        self._found: Point | None = None
+        self._switch = Switch(Reference(*reference), settings.alpha / 2.0, bounded) if reference else None
+        self._rate = None if agreed is None else Rate(agreed, settings.alpha)
 
     def learn(self, value: float) -> None:
-        """Takes a value of history: nothing is tested. NaN is no value."""
-        self._take(value, watched=False)
+        """Takes a value of history, before the watch begins: nothing is tested. NaN is no value."""
+        block = self._blocks.take(value)
+        if block is not None:
+            self._past.add(*block)
 
     def observe(self, value: float) -> bool:
         """Takes a value; whether something is significant with it. NaN is no value."""
-        return self._take(value, watched=True)
-
-    def _take(self, value: float, watched: bool) -> bool:
-        if value != value:
-            return False
         if self._rate is not None:
-            return self._rate.observe(value > 0.0) and watched
-        if self.kind == "positive":
-            value = -math.log(value if value > _TINY else _TINY)
-        self._acc += value
-        self._sq += value * value
-        self._fill += 1
-        if self._fill < BLOCK:
-            return False
-        mean, square = self._acc / BLOCK, self._sq / BLOCK
-        self._fill, self._acc, self._sq = 0, 0.0, 0.0
-        if not watched:
-            self.past.add(mean, square)
-            return False
-        return self._close(mean, square)
+            return value == value and self._rate.observe(value > 0.0)
+        block = self._blocks.take(value)
+        return block is not None and self._close(block)
 
-    def _close(self, mean: float, square: float) -> bool:
+    def _close(self, block: Block) -> bool:
         """A block is full: one step of every test."""
-        past = self.past
-        since = self._switch is not None and self._switch.add(mean, square)
-        drift = self._drift
+        past, drift = self._past, self._drift
+        since = self._switch is not None and self._switch.add(*block)
         if drift is None:
             if past.n * BLOCK < self.settings.warmup or past.variance <= 0.0:
-                past.add(mean, square)
+                past.add(*block)
                 return since
-            alpha = self.settings.alpha / (2.0 if self._switch else 1.0)
-            drift = self._drift = Drift(alpha, past)
+            drift = self._drift = Drift(self.settings.alpha / (2.0 if self._switch else 1.0), past)
         drift.mark(past)
-        self._found = drift.look(past, past.add(mean, square))
+        self._found = drift.look(past, past.add(*block))
         return since or self._found is not None
 
     @property
     def n(self) -> int:
         """Values so far, NaN not counted."""
-        return self._rate.n if self._rate else self.past.n * BLOCK + self._fill
+        return self._rate.n if self._rate else self._past.n * BLOCK + self._blocks.waiting
 
     def reference(self) -> State | None:
         """The standard that this stream sets by now for a version after it; None where it has too few values."""
-        if self._rate is not None or self.past.n * BLOCK < self.settings.minimum:
+        return self._standard(Reference.of(self._past))
+
+    def before(self) -> State | None:
+        """The standard from before the drop that `finding` tells of: what a recovery is measured against."""
+        if self._found is not None:
+            return self._standard(Reference.until(self._found, self._past))
+        return self._switch.reference.dump() if self._switch else None
+
+    def _standard(self, reference: Reference | None) -> State | None:
+        if reference is None or reference.n * BLOCK < self.settings.minimum:
             return None
-        reference = Reference.of(self.past)
-        return reference.dump() if reference else None
+        return reference.dump()
 
     def finding(self) -> Finding:
-        """What can be said now. A switch is asked first: its answer stands unless it says nothing."""
+        """What can be said now. A switch is asked first; a drop within the new version's own life stands beside it."""
         if self._rate is not None:
             return rate_finding(self._rate, self.settings)
         if self._switch is not None and self._switch.n:
             answer = switch_finding(self._switch, self.kind, self.settings)
-            if answer.answer == "regressed" or self._found is None:
+            if answer.significant or self._found is None:
                 return answer
         if self._drift is None:
             return no_data(self.settings)
-        return drift_finding(self._drift, self._found, self.past, self.kind, self.settings)
+        return drift_finding(self._drift, self._found, self._past, self.kind, self.settings)
 
     def dump(self) -> State:
-        parts = (self.past, self._drift, self._switch, self._rate)
-        found = None
-        if self._drift is not None and self._found is not None:
-            found = self._drift.points.index(self._found)
-        return [self.kind, self._fill, self._acc, self._sq, found, *(part.dump() if part else None for part in parts)]
+        found = self._drift.points.index(self._found) if self._drift and self._found else None
+        parts = (self._past, self._drift, self._switch, self._rate)
+        return [self.kind, self._blocks.dump(), found, *(part.dump() if part else None for part in parts)]
 
     @classmethod
     def load(cls, state: State, settings: Settings) -> "Monitor":
         """The monitor that `dump` wrote."""
-        kind, fill, acc, square, found, past, drift, switch, rate = state
-        monitor = cls(kind, settings, agreed=0.5 if rate else None)
-        monitor._fill, monitor._acc, monitor._sq = fill, acc, square
-        monitor.past = Past.load(past)
-        monitor._drift = Drift.load(drift, monitor.past) if drift else None
+        kind, blocks, found, past, drift, switch, rate = state
+        monitor = cls(kind, settings, agreed=rate[0] if rate else None)
+        monitor._blocks, monitor._past = Blocks.load(kind, blocks), Past.load(past)
+        monitor._drift = Drift.load(drift, monitor._past) if drift else None
         monitor._switch = Switch.load(switch) if switch else None
         monitor._rate = Rate.load(rate) if rate else None
         if monitor._drift is not None and found is not None:

@@ -16,6 +16,8 @@ _FEW = 6
 _FREE = 10
 _REFRESH = 5
 _MOST_CORRELATION = 0.6
+_CAREFUL = 1.2
+"""Where much of the variance is slow, little of it has been seen: the surcharge grows with what was found."""
 _PSEUDO = 0.5
 """A bounded stream's variance is taken as if a best and a worst value had been seen besides: no stream is certain."""
 
@@ -24,12 +26,31 @@ class Past:
     """Sums over clipped block means, as distances from the first block, and what follows from them.
 
     `variance` is that of a block; `inflation` (1 or more) is what correlation and seasons add to the variance of a sum;
-    `skew` is the third standardised moment of a block; `excess` is what clipping took off; `squares` are of single values. They are brought up to date
+    `skew` is the third standardised moment of a block; `excess` is what clipping took
+    off; `squares` are of single values. They are brought up to date
     with each fifth block.
     """
 
-    __slots__ = ("_before", "_cubes", "_high", "_lag", "_low", "_marks", "_blocks", "_spread", "bounded", "coarse", "excess",
-                 "inflation", "n", "origin", "skew", "squares", "sum", "variance")  # fmt: skip
+    __slots__ = (
+        "_before",
+        "_blocks",
+        "_cubes",
+        "_high",
+        "_lag",
+        "_low",
+        "_marks",
+        "_spread",
+        "bounded",
+        "coarse",
+        "excess",
+        "inflation",
+        "n",
+        "origin",
+        "skew",
+        "squares",
+        "sum",
+        "variance",
+    )  # fmt: skip
 
     def __init__(self, bounded: bool) -> None:
         self.bounded = bounded
@@ -120,7 +141,7 @@ class Past:
             if count >= _FEW:
                 ratio = spread / (count - 1) * length / variance
                 largest = max(largest, ratio / (1.0 + trusted * math.sqrt(2.0 / (count - 1))))
-        return largest
+        return math.pow(largest, _CAREFUL)
 
     def dump(self) -> State:
         sums = [self.n, self.origin, self.sum, self.squares, self.excess, self._before, self._lag, self._cubes]

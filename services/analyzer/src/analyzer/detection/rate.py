@@ -14,7 +14,7 @@ _SOON = 1000.0
 
 
 class Rate:
-    """A weighted Shiryaev-Roberts sum of bets (Shin, Ramdas and Rinaldo, 2024) that events come more often than `agreed`.
+    """A weighted Shiryaev-Roberts sum of bets (Shin, Ramdas and Rinaldo, 2024): events come more often than `agreed`.
 
     Null hypothesis: each event's chance, given the past, is at most `agreed`. Under it the sum is expected never to
     exceed the stakes, which add up to one; so it ever reaches 1/alpha with a chance of at most alpha (Ville).
@@ -33,7 +33,7 @@ class Rate:
         self.sums = [0.0] * len(rates)
 
     def observe(self, happened: bool) -> bool:
-        """Takes a value; whether the evidence suffices. Without an event it only falls: then the sums are not needed."""
+        """Takes a value; whether the evidence suffices. Without an event it only falls: the sums can wait."""
         self.n += 1
         self._waiting += 1
         if not happened:
@@ -47,7 +47,7 @@ class Rate:
         return self.significant
 
     def _stake(self, n: int) -> float:
-        """What is staked anew on each of the values up to the `n`th, since the last settling; never more than planned."""
+        """What is staked on each of the values since the last settling, up to the `n`th; never more than planned."""
         return _SOON / ((n + _SOON) * (n + _SOON + 1.0) * len(_RATIOS))
 
     def _settle(self, values: int) -> None:

@@ -11,15 +11,16 @@ def standardised(
 ) -> float:
     """`drop` over its standard error, for `before` and `after` blocks.
 
-    `grown` is how many times the spread of the later values exceeds what is expected; less than 1 is taken as 1. A harmful
-    skew makes large drops likelier than a Gaussian's: the first term of the Cornish-Fisher expansion takes that off.
+    `grown` is how many times the variance of the later values is what was expected; less than 1 is taken as 1. A
+    harmful skew makes large drops likelier than a Gaussian's: the first term of the Cornish-Fisher expansion takes
+    that off.
     """
     own = max(1.0, (_OWN_SPREAD + after * grown) / (_OWN_SPREAD + after))
     error = math.sqrt(inflation * variance * (1.0 / before + own / after))
     score = drop / error if error > 0.0 else 0.0
     if score <= 1.0:
         return score
-    third = -skew * (1.0 / (after * after) - 1.0 / (before * before)) / (1.0 / after + 1.0 / before) ** 1.5
+    third = -skew * (1.0 / (after * after) - 1.0 / (before * before)) / math.pow(1.0 / after + 1.0 / before, 1.5)
     return score - max(third, 0.0) * (score * score - 1.0) / 6.0
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analyzer.detection.boundary import switch_height
+from analyzer.detection.drift import EXCESS, INFLATION, SQUARES, SUM, VARIANCE, N, Point
 from analyzer.detection.past import Past
 from analyzer.detection.score import growth, standardised
 from analyzer.detection.words import State
@@ -35,6 +36,15 @@ class Reference:
         mean = past.origin + past.sum / past.n
         return cls(past.n, mean, past.level, past.variance, past.spread, past.inflation, past.skew, low, high)
 
+    @classmethod
+    def until(cls, point: Point, past: Past) -> "Reference":
+        """What `past` had been up to `point`; skewness and clipping are today's."""
+        n, mean = int(point[N]), point[SUM] / point[N]
+        raw = mean + point[EXCESS] / point[N]
+        values = max(0.0, point[SQUARES] / n - raw * raw)
+        moments = (point[VARIANCE], values, point[INFLATION], past.skew)
+        return cls(n, past.origin + mean, past.origin + raw, *moments, *past.clips)
+
     def dump(self) -> State:
         return [self.n, self.mean, self.raw, self.variance, self.values, self.inflation, self.skew, self.low, self.high]
 
@@ -43,7 +53,7 @@ class Switch:
     """One known start, so one comparison that is looked at after every block.
 
     `worse` is 1.0 to ask for a drop below the reference's mean; -1.0 asks the mirrored question: whether the mean is
-    above it by more than `-margin`. The null hypothesis for 1.0: the mean since the switch is not below the reference's.
+    above it by more than `-margin`. The null hypothesis for 1.0: the mean since the switch is not below it.
     """
 
     __slots__ = ("alpha", "bounded", "margin", "n", "raw", "reference", "squares", "sum", "worse")

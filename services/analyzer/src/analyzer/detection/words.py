@@ -1,6 +1,6 @@
 """What the detectors are asked and what they answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 State = list[Any]
@@ -23,7 +23,7 @@ Answer = Literal["regressed", "holds", "inconclusive", "no data"]
 class Settings:
     """The one setting of all streams.
 
-    `alpha`: the chance, at most, that a stream in which nothing changes ever raises an alarm, however long it is watched.
+    `alpha`: the chance, at most, that a stream in which nothing changes ever raises an alarm, however long one watches.
     `minimum`: measured values on each side before anything is concluded. `floor`: the smallest drop worth an alarm,
     in the values' unit (log scale for `positive`). `warmup`: values that a stream's own past must have.
     """
@@ -32,6 +32,13 @@ class Settings:
     minimum: int = 100
     floor: float = 0.05
     warmup: int = 250
+
+    def residualised(self) -> "Settings":
+        """For values from which their segment's mean was taken: a shift of traffic alone must never alarm.
+
+        Segment means are estimates too, and segments are more questions to the same data: a twentieth of alpha.
+        """
+        return replace(self, alpha=self.alpha / 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,8 @@ class Since:
 class Finding:
     """What can be said now.
 
-    `significant` says that the null hypothesis (nothing got worse) is refuted at `alpha`; `answer` also asks for the floor
-    and the minimum. `drop` is before minus after, positive when it got worse. All numbers are in the values' unit
+    `significant` says that the null hypothesis (nothing got worse) is refuted at `alpha`; `answer` also asks for the
+    floor and the minimum. `drop` is before minus after, positive when it got worse. All numbers are in the values' unit
     (`positive`: means are geometric, the drop is on the log scale; `rare`: a rise of the rate is a positive drop).
     """
 
