@@ -161,6 +161,15 @@ def test_a_dimension_with_too_many_levels_spoils_no_other() -> None:
     assert profile.residual(("hard", "user-y"), 0.6) == pytest.approx(0.75, abs=0.03)
 
 
+def test_getting_to_know_cells_moves_nothing_else() -> None:
+    """What is known better with each doubling doesn't step the level of what is watched."""
+    profile, told = Profile(), traffic(3, 3200, 0.3)
+    taken = [profile.take(cell, value) for cell, value in told]
+    parts = [fmean(taken[start:end]) for start, end in ((50, 400), (400, 800), (800, 1600), (1600, 3200))]
+    assert max(parts) - min(parts) < 0.03
+    assert fmean(profile.reference().residual(*each) for each in told) == pytest.approx(fmean(taken[800:]), abs=0.01)
+
+
 def test_a_reference_is_a_copy() -> None:
     profile = settled([(("a",), 1.0), (("b",), 0.0)] * 50)
     copied = profile.reference()

@@ -36,8 +36,8 @@ class Profile:
 
     Values are on the metric's scale, whatever its direction; sums are in whole millionths, so that what is taken back
     leaves no trace. Nothing is known of the first 50 values: their residuals are the values. The first reference is
-    what came up to 50, 100, … 800 values; later ones are taken by `settle`. All cells of a profile have the same
-    dimensions: after a change of settings, begin a fresh one.
+    weighed by their mix, and gets to know cells until 800 values; `settle` takes another one. All cells of a
+    profile have the same dimensions: after a change of settings, begin a fresh one.
     """
 
     n: int = 0
@@ -48,6 +48,7 @@ class Profile:
     _weights: list[int] = field(default_factory=list)
     _shifts: list[float] = field(default_factory=list)
     _due: int = FIRST
+    _familiar: int = 0
     _open: bool = True
     # Shortcuts that follow from the rest, and are not saved: of cells the place (-1: none yet) and the shift; of all
     # others what their shifts are made of.
@@ -70,14 +71,18 @@ class Profile:
         return value + shift
 
     def settle(self) -> None:
-        """Makes all values up to now the reference: their cells are the known ones, their shares the weights."""
-        self._weights, self._open = list(self._counts), False
-        self._read_off()
+        """Makes all values up to now the reference: their cells are the known ones, their shares the weights.
+
+        Residuals before and after it may differ by a constant: it belongs before a watch, not into it.
+        """
+        self._weights = list(self._counts)
+        self._get_to_know(closed=True)
 
     def reference(self) -> "Profile":
-        """A settled copy, for another stream to be compared with."""
+        """A copy that knows all cells up to now, for another stream to be compared with; its weights are the same, so
+        its residuals may be compared with those that this profile gave."""
         copied = Profile.load(self.dump())
-        copied.settle()
+        copied._get_to_know(closed=True)
         return copied
 
     @property
@@ -89,7 +94,7 @@ class Profile:
         """The state, JSON-ready; floats read back exactly."""
         cells = [list(cell) for cell in self.cells.kept]
         sums = [list(self._counts), list(self._totals), self._squares]
-        return [self.n, cells, *sums, list(self._weights), list(self._shifts), self._due, self._open]
+        return [self.n, cells, *sums, list(self._weights), list(self._shifts), self._due, self._familiar, self._open]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Profile":
@@ -104,18 +109,43 @@ class Profile:
         self._squares += sign * units * units
         if self.n >= self._due:
             if self._open:
-                self._weights, self._open = list(self._counts), self.n < REFERENCE
-            self._read_off()
+                self._get_to_know(closed=self.n >= REFERENCE)
+            else:
+                self._read_off()
+
+    def _get_to_know(self, closed: bool) -> None:
+        """All cells up to now belong to the reference; whether it is the last time."""
+        self._weights = self._weights or list(self._counts)
+        self._familiar, self._open = len(self._counts), not closed
+        self._read_off()
 
     def _read_off(self) -> None:
-        self._shifts = _shifts(self.cells.kept, self._counts, self._totals, self._squares, self._weights)
+        self._shifts = self._expected()
         self._due = max(2 * self.n, FIRST)
         self._known, self._rest = {}, None
+
+    def _expected(self) -> list[float]:
+        """overall - expected, for each known cell."""
+        known = range(self._familiar)
+        means = {
+            self.cells.kept[at]: (self._counts[at], self._totals[at] / (self._counts[at] * UNIT))
+            for at in known
+            if self._counts[at] > 0
+        }
+        weights = {cell: weight for cell, weight in self._weigh().items() if cell in means and weight > 0}
+        if len(means) < 2 or not weights:
+            return [0.0] * self._familiar
+        found = expectation(means, _within(self._counts, self._totals, self._squares), weights)
+        overall = sum(weight * found.of(cell)[0] for cell, weight in weights.items()) / sum(weights.values())
+        return [overall - found.of(cell)[0] if cell in means else 0.0 for cell in self.cells.kept[: self._familiar]]
+
+    def _weigh(self) -> dict[Cell, float]:
+        return {cell: float(weight) for cell, weight in zip(self.cells.kept, self._weights, strict=False)}
 
     def _look_up(self, cell: Cell) -> tuple[int, float]:
         """The place of `cell`, and what is added to its values."""
         place, narrowed = self.cells.seek(cell), self.cells.narrow(cell)
-        own = 0 <= place < len(self._weights) and self._weights[place] > 0 and self.cells.kept[place] == narrowed
+        own = 0 <= place < self._familiar and self.cells.kept[place] == narrowed
         if len(self._known) >= _REMEMBERED:
             self._known = {}
         self._known[cell] = found = place, self._shifts[place] if own else self._common(narrowed)
@@ -131,29 +161,22 @@ class Profile:
 
     def _common(self, cell: Cell) -> float:
         """The shift of a cell that the reference doesn't know: from what its levels have in common with others."""
-        if not any(self._weights):
+        if not any(self._shifts):
             return 0.0
         if self._rest is None:
-            known = zip(self.cells.kept, self._weights, self._shifts, strict=False)
-            self._rest = expectation({other: (weight, -shift) for other, weight, shift in known if weight > 0}, 0.0)
+            weights = self._weigh()
+            known = zip(self.cells.kept, self._shifts, strict=False)
+            sums = {other: (int(max(weights.get(other, 0.0), 1.0)), -shift) for other, shift in known}
+            self._rest = expectation(sums, 0.0, weights)
         low, high = self.widened
         return min(max(-self._rest.common(cell), low), high)
 
 
-def _shifts(
-    cells: Sequence[Cell], counts: Sequence[int], totals: Sequence[int], squares: int, weights: Sequence[int]
-) -> list[float]:
-    """overall - expected, for each cell that has a weight; sums in millionths."""
-    known = [at for at, weight in enumerate(weights) if weight > 0 and counts[at] > 0]
-    if len(known) < 2:
-        return [0.0] * len(weights)
+def _within(counts: Sequence[int], totals: Sequence[int], squares: int) -> float:
+    """The variance within cells; sums are in millionths."""
     n = sum(counts)
     filled = [(count, total) for count, total in zip(counts, totals, strict=True) if count > 0]
     if n < 2 * len(filled):  # Too few values to know how much they vary within a cell: as much as all of them do.
         filled = [(n, sum(totals))]
-    within = max(squares - sum(total * total / count for count, total in filled), 0.0) / max(n - len(filled), 1)
-    means = {cells[at]: (counts[at], totals[at] / (counts[at] * UNIT)) for at in known}
-    weigh = {cells[at]: float(weights[at]) for at in known}
-    expected = expectation(means, within / UNIT / UNIT, weigh)
-    overall = sum(weight * expected.of(cell)[0] for cell, weight in weigh.items()) / sum(weigh.values())
-    return [overall - expected.of(cell)[0] if cell in means else 0.0 for cell in cells[: len(weights)]]
+    explained = sum(total * total / count for count, total in filled)
+    return max(squares - explained, 0.0) / max(n - len(filled), 1) / UNIT / UNIT
