@@ -170,6 +170,22 @@ def test_getting_to_know_cells_moves_nothing_else() -> None:
     assert fmean(profile.reference().residual(*each) for each in told) == pytest.approx(fmean(taken[800:]), abs=0.01)
 
 
+@pytest.mark.parametrize("hard", [0.1, 0.5])
+@pytest.mark.parametrize("better", [0.0, 0.05])
+def test_a_successor_goes_on_at_the_same_level(hard: float, better: float) -> None:
+    """A version is watched by its predecessor's profile, and its own successor by its own: levels must agree."""
+    first = settled(traffic(1, 2000, 0.3))
+    standard, own = first.reference(), first.successor()
+    told = traffic(2, 2000, hard, fall=-better)
+    watched = []
+    for cell, value in told:
+        own.learn(cell, value)
+        watched.append(standard.residual(cell, value))
+    again = [own.reference().residual(*each) for each in told[:300]]
+    assert fmean(again) == pytest.approx(fmean(watched[:300]), abs=0.012)
+    assert own.n == 2000
+
+
 def test_a_reference_is_a_copy() -> None:
     profile = settled([(("a",), 1.0), (("b",), 0.0)] * 50)
     copied = profile.reference()

@@ -85,6 +85,13 @@ class Profile:
         copied._get_to_know(closed=True)
         return copied
 
+    def successor(self) -> "Profile":
+        """A profile without values for the next version, weighed by the same mix: so that its residuals go on at the
+        level of those that this profile gave."""
+        cells = Cells(list(self.cells.kept))
+        none = [0] * len(self._counts)
+        return Profile(cells=cells, _counts=none, _totals=list(none), _weights=list(self._weights))
+
     @property
     def widened(self) -> tuple[float, float]:
         """How far residuals may lie below and above the scale's range: (0, 0) where there are no segments."""
@@ -132,12 +139,13 @@ class Profile:
             for at in known
             if self._counts[at] > 0
         }
-        weights = {cell: weight for cell, weight in self._weigh().items() if cell in means and weight > 0}
-        if len(means) < 2 or not weights:
+        weights = {cell: weight for cell, weight in self._weigh().items() if weight > 0}
+        seen = {cell: weight for cell, weight in weights.items() if cell in means}
+        if len(means) < 2:
             return [0.0] * self._familiar
-        found = expectation(means, _within(self._counts, self._totals, self._squares), weights)
+        found = expectation(means, _within(self._counts, self._totals, self._squares), seen)
         overall = sum(weight * found.of(cell)[0] for cell, weight in weights.items()) / sum(weights.values())
-        return [overall - found.of(cell)[0] if cell in means else 0.0 for cell in self.cells.kept[: self._familiar]]
+        return [overall - found.of(cell)[0] for cell in self.cells.kept[: self._familiar]]
 
     def _weigh(self) -> dict[Cell, float]:
         return {cell: float(weight) for cell, weight in zip(self.cells.kept, self._weights, strict=False)}
