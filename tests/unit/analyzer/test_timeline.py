@@ -103,22 +103,22 @@ def test_late_feedback_does_not_blur_when_something_began() -> None:
         assert cells == {("new",) if block.start >= 3000 else ("old",)} or block.start < 3000 <= block.end
 
 
-def test_blocks_are_no_longer_than_a_quarter_of_their_age() -> None:
+def test_blocks_are_no_longer_than_a_third_of_their_age() -> None:
     timeline = filled([(("a", "m"), 1.0)] * 9000)
     age = 0
     for block in reversed(timeline.blocks):
-        assert block.filled <= max(25, age / 4)
+        assert block.filled <= max(25, age / 3)
         age += block.filled
-    assert age == 9000
+    assert 5000 < age <= 9000
 
 
 @pytest.mark.parametrize("levels", [3, 100, 10_000])
 def test_memory_is_flat_in_history_and_levels(levels: int) -> None:
     rnd, sizes = random.Random(1), []
     timeline = Timeline(("user", "route"))
-    for number in range(40_000):
+    for number in range(20_000):
         timeline.add((f"u{rnd.randrange(levels)}", rnd.choice("abc")), rnd.random(), float(number))
-        if number in (20_000, 39_999):
+        if number in (10_000, 19_999):
             sizes.append(len(json.dumps(timeline.dump())))
     assert len(timeline.cells) <= CELLS
     assert len(timeline.blocks) <= 6 * 9 + 1

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-UNIT = 1_000_000
+UNIT = 10_000
+"""Values are counted in whole ten-thousandths, so that what is taken back leaves no trace."""
 
 
 @dataclass(slots=True)
 class Block:
-    """`filled` values that came one after another, between two Unix times; sums in millionths.
+    """`filled` values that came one after another, between two Unix times; sums in units.
 
     `sums` holds [n, sum] by a place that the owner gives out. A block of size s is made of 2**s first ones.
     """
@@ -20,19 +21,28 @@ class Block:
     squares: int = 0
     sums: dict[int, list[int]] = field(default_factory=dict)
 
-    def take(self, at: float) -> None:
-        """One value more is in this block. What comes late doesn't stretch a block into the past."""
+    def take(self, at: float, place: int, units: int) -> None:
+        """One value more. What comes late doesn't stretch a block into the past."""
+        own = self.sums.get(place)
+        if own is None:
+            own = self.sums[place] = [0, 0]
+        own[0] += 1
+        own[1] += units
+        self.squares += units * units
         self.filled += 1
         if at > self.end:
             self.end = at
 
-    def add(self, place: int, units: int, sign: int = 1) -> None:
-        cell = self.sums.get(place)
-        if cell is None:
-            cell = self.sums[place] = [0, 0]
-        cell[0] += sign
-        cell[1] += sign * units
-        self.squares += sign * units * units
+    def replace(self, place: int, former: int, units: int | None) -> None:
+        """Another value in the place of a former one, or none."""
+        own = self.sums[place]
+        own[1] -= former
+        self.squares -= former * former
+        if units is None:
+            own[0] -= 1
+        else:
+            own[1] += units
+            self.squares += units * units
 
     def merge(self, later: "Block") -> None:
         self.end = later.end
@@ -54,13 +64,16 @@ class Block:
                 cell[1] += total
 
     def dump(self) -> list[Any]:
-        sums = [[place, *sums] for place, sums in self.sums.items()]
+        sums = [number for place, (n, total) in self.sums.items() for number in (place, n, total)]
         return [self.start, self.end, self.filled, self.size, self.squares, sums]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Block":
         start, end, filled, size, squares, sums = state
-        return cls(start, end, filled, size, squares, {place: [n, total] for place, n, total in sums})
+        numbers = iter(sums)
+        return cls(
+            start, end, filled, size, squares, {place: [n, t] for place, n, t in zip(*[numbers] * 3, strict=True)}
+        )
 
 
 def follow(blocks: list[Block], at: float, alike: int, sizes: int) -> None:

@@ -88,8 +88,7 @@ class Terms:
             self._open(at)
         self.n += 1
         block, units = self.blocks[-1], UNIT * bad
-        block.take(at)
-        block.add(_ALL, units)
+        block.take(at, _ALL, units)
         person = 1 << crc32((user or execution_id).encode()) % 32
         sums = block.sums
         for word in words(text):

@@ -1,7 +1,7 @@
 """The past of one metric of one target, by cell: enough to compare before and after any moment, in constant size.
 
-Values fall into blocks of 25, one after another in time. Of each size the latest eight blocks are kept; older ones
-are merged two by two, so a block is never longer than a quarter of its age. Some 12,000 values are remembered.
+Values fall into blocks of 25, one after another in time. Of each size the latest five blocks are kept; older ones
+are merged two by two, so a block is never longer than a third of its age. Some 8,000 values are remembered.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from analyzer.blocks import UNIT, Block, follow
 from analyzer.dimensions import NOT_TOLD, OTHER, SYSTEM, Cell
 
 BLOCK = 25
-ALIKE = 8
+ALIKE = 5
 SIZES = 6
 CELLS = 128
 ROOM = 96
@@ -52,8 +52,7 @@ class Timeline:
             block = self.blocks[-1]
         elif at < block.start:
             block = next((each for each in reversed(self.blocks) if each.start <= at), self.blocks[0])
-        block.add(place, round(value * UNIT))
-        block.take(at)
+        block.take(at, place, round(value * UNIT))
 
     def correct(self, cell: Cell, former: float | None, value: float | None, at: float) -> None:
         """Puts `value` in the place of `former`, in the latest block that may hold it.
@@ -64,9 +63,7 @@ class Timeline:
         holding = (block for block in reversed(self.blocks) if block.start <= at and block.sums.get(place, [0])[0] > 0)
         block = next(holding, None)
         if block and former is not None:
-            block.add(place, round(former * UNIT), -1)
-            if value is not None:
-                block.add(place, round(value * UNIT))
+            block.replace(place, round(former * UNIT), None if value is None else round(value * UNIT))
 
     def widen(self, name: str) -> None:
         """Adds a dimension, while there are few: what is remembered didn't tell its level."""
