@@ -82,6 +82,27 @@ def test_the_first_reference_needs_nobody_to_take_it() -> None:
     assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.81, abs=0.02)
 
 
+@pytest.mark.parametrize("switch", [110, 250, 450, 790, 3000])
+def test_a_switch_is_seen_in_full_whenever_it_comes(switch: int) -> None:
+    """Also while the first reference is still open, and however long it lasts."""
+    rnd, profile = random.Random(4), Profile()
+    taken = []
+    for number in range(switch + 3000):
+        route, model = rnd.choice(["a", "b"]), "old" if number < switch else "new"
+        fall = 0.1 * (route == "b") + 0.1 * (model == "new")
+        taken.append(profile.take((route, model), rnd.gauss(0.8 - fall, 0.05)))
+    assert fmean(taken[switch:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
+    assert fmean(taken[-500:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
+
+
+def test_a_rare_level_is_got_to_know() -> None:
+    rnd, profile = random.Random(4), Profile()
+    for _ in range(3000):
+        language = "rare" if rnd.random() < 0.02 else rnd.choice(["en", "de"])
+        profile.take((language,), rnd.gauss(0.4 if language == "rare" else 0.8, 0.05))
+    assert profile.residual(("rare",), 0.4) == pytest.approx(0.8, abs=0.05)
+
+
 def test_where_nothing_differs_values_are_left_alone() -> None:
     profile = settled([((), 0.25), ((), 0.75)] * 100)
     assert profile.residual((), 0.3) == 0.3

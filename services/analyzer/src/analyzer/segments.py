@@ -16,6 +16,7 @@ that the reference had. These weights stay, so a change of mix moves nothing; an
   is not absorbed by the values that prove it, and estimates get better for ever.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ from analyzer.expectation import Expectation, expectation
 UNIT = 1_000_000
 FIRST = 50
 REFERENCE = 800
+OVERLOOKED = 6
+"""A level that is no newer than the others, but rare, is seen about three times while the number of values doubles."""
 _REMEMBERED = 256
 
 
@@ -36,7 +39,8 @@ class Profile:
 
     Values are on the metric's scale, whatever its direction; sums are in whole millionths, so that what is taken back
     leaves no trace. Nothing is known of the first 50 values: their residuals are the values. The first reference is
-    weighed by their mix, and gets to know cells until 800 values; `settle` takes another one. All cells of a
+    weighed by their mix, and gets to know cells, but no
+    new levels, until 800 values; `settle` takes another one. All cells of a
     profile have the same dimensions: after a change of settings, begin a fresh one.
     """
 
@@ -48,7 +52,7 @@ class Profile:
     _weights: list[int] = field(default_factory=list)
     _shifts: list[float] = field(default_factory=list)
     _due: int = FIRST
-    _familiar: int = 0
+    _familiar: list[bool] = field(default_factory=list)
     _open: bool = True
     # Shortcuts that follow from the rest, and are not saved: of cells the place (-1: none yet) and the shift; of all
     # others what their shifts are made of.
@@ -76,13 +80,13 @@ class Profile:
         Residuals before and after it may differ by a constant: it belongs before a watch, not into it.
         """
         self._weights = list(self._counts)
-        self._get_to_know(closed=True)
+        self._get_to_know(everything=True)
 
     def reference(self) -> "Profile":
         """A copy that knows all cells up to now, for another stream to be compared with; its weights are the same, so
         its residuals may be compared with those that this profile gave."""
         copied = Profile.load(self.dump())
-        copied._get_to_know(closed=True)
+        copied._get_to_know(everything=True)
         return copied
 
     def successor(self) -> "Profile":
@@ -101,7 +105,16 @@ class Profile:
         """The state, JSON-ready; floats read back exactly."""
         cells = [list(cell) for cell in self.cells.kept]
         sums = [list(self._counts), list(self._totals), self._squares]
-        return [self.n, cells, *sums, list(self._weights), list(self._shifts), self._due, self._familiar, self._open]
+        return [
+            self.n,
+            cells,
+            *sums,
+            list(self._weights),
+            list(self._shifts),
+            self._due,
+            list(self._familiar),
+            self._open,
+        ]
 
     @classmethod
     def load(cls, state: list[Any]) -> "Profile":
@@ -116,15 +129,28 @@ class Profile:
         self._squares += sign * units * units
         if self.n >= self._due:
             if self._open:
-                self._get_to_know(closed=self.n >= REFERENCE)
+                self._get_to_know(everything=not self._familiar)
+                self._open = self.n < REFERENCE
             else:
                 self._read_off()
 
-    def _get_to_know(self, closed: bool) -> None:
-        """All cells up to now belong to the reference; whether it is the last time."""
+    def _get_to_know(self, everything: bool) -> None:
+        """Cells up to now belong to the reference: all of them, or those that are not of a new level."""
+        new = set() if everything else self._new_levels()
         self._weights = self._weights or list(self._counts)
-        self._familiar, self._open = len(self._counts), not closed
+        self._open = self._open and not everything
+        self._familiar = [not any(level in new for level in enumerate(cell)) for cell in self.cells.kept]
         self._read_off()
+
+    def _new_levels(self) -> set[tuple[int, str | None]]:
+        """Levels that came since the reference was last extended, with more values than a rare one would have."""
+        known = {
+            each for cell, old in zip(self.cells.kept, self._familiar, strict=False) if old for each in enumerate(cell)
+        }
+        counts: Counter[tuple[int, str | None]] = Counter()
+        for cell, count in zip(self.cells.kept, self._counts, strict=True):
+            counts.update(dict.fromkeys(enumerate(cell), count))
+        return {each for each, count in counts.items() if each not in known and count > OVERLOOKED}
 
     def _read_off(self) -> None:
         self._shifts = self._expected()
@@ -132,20 +158,16 @@ class Profile:
         self._known, self._rest = {}, None
 
     def _expected(self) -> list[float]:
-        """overall - expected, for each known cell."""
-        known = range(self._familiar)
-        means = {
-            self.cells.kept[at]: (self._counts[at], self._totals[at] / (self._counts[at] * UNIT))
-            for at in known
-            if self._counts[at] > 0
-        }
+        """overall - expected, for each cell; 0 for those that don't belong to the reference."""
+        cells = list(zip(self.cells.kept, self._counts, self._totals, self._familiar, strict=False))
+        means = {cell: (n, total / (n * UNIT)) for cell, n, total, known in cells if known and n > 0}
         weights = {cell: weight for cell, weight in self._weigh().items() if weight > 0}
         seen = {cell: weight for cell, weight in weights.items() if cell in means}
         if len(means) < 2:
-            return [0.0] * self._familiar
+            return [0.0] * len(cells)
         found = expectation(means, _within(self._counts, self._totals, self._squares), seen)
         overall = sum(weight * found.of(cell)[0] for cell, weight in weights.items()) / sum(weights.values())
-        return [overall - found.of(cell)[0] for cell in self.cells.kept[: self._familiar]]
+        return [overall - found.of(cell)[0] if known else 0.0 for cell, _, _, known in cells]
 
     def _weigh(self) -> dict[Cell, float]:
         return {cell: float(weight) for cell, weight in zip(self.cells.kept, self._weights, strict=False)}
@@ -153,7 +175,7 @@ class Profile:
     def _look_up(self, cell: Cell) -> tuple[int, float]:
         """The place of `cell`, and what is added to its values."""
         place, narrowed = self.cells.seek(cell), self.cells.narrow(cell)
-        own = 0 <= place < self._familiar and self.cells.kept[place] == narrowed
+        own = 0 <= place < len(self._familiar) and self._familiar[place] and self.cells.kept[place] == narrowed
         if len(self._known) >= _REMEMBERED:
             self._known = {}
         self._known[cell] = found = place, self._shifts[place] if own else self._common(narrowed)
@@ -173,8 +195,8 @@ class Profile:
             return 0.0
         if self._rest is None:
             weights = self._weigh()
-            known = zip(self.cells.kept, self._shifts, strict=False)
-            sums = {other: (int(max(weights.get(other, 0.0), 1.0)), -shift) for other, shift in known}
+            known = zip(self.cells.kept, self._shifts, self._familiar, strict=False)
+            sums = {other: (int(max(weights.get(other, 0.0), 1.0)), -shift) for other, shift, old in known if old}
             self._rest = expectation(sums, 0.0, weights)
         low, high = self.widened
         return min(max(-self._rest.common(cell), low), high)
