@@ -12,9 +12,17 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from analyzer.backtest import detectable
+
 Row = Mapping[str, Any]
 Write = Callable[..., Path]
 START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def few_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement is as rough as that; its code is the same."""
+    monkeypatch.setattr(detectable, "RUNS", 5)
 
 
 @pytest.fixture

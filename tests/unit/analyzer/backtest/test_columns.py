@@ -54,6 +54,11 @@ def test_the_only_column_of_numbers_is_the_value() -> None:
     assert columns(sample(text=["a"], helpfool=[0.5], input_tokens=[17]), Given()).values == ("helpfool",)
 
 
+def test_latency_or_cost_is_the_value_where_there_is_no_other() -> None:
+    assert columns(sample(text=["a"], latency_ms=[170]), Given()).values == ("latency_ms",)
+    assert columns(sample(score=[1], latency_ms=[170]), Given()).values == ("score",)
+
+
 @pytest.mark.parametrize(
     ("cells", "given", "message"),
     [

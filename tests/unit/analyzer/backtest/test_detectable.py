@@ -5,9 +5,12 @@ import random
 import pytest
 
 from analyzer.backtest.detectable import detectable
+from analyzer.backtest.driving import Driver
 from analyzer.metrics import metric_named
+from analyzer.rules import Rule
 
-THUMB = metric_named("thumb")
+THUMB = Driver().watch(None, metric_named("thumb"))
+LATENCY = Driver().watch("shop", metric_named("latency_ms"))
 
 
 def thumbs(n: int, share: float = 0.85) -> list[float]:
@@ -16,11 +19,11 @@ def thumbs(n: int, share: float = 0.85) -> list[float]:
 
 
 def test_more_values_see_smaller_drops() -> None:
-    few, many = (detectable(thumbs(n), THUMB) for n in (400, 2000))
+    few, many = (detectable(thumbs(n), THUMB) for n in (800, 2000))
     assert few.drop is not None
     assert many.drop is not None
-    assert THUMB.floor <= many.drop < few.drop
-    assert (few.before, few.after, many.before, many.after) == (200, 200, 1000, 1000)
+    assert 4 <= many.drop < few.drop
+    assert (few.before, few.after, many.before, many.after) == (400, 400, 1000, 1000)
 
 
 def test_less_spread_sees_smaller_drops() -> None:
@@ -31,11 +34,24 @@ def test_less_spread_sees_smaller_drops() -> None:
     assert steady.drop < wide.drop
 
 
-@pytest.mark.parametrize("n", [0, 1, 30, 199])
+@pytest.mark.parametrize("n", [0, 1, 30, 250])
 def test_too_few_values_see_nothing(n: int) -> None:
     assert detectable(thumbs(n), THUMB).drop is None
 
 
 def test_the_same_values_give_the_same_answer() -> None:
-    values = thumbs(600)
+    values = thumbs(500)
     assert detectable(values, THUMB) == detectable(values, THUMB)
+
+
+def test_of_latencies_it_is_the_growth_in_per_cent() -> None:
+    rng = random.Random(5)
+    found = detectable([-rng.gauss(6.5, 0.5) for _ in range(1200)], LATENCY)
+    assert found.drop is not None
+    assert 10 <= found.drop <= 40
+
+
+def test_a_rule_of_the_service_counts() -> None:
+    strict = detectable(thumbs(1000), THUMB, [Rule(floor=20)])
+    assert strict.drop is not None
+    assert strict.drop >= 15

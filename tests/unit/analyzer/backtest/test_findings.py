@@ -27,10 +27,10 @@ def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Wri
     assert 1990 <= fall.since.number <= 2050
     assert fall.resolved is not None
     assert 3100 <= fall.resolved.number <= 4500
-    assert fall.baseline.low <= 0.85 <= fall.baseline.high
-    assert fall.current.low <= 0.6 <= fall.current.high
-    assert -35 < fall.delta_pp < -15
-    (cause, *_) = fall.causes
+    assert fall.event.baseline.low <= 0.85 <= fall.event.baseline.high
+    assert fall.event.current.low <= 0.6 <= fall.event.current.high
+    assert -35 < fall.event.delta_pp < -15
+    (cause, *_) = fall.event.causes
     assert (cause.kind, cause.before, cause.after) == ("prompt_version", "a", "b")
 
 
@@ -40,7 +40,7 @@ def test_the_order_of_the_rows_in_the_file_does_not_matter(write: Write) -> None
     assert turned.shuffled
     assert not told.shuffled
     (straight,), (mended,) = told.results[0].falls, turned.results[0].falls
-    assert straight.event == {**mended.event, "affected_executions": straight.event["affected_executions"]}
+    assert straight.event == mended.event.model_copy(update={"affected_executions": straight.event.affected_executions})
     assert straight.raised.time == mended.raised.time
 
 
@@ -48,7 +48,7 @@ def test_the_order_of_the_rows_in_the_file_does_not_matter(write: Write) -> None
 def test_the_format_does_not_matter(write: Write, name: str) -> None:
     rows = shares(("a", 500, 0.9), ("b", 300, 0.5))
     (lines,), (other,) = found(write(rows)).results, found(write(rows, name)).results
-    assert [fall.delta_pp for fall in lines.falls] == [fall.delta_pp for fall in other.falls]
+    assert [fall.event.delta_pp for fall in lines.falls] == [fall.event.delta_pp for fall in other.falls]
     assert lines.measured == other.measured
 
 
@@ -64,9 +64,9 @@ def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -
     assert result.verdict in ("holds", "inconclusive")
     assert result.detectable is not None
     assert result.detectable.drop is not None
-    assert 0.05 <= result.detectable.drop < 0.3
+    assert 4 <= result.detectable.drop < 20
     (few,) = found(write(shares(("a", 150, 0.85)), "few.jsonl")).results
-    assert few.verdict == "inconclusive"
+    assert few.verdict == "no data"
     assert few.detectable is not None
     assert few.detectable.drop is None
 
@@ -96,5 +96,5 @@ def test_people_s_judgements_of_summaries() -> None:
     """FRANK: from the system that people found factual to one that they did not."""
     report = found(data_file("frank.jsonl"), PRESETS["frank"], order=("bart", "bus"))
     (fall,) = report.results[0].falls
-    assert (report.rows, fall.delta_pp < -15) == (500, True)
-    assert (fall.causes[0].before, fall.causes[0].after) == ("bart", "bus")
+    assert (report.rows, fall.event.delta_pp < -15) == (500, True)
+    assert (fall.event.causes[0].before, fall.event.causes[0].after) == ("bart", "bus")

@@ -23,6 +23,13 @@ def test_a_drop_below_five_points_is_none() -> None:
     assert cries([0.8] * 2000 + [0.7501] * 1000) == []
 
 
+def test_the_drop_is_the_metric_s_floor() -> None:
+    rule = ThresholdRule(4000, 0.5)
+    for position in range(4000):
+        rule.take(position, 0.0 if position < 2000 else -0.4)
+    assert rule.alarms == []
+
+
 def test_it_cries_anew_after_a_quiet_window() -> None:
     fall, well = [0.0] * 50, [0.8] * 500
     assert len(cries([*[0.8] * 2000, *fall, *well, *fall, *well])) == 2

@@ -8,14 +8,15 @@ import pytest
 
 from analyzer.backtest.columns import Columns
 from analyzer.backtest.detectable import Detectable
+from analyzer.backtest.driving import LosingTerm
 from analyzer.backtest.report import Fall, LeftOut, Place, Report, Result, Threshold, plain
 from analyzer.backtest.text import show
-from shared.events.quality import Cause, Measurement, RegressionDetected, Window
+from shared.events.quality import Cause, Losing, Measurement, RegressionDetected, Window
 
-SEEN = Detectable(drop=0.0731, before=1000, after=1000)
+SEEN = Detectable(drop=7.31, before=1000, after=1000, runs=20)
 MONDAY, FRIDAY = (Place(at, at + 2, f"2026-03-0{day}T10:00:00+00:00") for at, day in ((0, 2), (4998, 6)))
 MIDDLE, LATER = (Place(at, at + 2, "2026-03-04T12:30:00+00:00") for at in (2400, 2500))
-CAUSE = Cause(kind="prompt_version", name="prompt", before="v1", after="v2\x1b[2J", evidence="100 values of it")
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 EVENT = RegressionDetected(
     project="backtest",
     environment="past",
@@ -24,43 +25,53 @@ EVENT = RegressionDetected(
     revision=1,
     metric="thumb",
     direction="higher_is_better",
-    window=Window(start=datetime(2026, 3, 4, tzinfo=UTC), end=datetime(2026, 3, 5, tzinfo=UTC)),
+    window=Window(start=NOON, end=NOON),
     baseline=Measurement(n=2400, mean=0.8613, low=0.844, high=0.879),
     current=Measurement(n=101, mean=0.7, low=0.601, high=0.799),
     delta_pp=-16.13,
+    low_pp=-26.0,
+    high_pp=-6.2,
     method="m",
     alpha=0.05,
     affected_executions=("2500",),
-    causes=(CAUSE, Cause(kind="unknown", evidence="nothing else changed")),
+    causes=(
+        Cause(kind="prompt_version", name="prompt", before="v1", after="v2\x1b[2J", evidence="100 values"),
+        Cause(kind="unknown", evidence="nothing else changed"),
+    ),
+    losing=(Losing(dimension="language", level="de", n=58, delta_pp=-30.0, low_pp=-40.0, high_pp=-20.0, rest_pp=0.5),),
 )
-FALL = Fall(
-    raised=LATER,
-    since=MIDDLE,
-    resolved=None,
-    baseline=EVENT.baseline,
-    current=EVENT.current,
-    delta_pp=EVENT.delta_pp,
-    causes=EVENT.causes,
-    event=EVENT.model_dump(mode="json"),
-    resolution=None,
+AGAIN = EVENT.model_copy(
+    update={
+        "returned": True,
+        "certain": False,
+        "losing": (),
+        "causes": (
+            Cause(kind="segment", name="language", before="de", after="de", evidence="a"),
+            Cause(kind="model", name="model", before=None, after="m2", evidence="b"),
+        ),
+    }
 )
+WORD = LosingTerm("refund", 40, 0.5, 0.13, 0.1, 0.37, 0.2, 0.5, ("17",))
+FALL = Fall(LATER, MIDDLE, MIDDLE, LATER, None, EVENT, None, (WORD,))
 RESULT = Result(
     target="shop",
     column="thumbs",
     metric="thumb",
     told="thumbs up and down",
     direction="higher_is_better",
-    floor_pp=5.0,
+    unit="pp",
+    floor=5.0,
     verdict="regressed",
     missing=12,
     left_out=(LeftOut("is no thumb up or down", 3, 17),),
     measured=Measurement(n=4987, mean=0.81234, low=0.8, high=0.825),
-    falls=(FALL, replace(FALL, resolved=FRIDAY)),
+    falls=(FALL, replace(FALL, resolved=FRIDAY, event=AGAIN, words=())),
     threshold=Threshold(7, 5, (MIDDLE,)),
     detectable=None,
     course=(),
 )
-QUIET = replace(RESULT, target=None, missing=0, left_out=(), falls=())
+QUIET = replace(RESULT, target=None, missing=0, left_out=(), falls=(), threshold=Threshold(0, 0, ()))
+NOTHING = Measurement(n=0, mean=0.0, low=0.0, high=1.0)
 REPORT = Report(
     file="past.csv",
     unit="line",
@@ -69,30 +80,37 @@ REPORT = Report(
     first=MONDAY,
     last=FRIDAY,
     shuffled=True,
-    columns=Columns(time="at", values=("thumbs",), guessed={"time": "at", "value": "thumbs"}),
+    columns=Columns(time="at", values=("thumbs",), guessed={"time": "at", "segments": "language"}),
     results=(
         RESULT,
-        replace(QUIET, verdict="holds", detectable=SEEN, threshold=Threshold(0, 0, ())),
+        replace(QUIET, verdict="holds", detectable=SEEN),
+        replace(QUIET, verdict="holds", unit="%", floor=10.0, detectable=SEEN, threshold=Threshold(2, 1, ())),
         replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None), threshold=Threshold(1, 1, ())),
-        replace(QUIET, verdict="no data", threshold=Threshold(0, 0, ())),
+        replace(QUIET, verdict="no data"),
+        replace(QUIET, verdict="no data", measured=NOTHING),
     ),
 )
 TOLD = """\
 past.csv: 4,999 rows from 2026-03-02 to 2026-03-06, put in the order of their times
-guessed: time is at, value is thumbs
+guessed: time is at, segments are language
 1 left out: has no time (the first: line 9)
 
 thumbs of shop: regressed, 2 regressions would have been raised
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987, 12 missing
   3 left out: is no thumb up or down (the first: line 17)
-  ▼ line 2,502, 2026-03-04 12:30: 0.861 [0.844, 0.879] n=2,400 → 0.7 [0.601, 0.799] n=101, −16.1 pp
-    likely prompt version: v1 → v2\\u{1b}[2J (100 values of it)
+  ▼ raised at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
+    from 0.861 [0.844, 0.879] n=2,400 to 0.7 [0.601, 0.799] n=101
+    began at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); still open at the end
+    likely prompt version: v1 → v2\\u{1b}[2J (100 values)
     cause unknown: nothing else changed
-    still open at the end
-  ▼ line 2,502, 2026-03-04 12:30: 0.861 [0.844, 0.879] n=2,400 → 0.7 [0.601, 0.799] n=101, −16.1 pp
-    likely prompt version: v1 → v2\\u{1b}[2J (100 values of it)
-    cause unknown: nothing else changed
-    resolved at line 5,000, 2026-03-06 10:00
+    language de lost most: −30.0 [−40.0, −20.0], the rest +0.5, n=58
+    inputs with “refund” lost: 50% of 40 bad, 13% without it
+  ▼ raised again at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
+    from 0.861 [0.844, 0.879] n=2,400 to 0.7 [0.601, 0.799] n=101
+    began at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); resolved at line 5,000, 2026-03-06 10:00
+    cannot tell which of these it was:
+    likely segment language: de (a)
+    likely model: nothing → m2 (b)
   a threshold on the mean of 100 (−5 pp) would have cried 7 times, 5 of them while nothing fell
 
 thumbs: holds, nothing fell: shown to be within 5 pp
@@ -100,10 +118,19 @@ thumbs: holds, nothing fell: shown to be within 5 pp
   a threshold on the mean of 100 (−5 pp) would have cried never
   a fall of 7.3 pp would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
 
+thumbs: holds, nothing fell: shown to be within 10 %
+  thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
+  a threshold on the mean of 100 (+10 %) would have cried 2 times, 1 of them while nothing fell
+  a rise by 7.3 % would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
+
 thumbs: inconclusive, no fall was found, and it is not shown that none of 5 pp was there
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
   a threshold on the mean of 100 (−5 pp) would have cried once, while nothing fell
-  too few values: not even a fall to the worst value would have been raised within 1,000 values
+  too few values: not even the worst fall would have been raised within 1,000 values
+
+thumbs: no data, too few values to compare
+  thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
+  a threshold on the mean of 100 (−5 pp) would have cried never
 
 thumbs: no data, there are no values
 """

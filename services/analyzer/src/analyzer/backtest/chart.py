@@ -51,7 +51,7 @@ def chart(result: Result, rows: int, unit: str, name: str) -> str:
         *_grid(frame),
         _band(frame, result.course),
         _line(frame, result.course),
-        *(_mark(frame, fall, unit) for fall in result.falls),
+        *(_mark(frame, fall, result, unit) for fall in result.falls),
         *_cries(frame, result.threshold.places, unit),
         *_versions(frame, result.course),
         *_ends(frame, result.course, unit),
@@ -117,9 +117,9 @@ def _points(places: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
-def _mark(frame: Frame, fall: Fall, unit: str) -> str:
+def _mark(frame: Frame, fall: Fall, result: Result, unit: str) -> str:
     x = frame.x(fall.raised.position)
-    told = safe(f"raised at {wording.where(fall.raised, unit)}: {wording.change(fall)}")
+    told = safe(f"raised at {wording.where(fall.raised, unit)}: {wording.change(fall, result.unit)}")
     return (
         f'<g class="raised"><title>{told}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}"/>'
         f'<path d="M{x - 6:.1f} {_TOP - 10} h12 l-6 10 z"/></g>'

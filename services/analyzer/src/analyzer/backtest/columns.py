@@ -29,7 +29,10 @@ _VALUES = frozenset(
         "relevance relevancy toxicity"
     )
 )
-_NEVER = frozenset(tokens("id ids tokens token count index row hash seed temperature latency cost user"))
+_COSTS = frozenset(tokens("latency duration elapsed cost"))
+_NEVER = frozenset(
+    tokens("id ids tokens token count index row hash seed temperature latency duration elapsed cost user")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,16 @@ def _value(sample: Sample, free: Sequence[str]) -> str:
     """The one column that can be it."""
     usable = [name for name in free if _measures(sample.known(name)) and _NEVER.isdisjoint(tokens(_last(name)))]
     named = [name for name in usable if not _VALUES.isdisjoint(tokens(_last(name)))]
-    candidates = named or usable
+    candidates = named or usable or [name for name in free if _costs(name) and _measures(sample.known(name))]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         raise BadFile(f"several columns can hold the values ({_listed(candidates)}): name one or more by --value")
     raise BadFile(f"no column looks like values; name one by --value. There are {_listed(sample.columns)}")
+
+
+def _costs(name: str) -> bool:
+    return not _COSTS.isdisjoint(tokens(_last(name)))
 
 
 def _measures(cells: Sequence[Any]) -> bool:

@@ -33,6 +33,9 @@ def backtest(
         bool | None, typer.Option("--lower-is-better/--higher-is-better", help="Which end of the scale is good.")
     ] = None,
     order: Annotated[str, typer.Option(metavar="V1,V2", help="Only these versions, one after the other.")] = "",
+    rules: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The service's file of rules: floors, rates …")
+    ] = None,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a report with charts here.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -48,6 +51,7 @@ def backtest(
     from analyzer.backtest.running import Question, answer, progress
     from analyzer.backtest.scales import limits
     from analyzer.backtest.text import show
+    from analyzer.rules import BadRules, read_rules
 
     given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
     if html and not html.parent.is_dir():
@@ -60,12 +64,13 @@ def backtest(
             limits(scale) if scale else None,
             None if lower is None else "lower" if lower else "higher",
             tuple(filter(None, order.split(","))),
+            read_rules(rules) if rules else (),
         )
         with progress() as bar:
             found = answer(question, bar)
         if html:
             html.write_text(page(found), "utf-8")
-    except (BadFile, OSError) as error:
+    except (BadFile, BadRules, OSError) as error:
         fail(str(error), Exit.USAGE)
     if json:
         as_json(plain(found))

@@ -1,36 +1,35 @@
 """The one place that knows the ledger: rows go in as readings, turns come out. There is no second way to a finding."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from analyzer.detector import BettingDetector
 from analyzer.ledger import Ledger, Turn
-from analyzer.model import Dimension, Metric, Policy, Reading, Use
-from analyzer.state import Watch
-from analyzer.sums import Sums, measurement
+from analyzer.model import Dimension, Metric, Reading, Use
+from analyzer.raising import points
+from analyzer.rules import Rule, Rules
+from analyzer.terms import LosingTerm
+
+__all__ = ["Driver", "Fact", "LosingTerm", "Verdict", "Watched", "points"]
 
 Verdict = Literal["regressed", "holds", "inconclusive", "no data"]
 _PROMPT = "prompt"
 _NO_VERSION: tuple[Use, ...] = (Use("", "none"),)
-
-
-def _ledger() -> Ledger:
-    return Ledger(BettingDetector(), Policy())
+_NONE: Mapping[str, str] = {}
 
 
 class Fact(NamedTuple):
-    """What is known of the execution behind a value: name, Unix time, version, model, levels of the segments …"""
+    """What is known of the execution behind a value. `attributes` has its level of each segment."""
 
-    name: str
-    at: float
-    version: str | None = None
+    execution_id: str
     model: str | None = None
-    levels: tuple[str | None, ...] = ()
-    text: str = ""
+    attributes: Mapping[str, str] = _NONE
+    input: str | None = None
     user: str | None = None
+    outcome: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Watched:
     """One metric of one target, and the ledger's key of it."""
 
@@ -38,51 +37,43 @@ class Watched:
     metric: Metric
 
 
-@dataclass(slots=True)
 class Driver:
-    """Feeds the service's own ledger with rows of the past."""
+    """Feeds the service's own ledger with rows of the past, under the service's own rules.
 
-    ledger: Ledger = field(default_factory=_ledger)
-    _uses: dict[str, tuple[Use, ...]] = field(default_factory=dict)
+    `segments` are the columns that values are split by, besides the model.
+    """
+
+    def __init__(self, rules: Sequence[Rule] = (), segments: Sequence[str] = ()) -> None:
+        split = [Rule(dimensions=(*segments, "model"))] if segments else []
+        self._rules = Rules(rules=(*split, *rules))
+        self._ledger = Ledger(self._rules)
+        self._uses: dict[str | None, tuple[Use, ...]] = {None: _NO_VERSION}
 
     def watch(self, target: str | None, metric: Metric) -> Watched:
         return Watched(Dimension("backtest", "past", target or "all", metric.name), metric)
 
-    def take(self, watched: Watched, fact: Fact, value: float) -> list[Turn]:
-        """One value on the metric's scale; what it led to."""
-        version = fact.version
-        if version is None:
-            uses = _NO_VERSION
-        elif (uses := self._uses.get(version, ())) == ():
-            uses = self._uses[version] = (Use(_PROMPT, version),)
-        reading = Reading(watched.dimension, watched.metric, uses, fact.name, fact.model, value, None, fact.at, fact.at)
-        return self.ledger.take(reading)
+    def floor(self, watched: Watched) -> float:
+        """The smallest drop on the metric's scale that is raised."""
+        return self._rules.watching(watched.dimension, watched.metric).settings.floor
+
+    def take(self, watched: Watched, version: str | None, fact: Fact, at: float, value: float) -> list[Turn]:
+        """One value on the metric's scale, of an execution that ran at Unix time `at`; what it led to."""
+        uses = self._uses.get(version)
+        if uses is None:
+            uses = self._uses[version] = (Use(_PROMPT, version or ""),)
+        return self._ledger.take(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
 
     def verdict(self, watched: Watched) -> Verdict:
         """What is known of a metric that raised nothing: each version, against what it was compared with."""
-        minimum, metric = self.ledger.policy.minimum, watched.metric
-        sides = [
-            (stream.watch.baseline.sums, _merged(stream.watch))
-            for key, stream in self.ledger.streams.items()
-            if key.line.dimension == watched.dimension and stream.watch
-        ]
-        compared = [(was, now) for was, now in sides if min(was.n, now.n) >= minimum]
-        if compared and metric.tested and all(_within(was, now, metric) for was, now in compared):
-            return "holds"
-        return "inconclusive"
+        answers = {
+            stream.finding().answer
+            for key, stream in self._ledger.streams.items()
+            if key.line.dimension == watched.dimension
+        }
+        if answers <= {"no data"}:
+            return "no data"
+        return "holds" if answers == {"holds"} else "inconclusive"
 
-
-def _merged(watch: Watch) -> Sums:
-    """All values since the watch began."""
-    every = Sums()
-    every.merge(watch.window.earlier)
-    every.merge(watch.window.sums)
-    return every
-
-
-def _within(was: Sums, now: Sums, metric: Metric) -> bool:
-    """Whether the intervals of both sides leave no room for a drop beyond the floor."""
-    best, worst = (measurement(sums, metric) for sums in (was, now))
-    ends = [metric.to_scale(end) for end in (best.low, best.high)]
-    least = min(metric.to_scale(end) for end in (worst.low, worst.high))
-    return max(ends) - least <= metric.floor
+    def words(self, watched: Watched) -> tuple[LosingTerm, ...]:
+        """The words of the inputs that lost most, of the regression that was raised last."""
+        return tuple(LosingTerm(**term) for term in self._ledger.regressions[watched.dimension].terms)

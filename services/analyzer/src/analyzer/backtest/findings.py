@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analyzer.backtest.compact import Values
-from analyzer.backtest.driving import Driver, Fact, Verdict, Watched
-from analyzer.backtest.past import Order
+from analyzer.backtest.driving import Driver, Fact, LosingTerm, Verdict, Watched
+from analyzer.backtest.past import Order, Past
 from analyzer.backtest.rule import ThresholdRule
 from analyzer.backtest.trace import Trace
 from analyzer.sums import Sums
@@ -18,10 +18,11 @@ _STRIDE = 4096
 
 @dataclass(slots=True)
 class Raised:
-    """A regression, the position whose value raised it, and the same of its resolution."""
+    """A regression, the position whose value raised it, the words of inputs that lost, and its resolution."""
 
     detected: RegressionDetected
     position: int
+    words: tuple[LosingTerm, ...] = ()
     resolved: RegressionResolved | None = None
     resolved_position: int | None = None
 
@@ -85,29 +86,28 @@ def _series(order: Order, values: Values, driver: Driver) -> dict[int, Series]:
 
 def _empty(target: str | None, values: Values, total: int, driver: Driver) -> Series:
     watched = driver.watch(target, values.scale.metric)
-    return Series(target, values, watched, ThresholdRule(total), Trace(total))
+    return Series(target, values, watched, ThresholdRule(total, values.scale.metric.floor), Trace(total))
 
 
 def _take(order: Order, position: int, series: Series, driver: Driver, value: float) -> None:
-    fact = _fact(order, position)
-    series.take(position, value, fact.version)
-    for turn in driver.take(series.watched, fact, value):
-        if isinstance(turn, RegressionDetected):
-            series.raised.append(Raised(turn, position))
-        else:
-            last = next(found for found in series.raised if found.detected.regression_id == turn.regression_id)
-            last.resolved, last.resolved_position = turn, position
-
-
-def _fact(order: Order, position: int) -> Fact:
     past, row = order.past, order.rows[position]
+    version = past.version.at(row) if past.version else None
+    series.take(position, value, version)
+    for turn in driver.take(series.watched, version, _fact(past, row), order.at(position), value):
+        if isinstance(turn, RegressionDetected):
+            series.raised.append(Raised(turn, position, driver.words(series.watched)))
+        else:
+            # One that came back is raised again under its id: the last one is meant.
+            series.raised[-1].resolved, series.raised[-1].resolved_position = turn, position
+
+
+def _fact(past: Past, row: int) -> Fact:
+    levels = ((segment.column, segment.at(row)) for segment in past.segments)
     return Fact(
         str(past.number[row]),
-        order.at(position),
-        past.version.at(row) if past.version else None,
         past.model.at(row) if past.model else None,
-        tuple([segment.at(row) for segment in past.segments]),
-        past.texts.at(row) if past.texts else "",
+        {column: level for column, level in levels if level is not None},
+        past.texts.at(row) if past.texts else None,
         past.people.at(row) if past.people else None,
     )
 

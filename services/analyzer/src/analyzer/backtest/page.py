@@ -8,6 +8,7 @@ from analyzer.backtest.chart import chart, safe
 from analyzer.backtest.report import Fall, Report, Result
 
 _MOST_RESULTS = 50
+_HEADS = ("raised", "began", "was", "is", "change", "why", "then")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _LEGEND = (
     ("mean", "mean of successive values"),
@@ -75,29 +76,39 @@ def _result(result: Result, found: Report, place: int) -> str:
     missing = f"; {result.missing:,} missing" if result.missing else ""
     before = [f"{result.told}; mean {wording.amount(result.measured)}{missing}"]
     before += wording.left_out(found.unit, result.left_out)
-    after = [wording.threshold(result), wording.could_see(result.detectable)]
+    after = [wording.threshold(result), wording.could_see(result)]
     return f"""<section aria-labelledby="r{place}">
 <h2 id="r{place}">{safe(wording.title(result))} {_pill(result.verdict)}</h2>
 <p class="verdict">{safe(wording.verdict(result))}</p>
 {_lines(before)}
 <figure>{chart(result, found.rows, found.unit, f"c{place}")}</figure>
-{_falls(result.falls, found.unit)}
+{_falls(result, found.unit)}
 {_lines(after)}
 </section>"""
 
 
-def _falls(falls: Iterable[Fall], unit: str) -> str:
-    rows = "".join(
-        f"<tr><td>{safe(wording.where(fall.raised, unit))}</td><td>{safe(wording.amount(fall.baseline))}</td>"
-        f"<td>{safe(wording.amount(fall.current))}</td><td class='drop'>{wording.points(fall)}</td>"
-        f"<td>{'<br>'.join(safe(wording.cause(cause), 300) for cause in fall.causes[:3])}</td>"
-        f"<td>{safe(wording.ended(fall, unit))}</td></tr>"
-        for fall in falls
-    )
-    if not rows:
+def _falls(result: Result, unit: str) -> str:
+    if not result.falls:
         return ""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("raised", "was", "is", "change", "cause", "then"))
+    rows = "".join(_fall(fall, result, unit) for fall in result.falls)
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
     return f"<div class='wide'><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+
+
+def _fall(fall: Fall, result: Result, unit: str) -> str:
+    again = "again, " if fall.event.returned else ""
+    cells = (
+        f"{again}{wording.where(fall.raised, unit)}",
+        wording.began(fall, unit),
+        wording.amount(fall.event.baseline),
+        wording.amount(fall.event.current),
+    )
+    reasons = "<br>".join(safe(reason, 400) for reason in wording.reasons(fall))
+    return (
+        f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}"
+        f'<td class="drop">{safe(wording.change(fall, result.unit))}</td><td>{reasons}</td>'
+        f"<td>{safe(wording.ended(fall, unit))}</td></tr>"
+    )
 
 
 def _pill(verdict: str) -> str:

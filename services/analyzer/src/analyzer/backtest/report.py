@@ -1,23 +1,25 @@
 """The report as plain data: what is printed as JSON, and what the text and the page are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from analyzer.backtest.columns import Columns
 from analyzer.backtest.detectable import Detectable
-from analyzer.backtest.driving import Verdict
+from analyzer.backtest.driving import Driver, LosingTerm, Verdict, points
 from analyzer.backtest.files import Unit
 from analyzer.backtest.findings import Raised, Series
 from analyzer.backtest.past import Order
 from analyzer.backtest.troubles import Troubles
 from analyzer.sums import measurement
-from shared.events.quality import Cause, Measurement
+from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
 
 SCHEMA = "ratchet.backtest/1"
+PointsUnit = Literal["pp", "%"]
+"""What changes are told in: points of the scale ×100; for latency and cost per cent of the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,19 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """A regression that would have been raised. `since` is where the values that prove it begin.
+    """A regression that would have been raised. It began at `since`, and not before `earliest` or after `latest`.
 
-    `event` and `resolution` are the very events that the service would have emitted.
+    `event` and `resolution` are what the service would have emitted. `words` are those of inputs that lost most.
     """
 
     raised: Place
     since: Place
+    earliest: Place
+    latest: Place
     resolved: Place | None
-    baseline: Measurement
-    current: Measurement
-    delta_pp: float
-    causes: tuple[Cause, ...]
-    event: Mapping[str, Any]
-    resolution: Mapping[str, Any] | None
+    event: RegressionDetected
+    resolution: RegressionResolved | None
+    words: tuple[LosingTerm, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One metric of one target."""
+    """One metric of one target. `floor` is the smallest change that is raised, in `unit`."""
 
     target: str | None
     column: str
     metric: str
     told: str
     direction: str
-    floor_pp: float
+    unit: PointsUnit
+    floor: float
     verdict: Verdict
     missing: int
     left_out: tuple[LeftOut, ...]
@@ -112,11 +114,16 @@ class Report:
 
 
 def report(
-    file: str, columns: Columns, order: Order, series: Sequence[Series], seen: Sequence[Detectable | None]
+    file: str,
+    columns: Columns,
+    order: Order,
+    driver: Driver,
+    series: Sequence[Series],
+    seen: Sequence[Detectable | None],
 ) -> Report:
     """Puts together what was found; `seen` has what each series could have seen."""
     past, n = order.past, len(order.rows)
-    results = [_result(one, order, drop) for one, drop in zip(series, seen, strict=True)]
+    results = [_result(one, order, driver, drop) for one, drop in zip(series, seen, strict=True)]
     return Report(
         file=file,
         unit=past.unit,
@@ -135,7 +142,7 @@ def place(order: Order, position: int) -> Place:
     return Place(position, order.number(position), time)
 
 
-def _result(series: Series, order: Order, drop: Detectable | None) -> Result:
+def _result(series: Series, order: Order, driver: Driver, drop: Detectable | None) -> Result:
     values, metric = series.values, series.watched.metric
     falls = tuple(_fall(raised, order) for raised in series.raised)
     return Result(
@@ -144,7 +151,8 @@ def _result(series: Series, order: Order, drop: Detectable | None) -> Result:
         metric=metric.name,
         told=values.scale.told,
         direction=metric.direction,
-        floor_pp=round(100.0 * metric.floor, 6),
+        unit="%" if metric.kind == "real" else "pp",
+        floor=round(points(driver.floor(series.watched), metric), 6),
         verdict=series.verdict,
         missing=values.missing,
         left_out=_left_out(values.troubles),
@@ -160,22 +168,27 @@ def _result(series: Series, order: Order, drop: Detectable | None) -> Result:
 
 
 def _fall(raised: Raised, order: Order) -> Fall:
-    detected, resolved = raised.detected, raised.resolved
+    detected = raised.detected
+    change, window = detected.change, detected.window
+    since, low, high = (change.at, change.low, change.high) if change else (window.start, window.start, window.end)
     return Fall(
         raised=place(order, raised.position),
-        since=place(order, order.find(detected.window.start.timestamp())),
+        since=_near(order, since),
+        earliest=_near(order, low),
+        latest=_near(order, high),
         resolved=place(order, raised.resolved_position) if raised.resolved_position is not None else None,
-        baseline=detected.baseline,
-        current=detected.current,
-        delta_pp=detected.delta_pp,
-        causes=detected.causes,
-        event=detected.model_dump(mode="json"),
-        resolution=resolved.model_dump(mode="json") if resolved else None,
+        event=detected,
+        resolution=raised.resolved,
+        words=raised.words,
     )
 
 
+def _near(order: Order, time: datetime) -> Place:
+    return place(order, min(order.find(time.timestamp()), len(order.rows) - 1))
+
+
 def _threshold(series: Series, falls: Sequence[Fall], order: Order) -> Threshold:
-    spans = [(fall.since.position, fall.resolved.position if fall.resolved else len(order.rows)) for fall in falls]
+    spans = [(fall.earliest.position, fall.resolved.position if fall.resolved else len(order.rows)) for fall in falls]
     alarms = series.rule.alarms
     founded = sum(any(since <= alarm <= until for since, until in spans) for alarm in alarms)
     return Threshold(len(alarms), len(alarms) - founded, tuple(place(order, alarm) for alarm in alarms[:200]))

@@ -1,10 +1,12 @@
-"""What most products ship: an alarm when the mean of the latest 100 values is 5 pp below the baseline's."""
+"""What most products ship: an alarm when the mean of the latest 100 values is 5 pp below the baseline's.
+
+For latency and cost, which are compared on the log scale, it is 10 % above it: the metric's floor in both cases.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 WINDOW = 100
-DROP = 0.05
 _MOST_BASELINE = 1000
 
 
@@ -17,6 +19,7 @@ class ThresholdRule:
     """
 
     total: int
+    drop: float = 0.05
     alarms: list[int] = field(default_factory=list)
     """The positions at which it began to cry."""
     baseline: float = 0.0
@@ -40,7 +43,7 @@ class ThresholdRule:
             self._sum -= self._latest.popleft()
         if len(self._latest) < WINDOW:
             return
-        if self._sum / WINDOW > self.baseline - DROP:
+        if self._sum / WINDOW > self.baseline - self.drop:
             self._quiet += 1
             return
         if self._quiet >= WINDOW:

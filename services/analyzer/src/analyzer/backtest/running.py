@@ -16,6 +16,7 @@ from analyzer.backtest.kinds import Better, Kind
 from analyzer.backtest.opening import opened
 from analyzer.backtest.report import Report, report
 from analyzer.backtest.scales import scale
+from analyzer.rules import Rule
 from ratchet.cli.output import console
 
 _MOST_SIMULATED = 8
@@ -33,6 +34,7 @@ class Question:
     ends: tuple[float, float] | None = None
     better: Better | None = None
     order: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 def answer(question: Question, bar: Bar) -> Report:
@@ -44,19 +46,22 @@ def answer(question: Question, bar: Bar) -> Report:
         scale(column, sample.known(column), question.kind, question.ends, question.better) for column in chosen.values
     ]
     with closing(read(source, chosen, scales, bar("reading", source.size))) as past:
-        order = past.order(question.order)
-        series = fold(order, Driver(), bar("analysing", len(order.rows)))
-        seen = list(_seen(series, bar("simulating", len(series))))
-        return report(question.file.name, chosen, order, series, seen)
+        order, driver = past.order(question.order), Driver(question.rules, chosen.segments)
+        series = fold(order, driver, bar("analysing", len(order.rows)))
+        seen = list(_seen(series, question.rules, bar("simulating", len(series))))
+        return report(question.file.name, chosen, order, driver, series, seen)
 
 
-def _seen(series: Sequence[Series], advance: Callable[[int], None]) -> Iterator[Detectable | None]:
+def _seen(
+    series: Sequence[Series], rules: Sequence[Rule], advance: Callable[[int], None]
+) -> Iterator[Detectable | None]:
     """What a series could have seen, where it saw nothing; of many, for the longest."""
-    quiet = [one for one in series if one.verdict in ("holds", "inconclusive") and one.watched.metric.tested]
+    quiet = [one for one in series if one.raised == [] and one.sums.n]
     asked = sorted(quiet, key=lambda one: -one.sums.n)[:_MOST_SIMULATED]
     for done, one in enumerate(series):
         advance(done)
-        yield detectable(list(one.recent), one.watched.metric) if any(one is each for each in asked) else None
+        simulated = any(one is each for each in asked)
+        yield detectable(list(one.recent), one.watched, rules) if simulated else None
 
 
 @contextmanager

@@ -96,11 +96,13 @@ def _between(column: str, ends: tuple[float, float], lower: bool) -> Scale:
     width = high - low
     name = f"score.{column}"
     if lower:
-        metric = Metric(name, "lower_is_better", "", True, lambda v: (high - v) / width, lambda s: high - s * width)
+        metric = Metric(
+            name, "lower_is_better", "", "bounded", lambda v: (high - v) / width, lambda s: high - s * width
+        )
     elif ends == (0.0, 1.0):
         metric = metric_named(name)
     else:
-        metric = Metric(name, "higher_is_better", "", True, lambda v: (v - low) / width, lambda s: low + s * width)
+        metric = Metric(name, "higher_is_better", "", "bounded", lambda v: (v - low) / width, lambda s: low + s * width)
     told = f"scores from {low:g} to {high:g}, {low if lower else high:g} is best"
     return Scale(column, "score", metric, number, low, high, told)
 

@@ -32,18 +32,20 @@ def _result(out: Console, result: Result, unit: str) -> None:
     head.append(result.verdict, style=_STYLES[result.verdict])
     head.append(f", {wording.verdict(result)}", style="not bold")
     out.print(head)
-    if result.verdict == "no data":
+    if not result.measured.n:
         return
     missing = f", {result.missing:,} missing" if result.missing else ""
     _line(out, f"  {result.told}; mean {wording.amount(result.measured)}{missing}")
     for line in wording.left_out(unit, result.left_out):
         _line(out, f"  {line}")
     for fall in result.falls:
-        _line(out, f"  ▼ {wording.where(fall.raised, unit)}: {wording.change(fall)}")
-        for cause in fall.causes[:3]:
-            _line(out, f"    {wording.cause(cause)}")
-        _line(out, f"    {wording.ended(fall, unit)}")
-    for line in (wording.threshold(result), wording.could_see(result.detectable)):
+        again = " again" if fall.event.returned else ""
+        _line(out, f"  ▼ raised{again} at {wording.where(fall.raised, unit)}: {wording.change(fall, result.unit)}")
+        _line(out, f"    from {wording.amount(fall.event.baseline)} to {wording.amount(fall.event.current)}")
+        _line(out, f"    began at {wording.began(fall, unit)}; {wording.ended(fall, unit)}")
+        for reason in wording.reasons(fall):
+            _line(out, f"    {reason}")
+    for line in (wording.threshold(result), wording.could_see(result)):
         if line:
             _line(out, f"  {line}")
 

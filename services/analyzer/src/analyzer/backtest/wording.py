@@ -1,30 +1,33 @@
 """The report's sentences: the same for the terminal and for the page."""
 
+from collections.abc import Iterator
+
 from analyzer.backtest.detectable import Detectable
 from analyzer.backtest.report import Fall, LeftOut, Place, Report, Result
 from analyzer.backtest.rule import WINDOW
 from shared.events.quality import Cause, Measurement
 
+_MOST = 3
+
 
 def rows(found: Report) -> str:
     """What was read: `2,246 rows from 2026-01-01 to 2026-02-01`."""
     text = f"{found.rows:,} rows"
-    if found.first and found.last and found.first.time:
-        text += f" from {found.first.time[:10]} to {found.last.time and found.last.time[:10]}"
+    if found.first and found.last and found.first.time and found.last.time:
+        text += f" from {found.first.time[:10]} to {found.last.time[:10]}"
         return text + (", put in the order of their times" if found.shuffled else "")
     return text + ", in the order of the file: no column has their times"
 
 
 def guesses(found: Report) -> str:
     """The columns that were guessed, or nothing."""
-    told = ", ".join(
-        f"{role} {'are' if role.endswith('s') else 'is'} {column}" for role, column in found.columns.guessed.items()
-    )
-    return f"guessed: {told}" if told else ""
+    told = ((role, "are" if role.endswith("s") else "is", column) for role, column in found.columns.guessed.items())
+    text = ", ".join(" ".join(each) for each in told)
+    return f"guessed: {text}" if text else ""
 
 
 def left_out(unit: str, found: tuple[LeftOut, ...]) -> list[str]:
-    """`3 left out: it is not JSON (the first: line 7)`."""
+    """`3 left out: is not JSON (the first: line 7)`."""
     return [f"{one.n:,} left out: {one.reason} (the first: {unit} {one.first:,})" for one in found]
 
 
@@ -42,26 +45,52 @@ def title(result: Result) -> str:
     return f"{result.column} of {result.target}" if result.target else result.column
 
 
-def change(fall: Fall) -> str:
-    """From what to what."""
-    return f"{amount(fall.baseline)} → {amount(fall.current)}, {points(fall)}"
+def change(fall: Fall, unit: str) -> str:
+    """By how much, with its interval."""
+    event = fall.event
+    # Of latency and cost it is told how much more it got.
+    sign = -1.0 if unit == "%" else 1.0
+    text = f"{sign * event.delta_pp:+.1f} {unit}"
+    if event.low_pp is not None and event.high_pp is not None:
+        low, high = sorted((sign * event.low_pp, sign * event.high_pp))
+        text += f" [{low:+.1f}, {high:+.1f}]"
+    return text.replace("-", "−")
 
 
-def points(fall: Fall) -> str:
-    """The change in points of the scale ×100."""
-    return f"{fall.delta_pp:+.1f} pp".replace("-", "−")
+def began(fall: Fall, unit: str) -> str:
+    """Since when, with its interval."""
+    return f"{where(fall.since, unit)} ({unit}s {fall.earliest.number:,} to {fall.latest.number:,})"
 
 
 def ended(fall: Fall, unit: str) -> str:
     return f"resolved at {where(fall.resolved, unit)}" if fall.resolved else "still open at the end"
 
 
+def reasons(fall: Fall) -> Iterator[str]:
+    """Causes, and who and what lost."""
+    if not fall.event.certain and len(fall.event.causes) > 1:
+        yield "cannot tell which of these it was:"
+    for found in fall.event.causes[:_MOST]:
+        yield cause(found)
+    for each in fall.event.losing[:_MOST]:
+        interval = f"[{each.low_pp:+.1f}, {each.high_pp:+.1f}]"
+        text = f"{each.dimension} {each.level} lost most: {each.delta_pp:+.1f} {interval}, the rest {each.rest_pp:+.1f}"
+        yield f"{text}, n={each.n:,}".replace("-", "−")
+    for word in fall.words[:_MOST]:
+        yield f"inputs with “{word.term}” lost: {word.share:.0%} of {word.n:,} bad, {word.without:.0%} without it"
+
+
 def cause(found: Cause) -> str:
     """A hypothesis in a few words."""
     if found.kind == "unknown":
         return f"cause unknown: {found.evidence}"
-    what = f"{found.kind.replace('_', ' ')}: {found.before} → {found.after}"
-    return f"likely {what} ({found.evidence})"
+    name = "" if found.kind == "prompt_version" or not found.name or found.name == found.kind else f" {found.name}"
+    text = f"likely {found.kind.replace('_', ' ')}{name}"
+    if found.before != found.after:
+        text += f": {found.before or 'nothing'} → {found.after}"
+    elif found.after:
+        text += f": {found.after}"
+    return f"{text} ({found.evidence})"
 
 
 def verdict(result: Result) -> str:
@@ -71,16 +100,17 @@ def verdict(result: Result) -> str:
             n = len(result.falls)
             return f"{n} regression{'s' * (n > 1)} would have been raised"
         case "holds":
-            return f"nothing fell: shown to be within {result.floor_pp:g} pp"
+            return f"nothing fell: shown to be within {result.floor:g} {result.unit}"
         case "inconclusive":
-            return f"no fall was found, and it is not shown that none of {result.floor_pp:g} pp was there"
-    return "there are no values"
+            return f"no fall was found, and it is not shown that none of {result.floor:g} {result.unit} was there"
+    return "too few values to compare" if result.measured.n else "there are no values"
 
 
 def threshold(result: Result) -> str:
     """What the usual rule would have done."""
     found = result.threshold
-    rule = f"a threshold on the mean of {WINDOW} (−5 pp) would have cried"
+    drop = "+10 %" if result.unit == "%" else "−5 pp"
+    rule = f"a threshold on the mean of {WINDOW} ({drop}) would have cried"
     if not found.alarms:
         return f"{rule} never"
     if found.alarms == 1:
@@ -88,12 +118,14 @@ def threshold(result: Result) -> str:
     return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them while nothing fell"
 
 
-def could_see(seen: Detectable | None) -> str:
-    """How small a drop would have been found."""
+def could_see(result: Result) -> str:
+    """How small a drop would have been found; empty where that was not asked."""
+    seen: Detectable | None = result.detectable
     if seen is None:
         return ""
     within = f"would have been raised within {seen.after:,} values"
     if seen.drop is None:
-        return f"too few values: not even a fall to the worst value {within}"
+        return f"too few values: not even the worst fall {within}"
     runs = f"in {seen.power:.0%} of {seen.runs} simulated runs on these values"
-    return f"a fall of {100 * seen.drop:.1f} pp {within}, {runs}"
+    what = "a rise by" if result.unit == "%" else "a fall of"
+    return f"{what} {seen.drop:.1f} {result.unit} {within}, {runs}"
