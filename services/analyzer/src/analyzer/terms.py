@@ -144,22 +144,23 @@ class Terms:
             self.admitted += 1
 
     def _make_room(self, needed: int) -> None:
+        """Forgets so many words, as far as they were watched for a while: those that lose least."""
+        if needed <= 0:
+            return
         excess = self._excess()
-        old = [word for word, each in self.words.items() if each.since + _TRIAL <= self.n]
-        for word in sorted(old, key=lambda each: (excess[each], each))[: max(needed, 0)]:
-            place = self.words.pop(word).place
+        old = {word: each.place for word, each in self.words.items() if each.since + _TRIAL <= self.n}
+        for word in sorted(old, key=lambda each: (excess[old[each]], each))[:needed]:
+            del self.words[word]
             for block in self.blocks:
-                block.sums.pop(place, None)
+                block.sums.pop(old[word], None)
 
-    def _excess(self) -> dict[str, float]:
-        """How many more bad values each word has than the whole had in the same blocks."""
-        excess = dict.fromkeys(self.words, 0.0)
+    def _excess(self) -> list[float]:
+        """How many more bad values the word at each place has than the whole had in the same blocks."""
+        excess = [0.0] * (WORDS + 1)
         for block in self.blocks:
-            n, bad = block.sums.get(_ALL, (0, 0))
-            for word, watched in self.words.items():
-                if watched.place in block.sums:
-                    own, own_bad = block.sums[watched.place]
-                    excess[word] += own_bad - own * bad / n
+            n, bad = block.sums.get(_ALL, (1, 0))
+            for place, (own, own_bad) in block.sums.items():
+                excess[place] += own_bad - own * bad / n
         return excess
 
 
