@@ -6,6 +6,9 @@ with nothing, or with the estimated index of the change. Alarms are the statisti
 
 import json
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is run as a file, from anywhere
 
 from benchmarks.detection.subject import Subject
 

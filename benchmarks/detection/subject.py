@@ -31,6 +31,11 @@ class Subject:
         self._kept = []
         return Monitor(self._kind, self._settings, reference=reference, agreed=self._agreed)
 
+    @property
+    def regressed(self) -> bool:
+        """Whether the product's policy calls what was found a regression."""
+        return self.monitor.finding().answer == "regressed"
+
     def take(self, value: float, segment: str = "") -> int | None:
         """The estimated index of the change if the value raises an alarm; -1 where it can't be dated."""
         if self._index + 1 == self._switch:

@@ -6,7 +6,7 @@ from analyzer.detection.past import BLOCK
 
 CALIBRATED = 0.05
 """The alpha of the constants below. Another alpha moves the squared height by twice the log of the ratio."""
-_DRIFT = 3.0
+_DRIFT = 2.87
 _PER_LENGTH, _LONG = 1.9, 1000 // BLOCK
 _PER_AGE = 4.0
 SHORTEST = 50 // BLOCK
@@ -27,7 +27,7 @@ def drift_height(blocks: float, age: float, alpha: float) -> float:
 
 _SWITCH = 2.65
 _EARLY, _LATE = 100.0 / BLOCK, 170.0 / BLOCK
-_PER_EARLY, _PER_LATE = 1.2, 2.5
+_PER_EARLY, _PER_LATE = 1.2, 1.8
 
 
 def switch_height(blocks: float, alpha: float) -> float:

@@ -9,7 +9,7 @@ import math
 
 from analyzer.detection.boundary import SHORTEST, drift_height
 from analyzer.detection.past import Past
-from analyzer.detection.score import growth, standardised
+from analyzer.detection.score import Noise, Side, standardised
 from analyzer.detection.words import State
 
 _EACH = 6
@@ -119,17 +119,16 @@ class Drift:
 
 
 def drop_score(point: Point, past: Past) -> float:
-    """The standardised drop of the mean from before `point` to after it, skewness taken off."""
-    before, length = point[N], past.n - point[N]
-    drop = point[SUM] / before - (past.sum - point[SUM]) / length
-    return standardised(drop, before, length, point[VARIANCE], spread_growth(point, past), point[INFLATION], past.skew)
+    """The standardised drop of the mean from before `point` to after it."""
+    before, after = sides(point, past)
+    drop = point[SUM] / before.blocks - (past.sum - point[SUM]) / after.blocks
+    return standardised(drop, before, after, Noise(point[VARIANCE], point[INFLATION], past.skew), past.bounded)
 
 
-def spread_growth(point: Point, past: Past) -> float:
-    """How many times the variance of single values is larger after `point` than before it; see `growth`."""
-    before, length = point[N], past.n - point[N]
-    first = (point[SUM] + point[EXCESS]) / before
-    then = (past.sum + past.excess - point[SUM] - point[EXCESS]) / length
-    earlier = point[SQUARES] / before - first * first
-    later = (past.squares - point[SQUARES]) / length - then * then
-    return growth(past.origin + first, past.origin + then, earlier, later, past.bounded)
+def sides(point: Point, past: Past) -> tuple[Side, Side]:
+    """What came before `point`, and after it."""
+    n, m = point[N], past.n - point[N]
+    first = (point[SUM] + point[EXCESS]) / n
+    then = (past.sum + past.excess - point[SUM] - point[EXCESS]) / m
+    earlier, later = point[SQUARES] / n - first * first, (past.squares - point[SQUARES]) / m - then * then
+    return Side(n, past.origin + first, earlier), Side(m, past.origin + then, later)

@@ -3,10 +3,11 @@
 import math
 
 from analyzer.detection.boundary import drift_height, switch_height
-from analyzer.detection.drift import EXCESS, INFLATION, SUM, VARIANCE, Drift, N, drop_score, spread_growth
+from analyzer.detection.drift import EXCESS, INFLATION, SUM, VARIANCE, Drift, N, drop_score, sides
 from analyzer.detection.intervals import LEVEL, drop_of, mean_of, widening
 from analyzer.detection.past import BLOCK, Past
 from analyzer.detection.rate import Rate
+from analyzer.detection.score import growth
 from analyzer.detection.switch import SOONEST, Switch
 from analyzer.detection.words import Answer, Estimate, Finding, Kind, Settings, Since
 
@@ -26,7 +27,7 @@ def switch_finding(switch: Switch, kind: Kind, settings: Settings) -> Finding:
     reference, n = switch.reference, switch.n
     if n < SOONEST:
         return Finding("no data", SWITCH, switch.alpha, False)
-    spread = reference.variance * reference.inflation * max(1.0, switch.grown)
+    spread = reference.variance * reference.inflation * max(1.0, growth(*switch.sides, switch.bounded))
     before = mean_of(reference.n, reference.raw, reference.variance * reference.inflation)
     after = mean_of(n, switch.raw / n, spread)
     width = widening(switch.blocks)
@@ -54,7 +55,7 @@ def drift_finding(drift: Drift, found: list[float] | None, past: Past, kind: Kin
 def _suffix(drift: Drift, point: list[float], past: Past, kind: Kind, settings: Settings, significant: bool) -> Finding:
     start, length = int(point[N]), int(past.n - point[N])
     variance = point[VARIANCE] * point[INFLATION]
-    own = variance * max(1.0, spread_growth(point, past))
+    own = variance * max(1.0, growth(*sides(point, past), past.bounded))
     before = mean_of(start, past.origin + (point[SUM] + point[EXCESS]) / start, variance)
     after = mean_of(length, past.origin + (past.sum + past.excess - point[SUM] - point[EXCESS]) / length, own)
     width = drift_height(length, past.n / drift.start, (1.0 - LEVEL) / 2.0)
@@ -79,7 +80,8 @@ def _since(drift: Drift, point: list[float], past: Past) -> Since:
 def _answer(significant: bool, drop: Estimate, least: int, settings: Settings) -> Answer:
     if least < settings.minimum:
         return "no data" if least == 0 else "inconclusive"
-    if significant and drop.mean >= settings.floor:
+    # Nobody should read of a regression whose interval holds "no change".
+    if significant and drop.low > 0.0 and drop.mean >= settings.floor:
         return "regressed"
     return "holds" if drop.high < settings.floor else "inconclusive"
 

@@ -1,35 +1,57 @@
-"""How far apart two means are, in standard errors."""
+"""How far apart two means are, in standard errors, as far as can be told for values that aren't Gaussian."""
 
 import math
+from typing import NamedTuple
 
 _OWN_SPREAD = 6.0
 """The later values' own variance counts as if so many blocks of the earlier one had been seen besides."""
 
 
-def standardised(
-    drop: float, before: float, after: float, variance: float, grown: float, inflation: float, skew: float
-) -> float:
-    """`drop` over its standard error, for `before` and `after` blocks.
+class Side(NamedTuple):
+    """One side of a comparison: so many blocks, the mean and the variance of their single values."""
 
-    `grown` is how many times the variance of the later values is what was expected; less than 1 is taken as 1. A
-    harmful skew makes large drops likelier than a Gaussian's: the first term of the Cornish-Fisher expansion takes
-    that off.
+    blocks: float
+    mean: float
+    spread: float
+
+
+class Noise(NamedTuple):
+    """What is known of the earlier side's blocks: variance, long-run inflation of it, standardised third moment."""
+
+    variance: float
+    inflation: float
+    skew: float
+
+
+def standardised(drop: float, before: Side, after: Side, noise: Noise, bounded: bool) -> float:
+    """`drop` over its standard error, as the Gaussian score that is as unlikely.
+
+    The variance is the earlier blocks', at the mean that both sides have if nothing changed, and larger where the later
+    values spread more than that. That it is an estimate makes the score Student's (Wallace, 1959); a harmful skew
+    makes it a gamma's (Wilson and Hilferty, 1931). Both are turned into a Gaussian's.
     """
-    own = max(1.0, (_OWN_SPREAD + after * grown) / (_OWN_SPREAD + after))
-    error = math.sqrt(inflation * variance * (1.0 / before + own / after))
+    n, m = before.blocks, after.blocks
+    own = max(1.0, (_OWN_SPREAD + m * growth(before, after, bounded)) / (_OWN_SPREAD + m))
+    mean = (n * before.mean + m * after.mean) / (n + m)
+    error = math.sqrt(noise.inflation * noise.variance * _tie(before.mean, mean, bounded) * (1.0 / n + own / m))
     score = drop / error if error > 0.0 else 0.0
     if score <= 1.0:
         return score
-    third = -skew * (1.0 / (after * after) - 1.0 / (before * before)) / math.pow(1.0 / after + 1.0 / before, 1.5)
-    return score - max(third, 0.0) * (score * score - 1.0) / 6.0
+    freedom = max(n - 1.0, 1.0)
+    score = math.sqrt(freedom * math.log1p(score * score / freedom))
+    third = -noise.skew * (1.0 / (m * m) - 1.0 / (n * n)) / math.pow(1.0 / m + 1.0 / n, 1.5)
+    return score if third < 1e-3 else 6.0 / third * (math.cbrt(1.0 + third * score / 2.0) - 1.0) + third / 6.0
 
 
-def growth(before: float, after: float, earlier: float, later: float, bounded: bool) -> float:
-    """How many times the variance of values grew from `earlier` to `later`, means going from `before` to `after`.
+def growth(before: Side, after: Side, bounded: bool) -> float:
+    """How many times the variance of values grew, beyond what its mean's move towards the middle explains."""
+    if before.spread <= 0.0:
+        return 1.0
+    return after.spread / before.spread / _tie(before.mean, after.mean, bounded)
 
-    What a bounded value's variance must grow because its mean moved towards the middle is not counted.
-    """
-    grown = later / earlier if earlier > 0.0 else 1.0
-    if bounded and 0.0 < before < 1.0 and 0.0 < after < 1.0:
-        grown /= max(1.0, after * (1.0 - after) / (before * (1.0 - before)))
-    return grown
+
+def _tie(before: float, after: float, bounded: bool) -> float:
+    """How much a bounded value's variance must grow when its mean moves from `before` to `after`: 1 or more."""
+    if not (bounded and 0.0 < before < 1.0 and 0.0 < after < 1.0):
+        return 1.0
+    return max(1.0, after * (1.0 - after) / (before * (1.0 - before)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analyzer.detection.boundary import switch_height
 from analyzer.detection.drift import EXCESS, INFLATION, SQUARES, SUM, VARIANCE, N, Point
 from analyzer.detection.past import Past
-from analyzer.detection.score import growth, standardised
+from analyzer.detection.score import Noise, Side, standardised
 from analyzer.detection.words import State
 
 SOONEST = 4
@@ -89,14 +89,15 @@ class Switch:
         if n < SOONEST:
             return 0.0
         drop = self.worse * (reference.mean - self.sum / n) - self.margin
-        skew = self.worse * reference.skew
-        return standardised(drop, reference.n, n, reference.variance, self.grown, reference.inflation, skew)
+        noise = Noise(reference.variance, reference.inflation, self.worse * reference.skew)
+        return standardised(drop, *self.sides, noise, self.bounded)
 
     @property
-    def grown(self) -> float:
-        """How many times the variance of single values exceeds the reference's."""
+    def sides(self) -> tuple[Side, Side]:
+        """The reference, and what came since the switch."""
         reference, mean = self.reference, self.raw / self.n
-        return growth(reference.raw, mean, reference.values, self.squares / self.n - mean * mean, self.bounded)
+        before = Side(reference.n, reference.raw, reference.values)
+        return before, Side(self.n, mean, self.squares / self.n - mean * mean)
 
     def dump(self) -> State:
         counts = [self.n, self.sum, self.squares, self.raw]

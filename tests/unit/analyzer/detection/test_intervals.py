@@ -1,0 +1,54 @@
+"""Intervals hold while they are watched: 94 % or more of runs never leave the truth out, at any look."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from analyzer.detection import Estimate, Monitor, Settings
+from analyzer.detection.intervals import share_of
+from tests.support.watching import Draw, beta, correlated, drawn, judge, reference, share
+
+RUNS, LOOKS = 200, range(100, 1001, 25)
+ALLOWED = 20  # at a true rate of 5 %, more come with a chance of 0.1 %
+
+
+def many(draw: Draw) -> Callable[[random.Random, int], list[float]]:
+    return lambda rnd, n: drawn(draw, rnd, n)
+
+
+@pytest.mark.parametrize(("draw", "mean"), [
+    (many(beta(0.8)), 0.8),
+    (many(judge), 0.7975),
+    (many(share(0.85)), 0.85),
+    (correlated(0.5), 0.7946),
+])  # fmt: skip
+def test_mean_and_difference_after_a_switch(draw: Callable[[random.Random, int], list[float]], mean: float) -> None:
+    left_out = 0
+    for run in range(RUNS):
+        rnd = random.Random(run)
+        monitor = Monitor("bounded", Settings(), reference=reference("bounded", draw(rnd, 1000)))
+        missed = False
+        for at, value in enumerate(draw(rnd, LOOKS[-1]), 1):
+            monitor.observe(value)
+            if at in LOOKS:
+                finding = monitor.finding()
+                assert finding.after
+                assert finding.drop
+                missed |= not (inside(finding.after, mean) and inside(finding.drop, 0.0))
+        left_out += missed
+    assert left_out <= ALLOWED
+
+
+def inside(estimate: Estimate, truth: float) -> bool:
+    return estimate.low <= truth <= estimate.high
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.03, 0.5])
+def test_rates(rate: float) -> None:
+    left_out = 0
+    for run in range(RUNS):
+        rnd = random.Random(run)
+        values = drawn(share(rate), rnd, 1000)
+        left_out += any(not inside(share_of(n, int(sum(values[:n]))), rate) for n in LOOKS)
+    assert left_out <= ALLOWED

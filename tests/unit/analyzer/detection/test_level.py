@@ -1,0 +1,143 @@
+"""Quiet streams raise no more alarms than promised, however often one looks; a naive detector fails the same suite.
+
+`keeps_its_level` is what any detector must pass: 200 quiet streams of a family, looked at after every value. Seeds are
+fixed, so nothing here can flake. Were the true rate 5 %, more than 20 alarms of 200 would come with a chance of 0.1 %.
+"""
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from analyzer.detection import Kind, Monitor
+from tests.support.watching import (
+    STATISTIC,
+    Draw,
+    Watch,
+    beta,
+    correlated,
+    drawn,
+    first_alarm,
+    judge,
+    latency,
+    reference,
+    share,
+)
+
+RUNS, HISTORY, WATCHED, ALLOWED = 200, 500, 1500, 20
+Make = Callable[[list[float]], Watch]
+QUIET: dict[str, tuple[Kind, Draw]] = {
+    "scores": ("bounded", beta(0.8)),
+    "scores near 1": ("bounded", beta(0.97, 20.0)),
+    "judge": ("bounded", judge),
+    "thumbs": ("binary", share(0.85)),
+    "thumbs, mostly up": ("binary", share(0.97)),
+    "latency": ("positive", latency()),
+}
+
+
+class NaiveZ:
+    """What one must not do: a two-sample z-test of the latest 100 values at every value."""
+
+    def __init__(self) -> None:
+        self.history: list[float] = []
+        self.latest: list[float] = []
+
+    def learn(self, value: float) -> None:
+        self.history.append(value)
+
+    def observe(self, value: float) -> bool:
+        self.latest = [*self.latest[-99:], value]
+        n, m = len(self.history), len(self.latest)
+        mean = sum(self.history) / n
+        spread = sum((each - mean) ** 2 for each in self.history[:200]) / 200
+        return m == 100 and mean - sum(self.latest) / m > 1.645 * math.sqrt(spread * (1 / n + 1 / m))
+
+
+def keeps_its_level(make: Make, draw: Callable[[random.Random, int], list[float]], seed: str) -> None:
+    alarms = 0
+    for run in range(RUNS):
+        rnd = random.Random(f"{seed}-{run}")
+        history = draw(rnd, HISTORY)
+        alarms += first_alarm(make(history), history, draw(rnd, WATCHED)) is not None
+    assert alarms <= ALLOWED
+
+
+def many(draw: Draw) -> Callable[[random.Random, int], list[float]]:
+    return lambda rnd, n: drawn(draw, rnd, n)
+
+
+@pytest.mark.parametrize("family", QUIET)
+def test_a_stream_against_its_own_past(family: str) -> None:
+    kind, draw = QUIET[family]
+    keeps_its_level(lambda _: Monitor(kind, STATISTIC), many(draw), family)
+
+
+class Switched:
+    """A new version that begins after the history, which is its reference."""
+
+    def __init__(self, kind: Kind, history: list[float]) -> None:
+        self.monitor = Monitor(kind, STATISTIC, reference=reference(kind, history))
+
+    def learn(self, value: float) -> None:
+        """The reference knows the history."""
+
+    def observe(self, value: float) -> bool:
+        return self.monitor.observe(value)
+
+
+@pytest.mark.parametrize("family", QUIET)
+def test_a_declared_switch_that_changed_nothing(family: str) -> None:
+    kind, draw = QUIET[family]
+    keeps_its_level(lambda history: Switched(kind, history), many(draw), f"switch {family}")
+
+
+def test_correlated_values() -> None:
+    keeps_its_level(lambda _: Monitor("bounded", STATISTIC), correlated(0.5), "correlated")
+
+
+def test_an_agreed_rate_that_is_kept() -> None:
+    """At the rate itself, where the null hypothesis only just holds."""
+    keeps_its_level(lambda _: Monitor("rare", STATISTIC, agreed=0.01), many(share(0.01)), "rate")
+
+
+@pytest.mark.parametrize("family", ["scores", "thumbs"])
+def test_a_naive_detector_fails_the_same_suite(family: str) -> None:
+    with pytest.raises(AssertionError):
+        keeps_its_level(lambda _: NaiveZ(), many(QUIET[family][1]), family)
+
+
+def test_a_season_that_the_past_has_seen() -> None:
+    """Quality falls and rises by 3 points each 500 values."""
+    alarms = 0
+    for run in range(60):
+        rnd = random.Random(run)
+        levels = [0.8 + 0.03 * math.sin(2 * math.pi * at / 500) for at in range(3000)]
+        values = [rnd.betavariate(level * 10, (1 - level) * 10) for level in levels]
+        alarms += first_alarm(Monitor("bounded", STATISTIC), values[:1000], values[1000:]) is not None
+    assert alarms <= 9  # a chance below 0.5 % at a true rate of 5 %
+
+
+def test_a_burst_that_passes_is_no_drop() -> None:
+    alarms = 0
+    for run in range(60):
+        rnd = random.Random(run)
+        values = [*drawn(judge, rnd, 500), *[0.0] * 15, *drawn(judge, rnd, 800)]
+        alarms += first_alarm(Monitor("bounded", STATISTIC), values[:400], values[400:]) is not None
+    assert alarms <= 9
+
+
+def test_wider_spread_is_no_drop() -> None:
+    alarms = 0
+    for run in range(60):
+        rnd = random.Random(run)
+        values = [*drawn(beta(0.8), rnd, 600), *drawn(beta(0.8, 3.0), rnd, 1000)]
+        alarms += first_alarm(Monitor("bounded", STATISTIC), values[:500], values[500:]) is not None
+    assert alarms <= 9
+
+
+def test_an_improvement_is_no_alarm() -> None:
+    rnd = random.Random(6)
+    watched = drawn(share(0.9), rnd, 3000)
+    assert first_alarm(Monitor("binary", STATISTIC), drawn(share(0.6), rnd, 500), watched) is None
