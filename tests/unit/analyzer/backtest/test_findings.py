@@ -1,6 +1,7 @@
 """Pasts with a truth that is known, through the ledger."""
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from analyzer.backtest.columns import PRESETS, Given
 from analyzer.backtest.report import Report
 from analyzer.backtest.running import Question, answer
+from analyzer.rules import Rule
 from tests.support.requirements import data_file
 from tests.unit.analyzer.backtest.conftest import Write, shares
 
@@ -90,6 +92,75 @@ def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
     assert len(verdicts) == 3
     assert "regressed" not in verdicts.values()
     assert report.results[0].target == "bad"
+
+
+def judged(n: int, better: float, **facts: Callable[[random.Random, int], str]) -> list[dict[str, Any]]:
+    """Scores around `better`, less where the row says so."""
+    rng = random.Random(2)
+    rows = []
+    for place in range(n):
+        row: dict[str, Any] = {name: of(rng, place) for name, of in facts.items()}
+        mean = better - float(row.pop("less", 0.0))
+        rows.append({**row, "score": rng.betavariate(10 * mean, 10 * (1 - mean))})
+    return rows
+
+
+def test_a_change_of_traffic_is_no_fall_where_segments_are_known(write: Write) -> None:
+    """German answers are worse, and there are more of them from the middle on."""
+    german = {place: random.Random(place).random() < (0.3 if place < 1500 else 0.6) for place in range(3000)}
+    rows = judged(
+        3000,
+        0.9,
+        language=lambda _, place: "de" if german[place] else "en",
+        less=lambda _, place: "0.3" if german[place] else "0",
+    )
+    (result,) = found(write(rows)).results
+    assert result.falls == ()
+    assert result.threshold.unfounded == result.threshold.alarms == 1
+    blind = [{"score": row["score"]} for row in rows]
+    assert found(write(blind, "blind.jsonl")).results[0].verdict == "regressed"
+
+
+def test_the_segment_and_the_words_that_lost_are_named(write: Write) -> None:
+    asked = ("where is my parcel", "refund the lamp", "change address please", "cancel my order now")
+    rng = random.Random(4)
+    rows = [
+        {
+            "question": question,
+            "plan": plan,
+            "user": f"u{rng.randrange(200)}",
+            "score": 0.0 if place > 2000 and "refund" in question and rng.random() < 0.7 else rng.choice((0.8, 1.0)),
+        }
+        for place, question, plan in ((place, rng.choice(asked), rng.choice(("free", "paid"))) for place in range(3000))
+    ]
+    (result,) = found(write(rows)).results
+    (fall,) = result.falls
+    assert {word.term for word in fall.words} == {"refund", "the", "lamp"}
+    bad = [
+        {**row, "score": 0.0} if place > 2000 and place % 2 and row["plan"] == "free" else row
+        for place, row in enumerate(rows)
+    ]
+    (fall, *_) = found(write(bad, "bad.jsonl")).results[0].falls
+    assert ("plan", "free") in {(each.dimension, each.level) for each in fall.event.losing}
+    assert fall.earliest.number <= 2001 <= fall.latest.number
+
+
+def test_latency_is_told_in_per_cent(write: Write) -> None:
+    rows = [
+        {"latency_ms": random.Random(place).lognormvariate(6.5 + (place > 1500) * 0.6, 0.5)} for place in range(2500)
+    ]
+    (result,) = found(write(rows)).results
+    (fall,) = result.falls
+    assert (result.unit, result.floor) == ("%", 10.0)
+    assert -120 < fall.event.delta_pp < -50
+    assert fall.event.baseline.mean < 750 < fall.event.current.mean
+
+
+def test_rules_of_the_service_hold_here_too(write: Write) -> None:
+    rows = shares(("a", 1000, 0.9), ("b", 600, 0.7))
+    assert found(write(rows)).results[0].verdict == "regressed"
+    lenient = found(write(rows), rules=(Rule(metric="score.*", floor=30.0),)).results[0]
+    assert (lenient.falls, lenient.floor) == ((), 30.0)
 
 
 def test_people_s_judgements_of_summaries() -> None:

@@ -18,9 +18,9 @@ HOSTILE = """</title><script>alert(1)</script><img src=x onerror='alert(2)'>"&am
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "code", "p", "section", "span", "figure"),
     *("svg", "desc", "rect", "line", "text", "polygon", "polyline", "g", "path"),
-    *("div", "table", "thead", "tbody", "tr", "th", "td", "br", "footer", "i", "ul", "li"),
+    *("footer", "i", "ol", "ul", "li"),
 }
-EMPTY = {"meta", "br"}
+EMPTY = {"meta"}
 
 
 class Strict(HTMLParser):

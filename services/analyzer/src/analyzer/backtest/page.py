@@ -8,7 +8,6 @@ from analyzer.backtest.chart import chart, safe
 from analyzer.backtest.report import Fall, Report, Result
 
 _MOST_RESULTS = 50
-_HEADS = ("raised", "began", "was", "is", "change", "why", "then")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _LEGEND = (
     ("mean", "mean of successive values"),
@@ -88,27 +87,14 @@ def _result(result: Result, found: Report, place: int) -> str:
 
 
 def _falls(result: Result, unit: str) -> str:
-    if not result.falls:
-        return ""
-    rows = "".join(_fall(fall, result, unit) for fall in result.falls)
-    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
-    return f"<div class='wide'><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    items = "".join(_fall(fall, result, unit) for fall in result.falls)
+    return f'<ol class="falls">{items}</ol>' if items else ""
 
 
 def _fall(fall: Fall, result: Result, unit: str) -> str:
-    again = "again, " if fall.event.returned else ""
-    cells = (
-        f"{again}{wording.where(fall.raised, unit)}",
-        wording.began(fall, unit),
-        wording.amount(fall.event.baseline),
-        wording.amount(fall.event.current),
-    )
-    reasons = "<br>".join(safe(reason, 400) for reason in wording.reasons(fall))
-    return (
-        f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in cells)}"
-        f'<td class="drop">{safe(wording.change(fall, result.unit))}</td><td>{reasons}</td>'
-        f"<td>{safe(wording.ended(fall, unit))}</td></tr>"
-    )
+    reasons = "".join(f"<li>{safe(reason, 400)}</li>" for reason in wording.reasons(fall))
+    told = _lines((wording.sides(fall), wording.span(fall, unit)))
+    return f'<li><p class="raise">{safe(wording.raised(fall, result, unit), 300)}</p>{told}<ul>{reasons}</ul></li>'
 
 
 def _pill(verdict: str) -> str:

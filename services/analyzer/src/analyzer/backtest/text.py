@@ -39,10 +39,9 @@ def _result(out: Console, result: Result, unit: str) -> None:
     for line in wording.left_out(unit, result.left_out):
         _line(out, f"  {line}")
     for fall in result.falls:
-        again = " again" if fall.event.returned else ""
-        _line(out, f"  ▼ raised{again} at {wording.where(fall.raised, unit)}: {wording.change(fall, result.unit)}")
-        _line(out, f"    from {wording.amount(fall.event.baseline)} to {wording.amount(fall.event.current)}")
-        _line(out, f"    began at {wording.began(fall, unit)}; {wording.ended(fall, unit)}")
+        _line(out, f"  ▼ {wording.raised(fall, result, unit)}")
+        _line(out, f"    {wording.sides(fall)}")
+        _line(out, f"    {wording.span(fall, unit)}")
         for reason in wording.reasons(fall):
             _line(out, f"    {reason}")
     for line in (wording.threshold(result), wording.could_see(result)):

@@ -58,8 +58,26 @@ def change(fall: Fall, unit: str) -> str:
 
 
 def began(fall: Fall, unit: str) -> str:
-    """Since when, with its interval."""
+    """Since when, with its interval; a declared switch has none."""
+    if fall.earliest == fall.latest:
+        return where(fall.since, unit)
     return f"{where(fall.since, unit)} ({unit}s {fall.earliest.number:,} to {fall.latest.number:,})"
+
+
+def raised(fall: Fall, result: Result, unit: str) -> str:
+    """When it was raised, and by how much it fell."""
+    again = " again" if fall.event.returned else ""
+    return f"raised{again} at {where(fall.raised, unit)}: {change(fall, result.unit)}"
+
+
+def sides(fall: Fall) -> str:
+    """What it was, and what it is."""
+    return f"from {amount(fall.event.baseline)} to {amount(fall.event.current)}"
+
+
+def span(fall: Fall, unit: str) -> str:
+    """From when to when."""
+    return f"began at {began(fall, unit)}; {ended(fall, unit)}"
 
 
 def ended(fall: Fall, unit: str) -> str:
