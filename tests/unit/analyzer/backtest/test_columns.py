@@ -62,6 +62,7 @@ def test_latency_or_cost_is_the_value_where_there_is_no_other() -> None:
 @pytest.mark.parametrize(
     ("cells", "given", "message"),
     [
+        ({}, Given(), "there is no row in it that can be read"),
         ({"score": [1], "rating": [5]}, Given(), r"several columns .* \(score, rating\): name one or more by --value"),
         ({"text": ["a"], "id": [1]}, Given(), r"no column looks like values; name one by --value. There are text, id"),
         ({"text": ["a"]}, Given(values=("score",)), "there is no column score; there are text"),

@@ -126,7 +126,7 @@ thumbs: holds, nothing fell: shown to be within 10 %
 thumbs: inconclusive, no fall was found, and it is not shown that none of 5 pp was there
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
   a threshold on the mean of 100 (−5 pp) would have cried once, while nothing fell
-  too few values: not even the worst fall would have been raised within 1,000 values
+  too few values: not even the worst fall would have been raised
 
 thumbs: no data, too few values to compare
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987

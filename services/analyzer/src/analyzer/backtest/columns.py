@@ -72,6 +72,8 @@ class Columns(Given):
 
 def columns(sample: Sample, given: Given) -> Columns:
     """The columns to use. Raises BadFile where a given one is not there, or none can be told to hold values."""
+    if not sample.columns:
+        raise BadFile("there is no row in it that can be read")
     for name in given.named():
         if name not in sample.columns:
             raise BadFile(f"there is no column {name}; there are {_listed(sample.columns)}")

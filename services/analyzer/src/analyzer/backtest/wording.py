@@ -12,7 +12,7 @@ _MOST = 3
 
 def rows(found: Report) -> str:
     """What was read: `2,246 rows from 2026-01-01 to 2026-02-01`."""
-    text = f"{found.rows:,} rows"
+    text = f"{found.rows:,} row{'s' * (found.rows != 1)}"
     if found.first and found.last and found.first.time and found.last.time:
         text += f" from {found.first.time[:10]} to {found.last.time[:10]}"
         return text + (", put in the order of their times" if found.shuffled else "")
@@ -141,9 +141,9 @@ def could_see(result: Result) -> str:
     seen: Detectable | None = result.detectable
     if seen is None:
         return ""
-    within = f"would have been raised within {seen.after:,} values"
     if seen.drop is None:
-        return f"too few values: not even the worst fall {within}"
+        return "too few values: not even the worst fall would have been raised"
+    within = f"would have been raised within {seen.after:,} values"
     runs = f"in {seen.power:.0%} of {seen.runs} simulated runs on these values"
     what = "a rise by" if result.unit == "%" else "a fall of"
     return f"{what} {seen.drop:.1f} {result.unit} {within}, {runs}"
