@@ -23,10 +23,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from analyzer.detector import BettingDetector
 from analyzer.handlers import Measuring, readings
 from analyzer.ledger import Ledger
-from analyzer.model import Policy, Reading
+from analyzer.model import Reading
+from analyzer.rules import Rules
 from analyzer.settings import AnalyzerSettings
 from ratchet_local.postgres import Postgres
 from shared.events.base import Event
@@ -84,7 +84,7 @@ def timed(work: Callable[[], object], events: int) -> dict[str, float]:
 
 def fold(records: Sequence[FakeRecord], size: int) -> None:
     """Everything but the database."""
-    ledger = Ledger(BettingDetector(), Policy())
+    ledger = Ledger()
     for batch in batches(records, size):
         for each in batch:
             for found in readings(decode(each).event):  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ async def settle(dsn: str, handler: Subscription | None, records: Sequence[FakeR
     """Messages through delivery, one consumer, batch after batch."""
     settings, clock = AnalyzerSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:9"), SystemClock()
     db = engine(settings)
-    measuring = Measuring(BettingDetector(), Policy(), clock, "ratchet/analyzer")
+    measuring = Measuring(Rules(), clock, "ratchet/analyzer")
     subscription = handler or measuring.subscription()
     cap = DeadLetterCap(60, clock)
     delivery = Delivery(

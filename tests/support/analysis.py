@@ -6,9 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.detector import BettingDetector
 from analyzer.handlers import Measuring
-from analyzer.model import Policy
+from analyzer.rules import Rules
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
 from shared.messaging.delivery import DeadLetterCap, Delivery
@@ -25,7 +24,7 @@ class Analyzer:
         clock = FakeClock()
         self.engine = engine
         self.store = SqlStore(engine, "analyzer")
-        self.measuring = Measuring(BettingDetector(), Policy(), clock, "ratchet/analyzer")
+        self.measuring = Measuring(Rules(), clock, "ratchet/analyzer")
         self.delivery = Delivery(
             "analyzer.quality",
             self.measuring.subscription(),

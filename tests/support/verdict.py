@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from analyzer.rules import Rules
 from analyzer.store import read_stream
 from analyzer.sums import UNIT
 from deploy.kafka.topics import admin_client
@@ -42,7 +43,9 @@ class Verdict:
 
 async def judge(dsn: str, load: Load) -> Verdict:
     """Compares what was acknowledged with the analyzer's state, post by post. Wait until all is drained first."""
-    counted = {stream.key.line.dimension.metric: stream.sums for stream in map(read_stream, await rows(dsn, _STREAMS))}
+    rules = Rules()
+    streams = [read_stream(row, rules) for row in await rows(dsn, _STREAMS)]
+    counted = {stream.key.line.dimension.metric: stream.sums for stream in streams}
     sent = [post for post in load.work if post.metric in counted]
     return Verdict(
         tuple(post.key for post in load.work if post.key in load.acknowledged and post.metric not in counted),

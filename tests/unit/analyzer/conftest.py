@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from analyzer.detector import BettingDetector
 from analyzer.handlers import Measurable, readings
 from analyzer.ledger import Ledger, Turn
-from analyzer.model import Policy, Reading
+from analyzer.model import Reading
 
 Feed = Callable[[Ledger, Iterable[Measurable]], list[Turn]]
 
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Ledger(BettingDetector(), Policy())
+    return Ledger()
 
 
 @pytest.fixture

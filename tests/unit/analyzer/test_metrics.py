@@ -1,5 +1,6 @@
 """What each kind of feedback and each field of an execution measures."""
 
+import math
 from typing import Any
 from uuid import uuid4
 
@@ -99,7 +100,12 @@ def test_outcomes(outcome: str, good: float) -> None:
 def test_executions_measure_latency_cost_and_scores() -> None:
     found = list(from_execution(recorded(1, cost=0.02, scores={"relevance": 0.5, "words": 40.0})))
     told = {reading.metric.name: reading.value for reading in found if isinstance(reading, Reading)}
-    assert told == {"error_rate": 1.0, "latency_ms": 120.0, "cost_usd": 0.02, "score.relevance": 0.5}
+    assert told == {
+        "error_rate": 1.0,
+        "latency_ms": -math.log(120.0),
+        "cost_usd": -math.log(0.02),
+        "score.relevance": 0.5,
+    }
     assert "out_of_range" in found
 
 

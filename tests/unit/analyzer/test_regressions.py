@@ -1,14 +1,12 @@
 """The life of a regression: raised, open, resolved; one at a time; with causes that say what is known."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from analyzer.ledger import Ledger
 from analyzer.model import Dimension
-from analyzer.regressions import Regression
 from shared.events.feedback import FeedbackCreated, PromptUse
 from shared.events.quality import RegressionDetected, RegressionResolved
-from tests.support.quality import START, facts, feedback, replacing
+from tests.support.quality import facts, feedback, replacing
 from tests.unit.analyzer.conftest import Feed
 
 DIMENSION = Dimension("acme", "production", "bot", "thumb")
@@ -48,11 +46,14 @@ def test_a_version_that_stays_bad_is_raised_once(ledger: Ledger, feed: Feed) -> 
     assert ledger.regressions[DIMENSION].open
 
 
-def test_a_bad_version_in_use_again_is_raised_again(ledger: Ledger, feed: Feed) -> None:
+def test_a_bad_version_in_use_again_is_the_same_regression(ledger: Ledger, feed: Feed) -> None:
     turns = feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 500, 0.9)])
     turns += feed(ledger, thumbs(950, 150, 0.5, "v2"))
     assert kinds(turns) == ["detected", "resolved", "detected"]
-    assert turns[0].regression_id != turns[2].regression_id
+    assert {turn.regression_id for turn in turns} == {turns[0].regression_id}
+    assert [turn.revision for turn in turns] == [1, 2, 3]
+    assert isinstance(turns[2], RegressionDetected)
+    assert turns[2].returned
 
 
 def test_late_feedback_on_the_bad_version_raises_nothing_anew(ledger: Ledger, feed: Feed) -> None:
@@ -73,6 +74,7 @@ def test_two_changes_at_once_are_both_named(ledger: Ledger, feed: Feed) -> None:
     (detected,) = feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.3, "v2", "model-b")])
     assert isinstance(detected, RegressionDetected)
     assert [cause.kind for cause in detected.causes] == ["prompt_version", "model"]
+    assert not detected.certain
 
 
 def test_a_fall_without_any_change_has_no_known_cause(ledger: Ledger, feed: Feed) -> None:
@@ -98,8 +100,8 @@ def test_after_a_fall_and_recovery_the_first_standard_still_holds(ledger: Ledger
 def test_the_next_version_is_not_compared_with_a_regressed_one(ledger: Ledger, feed: Feed) -> None:
     feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 50, 0.9, "v3")])
     (third,) = [stream for stream in ledger.streams.values() if stream.key.identity == "label:v3"]
-    assert third.watch is not None
-    assert third.watch.baseline.identity == "label:v1"
+    assert third.standard is not None
+    assert third.standard.identity == "label:v1"
 
 
 def test_too_few_values_conclude_nothing(ledger: Ledger, feed: Feed) -> None:
@@ -122,13 +124,3 @@ def test_opinions_taken_back_keep_an_alarm_from_being_raised(ledger: Ledger, fee
     feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 99, 0.0, "v2")])
     feed(ledger, (replacing(number, 1.0, 0.0, "v2") for number in range(300, 399)))
     assert feed(ledger, thumbs(399, 50, 1.0, "v2")) == []
-
-
-def test_a_regression_reads_back(ledger: Ledger, feed: Feed) -> None:
-    feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2")])
-    import json
-
-    kept = ledger.regressions[DIMENSION]
-    again = Regression.load(kept.detected, kept.resolved, kept.opened_at, kept.resolved_at, json.loads(kept.dump()))
-    assert again == kept
-    assert kept.opened_at == START + timedelta(seconds=399)

@@ -63,7 +63,7 @@ def test_own_units_come_back() -> None:
     errors = measurement(summed([1.0, 1.0, 0.0, 1.0]), ERROR_RATE)
     assert errors.mean == 0.25
     assert errors.low <= 0.25 <= errors.high
-    assert measurement(summed([100.0, 300.0]), LATENCY).mean == 200.0
+    assert round(measurement(summed([LATENCY.to_scale(100.0), LATENCY.to_scale(400.0)]), LATENCY).mean, 3) == 200.0
 
 
 def test_nothing_measured_is_unknown_not_fine() -> None:

@@ -8,13 +8,16 @@ from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from analyzer.detection import Finding
 from analyzer.metrics import metric_named
-from analyzer.model import Policy
+from analyzer.model import Metric
+from analyzer.raising import numbers, points
+from analyzer.rules import Rules
 from analyzer.state import Stream
 from analyzer.store import read_stream
 from analyzer.sums import measurement
 from analyzer.tables import regressions, streams, uncounted
-from shared.events.quality import RegressionDetected, RegressionResolved
+from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem
 
@@ -24,7 +27,7 @@ Target = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Position = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 
-def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
+def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
     """Regressions and quality of the caller's project and environment."""
     router = APIRouter(prefix="/v1", tags=["quality"])
 
@@ -65,9 +68,10 @@ def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
     async def quality(
         reader: Reader, target: Target = None, after: UUID | None = None, limit: Limit = 100
     ) -> dict[str, Any]:
-        """Every metric of every version: how good it is, and what it is compared with.
+        """Every metric of every version: how good it is, and what can be said about it.
 
-        `uncounted` says how many values counted nowhere, by reason.
+        `verdict` is one of regressed, holds (within the floor of its baseline, by an interval), inconclusive and
+        no data. `uncounted` says how many values counted nowhere, by reason.
         """
         conditions = _within(streams.c, reader, target)
         if after is not None:
@@ -76,7 +80,7 @@ def routes(engine: AsyncEngine, policy: Policy) -> APIRouter:
         rows = await fetch(_STREAMS.where(*conditions).order_by(*_ORDER).limit(limit))
         nowhere = await fetch(select(uncounted.c.reason, uncounted.c.n).where(*_within(uncounted.c, reader, None)))
         return {
-            "items": [shown(read_stream(row), policy) for row in rows],
+            "items": [shown(read_stream(row, rules)) for row in rows],
             "next": str(rows[-1].id) if len(rows) == limit else None,
             "uncounted": {row.reason: row.n for row in nowhere},
         }
@@ -102,6 +106,7 @@ _REGRESSIONS = select(
     regressions.c.resolved_at,
     regressions.c.detected.cast(SqlText).label("detected"),
     regressions.c.resolved.cast(SqlText).label("resolved"),
+    regressions.c.terms,
 )
 
 
@@ -118,7 +123,8 @@ def _regression(row: Row[Any]) -> dict[str, Any]:
         **detected,
         "id": detected["regression_id"],
         "state": row.state,
-        "revision": (resolved or RegressionDetected.model_validate(detected)).revision,
+        "revision": resolved.revision if resolved else detected["revision"],
+        "terms": row.terms,
         "opened_at": row.opened_at.isoformat(),
         "resolved_at": row.resolved_at.isoformat() if row.resolved_at else None,
         "recovered": resolved.current.model_dump() if resolved else None,
@@ -126,11 +132,10 @@ def _regression(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def shown(stream: Stream, policy: Policy) -> dict[str, Any]:
-    """A stream as the API tells it. `watch` says what may be concluded about it: never "fine", at most "watched"."""
+def shown(stream: Stream) -> dict[str, Any]:
+    """A stream as the API tells it."""
     dimension, prompt = stream.key.line
-    metric = metric_named(dimension.metric)
-    baseline = stream.watch.baseline if stream.watch else None
+    metric, finding = metric_named(dimension.metric), stream.finding()
     return {
         **dimension._asdict(),
         "prompt": prompt,
@@ -138,19 +143,19 @@ def shown(stream: Stream, policy: Policy) -> dict[str, Any]:
         "direction": metric.direction,
         "unit": metric.unit,
         "measurement": measurement(stream.sums, metric).model_dump(),
-        "current": measurement(stream.watch.window.sums, metric).model_dump() if stream.watch else None,
-        "baseline": {"identity": baseline.identity, **measurement(baseline.sums, metric).model_dump()}
-        if baseline
-        else None,
-        "watch": _watched(stream, policy, metric.tested),
+        "compared_with": stream.standard.identity if stream.standard else None,
+        "verdict": finding.answer,
+        "method": finding.method,
+        "alpha": finding.alpha,
+        "floor_pp": points(stream.monitor.settings.floor, metric),
+        **_compared(finding, metric),
     }
 
 
-def _watched(stream: Stream, policy: Policy, tested: bool) -> str:
-    if not tested:
-        return "not tested"
-    if stream.watch is None:
-        return "no baseline yet"
-    if stream.watch.window.sums.n < policy.minimum:
-        return "too few values"
-    return "watched"
+def _compared(finding: Finding, metric: Metric) -> dict[str, Any]:
+    if finding.before is None or finding.after is None or finding.drop is None:
+        return dict.fromkeys(("baseline", "current", "delta_pp", "low_pp", "high_pp"))
+    return {
+        name: value.model_dump() if isinstance(value, Measurement) else value
+        for name, value in numbers(finding, metric).items()
+    }

@@ -3,9 +3,7 @@
 from fastapi import FastAPI
 
 from analyzer.api import routes
-from analyzer.detector import BettingDetector
 from analyzer.handlers import Measuring
-from analyzer.model import Policy
 from analyzer.settings import AnalyzerSettings
 from shared.messaging.flow import Flow
 from shared.runtime.clock import Clock, SystemClock
@@ -15,13 +13,13 @@ from shared.runtime.service import Platform, Service, build_service_app
 def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """One instance of the analyzer."""
     platform = Platform.of(settings, clock or SystemClock(), flow)
-    policy = Policy(alpha=settings.alpha, minimum=settings.minimum_values)
-    measuring = Measuring(BettingDetector(), policy, platform.clock, platform.source)
+    rules = settings.rules_in_force()
+    measuring = Measuring(rules, platform.clock, platform.source)
     return build_service_app(
         Service(
             platform,
             title="Ratchet analyzer",
             subscriptions=[measuring.subscription()],
-            routers=[routes(platform.engine, policy)],
+            routers=[routes(platform.engine, rules)],
         )
     )

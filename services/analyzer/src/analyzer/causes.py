@@ -1,16 +1,13 @@
 """Causes in the reader's terms: what kind, which level, how much it explains, and the evidence in plain words."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from analyzer.contrasts import Comparison
-from analyzer.dimensions import NOT_TOLD, OTHER
+from analyzer.dimensions import NAMELESS, NOT_TOLD, OTHER
 from analyzer.hypotheses import Hypothesis, Level, Span
 from analyzer.mixing import Mix
+from shared.events.quality import CauseKind
 
-CauseKind = Literal[
-    "prompt_version", "model", "retrieval_corpus", "upstream_errors", "traffic_mix", "segment", "unknown"
-]
 _KINDS: dict[str, CauseKind] = {
     "prompt_version": "prompt_version",
     "model": "model",
@@ -113,7 +110,11 @@ def _kind(dimension: str, came: bool) -> tuple[CauseKind, str]:
 def _left(comparison: Comparison, place: int) -> str | None:
     """The level whose share shrank most."""
     before, after = comparison.before, comparison.after
-    shrunk = {level: before.share(place, level) - after.share(place, level) for level in before.levels(place)}
+    shrunk = {
+        level: before.share(place, level) - after.share(place, level)
+        for level in before.levels(place)
+        if level not in NAMELESS
+    }
     level = max(shrunk, key=lambda each: shrunk[each], default=NOT_TOLD)
     return text(level) if shrunk.get(level, 0.0) > 0.0 else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.events.feedback import ExecutionFacts
+from analyzer.model import Facts
 
 Cell = tuple[str | None, ...]
 """A level of each declared dimension, in their order. "" is a level that was not told; None is any of the levels that a
@@ -10,6 +10,9 @@ bounded memory had no room for ("other")."""
 
 OTHER = None
 NOT_TOLD = ""
+FORGOTTEN = "…"
+"""The level of a cell that was too small to remember it: it may be any."""
+NAMELESS = (OTHER, FORGOTTEN)
 DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "route": ("route", "endpoint", "intent"),
     "language": ("language", "lang", "locale"),
@@ -36,7 +39,7 @@ class Dimensions:
         self._places = {alias: at for at, name in enumerate(self.names) for alias in DEFAULTS.get(name, (name,))}
         self._model = self._places.get("model")
 
-    def cell(self, facts: ExecutionFacts) -> Cell:
+    def cell(self, facts: Facts) -> Cell:
         """The execution's level of each dimension; levels are cut at 64 characters."""
         cell = list(self._blank)
         for name, level in facts.attributes.items():

@@ -9,7 +9,7 @@ has no effect, so such a cell is compared with the whole, other things equal.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analyzer.dimensions import Cell
+from analyzer.dimensions import FORGOTTEN, Cell
 
 _ROUNDS = 12
 _ENOUGH = 10.0
@@ -75,12 +75,15 @@ def _refit(
     """
     sums: dict[str | None, list[float]] = {}
     for cell, (n, _) in cells.items():
+        if cell[at] == FORGOTTEN:
+            continue
         each = sums.setdefault(cell[at], [ridge, 0.0])
         each[0] += n
         each[1] += n * (rest[cell] + effects.get(cell[at], 0.0))
+    fitted = {level: total / n for level, (n, total) in sums.items()}
     for cell in cells:
-        rest[cell] += effects.get(cell[at], 0.0) - sums[cell[at]][1] / sums[cell[at]][0]
-    effects.update({level: total / n for level, (n, total) in sums.items()})
+        rest[cell] += effects.get(cell[at], 0.0) - fitted.get(cell[at], 0.0)
+    effects.update(fitted)
 
 
 def _trust(cells: Mapping[Cell, tuple[int, float]], rest: Mapping[Cell, float], variance: float) -> float:

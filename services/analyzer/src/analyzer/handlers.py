@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.ledger import Ledger, Turn
 from analyzer.metrics import Uncounted, from_execution, from_feedback
-from analyzer.model import Detector, Dimension, Policy, Reading
+from analyzer.model import Dimension, Reading
+from analyzer.rules import Rules
 from analyzer.store import QualityStore
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
@@ -22,9 +23,8 @@ Measured = tuple[Received[Measurable], list[Reading | Uncounted]]
 class Measuring:
     """Takes batches of events into the state of their streams: a transaction each, a few statements each."""
 
-    def __init__(self, detector: Detector, policy: Policy, clock: Clock, source: str) -> None:
-        self._detector = detector
-        self._policy = policy
+    def __init__(self, rules: Rules, clock: Clock, source: str) -> None:
+        self._rules = rules
         self._clock = clock
         self._source = source
 
@@ -34,7 +34,7 @@ class Measuring:
     async def handle(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
         """Load, fold, save, emit."""
         measured = [(received, list(readings(received.event))) for received in events]
-        store, ledger = QualityStore(tx.conn), Ledger(self._detector, self._policy)
+        store, ledger = QualityStore(tx.conn), Ledger(self._rules)
         await store.load([found for _, each in measured for found in each if isinstance(found, Reading)], ledger)
         emitted = self._fold(ledger, measured)
         await store.save(ledger)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.contrasts import Change, Comparison, Contrast, compare, onset
-from analyzer.dimensions import NOT_TOLD, OTHER
+from analyzer.dimensions import NAMELESS, NOT_TOLD
 from analyzer.timeline import Timeline
 
 FEWEST = 20
@@ -54,6 +54,8 @@ def hypotheses(
     if errors is not None and (since := more_errors(errors, change)):
         yield Hypothesis(None, every, since=since, upstream=True)
     known = [each for each in _levels(comparison, came=False) if each.members != every]
+    # How a call ended explains values by its share, not by getting worse.
+    known = [each for each in known if each.level and comparison.names[each.level[0]] != "outcome"]
     yield from known
     for each in _levels(comparison, came=True):
         since = _since(timeline, comparison, each.level)
@@ -92,7 +94,9 @@ def _levels(comparison: Comparison, came: bool) -> Iterator[Hypothesis]:
         for at, each in enumerate(comparison.contrasts):
             members.setdefault(each.cell[place], []).append(at)
         for level, found in members.items():
-            fits = (level in comparison.new[place]) == came and level is not OTHER and not (came and level == NOT_TOLD)
+            fits = (
+                (level in comparison.new[place]) == came and level not in NAMELESS and not (came and level == NOT_TOLD)
+            )
             if fits and _count(comparison.contrasts, found) >= FEWEST:
                 yield Hypothesis((place, level), tuple(found))
 

@@ -4,13 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import UUID
 
-from analyzer.metrics import metric_named
-from analyzer.model import Detector, Dimension, Line, Policy, Reading, StreamKey
-from analyzer.reference import against, own_stage_due, predecessor, standard
-from analyzer.regressions import Regression, alarms, raised, recover
-from analyzer.state import Stream
+from analyzer.course import Course
+from analyzer.detection import Finding
+from analyzer.dimensions import Cell
+from analyzer.metrics import ERROR_RATE, metric_named
+from analyzer.model import Dimension, Line, Reading, StreamKey
+from analyzer.raising import raised, safety_finding
+from analyzer.reference import predecessor
+from analyzer.regressions import Regression, recover, reopened, returns
+from analyzer.rules import Rules, Watching
+from analyzer.state import Standard, Stream, monitor_of
 from analyzer.sums import measurement
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
 from shared.events.quality import Window as Span
@@ -20,112 +24,138 @@ Turn = RegressionDetected | RegressionResolved
 
 @dataclass(slots=True)
 class Ledger:
-    """What a batch touches: streams, possible baselines of their lines, each dimension's latest regression.
+    """What a batch touches: streams, possible baselines of their lines, each dimension's course and latest regression.
 
-    Reading after reading is folded in; what changed is in `changed` and `changed_regressions` then.
+    Reading after reading is folded in; what changed is in `changed`, `changed_courses` and `changed_regressions` then.
     """
 
-    detector: Detector
-    policy: Policy
+    rules: Rules = field(default_factory=Rules)
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
+    courses: dict[Dimension, Course] = field(default_factory=dict)
     regressions: dict[Dimension, Regression] = field(default_factory=dict)
     changed: dict[StreamKey, Stream] = field(default_factory=dict)
-    changed_regressions: dict[UUID, Regression] = field(default_factory=dict)
+    changed_courses: dict[Dimension, Course] = field(default_factory=dict)
+    changed_regressions: dict[Dimension, Regression] = field(default_factory=dict)
     _lines: dict[Line, list[Stream]] = field(default_factory=lambda: defaultdict(list))
 
-    def know(self, streams: Iterable[Stream], regressions: Iterable[Regression] = ()) -> None:
+    def know(
+        self, streams: Iterable[Stream], regressions: Iterable[Regression] = (), courses: Iterable[Course] = ()
+    ) -> None:
         """Adds what was loaded: each stream once."""
         for stream in streams:
             if stream.key not in self.streams:
                 self.streams[stream.key] = stream
                 self._lines[stream.key.line].append(stream)
         self.regressions.update((regression.dimension, regression) for regression in regressions)
+        self.courses.update((course.dimension, course) for course in courses)
 
     def take(self, reading: Reading) -> list[Turn]:
         """Folds one reading in; the events that it led to (raised, resolved)."""
+        dimension = reading.dimension
+        watching = self.rules.watching(dimension, reading.metric)
+        declared = self.rules.dimensions(dimension.target)
+        cell = declared.cell(reading.facts)
+        course = self._course(dimension, declared.names)
+        first = reading.value is not None and reading.former is None
+        course.take(reading, cell) if first else course.correct(reading, cell)
         found: list[Turn] = []
         for use in reading.uses:
-            stream = self._stream(StreamKey(Line(reading.dimension, use.prompt), use.identity), reading)
+            stream = self._stream(StreamKey(Line(dimension, use.prompt), use.identity), reading, watching)
+            if first:
+                found += self._test(stream, reading, cell, watching)
+            else:
+                stream.correct(reading, cell)
             stream.count(reading)
-            self.changed[stream.key] = stream
-            if reading.metric.tested:
-                found += self._test(stream, reading)
-        if not found:
-            found += self._recover(reading)
-        return found
+        return found or self._recover(reading, cell)
 
     def due(self) -> list[QualityMeasured]:
         """What the touched streams have to tell: 25 values, or what a minute brought; then it is told."""
-        told = []
+        policy, told = self.rules.policy, []
         for stream in self.changed.values():
-            old = stream.last - stream.fresh_since >= self.policy.measured_seconds
-            if stream.fresh.n >= self.policy.measured_values or (stream.fresh.n > 0 and old):
+            old = stream.last - stream.fresh_since >= policy.measured_seconds
+            if stream.fresh.n >= policy.measured_values or (stream.fresh.n > 0 and old):
                 told.append(_measured(stream))
                 stream.told()
         return told
 
-    def _stream(self, key: StreamKey, reading: Reading) -> Stream:
+    def _course(self, dimension: Dimension, declared: tuple[str, ...]) -> Course:
+        course = self.courses.get(dimension)
+        if course is None or course.timeline.names[: len(declared)] != declared:
+            course = self.courses[dimension] = Course.begin(dimension, declared)
+        self.changed_courses[dimension] = course
+        return course
+
+    def _stream(self, key: StreamKey, reading: Reading, watching: Watching) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
-            stream = Stream(key, reading.received, self.detector.fresh())
+            monitor = monitor_of(key.line.dimension, watching, None)
+            stream = Stream(key, reading.received, monitor, self.rules.policy.samples)
             self.know([stream])
+        self.changed[key] = stream
         return stream
 
-    def _test(self, stream: Stream, reading: Reading) -> list[Turn]:
-        """The sequential part: bets are made on a value when it first comes, and stay as they were settled."""
-        if reading.value is None or reading.former is not None:
-            if stream.watch:
-                stream.watch.correct(reading)
-            return []
+    def _test(self, stream: Stream, reading: Reading, cell: Cell, watching: Watching) -> list[Turn]:
+        """The sequential part: evidence is won from a value when it first comes, and stays as it was won."""
+        assert reading.value is not None
         last = self.regressions.get(reading.dimension)
-        if stream.watch is None:
-            self._begin(stream, last)
-        watch = stream.watch
-        if watch and last and not last.open and watch.cleared != str(last.id):
-            watch.restart(self.detector, last.after, str(last.id))
-        self.detector.learn(stream.memory, reading.value)
-        if watch is None:
-            self._own_baseline(stream, reading)
+        self._begin(stream, last, watching)
+        looked = stream.observe(reading, cell, reading.value)
+        unsafe = watching.safety and reading.value < 0.5 and reading.at >= stream.after
+        if (last and last.open) or not (looked or unsafe):
             return []
-        watch.observe(self.detector, reading.value, reading)
-        if not (last and last.open) and alarms(watch, reading.metric, self.detector, self.policy):
-            return [self._raise(stream, reading)]
-        self._own_baseline(stream, reading)
-        return []
+        finding = _worst(stream, unsafe, watching)
+        return [self._raise(stream, finding, reading, watching)] if finding else []
 
-    def _begin(self, stream: Stream, last: Regression | None) -> None:
-        """Takes another version's values as the baseline, if there are enough; an open regression's come first."""
-        if last and last.open and last.use.prompt == stream.key.line.prompt:
-            stream.watch = against(self.detector, last.baseline, last.reference, self.policy)
-            return
-        former = predecessor(stream, self._lines[stream.key.line], self.policy)
+    def _begin(self, stream: Stream, last: Regression | None, watching: Watching) -> None:
+        """Gives a young stream its standard, and begins its evidence anew after a regression's end."""
+        if stream.young and (standard := self._standard(stream, last)) is not None:
+            stream.watch(watching, standard, stream.after, stream.cleared)
+        if last and not last.open and stream.cleared != last.name:
+            known = stream.standard or (last.standard if last.standard.reference else None)
+            stream.watch(watching, known, last.after, last.name)
+
+    def _standard(self, stream: Stream, last: Regression | None) -> Standard | None:
+        """What a new version is compared with: the one before it, or what an open regression lost."""
+        former = predecessor(stream, self._lines[stream.key.line])
         if former is not None:
-            cleared = str(last.id) if last and not last.open else ""
-            stream.watch = against(self.detector, *standard(former), self.policy, cleared=cleared)
+            return former.sets()
+        lost = last is not None and last.open and last.use.prompt == stream.key.line.prompt
+        return last.standard if last and lost and last.standard.reference else None
 
-    def _own_baseline(self, stream: Stream, reading: Reading) -> None:
-        """Takes the stream's own values as the baseline, when they are due to become one."""
-        stage = own_stage_due(stream, reading.metric.floor)
-        last = self.regressions.get(reading.dimension)
-        if stage and not (last and last.open):
-            cleared = str(last.id) if last else ""
-            stream.watch = against(self.detector, *standard(stream), self.policy, stage=stage, cleared=cleared)
-
-    def _raise(self, stream: Stream, reading: Reading) -> Turn:
-        assert stream.watch is not None
-        regression = raised(stream, stream.watch, reading, self.detector, self.policy)
+    def _raise(self, stream: Stream, finding: Finding, reading: Reading, watching: Watching) -> Turn:
+        dimension = reading.dimension
+        course, errors = self.courses[dimension], self.courses.get(dimension._replace(metric=ERROR_RATE.name))
+        regression, last = raised(stream, finding, reading, watching, course, errors), self.regressions.get(dimension)
+        if last and returns(last, regression.use, reading.received, self.rules.policy.reopen_seconds):
+            regression = reopened(regression, last)
         stream.regressed = True
-        self.regressions[reading.dimension] = self.changed_regressions[regression.id] = regression
+        self.regressions[dimension] = self.changed_regressions[dimension] = regression
         return regression.detected
 
-    def _recover(self, reading: Reading) -> list[Turn]:
+    def _recover(self, reading: Reading, cell: Cell) -> list[Turn]:
         regression = self.regressions.get(reading.dimension)
         if regression is None or not regression.open:
             return []
-        self.changed_regressions[regression.id] = regression
-        if not recover(regression, reading, self.detector, self.policy) or regression.resolved is None:
+        self.changed_regressions[reading.dimension] = regression
+        if not recover(regression, reading, cell) or regression.resolved is None:
             return []
+        for use in reading.uses:
+            stream = self.streams[StreamKey(Line(reading.dimension, use.prompt), use.identity)]
+            stream.regressed = stream.regressed and use != regression.use
         return [regression.resolved]
+
+
+def _worst(stream: Stream, unsafe: bool, watching: Watching) -> Finding | None:
+    """The finding that is to be raised, if there is one."""
+    if unsafe:
+        return safety_finding(stream.sums, 1)
+    finding = stream.finding()
+    if finding.answer != "regressed" or finding.before is None:
+        return None
+    if finding.since is None:
+        return finding
+    # What was taken back since may keep an alarm from being raised, though the evidence was won.
+    return finding if finding.before.mean - stream.window.sums.mean >= watching.settings.floor else None
 
 
 def _measured(stream: Stream) -> QualityMeasured:

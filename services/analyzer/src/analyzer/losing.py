@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 from analyzer.causes import text
 from analyzer.contrasts import Comparison, Contrast
-from analyzer.dimensions import OTHER
+from analyzer.dimensions import NAMELESS
 
 FEWEST = 20
 ALPHA = 0.05
@@ -37,7 +37,7 @@ def losing(comparison: Comparison) -> tuple[LosingSegment, ...]:
         (name, level, *_split(comparison.contrasts, place, level))
         for place, name in enumerate(comparison.names)
         for level in comparison.after.levels(place)
-        if level is not OTHER
+        if level not in NAMELESS
     ]
     known = [each for each in split if min(_n(each[2]), _n(each[3])) >= FEWEST]
     if not known:

@@ -1,17 +1,17 @@
 """What is measured: from feedback kinds and execution fields to metrics.
 
-| from | metric | in its own unit | scale (1 is best) | direction | tested |
+| from | metric | in its own unit | scale (more is better) | direction | floor |
 |---|---|---|---|---|---|
-| thumb 0, 1 | `thumb` | share of thumbs up | as it is | higher | yes |
-| rating 1 to 5 | `rating` | stars | (r − 1) / 4 | higher | yes |
-| label | `label`, or `label.<name>` | share of good words | 1 good, 0 bad | higher | yes |
-| score 0 to 1, of feedback or execution | `score.<name>`, or `score` | score | as it is | higher | yes |
-| execution's outcome | `error_rate` | share of errors and time-outs | 1 − error | lower | yes |
-| execution's latency | `latency_ms` | milliseconds | none | lower | no |
-| execution's cost | `cost_usd` | US dollars | none | lower | no |
+| thumb 0, 1 | `thumb` | share of thumbs up | as it is | higher | 5 pp |
+| rating 1 to 5 | `rating` | stars | (r − 1) / 4 | higher | 5 pp |
+| label | `label`, or `label.<name>` | share of good words | 1 good, 0 bad | higher | 5 pp |
+| score 0 to 1, of feedback or execution | `score.<name>`, or `score` | score | as it is | higher | 5 pp |
+| execution's outcome | `error_rate` | share of errors and time-outs | 1 − error | lower | 5 pp |
+| execution's latency | `latency_ms` | milliseconds, geometric mean | −log | lower | 10 % |
+| execution's cost | `cost_usd` | US dollars, geometric mean | −log | lower | 10 % |
 
-Every tested metric has a floor of 5 pp on its scale. Latency and cost are measured and shown, and not tested yet:
-their tails are too heavy for a test of bounded values. Implicit feedback is measured apart (`implicit.thumb`).
+Latency and cost have heavy tails, so they are summed and compared on the log scale: what is shown is the geometric
+mean, and 10 % more of it is the floor. Implicit feedback is measured apart (`implicit.thumb`).
 Comments and corrections are text: they measure nothing.
 
 What is not measured, and counted by reason instead: feedback without its execution (`unjoined`), without
@@ -23,6 +23,7 @@ latest is measured: a user who withdraws consent leaves n and the mean, and come
 never counted comes without its value in `replaces`, and is not taken back.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
@@ -49,6 +50,8 @@ BAD = frozenset(
 _FAILED: frozenset[Outcome] = frozenset({"error", "timeout"})
 _MOST_MS = 1e9
 _MOST_USD = 1e6
+_LEAST = 1e-6
+"""Less milliseconds or dollars than that count as so many: zero has no logarithm."""
 _NO_PROMPT = (Use("", "none"),)
 
 
@@ -60,13 +63,24 @@ def _complement(value: float) -> float:
     return 1.0 - value
 
 
+def _rarity(value: float) -> float:
+    return -math.log(value if value > _LEAST else _LEAST)
+
+
+def _amount(scaled: float) -> float:
+    return math.exp(-scaled)
+
+
 def _share(name: str) -> Metric:
-    return Metric(name, "higher_is_better", "share", True, _same, _same)
+    kind = name.removeprefix("implicit.").partition(".")[0]
+    return Metric(
+        name, "higher_is_better", "share", "binary" if kind in ("thumb", "label") else "bounded", _same, _same
+    )
 
 
-ERROR_RATE = Metric("error_rate", "lower_is_better", "share", True, _complement, _complement)
-LATENCY = Metric("latency_ms", "lower_is_better", "ms", False, _same, _same)
-COST = Metric("cost_usd", "lower_is_better", "USD", False, _same, _same)
+ERROR_RATE = Metric("error_rate", "lower_is_better", "share", "binary", _complement, _complement)
+LATENCY = Metric("latency_ms", "lower_is_better", "ms", "real", _rarity, _amount, math.log(1.1))
+COST = Metric("cost_usd", "lower_is_better", "USD", "real", _rarity, _amount, math.log(1.1))
 _FIXED = {metric.name: metric for metric in (ERROR_RATE, LATENCY, COST)}
 
 
@@ -76,7 +90,7 @@ def metric_named(name: str) -> Metric:
     if name in _FIXED:
         return _FIXED[name]
     if name.removeprefix("implicit.") == "rating":
-        return Metric(name, "higher_is_better", "stars", True, lambda r: (r - 1.0) / 4.0, lambda s: 1.0 + 4.0 * s)
+        return Metric(name, "higher_is_better", "stars", "bounded", lambda r: (r - 1.0) / 4.0, lambda s: 1.0 + 4.0 * s)
     return _share(name)
 
 
@@ -143,7 +157,8 @@ def _within(
 ) -> Iterator[Reading | Uncounted]:
     if value is None:
         return
-    yield _reading(event, event.facts, metric, value, None) if 0.0 <= value <= most else "out_of_range"
+    fits = 0.0 <= value <= most
+    yield _reading(event, event.facts, metric, metric.to_scale(value), None) if fits else "out_of_range"
 
 
 def _refused(consent: Consent) -> bool:
@@ -162,8 +177,7 @@ def _reading(
         Dimension(event.project, event.environment, event.target, metric.name),
         metric,
         _uses(facts.prompts),
-        facts.execution_id,
-        facts.model,
+        facts,
         value,
         former,
         facts.occurred_at.timestamp(),

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from analyzer.contrasts import Change, Comparison, onset
+from analyzer.dimensions import FORGOTTEN
 from analyzer.hypotheses import Level, Span, overlap
 from analyzer.timeline import Timeline
 
 _PART = 0.25
 """Traffic mix is told where it explains a quarter of the fall, and is more than chance."""
 _SURELY = 2.5
+_MISSED = 0.5
+"""Dimensions whose shares don't explain half of the mix explain nothing."""
 _ALIKE = 0.15
 """Dimensions whose shares explain the mix nearly as well as the best one does can't be told apart."""
 
@@ -40,7 +43,7 @@ def mixes(timeline: Timeline, comparison: Comparison, change: Change) -> list[Mi
         return []
     parts = [(abs(mix - sum(_parts(comparison, place).values())), place) for place in range(len(comparison.names))]
     least = min(miss for miss, _ in parts)
-    near = [place for miss, place in sorted(parts) if miss <= least - _ALIKE * mix]
+    near = [place for miss, place in sorted(parts) if miss <= min(least - _ALIKE * mix, -_MISSED * mix)]
     found = [_mix(timeline, comparison, place) for place in near]
     return [each for each in found if overlap(each.since, change)]
 
@@ -48,7 +51,7 @@ def mixes(timeline: Timeline, comparison: Comparison, change: Change) -> list[Mi
 def _parts(comparison: Comparison, place: int) -> dict[str | None, float]:
     """What each level's change of share does to the mean; levels that are new do nothing that could be known."""
     before, after = comparison.before, comparison.after
-    levels = {cell[place] for cell in (*before.cells, *after.cells)} - comparison.new[place]
+    levels = {cell[place] for cell in (*before.cells, *after.cells)} - comparison.new[place] - {FORGOTTEN}
     return {
         level: (after.share(place, level) - before.share(place, level))
         * (before.level_mean(place, level) - before.mean)

@@ -1,30 +1,29 @@
-"""The analyzer's words: what is measured, of what, and what a detector must be able to do."""
+"""The analyzer's words: what is measured, of what, and when a finding is one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.events import derived_id
 from shared.events.quality import Direction
 
-Memory = list[float]
-"""What a detector remembers of one stream: of constant length, JSON-ready, opaque to everybody else."""
+Kind = Literal["binary", "bounded", "real"]
+"""What a metric's scale is: 0 or 1, from 0 (worst) to 1 (best), or any number. More is always better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One dimension of quality.
 
-    `to_scale` maps a value in the metric's own unit to the scale it is summed on. A `tested` metric's scale
-    is goodness from 0 (worst) to 1 (best); an untested one is summed in its own unit. `from_scale` goes back.
-    `floor` is the smallest drop, on the scale, that is worth a person's attention.
+    `to_scale` maps a value in the metric's own unit to its scale, on which all is summed and compared; `from_scale`
+    goes back. `floor` is the smallest drop, on the scale, that is worth a person's attention.
     """
 
     name: str
     direction: Direction
     unit: str
-    tested: bool
+    kind: Kind
     to_scale: Callable[[float], float]
     from_scale: Callable[[float], float]
     floor: float = 0.05
@@ -72,6 +71,23 @@ class Use(NamedTuple):
     identity: str
 
 
+class Facts(Protocol):
+    """What is known of the execution behind a value; `shared.events.feedback.ExecutionFacts` is one."""
+
+    @property
+    def execution_id(self) -> str: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def outcome(self) -> str | None: ...
+    @property
+    def input(self) -> str | None: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
+
+
 class Reading(NamedTuple):
     """One measured value, on the metric's scale.
 
@@ -82,8 +98,7 @@ class Reading(NamedTuple):
     dimension: Dimension
     metric: Metric
     uses: tuple[Use, ...]
-    execution_id: str
-    model: str | None
+    facts: Facts
     value: float | None
     former: float | None
     at: float
@@ -92,50 +107,15 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When a finding is one. `alpha` bounds the chance that a watch whose null hypothesis holds ever alarms."""
+    """What holds for every target and metric that no rule speaks of.
+
+    `alpha` bounds the chance that a stream in which nothing gets worse ever raises an alarm. `minimum` values are
+    measured on each side of a conclusion. A regression that comes back within `reopen_seconds` is the same one.
+    """
 
     alpha: float = 0.05
     minimum: int = 100
     measured_values: int = 25
     measured_seconds: float = 60.0
     samples: int = 20
-
-
-class Detector(Protocol):
-    """A sequential test of bounded values (0 worst, 1 best) that may be looked at after every value.
-
-    A stream's memory (`fresh`, `learn`) makes it a reference later on. `watch` fixes that reference and begins
-    the evidence about another stream; `watch_bound` begins it against a number that is given. The null
-    hypothesis: each value's mean, given the past, is at least the reference's. If it holds, the chance that
-    `significant` is ever true is at most `alpha`. Everything is O(1) a value; memories change in place.
-    """
-
-    method: str
-
-    def fresh(self) -> Memory:
-        """The memory of a stream without values."""
-        ...
-
-    def learn(self, memory: Memory, value: float) -> None:
-        """Takes one value of a stream that may become a reference."""
-        ...
-
-    def lower(self, memory: Memory, alpha: float) -> float:
-        """A number that the stream's mean is below with a chance of at most `alpha`, at whatever moment one asks."""
-        ...
-
-    def watch(self, reference: Memory, alpha: float) -> Memory:
-        """Evidence that a stream is worse than the one `reference` remembers; none yet."""
-        ...
-
-    def watch_bound(self, bound: float, alpha: float) -> Memory:
-        """Evidence that a stream's mean is below `bound`; none yet."""
-        ...
-
-    def observe(self, evidence: Memory, value: float) -> None:
-        """Takes one value of the watched stream."""
-        ...
-
-    def significant(self, evidence: Memory) -> bool:
-        """Whether the null hypothesis is refuted at the level that the watch began with."""
-        ...
+    reopen_seconds: float = 7 * 86_400.0

@@ -1,38 +1,43 @@
-"""The life of a regression: raised by a watch, open, resolved by the same rigour. One open per dimension."""
+"""The life of a regression: raised, resolved by the same rigour, and reopened if it comes back. One open per dimension.
+
+An odd revision opens it, an even one resolves it.
+"""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from analyzer.model import Detector, Dimension, Memory, Metric, Policy, Reading, Use
-from analyzer.reference import drop
-from analyzer.state import Baseline, Stream, Watch
+from analyzer.detection import Settings
+from analyzer.dimensions import Cell
+from analyzer.model import Dimension, Reading, Use
+from analyzer.recovery import Calm, InUse, Recovery
+from analyzer.state import Standard
 from analyzer.sums import measurement
 from analyzer.window import Window
-from shared.events import derived_id
 from shared.events.quality import Cause, RegressionDetected, RegressionResolved
-from shared.events.quality import Window as Span
 
 
 @dataclass(slots=True)
 class Regression:
-    """An aggregate: `resolved` is None while it is open. Revision 1 raises it, revision 2 resolves it.
+    """An aggregate: `resolved` is None while it is open.
 
-    `evidence` and `window` are about recovery: all values of the dimension of executions from `after` on,
-    whichever version they came from, so that a new version counts as far as it is in use.
+    `recovery` and `window` are about its end: all values of the dimension of executions from `after` on, since the
+    version and model that are `in_use` came into use. `terms` are the inputs that lost, for
+    people only: they are words of users, so no event carries them.
     """
 
     detected: RegressionDetected
     use: Use
     model: str | None
-    baseline: Baseline
-    reference: Memory
-    evidence: Memory
+    standard: Standard
+    recovery: Recovery | Calm
     after: float
     opened_at: datetime
+    terms: tuple[dict[str, Any], ...] = ()
     window: Window = field(default_factory=Window)
+    in_use: InUse = field(default_factory=InUse)
     resolved: RegressionResolved | None = None
     resolved_at: datetime | None = None
 
@@ -45,147 +50,88 @@ class Regression:
         return self.resolved is None
 
     @property
+    def revision(self) -> int:
+        return (self.resolved or self.detected).revision
+
+    @property
+    def times(self) -> int:
+        """How often it was raised."""
+        return (self.detected.revision + 1) // 2
+
+    @property
+    def name(self) -> str:
+        """The regression at this revision: evidence that begins after it knows it by this."""
+        return f"{self.id}/{self.revision}"
+
+    @property
     def dimension(self) -> Dimension:
         of = self.detected
         return Dimension(of.project, of.environment, of.target, of.metric)
 
     def dump(self) -> str:
         """What recovery needs, as JSON; the events are kept beside it."""
-        return json.dumps(
-            [
-                list(self.use),
-                self.model,
-                self.baseline.dump(),
-                self.reference,
-                self.evidence,
-                self.after,
-                self.window.dump(),
-            ]
-        )
+        watched = [self.standard.dump(), self.after, self.window.dump(), self.in_use.dump()]
+        return json.dumps([list(self.use), self.model, *watched, isinstance(self.recovery, Calm), self.recovery.dump()])
 
     @classmethod
     def load(
         cls,
         detected: RegressionDetected,
         resolved: RegressionResolved | None,
-        opened_at: datetime,
-        resolved_at: datetime | None,
+        moments: tuple[datetime, datetime | None],
+        terms: list[dict[str, Any]],
+        settings: Settings,
         state: list[Any],
     ) -> "Regression":
         """The regression that `dump` wrote."""
-        use, model, baseline, reference, evidence, after, window = state
+        use, model, standard, after, window, in_use, calm, recovering = state
+        opened_at, resolved_at = moments
         return cls(
             detected,
             Use(*use),
             model,
-            Baseline.load(baseline),
-            reference,
-            evidence,
+            Standard.load(standard),
+            Calm.load(recovering) if calm else Recovery.load(settings, recovering),
             after,
             opened_at,
+            tuple(terms),
             Window.load(window),
+            InUse.load(in_use),
             resolved,
             resolved_at,
         )
 
 
-def alarms(watch: Watch, metric: Metric, detector: Detector, policy: Policy) -> bool:
-    """Whether a watch is a finding: enough values on both sides, a drop of at least the floor, and significance."""
-    if not detector.significant(watch.evidence):
-        return False
-    baseline, current = watch.baseline.sums, watch.window.sums
-    return min(baseline.n, current.n) >= policy.minimum and drop(baseline, current) >= metric.floor
-
-
-def raised(stream: Stream, watch: Watch, reading: Reading, detector: Detector, policy: Policy) -> Regression:
-    """The regression that `watch` of `stream` found with `reading`."""
-    dimension, prompt = stream.key.line
-    window, metric, identity = watch.window, reading.metric, stream.key.identity
-    detected = RegressionDetected(
-        project=dimension.project,
-        environment=dimension.environment,
-        target=dimension.target,
-        regression_id=derived_id("regression", *dimension, prompt, identity, str(stream.learned), watch.cleared),
-        revision=1,
-        metric=metric.name,
-        direction=metric.direction,
-        window=Span(start=_moment(window.start), end=_moment(window.end)),
-        baseline=measurement(watch.baseline.sums, metric),
-        current=measurement(window.sums, metric),
-        delta_pp=round(-100.0 * drop(watch.baseline.sums, window.sums), 3),
-        method=detector.method,
-        alpha=watch.alpha,
-        affected_executions=watch.worst.since(window.start),
-        causes=causes(stream, watch, metric),
-    )
-    # The alarm says: below the baseline's lower bound, and by the floor below its mean. Recovery refutes that.
-    lower = detector.lower(watch.reference, policy.alpha)
-    level = min(watch.baseline.sums.mean - metric.floor, lower)
-    return Regression(
-        detected=detected,
-        use=Use(prompt, identity),
-        model=reading.model,
-        baseline=watch.baseline,
-        reference=watch.reference,
-        # Values are turned round: evidence that their mean is above the level.
-        evidence=detector.watch_bound(1.0 - level, policy.alpha),
-        after=min(window.end, reading.received),
-        opened_at=_moment(reading.received),
-    )
-
-
-def causes(stream: Stream, watch: Watch, metric: Metric) -> tuple[Cause, ...]:
-    """What may have led to it, likeliest first; never empty."""
-    found: list[Cause] = []
-    before, after = watch.baseline.identity, stream.key.identity
-    seen = watch.window.earlier.n + watch.window.sums.n
-    since_start = f"{seen} values of it, against {watch.baseline.sums.n} of the one before"
-    if before != after and not _began_well(watch, metric):
-        found.append(
-            Cause(kind="prompt_version", name=stream.key.line.prompt, before=before, after=after, evidence=since_start)
-        )
-    if switched := watch.window.switch(watch.baseline.model):
-        evidence = "executions went from one model to the other, once, between the baseline and the alarm"
-        found.append(Cause(kind="model", before=switched[0], after=switched[1], evidence=evidence))
-    unknown = Cause(kind="unknown", evidence="neither the prompt version nor the model changed with it")
-    return tuple(found) or (unknown,)
-
-
-def _began_well(watch: Watch, metric: Metric) -> bool:
-    """Whether the version was fine at first: then the switch to it explains nothing."""
-    early, late = watch.window.earlier, watch.window.sums
-    return early.n >= late.n and drop(watch.baseline.sums, early) < metric.floor
-
-
-def recover(regression: Regression, reading: Reading, detector: Detector, policy: Policy) -> bool:
-    """Takes a reading of an open regression's dimension; True if that resolved it.
-
-    The null hypothesis is what the alarm said: that the mean is below the baseline's lower bound, or (where that is
-    lower) by more than the floor below its measured mean; it is refuted at the policy's alpha. As many values are
-    needed as for an alarm, and a mean within the floor.
-    """
+def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
+    """Takes a reading of an open regression's dimension, which came from `cell`; True if that resolved it."""
     if reading.at < regression.after:
         return False
+    profile, recovering = regression.standard.profile, regression.recovery
     if reading.former is not None or reading.value is None:
-        regression.window.correct(reading.former, reading.value, reading.at)
+        former, value = (
+            None if each is None else profile.residual(cell, each) for each in (reading.former, reading.value)
+        )
+        regression.window.correct(former, value, reading.at)
         return False
-    detector.observe(regression.evidence, 1.0 - reading.value)
-    regression.window.add(reading.value, reading.at, _label(regression.use.prompt, reading))
-    sums = regression.window.sums
-    if (
-        sums.n < policy.minimum
-        or drop(regression.baseline.sums, sums) > reading.metric.floor
-        or not detector.significant(regression.evidence)
-    ):
-        return False
-    _resolve(regression, reading)
-    return True
+    compared, label = profile.residual(cell, reading.value), _label(regression.use.prompt, reading)
+    if regression.in_use.turns(label):
+        regression.window = Window()
+        recovering.restart()
+    regression.window.add(compared, reading.at, label)
+    if isinstance(recovering, Calm):
+        over = recovering.take(reading.value)
+    else:
+        # What was taken back since may keep it open, though the evidence was won.
+        over = recovering.take(compared) and regression.window.sums.mean >= recovering.level
+    if over:
+        _resolve(regression, reading)
+    return over
 
 
 def _label(prompt: str, reading: Reading) -> str:
     """The version of `prompt` and the model behind a reading, as one label."""
     identity = next((use.identity for use in reading.uses if use.prompt == prompt), "none")
-    return json.dumps([identity, reading.model])
+    return json.dumps([identity, reading.facts.model])
 
 
 def _resolve(regression: Regression, reading: Reading) -> None:
@@ -202,7 +148,7 @@ def _resolve(regression: Regression, reading: Reading) -> None:
         current=measurement(window.sums, reading.metric),
         resolved_by=_resolved_by(regression, identity, model),
     )
-    regression.resolved_at = _moment(reading.received)
+    regression.resolved_at = moment(reading.received)
     regression.after = min(window.start, reading.received)
 
 
@@ -221,5 +167,20 @@ def _resolved_by(regression: Regression, identity: str, model: str | None) -> Ca
     return Cause(kind="unknown", evidence="the same version on the same model recovered")
 
 
-def _moment(seconds: float) -> datetime:
+def returns(last: Regression | None, use: Use, received: float, seconds: float) -> bool:
+    """Whether what `use` shows now is the return of `last`: of the same version, within so many seconds of its end."""
+    if last is None or last.resolved_at is None or last.use != use:
+        return False
+    return received - last.resolved_at.timestamp() <= seconds
+
+
+def reopened(found: Regression, last: Regression) -> Regression:
+    """`found` as the return of `last`: the same regression at its next revision."""
+    detected = found.detected.model_copy(
+        update={"regression_id": last.id, "revision": last.revision + 1, "returned": True}
+    )
+    return replace(found, detected=detected)
+
+
+def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

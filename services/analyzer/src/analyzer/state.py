@@ -4,129 +4,91 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.model import Detector, Memory, Reading, StreamKey
+from analyzer.detection import Finding, Monitor, State
+from analyzer.dimensions import Cell
+from analyzer.marks import Marks
+from analyzer.metrics import metric_named
+from analyzer.model import Dimension, Reading, StreamKey
+from analyzer.rules import Watching
 from analyzer.samples import Worst
+from analyzer.segments import Profile
 from analyzer.sums import Sums
 from analyzer.window import Window
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """What a stream is compared with: the values of `identity` up to the moment when the watch began."""
+class Standard:
+    """What a stream is compared with: the values of `identity` up to some moment, segment by segment."""
 
     identity: str
-    sums: Sums
-    model: str | None
+    reference: State
+    profile: Profile
 
     def dump(self) -> list[Any]:
-        return [self.identity, self.sums.dump(), self.model]
+        return [self.identity, self.reference, self.profile.dump()]
 
     @classmethod
-    def load(cls, state: list[Any]) -> "Baseline":
-        return cls(state[0], Sums(*state[1]), state[2])
-
-
-@dataclass(slots=True)
-class Watch:
-    """A running comparison with a baseline.
-
-    Values of executions before `after` are not part of it. `stage` counts the baselines that the stream took from
-    itself, 0 being another version's. `cleared` names the last resolved regression that this watch knows of.
-    """
-
-    baseline: Baseline
-    reference: Memory
-    alpha: float
-    evidence: Memory
-    worst: Worst
-    stage: int = 0
-    after: float = 0.0
-    cleared: str = ""
-    window: Window = field(default_factory=Window)
-
-    def observe(self, detector: Detector, value: float, reading: Reading) -> None:
-        """Takes a value that is measured for the first time."""
-        if reading.at < self.after:
-            return
-        detector.observe(self.evidence, value)
-        if self.window.add(value, reading.at, reading.model):
-            self.worst.prune(self.window.start)
-        if value < self.baseline.sums.mean:
-            self.worst.add(value, reading.at, reading.execution_id)
-
-    def correct(self, reading: Reading) -> None:
-        """Takes a value in the place of a former one: means change, evidence stays as it was won."""
-        if reading.at < self.after:
-            return
-        self.window.correct(reading.former, reading.value, reading.at)
-        self.worst.drop(reading.execution_id)
-        if reading.value is not None and reading.value < self.baseline.sums.mean:
-            self.worst.add(reading.value, reading.at, reading.execution_id)
-
-    def restart(self, detector: Detector, after: float, cleared: str) -> None:
-        """Begins anew against the same baseline, with what runs from `after` on."""
-        self.evidence = detector.watch(self.reference, self.alpha)
-        self.window, self.worst = Window(), Worst(self.worst.size)
-        self.after, self.cleared = after, cleared
-
-    def dump(self) -> list[Any]:
-        return [
-            self.baseline.dump(),
-            self.reference,
-            self.alpha,
-            self.evidence,
-            [self.worst.size, self.worst.kept],
-            self.stage,
-            self.after,
-            self.cleared,
-            self.window.dump(),
-        ]
-
-    @classmethod
-    def load(cls, state: list[Any]) -> "Watch":
-        baseline, reference, alpha, evidence, worst, stage, after, cleared, window = state
-        kept = [(value, at, execution_id) for value, at, execution_id in worst[1]]
-        return cls(
-            Baseline.load(baseline),
-            reference,
-            alpha,
-            evidence,
-            Worst(worst[0], kept),
-            stage,
-            after,
-            cleared,
-            Window.load(window),
-        )
+    def load(cls, state: list[Any]) -> "Standard":
+        return cls(state[0], state[1], Profile.load(state[2]))
 
 
 @dataclass(slots=True)
 class Stream:
     """All that is known of one metric of one version.
 
-    `sums` holds the latest values (a replaced one is taken back), `memory` the detector's view of the values
-    as they first came. `fresh` holds what `quality.measured` has not told yet. Times are Unix times; `started`
-    and `last` are by our clock, `fresh_start` and `fresh_end` by the app's.
+    `sums` holds the latest values (a replaced one is taken back), `monitor` the evidence of the values as they first
+    came, `window` the latest of them with corrections. `fresh` holds what `quality.measured` has not told yet. Values
+    of executions before `after` are no evidence; `cleared` names the resolved regression that evidence begins after.
+    Times are Unix times; `started` and `last` are by our clock, `after`, `fresh_start` and `fresh_end` by the app's.
     """
 
     key: StreamKey
     started: float
-    memory: Memory
+    monitor: Monitor
+    samples: int
+    standard: Standard | None = None
+    profile: Profile = field(default_factory=Profile)
+    marks: Marks = field(default_factory=Marks)
+    window: Window = field(default_factory=Window)
+    worst: Worst = field(init=False)
     sums: Sums = field(default_factory=Sums)
     last: float = 0.0
-    model: str | None = None
     regressed: bool = False
+    after: float = 0.0
+    cleared: str = ""
     fresh: Sums = field(default_factory=Sums)
     fresh_since: float = 0.0
     fresh_start: float = 0.0
     fresh_end: float = 0.0
-    watch: Watch | None = None
+
+    def __post_init__(self) -> None:
+        self.worst = Worst(self.samples)
 
     @property
-    def learned(self) -> int:
-        """How many values the detector has seen."""
-        return int(self.memory[0]) if self.memory else 0
+    def young(self) -> bool:
+        """Whether it may still be given a standard: it has too few values to conclude anything."""
+        few = self.monitor.n < self.monitor.settings.minimum
+        return self.standard is None and few and self.monitor.kind != "rare"
+
+    @property
+    def fit(self) -> bool:
+        """Whether another version may be compared with it: it sets a standard, and was never found to be worse."""
+        return not self.regressed and (self.standard is not None or self.monitor.reference() is not None)
+
+    def sets(self) -> Standard | None:
+        """The standard that it sets by now; while it has too few values, the one that it is compared with itself."""
+        reference = self.monitor.reference()
+        return Standard(self.key.identity, reference, self.profile.reference()) if reference else self.standard
+
+    def watch(self, watching: Watching, standard: Standard | None, after: float = 0.0, cleared: str = "") -> None:
+        """Begins the evidence anew: against `standard`, or against what comes from now on."""
+        self.monitor = monitor_of(self.key.line.dimension, watching, standard)
+        self.standard, self.after, self.cleared = standard, after, cleared
+        self.marks, self.window, self.worst = Marks(), Window(), Worst(self.samples)
+        if standard is not None and not self.profile.n:
+            self.profile = standard.profile.successor()
 
     def count(self, reading: Reading) -> None:
         """The order-free part: sums, and the window that is told next."""
@@ -135,7 +97,47 @@ class Stream:
             self._count_fresh(reading)
         if reading.received > self.last:
             self.last = reading.received
-        self.model = reading.model
+
+    def observe(self, reading: Reading, cell: Cell, value: float) -> bool:
+        """Takes a value that is measured for the first time; whether there is something to look at with it."""
+        compared = self._compared(cell, value)
+        if reading.at < self.after:
+            return False
+        self.marks.add(self.monitor.n, reading.at)
+        if self.window.add(compared, reading.at, None):
+            self.worst.prune(self.window.start)
+        if value < self.sums.mean:
+            self.worst.add(value, reading.at, reading.facts.execution_id)
+        # An agreed rate counts the bad events themselves.
+        return self.monitor.observe(1.0 - value if self.monitor.kind == "rare" else compared)
+
+    def correct(self, reading: Reading, cell: Cell) -> None:
+        """Takes a value in the place of a former one: means change, evidence stays as it was won."""
+        if reading.former is not None:
+            self.profile.learn(cell, reading.former, -1)
+            if reading.value is not None:
+                self.profile.learn(cell, reading.value)
+        if reading.at < self.after:
+            return
+        known = self.standard.profile if self.standard else self.profile
+        former, value = (
+            None if each is None else known.residual(cell, each) for each in (reading.former, reading.value)
+        )
+        self.window.correct(former, value, reading.at)
+        self.worst.drop(reading.facts.execution_id)
+        if reading.value is not None and reading.value < self.sums.mean:
+            self.worst.add(reading.value, reading.at, reading.facts.execution_id)
+
+    def _compared(self, cell: Cell, value: float) -> float:
+        """The value without what its segment does to it, against the standard's segments or its own."""
+        if self.standard is not None:
+            self.profile.learn(cell, value)
+            return self.standard.profile.residual(cell, value)
+        return self.profile.take(cell, value)
+
+    def finding(self) -> Finding:
+        """What can be said now."""
+        return self.monitor.finding()
 
     def _count_fresh(self, reading: Reading) -> None:
         at = reading.at
@@ -154,26 +156,41 @@ class Stream:
     def dump(self) -> str:
         """The state as JSON. Floats are written so that they read back exactly."""
         fresh = [*self.fresh.dump(), self.fresh_since, self.fresh_start, self.fresh_end]
-        watch = self.watch.dump() if self.watch else None
-        rest = [self.started, self.last, self.model, self.regressed]
-        return json.dumps([FORMAT, self.memory, self.sums.dump(), *rest, fresh, watch], separators=(",", ":"))
+        parts = [self.profile.dump(), self.marks.dump(), self.window.dump(), self.worst.kept]
+        standard = self.standard.dump() if self.standard else None
+        rest = [self.last, self.regressed, self.after, self.cleared]
+        state = [
+            FORMAT,
+            self.started,
+            self.sums.dump(),
+            self.samples,
+            self.monitor.dump(),
+            standard,
+            parts,
+            rest,
+            fresh,
+        ]
+        return json.dumps(state, separators=(",", ":"))
 
     @classmethod
-    def load(cls, key: StreamKey, state: list[Any]) -> "Stream":
+    def load(cls, key: StreamKey, watching: Watching, state: list[Any]) -> "Stream":
         """The stream that `dump` wrote."""
-        _, memory, sums, started, last, model, regressed, fresh, watch = state
-        since, start, end = fresh[3:]
-        return cls(
-            key,
-            started,
-            memory,
-            Sums(*sums),
-            last,
-            model,
-            regressed,
-            Sums(*fresh[:3]),
-            since,
-            start,
-            end,
-            Watch.load(watch) if watch else None,
-        )
+        _, started, sums, samples, monitor, standard, (profile, marks, window, worst), rest, fresh = state
+        known = Monitor.load(monitor, watching.settings)
+        if (known.kind == "rare") != (watching.agreed is not None):  # a rule came, or went
+            known = monitor_of(key.line.dimension, watching, None)
+        stream = cls(key, started, known, samples, Standard.load(standard) if standard else None)
+        stream.profile, stream.marks, stream.window = Profile.load(profile), Marks.load(marks), Window.load(window)
+        stream.sums, stream.fresh = Sums(*sums), Sums(*fresh[:3])
+        stream.fresh_since, stream.fresh_start, stream.fresh_end = fresh[3:]
+        stream.last, stream.regressed, stream.after, stream.cleared = rest
+        stream.worst.kept = [(value, at, execution_id) for value, at, execution_id in worst]
+        return stream
+
+
+def monitor_of(dimension: Dimension, watching: Watching, standard: Standard | None) -> Monitor:
+    """A monitor without values."""
+    if watching.agreed is not None:
+        return Monitor("rare", watching.settings, agreed=watching.agreed)
+    kind = metric_named(dimension.metric).kind
+    return Monitor(kind, watching.settings, reference=standard.reference if standard else None)

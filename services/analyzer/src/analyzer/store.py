@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from analyzer.course import Course
 from analyzer.ledger import Ledger
-from analyzer.metrics import Uncounted, metric_named
+from analyzer.metrics import ERROR_RATE, Uncounted, metric_named
 from analyzer.model import Dimension, Line, Reading, StreamKey
 from analyzer.regressions import Regression
+from analyzer.rules import Rules
 from analyzer.state import Stream
 from shared.events.quality import RegressionDetected, RegressionResolved
 
@@ -38,17 +40,31 @@ _SAVE_STREAMS = text(
 )
 _LATEST = text(
     """SELECT DISTINCT ON (dimension_id) opened_at, resolved_at, CAST(detected AS text) AS detected,
-              CAST(resolved AS text) AS resolved, CAST(memory AS text) AS memory
+              CAST(resolved AS text) AS resolved, CAST(terms AS text) AS terms, CAST(memory AS text) AS memory
        FROM analyzer.regressions WHERE dimension_id = ANY(CAST(:ids AS uuid[])) ORDER BY dimension_id, position DESC"""
 )
 _SAVE_REGRESSION = text(
     """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state, revision,
-                                         opened_at, resolved_at, detected, resolved, memory)
+                                         opened_at, resolved_at, detected, resolved, terms, memory)
        VALUES (:id, :dimension_id, :project, :environment, :target, :metric, :state, :revision, :opened_at,
-               :resolved_at, CAST(:detected AS json), CAST(:resolved AS json), CAST(:memory AS json))
+               :resolved_at, CAST(:detected AS json), CAST(:resolved AS json), CAST(:terms AS json),
+               CAST(:memory AS json))
        ON CONFLICT (id) DO UPDATE
-         SET state = EXCLUDED.state, revision = EXCLUDED.revision, resolved_at = EXCLUDED.resolved_at,
-             resolved = EXCLUDED.resolved, memory = EXCLUDED.memory"""
+         SET state = EXCLUDED.state, revision = EXCLUDED.revision, opened_at = EXCLUDED.opened_at,
+             resolved_at = EXCLUDED.resolved_at, detected = EXCLUDED.detected, resolved = EXCLUDED.resolved,
+             terms = EXCLUDED.terms, memory = EXCLUDED.memory"""
+)
+_COURSES = text(
+    """SELECT project, environment, target, metric, CAST(state AS text) AS state
+       FROM analyzer.courses WHERE dimension_id = ANY(CAST(:ids AS uuid[]))"""
+)
+_SAVE_COURSES = text(
+    """INSERT INTO analyzer.courses (dimension_id, project, environment, target, metric, state)
+       SELECT dimension_id, project, environment, target, metric, CAST(state AS json)
+       FROM unnest(CAST(:dimension_id AS uuid[]), CAST(:project AS text[]), CAST(:environment AS text[]),
+                   CAST(:target AS text[]), CAST(:metric AS text[]), CAST(:state AS text[]))
+         AS row (dimension_id, project, environment, target, metric, state)
+       ON CONFLICT (dimension_id) DO UPDATE SET state = EXCLUDED.state"""
 )
 _COUNT = text(
     """INSERT INTO analyzer.uncounted AS u (project, environment, reason, n)
@@ -73,16 +89,23 @@ class QualityStore:
             return
         dimensions = {key.line.dimension for key in keys}
         await self._conn.execute(_LOCK, {"names": sorted({json.dumps(of[:3]) for of in dimensions})})
-        ledger.know(await self._streams(_TOUCHED, ids=[key.id for key in keys]), await self._regressions(dimensions))
+        rules = ledger.rules
+        ledger.know(
+            await self._streams(rules, _TOUCHED, ids=[key.id for key in keys]),
+            await self._regressions(rules, dimensions),
+            await self._courses(dimensions),
+        )
         known = ledger.streams
-        young = {key.line for key in keys if _tested(key) and ((stream := known.get(key)) is None or not stream.watch)}
+        young = {key.line for key in keys if (stream := known.get(key)) is None or stream.young}
         if young:
-            ledger.know(await self._streams(_CANDIDATES, lines=[line.id for line in young]))
+            ledger.know(await self._streams(rules, _CANDIDATES, lines=[line.id for line in young]))
 
     async def save(self, ledger: Ledger) -> None:
         """Writes what changed."""
         if ledger.changed:
-            await self._conn.execute(_SAVE_STREAMS, _columns(list(ledger.changed.values()), ledger.policy.minimum))
+            await self._conn.execute(_SAVE_STREAMS, _columns(list(ledger.changed.values())))
+        if ledger.changed_courses:
+            await self._conn.execute(_SAVE_COURSES, _course_columns(list(ledger.changed_courses.values())))
         for regression in ledger.changed_regressions.values():
             await self._conn.execute(_SAVE_REGRESSION, _row(regression))
 
@@ -95,26 +118,45 @@ class QualityStore:
         if rows:
             await self._conn.execute(_COUNT, rows)
 
-    async def _streams(self, statement: Any, **values: Any) -> list[Stream]:
+    async def _streams(self, rules: Rules, statement: Any, **values: Any) -> list[Stream]:
         rows = await self._conn.execute(statement, values)
-        return [read_stream(row) for row in rows]
+        return [read_stream(row, rules) for row in rows]
 
-    async def _regressions(self, dimensions: Collection[Dimension]) -> list[Regression]:
+    async def _courses(self, dimensions: Collection[Dimension]) -> list[Course]:
+        """Those of `dimensions`, and how the calls of their targets ended."""
+        wanted = {*dimensions, *(dimension._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
+        rows = await self._conn.execute(_COURSES, {"ids": [dimension.id for dimension in wanted]})
+        return [
+            Course.load(Dimension(row.project, row.environment, row.target, row.metric), json.loads(row.state))
+            for row in rows
+        ]
+
+    async def _regressions(self, rules: Rules, dimensions: Collection[Dimension]) -> list[Regression]:
         rows = await self._conn.execute(_LATEST, {"ids": [dimension.id for dimension in dimensions]})
-        return [_regression(row) for row in rows]
+        return [_regression(row, rules) for row in rows]
 
 
-def read_stream(row: Row[Any]) -> Stream:
+def read_stream(row: Row[Any], rules: Rules) -> Stream:
     """A stream, from a row with its key's columns and its state as text."""
     line = Line(Dimension(row.project, row.environment, row.target, row.metric), row.prompt)
-    return Stream.load(StreamKey(line, row.identity), json.loads(row.state))
+    watching = rules.watching(line.dimension, metric_named(row.metric))
+    return Stream.load(StreamKey(line, row.identity), watching, json.loads(row.state))
 
 
-def _tested(key: StreamKey) -> bool:
-    return metric_named(key.line.dimension.metric).tested
+def _course_columns(changed: list[Course]) -> dict[str, list[Any]]:
+    """Courses as arrays, a column each, in the order of their dimensions' ids."""
+    rows = sorted(((course.dimension.id, course) for course in changed), key=lambda row: row[0])
+    return {
+        "dimension_id": [dimension_id for dimension_id, _ in rows],
+        "project": [course.dimension.project for _, course in rows],
+        "environment": [course.dimension.environment for _, course in rows],
+        "target": [course.dimension.target for _, course in rows],
+        "metric": [course.dimension.metric for _, course in rows],
+        "state": [course.dump() for _, course in rows],
+    }
 
 
-def _columns(changed: list[Stream], minimum: int) -> dict[str, list[Any]]:
+def _columns(changed: list[Stream]) -> dict[str, list[Any]]:
     """Streams as arrays, a column each, in the order of their ids."""
     rows = sorted(((stream.key.id, stream) for stream in changed), key=lambda row: row[0])
     keys = [stream.key for _, stream in rows]
@@ -127,7 +169,7 @@ def _columns(changed: list[Stream], minimum: int) -> dict[str, list[Any]]:
         "metric": [key.line.dimension.metric for key in keys],
         "prompt": [key.line.prompt for key in keys],
         "identity": [key.identity for key in keys],
-        "reference": [stream.learned >= minimum for _, stream in rows],
+        "reference": [stream.fit for _, stream in rows],
         "last": [stream.last for _, stream in rows],
         "state": [stream.dump() for _, stream in rows],
     }
@@ -140,20 +182,24 @@ def _row(regression: Regression) -> dict[str, Any]:
         "id": regression.id,
         "dimension_id": dimension.id,
         "state": "open" if regression.open else "resolved",
-        "revision": (regression.resolved or regression.detected).revision,
+        "revision": regression.revision,
         "opened_at": regression.opened_at,
         "resolved_at": regression.resolved_at,
         "detected": regression.detected.model_dump_json(),
         "resolved": regression.resolved.model_dump_json() if regression.resolved else None,
+        "terms": json.dumps(regression.terms),
         "memory": regression.dump(),
     }
 
 
-def _regression(row: Row[Any]) -> Regression:
+def _regression(row: Row[Any], rules: Rules) -> Regression:
+    detected = RegressionDetected.model_validate_json(row.detected)
+    dimension = Dimension(detected.project, detected.environment, detected.target, detected.metric)
     return Regression.load(
-        RegressionDetected.model_validate_json(row.detected),
+        detected,
         RegressionResolved.model_validate_json(row.resolved) if row.resolved else None,
-        row.opened_at,
-        row.resolved_at,
+        (row.opened_at, row.resolved_at),
+        json.loads(row.terms),
+        rules.watching(dimension, metric_named(detected.metric)).settings,
         json.loads(row.memory),
     )

@@ -64,9 +64,9 @@ def measurement(sums: Sums, metric: Metric) -> Measurement:
     scores the variance is taken as if one best and one worst value had been seen besides, so that "all good"
     is never shown as certain. Nothing is shown outside the scale.
     """
-    mean, half = sums.mean, _half_width(sums, metric.tested)
+    mean, half = sums.mean, _half_width(sums, metric.kind != "real")
     low, high = mean - half, mean + half
-    if metric.tested:
+    if metric.kind != "real":
         mean, low, high = (min(max(value, 0.0), 1.0) for value in (mean, low, high))
     ends = sorted((metric.from_scale(low), metric.from_scale(high)))
     return Measurement(n=max(sums.n, 0), mean=metric.from_scale(mean), low=ends[0], high=ends[1], level=LEVEL)

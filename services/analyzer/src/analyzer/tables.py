@@ -60,6 +60,7 @@ regressions = Table(
     Column("resolved_at", DateTime(timezone=True)),
     Column("detected", JSON, nullable=False),
     Column("resolved", JSON),
+    Column("terms", JSON, nullable=False),
     Column("memory", JSON, nullable=False),
     CheckConstraint("state IN ('open', 'resolved')", name="state_known"),
     CheckConstraint("(state = 'resolved') = (resolved IS NOT NULL)", name="resolved_told"),
@@ -72,6 +73,19 @@ Index(
 )
 Index("ix_regressions_dimension", regressions.c.dimension_id, regressions.c.position)
 Index("ix_regressions_listed", regressions.c.project, regressions.c.environment, regressions.c.position)
+
+# A dimension's own past, by which a fall is explained.
+courses = Table(
+    "courses",
+    metadata,
+    Column("dimension_id", Uuid, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("state", JSON, nullable=False),
+    postgresql_with={"fillfactor": "50"},
+)
 
 uncounted = Table(
     "uncounted",

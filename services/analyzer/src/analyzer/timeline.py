@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.blocks import UNIT, Block, follow
-from analyzer.dimensions import NOT_TOLD, OTHER, SYSTEM, Cell
+from analyzer.dimensions import FORGOTTEN, NOT_TOLD, OTHER, SYSTEM, Cell
 
 BLOCK = 25
 ALIKE = 5
 SIZES = 6
-CELLS = 128
-ROOM = 96
-"""When all 128 cells are taken, so many are left."""
-BLURRED = 16
+CELLS = 256
+ROOM = 192
+"""When all 256 cells are taken, so many are left."""
+BLURRED = 32
 """So many of them at least are for small cells, of which the traffic is forgotten."""
 LEVELS = 16
 NAMES = 24
@@ -104,13 +104,14 @@ class Timeline:
     def _blurred(self, cell: Cell, whole: bool) -> Cell:
         """A small cell, of which only what the team or its suppliers change is still known, or nothing."""
         system = (not whole and name.partition(":")[0] in SYSTEM for name in self.names)
-        return tuple(level if known else OTHER for level, known in zip(cell, system, strict=True))
+        return tuple(level if known else FORGOTTEN for level, known in zip(cell, system, strict=True))
 
     def _counts(self) -> Counter[Cell]:
+        """How many values each cell has; younger blocks weigh more, so that what is new isn't forgotten first."""
         counts: Counter[Cell] = Counter(dict.fromkeys(self.cells, 0))
         for block in self.blocks:
             for place, (n, _) in block.sums.items():
-                counts[self.cells[place]] += n
+                counts[self.cells[place]] += n << (SIZES - block.size)
         return counts
 
     def _renew(self, cells: Iterable[Cell | None]) -> None:

@@ -6,7 +6,9 @@ from uuid import UUID
 from shared.events.base import AwareDatetime, Fact, TargetEvent
 
 Direction = Literal["higher_is_better", "lower_is_better"]
-CauseKind = Literal["prompt_version", "model", "unknown"]
+CauseKind = Literal[
+    "prompt_version", "model", "retrieval_corpus", "upstream_errors", "traffic_mix", "segment", "safety", "unknown"
+]
 
 
 class Measurement(Fact):
@@ -27,13 +29,45 @@ class Window(Fact):
 
 
 class Cause(Fact):
-    """A hypothesised cause. For a prompt version: of prompt `name`, `before` was replaced by `after` (identities)."""
+    """A hypothesised cause. For a prompt version: of prompt `name`, `before` was replaced by `after` (identities).
+
+    For a segment, or other traffic, `name` is the dimension. `where` confines it to one level of another dimension.
+    `explains_pp` is the part of the whole's fall that it accounts for, by `n` values; `since` bounds when it began.
+    """
 
     kind: CauseKind
     name: str | None = None
     before: str | None = None
     after: str | None = None
+    where: str | None = None
+    explains_pp: float | None = None
+    n: int | None = None
+    since: Window | None = None
     evidence: str
+
+
+class Losing(Fact):
+    """A segment that lost more than the rest: `n` values of `level` since the change.
+
+    `delta_pp` lies between `low_pp` and `high_pp` at 95 %, shared by all segments that were looked at; `rest_pp` is the
+    change of all other values.
+    """
+
+    dimension: str
+    level: str
+    n: int
+    delta_pp: float
+    low_pp: float
+    high_pp: float
+    rest_pp: float
+
+
+class Change(Fact):
+    """When it began: most likely at `at`, and surely enough between `low` and `high`, by the app's clock."""
+
+    at: AwareDatetime
+    low: AwareDatetime
+    high: AwareDatetime
 
 
 class QualityMeasured(TargetEvent):
@@ -50,7 +84,13 @@ class QualityMeasured(TargetEvent):
 
 
 class RegressionDetected(TargetEvent):
-    """One dimension of a target got worse. `delta_pp` is negative when worse: in points of the unit scale ×100."""
+    """One dimension of a target got worse, or did so again (`returned`, with a higher revision of the same regression).
+
+    `delta_pp` is negative when worse: in points of the unit scale ×100; for latency and cost in per cent of the
+    baseline. It lies between `low_pp` and `high_pp` at 95 %. `alpha` is the level of the claim that there is a drop at
+    all; `floor_pp` the drop below which nothing is raised. Means are those of the same segments on both sides: of the
+    raw change `raw_pp`, other traffic explains `mix_pp`. Not `certain`: the causes named can't be told apart.
+    """
 
     topic: ClassVar[str] = "regression.detected"
 
@@ -62,10 +102,19 @@ class RegressionDetected(TargetEvent):
     baseline: Measurement
     current: Measurement
     delta_pp: float
+    low_pp: float | None = None
+    high_pp: float | None = None
+    floor_pp: float = 5.0
     method: str
     alpha: float
+    change: Change | None = None
+    returned: bool = False
     affected_executions: tuple[str, ...]
+    certain: bool = True
     causes: tuple[Cause, ...]
+    raw_pp: float | None = None
+    mix_pp: float | None = None
+    losing: tuple[Losing, ...] = ()
 
 
 class RegressionResolved(TargetEvent):

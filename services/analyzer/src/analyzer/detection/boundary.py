@@ -6,7 +6,7 @@ from analyzer.detection.past import BLOCK
 
 CALIBRATED = 0.05
 """The alpha of the constants below. Another alpha moves the squared height by twice the log of the ratio."""
-_DRIFT = 2.87
+_DRIFT = 2.95
 _PER_LENGTH, _LONG = 1.9, 1000 // BLOCK
 _PER_AGE = 4.0
 SHORTEST = 50 // BLOCK

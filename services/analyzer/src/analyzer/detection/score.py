@@ -6,6 +6,9 @@ from typing import NamedTuple
 _OWN_SPREAD = 6.0
 """The later values' own variance counts as if so many blocks of the earlier one had been seen besides."""
 
+_SKEWER = 1.2
+"""The estimate of the skewness is taken as too small: it is of clipped blocks, and of few of them."""
+
 
 class Side(NamedTuple):
     """One side of a comparison: so many blocks, the mean and the variance of their single values."""
@@ -39,7 +42,7 @@ def standardised(drop: float, before: Side, after: Side, noise: Noise, bounded: 
         return score
     freedom = max(n - 1.0, 1.0)
     score = math.sqrt(freedom * math.log1p(score * score / freedom))
-    third = -noise.skew * (1.0 / (m * m) - 1.0 / (n * n)) / math.pow(1.0 / m + 1.0 / n, 1.5)
+    third = -_SKEWER * noise.skew * (1.0 / (m * m) - 1.0 / (n * n)) / math.pow(1.0 / m + 1.0 / n, 1.5)
     return score if third < 1e-3 else 6.0 / third * (math.cbrt(1.0 + third * score / 2.0) - 1.0) + third / 6.0
 
 

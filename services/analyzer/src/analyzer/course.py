@@ -1,0 +1,65 @@
+"""The course of one dimension: who its values came from, and what was asked, so that a fall can be explained."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from analyzer.dimensions import NOT_TOLD, Cell
+from analyzer.metrics import ERROR_RATE
+from analyzer.model import Dimension, Reading
+from analyzer.sums import Sums
+from analyzer.terms import Terms
+from analyzer.timeline import Timeline
+
+_VERSION = "prompt_version:"
+
+
+@dataclass(slots=True)
+class Course:
+    """A dimension's timeline and the sketch of its inputs. A value counts as bad if it lies below their mean so far."""
+
+    dimension: Dimension
+    timeline: Timeline
+    terms: Terms
+    sums: Sums
+
+    @classmethod
+    def begin(cls, dimension: Dimension, declared: tuple[str, ...]) -> "Course":
+        """A course without values; `declared` names what values are split by."""
+        # How an execution ended explains everything but itself.
+        outcome = () if dimension.metric == ERROR_RATE.name else ("outcome",)
+        return cls(dimension, Timeline((*declared, *outcome)), Terms(), Sums())
+
+    def take(self, reading: Reading, declared: Cell) -> None:
+        """Takes a value that is measured for the first time; `declared` is its level of each declared dimension."""
+        assert reading.value is not None
+        self.timeline.add(self._cell(reading, declared), reading.value, reading.at)
+        self.sums.add(reading.value)
+        facts = reading.facts
+        if facts.input:
+            bad = reading.value < self.sums.mean
+            self.terms.add(facts.input, bad, reading.at, facts.execution_id, facts.user)
+
+    def correct(self, reading: Reading, declared: Cell) -> None:
+        """Puts a value in the place of a former one."""
+        self.timeline.correct(self._cell(reading, declared), reading.former, reading.value, reading.at)
+
+    def _cell(self, reading: Reading, declared: Cell) -> Cell:
+        """The value's level of each of the timeline's dimensions; prompts that are new to it become one."""
+        versions = {_VERSION + use.prompt: use.identity for use in reading.uses}
+        for name in versions:
+            if name not in self.timeline.names:
+                self.timeline.widen(name)
+        rest = self.timeline.names[len(declared) :]
+        outcome = reading.facts.outcome or NOT_TOLD
+        return (*declared, *(outcome if name == "outcome" else versions.get(name, NOT_TOLD) for name in rest))
+
+    def dump(self) -> str:
+        """The state as JSON."""
+        return json.dumps([self.timeline.dump(), self.terms.dump(), self.sums.dump()], separators=(",", ":"))
+
+    @classmethod
+    def load(cls, dimension: Dimension, state: list[Any]) -> "Course":
+        """The course that `dump` wrote."""
+        timeline, terms, sums = state
+        return cls(dimension, Timeline.load(timeline), Terms.load(terms), Sums(*sums))

@@ -1,0 +1,180 @@
+"""From a finding to a regression: what fell, by how much, since when, why, and what would be its end."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from analyzer.attribution import Attribution, attribute
+from analyzer.causes import RankedCause
+from analyzer.contrasts import Change, compare
+from analyzer.course import Course
+from analyzer.detection import Estimate, Finding
+from analyzer.detection.intervals import share_of
+from analyzer.losing import LosingSegment, losing
+from analyzer.model import Metric, Reading, Use
+from analyzer.recovery import Calm, Recovery
+from analyzer.regressions import Regression, moment
+from analyzer.rules import Watching
+from analyzer.segments import Profile
+from analyzer.state import Standard, Stream
+from analyzer.sums import Sums
+from shared.events import derived_id
+from shared.events.quality import Cause, CauseKind, Losing, Measurement, RegressionDetected, Window
+from shared.events.quality import Change as ChangeTold
+
+SAFETY = "safety/1"
+_SHOWN = 10
+_UNDATED: dict[bool, tuple[CauseKind, str]] = {
+    True: ("safety", "one such value is enough"),
+    False: ("unknown", "events are counted against an agreed rate: no change is dated"),
+}
+
+
+def raised(
+    stream: Stream, finding: Finding, reading: Reading, watching: Watching, course: Course, errors: Course | None
+) -> Regression:
+    """The regression that `stream` shows with `reading`: for the first time, at revision 1."""
+    dimension, prompt = stream.key.line
+    metric, change = reading.metric, changed(stream, finding, reading)
+    explained = explain(finding, course, errors, change)
+    detected = RegressionDetected(
+        project=dimension.project,
+        environment=dimension.environment,
+        target=dimension.target,
+        regression_id=derived_id(
+            "regression", *dimension, prompt, stream.key.identity, str(stream.sums.n), stream.cleared
+        ),
+        revision=1,
+        metric=metric.name,
+        direction=metric.direction,
+        window=Window(start=moment(change.at), end=moment(max(reading.at, change.at))),
+        method=finding.method,
+        alpha=finding.alpha,
+        floor_pp=round(points(watching.settings.floor, metric), 3),
+        change=ChangeTold(at=moment(change.at), low=moment(change.low), high=moment(change.high)),
+        affected_executions=stream.worst.since(change.low),
+        certain=explained.certain,
+        causes=tuple(_cause(each, metric) for each in ranked(explained)[:_SHOWN]),
+        raw_pp=_signed(explained.raw, metric),
+        mix_pp=_signed(explained.mix, metric),
+        losing=tuple(_losing(each, metric) for each in losing(compare(course.timeline, change))[:_SHOWN]),
+        **numbers(finding, metric),
+    )
+    return Regression(
+        detected=detected,
+        use=Use(prompt, stream.key.identity),
+        model=reading.facts.model,
+        standard=compared_with(stream),
+        recovery=recovery_of(stream, finding, metric, watching),
+        after=min(reading.at, reading.received),
+        opened_at=moment(reading.received),
+        terms=tuple(asdict(term) for term in course.terms.losing(change)[:_SHOWN]),
+    )
+
+
+def changed(stream: Stream, finding: Finding, reading: Reading) -> Change:
+    """When it changed. Where the finding has no date, with the value that showed it."""
+    since, marks = finding.since, stream.marks
+    if since is None or not marks.kept:
+        return Change(reading.at, reading.at, reading.at)
+    return Change(marks.before(since.index), marks.before(since.low), marks.after(since.high))
+
+
+def explain(finding: Finding, course: Course, errors: Course | None, change: Change) -> Attribution:
+    """The ranked causes; that it can't be told is one."""
+    if finding.since is None:
+        kind, evidence = _UNDATED[finding.method == SAFETY]
+        return Attribution(False, (RankedCause(kind, None, None, None, 0.0, 0.0, 0.0, 0, evidence),), 0.0, 0.0, 0.0)
+    return attribute(course.timeline, change, errors.timeline if errors and errors is not course else None)
+
+
+def ranked(explained: Attribution) -> list[RankedCause]:
+    """What explains most first; of causes that can't be told apart, the one that a person can undo here."""
+    causes = list(explained.causes)
+    return causes if explained.certain else sorted(causes, key=lambda cause: cause.kind != "prompt_version")
+
+
+def numbers(finding: Finding, metric: Metric) -> dict[str, Any]:
+    """What was measured on both sides, in the metric's own unit, and the drop between them in points."""
+    assert finding.before is not None
+    assert finding.after is not None
+    assert finding.drop is not None
+    rare, drop = finding.method.startswith("rate"), finding.drop
+    return {
+        "baseline": _measured(finding.before, metric, rare),
+        "current": _measured(finding.after, metric, rare),
+        "delta_pp": round(-points(drop.mean, metric), 3),
+        "low_pp": round(-points(drop.high, metric), 3),
+        "high_pp": round(-points(drop.low, metric), 3),
+    }
+
+
+def safety_finding(sums: Sums, bad: int) -> Finding:
+    """`bad` values where none is accepted, after those that `sums` holds."""
+    n = sums.n + bad
+    share = share_of(n, bad + round(sums.n * (1.0 - sums.mean)))
+    now = Estimate(n, 1.0 - share.mean, 1.0 - share.high, 1.0 - share.low, share.level)
+    drop = Estimate(n, share.mean, share.low, share.high, share.level)
+    return Finding("regressed", SAFETY, 0.0, False, Estimate(0, 1.0, 1.0, 1.0, share.level), now, drop)
+
+
+def compared_with(stream: Stream) -> Standard:
+    """What the stream was compared with: another version, or its own values before the change."""
+    if stream.standard is not None:
+        return stream.standard
+    return Standard(stream.key.identity, stream.monitor.before() or [], Profile.load(stream.profile.dump()))
+
+
+def recovery_of(stream: Stream, finding: Finding, metric: Metric, watching: Watching) -> Recovery | Calm:
+    """What would be its end: values within the floor of the baseline, or bad ones as rare as agreed."""
+    reference, settings = stream.monitor.before(), watching.settings
+    if finding.since is None or reference is None or finding.before is None:
+        return Calm(watching.agreed, settings.minimum)
+    return Recovery.of(metric.kind, settings, reference, finding.before.mean)
+
+
+def points(drop: float, metric: Metric) -> float:
+    """A drop on the metric's scale in percentage points; on a log scale, by how many per cent the amount is more."""
+    return 100.0 * (math.expm1(drop) if metric.kind == "real" else drop)
+
+
+def _signed(change: float, metric: Metric) -> float:
+    return round(-points(-change, metric), 3)
+
+
+def _measured(estimate: Estimate, metric: Metric, rare: bool) -> Measurement:
+    values = (estimate.mean, estimate.low, estimate.high)
+    if rare:
+        values = tuple(1.0 - value for value in values)  # type: ignore[assignment]
+    if metric.kind != "real":
+        values = tuple(min(max(value, 0.0), 1.0) for value in values)  # type: ignore[assignment]
+    mean, *ends = (metric.from_scale(value) for value in values)
+    return Measurement(n=estimate.n, mean=mean, low=min(ends), high=max(ends), level=estimate.level)
+
+
+def _cause(cause: RankedCause, metric: Metric) -> Cause:
+    since = Window(start=moment(cause.since[0]), end=moment(cause.since[1])) if cause.since else None
+    return Cause(
+        kind=cause.kind,
+        name=cause.name,
+        before=cause.before,
+        after=cause.after,
+        where=f"{cause.where[0]} {cause.where[1]}" if cause.where else None,
+        explains_pp=_signed(cause.explains, metric),
+        n=cause.n,
+        since=since,
+        evidence=cause.evidence,
+    )
+
+
+def _losing(segment: LosingSegment, metric: Metric) -> Losing:
+    change = segment.after - segment.before
+    return Losing(
+        dimension=segment.dimension,
+        level=segment.level,
+        n=segment.n,
+        delta_pp=_signed(change, metric),
+        low_pp=_signed(segment.low, metric),
+        high_pp=_signed(segment.high, metric),
+        rest_pp=_signed(segment.rest, metric),
+    )
