@@ -128,9 +128,9 @@ def compared_with(stream: Stream) -> Standard:
 def recovery_of(stream: Stream, finding: Finding, metric: Metric, watching: Watching) -> Recovery | Calm:
     """What would be its end: values within the floor of the baseline, or bad ones as rare as agreed."""
     reference, settings = stream.monitor.before(), watching.settings
-    if finding.since is None or reference is None or finding.before is None:
+    if finding.since is None or reference is None or finding.before is None or finding.after is None:
         return Calm(watching.agreed, settings.minimum)
-    return Recovery.of(metric.kind, settings, reference, finding.before.mean)
+    return Recovery.of(metric.kind, settings, reference, finding.before.mean, finding.after.mean)
 
 
 def points(drop: float, metric: Metric) -> float:

@@ -46,30 +46,38 @@ class InUse:
 
 @dataclass(slots=True)
 class Recovery:
-    """Evidence that the mean is not below `reference`, or by less than the floor, from the version and model in use.
+    """Evidence that the mean is less than `margin` below the baseline: half of the drop is undone, or all but the floor.
 
-    The null hypothesis is what the alarm said of the baseline that was measured then: so that one counts as exact.
-    It is asked anew when another version or model comes into use, and after 500, 1,000, 2,000 … values; each asking
-    errs with a chance of at most alpha.
+    The null hypothesis is about the baseline and the drop that the alarm measured: they count as exact. It is asked
+    anew when another version or model comes into use, and after 500, 1,000, 2,000 … values; each asking errs with a
+    chance of at most alpha, and needs `least` values. Besides, the mean of the latest values must reach `level`: be
+    within the floor of the baseline.
     """
 
     kind: Kind
     settings: Settings
     reference: State
+    margin: float
+    least: int
     _watch: Watch | None = None
     _n: int = 0
     _until: int = ANEW
 
     @classmethod
-    def of(cls, kind: Kind, settings: Settings, reference: State, mean: float) -> "Recovery":
-        """Begins; `mean` is the baseline's, and `reference` says how values are spread."""
-        exact = replace(Reference(*reference), n=_EXACT, mean=mean, raw=mean)
-        return cls(kind, settings, exact.dump())
+    def of(cls, kind: Kind, settings: Settings, reference: State, before: float, after: float) -> "Recovery":
+        """Begins; `before` and `after` are the means that the alarm measured; `reference` says how values spread."""
+        exact = replace(Reference(*reference), n=_EXACT, mean=before, raw=before)
+        margin = max(settings.floor, (before - after) / 2.0)
+        return cls(kind, settings, exact.dump(), margin, settings.minimum)
 
     @property
     def level(self) -> float:
-        """What the mean must be above."""
+        """What the mean of the latest values must reach."""
         return Reference(*self.reference).mean - self.settings.floor
+
+    def again(self, times: int) -> "Recovery":
+        """A recovery from what was raised so many `times`: each time asks for twice as many values as the last."""
+        return replace(self, least=min(self.least << (times - 1), ANEW))
 
     def restart(self) -> None:
         """Asks anew: another version or model is in use."""
@@ -85,17 +93,24 @@ class Recovery:
 
     def _begin(self, until: int) -> Watch:
         self._n, self._until = 0, until
-        self._watch = Watch(self.kind, self.settings, self.reference)
+        self._watch = Watch(self.kind, self._asked, self.reference)
         return self._watch
 
+    @property
+    def _asked(self) -> Settings:
+        return replace(self.settings, floor=self.margin, minimum=self.least)
+
     def dump(self) -> list[Any]:
-        return [self.kind, self.reference, self._watch.dump() if self._watch else None, self._n, self._until]
+        watch = self._watch.dump() if self._watch else None
+        return [self.kind, self.reference, self.margin, self.least, watch, self._n, self._until]
 
     @classmethod
     def load(cls, settings: Settings, state: list[Any]) -> "Recovery":
         """The recovery that `dump` wrote."""
-        kind, reference, watch, n, until = state
-        return cls(kind, settings, reference, Watch.load(watch, settings) if watch else None, n, until)
+        kind, reference, margin, least, watch, n, until = state
+        recovery = cls(kind, settings, reference, margin, least, None, n, until)
+        recovery._watch = Watch.load(watch, recovery._asked) if watch else None
+        return recovery
 
 
 @dataclass(slots=True)
@@ -109,6 +124,10 @@ class Calm:
     minimum: int
     n: int = 0
     bad: int = 0
+
+    def again(self, times: int) -> "Calm":
+        """A recovery from what was raised so many `times`: each time asks for twice as many values as the last."""
+        return replace(self, minimum=min(self.minimum << (times - 1), ANEW))
 
     def restart(self) -> None:
         """Counts anew: another version or model is in use."""

@@ -175,11 +175,11 @@ def returns(last: Regression | None, use: Use, received: float, seconds: float) 
 
 
 def reopened(found: Regression, last: Regression) -> Regression:
-    """`found` as the return of `last`: the same regression at its next revision."""
+    """`found` as the return of `last`: the same regression at its next revision, and harder to resolve."""
     detected = found.detected.model_copy(
         update={"regression_id": last.id, "revision": last.revision + 1, "returned": True}
     )
-    return replace(found, detected=detected)
+    return replace(found, detected=detected, recovery=found.recovery.again(last.times + 1))
 
 
 def moment(seconds: float) -> datetime:
