@@ -1,21 +1,24 @@
 """How often the right cause is named, on generated faults, beside the rule "the level with the largest raw drop".
 
-    python -m benchmarks.attribution [--streams 100] [--json]
+    python -m benchmarks.attribution [--streams 100] [--first 0] [--json]
 
 Every stream has several dimensions, an innocent change of its own, and a date with an interval as a detector gives it.
 Right means: the kind, the dimension and the level are named first and alone; for what can't be told from inside, that
 it is said so (two that start together: both are named as possible). The rule has no way to say so, nor to name traffic.
+Shares come with the 95 % interval of so many streams (Wilson, 1927); other streams begin at another `--first` seed.
 """
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from analyzer.attribution import Attribution, attribute
 from analyzer.contrasts import Change
 from analyzer.timeline import Timeline
-from tests.support.blamed import FAULTS, NAMES, Truth, Value, stream
+from tests.support.blamed import FAULTS, NAMES, SINGLE, Truth, Value, stream
 
 
 def right(found: Attribution, truth: Truth) -> bool:
@@ -45,11 +48,11 @@ def largest_drop(values: Sequence[Value], change: Change) -> tuple[str, str | No
     return max(drops, key=lambda each: drops[each])
 
 
-def measure(kind: str, streams: int) -> dict[str, float | str]:
-    """Shares of streams: right; a wrong name said for certain; the rule's; and the milliseconds of one answer."""
+def measure(kind: str, first: int, streams: int) -> dict[str, Any]:
+    """Of so many streams: how many right; a wrong name said for certain; the rule's; milliseconds of one answer."""
     hits = wrong = rule = 0
     seconds = 0.0
-    for seed in range(streams):
+    for seed in range(first, first + streams):
         values, change, truth = stream(seed, kind)
         timeline = Timeline(NAMES)
         for value in values:
@@ -61,31 +64,45 @@ def measure(kind: str, streams: int) -> dict[str, float | str]:
         wrong += found.certain and not right(found, truth)
         name, level = largest_drop(values, change)
         rule += truth.certain and (name.partition(":")[2] or name, level) == (truth.name, truth.level)
-    return {
-        "fault": kind,
-        "right": hits / streams,
-        "wrongly certain": wrong / streams,
-        "largest raw drop": rule / streams,
-        "ms": 1000 * seconds / streams,
-    }
+    return {"fault": kind, "n": streams, "right": hits, "wrong": wrong, "rule": rule, "ms": 1000 * seconds / streams}
+
+
+def together(kinds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The single causes as one line."""
+    single = [each for each in kinds if each["fault"] in SINGLE]
+    sums = {name: sum(each[name] for each in single) for name in ("n", "right", "wrong", "rule")}
+    return {"fault": "all single causes", **sums, "ms": sum(each["ms"] for each in single) / len(single)}
+
+
+def interval(hits: int, n: int) -> tuple[float, float]:
+    """Of a share, at 95 %."""
+    z = 1.96
+    middle, spread = (hits + z * z / 2) / (n + z * z), math.sqrt(hits * (n - hits) / n + z * z / 4)
+    return max(middle - z * spread / (n + z * z), 0.0), min(middle + z * spread / (n + z * z), 1.0)
+
+
+def show(row: dict[str, Any]) -> None:
+    n, (low, high) = row["n"], interval(row["right"], row["n"])
+    share, wrong, rule = (f"{row[name] / n:.1%}" for name in ("right", "wrong", "rule"))
+    between = f"[{low:.1%}, {high:.1%}]"
+    print(f"{row['fault']:32}{n:6}{share:>8} {between:18}{wrong:>9}{rule:>14}{row['ms']:7.1f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows = []
     if not options.json:
-        print(f"{'fault':32}{'right':>8}{'wrongly certain':>18}{'largest raw drop':>18}{'ms':>7}")
+        print(f"{'fault':32}{'n':>6}{'right':>8} {'':18}{'wrongly':>9}{'largest drop':>14}{'ms':>7}")
+    rows = []
     for kind in FAULTS:
-        row = measure(kind, options.streams)
-        rows.append(row)
+        rows.append(measure(kind, options.first, options.streams))
         if not options.json:
-            shares = f"{row['right']:8.0%}{row['wrongly certain']:18.0%}{row['largest raw drop']:18.0%}"
-            print(f"{kind:32}{shares}{row['ms']:7.1f}", flush=True)
-    if options.json:
-        print(json.dumps(rows))
+            show(rows[-1])
+    rows.append(together(rows))
+    print(json.dumps(rows)) if options.json else show(rows[-1])
 
 
 if __name__ == "__main__":

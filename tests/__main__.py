@@ -16,7 +16,7 @@ from tests.support.requirements import GET_MAVEN, ROOT, kafka_missing
 
 _WORK = ROOT / ".cache" / "coverage"
 _REPORT = _WORK / "tests.xml"
-_ALL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
+_ALL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def not_run(report: Path, reason: str) -> dict[str, int]:

@@ -73,11 +73,12 @@ async def test_quality_says_what_it_rests_on(client: httpx.AsyncClient) -> None:
     page = (await client.get("/v1/quality")).json()
     told = {(item["metric"], item["identity"]): item for item in page["items"]}
     worse = told["score.Factuality", "label:v2"]
-    assert (worse["measurement"]["n"], worse["measurement"]["mean"], worse["watch"]) == (150, 0.0, "watched")
-    assert worse["baseline"]["identity"] == "label:v1"
-    assert told["latency_ms", "label:v1"]["watch"] == "not tested"
-    assert told["error_rate", "label:v1"]["watch"] == "no baseline yet"
-    assert told["score.Factuality", "label:v1"]["watch"] == "too few values"
+    assert (worse["measurement"]["n"], worse["measurement"]["mean"]) == (150, 0.0)
+    assert (worse["compared_with"], worse["verdict"]) == ("label:v1", "regressed")
+    assert (worse["baseline"]["n"], worse["current"]["n"], worse["delta_pp"]) == (150, 150, -100.0)
+    assert (told["latency_ms", "label:v1"]["unit"], told["latency_ms", "label:v1"]["verdict"]) == ("ms", "no data")
+    first = told["score.Factuality", "label:v1"]
+    assert (first["compared_with"], first["verdict"], first["baseline"]) == (None, "no data", None)
     assert page["uncounted"] == {"unjoined": 1}
     assert (await client.get("/v1/quality", params={"target": "other"})).json()["items"][0]["target"] == "other"
 

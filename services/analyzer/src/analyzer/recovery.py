@@ -46,7 +46,7 @@ class InUse:
 
 @dataclass(slots=True)
 class Recovery:
-    """Evidence that the mean is less than `margin` below the baseline: half of the drop, or the floor, is undone.
+    """Evidence that the mean is less than `margin` below the baseline: than half of the drop, or than the floor.
 
     The null hypothesis is about the baseline and the drop that the alarm measured: they count as exact. It is asked
     anew when another version or model comes into use, and after 500, 1,000, 2,000 … values; each asking errs with a

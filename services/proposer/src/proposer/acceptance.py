@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from shared.events.proposals import Criterion
 from shared.events.quality import Direction, Measurement, RegressionDetected
 
-FLOOR_PP = 5.0
-"""A change of less than this many percentage points is no regression; so it is the slack of a fix, too."""
-
 MIN_VALUES = 100
 """A conclusion counts at least this many measured values."""
 
-
+_SHARE = 0.05
 _STARS = 4.0
 _RATINGS = frozenset({"rating", "implicit.rating"})
-_UNTESTED = frozenset({"latency_ms", "cost_usd"})
+_PART = 0.10
+_AMOUNTS = frozenset({"latency_ms", "cost_usd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +31,14 @@ def criteria(regression: RegressionDetected) -> tuple[Criterion, ...]:
 
 
 def criteria_to_keep(measured: Iterable[Measured]) -> tuple[Criterion, ...]:
-    """No metric that is measured well may get worse than it is, by more than the floor.
+    """No metric that is measured well may get worse than it is, by more than the analyzer's floor for it.
 
-    Latency and cost are left out, as the analyzer does not test them; a rating's scale is four stars wide.
+    That is 5 % of the scale (a rating's is four stars wide), and 10 % of a latency or a cost.
     """
     return tuple(
-        _criterion(m.metric, m.direction, m.measurement.mean, FLOOR_PP / 100 * (_STARS if m.metric in _RATINGS else 1))
+        _criterion(m.metric, m.direction, m.measurement.mean, _slack(m))
         for m in sorted(measured, key=lambda m: m.metric)
-        if m.measurement.n >= MIN_VALUES and m.metric not in _UNTESTED
+        if m.measurement.n >= MIN_VALUES
     )
 
 
@@ -50,7 +48,13 @@ def _criterion(metric: str, direction: Direction, baseline: float, slack: float)
     return Criterion(metric=metric, comparison="<=", threshold=baseline + slack, n=MIN_VALUES)
 
 
+def _slack(measured: Measured) -> float:
+    if measured.metric in _AMOUNTS:
+        return _PART * measured.measurement.mean
+    return _SHARE * (_STARS if measured.metric in _RATINGS else 1.0)
+
+
 def _floor(regression: RegressionDetected) -> float:
     """The floor in the metric's own unit, read off the regression itself (a rating's unit is not a share's)."""
     fall = abs(regression.current.mean - regression.baseline.mean)
-    return FLOOR_PP * fall / abs(regression.delta_pp) if regression.delta_pp else 0.0
+    return regression.floor_pp * fall / abs(regression.delta_pp) if regression.delta_pp else 0.0

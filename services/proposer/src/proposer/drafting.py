@@ -57,7 +57,7 @@ def draft(
     if cause is None or cause.kind == "unknown":
         return NoDraft("cause-unknown", "no change was seen when quality fell")
     if cause.kind != "prompt_version":
-        return NoDraft("not-a-prompt", f"the likely cause is a change of the {cause.kind}")
+        return NoDraft("not-a-prompt", f"the likely cause is not a prompt: {cause.kind.replace('_', ' ')}")
     if cause.name is None or cause.before is None or cause.after is None or cause.before == cause.after:
         return NoDraft("cause-unknown", "the versions before and after are not both named")
     if live == cause.before or live in approved:
