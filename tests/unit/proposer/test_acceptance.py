@@ -43,6 +43,7 @@ def test_a_regression_without_a_fall_has_no_slack() -> None:
         ("thumb", "higher_is_better", 0.8, ">=", 0.75),
         ("rating", "higher_is_better", 4.0, ">=", 3.8),
         ("error_rate", "lower_is_better", 0.02, "<=", 0.07),
+        ("latency_ms", "lower_is_better", 120.0, "<=", 132.0),
     ],
 )
 def test_a_new_example_set_must_keep_what_is_good(
@@ -56,11 +57,6 @@ def test_a_new_example_set_must_keep_what_is_good(
 def test_what_is_measured_too_little_is_no_criterion() -> None:
     few = Measured("thumb", "higher_is_better", measurement(0.9, n=MIN_VALUES - 1))
     assert criteria_to_keep([few]) == ()
-
-
-def test_of_a_latency_a_tenth_may_be_lost() -> None:
-    (kept,) = criteria_to_keep([Measured("latency_ms", "lower_is_better", measurement(120))])
-    assert (kept.comparison, kept.threshold) == ("<=", pytest.approx(132))
 
 
 def test_criteria_come_in_one_order() -> None:
