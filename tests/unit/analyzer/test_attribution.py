@@ -8,8 +8,8 @@ import pytest
 from analyzer.attribution import Attribution, attribute
 from analyzer.contrasts import Change
 from analyzer.timeline import Timeline
-from benchmarks.attribution import largest_drop, right
-from tests.support.blamed import FAULTS, NAMES, SINGLE, stream
+from benchmarks.attribution import dated, largest_drop, raised, right
+from tests.support.blamed import FAULTS, SINGLE, stream
 
 SEEDS = 10
 Levels = dict[str, str]
@@ -22,10 +22,8 @@ def answers(kind: str) -> list[bool]:
     found = []
     for seed in range(SEEDS):
         values, change, truth = stream(seed, kind)
-        timeline = Timeline(NAMES)
-        for value in values:
-            timeline.add(*value)
-        found.append(right(attribute(timeline, change), truth))
+        said = dated(values, change)
+        found.append(right(said.certain, said.causes, truth))
     return found
 
 
@@ -38,6 +36,19 @@ def test_single_causes_are_named() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in SINGLE])
 def test_what_has_no_single_cause_inside_is_said_to_have_none(kind: str) -> None:
     assert sum(answers(kind)) >= 0.8 * SEEDS
+
+
+def test_what_the_ledger_raises_names_the_cause_as_well() -> None:
+    """Small falls aren't all raised."""
+    kinds = ("a new prompt version", "a new model", "upstream errors", "everything drops")
+    said = [(raised(values), truth) for kind in kinds for values, _, truth in (stream(seed, kind) for seed in range(3))]
+    found = [right(each.certain, each.causes, truth) for each, truth in said if each]
+    assert len(found) >= 6
+    assert all(found)
+
+
+def test_the_ledger_is_silent_where_only_traffic_changed() -> None:
+    assert not any(raised(stream(seed, "traffic mix only")[0]) for seed in range(3))
 
 
 def test_the_rule_of_the_largest_drop_blames_traffic_on_a_segment() -> None:
@@ -185,6 +196,24 @@ def test_errors_that_began_with_it_are_named() -> None:
     steady = told(levels, lambda *_: 0.0)
     assert kinds(attribute(told(levels, late), CHANGE, errors)) == ["upstream_errors"]
     assert kinds(attribute(told(levels, late), CHANGE, steady)) == ["unknown"]
+
+
+def test_a_change_that_may_have_come_at_any_time_is_explained_by_the_likeliest() -> None:
+    def levels(number: int, _: random.Random) -> Levels:
+        return {"model": "m2" if number >= SWITCH else "m1"}
+
+    found = attribute(told(levels, late), Change(SWITCH, 0, SWITCH + 60))
+    assert (found.certain, kinds(found)) == (True, ["model"])
+
+
+def test_a_few_values_that_surely_fell_are_enough_for_a_name() -> None:
+    """Sixteen of 125 values are of a level that came with the change, and is much worse."""
+
+    def levels(number: int, _: random.Random) -> Levels:
+        return {"region": "xx" if number >= SWITCH and number % 8 == 0 else "eu"}
+
+    found = attribute(told(levels, lambda _, each: 0.7 * (each["region"] == "xx"), SWITCH + 125), CHANGE)
+    assert (found.certain, [cause.after for cause in found.causes]) == (True, ["xx"])
 
 
 def test_where_nothing_fell_nothing_is_named() -> None:

@@ -13,7 +13,7 @@ from analyzer.timeline import Timeline
 RECENT = 1000
 """Before a change the latest values count: at least so many, and four times as many as came after it."""
 _FEW = 100
-"""If fewer values came after the interval, all that came after the likeliest moment count."""
+"""If fewer values came after the interval (or before it), all after (before) the likeliest moment count."""
 _RARE = 0.05
 _GROWN = 5.0
 _UNSURE = 3.0
@@ -114,8 +114,11 @@ def compare(timeline: Timeline, change: Change) -> Comparison:
     if sum(block.filled for block in late) < _FEW:
         late = [block for block in timeline.blocks if block.start >= change.at]
     needed = max(RECENT, 4 * sum(block.filled for block in late))
+    past = [block for block in timeline.blocks if block.end <= change.low]
+    if sum(block.filled for block in past) < _FEW:
+        past = [block for block in timeline.blocks if block.end <= change.at]
     early: list[Block] = []
-    for block in reversed([block for block in timeline.blocks if block.end <= change.low]):
+    for block in reversed(past):
         if sum(each.filled for each in early) >= needed:
             break
         early.append(block)

@@ -8,7 +8,7 @@ from analyzer.contrasts import Change, Comparison, Contrast, compare, onset
 from analyzer.dimensions import NAMELESS, NOT_TOLD
 from analyzer.timeline import Timeline
 
-FEWEST = 20
+FEWEST = 10
 """A hypothesis concerns so many values after the change, or it is none."""
 _MORE_ERRORS = 0.02
 _SURELY = 4.0
