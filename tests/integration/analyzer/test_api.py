@@ -56,7 +56,13 @@ async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -
     assert (item["state"], item["revision"], item["metric"]) == ("open", 1, "score.Factuality")
     assert (item["baseline"]["n"], item["current"]["n"], item["delta_pp"]) == (150, 100, -100.0)
     assert item["causes"][0]["after"] == "label:v2"
-    assert (await client.get(f"/v1/regressions/{item['id']}")).json() == item
+    one = (await client.get(f"/v1/regressions/{item['id']}")).json()
+    explanation = one.pop("explanation")
+    assert one == item
+    assert explanation["what"].startswith("score.Factuality of bot in production got worse: from 1.000")
+    assert any("label:v1" in sentence for sentence in explanation["raised"])
+    assert any("label:v1 → label:v2" in sentence for sentence in explanation["causes"])
+    assert any("50 values count so far" in sentence for sentence in explanation["mind"])
     assert (await client.get("/v1/regressions", params={"state": "resolved"})).json()["items"] == []
 
 

@@ -90,11 +90,13 @@ def test_a_version_that_was_fine_at_first_is_not_blamed(ledger: Ledger, feed: Fe
     assert [cause.kind for cause in detected.causes] == ["unknown"]
 
 
-def test_after_a_fall_and_recovery_the_first_standard_still_holds(ledger: Ledger, feed: Feed) -> None:
+def test_a_second_fall_is_measured_against_the_recovery(ledger: Ledger, feed: Feed) -> None:
     events = [*thumbs(0, 300, 0.9), *thumbs(300, 600, 0.3), *thumbs(900, 700, 0.9), *thumbs(1600, 600, 0.3)]
     turns = feed(ledger, events)
     assert kinds(turns) == ["detected", "resolved", "detected"]
-    assert turns[2].baseline == turns[0].baseline
+    assert isinstance(turns[2], RegressionDetected)
+    assert (round(turns[2].baseline.mean, 2), round(turns[2].current.mean, 2)) == (0.9, 0.3)
+    assert turns[2].current.n == 100
 
 
 def test_the_next_version_is_not_compared_with_a_regressed_one(ledger: Ledger, feed: Feed) -> None:

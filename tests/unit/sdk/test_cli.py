@@ -171,6 +171,22 @@ def test_lists_show_what_matters(
     assert run(*words).stdout == "none\n"
 
 
+def test_a_regression_is_explained_in_sentences(run: Run, server: FakeServer) -> None:
+    told = {
+        "what": "thumb of bot got worse",
+        "raised": ["It is claimed at 0.05."],
+        "causes": ["m\x1b[2J"],
+        "mind": ["No."],
+    }
+    server.pages["GET /v1/regressions/r1"] = {"state": "open", "explanation": told}
+    lines = run("explain", "r1").output.splitlines()
+    assert lines[0] == "thumb of bot got worse (open)"
+    assert lines[2:4] == ["why it was raised:", "  It is claimed at 0.05."]
+    assert "  m\\u{1b}[2J" in lines
+    assert lines[-1] == "  No."
+    assert json.loads(run("explain", "r1", "--json").stdout)["explanation"] == told
+
+
 def test_a_broken_audit_log_fails_the_command(run: Run, server: FakeServer) -> None:
     server.pages["GET /v1/audit/verify"] = {"ok": True, "entries": 3, "head": "ab", "problems": []}
     assert run("audit", "verify").exit_code == 0

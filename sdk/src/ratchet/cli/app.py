@@ -22,6 +22,7 @@ app = typer.Typer(
 for command in (
     replaying.replay,
     reading.regressions,
+    reading.explain,
     reading.proposals,
     deciding.approve,
     deciding.reject,

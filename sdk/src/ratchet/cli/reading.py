@@ -22,6 +22,27 @@ def regressions(
     show_regressions(get("maker", "/v1/regressions", state=state, target=target, limit=limit), json)
 
 
+def explain(
+    regression_id: Annotated[str, typer.Argument(help="See `ratchet regressions`.")], json: AsJson = False
+) -> None:
+    """Why a regression was raised, in plain words, and what would change the mind."""
+    found = get("maker", f"/v1/regressions/{quote(regression_id, safe='')}")
+    if json:
+        as_json(found)
+        return
+    told = found["explanation"]
+    line(f"{told['what']} ({found['state']})")
+    for heading, part in (
+        ("why it was raised", "raised"),
+        ("likely causes", "causes"),
+        ("what would change the mind", "mind"),
+    ):
+        line("")
+        line(f"{heading}:")
+        for sentence in told[part]:
+            line(f"  {sentence}")
+
+
 def proposals(
     proposal_id: Annotated[str | None, typer.Argument(help="Show this one, with its diff.")] = None,
     state: Annotated[str | None, typer.Option(help="open, approved, rejected, …")] = None,

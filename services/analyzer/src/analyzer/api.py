@@ -1,5 +1,7 @@
 """HTTP: what the analyzer knows, for those who may read. Nothing here changes anything."""
 
+import json
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,12 +11,13 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.detection import Finding
+from analyzer.explaining import explain
 from analyzer.metrics import metric_named
 from analyzer.model import Metric
 from analyzer.raising import numbers, points
 from analyzer.rules import Rules
 from analyzer.state import Stream
-from analyzer.store import read_stream
+from analyzer.store import read_regression, read_stream
 from analyzer.sums import measurement
 from analyzer.tables import regressions, streams, uncounted
 from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
@@ -58,11 +61,13 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
 
     @router.get("/regressions/{regression_id}")
     async def one_regression(regression_id: UUID, reader: Reader) -> dict[str, Any]:
+        """One, with an `explanation`: why it was raised and what would change the mind, in sentences."""
         conditions = [*_within(regressions.c, reader, None), regressions.c.id == regression_id]
         rows = await fetch(_REGRESSIONS.where(*conditions))
         if not rows:
             raise Problem(404, "regression-unknown", "No regression has this id")
-        return _regression(rows[0])
+        explanation = asdict(explain(read_regression(rows[0], rules)))
+        return {**_regression(rows[0]), "explanation": explanation}
 
     @router.get("/quality")
     async def quality(
@@ -106,7 +111,8 @@ _REGRESSIONS = select(
     regressions.c.resolved_at,
     regressions.c.detected.cast(SqlText).label("detected"),
     regressions.c.resolved.cast(SqlText).label("resolved"),
-    regressions.c.terms,
+    regressions.c.terms.cast(SqlText).label("terms"),
+    regressions.c.memory.cast(SqlText).label("memory"),
 )
 
 
@@ -124,7 +130,7 @@ def _regression(row: Row[Any]) -> dict[str, Any]:
         "id": detected["regression_id"],
         "state": row.state,
         "revision": resolved.revision if resolved else detected["revision"],
-        "terms": row.terms,
+        "terms": json.loads(row.terms),
         "opened_at": row.opened_at.isoformat(),
         "resolved_at": row.resolved_at.isoformat() if row.resolved_at else None,
         "recovered": resolved.current.model_dump() if resolved else None,

@@ -73,8 +73,9 @@ def _amount(scaled: float) -> float:
 
 def _share(name: str) -> Metric:
     kind = name.removeprefix("implicit.").partition(".")[0]
+    binary = kind in ("thumb", "label")
     return Metric(
-        name, "higher_is_better", "share", "binary" if kind in ("thumb", "label") else "bounded", _same, _same
+        name, "higher_is_better", "share" if binary else "score", "binary" if binary else "bounded", _same, _same
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from analyzer.detection import Kind, Settings, State
 from analyzer.detection import Recovery as Watch
 from analyzer.detection.intervals import share_of
-from analyzer.detection.switch import Reference
 
 ANEW = 500
 """After so many values, then twice as many and so on, the question is asked anew: values of a long bad while must not
@@ -14,7 +13,6 @@ outvote those of a fix."""
 LEAD = 25
 """So many values in a row, at most, are needed until another version or model counts as the one in use."""
 _TWICE = 2.0
-_EXACT = 10**9
 
 
 @dataclass(slots=True)
@@ -46,7 +44,7 @@ class InUse:
 
 @dataclass(slots=True)
 class Recovery:
-    """Evidence that the mean is less than `margin` below the baseline: than half of the drop, or than the floor.
+    """Evidence that the mean is above `proven`: that half of the drop is undone, or all but the floor if that is more.
 
     The null hypothesis is about the baseline and the drop that the alarm measured: they count as exact. It is asked
     anew when another version or model comes into use, and after 500, 1,000, 2,000 … values; each asking errs with a
@@ -57,23 +55,18 @@ class Recovery:
     kind: Kind
     settings: Settings
     reference: State
-    margin: float
+    level: float
+    proven: float
     least: int
     _watch: Watch | None = None
-    _n: int = 0
+    n: int = 0
     _until: int = ANEW
 
     @classmethod
     def of(cls, kind: Kind, settings: Settings, reference: State, before: float, after: float) -> "Recovery":
         """Begins; `before` and `after` are the means that the alarm measured; `reference` says how values spread."""
-        exact = replace(Reference(*reference), n=_EXACT, mean=before, raw=before)
         margin = max(settings.floor, (before - after) / 2.0)
-        return cls(kind, settings, exact.dump(), margin, settings.minimum)
-
-    @property
-    def level(self) -> float:
-        """What the mean of the latest values must reach."""
-        return Reference(*self.reference).mean - self.settings.floor
+        return cls(kind, settings, reference, before - settings.floor, before - margin, settings.minimum)
 
     def again(self, times: int) -> "Recovery":
         """A recovery from what was raised so many `times`: each time asks for twice as many values as the last."""
@@ -86,29 +79,29 @@ class Recovery:
     def take(self, value: float) -> bool:
         """Takes a value; whether the null hypothesis is refuted with it, by enough values."""
         watch = self._watch
-        if watch is None or self._n >= self._until:
+        if watch is None or self.n >= self._until:
             watch = self._begin(2 * self._until if watch else ANEW)
-        self._n += 1
+        self.n += 1
         return watch.observe(value)
 
     def _begin(self, until: int) -> Watch:
-        self._n, self._until = 0, until
-        self._watch = Watch(self.kind, self._asked, self.reference)
+        self.n, self._until = 0, until
+        self._watch = Watch(self.kind, self._asked, self.reference, self.proven)
         return self._watch
 
     @property
     def _asked(self) -> Settings:
-        return replace(self.settings, floor=self.margin, minimum=self.least)
+        return replace(self.settings, minimum=self.least)
 
     def dump(self) -> list[Any]:
         watch = self._watch.dump() if self._watch else None
-        return [self.kind, self.reference, self.margin, self.least, watch, self._n, self._until]
+        return [self.kind, self.reference, self.level, self.proven, self.least, watch, self.n, self._until]
 
     @classmethod
     def load(cls, settings: Settings, state: list[Any]) -> "Recovery":
         """The recovery that `dump` wrote."""
-        kind, reference, margin, least, watch, n, until = state
-        recovery = cls(kind, settings, reference, margin, least, None, n, until)
+        kind, reference, level, proven, least, watch, n, until = state
+        recovery = cls(kind, settings, reference, level, proven, least, None, n, until)
         recovery._watch = Watch.load(watch, recovery._asked) if watch else None
         return recovery
 
@@ -138,6 +131,7 @@ class Calm:
         bad = value < 0.5
         if bad and self.agreed is None:
             self.restart()
+            return False
         self.n += 1
         self.bad += bad
         if self.n < self.minimum or bad:

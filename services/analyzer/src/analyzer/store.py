@@ -133,7 +133,7 @@ class QualityStore:
 
     async def _regressions(self, rules: Rules, dimensions: Collection[Dimension]) -> list[Regression]:
         rows = await self._conn.execute(_LATEST, {"ids": [dimension.id for dimension in dimensions]})
-        return [_regression(row, rules) for row in rows]
+        return [read_regression(row, rules) for row in rows]
 
 
 def read_stream(row: Row[Any], rules: Rules) -> Stream:
@@ -192,7 +192,8 @@ def _row(regression: Regression) -> dict[str, Any]:
     }
 
 
-def _regression(row: Row[Any], rules: Rules) -> Regression:
+def read_regression(row: Row[Any], rules: Rules) -> Regression:
+    """A regression, from a row with its moments, and with its events, terms and memory as text."""
     detected = RegressionDetected.model_validate_json(row.detected)
     dimension = Dimension(detected.project, detected.environment, detected.target, detected.metric)
     return Regression.load(

@@ -10,7 +10,7 @@ state = monitor.dump(); monitor = Monitor.load(state, settings)       # JSON; th
 """
 
 from analyzer.detection.blocks import Block, Blocks
-from analyzer.detection.drift import Drift, Point
+from analyzer.detection.drift import Drift, Point, drop_score, sides
 from analyzer.detection.findings import drift_finding, no_data, rate_finding, switch_finding
 from analyzer.detection.past import BLOCK, Past
 from analyzer.detection.rate import Rate
@@ -74,8 +74,9 @@ class Monitor:
 
     def before(self) -> State | None:
         """The standard from before the drop that `finding` tells of: what a recovery is measured against."""
-        if self._found is not None:
-            return self._standard(Reference.until(self._found, self._past))
+        within = self._within()
+        if within is not None:
+            return self._standard(Reference.until(within, self._past))
         return self._switch.reference.dump() if self._switch else None
 
     def _standard(self, reference: Reference | None) -> State | None:
@@ -84,16 +85,24 @@ class Monitor:
         return reference.dump()
 
     def finding(self) -> Finding:
-        """What can be said now. A switch is asked first; a drop within the new version's own life stands beside it."""
+        """What can be said now: of the switch, or of a drop within the version's own life that says more."""
         if self._rate is not None:
             return rate_finding(self._rate, self.settings)
-        if self._switch is not None and self._switch.n:
-            answer = switch_finding(self._switch, self.kind, self.settings)
-            if answer.significant or self._found is None:
-                return answer
+        within = self._within()
+        if self._switch is not None and self._switch.n and within is None:
+            return switch_finding(self._switch, self.kind, self.settings)
         if self._drift is None:
             return no_data(self.settings)
-        return drift_finding(self._drift, self._found, self._past, self.kind, self.settings)
+        return drift_finding(self._drift, within, self._past, self.kind, self.settings)
+
+    def _within(self) -> Point | None:
+        """Where the drop within the own life begins, if there is one and it says more than the switch does."""
+        found, past, switch = self._found, self._past, self._switch
+        if found is None or switch is None or not switch.significant:
+            return found
+        before, after = sides(found, past)
+        worse = before.mean - after.mean >= self.settings.floor
+        return found if worse and drop_score(found, past) > switch.score else None
 
     def dump(self) -> State:
         found = self._drift.points.index(self._found) if self._drift and self._found else None

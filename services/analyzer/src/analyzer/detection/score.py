@@ -36,7 +36,7 @@ def standardised(drop: float, before: Side, after: Side, noise: Noise, bounded: 
     n, m = before.blocks, after.blocks
     own = max(1.0, (_OWN_SPREAD + m * growth(before, after, bounded)) / (_OWN_SPREAD + m))
     mean = (n * before.mean + m * after.mean) / (n + m)
-    error = math.sqrt(noise.inflation * noise.variance * _tie(before.mean, mean, bounded) * (1.0 / n + own / m))
+    error = math.sqrt(noise.inflation * noise.variance * tie(before.mean, mean, bounded) * (1.0 / n + own / m))
     score = drop / error if error > 0.0 else 0.0
     if score <= 1.0:
         return score
@@ -50,10 +50,10 @@ def growth(before: Side, after: Side, bounded: bool) -> float:
     """How many times the variance of values grew, beyond what its mean's move towards the middle explains."""
     if before.spread <= 0.0:
         return 1.0
-    return after.spread / before.spread / _tie(before.mean, after.mean, bounded)
+    return after.spread / before.spread / tie(before.mean, after.mean, bounded)
 
 
-def _tie(before: float, after: float, bounded: bool) -> float:
+def tie(before: float, after: float, bounded: bool) -> float:
     """How much a bounded value's variance must grow when its mean moves from `before` to `after`: 1 or more."""
     if not (bounded and 0.0 < before < 1.0 and 0.0 < after < 1.0):
         return 1.0

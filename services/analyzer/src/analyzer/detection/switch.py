@@ -52,16 +52,14 @@ class Reference:
 class Switch:
     """One known start, so one comparison that is looked at after every block.
 
-    `worse` is 1.0 to ask for a drop below the reference's mean; -1.0 asks the mirrored question: whether the mean is
-    above it by more than `-margin`. The null hypothesis for 1.0: the mean since the switch is not below it.
+    `worse` is 1.0 to ask for a drop below the reference's mean; -1.0 asks the mirrored question. The null hypothesis
+    for 1.0: the mean since the switch is not below it.
     """
 
-    __slots__ = ("alpha", "bounded", "margin", "n", "raw", "reference", "squares", "sum", "worse")
+    __slots__ = ("alpha", "bounded", "n", "raw", "reference", "squares", "sum", "worse")
 
-    def __init__(
-        self, reference: Reference, alpha: float, bounded: bool, worse: float = 1.0, margin: float = 0.0
-    ) -> None:
-        self.reference, self.alpha, self.bounded, self.worse, self.margin = reference, alpha, bounded, worse, margin
+    def __init__(self, reference: Reference, alpha: float, bounded: bool, worse: float = 1.0) -> None:
+        self.reference, self.alpha, self.bounded, self.worse = reference, alpha, bounded, worse
         self.n = 0
         self.sum = self.squares = self.raw = 0.0
 
@@ -74,8 +72,8 @@ class Switch:
         self.squares += square
         if self.n < SOONEST:
             return False
-        drop = self.worse * (reference.mean - self.sum / self.n) - self.margin
-        return drop > 0.0 and self.score > switch_height(self.blocks, self.alpha)
+        drop = self.worse * (reference.mean - self.sum / self.n)
+        return drop > 0.0 and self.significant
 
     @property
     def blocks(self) -> float:
@@ -83,12 +81,17 @@ class Switch:
         return self.n * self.reference.n / (self.n + self.reference.n)
 
     @property
+    def significant(self) -> bool:
+        """Whether the null hypothesis is refuted by now."""
+        return self.score > switch_height(self.blocks, self.alpha)
+
+    @property
     def score(self) -> float:
         """The standardised difference; positive speaks against the null hypothesis."""
         reference, n = self.reference, self.n
         if n < SOONEST:
             return 0.0
-        drop = self.worse * (reference.mean - self.sum / n) - self.margin
+        drop = self.worse * (reference.mean - self.sum / n)
         noise = Noise(reference.variance, reference.inflation, self.worse * reference.skew)
         return standardised(drop, *self.sides, noise, self.bounded)
 
@@ -101,12 +104,12 @@ class Switch:
 
     def dump(self) -> State:
         counts = [self.n, self.sum, self.squares, self.raw]
-        return [self.reference.dump(), self.alpha, self.bounded, self.worse, self.margin, counts]
+        return [self.reference.dump(), self.alpha, self.bounded, self.worse, counts]
 
     @classmethod
     def load(cls, state: State) -> "Switch":
         """The comparison that `dump` wrote."""
-        reference, alpha, bounded, worse, margin, counts = state
-        switch = cls(Reference(*reference), alpha, bounded, worse, margin)
+        reference, alpha, bounded, worse, counts = state
+        switch = cls(Reference(*reference), alpha, bounded, worse)
         switch.n, switch.sum, switch.squares, switch.raw = counts
         return switch

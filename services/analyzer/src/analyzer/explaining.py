@@ -1,0 +1,190 @@
+"""A regression in plain words: what fell, why it was raised, and what would change the mind."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from analyzer.metrics import metric_named
+from analyzer.model import Metric
+from analyzer.raising import SAFETY
+from analyzer.recovery import Calm, Recovery
+from analyzer.regressions import Regression
+from shared.events.quality import Cause, Losing, Measurement, RegressionDetected
+
+_MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Sentences for people. They may hold names that strangers gave: show them as text only."""
+
+    what: str
+    raised: tuple[str, ...]
+    causes: tuple[str, ...]
+    mind: tuple[str, ...]
+
+
+def explain(regression: Regression) -> Explanation:
+    """The regression as it stands."""
+    detected, metric = regression.detected, metric_named(regression.detected.metric)
+    what = f"{detected.metric} of {detected.target or 'no target'} in {detected.environment} {_how(detected, metric)}"
+    told = (*_causes(detected), *_losing(detected), *_terms(regression))
+    return Explanation(what, tuple(_raised(regression, metric)), told, tuple(_mind(regression, metric)))
+
+
+def _how(detected: RegressionDetected, metric: Metric) -> str:
+    again = "got worse again" if detected.returned else "got worse"
+    if not detected.baseline.n:
+        return f"{again}: {_amount(detected.current, metric)}"
+    return f"{again}: from {_amount(detected.baseline, metric)} to {_amount(detected.current, metric)}"
+
+
+def _raised(regression: Regression, metric: Metric) -> Iterator[str]:
+    detected, use = regression.detected, regression.use
+    if detected.method == SAFETY:
+        yield "A rule says that one bad value is enough, and one came."
+        return
+    if detected.method.startswith("rate"):
+        yield "Bad values are counted against the rate that was agreed on."
+    elif regression.standard.identity == use.identity:
+        yield f"{_prompt(use.prompt)} {use.identity} is compared with its own earlier values."
+    else:
+        former = regression.standard.identity
+        yield f"{_prompt(use.prompt)} {use.identity} is compared with {former}, the one before it."
+    yield (
+        f"That it got worse at all is claimed at level {detected.alpha:g}: so often at most would a version that is as "
+        f"good ever alarm, however long it is watched (method {detected.method})."
+    )
+    floor = f"{detected.floor_pp:g} {_unit(metric)}"
+    yield f"By how much is an estimate: {_change(detected, metric)}. Less than {floor} is not raised."
+    if detected.change is not None:
+        yield _began(detected)
+    if detected.raw_pp is not None and detected.mix_pp is not None and abs(detected.mix_pp) >= 0.1:
+        yield (
+            f"All values together moved by {detected.raw_pp:+.1f}, of which other traffic explains "
+            f"{detected.mix_pp:+.1f}; the rest is the same traffic getting worse."
+        )
+
+
+def _began(detected: RegressionDetected) -> str:
+    assert detected.change is not None
+    at, low, high = (_time(each) for each in (detected.change.at, detected.change.low, detected.change.high))
+    return f"It began at {at}." if low == high else f"It began between {low} and {high}, most likely at {at}."
+
+
+def _causes(detected: RegressionDetected) -> Iterator[str]:
+    if not detected.certain and len(detected.causes) > 1:
+        yield "Which of these it was can't be told, for they came together:"
+    for cause in detected.causes[:_MOST]:
+        yield _cause(cause)
+
+
+def _cause(cause: Cause) -> str:
+    if cause.kind in ("unknown", "safety"):
+        return f"{cause.kind}: {cause.evidence}"
+    name = f" {cause.name}" if cause.name and cause.name != cause.kind else ""
+    turn = f", {cause.before or 'nothing'} → {cause.after}" if cause.before != cause.after else f", {cause.after}"
+    return f"{cause.kind.replace('_', ' ')}{name}{turn if cause.after else ''}: {cause.evidence}"
+
+
+def _losing(detected: RegressionDetected) -> Iterator[str]:
+    for each in detected.losing[:_MOST]:
+        yield _lost(each)
+
+
+def _lost(each: Losing) -> str:
+    interval = f"[{each.low_pp:+.1f}, {each.high_pp:+.1f}]"
+    return (
+        f"{each.dimension} {each.level} lost more than the rest: {each.delta_pp:+.1f} {interval} against "
+        f"{each.rest_pp:+.1f}, n={each.n}"
+    )
+
+
+def _terms(regression: Regression) -> Iterator[str]:
+    for term in regression.terms[:_MOST]:
+        yield (
+            f"inputs with “{term['term']}” lost: {term['share']:.0%} of {term['n']} are bad, "
+            f"{term['without']:.0%} without it"
+        )
+
+
+def _mind(regression: Regression, metric: Metric) -> Iterator[str]:
+    """What would end it, and what is known of that by now."""
+    if regression.resolved is not None and regression.resolved_at is not None:
+        current = _amount(regression.resolved.current, metric)
+        evidence = regression.resolved.resolved_by.evidence
+        yield f"It was resolved at {_time(regression.resolved_at)} with {current}: {evidence}."
+        yield "If the same version falls again within the time that is set for it, this regression is opened again."
+        return
+    yield from _calm(regression.recovery) if isinstance(regression.recovery, Calm) else _back(regression, metric)
+    if not regression.detected.certain and len(regression.detected.causes) > 1:
+        yield "To tell the causes apart, take one of them back and leave the others."
+
+
+def _calm(recovery: Calm) -> Iterator[str]:
+    if recovery.agreed is None:
+        yield f"It is resolved after {recovery.minimum} values without a bad one; {recovery.n} so far."
+        return
+    yield (
+        f"It is resolved when the rate is shown to be at most twice the agreed {recovery.agreed:g}, by "
+        f"{recovery.minimum} values or more; so far {recovery.bad} of {recovery.n} are bad."
+    )
+
+
+def _back(regression: Regression, metric: Metric) -> Iterator[str]:
+    recovery, window = regression.recovery, regression.window
+    assert isinstance(recovery, Recovery)
+    better = "above" if metric.direction == "higher_is_better" else "below"
+    yield (
+        f"It is resolved when values since then show at level {recovery.settings.alpha:g}, by {recovery.least} of them "
+        f"or more, that the mean is {better} {_value(recovery.proven, metric)}, and the mean of the latest 200 "
+        f"reaches {_value(recovery.level, metric)}."
+    )
+    if not window.blocks:
+        yield "No value came since."
+        return
+    identity, model = json.loads(regression.in_use.label or '["none", null]')
+    of = f"{identity} on {model}" if model else identity
+    latest = f"the latest {window.sums.n} of mean {_value(window.sums.mean, metric)}"
+    yield f"{of} is in use: {recovery.n} values count so far, {latest}."
+
+
+def _prompt(prompt: str) -> str:
+    return f"Prompt {prompt}," if prompt else "Version"
+
+
+def _change(detected: RegressionDetected, metric: Metric) -> str:
+    if detected.low_pp is None or detected.high_pp is None:
+        return f"{detected.delta_pp:+.1f} {_unit(metric)}"
+    sign = -1.0 if metric.kind == "real" else 1.0
+    low, high = sorted((sign * detected.low_pp, sign * detected.high_pp))
+    return f"{sign * detected.delta_pp:+.1f} {_unit(metric)}, between {low:+.1f} and {high:+.1f} at 95 %"
+
+
+def _unit(metric: Metric) -> str:
+    return "%" if metric.kind == "real" else "pp"
+
+
+def _amount(measured: Measurement, metric: Metric) -> str:
+    mean, low, high = (_shown(each, metric) for each in (measured.mean, measured.low, measured.high))
+    return f"{mean} [{low}, {high}] (n={measured.n})"
+
+
+def _value(scaled: float, metric: Metric) -> str:
+    return _shown(metric.from_scale(scaled), metric)
+
+
+def _shown(value: float, metric: Metric) -> str:
+    match metric.unit:
+        case "share":
+            return f"{100 * value:.1f} %"
+        case "USD":
+            return f"${value:.4g}"
+        case "score":
+            return f"{value:.3f}"
+    return f"{value:.4g} {metric.unit}"
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,105 @@
+"""Whether what fell has come back."""
+
+import json
+import random
+
+import pytest
+
+from analyzer.detection import Monitor, Settings
+from analyzer.recovery import ANEW, LEAD, Calm, InUse, Recovery
+
+SETTINGS = Settings()
+
+
+def recovery(before: float = 0.9, after: float = 0.5, settings: Settings = SETTINGS) -> Recovery:
+    rnd, monitor = random.Random(1), Monitor("binary", settings)
+    for _ in range(500):
+        monitor.learn(float(rnd.random() < before))
+    reference = monitor.reference()
+    assert reference is not None
+    return Recovery.of("binary", settings, reference, before, after)
+
+
+def until(watch: Recovery, mean: float, most: int, seed: int) -> int | None:
+    """How many values of that mean it takes."""
+    rnd = random.Random(seed)
+    return next((n + 1 for n in range(most) if watch.take(float(rnd.random() < mean))), None)
+
+
+def test_a_full_recovery_is_shown_soon() -> None:
+    taken = [until(recovery(), 0.9, 1000, seed) for seed in range(20)]
+    assert all(n is not None and 100 <= n <= 200 for n in taken)
+
+
+def test_what_stays_bad_is_never_shown_to_be_well() -> None:
+    """The mean is at the null hypothesis' edge (0.7). Six askings of at most 5 % each: by chance 6 of 20 could be."""
+    assert sum(until(recovery(), 0.7, 15_000, seed) is not None for seed in range(20)) <= 6
+    assert all(until(recovery(), 0.5, 15_000, seed) is None for seed in range(5))
+
+
+def test_of_a_small_drop_all_but_the_floor_must_be_undone() -> None:
+    watch = recovery(0.9, 0.84)
+    assert watch.proven == watch.level == pytest.approx(0.85)
+    assert recovery().proven == pytest.approx(0.7)
+    assert recovery().level == pytest.approx(0.85)
+
+
+def test_a_long_bad_while_does_not_outvote_a_fix() -> None:
+    watch = recovery()
+    assert until(watch, 0.5, 5000, 1) is None
+    taken = until(watch, 0.9, 10_000, 2)
+    assert taken is not None
+    assert taken <= 8000
+
+
+def test_another_version_is_asked_anew() -> None:
+    watch = recovery()
+    until(watch, 0.5, 300, 1)
+    watch.restart()
+    taken = until(watch, 0.9, 300, 2)
+    assert taken is not None
+    assert taken <= 200
+
+
+def test_each_return_asks_for_twice_as_many_values() -> None:
+    assert [recovery().again(times).least for times in (1, 2, 3, 9)] == [100, 200, 400, ANEW]
+    taken = until(recovery().again(2), 0.9, 1000, 1)
+    assert taken is not None
+    assert taken >= 200
+
+
+@pytest.mark.parametrize("cut", [0, 1, 99, 600])
+def test_a_restart_of_the_service_changes_nothing(cut: int) -> None:
+    rnd, watch = random.Random(3), recovery()
+    values = [float(rnd.random() < 0.69) for _ in range(1200)]
+    for value in values[:cut]:
+        watch.take(value)
+    again = Recovery.load(SETTINGS, json.loads(json.dumps(watch.dump())))
+    assert [again.take(value) for value in values[cut:]] == [watch.take(value) for value in values[cut:]]
+    assert again.dump() == watch.dump()
+
+
+def test_calm_counts_from_the_last_bad_value() -> None:
+    calm = Calm(None, 100)
+    answers = [calm.take(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
+    assert answers == [False] * 199 + [True]
+    calm.restart()
+    assert calm == Calm(None, 100)
+
+
+def test_an_agreed_rate_must_be_shown_to_be_kept_again() -> None:
+    calm = Calm(0.05, 100)
+    assert not any(calm.take(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
+    calm.restart()
+    taken = next(number for number in range(5000) if calm.take(float(number % 20 != 0)))
+    assert 100 <= taken < 1500
+    assert Calm.load(json.loads(json.dumps(calm.dump()))) == calm
+
+
+def test_a_canary_does_not_change_what_is_in_use() -> None:
+    use = InUse()
+    turns = [use.turns("new" if number % 5 == 0 else "old") for number in range(1, 1000)]
+    assert turns == [True] + [False] * 998
+    assert sum(use.turns("new") for _ in range(LEAD + 1)) == 1
+    assert use.label == "new"
+    assert InUse.load(json.loads(json.dumps(use.dump()))) == use

@@ -1,0 +1,83 @@
+"""What holds for which target and metric."""
+
+import math
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from analyzer.metrics import metric_named
+from analyzer.model import Dimension, Policy
+from analyzer.rules import BadRules, Rule, Rules, Watching, read_rules
+from analyzer.settings import AnalyzerSettings
+
+
+def watched(rules: Rules, metric: str, target: str = "bot") -> Watching:
+    return rules.watching(Dimension("acme", "production", target, metric), metric_named(metric))
+
+
+def test_without_rules_the_policy_and_the_metrics_own_floors_hold() -> None:
+    rules = Rules(Policy(alpha=0.01, minimum=150))
+    thumb, latency = watched(rules, "thumb"), watched(rules, "latency_ms")
+    assert (thumb.settings.alpha, thumb.settings.minimum, thumb.settings.floor) == (0.01, 150, 0.05)
+    assert latency.settings.floor == pytest.approx(math.log(1.1))
+    assert not thumb.safety
+    assert thumb.agreed is None
+
+
+def test_the_last_rule_that_fits_counts_field_by_field() -> None:
+    rules = Rules(rules=[Rule(floor=3, alpha=0.01), Rule(target="b*", floor=8), Rule(target="c*", floor=9)])
+    assert watched(rules, "thumb").settings.floor == pytest.approx(0.08)
+    assert watched(rules, "thumb").settings.alpha == 0.01
+    assert watched(rules, "latency_ms").settings.floor == pytest.approx(math.log(1.08)), "per cent of an amount"
+
+
+def test_an_agreed_rate_is_for_what_happens_or_not() -> None:
+    rules = Rules(rules=[Rule(agreed=0.001, safety=True)])
+    assert watched(rules, "error_rate").agreed == 0.001
+    assert watched(rules, "score.Factuality").agreed is None
+    assert watched(rules, "thumb").safety
+    assert not watched(rules, "cost_usd").safety
+
+
+def test_dimensions_are_a_targets_own() -> None:
+    rules = Rules(rules=[Rule(target="bot", dimensions=("model", "shop"))])
+    assert rules.dimensions("bot").names == ("model", "shop")
+    assert "language" in rules.dimensions("other").names
+
+
+def test_what_was_answered_is_remembered() -> None:
+    rules = Rules()
+    assert watched(rules, "thumb") is watched(rules, "thumb")
+    assert rules.dimensions("bot") is rules.dimensions("bot")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[rule]]\nfloor = -1", "rule.0.floor"),
+        ("[[rule]]\nminimum = 99", "rule.0.minimum"),
+        ("[[rule]]\nflour = 1", "rule.0.flour"),
+        ("rule = 3", "rule"),
+        ("[[rule", "Expected"),
+        (b"\xff", "utf-8"),
+    ],
+)
+def test_a_file_that_cant_be_used_is_named_with_its_field(tmp_path: Path, text: str | bytes, said: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadRules) as caught:
+        read_rules(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_settings_read_the_file_and_refuse_a_bad_one(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rule]]\ntarget = "bot"\nfloor = 2\n')
+    given = {"database_url": "postgresql://x/y", "kafka_bootstrap": "127.0.0.1:9"}
+    rules = AnalyzerSettings(**given, rules=path, reopen_days=1).rules_in_force()  # type: ignore[arg-type]
+    assert watched(rules, "thumb").settings.floor == pytest.approx(0.02)
+    assert rules.policy.reopen_seconds == 86_400
+    with pytest.raises(ValidationError, match="gone"):
+        AnalyzerSettings(**given, rules=tmp_path / "gone.toml")  # type: ignore[arg-type]
