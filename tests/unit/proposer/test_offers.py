@@ -40,6 +40,14 @@ def test_a_fix_is_bound_to_what_it_replaces() -> None:
     assert event.acceptance[0].metric == "thumb"
 
 
+def test_doubt_and_the_unit_are_told_to_who_decides() -> None:
+    model = cause("a", "b", kind="model")
+    slow = regression(*FELL.causes, model, metric="latency_ms", delta_pp=-31.0, certain=False)
+    summary = ready(offer_fix(slow, fix())).evidence.summary
+    assert "+31.0 %" in summary
+    assert summary.endswith("It can't be told from what came with it: model.")
+
+
 def test_the_same_fix_of_the_same_regression_is_one_proposal() -> None:
     again = regression(*FELL.causes, revision=2, delta_pp=-21.0)
     other = regression(*FELL.causes, regression_id=derived_id("regression", "2"))

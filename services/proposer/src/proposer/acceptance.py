@@ -13,7 +13,7 @@ _SHARE = 0.05
 _STARS = 4.0
 _RATINGS = frozenset({"rating", "implicit.rating"})
 _PART = 0.10
-_AMOUNTS = frozenset({"latency_ms", "cost_usd"})
+AMOUNTS = frozenset({"latency_ms", "cost_usd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _criterion(metric: str, direction: Direction, baseline: float, slack: float)
 
 
 def _slack(measured: Measured) -> float:
-    if measured.metric in _AMOUNTS:
+    if measured.metric in AMOUNTS:
         return _PART * measured.measurement.mean
     return _SHARE * (_STARS if measured.metric in _RATINGS else 1.0)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from proposer.acceptance import Measured, criteria, criteria_to_keep
+from proposer.acceptance import AMOUNTS, Measured, criteria, criteria_to_keep
 from proposer.drafting import Draft
 from proposer.model import Candidate, Offer, PromptKey, PromptState, Proposal
 from ratchet.prompt import Prompt, example_set_digest, unified, with_slot
@@ -110,8 +110,12 @@ def ready(offer: Offer) -> ProposalReady:
 
 
 def _what_fell(regression: RegressionDetected) -> str:
-    was, now = regression.baseline, regression.current
+    was, now, cause = regression.baseline, regression.current, regression.causes[0]
+    # Of latency and cost it is told how much more it got.
+    change = f"{-regression.delta_pp:+.1f} %" if regression.metric in AMOUNTS else f"{regression.delta_pp:+.1f} pp"
+    others = ", ".join(other.kind.replace("_", " ") for other in regression.causes[1:])
+    doubt = f" It can't be told from what came with it: {others}." if others and not regression.certain else ""
     return (
         f"{regression.metric} of {regression.target} went from {was.mean:.3g} (n={was.n}) to {now.mean:.3g} "
-        f"(n={now.n}), {regression.delta_pp:+.1f} pp; {regression.causes[0].evidence.rstrip('.')}."
+        f"(n={now.n}), {change}; {cause.evidence.rstrip('.')}.{doubt}"
     )
