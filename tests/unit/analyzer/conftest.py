@@ -1,6 +1,6 @@
 """A ledger that is fed events, without a database."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -9,6 +9,12 @@ from analyzer.ledger import Ledger, Turn
 from analyzer.model import Reading
 
 Feed = Callable[[Ledger, Iterable[Measurable]], list[Turn]]
+
+
+def read(events: Iterable[Measurable]) -> Iterator[Reading]:
+    """What events measure."""
+    found = (reading for event in events for reading in readings(event))
+    return (reading for reading in found if isinstance(reading, Reading))
 
 
 @pytest.fixture
@@ -21,7 +27,6 @@ def feed() -> Feed:
     """Feeds events to a ledger and gives back what they led to."""
 
     def feed(ledger: Ledger, events: Iterable[Measurable]) -> list[Turn]:
-        found = (reading for event in events for reading in readings(event))
-        return [turn for reading in found if isinstance(reading, Reading) for turn in ledger.take(reading)]
+        return [turn for reading in read(events) for turn in ledger.take(reading)]
 
     return feed
