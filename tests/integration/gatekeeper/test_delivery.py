@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatekeeper.app import build_app
+from gatekeeper.delivery.api import delivery_router
 from gatekeeper.delivery.bell import Notice, listen
 from gatekeeper.delivery.catching import CatchUp
 from gatekeeper.delivery.hub import Client, Hub
@@ -21,7 +23,7 @@ from shared.events import Envelope, new_id
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import SystemClock
-from tests.support.databases import as_role
+from tests.support.databases import as_role, psql
 from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
 from tests.support.messaging import async_dsn
@@ -59,10 +61,10 @@ async def test_the_list_shows_what_went_live_around_ratchet_as_unreviewed(gate: 
 
 
 @asynccontextmanager
-async def serving(gate: World) -> AsyncIterator[str]:
+async def serving(app: FastAPI) -> AsyncIterator[str]:
     """The app on a real socket, without its bus."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(gate.app, port=port, lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     yield f"http://127.0.0.1:{port}"
@@ -81,7 +83,7 @@ async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(ga
     await gate.promote(ONE)
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
     async with (
-        serving(gate) as url,
+        serving(gate.app) as url,
         httpx.AsyncClient(base_url=url, headers=headers) as client,
         client.stream("GET", "/v1/stream", params={"names": "greeting,other"}) as answer,
         asyncio.timeout(10),
@@ -94,6 +96,24 @@ async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(ga
         assert (pushed["digest"], pushed["sequence"]) == (digest(TWO), 2)
         assert pushed == await gate.live()
     await eventually(lambda: gate.app.state.hub.size == 0)
+
+
+async def test_a_stream_ends_when_its_key_is_revoked(gate: World) -> None:
+    app = FastAPI()
+    app.state.keys = gate.app.state.keys
+    app.include_router(delivery_router(gate.app.state.keys._engine, Hub(9), keep_alive=0.05))
+    headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
+    async with (
+        serving(app) as url,
+        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        client.stream("GET", "/v1/stream") as answer,
+        asyncio.timeout(10),
+    ):
+        lines = answer.aiter_lines()
+        assert await anext(lines) == ": connected"
+        assert ": keep-alive" in [await anext(lines) for _ in range(6)]
+        psql(gate.dsn, "UPDATE gatekeeper.api_keys SET revoked = true, revision = revision + 1")
+        assert all([line in ("", ": keep-alive") async for line in lines])
 
 
 @asynccontextmanager
