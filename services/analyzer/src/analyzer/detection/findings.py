@@ -1,13 +1,14 @@
 """From statistics to words: regressed, holds, inconclusive, no data."""
 
 import math
+from typing import NamedTuple
 
 from analyzer.detection.boundary import drift_height, switch_height
-from analyzer.detection.drift import EXCESS, INFLATION, SUM, VARIANCE, Drift, N, drop_score, sides
+from analyzer.detection.drift import INFLATION, VARIANCE, Drift, N, Point, drop_score, sides
 from analyzer.detection.intervals import LEVEL, drop_of, mean_of, widening
+from analyzer.detection.laws import laws
 from analyzer.detection.past import BLOCK, Past
 from analyzer.detection.rate import Rate
-from analyzer.detection.score import growth
 from analyzer.detection.switch import SOONEST, Switch
 from analyzer.detection.words import Answer, Estimate, Finding, Kind, Settings, Since
 
@@ -27,45 +28,61 @@ def switch_finding(switch: Switch, kind: Kind, settings: Settings) -> Finding:
     reference, n = switch.reference, switch.n
     if n < SOONEST:
         return Finding("no data", SWITCH, switch.alpha, False)
-    spread = reference.variance * reference.inflation * max(1.0, growth(*switch.sides, switch.bounded))
-    before = mean_of(reference.n, reference.raw, reference.variance * reference.inflation)
-    after = mean_of(n, switch.raw / n, spread)
-    width = widening(switch.blocks)
-    drop = drop_of(before, after, reference.variance * reference.inflation, spread, width)
+    earlier, later = laws(kind, *switch.sides, reference.variance, reference.inflation)
+
+    def at(width: float) -> tuple[Estimate, Estimate]:
+        return mean_of(reference.n, reference.raw, earlier, width), mean_of(n, switch.raw / n, later, width)
+
+    drop = drop_of(*at(widening(switch.blocks)))
+    found = Sides(at(widening(reference.n))[0], at(widening(n))[1], drop)
     significant = switch.score > switch_height(switch.blocks, switch.alpha)
-    answer = _answer(significant, drop, min(before.n, after.n), settings)
-    return Finding(answer, SWITCH, switch.alpha, significant, *_shown(kind, before, after), drop, Since(0, 0, 0))
+    answer = _answer(significant, found, settings)
+    shown = _shown(kind, found.before, found.after)
+    return Finding(answer, SWITCH, switch.alpha, significant, *shown, drop, Since(0, 0, 0))
 
 
-def drift_finding(drift: Drift, found: list[float] | None, past: Past, kind: Kind, settings: Settings) -> Finding:
+def drift_finding(drift: Drift, found: Point | None, past: Past, kind: Kind, settings: Settings) -> Finding:
     """The suffix that looks worst, or (where nothing is significant) the shortest one that shows that it holds."""
     if found is not None:
-        return _suffix(drift, found, past, kind, settings, True)
+        return _told(drift, found, past, _suffix(drift, found, past, kind), kind, settings, True)
     enough = [point for point in drift.points if (past.n - point[N]) * BLOCK >= settings.minimum]
-    for point in reversed(enough):
-        finding = _suffix(drift, point, past, kind, settings, False)
-        if finding.answer == "holds":
-            return finding
     if not enough:
         return no_data(settings)
+    for point in reversed(enough):
+        suffix = _suffix(drift, point, past, kind)
+        if _answer(False, suffix, settings) == "holds":
+            return _told(drift, point, past, suffix, kind, settings, False)
     worst = max(enough, key=lambda point: drop_score(point, past))
-    return _suffix(drift, worst, past, kind, settings, False)
+    return _told(drift, worst, past, _suffix(drift, worst, past, kind), kind, settings, False)
 
 
-def _suffix(drift: Drift, point: list[float], past: Past, kind: Kind, settings: Settings, significant: bool) -> Finding:
-    start, length = int(point[N]), int(past.n - point[N])
-    variance = point[VARIANCE] * point[INFLATION]
-    own = variance * max(1.0, growth(*sides(point, past), past.bounded))
-    before = mean_of(start, past.origin + (point[SUM] + point[EXCESS]) / start, variance)
-    after = mean_of(length, past.origin + (past.sum + past.excess - point[SUM] - point[EXCESS]) / length, own)
-    width = drift_height(length, past.n / drift.start, (1.0 - LEVEL) / 2.0)
-    drop = drop_of(before, after, variance, own, width)
-    answer = _answer(significant, drop, min(before.n, after.n), settings)
-    since = _since(drift, point, past)
-    return Finding(answer, DRIFT, drift.alpha, significant, *_shown(kind, before, after), drop, since)
+class Sides(NamedTuple):
+    """Both sides of a comparison, and the drop between them; unbounded by what values can be."""
+
+    before: Estimate
+    after: Estimate
+    drop: Estimate
 
 
-def _since(drift: Drift, point: list[float], past: Past) -> Since:
+def _suffix(drift: Drift, point: Point, past: Past, kind: Kind) -> Sides:
+    first, then = sides(point, past)
+    earlier, later = laws(kind, first, then, point[VARIANCE], point[INFLATION])
+    # The point was chosen by what came after it, so each side must hold for all points that might have been.
+    width = drift_height(then.blocks, past.n / drift.start, (1.0 - LEVEL) / 2.0)
+    before = mean_of(int(first.blocks), first.mean, earlier, width)
+    after = mean_of(int(then.blocks), then.mean, later, width)
+    return Sides(before, after, drop_of(before, after))
+
+
+def _told(
+    drift: Drift, point: Point, past: Past, found: Sides, kind: Kind, settings: Settings, significant: bool
+) -> Finding:
+    shown = _shown(kind, found.before, found.after)
+    answer = _answer(significant, found, settings)
+    return Finding(answer, DRIFT, drift.alpha, significant, *shown, found.drop, _since(drift, point, past))
+
+
+def _since(drift: Drift, point: Point, past: Past) -> Since:
     """The candidates that fit nearly as well as `point`, and their neighbours."""
     scores = [drop_score(each, past) for each in drift.points]
     best = drop_score(point, past)
@@ -77,7 +94,8 @@ def _since(drift: Drift, point: list[float], past: Past) -> Since:
     return Since(int(point[N]) * BLOCK, int(low) * BLOCK, int(high) * BLOCK)
 
 
-def _answer(significant: bool, drop: Estimate, least: int, settings: Settings) -> Answer:
+def _answer(significant: bool, found: Sides, settings: Settings) -> Answer:
+    drop, least = found.drop, min(found.before.n, found.after.n)
     if least < settings.minimum:
         return "no data" if least == 0 else "inconclusive"
     # Nobody should read of a regression whose interval holds "no change".

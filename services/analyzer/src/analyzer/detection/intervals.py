@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from analyzer.detection.past import BLOCK
 from analyzer.detection.words import Estimate
@@ -21,17 +22,36 @@ def widening(blocks: float) -> float:
     return math.sqrt(2.0 * grown / (blocks * _RHO2) * math.log(math.sqrt(grown) / (1.0 - LEVEL)))
 
 
-def mean_of(blocks: int, mean: float, variance: float) -> Estimate:
-    """The mean of so many blocks, each of that (long-run) variance."""
-    half = widening(blocks) * math.sqrt(variance / blocks) if blocks else math.inf
-    return Estimate(blocks * BLOCK, mean, mean - half, mean + half, LEVEL)
+class Law(NamedTuple):
+    """How a block's mean varies, in the long run: its variance, or `coins` times mean * (1 - mean), the wider of both.
+
+    The mean is the true one: a bounded value's variance grows with the distance from its bounds, and the end of an
+    interval that lies further from them must know. 0 says nothing: unbounded values have no coins, thumbs nothing else.
+    """
+
+    variance: float
+    coins: float = 0.0
 
 
-def drop_of(before: Estimate, after: Estimate, variance: float, own: float, width: float) -> Estimate:
-    """The drop between two means, `width` standard errors to each side; variances are of blocks."""
+def mean_of(blocks: int, mean: float, law: Law, width: float) -> Estimate:
+    """The mean of so many blocks, `width` standard errors to each side; for coins these are Wilson's (1927)."""
+    half = width * math.sqrt(law.variance / blocks) if blocks else math.inf
+    low, high = mean - half, mean + half
+    if blocks and law.coins:
+        within = min(max(mean, 0.0), 1.0)  # it may lie outside by rounding, or because its segment's mean was taken off
+        pull = width * width * law.coins / blocks
+        middle = mean - within + (within + pull / 2.0) / (1.0 + pull)
+        half = math.sqrt(pull * within * (1.0 - within) + pull * pull / 4.0) / (1.0 + pull)
+        low, high = min(low, middle - half), max(high, middle + half)
+    return Estimate(blocks * BLOCK, mean, low, high, LEVEL)
+
+
+def drop_of(before: Estimate, after: Estimate) -> Estimate:
+    """The drop between two means whose intervals are so wide as its own must be (Newcombe, 1998; Zou and Donner)."""
     drop = before.mean - after.mean
-    half = width * math.sqrt(BLOCK * (variance / before.n + own / after.n))
-    return Estimate(min(before.n, after.n), drop, drop - half, drop + half, LEVEL)
+    low = drop - math.hypot(before.mean - before.low, after.high - after.mean)
+    high = drop + math.hypot(before.high - before.mean, after.mean - after.low)
+    return Estimate(min(before.n, after.n), drop, low, high, LEVEL)
 
 
 def share_of(n: int, events: int) -> Estimate:
