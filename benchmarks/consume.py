@@ -2,8 +2,9 @@
 
     python -m benchmarks.consume [--events 40000] [--batch 1000] [--targets 8] [--json]
 
-Kafka's bytes are made beforehand. Each step below does all of the former's work and more, on the same messages in
-batches of the same size, on a PostgreSQL of its own with fsync on; so the differences say where the time goes:
+Kafka's bytes are made beforehand; each execution has segments (of 3 routes and 4 languages), and texts of its own. Each
+step below does all of the former's work and more, on the same messages in batches of the same size, on a PostgreSQL of
+its own with fsync on; so the differences say where the time goes:
 
 * decode: headers and JSON to events
 * fold: also readings, sums, the detector, in memory
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from analyzer.ledger import Ledger
 from analyzer.model import Reading
 from analyzer.rules import Rules
 from analyzer.settings import AnalyzerSettings
+from benchmarks.growth import texts
 from ratchet_local.postgres import Postgres
 from shared.events.base import Event
 from shared.messaging.cloudevents import Received, decode
@@ -42,7 +45,7 @@ from shared.testing.bus import FakeRecord
 from tests.support.messaging import record
 from tests.support.quality import envelopes, facts, feedback, recorded
 
-TEXT = "The answer leaves out what the customer asked for in the second sentence. " * 7
+ROUTES, LANGUAGES = ("search", "chat", "summary"), ("en", "de", "fr", "ja")
 GOAL = 20_000
 
 
@@ -50,13 +53,15 @@ def messages(kind: str, events: int, targets: int) -> list[FakeRecord]:
     """Thumbs with the texts of their executions, or executions with outcome, latency and cost."""
     rnd = random.Random(7)
     made: list[Event] = []
-    for number in range(events):
+    for number, text in enumerate(islice(texts(rnd, 80), events)):
         target = f"bot-{rnd.randrange(targets)}"
+        levels = {"route": rnd.choice(ROUTES), "language": rnd.choice(LANGUAGES)}
+        told: dict[str, Any] = {"input": text, "output": text, "attributes": levels}
         if kind == "feedback":
-            execution = facts(number, input=TEXT, output=TEXT)
+            execution = facts(number, **told)
             made.append(feedback(number, target=target, value=float(rnd.random() < 0.85), execution=execution))
         else:
-            spoken = facts(number, input=TEXT, output=TEXT, outcome="ok")
+            spoken = facts(number, outcome="ok", **told)
             made.append(recorded(number, target=target, facts=spoken, latency_ms=rnd.expovariate(1 / 800), cost=0.002))
     return [record(envelope, offset) for offset, envelope in enumerate(envelopes(made))]
 

@@ -1,0 +1,155 @@
+"""What a value costs the analyzer, and how large its state gets, as history, targets and segments grow.
+
+    python -m benchmarks.growth [--values 100000] [--json]
+
+In one process and without a database, but as the service works: of each 1,000 executions (a score and a text each) the
+state that they touch is read from JSON, they are folded in, and it is written to JSON again. Figures are of the last
+10,000 values before each mark, or of all if there are fewer: processor time, and the bytes of all state.
+
+Then executions with outcome, latency, cost and two scores: the time until 10,000 of them are analysed.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from analyzer.course import Course
+from analyzer.handlers import readings
+from analyzer.ledger import Ledger
+from analyzer.model import Dimension, Line, Reading, StreamKey
+from analyzer.rules import Rules
+from analyzer.state import Stream
+from shared.events.feedback import ExecutionRecorded
+from tests.support.quality import facts, recorded
+
+BATCH = 1000
+_LATEST = 10
+_VOCABULARY = 3000
+_WORDS = 30
+Size = tuple[int, float, int]
+"""How large, microseconds a value, bytes of state."""
+
+
+@dataclass(slots=True)
+class Service:
+    """The service without its database: state as JSON, by key."""
+
+    rules: Rules = field(default_factory=Rules)
+    streams: dict[StreamKey, str] = field(default_factory=dict)
+    courses: dict[Dimension, str] = field(default_factory=dict)
+
+    def take(self, events: Sequence[ExecutionRecorded]) -> int:
+        """A batch; the number of values in it."""
+        found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
+        ledger = Ledger(self.rules)
+        ledger.know(self._streams(found), (), self._courses(found))
+        for reading in found:
+            ledger.take(reading)
+        ledger.due()
+        self.streams |= {key: stream.dump() for key, stream in ledger.changed.items()}
+        self.courses |= {dimension: course.dump() for dimension, course in ledger.changed_courses.items()}
+        return len(found)
+
+    def _streams(self, found: Sequence[Reading]) -> Iterator[Stream]:
+        touched = {
+            StreamKey(Line(reading.dimension, use.prompt), use.identity): reading.metric
+            for reading in found
+            for use in reading.uses
+        }
+        for key, metric in touched.items():
+            if key in self.streams:
+                watching = self.rules.watching(key.line.dimension, metric)
+                yield Stream.load(key, watching, json.loads(self.streams[key]))
+
+    def _courses(self, found: Sequence[Reading]) -> Iterator[Course]:
+        for dimension in {each.dimension for each in found}:
+            if dimension in self.courses:
+                yield Course.load(dimension, json.loads(self.courses[dimension]))
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, (*self.streams.values(), *self.courses.values())))
+
+
+def texts(rnd: random.Random, length: int) -> Iterator[str]:
+    """Texts without end, of so many words, some of which are frequent and most rare (Zipf, 1949)."""
+    words = ["".join(rnd.choices("abcdefghijklmnop", k=rnd.randint(3, 9))) for _ in range(_VOCABULARY)]
+    ranks = [1.0 / (rank + 1) for rank in range(_VOCABULARY)]
+    while True:
+        yield " ".join(rnd.choices(words, ranks, k=length))
+
+
+def executions(targets: int, segments: int, **fields: Callable[[random.Random], Any]) -> Iterator[ExecutionRecorded]:
+    """Without end: each of a target and a segment drawn from so many, its input of words as texts have them."""
+    rnd = random.Random(7)
+    for number, text in enumerate(texts(rnd, _WORDS)):
+        levels = {"route": f"r{rnd.randrange(segments)}", "language": rnd.choice(("en", "de", "fr"))}
+        outcome = "ok" if fields else None
+        told = facts(number, input=text, attributes=levels, outcome=outcome, user=f"u{rnd.randrange(500)}")
+        given: dict[str, Any] = {"latency_ms": None, "scores": {"quality": rnd.betavariate(6, 2)}}
+        given |= {name: draw(rnd) for name, draw in fields.items()}
+        yield recorded(number, target=f"bot-{rnd.randrange(targets)}", facts=told, **given)
+
+
+def cost(events: Iterator[ExecutionRecorded], marks: Sequence[int]) -> list[Size]:
+    """At each of these numbers of values."""
+    service, spent, found = Service(), [], []
+    for taken in range(BATCH, marks[-1] + 1, BATCH):
+        batch = list(islice(events, BATCH))
+        begun = time.process_time()
+        service.take(batch)
+        spent.append(time.process_time() - begun)
+        if taken in marks:
+            latest = spent[-_LATEST:]
+            found.append((taken, 1e6 * sum(latest) / (len(latest) * BATCH), service.bytes))
+    return found
+
+
+def many(events: int) -> dict[str, float]:
+    """Executions with all that they can tell, until they are analysed."""
+    drawn = {
+        "latency_ms": lambda rnd: rnd.lognormvariate(6, 0.5),
+        "cost": lambda rnd: rnd.lognormvariate(-6, 0.5),
+        "scores": lambda rnd: {"quality": rnd.betavariate(6, 2), "tone": rnd.betavariate(8, 2)},
+    }
+    batch, service = list(islice(executions(4, 3, **drawn), events)), Service()
+    begun = time.process_time()
+    values = sum(service.take(batch[start : start + BATCH]) for start in range(0, events, BATCH))
+    return {"executions": events, "values": values, "seconds": time.process_time() - begun}
+
+
+def measure(values: int) -> dict[str, Any]:
+    marks = [mark for mark in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000) if mark <= values]
+    last = [max(BATCH, values // 5 // BATCH * BATCH)]
+    return {
+        "history": cost(executions(1, 3), marks),
+        "targets": [(n, *cost(executions(n, 3), last)[0][1:]) for n in (1, 16, 256)],
+        "segments": [(n, *cost(executions(1, n), last)[0][1:]) for n in (1, 16, 1000)],
+        "many": many(values // 10),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--values", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    found = measure(asked.values)
+    if asked.json:
+        print(json.dumps(found, indent=1))
+        return
+    for what in ("history", "targets", "segments"):
+        print(f"\n{what:>10}  µs a value   kB of state")
+        for size, each, kept in found[what]:
+            print(f"{size:>10,}{each:>12.1f}{kept / 1000:>14.1f}")
+    many = found["many"]
+    print(f"\n{many['executions']:,} executions, {many['values']:,} values: analysed in {many['seconds']:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
