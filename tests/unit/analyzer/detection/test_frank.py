@@ -1,56 +1,82 @@
 """Real judgements of nine systems, all ordered pairs as declared switches, with at most 250 values a side."""
 
+from collections.abc import Iterable
 from itertools import permutations
 from statistics import fmean
 
 import pytest
 
-from analyzer.detection import Monitor, Settings
-from tests.support.quality import frank
-from tests.support.watching import reference
-
-POLICY = Settings()
-
-
-def answers(before: list[float], after: list[float]) -> list[str]:
-    """What was said after each value from the hundredth on, up to a regression."""
-    monitor = Monitor("bounded", POLICY, reference=reference("bounded", before))
-    said: list[str] = []
-    for at, value in enumerate(after, 1):
-        monitor.observe(value)
-        if at >= POLICY.minimum:
-            said.append(monitor.finding().answer)
-            if said[-1] == "regressed":
-                break
-    return said
+from analyzer.handlers import readings
+from analyzer.ledger import Ledger
+from analyzer.model import Reading
+from benchmarks.detection.frank import FLOOR, FOUND, Compared, compared, halves
+from shared.events.quality import RegressionDetected
+from tests.support.quality import frank, one_after_another
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list[tuple[float, list[str]]]:
+def pairs() -> list[tuple[float, Compared]]:
     """The true drop of each pair, and what was said."""
     judged = frank()
-    return [(fmean(judged[a]) - fmean(judged[b]), answers(judged[a], judged[b])) for a, b in permutations(judged, 2)]
+    return [(fmean(judged[a]) - fmean(judged[b]), compared(judged[a], judged[b])) for a, b in permutations(judged, 2)]
 
 
-def test_large_drops_are_found_with_the_fewest_values_that_may_conclude(pairs: list[tuple[float, list[str]]]) -> None:
-    large = [said for drop, said in pairs if drop >= 0.15]
+def test_large_drops_are_found_with_the_fewest_values_that_may_conclude(pairs: list[tuple[float, Compared]]) -> None:
+    large = [found.said for drop, found in pairs if drop >= FOUND]
     assert len(large) == 27
-    assert all(said == ["regressed"] for said in large)
+    assert all(said == ("regressed",) for said in large)
 
 
-def test_smaller_drops_are_found_or_inconclusive_and_never_fine(pairs: list[tuple[float, list[str]]]) -> None:
-    middle = [said for drop, said in pairs if 0.05 <= drop < 0.15]
+def test_smaller_drops_are_found_or_inconclusive_and_never_hold(pairs: list[tuple[float, Compared]]) -> None:
+    middle = [found.said for drop, found in pairs if FLOOR <= drop < FOUND]
     assert middle
     assert all(set(said) <= {"regressed", "inconclusive"} for said in middle)
 
 
-def test_improvements_hold(pairs: list[tuple[float, list[str]]]) -> None:
-    assert all(said[-1] == "holds" for drop, said in pairs if drop <= -0.15)
+def test_what_did_not_fall_is_no_regression(pairs: list[tuple[float, Compared]]) -> None:
+    assert all("regressed" not in found.said for drop, found in pairs if drop <= 0.0)
+
+
+def test_improvements_hold(pairs: list[tuple[float, Compared]]) -> None:
+    assert all(found.said[-1] == "holds" for drop, found in pairs if drop <= -FOUND)
+
+
+def test_stated_intervals_hold_the_difference_of_all_values(pairs: list[tuple[float, Compared]]) -> None:
+    """It is an estimate itself, of values that are partly the same: so nothing may miss it."""
+    told = [(drop, found.finding.drop) for drop, found in pairs]
+    assert all(stated is not None and stated.low <= drop <= stated.high for drop, stated in told)
 
 
 def test_disjoint_halves_of_one_system_are_silent() -> None:
     for values in frank().values():
-        middle = len(values) // 2
-        for one, other in ((values[:middle], values[middle:]), (values[::2], values[1::2])):
-            assert "regressed" not in answers(one, other)
-            assert "regressed" not in answers(other, one)
+        for one, other in halves(values):
+            assert "regressed" not in compared(one, other).said
+
+
+def ledger_on(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:
+    """What the whole ledger raises."""
+    ledger, raised = Ledger(), list[RegressionDetected]()
+    for event in one_after_another(versions):
+        for reading in readings(event):
+            assert isinstance(reading, Reading)
+            raised += [turn for turn in ledger.take(reading) if isinstance(turn, RegressionDetected)]
+    return raised
+
+
+def test_the_ledger_raises_each_large_drop_once_and_names_the_switch() -> None:
+    judged = frank()
+    for a, b in permutations(judged, 2):
+        drop = fmean(judged[a]) - fmean(judged[b])
+        raised = ledger_on([(a, judged[a]), (b, judged[b][:120])]) if drop >= FOUND else []
+        assert [each.causes[0].after for each in raised] == ([f"label:{b}"] if drop >= FOUND else [])
+        assert all(each.current.n == 100 for each in raised)
+
+
+def test_the_ledger_raises_nothing_that_did_not_fall() -> None:
+    judged = frank()
+    for a, b in permutations(judged, 2):
+        if fmean(judged[a]) <= fmean(judged[b]):
+            assert ledger_on([(a, judged[a]), (b, judged[b])]) == []
+    for values in judged.values():
+        for one, other in halves(values):
+            assert ledger_on([("one", list(one)), ("other", list(other))]) == []

@@ -1,0 +1,37 @@
+"""What a value costs, and how much is remembered: `python -m benchmarks.detection.cost`.
+
+Processor time of a value, and the size of the saved state as JSON, as a stream grows to a hundred times its length.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable
+
+from analyzer.detection import Kind, Monitor, Settings
+
+LENGTHS = (10_000, 100_000, 1_000_000)
+STREAMS: dict[str, tuple[Kind, float | None, Callable[[random.Random], float]]] = {
+    "scores": ("bounded", None, lambda rnd: rnd.betavariate(8.0, 2.0)),
+    "thumbs": ("binary", None, lambda rnd: float(rnd.random() < 0.85)),
+    "latency": ("positive", None, lambda rnd: rnd.lognormvariate(6.7, 0.8)),
+    "rare events": ("rare", 0.001, lambda rnd: float(rnd.random() < 0.001)),
+}
+
+
+def main() -> None:
+    print("stream\tvalues\tµs a value\tbytes of state")
+    for name, (kind, agreed, draw) in STREAMS.items():
+        rnd, monitor, fed = random.Random(name), Monitor(kind, Settings(), agreed=agreed), 0
+        for length in LENGTHS:
+            values = [draw(rnd) for _ in range(length - fed)]
+            began = time.process_time()
+            for value in values:
+                monitor.observe(value)
+            spent, fed = time.process_time() - began, length
+            state = len(json.dumps(monitor.dump(), separators=(",", ":")))
+            print(name, length, f"{1e6 * spent / len(values):.2f}", state, sep="\t", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Every switch from one of nine summarising systems to another: `python -m benchmarks.detection.frank FRANK_JSONL`.
+
+Human judgements of factuality (FRANK: Pagnoni, Balachandran and Tsvetkov, 2021), at most 250 of each system. The first
+system's values are the reference, the second's are watched; the truth is taken to be the difference of all values.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from statistics import fmean
+
+from analyzer.detection import Finding, Monitor, Settings
+
+POLICY = Settings()
+FOUND, FLOOR = 0.15, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was said from the hundredth value on, and the finding at the end: at the regression, if there was one.
+
+    `shown` is the number of values after which the drop was first beyond chance, `after` that of the finding.
+    """
+
+    said: tuple[str, ...]
+    finding: Finding
+    shown: int | None
+    after: int
+
+
+def compared(before: Sequence[float], after: Sequence[float]) -> Compared:
+    """`after` as a new version, watched until it is a regression or ends; `before` is the version before it."""
+    standard = Monitor("bounded", POLICY)
+    for value in before:
+        standard.learn(value)
+    monitor, said = Monitor("bounded", POLICY, reference=standard.reference()), list[str]()
+    shown, at = None, 0
+    for at, value in enumerate(after, 1):
+        if monitor.observe(value):
+            shown = shown or at
+        if at >= POLICY.minimum:
+            said.append(monitor.finding().answer)
+            if said[-1] == "regressed":
+                break
+    return Compared(tuple(said), monitor.finding(), shown, at)
+
+
+def halves(values: Sequence[float]) -> list[tuple[Sequence[float], Sequence[float]]]:
+    """One system's values as two: the first and the second half, every other one, and both the other way round."""
+    middle = len(values) // 2
+    pairs = [(values[:middle], values[middle:]), (values[::2], values[1::2])]
+    return [*pairs, *((other, one) for one, other in pairs)]
+
+
+def systems(path: Path) -> dict[str, list[float]]:
+    """Judgements by system, in the file's order."""
+    judged: dict[str, list[float]] = defaultdict(list)
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        judged[row["model_name"]].append(row["Factuality"])
+    return judged
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path)
+    judged = systems(parser.parse_args().path)
+    true = {(a, b): fmean(judged[a]) - fmean(judged[b]) for a, b in permutations(judged, 2)}
+    print(
+        "| switch | true drop | said | beyond chance after | said after | drop [interval] |\n|---|---|---|---|---|---|"
+    )
+    counted: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (a, b), drop in sorted(true.items(), key=lambda pair: -pair[1]):
+        found = compared(judged[a], judged[b])
+        answer, told = found.finding.answer, found.finding.drop
+        group = "15 pp or more" if drop >= FOUND else "5 to 15 pp" if drop >= FLOOR else "less, or a rise"
+        counted[group][answer] += 1
+        if drop >= FLOOR and told is not None:
+            interval = f"{100 * told.mean:.1f} [{100 * told.low:.1f}, {100 * told.high:.1f}]"
+            print(f"| {a} → {b} | {100 * drop:.1f} | {answer} | {found.shown or '–'} | {found.after} | {interval} |")
+    both = [compared(one, other).finding.answer for values in judged.values() for one, other in halves(values)]
+    print(*(f"{group}: {dict(answers)}" for group, answers in counted.items()), sep="\n")
+    print(f"halves of one system: { ({answer: both.count(answer) for answer in sorted(set(both))}) }")
+
+
+if __name__ == "__main__":
+    main()
