@@ -157,6 +157,29 @@ async def test_a_rejected_fix_is_not_proposed_again(proposer: Proposer) -> None:
     assert await proposer.told() == []
 
 
+@pytest.mark.parametrize("other", range(4))
+async def test_two_metrics_that_one_edit_broke_are_one_question(proposer: Proposer, other: int) -> None:
+    """Whichever identity comes first: with four of them, both orders come."""
+    ready = await drafted(proposer)
+    second = regression(*FELL.causes, regression_id=derived_id("regression", f"other {other}"), metric="rating")
+    await proposer.take(second)
+    assert await proposer.told_anew() == []
+    assert {row.proposal_id for row in await proposer.rows(OUTCOME)} == {ready.proposal_id}
+    await proposer.take(decided(ready, "rejected"))
+    await proposer.take(live(prompt("Something else."), 3), live(BAD, 4))
+    assert await proposer.told() == [], "a person said no to exactly that change"
+
+
+async def test_the_other_regression_keeps_the_fix_when_the_first_recovers(proposer: Proposer) -> None:
+    ready = await drafted(proposer)
+    second = regression(*FELL.causes, regression_id=derived_id("regression", "other"), metric="rating")
+    await proposer.take(second)
+    await proposer.take(resolved())
+    gone, anew = await proposer.told_anew()
+    assert (gone.proposal_id, gone.reason) == (ready.proposal_id, "resolved")
+    assert (anew.digest, anew.evidence.regression_id) == (ready.digest, second.regression_id)
+
+
 async def test_another_cause_of_the_same_regression_supersedes_the_fix(proposer: Proposer) -> None:
     asking = prompt("You are a clerk.", "Be brief.", "Use emojis.", "Ask back.")
     await proposer.take(observed(GOOD), observed(BAD, minutes=1), observed(asking))

@@ -8,10 +8,17 @@ from proposer.candidates import MOST, choose
 from proposer.drafting import NoDraft, draft, suspect
 from proposer.model import Candidate, Offer, PromptKey, PromptState
 from proposer.offers import offer_examples, offer_fix, ready
-from proposer.settling import Step, Withdraw, settle
+from proposer.settling import Step, Withdraw, change, each_once, settle
 from proposer.store.candidates import TOP, live_objected, load_pool, load_top
 from proposer.store.prompts import load_documents, load_measured, save_chosen
-from proposer.store.proposals import approved_digests, latest_round, open_proposal, open_proposals, withdraw_proposal
+from proposer.store.proposals import (
+    approved_digests,
+    known_fixes,
+    latest_round,
+    open_proposal,
+    open_proposals,
+    withdraw_proposal,
+)
 from proposer.store.regressions import open_regressions, save_outcome
 from shared.events import Envelope, Event, derived_id
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
@@ -36,11 +43,12 @@ class Desk:
         approved = await approved_digests(tx, state.key)
         regressions = await open_regressions(tx, state.key)
         outcomes = [(r, await self._outcome(tx, state, r, approved)) for r in regressions]
-        offers = [outcome for _, outcome in outcomes if isinstance(outcome, Offer)]
         standing = [p for p in await open_proposals(tx, state.key) if p.regression_id]
-        await self._take(tx, settle(standing, offers, state.live, "resolved"), cause)
+        offers = [outcome for _, outcome in outcomes if isinstance(outcome, Offer)]
+        chosen = each_once(offers, await known_fixes(tx, state.key))
+        await self._take(tx, settle(standing, list(chosen.values()), state.live, "resolved"), cause)
         for regression, outcome in outcomes:
-            await self._note(tx, regression, outcome)
+            await self._note(tx, regression, chosen[change(outcome)] if isinstance(outcome, Offer) else outcome)
 
     async def settle_examples(self, tx: Tx, state: PromptState, cause: Cause, *, anew: bool = True) -> None:
         """Brings the example sets that are proposed in line with the candidates.

@@ -1,8 +1,9 @@
 """Which proposals stand no longer, and which are new: what was proposed, beside what ought to be."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+from uuid import UUID
 
 from proposer.model import Offer, Proposal
 from shared.events.proposals import WithdrawalReason
@@ -20,6 +21,7 @@ class Propose:
 
 
 Step: TypeAlias = Withdraw | Propose
+Change: TypeAlias = tuple[str, str]
 
 
 def settle(
@@ -38,6 +40,22 @@ def settle(
         if proposal.content_id not in offered
     )
     return (*withdrawals, *(Propose(offer) for offer in offers if offer.proposal.content_id not in kept))
+
+
+def each_once(offers: Sequence[Offer], known: Collection[UUID]) -> dict[Change, Offer]:
+    """One offer for each change, though several regressions ask for it: what is `known` already, or the first.
+
+    `known` are contents that are proposed, or that a person has decided about: so that nobody is asked twice.
+    """
+    chosen: dict[Change, Offer] = {}
+    for offer in sorted(offers, key=lambda offer: offer.proposal.content_id not in known):
+        chosen.setdefault(change(offer), offer)
+    return chosen
+
+
+def change(offer: Offer) -> Change:
+    """What the offer would do: which digest becomes which."""
+    return offer.proposal.base_digest, offer.proposal.digest
 
 
 def _place(proposal: Proposal) -> tuple[object, ...]:

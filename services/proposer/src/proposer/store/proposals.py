@@ -30,6 +30,12 @@ async def approved_digests(tx: Tx, key: PromptKey) -> set[str]:
     return set((await tx.conn.execute(select(proposals.c.digest).where(mine))).scalars())
 
 
+async def known_fixes(tx: Tx, key: PromptKey) -> set[UUID]:
+    """The contents of this prompt's fixes that are proposed, or that a person decided about."""
+    mine = and_(of(proposals, key), proposals.c.state != "withdrawn", proposals.c.regression_id.is_not(None))
+    return set((await tx.conn.execute(select(proposals.c.content_id).where(mine))).scalars())
+
+
 async def open_proposal(tx: Tx, proposal: Proposal, now: datetime) -> Proposal | None:
     """The proposal in its next round; None where it stands already, or a person has decided it.
 
