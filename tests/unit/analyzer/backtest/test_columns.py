@@ -50,6 +50,25 @@ def test_a_time_that_can_t_be_read_is_no_guess() -> None:
     assert columns(sample(time=["noon", "night"], score=[1, 0]), Given()).time is None
 
 
+def test_a_column_of_dates_is_the_time_whatever_it_is_called() -> None:
+    when = {"Wann?": ["2026-03-01T10:00", "2026-03-02T10:00"]}
+    assert columns(sample(**when, run=[1767225600, 1767225601], score=[1, 0]), Given()).time == "Wann?"
+    assert columns(sample(**when, until=["2026-04-01"] * 2, score=[1, 0]), Given()).time is None
+
+
+def test_what_is_called_a_time_but_is_none_is_told() -> None:
+    found = columns(sample(date=["24.12.2026", "25.12.2026"], score=[1, 0]), Given())
+    assert (found.time, found.unused) == (None, ("date",))
+    assert (
+        found.untimed
+        == "date holds no times that can be read, but such as '24.12.2026'; ISO 8601 and Unix times can be"
+    )
+
+
+def test_what_counts_for_nothing_is_told() -> None:
+    assert columns(sample(**USUAL, tone=["mild", "harsh"]), Given()).unused == ("id", "tone")
+
+
 def test_the_only_column_of_numbers_is_the_value() -> None:
     assert columns(sample(text=["a"], helpfool=[0.5], input_tokens=[17]), Given()).values == ("helpfool",)
 
@@ -63,6 +82,8 @@ def test_latency_or_cost_is_the_value_where_there_is_no_other() -> None:
     ("cells", "given", "message"),
     [
         ({}, Given(), "there is no row in it that can be read"),
+        ({"score": [], "time": []}, Given(), "no row that can be read below the header: score, time"),
+        ({"date": ["24.12."], "score": [1]}, Given(time="date"), "date holds no times .* such as '24.12.'"),
         ({"score": [1], "rating": [5]}, Given(), r"several columns .* \(score, rating\): name one or more by --value"),
         ({"text": ["a"], "id": [1]}, Given(), r"no column looks like values; name one by --value. There are text, id"),
         ({"text": ["a"]}, Given(values=("score",)), "there is no column score; there are text"),

@@ -55,3 +55,10 @@ def test_a_rule_of_the_service_counts() -> None:
     strict = detectable(thumbs(1000), THUMB, [Rule(floor=20)])
     assert strict.drop is not None
     assert strict.drop >= 15
+
+
+def test_progress_goes_on_to_the_end() -> None:
+    told: list[float] = []
+    detectable(thumbs(600), THUMB, advance=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0

@@ -137,3 +137,22 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     path = tmp_path / "past.parquet"
     parquet.write_table(pyarrow.table({"score": pyarrow.array([], pyarrow.float64())}), path)
     assert opened(path).sample().columns == {"score": []}
+
+
+def test_semicolons_come_with_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "past.csv"
+    path.write_text("score;share;text\n0,75;80,5%;a,b\n-,5;1;1,2,3\n")
+    assert cells(opened(path), "score", "share", "text")[1] == [("0.75", "80.5%", "a,b"), ("-.5", "1", "1,2,3")]
+    path.write_text('score,text\n"0,75",x\n')
+    assert cells(opened(path), "score")[1] == [("0,75",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("hello\n", "no line that can be read: line 1 is not JSON"), ("", "no line that can be read$")],
+)
+def test_a_file_of_other_lines_says_what_the_first_is(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "past.jsonl"
+    path.write_text(text)
+    with pytest.raises(BadFile, match=message):
+        opened(path).sample()

@@ -11,6 +11,7 @@ from analyzer.backtest.detectable import Detectable
 from analyzer.backtest.driving import LosingTerm
 from analyzer.backtest.report import Fall, LeftOut, Place, Report, Result, Threshold, plain
 from analyzer.backtest.text import show
+from analyzer.backtest.wording import began, rows, threshold, unused
 from shared.events.quality import Cause, Losing, Measurement, RegressionDetected, Window
 
 SEEN = Detectable(drop=7.31, before=1000, after=1000, runs=20)
@@ -111,7 +112,7 @@ thumbs of shop: regressed, 2 regressions would have been raised
     cannot tell which of these it was:
     likely segment language: de (a)
     likely model: nothing → m2 (b)
-  a threshold on the mean of 100 (−5 pp) would have cried 7 times, 5 of them while nothing fell
+  a threshold on the mean of 100 (−5 pp) would have cried 7 times, 5 of them where no fall was found
 
 thumbs: holds, nothing fell: shown to be within 5 pp
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
@@ -120,12 +121,12 @@ thumbs: holds, nothing fell: shown to be within 5 pp
 
 thumbs: holds, nothing fell: shown to be within 10 %
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
-  a threshold on the mean of 100 (+10 %) would have cried 2 times, 1 of them while nothing fell
+  a threshold on the mean of 100 (+10 %) would have cried 2 times, 1 of them where no fall was found
   a rise by 7.3 % would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
 
-thumbs: inconclusive, no fall was found, and it is not shown that none of 5 pp was there
+thumbs: inconclusive, no fall of 5 pp or more was found, and it is not shown that there was none
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
-  a threshold on the mean of 100 (−5 pp) would have cried once, while nothing fell
+  a threshold on the mean of 100 (−5 pp) would have cried once, where no fall was found
   too few values: not even the worst fall would have been raised
 
 thumbs: no data, too few values to compare
@@ -151,8 +152,29 @@ def test_a_report_without_times(capsys: pytest.CaptureFixture[str]) -> None:
         )
     )
     first, second, *_ = capsys.readouterr().out.splitlines()
-    assert first == "past.csv: 10 rows, in the order of the file: no column has their times"
+    assert first == "past.csv: 10 rows, in the order of the file: no column of times was found (--time names it)"
     assert second == ""
+
+
+def test_where_the_file_has_another_order_the_interval_is_told_in_times() -> None:
+    early, late = (Place(at, 4000 - at, f"2026-03-01T{at}:00:00+00:00") for at in (10, 14))
+    fall = replace(FALL, since=Place(12, 7, "2026-03-01T12:00:00+00:00"), earliest=early, latest=late)
+    assert began(fall, "line") == "line 7, 2026-03-01 12:00 (2026-03-01 10:00 to 2026-03-01 14:00)"
+
+
+def test_a_threshold_that_never_looked_says_nothing() -> None:
+    few = replace(QUIET, measured=QUIET.measured.model_copy(update={"n": 199}))
+    assert (threshold(few), threshold(replace(QUIET, threshold=Threshold(1, 0, ())))) == (
+        "",
+        "a threshold on the mean of 100 (−5 pp) would have cried once, in a regression",
+    )
+
+
+def test_columns_without_a_role_and_times_that_can_t_be_read_are_told() -> None:
+    columns = Columns(values=("thumbs",), unused=("date",), untimed="date holds no times")
+    found = replace(REPORT, first=Place(0, 1, None), columns=columns)
+    assert unused(found) == "not used: date (flags name what they are: --help)"
+    assert rows(found).endswith("in the order of the file: date holds no times")
 
 
 def test_no_more_than_twenty_results_are_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from analyzer.backtest.cells import failure, label, moment, number, readable, thumb
+from analyzer.backtest.cells import failure, label, moment, number, readable, reads, thumb
 from analyzer.backtest.files import Sample
 from analyzer.backtest.kinds import Preset
 from analyzer.backtest.naming import tokens
@@ -65,18 +65,25 @@ PRESETS: Mapping[Preset, Given] = {
 
 @dataclass(frozen=True, slots=True)
 class Columns(Given):
-    """The columns that are used, given or guessed; `guessed` has what was guessed, by role."""
+    """The columns that are used, given or guessed; `guessed` has what was guessed, by role.
+
+    `unused` are all others. `untimed` tells why a column that is called like a time is not taken for one.
+    """
 
     guessed: dict[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    untimed: str | None = None
 
 
 def columns(sample: Sample, given: Given) -> Columns:
     """The columns to use. Raises BadFile where a given one is not there, or none can be told to hold values."""
     if not sample.columns:
         raise BadFile("there is no row in it that can be read")
+    if not any(sample.columns.values()):
+        raise BadFile(f"there is no row that can be read below the header: {listed(sample.columns)}")
     for name in given.named():
         if name not in sample.columns:
-            raise BadFile(f"there is no column {name}; there are {_listed(sample.columns)}")
+            raise BadFile(f"there is no column {name}; there are {listed(sample.columns)}")
     free = [name for name in sample.columns if name not in given.named()]
     guessed: dict[str, str] = {}
 
@@ -87,7 +94,9 @@ def columns(sample: Sample, given: Given) -> Columns:
             free.remove(found)
         return found
 
-    time = role("time", given.time, _TIMES, _times)
+    if given.time and (cells := sample.known(given.time)) and not any(reads(cell, moment) for cell in cells):
+        raise BadFile(_no_times(given.time, cells))
+    time = role("time", given.time, _TIMES, _times) or role("time", None, _dated(sample, free), _times)
     version = role("version", given.version, _VERSIONS, bool)
     model = role("model", given.model, _MODELS, bool)
     target = role("target", given.target, _TARGETS, bool)
@@ -97,21 +106,23 @@ def columns(sample: Sample, given: Given) -> Columns:
     values = given.values or (_value(sample, free),)
     if not given.values:
         guessed["value"] = values[0]
-    return Columns(time, values, target, version, model, text, segments, user, guessed)
+    unused = tuple(name for name in free if name not in values)
+    untimed = None if time else _untimed(sample, free)
+    return Columns(time, values, target, version, model, text, segments, user, guessed, unused, untimed)
 
 
 def _first(
     sample: Sample, free: Sequence[str], names: Sequence[str], fits: Callable[[Sequence[Any]], bool]
 ) -> str | None:
     """The column with the earliest of `names`, if its cells fit."""
-    called = {" ".join(tokens(_last(column))): column for column in reversed(free)}
+    called = {_words(column): column for column in reversed(free)}
     return next((called[name] for name in names if name in called and fits(sample.known(called[name]))), None)
 
 
 def _segments(sample: Sample, free: list[str], guessed: dict[str, str]) -> tuple[str, ...]:
     """The columns that are called as the dimensions are that the analyzer knows by itself."""
     known = {" ".join(tokens(alias)) for name, aliases in DEFAULTS.items() if name != "model" for alias in aliases}
-    found = [name for name in free if " ".join(tokens(_last(name))) in known and sample.known(name)]
+    found = [name for name in free if _words(name) in known and sample.known(name)]
     if found:
         guessed["segments"] = ", ".join(found)
     for name in found:
@@ -121,6 +132,25 @@ def _segments(sample: Sample, free: list[str], guessed: dict[str, str]) -> tuple
 
 def _times(cells: Sequence[Any]) -> bool:
     return readable(cells, moment)
+
+
+def _dated(sample: Sample, free: Sequence[str]) -> list[str]:
+    """The words of the one column of dates, whatever it is called: numbers may be times or anything."""
+    found = [
+        name for name in free if _times(cells := sample.known(name)) and not any(reads(cell, number) for cell in cells)
+    ]
+    return [_words(found[0])] if len(found) == 1 else []
+
+
+def _untimed(sample: Sample, free: Sequence[str]) -> str | None:
+    called = _first(sample, free, _TIMES, bool)
+    return _no_times(called, sample.known(called)) if called else None
+
+
+def _no_times(column: str, cells: Sequence[Any]) -> str:
+    return (
+        f"{column} holds no times that can be read, but such as {str(cells[0])[:40]!r}; ISO 8601 and Unix times can be"
+    )
 
 
 def _texts(cells: Sequence[Any]) -> bool:
@@ -135,8 +165,8 @@ def _value(sample: Sample, free: Sequence[str]) -> str:
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise BadFile(f"several columns can hold the values ({_listed(candidates)}): name one or more by --value")
-    raise BadFile(f"no column looks like values; name one by --value. There are {_listed(sample.columns)}")
+        raise BadFile(f"several columns can hold the values ({listed(candidates)}): name one or more by --value")
+    raise BadFile(f"no column looks like values; name one by --value. There are {listed(sample.columns)}")
 
 
 def _costs(name: str) -> bool:
@@ -147,12 +177,16 @@ def _measures(cells: Sequence[Any]) -> bool:
     return any(readable(cells, read) for read in (number, thumb, label, failure))
 
 
+def _words(column: str) -> str:
+    return " ".join(tokens(_last(column)))
+
+
 def _last(column: str) -> str:
     """The name without the path to it."""
     return column.rpartition(".")[2] or column
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     shown = list(names)
     more = f" and {len(shown) - 30} more" if len(shown) > 30 else ""
     return ", ".join(shown[:30]) + more

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -11,31 +12,42 @@ from analyzer.backtest.troubles import BadFile, Troubles
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS = ",;\t|"
+_COMMA = re.compile(r"[-+]?\d*,\d+%?")
 _LARGEST_FIELD = 1 << 24
 
 
 class Csv:
-    """UTF-8, or UTF-16 with its mark. The delimiter is the one of `,;|` and tab that the header uses most."""
+    """UTF-8, or UTF-16 with its mark. The delimiter is the one of `,;|` and tab that the header uses most.
+
+    Where it is `;`, numbers have decimal commas: spreadsheets write it where the comma is taken.
+    """
 
     unit: Unit = "line"
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.size = path.stat().st_size
+        self._decimal_commas = False
 
     def sample(self) -> Sample:
         with self._path.open("rb") as file:
             header, reader = self._reader(file)
             _, records = next(_records(reader, len(header), SAMPLE, Troubles()), ([], []))
-        return Sample({name: [record[place] for record in records] for place, name in enumerate(header)})
+        return Sample({name: self._column(records, place) for place, name in enumerate(header)})
 
     def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
         with self._path.open("rb") as file:
             header, reader = self._reader(file)
             places = [header.index(column) for column in columns]
             for numbers, records in _records(reader, len(header), BATCH, troubles):
-                yield numbers, [[record[place] for record in records] for place in places]
+                yield numbers, [self._column(records, place) for place in places]
                 advance(file.tell())
+
+    def _column(self, records: Sequence[Sequence[str]], place: int) -> list[str]:
+        cells = [record[place] for record in records]
+        if self._decimal_commas:
+            cells = [cell.replace(",", ".") if _COMMA.fullmatch(cell) else cell for cell in cells]
+        return cells
 
     def _reader(self, file: IO[bytes]) -> tuple[list[str], Any]:
         """The header, and what reads the records after it."""
@@ -44,7 +56,9 @@ class Csv:
         encoding = "utf-16" if head.startswith(_UTF16) else "utf-8-sig"
         text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
         csv.field_size_limit(_LARGEST_FIELD)  # answers of models are long
-        reader = csv.reader(text, delimiter=max(_DELIMITERS, key=lambda mark: head.count(mark.encode())))
+        delimiter = max(_DELIMITERS, key=lambda mark: head.count(mark.encode()))
+        self._decimal_commas = delimiter == ";"
+        reader = csv.reader(text, delimiter=delimiter)
         header = [name.strip() for name in next(reader, [])]
         if not header:
             raise BadFile(f"{self._path.name} is empty")

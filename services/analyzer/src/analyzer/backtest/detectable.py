@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -34,18 +34,24 @@ class Detectable:
     power: float = POWER
 
 
-def detectable(values: Sequence[float], watched: Watched, rules: Sequence[Rule] = (), seed: int = 1) -> Detectable:
+def detectable(
+    values: Sequence[float],
+    watched: Watched,
+    rules: Sequence[Rule] = (),
+    seed: int = 1,
+    advance: Callable[[float], None] = lambda part: None,
+) -> Detectable:
     """Simulates with blocks of 25 successive values, drawn anew for each run, so that short dependence stays.
 
     From the middle on a drop is put in. Of values from 0 to 1, some become 0: answers that fail, rather than answers
-    that are all a little worse. Latencies and costs all grow by one factor. Each run finds its smallest drop by
-    halving; the one that is told sufficed in 80 % of the runs.
+    that are all a little worse. Latencies and costs all grow by one factor. Halving finds the smallest drop that 80 %
+    of the runs see. `advance` is told which part of the work is done.
     """
     half = min(_MOST, len(values) // 2)
     rng = random.Random(seed)  # noqa: S311  # a simulation
-    found = sorted(_smallest(_drawn(values, 2 * half, rng), half, watched, rules, rng) for _ in range(RUNS))
-    needed = found[round(POWER * RUNS) - 1]
-    return Detectable(needed if needed < math.inf else None, half, half, RUNS)
+    runs = [_run(_drawn(values, 2 * half, rng), half, watched, rules, rng) for _ in range(RUNS)]
+    needed = _smallest(runs, watched, advance)
+    return Detectable(None if needed is None else points(needed, watched.metric), half, half, RUNS)
 
 
 def _drawn(values: Sequence[float], n: int, rng: random.Random) -> list[float]:
@@ -57,31 +63,57 @@ def _drawn(values: Sequence[float], n: int, rng: random.Random) -> list[float]:
     return drawn[:n]
 
 
-def _smallest(values: Sequence[float], half: int, watched: Watched, rules: Sequence[Rule], rng: random.Random) -> float:
-    """The smallest drop from `half` on that is raised; infinite where none is."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A simulated past: `driver` has seen its first half. `most` is the largest drop that `later` has room for."""
+
+    driver: Driver
+    watched: Watched
+    later: Sequence[float]
+    fate: Sequence[float]
+    most: float
+
+    def raised(self, drop: float) -> bool:
+        """Whether a drop of the mean, on the metric's scale, is raised."""
+        real = self.watched.metric.kind == "real"
+        part = min(drop / self.most, 1.0) if self.most > 0.0 else 0.0
+        spare = deepcopy(self.driver)
+        return part > 0.0 and any(
+            isinstance(turn, RegressionDetected)
+            for at, (value, drawn) in enumerate(zip(self.later, self.fate, strict=True), len(self.later))
+            for turn in spare.take(self.watched, None, _FACT, float(at), _worse(value, part, drawn, real))
+        )
+
+
+def _run(values: Sequence[float], half: int, watched: Watched, rules: Sequence[Rule], rng: random.Random) -> _Run:
     driver = Driver(rules)
     for at, value in enumerate(values[:half]):
         driver.take(watched, None, _FACT, float(at), value)
     later = values[half:]
-    fate = [rng.random() for _ in later]
-    real = watched.metric.kind == "real"
+    most = _TENFOLD if watched.metric.kind == "real" else sum(later, 0.0) / max(len(later), 1)
+    return _Run(driver, watched, later, [rng.random() for _ in later], most)
 
-    def raised(part: float) -> bool:
-        spare = deepcopy(driver)
-        return any(
-            isinstance(turn, RegressionDetected)
-            for at, (value, drawn) in enumerate(zip(later, fate, strict=True), half)
-            for turn in spare.take(watched, None, _FACT, float(at), _worse(value, part, drawn, real))
-        )
 
-    whole = _TENFOLD if real else sum(later, 0.0) / max(len(later), 1)
-    if whole <= 0.0 or not raised(1.0):
-        return math.inf
-    low, high = min(driver.floor(watched) / (2.0 * whole), 1.0), 1.0
-    for _ in range(_STEPS):
+def _smallest(runs: Sequence[_Run], watched: Watched, advance: Callable[[float], None]) -> float | None:
+    """The smallest drop that enough runs see; None if there is none. A run that sees a drop sees larger ones."""
+    enough, high = round(POWER * len(runs)), max(run.most for run in runs)
+    open_ones, sure = [], 0
+    for done, run in enumerate(runs):
+        if run.raised(high):
+            open_ones.append(run)
+        advance((done + 1) / (2 * len(runs)))
+    if len(open_ones) < enough:
+        return None
+    low = min(runs[0].driver.floor(watched) / 2.0, high)
+    for step in range(_STEPS):
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if raised(middle) else (middle, high)
-    return points(high * whole, watched.metric)
+        seen = [run.raised(middle) for run in open_ones]
+        lower = sure + sum(seen) >= enough
+        # Only runs that see `high` but not `low` have to be asked again.
+        open_ones = [run for run, saw in zip(open_ones, seen, strict=True) if saw == lower]
+        low, high, sure = (low, middle, sure) if lower else (middle, high, sure + sum(seen))
+        advance(0.5 + (step + 1) / (2 * _STEPS))
+    return high
 
 
 def _worse(value: float, part: float, drawn: float, real: bool) -> float:

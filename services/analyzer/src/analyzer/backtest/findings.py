@@ -69,6 +69,7 @@ def fold(order: Order, driver: Driver, advance: Callable[[int], None]) -> list[S
             value = values.found[row]
             if value == value:
                 _take(order, position, each[codes[row] if codes else 0], driver, value)
+    advance(len(order.rows))
     every = [one for each in series for one in each.values()]
     for one in every:
         one.verdict = _verdict(one, driver)

@@ -28,7 +28,10 @@ class JsonLines:
             if file.read(1) == b"[":
                 raise BadFile(f"{self._path.name} is one JSON array: make lines of it, as jq -c '.[]' does")
             file.seek(0)
-            _, rows = next(_objects(file, SAMPLE, Troubles()), ([], []))
+            troubles = Troubles()
+            _, rows = next(_objects(file, SAMPLE, troubles), ([], []))
+        if not rows:
+            raise BadFile(f"{self._path.name} has no line that can be read{_first(troubles)}")
         flat = [dict(_flat(row)) for row in rows]
         self._places = {".".join(place): place for row in flat for place in row}
         return Sample({name: [row.get(place) for row in flat] for name, place in self._places.items()})
@@ -39,6 +42,10 @@ class JsonLines:
             for numbers, rows in _objects(file, BATCH, troubles):
                 yield numbers, [_column(rows, place) for place in places]
                 advance(file.tell())
+
+
+def _first(troubles: Troubles) -> str:
+    return "".join(f": line {found.first} {reason}" for reason, found in list(troubles.found.items())[:1])
 
 
 def _objects(lines: Iterable[bytes], size: int, troubles: Troubles) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:

@@ -22,7 +22,8 @@ def page(found: Report) -> str:
     """The whole page."""
     style = files("analyzer.backtest").joinpath("page.css").read_text("utf-8")
     results = "\n".join(_result(result, found, place) for place, result in enumerate(found.results[:_MOST_RESULTS]))
-    about = [wording.rows(found), wording.guesses(found), *wording.left_out(found.unit, found.left_out)]
+    columns = (wording.guesses(found), wording.unused(found))
+    about = [wording.rows(found), *columns, *wording.left_out(found.unit, found.left_out)]
     return f"""<!doctype html>
 <html lang="en">
 <head>

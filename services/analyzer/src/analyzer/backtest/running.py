@@ -20,6 +20,7 @@ from analyzer.rules import Rule
 from ratchet.cli.output import console
 
 _MOST_SIMULATED = 8
+_STEPS = 100
 Bar = Callable[[str, int], Callable[[int], None]]
 """Begins a stage of so many steps; what it gives back is told how many are done."""
 
@@ -48,20 +49,25 @@ def answer(question: Question, bar: Bar) -> Report:
     with closing(read(source, chosen, scales, bar("reading", source.size))) as past:
         order, driver = past.order(question.order), Driver(question.rules, chosen.segments)
         series = fold(order, driver, bar("analysing", len(order.rows)))
-        seen = list(_seen(series, question.rules, bar("simulating", len(series))))
+        seen = list(_seen(series, question.rules, bar))
         return report(question.file.name, chosen, order, driver, series, seen)
 
 
-def _seen(
-    series: Sequence[Series], rules: Sequence[Rule], advance: Callable[[int], None]
-) -> Iterator[Detectable | None]:
+def _seen(series: Sequence[Series], rules: Sequence[Rule], bar: Bar) -> Iterator[Detectable | None]:
     """What a series could have seen, where it saw nothing; of many, for the longest."""
     quiet = [one for one in series if one.raised == [] and one.sums.n]
     asked = sorted(quiet, key=lambda one: -one.sums.n)[:_MOST_SIMULATED]
-    for done, one in enumerate(series):
-        advance(done)
-        simulated = any(one is each for each in asked)
-        yield detectable(list(one.recent), one.watched, rules) if simulated else None
+    advance, done = bar("simulating", _STEPS * len(asked)), 0
+
+    def told(part: float) -> None:
+        advance(round(_STEPS * (done + part)))
+
+    for one in series:
+        if any(one is each for each in asked):
+            yield detectable(list(one.recent), one.watched, rules, advance=told)
+            done += 1
+        else:
+            yield None
 
 
 @contextmanager

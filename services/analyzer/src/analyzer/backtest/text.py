@@ -16,7 +16,7 @@ def show(found: Report) -> None:
     """Prints it on stdout."""
     out = console()
     _line(out, f"{found.file}: {wording.rows(found)}")
-    for line in (wording.guesses(found), *wording.left_out(found.unit, found.left_out)):
+    for line in (wording.guesses(found), wording.unused(found), *wording.left_out(found.unit, found.left_out)):
         if line:
             _line(out, line)
     for result in found.results[:_MOST_RESULTS]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from analyzer.backtest.columns import listed
 from analyzer.backtest.detectable import Detectable
 from analyzer.backtest.report import Fall, LeftOut, Place, Report, Result
 from analyzer.backtest.rule import WINDOW
@@ -16,7 +17,11 @@ def rows(found: Report) -> str:
     if found.first and found.last and found.first.time and found.last.time:
         text += f" from {found.first.time[:10]} to {found.last.time[:10]}"
         return text + (", put in the order of their times" if found.shuffled else "")
-    return text + ", in the order of the file: no column has their times"
+    if not found.columns.time:
+        text += (
+            f", in the order of the file: {found.columns.untimed or 'no column of times was found (--time names it)'}"
+        )
+    return text
 
 
 def guesses(found: Report) -> str:
@@ -26,6 +31,12 @@ def guesses(found: Report) -> str:
     return f"guessed: {text}" if text else ""
 
 
+def unused(found: Report) -> str:
+    """The columns that count for nothing, or nothing."""
+    names = found.columns.unused
+    return f"not used: {listed(names)} (flags name what they are: --help)" if names else ""
+
+
 def left_out(unit: str, found: tuple[LeftOut, ...]) -> list[str]:
     """`3 left out: is not JSON (the first: line 7)`."""
     return [f"{one.n:,} left out: {one.reason} (the first: {unit} {one.first:,})" for one in found]
@@ -33,7 +44,12 @@ def left_out(unit: str, found: tuple[LeftOut, ...]) -> list[str]:
 
 def where(place: Place, unit: str) -> str:
     """A place as people find it again."""
-    return f"{unit} {place.number:,}" + (f", {place.time[:16].replace('T', ' ')}" if place.time else "")
+    return f"{unit} {place.number:,}" + (f", {minute(place)}" if place.time else "")
+
+
+def minute(place: Place) -> str:
+    """The time of a place that has one."""
+    return (place.time or "")[:16].replace("T", " ")
 
 
 def amount(found: Measurement) -> str:
@@ -61,7 +77,10 @@ def began(fall: Fall, unit: str) -> str:
     """Since when, with its interval; a declared switch has none."""
     if fall.earliest == fall.latest:
         return where(fall.since, unit)
-    return f"{where(fall.since, unit)} ({unit}s {fall.earliest.number:,} to {fall.latest.number:,})"
+    ends = f"{unit}s {fall.earliest.number:,} to {fall.latest.number:,}"
+    if not fall.earliest.number <= fall.since.number <= fall.latest.number:  # the file has another order
+        ends = f"{minute(fall.earliest)} to {minute(fall.latest)}"
+    return f"{where(fall.since, unit)} ({ends})"
 
 
 def raised(fall: Fall, result: Result, unit: str) -> str:
@@ -120,20 +139,24 @@ def verdict(result: Result) -> str:
         case "holds":
             return f"nothing fell: shown to be within {result.floor:g} {result.unit}"
         case "inconclusive":
-            return f"no fall was found, and it is not shown that none of {result.floor:g} {result.unit} was there"
+            return (
+                f"no fall of {result.floor:g} {result.unit} or more was found, and it is not shown that there was none"
+            )
     return "too few values to compare" if result.measured.n else "there are no values"
 
 
 def threshold(result: Result) -> str:
-    """What the usual rule would have done."""
+    """What the usual rule would have done; empty where it would never have looked."""
     found = result.threshold
     drop = "+10 %" if result.unit == "%" else "−5 pp"
+    if result.measured.n < 2 * WINDOW:  # half of them are its baseline
+        return ""
     rule = f"a threshold on the mean of {WINDOW} ({drop}) would have cried"
     if not found.alarms:
         return f"{rule} never"
     if found.alarms == 1:
-        return f"{rule} once, {'while nothing fell' if found.unfounded else 'in a regression'}"
-    return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them while nothing fell"
+        return f"{rule} once, {'where no fall was found' if found.unfounded else 'in a regression'}"
+    return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them where no fall was found"
 
 
 def could_see(result: Result) -> str:
