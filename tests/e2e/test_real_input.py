@@ -40,7 +40,7 @@ def replay_frank(site: Site, target: str, order: str) -> list[dict[str, Any]]:
     path = data_file("frank.jsonl")
     told = ratchet(site, site.ingest_key, "replay", str(path), "--as", "frank", "--order", order, "--target", target)
     assert told["refused"] == 0
-    eventually_sync(lambda: counted(site, target) == told["feedback"], within=60)
+    eventually_sync(lambda: counted(site, target) == told["feedback"], within=180)
     return site.items(f"/v1/regressions?target={target}")
 
 
@@ -78,6 +78,6 @@ def test_three_thousand_answers_come_in_once_and_candidates_are_shown(site: Site
     again = ratchet(site, site.ingest_key, "replay", path, "--as", "halueval")
     assert again["duplicates"] == 6000, "a second replay counts nothing twice"
 
-    eventually_sync(lambda: counted(site, "halueval", "label") == 3000, within=60)
+    eventually_sync(lambda: counted(site, "halueval", "label") == 3000, within=180)
     chosen = ratchet(site, site.reviewer_key, "candidates", "--name", "answer")
     assert 1 <= sum(candidate["chosen"] for candidate in chosen["items"]) <= 5

@@ -124,4 +124,5 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     assert done.stderr == (
         f"ratchet: port {blocked.port} is in use: choose another one with --port (make run PORT=…)\n"
     )
-    assert not any("postgres" in p.name() and str(tmp_path) in " ".join(p.cmdline()) for p in psutil.process_iter())
+    running = [process.info for process in psutil.process_iter(["name", "cmdline"])]
+    assert not any("postgres" in p["name"] and str(tmp_path) in " ".join(p["cmdline"] or ()) for p in running)
