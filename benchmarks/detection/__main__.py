@@ -20,14 +20,14 @@ _NEVER = 10**9
 
 
 class Stopwatch:
-    """Processor time spent in the detector, and values that it took."""
+    """Processor time spent in the detector, and values that it took; `whole` is the subject's."""
 
-    def __init__(self) -> None:
-        self.seconds, self.values = 0.0, 0
+    def __init__(self, whole: bool) -> None:
+        self.seconds, self.values, self.whole = 0.0, 0, whole
 
     def first_alarm(self, stream: Stream, settings: Settings) -> tuple[int, int] | None:
         """When the first alarm came, and where it put the change."""
-        subject, base = Subject(stream["meta"], settings), stream["meta"]["base"]
+        subject, base = Subject(stream["meta"], settings, self.whole), stream["meta"]["base"]
         values = stream["x"].tolist()
         segments = [""] * len(values) if stream["seg"] is None else [str(each) for each in stream["seg"].tolist()]
         began, index, found = time.process_time(), 0, None
@@ -72,8 +72,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--only", default="")
     parser.add_argument("--policy", action="store_true", help="with the product's floor and minimum")
+    parser.add_argument("--whole", action="store_true", help="values with segments at alpha itself, as in the service")
     asked = parser.parse_args()
-    module, watch = streams_of(asked.streams, asked.seed), Stopwatch()
+    module, watch = streams_of(asked.streams, asked.seed), Stopwatch(asked.whole)
     draw = module.np.random.default_rng
 
     def own(build: Callable[[Any, Any], Stream], name: str) -> Callable[[int], Stream]:

@@ -13,11 +13,12 @@ class Subject:
     """Feeds values to a monitor, turned so that its harmful direction is the stream's.
 
     `meta`: kind, dir (harmful direction), base (leading values that are history), switch (index of a declared change)
-    and p0 (agreed rate), the last two optional.
+    and p0 (agreed rate), the last two optional. Values with segments are tested at a twentieth of alpha, or with `whole`
+    at alpha itself, as the service does.
     """
 
-    def __init__(self, meta: dict[str, Any], settings: Settings = SETTINGS) -> None:
-        self._settings, self._segmented = settings, settings.residualised()
+    def __init__(self, meta: dict[str, Any], settings: Settings = SETTINGS, whole: bool = False) -> None:
+        self._settings, self._segmented = settings, settings if whole else settings.residualised()
         self._base, self._switch = int(meta["base"]), meta.get("switch")
         self._kind: Kind = "rare" if meta.get("p0") else meta["kind"]
         self._agreed: float | None = meta.get("p0")

@@ -27,7 +27,7 @@ def test_nobody_expects_to_win_while_the_rate_is_kept(agreed: float, prefix: lis
     settled(down)
     expected = agreed * sum(up.sums) + (1.0 - agreed) * sum(down.sums)
     staked = 1000.0 / ((up.n - 1 + 1000.0) * (up.n + 1000.0))
-    assert expected <= now + staked + 1e-12
+    assert expected <= (now + staked) * (1.0 + 1e-9)
 
 
 def settled(rate: Rate) -> None:

@@ -15,6 +15,7 @@ from analyzer.detection.words import State
 _EACH = 6
 _SIZES = 9
 """Points are kept up to about 6 * 2**9 blocks (15,000 values) back."""
+_ANEW = 5
 # Places in a point.
 N, SUM, SQUARES, EXCESS, VARIANCE, INFLATION, LIMIT = range(7)
 Point = list[float]
@@ -71,9 +72,14 @@ class Drift:
             counts[size + 1] += 1
             oldest += 1
 
-    def look(self, past: Past, far: float) -> Point | None:
-        """The point whose suffix is furthest beyond its height, or None; `past` has just counted a block at `far`."""
+    def look(self, past: Past, far: float, found: Point | None) -> Point | None:
+        """The point whose suffix is furthest beyond its height, or None; `past` has just counted a block at `far`.
+
+        `found` is the last answer: while it stays beyond its height, a better one is looked for in each fifth block.
+        """
         self._slack -= self._top - far
+        if found is not None and past.n % _ANEW and found in self.points and self._beyond(found, past) > 0.0:
+            return found
         return self._scan(past) if self._slack < 1e-9 else None
 
     def _scan(self, past: Past) -> Point | None:

@@ -60,7 +60,7 @@ class Monitor:
                 return since
             drift = self._drift = Drift(self.settings.alpha / (2.0 if self._switch else 1.0), past)
         drift.mark(past)
-        self._found = drift.look(past, past.add(*block))
+        self._found = drift.look(past, past.add(*block), self._found)
         return since or self._found is not None
 
     @property
