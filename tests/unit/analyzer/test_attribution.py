@@ -47,6 +47,13 @@ def test_what_the_ledger_raises_names_the_cause_as_well() -> None:
     assert all(found)
 
 
+def test_traffic_that_explains_a_third_of_a_fall_is_not_its_cause() -> None:
+    values, _, truth = stream(5012, "a new prompt version for 40 %")
+    said = raised(values)
+    assert said
+    assert right(said.certain, said.causes, truth)
+
+
 def test_the_ledger_is_silent_where_only_traffic_changed() -> None:
     assert not any(raised(stream(seed, "traffic mix only")[0]) for seed in range(3))
 

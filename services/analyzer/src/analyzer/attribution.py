@@ -28,6 +28,8 @@ INDISTINGUISHABLE = 2.0 * math.log(10.0)
 """In units of z*z."""
 _CHANCE = 0.01
 """How often, at most, noise is given a name: shared by all hypotheses."""
+_MOSTLY = 0.5
+"""Traffic that explains less of the fall leaves it open that something fell besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,10 @@ def attribute(timeline: Timeline, change: Change, errors: Timeline | None = None
     """
     comparison = compare(timeline, change)
     traffic = [mixed(comparison, mix) for mix in mixes(timeline, comparison, change)]
-    certain, found = _within(timeline, comparison, change, errors, bool(traffic))
+    explained = bool(traffic) and comparison.mix <= _MOSTLY * comparison.raw
+    certain, found = _within(timeline, comparison, change, errors, explained)
     if traffic and (not found or traffic[0].explains < found[0].explains):
-        certain = len(traffic) == 1
+        certain = explained and len(traffic) == 1
     ranked = sorted([*found, *traffic], key=lambda cause: cause.explains)
     return Attribution(
         certain, tuple(ranked) or (unknown(comparison),), comparison.raw, comparison.mix, comparison.within
@@ -65,8 +68,8 @@ def _within(
 ) -> tuple[bool, list[RankedCause]]:
     """Causes of what happened within cells, and whether the main one has one name.
 
-    That something fell is taken for granted, unless traffic has explained it: then it must be beyond chance, as any
-    further cause must be.
+    That something fell is taken for granted, unless traffic has explained most of it: then it must be beyond chance,
+    as any further cause must be.
     """
     open_ones = list(hypotheses(timeline, comparison, change, errors))
     beyond_chance = 2.0 * math.log(len(open_ones) / _CHANCE)
