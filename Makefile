@@ -1,12 +1,13 @@
 SHELL := /bin/bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
-MEMBERS := shared sdk services/collector services/analyzer services/proposer services/gatekeeper deploy/local
+MEMBERS := shared sdk services/collector services/analyzer services/proposer services/gatekeeper deploy/local deploy/demo
 PORT ?= 8080
+DEMO ?= 1
 
 .PHONY: run test bench lint lock install clean
 
-run: .venv/.installed  ## start everything on this machine behind one port
-	.venv/bin/ratchet-local --port $(PORT)
+run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
+	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
 
 test: .venv/.installed lint  ## every suite this machine can run
 	.venv/bin/python -m tests

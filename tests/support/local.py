@@ -16,17 +16,19 @@ from tests.support.eventually import eventually_sync
 
 
 class LocalRunner:
-    """`ratchet-local` on the data in `folder`. It keeps its port over restarts."""
+    """`ratchet-local` on the data in `folder`, with its `demo` where that is set. It keeps its port over restarts."""
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.demo = "0"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "ratchet_local.main", "--port", str(self.port), "--data", str(self.folder)]
+        words = ["--port", str(self.port), "--data", str(self.folder), "--demo", self.demo]
+        return [sys.executable, "-m", "ratchet_local.main", *words]
 
     @property
     def output(self) -> str:

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ratchet_local.demo import Demo
 from ratchet_local.home import Home, InUse
 from ratchet_local.memory import few_arenas
 from ratchet_local.process import StartFailed
@@ -30,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     few_arenas()
     try:
-        _run(Home(options.data.resolve()), options.port, began)
+        home = Home(options.data.resolve())
+        demo = None if options.demo == "0" else Demo(home, healthy=options.demo == "healthy", seed=options.seed)
+        _run(home, options.port, began, demo)
     except KeyboardInterrupt:
         pass
     except (InUse, PortTaken, StartFailed) as error:
@@ -44,10 +47,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ratchet-local", description="All of Ratchet on this machine, on one port.")
     parser.add_argument("--port", type=int, default=8080, help="on loopback (default 8080)")
     parser.add_argument("--data", type=Path, default=Path(".ratchet"), help="folder of all data (default .ratchet)")
+    parser.add_argument(
+        "--demo",
+        choices=("0", "1", "healthy"),
+        default="0",
+        help="1: beside it a bot that people use; healthy: whose prompt nobody edits for the worse (default 0)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the demo's people")
     return parser.parse_args(arguments)
 
 
-def _run(home: Home, port: int, began: float) -> None:
+def _run(home: Home, port: int, began: float, demo: Demo | None) -> None:
     with ExitStack() as stack:
         stack.enter_context(home.lock())
         listener = stack.enter_context(_listener(port))
@@ -58,7 +68,7 @@ def _run(home: Home, port: int, began: float) -> None:
         from ratchet_local.serving import serve
 
         starting.result()
-        serve(home, servers, listener, log, began)
+        serve(home, servers, listener, log, began, demo)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import uvicorn
 
 from ratchet_local.assembly import Place, assembled, migrate_all
 from ratchet_local.credentials import ensure_credentials
+from ratchet_local.demo import Demo
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.front import front_of
 from ratchet_local.gateway import Gateway
@@ -21,7 +22,9 @@ from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
 
 
-def serve(home: Home, servers: Servers, listener: socket.socket, log: TextIO, began: float) -> None:
+def serve(
+    home: Home, servers: Servers, listener: socket.socket, log: TextIO, began: float, demo: Demo | None = None
+) -> None:
     """Returns when it was told to end and everything in here has; KeyboardInterrupt where it was not up yet."""
     configure_logging("info", log)
     # One reader a group: more partitions would only make each of its requests longer.
@@ -29,17 +32,30 @@ def serve(home: Home, servers: Servers, listener: socket.socket, log: TextIO, be
     try:
         # uvicorn brings a quicker event loop where the platform has one
         with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
-            runner.run(_serve(home, servers, broker, listener, began))
+            runner.run(_serve(home, servers, broker, listener, began, demo))
     finally:
         broker.close()
 
 
-async def _serve(home: Home, servers: Servers, broker: EmbeddedBroker, listener: socket.socket, began: float) -> None:
+async def _serve(
+    home: Home,
+    servers: Servers,
+    broker: EmbeddedBroker,
+    listener: socket.socket,
+    began: float,
+    demo: Demo | None,
+) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
     await migrate_all(owner_url)
     credentials, new = await ensure_credentials(home, owner_url, url)
     place = Place(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
+
+    def ready() -> None:
+        print(greeting(home, credentials, new, time.monotonic() - began), flush=True)
+        if demo is not None:
+            demo.begin(credentials)
+
     async with assembled(place) as apps:
         server = _Server(
             uvicorn.Config(
@@ -53,9 +69,13 @@ async def _serve(home: Home, servers: Servers, broker: EmbeddedBroker, listener:
                 timeout_graceful_shutdown=1,
                 h11_max_incomplete_event_size=32_768,
             ),
-            lambda: print(greeting(home, credentials, new, time.monotonic() - began), flush=True),
+            ready,
         )
-        await server.serve(sockets=[listener])
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            if demo is not None:
+                await asyncio.to_thread(demo.end)
 
 
 class _Server(uvicorn.Server):

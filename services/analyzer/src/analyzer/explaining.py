@@ -48,10 +48,10 @@ def _raised(regression: Regression, metric: Metric) -> Iterator[str]:
     if detected.method.startswith("rate"):
         yield "Bad values are counted against the rate that was agreed on."
     elif regression.standard.identity == use.identity:
-        yield f"{_prompt(use.prompt)} {use.identity} is compared with its own earlier values."
+        yield f"{_prompt(use.prompt)} {_short(use.identity)} is compared with its own earlier values."
     else:
-        former = regression.standard.identity
-        yield f"{_prompt(use.prompt)} {use.identity} is compared with {former}, the one before it."
+        former = _short(regression.standard.identity)
+        yield f"{_prompt(use.prompt)} {_short(use.identity)} is compared with {former}, the one before it."
     yield (
         f"That it got worse at all is claimed at level {detected.alpha:g}: so often at most would a version that is as "
         f"good ever alarm, however long it is watched (method {detected.method})."
@@ -84,7 +84,8 @@ def _cause(cause: Cause) -> str:
     if cause.kind in ("unknown", "safety"):
         return f"{cause.kind}: {cause.evidence}"
     name = f" {cause.name}" if cause.name and cause.name != cause.kind else ""
-    turn = f", {cause.before or 'nothing'} → {cause.after}" if cause.before != cause.after else f", {cause.after}"
+    after = _short(cause.after)
+    turn = f", {_short(cause.before)} → {after}" if cause.before != cause.after else f", {after}"
     return f"{cause.kind.replace('_', ' ')}{name}{turn if cause.after else ''}: {cause.evidence}"
 
 
@@ -145,9 +146,15 @@ def _back(regression: Regression, metric: Metric) -> Iterator[str]:
         yield "No value came since."
         return
     identity, model = json.loads(regression.in_use.label or '["none", null]')
-    of = f"{identity} on {model}" if model else identity
+    of = f"{_short(identity)} on {model}" if model else _short(identity)
     latest = f"the latest {window.sums.n} of mean {_value(window.sums.mean, metric)}"
     yield f"{of} is in use: {recovery.n} values count so far, {latest}."
+
+
+def _short(identity: str | None) -> str:
+    """A digest as its first digits, what is no digest as it is."""
+    text = identity or "nothing"
+    return text[:19] if text.startswith("sha256:") else text
 
 
 def _prompt(prompt: str) -> str:

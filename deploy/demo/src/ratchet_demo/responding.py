@@ -1,0 +1,71 @@
+"""The response model: how the bot's answers follow its prompt. It stands where a real app calls an LLM.
+
+Each instruction has a stated effect, whoever wrote it and in whichever version of the prompt it stands:
+
+| the prompt says | then | else |
+|---|---|---|
+| to cite the number of the article | answers rest on the article and end with it; 3 % invent | 38 % invent |
+| to say so where no article has the answer | it says so; 10 % invent | 85 % invent |
+| to use at most so many sentences | one sentence of fact | two sentences of padding; slower, dearer |
+| to be friendly | a greeting | none |
+| an example of the form "In short: …" | answers begin so | they don't |
+
+What is invented is wrong, sounds right, and never cites.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ratchet_demo.knowledge import Question
+
+MODEL = "lumen-chat-1"
+SHORT = "In short:"
+_CITE = re.compile(r"\bcite\b[^.\n]*\barticle", re.IGNORECASE)
+_ADMIT = re.compile(r"\bsay so\b", re.IGNORECASE)
+_BRIEF = re.compile(r"\bat most \w+ sentences?\b", re.IGNORECASE)
+_FRIENDLY = re.compile(r"\bfriendly\b", re.IGNORECASE)
+_INVENTS = {True: 0.03, False: 0.38}
+_INVENTS_UNKNOWN = {True: 0.10, False: 0.85}
+_PADDING = "There is more to say about it. Many of our customers ask the same, and we are glad about each of them."
+_MS_A_WORD, _MS_AT_LEAST = 18.0, 250.0
+_USD_A_WORD = 4e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with the truth about it, which only the people of the demo may use: nothing tells it to Ratchet."""
+
+    text: str
+    right: bool
+    latency_ms: float
+    cost: float
+
+
+def respond(messages: Sequence[dict[str, str]], question: Question, rnd: random.Random) -> Reply:
+    """What the model answers to these messages; the last one asks the question."""
+    told = "\n".join(message["content"] for message in messages if message["role"] == "system")
+    cites, admits = bool(_CITE.search(told)), bool(_ADMIT.search(told))
+    text, right = _content(question, cites, admits, rnd)
+    if not _BRIEF.search(told):
+        text = f"{text} {_PADDING}"
+    if any(message["role"] == "assistant" and message["content"].startswith(SHORT) for message in messages):
+        text = f"{SHORT} {text}"
+    elif _FRIENDLY.search(told):
+        text = f"Thank you for asking! {text}"
+    words = len(text.split())
+    latency = (_MS_AT_LEAST + _MS_A_WORD * words) * rnd.lognormvariate(0.0, 0.25)
+    read = sum(len(message["content"].split()) for message in messages)
+    return Reply(text, right, round(latency, 1), round(_USD_A_WORD * (words + read / 4), 8))
+
+
+def _content(question: Question, cites: bool, admits: bool, rnd: random.Random) -> tuple[str, bool]:
+    article = question.article
+    if article is None:
+        if rnd.random() < _INVENTS_UNKNOWN[admits]:
+            return "Yes, of course, that is no problem at all.", False
+        return "I am sorry, our articles don't say.", True
+    if rnd.random() < _INVENTS[cites]:
+        return article.invention, False
+    return f"{article.fact} [{article.number}]" if cites else article.fact, True

@@ -1,0 +1,60 @@
+"""The visitor's first minutes: a bot gets worse the drop is found, the fix approved, the bot is well."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.circle import Site
+from tests.support.eventually import eventually_sync
+from tests.support.local import LocalRunner
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[LocalRunner]:
+    made = LocalRunner(tmp_path / "data")
+    yield made
+    made.stop_all()
+
+
+@pytest.mark.postgres
+def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: Path) -> None:
+    """With its people five times as quick as `make run` has them."""
+    runner.start()
+    site = Site(**runner.credentials)
+    env = {**os.environ, "RATCHET_URL": site.url, "RATCHET_KEY": site.ingest_key}
+    words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "100"]
+    bot = subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env)
+
+    def fix() -> dict[str, Any] | None:
+        assert bot.poll() is None
+        return next((item for item in site.items("/v1/proposals?state=open") if item["kind"] == "restore"), None)
+
+    found = eventually_sync(fix, within=180)
+    assert found is not None
+    decision = {"verdict": "approved", "reason": "it cites again", "digest": found["digest"]}
+    decided = site.post(f"/v1/proposals/{found['id']}/decisions", decision)
+    assert decided.is_success, decided.text
+    eventually_sync(lambda: {item["state"] for item in site.items("/v1/regressions")} == {"resolved"}, within=180)
+    assert {item["target"] for item in site.items("/v1/regressions")} == {"support-bot"}
+    assert {item["metric"] for item in site.items("/v1/regressions")} <= {"thumb", "implicit.thumb"}
+    bot.terminate()
+    assert bot.wait(30) == 0
+
+
+@pytest.mark.postgres
+def test_the_terminal_tells_it_and_nothing_is_left_behind(runner: LocalRunner) -> None:
+    runner.demo = "1"
+    runner.start()
+    site = Site(**runner.credentials)
+    eventually_sync(lambda: sum(item["measurement"]["n"] for item in site.items("/v1/quality")) > 20, within=60)
+    started = runner.family()
+    assert any("ratchet_demo.main" in " ".join(process.cmdline()) for process in started)
+    assert "Lumen's support bot answers its customers" in runner.output
+    assert runner.stop() == 0
+    assert not any(process.is_running() and process.status() != "zombie" for process in started)
+    assert "Traceback" not in (runner.folder / "log" / "demo.log").read_text()

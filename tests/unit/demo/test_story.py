@@ -1,0 +1,137 @@
+"""The demo's story, played through the analyzer's ledger and the proposer's drafting, with many seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.handlers import readings
+from analyzer.ledger import Ledger, Turn
+from analyzer.model import Reading
+from proposer.drafting import Draft, draft
+from ratchet.client.prompts import default_prompt, served
+from ratchet.prompt import Message, Prompt
+from ratchet_demo.bot import PROMPT, TARGET, Fleet
+from ratchet_demo.story import ADDED, DROPPED, GOOD_WHILE, Story, edit_prompt, ensure_prompt
+from shared.events import derived_id
+from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated, PromptUse
+from shared.events.quality import RegressionDetected, RegressionResolved
+from tests.support.quality import START
+
+SEEDS = range(2, 12)
+_A_SECOND = 20
+
+
+@dataclass
+class Watched:
+    """In the place of the SDK's client: what it is told goes to a ledger; it serves `live`, or the default."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    live: Prompt | None = None
+    documents: dict[str, Prompt] = field(default_factory=dict)
+    turns: list[tuple[int, Turn]] = field(default_factory=list)
+    executions: dict[str, ExecutionFacts] = field(default_factory=dict)
+
+    def prompt(self, name: str, default: Path, target: str) -> Any:
+        own = default_prompt(default)
+        self.documents[own.digest] = own
+        return served(name, None, self.live or own, target)
+
+    def record(self, *, prompts: list[Any], **given: Any) -> str:
+        number = len(self.executions)
+        at = START + timedelta(seconds=number / _A_SECOND)
+        attributes: Mapping[str, str] = given["attributes"]
+        facts = ExecutionFacts(
+            execution_id=f"e{number}",
+            prompts=(PromptUse(name=PROMPT, digest=prompts[0].digest),),
+            model=given["model"],
+            input=given["input"],
+            outcome="ok",
+            user=given["user"],
+            attributes=attributes,
+            occurred_at=at,
+        )
+        self.executions[facts.execution_id] = facts
+        cost = {"latency_ms": given["latency_ms"], "cost": given["cost"]}
+        self._take(ExecutionRecorded(**_PLACE, facts=facts, received_at=at, **cost))
+        return facts.execution_id
+
+    def feedback(self, execution_id: str, *, kind: Any, value: bool, source: Any, **_: Any) -> None:
+        facts = self.executions[execution_id]
+        self._take(
+            FeedbackCreated(
+                **_PLACE,
+                feedback_id=derived_id("feedback", execution_id, source),
+                kind=kind,
+                value=float(value),
+                source=source,
+                execution=facts,
+                occurred_at=facts.occurred_at,
+                received_at=facts.occurred_at,
+            )
+        )
+
+    def close(self, timeout: float) -> None: ...
+
+    def _take(self, event: ExecutionRecorded | FeedbackCreated) -> None:
+        for reading in readings(event):
+            if isinstance(reading, Reading):
+                self.turns += [(len(self.executions), turn) for turn in self.ledger.take(reading)]
+
+
+_PLACE: dict[str, Any] = {"project": "default", "environment": "production", "target": TARGET}
+
+
+def play(tmp_path: Path, seed: int, *, healthy: bool) -> tuple[Watched, Story]:
+    file, watched = tmp_path / "answer.json", Watched()
+    ensure_prompt(file)
+    fleet = Fleet(lambda: watched, file)  # type: ignore[arg-type, return-value]
+    fleet.deploy()
+    return watched, Story(fleet, file, seed, healthy)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_edit_is_found_and_blamed_and_its_fix_helps(tmp_path: Path, seed: int) -> None:
+    watched, story = play(tmp_path, seed, healthy=False)
+    for _ in range(120 * _A_SECOND):
+        story.step()
+        if any(isinstance(turn, RegressionDetected) for _, turn in watched.turns):
+            break
+    ((at, detected),) = watched.turns
+    assert isinstance(detected, RegressionDetected)
+    assert GOOD_WHILE < at < GOOD_WHILE + 60 * _A_SECOND
+    assert detected.metric in ("thumb", "implicit.thumb")
+    fix = draft(detected, watched.documents, None)
+    assert isinstance(fix, Draft)
+    system = fix.result.messages[0]
+    assert isinstance(system, Message)
+    assert DROPPED in system.content
+    assert ADDED in system.content
+    watched.live = fix.result
+    for _ in range(60 * _A_SECOND):
+        story.step()
+    raised = {turn.metric for _, turn in watched.turns if isinstance(turn, RegressionDetected)}
+    closed = {turn.metric for _, turn in watched.turns if isinstance(turn, RegressionResolved)}
+    assert raised == closed <= {"thumb", "implicit.thumb"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_where_nobody_edits_nothing_is_raised(tmp_path: Path, seed: int) -> None:
+    watched, story = play(tmp_path, seed, healthy=True)
+    for _ in range(150 * _A_SECOND):
+        story.step()
+    assert watched.turns == []
+
+
+def test_the_edit_is_made_once_and_keeps_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    ensure_prompt(file)
+    before = default_prompt(file)
+    assert edit_prompt(file)
+    assert not edit_prompt(file)
+    assert default_prompt(file).variables == before.variables
+    ensure_prompt(file)
+    assert default_prompt(file) != before, "a prompt that stands there stays"
