@@ -13,7 +13,7 @@ class Subject:
     """Feeds values to a monitor, turned so that its harmful direction is the stream's.
 
     `meta`: kind, dir (harmful direction), base (leading values that are history), switch (index of a declared change)
-    and p0 (agreed rate), the last two optional. Values with segments are tested at a twentieth of alpha, or with `whole`
+    and p0 (agreed rate), the last two optional. Values with segments are tested at a twentieth of alpha; with `whole`,
     at alpha itself, as the service does.
     """
 
