@@ -12,6 +12,7 @@ shown only if at least five people used it; and none may reach logs, headers or 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from statistics import NormalDist
 from typing import Any
 from zlib import crc32
@@ -168,14 +169,15 @@ class Terms:
 @lru_cache(maxsize=16)  # one execution is measured by several metrics, one after another
 def words(text: str) -> tuple[str, ...]:
     """The distinct words of an input, folded; of a long one the first 40."""
-    found: dict[str, None] = {}
-    for piece in dict.fromkeys(text[:_LONGEST_INPUT].casefold().split()):
-        word = piece if piece.isalpha() else piece.strip(_MARKS)
-        if _SHORTEST <= len(word) <= _LONGEST and word.isalpha():
-            found[word] = None
-            if len(found) == _MOST_WORDS:
-                break
-    return tuple(found)
+    pieces = dict.fromkeys(text[:_LONGEST_INPUT].casefold().split())
+    return tuple(dict.fromkeys(islice(filter(None, map(_word, pieces)), _MOST_WORDS)))
+
+
+@lru_cache(maxsize=4096)  # frequent words make up most of what is written
+def _word(piece: str) -> str:
+    """The word that a piece of text is, without the marks round it; empty if it is none."""
+    word = piece if piece.isalpha() else piece.strip(_MARKS)
+    return word if _SHORTEST <= len(word) <= _LONGEST and word.isalpha() else ""
 
 
 def _judged(
