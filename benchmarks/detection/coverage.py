@@ -3,7 +3,7 @@
 Streams with known means are watched for 1,500 values, and asked after every block what they say; an interval that once
 leaves its truth out has missed. The truth of a side is the mean of the means of its values, wherever the sides were
 cut. Printed is the share of streams in which the interval of each mean, and of the drop, never missed at all, and the
-share in which it didn't when the regression was raised.
+share in which it didn't when the regression was raised; and the mean of the drops that were stated then.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
+from statistics import fmean
 from typing import NamedTuple
 
 from analyzer.detection import Estimate, Finding, Kind, Monitor, Settings
@@ -75,10 +76,11 @@ CASES = [
 
 @dataclass(slots=True)
 class Missed:
-    """What a run's intervals left out: ever, and when the regression was raised (None: it never was)."""
+    """What a run's intervals left out: ever, and when the regression was raised (None: it never was), `stated` then."""
 
     ever: set[str]
     raised: set[str] | None = None
+    stated: float = math.nan
 
 
 def watched(case: Case, run: int) -> Missed:
@@ -128,15 +130,15 @@ def _holds(estimate: Estimate, truth: float) -> bool:
 
 def _judged(missed: Missed, finding: Finding, left_out: set[str]) -> None:
     missed.ever |= left_out
-    if missed.raised is None and finding.answer == "regressed":
-        missed.raised = left_out
+    if missed.raised is None and finding.answer == "regressed" and finding.drop is not None:
+        missed.raised, missed.stated = left_out, finding.drop.mean
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
     runs = parser.parse_args().runs
-    print("family\twatch\thistory\tdrop\traised\tbefore\tafter\tdrop\tat the alarm: before\tafter\tdrop")
+    print("family\twatch\thistory\tdrop\traised\tbefore\tafter\tdrop\tat the alarm: before\tafter\tdrop\tstated")
     total = dict.fromkeys(PARTS, 0)
     for case in CASES:
         found = [watched(case, run) for run in range(runs)]
@@ -144,9 +146,10 @@ def main() -> None:
         raised = [sum(part in (each.raised or ()) for each in found) for part in PARTS]
         total = {part: total[part] + more for part, more in zip(PARTS, ever, strict=True)}
         shares = [f"{100 * (1 - misses / runs):.1f}" for misses in (*ever, *raised)]
-        alarms = sum(each.raised is not None for each in found)
+        stated = [each.stated for each in found if each.raised is not None]
         watch = "switch" if case.declared else "drift"
-        print(case.family, watch, case.history, case.drop, alarms, *shares, sep="\t", flush=True)
+        mean = f"{fmean(stated):.3f}" if stated else "–"
+        print(case.family, watch, case.history, case.drop, len(stated), *shares, mean, sep="\t", flush=True)
     print("all", *(f"{part} {100 * (1 - misses / runs / len(CASES)):.2f}" for part, misses in total.items()), sep="\t")
 
 
