@@ -119,6 +119,17 @@ def test_cells_with_few_values_are_believed_less() -> None:
     assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
 
 
+def test_a_cell_of_which_all_was_taken_back_has_no_mean_of_its_own() -> None:
+    """Where values of a cell never vary, the sum of effects is worth no value, and nothing must be divided by that."""
+    told = [(("a", "a"), 0.0)] * 4 + [(("a", "c"), 1.0), (("b", "a"), 0.0)]
+    profile = Profile()
+    for cell, value in [*told, (("a", "b"), 0.0)]:
+        profile.learn(cell, value)
+    profile.learn(("a", "b"), 0.0, -1)
+    profile.settle()
+    assert profile.residual(("a", "b"), 0.5) == pytest.approx(0.5)
+
+
 @given(values, values)
 def test_what_is_taken_back_leaves_no_trace(
     kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]

@@ -30,6 +30,8 @@ class Expectation:
         """The expected mean of a cell, and how many values it is as good as."""
         n, mean = self.cells.get(cell, (0, 0.0))
         common = self.common(cell)
+        if n <= 0:  # unknown, or all taken back; where nothing varies, the sum of effects may be worth no value at all
+            return common, self.trust
         return common + (mean - common) * n / (n + self.trust), n + self.trust
 
     def common(self, cell: Cell) -> float:
