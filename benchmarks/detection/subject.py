@@ -14,7 +14,7 @@ class Subject:
 
     `meta`: kind, dir (harmful direction), base (leading values that are history), switch (index of a declared change)
     and p0 (agreed rate), the last two optional. Values with segments are tested at a twentieth of alpha; with `whole`,
-    at alpha itself, as the service does.
+    at alpha itself.
     """
 
     def __init__(self, meta: dict[str, Any], settings: Settings = SETTINGS, whole: bool = False) -> None:

@@ -38,3 +38,12 @@ def test_a_setting_names_other_attributes(names: tuple[str, ...]) -> None:
 def test_levels_are_cut() -> None:
     assert levels(("route",), attributes={"route": "r" * 1000}) == {"route": "r" * LONGEST_LEVEL}
     assert levels(("model",), model="m" * 1000) == {"model": "m" * LONGEST_LEVEL}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "traffic"),
+    [({}, False), ({"corpus": "7"}, False), ({"shoe size": "42"}, False), ({"lang": "de"}, True)],
+)
+def test_traffic_is_what_neither_the_team_nor_its_suppliers_change(attributes: dict[str, str], traffic: bool) -> None:
+    known = Dimensions()
+    assert known.segmented(known.cell(facts(1, attributes=attributes))) is traffic

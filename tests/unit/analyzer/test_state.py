@@ -15,15 +15,16 @@ from analyzer.regressions import Regression
 from analyzer.rules import Rules
 from analyzer.state import Stream
 from analyzer.sums import Sums
-from tests.support.quality import feedback, opinions, replacing
+from tests.support.quality import facts, feedback, opinions, replacing
 
 
 def events(seed: int, n: int) -> list[Reading]:
-    """Thumbs of versions that come one after the other, some of them taken back later."""
+    """Thumbs of versions that come one after the other, some of them taken back later; odd seeds tell the language."""
     rnd, made = random.Random(seed), []
     for number in range(n):
         version, up = f"v{number // 160}", float(rnd.random() < (0.9, 0.4, 0.8)[number // 160 % 3])
-        made.append(feedback(number, version, value=up))
+        attributes = {"language": rnd.choice(("en", "de"))} if seed % 2 else {}
+        made.append(feedback(number, version, value=up, execution=facts(number, version, attributes=attributes)))
         if rnd.random() < 0.1:
             made.append(replacing(number, 1.0 - up, up, version))
     return [found for event in made for found in readings(event) if isinstance(found, Reading)]

@@ -85,7 +85,7 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
         rows = await fetch(_STREAMS.where(*conditions).order_by(*_ORDER).limit(limit))
         nowhere = await fetch(select(uncounted.c.reason, uncounted.c.n).where(*_within(uncounted.c, reader, None)))
         return {
-            "items": [shown(read_stream(row, rules)) for row in rows],
+            "items": [shown(read_stream(row, rules), rules) for row in rows],
             "next": str(rows[-1].id) if len(rows) == limit else None,
             "uncounted": {row.reason: row.n for row in nowhere},
         }
@@ -138,10 +138,11 @@ def _regression(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def shown(stream: Stream) -> dict[str, Any]:
+def shown(stream: Stream, rules: Rules) -> dict[str, Any]:
     """A stream as the API tells it."""
     dimension, prompt = stream.key.line
     metric, finding = metric_named(dimension.metric), stream.finding()
+    settings = rules.watching(dimension, metric).settings
     return {
         **dimension._asdict(),
         "prompt": prompt,
@@ -152,8 +153,8 @@ def shown(stream: Stream) -> dict[str, Any]:
         "compared_with": stream.standard.identity if stream.standard else None,
         "verdict": finding.answer,
         "method": finding.method,
-        "alpha": finding.alpha,
-        "floor_pp": points(stream.monitor.settings.floor, metric),
+        "alpha": settings.alpha,
+        "floor_pp": points(settings.floor, metric),
         **_compared(finding, metric),
     }
 

@@ -49,3 +49,7 @@ class Dimensions:
         if self._model is not None and facts.model:
             cell[self._model] = facts.model[:LONGEST_LEVEL]
         return tuple(cell)
+
+    def segmented(self, cell: Cell) -> bool:
+        """Whether the cell tells of its traffic: of more than what the team or its suppliers change."""
+        return any(level and name not in SYSTEM for name, level in zip(self.names, cell, strict=True))

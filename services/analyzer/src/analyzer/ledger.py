@@ -55,12 +55,13 @@ class Ledger:
         watching = self.rules.watching(dimension, reading.metric)
         declared = self.rules.dimensions(dimension.target)
         cell = declared.cell(reading.facts)
+        segmented = declared.segmented(cell)
         course = self._course(dimension, declared.names)
         first = reading.value is not None and reading.former is None
         course.take(reading, cell) if first else course.correct(reading, cell)
         found: list[Turn] = []
         for use in reading.uses:
-            stream = self._stream(StreamKey(Line(dimension, use.prompt), use.identity), reading, watching)
+            stream = self._stream(StreamKey(Line(dimension, use.prompt), use.identity), reading, watching, segmented)
             if first:
                 found += self._test(stream, reading, cell, watching)
             else:
@@ -85,11 +86,11 @@ class Ledger:
         self.changed_courses[dimension] = course
         return course
 
-    def _stream(self, key: StreamKey, reading: Reading, watching: Watching) -> Stream:
+    def _stream(self, key: StreamKey, reading: Reading, watching: Watching, segmented: bool) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
-            monitor = monitor_of(key.line.dimension, watching, None)
-            stream = Stream(key, reading.received, monitor, self.rules.policy.samples)
+            monitor = monitor_of(key.line.dimension, watching, None, segmented)
+            stream = Stream(key, reading.received, monitor, self.rules.policy.samples, segmented)
             self.know([stream])
         self.changed[key] = stream
         return stream

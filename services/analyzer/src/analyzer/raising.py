@@ -49,7 +49,7 @@ def raised(
         direction=metric.direction,
         window=Window(start=moment(change.at), end=moment(max(reading.at, change.at))),
         method=finding.method,
-        alpha=finding.alpha,
+        alpha=0.0 if finding.method == SAFETY else watching.settings.alpha,
         floor_pp=round(points(watching.settings.floor, metric), 3),
         change=ChangeTold(at=moment(change.at), low=moment(change.low), high=moment(change.high)),
         affected_executions=stream.worst.since(change.low),

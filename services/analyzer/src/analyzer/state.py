@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.detection import Finding, Monitor, State
+from analyzer.detection import Finding, Monitor, Settings, State
 from analyzer.dimensions import Cell
 from analyzer.marks import Marks
 from analyzer.metrics import metric_named
@@ -41,6 +41,7 @@ class Stream:
     `sums` holds the latest values (a replaced one is taken back), `monitor` the evidence of the values as they first
     came, `window` the latest of them with corrections. `fresh` holds what `quality.measured` has not told yet. Values
     of executions before `after` are no evidence; `cleared` names the resolved regression that evidence begins after.
+    `segmented`: the first value told of its traffic.
     Times are Unix times; `started` and `last` are by our clock, `after`, `fresh_start` and `fresh_end` by the app's.
     """
 
@@ -48,6 +49,7 @@ class Stream:
     started: float
     monitor: Monitor
     samples: int
+    segmented: bool = False
     standard: Standard | None = None
     profile: Profile = field(default_factory=Profile)
     marks: Marks = field(default_factory=Marks)
@@ -84,7 +86,7 @@ class Stream:
 
     def watch(self, watching: Watching, standard: Standard | None, after: float = 0.0, cleared: str = "") -> None:
         """Begins the evidence anew: against `standard`, or against what comes from now on."""
-        self.monitor = monitor_of(self.key.line.dimension, watching, standard)
+        self.monitor = monitor_of(self.key.line.dimension, watching, standard, self.segmented)
         self.standard, self.after, self.cleared = standard, after, cleared
         self.marks, self.window, self.worst = Marks(), Window(), Worst(self.samples)
         if standard is not None and not self.profile.n:
@@ -158,39 +160,37 @@ class Stream:
         fresh = [*self.fresh.dump(), self.fresh_since, self.fresh_start, self.fresh_end]
         parts = [self.profile.dump(), self.marks.dump(), self.window.dump(), self.worst.kept]
         standard = self.standard.dump() if self.standard else None
-        rest = [self.last, self.regressed, self.after, self.cleared]
-        state = [
-            FORMAT,
-            self.started,
-            self.sums.dump(),
-            self.samples,
-            self.monitor.dump(),
-            standard,
-            parts,
-            rest,
-            fresh,
-        ]
+        rest = [self.segmented, self.last, self.regressed, self.after, self.cleared]
+        told = [self.started, self.sums.dump(), self.samples, self.monitor.dump(), standard]
+        state = [FORMAT, *told, parts, rest, fresh]
         return json.dumps(state, separators=(",", ":"))
 
     @classmethod
     def load(cls, key: StreamKey, watching: Watching, state: list[Any]) -> "Stream":
         """The stream that `dump` wrote."""
         _, started, sums, samples, monitor, standard, (profile, marks, window, worst), rest, fresh = state
-        known = Monitor.load(monitor, watching.settings)
+        segmented = rest[0]
+        known = Monitor.load(monitor, _settings(watching, segmented))
         if (known.kind == "rare") != (watching.agreed is not None):  # a rule came, or went
-            known = monitor_of(key.line.dimension, watching, None)
-        stream = cls(key, started, known, samples, Standard.load(standard) if standard else None)
+            known = monitor_of(key.line.dimension, watching, None, segmented)
+        stream = cls(key, started, known, samples, segmented, Standard.load(standard) if standard else None)
         stream.profile, stream.marks, stream.window = Profile.load(profile), Marks.load(marks), Window.load(window)
         stream.sums, stream.fresh = Sums(*sums), Sums(*fresh[:3])
         stream.fresh_since, stream.fresh_start, stream.fresh_end = fresh[3:]
-        stream.last, stream.regressed, stream.after, stream.cleared = rest
+        _, stream.last, stream.regressed, stream.after, stream.cleared = rest
         stream.worst.kept = [(value, at, execution_id) for value, at, execution_id in worst]
         return stream
 
 
-def monitor_of(dimension: Dimension, watching: Watching, standard: Standard | None) -> Monitor:
+def monitor_of(dimension: Dimension, watching: Watching, standard: Standard | None, segmented: bool) -> Monitor:
     """A monitor without values."""
     if watching.agreed is not None:
         return Monitor("rare", watching.settings, agreed=watching.agreed)
     kind = metric_named(dimension.metric).kind
-    return Monitor(kind, watching.settings, reference=standard.reference if standard else None)
+    reference = standard.reference if standard else None
+    return Monitor(kind, _settings(watching, segmented), reference=reference)
+
+
+def _settings(watching: Watching, segmented: bool) -> Settings:
+    """What is left of values when their segment's mean is taken out is tested more strictly."""
+    return watching.settings.residualised() if segmented else watching.settings
