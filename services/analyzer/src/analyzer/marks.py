@@ -4,12 +4,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EVERY = 5
-MOST = 96
+MOST = 160
+NEAR = 8
+"""Marks lie at most an eighth of their age apart: closer than the points that a drop can be dated at."""
 
 
 @dataclass(slots=True)
 class Marks:
-    """Pairs (values so far, Unix time of the next one). When it gets full, every second of the older half goes."""
+    """Pairs (values so far, Unix time of the next one), the first and the latest among them.
+
+    Of a million values at most 160 are kept; each tenfold past adds some 25.
+    """
 
     kept: list[tuple[int, float]] = field(default_factory=list)
 
@@ -18,8 +23,19 @@ class Marks:
         if n % EVERY:
             return
         if len(self.kept) >= MOST:
-            self.kept = self.kept[: MOST // 2 : 2] + self.kept[MOST // 2 :]
+            self._thin()
         self.kept.append((n, at))
+
+    def _thin(self) -> None:
+        """From the latest to the first, leaves out what the next one makes up for."""
+        newest, (first, *rest) = self.kept[-1][0], self.kept
+        thinned = [rest.pop()]
+        while rest:
+            mark = rest.pop()
+            older, newer = (rest[-1] if rest else first)[0], thinned[-1][0]
+            if newer - older > max(EVERY, (newest - newer) / NEAR):
+                thinned.append(mark)
+        self.kept = [first, *reversed(thinned)]
 
     def before(self, n: int) -> float:
         """The time of the last mark at or before value `n`; of the first one, if that is later."""
