@@ -17,14 +17,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from analyzer.attribution import Attribution, attribute
+from analyzer.attribution.causes import RankedCause
+from analyzer.attribution.contrasts import Change
+from analyzer.attribution.ranking import Attribution, attribute
+from analyzer.attribution.timeline import Timeline
 from analyzer.backtest.driving import Fact
-from analyzer.causes import RankedCause
-from analyzer.contrasts import Change
 from analyzer.ledger import Ledger
 from analyzer.metrics import metric_named
 from analyzer.model import Dimension, Reading, Use
-from analyzer.timeline import Timeline
 from shared.events.quality import Cause, RegressionDetected
 from tests.support.blamed import FAULTS, NAMES, SINGLE, Truth, Value, stream
 

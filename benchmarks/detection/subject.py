@@ -3,7 +3,7 @@
 from typing import Any
 
 from analyzer.detection import Kind, Monitor, Settings, State
-from analyzer.segments import Profile
+from analyzer.segments.profile import Profile
 
 SETTINGS = Settings(alpha=0.05, minimum=0, floor=0.0)
 _HARMLESS = {"bounded": "down", "binary": "down", "positive": "up", "real": "down"}

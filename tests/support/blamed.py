@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from analyzer.contrasts import Change
+from analyzer.attribution.contrasts import Change
 
 NAMES = ("route", "language", "region", "model", "retrieval_corpus", "outcome", "prompt_version:answer")
 _SPREADS = {"thumb": 0.38, "judge": 0.25, "score": 0.16}

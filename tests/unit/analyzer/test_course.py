@@ -3,10 +3,10 @@
 import json
 
 from analyzer.course import Course
-from analyzer.dimensions import NOT_TOLD
 from analyzer.metrics import ERROR_RATE
 from analyzer.model import Dimension
 from analyzer.rules import Rules
+from analyzer.segments.dimensions import NOT_TOLD
 from shared.events.feedback import FeedbackCreated, PromptUse
 from tests.support.quality import facts, feedback, replacing
 from tests.unit.analyzer.conftest import read

@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from analyzer.dimensions import NOT_TOLD, Cell
+from analyzer.attribution.terms import Terms
+from analyzer.attribution.timeline import Timeline
 from analyzer.metrics import ERROR_RATE
 from analyzer.model import Dimension, Reading
+from analyzer.segments.dimensions import NOT_TOLD, Cell
 from analyzer.sums import Sums
-from analyzer.terms import Terms
-from analyzer.timeline import Timeline
 
 _VERSION = "prompt_version:"
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 from analyzer.course import Course
 from analyzer.detection import Finding
-from analyzer.dimensions import Cell
 from analyzer.metrics import ERROR_RATE, metric_named
 from analyzer.model import Dimension, Line, Reading, StreamKey
 from analyzer.raising import raised, safety_finding
 from analyzer.reference import predecessor
 from analyzer.regressions import Regression, recover, reopened, returns
 from analyzer.rules import Rules, Watching
+from analyzer.segments.dimensions import Cell
 from analyzer.state import Standard, Stream, monitor_of
 from analyzer.sums import measurement
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved

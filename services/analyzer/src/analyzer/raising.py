@@ -4,18 +4,18 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from analyzer.attribution import Attribution, attribute
-from analyzer.causes import RankedCause
-from analyzer.contrasts import Change, compare
+from analyzer.attribution.causes import RankedCause
+from analyzer.attribution.contrasts import Change, compare
+from analyzer.attribution.losing import LosingSegment, losing
+from analyzer.attribution.ranking import Attribution, attribute
 from analyzer.course import Course
 from analyzer.detection import Estimate, Finding
 from analyzer.detection.intervals import share_of
-from analyzer.losing import LosingSegment, losing
 from analyzer.model import Metric, Reading, Use
 from analyzer.recovery import Calm, Recovery
 from analyzer.regressions import Regression, moment
 from analyzer.rules import Watching
-from analyzer.segments import Profile
+from analyzer.segments.profile import Profile
 from analyzer.state import Standard, Stream
 from analyzer.sums import Sums
 from shared.events import derived_id

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from analyzer.detection import Settings
-from analyzer.dimensions import Cell
 from analyzer.model import Dimension, Reading, Use
 from analyzer.recovery import Calm, InUse, Recovery
+from analyzer.segments.dimensions import Cell
 from analyzer.state import Standard
 from analyzer.sums import measurement
 from analyzer.window import Window

@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analyzer.detection import Settings
-from analyzer.dimensions import DEFAULTS, Dimensions
 from analyzer.model import Dimension, Metric, Policy
+from analyzer.segments.dimensions import DEFAULTS, Dimensions
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 

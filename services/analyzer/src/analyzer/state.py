@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.detection import Finding, Monitor, Settings, State
-from analyzer.dimensions import Cell
 from analyzer.marks import Marks
 from analyzer.metrics import metric_named
 from analyzer.model import Dimension, Reading, StreamKey
 from analyzer.rules import Watching
 from analyzer.samples import Worst
-from analyzer.segments import Profile
+from analyzer.segments.dimensions import Cell
+from analyzer.segments.profile import Profile
 from analyzer.sums import Sums
 from analyzer.window import Window
 

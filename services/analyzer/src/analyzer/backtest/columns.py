@@ -9,7 +9,7 @@ from analyzer.backtest.files import Sample
 from analyzer.backtest.kinds import Preset
 from analyzer.backtest.naming import tokens
 from analyzer.backtest.troubles import BadFile
-from analyzer.dimensions import DEFAULTS
+from analyzer.segments.dimensions import DEFAULTS
 
 # Names of columns by role, the likeliest first.
 _TIMES = (

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from analyzer.attribution.terms import LosingTerm
 from analyzer.ledger import Ledger, Turn
 from analyzer.model import Dimension, Metric, Reading, Use
 from analyzer.raising import points
 from analyzer.rules import Rule, Rules
-from analyzer.terms import LosingTerm
 
 __all__ = ["Driver", "Fact", "LosingTerm", "Verdict", "Watched", "points"]
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from analyzer.causes import text
-from analyzer.contrasts import Comparison, Contrast
-from analyzer.dimensions import NAMELESS
+from analyzer.attribution.causes import text
+from analyzer.attribution.contrasts import Comparison, Contrast
+from analyzer.segments.dimensions import NAMELESS
 
 FEWEST = 20
 ALPHA = 0.05

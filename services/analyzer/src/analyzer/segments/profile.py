@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.cells import Cells
-from analyzer.dimensions import Cell
-from analyzer.expectation import Expectation, expectation
+from analyzer.segments.cells import Cells
+from analyzer.segments.dimensions import Cell
+from analyzer.segments.expectation import Expectation, expectation
 
 UNIT = 1_000_000
 FIRST = 50

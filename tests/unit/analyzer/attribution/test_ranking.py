@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from analyzer.attribution import Attribution, attribute
-from analyzer.contrasts import Change
-from analyzer.timeline import Timeline
+from analyzer.attribution.contrasts import Change
+from analyzer.attribution.ranking import Attribution, attribute
+from analyzer.attribution.timeline import Timeline
 from benchmarks.attribution import dated, largest_drop, raised, right
 from tests.support.blamed import FAULTS, SINGLE, stream
 

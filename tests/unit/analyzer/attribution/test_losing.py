@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from analyzer.contrasts import Change, Comparison, compare
-from analyzer.losing import losing
-from analyzer.timeline import Timeline
+from analyzer.attribution.contrasts import Change, Comparison, compare
+from analyzer.attribution.losing import losing
+from analyzer.attribution.timeline import Timeline
 
 CHANGE = Change(1500, 1450, 1550)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.contrasts import Change
-from analyzer.terms import WORDS, LosingTerm, Terms, words
+from analyzer.attribution.contrasts import Change
+from analyzer.attribution.terms import WORDS, LosingTerm, Terms, words
 
 SWITCH = 1500
 CHANGE = Change(SWITCH, SWITCH - 50, SWITCH + 50)

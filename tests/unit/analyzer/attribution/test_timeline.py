@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.blocks import UNIT
-from analyzer.dimensions import NOT_TOLD, OTHER
-from analyzer.timeline import CELLS, LEVELS, Timeline
+from analyzer.attribution.blocks import UNIT
+from analyzer.attribution.timeline import CELLS, LEVELS, Timeline
+from analyzer.segments.dimensions import NOT_TOLD, OTHER
 
 NAMES = ("route", "model")
 cells = st.tuples(st.sampled_from("abc"), st.sampled_from("mn"))

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from analyzer.contrasts import Comparison
-from analyzer.dimensions import NAMELESS, NOT_TOLD, OTHER
-from analyzer.hypotheses import Hypothesis, Level, Span
-from analyzer.mixing import Mix
+from analyzer.attribution.contrasts import Comparison
+from analyzer.attribution.hypotheses import Hypothesis, Level, Span
+from analyzer.attribution.mixing import Mix
+from analyzer.segments.dimensions import NAMELESS, NOT_TOLD, OTHER
 from shared.events.quality import CauseKind
 
 _KINDS: dict[str, CauseKind] = {

@@ -18,11 +18,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.causes import RankedCause, fallen, mixed, unknown
-from analyzer.contrasts import Change, Comparison, compare
-from analyzer.hypotheses import Hypothesis, Level, hypotheses, scored
-from analyzer.mixing import mixes
-from analyzer.timeline import Timeline
+from analyzer.attribution.causes import RankedCause, fallen, mixed, unknown
+from analyzer.attribution.contrasts import Change, Comparison, compare
+from analyzer.attribution.hypotheses import Hypothesis, Level, hypotheses, scored
+from analyzer.attribution.mixing import mixes
+from analyzer.attribution.timeline import Timeline
 
 INDISTINGUISHABLE = 2.0 * math.log(10.0)
 """In units of z*z."""

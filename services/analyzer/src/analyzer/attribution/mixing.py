@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from analyzer.contrasts import Change, Comparison, onset
-from analyzer.dimensions import FORGOTTEN
-from analyzer.hypotheses import Level, Span, overlap
-from analyzer.timeline import Timeline
+from analyzer.attribution.contrasts import Change, Comparison, onset
+from analyzer.attribution.hypotheses import Level, Span, overlap
+from analyzer.attribution.timeline import Timeline
+from analyzer.segments.dimensions import FORGOTTEN
 
 _PART = 0.25
 """Traffic mix is told where it explains a quarter of the fall, and is more than chance."""

@@ -9,7 +9,7 @@ has no effect, so such a cell is compared with the whole, other things equal.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analyzer.dimensions import FORGOTTEN, Cell
+from analyzer.segments.dimensions import FORGOTTEN, Cell
 
 _ROUNDS = 12
 _ENOUGH = 10.0

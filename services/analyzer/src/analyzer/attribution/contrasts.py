@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from analyzer.blocks import UNIT, Block
-from analyzer.dimensions import Cell
-from analyzer.expectation import expectation
-from analyzer.timeline import Timeline
+from analyzer.attribution.blocks import UNIT, Block
+from analyzer.attribution.timeline import Timeline
+from analyzer.segments.dimensions import Cell
+from analyzer.segments.expectation import expectation
 
 RECENT = 1000
 """Before a change the latest values count: at least so many, and four times as many as came after it."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from analyzer.dimensions import OTHER, Cell
+from analyzer.segments.dimensions import OTHER, Cell
 
 CELLS = 64
 LEVELS = 16

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.cells import CELLS
-from analyzer.dimensions import Cell
-from analyzer.segments import Profile
+from analyzer.segments.cells import CELLS
+from analyzer.segments.dimensions import Cell
+from analyzer.segments.profile import Profile
 
 levels = st.sampled_from(["a", "b", "c"])
 values = st.lists(st.tuples(st.tuples(levels, levels), st.floats(0, 1)), max_size=300)

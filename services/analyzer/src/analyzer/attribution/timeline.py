@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.blocks import UNIT, Block, follow
-from analyzer.dimensions import FORGOTTEN, NOT_TOLD, OTHER, SYSTEM, Cell
+from analyzer.attribution.blocks import UNIT, Block, follow
+from analyzer.segments.dimensions import FORGOTTEN, NOT_TOLD, OTHER, SYSTEM, Cell
 
 BLOCK = 25
 ALIKE = 5

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.contrasts import Change, Comparison, Contrast, compare, onset
-from analyzer.dimensions import NAMELESS, NOT_TOLD
-from analyzer.timeline import Timeline
+from analyzer.attribution.contrasts import Change, Comparison, Contrast, compare, onset
+from analyzer.attribution.timeline import Timeline
+from analyzer.segments.dimensions import NAMELESS, NOT_TOLD
 
 FEWEST = 10
 """A hypothesis concerns so many values after the change, or it is none."""

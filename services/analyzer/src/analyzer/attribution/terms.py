@@ -17,8 +17,8 @@ from statistics import NormalDist
 from typing import Any
 from zlib import crc32
 
-from analyzer.blocks import UNIT, Block, follow
-from analyzer.contrasts import Change
+from analyzer.attribution.blocks import UNIT, Block, follow
+from analyzer.attribution.contrasts import Change
 
 BLOCK = 50
 ALIKE = 3
