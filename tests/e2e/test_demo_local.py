@@ -1,6 +1,5 @@
 """The visitor's first minutes: a bot gets worse the drop is found, the fix approved, the bot is well."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 from tests.support.circle import Site
 from tests.support.eventually import eventually_sync
 from tests.support.local import LocalRunner
+from tests.support.untraced import untraced
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: 
     """With its people five times as quick as `make run` has them."""
     runner.start()
     site = Site(**runner.credentials)
-    env = {**os.environ, "RATCHET_URL": site.url, "RATCHET_KEY": site.ingest_key}
+    env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
     words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "100"]
     bot = subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env)
 

@@ -1,7 +1,6 @@
 """Human judgements made by others, fed through the command line as a visitor would."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from tests.support.circle import Site
 from tests.support.eventually import eventually_sync
 from tests.support.local import LocalRunner
 from tests.support.requirements import data_file
+from tests.support.untraced import untraced
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def ratchet(site: Site, key: str, *words: str) -> Any:
     """The JSON that the command prints."""
-    environment = {**os.environ, "RATCHET_URL": site.url, "RATCHET_KEY": key}
+    environment = untraced(RATCHET_URL=site.url, RATCHET_KEY=key)
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ratchet")), *words, "--json"],
         env=environment, capture_output=True, text=True, timeout=120, check=False,

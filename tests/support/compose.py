@@ -1,6 +1,5 @@
 """compose.yaml as docker would read it, as far as a machine without containers needs it."""
 
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ import yaml
 
 from ratchet_local import process
 from tests.support.requirements import ROOT
+from tests.support.untraced import untraced
 
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<rule>[-?])(?P<rest>[^}]*))?\}")
 
@@ -53,7 +53,7 @@ def kafka_settings(environment: Mapping[str, object]) -> dict[str, str]:
 
 def run_job(command: Sequence[str], environment: Mapping[str, str], log: Path, within: float = 60.0) -> str:
     """Run a one-shot job to its end; what it printed. Raises RuntimeError where it failed."""
-    job = process.start(command, log, {**os.environ, **environment})
+    job = process.start(command, log, untraced(**environment))
     code = job.wait(within)
     printed = log.read_text()
     if code != 0:

@@ -1,7 +1,6 @@
 """Services as processes of their own, as an operator runs them: started, asked, killed, paused, started again."""
 
 import json
-import os
 import signal
 import sys
 import urllib.error
@@ -25,6 +24,7 @@ from tests.support.databases import apart, as_role
 from tests.support.eventually import eventually_sync
 from tests.support.messaging import async_dsn
 from tests.support.requirements import ROOT
+from tests.support.untraced import untraced
 
 _ASK_S = 5.0
 
@@ -57,7 +57,7 @@ class Instance:
             "RATCHET_HOST": "127.0.0.1", "RATCHET_PORT": str(self.port), "RATCHET_INSTANCE": self.name,
             "PYTHONPATH": str(ROOT),
         }  # fmt: skip
-        self._process = process.start(self.command, self.log, {**os.environ, **self.environment, **own})
+        self._process = process.start(self.command, self.log, {**untraced(), **self.environment, **own})
 
     def await_ready(self, within: float = 60.0) -> None:
         """Return when it says that it is ready. Raises StartFailed with the end of its log where it ended instead."""

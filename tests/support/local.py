@@ -1,7 +1,6 @@
 """The local runner as a process: started, asked, killed, started again."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import psutil
 
 from ratchet_local.ports import free_port
 from tests.support.eventually import eventually_sync
+from tests.support.untraced import untraced
 
 
 class LocalRunner:
@@ -44,7 +44,7 @@ class LocalRunner:
         """Returns when it is ready. Raises RuntimeError with what the terminal saw where it ended instead."""
         with (self.folder.parent / "terminal.txt").open("ab") as terminal:
             self._process = subprocess.Popen(
-                self.command, stdout=terminal, stderr=terminal, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+                self.command, stdout=terminal, stderr=terminal, env=untraced(PYTHONUNBUFFERED="1")
             )
         eventually_sync(self._ready, within)
 
