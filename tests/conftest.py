@@ -4,7 +4,8 @@ A test that uses one of these fixtures gets the marker of its server by itself.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     if item.path.is_relative_to(_UNIT):
         pytest_socket.enable_socket()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Simulations and generated cases repeat lines by the million: the coverage tracer looks away meanwhile."""
+    generated = getattr(pyfuncitem.obj, "is_hypothesis_test", False)
+    if not generated and pyfuncitem.get_closest_marker("simulation") is None:
+        return (yield)
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 @pytest.fixture(scope="session")

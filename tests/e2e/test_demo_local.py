@@ -28,8 +28,15 @@ def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: 
     site = Site(**runner.credentials)
     env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
     words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "100"]
-    bot = subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env)
+    with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
+        try:
+            watch_and_approve(site, bot)
+        finally:
+            bot.terminate()
+    assert bot.returncode == 0
 
+
+def watch_and_approve(site: Site, bot: "subprocess.Popen[bytes]") -> None:
     def fix() -> dict[str, Any] | None:
         assert bot.poll() is None
         return next((item for item in site.items("/v1/proposals?state=open") if item["kind"] == "restore"), None)
@@ -40,10 +47,9 @@ def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: 
     decided = site.post(f"/v1/proposals/{found['id']}/decisions", decision)
     assert decided.is_success, decided.text
     eventually_sync(lambda: {item["state"] for item in site.items("/v1/regressions")} == {"resolved"}, within=180)
-    assert {item["target"] for item in site.items("/v1/regressions")} == {"support-bot"}
-    assert {item["metric"] for item in site.items("/v1/regressions")} <= {"thumb", "implicit.thumb"}
-    bot.terminate()
-    assert bot.wait(30) == 0
+    regressions = site.items("/v1/regressions")
+    assert {item["target"] for item in regressions} == {"support-bot"}
+    assert {item["metric"] for item in regressions} <= {"thumb", "implicit.thumb"}
 
 
 @pytest.mark.postgres

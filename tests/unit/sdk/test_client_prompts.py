@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,8 +36,12 @@ def serves(client: Ratchet, name: str, digest: str) -> bool:
     return client.prompt(name, "default").digest == digest
 
 
-def refused(client: Ratchet, pushes: int) -> bool:
-    return client.refused_prompts == pushes
+def pushed_and_refused(client: Ratchet, server: FakeServer, payload: dict[str, Any]) -> bool:
+    """Pushes until one is refused: what is pushed while the client connects anew reaches nobody."""
+    before = client.refused_prompts
+    server.push(payload, keep=False)
+    eventually_sync(lambda: client.refused_prompts > before, within=2)
+    return True
 
 
 def test_the_default_serves_until_a_version_is_live(client: Ratchet, server: FakeServer) -> None:
@@ -75,9 +80,8 @@ def test_what_cannot_be_trusted_is_not_served(
     eventually_sync(lambda: server.connected("answer"))
     forged = {**live_payload("answer", NEW, 6), "signature": {"key_id": signing.key_id(PUBLIC), "value": "AAAA"}}
     elsewhere = live_payload("answer", NEW, 7, environment="staging")
-    for number, payload in enumerate([forged, live_payload("answer", NEW, 4), elsewhere], 1):
-        server.push(payload, keep=False)
-        eventually_sync(partial(refused, client, number))
+    for payload in (forged, live_payload("answer", NEW, 4), elsewhere):
+        eventually_sync(partial(pushed_and_refused, client, server, payload))
         assert client.prompt("answer").digest == OLD.digest
     for reason in ("signature is wrong", "sequence 4 is lower than 5", "another environment"):
         assert reason in caplog.text

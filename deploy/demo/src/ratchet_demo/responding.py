@@ -6,7 +6,7 @@ Each instruction has a stated effect, whoever wrote it and in whichever version 
 |---|---|---|
 | to cite the number of the article | answers rest on the article and end with it; 3 % invent | 38 % invent |
 | to say so where no article has the answer | it says so; 10 % invent | 85 % invent |
-| to use at most so many sentences | one sentence of fact | two sentences of padding; slower, dearer |
+| to use at most so many sentences | one sentence of fact | padding; takes and costs twice as much |
 | to be friendly | a greeting | none |
 | an example of the form "In short: …" | answers begin so | they don't |
 
@@ -29,8 +29,8 @@ _FRIENDLY = re.compile(r"\bfriendly\b", re.IGNORECASE)
 _INVENTS = {True: 0.03, False: 0.38}
 _INVENTS_UNKNOWN = {True: 0.10, False: 0.85}
 _PADDING = "There is more to say about it. Many of our customers ask the same, and we are glad about each of them."
-_MS_A_WORD, _MS_AT_LEAST = 18.0, 250.0
-_USD_A_WORD = 4e-6
+_MS, _USD = 450.0, 2e-4
+"""What a brief answer takes and costs, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,15 @@ def respond(messages: Sequence[dict[str, str]], question: Question, rnd: random.
     told = "\n".join(message["content"] for message in messages if message["role"] == "system")
     cites, admits = bool(_CITE.search(told)), bool(_ADMIT.search(told))
     text, right = _content(question, cites, admits, rnd)
-    if not _BRIEF.search(told):
+    brief = bool(_BRIEF.search(told))
+    if not brief:
         text = f"{text} {_PADDING}"
     if any(message["role"] == "assistant" and message["content"].startswith(SHORT) for message in messages):
         text = f"{SHORT} {text}"
     elif _FRIENDLY.search(told):
         text = f"Thank you for asking! {text}"
-    words = len(text.split())
-    latency = (_MS_AT_LEAST + _MS_A_WORD * words) * rnd.lognormvariate(0.0, 0.25)
-    read = sum(len(message["content"].split()) for message in messages)
-    return Reply(text, right, round(latency, 1), round(_USD_A_WORD * (words + read / 4), 8))
+    times = (1.0 if brief else 2.0) * rnd.lognormvariate(0.0, 0.25)
+    return Reply(text, right, round(_MS * times, 1), round(_USD * times, 8))
 
 
 def _content(question: Question, cites: bool, admits: bool, rnd: random.Random) -> tuple[str, bool]:

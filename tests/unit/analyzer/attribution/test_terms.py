@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from analyzer.attribution.contrasts import Change
 from analyzer.attribution.terms import WORDS, LosingTerm, Terms, words
 
+pytestmark = pytest.mark.simulation
+
 SWITCH = 1500
 CHANGE = Change(SWITCH, SWITCH - 50, SWITCH + 50)
 _RND = random.Random(0)

@@ -12,6 +12,8 @@ from analyzer.attribution.blocks import UNIT
 from analyzer.attribution.timeline import CELLS, LEVELS, Timeline
 from analyzer.segments.dimensions import NOT_TOLD, OTHER
 
+pytestmark = pytest.mark.simulation
+
 NAMES = ("route", "model")
 cells = st.tuples(st.sampled_from("abc"), st.sampled_from("mn"))
 values = st.lists(st.tuples(cells, st.floats(0, 1)), max_size=700)

@@ -12,6 +12,8 @@ import pytest
 from analyzer.detection import findings
 from benchmarks.detection.coverage import FAMILIES, PARTS, Case, watched
 
+pytestmark = pytest.mark.simulation
+
 RUNS, ALLOWED, TOGETHER = 40, 7, 16
 
 

@@ -9,6 +9,8 @@ from analyzer.detection import Estimate, Monitor, Settings
 from analyzer.detection.intervals import share_of
 from tests.support.watching import Draw, beta, correlated, drawn, judge, reference, share
 
+pytestmark = pytest.mark.simulation
+
 RUNS, LOOKS = 200, range(100, 1001, 25)
 ALLOWED = 20  # at a true rate of 5 %, more come with a chance of 0.1 %
 

@@ -26,6 +26,8 @@ from tests.support.watching import (
     share,
 )
 
+pytestmark = pytest.mark.simulation
+
 RUNS, HISTORY, WATCHED, ALLOWED = 200, 500, 1500, 20
 Make = Callable[[list[float]], Watch]
 QUIET: dict[str, tuple[Kind, Draw]] = {
