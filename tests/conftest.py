@@ -27,7 +27,8 @@ _MARKERS = {
     "redis": {"valkey_server", "own_valkey"},
     "kafka": {"kafka_jars"},
 }
-_UNIT = Path(__file__).parent / "unit"
+_TESTS = Path(__file__).parent
+_UNIT = _TESTS / "unit"
 
 
 def pytest_configure() -> None:
@@ -58,9 +59,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Simulations and generated cases repeat lines by the million: the coverage tracer looks away meanwhile."""
-    generated = getattr(pyfuncitem.obj, "is_hypothesis_test", False)
-    if not generated and pyfuncitem.get_closest_marker("simulation") is None:
+    """The coverage tracer looks away where there is nothing new to see, and much to slow down."""
+    if not _untraced(pyfuncitem):
         return (yield)
     tracer = sys.gettrace()
     sys.settrace(None)
@@ -68,6 +68,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
     finally:
         sys.settrace(tracer)
+
+
+def _untraced(test: pytest.Function) -> bool:
+    """Simulations and generated cases repeat lines by the million; whole systems are processes of their own."""
+    generated = getattr(test.obj, "is_hypothesis_test", False)
+    whole = any(test.path.is_relative_to(_TESTS / folder) for folder in ("e2e", "faults"))
+    return generated or whole or test.get_closest_marker("simulation") is not None
 
 
 @pytest.fixture(scope="session")
