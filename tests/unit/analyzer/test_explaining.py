@@ -42,7 +42,7 @@ def test_what_would_end_it_is_said_with_what_is_known_of_it(feed: Feed) -> None:
 
 def test_after_its_end_it_says_by_what(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 300, 0.9)])
-    assert has(told.mind, "It was resolved at 2026-01-01", "most values of the recovery are of that version")
+    assert has(told.mind, "It was resolved at 2026-01-01", "it came into use before the recovery")
 
 
 def test_causes_that_came_together_are_told_as_such(feed: Feed) -> None:

@@ -1,4 +1,4 @@
-"""The window slides by blocks, stays small, and knows what was before it."""
+"""The window slides by blocks and stays small."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,21 +13,18 @@ values = st.lists(st.floats(0, 1), max_size=600)
 def filled(numbers: list[float]) -> Window:
     window = Window()
     for index, value in enumerate(numbers):
-        window.add(value, float(index), "model")
+        window.add(value, float(index))
     return window
 
 
 @given(values)
-def test_the_window_and_what_was_before_it_are_everything(numbers: list[float]) -> None:
-    window, every = filled(numbers), Sums()
-    for value in numbers:
-        every.add(value)
-    both = window.sums
-    both.merge(window.earlier)
-    assert both == every
+def test_the_window_is_of_the_latest_values(numbers: list[float]) -> None:
+    window, latest = filled(numbers), Sums()
+    for value in numbers[len(numbers) - window.sums.n :]:
+        latest.add(value)
+    assert window.sums == latest
     assert len(window.blocks) <= BLOCKS
-    assert window.sums.n == min(len(numbers), window.sums.n)
-    assert len(numbers) <= BLOCK * BLOCKS or window.sums.n > BLOCK * (BLOCKS - 1)
+    assert window.sums.n == len(numbers) if len(numbers) <= BLOCK * BLOCKS else window.sums.n > BLOCK * (BLOCKS - 1)
 
 
 @given(values)
@@ -43,15 +40,6 @@ def test_a_correction_counts_only_within_the_window() -> None:
     window.correct(1.0, 0.0, at=100.0)
     assert window.sums.mean == 1.0 - 1.0 / window.sums.n
     Window().correct(1.0, 0.0, at=0.0)
-
-
-def test_the_label_is_that_of_most_blocks() -> None:
-    window = Window()
-    for index in range(BLOCK * BLOCKS + 1):
-        window.add(1.0, float(index), "old" if index < 60 else "new")
-    assert window.label == "new"
-    assert window.earlier_label == "old"
-    assert Window().label is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1000), st.text(max_size=3))), st.randoms(use_true_random=False))
@@ -72,12 +60,3 @@ def test_samples_are_dropped_and_pruned() -> None:
     worst.drop("c")
     worst.prune(3.0)
     assert worst.since(0.0) == ("d",)
-
-
-def test_one_switch_of_labels_is_told_and_to_and_fro_is_not() -> None:
-    window = Window()
-    for index in range(BLOCK * 4):
-        window.add(1.0, float(index), "a" if index < BLOCK * 2 else "b")
-    assert window.switch("a") == window.switch(None) == ("a", "b")
-    assert window.switch("b") is None
-    assert filled([1.0] * 100).switch("model") is None

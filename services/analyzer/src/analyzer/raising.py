@@ -143,11 +143,11 @@ def _signed(change: float, metric: Metric) -> float:
 
 
 def _measured(estimate: Estimate, metric: Metric, rare: bool) -> Measurement:
-    values = (estimate.mean, estimate.low, estimate.high)
+    values = [estimate.mean, estimate.low, estimate.high]
     if rare:
-        values = tuple(1.0 - value for value in values)  # type: ignore[assignment]
+        values = [1.0 - value for value in values]
     if metric.kind != "real":
-        values = tuple(min(max(value, 0.0), 1.0) for value in values)  # type: ignore[assignment]
+        values = [min(max(value, 0.0), 1.0) for value in values]
     mean, *ends = (metric.from_scale(value) for value in values)
     return Measurement(n=estimate.n, mean=mean, low=min(ends), high=max(ends), level=estimate.level)
 

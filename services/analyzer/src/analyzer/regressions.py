@@ -117,7 +117,7 @@ def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
     if regression.in_use.turns(label):
         regression.window = Window()
         recovering.restart()
-    regression.window.add(compared, reading.at, label)
+    regression.window.add(compared, reading.at)
     if isinstance(recovering, Calm):
         over = recovering.take(reading.value)
     else:
@@ -136,7 +136,7 @@ def _label(prompt: str, reading: Reading) -> str:
 
 def _resolve(regression: Regression, reading: Reading) -> None:
     detected, window = regression.detected, regression.window
-    identity, model = json.loads(window.label or '["none", null]')
+    identity, model = json.loads(regression.in_use.label or '["none", null]')
     regression.resolved = RegressionResolved(
         project=detected.project,
         environment=detected.environment,
@@ -159,10 +159,10 @@ def _resolved_by(regression: Regression, identity: str, model: str | None) -> Ca
             name=regression.use.prompt,
             before=regression.use.identity,
             after=identity,
-            evidence="most values of the recovery are of that version",
+            evidence="it came into use before the recovery",
         )
     if model and regression.model and model != regression.model:
-        evidence = "most values of the recovery are of that model"
+        evidence = "it came into use before the recovery"
         return Cause(kind="model", before=regression.model, after=model, evidence=evidence)
     return Cause(kind="unknown", evidence="the same version on the same model recovered")
 

@@ -106,7 +106,7 @@ class Stream:
         if reading.at < self.after:
             return False
         self.marks.add(self.monitor.n, reading.at)
-        if self.window.add(compared, reading.at, None):
+        if self.window.add(compared, reading.at):
             self.worst.prune(self.window.start)
         if value < self.sums.mean:
             self.worst.add(value, reading.at, reading.facts.execution_id)

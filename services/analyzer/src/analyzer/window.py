@@ -1,8 +1,7 @@
 """The latest values of a stream, in blocks: enough to say how good it is now, in constant size."""
 
-from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import Any
 
 from analyzer.sums import Sums
 
@@ -13,40 +12,29 @@ BLOCKS = 8
 
 @dataclass(slots=True)
 class Block:
-    """Up to 25 values in the order in which they came; `start` and `end` are Unix times of their executions."""
+    """Up to 25 values in the order in which they came; `start` is the Unix time of the first execution."""
 
     sums: Sums
     start: float
-    end: float
-    label: str | None
     filled: int = 0
 
-    def dump(self) -> list[object]:
-        return [*self.sums.dump(), self.start, self.end, self.label, self.filled]
+    def dump(self) -> list[Any]:
+        return [*self.sums.dump(), self.start, self.filled]
 
 
 @dataclass(slots=True)
 class Window:
-    """The latest blocks, and of all values before them the sums and the last label.
-
-    A label is what the caller wants known of a value: the model, or the version, behind it.
-    """
+    """The latest blocks."""
 
     blocks: list[Block] = field(default_factory=list)
-    earlier: Sums = field(default_factory=Sums)
-    earlier_label: str | None = None
 
-    def add(self, value: float, at: float, label: str | None) -> bool:
+    def add(self, value: float, at: float) -> bool:
         """Takes a value of an execution that ran at `at`; True if the oldest block had to make room for it."""
         moved = (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
         block = self.blocks[-1]
         block.sums.add(value)
         block.filled += 1
-        block.label = label
-        if at < block.start:
-            block.start = at
-        elif at > block.end:
-            block.end = at
+        block.start = min(block.start, at)
         return moved
 
     def correct(self, former: float | None, value: float | None, at: float) -> None:
@@ -58,10 +46,8 @@ class Window:
     def _open(self, at: float) -> bool:
         full = len(self.blocks) == BLOCKS
         if full:
-            oldest = self.blocks.pop(0)
-            self.earlier.merge(oldest.sums)
-            self.earlier_label = oldest.label
-        self.blocks.append(Block(Sums(), at, at, None))
+            del self.blocks[0]
+        self.blocks.append(Block(Sums(), at))
         return full
 
     @property
@@ -76,29 +62,10 @@ class Window:
     def start(self) -> float:
         return min(block.start for block in self.blocks)
 
-    @property
-    def end(self) -> float:
-        return max(block.end for block in self.blocks)
-
-    @property
-    def label(self) -> str | None:
-        """The label of most blocks; of equals, the latest."""
-        counted = Counter(block.label for block in reversed(self.blocks))
-        return counted.most_common(1)[0][0] if counted else None
-
-    def switch(self, first: str | None) -> tuple[str, str] | None:
-        """The one change of labels from `first` through all blocks; None if there was none, or more than one."""
-        labels = [first, self.earlier_label, *(block.label for block in self.blocks)]
-        known = [label for label in labels if label is not None]
-        changes = [(before, after) for before, after in pairwise(known) if before != after]
-        return changes[0] if len(changes) == 1 else None
-
-    def dump(self) -> list[object]:
-        return [self.earlier.dump(), self.earlier_label, [block.dump() for block in self.blocks]]
+    def dump(self) -> list[Any]:
+        return [block.dump() for block in self.blocks]
 
     @classmethod
-    def load(cls, state: list) -> "Window":  # type: ignore[type-arg]  # JSON
+    def load(cls, state: list[Any]) -> "Window":
         """The window that `dump` wrote."""
-        earlier, label, blocks = state
-        kept = [Block(Sums(*block[:3]), *block[3:]) for block in blocks]
-        return cls(kept, Sums(*earlier), label)
+        return cls([Block(Sums(*block[:3]), *block[3:]) for block in state])
