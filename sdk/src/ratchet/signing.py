@@ -46,12 +46,14 @@ def examples_digest(examples: object) -> str:
 def key_bytes(key: Mapping[str, object]) -> bytes:
     """The signed form of a `key.changed`, scopes sorted. `key` is its JSON form.
 
+    An `expires_at` is in it where there is one: keys that were signed before there were any stay what they were.
     Raises KeyError for an absent field, PromptError for no JSON.
     """
     scopes = normal(key["scopes"], "scopes")
     if not isinstance(scopes, list):
         raise PromptError("scopes", "must be a list")
-    return _canonical({"schema": "ratchet.key/1", "scopes": sorted(map(str, scopes))}, key, _KEY_FIELDS)
+    fields = _KEY_FIELDS if key.get("expires_at") is None else (*_KEY_FIELDS, "expires_at")
+    return _canonical({"schema": "ratchet.key/1", "scopes": sorted(map(str, scopes))}, key, fields)
 
 
 def new_private_key() -> str:

@@ -22,6 +22,12 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key",),
     ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key"),
     ("GET", "/v1/signing-keys"): LABELS,
+    ("GET", "/v1/keys"): ("maker_key", "reviewer_key"),
+    ("POST", "/v1/keys"): ("reviewer_key",),
+    ("POST", "/v1/keys/{key_id}/revoke"): ("reviewer_key",),
+    ("POST", "/v1/sign-in-links"): ("maker_key", "reviewer_key"),
+    ("GET", "/v1/session"): LABELS,
+    ("GET", "/v1/people"): ("maker_key", "reviewer_key"),
     ("POST", "/v1/proposals"): ("maker_key", "reviewer_key"),
     ("GET", "/v1/proposals"): ("maker_key", "reviewer_key"),
     ("GET", "/v1/proposals/{proposal_id}"): ("maker_key", "reviewer_key"),
@@ -41,6 +47,9 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/ops/gatekeeper/republish"): ("reviewer_key",),
 }
 
+# Routes that ask for more than a key, or for none: see test_sessions.
+SIGNING_IN = {("POST", "/v1/sessions"), ("POST", "/v1/sessions/end")}
+
 
 @pytest.fixture
 async def stage(gate: World) -> World:
@@ -50,7 +59,7 @@ async def stage(gate: World) -> World:
 
 async def test_the_table_names_every_route(stage: World) -> None:
     found = served(stage.app)
-    assert found == set(ROUTES), found ^ set(ROUTES)
+    assert found == set(ROUTES) | SIGNING_IN, found ^ set(ROUTES) ^ SIGNING_IN
 
 
 async def test_every_key_at_every_route(stage: World) -> None:
@@ -59,6 +68,7 @@ async def test_every_key_at_every_route(stage: World) -> None:
     await stage.arrive(event)
     filled = {
         "name": "greeting", "proposal_id": proposal["id"], "grant_id": str(uuid4()), "letter_id": str(uuid4()),
+        "key_id": "none",
         "digest": event.example_sets[0].examples[0].digest,
     }  # fmt: skip
     for (method, path), label in product(ROUTES, (*LABELS, *NOBODY)):
@@ -83,6 +93,8 @@ def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
         "/v1/proposals": {"name": "greeting", "target": "bot", "document": draft, "why": "w", "base_digest": NEVER},
         "/v1/proposals/{proposal_id}/decisions": {"verdict": "approved", "reason": "", "digest": digest(draft)},
         "/v1/grants": {"name": "greeting", "slot": "shots", "count": 9, "per_hour": 9, "expires_at": later()},
+        "/v1/keys": {"subject": "mine", "scopes": ["read"]},
+        "/v1/sign-in-links": {"subject": "maker", "role": "admin"},
         "/v1/ops/gatekeeper/republish": {},
     }
     return bodies.get(path, {"reason": "r"})

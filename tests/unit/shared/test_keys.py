@@ -1,8 +1,9 @@
 """Keys: what a header says, what a principal may."""
 
 import pytest
+from starlette.requests import Request
 
-from shared.web.keys import Principal, hash_secret, parse_key
+from shared.web.keys import Principal, authorization, hash_secret, parse_key
 from shared.web.problems import Problem
 
 PERSON = Principal("k", "ann", "person", "acme", "production", frozenset({"read", "review"}))
@@ -40,3 +41,31 @@ def test_some_things_only_a_person_may() -> None:
 
 def test_secrets_are_kept_as_hashes() -> None:
     assert hash_secret("x") == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
+
+def _request(method: str, **headers: str) -> Request:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "method": method, "path": "/", "headers": raw})
+
+
+def test_a_header_comes_before_a_session() -> None:
+    both = _request("POST", authorization="Bearer rk_a_b", cookie="ratchet_acting=rk_c_d")
+    assert authorization(both) == "Bearer rk_a_b"
+    assert authorization(_request("GET")) is None
+
+
+def test_a_session_stands_for_its_person_on_our_own_pages() -> None:
+    cookie = "ratchet_acting=rk_c_d"
+    assert authorization(_request("GET", cookie=cookie)) == "Bearer rk_c_d"
+    own = _request("POST", cookie=cookie, origin="https://ratchet.example", host="ratchet.example")
+    assert authorization(own) == "Bearer rk_c_d"
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "null", "https://evil.example", "https://ratchet.example:444", "ratchet.example"]
+)
+def test_what_another_page_sends_is_refused(origin: str) -> None:
+    sent = _request("POST", cookie="ratchet_acting=rk_c_d", origin=origin, host="ratchet.example")
+    with pytest.raises(Problem) as refused:
+        authorization(sent)
+    assert (refused.value.status, refused.value.code) == (403, "cross-origin")

@@ -12,7 +12,7 @@ from ratchet_local.home import Home
 KEYS = (
     KeyPlan("ingest_key", "app", "service", ("ingest", "read")),
     KeyPlan("maker_key", "maker", "person", ("read", "tune", "ingest")),
-    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate")),
+    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate", "admin")),
 )
 
 _GIVE_UP = """UPDATE gatekeeper.api_keys SET revoked = true, revision = revision + 1

@@ -53,6 +53,13 @@ class Fields:
             raise invalid(name, f"must be one of {', '.join(allowed)}")
         return str(value)
 
+    def choices(self, name: str, *allowed: str) -> list[str]:
+        """A list of one or more of some words, each once, in the order of `allowed`."""
+        value = self._left.pop(name, None)
+        if not isinstance(value, list) or not value or any(word not in allowed for word in value):
+            raise invalid(name, f"must be a list of {', '.join(allowed)}")
+        return [word for word in allowed if word in value]
+
     def digest(self, name: str) -> str:
         """`sha256:` and 64 hexadecimal digits."""
         value = self._left.pop(name, None)

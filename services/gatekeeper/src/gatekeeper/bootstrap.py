@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,13 +14,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from gatekeeper.change import Change
 from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan, NewKey, issue
 from gatekeeper.keys.signer import Signer
+from gatekeeper.keys.telling import tell_keys
+from gatekeeper.sessions.roles import ROLES
+from gatekeeper.sessions.tokens import LINK_LASTS, new_token
 from gatekeeper.settings import GatekeeperSettings
 from ratchet.signing import new_private_key
-from shared.events import Envelope, derived_id
-from shared.events.promotion import KeyChanged
-from shared.messaging.sql_store import SqlStore, SqlTx
+from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock, SystemClock
 
 _PROJECT = "INSERT INTO gatekeeper.projects (project) VALUES (:project) ON CONFLICT DO NOTHING"
@@ -29,10 +32,10 @@ _HAS = """SELECT 1 FROM gatekeeper.api_keys WHERE project = :project AND environ
           AND subject = :subject AND subject_kind = :kind AND scopes @> CAST(:scopes AS text[]) AND NOT revoked"""
 _KEY = """INSERT INTO gatekeeper.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,
                                            scopes, revoked)
-          VALUES (:key_id, 1, :secret_hash, :subject, :kind, :project, :environment, :scopes, false)"""
+          VALUES (:key_id, 1, :secret_hash, :subject, :kind, :project, :environment, :scopes, false) RETURNING *"""
 _AUDIT = """SELECT gatekeeper.append_audit(:project, 'key.issued', 'owner', CAST(:facts AS jsonb))"""
-_ANCHOR = """INSERT INTO gatekeeper.audit_anchors (project, seq, hash, key_id, signature)
-             VALUES (:project, :seq, :hash, :key_id, :signature) ON CONFLICT DO NOTHING"""
+_LINK = """SELECT gatekeeper.add_link(:project, :environment, :subject, CAST(:scopes AS text[]), :token,
+                                      CAST(:lifetime AS interval), 'owner')"""
 
 
 def signing_key(path: Path) -> str:
@@ -59,34 +62,61 @@ async def bootstrap(
     Repeating it changes nothing and returns nothing. `database_url` is the owner's (postgresql+asyncpg://…), on a
     migrated schema. Each new key goes out as a signed `key.changed`.
     """
-    db = create_async_engine(database_url, poolclass=NullPool)
-    signer = Signer(private_key)
     made: dict[str, str] = {}
-    try:
-        async with SqlStore(db, "gatekeeper").begin() as tx:
-            await tx.conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('ratchet bootstrap'))"))
-            await tx.conn.execute(text(_SIGNER), {"key_id": signer.key_id, "public": signer.public})
-            await tx.conn.execute(text(_PROJECT), {"project": project})
-            for plan in keys:
-                where = {"project": project, "environment": environment, "subject": plan.subject}
-                if not await _has(tx, plan, where):
-                    key = issue()
-                    await _store(tx, plan, key, where, signer)
-                    await _tell(tx, plan, key, where, signer, clock or SystemClock())
-                    made[plan.label] = key.raw
-    finally:
-        await db.dispose()
+    async with _as_owner(database_url, private_key, clock) as change:
+        run = change.tx.conn.execute
+        await run(text("SELECT pg_advisory_xact_lock(hashtext('ratchet bootstrap'))"))
+        await run(text(_SIGNER), {"key_id": change.signer.key_id, "public": change.signer.public})
+        await run(text(_PROJECT), {"project": project})
+        for plan in keys:
+            where = {"project": project, "environment": environment, "subject": plan.subject}
+            if not await _has(change, plan, where):
+                key = issue()
+                await _store(change, plan, key, where)
+                made[plan.label] = key.raw
+        await change.seal(project)
     return made
 
 
-async def _has(tx: SqlTx, plan: KeyPlan, where: dict[str, str]) -> bool:
+async def first_link(
+    database_url: str,
+    private_key: str,
+    subject: str,
+    *,
+    project: str = "default",
+    environment: str = "production",
+    clock: Clock | None = None,
+) -> str:
+    """The path of a one-time sign-in link of an admin, for whoever owns the database; good for half an hour."""
+    token = new_token()
+    where = {"project": project, "environment": environment, "subject": subject}
+    async with _as_owner(database_url, private_key, clock) as change:
+        await change.tx.conn.execute(text(_PERSON), {"project": project, "subject": subject})
+        values = {**where, "scopes": list(ROLES["admin"]), "token": token, "lifetime": LINK_LASTS}
+        await change.tx.conn.execute(text(_LINK), values)
+        await change.seal(project)
+    return f"/sign-in#{token}"
+
+
+@asynccontextmanager
+async def _as_owner(database_url: str, private_key: str, clock: Clock | None) -> AsyncIterator[Change]:
+    db = create_async_engine(database_url, poolclass=NullPool)
+    try:
+        async with SqlStore(db, "gatekeeper").begin() as tx:
+            yield Change(tx, Signer(private_key), (clock or SystemClock()).now(), str(uuid4()))
+    finally:
+        await db.dispose()
+
+
+async def _has(change: Change, plan: KeyPlan, where: dict[str, str]) -> bool:
     values = {**where, "kind": plan.kind, "scopes": list(plan.scopes)}
-    return (await tx.conn.execute(text(_HAS), values)).first() is not None
+    return (await change.tx.conn.execute(text(_HAS), values)).first() is not None
 
 
-async def _store(tx: SqlTx, plan: KeyPlan, key: NewKey, where: dict[str, str], signer: Signer) -> None:
+async def _store(change: Change, plan: KeyPlan, key: NewKey, where: dict[str, str]) -> None:
+    run = change.tx.conn.execute
     if plan.kind == "person":
-        await tx.conn.execute(text(_PERSON), {"project": where["project"], "subject": plan.subject})
+        await run(text(_PERSON), {"project": where["project"], "subject": plan.subject})
     values: dict[str, Any] = {
         **where,
         "key_id": key.key_id,
@@ -94,42 +124,9 @@ async def _store(tx: SqlTx, plan: KeyPlan, key: NewKey, where: dict[str, str], s
         "kind": plan.kind,
         "scopes": list(plan.scopes),
     }
-    await tx.conn.execute(text(_KEY), values)
+    await tell_keys(change, (await run(text(_KEY), values)).mappings())
     facts = {"key_id": key.key_id, "environment": where["environment"], "subject": plan.subject, "of": plan.kind}
-    await tx.conn.execute(text(_AUDIT), {"project": where["project"], "facts": json.dumps(facts)})
-    head = (
-        await tx.conn.execute(
-            text("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = :project"), {"project": where["project"]}
-        )
-    ).one()
-    signature = signer.head(where["project"], head.seq, head.hash)
-    await tx.conn.execute(
-        text(_ANCHOR),
-        {
-            "project": where["project"],
-            "seq": head.seq,
-            "hash": head.hash,
-            "key_id": signature.key_id,
-            "signature": signature.value,
-        },
-    )
-
-
-async def _tell(tx: SqlTx, plan: KeyPlan, key: NewKey, where: dict[str, str], signer: Signer, clock: Clock) -> None:
-    fields: dict[str, Any] = {
-        "project": where["project"],
-        "environment": where["environment"],
-        "key_id": key.key_id,
-        "revision": 1,
-        "secret_hash": key.secret_hash,
-        "subject": plan.subject,
-        "subject_kind": plan.kind,
-        "scopes": list(plan.scopes),
-        "revoked": False,
-    }
-    event = KeyChanged(**fields, signature=signer.key(fields))
-    event_id = derived_id("key", key.key_id, "1")
-    await tx.emit(Envelope(event_id, clock.now(), "ratchet/gatekeeper", event, str(uuid4())))
+    await run(text(_AUDIT), {"project": where["project"], "facts": json.dumps(facts)})
 
 
 def main(arguments: Sequence[str]) -> None:

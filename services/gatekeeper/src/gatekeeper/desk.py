@@ -13,6 +13,7 @@ from gatekeeper.delivery.bell import Bell
 from gatekeeper.keys.signer import Signer
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock
+from shared.web.keys import authorization
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +42,4 @@ class Desk:
 
 def raw_key(request: Request) -> str:
     """The key as the caller sent it: the boundary checks it again, itself."""
-    return request.headers.get("authorization", "").partition(" ")[2].strip()
+    return (authorization(request) or "").partition(" ")[2].strip()

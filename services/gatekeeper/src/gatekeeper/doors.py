@@ -40,4 +40,4 @@ def refusal_in(error: DBAPIError) -> Refused | None:
 
 
 def _is_json(value: object) -> bool:
-    return isinstance(value, dict | list)
+    return isinstance(value, dict)

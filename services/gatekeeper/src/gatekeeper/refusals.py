@@ -2,6 +2,11 @@
 
 _TITLES: dict[str, tuple[int, str]] = {
     "unknown-key": (401, "A valid API key is needed"),
+    "unknown-link": (404, "There is no such sign-in link"),
+    "link-used": (410, "This sign-in link was used before"),
+    "link-expired": (410, "This sign-in link is past its time"),
+    "no-session": (409, "This key belongs to no session"),
+    "unknown-key-id": (404, "There is no such key"),
     "not-allowed": (403, "This key is not allowed to do that"),
     "own-proposal": (403, "Nobody decides about a proposal of their own"),
     "other-environment": (403, "That belongs to another environment"),

@@ -18,6 +18,7 @@ class GatekeeperSettings(ServiceSettings):
     signing_key_file: Path | None = None
     policy_version: str = Field("1", min_length=1, max_length=64, description="written into every decision")
     decision_minutes: int = Field(15, ge=1, le=1440, description="an approval not used by then is void")
+    session_hours: int = Field(12, ge=1, le=168, description="a person signs in again after that")
     poll_seconds: float = Field(2.0, gt=0, le=60, description="how often an instance looks for pushes it missed")
     max_streams: int = Field(2000, ge=1, description="open event streams of one instance")
 

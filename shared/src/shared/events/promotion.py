@@ -6,7 +6,7 @@ from uuid import UUID
 from shared.events.base import AwareDatetime, Fact, ProjectEvent, PromptEvent
 
 LiveReason = Literal["promoted", "rolled_back", "example_revoked"]
-Scope = Literal["ingest", "browser-ingest", "read", "tune", "review", "operate"]
+Scope = Literal["ingest", "browser-ingest", "read", "tune", "review", "operate", "admin"]
 SubjectKind = Literal["person", "service"]
 
 
@@ -65,7 +65,8 @@ class LoopResumed(ProjectEvent):
 class KeyChanged(ProjectEvent):
     """An API key was issued or revoked. Services keep a copy, which they verify by the signature.
 
-    `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be turned round.
+    `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be turned round. From `expires_at` on the
+    key is void; None: it lasts until it is revoked.
     """
 
     topic: ClassVar[str] = "key.changed"
@@ -77,6 +78,7 @@ class KeyChanged(ProjectEvent):
     subject_kind: SubjectKind
     scopes: tuple[Scope, ...]
     revoked: bool
+    expires_at: AwareDatetime | None = None
     signature: Signature
 
     @property

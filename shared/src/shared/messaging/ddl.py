@@ -10,7 +10,7 @@ from shared.web.key_table import key_table
 def create_messaging_tables(conn: Connection, schema: str) -> None:
     """Creates outbox, inbox, dead letters, relay leases, subscriptions and the copy of the API keys.
 
-    The later form of these tables is for later migrations: this one never changes.
+    What was added to them since is added by later migrations too, for schemas that stood before.
     """
     metadata = metadata_for(schema)
     messaging_tables(metadata)

@@ -4,7 +4,10 @@ from sqlalchemy import ARRAY, Boolean, Column, DateTime, Integer, MetaData, Tabl
 
 
 def key_table(metadata: MetaData) -> Table:
-    """`api_keys`: written only from verified `key.changed` events (in the gatekeeper: by its own functions)."""
+    """`api_keys`: written only from verified `key.changed` events (in the gatekeeper: by its own functions).
+
+    `expires_at` is null for a key that lasts until it is revoked.
+    """
     return Table(
         "api_keys",
         metadata,
@@ -18,4 +21,5 @@ def key_table(metadata: MetaData) -> Table:
         Column("scopes", ARRAY(Text), nullable=False),
         Column("revoked", Boolean, nullable=False),
         Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("expires_at", DateTime(timezone=True)),
     )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from sqlalchemy import text
@@ -18,6 +19,10 @@ from shared.messaging.errors import Permanent
 from shared.messaging.store import Subscription, Tx
 from shared.web.problems import Problem
 
+ACTING_COOKIE = "ratchet_acting"
+"""Holds the key of a person's session that may decide. Browsers send it to `/v1` only."""
+
+_SAFE = frozenset({"GET", "HEAD"})
 _FRESH_S = 2.0
 _CACHED = 10_000
 
@@ -53,6 +58,30 @@ def parse_key(header: str | None) -> tuple[str, str]:
     return key_id, secret
 
 
+def authorization(request: Request) -> str | None:
+    """The request's Authorization header; without one, what a browser's session stands for.
+
+    Raises Problem 403 where a browser sends a change that did not come from our own pages.
+    """
+    header = request.headers.get("authorization")
+    cookie = request.cookies.get(ACTING_COOKIE)
+    if header is not None or cookie is None:
+        return header
+    if request.method not in _SAFE:
+        own_pages_only(request)
+    return f"Bearer {cookie}"
+
+
+def own_pages_only(request: Request) -> None:
+    """Raises Problem 403 unless the browser says that a page of this very origin sends the request.
+
+    Browsers put `Origin` on every unsafe request, and no page can change it (OWASP: verifying origin).
+    """
+    origin = urlsplit(request.headers.get("origin", ""))
+    if not origin.netloc or origin.netloc != request.headers.get("host"):
+        raise Problem(403, "cross-origin", "This was not sent by Ratchet's own pages", "the header Origin says so")
+
+
 def unauthenticated() -> Problem:
     """The one answer for a missing, unknown, wrong or revoked key."""
     return Problem(
@@ -70,19 +99,20 @@ def hash_secret(secret: str) -> str:
 
 
 class KeyStore:
-    """The service's copy of the API keys. A revoked key works for at most two seconds more."""
+    """The service's copy of the API keys. A key that was revoked, or has ended, works for at most two seconds more."""
 
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
         self._engine = engine
         self._select = text(
-            f"SELECT key_id, secret_hash, subject, subject_kind, project, environment, scopes, revoked"
-            f" FROM {schema}.api_keys WHERE key_id = :key_id"
+            f"""SELECT key_id, secret_hash, subject, subject_kind, project, environment, scopes,
+                       revoked OR coalesce(expires_at <= now(), false) AS void
+                FROM {schema}.api_keys WHERE key_id = :key_id"""
         )
         self._upsert = text(
             f"""INSERT INTO {schema}.api_keys AS k (key_id, revision, secret_hash, subject, subject_kind, project,
-                                                    environment, scopes, revoked)
+                                                    environment, scopes, revoked, expires_at)
                 VALUES (:key_id, :revision, :secret_hash, :subject, :subject_kind, :project, :environment,
-                        :scopes, :revoked)
+                        :scopes, :revoked, :expires_at)
                 ON CONFLICT (key_id) DO UPDATE SET revision = EXCLUDED.revision, scopes = EXCLUDED.scopes,
                   revoked = EXCLUDED.revoked, changed_at = now()
                 WHERE k.revision < EXCLUDED.revision"""
@@ -109,7 +139,7 @@ class KeyStore:
         async with self._engine.connect() as conn:
             row = (await conn.execute(self._select, {"key_id": key_id})).mappings().first()
         expected = row["secret_hash"] if row else ""
-        if not hmac.compare_digest(hash_secret(secret), expected) or row is None or row["revoked"]:
+        if not hmac.compare_digest(hash_secret(secret), expected) or row is None or row["void"]:
             raise unauthenticated()
         return Principal(
             row["key_id"],
@@ -127,7 +157,8 @@ class KeyStore:
             fields = event.model_dump(mode="json", exclude={"signature"})
             if not any(verify(public, key_bytes(fields), event.signature.value) for public in trusted):
                 raise Permanent("key.changed is not signed by the gatekeeper")
-            await tx.conn.execute(self._upsert, {**fields, "scopes": list(event.scopes)})
+            row = {**fields, "scopes": list(event.scopes), "expires_at": event.expires_at}
+            await tx.conn.execute(self._upsert, row)
 
     def subscription(self, trusted: Sequence[str]) -> Subscription:
         """What keeps the copy up to date in every service but the gatekeeper, who owns the keys."""
@@ -143,7 +174,7 @@ def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable
 
     async def dependency(request: Request) -> Principal:
         keys: KeyStore = request.app.state.keys
-        principal = await keys.authenticate(request.headers.get("authorization"))
+        principal = await keys.authenticate(authorization(request))
         return principal.require(*scopes, person=person)
 
     return dependency

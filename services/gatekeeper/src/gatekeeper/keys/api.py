@@ -1,25 +1,59 @@
-"""The public halves of the signing keys."""
+"""Keys over HTTP: the public halves that sign, and the API keys that an admin issues to services."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
-from sqlalchemy import text
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.bodies import read_fields
+from gatekeeper.desk import Desk, raw_key
+from gatekeeper.doors import call
+from gatekeeper.keys import store
+from gatekeeper.keys.issuing import issue
+from gatekeeper.keys.telling import tell_keys
 from shared.web.keys import Principal, require
 
 Anybody = Annotated[Principal, Depends(require())]
-_KEYS = text("SELECT key_id, public_key FROM gatekeeper.signing_keys ORDER BY added_at")
+Reader = Annotated[Principal, Depends(require("read"))]
+Admin = Annotated[Principal, Depends(require("admin", person=True))]
+_SERVICE_SCOPES = ("ingest", "browser-ingest", "read", "operate")
 
 
-def keys_router(engine: AsyncEngine) -> APIRouter:
-    """The route with which clients learn whose signatures to believe."""
+def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+    """Routes under `/v1/signing-keys` and `/v1/keys`."""
     router = APIRouter(prefix="/v1", tags=["keys"])
 
     @router.get("/signing-keys")
     async def signing_keys(_: Anybody) -> dict[str, Any]:
-        """All public keys, oldest first."""
+        """All public keys, oldest first: whose signatures clients may believe."""
         async with engine.connect() as conn:
-            return {"keys": [dict(row) for row in (await conn.execute(_KEYS)).mappings()]}
+            return {"keys": await store.signing_keys(conn)}
+
+    @router.get("/keys")
+    async def keys(who: Reader) -> dict[str, Any]:
+        """The environment's keys that are still good, without sessions; never their secrets."""
+        async with engine.connect() as conn:
+            return {"items": await store.keys(conn, who.project, who.environment), "next": None}
+
+    @router.post("/keys", status_code=201)
+    async def issue_key(request: Request, who: Admin) -> dict[str, Any]:
+        """A new key for a service; `key` is shown in this answer and never again."""
+        fields = await read_fields(request)
+        subject, scopes = fields.text("subject"), fields.choices("scopes", *_SERVICE_SCOPES)
+        fields.end()
+        made = issue()
+        async with desk.change(request) as change:
+            door = ("issue_key", raw_key(request), subject, scopes, made.key_id, made.secret_hash)
+            await tell_keys(change, await call(change.tx.conn, *door))
+            await change.seal(who.project)
+        return {"id": made.key_id, "subject": subject, "scopes": scopes, "key": made.raw}
+
+    @router.post("/keys/{key_id}/revoke")
+    async def revoke_key(request: Request, who: Admin, key_id: str) -> dict[str, Any]:
+        """Ends a key everywhere within seconds; one of a session ends that session."""
+        async with desk.change(request) as change:
+            await tell_keys(change, await call(change.tx.conn, "revoke_key", raw_key(request), key_id[:64]))
+            await change.seal(who.project)
+        return {"id": key_id[:64], "revoked": True}
 
     return router

@@ -29,7 +29,7 @@ class NewKey:
 DEFAULT_KEYS = (
     KeyPlan("ingest_key", "app", "service", ("ingest",)),
     KeyPlan("maker_key", "maker", "person", ("read", "tune")),
-    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate")),
+    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate", "admin")),
 )
 
 

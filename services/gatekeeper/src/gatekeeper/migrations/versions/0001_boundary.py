@@ -1,10 +1,8 @@
 """The tables of delivery, and the boundary: everything that keeps an unauthorised version from going live."""
 
-from importlib.resources import files
-from typing import Any
-
 from alembic import op
 
+from gatekeeper.migrations.scripts import run_script
 from shared.messaging.ddl import create_messaging_tables
 from shared.runtime.roles import grant_service
 
@@ -29,10 +27,4 @@ def upgrade() -> None:
     create_messaging_tables(op.get_bind(), "gatekeeper")
     grant_service(op.get_bind(), "gatekeeper")
     for part in _PARTS:
-        _run_script((files("gatekeeper") / "migrations" / "sql" / f"{part}.sql").read_text())
-
-
-def _run_script(script: str) -> None:
-    # A script holds many statements, and bodies of functions: the driver takes it whole, in the same transaction.
-    connection: Any = op.get_bind().connection.dbapi_connection
-    connection.run_async(lambda driver: driver.execute(script))
+        run_script(part)

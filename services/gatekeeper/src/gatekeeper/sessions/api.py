@@ -1,0 +1,95 @@
+"""Signing in and out over HTTP. Only people can: a session belongs to somebody known."""
+
+from datetime import timedelta
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.bodies import read_fields
+from gatekeeper.desk import Desk, raw_key
+from gatekeeper.doors import call
+from gatekeeper.keys.issuing import issue
+from gatekeeper.keys.telling import tell_keys
+from gatekeeper.sessions import store
+from gatekeeper.sessions.cookies import give_cookies, take_cookies
+from gatekeeper.sessions.roles import ROLES, Role, role_of
+from gatekeeper.sessions.tokens import LINK_LASTS, new_token
+from shared.web.keys import Principal, own_pages_only, require
+
+Anybody = Annotated[Principal, Depends(require())]
+Person = Annotated[Principal, Depends(require("read", person=True))]
+Reader = Annotated[Principal, Depends(require("read"))]
+
+
+def sessions_router(engine: AsyncEngine, desk: Desk, lifetime: timedelta) -> APIRouter:
+    """Routes under `/v1/sign-in-links`, `/v1/sessions`, `/v1/session` and `/v1/people`."""
+    router = APIRouter(prefix="/v1", tags=["people"])
+
+    @router.post("/sign-in-links", status_code=201)
+    async def make_link(request: Request, who: Person) -> dict[str, Any]:
+        """A link for oneself, or, by an admin, for anybody; `token` is shown once and lets in once."""
+        fields = await read_fields(request)
+        subject, role = fields.text("subject"), cast(Role, fields.choice("role", *ROLES))
+        fields.end()
+        token = new_token()
+        async with desk.change(request) as change:
+            door = ("make_link", raw_key(request), subject, list(ROLES[role]), token, LINK_LASTS)
+            [made] = await call(change.tx.conn, *door)
+            await change.seal(who.project)
+        return {
+            "subject": subject,
+            "role": role_of(made["scopes"]),
+            "path": f"/sign-in#{token}",
+            "expires_at": made["expires_at"],
+        }
+
+    @router.post("/sessions", status_code=201)
+    async def sign_in(request: Request, response: Response) -> dict[str, Any]:
+        """A link's token for a session: two cookies, of which scripts see neither."""
+        own_pages_only(request)
+        fields = await read_fields(request)
+        token = fields.text("token")
+        fields.end()
+        acting, reading = issue(), issue()
+        keys = (acting.key_id, acting.secret_hash, reading.key_id, reading.secret_hash)
+        async with desk.change(request) as change:
+            made = await call(change.tx.conn, "open_session", token, *keys, lifetime)
+            await tell_keys(change, made)
+            await change.seal(made[0]["project"])
+        give_cookies(response, request, acting.raw, reading.raw, lifetime)
+        return {"subject": made[0]["subject"], "role": role_of(made[0]["scopes"]), "expires_at": made[0]["expires_at"]}
+
+    @router.post("/sessions/end")
+    async def sign_out(request: Request, response: Response, who: Person) -> dict[str, Any]:
+        """Ends the session that the request belongs to."""
+        async with desk.change(request) as change:
+            await tell_keys(change, await call(change.tx.conn, "close_session", raw_key(request)))
+            await change.seal(who.project)
+        take_cookies(response)
+        return {"ended": True}
+
+    @router.get("/session")
+    async def session(who: Anybody) -> dict[str, Any]:
+        """Who asks, and what they may in all: for the reading key of a session, too, what its acting key may."""
+        async with engine.connect() as conn:
+            found = await store.session(conn, who.key_id)
+        scopes = sorted(who.scopes) if found is None else found["scopes"]
+        return {
+            "subject": who.subject,
+            "kind": who.kind,
+            "project": who.project,
+            "environment": who.environment,
+            "role": role_of(scopes),
+            "scopes": scopes,
+            "expires_at": None if found is None else found["expires_at"],
+        }
+
+    @router.get("/people")
+    async def people(who: Reader) -> dict[str, Any]:
+        """Everybody of the project, with what they may in this environment now."""
+        async with engine.connect() as conn:
+            found = await store.people(conn, who.project, who.environment)
+        return {"items": [{**person, "role": role_of(person["scopes"])} for person in found], "next": None}
+
+    return router

@@ -1,0 +1,195 @@
+"""Signing in by a link, what a session may, and its end."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from gatekeeper.bootstrap import first_link
+from tests.support.databases import psql
+from tests.support.gatekeeper import World, document
+from tests.support.messaging import async_dsn
+
+HOME = {"Origin": "http://gatekeeper"}
+
+
+async def link(gate: World, subject: str = "reviewer", role: str = "admin", by: str = "reviewer_key") -> str:
+    """The token of a new link."""
+    answer = await gate.ask(by, "POST", "/v1/sign-in-links", {"subject": subject, "role": role})
+    assert answer.status_code == 201, answer.text
+    page, _, token = answer.json()["path"].partition("#")
+    assert page == "/sign-in"
+    return str(token)
+
+
+async def sign_in(gate: World, token: str, **headers: str) -> httpx.Response:
+    return await gate.clients["api"].post("/v1/sessions", json={"token": token}, headers={**HOME, **headers})
+
+
+async def session(gate: World, **link_for: str) -> dict[str, str]:
+    """The cookies of somebody who signed in."""
+    answer = await sign_in(gate, await link(gate, **link_for))
+    assert answer.status_code == 201, answer.text
+    cookies = {cookie.name: str(cookie.value) for cookie in answer.cookies.jar}
+    gate.clients["api"].cookies.clear()
+    return cookies
+
+
+async def by_cookie(
+    gate: World,
+    cookies: dict[str, str],
+    method: str,
+    path: str,
+    body: object = None,
+    origin: str | None = HOME["Origin"],
+) -> httpx.Response:
+    headers = {"Cookie": f"ratchet_acting={cookies['ratchet_acting']}"}
+    if origin is not None:
+        headers["Origin"] = origin
+    return await gate.clients["api"].request(method, path, json=body, headers=headers)
+
+
+async def test_a_link_lets_in_once_and_scripts_see_neither_cookie(gate: World) -> None:
+    token = await link(gate)
+    answer = await sign_in(gate, token)
+    assert answer.json()["subject"] == "reviewer"
+    acting, reading = sorted(answer.headers.get_list("set-cookie"))
+    assert acting.startswith("ratchet_acting=rk_")
+    assert "Path=/v1;" in acting
+    assert reading.startswith("ratchet_reading=rk_")
+    assert "Path=/;" in reading
+    for cookie in (acting, reading):
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert "Secure" not in cookie
+    again = await sign_in(gate, token)
+    assert (again.status_code, again.json()["code"]) == (410, "link-used")
+
+
+async def test_behind_tls_cookies_travel_over_tls_only(gate: World) -> None:
+    answer = await sign_in(gate, await link(gate), **{"X-Forwarded-Proto": "https"})
+    assert all("Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
+
+
+async def test_the_acting_cookie_decides_and_the_reading_key_only_reads(gate: World) -> None:
+    cookies = await session(gate)
+    proposal = await gate.propose(document("Hello."))
+    body = {"verdict": "approved", "digest": proposal["digest"], "reason": "good"}
+    path = f"/v1/proposals/{proposal['id']}/decisions"
+    reading = cookies["ratchet_reading"]
+    assert (await gate.ask(reading, "POST", path, body)).status_code == 403
+    assert (await gate.ask(reading, "GET", "/v1/proposals")).status_code == 200
+    decided = await by_cookie(gate, cookies, "POST", path, body)
+    assert decided.json()["proposal"]["decision"]["by"] == "reviewer"
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://gatekeeper.evil.example"])
+async def test_other_sites_pages_can_change_nothing(gate: World, origin: str | None) -> None:
+    cookies = await session(gate)
+    answer = await by_cookie(gate, cookies, "POST", "/v1/halt", {"reason": "x"}, origin)
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross-origin")
+    assert (await by_cookie(gate, cookies, "GET", "/v1/loop", origin=origin)).json()["halted"] is False
+
+
+async def test_signing_in_from_another_site_is_refused(gate: World) -> None:
+    answer = await sign_in(gate, await link(gate), Origin="http://evil.example")
+    assert answer.json()["code"] == "cross-origin"
+
+
+async def test_signing_out_ends_both_keys(gate: World) -> None:
+    cookies = await session(gate)
+    ended = await by_cookie(gate, cookies, "POST", "/v1/sessions/end")
+    assert ended.json() == {"ended": True}
+    told = await gate.sql("SELECT revoked, expires_at FROM gatekeeper.api_keys WHERE expires_at IS NOT NULL")
+    assert [row.revoked for row in told] == [True, True]
+    halted = await by_cookie(gate, cookies, "POST", "/v1/halt", {"reason": "x"})
+    assert halted.json()["code"] in ("unknown-key", "unauthenticated")
+
+
+async def test_a_session_ends_by_itself(gate: World) -> None:
+    cookies = await session(gate)
+    psql(gate.dsn, "UPDATE gatekeeper.api_keys SET expires_at = now() WHERE expires_at IS NOT NULL")
+    for key in ("ratchet_acting", "ratchet_reading"):
+        assert (await gate.ask(cookies[key], "GET", "/v1/proposals")).status_code == 401
+    proposal = await gate.propose(document("Hello."))
+    refused = await gate.decide(proposal, by=cookies["ratchet_acting"])
+    assert refused.status_code == 401
+
+
+async def test_who_am_i(gate: World) -> None:
+    cookies = await session(gate)
+    said = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
+    assert (said["subject"], said["role"], said["kind"]) == ("reviewer", "admin", "person")
+    assert {"review", "admin"} <= set(said["scopes"])
+    assert datetime.fromisoformat(said["expires_at"]) > datetime.now(UTC)
+    maker = (await gate.ask("maker_key", "GET", "/v1/session")).json()
+    assert (maker["role"], maker["expires_at"]) == ("viewer", None)
+
+
+async def test_a_service_signs_nobody_in(gate: World) -> None:
+    body = {"subject": "app", "role": "viewer"}
+    assert (await gate.ask("ingest_key", "POST", "/v1/sign-in-links", body)).status_code == 403
+
+
+async def test_ones_own_link_gives_no_more_than_ones_key(gate: World) -> None:
+    cookies = await session(gate, subject="maker", role="admin", by="maker_key")
+    said = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
+    assert said["scopes"] == ["read", "tune"]
+
+
+async def test_only_an_admin_invites_others(gate: World) -> None:
+    answer = await gate.ask("second_key", "POST", "/v1/sign-in-links", {"subject": "eve", "role": "admin"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
+    cookies = await session(gate, subject="ann", role="reviewer")
+    assert (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()["role"] == "reviewer"
+    people = (await gate.ask("maker_key", "GET", "/v1/people")).json()["items"]
+    [ann] = [person for person in people if person["subject"] == "ann"]
+    assert (ann["role"], ann["sessions"]) == ("reviewer", 1)
+
+
+@pytest.mark.parametrize(("token", "code"), [("rl_unknown", "unknown-link"), ("", "invalid"), (7, "invalid")])
+async def test_no_link_no_session(gate: World, token: Any, code: str) -> None:
+    assert (await sign_in(gate, token)).json()["code"] == code
+
+
+async def test_a_link_past_its_time(gate: World) -> None:
+    path = await first_link(async_dsn(gate.dsn), gate.signer.private, "owner")
+    psql(
+        gate.dsn,
+        "ALTER TABLE gatekeeper.sign_in_links DISABLE TRIGGER USER;"
+        "UPDATE gatekeeper.sign_in_links SET expires_at = now();"
+        "ALTER TABLE gatekeeper.sign_in_links ENABLE TRIGGER USER",
+    )
+    refused = await sign_in(gate, path.partition("#")[2])
+    assert (refused.status_code, refused.json()["code"]) == (410, "link-expired")
+
+
+async def test_the_owners_link_makes_an_admin(gate: World) -> None:
+    path = await first_link(async_dsn(gate.dsn), gate.signer.private, "owner")
+    answer = await sign_in(gate, path.partition("#")[2])
+    assert (answer.json()["subject"], answer.json()["role"]) == ("owner", "admin")
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
+
+
+async def test_keys_of_services_come_and_go(gate: World) -> None:
+    made = await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "bot", "scopes": ["read", "ingest"]})
+    assert made.status_code == 201, made.text
+    key = made.json()
+    assert (key["subject"], key["scopes"]) == ("bot", ["ingest", "read"])
+    assert (await gate.ask(key["key"], "GET", "/v1/proposals")).status_code == 200
+    listed = (await gate.ask("maker_key", "GET", "/v1/keys")).json()["items"]
+    assert key["id"] in [item["id"] for item in listed]
+    assert "key" not in listed[0]
+    assert (await gate.ask("maker_key", "POST", f"/v1/keys/{key['id']}/revoke")).status_code == 403
+    assert (await gate.ask("reviewer_key", "POST", f"/v1/keys/{key['id']}/revoke")).json()["revoked"]
+    assert (await gate.ask("reviewer_key", "POST", "/v1/keys/none/revoke")).status_code == 404
+    kinds = [entry["kind"] for entry in (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]]
+    assert kinds[-2:] == ["key.issued", "key.revoked"]
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
+
+
+@pytest.mark.parametrize("scopes", [["review"], ["admin"], [], "ingest", ["ingest", {}]])
+async def test_a_service_can_get_no_scope_of_a_person(gate: World, scopes: Any) -> None:
+    answer = await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "bot", "scopes": scopes})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "scopes")
