@@ -22,8 +22,8 @@ from collector.lines import Line
 from collector.model import Item, Outgoing, Status
 from collector.settings import CollectorSettings
 from collector.store import PgBooks
-from shared.messaging.bus import _Reader
 from shared.messaging.producer import KafkaProducer
+from shared.messaging.reader import Reader
 from shared.messaging.sql_store import SqlTx
 
 _BEFORE = 12
@@ -45,19 +45,19 @@ class Death:
 
 def sound(death: Death) -> None:
     """Nothing is broken; it dies between a transaction and its acknowledgement, to Kafka or to a client."""
-    acknowledge, write = _Reader._acknowledge, Writer.write
+    acknowledge, write = Reader._acknowledge, Writer.write
 
     async def answering(self: Writer, items: Sequence[Item]) -> list[Status]:
         statuses = await write(self, items)
         death()
         return statuses
 
-    async def dying(self: _Reader, settled: dict[TopicPartition, int]) -> None:
+    async def dying(self: Reader, settled: dict[TopicPartition, int]) -> None:
         if self.consumer == "analyzer.quality":
             death()
         await acknowledge(self, settled)
 
-    _Reader._acknowledge = dying  # type: ignore[method-assign]
+    Reader._acknowledge = dying  # type: ignore[method-assign]
     Writer.write = answering  # type: ignore[method-assign]
 
 
@@ -74,13 +74,14 @@ def no_inbox(death: Death) -> None:
 def ack_first(death: Death) -> None:
     """Messages are acknowledged before they are settled; it dies between the two."""
 
-    async def consume(self: _Reader, message: Any) -> None:
-        await self._acknowledge(self._advance(message.raw_message))
+    async def consume(self: Reader, message: Any) -> None:
+        _, last = self._ends(message.raw_message)
+        await self._acknowledge({partition: record.offset + 1 for partition, record in last.items()})
         if self.consumer == "analyzer.quality":
             death()
-        await self.settle(message.raw_message)
+        await self._settle(message.raw_message)
 
-    _Reader.consume = consume  # type: ignore[method-assign]
+    Reader.consume = consume  # type: ignore[method-assign]
 
 
 def no_outbox(death: Death) -> None:

@@ -1,6 +1,7 @@
 """The bus and the relay on real brokers and a real database."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from shared.events.promotion import LoopHalted
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Message, Received
 from shared.messaging.producer import KafkaProducer
+from shared.messaging.reader import Standing
 from shared.messaging.relay import Relay
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription, Tx
@@ -36,6 +38,7 @@ class World:
     by_instance: Counter[str] = field(default_factory=Counter)
     broadcast: list[str] = field(default_factory=list)
     poison: float | None = None
+    away: bool = False
     emitted: int = 0
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
 
@@ -56,6 +59,8 @@ class World:
     def start(self, instance: str) -> Bus:
         async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
             await tx.conn.execute(text("SELECT 1"))
+            if self.away:
+                raise ConnectionError
             for received in events:
                 if received.event.value == self.poison:
                     raise ValueError("poison")
@@ -150,6 +155,27 @@ async def test_a_broadcast_reaches_every_instance(world: World) -> None:
         return wanted <= set(world.broadcast)
 
     await eventually(seen, within=30)
+
+
+async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(world: World) -> None:
+    """It waits for a database that is away: what it has in hand counts as waiting, and its time is known."""
+    before = time.time()
+    store = world.emitter()
+    world.away = True
+    bus = world.start("1")
+    await emit(store, range(30))
+
+    def behind() -> Standing | None:
+        found = bus.standing("scratch.effects", "feedback.created")
+        return found if found is not None and found.lag == 30 else None
+
+    stuck = await eventually(behind, within=30)
+    world.away = False
+    assert stuck is not None
+    assert stuck.oldest is not None
+    assert before - 1 < stuck.oldest <= time.time()
+    await eventually(lambda: bus.standing("scratch.effects", "feedback.created") == Standing(0, None), within=30)
+    assert len(world.effects) == 30
 
 
 @pytest.mark.parametrize("world", ["kafka"], indirect=True)  # the embedded broker carries one member a group

@@ -13,15 +13,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ratchet.signing import key_bytes, new_private_key, public_key, sign
+from shared.events.feedback import FeedbackCreated
 from shared.events.promotion import KeyChanged, Signature
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent
 from shared.messaging.janitor import sweep
 from shared.messaging.republish import Scope, republish
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending, Subscription, Tx
+from shared.messaging.traffic import Traffic
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
 from shared.runtime.metrics import Metrics
 from shared.testing.bus import FakeRecord
@@ -32,7 +34,7 @@ from shared.web.keys import KeyStore, hash_secret
 from shared.web.ops import Letters, ops_router
 from shared.web.problems import Problem, install_problems
 from tests.support.databases import as_role, psql
-from tests.support.messaging import NOW, SCHEMA, async_dsn, envelope, feedback, record, scratch_engine
+from tests.support.messaging import NOW, SCHEMA, ScratchSettings, async_dsn, envelope, feedback, record, scratch_engine
 
 CONSUMER = f"{SCHEMA}.effects"
 PRIVATE = new_private_key()
@@ -46,6 +48,7 @@ class Desk:
     store: SqlStore
     keys: KeyStore
     app: FastAPI = field(default_factory=FastAPI)
+    metrics: Metrics = field(default_factory=lambda: Metrics(SCHEMA))
     taken: list[UUID] = field(default_factory=list)
     broken: bool = True
     parked: FakeRecord = field(default_factory=lambda: record(envelope(feedback()), offset=4))
@@ -80,13 +83,16 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     desk = Desk(engine, store, KeyStore(engine, SCHEMA))
     for key_id, scope in (("operator", "operate"), ("reader", "read")):
         await take(desk, key(key_id, scope))
-    subscription = Subscription("effects", (), desk.handle)
-    delivery = Delivery(CONSUMER, subscription, store, clock, Metrics("scratch"), DeadLetterCap(10, clock))
-    desk.delivery = delivery
-    await delivery.settle([desk.parked])
+    settings = ScratchSettings(database_url="postgresql://unused", kafka_bootstrap="127.0.0.1:9", instance="one")
+    subscription = Subscription("effects", (FeedbackCreated,), desk.handle)
+    bus = Bus(settings, [subscription], [], store, clock, desk.metrics)
+    desk.delivery = bus.deliveries[CONSUMER]
+    await desk.delivery.settle([desk.parked])
     desk.app.state.keys = desk.keys
     install_problems(desk.app)
-    desk.app.include_router(ops_router(SCHEMA, engine, Letters(SCHEMA, engine, {CONSUMER: delivery})))
+    letters = Letters(SCHEMA, engine, bus.deliveries)
+    traffic = Traffic(settings, engine, bus, desk.metrics, NOW)
+    desk.app.include_router(ops_router(SCHEMA, engine, letters, traffic))
     desk.app.include_router(health_router(engine, cast(Bus, NoTroubles())))
     yield desk
     await engine.dispose()
@@ -137,9 +143,30 @@ async def test_a_dead_letter_can_be_discarded(desk: Desk) -> None:
         assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
 
 
+async def test_topics_show_what_waits_and_what_lies_parked_and_no_number_that_nobody_measured(desk: Desk) -> None:
+    async with desk.store.begin() as tx:
+        await tx.emit(envelope())
+    async with desk.client("operate") as operator:
+        shown = (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()
+        (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
+    assert (shown["instance"], shown["since"]) == ("one", "2026-01-01T00:00:00+00:00")
+    assert [(topic.pop("topic"), topic.pop("oldest_unsent_at")[:2]) for topic in shown["topics"]] == [
+        ("feedback.created", "20"), ("feedback.created.dlq", "20"),
+    ]  # fmt: skip
+    assert shown["topics"] == [{"rate_per_s": None, "sent": 0, "unsent": 1}] * 2
+    assert shown["consumers"] == [
+        {"consumer": CONSUMER, "topic": "feedback.created", "rate_per_s": None, "lag": None,
+         "oldest_unprocessed_at": None, "paused": False},
+    ]  # fmt: skip
+    assert shown["dead_letters"] == [
+        {"topic": "feedback.created", "consumer": CONSUMER, "parked": 1, "oldest_parked_at": letter["parked_at"]}
+    ]
+
+
 async def test_operations_are_for_operators(desk: Desk) -> None:
     async with desk.client("read") as reader:
         for answer in (
+            await reader.get(f"/v1/ops/{SCHEMA}/topics"),
             await reader.get(f"/v1/ops/{SCHEMA}/dead-letters"),
             await reader.post(f"/v1/ops/{SCHEMA}/dead-letters/{uuid4()}/replay"),
             await reader.post(f"/v1/ops/{SCHEMA}/republish", json={}),

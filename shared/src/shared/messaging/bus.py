@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aiokafka import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
@@ -15,6 +15,7 @@ from shared.messaging.cloudevents import Record, decode
 from shared.messaging.delivery import DeadLetterCap, Delivery
 from shared.messaging.errors import Permanent
 from shared.messaging.flow import Flow, NoFlow
+from shared.messaging.reader import Reader, Standing
 from shared.messaging.security import faststream_security
 from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
@@ -28,70 +29,6 @@ _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
 _EMBEDDED_WAIT_MS = {False: 20, True: 200}
 """An idle fetch waits that long there, even where a message comes meanwhile: half of it is a hop's median."""
-
-
-class _Reader:
-    """One subscription's consumer: hands batches to `settle` and acknowledges exactly what was settled."""
-
-    def __init__(self, bus: "Bus", consumer: str, settle: Callable[[Sequence[Record]], Any], grouped: bool) -> None:
-        self.consumer = consumer
-        self.settle = settle
-        self.grouped = grouped
-        self.subscriber: Any = None
-        self.progress = time.monotonic()
-        self.positions: dict[TopicPartition, int] = {}
-        self._bus = bus
-
-    async def parse(self, raw: tuple[Record, ...]) -> KafkaMessage:
-        """FastStream's own parser decodes headers and loses a batch in which that fails; ours reads nothing."""
-        return KafkaMessage(body=b"", raw_message=raw, consumer=self.subscriber.consumer)
-
-    async def consume(self, message: KafkaMessage) -> None:
-        """Settles one batch, then acknowledges it. FastStream would drop what this raises: it raises nothing."""
-        records: Any = message.raw_message
-        settled = self._advance(records)
-        await self.settle(records)
-        self.progress = time.monotonic()
-        if self.grouped:
-            await self._acknowledge(settled)
-
-    def _advance(self, records: Sequence[Record]) -> dict[TopicPartition, int]:
-        """The offset after the last record of each partition; tells of gaps on the way."""
-        settled: dict[TopicPartition, int] = {}
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            expected = settled.get(partition) or self.positions.get(partition)
-            if expected is not None and record.offset > expected:
-                self._bus.flow.gap(self.consumer, record.topic, record.partition, expected, record.offset)
-            settled[partition] = record.offset + 1
-        self.positions.update(settled)
-        return settled
-
-    async def _acknowledge(self, settled: dict[TopicPartition, int]) -> None:
-        """Commits by name: FastStream's `ack()` commits the position of every partition, settled or not.
-
-        A failed commit loses nothing: the messages come again and are known by their ids.
-        """
-        consumer = self.subscriber.consumer
-        try:
-            owned = consumer.assignment()
-            await consumer.commit({partition: offset for partition, offset in settled.items() if partition in owned})
-        except Exception as error:
-            self._bus.log.warning("offsets not committed", consumer=self.consumer, error=type(error).__name__)
-        for partition, offset in settled.items():
-            self._bus.flow.consumed(self.consumer, partition.topic, partition.partition, offset)
-
-    async def lag(self) -> dict[str, int]:
-        """Messages not consumed yet, by topic. Raises where Kafka does not answer."""
-        consumer = self.subscriber.consumer
-        ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), _WATCH_S)
-        lag: dict[str, int] = {}
-        for partition, end in ends.items():
-            position = self.positions.get(partition)
-            if position is None:
-                position = await asyncio.wait_for(consumer.position(partition), _WATCH_S)
-            lag[partition.topic] = lag.get(partition.topic, 0) + max(0, end - position)
-        return lag
 
 
 class Bus:
@@ -113,6 +50,7 @@ class Bus:
         self._settings = settings
         self._subscriptions = subscriptions
         self._broadcasts = broadcasts
+        self._clock = clock
         self._metrics = metrics
         cap = DeadLetterCap(settings.dead_letters_per_minute, clock)
         self.deliveries = {
@@ -121,7 +59,7 @@ class Bus:
             )
             for subscription in subscriptions
         }
-        self._readers: list[_Reader] = []
+        self._readers: list[Reader] = []
 
     def group(self, name: str) -> str:
         """The consumer group of a subscription."""
@@ -137,6 +75,11 @@ class Bus:
         """What keeps this instance from consuming, in words; empty when all is well."""
         found = [] if self.connected else ["not connected to Kafka"]
         return found + [f"{name} is paused: too many dead letters" for name, it in self.deliveries.items() if it.paused]
+
+    def standing(self, consumer: str, topic: str) -> Standing | None:
+        """How far a consumer is behind, as last measured; None if that is unknown or it reads no partition here."""
+        found = next((reader for reader in self._readers if reader.consumer == consumer), None)
+        return None if found is None else found.measured.get(topic)
 
     def broker(self) -> KafkaBroker:
         """A FastStream broker with every subscription attached (also what AsyncAPI is generated from)."""
@@ -156,15 +99,15 @@ class Bus:
         self._readers = []
         for subscription in self._subscriptions:
             delivery = self.deliveries[self.group(subscription.name)]
-            reader = _Reader(self, delivery.consumer, delivery.settle, grouped=True)
+            reader = Reader(delivery.consumer, delivery.settle, True, self.flow, self._metrics)
             self._attach(broker, reader, subscription, subscription.max_batch)
         for broadcast in self._broadcasts:
-            reader = _Reader(self, self.group(broadcast.name), self._spread(broadcast), grouped=False)
+            reader = Reader(self.group(broadcast.name), self._spread(broadcast), False, self.flow, self._metrics)
             self._attach(broker, reader, broadcast, 500)
         return broker
 
     def _attach(
-        self, broker: KafkaBroker, reader: _Reader, subscription: Subscription | Broadcast, max_batch: int
+        self, broker: KafkaBroker, reader: Reader, subscription: Subscription | Broadcast, max_batch: int
     ) -> None:
         embedded = self._settings.embedded_bus
         static = reader.grouped and not embedded
@@ -230,17 +173,18 @@ class Bus:
                 if await self._stalled(reader):
                     return
 
-    async def _stalled(self, reader: _Reader) -> bool:
+    async def _stalled(self, reader: Reader) -> bool:
         try:
-            lag = await reader.lag()
+            measured = await reader.measure(self._clock.now().timestamp())
             self.connected = True
         except Exception:
             self.connected = False
             return False
-        for topic, behind in lag.items():
-            self._metrics.lag.labels(reader.consumer, topic).set(behind)
+        for topic, it in measured.items():
+            self._metrics.lag.labels(reader.consumer, topic).set(it.lag)
+            self._metrics.oldest.labels(reader.consumer, topic).set(math.nan if it.oldest is None else it.oldest)
         delivery = self.deliveries.get(reader.consumer)
-        if not any(lag.values()) or (delivery is not None and delivery.settling):
+        if not any(it.lag for it in measured.values()) or (delivery is not None and delivery.settling):
             reader.progress = time.monotonic()
         return time.monotonic() - reader.progress > _STALLED_S
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -99,5 +100,6 @@ class Relay:
         return len(sent)
 
     def _count(self, sent: Sequence[Pending]) -> None:
-        for row in sent:
-            self._metrics.relayed.labels(row.message.topic).inc()
+        for topic, number in Counter(row.message.topic for row in sent).items():
+            self._metrics.relayed.labels(topic).inc(number)
+            self._metrics.sent.add(topic, number)

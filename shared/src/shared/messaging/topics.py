@@ -66,6 +66,11 @@ class Topic:
         return {"cleanup.policy": "delete", "retention.ms": millis}
 
 
+def written_by(service: str) -> set[str]:
+    """The topics that a service may write, without those of dead letters."""
+    return {topic for topic, writer in WRITERS.items() if writer == service}
+
+
 def dead_letters_of(topic: str) -> str:
     """The topic that mirrors the dead letters of `topic`."""
     return f"{topic}.dlq"

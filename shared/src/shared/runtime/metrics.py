@@ -2,11 +2,16 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shared.runtime.pace import Pace
+
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
-    """What every service counts. `registry` takes a service's own metrics too."""
+    """What every service counts. `registry` takes a service's own metrics too.
+
+    `sent` counts messages by topic, `settled` by (consumer, topic): they know the rate of the last minute.
+    """
 
     def __init__(self, service: str) -> None:
         self.registry = CollectorRegistry()
@@ -21,9 +26,17 @@ class Metrics:
         self.lag = Gauge(
             "ratchet_consumer_lag", "Messages not consumed yet", ("consumer", "topic"), registry=self.registry
         )
+        self.oldest = Gauge(
+            "ratchet_consumer_oldest_unprocessed_timestamp_seconds",
+            "When the oldest message not consumed yet was sent, at the earliest; NaN: none, or unknown",
+            ("consumer", "topic"),
+            registry=self.registry,
+        )
         self.paused = Gauge(
             "ratchet_consumer_paused", "1 while too many dead letters pause it", labels, registry=self.registry
         )
         self.relayed = Counter("ratchet_outbox_sent", "Messages sent to Kafka", ("topic",), registry=self.registry)
+        self.sent = Pace[str]()
+        self.settled = Pace[tuple[str, str]]()
         self.relay_errors = Counter("ratchet_outbox_errors", "Failed sends to Kafka", registry=self.registry)
         Gauge("ratchet_info", "The service", ("service",), registry=self.registry).labels(service).set(1)

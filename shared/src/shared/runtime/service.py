@@ -18,6 +18,7 @@ from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import Relay
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription
+from shared.messaging.traffic import Traffic
 from shared.runtime.clock import Clock
 from shared.runtime.database import check_schema, engine
 from shared.runtime.log import logger
@@ -109,7 +110,8 @@ def build_service_app(service: Service) -> FastAPI:
     app.add_middleware(Correlated)
     app.include_router(health_router(platform.engine, bus))
     letters = Letters(settings.service, platform.engine, bus.deliveries)
-    app.include_router(ops_router(settings.service, platform.engine, letters))
+    traffic = Traffic(settings, platform.engine, bus, platform.metrics, platform.clock.now())
+    app.include_router(ops_router(settings.service, platform.engine, letters, traffic))
     for router in service.routers:
         app.include_router(router)
 

@@ -14,6 +14,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.republish import Scope, republish
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter
+from shared.messaging.traffic import Traffic
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem
 
@@ -75,9 +76,14 @@ class Letters:
         return _letter(row), delivery
 
 
-def ops_router(service: str, engine: AsyncEngine, letters: Letters) -> APIRouter:
+def ops_router(service: str, engine: AsyncEngine, letters: Letters, traffic: Traffic) -> APIRouter:
     """Routes under `/v1/ops/<service>`; each needs the scope `operate`, and is about all projects of the service."""
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
+
+    @router.get("/topics")
+    async def topics(_: Operator) -> dict[str, Any]:
+        """What goes out, comes in and lies parked; see `Traffic.shown`."""
+        return await traffic.shown()
 
     @router.get("/dead-letters")
     async def dead_letters(
