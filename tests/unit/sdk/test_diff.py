@@ -82,3 +82,8 @@ def test_no_text_passes_for_a_heading_or_hides() -> None:
 @given(st.text(), st.text())
 def test_visible_keeps_texts_apart(a: str, b: str) -> None:
     assert (visible(a) == visible(b)) == (a == b)
+
+
+def test_names_may_stand_above_a_diff() -> None:
+    shown = unified(from_text("Be brief."), from_text("Be brief.\nCite."), 0, ("answer 4", "answer 5\x1b[2J"))
+    assert shown.split("\n") == ["--- answer 4", "+++ answer 5\\u{1b}[2J", "@@ -9,0 +10 @@", "+  Cite."]

@@ -38,12 +38,13 @@ def diff(before: Prompt, after: Prompt) -> tuple[Change, ...]:
     return tuple(_changes("", before.to_dict(), after.to_dict()))
 
 
-def unified(before: Prompt, after: Prompt, context: int = 3) -> str:
+def unified(before: Prompt, after: Prompt, context: int = 3, names: tuple[str, str] | None = None) -> str:
     """A unified diff for people, messages line by line; empty exactly when the digests are equal.
 
-    Lines of text are indented and show invisible characters, so that no text can pass for a heading or hide.
+    `names` stand above it in place of the digests. Lines of text are indented and show invisible characters, so that no text can pass for a heading or hide.
     """
-    lines = difflib.unified_diff(_lines(before), _lines(after), before.digest, after.digest, n=context, lineterm="")
+    was, now = map(visible, names or (before.digest, after.digest))
+    lines = difflib.unified_diff(_lines(before), _lines(after), was, now, n=context, lineterm="")
     return "\n".join(lines)
 
 

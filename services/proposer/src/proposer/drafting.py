@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from proposer.restore import Conflict, Restored, restore
-from ratchet.prompt import Prompt
+from ratchet.prompt import Prompt, smallest_fix
 from shared.events.quality import Cause, RegressionDetected
 
 Reason = Literal[
@@ -67,19 +66,6 @@ def draft(
     for identity in (cause.before, cause.after):
         if identity not in documents:
             return NoDraft("content-unknown", f"the content of {identity} is not known")
-    return _fix(cause.name, documents[cause.before], documents[cause.after])
-
-
-def _fix(name: str, good: Prompt, bad: Prompt) -> Draft:
-    found = restore(good, bad)
-    if isinstance(found, Conflict):
-        return Draft("rollback", name, bad, good, f"Goes back to the last good version: {found.where} was replaced.")
-    if found.prompt == bad:
-        return Draft("rollback", name, bad, good, "Goes back to the last good version: nothing had been removed.")
-    return Draft("restore", name, bad, found.prompt, _what_is_put_back(found))
-
-
-def _what_is_put_back(found: Restored) -> str:
-    parts = [f"{len(found.lines)} removed line{'s' * (len(found.lines) != 1)}"] if found.lines else []
-    parts += found.fields
-    return f"Puts back {', '.join(parts) or 'a removed message'}; keeps what was added."
+    bad = documents[cause.after]
+    fix = smallest_fix(documents[cause.before], bad)
+    return Draft(fix.kind, cause.name, bad, fix.prompt, fix.why)

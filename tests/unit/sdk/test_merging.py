@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proposer.merging import MAX_ITEMS, Clash, merge_mappings, merge_sequences, merge_values
+from ratchet.prompt.merging import MAX_ITEMS, Clash, merge_mappings, merge_sequences, merge_values
 
 LINES = st.lists(st.sampled_from("abcde"), max_size=12)
 VALUES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 1) | st.booleans(), max_size=3)

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proposer.merging import Clash, Merged, merge_mappings, merge_sequences, merge_values
-from ratchet.prompt import Prompt, PromptError, parse
+from ratchet.prompt.document import Prompt
+from ratchet.prompt.errors import PromptError
+from ratchet.prompt.merging import Clash, Merged, merge_mappings, merge_sequences, merge_values
+from ratchet.prompt.parsing import parse
 
 _MAPPINGS = ("variables", "parameters", "slots")
 _VALUES = ("model", "response_format")

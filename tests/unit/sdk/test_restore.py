@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proposer.restore import Conflict, Restored, restore, tokens
 from ratchet.prompt import Prompt, parse, render
+from ratchet.prompt.restore import Conflict, Restored, restore, tokens
 from tests.support.prompts import documents, minimal
 from tests.support.proposing import prompt, slotted
 
