@@ -41,6 +41,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/v1/loop"): LABELS,
     ("GET", "/v1/audit"): ("maker_key", "reviewer_key"),
     ("GET", "/v1/audit/verify"): ("maker_key", "reviewer_key"),
+    ("GET", "/v1/ops/gatekeeper/topics"): ("reviewer_key",),
     ("GET", "/v1/ops/gatekeeper/dead-letters"): ("reviewer_key",),
     ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/replay"): ("reviewer_key",),
     ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/discard"): ("reviewer_key",),

@@ -56,6 +56,7 @@ def expected(service: str) -> dict[Door, tuple[str, ...]]:
     """The service's own routes, and those for operators that every service has."""
     ops = f"/v1/ops/{service}"
     doors: tuple[Door, ...] = (
+        ("GET", f"{ops}/topics"),
         ("GET", f"{ops}/dead-letters"),
         ("POST", f"{ops}/dead-letters/{{letter_id}}/replay"),
         ("POST", f"{ops}/dead-letters/{{letter_id}}/discard"),
