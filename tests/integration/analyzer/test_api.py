@@ -1,48 +1,14 @@
 """What may be read over HTTP, and by whom."""
 
-import base64
-from collections.abc import AsyncIterator, Callable
-
 import httpx
 import pytest
 
-from analyzer.app import build_app
-from analyzer.settings import AnalyzerSettings
-from shared.web.keys import hash_secret
 from tests.support.analysis import Analyzer
-from tests.support.databases import as_role, psql
 from tests.support.quality import envelopes, feedback, one_after_another, recorded
 
-SECRET = base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("=")
 
-
-@pytest.fixture
-async def client(migrated_dsn: Callable[..., str]) -> AsyncIterator[httpx.AsyncClient]:
-    """A reader of acme/production; `other` reads another environment."""
-    owner = migrated_dsn("analyzer")
-    keys = ", ".join(
-        f"('{key}', 1, '{hash_secret(SECRET)}', 'reader', 'service', 'acme', '{place}', '{{{scope}}}', false)"
-        for key, place, scope in (
-            ("k1", "production", "read"), ("other", "staging", "read"), ("writer", "production", "ingest"),
-        )
-    )  # fmt: skip
-    columns = "key_id, revision, secret_hash, subject, subject_kind, project, environment, scopes, revoked"
-    psql(owner, f"INSERT INTO analyzer.api_keys ({columns}) VALUES {keys}")
-    settings = AnalyzerSettings(database_url=as_role(owner, "ratchet_analyzer"), kafka_bootstrap="127.0.0.1:9")
-    app = build_app(settings)
-    analyzer = Analyzer(app.state.keys._engine)
-    await fill(analyzer)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://analyzer", headers=bearer("k1")) as found:
-        yield found
-    await analyzer.engine.dispose()
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer rk_{key}_{SECRET}"}
-
-
-async def fill(analyzer: Analyzer) -> None:
+@pytest.fixture(autouse=True)
+async def filled(analyzer: Analyzer) -> None:
     """A regression of the target `bot`, executions of `other`, one feedback without an execution."""
     scores = one_after_another([("v1", [1.0] * 150), ("v2", [0.0] * 150)])
     calls = (recorded(number, target="other") for number in range(5))
@@ -89,18 +55,18 @@ async def test_quality_says_what_it_rests_on(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/quality", params={"target": "other"})).json()["items"][0]["target"] == "other"
 
 
-async def test_other_environments_see_nothing_of_it(client: httpx.AsyncClient) -> None:
+async def test_other_environments_see_nothing_of_it(client: httpx.AsyncClient, another: dict[str, str]) -> None:
     (item,) = (await client.get("/v1/regressions")).json()["items"]
-    assert (await client.get("/v1/regressions", headers=bearer("other"))).json()["items"] == []
-    assert (await client.get("/v1/quality", headers=bearer("other"))).json()["items"] == []
-    answer = await client.get(f"/v1/regressions/{item['id']}", headers=bearer("other"))
+    assert (await client.get("/v1/regressions", headers=another)).json()["items"] == []
+    assert (await client.get("/v1/quality", headers=another)).json()["items"] == []
+    answer = await client.get(f"/v1/regressions/{item['id']}", headers=another)
     assert (answer.status_code, answer.json()["code"]) == (404, "regression-unknown")
 
 
 @pytest.mark.parametrize("path", ["/v1/regressions", "/v1/quality"])
-async def test_only_readers_may_read(client: httpx.AsyncClient, path: str) -> None:
+async def test_only_readers_may_read(client: httpx.AsyncClient, writer: dict[str, str], path: str) -> None:
     assert (await client.get(path, headers={"Authorization": "Bearer rk_no_no"})).status_code == 401
-    assert (await client.get(path, headers=bearer("writer"))).status_code == 403
+    assert (await client.get(path, headers=writer)).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from analyzer.asking import Reader, Target
 from analyzer.detection import Finding
 from analyzer.explaining import explain
 from analyzer.metrics import metric_named
@@ -21,12 +22,10 @@ from analyzer.store import read_regression, read_stream
 from analyzer.sums import measurement
 from analyzer.tables import regressions, streams, uncounted
 from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
-from shared.web.keys import Principal, require
+from shared.web.keys import Principal
 from shared.web.problems import Problem
 
-Reader = Annotated[Principal, Depends(require("read", "review", "tune", "operate"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Target = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 Position = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 

@@ -4,6 +4,8 @@ from fastapi import FastAPI
 
 from analyzer.api import routes
 from analyzer.handlers import Measuring
+from analyzer.series.api import series_router
+from analyzer.series.upkeep import tidy_forever
 from analyzer.settings import AnalyzerSettings
 from shared.messaging.flow import Flow
 from shared.runtime.clock import Clock, SystemClock
@@ -20,6 +22,7 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
             platform,
             title="Ratchet analyzer",
             subscriptions=[measuring.subscription()],
-            routers=[routes(platform.engine, rules)],
+            routers=[series_router(platform.engine), routes(platform.engine, rules)],
+            background=[lambda: tidy_forever(platform.engine, platform.clock)],
         )
     )

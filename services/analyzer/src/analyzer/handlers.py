@@ -7,6 +7,8 @@ from analyzer.ledger import Ledger, Turn
 from analyzer.metrics import Uncounted, from_execution, from_feedback
 from analyzer.model import Dimension, Reading
 from analyzer.rules import Rules
+from analyzer.series.store import SeriesStore
+from analyzer.series.windows import added
 from analyzer.store import QualityStore
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
@@ -34,10 +36,12 @@ class Measuring:
     async def handle(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
         """Load, fold, save, emit."""
         measured = [(received, list(readings(received.event))) for received in events]
+        values = [found for _, each in measured for found in each if isinstance(found, Reading)]
         store, ledger = QualityStore(tx.conn), Ledger(self._rules)
-        await store.load([found for _, each in measured for found in each if isinstance(found, Reading)], ledger)
+        await store.load(values, ledger)
         emitted = self._fold(ledger, measured)
         await store.save(ledger)
+        await SeriesStore(tx.conn).add(added(values))
         await store.count(
             Counter(
                 (received.event.project, received.event.environment, found)

@@ -10,6 +10,8 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Numeric,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -95,3 +97,19 @@ uncounted = Table(
     Column("reason", Text, primary_key=True),
     Column("n", BigInteger, nullable=False),
 )
+
+# Values by when their executions ran: whole windows of `seconds` that begin at the Unix time `start`.
+# Sums in millionths, as in `streams`; squares have no bound that BIGINT could hold.
+measured = Table(
+    "measured",
+    metadata,
+    Column("dimension_id", Uuid, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("seconds", SmallInteger, primary_key=True),
+    Column("stream_id", Uuid, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("squares", Numeric, nullable=False),
+    postgresql_with={"fillfactor": "80"},
+)
+Index("ix_measured_start", measured.c.start, postgresql_using="brin")

@@ -1,0 +1,104 @@
+"""HTTP: what was measured, window after window."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from analyzer.asking import MetricName, Reader, Target
+from analyzer.metrics import metric_named
+from analyzer.model import Dimension
+from analyzer.series.store import SeriesStore
+from analyzer.series.windows import FINE, aligned, page, width
+from analyzer.sums import Sums, measurement
+from shared.web.keys import Principal
+from shared.web.problems import invalid
+
+_LOOKED = 60
+"""Windows of a dimension by which the width of its sparkline is chosen."""
+_MOST_LATEST = 50_000
+
+
+def series_router(engine: AsyncEngine) -> APIRouter:
+    """Of the caller's project and environment."""
+    router = APIRouter(prefix="/v1", tags=["quality"])
+
+    @router.get("/quality/series")
+    async def series(
+        reader: Reader,
+        target: Target = None,
+        metric: MetricName = None,
+        since: AwareDatetime | None = None,
+        latest: Annotated[int | None, Query(ge=1, le=60)] = None,
+        limit: Annotated[int, Query(ge=1, le=2000)] = 300,
+    ) -> dict[str, Any]:
+        """Each window's own values, with their 95 % interval; oldest first.
+
+        Of one `target` and `metric`: all since `since`, in windows so wide that `limit` of them show it; `next` is the
+        `since` of the next page, if there is one. With `latest`: so many of the newest windows of each metric of each
+        target, or of those asked for. A window is 5 s wide at least, and wide enough for 25 values on average.
+        """
+        async with engine.connect() as conn:
+            store = SeriesStore(conn)
+            if latest is not None:
+                if since is not None:
+                    raise invalid("since", "does not go with latest")
+                return await _latest(store, reader, target, metric, latest)
+            if target is None or metric is None:
+                raise invalid("target" if target is None else "metric", "is needed without latest")
+            dimension = Dimension(reader.project, reader.environment, target, metric)
+            return await _whole(store, dimension, since.timestamp() if since else 0.0, limit)
+
+    return router
+
+
+async def _whole(store: SeriesStore, dimension: Dimension, since: float, limit: int) -> dict[str, Any]:
+    extent = await store.span(dimension, aligned(since, FINE))
+    if extent is None:
+        return {"items": [], "next": None}
+    seconds = width(extent, limit)
+    rows = await store.windows([(dimension.id, seconds, aligned(max(since, extent.start), seconds))], limit + 1)
+    shown, following = page([(row.start, row.seconds) for row in rows], limit)
+    return {"items": _items(rows[:shown]), "next": None if following is None else _moment(following)}
+
+
+async def _latest(
+    store: SeriesStore, reader: Principal, target: str | None, metric: str | None, latest: int
+) -> dict[str, Any]:
+    within = {"project": reader.project, "environment": reader.environment, "target": target, "metric": metric}
+    asked = []
+    for dimension_id, extent in (await store.recent(within, _LOOKED)).items():
+        seconds = width(extent)
+        asked.append((dimension_id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
+    return {"items": _items(await store.windows(asked, _MOST_LATEST)), "next": None}
+
+
+def _items(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    return [_item(row) for row in rows]
+
+
+def _item(row: Row[Any]) -> dict[str, Any]:
+    metric = metric_named(row.metric)
+    found = measurement(Sums(row.n, row.total, int(row.squares)), metric)
+    return {
+        "target": row.target,
+        "metric": row.metric,
+        "direction": metric.direction,
+        "unit": metric.unit,
+        "prompt": row.prompt,
+        "identity": row.identity,
+        "start": _moment(row.start),
+        "end": _moment(row.start + row.seconds),
+        "n": found.n,
+        "mean": found.mean,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

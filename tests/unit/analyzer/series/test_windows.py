@@ -1,0 +1,96 @@
+"""Where a value is counted, and how wide the windows are that a chart shows."""
+
+import random
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from analyzer.handlers import readings
+from analyzer.metrics import metric_named
+from analyzer.model import Reading
+from analyzer.series.windows import KEPT_FOR, Extent, Place, added, aligned, page, width
+from analyzer.sums import Sums, measurement
+from shared.events.base import Event
+from tests.support.quality import START, feedback, replacing
+
+BEGUN = int(START.timestamp())
+
+
+def measured(events: Iterable[Event]) -> dict[Place, Sums]:
+    found = [each for event in events for each in readings(event)]  # type: ignore[arg-type]
+    return added(each for each in found if isinstance(each, Reading))
+
+
+def test_a_value_lies_in_the_window_in_which_its_execution_ran() -> None:
+    found = measured(feedback(number) for number in range(12))
+    assert [(place.start - BEGUN, place.seconds, sums.n) for place, sums in found.items()] == [
+        (0, 5, 5), (5, 5, 5), (10, 5, 2),
+    ]  # fmt: skip
+    assert {place.stream.identity for place in found} == {"label:v1"}
+
+
+def test_a_drop_shows_as_a_drop() -> None:
+    found = measured(feedback(number, value=float(number < 50)) for number in range(100))
+    means = [sums.mean for _, sums in sorted(found.items(), key=lambda item: item[0].start)]
+    assert means == [1.0] * 10 + [0.0] * 10
+
+
+def test_what_is_replaced_is_taken_back_from_its_own_window() -> None:
+    found = measured([*(feedback(number) for number in range(5)), feedback(9), replacing(1, 0.0, 1.0)])
+    assert [sums.mean for sums in found.values()] == [0.8, 1.0]
+
+
+def test_no_order_matters() -> None:
+    told = [*(feedback(number) for number in range(20)), *(replacing(number, 0.0, 1.0) for number in range(0, 20, 3))]
+    shuffled = random.Random(5).sample(told, len(told))
+    assert measured(told) == measured(shuffled)
+
+
+def test_late_values_go_where_old_ones_are_and_no_further() -> None:
+    days = [0, 2, 31]
+    late = [feedback(0, received_at=START + timedelta(days=day)) for day in days]
+    assert [(place.seconds, sums.n) for place, sums in measured(late).items()] == [(5, 1), (300, 1)]
+    assert KEPT_FOR == 30 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds", "expected"),
+    [(3000, 600, 5), (600, 600, 30), (2700, 600, 10), (7, 600, 3600), (1, 0, 300), (1_000_000, 3600, 5)],
+)
+def test_windows_hold_25_values_on_average_and_last_5_s_at_least(values: int, seconds: int, expected: int) -> None:
+    assert width(Extent(0, seconds, values)) == expected
+
+
+def test_windows_are_so_wide_that_the_limit_shows_all() -> None:
+    week = Extent(0, 7 * 86_400, 10_000_000)
+    assert width(week, 2000) == 900
+    assert width(week, 150) == 6 * 3600
+    assert width(Extent(0, 7 * 86_400, 10_000_000, rows=200, moments=100), 1000) == 3600
+
+
+def test_streams_beside_each_other_share_the_values() -> None:
+    assert width(Extent(0, 600, 3000, rows=240, moments=120)) == 10
+
+
+def test_pages_do_not_part_a_window() -> None:
+    rows = [(0, 5), (5, 5), (5, 5), (10, 5)]
+    assert page(rows, 4) == (4, None)
+    assert page(rows[:3], 2) == (1, 5)
+    assert page([(5, 5), (5, 5)], 1) == (1, 10)
+
+
+def test_windows_begin_at_multiples_of_their_width() -> None:
+    assert (aligned(1003.9, 5), aligned(1005, 5), aligned(1004, 300)) == (1000, 1005, 900)
+
+
+def test_intervals_of_windows_hold() -> None:
+    """At least 95 % of the intervals of windows of 25 thumbs hold the true share."""
+    rnd, held, rounds = random.Random(3), 0, 1000
+    for _ in range(rounds):
+        sums = Sums()
+        for _ in range(25):
+            sums.add(float(rnd.random() < 0.85))
+        told = measurement(sums, metric_named("thumb"))
+        held += told.low <= 0.85 <= told.high
+    assert held / rounds >= 0.95
