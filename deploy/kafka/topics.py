@@ -21,9 +21,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from shared.messaging.topics import WRITERS, Topic, dead_letters_of, topics
+from shared.messaging.topics import SERVICES, WRITERS, Topic, dead_letters_of, topics
 
-SERVICES = ("analyzer", "collector", "gatekeeper", "proposer")
 PRIVATE = frozenset({"feedback.submitted"})
 """Topics that only the collector reads: their messages carry API keys."""
 
@@ -55,8 +54,8 @@ def make_acls(admin: AdminClient) -> None:
 
 
 def acls() -> list[AclBinding]:
-    """Who may do what: one writer a topic, every service reads, each in consumer groups of its own name."""
-    writes = [_allow(WRITERS[name], name, AclOperation.WRITE) for name in sorted(WRITERS)]
+    """Who may do what: a topic's writers write, every service reads, each in consumer groups of its own name."""
+    writes = [_allow(writer, name, AclOperation.WRITE) for name in sorted(WRITERS) for writer in WRITERS[name]]
     reads = [
         _allow(service, name, AclOperation.READ)
         for name in sorted(WRITERS)

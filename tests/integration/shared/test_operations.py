@@ -1,5 +1,6 @@
 """What operators do, on a real database: dead letters, sending again, keys, health, old schemas."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -90,7 +91,7 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     await desk.delivery.settle([desk.parked])
     desk.app.state.keys = desk.keys
     install_problems(desk.app)
-    letters = Letters(SCHEMA, engine, bus.deliveries)
+    letters = Letters(SCHEMA, engine, bus.deliveries, clock)
     traffic = Traffic(settings, engine, bus, desk.metrics, NOW)
     desk.app.include_router(ops_router(SCHEMA, engine, letters, traffic))
     desk.app.include_router(health_router(engine, cast(Bus, NoTroubles())))
@@ -141,6 +142,22 @@ async def test_a_dead_letter_can_be_discarded(desk: Desk) -> None:
         await desk.delivery.settle([desk.parked])
         assert desk.taken == [], "sent again, it stays given up"
         assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
+
+
+@pytest.mark.parametrize(("verb", "outcome"), [("replay", "replayed"), ("discard", "discarded")])
+async def test_what_an_operator_does_is_reported_once_and_by_ids(desk: Desk, verb: str, outcome: str) -> None:
+    desk.broken = False
+    async with desk.client("operate") as operator:
+        (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
+        for _ in range(2):
+            await operator.post(f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/{verb}")
+    (told,) = [row.message for row in await desk.store.pending(range(4), 100) if not row.message.topic.endswith(".dlq")]
+    assert (told.topic, told.key) == ("dead_letter.settled", "acme")
+    assert json.loads(told.value) == {
+        "project": "acme", "environment": "production", "letter_id": letter["id"], "service": SCHEMA,
+        "consumer": CONSUMER, "letter_topic": "feedback.created", "outcome": outcome,
+        "by": "operator", "key_id": "operator",
+    }  # fmt: skip
 
 
 async def test_topics_show_what_waits_and_what_lies_parked_and_no_number_that_nobody_measured(desk: Desk) -> None:

@@ -40,6 +40,15 @@ async def test_a_gap_that_is_seen_during_a_repair_is_repaired_after_it() -> None
     await lost.close()
 
 
+async def test_where_several_services_write_each_sends_its_own_again() -> None:
+    lost = Repairs()
+    lost.go.set()
+    lost("dead_letter.settled")
+    await eventually(lambda: len(lost.begun) == 4)
+    assert {service for service, _ in lost.begun} == {"analyzer", "collector", "gatekeeper", "proposer"}
+    await lost.close()
+
+
 async def test_a_repair_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "_RETRY_S", 0.0)
     lost = Repairs()

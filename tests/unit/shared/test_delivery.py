@@ -59,6 +59,11 @@ class Bench:
     def parked(self) -> list[str]:
         return [kept.letter.reason for kept in self.store.state.letters.values() if kept.status == "parked"]
 
+    @property
+    def told(self) -> list[str]:
+        """Topics of what went into the outbox."""
+        return [row.message.topic for row in self.store.state.outbox]
+
 
 def batch(*values: float) -> list[FakeRecord]:
     return [record(envelope(feedback(value=value)), offset) for offset, value in enumerate(values)]
@@ -161,14 +166,26 @@ async def test_a_parked_event_can_be_taken_again_once() -> None:
     bench.effects.poison = {1.0: Permanent("not yet")}
     await bench.delivery.settle(batch(1))
     (kept,) = bench.store.state.letters.values()
+    report = envelope()
     with pytest.raises(Permanent):
-        await bench.delivery.replay(kept.letter)
+        await bench.delivery.replay(kept.letter, report)
     assert bench.parked == ["permanent"]
+    assert bench.told == ["feedback.created.dlq"], "what failed is not reported"
     bench.effects.poison = {}
-    await bench.delivery.replay(kept.letter)
-    await bench.delivery.replay(kept.letter)
+    await bench.delivery.replay(kept.letter, report)
+    await bench.delivery.replay(kept.letter, report)
     assert len(bench.effects.taken) == 1
     assert bench.parked == []
+    assert bench.told == ["feedback.created.dlq", report.event.topic], "reported once"
+
+
+async def test_what_is_discarded_is_reported_once() -> None:
+    bench = Bench()
+    bench.effects.poison = {1.0: Permanent("no")}
+    await bench.delivery.settle(batch(1))
+    (kept,) = bench.store.state.letters.values()
+    assert [await bench.delivery.discard(kept.letter, envelope()) for _ in range(2)] == [True, False]
+    assert bench.told == ["feedback.created.dlq", "feedback.created"]
 
 
 async def test_what_is_sent_again_is_parked_once() -> None:

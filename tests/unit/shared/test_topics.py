@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.events import CATALOG
-from shared.messaging.topics import PARTITIONS, WRITERS, dead_letters_of, topics
+from shared.messaging.topics import PARTITIONS, SERVICES, WRITERS, dead_letters_of, topics, written_by
 
 _BY_NAME = {topic.name: topic for topic in topics()}
 
@@ -13,8 +13,10 @@ def test_every_event_has_a_topic_and_one_for_its_dead_letters() -> None:
     assert set(_BY_NAME) == names | {dead_letters_of(name) for name in names}
 
 
-def test_every_topic_has_exactly_one_writer() -> None:
+def test_every_topic_has_one_writer_but_where_each_service_reports() -> None:
     assert set(WRITERS) == {event.topic for event in CATALOG.values()}
+    assert [topic for topic, writers in WRITERS.items() if len(writers) != 1] == ["dead_letter.settled"]
+    assert {topic for service in SERVICES for topic in written_by(service)} == set(WRITERS) - {"feedback.submitted"}
 
 
 def test_texts_are_kept_for_72_hours() -> None:

@@ -108,7 +108,7 @@ class Lost:
 
     def __call__(self, topic: str) -> None:
         """Called for each gap seen: one repair of a topic at a time is enough."""
-        if WRITERS.get(topic) not in SERVICES:
+        if not _writers(topic):
             return
         self._wanted.add(topic)
         running = self._tasks.get(topic)
@@ -125,7 +125,8 @@ class Lost:
         while topic in self._wanted:
             self._wanted.discard(topic)
             try:
-                await self._again(WRITERS[topic], topic)
+                for service in _writers(topic):
+                    await self._again(service, topic)
             except (OSError, SQLAlchemyError):
                 self._wanted.add(topic)
                 await asyncio.sleep(_RETRY_S)
@@ -138,6 +139,11 @@ class Lost:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._db.dispose()
+
+
+def _writers(topic: str) -> list[str]:
+    """The services that can send a topic's messages again."""
+    return [writer for writer in WRITERS.get(topic, ()) if writer in SERVICES]
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import FastAPI, Request, Response
 
 from gatekeeper.audit.api import audit_router
+from gatekeeper.audit.handlers import on_settled
 from gatekeeper.delivery.api import delivery_router
 from gatekeeper.delivery.bell import Bell, listen
 from gatekeeper.delivery.catching import CatchUp
@@ -22,6 +23,7 @@ from gatekeeper.rollouts.api import rollouts_router
 from gatekeeper.sessions.api import sessions_router
 from gatekeeper.settings import GatekeeperSettings
 from shared.events.feedback import PromptObserved
+from shared.events.operations import DeadLetterSettled
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.flow import Flow
@@ -60,6 +62,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
             Subscription("observed", (PromptObserved,), on_observed, patient=True),
             Subscription("proposals", (ProposalReady,), on_ready(signer, platform.clock), _MAX_BATCH),
             Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH, True),
+            Subscription("settlements", (DeadLetterSettled,), on_settled(signer, platform.clock), _MAX_BATCH, True),
         ),
         broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
         routers=(

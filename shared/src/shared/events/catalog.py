@@ -2,11 +2,13 @@
 
 from shared.events.base import Event
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, FeedbackSubmitted, PromptObserved
+from shared.events.operations import DeadLetterSettled
 from shared.events.promotion import KeyChanged, LoopHalted, LoopResumed, PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
 
 _EVENTS: tuple[type[Event], ...] = (
+    DeadLetterSettled,
     ExecutionRecorded,
     FeedbackCreated,
     FeedbackSubmitted,

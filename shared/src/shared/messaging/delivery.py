@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from shared.events.base import Event
+from shared.events.base import Envelope, Event
 from shared.messaging.cloudevents import Received, Record, decode
 from shared.messaging.errors import FailureClass, Permanent, classify
 from shared.messaging.store import DeadLetter, Store, Subscription
@@ -123,23 +123,25 @@ class Delivery:
         self._count("taken", len(events))
         self._count("known", len(items) - len(events))
 
-    async def replay(self, letter: DeadLetter) -> None:
-        """Takes a parked message again, and settles the letter with it. Raises what the handler raises."""
+    async def replay(self, letter: DeadLetter, report: Envelope[Event]) -> None:
+        """Takes a parked message again, settles the letter and says so. Raises what the handler raises."""
         received = decode(letter)
         async with self._store.begin() as tx:
             if not await tx.unpark(letter.id, "replayed", self._clock.now()):
                 return
             if await tx.claim(self.consumer, [received.id]):
                 await self._subscription.handler(tx, [received])
+            await tx.emit(report)
         self._count("replayed", 1)
 
-    async def discard(self, letter: DeadLetter) -> bool:
-        """Gives a parked message up for good, also if it is sent again; False if it was not parked."""
+    async def discard(self, letter: DeadLetter, report: Envelope[Event]) -> bool:
+        """Gives a parked message up for good, also if it is sent again, and says so; False if it was not parked."""
         async with self._store.begin() as tx:
             if not await tx.unpark(letter.id, "discarded", self._clock.now()):
                 return False
             with contextlib.suppress(Permanent):
                 await tx.claim(self.consumer, [decode(letter).id])
+            await tx.emit(report)
         return True
 
     async def _park(self, record: Record, error: Exception) -> None:

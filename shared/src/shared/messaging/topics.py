@@ -18,6 +18,7 @@ COMPACTED = frozenset({"prompt.live", "key.changed"})
 
 _WITHOUT_TEXT = frozenset(
     {
+        "dead_letter.settled",
         "loop.halted",
         "loop.resumed",
         "proposal.decided",
@@ -28,24 +29,27 @@ _WITHOUT_TEXT = frozenset(
     }
 )
 
+SERVICES = ("analyzer", "collector", "gatekeeper", "proposer")
+"""Who takes messages, and so may have dead letters."""
 
-WRITERS = {
-    "execution.recorded": "collector",
-    "feedback.created": "collector",
-    "feedback.submitted": "apps",
-    "key.changed": "gatekeeper",
-    "loop.halted": "gatekeeper",
-    "loop.resumed": "gatekeeper",
-    "prompt.live": "gatekeeper",
-    "prompt.observed": "collector",
-    "proposal.decided": "gatekeeper",
-    "proposal.ready": "proposer",
-    "proposal.withdrawn": "proposer",
-    "quality.measured": "analyzer",
-    "regression.detected": "analyzer",
-    "regression.resolved": "analyzer",
+WRITERS: dict[str, tuple[str, ...]] = {
+    "dead_letter.settled": SERVICES,
+    "execution.recorded": ("collector",),
+    "feedback.created": ("collector",),
+    "feedback.submitted": ("apps",),
+    "key.changed": ("gatekeeper",),
+    "loop.halted": ("gatekeeper",),
+    "loop.resumed": ("gatekeeper",),
+    "prompt.live": ("gatekeeper",),
+    "prompt.observed": ("collector",),
+    "proposal.decided": ("gatekeeper",),
+    "proposal.ready": ("proposer",),
+    "proposal.withdrawn": ("proposer",),
+    "quality.measured": ("analyzer",),
+    "regression.detected": ("analyzer",),
+    "regression.resolved": ("analyzer",),
 }
-"""The only principal that may write a topic; whoever failed writes its dead letters."""
+"""The only principals that may write a topic: one, but where each service reports. Who failed writes dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Topic:
 
 def written_by(service: str) -> set[str]:
     """The topics that a service may write, without those of dead letters."""
-    return {topic for topic, writer in WRITERS.items() if writer == service}
+    return {topic for topic, writers in WRITERS.items() if service in writers}
 
 
 def dead_letters_of(topic: str) -> str:

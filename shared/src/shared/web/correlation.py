@@ -10,6 +10,11 @@ HEADER = b"x-correlation-id"
 _SOUND = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
+def correlation_id() -> str:
+    """That of the request under way; a new one where there is none."""
+    return str(structlog.contextvars.get_contextvars().get("correlation_id") or uuid4())
+
+
 class Correlated:
     """Binds `correlation_id` to every log line of a request, and tells it in the answer's `X-Correlation-Id`.
 

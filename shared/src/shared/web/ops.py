@@ -10,11 +10,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.events import Envelope, Event, new_id
+from shared.events.operations import DeadLetterSettled, Settled
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import Scope, republish
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter
 from shared.messaging.traffic import Traffic
+from shared.runtime.clock import Clock
+from shared.web.correlation import correlation_id
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem
 
@@ -34,11 +38,16 @@ class Republish(BaseModel):
 
 
 class Letters:
-    """One service's dead letters, for operators. Raises Problem 404 for a letter that is not parked."""
+    """One service's dead letters, for operators. Raises Problem 404 for a letter that is not parked.
 
-    def __init__(self, service: str, engine: AsyncEngine, deliveries: Mapping[str, Delivery]) -> None:
+    Whatever is done to one is reported to the gatekeeper's audit in the same transaction.
+    """
+
+    def __init__(self, service: str, engine: AsyncEngine, deliveries: Mapping[str, Delivery], clock: Clock) -> None:
+        self._service = service
         self._engine = engine
         self._deliveries = deliveries
+        self._clock = clock
         self._one = text(f"SELECT {_LETTER} FROM {service}.dead_letters WHERE id = :id AND status = 'parked'")
         self._page = text(
             f"""SELECT {_LETTER} FROM {service}.dead_letters
@@ -52,18 +61,33 @@ class Letters:
             rows = await conn.execute(self._page, {"status": status, "before": before, "limit": limit})
             return [_shown(row) for row in rows.mappings()]
 
-    async def replay(self, letter_id: UUID) -> None:
+    async def replay(self, letter_id: UUID, who: Principal) -> None:
         """Takes a parked message again. Problem 409 if it fails again: it stays parked."""
         letter, delivery = await self._parked(letter_id)
         try:
-            await delivery.replay(letter)
+            await delivery.replay(letter, self._report(letter, "replayed", who))
         except Exception as error:
             raise Problem(409, "replay-failed", "It failed again and stays parked", type(error).__name__) from error
 
-    async def discard(self, letter_id: UUID) -> None:
+    async def discard(self, letter_id: UUID, who: Principal) -> None:
         """Gives a parked message up for good."""
         letter, delivery = await self._parked(letter_id)
-        await delivery.discard(letter)
+        await delivery.discard(letter, self._report(letter, "discarded", who))
+
+    def _report(self, letter: DeadLetter, outcome: Settled, who: Principal) -> Envelope[Event]:
+        now = self._clock.now()
+        event = DeadLetterSettled(
+            project=who.project,
+            environment=who.environment,
+            letter_id=letter.id,
+            service=self._service,
+            consumer=letter.consumer,
+            letter_topic=letter.topic,
+            outcome=outcome,
+            by=who.subject,
+            key_id=who.key_id,
+        )
+        return Envelope(new_id(now), now, f"ratchet/{self._service}", event, correlation_id())
 
     async def _parked(self, letter_id: UUID) -> tuple[DeadLetter, Delivery]:
         async with self._engine.connect() as conn:
@@ -95,13 +119,13 @@ def ops_router(service: str, engine: AsyncEngine, letters: Letters, traffic: Tra
         return {"items": items, "next": items[-1]["parked_at"] if len(items) == size else None}
 
     @router.post("/dead-letters/{letter_id}/replay")
-    async def replay(letter_id: UUID, _: Operator) -> dict[str, str]:
-        await letters.replay(letter_id)
+    async def replay(letter_id: UUID, who: Operator) -> dict[str, str]:
+        await letters.replay(letter_id, who)
         return {"id": str(letter_id), "status": "replayed"}
 
     @router.post("/dead-letters/{letter_id}/discard")
-    async def discard(letter_id: UUID, _: Operator) -> dict[str, str]:
-        await letters.discard(letter_id)
+    async def discard(letter_id: UUID, who: Operator) -> dict[str, str]:
+        await letters.discard(letter_id, who)
         return {"id": str(letter_id), "status": "discarded"}
 
     @router.post("/republish")

@@ -1,0 +1,84 @@
+"""Dead letters that operators replayed or discarded, in whichever service: written into the chain, once, by ids."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from gatekeeper.audit.handlers import on_settled
+from shared.events.operations import DeadLetterSettled
+from shared.messaging.cloudevents import Received
+from shared.messaging.errors import Permanent
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.clock import SystemClock
+from tests.support.gatekeeper import World, received
+
+
+def settled(gate: World, **parts: Any) -> Received[Any]:
+    """What the analyzer says after the reviewer replayed a letter there."""
+    values: dict[str, Any] = {
+        "project": "default", "environment": "production", "letter_id": uuid4(), "service": "analyzer",
+        "consumer": "analyzer.quality", "letter_topic": "feedback.created", "outcome": "replayed", "by": "reviewer",
+        "key_id": gate.keys["reviewer_key"].split("_")[1], **parts,
+    }  # fmt: skip
+    return received(DeadLetterSettled(**values))
+
+
+async def arrive(gate: World, *events: Received[Any]) -> None:
+    async with SqlStore(gate.service, "gatekeeper").begin() as tx:
+        await on_settled(gate.signer, SystemClock())(tx, events)
+
+
+async def entries(gate: World) -> list[dict[str, Any]]:
+    items = (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    return [entry for entry in items if entry["kind"].startswith("dead-letter.")]
+
+
+async def test_each_settlement_is_written_down_once_and_the_chain_stays_whole(gate: World) -> None:
+    replayed, discarded = settled(gate), settled(gate, outcome="discarded")
+    for _ in range(2):
+        await arrive(gate, replayed, discarded)
+    first, second = await entries(gate)
+    assert (first["kind"], second["kind"]) == ("dead-letter.replayed", "dead-letter.discarded")
+    told = {name: first[name] for name in ("letter_id", "service", "consumer", "topic", "by", "key_id")}
+    assert told == {
+        "letter_id": str(replayed.event.letter_id), "service": "analyzer", "consumer": "analyzer.quality",
+        "topic": "feedback.created", "by": "reviewer", "key_id": replayed.event.key_id,
+    }  # fmt: skip
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ({"by": "somebody else"}, "unknown-key"),
+        ({"key_id": "made-up"}, "unknown-key"),
+        ({"project": "nowhere"}, "unknown-project"),
+        ({"letter_topic": "what the user wrote"}, "not-ids"),
+        ({"consumer": "x" * 101}, "not-ids"),
+        ({"service": ""}, "not-ids"),
+    ],
+)
+async def test_what_names_nobody_or_more_than_ids_gets_no_entry(gate: World, parts: dict[str, str], code: str) -> None:
+    with pytest.raises(Permanent, match=code):
+        await arrive(gate, settled(gate, **parts))
+    assert await entries(gate) == []
+
+
+async def test_a_letter_of_the_gatekeepers_own_goes_the_same_way(gate: World) -> None:
+    """From the operator's request over the outbox to the chain."""
+    await gate.sql(
+        """INSERT INTO gatekeeper.dead_letters (id, consumer, topic, partition, "offset", headers, payload, reason,
+                                                detail)
+           VALUES (:id, 'gatekeeper.observed', 'prompt.observed', 0, 0, '[]', 'x', 'malformed', 'x')""",
+        id=uuid4(),
+    )
+    [letter] = (await gate.ask("reviewer_key", "GET", "/v1/ops/gatekeeper/dead-letters")).json()["items"]
+    path = f"/v1/ops/gatekeeper/dead-letters/{letter['id']}/discard"
+    assert (await gate.ask("reviewer_key", "POST", path)).status_code == 200
+    [payload] = await gate.sql(
+        "SELECT convert_from(payload, 'UTF8') FROM gatekeeper.outbox WHERE topic = 'dead_letter.settled'"
+    )
+    await arrive(gate, received(DeadLetterSettled.model_validate_json(payload[0])))
+    [entry] = await entries(gate)
+    assert (entry["kind"], entry["letter_id"], entry["by"]) == ("dead-letter.discarded", letter["id"], "reviewer")
