@@ -16,7 +16,7 @@ from tests.unit.analyzer.backtest.conftest import Write, shares
 
 
 def found(file: Path, given: Given | None = None, **more: Any) -> Report:
-    return answer(Question(file, given or Given(), **more), lambda stage, total: lambda done: None)
+    return answer(file, Question(given or Given(), **more), lambda stage, total: lambda done: None)
 
 
 def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Write) -> None:

@@ -95,6 +95,7 @@ TOLD = """\
 past.csv: 4,999 rows from 2026-03-02 to 2026-03-06, put in the order of their times
 guessed: time is at, segments are language
 1 left out: has no time (the first: line 9)
+fell: thumbs of shop; nothing was raised for 5 more
 
 thumbs of shop: regressed, 2 regressions would have been raised
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987, 12 missing

@@ -1,7 +1,7 @@
 """`ratchet backtest`: its flags. The work is imported when it is asked for, so that `ratchet --help` stays quick."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,11 +9,21 @@ from analyzer.backtest.kinds import Kind, Preset
 from analyzer.backtest.troubles import BadFile
 from ratchet.cli.output import AsJson, Exit, as_json, fail
 
+if TYPE_CHECKING:
+    from analyzer.backtest.report import Report
+    from analyzer.backtest.running import Question
+
 _COLUMN = "COLUMN"
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON Lines, CSV or Parquet.")],
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON Lines, CSV or Parquet.")
+    ] = None,
+    langfuse: Annotated[
+        bool, typer.Option("--langfuse", help="Read LANGFUSE_HOST with LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.")
+    ] = False,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="With --langfuse: how far back.")] = 30,
     source: Annotated[Preset | None, typer.Option("--as", help="A file of a known shape.")] = None,
     value: Annotated[
         list[str] | None, typer.Option("--value", "--score", metavar=_COLUMN, help="What was measured. Repeatable.")
@@ -39,26 +49,28 @@ def backtest(
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a report with charts here.")] = None,
     json: AsJson = False,
 ) -> None:
-    """What Ratchet would have found in a file of the past: nothing is sent, no server is needed.
+    """What Ratchet would have found in a file of the past, or on a Langfuse server: nothing is sent or changed there.
 
     Columns that no flag names are guessed by their names, and what was guessed is said.
 
-    Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, can't be used.
+    Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, can't be used; of Langfuse besides
+    1 what it says can't be used, 3 it can't be reached, 4 the keys may not read there.
     """
     from analyzer.backtest.columns import PRESETS, Given
     from analyzer.backtest.page import page
     from analyzer.backtest.report import plain
-    from analyzer.backtest.running import Question, answer, progress
+    from analyzer.backtest.running import Question
     from analyzer.backtest.scales import limits
     from analyzer.backtest.text import show
     from analyzer.rules import BadRules, read_rules
 
+    if langfuse == (file is not None):
+        fail("name a file of the past, or give --langfuse", Exit.USAGE)
     given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
     if html and not html.parent.is_dir():
         fail(f"--html: there is no directory {html.parent}", Exit.USAGE)
     try:
         question = Question(
-            file,
             given.over(PRESETS[source]) if source else given,
             kind,
             limits(scale) if scale else None,
@@ -66,8 +78,7 @@ def backtest(
             tuple(filter(None, order.split(","))),
             read_rules(rules) if rules else (),
         )
-        with progress() as bar:
-            found = answer(question, bar)
+        found = _of_file(file, question) if file else _of_langfuse(days, question)
         if html:
             html.write_text(page(found), "utf-8")
     except (BadFile, BadRules, OSError) as error:
@@ -76,3 +87,25 @@ def backtest(
         as_json(plain(found))
     else:
         show(found)
+
+
+def _of_file(file: Path, question: "Question") -> "Report":
+    from analyzer.backtest.running import answer, progress
+
+    with progress() as bar:
+        return answer(file, question, bar)
+
+
+def _of_langfuse(days: int, question: "Question") -> "Report":
+    from analyzer.backtest.running import progress
+    from analyzer.langfuse.access import NoAccess
+    from analyzer.langfuse.answering import ask
+    from analyzer.langfuse.troubles import Trouble
+
+    try:
+        with progress() as bar:
+            return ask(days, question, bar)
+    except NoAccess as error:
+        fail(str(error), Exit.USAGE)
+    except Trouble as error:
+        fail(str(error), error.code)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from analyzer.attribution.terms import LosingTerm
@@ -13,9 +14,11 @@ from analyzer.rules import Rule, Rules
 __all__ = ["Driver", "Fact", "LosingTerm", "Verdict", "Watched", "points"]
 
 Verdict = Literal["regressed", "holds", "inconclusive", "no data"]
-_PROMPT = "prompt"
+PROMPT = "prompt"
+"""What the prompt is called whose versions a file names, since it does not name it itself."""
 _NO_VERSION: tuple[Use, ...] = (Use("", "none"),)
 _NONE: Mapping[str, str] = {}
+NO_USES: Mapping[str, tuple[Use, ...]] = MappingProxyType({})
 
 
 class Fact(NamedTuple):
@@ -40,14 +43,18 @@ class Watched:
 class Driver:
     """Feeds the service's own ledger with rows of the past, under the service's own rules.
 
-    `segments` are the columns that values are split by, besides the model.
+    `segments` are the columns that values are split by, besides the model. `uses` has the prompts that a cell of
+    versions stands for; any other cell is the version of the one prompt.
     """
 
-    def __init__(self, rules: Sequence[Rule] = (), segments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, rules: Sequence[Rule] = (), segments: Sequence[str] = (), uses: Mapping[str, tuple[Use, ...]] = NO_USES
+    ) -> None:
         split = [Rule(dimensions=(*segments, "model"))] if segments else []
         self._rules = Rules(rules=(*split, *rules))
         self._ledger = Ledger(self._rules)
         self._uses: dict[str | None, tuple[Use, ...]] = {None: _NO_VERSION}
+        self._uses |= {version: known for version, known in uses.items()}  # noqa: C416  # widens the keys' type
 
     def watch(self, target: str | None, metric: Metric) -> Watched:
         return Watched(Dimension("backtest", "past", target or "all", metric.name), metric)
@@ -60,7 +67,7 @@ class Driver:
         """One value on the metric's scale, of an execution that ran at Unix time `at`; what it led to."""
         uses = self._uses.get(version)
         if uses is None:
-            uses = self._uses[version] = (Use(_PROMPT, version or ""),)
+            uses = self._uses[version] = (Use(PROMPT, version or ""),)
         return self._ledger.take(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
 
     def verdict(self, watched: Watched) -> Verdict:

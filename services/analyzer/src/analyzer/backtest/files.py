@@ -10,7 +10,7 @@ Batch = tuple[Sequence[int], Sequence[Sequence[Any]]]
 """The numbers of some lines or rows, from 1, and for each column asked for their cells; None where a row has none."""
 Advance = Callable[[int], None]
 """Told now and then how much of `Source.size` has been read."""
-Unit = Literal["line", "row"]
+Unit = Literal["line", "row", "answer"]
 
 SAMPLE = 1000
 BATCH = 4096
@@ -27,16 +27,20 @@ class Sample:
         return [cell for cell in self.columns[column] if cell is not None and cell != ""]
 
 
-class Source(Protocol):
-    """A file. `unit` is what its rows are numbered by; `size` is in bytes, for Parquet in rows."""
+class Rows(Protocol):
+    """A past. `unit` is what its rows are numbered by; `size` is in bytes, or in rows where those can be counted."""
 
     unit: Unit
     size: int
 
-    def sample(self) -> Sample:
-        """The first rows, with all their columns. Raises BadFile."""
+    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
+        """All rows, with these columns; those that can't be read are counted instead."""
         ...
 
-    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
-        """All rows, with these columns of the sample; those that can't be read are counted instead."""
+
+class Source(Rows, Protocol):
+    """A file."""
+
+    def sample(self) -> Sample:
+        """The first rows, with all their columns. Raises BadFile."""
         ...

@@ -1,4 +1,4 @@
-"""Reads a file into its past."""
+"""Reads a file, or what else has rows, into a past in memory."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,7 +7,7 @@ from typing import Any
 from analyzer.backtest.cells import moment
 from analyzer.backtest.columns import Columns
 from analyzer.backtest.compact import Names, Values
-from analyzer.backtest.files import Advance, Source, Unit
+from analyzer.backtest.files import Advance, Rows, Unit
 from analyzer.backtest.past import Past
 from analyzer.backtest.scales import Scale
 from analyzer.backtest.texts import People, Texts
@@ -17,8 +17,8 @@ _MOST_OUTSIDE = 0.01
 """A larger share of numbers outside of a scale says that it is another one."""
 
 
-def read(source: Source, columns: Columns, scales: Sequence[Scale], advance: Advance) -> Past:
-    """Reads all of a file. Raises BadFile where a scale or a column is not what it was taken for."""
+def read(source: Rows, columns: Columns, scales: Sequence[Scale], advance: Advance) -> Past:
+    """Reads all of a past. Raises BadFile where a scale or a column is not what it was taken for."""
 
     def names(column: str | None) -> Names | None:
         return None if column is None else Names(column)
@@ -44,7 +44,7 @@ def read(source: Source, columns: Columns, scales: Sequence[Scale], advance: Adv
     return past
 
 
-def _fill(past: Past, source: Source, columns: Columns, advance: Advance) -> None:
+def _fill(past: Past, source: Rows, columns: Columns, advance: Advance) -> None:
     named = [group for group in (past.target, past.version, past.model, *past.segments) if group is not None]
     wanted = [*(values.scale.column for values in past.values), *(group.column for group in named)]
     others = [other for other in (past.texts, past.people) if other is not None]

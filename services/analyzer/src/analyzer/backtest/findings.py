@@ -105,7 +105,7 @@ def _take(order: Order, position: int, series: Series, driver: Driver, value: fl
 def _fact(past: Past, row: int) -> Fact:
     levels = ((segment.column, segment.at(row)) for segment in past.segments)
     return Fact(
-        str(past.number[row]),
+        past.execution(past.number[row]),
         past.model.at(row) if past.model else None,
         {column: level for column, level in levels if level is not None},
         past.texts.at(row) if past.texts else None,

@@ -1,11 +1,12 @@
 """The report as one HTML file: no script, nothing fetched, and every text of a stranger escaped."""
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from importlib.resources import files
 
 from analyzer.backtest import wording
 from analyzer.backtest.chart import chart, safe
-from analyzer.backtest.report import Fall, Report, Result
+from analyzer.backtest.report import Fall, Repair, Report, Result
 
 _MOST_RESULTS = 50
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -23,7 +24,8 @@ def page(found: Report) -> str:
     style = files("analyzer.backtest").joinpath("page.css").read_text("utf-8")
     results = "\n".join(_result(result, found, place) for place, result in enumerate(found.results[:_MOST_RESULTS]))
     columns = (wording.guesses(found), wording.unused(found))
-    about = [wording.rows(found), *columns, *wording.left_out(found.unit, found.left_out)]
+    left_out = wording.left_out(found.unit, found.left_out)
+    about = [wording.rows(found), *columns, *found.notes, *left_out, wording.summary(found)]
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -73,8 +75,7 @@ def _counted(found: Report) -> str:
 
 
 def _result(result: Result, found: Report, place: int) -> str:
-    missing = f"; {result.missing:,} missing" if result.missing else ""
-    before = [f"{result.told}; mean {wording.amount(result.measured)}{missing}"]
+    before = [f"{result.told}; mean {wording.amount(result.measured)}{wording.missing(result, found.unit)}"]
     before += wording.left_out(found.unit, result.left_out)
     after = [wording.threshold(result), wording.could_see(result)]
     return f"""<section aria-labelledby="r{place}">
@@ -95,7 +96,15 @@ def _falls(result: Result, unit: str) -> str:
 def _fall(fall: Fall, result: Result, unit: str) -> str:
     reasons = "".join(f"<li>{safe(reason, 400)}</li>" for reason in wording.reasons(fall))
     told = _lines((wording.sides(fall), wording.span(fall, unit)))
-    return f'<li><p class="raise">{safe(wording.raised(fall, result, unit), 300)}</p>{told}<ul>{reasons}</ul></li>'
+    raised = safe(wording.raised(fall, result, unit), 300)
+    return f'<li><p class="raise">{raised}</p>{told}<ul>{reasons}</ul>{_repair(fall.repair)}</li>'
+
+
+def _repair(found: Repair | None) -> str:
+    if found is None:
+        return ""
+    diff = f"<pre>{escape(found.diff)}</pre>" if found.diff else ""  # made visible when it was made
+    return _lines((wording.repair(found),)) + diff
 
 
 def _pill(verdict: str) -> str:

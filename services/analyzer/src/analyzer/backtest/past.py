@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.backtest.compact import Names, Values
@@ -15,7 +15,8 @@ from analyzer.backtest.troubles import BadFile, Troubles
 class Past:
     """All rows that could be read. `number` is a row's line or row in the file; `at` its Unix time.
 
-    Where the file has no times (`timed` is False), a row's place is its time, in seconds.
+    Where the file has no times (`timed` is False), a row's place is its time, in seconds. `execution` names a row's
+    execution by its number.
     """
 
     unit: Unit
@@ -31,6 +32,7 @@ class Past:
     at: "array[float]" = field(default_factory=lambda: array("d"))
     ordered: bool = True
     troubles: Troubles = field(default_factory=Troubles)
+    execution: Callable[[int], str] = str
 
     def close(self) -> None:
         """Forgets the texts."""

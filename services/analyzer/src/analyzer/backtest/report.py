@@ -41,10 +41,26 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """What would put a fall back that version `after` of `prompt` brought, where `before` had been in use.
+
+    `diff` changes `after` into what it should be; it is empty, and `kind` None, where `why` tells why there is none.
+    """
+
+    prompt: str
+    before: int
+    after: int
+    kind: Literal["restore", "rollback"] | None
+    why: str
+    diff: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fall:
     """A regression that would have been raised. It began at `since`, and not before `earliest` or after `latest`.
 
     `event` and `resolution` are what the service would have emitted. `words` are those of inputs that lost most.
+    `repair` is known where the prompts are.
     """
 
     raised: Place
@@ -55,6 +71,7 @@ class Fall:
     event: RegressionDetected
     resolution: RegressionResolved | None
     words: tuple[LosingTerm, ...]
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +116,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is told. `shuffled` says that the file's rows were put in the order of their times."""
+    """All that is told. `shuffled` says that the file's rows were put in the order of their times.
+
+    `notes` tell of what was left out before there were rows.
+    """
 
     file: str
     unit: Unit
@@ -110,6 +130,7 @@ class Report:
     shuffled: bool
     columns: Columns
     results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
     schema: str = field(default=SCHEMA)
 
 
@@ -120,6 +141,7 @@ def report(
     driver: Driver,
     series: Sequence[Series],
     seen: Sequence[Detectable | None],
+    notes: tuple[str, ...] = (),
 ) -> Report:
     """Puts together what was found; `seen` has what each series could have seen."""
     past, n = order.past, len(order.rows)
@@ -134,6 +156,7 @@ def report(
         shuffled=order.timed and not past.ordered,
         columns=columns,
         results=tuple(sorted(results, key=lambda result: (result.verdict != "regressed", -result.measured.n))),
+        notes=notes,
     )
 
 

@@ -1,35 +1,36 @@
 """From a file to a report, with a progress bar on stderr."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from analyzer.backtest.columns import Given, columns
+from analyzer.backtest.columns import Columns, Given, columns
 from analyzer.backtest.detectable import Detectable, detectable
-from analyzer.backtest.driving import Driver
+from analyzer.backtest.driving import NO_USES, Driver
+from analyzer.backtest.files import Rows
 from analyzer.backtest.filling import read
 from analyzer.backtest.findings import Series, fold
 from analyzer.backtest.kinds import Better, Kind
 from analyzer.backtest.opening import opened
 from analyzer.backtest.report import Report, report
-from analyzer.backtest.scales import scale
+from analyzer.backtest.scales import Scale, scale
+from analyzer.model import Use
 from analyzer.rules import Rule
 from ratchet.cli.output import console
 
 _MOST_SIMULATED = 8
 _STEPS = 100
 Bar = Callable[[str, int], Callable[[int], None]]
-"""Begins a stage of so many steps; what it gives back is told how many are done."""
+"""Begins a stage of so many steps, or begins it anew; what it gives back is told how many are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked: the file, its columns, and how their values are to be read."""
+    """What was asked: the columns of a past, and how their values are to be read."""
 
-    file: Path
     given: Given
     kind: Kind | None = None
     ends: tuple[float, float] | None = None
@@ -38,19 +39,42 @@ class Question:
     rules: tuple[Rule, ...] = ()
 
 
-def answer(question: Question, bar: Bar) -> Report:
-    """Reads, folds, simulates. Raises BadFile."""
-    source = opened(question.file)
+def answer(file: Path, question: Question, bar: Bar) -> Report:
+    """Reads a file, folds, simulates. Raises BadFile."""
+    source = opened(file)
     sample = source.sample()
     chosen = columns(sample, question.given)
     scales = [
         scale(column, sample.known(column), question.kind, question.ends, question.better) for column in chosen.values
     ]
+    return measured(file.name, source, chosen, scales, question, bar)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a past besides its cells: the prompts behind its versions, its executions' names, notes."""
+
+    uses: Mapping[str, tuple[Use, ...]] = field(default_factory=lambda: NO_USES)
+    execution: Callable[[int], str] = str
+    notes: tuple[str, ...] = ()
+
+
+def measured(
+    name: str,
+    source: Rows,
+    chosen: Columns,
+    scales: Sequence[Scale],
+    question: Question,
+    bar: Bar,
+    known: Known = Known(),  # it can't be changed
+) -> Report:
+    """What is found in rows, in the order that was asked for. Raises BadFile."""
     with closing(read(source, chosen, scales, bar("reading", source.size))) as past:
-        order, driver = past.order(question.order), Driver(question.rules, chosen.segments)
+        past.execution = known.execution
+        order, driver = past.order(question.order), Driver(question.rules, chosen.segments, known.uses)
         series = fold(order, driver, bar("analysing", len(order.rows)))
         seen = list(_seen(series, question.rules, bar))
-        return report(question.file.name, chosen, order, driver, series, seen)
+        return report(name, chosen, order, driver, series, seen, known.notes)
 
 
 def _seen(series: Sequence[Series], rules: Sequence[Rule], bar: Bar) -> Iterator[Detectable | None]:
@@ -76,9 +100,12 @@ def progress() -> Iterator[Bar]:
     shown = console(stderr=True)
     parts = (TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*parts, console=shown, transient=True, disable=not shown.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
 
         def begin(stage: str, total: int) -> Callable[[int], None]:
-            task = bars.add_task(stage, total=total)
+            if stage in tasks:
+                bars.reset(tasks[stage], total=total)
+            task = tasks[stage] = tasks[stage] if stage in tasks else bars.add_task(stage, total=total)
             return lambda done: bars.update(task, completed=done)
 
         yield begin

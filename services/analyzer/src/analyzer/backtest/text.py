@@ -4,11 +4,12 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.backtest import wording
-from analyzer.backtest.report import Report, Result
+from analyzer.backtest.report import Repair, Report, Result
 from ratchet.cli.output import console
 from ratchet.visible import visible
 
 _STYLES = {"regressed": "bold red", "holds": "bold green", "inconclusive": "bold yellow", "no data": "bold"}
+_SIDES = {"+": "green", "-": "red"}
 _MOST_RESULTS = 20
 
 
@@ -16,7 +17,8 @@ def show(found: Report) -> None:
     """Prints it on stdout."""
     out = console()
     _line(out, f"{found.file}: {wording.rows(found)}")
-    for line in (wording.guesses(found), wording.unused(found), *wording.left_out(found.unit, found.left_out)):
+    left_out = (*found.notes, *wording.left_out(found.unit, found.left_out))
+    for line in (wording.guesses(found), wording.unused(found), *left_out, wording.summary(found)):
         if line:
             _line(out, line)
     for result in found.results[:_MOST_RESULTS]:
@@ -34,8 +36,7 @@ def _result(out: Console, result: Result, unit: str) -> None:
     out.print(head)
     if not result.measured.n:
         return
-    missing = f", {result.missing:,} missing" if result.missing else ""
-    _line(out, f"  {result.told}; mean {wording.amount(result.measured)}{missing}")
+    _line(out, f"  {result.told}; mean {wording.amount(result.measured)}{wording.missing(result, unit)}")
     for line in wording.left_out(unit, result.left_out):
         _line(out, f"  {line}")
     for fall in result.falls:
@@ -44,9 +45,17 @@ def _result(out: Console, result: Result, unit: str) -> None:
         _line(out, f"    {wording.span(fall, unit)}")
         for reason in wording.reasons(fall):
             _line(out, f"    {reason}")
+        if fall.repair:
+            _repair(out, fall.repair)
     for line in (wording.threshold(result), wording.could_see(result)):
         if line:
             _line(out, f"  {line}")
+
+
+def _repair(out: Console, found: Repair) -> None:
+    _line(out, f"    {wording.repair(found)}")
+    for line in found.diff.split("\n") if found.diff else ():  # made visible when it was made
+        out.print(Text(f"      {line}", style=_SIDES.get(line[:1], "")))
 
 
 def _line(out: Console, line: str) -> None:

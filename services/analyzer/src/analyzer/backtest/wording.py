@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from analyzer.backtest.columns import listed
 from analyzer.backtest.detectable import Detectable
-from analyzer.backtest.report import Fall, LeftOut, Place, Report, Result
+from analyzer.backtest.driving import PROMPT
+from analyzer.backtest.report import Fall, LeftOut, Place, Repair, Report, Result
 from analyzer.backtest.rule import WINDOW
 from shared.events.quality import Cause, Measurement
 
@@ -13,7 +14,7 @@ _MOST = 3
 
 def rows(found: Report) -> str:
     """What was read: `2,246 rows from 2026-01-01 to 2026-02-01`."""
-    text = f"{found.rows:,} row{'s' * (found.rows != 1)}"
+    text = f"{found.rows:,} {found.unit if found.unit == 'answer' else 'row'}{'s' * (found.rows != 1)}"
     if found.first and found.last and found.first.time and found.last.time:
         text += f" from {found.first.time[:10]} to {found.last.time[:10]}"
         return text + (", put in the order of their times" if found.shuffled else "")
@@ -45,6 +46,33 @@ def left_out(unit: str, found: tuple[LeftOut, ...]) -> list[str]:
 def where(place: Place, unit: str) -> str:
     """A place as people find it again."""
     return f"{unit} {place.number:,}" + (f", {minute(place)}" if place.time else "")
+
+
+def missing(result: Result, unit: str) -> str:
+    """How many rows have no such value; empty if all have one."""
+    if not result.missing:
+        return ""
+    return f", {result.missing:,} answers without" if unit == "answer" else f", {result.missing:,} missing"
+
+
+def repair(found: Repair) -> str:
+    """What would put it back, before the diff is shown."""
+    if found.kind is None:
+        return f"what would put it back can't be told: {found.why}"
+    return f"what would put it back, in {found.prompt} {found.after}: {found.why}"
+
+
+def summary(found: Report) -> str:
+    """In a word: what fell, or that nothing did; empty for a file of one metric, which says it itself."""
+    if len(found.results) < 2 and found.unit != "answer":
+        return ""
+    fallen = [title(result) for result in found.results if result.falls]
+    if fallen:
+        others = len(found.results) - len(fallen)
+        return f"fell: {listed(fallen)}" + (f"; nothing was raised for {others} more" if others else "")
+    if all(result.verdict == "no data" for result in found.results):
+        return "too few values to tell whether anything fell"
+    return "nothing fell, as far as these values can show"
 
 
 def minute(place: Place) -> str:
@@ -121,7 +149,7 @@ def cause(found: Cause) -> str:
     """A hypothesis in a few words."""
     if found.kind == "unknown":
         return f"cause unknown: {found.evidence}"
-    name = "" if found.kind == "prompt_version" or not found.name or found.name == found.kind else f" {found.name}"
+    name = "" if found.name in (None, "", PROMPT, found.kind) else f" {found.name}"
     text = f"likely {found.kind.replace('_', ' ')}{name}"
     if found.before != found.after:
         text += f": {found.before or 'nothing'} → {found.after}"

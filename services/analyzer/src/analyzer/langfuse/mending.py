@@ -1,0 +1,58 @@
+"""For each fall that is blamed on a new version of a prompt: what would put it back, as a diff. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from analyzer.backtest.report import Fall, Repair, Report
+from ratchet.prompt import Prompt, smallest_fix, unified
+from shared.events.quality import Cause
+
+Version = tuple[str, int]
+"""A prompt's name, and the number of one of its versions."""
+_CONTEXT = 1
+
+
+def blamed(fall: Fall) -> Cause | None:
+    """The new version of a prompt that is the likeliest cause; None where it is something else, or can't be told."""
+    cause = fall.event.causes[0] if fall.event.causes else None
+    known = cause and cause.kind == "prompt_version" and cause.name and cause.before and cause.after
+    return cause if known and cause and cause.before != cause.after else None
+
+
+def wanted(report: Report) -> set[Version]:
+    """The versions whose content is needed."""
+    return {version for result in report.results for fall in result.falls for version in _sides(fall)}
+
+
+def mended(report: Report, contents: Mapping[Version, Prompt | str]) -> Report:
+    """The report with what would put each fall back. For a version there is its content, or why it is not known."""
+    results = (
+        replace(result, falls=tuple(replace(fall, repair=_repair(fall, contents)) for fall in result.falls))
+        for result in report.results
+    )
+    return replace(report, results=tuple(results))
+
+
+def _sides(fall: Fall) -> Iterator[Version]:
+    cause = blamed(fall)
+    if cause and cause.name and cause.before and cause.after:
+        yield cause.name, int(cause.before)
+        yield cause.name, int(cause.after)
+
+
+def _repair(fall: Fall, contents: Mapping[Version, Prompt | str]) -> Repair | None:
+    sides = list(_sides(fall))
+    if not sides:
+        return None
+    (name, before), (_, after) = sides
+    good, bad = (contents.get(side, "it was not read") for side in sides)
+    for version, content in ((before, good), (after, bad)):
+        if isinstance(content, str):
+            return Repair(name, before, after, None, f"version {version} can't be compared: {content}", "")
+    assert isinstance(good, Prompt)
+    assert isinstance(bad, Prompt)
+    if good == bad:
+        return Repair(name, before, after, None, "both versions have the same content", "")
+    fix = smallest_fix(good, bad)
+    heads = (f"{name} {after}", f"{name} {after}, mended" if fix.kind == "restore" else f"{name} {before}")
+    return Repair(name, before, after, fix.kind, fix.why, unified(bad, fix.prompt, _CONTEXT, heads))

@@ -1,0 +1,102 @@
+"""Traces, generations and scores of a made-up app, for the Langfuse server of tests."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.support.langfuse import Langfuse, at
+
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+GOOD = "You are the support bot of a lamp shop.\nCite the article that you took it from.\nAsk back if it is unclear."
+BAD = "You are the support bot of a lamp shop.\nAsk back if it is unclear."
+
+
+@dataclass(frozen=True)
+class Part:
+    """So many answers by a version of the prompt, of which that share is liked by those who say so."""
+
+    version: int | None
+    n: int
+    liked: float
+
+
+def trace(name: str, moment: datetime, version: int | None = None, **fields: Any) -> list[dict[str, Any]]:
+    """A root observation, and the generation in it."""
+    shared: dict[str, Any] = {
+        "traceId": name,
+        "projectId": "p",
+        "startTime": at(moment),
+        "endTime": at(moment + timedelta(seconds=2)),
+        "level": "DEFAULT",
+        "environment": "default",
+        "userId": "u1",
+        "traceName": "support-bot",
+        "release": None,
+        "input": None,
+        **dict.fromkeys(("modelId", "inputPrice", "outputPrice", "totalPrice")),
+    }
+    nothing = dict.fromkeys(("providedModelName", "totalCost", "promptName", "promptVersion"))
+    root = {"id": f"{name}-r", "type": "SPAN", "name": "handle", "parentObservationId": None, "isRootObservation": True}
+    call = {"id": f"{name}-g", "type": "GENERATION", "name": "call", "parentObservationId": f"{name}-r"}
+    prompt = {"promptName": "answer" if version else None, "promptVersion": version}
+    model = {"providedModelName": "small", "totalCost": 0.002, "latency": 1.5, "isRootObservation": False}
+    return [
+        {**shared, **nothing, **root, "latency": 2.0, **fields},
+        {**shared, **call, **model, **prompt, **{name: fields[name] for name in fields if name in shared}},
+    ]
+
+
+def score(number: int, name: str, value: Any, moment: datetime, **fields: Any) -> dict[str, Any]:
+    """A score of trace `t<number>`."""
+    kind = "BOOLEAN" if isinstance(value, bool) else "CATEGORICAL" if isinstance(value, str) else "NUMERIC"
+    return {
+        "id": f"{name}-{number}",
+        "projectId": "p",
+        "name": name,
+        "value": value,
+        "dataType": kind,
+        "source": "API",
+        "timestamp": at(moment),
+        "environment": "default",
+        "createdAt": at(moment),
+        "updatedAt": at(moment),
+        "subject": {"kind": "trace", "id": f"t{number}"},
+        **fields,
+    }
+
+
+def past(*parts: Part, days: float = 28.0, rated: float = 0.5, version: str = "4.16.0", seed: int = 1) -> Langfuse:
+    """An app's `days` until now, evenly filled. Of its answers a share is rated, some minutes later."""
+    rng, server = random.Random(seed), Langfuse(version, prompts=prompts())
+    every = [part for part in parts for _ in range(part.n)]
+    for number, part in enumerate(every):
+        moment = NOW - timedelta(hours=1) - timedelta(days=days) * ((len(every) - number) / len(every))
+        server.observations += trace(f"t{number}", moment, part.version, userId=f"u{number % 97}")
+        if rng.random() < rated:
+            later = moment + timedelta(minutes=rng.uniform(1, 30))
+            server.scores.append(score(number, "user-thumbs", rng.random() < part.liked, later))
+    return server
+
+
+def prompts() -> dict[tuple[str, int], dict[str, Any]]:
+    return {("answer", 6): version(6, GOOD), ("answer", 7): version(7, BAD)}
+
+
+def version(number: int, prompt: str | Sequence[dict[str, Any]], config: Any = None) -> dict[str, Any]:
+    """A version of the prompt `answer`, a text or the messages of a chat."""
+    kind = "text" if isinstance(prompt, str) else "chat"
+    return {
+        "name": "answer",
+        "version": number,
+        "type": kind,
+        "prompt": prompt,
+        "config": {} if config is None else config,
+        "labels": [],
+        "tags": [],
+    }
+
+
+FALLEN = (Part(6, 1500, 0.9), Part(7, 1500, 0.6))
+HEALTHY = (Part(6, 1500, 0.9), Part(7, 1500, 0.9))
