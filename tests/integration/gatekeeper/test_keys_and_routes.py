@@ -20,6 +20,8 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/v1/prompts/{name}"): ("ingest_key", "maker_key", "reviewer_key"),
     ("GET", "/v1/prompts/{name}/versions"): ("maker_key", "reviewer_key"),
     ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key",),
+    ("POST", "/v1/prompts/{name}/observed/{digest}/review"): ("reviewer_key",),
+    ("GET", "/v1/versions/{digest}"): ("maker_key", "reviewer_key"),
     ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key"),
     ("GET", "/v1/signing-keys"): LABELS,
     ("GET", "/v1/keys"): ("maker_key", "reviewer_key"),
@@ -75,7 +77,8 @@ async def test_every_key_at_every_route(stage: World) -> None:
     for (method, path), label in product(ROUTES, (*LABELS, *NOBODY)):
         if label == "reviewer_key" or (path == "/v1/stream" and label in ROUTES[method, path]):
             continue  # the reviewer is the one who may; an open stream has no end
-        answer = await stage.ask(label, method, path.format(**filled), None if method == "GET" else body(path, NEXT))
+        parts = {**filled, "digest": digest(BASE)} if path.startswith("/v1/versions/") else filled
+        answer = await stage.ask(label, method, path.format(**parts), None if method == "GET" else body(path, NEXT))
         allowed = label in ROUTES[method, path]
         assert (answer.status_code < 400) == allowed, (
             f"{method} {path} with {label}: {answer.status_code} {answer.text}"

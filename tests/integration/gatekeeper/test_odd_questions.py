@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.gatekeeper import World
+from tests.support.gatekeeper import NEVER, World
 
 LATE, HUGE = "9999-12-31T23:59:59-12:00", "9" * 20
 OPS = "/v1/ops/gatekeeper"
@@ -14,6 +14,7 @@ OPS = "/v1/ops/gatekeeper"
         ("/v1/prompts/%00", "name"),
         ("/v1/prompts?after=%00", "after"),
         ("/v1/prompts/%00/versions?limit=5", "name"),
+        ("/v1/versions/%00", "digest"),
         (f"/v1/prompts/x/versions?before={HUGE}", "before"),
         ("/v1/proposals?name=%00&limit=5", "name"),
         (f"/v1/proposals?before={LATE}", "before"),
@@ -33,6 +34,7 @@ async def test_an_odd_question_is_refused_by_the_field(gate: World, path: str, f
     [
         ("/v1/prompts/%00/rollback", {"reason": "r"}, "name"),
         ("/v1/examples/%00/revoke", {"reason": "r"}, "digest"),
+        (f"/v1/prompts/%00/observed/{NEVER}/review", None, "name"),
         (f"{OPS}/republish", {"topic": "\0"}, "body"),
         (f"{OPS}/republish", {"since": LATE}, "body"),
     ],

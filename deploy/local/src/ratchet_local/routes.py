@@ -14,6 +14,7 @@ ROUTES: dict[str, str] = {
     "/v1/examples": "gatekeeper",
     "/v1/grants": "gatekeeper",
     "/v1/halt": "gatekeeper",
+    "/v1/instances": "gatekeeper",
     "/v1/keys": "gatekeeper",
     "/v1/loop": "gatekeeper",
     "/v1/people": "gatekeeper",
@@ -25,6 +26,7 @@ ROUTES: dict[str, str] = {
     "/v1/sign-in-links": "gatekeeper",
     "/v1/signing-keys": "gatekeeper",
     "/v1/stream": "gatekeeper",
+    "/v1/versions": "gatekeeper",
     "/v1/ops/gatekeeper": "gatekeeper",
 }
 """A path and all below it → the service."""

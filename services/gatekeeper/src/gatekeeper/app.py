@@ -66,7 +66,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         ),
         broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
         routers=(
-            registry_router(engine),
+            registry_router(engine, desk),
             delivery_router(engine, hub),
             rollouts_router(desk),
             proposals_router(engine, desk),

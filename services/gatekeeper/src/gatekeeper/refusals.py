@@ -14,6 +14,7 @@ _TITLES: dict[str, tuple[int, str]] = {
     "unknown-proposal": (404, "There is no such proposal"),
     "unknown-decision": (404, "There is no such decision"),
     "unknown-grant": (404, "There is no such grant"),
+    "unknown-observation": (404, "This digest was never seen in use under this name"),
     "unknown-example": (404, "There is no such example"),
     "prompt-not-live": (404, "Nothing is live under this name"),
     "unknown-version": (409, "The content of this version is not known"),

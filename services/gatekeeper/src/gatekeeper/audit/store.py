@@ -29,6 +29,9 @@ _UNWRITTEN = text(
        UNION ALL SELECT 'loop change ' || c.revision FROM gatekeeper.loop_changes c
        WHERE c.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'kind' LIKE 'loop.%'
              AND (e ->> 'revision')::int = c.revision)
+       UNION ALL SELECT 'review of ' || r.name || ' ' || r.digest FROM gatekeeper.reviews r
+       WHERE r.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = r.project
+             AND a.seq = r.audit_seq AND a.entry::jsonb ->> 'digest' = r.digest)
        LIMIT 20"""
 )
 

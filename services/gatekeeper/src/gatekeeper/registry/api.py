@@ -1,29 +1,35 @@
-"""What prompts there are, and what each was before."""
+"""What prompts there are, what each was before, and what a version says; that a person looked at what was observed."""
 
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.desk import Desk, raw_key
+from gatekeeper.doors import call
 from gatekeeper.pages import Limit, page
 from gatekeeper.registry import store
 from shared.web.keys import Principal, require
+from shared.web.problems import Problem, invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
+Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def registry_router(engine: AsyncEngine) -> APIRouter:
-    """Routes under `/v1/prompts` that people read."""
-    router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
+def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+    """Routes under `/v1/prompts` and `/v1/versions` for people."""
+    router = APIRouter(prefix="/v1", tags=["prompts"])
 
-    @router.get("")
+    @router.get("/prompts")
     async def prompts(who: Reader, after: str = "", limit: Limit = 100) -> dict[str, Any]:
         """All names, with what is live and what was observed around Ratchet; `reviewed` false is unreviewed."""
         async with engine.connect() as conn:
             found = await store.prompts(conn, who.project, who.environment, after, limit)
         return page(found, limit, "name")
 
-    @router.get("/{name}/versions")
+    @router.get("/prompts/{name}/versions")
     async def versions(
         who: Reader, name: str, before: Annotated[int, Query(ge=1)] = 2**62, limit: Limit = 20
     ) -> dict[str, Any]:
@@ -31,5 +37,24 @@ def registry_router(engine: AsyncEngine) -> APIRouter:
         async with engine.connect() as conn:
             found = await store.versions(conn, who.project, who.environment, name, before, limit)
         return page(found, limit, "sequence")
+
+    @router.post("/prompts/{name}/observed/{digest}/review")
+    async def review(request: Request, who: Reviewer, name: str, digest: str) -> dict[str, Any]:
+        """Notes that a person has looked at an observed digest: `by` and `at` of the first look. Promotes nothing."""
+        if not _DIGEST.fullmatch(digest):
+            raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
+        async with desk.change(request) as change:
+            [row] = await call(change.tx.conn, "review_observed", raw_key(request), name, digest)
+            await change.seal(who.project)
+        return {"name": name, "digest": digest, "reviewed": True, **row}
+
+    @router.get("/versions/{digest}")
+    async def version(who: Reader, digest: str) -> dict[str, Any]:
+        """The document of a digest that is known in this project, whether it was ever live or not."""
+        async with engine.connect() as conn:
+            found = await store.known(conn, who.project, digest)
+        if found is None:
+            raise Problem(404, "unknown-version", "The content of this version is not known")
+        return found
 
     return router

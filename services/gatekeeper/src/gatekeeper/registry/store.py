@@ -24,13 +24,16 @@ _OBSERVED = text(
                       WHERE v.project = o.project AND v.digest = o.digest) AS known,
               EXISTS (SELECT FROM gatekeeper.live_history h
                       WHERE (h.project, h.environment, h.name) = (o.project, o.environment, o.name)
-                      AND o.digest IN (h.digest, h.base_digest)) AS reviewed
+                      AND o.digest IN (h.digest, h.base_digest))
+              OR EXISTS (SELECT FROM gatekeeper.reviews r
+                         WHERE (r.project, r.environment, r.name, r.digest)
+                         = (o.project, o.environment, o.name, o.digest)) AS reviewed
        FROM gatekeeper.observed o
        WHERE o.project = :project AND o.environment = :environment AND o.name = ANY (:names)
        ORDER BY o.first_seen DESC"""
 )
 _VERSIONS = text(
-    """SELECT h.sequence, h.digest, h.base_digest, h.reason, h.by, h.at, v.canonical,
+    """SELECT h.sequence, h.target, h.digest, h.base_digest, h.reason, h.by, h.at, v.canonical,
               CASE WHEN h.decision_id IS NOT NULL THEN 'decision' WHEN h.grant_use_id IS NOT NULL THEN 'grant'
                    ELSE 'rollback' END AS authorised_by,
               coalesce(h.decision_id, h.grant_use_id, h.rollback_id) AS authorisation_id
@@ -60,6 +63,18 @@ async def version(conn: AsyncConnection, project: str, digest: str) -> Prompt | 
         return None if canonical is None else parse(json.loads(canonical))
     except PromptError:
         return None
+
+
+async def known(conn: AsyncConnection, project: str, digest: str) -> dict[str, Any] | None:
+    """A stored version as it stands, and since when it is known."""
+    found = await conn.execute(
+        text(
+            "SELECT canonical, added_at FROM gatekeeper.prompt_versions WHERE project = :project AND digest = :digest"
+        ),
+        {"project": project, "digest": digest},
+    )
+    row = found.one_or_none()
+    return None if row is None else {"digest": digest, "document": json.loads(row.canonical), "added_at": row.added_at}
 
 
 async def members(conn: AsyncConnection, project: str, sets: Iterable[str]) -> dict[str, list[str]]:
@@ -137,6 +152,7 @@ async def versions(
     return [
         {
             "sequence": row.sequence,
+            "target": row.target,
             "digest": row.digest,
             "base_digest": row.base_digest,
             "reason": row.reason,

@@ -1,0 +1,108 @@
+"""What people read about versions, and that they have looked at what runs around Ratchet."""
+
+from typing import Any
+
+import pytest
+
+from gatekeeper.registry.content import version_content
+from ratchet.prompt import parse
+from tests.support.gatekeeper import NEVER, World, digest, document
+
+ONE, TWO = document("One"), document("Two")
+
+
+async def see(gate: World, words: dict[str, Any], name: str = "greeting", environment: str = "production") -> str:
+    """A digest that an app uses without Ratchet having served it."""
+    await gate.sql(
+        "INSERT INTO gatekeeper.observed VALUES ('default', :environment, :name, :digest, 'bot', now())",
+        digest=digest(words), name=name, environment=environment,
+    )  # fmt: skip
+    return f"/v1/prompts/{name}/observed/{digest(words)}/review"
+
+
+async def observed(gate: World) -> dict[str, bool]:
+    [item] = (await gate.ask("maker_key", "GET", "/v1/prompts")).json()["items"]
+    return {seen["digest"]: seen["reviewed"] for seen in item["observed"]}
+
+
+async def reviews(gate: World) -> list[dict[str, Any]]:
+    items = (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    return [entry for entry in items if entry["kind"] == "observed.reviewed"]
+
+
+async def test_a_version_is_shown_as_it_stands_also_if_it_was_never_live(gate: World) -> None:
+    await gate.propose(ONE)
+    shown = (await gate.ask("maker_key", "GET", f"/v1/versions/{digest(ONE)}")).json()
+    assert (shown["digest"], shown["document"]) == (digest(ONE), ONE)
+    assert shown["added_at"][:2] == "20"
+    assert shown.keys() == {"digest", "document", "added_at"}
+
+
+@pytest.mark.parametrize("asked", [NEVER, "nonsense"])
+async def test_a_version_that_nobody_told_is_not_known(gate: World, asked: str) -> None:
+    answer = await gate.ask("maker_key", "GET", f"/v1/versions/{asked}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-version")
+
+
+async def test_a_version_of_another_project_is_not_known_here(gate: World) -> None:
+    content = version_content(parse(ONE))
+    await gate.sql("INSERT INTO gatekeeper.projects (project) VALUES ('other')")
+    await gate.sql(
+        "INSERT INTO gatekeeper.prompt_versions VALUES ('other', :digest, :canonical)",
+        digest=content.digest, canonical=content.canonical,
+    )  # fmt: skip
+    assert (await gate.ask("maker_key", "GET", f"/v1/versions/{digest(ONE)}")).status_code == 404
+
+
+async def test_each_version_of_a_name_says_whose_target_it_was(gate: World) -> None:
+    await gate.promote(ONE)
+    await gate.promote(TWO, digest(ONE))
+    items = (await gate.ask("maker_key", "GET", "/v1/prompts/greeting/versions")).json()["items"]
+    assert [(item["sequence"], item["target"]) for item in items] == [(2, "bot"), (1, "bot")]
+
+
+async def test_a_person_has_looked_and_nothing_went_live(gate: World) -> None:
+    path, other = await see(gate, ONE), await see(gate, TWO)
+    first = (await gate.ask("reviewer_key", "POST", path)).json()
+    again = (await gate.ask("second_key", "POST", path)).json()
+    assert first == again, "the first look counts"
+    assert (first["name"], first["digest"], first["reviewed"], first["by"]) == (
+        "greeting", digest(ONE), True, "reviewer",
+    )  # fmt: skip
+    assert await observed(gate) == {digest(ONE): True, digest(TWO): False}
+    [entry] = await reviews(gate)
+    assert (entry["by"], entry["name"], entry["digest"], entry["environment"]) == (
+        "reviewer", "greeting", digest(ONE), "production",
+    )  # fmt: skip
+    assert await gate.live() is None
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"] is True
+    assert (await gate.ask("maker_key", "POST", other)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        (f"/v1/prompts/greeting/observed/{NEVER}/review", 404, "unknown-observation"),
+        (f"/v1/prompts/another/observed/{digest(ONE)}/review", 404, "unknown-observation"),
+        (f"/v1/prompts/staged/observed/{digest(ONE)}/review", 404, "unknown-observation"),
+        ("/v1/prompts/greeting/observed/nonsense/review", 422, "invalid"),
+    ],
+)
+async def test_only_what_was_seen_here_can_be_reviewed(gate: World, path: str, status: int, code: str) -> None:
+    await see(gate, ONE)
+    await see(gate, ONE, "staged", "staging")
+    answer = await gate.ask("reviewer_key", "POST", path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert await reviews(gate) == []
+
+
+async def test_a_review_can_not_be_taken_back_or_made_without_its_entry(gate: World) -> None:
+    await gate.ask("reviewer_key", "POST", await see(gate, ONE))
+    for statement in ("DELETE FROM gatekeeper.reviews", "UPDATE gatekeeper.reviews SET by = 'ann'"):
+        with pytest.raises(Exception, match="immutable"):
+            await gate.sql(statement)
+    async with gate.owner.begin() as conn:
+        await conn.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        await conn.exec_driver_sql("UPDATE gatekeeper.reviews SET audit_seq = 1")
+    said = (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()
+    assert said["problems"] == [f"review of greeting {digest(ONE)} has no entry"]
