@@ -23,7 +23,9 @@ async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -
     assert (item["baseline"]["n"], item["current"]["n"], item["delta_pp"]) == (150, 100, -100.0)
     assert item["causes"][0]["after"] == "label:v2"
     one = (await client.get(f"/v1/regressions/{item['id']}")).json()
-    explanation = one.pop("explanation")
+    explanation, good = one.pop("explanation"), one.pop("good_executions")
+    assert good[:6] == [f"e{number}" for number in range(150, 144, -1)]
+    assert item["affected_executions"] == [f"e{number}" for number in range(250, 230, -1)]
     assert one == item
     assert explanation["what"].startswith("score.Factuality of bot in production got worse: from 1.000")
     assert any("label:v1" in sentence for sentence in explanation["raised"])

@@ -115,9 +115,9 @@ async def test_two_instances_on_one_target_lose_nothing(analyzer: Analyzer) -> N
 async def test_the_database_refuses_a_second_open_regression(analyzer: Analyzer) -> None:
     await in_batches(analyzer, drop()[:300], 100)
     twice = """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state,
-                 revision, opened_at, detected, terms, memory)
+                 revision, opened_at, detected, good, terms, memory)
                SELECT gen_random_uuid(), dimension_id, project, environment, target, metric, 'open', 1, opened_at,
-                 detected, terms, memory FROM analyzer.regressions"""
+                 detected, good, terms, memory FROM analyzer.regressions"""
     with pytest.raises(IntegrityError, match="uq_regressions_one_open"):
         async with analyzer.store.begin() as tx:
             await tx.conn.exec_driver_sql(twice)

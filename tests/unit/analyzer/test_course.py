@@ -1,6 +1,7 @@
 """What one dimension's values came from, kept so that a fall can be explained."""
 
 import json
+import math
 
 from analyzer.course import Course
 from analyzer.metrics import ERROR_RATE
@@ -8,7 +9,7 @@ from analyzer.model import Dimension
 from analyzer.rules import Rules
 from analyzer.segments.dimensions import NOT_TOLD
 from shared.events.feedback import FeedbackCreated, PromptUse
-from tests.support.quality import facts, feedback, replacing
+from tests.support.quality import START, facts, feedback, replacing
 from tests.unit.analyzer.conftest import read
 
 THUMB = Dimension("acme", "production", "bot", "thumb")
@@ -57,3 +58,13 @@ def test_a_course_comes_back_as_it_was() -> None:
     again = Course.load(THUMB, json.loads(course.dump()))
     more = [feedback(n, value=0.0) for n in range(60, 90)]
     assert fed(again, *more).dump() == fed(course, *more).dump()
+
+
+def test_good_executions_are_remembered_and_taken_back() -> None:
+    course = begun(*(feedback(n, value=float(n % 3 > 0)) for n in range(1, 12)), replacing(8, 0.0, 1.0))
+    assert course.good.before(math.inf, 20) == ("e11", "e10", "e7", "e5", "e4", "e2", "e1")
+    assert course.good.before(START.timestamp() + 7, 1) == ("e5",)
+
+
+def test_where_all_are_bad_none_is_good() -> None:
+    assert begun(*(feedback(n, value=0.0) for n in range(30))).good.before(math.inf, 20) == ()

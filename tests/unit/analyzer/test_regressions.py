@@ -40,6 +40,35 @@ def test_a_bad_version_then_a_rollback(ledger: Ledger, feed: Feed) -> None:
     assert set(detected.affected_executions) <= {f"e{number}" for number in range(300, 450)}
 
 
+def test_good_and_bad_executions_are_named(ledger: Ledger, feed: Feed) -> None:
+    sent = [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2")]
+    (detected,) = feed(ledger, sent)
+    assert isinstance(detected, RegressionDetected)
+    values = {event.execution.execution_id: event.value for event in sent if event.execution}
+    assert {values[each] for each in detected.affected_executions} == {0.0}
+    good = ledger.regressions[DIMENSION].good
+    assert 7 <= len(good) <= 20
+    assert {values[each] for each in good} == {1.0}
+    assert {int(each[1:]) for each in good} <= set(range(300))
+    assert list(good) == sorted(good, key=lambda each: -int(each[1:]))
+
+
+def test_a_drift_is_shown_beside_what_was_good_before_it(ledger: Ledger, feed: Feed) -> None:
+    sent = [*thumbs(0, 2000, 0.9), *thumbs(2000, 400, 0.6)]
+    (detected,) = feed(ledger, sent)
+    assert isinstance(detected, RegressionDetected)
+    assert detected.method.startswith("drift")
+    good = [int(each[1:]) for each in ledger.regressions[DIMENSION].good]
+    assert len(good) >= 5
+    assert all(1000 < number < 2050 for number in good[:5])
+
+
+def test_where_all_answers_are_bad_some_are_named(ledger: Ledger, feed: Feed) -> None:
+    (detected,) = feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.0, "v2")])
+    assert isinstance(detected, RegressionDetected)
+    assert len(detected.affected_executions) == 20
+
+
 def test_a_version_that_stays_bad_is_raised_once(ledger: Ledger, feed: Feed) -> None:
     turns = feed(ledger, [*thumbs(0, 300, 0.9), *thumbs(300, 2000, 0.5, "v2"), *thumbs(2300, 300, 0.5, "v3")])
     assert kinds(turns) == ["detected"]

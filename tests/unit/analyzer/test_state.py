@@ -54,9 +54,9 @@ def _restarted(stream: Stream, rules: Rules) -> Stream:
 
 
 def _reread(kept: Regression) -> Regression:
-    terms, memory = json.loads(json.dumps(kept.terms)), json.loads(kept.dump())
+    shown, memory = (list(kept.good), json.loads(json.dumps(kept.terms))), json.loads(kept.dump())
     return Regression.load(
-        kept.detected, kept.resolved, (kept.opened_at, kept.resolved_at), terms, WATCHING.settings, memory
+        kept.detected, kept.resolved, (kept.opened_at, kept.resolved_at), shown, WATCHING.settings, memory
     )
 
 

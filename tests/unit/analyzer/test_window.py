@@ -1,9 +1,11 @@
 """The window slides by blocks and stays small."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.samples import Worst
+from analyzer.samples import Thinned, Worst
 from analyzer.sums import Sums
 from analyzer.window import BLOCK, BLOCKS, Window
 
@@ -60,3 +62,23 @@ def test_samples_are_dropped_and_pruned() -> None:
     worst.drop("c")
     worst.prune(3.0)
     assert worst.since(0.0) == ("d",)
+
+
+def test_the_past_is_thinned_and_of_constant_size() -> None:
+    sample = Thinned()
+    for number in range(1, 20_001):
+        sample.add(float(number), f"e{number}")
+        assert len(sample.kept) <= 60
+    assert sample.before(20_001.0, 6) == tuple(f"e{20_000 - back}" for back in range(6))
+    for back, known in ((50, 20), (500, 10), (1500, 5)):
+        assert len(sample.before(20_000.0 - back, 20)) >= known
+    assert sample.before(1.0, 20) == ()
+    assert Thinned.load(json.loads(json.dumps(sample.dump()))) == sample
+
+
+def test_what_was_taken_back_is_no_longer_known() -> None:
+    sample = Thinned()
+    for number in range(1, 9):
+        sample.add(float(number), f"e{number}")
+    sample.drop("e8")
+    assert sample.before(9.0, 20)[:2] == ("e7", "e6")

@@ -66,7 +66,7 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
         if not rows:
             raise Problem(404, "regression-unknown", "No regression has this id")
         explanation = asdict(explain(read_regression(rows[0], rules)))
-        return {**_regression(rows[0]), "explanation": explanation}
+        return {**_regression(rows[0]), "good_executions": rows[0].good, "explanation": explanation}
 
     @router.get("/quality")
     async def quality(
@@ -110,6 +110,7 @@ _REGRESSIONS = select(
     regressions.c.resolved_at,
     regressions.c.detected.cast(SqlText).label("detected"),
     regressions.c.resolved.cast(SqlText).label("resolved"),
+    regressions.c.good,
     regressions.c.terms.cast(SqlText).label("terms"),
     regressions.c.memory.cast(SqlText).label("memory"),
 )

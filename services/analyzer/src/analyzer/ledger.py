@@ -63,9 +63,9 @@ class Ledger:
         for use in reading.uses:
             stream = self._stream(StreamKey(Line(dimension, use.prompt), use.identity), reading, watching, segmented)
             if first:
-                found += self._test(stream, reading, cell, watching)
+                found += self._test(stream, reading, cell, watching, course.sums.mean)
             else:
-                stream.correct(reading, cell)
+                stream.correct(reading, cell, course.sums.mean)
             stream.count(reading)
         return found or self._recover(reading, cell)
 
@@ -95,12 +95,12 @@ class Ledger:
         self.changed[key] = stream
         return stream
 
-    def _test(self, stream: Stream, reading: Reading, cell: Cell, watching: Watching) -> list[Turn]:
+    def _test(self, stream: Stream, reading: Reading, cell: Cell, watching: Watching, usual: float) -> list[Turn]:
         """The sequential part: evidence is won from a value when it first comes, and stays as it was won."""
         assert reading.value is not None
         last = self.regressions.get(reading.dimension)
         self._begin(stream, last, watching)
-        looked = stream.observe(reading, cell, reading.value)
+        looked = stream.observe(reading, cell, reading.value, usual)
         unsafe = watching.safety and reading.value < 0.5 and reading.at >= stream.after
         if (last and last.open) or not (looked or unsafe):
             return []

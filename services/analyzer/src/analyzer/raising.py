@@ -24,6 +24,7 @@ from shared.events.quality import Change as ChangeTold
 
 SAFETY = "safety/1"
 _SHOWN = 10
+_GOOD = 20
 _UNDATED: dict[bool, tuple[CauseKind, str]] = {
     True: ("safety", "one such value is enough"),
     False: ("unknown", "events are counted against an agreed rate: no change is dated"),
@@ -68,6 +69,7 @@ def raised(
         recovery=recovery_of(stream, finding, metric, watching),
         after=min(reading.at, reading.received),
         opened_at=moment(reading.received),
+        good=tuple(each for each in course.good.before(change.at, _GOOD) if each not in detected.affected_executions),
         terms=tuple(asdict(term) for term in course.terms.losing(change)[:_SHOWN]),
     )
 

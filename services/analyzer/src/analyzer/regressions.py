@@ -24,8 +24,9 @@ class Regression:
     """An aggregate: `resolved` is None while it is open.
 
     `recovery` and `window` are about its end: all values of the dimension of executions from `after` on, since the
-    version and model that are `in_use` came into use. `terms` are the inputs that lost, for
-    people only: they are words of users, so no event carries them.
+    version and model that are `in_use` came into use. `good` names executions from before the change that went well,
+    the latest first. `terms` are the inputs that lost, for people only: they are words of users, so no event carries
+    them.
     """
 
     detected: RegressionDetected
@@ -35,6 +36,7 @@ class Regression:
     recovery: Recovery | Calm
     after: float
     opened_at: datetime
+    good: tuple[str, ...] = ()
     terms: tuple[dict[str, Any], ...] = ()
     window: Window = field(default_factory=Window)
     in_use: InUse = field(default_factory=InUse)
@@ -79,13 +81,14 @@ class Regression:
         detected: RegressionDetected,
         resolved: RegressionResolved | None,
         moments: tuple[datetime, datetime | None],
-        terms: list[dict[str, Any]],
+        shown: tuple[list[str], list[dict[str, Any]]],
         settings: Settings,
         state: list[Any],
     ) -> "Regression":
-        """The regression that `dump` wrote."""
+        """The regression that `dump` wrote; `shown` has good executions, and the terms that lost."""
         use, model, standard, after, window, in_use, calm, recovering = state
         opened_at, resolved_at = moments
+        good, terms = shown
         return cls(
             detected,
             Use(*use),
@@ -94,6 +97,7 @@ class Regression:
             Calm.load(recovering) if calm else Recovery.load(settings, recovering),
             after,
             opened_at,
+            tuple(good),
             tuple(terms),
             Window.load(window),
             InUse.load(in_use),

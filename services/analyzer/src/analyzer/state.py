@@ -100,20 +100,23 @@ class Stream:
         if reading.received > self.last:
             self.last = reading.received
 
-    def observe(self, reading: Reading, cell: Cell, value: float) -> bool:
-        """Takes a value that is measured for the first time; whether there is something to look at with it."""
+    def observe(self, reading: Reading, cell: Cell, value: float, usual: float) -> bool:
+        """Takes a value that is measured for the first time; whether there is something to look at with it.
+
+        It is a bad one below the stream's own mean, or below the `usual` one: where all are bad, none is below its own.
+        """
         compared = self._compared(cell, value)
         if reading.at < self.after:
             return False
         self.marks.add(self.monitor.n, reading.at)
         if self.window.add(compared, reading.at):
             self.worst.prune(self.window.start)
-        if value < self.sums.mean:
+        if value < usual or value < self.sums.mean:
             self.worst.add(value, reading.at, reading.facts.execution_id)
         # An agreed rate counts the bad events themselves.
         return self.monitor.observe(1.0 - value if self.monitor.kind == "rare" else compared)
 
-    def correct(self, reading: Reading, cell: Cell) -> None:
+    def correct(self, reading: Reading, cell: Cell, usual: float) -> None:
         """Takes a value in the place of a former one: means change, evidence stays as it was won."""
         if reading.former is not None:
             self.profile.learn(cell, reading.former, -1)
@@ -127,7 +130,7 @@ class Stream:
         )
         self.window.correct(former, value, reading.at)
         self.worst.drop(reading.facts.execution_id)
-        if reading.value is not None and reading.value < self.sums.mean:
+        if reading.value is not None and (reading.value < usual or reading.value < self.sums.mean):
             self.worst.add(reading.value, reading.at, reading.facts.execution_id)
 
     def _compared(self, cell: Cell, value: float) -> float:

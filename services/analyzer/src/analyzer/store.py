@@ -40,19 +40,19 @@ _SAVE_STREAMS = text(
 )
 _LATEST = text(
     """SELECT DISTINCT ON (dimension_id) opened_at, resolved_at, CAST(detected AS text) AS detected,
-              CAST(resolved AS text) AS resolved, CAST(terms AS text) AS terms, CAST(memory AS text) AS memory
+              CAST(resolved AS text) AS resolved, good, CAST(terms AS text) AS terms, CAST(memory AS text) AS memory
        FROM analyzer.regressions WHERE dimension_id = ANY(CAST(:ids AS uuid[])) ORDER BY dimension_id, position DESC"""
 )
 _SAVE_REGRESSION = text(
     """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state, revision,
-                                         opened_at, resolved_at, detected, resolved, terms, memory)
+                                         opened_at, resolved_at, detected, resolved, good, terms, memory)
        VALUES (:id, :dimension_id, :project, :environment, :target, :metric, :state, :revision, :opened_at,
-               :resolved_at, CAST(:detected AS json), CAST(:resolved AS json), CAST(:terms AS json),
+               :resolved_at, CAST(:detected AS json), CAST(:resolved AS json), :good, CAST(:terms AS json),
                CAST(:memory AS json))
        ON CONFLICT (id) DO UPDATE
          SET state = EXCLUDED.state, revision = EXCLUDED.revision, opened_at = EXCLUDED.opened_at,
              resolved_at = EXCLUDED.resolved_at, detected = EXCLUDED.detected, resolved = EXCLUDED.resolved,
-             terms = EXCLUDED.terms, memory = EXCLUDED.memory"""
+             good = EXCLUDED.good, terms = EXCLUDED.terms, memory = EXCLUDED.memory"""
 )
 _COURSES = text(
     """SELECT project, environment, target, metric, CAST(state AS text) AS state
@@ -187,20 +187,21 @@ def _row(regression: Regression) -> dict[str, Any]:
         "resolved_at": regression.resolved_at,
         "detected": regression.detected.model_dump_json(),
         "resolved": regression.resolved.model_dump_json() if regression.resolved else None,
+        "good": list(regression.good),
         "terms": json.dumps(regression.terms),
         "memory": regression.dump(),
     }
 
 
 def read_regression(row: Row[Any], rules: Rules) -> Regression:
-    """A regression, from a row with its moments, and with its events, terms and memory as text."""
+    """A regression, from a row with its moments and good executions; its events, terms and memory as text."""
     detected = RegressionDetected.model_validate_json(row.detected)
     dimension = Dimension(detected.project, detected.environment, detected.target, detected.metric)
     return Regression.load(
         detected,
         RegressionResolved.model_validate_json(row.resolved) if row.resolved else None,
         (row.opened_at, row.resolved_at),
-        json.loads(row.terms),
+        (row.good, json.loads(row.terms)),
         rules.watching(dimension, metric_named(detected.metric)).settings,
         json.loads(row.memory),
     )

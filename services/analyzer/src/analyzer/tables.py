@@ -17,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from shared.runtime.database import metadata_for
 
@@ -62,6 +62,7 @@ regressions = Table(
     Column("resolved_at", DateTime(timezone=True)),
     Column("detected", JSON, nullable=False),
     Column("resolved", JSON),
+    Column("good", ARRAY(Text), nullable=False),
     Column("terms", JSON, nullable=False),
     Column("memory", JSON, nullable=False),
     CheckConstraint("state IN ('open', 'resolved')", name="state_known"),
