@@ -1,6 +1,6 @@
 """The audit log over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,6 +12,8 @@ from shared.web.keys import Principal, require
 from shared.web.problems import invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
+_MOST = 2**63 - 1
+_KIND = r"^[a-z-]+(\.[a-z_]+)?$"
 
 
 def audit_router(engine: AsyncEngine, signer: Signer) -> APIRouter:
@@ -20,11 +22,24 @@ def audit_router(engine: AsyncEngine, signer: Signer) -> APIRouter:
 
     @router.get("")
     async def entries(
-        who: Reader, after: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        who: Reader,
+        after: Annotated[int | None, Query(ge=0, le=_MOST)] = None,
+        before: Annotated[int | None, Query(ge=1, le=_MOST)] = None,
+        order: Literal["asc", "desc"] = "asc",
+        kind: Annotated[str | None, Query(pattern=_KIND, max_length=64)] = None,
+        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
-        """The project's entries in order. `next` is the `after` of the next page."""
+        """The project's entries in order, or the newest first. `next` is the next page's `after`, or `before`.
+
+        `kind` is a whole one (`loop.halted`) or the part before its dot (`loop`).
+        """
+        newest_first = order == "desc"
+        if (after if newest_first else before) is not None:
+            raise invalid("after" if newest_first else "before", f"does not go together with order={order}")
+        wanted = store.Wanted(newest_first, before if newest_first else after, kind, by)
         async with engine.connect() as conn:
-            return page(await store.entries(conn, who.project, after, limit), limit, "seq")
+            return page(await store.entries(conn, who.project, wanted, limit), limit, "seq")
 
     @router.get("/verify")
     async def verify(
