@@ -1,0 +1,100 @@
+"""The chain read from either end, by kind and by person; and that a rare entry is found without reading them all."""
+
+from typing import Any
+
+import pytest
+
+from gatekeeper.audit.store import Wanted, _select
+from tests.support.gatekeeper import World, document
+
+Entry = tuple[int, str, str]
+
+
+@pytest.fixture
+async def busy(gate: World) -> World:
+    await gate.promote(document("One"))
+    for _ in range(3):
+        await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
+        await gate.ask("reviewer_key", "POST", "/v1/resume", {"reason": "fine"})
+    return gate
+
+
+async def asked(gate: World, query: str) -> dict[str, Any]:
+    answer = await gate.ask("maker_key", "GET", f"/v1/audit{query}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def told(page: dict[str, Any]) -> list[Entry]:
+    return [(entry["seq"], entry["kind"], entry["by"]) for entry in page["items"]]
+
+
+async def pages(gate: World, query: str, cursor: str) -> list[Entry]:
+    """All pages of two entries."""
+    found: list[Entry] = []
+    page = await asked(gate, f"?limit=2{query}")
+    while page["items"]:
+        found += told(page)
+        if page["next"] is None:
+            break
+        page = await asked(gate, f"?limit=2{query}&{cursor}={page['next']}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "matches"),
+    [
+        ("", lambda entry: True),
+        ("&kind=loop", lambda entry: entry[1] in ("loop.halted", "loop.resumed")),
+        ("&kind=loop.halted", lambda entry: entry[1] == "loop.halted"),
+        ("&kind=loo", lambda entry: False),
+        ("&by=reviewer", lambda entry: entry[2] == "reviewer"),
+        ("&by=reviewer&kind=loop", lambda entry: entry[1] == "loop.resumed"),
+        ("&by=nobody", lambda entry: False),
+    ],
+)
+async def test_every_question_gives_the_same_entries_from_both_ends(busy: World, query: str, matches: Any) -> None:
+    everything = told(await asked(busy, "?limit=1000"))
+    expected = [entry for entry in everything if matches(entry)]
+    assert await pages(busy, query, "after") == expected
+    assert await pages(busy, f"{query}&order=desc", "before") == expected[::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("order=desc&after=3", "after"),
+        ("before=3", "before"),
+        ("order=sideways", "order"),
+        ("kind=%25", "kind"),
+        ("kind=loop.", "kind"),
+        ("by=", "by"),
+        ("by=%00", "by"),
+        (f"order=desc&before={'9' * 20}", "before"),
+    ],
+)
+async def test_an_odd_question_is_refused_by_the_field(busy: World, query: str, field: str) -> None:
+    answer = await busy.ask("maker_key", "GET", f"/v1/audit?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Wanted(True, 9**9, kind="loop.halted"), "ix_audit_group"),
+        (Wanted(kind="loop"), "ix_audit_group"),
+        (Wanted(True, by="ann"), "ix_audit_by"),
+    ],
+)
+async def test_each_question_has_its_index(busy: World, wanted: Wanted, index: str) -> None:
+    """As the planner sees it where reading everything is no choice."""
+    values = {"project": "default", "limit": 9, "seen": wanted.seen, "kind": wanted.kind, "by": wanted.by}
+    statement = str(_select(wanted))
+    for name, value in values.items():
+        statement = statement.replace(f":{name}", f"'{value}'" if isinstance(value, str) else str(value))
+    async with busy.owner.begin() as conn:
+        for way in ("seqscan", "bitmapscan", "sort"):
+            await conn.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        plan = [row[0] for row in await conn.exec_driver_sql(f"EXPLAIN {statement}")]
+    assert any(index in line for line in plan), plan
+    assert not any("Sort" in line for line in plan), plan
