@@ -31,12 +31,6 @@ http {{
 
   server {{
     listen 8080;
-    root /srv;
-
-    location = / {{
-      add_header Content-Security-Policy "default-src 'none'; style-src 'unsafe-inline'";
-      try_files /index.html =404;
-    }}
     location = /health/live {{
       default_type application/json;
       return 200 '{{"status": "live"}}';
@@ -45,9 +39,20 @@ http {{
       proxy_pass http://gatekeeper:8000;
     }}
 {locations}
-    location / {{
+    location /v1/ {{
       default_type application/problem+json;
       return 404 '{{"type": "about:blank", "title": "Not Found", "status": 404, "code": "not-found"}}';
+    }}
+    location = /metrics {{
+      return 404;
+    }}
+    location = /events {{
+      proxy_pass http://console:8000;
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+    }}
+    location / {{
+      proxy_pass http://console:8000;
     }}
   }}
 }}

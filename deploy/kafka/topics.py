@@ -26,6 +26,19 @@ from shared.messaging.topics import SERVICES, WRITERS, Topic, dead_letters_of, t
 PRIVATE = frozenset({"feedback.submitted"})
 """Topics that only the collector reads: their messages carry API keys."""
 
+NEWS = (
+    "quality.measured",
+    "regression.detected",
+    "regression.resolved",
+    "proposal.ready",
+    "proposal.withdrawn",
+    "proposal.decided",
+    "prompt.live",
+    "loop.halted",
+    "loop.resumed",
+)
+"""What the console listens to, in no group."""
+
 _SECONDS = 30.0
 
 
@@ -54,7 +67,8 @@ def make_acls(admin: AdminClient) -> None:
 
 
 def acls() -> list[AclBinding]:
-    """Who may do what: a topic's writers write, every service reads, each in consumer groups of its own name."""
+    """Who may do what: a topic's writers write, every service reads, in consumer groups of its own name;
+    the console only hears of news."""
     writes = [_allow(writer, name, AclOperation.WRITE) for name in sorted(WRITERS) for writer in WRITERS[name]]
     reads = [
         _allow(service, name, AclOperation.READ)
@@ -68,8 +82,9 @@ def acls() -> list[AclBinding]:
         for service in SERVICES
         for operation in (AclOperation.WRITE, AclOperation.DESCRIBE)
     ]
+    hears = [_allow("console", name, AclOperation.READ) for name in NEWS]
     groups = [_allow_groups(service) for service in SERVICES]
-    return [*writes, *reads, *parks, *groups]
+    return [*writes, *reads, *hears, *parks, *groups]
 
 
 def _allow(service: str, topic: str, operation: AclOperation) -> AclBinding:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -14,13 +15,15 @@ import analyzer.app
 import analyzer.settings
 import collector.app
 import collector.settings
+import console.app
+import console.settings
 import gatekeeper.app
 import gatekeeper.settings
 import proposer.app
 import proposer.settings
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.flow import BoundedFlow
-from ratchet_local.gateway import running
+from ratchet_local.gateway import Gateway, running
 from ratchet_local.routes import SERVICES
 from ratchet_local.servers import Servers
 from shared.messaging.republish import Scope, republish
@@ -35,6 +38,7 @@ _CONNECTIONS = 4
 """A service's pool: each connection is a PostgreSQL process of some 4 MB."""
 
 _RETRY_S = 0.5
+_INSIDE = "http://ratchet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
     keeper = gatekeeper.settings.GatekeeperSettings.model_validate(
         {**told("gatekeeper"), "signing_key": place.signing_key}
     )
-    return {
+    services = {
         "gatekeeper": gatekeeper.app.build_app(keeper, clock, flow),
         "collector": collector.app.build_app(
             collector.settings.CollectorSettings.model_validate({**told("collector"), "writers": 1}), clock, flow
@@ -96,6 +100,12 @@ def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
             proposer.settings.ProposerSettings.model_validate(told("proposer")), clock, flow
         ),
     }
+    # The console asks the others without leaving the process.
+    inside = httpx.ASGITransport(Gateway(services, services["gatekeeper"]))
+    shown = console.settings.ConsoleSettings(
+        kafka_bootstrap=place.broker.bootstrap, kafka_user=None, embedded_bus=True, instance="local", api_url=_INSIDE
+    )
+    return {**services, "console": console.app.build_app(shown, clock, flow, inside)}
 
 
 class Lost:

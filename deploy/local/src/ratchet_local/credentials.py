@@ -9,18 +9,21 @@ from gatekeeper.keys.issuing import KeyPlan
 from gatekeeper.keys.signer import Signer
 from ratchet_local.home import Home
 
+PERSON = "reviewer"
+"""Who the console's link is for: also the owner of the reviewer key."""
+
 KEYS = (
     KeyPlan("ingest_key", "app", "service", ("ingest", "read")),
     KeyPlan("maker_key", "maker", "person", ("read", "tune", "ingest")),
-    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate", "admin")),
+    KeyPlan("reviewer_key", PERSON, "person", ("read", "tune", "review", "operate", "admin")),
 )
 
 _GIVE_UP = """UPDATE gatekeeper.api_keys SET revoked = true, revision = revision + 1
               WHERE subject = ANY(:subjects) AND NOT revoked"""
 
 
-async def ensure_credentials(home: Home, owner_url: str, url: str) -> tuple[dict[str, str], bool]:
-    """What is in the credentials' file, and whether it was written now for the first time.
+async def ensure_credentials(home: Home, owner_url: str, url: str) -> dict[str, str]:
+    """What is in the credentials' file.
 
     Needs a migrated schema. `owner_url` is the database owner's, `url` where the services will answer.
     """
@@ -34,7 +37,7 @@ async def ensure_credentials(home: Home, owner_url: str, url: str) -> tuple[dict
     credentials = {**kept, **made, "url": url, "public_key": Signer(private).public}
     if credentials != kept:
         home.write_credentials(credentials)
-    return credentials, bool(made)
+    return credentials
 
 
 async def _give_up(owner_url: str, subjects: list[str]) -> None:

@@ -1,21 +1,18 @@
-"""What no service answers by itself: the page at `/`, health and metrics of the whole, and unknown paths."""
+"""What no service answers by itself: health and metrics of the whole, and unknown paths of the API."""
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ratchet_local.gateway import ask
 from ratchet_local.merging import merged
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 class Front:
@@ -23,10 +20,6 @@ class Front:
 
     def __init__(self, services: Mapping[str, ASGIApp]) -> None:
         self._services = services
-        self._page = (files("ratchet_local") / "page.html").read_text()
-
-    async def page(self, _: Request) -> Response:
-        return HTMLResponse(self._page, headers={"content-security-policy": _POLICY})
 
     async def live(self, _: Request) -> Response:
         return JSONResponse({"status": "live"})
@@ -48,7 +41,6 @@ def front_of(services: Mapping[str, ASGIApp]) -> Starlette:
     front = Front(services)
     return Starlette(
         routes=[
-            Route("/", front.page),
             Route("/health/live", front.live),
             Route("/health/ready", front.ready),
             Route("/metrics", front.metrics),

@@ -38,8 +38,14 @@ SERVICES = ("gatekeeper", "collector", "analyzer", "proposer")
 """In the order in which they start: the one that knows the keys comes first."""
 
 
+FRONT = ("/health", "/metrics")
+"""What is told of all services together."""
+
+
 def service_of(path: str) -> str | None:
-    """The service that answers `path`; None where no service does."""
+    """The service that answers `path`; None where it is about all of them, or no service's. Pages are the console's."""
     parts = path.split("/", 4)
+    if parts[1:2] != ["v1"]:
+        return None if "/".join(parts[:2]) in FRONT else "console"
     depth = 4 if path.startswith("/v1/ops/") else 3
     return ROUTES.get("/".join(parts[:depth]))

@@ -10,8 +10,9 @@ from typing import TextIO
 
 import uvicorn
 
+from gatekeeper.bootstrap import first_link
 from ratchet_local.assembly import Place, assembled, migrate_all
-from ratchet_local.credentials import ensure_credentials
+from ratchet_local.credentials import PERSON, ensure_credentials
 from ratchet_local.demo import Demo
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.front import front_of
@@ -48,11 +49,12 @@ async def _serve(
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
     await migrate_all(owner_url)
-    credentials, new = await ensure_credentials(home, owner_url, url)
+    credentials = await ensure_credentials(home, owner_url, url)
     place = Place(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
+    link = await first_link(owner_url, place.signing_key, PERSON)
 
     def ready() -> None:
-        print(greeting(home, credentials, new, time.monotonic() - began), flush=True)
+        print(greeting(home, url, link, time.monotonic() - began), flush=True)
         if demo is not None:
             demo.begin(credentials)
 
@@ -100,11 +102,13 @@ class _Server(uvicorn.Server):
             loop.remove_signal_handler(number)
 
 
-def greeting(home: Home, credentials: dict[str, str], new: bool, seconds: float) -> str:
-    """What the terminal says when all is up; the keys only when they are new."""
-    lines = [f"ratchet: ready on {credentials['url']} in {seconds:.1f} s · logs in {home.log('ratchet').parent}"]
-    if new:
-        labels = ("ingest_key", "maker_key", "reviewer_key")
-        lines += [f"  {label:<13}{credentials[label]}" for label in labels]
-        lines.append(f"  shown once; kept in {home.credentials}, for your eyes only")
-    return "\n".join([*lines, "Ctrl-C ends everything."])
+def greeting(home: Home, url: str, link: str, seconds: float) -> str:
+    """What the terminal says when all is up. `link` is the path that lets one person into the console, once."""
+    return "\n".join(
+        (
+            f"ratchet: ready on {url} in {seconds:.1f} s · logs in {home.log('ratchet').parent}",
+            f"  console  {url}{link}",
+            f"           works once (another: ratchet sign-in) · API keys: {home.credentials}, for your eyes only",
+            "Ctrl-C ends everything.",
+        )
+    )

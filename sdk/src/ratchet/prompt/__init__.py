@@ -1,7 +1,7 @@
 """The prompt document: reading, digest, rendering and comparing. Pure: no network, no files, no clock."""
 
 from ratchet.prompt.canonical import Json
-from ratchet.prompt.diff import ABSENT, Absent, Change, diff, unified
+from ratchet.prompt.diff import ABSENT, Absent, Change, diff, readable, unified
 from ratchet.prompt.document import Message, Prompt, Role, Slot, SlotPlace, Variable, VariableType
 from ratchet.prompt.errors import PromptError
 from ratchet.prompt.examples import example_digest, example_set_digest
@@ -32,6 +32,7 @@ __all__ = [
     "from_text",
     "parse",
     "parse_json",
+    "readable",
     "render",
     "smallest_fix",
     "unified",

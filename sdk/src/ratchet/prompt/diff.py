@@ -41,11 +41,27 @@ def diff(before: Prompt, after: Prompt) -> tuple[Change, ...]:
 def unified(before: Prompt, after: Prompt, context: int = 3, names: tuple[str, str] | None = None) -> str:
     """A unified diff for people, messages line by line; empty exactly when the digests are equal.
 
-    `names` stand above it in place of the digests. Lines of text are indented and show invisible characters, so that no text can pass for a heading or hide.
+    `names` stand above it in place of the digests. Lines of text are indented and show invisible characters, so that no
+    text can pass for a heading or hide.
     """
     was, now = map(visible, names or (before.digest, after.digest))
-    lines = difflib.unified_diff(_lines(before), _lines(after), was, now, n=context, lineterm="")
+    lines = difflib.unified_diff(readable(before), readable(after), was, now, n=context, lineterm="")
     return "\n".join(lines)
+
+
+def readable(prompt: Prompt) -> list[str]:
+    """The document as lines for reviewers; two documents have the same lines only if they are the same.
+
+    No text in it can pass for a heading or hide: lines of text are indented and show invisible characters.
+    """
+    document = prompt.to_dict()
+    lines: list[str] = []
+    for part in ("schema", "model", "parameters", "response_format", "variables", "slots", "tools"):
+        written = json.dumps(document[part], ensure_ascii=False, indent=2, sort_keys=True)
+        lines += [visible(line) for line in f"{part}: {written}".split("\n")]
+    for message in prompt.messages:
+        lines += _message_lines(message)
+    return lines
 
 
 def _changes(path: str, before: Json, after: Json) -> Iterator[Change]:
@@ -81,18 +97,6 @@ def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[
             yield Change(at(path, k), before[k], ABSENT)
         for k in range(j + paired, j_end):
             yield Change(at(path, k), ABSENT, after[k])
-
-
-def _lines(prompt: Prompt) -> list[str]:
-    """The document as lines; two documents have the same lines only if they are the same."""
-    document = prompt.to_dict()
-    lines: list[str] = []
-    for part in ("schema", "model", "parameters", "response_format", "variables", "slots", "tools"):
-        written = json.dumps(document[part], ensure_ascii=False, indent=2, sort_keys=True)
-        lines += [visible(line) for line in f"{part}: {written}".split("\n")]
-    for message in prompt.messages:
-        lines += _message_lines(message)
-    return lines
 
 
 def _message_lines(message: Message | SlotPlace) -> list[str]:

@@ -5,14 +5,14 @@ from typing import Any
 
 from faststream.security import BaseSecurity, SASLPlaintext
 
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ProcessSettings
 
 
-def _tls(settings: ServiceSettings) -> ssl.SSLContext | None:
+def _tls(settings: ProcessSettings) -> ssl.SSLContext | None:
     return ssl.create_default_context() if settings.kafka_tls else None
 
 
-def security_options(settings: ServiceSettings) -> dict[str, Any]:
+def security_options(settings: ProcessSettings) -> dict[str, Any]:
     """Arguments for an aiokafka client: SASL PLAIN where a user is set, TLS where it is asked for."""
     tls = _tls(settings)
     if settings.kafka_user is None:
@@ -26,7 +26,7 @@ def security_options(settings: ServiceSettings) -> dict[str, Any]:
     }
 
 
-def faststream_security(settings: ServiceSettings) -> BaseSecurity | None:
+def faststream_security(settings: ProcessSettings) -> BaseSecurity | None:
     """The same for FastStream's broker."""
     tls = _tls(settings)
     if settings.kafka_user is None:

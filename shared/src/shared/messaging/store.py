@@ -101,6 +101,13 @@ class Store(Protocol):
         ...
 
 
+class NoStore:
+    """For a process that only listens: it has nothing that it must not forget."""
+
+    def begin(self) -> AbstractAsyncContextManager[Tx]:
+        raise NotImplementedError("a process without a store settles nothing")
+
+
 class Outbox(Protocol):
     """The relay's side of the store."""
 

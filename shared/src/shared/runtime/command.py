@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.runtime.database import SchemaOutdated, check_schema, engine
 from shared.runtime.log import configure_logging
 from shared.runtime.migrations import heads, migrate_now
-from shared.runtime.settings import ServiceSettings, stop
+from shared.runtime.settings import ProcessSettings, ServiceSettings, stop
 
 
 def run_service(
@@ -49,7 +49,7 @@ async def _preflight(settings: ServiceSettings) -> None:
         await db.dispose()
 
 
-def serve(app: Any, settings: ServiceSettings) -> None:
+def serve(app: Any, settings: ProcessSettings) -> None:
     """Runs one instance until it is told to stop. A taken port ends it with one clear line.
 
     `app.state.protocol`, where it is set, is the service's own uvicorn protocol.

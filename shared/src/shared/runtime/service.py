@@ -21,11 +21,10 @@ from shared.messaging.store import Broadcast, Subscription
 from shared.messaging.traffic import Traffic
 from shared.runtime.clock import Clock
 from shared.runtime.database import check_schema, engine
-from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 from shared.runtime.migrations import heads
 from shared.runtime.settings import ServiceSettings
-from shared.runtime.tasks import end
+from shared.runtime.tasks import end, for_ever
 from shared.web.correlation import Correlated
 from shared.web.health import health_router
 from shared.web.keys import KeyStore
@@ -140,18 +139,7 @@ def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
         "janitor": lambda: sweep_forever(platform.engine, settings.service, settings.retention_hours),
         **{f"background-{index}": job for index, job in enumerate(service.background)},
     }
-    return [asyncio.create_task(_for_ever(name, job), name=name) for name, job in jobs.items()]
-
-
-async def _for_ever(name: str, job: Background) -> None:
-    """Runs a job again when it fails: a service half dead is worse than a noisy one."""
-    while True:
-        try:
-            await job()
-            return
-        except Exception:
-            logger(__name__).exception("background job failed", job=name)
-            await asyncio.sleep(1)
+    return [for_ever(name, job) for name, job in jobs.items()]
 
 
 async def _stop(tasks: Sequence["asyncio.Task[None]"], service: Service) -> None:

@@ -3,27 +3,23 @@
 import re
 import sys
 from socket import gethostname
-from typing import ClassVar, Literal, NoReturn, Self, TypeVar
+from typing import ClassVar, Literal, NoReturn, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs. A subclass names its service and adds its own fields."""
+class ProcessSettings(BaseSettings):
+    """What every process on the bus needs. A subclass names its service and adds its own fields."""
 
     model_config = SettingsConfigDict(env_prefix="RATCHET_", extra="ignore", frozen=True)
 
     service: ClassVar[str]
 
-    database_url: str = Field(description="PostgreSQL, for example postgresql://ratchet_collector:…@db/ratchet")
-    database_pool: int = Field(5, ge=1, le=100, description="connections kept open")
     kafka_bootstrap: str = Field(description="host:port, several parted by commas")
     kafka_user: str | None = None
     kafka_password: str | None = None
     kafka_tls: bool = False
-    redis_url: str | None = None
-    signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     instance: str = Field(
@@ -33,17 +29,7 @@ class ServiceSettings(BaseSettings):
     )
     embedded_bus: bool = Field(False, description="the broker is librdkafka's in-process one")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    relay_shards: int = Field(4, ge=1, le=64)
     dead_letters_per_minute: int = Field(60, ge=1, description="past this a consumer pauses instead of parking")
-    retention_hours: int = Field(72, ge=1, description="how long texts stay in outbox and dead letters")
-
-    @field_validator("database_url")
-    @classmethod
-    def _postgres(cls, value: str) -> str:
-        scheme, sep, rest = value.partition("://")
-        if not sep or scheme.split("+")[0] not in {"postgresql", "postgres"}:
-            raise ValueError("must start with postgresql://")
-        return f"postgresql+asyncpg://{rest}"
 
     @field_validator("kafka_bootstrap")
     @classmethod
@@ -61,6 +47,25 @@ class ServiceSettings(BaseSettings):
             stop(describe(cls.service, error))
 
 
+class ServiceSettings(ProcessSettings):
+    """What every service with a schema of its own needs besides."""
+
+    database_url: str = Field(description="PostgreSQL, for example postgresql://ratchet_collector:…@db/ratchet")
+    database_pool: int = Field(5, ge=1, le=100, description="connections kept open")
+    redis_url: str | None = None
+    signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")
+    relay_shards: int = Field(4, ge=1, le=64)
+    retention_hours: int = Field(72, ge=1, description="how long texts stay in outbox and dead letters")
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: str) -> str:
+        scheme, sep, rest = value.partition("://")
+        if not sep or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError("must start with postgresql://")
+        return f"postgresql+asyncpg://{rest}"
+
+
 def describe(service: str, error: ValidationError) -> str:
     """One line that names each wrong setting by its environment variable, without its value."""
     faults = "; ".join(
@@ -73,6 +78,3 @@ def stop(line: str) -> NoReturn:
     """Ends the process with one line on standard error and exit code 2."""
     print(line, file=sys.stderr)
     raise SystemExit(2)
-
-
-S = TypeVar("S", bound=ServiceSettings)

@@ -1,0 +1,11 @@
+"""`python -m console` serves: it has no tables to migrate."""
+
+from console.app import build_app
+from console.settings import ConsoleSettings
+from shared.runtime.command import serve
+from shared.runtime.log import configure_logging
+
+if __name__ == "__main__":
+    settings = ConsoleSettings.load()
+    configure_logging(settings.log_level)
+    serve(build_app(settings), settings)

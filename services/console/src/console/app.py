@@ -1,0 +1,72 @@
+"""Wiring: settings in, an ASGI app out, with open pages that hear of news from the bus."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.resources import files
+
+import httpx
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.gzip import GZipMiddleware
+
+from console.answering import Guarded, install_errors
+from console.handlers import news
+from console.live import OpenPages
+from console.pages import PAGES
+from console.rendering import environment
+from console.settings import ConsoleSettings
+from console.static_files import Kept
+from console.upstream import Upstream
+from shared.messaging.bus import Bus
+from shared.messaging.flow import Flow
+from shared.messaging.store import NoStore
+from shared.runtime.clock import Clock, SystemClock
+from shared.runtime.metrics import Metrics
+from shared.runtime.tasks import end, for_ever
+from shared.web.correlation import Correlated
+
+_TIMEOUT_S = 10.0
+
+
+def build_app(
+    settings: ConsoleSettings,
+    clock: Clock | None = None,
+    flow: Flow | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """One instance of the console. `transport` reaches the services without a socket, where they share a process."""
+    clock = clock or SystemClock()
+    pages, metrics = OpenPages(settings.max_pages), Metrics(settings.service)
+    bus = Bus(settings, (), (news(pages),), NoStore(), clock, metrics, flow)
+    upstream = Upstream(httpx.AsyncClient(base_url=settings.api_url, timeout=_TIMEOUT_S, transport=transport))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [for_ever("bus", bus.run)]
+        try:
+            yield
+        finally:
+            await end(tasks)
+            await upstream.close()
+
+    app = FastAPI(title="Ratchet console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.bus, app.state.pages, app.state.upstream = bus, pages, upstream
+    app.state.templates, app.state.clock = environment(), clock
+    install_errors(app)
+    for middleware in (GZipMiddleware, Guarded, Correlated):
+        app.add_middleware(middleware)
+    app.mount("/static", Kept(directory=str(files("console") / "static")), name="static")
+    for pages_of in PAGES:
+        app.include_router(pages_of())
+
+    @app.get("/health/live")
+    @app.get("/health/ready")
+    async def health() -> dict[str, object]:
+        """It has nothing of its own that could be away; pages say what is."""
+        return {"status": "ready", "troubles": bus.troubles}
+
+    @app.get("/metrics")
+    async def own_metrics() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app

@@ -1,0 +1,89 @@
+"""One page being made: who looks, what is asked for it, and the answer."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from console.model import Away, Refused, SignedOut, Viewer
+from console.upstream import Upstream
+
+READING_COOKIE = "ratchet_reading"
+_UNTIL_THE_KEY_IS_KNOWN = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+@dataclass(frozen=True, slots=True)
+class PageInMaking:
+    """`loop` is the kill switch's state, which every page shows."""
+
+    request: Request
+    templates: Environment
+    upstream: Upstream
+    key: str
+    viewer: Viewer
+    loop: dict[str, Any]
+
+    async def get(self, path: str, **params: object) -> dict[str, Any]:
+        """What a service answers. Raises Refused or Away: then the page says so as a whole.
+
+        The gatekeeper knows the key by now; a service that does not will hear of it in a moment.
+        """
+        for pause in _UNTIL_THE_KEY_IS_KNOWN:
+            try:
+                return await self.upstream.get(self.key, path, **params)
+            except Refused as refused:
+                if refused.status != 401:
+                    raise
+                await asyncio.sleep(pause)
+        raise Away(path)
+
+    async def maybe(self, path: str, **params: object) -> dict[str, Any] | None:
+        """As `get`, for a part that the page can be without: None where it can't be had."""
+        try:
+            return await self.get(path, **params)
+        except (Refused, Away):
+            return None
+
+    async def all(self, *questions: Awaitable[Any]) -> list[Any]:
+        """The answers of several, asked at once."""
+        return list(await asyncio.gather(*questions))
+
+    def address(self, **params: object) -> str:
+        """This page with other parameters; those that are None are left out."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return f"{self.request.url.path}?{urlencode(given)}"
+
+    def show(self, template: str, **values: object) -> HTMLResponse:
+        """The page."""
+        return show(self.templates, self.request, template, {**values, "viewer": self.viewer, "loop": self.loop})
+
+
+def show(
+    templates: Environment, request: Request, template: str, values: Mapping[str, object], status: int = 200
+) -> HTMLResponse:
+    """A template as an answer. Without a viewer there is nothing around the page itself."""
+    context = {"viewer": None, "loop": None, "path": request.url.path, **values}
+    return HTMLResponse(templates.get_template(template).render(context), status)
+
+
+async def page_in_making(request: Request) -> PageInMaking:
+    """For whoever is signed in. Raises SignedOut."""
+    state, key = request.app.state, request.cookies.get(READING_COOKIE)
+    if not key:
+        raise SignedOut
+    upstream: Upstream = state.upstream
+    try:
+        session, loop = await asyncio.gather(upstream.get(key, "/v1/session"), upstream.get(key, "/v1/loop"))
+    except Refused as refused:
+        raise SignedOut from refused
+    made = PageInMaking(request, state.templates, state.upstream, key, Viewer.of(session), loop)
+    request.state.making = made
+    return made
+
+
+Page = Annotated[PageInMaking, Depends(page_in_making)]

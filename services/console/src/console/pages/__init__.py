@@ -1,0 +1,8 @@
+"""The pages, a module for each thing that they show."""
+
+from console.pages.overview import overview_pages
+from console.pages.proposals import proposal_pages
+from console.pages.regressions import regression_pages
+from console.pages.session import session_pages
+
+PAGES = (session_pages, overview_pages, regression_pages, proposal_pages)

@@ -1,0 +1,67 @@
+"""What was drafted: the list, and one with its difference, its evidence, and who may decide."""
+
+import asyncio
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from console.comparing import lines_of, rows
+from console.deciding import deciding
+from console.page import Page, PageInMaking
+
+_A_PAGE = 50
+_SHOWN = 6
+_STATES = ("open", "approved", "rejected", "changes_requested", "withdrawn")
+
+
+def proposal_pages() -> APIRouter:
+    """Below `/proposals`."""
+    router = APIRouter(prefix="/proposals")
+
+    @router.get("")
+    async def proposals(
+        page: Page,
+        state: Annotated[str | None, Query(pattern=f"^({'|'.join(_STATES)})$")] = None,
+        name: Annotated[str | None, Query(max_length=200)] = None,
+        before: Annotated[str | None, Query(max_length=40)] = None,
+    ) -> HTMLResponse:
+        found = await page.get("/v1/proposals", state=state, name=name, before=before, limit=_A_PAGE)
+        older = page.address(state=state, name=name, before=found["next"]) if found["next"] else None
+        return page.show(
+            "proposals.html", items=found["items"], older=older, state_asked=state, name_asked=name, states=_STATES
+        )
+
+    @router.get("/{proposal_id}")
+    async def proposal(page: Page, proposal_id: UUID) -> HTMLResponse:
+        found = await page.get(f"/v1/proposals/{proposal_id}")
+        evidence = found["evidence"]
+        executions, people, live, regression = await asyncio.gather(
+            _executions(page, evidence["execution_ids"]),
+            page.maybe("/v1/people"),
+            page.maybe(f"/v1/prompts/{quote(found['name'], safe='')}"),
+            _regression(page, evidence["regression_id"]),
+        )
+        return page.show(
+            "proposal.html",
+            it=found,
+            rows=rows(found["rollback"], found["document"]),
+            way_back=lines_of(found["rollback"]),
+            executions=executions,
+            regression=regression,
+            live=live,
+            deciding=deciding(found, page.viewer, people["items"] if people else None, page.loop["halted"]),
+        )
+
+    return router
+
+
+async def _executions(page: PageInMaking, ids: list[str]) -> list[dict[str, Any]]:
+    found = await page.maybe("/v1/executions", id=ids[:_SHOWN]) if ids else None
+    return list(found["items"]) if found else []
+
+
+async def _regression(page: PageInMaking, regression_id: str | None) -> dict[str, Any] | None:
+    return await page.maybe(f"/v1/regressions/{regression_id}") if regression_id else None

@@ -1,0 +1,47 @@
+"""Signing in, and the stream by which an open page hears of news."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+
+from console.live import Crowded, OpenPage, OpenPages
+from console.page import Page, show
+
+_KEEP_ALIVE_S = 15.0
+
+
+def session_pages() -> APIRouter:
+    """`/sign-in` and `/events`."""
+    router = APIRouter()
+
+    @router.get("/sign-in")
+    async def sign_in(request: Request) -> HTMLResponse:
+        """A script sends the token behind the `#` to the gatekeeper: it never reaches this service."""
+        return show(request.app.state.templates, request, "sign_in.html", {})
+
+    @router.get("/events")
+    async def events(request: Request, page: Page) -> Response:
+        """Server-sent events: the names of topics that have news for this person's project and environment."""
+        pages: OpenPages = request.app.state.pages
+        place = (page.viewer.project, page.viewer.environment)
+        try:
+            joined = pages.join(place)
+        except Crowded:
+            return Response(status_code=503, headers={"retry-after": "5"})
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(_frames(page, pages, place, joined), headers=headers, media_type="text/event-stream")
+
+    return router
+
+
+async def _frames(page: Page, pages: OpenPages, place: tuple[str, str], joined: OpenPage) -> AsyncIterator[bytes]:
+    """Ends soon after the session did."""
+    try:
+        yield b": connected\n\n"
+        async for frame in joined.frames(_KEEP_ALIVE_S):
+            if frame.startswith(b":") and await page.maybe("/v1/session") is None:
+                return
+            yield frame
+    finally:
+        pages.leave(place, joined)

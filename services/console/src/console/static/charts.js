@@ -1,0 +1,70 @@
+// Charts by uPlot: means with their interval as a band, marks where versions begin, the time in which it changed.
+const drawn = new WeakMap();
+
+export function draw(root) {
+  for (const host of root.querySelectorAll("[data-chart]")) {
+    const given = host.dataset.chart;
+    const known = drawn.get(host);
+    if (known?.given === given) continue;
+    known?.plot.destroy();
+    if (window.uPlot) drawn.set(host, { given, plot: plotted(host, JSON.parse(given)) });
+  }
+}
+
+function colours(host) {
+  const style = getComputedStyle(host);
+  return Object.fromEntries(["ink", "soft", "line", "mark", "bad", "warn"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+function plotted(host, chart) {
+  const colour = colours(host);
+  const shown = (value) => (value == null ? "–" : chart.unit ? `${+value.toPrecision(3)} ${chart.unit}` : `${(100 * value).toFixed(1)} %`);
+  const axis = { stroke: colour.soft, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line, width: 1 } };
+  const options = {
+    width: host.clientWidth,
+    height: 260,
+    legend: { live: true },
+    cursor: { points: { size: 7 } },
+    scales: { x: { time: true } },
+    axes: [{ ...axis }, { ...axis, size: 62, values: (_, ticks) => ticks.map(shown) }],
+    series: [
+      {},
+      { label: "low", stroke: "transparent", points: { show: false }, value: (_, v) => shown(v) },
+      { label: "high", stroke: "transparent", points: { show: false }, value: (_, v) => shown(v) },
+      { label: chart.label, stroke: colour.mark, width: 2, points: { size: 5, fill: colour.mark }, value: (_, v) => shown(v) },
+      { label: "n", stroke: "transparent", scale: "n", points: { show: false }, value: (_, v) => (v == null ? "–" : v) },
+    ],
+    bands: [{ series: [2, 1], fill: `color-mix(in srgb, ${colour.mark} 18%, transparent)` }],
+    hooks: { drawClear: [(u) => marks(u, chart, colour)] },
+  };
+  const plot = new window.uPlot(options, chart.data, host);
+  new ResizeObserver(() => plot.setSize({ width: host.clientWidth, height: 260 })).observe(host);
+  return plot;
+}
+
+function marks(u, chart, colour) {
+  const { ctx } = u;
+  const { top, height, left, width } = u.bbox;
+  const at = (seconds) => Math.min(left + width, Math.max(left, u.valToPos(seconds, "x", true)));
+  ctx.save();
+  if (chart.change) {
+    const [low, high] = chart.change.map(at);
+    ctx.fillStyle = colour.bad;
+    ctx.globalAlpha = 0.18;
+    ctx.fillRect(low - 2, top, Math.max(4, high - low + 4), height);
+    ctx.globalAlpha = 1;
+  }
+  ctx.font = `${11 * devicePixelRatio}px system-ui`;
+  for (const [place, mark] of chart.marks.entries()) {
+    const x = at(mark.at);
+    ctx.strokeStyle = ctx.fillStyle = colour.soft;
+    ctx.setLineDash([4, 4]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    ctx.textAlign = x > left + 0.8 * width ? "right" : "left";
+    ctx.fillText(` ${mark.label} `, x, top + (12 + 14 * (place % 3)) * devicePixelRatio);
+  }
+  ctx.restore();
+}

@@ -1,0 +1,60 @@
+// What pages do: forms go to the API, times are the viewer's, news refreshes the page, keys move through it.
+import { localise } from "./times.js";
+import { draw } from "./charts.js";
+import { listen } from "./live.js";
+import { submit, signIn } from "./forms.js";
+import { press } from "./keys.js";
+
+const page = () => document.getElementById("page");
+
+function opens(id) {
+  const dialog = document.getElementById(id);
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+function show(comparison, view) {
+  comparison.dataset.view = view;
+  for (const button of comparison.querySelectorAll("[data-shows]"))
+    button.setAttribute("aria-pressed", String(button.dataset.shows === view));
+}
+
+async function copy(button) {
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+  const said = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = said), 1500);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button, [data-opens]");
+  if (!button) return;
+  if (button.dataset.opens) opens(button.dataset.opens);
+  if (button.dataset.closes !== undefined) button.closest("dialog").close();
+  if (button.dataset.shows) show(button.closest(".comparison"), button.dataset.shows);
+  if (button.dataset.copies) copy(button);
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.closest("[data-sign-in]")) signIn(event);
+  else if (event.target.dataset.api) submit(event);
+});
+
+document.addEventListener("keydown", (event) => press(event, opens));
+
+document.addEventListener("htmx:after:swap", () => ready());
+
+function ready() {
+  localise(document);
+  draw(document);
+}
+
+ready();
+listen(page);
+setInterval(() => localise(document), 20_000);
+
+const door = document.querySelector("[data-sign-in]");
+if (door && location.hash.length > 1) {
+  door.querySelector("input").value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  door.querySelector("form").requestSubmit();
+}

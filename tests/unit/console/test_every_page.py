@@ -1,0 +1,105 @@
+"""What holds for every page: who may see it, what it says when something is away, and what it tells the browser."""
+
+import pytest
+
+from tests.support.console import Made, browsing
+
+EMPTY: dict[str, object] = {"items": [], "next": None}
+
+
+def empty(api: Made) -> None:
+    """Services that know of nothing yet."""
+    api.answers |= {
+        "/v1/quality": {**EMPTY, "uncounted": {}},
+        "/v1/quality/series": EMPTY,
+        "/v1/regressions": EMPTY,
+        "/v1/proposals": EMPTY,
+        "/v1/prompts": EMPTY,
+    }
+
+
+async def test_who_is_not_signed_in_is_led_to_the_door(api: Made) -> None:
+    async with browsing(api, signed_in=False) as client:
+        answer = await client.get("/")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+        assert "link that works once" in (await client.get("/sign-in")).text
+    assert api.asked == []
+
+
+async def test_a_session_that_ended_is_forgotten(api: Made) -> None:
+    api.refuse("/v1/session", 401)
+    async with browsing(api) as client:
+        answer = await client.get("/")
+        assert answer.headers["location"] == "/sign-in"
+        assert 'ratchet_reading=""' in answer.headers["set-cookie"]
+
+
+async def test_a_new_system_shows_how_to_begin(api: Made) -> None:
+    empty(api)
+    async with browsing(api) as client:
+        page = (await client.get("/")).text
+    assert "No app has sent anything yet" in page
+    assert "Nothing waits" in page
+
+
+async def test_a_service_that_is_away_is_named(api: Made) -> None:
+    empty(api)
+    api.answers["/v1/quality"] = None
+    async with browsing(api) as client:
+        answer = await client.get("/")
+    assert answer.status_code == 503
+    assert "A service does not answer" in answer.text
+    assert "/v1/quality" in answer.text
+    assert "data-again" in answer.text
+
+
+async def test_a_key_that_a_service_does_not_know_yet_is_waited_for(api: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.page._UNTIL_THE_KEY_IS_KNOWN", (0.0, 0.0))
+    empty(api)
+    api.refuse("/v1/regressions", 401)
+    async with browsing(api) as client:
+        answer = await client.get("/regressions")
+    assert answer.status_code == 503
+    assert len(api.queries("/v1/regressions")) == 2
+
+
+async def test_no_permission_and_nothing_there_are_pages(api: Made) -> None:
+    api.refuse("/v1/regressions", 403, "scope-missing", "This key is not allowed to do that")
+    async with browsing(api) as client:
+        refused, nothing = await client.get("/regressions"), await client.get("/nowhere")
+        odd = await client.get("/regressions?after=soon")
+    assert refused.status_code == 403
+    assert "You may not see this" in refused.text
+    assert (nothing.status_code, odd.status_code) == (404, 404)
+    assert "Ratchet" in nothing.text
+
+
+async def test_browsers_are_told_to_run_nothing_but_our_own_scripts(api: Made) -> None:
+    async with browsing(api) as client:
+        answer = await client.get("/sign-in")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_static_files_are_kept_by_their_version(api: Made) -> None:
+    async with browsing(api) as client:
+        kept = await client.get("/static/console.css?v=1")
+        asked_again = await client.get("/static/console.css")
+    assert "immutable" in kept.headers["cache-control"]
+    assert asked_again.headers["cache-control"] == "no-cache"
+
+
+async def test_a_halted_loop_shows_on_every_page(api: Made) -> None:
+    empty(api)
+    api.answers["/v1/loop"] = {
+        "halted": True, "revision": 1, "by": "<b>eve</b>", "reason": "too \u202e odd", "at": "2026-01-02T03:04:05Z"
+    }  # fmt: skip
+    async with browsing(api) as client:
+        page = (await client.get("/regressions")).text
+    assert "&lt;b&gt;eve&lt;/b&gt;" in page
+    assert "too \\u{202e} odd" in page
+    assert "Resume" in page
