@@ -21,7 +21,7 @@ from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ProcessSettings
 
 _WATCH_S = 5.0
 _STALLED_S = 60.0
@@ -36,7 +36,7 @@ class Bus:
 
     def __init__(
         self,
-        settings: ServiceSettings,
+        settings: ProcessSettings,
         subscriptions: Sequence[Subscription],
         broadcasts: Sequence[Broadcast],
         store: Store,
