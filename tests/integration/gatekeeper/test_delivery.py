@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -98,10 +98,39 @@ async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(ga
     await eventually(lambda: gate.app.state.hub.size == 0)
 
 
+async def test_people_see_which_instance_was_sent_what(gate: World) -> None:
+    await gate.promote(ONE)
+    headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
+
+    async def instances() -> list[dict[str, Any]]:
+        return list((await gate.ask("maker_key", "GET", "/v1/instances")).json()["items"])
+
+    async with (
+        serving(gate.app) as url,
+        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        client.stream("GET", "/v1/stream?names=greeting,other", headers={"X-Ratchet-Instance": "web-1-77"}),
+        client.stream("GET", "/v1/stream", headers={"X-Ratchet-Instance": "x" * 101}),
+    ):
+        [unnamed, served, other] = await eventually(lambda: _served(instances))
+        assert served.pop("since") > "2026"
+        assert served == {"instance": "web-1-77", "name": "greeting", "sequence": 1, "digest": digest(ONE)}
+        assert (other["name"], other["sequence"], other["digest"]) == ("other", None, None)
+        assert (unnamed["instance"], unnamed["name"]) == (None, "greeting")
+    await eventually(lambda: gate.app.state.hub.size == 0)
+    answer = (await gate.ask("maker_key", "GET", "/v1/instances")).json()
+    assert (answer["connected"], answer["items"]) == (0, [])
+
+
+async def _served(instances: Callable[[], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    """What is listed, once both clients have been sent the prompt."""
+    found = await instances()
+    return found if [item["digest"] for item in found].count(digest(ONE)) == 2 else []
+
+
 async def test_a_stream_ends_when_its_key_is_revoked(gate: World) -> None:
     app = FastAPI()
     app.state.keys = gate.app.state.keys
-    app.include_router(delivery_router(gate.app.state.keys._engine, Hub(9), keep_alive=0.05))
+    app.include_router(delivery_router(gate.app.state.keys._engine, Hub(9), "one", keep_alive=0.05))
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
     async with (
         serving(app) as url,

@@ -22,6 +22,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key",),
     ("POST", "/v1/prompts/{name}/observed/{digest}/review"): ("reviewer_key",),
     ("GET", "/v1/versions/{digest}"): ("maker_key", "reviewer_key"),
+    ("GET", "/v1/instances"): ("maker_key", "reviewer_key"),
     ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key"),
     ("GET", "/v1/signing-keys"): LABELS,
     ("GET", "/v1/keys"): ("maker_key", "reviewer_key"),

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.delivery.hub import Client, Crowded, Frame, Hub
+from gatekeeper.delivery.hub import Client, Crowded, Frame, Hub, Told
+from shared.testing.clock import FakeClock
 
 HERE = ("acme", "production")
 
 
 def frame(name: str, sequence: int) -> Frame:
-    return Frame(name, sequence, f"{name}{sequence};".encode())
+    return Frame(name, sequence, f"sha256:{sequence}", f"{name}{sequence};".encode())
 
 
 async def read(frames: AsyncIterator[bytes]) -> bytes:
@@ -52,10 +54,30 @@ async def test_who_left_gets_nothing_and_makes_room() -> None:
     assert await read(second.frames(5)) == b"a1;"
 
 
+async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
+    clock = FakeClock()
+    hub, started = Hub(9, clock), clock.now()
+    second, first = hub.join(HERE, ["a", "b"], "web-2"), hub.join(HERE, None, "web-1")
+    hub.join(("acme", "staging"), None, "elsewhere")
+    clock.advance(timedelta(seconds=5))
+    frames = second.frames(0.01)
+    hub.push(HERE, frame("a", 7))
+    assert next(second.told()).sequence is None, "waiting is not sent"
+    await read(frames)
+    await read(frames)
+    assert hub.connected(HERE) == [first, second]
+    assert [told for client in hub.connected(HERE) for told in client.told()] == [
+        Told("web-1", None, None, None, started),
+        Told("web-2", "a", 7, "sha256:7", started + timedelta(seconds=5)),
+        Told("web-2", "b", None, None, started),
+    ]
+    assert hub.connected(("acme", "nowhere")) == []
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=30))
 def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
     hub = Hub(1)
-    client = Client(None)
+    client = Client(None, None, FakeClock().now)
     taken: dict[str, int] = {}
     for name, sequence in pushes:
         assert hub.behind(HERE, name, sequence) == (sequence > taken.get(name, 0))

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -53,6 +55,16 @@ def test_the_default_serves_until_a_version_is_live(client: Ratchet, server: Fak
     eventually_sync(lambda: client.prompt("answer", "Hello {{name}}").live)
     served = client.prompt("answer", "Hello {{name}}")
     assert (served.text(x="1"), served.target, served.sequence) == ("New 1", "chat", 1)
+
+
+def test_the_stream_says_which_process_listens(
+    client: Ratchet, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "wäb_1.example")
+    client.prompt("answer", "default")
+    eventually_sync(lambda: server.connected("answer"))
+    [asked] = [request for request in server.requests if request.url.path == "/v1/stream"]
+    assert asked.headers["x-ratchet-instance"] == f"w-b-1.example-{os.getpid()}"
 
 
 def test_the_first_call_already_serves_what_is_live(client: Ratchet, server: FakeServer) -> None:

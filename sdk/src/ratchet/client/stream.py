@@ -8,6 +8,9 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import re
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -142,12 +145,18 @@ class Stream:
 
     async def _take_pushed(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
         timeout = httpx.Timeout(self._options.timeout, read=self._options.silence)
-        params = {"names": ",".join(sorted(names))}
-        async with aconnect_sse(client, "GET", "/v1/stream", params=params, timeout=timeout) as source:
+        params, me = {"names": ",".join(sorted(names))}, {"x-ratchet-instance": instance_name()}
+        async with aconnect_sse(client, "GET", "/v1/stream", params=params, headers=me, timeout=timeout) as source:
             source.response.raise_for_status()
             async for event in source.aiter_sse():
                 if event.event == "prompt":
                     self._shelf.take(json.loads(event.data), names)
+
+
+def instance_name() -> str:
+    """How people see this process where they look who serves what: host and process id."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:80]
+    return f"{host}-{os.getpid()}"
 
 
 def settle(first: "Future[None]") -> None:

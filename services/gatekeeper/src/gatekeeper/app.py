@@ -41,7 +41,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     platform = Platform.of(settings, clock or SystemClock(), flow)
     engine, signer = platform.engine, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
-    hub = Hub(settings.max_streams)
+    hub = Hub(settings.max_streams, platform.clock)
     bell = Bell(hub, redis)
     catching = CatchUp(engine, hub)
     desk = Desk(
@@ -67,7 +67,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
         routers=(
             registry_router(engine, desk),
-            delivery_router(engine, hub),
+            delivery_router(engine, hub, settings.instance),
             rollouts_router(desk),
             proposals_router(engine, desk),
             grants_router(engine, desk),

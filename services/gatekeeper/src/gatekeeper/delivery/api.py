@@ -1,29 +1,38 @@
-"""What is live, for apps: one prompt with its ETag, and a stream that pushes changes."""
+"""What is live, for apps: one prompt with its ETag, and a stream that pushes changes; and who listens, for people."""
 
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Annotated
+from dataclasses import asdict
+from itertools import chain, islice
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.delivery.hub import Client, Crowded, Frame, Hub, Scope
-from gatekeeper.rollouts.live import frame
+from gatekeeper.delivery.framing import framed
+from gatekeeper.delivery.hub import Client, Crowded, Hub, Scope
 from gatekeeper.rollouts.store import live
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
 _reader = require("ingest", "read")
 App = Annotated[Principal, Depends(_reader)]
+Reader = Annotated[Principal, Depends(require("read"))]
 KEEP_ALIVE_S = 15.0
 _MAX_NAMES = 200
+_MAX_ROWS = 1000
+_INSTANCE = re.compile(r"[\x20-\x7e]{1,100}")
 
 
-def delivery_router(engine: AsyncEngine, hub: Hub, keep_alive: float = KEEP_ALIVE_S) -> APIRouter:
-    """`GET /v1/prompts/{name}` and `GET /v1/stream`, which says something every `keep_alive` seconds."""
+def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: float = KEEP_ALIVE_S) -> APIRouter:
+    """`GET /v1/prompts/{name}`, `GET /v1/stream`, which says something every `keep_alive` seconds, `GET /v1/instances`.
+
+    `instance` is this gatekeeper's own name.
+    """
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
     @router.get("/prompts/{name}")
@@ -49,7 +58,7 @@ def delivery_router(engine: AsyncEngine, hub: Hub, keep_alive: float = KEEP_ALIV
             raise invalid("names", f"must be 1 to {_MAX_NAMES} names")
         scope = (who.project, who.environment)
         try:
-            client = hub.join(scope, wanted)
+            client = hub.join(scope, wanted, _named(request))
         except Crowded:
             raise Problem(
                 503, "too-many-streams", "This instance has too many open streams", headers={"Retry-After": "5"}
@@ -58,7 +67,23 @@ def delivery_router(engine: AsyncEngine, hub: Hub, keep_alive: float = KEEP_ALIV
         chunks = _while_allowed(_written(engine, hub, scope, client, keep_alive), request, keep_alive)
         return StreamingResponse(chunks, headers=headers, media_type="text/event-stream")
 
+    @router.get("/instances")
+    async def instances(who: Reader) -> dict[str, Any]:
+        """Who listens at this gatekeeper instance, and what each was last sent of each prompt, and when.
+
+        `connected` counts them all; `items` are 1,000 rows at most. Whether an app trusts what it got is its affair.
+        """
+        clients = hub.connected((who.project, who.environment))
+        rows = islice(chain.from_iterable(client.told() for client in clients), _MAX_ROWS)
+        return {"gatekeeper": instance, "connected": len(clients), "items": [asdict(row) for row in rows]}
+
     return router
+
+
+def _named(request: Request) -> str | None:
+    """What the client calls itself, if that is short and printable ASCII; it proves nothing."""
+    given = request.headers.get("x-ratchet-instance", "")
+    return given if _INSTANCE.fullmatch(given) else None
 
 
 async def _while_allowed(chunks: AsyncGenerator[bytes, None], request: Request, every: float) -> AsyncIterator[bytes]:
@@ -91,7 +116,7 @@ async def _written(
         async with engine.connect() as conn:
             now = await live(conn, *scope, None if client.names is None else sorted(client.names))
         for said in now:
-            client.offer(Frame(said.name, said.sequence, frame(said)))
+            client.offer(framed(said))
         yield b": connected\n\n"
         async for chunk in client.frames(keep_alive):
             yield chunk

@@ -11,8 +11,8 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gatekeeper.delivery.hub import Frame, Hub
-from gatekeeper.rollouts.live import frame
+from gatekeeper.delivery.framing import framed
+from gatekeeper.delivery.hub import Hub
 from shared.events.promotion import PromptLive
 from shared.runtime.cache import DEADLINE_S
 from shared.runtime.log import logger
@@ -63,7 +63,7 @@ class Bell:
     async def ring(self, lives: Iterable[PromptLive]) -> None:
         """Call it after the commit. Redis is told beside: whoever made the change does not wait for it."""
         for live in lives:
-            self._hub.push((live.project, live.environment), Frame(live.name, live.sequence, frame(live)))
+            self._hub.push((live.project, live.environment), framed(live))
             notice = Notice(live.project, live.environment, live.name, live.sequence)
             if self._redis is not None and time.monotonic() >= self._closed_until:
                 task = asyncio.create_task(self._tell(self._redis, notice))

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.bell import Notice
-from gatekeeper.delivery.hub import Frame, Hub, Scope
-from gatekeeper.rollouts.live import frame
+from gatekeeper.delivery.framing import framed
+from gatekeeper.delivery.hub import Hub, Scope
 from gatekeeper.rollouts.store import live
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
@@ -42,7 +42,7 @@ class CatchUp:
             async with self._engine.connect() as conn:
                 found = await live(conn, project, environment, sorted(names))
             for said in found:
-                self._hub.push((project, environment), Frame(said.name, said.sequence, frame(said)))
+                self._hub.push((project, environment), framed(said))
 
     async def on_live(self, events: Sequence[Received[PromptLive]]) -> None:
         """`prompt.live` from the bus: the way that works without Redis. The content comes from the database."""

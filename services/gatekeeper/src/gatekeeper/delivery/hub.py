@@ -5,8 +5,11 @@ A slow client costs at most one frame a prompt: a newer version takes the place 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.runtime.clock import Clock, SystemClock
 
 Scope = tuple[str, str]
 """A project and an environment."""
@@ -22,24 +25,44 @@ class Frame:
 
     name: str
     sequence: int
+    digest: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one client was last sent of one prompt, and when. Without a version: it is connected since then, and was
+    sent none; `name` is None for one that wants all prompts."""
+
+    instance: str | None
+    name: str | None
+    sequence: int | None
+    digest: str | None
+    since: datetime
 
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One open stream. `names` None means all prompts."""
+    """One open stream. `names` None means all prompts; `instance` is what the app's process calls itself."""
 
     names: frozenset[str] | None
+    instance: str | None
+    _now: Callable[[], datetime]
+    _since: datetime = field(init=False)
     _waiting: dict[str, Frame] = field(default_factory=dict)
-    _sent: dict[str, int] = field(default_factory=dict)
+    _offered: dict[str, int] = field(default_factory=dict)
+    _told: dict[str, Told] = field(default_factory=dict)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._since = self._now()
 
     def offer(self, frame: Frame) -> None:
         """Puts a frame in the client's way, unless it had this version or a newer one."""
         if self.names is not None and frame.name not in self.names:
             return
-        if frame.sequence > self._sent.get(frame.name, 0):
-            self._sent[frame.name] = frame.sequence
+        if frame.sequence > self._offered.get(frame.name, 0):
+            self._offered[frame.name] = frame.sequence
             self._waiting[frame.name] = frame
             self._bell.set()
 
@@ -55,21 +78,32 @@ class Client:
             self._bell.clear()
             waiting, self._waiting = self._waiting, {}
             yield b"".join(frame.data for frame in waiting.values())
+            for frame in waiting.values():
+                self._told[frame.name] = Told(self.instance, frame.name, frame.sequence, frame.digest, self._now())
+
+    def told(self) -> Iterator[Told]:
+        """A row for each name that it wants, or, where it wants all, for each that it was sent; at least one."""
+        wanted = sorted(self._told if self.names is None else self.names)
+        if not wanted:
+            yield Told(self.instance, None, None, None, self._since)
+        for name in wanted:
+            yield self._told.get(name) or Told(self.instance, name, None, None, self._since)
 
 
 class Hub:
     """All clients of one instance, by project and environment, and the newest sequences that it has pushed."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Clock | None = None) -> None:
         self._limit = limit
+        self._clock = clock or SystemClock()
         self._clients: dict[Scope, set[Client]] = defaultdict(set)
         self._pushed: dict[tuple[Scope, str], int] = {}
 
-    def join(self, scope: Scope, names: Iterable[str] | None) -> Client:
+    def join(self, scope: Scope, names: Iterable[str] | None, instance: str | None = None) -> Client:
         """A new client, which gets every push from now on. Raises Crowded."""
         if self.size >= self._limit:
             raise Crowded
-        client = Client(None if names is None else frozenset(names))
+        client = Client(None if names is None else frozenset(names), instance, self._clock.now)
         self._clients[scope].add(client)
         return client
 
@@ -89,6 +123,10 @@ class Hub:
     def behind(self, scope: Scope, name: str, sequence: int) -> bool:
         """Whether this instance has not pushed that version yet."""
         return sequence > self._pushed.get((scope, name), 0)
+
+    def connected(self, scope: Scope) -> list[Client]:
+        """The clients of one environment, by what they call themselves."""
+        return sorted(self._clients.get(scope, ()), key=lambda client: client.instance or "")
 
     @property
     def size(self) -> int:
