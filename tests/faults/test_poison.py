@@ -79,6 +79,32 @@ async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None
     assert await _settle(fleet, letters["unknown-type"], "replay") == (409, "replay-failed")
     assert await _settle(fleet, letters["malformed"], "discard") == (200, None)
     assert [letter["reason"] for letter in await _letters(fleet, "analyzer")] == ["unknown-type"]
+    outcomes = {"dead-letter.replayed": "exhausted", "dead-letter.discarded": "malformed"}
+    settled = [(kind, letters[reason]["id"]) for kind, reason in outcomes.items()]
+    await eventually(lambda: _are(fleet, settled), within=30)
+    await eventually(lambda: _shows_where_it_stands(fleet), within=30)
+
+
+async def _are(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
+    """Whether the audit, which another service keeps, has exactly these."""
+    status, body = await asyncio.to_thread(
+        fleet.one("gatekeeper").get, "/v1/audit?kind=dead-letter", fleet.keys["reviewer_key"]
+    )
+    assert status == 200, body
+    return [(entry["kind"], entry["letter_id"]) for entry in json.loads(body)["items"]] == settled
+
+
+async def _shows_where_it_stands(fleet: Fleet) -> bool:
+    """Whether the analyzer measured its rates and lags, and tells of the one letter that is left."""
+    status, body = await asyncio.to_thread(
+        fleet.one("analyzer").get, "/v1/ops/analyzer/topics", fleet.keys["reviewer_key"]
+    )
+    assert status == 200, body
+    shown = json.loads(body)
+    [feedback_in] = [row for row in shown["consumers"] if row["topic"] == "feedback.created"]
+    assert [(row["topic"], row["parked"]) for row in shown["dead_letters"]] == [("feedback.created", 1)]
+    assert (feedback_in["lag"], feedback_in["oldest_unprocessed_at"], feedback_in["paused"]) == (0, None, False)
+    return bool(feedback_in["rate_per_s"])
 
 
 async def _replay_after_repair(fleet: Fleet, letter: dict[str, Any]) -> None:
