@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from jinja2 import Environment
 
 from console.model import Away, Refused, SignedOut, Viewer
 from console.upstream import Upstream
+from shared.runtime.clock import Clock
 
 READING_COOKIE = "ratchet_reading"
 _UNTIL_THE_KEY_IS_KNOWN = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -27,6 +29,11 @@ class PageInMaking:
     key: str
     viewer: Viewer
     loop: dict[str, Any]
+
+    @property
+    def now(self) -> datetime:
+        clock: Clock = self.request.app.state.clock
+        return clock.now()
 
     async def get(self, path: str, **params: object) -> dict[str, Any]:
         """What a service answers. Raises Refused or Away: then the page says so as a whole.
@@ -67,7 +74,8 @@ def show(
     templates: Environment, request: Request, template: str, values: Mapping[str, object], status: int = 200
 ) -> HTMLResponse:
     """A template as an answer. Without a viewer there is nothing around the page itself."""
-    context = {"viewer": None, "loop": None, "path": request.url.path, **values}
+    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    context = {"viewer": None, "loop": None, "path": request.url.path, "address": asked, **values}
     return HTMLResponse(templates.get_template(template).render(context), status)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -26,8 +27,10 @@ def environment() -> Environment:
         amount=telling.amount,
         measured=telling.measured,
         change=telling.change,
+        payload=telling.payload,
         rate=telling.rate,
         words=telling.words,
+        quoted=quoted,
         seen=visible,
         seen_lines=visible_lines,
         time=time_element,
@@ -43,6 +46,11 @@ def time_element(moment: object) -> Markup:
     at = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
     exact = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Markup('<time datetime="{0}" title="{0}">{1} UTC</time>').format(exact, f"{at.astimezone(UTC):%d %b %H:%M}")
+
+
+def quoted(name: object) -> str:
+    """A name as one part of an address, whatever it holds."""
+    return quote(str(name), safe="")
 
 
 def static_names() -> Callable[[str], str]:

@@ -1,8 +1,10 @@
 """The pages, a module for each thing that they show."""
 
 from console.pages.overview import overview_pages
+from console.pages.prompts import prompt_pages
 from console.pages.proposals import proposal_pages
 from console.pages.regressions import regression_pages
 from console.pages.session import session_pages
+from console.pages.topics import topic_pages
 
-PAGES = (session_pages, overview_pages, regression_pages, proposal_pages)
+PAGES = (session_pages, overview_pages, regression_pages, proposal_pages, prompt_pages, topic_pages)

@@ -1,0 +1,47 @@
+"""The list of prompts: what is live under each name, and what was seen around Ratchet."""
+
+from typing import Any
+
+from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+
+LIVE = {"target": "bot", "digest": DIGEST, "sequence": 4, "reason": "rolled_back", "by": "ann", "occurred_at": NOW}
+
+
+def seen(digest: str, *, reviewed: bool = False, known: bool = True) -> dict[str, Any]:
+    return {"digest": digest, "target": "bot", "first_seen": NOW, "content_known": known, "reviewed": reviewed}
+
+
+def named(name: str, live: object = None, *observed: object) -> dict[str, Any]:
+    return {"name": name, "live": live, "observed": list(observed)}
+
+
+async def test_each_prompt_says_what_is_live_and_what_nobody_has_looked_at(api: Made) -> None:
+    api.answers["/v1/prompts"] = {
+        "items": [named("answer", LIVE, seen(OTHER), seen(DIGEST, reviewed=True)), named("greet", None, seen(OTHER))],
+        "next": None,
+    }
+    async with browsing(api) as client:
+        page = (await client.get("/prompts")).text
+    assert "live: number 4" in page
+    assert "rolled back by ann" in page
+    assert page.count("1 unreviewed") == 2
+    assert "not managed yet" in page
+    assert "More" not in page
+
+
+async def test_a_name_may_hold_any_character(api: Made) -> None:
+    api.answers["/v1/prompts"] = {"items": [named("a/b? <i>\u202e", LIVE)], "next": "a/b? <i>\u202e"}
+    async with browsing(api) as client:
+        page = (await client.get("/prompts")).text
+    assert 'href="/prompts/a%2Fb%3F%20%3Ci%3E%E2%80%AE"' in page
+    assert "a/b? &lt;i&gt;\\u{202e}" in page
+    assert "after=a%2Fb%3F+%3Ci%3E%E2%80%AE" in page
+
+
+async def test_the_next_names_come_after_the_last(api: Made) -> None:
+    api.answers["/v1/prompts"] = {"items": [], "next": None}
+    async with browsing(api) as client:
+        page = (await client.get("/prompts?after=greet")).text
+    assert "No prompt was seen yet" in page
+    assert api.queries("/v1/prompts") == [{"after": "greet", "limit": "50"}]
+    assert 'hx-get="/prompts?after=greet"' in page
