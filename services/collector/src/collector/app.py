@@ -12,6 +12,7 @@ from collector.lines import Line
 from collector.model import Item, Status
 from collector.protocol import protocol_of
 from collector.settings import CollectorSettings
+from collector.showing import executions_router
 from collector.upkeep import Upkeep
 from shared.messaging.flow import Flow
 from shared.runtime.clock import Clock, SystemClock
@@ -59,6 +60,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             subscriptions=Handlers(parts.desk, keys, settings.relay_shards).subscriptions(),
             background=(parts.committer.run, parts.upkeep.run),
             close=tuple(line.close for line in (*parts.hot, parts.quiet)),
+            routers=(executions_router(parts.platform.engine),),
             state={"protocol": protocol_of(frozenset(ROUTES), intake.take)},
         )
     )

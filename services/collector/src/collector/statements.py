@@ -106,6 +106,17 @@ ADD_USER_KEY = "INSERT INTO collector.user_keys (id, secret) VALUES ($1, $2) ON 
 
 USER_KEY = "SELECT id, secret FROM collector.user_keys ORDER BY created_at DESC, id DESC LIMIT 1"
 
+SHOWN = "SELECT reference, target, facts, received_at FROM collector.executions WHERE reference = ANY($1::bytea[])"
+
+# The index knows the hash, and the names decide. Asked both at once, the planner expects so little that it would sort.
+LATEST = """
+SELECT target, facts, received_at FROM (
+    SELECT project, environment, target, facts, received_at FROM collector.executions
+    WHERE hashtextextended(project || '/' || environment || '/' || target, 0)
+          = hashtextextended($1::text || '/' || $2::text || '/' || $3::text, 0)
+    ORDER BY received_at DESC LIMIT 1) AS newest
+WHERE (project, environment, target) = ($1::text, $2::text, $3::text)"""
+
 PURGE = {
     "receipts": "DELETE FROM collector.receipts WHERE received_at < $1",
     "executions": "DELETE FROM collector.executions WHERE received_at < $1",
