@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.support.requirements import GET_MAVEN, ROOT, kafka_missing
+from tests.support.requirements import GET_MAVEN, GET_NPM, ROOT, kafka_missing, prism_missing
 
 _WORK = ROOT / ".cache" / "coverage"
 _REPORT = _WORK / "tests.xml"
@@ -30,17 +30,17 @@ def not_run(report: Path, reason: str) -> dict[str, int]:
     )
 
 
-def last_lines(skipped: dict[str, int], reason: str) -> str:
+def last_lines(skipped: dict[str, int], reason: str, get: str) -> str:
     """What to tell of suites that did not run, with the one command that changes it."""
     files = [f"  {name} ({count} tests)" for name, count in sorted(skipped.items())]
-    return "\n".join(["", f"NOT RUN here: {reason}", *files, f"Get it with:  {GET_MAVEN}"])
+    return "\n".join(["", f"NOT RUN here: {reason}", *files, f"Get it with:  {get}"])
 
 
 def main(arguments: list[str]) -> int:
     shutil.rmtree(_WORK, ignore_errors=True)
     _WORK.mkdir(parents=True)
     environment = {**os.environ, "COVERAGE_FILE": str(_WORK / "data")}
-    missing = kafka_missing()
+    wanted = [(kafka_missing(), GET_MAVEN), (prism_missing(), GET_NPM)]
 
     def coverage(*words: str) -> int:
         return subprocess.run(
@@ -50,8 +50,9 @@ def main(arguments: list[str]) -> int:
     failed = coverage("run", "-m", "pytest", f"--junitxml={_REPORT}", *(arguments or _ALL))
     coverage("combine", "--quiet")
     uncovered = 0 if arguments else coverage("report")
-    if missing and _REPORT.exists():
-        print(last_lines(not_run(_REPORT, missing), missing), flush=True)
+    for reason, get in wanted:
+        if reason and _REPORT.exists():
+            print(last_lines(not_run(_REPORT, reason), reason, get), flush=True)
     return failed or uncovered
 
 

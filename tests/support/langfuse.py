@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
@@ -107,7 +107,7 @@ class Langfuse:
                 return self._by_cursor(_within(self.scores, params, "timestamp"), params, 100)
             case "traces" if not newer:
                 roots = [each for each in self.observations if each["isRootObservation"]]
-                return self._by_page(_within([_trace(root) for root in roots], params, "timestamp"), params)
+                return self._by_page(_within(list(map(_trace, roots)), params, "timestamp"), params)
             case "observations" if not newer:
                 return self._by_page([_older(each) for each in self._observations(params)], params)
             case "v2/scores" | "scores" as name if not newer and (name == "scores" or self.version.startswith("3.")):
@@ -151,8 +151,14 @@ class Langfuse:
         return {"data": items[start : page * limit], "meta": meta}
 
 
+class Answers(Protocol):
+    """What can be served."""
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Said: ...
+
+
 @contextmanager
-def served(server: Langfuse) -> Iterator[str]:
+def served(server: Answers) -> Iterator[str]:
     """The server on a port of this machine; its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -190,10 +196,11 @@ def _said(body: Any) -> Said:
 
 
 def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str) -> list[dict[str, Any]]:
-    """Those from one time on and before another."""
+    """Those from one time on and before another; all are written alike, so that texts are compared."""
     name = "StartTime" if time == "startTime" else "Timestamp"
-    start, end = (datetime.fromisoformat(params[f"{side}{name}"]) for side in ("from", "to"))
-    return [item for item in items if start <= datetime.fromisoformat(item[time]) < end]
+    start, end = (params[f"{side}{name}"] for side in ("from", "to"))
+    assert all(at(datetime.fromisoformat(each)) == each for each in (start, end))
+    return [item for item in items if start <= item[time] < end]
 
 
 def _trace(root: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,12 +67,14 @@ def score(number: int, name: str, value: Any, moment: datetime, **fields: Any) -
     }
 
 
-def past(*parts: Part, days: float = 28.0, rated: float = 0.5, version: str = "4.16.0", seed: int = 1) -> Langfuse:
+def past(
+    *parts: Part, days: float = 28.0, rated: float = 0.5, version: str = "4.16.0", seed: int = 1, now: datetime = NOW
+) -> Langfuse:
     """An app's `days` until now, evenly filled. Of its answers a share is rated, some minutes later."""
     rng, server = random.Random(seed), Langfuse(version, prompts=prompts())
     every = [part for part in parts for _ in range(part.n)]
     for number, part in enumerate(every):
-        moment = NOW - timedelta(hours=1) - timedelta(days=days) * ((len(every) - number) / len(every))
+        moment = now - timedelta(hours=1) - timedelta(days=days) * ((len(every) - number) / len(every))
         server.observations += trace(f"t{number}", moment, part.version, userId=f"u{number % 97}")
         if rng.random() < rated:
             later = moment + timedelta(minutes=rng.uniform(1, 30))

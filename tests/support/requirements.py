@@ -12,6 +12,9 @@ KAFKA_VERSION = "4.3.0"
 KAFKA_JARS = ROOT / ".cache" / "kafka" / KAFKA_VERSION
 REQUIRE_ALL = "RATCHET_REQUIRE_ALL"
 GET_MAVEN = "apt-get install -y maven"
+PRISM_VERSION = "5.14.2"  # later ones want a newer Node.js than Debian has
+PRISM = ROOT / ".cache" / "prism" / PRISM_VERSION
+GET_NPM = "apt-get install -y nodejs npm"
 
 
 def missing(what: str) -> NoReturn:
@@ -28,9 +31,24 @@ def kafka_missing() -> str | None:
     return f"no Apache Kafka: its jars come by `mvn`, which is missing ({GET_MAVEN})"
 
 
+def prism_missing() -> str | None:
+    """Why no server can be made from the description of an API here; None where it can."""
+    if PRISM.is_dir() or shutil.which("npm"):
+        return None
+    return f"no Prism: it comes by `npm`, which is missing ({GET_NPM})"
+
+
 def data_file(name: str) -> Path:
     """A file of real data made by others; the test is skipped where the folder is absent."""
     folder = Path(os.environ.get("RATCHET_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / name).is_file():
         pytest.skip(f"no real data: {name} is not in the folder that RATCHET_TEST_DATA names")
+    return folder / name
+
+
+def contract_file(name: str) -> Path:
+    """The description of an API by its makers; the test is skipped where the folder is absent."""
+    folder = Path(os.environ.get("RATCHET_TEST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
+    if not (folder / name).is_file():
+        pytest.skip(f"no description: {name} is not in the folder that RATCHET_TEST_CONTRACTS names")
     return folder / name

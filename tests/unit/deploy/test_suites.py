@@ -23,7 +23,7 @@ def test_skipped_suites_are_counted_by_file(tmp_path: Path) -> None:
 
 
 def test_the_last_line_is_the_command() -> None:
-    said = last_lines({"tests.e2e.test_circle": 2}, _REASON).splitlines()
+    said = last_lines({"tests.e2e.test_circle": 2}, _REASON, requirements.GET_MAVEN).splitlines()
     assert said[-1] == f"Get it with:  {requirements.GET_MAVEN}"
     assert "  tests.e2e.test_circle (2 tests)" in said
 
@@ -34,6 +34,14 @@ def test_kafka_needs_its_jars_or_maven(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "mvn" in (requirements.kafka_missing() or "")
     monkeypatch.setattr(requirements, "KAFKA_JARS", tmp_path)
     assert requirements.kafka_missing() is None
+
+
+def test_prism_needs_itself_or_npm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(requirements, "PRISM", tmp_path / "none")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "npm" in (requirements.prism_missing() or "")
+    monkeypatch.setattr(requirements, "PRISM", tmp_path)
+    assert requirements.prism_missing() is None
 
 
 def test_what_is_missing_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:

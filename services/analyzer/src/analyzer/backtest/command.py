@@ -66,6 +66,8 @@ def backtest(
 
     if langfuse == (file is not None):
         fail("name a file of the past, or give --langfuse", Exit.USAGE)
+    if langfuse and source:
+        fail("--as is of files", Exit.USAGE)
     given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
     if html and not html.parent.is_dir():
         fail(f"--html: there is no directory {html.parent}", Exit.USAGE)

@@ -28,7 +28,7 @@ def told(retry_after: str | None, now: datetime) -> float:
     if retry_after is None:
         return _UNTOLD
     try:
-        return max(0.0, float(int(retry_after)))
+        return max(0.0, float(retry_after))
     except ValueError:
         pass
     try:

@@ -1,0 +1,159 @@
+"""`ratchet backtest --langfuse` as people call it, over HTTP."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from analyzer.backtest import detectable
+from ratchet.cli import app
+from ratchet_local.ports import free_port
+from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, ill, served
+from tests.support.langfuse_past import FALLEN, HEALTHY, Part, past, score, version
+
+Environment = Callable[[Langfuse], Mapping[str, str]]
+KEYS = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET}
+FEW = (Part(6, 300, 0.9), Part(7, 300, 0.3))
+
+
+@pytest.fixture
+def environment() -> Iterator[Environment]:
+    """What the environment of a command says for a server."""
+    with ExitStack() as stack:
+        yield lambda server: {**KEYS, "LANGFUSE_HOST": stack.enter_context(served(server))}
+
+
+def run(env: Mapping[str, str], *words: str) -> Result:
+    cleared = dict.fromkeys(("LANGFUSE_HOST", "LANGFUSE_BASE_URL", *KEYS))
+    return CliRunner().invoke(app, ["backtest", *words], env={**cleared, **env})
+
+
+@pytest.mark.parametrize("speaks", ["4.16.0", "3.150.1"])
+def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_is_shown(
+    environment: Environment, speaks: str
+) -> None:
+    server = past(*FALLEN, version=speaks, now=datetime.now(UTC))
+    result = run(environment(server), "--langfuse")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("Langfuse at http://127.0.0.1:")
+    assert ": 3,000 answers from " in lines[0]
+    assert lines[1] == "fell: user-thumbs of support-bot"
+    assert lines[3] == "user-thumbs of support-bot: regressed, 1 regression would have been raised"
+    assert "likely prompt version answer: 6 → 7 (" in result.stdout
+    shown = lines.index("    what would put it back, in answer 7: Puts back 1 removed line; keeps what was added.")
+    assert lines[shown + 1 : shown + 7] == [
+        "      --- answer 7",
+        "      +++ answer 7, mended",
+        "      @@ -9,2 +9,3 @@",
+        "         You are the support bot of a lamp shop.",
+        "      +  Cite the article that you took it from.",
+        "         Ask back if it is unclear.",
+    ]
+
+
+def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detectable, "RUNS", 5)
+    result = run(environment(past(*HEALTHY, now=datetime.now(UTC))), "--langfuse", "--days", "30")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1] == "nothing fell, as far as these values can show"
+    assert " pp would have been raised within 748 values, in 80% of 5 simulated runs" in result.stdout
+
+
+def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    env = environment(past(*FEW, now=datetime.now(UTC)))
+    report = json.loads(run(env, "--langfuse", "--json", "--html", str(page)).stdout)
+    repair = report["results"][0]["falls"][0]["repair"]
+    assert (repair["prompt"], repair["before"], repair["after"], repair["kind"]) == ("answer", 6, 7, "restore")
+    assert report["unit"] == "answer"
+    assert "+  Cite the article that you took it from." in page.read_text("utf-8")
+
+
+def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> None:
+    server = past(*FEW, now=datetime.now(UTC))
+    evil = "\x1b[2J\u202ebot"
+    for each in server.observations:
+        each["traceName"] = evil
+        each["promptName"] = evil if each.get("promptName") else None
+    server.scores.append(score(3, f"len{evil}", 77.0, datetime.now(UTC)))
+    server.prompts = {(evil, 6): version(6, f"Help.\n{evil}"), (evil, 7): version(7, "Help.")}
+    told = run(environment(server), "--langfuse").stdout
+    assert told.count("\\u{1b}[2J\\u{202e}bot") > 5
+    assert "+  \\u{1b}[2J\\u{202e}bot" in told
+    assert "\x1b" not in told
+    assert "\u202e" not in told
+
+
+def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: Environment, tmp_path: Path) -> None:
+    server = past(*FEW, now=datetime.now(UTC))
+    server.faults["/api/public/v3/scores"] = [ill(429, retry_after="0")]
+    script = Path(sys.executable).with_name("ratchet")
+    done = subprocess.run(
+        [script, "backtest", "--langfuse"],
+        env=environment(server),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "+  Cite the article" in done.stdout
+    assert SECRET not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert {method for method, _, _ in server.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "code", "message"),
+    [
+        ("v3/scores", ill(401), 4, "does not accept LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ("v2/observations", ill(403), 4, "does not let these keys read /api/public/v2/observations"),
+        ("v3/scores", ill(429, retry_after="7200"), 3, "allows no more requests for 7200 s: try again later"),
+        ("health", Said(body=b"<html>Sign in</html>", headers={"content-type": "text/html"}), 1, "else than JSON"),
+        ("health", Said(dropped=True), 3, "can't be reached: RemoteProtocolError"),
+        ("v2/observations", Said(body=b'{"data": [{"id": 1}], "meta": {}}'), 1, "data.0.id: Input should be"),
+        ("v2/prompts/answer", ill(403), 4, "does not let these keys read"),
+    ],
+)
+def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
+    environment: Environment, tmp_path: Path, path: str, fault: Said, code: int, message: str
+) -> None:
+    server = past(*FEW, now=datetime.now(UTC))
+    server.faults[f"/api/public/{path}"] = [fault]
+    result = run(environment(server), "--langfuse", "--html", str(tmp_path / "report.html"))
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr
+    assert result.stderr.startswith("ratchet: http://127.0.0.1:")
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_an_address_where_nobody_is_is_told_at_once() -> None:
+    result = run({**KEYS, "LANGFUSE_HOST": f"http://127.0.0.1:{free_port()}"}, "--langfuse")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "can't be reached: ConnectError: [Errno 111] Connection refused" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "words", "message"),
+    [
+        ({}, ["--langfuse"], "set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY: --langfuse needs them"),
+        ({}, [], "name a file of the past, or give --langfuse"),
+        (KEYS, ["--langfuse", __file__], "name a file of the past, or give --langfuse"),
+        (KEYS, ["--langfuse", "--as", "frank"], "--as is of files"),
+        (KEYS, ["--langfuse", "--days", "0"], "Invalid value"),
+    ],
+)
+def test_wrong_usage_is_said(env: dict[str, str], words: list[str], message: str) -> None:
+    result = run(env, *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr

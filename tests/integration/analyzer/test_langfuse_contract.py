@@ -1,0 +1,142 @@
+"""What we ask Langfuse for, and what we take for its answers, held against its own description of its API.
+
+Prism stands between the reader and the server of tests, and refuses requests that the description does not allow. What
+that server answers is checked as well, so that all tests that use it are held to the description.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from pydantic_core import from_json
+
+from analyzer.backtest.columns import Given
+from analyzer.backtest.report import Report
+from analyzer.backtest.running import Question
+from analyzer.langfuse.access import Access
+from analyzer.langfuse.answering import answer
+from analyzer.langfuse.http import Server, connect
+from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, served
+from tests.support.langfuse_past import NOW, Part, past, score
+from tests.support.prism import guarding
+from tests.support.requirements import contract_file
+
+VERSIONS = ("4.16.0", "3.150.1")
+FEW = (Part(6, 300, 0.9), Part(7, 300, 0.3))
+PROMPT = "/api/public/v2/prompts/{promptName}"
+Json = dict[str, Any]
+
+
+@dataclass
+class Guarded:
+    """Asked at `address`, `server` answers; `said` is what it said by the description's paths."""
+
+    description: Path
+    server: Langfuse = field(default_factory=Langfuse)
+    said: list[tuple[str, Any]] = field(default_factory=list)
+    address: str = ""
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
+        said = self.server.answer(method, target, headers)
+        self.said.append((place(self.server.asked[-1][1]), from_json(said.body)))
+        return said
+
+    @cached_property
+    def document(self) -> Json:
+        """The description, with its way to say that something may be null in the words of JSON Schema."""
+        found: Json = nulls(yaml.safe_load(self.description.read_text("utf-8")))
+        return found
+
+    def check(self, path: str, body: Any) -> None:
+        """Raises ValidationError where the description says something else."""
+        schema = self.document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": self.document["components"]}).validate(body)
+
+
+@pytest.fixture(scope="module")
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    found = Guarded(contract_file("langfuse-openapi.yml"))
+    log = tmp_path_factory.mktemp("prism") / "prism.log"
+    with served(found) as upstream, guarding(found.description, upstream, log) as found.address:
+        yield found
+
+
+@pytest.fixture
+def guarded(guard: Guarded) -> Guarded:
+    guard.said.clear()
+    return guard
+
+
+def told(address: str, **given: Any) -> Report:
+    who = Access(address, PUBLIC, SECRET)
+    with connect(who) as client:
+        server = Server(address, client, lambda seconds, why: None, lambda: NOW)
+        return answer(30, Question(Given(**given)), server, lambda stage, total: lambda done: None, NOW)
+
+
+def place(path: str) -> str:
+    return PROMPT if path.startswith("/api/public/v2/prompts/") else path
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Guarded, version: str) -> None:
+    server = guarded.server = past(*FEW, version=version)
+    of_a_call = {"kind": "observation", "id": "t1-g", "traceId": "t1"}
+    server.scores += [
+        score(1, "verdict", "correct", NOW, source="EVAL", subject=of_a_call),
+        score(2, "faithfulness", 0.5, NOW, source="ANNOTATION"),
+        score(3, "user-thumbs", True, NOW, id="s", subject={"kind": "session", "id": "s1"}),
+    ]
+    dates = {"createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "isArchived": False}
+    limits = {"dataType": "NUMERIC", "minValue": 1, "maxValue": 7}
+    server.configs = [{"id": "c", "projectId": "p", "name": "style", **limits, **dates}]
+    (result,) = [each for each in told(guarded.address, input="input").results if each.falls]
+    assert result.falls[0].repair is not None
+    assert result.falls[0].repair.kind == "restore"
+    for path, body in guarded.said:
+        guarded.check(path, body)
+    for method, path, params in server.asked:
+        known = {each["name"] for each in guarded.document["paths"][place(path)]["get"]["parameters"]}
+        assert (method, set(params) - known) == ("GET", set()), path  # Prism lets unknown ones pass
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ("v2/observations?limit=many", 422),
+        ("v2/observations?isRootObservation=perhaps", 422),
+        ("v2/observations?fromStartTime=yesterday", 422),
+        ("v3/scores?limit=1.5", 422),
+        ("v4/observations", 404),
+    ],
+)
+def test_the_guard_is_awake(guarded: Guarded, wrong: str, status: int) -> None:
+    guarded.server = Langfuse()
+    with httpx.Client(base_url=guarded.address, auth=(PUBLIC, SECRET)) as client:
+        assert client.get(f"/api/public/{wrong}").status_code == status
+    assert httpx.get(f"{guarded.address}/api/public/v3/scores").status_code == 401
+    assert guarded.said == []
+
+
+def test_so_is_the_check_of_answers(guarded: Guarded) -> None:
+    page = {"data": [score(1, "thumbs", True, NOW)], "meta": {"limit": 100}}
+    guarded.check("/api/public/v3/scores", page)
+    with pytest.raises(ValidationError):
+        guarded.check("/api/public/v3/scores", {**page, "data": [score(1, "thumbs", True, NOW, source="NOBODY")]})
+
+
+def nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [nulls(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: nulls(each) for name, each in value.items() if name != "nullable"}
+    if value.get("nullable") is True and ("$ref" in found or "type" in found):
+        return {"anyOf": [found, {"type": "null"}]}
+    return found

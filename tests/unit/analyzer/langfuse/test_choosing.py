@@ -1,0 +1,76 @@
+"""Which scores are folded, and on which scale."""
+
+from typing import Any
+
+import pytest
+
+from analyzer.backtest.columns import Given
+from analyzer.backtest.running import Question
+from analyzer.backtest.troubles import BadFile
+from analyzer.langfuse.choosing import Choice, choose
+from analyzer.langfuse.table import Table
+from tests.support.langfuse_past import NOW, score, trace
+from tests.unit.analyzer.langfuse.test_gathering import gathered
+
+
+def chosen(question: Question, limits: dict[str, tuple[float, float]], **scores: list[Any]) -> Choice:
+    n = max(map(len, scores.values()), default=2)
+    observations = [each for number in range(n) for each in trace(f"t{number}", NOW, 6, latency=1.0 + number)]
+    given = [score(number, name, value, NOW) for name, values in scores.items() for number, value in enumerate(values)]
+    found = gathered(observations, given)
+    return choose(Table(found.rows(), found.columns, None), question, limits)
+
+
+def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
+    scores: dict[str, list[Any]] = {
+        "thumbs": [True, False],
+        "faithfulness": [0.5, 0.9],
+        "verdict": ["correct", "wrong"],
+        "length": [3.0, 900.0],
+    }
+    found = chosen(Question(Given()), {}, **scores)
+    assert [(scale.column, scale.kind) for scale in found.scales] == [
+        ("faithfulness", "score"),
+        ("thumbs", "thumb"),
+        ("verdict", "label"),
+        ("latency_s", "latency"),
+    ]
+    assert found.columns == type(found.columns)(
+        "time", ("faithfulness", "thumbs", "verdict", "latency_s"), "target", "version", "model", user="user"
+    )
+    (note,) = found.notes
+    assert note.startswith("left out: length holds numbers from 3 to 900: give the scale")
+    assert note.endswith("(with --value length)")
+
+
+def test_a_project_s_own_limits_are_the_scale() -> None:
+    found = chosen(Question(Given()), {"style": (0.0, 10.0), "tone": (0.0, 1.0)}, style=[3.0, 7.0], tone=[0.0, 4.0])
+    assert [(scale.column, scale.low, scale.high) for scale in found.scales[:1]] == [("style", 0.0, 10.0)]
+    assert "tone" in found.notes[0], "a score that lies outside was not bound by them"
+
+
+def test_flags_come_first() -> None:
+    question = Question(Given(values=("length",), target="environment", input=None), ends=(0.0, 1000.0), better="lower")
+    found = chosen(question, {"length": (0.0, 900.0)}, length=[3.0, 900.0], thumbs=[True, False])
+    (scale,) = found.scales
+    assert (scale.low, scale.high, scale.metric.direction) == (0.0, 1000.0, "lower_is_better")
+    assert (found.columns.target, found.notes) == ("environment", ())
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        (Question(Given(values=("speed",))), "there is no column speed; there are time, target"),
+        (Question(Given(values=("length",))), "give the scale"),
+        (Question(Given(), ends=(0.0, 10.0)), "name it by --value"),
+        (Question(Given(values=("thumbs",), version="branch")), "there is no column branch"),
+    ],
+)
+def test_what_can_t_be_done_is_said(question: Question, message: str) -> None:
+    with pytest.raises(BadFile, match=message):
+        chosen(question, {}, length=[3.0, 900.0], thumbs=[True, False])
+
+
+def test_where_nothing_is_measured_that_is_said() -> None:
+    with pytest.raises(BadFile, match="no scores, latencies, costs or errors"):
+        choose(Table(gathered(trace("t1", NOW), []).rows(), set(), None), Question(Given()), {})
