@@ -1,10 +1,11 @@
 """Numbers and names as people read them (pure). Unknown is said to be unknown, never shown as nothing."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ratchet.visible import visible
+from ratchet.visible import visible, visible_lines
 
 UNKNOWN = "unknown"
 _SHARES = frozenset({"share", "score", "unit"})
@@ -65,6 +66,16 @@ def age(moment: object, now: datetime) -> str:
 def words(code: object) -> str:
     """A code of ours, such as `prompt_version` or `regression.detected`, as words."""
     return visible(str(code)).replace("_", " ")
+
+
+def payload(text: str) -> str:
+    """What a stranger sent, for looking at: JSON in lines where nothing of it is lost by that, else as it came."""
+    try:
+        read = json.loads(text)
+        whole = json.dumps(read, separators=(",", ":"), ensure_ascii=False) == text
+    except (ValueError, RecursionError):
+        whole = False
+    return visible_lines(json.dumps(read, indent=2, ensure_ascii=False) if whole else text)
 
 
 def unit_of(metric: str) -> str:
