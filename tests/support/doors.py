@@ -24,7 +24,7 @@ def served(app: FastAPI) -> set[Door]:
 def _walk(routes: Any, prefix: str = "") -> Iterator[Door]:
     for route in routes:
         if isinstance(route, APIRoute):
-            yield from ((method, prefix + route.path) for method in route.methods or ())
+            yield from ((method, prefix + route.path_format) for method in route.methods or ())
         elif inner := getattr(route, "original_router", None):
             yield from _walk(inner.routes, prefix)
         elif getattr(route, "routes", None):

@@ -61,6 +61,31 @@ async def test_each_version_of_a_name_says_whose_target_it_was(gate: World) -> N
     assert [(item["sequence"], item["target"]) for item in items] == [(2, "bot"), (1, "bot")]
 
 
+async def test_where_going_back_leads_is_told_with_the_versions(gate: World) -> None:
+    path = "/v1/prompts/greeting/versions"
+    assert (await gate.ask("maker_key", "GET", path)).json()["previous"] is None
+    await gate.promote(ONE)
+    await gate.promote(TWO, digest(ONE))
+    told = (await gate.ask("maker_key", "GET", path, params={"limit": 1})).json()
+    assert (told["previous"], len(told["items"])) == (digest(ONE), 1)
+    await gate.ask("reviewer_key", "POST", "/v1/prompts/greeting/rollback", {"reason": ""})
+    assert (await gate.ask("maker_key", "GET", path)).json()["previous"] is None
+
+
+async def test_a_name_may_hold_a_slash_and_one_may_be_asked_for(gate: World) -> None:
+    await see(gate, ONE, "bots/de%20answer")
+    await see(gate, TWO, "bots")
+    quoted = "/v1/prompts/bots%2Fde%2520answer"
+    [one] = (await gate.ask("maker_key", "GET", "/v1/prompts", params={"name": "bots/de%20answer"})).json()["items"]
+    assert (one["name"], one["live"], len(one["observed"])) == ("bots/de%20answer", None, 1)
+    assert (await gate.ask("maker_key", "GET", f"{quoted}/versions")).json()["items"] == []
+    assert (await gate.ask("maker_key", "GET", quoted)).json()["code"] == "prompt-not-live"
+    refused = await gate.ask("reviewer_key", "POST", f"{quoted}/rollback", {"reason": ""})
+    assert refused.json()["code"] == "prompt-not-live"
+    looked = await gate.ask("reviewer_key", "POST", f"{quoted}/observed/{digest(ONE)}/review")
+    assert (looked.status_code, looked.json()["name"]) == (200, "bots/de%20answer")
+
+
 async def test_a_person_has_looked_and_nothing_went_live(gate: World) -> None:
     path, other = await see(gate, ONE), await see(gate, TWO)
     first = (await gate.ask("reviewer_key", "POST", path)).json()

@@ -35,7 +35,7 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
     """
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
-    @router.get("/prompts/{name}")
+    @router.get("/prompts/{name:path}")
     async def prompt(request: Request, who: App, name: str) -> Response:
         """The signed `prompt.live`. `If-None-Match` with its ETag: 304 without a body."""
         async with engine.connect() as conn:

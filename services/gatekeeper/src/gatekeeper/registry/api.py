@@ -10,6 +10,8 @@ from gatekeeper.desk import Desk, raw_key
 from gatekeeper.doors import call
 from gatekeeper.pages import Limit, page
 from gatekeeper.registry import store
+from gatekeeper.rollouts.live import previous
+from gatekeeper.rollouts.store import history
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
@@ -19,26 +21,30 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
-    """Routes under `/v1/prompts` and `/v1/versions` for people."""
+    """Routes under `/v1/prompts` and `/v1/versions` for people; they come before the one that takes all as a name."""
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.get("/prompts")
-    async def prompts(who: Reader, after: str = "", limit: Limit = 100) -> dict[str, Any]:
-        """All names, with what is live and what was observed around Ratchet; `reviewed` false is unreviewed."""
+    async def prompts(who: Reader, after: str = "", limit: Limit = 100, name: str | None = None) -> dict[str, Any]:
+        """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it."""
         async with engine.connect() as conn:
-            found = await store.prompts(conn, who.project, who.environment, after, limit)
+            found = await store.prompts(conn, who.project, who.environment, after, limit, name)
         return page(found, limit, "name")
 
-    @router.get("/prompts/{name}/versions")
+    @router.get("/prompts/{name:path}/versions")
     async def versions(
         who: Reader, name: str, before: Annotated[int, Query(ge=1)] = 2**62, limit: Limit = 20
     ) -> dict[str, Any]:
-        """What was live under a name, newest first. `next` is the `before` of the next page."""
+        """What was live under a name, newest first. `next` is the `before` of the next page.
+
+        `previous` is the digest that going back leads to from what is live now; null where there is none.
+        """
         async with engine.connect() as conn:
             found = await store.versions(conn, who.project, who.environment, name, before, limit)
-        return page(found, limit, "sequence")
+            steps = await history(conn, who.project, who.environment, name)
+        return {**page(found, limit, "sequence"), "previous": previous(steps)}
 
-    @router.post("/prompts/{name}/observed/{digest}/review")
+    @router.post("/prompts/{name:path}/observed/{digest}/review")
     async def review(request: Request, who: Reviewer, name: str, digest: str) -> dict[str, Any]:
         """Notes that a person has looked at an observed digest: `by` and `at` of the first look. Promotes nothing."""
         if not _DIGEST.fullmatch(digest):

@@ -16,7 +16,7 @@ _LIST = text(
        FROM (SELECT name FROM gatekeeper.live WHERE project = :project AND environment = :environment
              UNION SELECT name FROM gatekeeper.observed WHERE project = :project AND environment = :environment) n
        LEFT JOIN gatekeeper.live l ON (l.project, l.environment, l.name) = (:project, :environment, n.name)
-       WHERE n.name > :after ORDER BY n.name LIMIT :limit"""
+       WHERE n.name > :after AND (CAST(:name AS text) IS NULL OR n.name = :name) ORDER BY n.name LIMIT :limit"""
 )
 _OBSERVED = text(
     """SELECT o.name, o.digest, o.target, o.first_seen,
@@ -106,11 +106,11 @@ async def observe(conn: AsyncConnection, event: PromptObserved) -> None:
 
 
 async def prompts(
-    conn: AsyncConnection, project: str, environment: str, after: str, limit: int
+    conn: AsyncConnection, project: str, environment: str, after: str, limit: int, name: str | None = None
 ) -> Sequence[dict[str, Any]]:
-    """Names in order, each with what is live and the digests that were observed."""
+    """Names in order, or the one that is asked for, each with what is live and the digests that were observed."""
     where = {"project": project, "environment": environment}
-    rows = (await conn.execute(_LIST, {**where, "after": after, "limit": limit})).all()
+    rows = (await conn.execute(_LIST, {**where, "after": after, "limit": limit, "name": name})).all()
     seen = (await conn.execute(_OBSERVED, {**where, "names": [row.name for row in rows]})).all()
     return [
         {

@@ -16,7 +16,7 @@ def rollouts_router(desk: Desk) -> APIRouter:
     """The route to roll a prompt back."""
     router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
 
-    @router.post("/{name}/rollback")
+    @router.post("/{name:path}/rollback")
     async def rollback(request: Request, who: Reviewer, name: str) -> dict[str, Any]:
         """Back to `to_digest`, or to the version before. Needs no decision, and works while halted."""
         fields = await read_fields(request)
