@@ -9,9 +9,9 @@ import pytest
 from analyzer.backtest.columns import Columns
 from analyzer.backtest.detectable import Detectable
 from analyzer.backtest.driving import LosingTerm
-from analyzer.backtest.report import Fall, LeftOut, Place, Report, Result, Threshold, plain
+from analyzer.backtest.report import Fall, LeftOut, Place, Repair, Report, Result, Threshold, plain
 from analyzer.backtest.text import show
-from analyzer.backtest.wording import began, rows, threshold, unused
+from analyzer.backtest.wording import began, figure, rows, summary, threshold, unused
 from shared.events.quality import Cause, Losing, Measurement, RegressionDetected, Window
 
 SEEN = Detectable(drop=7.31, before=1000, after=1000, runs=20)
@@ -193,3 +193,29 @@ def test_json_types_hold_all_of_it() -> None:
         "number": 2502,
         "time": "2026-03-04T12:30:00+00:00",
     }
+
+
+def test_figures_are_read_at_a_glance() -> None:
+    assert [figure(value) for value in (0.8123, 999.4, 1650.4, -2.5e6)] == ["0.812", "999", "1,650", "-2,500,000"]
+
+
+def test_a_past_of_answers_says_first_what_fell() -> None:
+    answers = replace(REPORT, unit="answer", results=REPORT.results[:1])
+    assert summary(answers) == "fell: thumbs of shop"
+    assert summary(replace(answers, results=REPORT.results[1:3])) == "nothing fell, as far as these values can show"
+    assert summary(replace(answers, results=REPORT.results[4:])) == "too few values to tell whether anything fell"
+    assert summary(replace(answers, unit="line")) == "", "a file of one metric says it itself"
+    assert rows(answers).startswith("4,999 answers from ")
+
+
+def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    diff = "--- answer 7\n+++ answer 7, mended\n@@ -9,0 +10 @@\n+  Cite \\u{202e}."
+    found = Repair("answer\x1b", 6, 7, "restore", "Puts back 1 removed line.", diff)
+    none = Repair("answer", 6, 7, None, "version 6 can't be compared: it was deleted", "")
+    falls = (replace(FALL, repair=found), replace(FALL, repair=none))
+    show(replace(REPORT, results=(replace(RESULT, falls=falls),), notes=("1 left out: a note",)))
+    told = capsys.readouterr().out
+    assert "\n1 left out: a note\n" in told
+    assert "    what would put it back, in answer\\u{1b} 7: Puts back 1 removed line.\n      --- answer 7\n" in told
+    assert "\n      +  Cite \\u{202e}.\n" in told
+    assert "    what would put it back can't be told: version 6 can't be compared: it was deleted\n" in told

@@ -33,10 +33,10 @@ def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
         ("faithfulness", "score"),
         ("thumbs", "thumb"),
         ("verdict", "label"),
-        ("latency_s", "latency"),
+        ("latency_ms", "latency"),
     ]
     assert found.columns == type(found.columns)(
-        "time", ("faithfulness", "thumbs", "verdict", "latency_s"), "target", "version", "model", user="user"
+        "time", ("faithfulness", "thumbs", "verdict", "latency_ms"), "target", "version", "model", user="user"
     )
     (note,) = found.notes
     assert note.startswith("left out: length holds numbers from 3 to 900: give the scale")

@@ -82,7 +82,12 @@ def minute(place: Place) -> str:
 
 def amount(found: Measurement) -> str:
     """A mean with its interval and what it rests on."""
-    return f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}] n={found.n:,}"
+    return f"{figure(found.mean)} [{figure(found.low)}, {figure(found.high)}] n={found.n:,}"
+
+
+def figure(value: float) -> str:
+    """Three digits, or whole thousands."""
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
 
 
 def title(result: Result) -> str:

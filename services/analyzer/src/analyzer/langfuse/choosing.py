@@ -11,7 +11,7 @@ from analyzer.langfuse.table import Table
 
 Limits = Mapping[str, tuple[float, float]]
 """By a score's name, from where to where its project allows it to be."""
-_MEASURED = ("latency_s", "cost_usd", "error")
+_MEASURED = ("latency_ms", "cost_usd", "error")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Table:
             "version": self._version,
             "model": lambda row: " + ".join(row.models) or None,
             "user": lambda row: row.trace.user,
-            "latency_s": lambda row: row.trace.latency if row.whole else None,
+            "latency_ms": lambda row: _milliseconds(row.trace.latency) if row.whole else None,
             "cost_usd": lambda row: (row.trace.cost or None) if row.whole else None,
             "error": lambda row: ("error" if row.trace.failed else "ok") if row.whole else None,
         }
@@ -72,6 +72,10 @@ class Table:
         if known is None:
             known = self._labels[prompts] = " + ".join(f"{name} {version}" for name, version in prompts)
         return known
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000.0 * seconds
 
 
 def _target(row: Row) -> str:
