@@ -1,5 +1,7 @@
 """What may be read over HTTP, and by whom."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -41,6 +43,35 @@ async def test_pages_follow_each_other(client: httpx.AsyncClient) -> None:
     seen = [(item["target"], item["metric"], item["identity"]) for item in first["items"] + second["items"]]
     assert len(seen) == len(set(seen)) == 4
     assert (await client.get("/v1/regressions", params={"limit": 1})).json()["next"] is not None
+
+
+MORE = """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state, revision,
+                                            opened_at, resolved_at, detected, resolved, good, terms, memory)
+          SELECT gen_random_uuid(), gen_random_uuid(), project, environment, target, metric,
+                 CASE WHEN n % 10 = 0 THEN 'open' ELSE 'resolved' END, revision,
+                 opened_at + make_interval(secs => n), opened_at, detected,
+                 CASE WHEN n % 10 > 0 THEN json_build_object(
+                   'project', project, 'environment', environment, 'target', target, 'regression_id', id,
+                   'revision', 2, 'metric', metric, 'baseline', detected -> 'baseline',
+                   'current', detected -> 'current',
+                   'resolved_by', json_build_object('kind', 'unknown', 'evidence', 'it came back')) END,
+                 good, terms, memory
+          FROM analyzer.regressions, generate_series(1, 999) AS n"""
+
+
+async def test_pages_hold_each_of_1000_regressions_once(client: httpx.AsyncClient, analyzer: Analyzer) -> None:
+    async with analyzer.store.begin() as tx:
+        await tx.conn.exec_driver_sql(MORE)
+    for state, expected in ((None, 1000), ("open", 100), ("resolved", 900)):
+        params: dict[str, Any] = {"limit": 50, **({"state": state} if state else {})}
+        seen: list[str] = []
+        while True:
+            page = (await client.get("/v1/regressions", params=params)).json()
+            seen += [item["opened_at"] for item in page["items"]]
+            if page["next"] is None:
+                break
+            params["after"] = page["next"]
+        assert len(seen) == len(set(seen)) == expected
 
 
 async def test_quality_says_what_it_rests_on(client: httpx.AsyncClient) -> None:

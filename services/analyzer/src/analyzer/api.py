@@ -62,7 +62,7 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
     async def one_regression(regression_id: UUID, reader: Reader) -> dict[str, Any]:
         """One, with an `explanation`: why it was raised and what would change the mind, in sentences."""
         conditions = [*_within(regressions.c, reader, None), regressions.c.id == regression_id]
-        rows = await fetch(_REGRESSIONS.where(*conditions))
+        rows = await fetch(_REGRESSION.where(*conditions))
         if not rows:
             raise Problem(404, "regression-unknown", "No regression has this id")
         explanation = asdict(explain(read_regression(rows[0], rules)))
@@ -110,10 +110,9 @@ _REGRESSIONS = select(
     regressions.c.resolved_at,
     regressions.c.detected.cast(SqlText).label("detected"),
     regressions.c.resolved.cast(SqlText).label("resolved"),
-    regressions.c.good,
     regressions.c.terms.cast(SqlText).label("terms"),
-    regressions.c.memory.cast(SqlText).label("memory"),
 )
+_REGRESSION = _REGRESSIONS.add_columns(regressions.c.good, regressions.c.memory.cast(SqlText).label("memory"))
 
 
 def _within(columns: Any, reader: Principal, target: str | None) -> list[ColumnElement[bool]]:

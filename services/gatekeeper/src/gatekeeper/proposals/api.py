@@ -64,10 +64,11 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         name: str | None = None,
         before: AwareDatetime | None = None,
         limit: Limit = 20,
+        brief: bool = False,
     ) -> dict[str, Any]:
-        """Newest first. `next` is the `before` of the next page."""
+        """Newest first. `next` is the `before` of the next page. Where `brief`: without document, diff and rollback."""
         async with engine.connect() as conn:
-            found = await store.some(conn, who.project, who.environment, state, name, before, limit)
+            found = await store.some(conn, who.project, who.environment, state, name, before, limit, brief)
         return page(found, limit, "opened_at")
 
     @router.get("/{proposal_id}")

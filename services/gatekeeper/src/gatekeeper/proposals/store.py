@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+_WHOLE = "p.content, v.canonical"
+_BRIEF = "p.content - CAST('{diff,rollback,example_sets}' AS text[]) AS content, NULL AS canonical"
 _SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.base_digest, p.digest, p.author,
-                    p.author_kind, p.state, p.revision, p.opened_at, p.content, v.canonical,
+                    p.author_kind, p.state, p.revision, p.opened_at, {parts},
                     d.id AS decision_id, d.verdict, d.decided_by, d.decided_at, d.reason AS decision_reason,
                     d.expires_at AS decision_expires_at, d.hash AS decision_hash,
                     u.grant_id, u.used_at, g.given_by
@@ -19,13 +21,16 @@ _SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.
              LEFT JOIN gatekeeper.grant_uses u ON u.proposal_id = p.id
              LEFT JOIN gatekeeper.grants g ON g.id = u.grant_id
              WHERE p.project = :project AND p.environment = :environment"""
-_ONE = text(f"{_SELECT} AND p.id = :id")
-_PAGE = text(
-    f"""{_SELECT} AND (CAST(:state AS text) IS NULL OR p.state = :state)
-        AND (CAST(:name AS text) IS NULL OR p.name = :name)
-        AND (CAST(:before AS timestamptz) IS NULL OR p.opened_at < :before)
-        ORDER BY p.opened_at DESC LIMIT :limit"""
-)
+_ONE = text(f"{_SELECT.format(parts=_WHOLE)} AND p.id = :id")
+_SOME = """ AND (CAST(:state AS text) IS NULL OR p.state = :state)
+            AND (CAST(:name AS text) IS NULL OR p.name = :name)
+            AND (CAST(:before AS timestamptz) IS NULL OR p.opened_at < :before)
+            ORDER BY p.opened_at DESC LIMIT :limit"""
+_PAGES = {
+    False: text(f"{_SELECT.format(parts=_WHOLE)}{_SOME}"),
+    True: text(f"{_SELECT.format(parts=_BRIEF)}{_SOME}"),
+}
+"""Whether a page is brief → its statement."""
 _COLUMNS = (
     "id",
     "project",
@@ -58,8 +63,9 @@ async def some(
     name: str | None,
     before: datetime | None,
     limit: int,
+    brief: bool,
 ) -> list[dict[str, Any]]:
-    """Proposals, newest first."""
+    """Proposals, newest first; `brief` ones come without their documents."""
     values = {
         "project": project,
         "environment": environment,
@@ -68,7 +74,7 @@ async def some(
         "before": before,
         "limit": limit,
     }
-    return [shown(row) for row in (await conn.execute(_PAGE, values)).mappings()]
+    return [shown(row) for row in (await conn.execute(_PAGES[brief], values)).mappings()]
 
 
 async def open_ids(conn: AsyncConnection, project: str, environment: str, name: str) -> list[UUID]:
@@ -85,11 +91,12 @@ async def open_ids(conn: AsyncConnection, project: str, environment: str, name: 
 
 
 def shown(row: RowMapping) -> dict[str, Any]:
-    """The JSON form of a proposal with what was decided about it."""
+    """The JSON form of a proposal with what was decided about it; a brief one has no `document`."""
     content = row["content"]
     view: dict[str, Any] = {column: row[column] for column in _COLUMNS}
     view |= content if isinstance(content, dict) else json.loads(content)
-    view["document"] = json.loads(row["canonical"])
+    if row["canonical"] is not None:
+        view["document"] = json.loads(row["canonical"])
     view["decision"] = None
     if row["decision_id"] is not None:
         view["decision"] = {

@@ -1,0 +1,47 @@
+"""Lists of proposals stay whole and light however many there are."""
+
+from typing import Any
+
+from tests.support.gatekeeper import World, document
+
+HELLO, BYE = document("Hello"), document("Bye")
+MORE = """INSERT INTO gatekeeper.proposals (id, project, environment, target, name, kind, base_digest, digest, author,
+                                            author_kind, content, state, revision, opened_at)
+          SELECT gen_random_uuid(), project, environment, target, name, kind, base_digest, digest, author, author_kind,
+                 content, CASE WHEN n % 4 = 0 THEN 'open' ELSE 'rejected' END, revision,
+                 opened_at - make_interval(secs => n)
+          FROM gatekeeper.proposals, generate_series(1, 199) AS n"""
+
+
+async def walked(gate: World, **params: Any) -> list[dict[str, Any]]:
+    """All pages, one after the other."""
+    items: list[dict[str, Any]] = []
+    while True:
+        page = (await gate.ask("maker_key", "GET", "/v1/proposals", params={**params, "limit": 50})).json()
+        items += page["items"]
+        if page["next"] is None:
+            return items
+        params["before"] = page["next"]
+
+
+async def test_pages_hold_each_of_200_proposals_once(gate: World) -> None:
+    await gate.propose(HELLO)
+    await gate.sql(MORE)
+    found = await walked(gate)
+    assert len(found) == len({each["id"] for each in found}) == 200
+    assert [each["opened_at"] for each in found] == sorted((each["opened_at"] for each in found), reverse=True)
+    still_open = await walked(gate, state="open")
+    assert len(still_open) == 50
+    assert {each["state"] for each in still_open} == {"open"}
+
+
+async def test_a_brief_list_leaves_documents_out(gate: World) -> None:
+    live = await gate.promote(HELLO)
+    await gate.propose(BYE, live["digest"])
+    whole, brief = [
+        (await gate.ask("maker_key", "GET", "/v1/proposals", params={"brief": each})).json()["items"][0]
+        for each in (False, True)
+    ]
+    assert whole["document"] == BYE
+    assert whole["diff"]
+    assert brief == {name: value for name, value in whole.items() if name not in ("document", "diff", "rollback")}
