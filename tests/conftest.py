@@ -73,7 +73,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def _untraced(test: pytest.Function) -> bool:
     """Simulations and generated cases repeat lines by the million; whole systems are processes of their own."""
     generated = getattr(test.obj, "is_hypothesis_test", False)
-    whole = any(test.path.is_relative_to(_TESTS / folder) for folder in ("e2e", "faults"))
+    whole = any(test.path.is_relative_to(_TESTS / folder) for folder in ("browser", "e2e", "faults"))
     return generated or whole or test.get_closest_marker("simulation") is not None
 
 
@@ -202,7 +202,7 @@ def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
 @pytest.fixture
 def secured_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
     """An Apache Kafka that wants a password (each user's own name) and obeys the access rules of deploy/kafka."""
-    names = ("admin", "apps", "analyzer", "collector", "gatekeeper", "proposer")
+    names = ("admin", "apps", "analyzer", "collector", "console", "gatekeeper", "proposer")
     server = ApacheKafka(tmp_path / "kafka", users={name: name for name in names})
     server.start()
     admin = admin_of(server)

@@ -17,6 +17,15 @@ PRISM = ROOT / ".cache" / "prism" / PRISM_VERSION
 GET_NPM = "apt-get install -y nodejs npm"
 
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+GET_CHROMIUM = "apt-get install -y chromium"
+
+
+def chromium() -> str | None:
+    """The path of this machine's Chromium; None where there is none."""
+    return next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+
+
 def missing(what: str) -> NoReturn:
     """Skip this test because of `what`; with RATCHET_REQUIRE_ALL=1 it fails."""
     if os.environ.get(REQUIRE_ALL) == "1":

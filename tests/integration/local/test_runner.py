@@ -41,18 +41,19 @@ def _counted(runner: LocalRunner) -> int:
     return sum(item["measurement"]["n"] for item in items if item["metric"] == "thumb")
 
 
-def test_credentials_are_shown_once_and_kept_for_their_owner(runner: LocalRunner) -> None:
+def test_credentials_are_kept_for_their_owner_and_the_terminal_shows_a_link(runner: LocalRunner) -> None:
     kept = runner.folder / "credentials.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert set(runner.credentials) == {"url", "ingest_key", "maker_key", "reviewer_key", "public_key"}
     assert runner.credentials["url"] == runner.url
-    assert runner.output.count(runner.credentials["ingest_key"]) == 1
+    assert "rk_" not in runner.output
+    assert runner.output.count("/sign-in#rl_") == 1
 
 
 def test_the_page_health_and_metrics_are_of_the_whole(runner: LocalRunner) -> None:
-    assert b"<h1>Ratchet</h1>" in runner.get("/")[1]
+    assert b"<h1>Sign in to Ratchet</h1>" in runner.get("/")[1]
     assert set(json.loads(runner.get("/health/ready")[1])["services"]) == {
-        "analyzer", "collector", "gatekeeper", "proposer",
+        "analyzer", "collector", "console", "gatekeeper", "proposer",
     }  # fmt: skip
     assert b'ratchet_info{service="analyzer"} 1.0' in runner.get("/metrics")[1]
     status, body = runner.get("/nothing")

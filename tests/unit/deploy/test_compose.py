@@ -44,6 +44,14 @@ def test_a_service_gets_its_own_credentials_and_no_others(services: dict[str, An
         assert f"//ratchet_{name}:" in services[name]["environment"]["RATCHET_DATABASE_URL"]
 
 
+def test_the_console_gets_nothing_that_could_change_anything(services: dict[str, Any]) -> None:
+    console = services["console"]
+    assert console["command"] == ["python", "-m", "console"]
+    told = " ".join(map(str, console["environment"].values()))
+    assert {variable for variable, value in _ENVIRONMENT.items() if value in told} == {"CONSOLE_PASSWORD"}
+    assert "RATCHET_DATABASE_URL" not in console["environment"]
+
+
 def test_images_are_pinned_and_ports_stay_on_this_host(services: dict[str, Any]) -> None:
     for name, service in services.items():
         image = service["image"]

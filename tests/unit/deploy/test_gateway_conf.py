@@ -16,8 +16,9 @@ def test_every_route_goes_to_its_service() -> None:
         assert f"location ~ ^{path}(/|$) {{\n      proxy_pass http://{service}:8000;" in _TEXT
 
 
-def test_only_the_stream_is_not_buffered() -> None:
-    assert _TEXT.count("proxy_buffering off") == 1
+def test_only_streams_are_not_buffered() -> None:
+    assert _TEXT.count("proxy_buffering off") == 2
+    assert "location = /events {\n      proxy_pass http://console:8000;\n      proxy_buffering off" in _TEXT
     assert "/v1/stream(/|$) {\n      proxy_pass http://gatekeeper:8000;\n      proxy_buffering off" in _TEXT
 
 

@@ -34,7 +34,7 @@ def _service(name: str, ready: int = 200) -> FastAPI:
 
 
 def _gateway(ready: int = 200) -> Gateway:
-    apps = {"collector": _service("collector"), "gatekeeper": _service("gatekeeper", ready)}
+    apps = {name: _service(name) for name in ("collector", "console")} | {"gatekeeper": _service("gatekeeper", ready)}
     return Gateway(apps, front_of(apps))
 
 
@@ -66,11 +66,9 @@ async def test_unknown_paths_are_problems() -> None:
     assert (status, json.loads(body)["code"]) == (404, "not-found")
 
 
-async def test_the_page_says_where_the_keys_are() -> None:
-    status, body = await ask(_gateway(), "/")
-    assert status == 200
-    assert b".ratchet/credentials.json" in body
-    assert b"<script" not in body
+async def test_every_other_path_is_a_page_of_the_console() -> None:
+    assert (await ask(_gateway(), "/regressions"))[1] == b'{"console":"regressions"}'
+    assert (await ask(_gateway(), "/"))[0] == 200
 
 
 async def test_lifespans_are_entered_in_order_and_left_the_other_way() -> None:

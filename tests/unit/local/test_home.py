@@ -42,7 +42,9 @@ def test_a_big_log_is_put_aside(home: Home) -> None:
     assert home.log("ratchet").with_suffix(".log.1").stat().st_size == 30_000_000
 
 
-def test_keys_are_shown_only_when_they_are_new(home: Home) -> None:
-    assert "rk_m" in greeting(home, _KEYS, new=True, seconds=1.23)
-    assert "rk_" not in greeting(home, _KEYS, new=False, seconds=1.23)
-    assert "ready on http://127.0.0.1:1 in 1.2 s" in greeting(home, _KEYS, new=False, seconds=1.23)
+def test_the_greeting_leads_into_the_console_and_shows_no_key(home: Home) -> None:
+    said = greeting(home, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
+    assert "ready on http://127.0.0.1:1 in 1.2 s" in said
+    assert "http://127.0.0.1:1/sign-in#rl_x\n" in said
+    assert str(home.credentials) in said
+    assert "rk_" not in said

@@ -10,6 +10,8 @@ import analyzer.app
 import analyzer.settings
 import collector.app
 import collector.settings
+import console.app
+import console.settings
 import gatekeeper.app
 import gatekeeper.settings
 import proposer.app
@@ -18,6 +20,10 @@ from ratchet.signing import new_private_key
 from ratchet_local.routes import ROUTES, SERVICES, STREAMS, service_of
 
 _TOLD = {"database_url": "postgresql://nobody@/nothing", "kafka_bootstrap": "127.0.0.1:9"}
+
+
+OF_ALL = {"/health/live", "/health/ready", "/metrics"}
+_SHOWN = {"kafka_bootstrap": "127.0.0.1:9"}
 
 
 def _apps() -> dict[str, FastAPI]:
@@ -43,7 +49,14 @@ def test_the_table_names_only_services_that_exist() -> None:
     assert set(ROUTES) >= STREAMS
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/health/ready", "/v1", "/v1/promptsx", "/v1/ops", "/v1/ops/none/x"])
+def test_every_page_of_the_console_leads_to_it() -> None:
+    app = console.app.build_app(console.settings.ConsoleSettings.model_validate(_SHOWN))
+    own = [*(path for path in app.openapi()["paths"] if path not in OF_ALL), "/static/console.css"]
+    assert {"/", "/events", "/sign-in"} <= set(own)
+    assert {path: service_of(path) for path in own} == dict.fromkeys(own, "console")
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health/ready", "/v1", "/v1/promptsx", "/v1/ops", "/v1/ops/none/x"])
 def test_other_paths_are_no_services(path: str) -> None:
     assert service_of(path) is None
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from ratchet.cli import deciding, operating, reading, replaying
+from ratchet.cli import deciding, operating, reading, replaying, signing_in
 from ratchet.cli.plugins import Commands
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 
 for command in (
     replaying.replay,
+    signing_in.sign_in,
     reading.regressions,
     reading.explain,
     reading.proposals,

@@ -18,7 +18,7 @@ export function listen(page) {
   const soon = () => {
     if (waiting === null) waiting = setTimeout(refresh, Math.max(0, last + AT_MOST_EVERY - Date.now()));
   };
-  const wanted = () => (page().dataset.live || "").split(" ").filter(Boolean);
+  const wanted = () => ["loop.", ...(page().dataset.live || "").split(" ").filter(Boolean)];
   connect((topics) => topics.some((topic) => wanted().some((want) => topic.startsWith(want))) && soon(), soon);
   if (wanted().includes("clock")) setInterval(soon, 5000);
 }

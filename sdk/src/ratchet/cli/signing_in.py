@@ -1,0 +1,24 @@
+"""The command that lets its person into the console."""
+
+from typing import Annotated
+
+import typer
+
+from ratchet.cli.output import AsJson, as_json, line
+from ratchet.cli.session import credentials, session
+
+
+def sign_in(
+    person: Annotated[str | None, typer.Option("--for", help="Somebody else's link: an admin's to make.")] = None,
+    role: Annotated[str, typer.Option(help="viewer, operator, reviewer or admin; of one's own at most.")] = "admin",
+    json: AsJson = False,
+) -> None:
+    """Print a link into the console that works once, within half an hour."""
+    with session("reviewer") as server:
+        subject = person or server.get("/v1/session")["subject"]
+        made = server.post("/v1/sign-in-links", {"subject": subject, "role": role})
+    link = f"{credentials('reviewer').url}{made['path']}"
+    if json:
+        as_json({**made, "link": link})
+    else:
+        line(link)

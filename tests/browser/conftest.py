@@ -1,0 +1,49 @@
+"""A whole Ratchet as `make run` starts it, and Chromium before it."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.browsing import Visitor, visiting
+from tests.support.circle import Site
+from tests.support.local import LocalRunner
+from tests.support.requirements import GET_CHROMIUM, chromium, missing
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Skips where there is no Chromium."""
+    path = chromium()
+    if path is None:
+        missing(f"no browser: {GET_CHROMIUM}")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def runner(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
+    """One for the tests of a file."""
+    made = LocalRunner(tmp_path_factory.mktemp("console") / "data")
+    made.start()
+    yield made
+    made.stop_all()
+
+
+@pytest.fixture(scope="module")
+def site(runner: LocalRunner) -> Site:
+    return Site(**runner.credentials)
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """Somebody at a desk, not signed in yet."""
+    with visiting(browser, site) as made:
+        yield made
+
+
+@pytest.fixture
+def admin(visitor: Visitor) -> Visitor:
+    return visitor.sign_in()

@@ -1,0 +1,66 @@
+"""The visitor's first five minutes, in a browser: the drop is understood, its fix approved, and the bot is well."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browsing import PHONE, link_of, visiting
+from tests.support.circle import Site
+from tests.support.local import LocalRunner
+from tests.support.untraced import untraced
+
+pytestmark = pytest.mark.postgres
+_SOON = 120_000
+
+
+def test_from_the_link_in_the_terminal_to_the_recovery(
+    browser: Browser, runner: LocalRunner, site: Site, tmp_path: Path
+) -> None:
+    """With the bot's customers five times as quick as `make run` has them."""
+    words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "100"]
+    env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
+    with visiting(browser, site) as visitor:
+        page = visitor.page
+        page.goto(link_of(runner.output))
+        page.wait_for_url(site.url + "/")
+        visitor.sees("No app has sent anything yet")
+        with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
+            try:
+                visitor.sees("support-bot")
+                expect(page.locator("#page")).to_contain_text("thumb of support-bot", timeout=_SOON)
+                restore = page.locator("a.row", has_text="restore")
+                expect(restore).to_be_visible(timeout=_SOON)
+                visitor.picture("overview")
+
+                page.locator("a.row", has_text="thumb of support-bot").first.click()
+                visitor.sees("got worse")
+                visitor.sees("prompt version answer")
+                expect(page.locator("#chart canvas").first).to_be_visible()
+                expect(page.locator(".exchange.bad").first).to_be_visible()
+                expect(page.locator(".exchange.good").first).to_be_visible()
+                visitor.picture("regression")
+
+                page.get_by_role("link", name="Review the fix").click()
+                visitor.sees("Put back what was lost in answer")
+                expect(page.locator("tr.added ins").first).to_contain_text("Cite the number of the article")
+                visitor.picture("proposal")
+                page.keyboard.press("a")
+                digest = page.locator("#bound").text_content()
+                visitor.confirm("approve", "Approve", "it cites again")
+                visitor.sees("Approved by reviewer")
+                visitor.sees("Every connected app serves it")
+                assert digest is not None
+                assert site.get("/v1/prompts/answer")["digest"] == digest
+
+                visitor.open("/regressions?state=resolved")
+                expect(page.locator("a.row", has_text="thumb of support-bot").first).to_be_visible(timeout=_SOON)
+                visitor.open("/prompts/answer")
+                visitor.picture("prompt")
+                with visiting(browser, site, PHONE, "dark") as elsewhere:
+                    elsewhere.sign_in("viewer", "ann").picture("phone")
+            finally:
+                bot.terminate()
+    assert bot.returncode == 0
