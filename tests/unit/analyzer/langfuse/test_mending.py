@@ -1,14 +1,17 @@
 """What would put a fall back, from two versions of a Langfuse prompt."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from analyzer.langfuse.mending import mended as mended_by
+from analyzer.langfuse.mending import wanted
 from analyzer.langfuse.prompts import document
 from analyzer.langfuse.shapes import PromptVersion
 from ratchet.prompt import PromptError, SlotPlace, from_text
 from tests.support.langfuse import Langfuse
-from tests.support.langfuse_past import BAD, FALLEN, GOOD, past, version
+from tests.support.langfuse_past import BAD, FALLEN, GOOD, Part, past, version
 from tests.unit.analyzer.langfuse.conftest import Told
 
 SYSTEM, TURN = {"role": "system", "content": "Help."}, {"role": "user", "content": "{{question}}"}
@@ -86,6 +89,23 @@ def test_where_there_is_no_diff_it_is_said_why(told: Told, good: Any, bad: Any, 
     kind, found, diff = mended(told, server)
     assert (kind, diff) == (None, [""])
     assert found.startswith(why)
+
+
+def test_what_got_worse_by_itself_has_nothing_to_put_back(told: Told) -> None:
+    report = told(past(Part(7, 1000, 0.9), Part(7, 1000, 0.5)), values=("user-thumbs",))
+    assert [fall.repair for fall in report.results[0].falls] == [None]
+
+
+@pytest.mark.parametrize("cause", [{"before": "not told"}, {"after": None}, {"before": "7"}, {"kind": "model"}, None])
+def test_two_versions_of_a_prompt_must_be_to_blame(told: Told, cause: dict[str, Any] | None) -> None:
+    report = told(past(*FALLEN), values=("user-thumbs",))
+    (result,), (fall,) = report.results, report.results[0].falls
+    causes = () if cause is None else (fall.event.causes[0].model_copy(update=cause),)
+    other = replace(fall, event=fall.event.model_copy(update={"causes": causes}))
+    changed = replace(report, results=(replace(result, falls=(other,)),))
+    assert wanted(report) == {("answer", 6), ("answer", 7)}
+    assert wanted(changed) == set()
+    assert mended_by(changed, {}).results[0].falls[0].repair is None
 
 
 def test_a_prompt_in_a_folder_is_asked_for_by_its_whole_name(told: Told) -> None:

@@ -5,18 +5,10 @@ from dataclasses import replace
 
 from analyzer.backtest.report import Fall, Repair, Report
 from ratchet.prompt import Prompt, smallest_fix, unified
-from shared.events.quality import Cause
 
 Version = tuple[str, int]
 """A prompt's name, and the number of one of its versions."""
 _CONTEXT = 1
-
-
-def blamed(fall: Fall) -> Cause | None:
-    """The new version of a prompt that is the likeliest cause; None where it is something else, or can't be told."""
-    cause = fall.event.causes[0] if fall.event.causes else None
-    known = cause and cause.kind == "prompt_version" and cause.name and cause.before and cause.after
-    return cause if known and cause and cause.before != cause.after else None
 
 
 def wanted(report: Report) -> set[Version]:
@@ -34,8 +26,14 @@ def mended(report: Report, contents: Mapping[Version, Prompt | str]) -> Report:
 
 
 def _sides(fall: Fall) -> Iterator[Version]:
-    cause = blamed(fall)
-    if cause and cause.name and cause.before and cause.after:
+    """The version before and the one after, if a new version of a prompt is the likeliest cause.
+
+    Answers may have had no version before: then there is nothing to go back to.
+    """
+    cause = fall.event.causes[0] if fall.event.causes else None
+    if cause is None or cause.kind != "prompt_version" or not cause.name or cause.before == cause.after:
+        return
+    if cause.before and cause.before.isdecimal() and cause.after and cause.after.isdecimal():
         yield cause.name, int(cause.before)
         yield cause.name, int(cause.after)
 
