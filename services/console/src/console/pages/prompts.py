@@ -1,23 +1,91 @@
-"""What prompts there are: what is live under each name, and what runs around Ratchet."""
+"""Prompts: what is live under each name, what runs around Ratchet, what was live before, and any two compared."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.page import Page
+from console.comparing import lines_of, rows
+from console.model import Refused
+from console.page import Page, PageInMaking
+from console.past import choices, seen, texts_wanted, ways_back
+from console.rendering import quoted
+from console.serving import processes
 
 _A_PAGE = 50
+_VERSIONS = 20
+_MOST = 100
+Digest = Annotated[str | None, Query(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 def prompt_pages() -> APIRouter:
-    """`/prompts`."""
-    router = APIRouter()
+    """Below `/prompts`. A name may hold slashes, so what is more exact comes first."""
+    router = APIRouter(prefix="/prompts")
 
-    @router.get("/prompts")
+    @router.get("")
     async def prompts(page: Page, after: Annotated[str | None, Query(max_length=200)] = None) -> HTMLResponse:
         found = await page.get("/v1/prompts", after=after, limit=_A_PAGE)
         more = page.address(after=found["next"]) if found["next"] else None
         return page.show("prompts.html", items=found["items"], more_names=more)
 
+    @router.get("/{name:path}/compare")
+    async def compare(page: Page, name: str, a: Digest = None, b: Digest = None) -> HTMLResponse:
+        it, past = await page.all(one_prompt(page, name), _past(page, name, _MOST))
+        newest = choices(past["items"], it["observed"], a, b)
+        b = b or (newest[0].digest if newest else None)
+        a = a or past["previous"] or next((each.digest for each in newest if each.digest != b), None)
+        known = await documents(page, filter(None, (a, b)))
+        found = rows(known[a], known[b]) if a in known and b in known else None
+        return page.show("prompt_compare.html", name=name, choices=newest, a=a, b=b, rows=found)
+
+    @router.get("/{name:path}/back")
+    async def back(page: Page, name: str, to_digest: Digest = None) -> HTMLResponse:
+        """What going back to a version would change: a part of the dialog."""
+        live = (await one_prompt(page, name))["live"]
+        now = live["digest"] if live else None
+        known = await documents(page, filter(None, (now, to_digest)))
+        found = rows(known[now], known[to_digest]) if now in known and to_digest in known else None
+        return page.show("prompt_back.html", rows=found, to=to_digest)
+
+    @router.get("/{name:path}")
+    async def prompt(page: Page, name: str, before: Annotated[int | None, Query(ge=1)] = None) -> HTMLResponse:
+        it, past, instances = await page.all(
+            one_prompt(page, name), _past(page, name, _VERSIONS, before), page.maybe("/v1/instances")
+        )
+        live = it["live"]["digest"] if it["live"] else None
+        known = await documents(page, texts_wanted(it["observed"], live, past["previous"]))
+        back_to = past["previous"] if live in known and past["previous"] in known else None
+        return page.show(
+            "prompt.html",
+            it=it,
+            versions=past["items"],
+            older=page.address(before=past["next"]) if past["next"] else None,
+            previous=past["previous"],
+            ways_back=ways_back(past["items"], past["previous"], live),
+            back_rows=rows(known[live], known[back_to]) if live and back_to else None,
+            seen=seen(it["observed"], known, live),
+            processes=processes(instances["items"], name, it["live"]) if instances else None,
+            text=lines_of(known[live]) if live in known else None,
+        )
+
     return router
+
+
+async def one_prompt(page: PageInMaking, name: str) -> dict[str, Any]:
+    """What is live and observed under a name. Raises Refused where nothing ever was."""
+    found = await page.get("/v1/prompts", name=name, limit=1)
+    if not found["items"]:
+        raise Refused(404, "unknown-prompt", "No prompt of this name was seen here")
+    return dict(found["items"][0])
+
+
+async def documents(page: PageInMaking, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The documents of those digests that are known."""
+    wanted = list(digests)
+    found = await page.all(*(page.maybe(f"/v1/versions/{digest}") for digest in wanted))
+    return {digest: answer["document"] for digest, answer in zip(wanted, found, strict=True) if answer}
+
+
+async def _past(page: PageInMaking, name: str, limit: int, before: int | None = None) -> dict[str, Any]:
+    return await page.get(f"/v1/prompts/{quoted(name)}/versions", before=before, limit=limit)

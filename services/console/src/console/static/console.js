@@ -7,9 +7,15 @@ import { press } from "./keys.js";
 
 const page = () => document.getElementById("page");
 
-function opens(id) {
+function opens(id, picked) {
   const dialog = document.getElementById(id);
   if (dialog && !dialog.open) dialog.showModal();
+  if (picked) pick(dialog.querySelector("[data-picked]"), picked);
+}
+
+function pick(field, value) {
+  field.value = value;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 function show(comparison, view) {
@@ -28,7 +34,7 @@ async function copy(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button, [data-opens]");
   if (!button) return;
-  if (button.dataset.opens) opens(button.dataset.opens);
+  if (button.dataset.opens) opens(button.dataset.opens, button.dataset.picks);
   if (button.dataset.closes !== undefined) button.closest("dialog").close();
   if (button.dataset.shows) show(button.closest(".comparison"), button.dataset.shows);
   if (button.dataset.copies) copy(button);

@@ -1,0 +1,76 @@
+"""A prompt's past, and what was seen of it around Ratchet, as pages show them (pure)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.comparing import Document, Row, lines_of, rows
+from console.telling import short
+
+Item = Mapping[str, Any]
+_TEXTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A version that can be picked, told in a line."""
+
+    digest: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A digest that was observed. `against` is what its text is compared with, the digest that ran before where nothing
+    is live; `differs` and `text` are None where a text is not known."""
+
+    item: Item
+    live: bool
+    against: str | None
+    differs: list[Row] | None
+    text: list[str] | None
+
+
+def choices(versions: Iterable[Item], observed: Iterable[Item], *others: str | None) -> list[Choice]:
+    """Every digest once: what was live, the newest first, then what was only observed, then `others`."""
+    labels: dict[str, str] = {}
+    for version in versions:
+        labels.setdefault(version["digest"], f"number {version['sequence']}")
+    for seen in observed:
+        labels.setdefault(seen["digest"], "observed" if seen["content_known"] else "observed, text unknown")
+    for digest in filter(None, others):
+        labels.setdefault(digest, "a version")
+    return [Choice(digest, f"{label} · {short(digest)}") for digest, label in labels.items()]
+
+
+def ways_back(versions: Sequence[Item], previous: str | None, live: str | None) -> list[Choice]:
+    """What one can go back to: the version before first, then whatever else was live here."""
+    ordered = choices(versions, ())
+    if previous is not None and previous not in {choice.digest for choice in ordered}:
+        ordered.append(Choice(previous, f"what ran before Ratchet · {short(previous)}"))
+    found = [choice for choice in ordered if choice.digest != live]
+    return sorted(found, key=lambda choice: choice.digest != previous)
+
+
+def texts_wanted(observed: Sequence[Item], *others: str | None) -> list[str]:
+    """The digests whose texts a page shows: some of the newest observed ones whose content is known, and `others`."""
+    known = [seen["digest"] for seen in observed[: _TEXTS + 1] if seen["content_known"]]
+    return list(dict.fromkeys([*filter(None, others), *known]))
+
+
+def seen(observed: Sequence[Item], documents: Mapping[str, Document], live: str | None) -> list[Seen]:
+    """Each observed digest with what it changed: against what is live, else against what was seen before it."""
+    found = []
+    for place, item in enumerate(observed):
+        digest = item["digest"]
+        older = next((it["digest"] for it in observed[place + 1 :] if it["digest"] in documents), None)
+        against = older if live is None or live == digest else live
+        found.append(_seen(item, documents, against, live == digest))
+    return found
+
+
+def _seen(item: Item, documents: Mapping[str, Document], against: str | None, live: bool) -> Seen:
+    document = documents.get(item["digest"])
+    base = documents.get(against) if against else None
+    differs = rows(base, document) if document and base else None
+    return Seen(item, live, against, differs, lines_of(document) if document else None)

@@ -1,0 +1,179 @@
+"""One prompt's page: what is live, what runs around Ratchet, who serves what, and the ways back."""
+
+from typing import Any
+
+import httpx
+
+from ratchet.prompt import from_text
+from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+
+THIRD = "sha256:" + "ef" * 32
+WORDS = {DIGEST: "Be brief.\nCite <b>it</b>.", OTHER: "Be brief.", THIRD: "Be long."}
+
+
+def version(sequence: int, digest: str, base: str | None, kind: str = "decision") -> dict[str, Any]:
+    return {
+        "sequence": sequence, "target": "bot", "digest": digest, "base_digest": base, "occurred_at": NOW,
+        "reason": "promoted", "authorisation": {"kind": kind, "id": "d1", "by": "ann"},
+        "document": from_text(WORDS[digest]).to_dict(),
+    }  # fmt: skip
+
+
+def managed(api: Made) -> None:
+    """`answer` with two versions, the second of which is live, and one observed version that nobody looked at."""
+    live = {"target": "bot", "digest": DIGEST, "sequence": 2, "reason": "promoted", "by": "ann", "occurred_at": NOW}
+    seen = {"digest": THIRD, "target": "bot", "first_seen": NOW, "content_known": True, "reviewed": False}
+    past = [version(2, DIGEST, OTHER), version(1, OTHER, None, "grant")]
+    api.answers |= {
+        "/v1/prompts": {"items": [{"name": "answer", "live": live, "observed": [seen]}], "next": None},
+        "/v1/prompts/answer/versions": {"items": past, "next": None, "previous": OTHER},
+        "/v1/instances": {"gatekeeper": "g", "connected": 0, "items": []},
+    }
+    for digest, words in WORDS.items():
+        document = from_text(words).to_dict()
+        api.answers[f"/v1/versions/{digest}"] = {"digest": digest, "document": document, "added_at": NOW}
+
+
+def unmanaged(api: Made) -> None:
+    """`answer` as an app serves it, with an edit that was deployed around Ratchet."""
+    managed(api)
+    item = api.answers["/v1/prompts"]["items"][0]
+    item["live"] = None
+    item["observed"] = [{**item["observed"][0], "digest": digest} for digest in (OTHER, DIGEST)]
+    api.answers["/v1/prompts/answer/versions"] = {"items": [], "next": None, "previous": None}
+
+
+async def page_of(api: Made, path: str = "/prompts/answer") -> httpx.Response:
+    async with browsing(api) as client:
+        return await client.get(path)
+
+
+async def test_versions_show_their_authorisations_and_what_is_live(api: Made) -> None:
+    managed(api)
+    page = (await page_of(api)).text
+    assert "live: number 2" in page
+    assert "by a decision" in page
+    assert "by a grant" in page
+    assert "Cite &lt;b&gt;it&lt;/b&gt;." in page
+
+
+async def test_a_reviewer_rolls_back_in_one_dialog_that_shows_the_difference(api: Made) -> None:
+    managed(api)
+    page = (await page_of(api)).text
+    dialog = page[page.index('<dialog id="rollback"') : page.index("</dialog>", page.index('<dialog id="rollback"'))]
+    assert 'data-api="/v1/prompts/answer/rollback"' in dialog
+    assert "(the version before)" in dialog
+    assert "works while halted" in dialog
+    assert 'class="removed"' in dialog, "the line that going back takes away"
+    assert f'data-picks="{OTHER}"' in page
+
+
+async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: Made) -> None:
+    api.sign_in("read", role="viewer")
+    managed(api)
+    page = (await page_of(api)).text
+    assert "rollback" not in page
+    assert "I have looked" not in page
+    assert "Propose an edit" not in page
+    assert "Rolling back takes a reviewer" in page
+    assert "A reviewer can note" in page
+
+
+async def test_what_was_observed_differs_from_what_is_live_and_waits_for_a_look(api: Made) -> None:
+    managed(api)
+    page = (await page_of(api)).text
+    assert "How it differs from what is live" in page
+    assert f'data-api="/v1/prompts/answer/observed/{THIRD.replace(":", "%3A")}/review"' in page
+
+
+async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(api: Made) -> None:
+    unmanaged(api)
+    page = (await page_of(api)).text
+    assert "is not managed by Ratchet yet" in page
+    assert "How it differs from the one seen before it" in page
+    assert "nothing was approved under this name" in page
+    assert "rollback" not in page
+
+
+async def test_a_text_that_is_not_known_is_said_to_be_unknown(api: Made) -> None:
+    unmanaged(api)
+    api.answers["/v1/prompts"]["items"][0]["observed"][0]["content_known"] = False
+    page = (await page_of(api)).text
+    assert "Its text is unknown: the app told only the digest." in page
+
+
+async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to_be(api: Made) -> None:
+    managed(api)
+    rows = [
+        {"instance": name, "name": "answer", "sequence": sequence, "digest": DIGEST, "since": NOW}
+        for name, sequence in (("web-1", 2), ("web-2", 1), ("web-1", 2), (None, None))
+    ]
+    api.answers["/v1/instances"]["items"] = [*rows, {**rows[0], "name": "other", "instance": "web-9"}]
+    page = (await page_of(api)).text
+    assert page.index("unnamed") < page.index("web-2") < page.index("web-1"), "those that are behind come first"
+    assert "× 2" in page
+    assert "web-9" not in page
+    api.answers["/v1/instances"] = None
+    assert (
+        "That can&#39;t be had now" in (await page_of(api)).text or "That can't be had now" in (await page_of(api)).text
+    )
+
+
+async def test_older_versions_are_a_page_further(api: Made) -> None:
+    managed(api)
+    api.answers["/v1/prompts/answer/versions"]["next"] = 1
+    page = (await page_of(api)).text
+    assert 'href="/prompts/answer?before=1"' in page
+    await page_of(api, "/prompts/answer?before=1")
+    assert api.queries("/v1/prompts/answer/versions")[-1] == {"before": "1", "limit": "20"}
+
+
+async def test_a_first_version_has_nothing_before_it(api: Made) -> None:
+    managed(api)
+    api.answers["/v1/prompts/answer/versions"] = {"items": [version(2, DIGEST, None)], "next": None, "previous": None}
+    page = (await page_of(api)).text
+    assert "there is nothing to go back to" in page
+    assert "rollback" not in page
+
+
+async def test_a_name_that_nobody_uses_leads_nowhere(api: Made) -> None:
+    api.answers["/v1/prompts"] = {"items": [], "next": None}
+    api.answers["/v1/prompts/no/one/versions"] = {"items": [], "next": None, "previous": None}
+    api.answers["/v1/instances"] = {"items": []}
+    answer = await page_of(api, "/prompts/no%2Fone")
+    assert answer.status_code == 404
+    assert api.queries("/v1/prompts")[0]["name"] == "no/one"
+
+
+async def test_any_two_versions_are_compared(api: Made) -> None:
+    managed(api)
+    page = (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
+    assert "<del>brief</del>" in page
+    assert "<ins>long</ins>" in page
+    same = (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={OTHER}")).text
+    assert "one and the same version" in same
+    assert (await page_of(api, "/prompts/answer/compare?a=nonsense")).status_code == 404
+
+
+async def test_a_comparison_begins_with_the_last_change(api: Made) -> None:
+    managed(api)
+    page = (await page_of(api, "/prompts/answer/compare")).text
+    assert f'<option value="{DIGEST}" selected>' in page
+    assert f'<option value="{OTHER}" selected>' in page
+    unmanaged(api)
+    api.answers["/v1/prompts"]["items"][0]["observed"].pop()
+    assert "There is only one version yet" in (await page_of(api, "/prompts/answer/compare")).text
+
+
+async def test_a_text_that_can_not_be_had_is_not_compared(api: Made) -> None:
+    managed(api)
+    del api.answers[f"/v1/versions/{OTHER}"]
+    assert "is not known here" in (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
+    assert "be had now" in (await page_of(api, f"/prompts/answer/back?to_digest={OTHER}")).text
+
+
+async def test_the_dialog_asks_what_going_back_to_another_version_changes(api: Made) -> None:
+    managed(api)
+    part = (await page_of(api, f"/prompts/answer/back?to_digest={THIRD}")).text
+    assert "<html" not in part
+    assert "<ins>long</ins>" in part
