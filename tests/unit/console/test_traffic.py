@@ -104,6 +104,11 @@ def test_what_apps_send_is_not_measured() -> None:
     assert (raw.sender, raw.sent_by, raw.state) == (None, ("apps",), "unknown")
 
 
+def test_a_topic_of_nobodys_list_is_sent_by_who_says_so() -> None:
+    mirror = shown(says(sends("b.made.dlq")))["b.made.dlq"]
+    assert (mirror.sent_by, mirror.state) == (("alpha",), "keeps up")
+
+
 def test_letters_of_a_consumer_that_is_no_more_are_shown() -> None:
     found = shown(says(letters=(letter("alpha.gone", "b.made", 2),)))
     [gone] = found["b.made"].takers

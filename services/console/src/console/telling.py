@@ -45,6 +45,8 @@ def rate(value: object) -> str:
     """Events a second."""
     if not isinstance(value, int | float):
         return UNKNOWN
+    if 0 < value < 0.05:
+        return "< 0.1/s"
     return f"{value:,.0f}/s" if value >= 10 else f"{value:.1f}/s"
 
 

@@ -57,7 +57,7 @@ def topics(answers: Mapping[str, Item | None], writers: Mapping[str, Sequence[st
     made = [
         Topic(
             name,
-            tuple(writers.get(name, ())),
+            tuple(writers.get(name) or sorted(who for topic, who, _ in sent if topic == name)),
             _sender([item for topic, _, item in sent if topic == name], _unheard(name, writers, answers), now),
             _sorted(party for topic, party in parties if topic == name),
         )
