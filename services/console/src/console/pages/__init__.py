@@ -1,5 +1,6 @@
 """The pages, a module for each thing that they show."""
 
+from console.pages.audit import audit_pages
 from console.pages.overview import overview_pages
 from console.pages.prompts import prompt_pages
 from console.pages.proposals import proposal_pages
@@ -7,4 +8,4 @@ from console.pages.regressions import regression_pages
 from console.pages.session import session_pages
 from console.pages.topics import topic_pages
 
-PAGES = (session_pages, overview_pages, regression_pages, proposal_pages, prompt_pages, topic_pages)
+PAGES = (session_pages, overview_pages, regression_pages, proposal_pages, prompt_pages, topic_pages, audit_pages)

@@ -1,0 +1,73 @@
+"""Each act of the audit as a sentence (pure): who did what, about what, and where to look at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from console.telling import words
+from ratchet.visible import visible
+
+Item = Mapping[str, Any]
+
+KINDS = ("proposal", "prompt", "grant", "example", "observed", "loop", "dead-letter", "key", "link")
+"""What acts are about: the part of their kind before its dot."""
+
+_VERDICTS = {"approved": "approved", "rejected": "rejected", "changes_requested": "asked for changes of"}
+_SAID = {
+    "loop.halted": "halted the loop",
+    "loop.resumed": "resumed the loop",
+    "proposal.opened": "proposed a change of {name}",
+    "proposal.withdrawn": "withdrew a proposal",
+    "proposal.decided": "{verdict} a proposal for {name}",
+    "prompt.promoted": "made a version of {name} live",
+    "prompt.rolled_back": "went back to a former version of {name}",
+    "prompt.example_revoked": "took examples out of what is live of {name}",
+    "grant.given": "gave a grant for examples in {name}",
+    "grant.revoked": "revoked a grant",
+    "example.revoked": "took an example back",
+    "observed.reviewed": "looked at a version of {name} that went live around Ratchet",
+    "dead-letter.replayed": "replayed a dead letter of {topic} to {consumer}",
+    "dead-letter.discarded": "discarded a dead letter of {topic} to {consumer}",
+    "key.issued": "issued a key to {subject}",
+    "key.revoked": "ended a key of {subject}",
+    "link.made": "made a sign-in link for {subject}",
+}
+_ALREADY_SAID = frozenset({"at", "by", "kind", "schema", "project"})
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """`said` goes after the name of who did it; `href` leads to what it is about, where there is a page for that."""
+
+    seq: int
+    at: str
+    by: str
+    said: str
+    href: str | None
+    facts: tuple[tuple[str, str], ...]
+
+
+def deed(entry: Item) -> Deed:
+    """One entry as people read it; an unknown kind is told by its own name."""
+    facts = tuple((words(name), str(value)) for name, value in sorted(entry.items()) if name not in _ALREADY_SAID)
+    return Deed(entry["seq"], entry["at"], str(entry["by"]), _said(entry), _href(entry), facts)
+
+
+def _said(entry: Item) -> str:
+    if entry["kind"] == "key.issued" and entry.get("of") == "person" and entry.get("subject") == entry["by"]:
+        return f"signed in, with a key for {visible(', '.join(str(entry.get('scopes') or 'unknown').split()))}"
+    told = {name: visible(str(entry.get(name) or "unknown")) for name in ("name", "topic", "consumer", "subject")}
+    verdict = _VERDICTS.get(str(entry.get("verdict")), "decided about")
+    return _SAID.get(entry["kind"], words(str(entry["kind"]).replace(".", " "))).format(**told, verdict=verdict)
+
+
+def _href(entry: Item) -> str | None:
+    about = str(entry["kind"]).partition(".")[0]
+    if entry.get("proposal_id"):
+        return f"/proposals/{quote(str(entry['proposal_id']), safe='')}"
+    if about in ("prompt", "observed") and entry.get("name"):
+        return f"/prompts/{quote(str(entry['name']), safe='')}"
+    if about == "dead-letter" and entry.get("service"):
+        return f"/topics/dead-letters?service={quote(str(entry['service']), safe='')}"
+    return {"grant": "/few-shots", "example": "/few-shots"}.get(about)

@@ -1,0 +1,45 @@
+"""Who did what: the audit, the newest first, and whether its chain is whole."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from console.deeds import KINDS, deed
+from console.page import Page
+
+_A_PAGE = 50
+Given = Annotated[str, Query(max_length=200)]
+"""As a form sends it: empty where nothing was written."""
+
+
+def audit_pages() -> APIRouter:
+    """Below `/audit`."""
+    router = APIRouter(prefix="/audit")
+
+    @router.get("")
+    async def audit(
+        page: Page, kind: Given = "", by: Given = "", before: Annotated[int | None, Query(ge=1)] = None
+    ) -> HTMLResponse:
+        asked = {"kind": kind or None, "by": by or None}
+        found, people = await page.all(
+            page.get("/v1/audit", order="desc", before=before, limit=_A_PAGE, **asked), page.maybe("/v1/people")
+        )
+        older = page.address(**asked, before=found["next"]) if found["next"] else None
+        return page.show(
+            "audit.html",
+            deeds=[deed(entry) for entry in found["items"]],
+            older=older,
+            kinds=KINDS,
+            kind=kind,
+            by=by,
+            people=[person["subject"] for person in people["items"]] if people else [],
+        )
+
+    @router.get("/verify")
+    async def verify(page: Page, seq: Given = "", head: Given = "") -> HTMLResponse:
+        """Asks for the whole chain to be checked, also against an end that somebody wrote down earlier."""
+        found = await page.get("/v1/audit/verify", seq=seq.strip() or None, head=head.strip() or None)
+        return page.show("audit_verified.html", it=found, seq=seq, head=head)
+
+    return router

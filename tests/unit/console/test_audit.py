@@ -1,0 +1,64 @@
+"""The page of the audit, and its check."""
+
+import pytest
+
+from tests.support.console import NOW, Made, browsing
+
+HEAD = "ab" * 32
+
+
+@pytest.fixture
+def written(api: Made) -> Made:
+    """An audit of one entry, by somebody with an odd name."""
+    entry = {"seq": 3, "at": NOW, "kind": "loop.halted", "by": "<i>eve</i>", "hash": HEAD, "revision": 1}
+    api.answers["/v1/audit"] = {"items": [entry], "next": 3}
+    api.answers["/v1/people"] = {"items": [{"subject": "ann"}], "next": None}
+    return api
+
+
+async def test_acts_are_read_newest_first_a_page_at_a_time(written: Made) -> None:
+    async with browsing(written) as client:
+        page = (await client.get("/audit?kind=loop&by=eve&before=9")).text
+    assert "halted the loop" in page
+    assert "&lt;i&gt;eve&lt;/i&gt;" in page
+    assert "<i>eve" not in page
+    assert "/audit?kind=loop&amp;by=eve&amp;before=3" in page
+    [asked] = written.queries("/v1/audit")
+    assert asked == {"order": "desc", "kind": "loop", "by": "eve", "before": "9", "limit": "50"}
+
+
+async def test_a_form_left_empty_asks_for_all(written: Made) -> None:
+    written.refuse("/v1/people", 403)
+    async with browsing(written) as client:
+        answer = await client.get("/audit?kind=&by=")
+    assert answer.status_code == 200
+    assert written.queries("/v1/audit") == [{"order": "desc", "limit": "50"}]
+
+
+async def test_nothing_of_a_kind_is_said(written: Made) -> None:
+    written.answers["/v1/audit"] = {"items": [], "next": None}
+    async with browsing(written) as client:
+        assert "Nothing like that" in (await client.get("/audit?kind=grant")).text
+        assert "Nothing yet" in (await client.get("/audit")).text
+
+
+async def test_a_whole_chain_shows_its_end_to_write_down(written: Made) -> None:
+    written.answers["/v1/audit/verify"] = {"ok": True, "entries": 1234, "head": HEAD, "problems": []}
+    async with browsing(written) as client:
+        page = (await client.get("/audit/verify")).text
+        against = (await client.get(f"/audit/verify?seq=3&head={HEAD}")).text
+    assert "The audit is whole" in page
+    assert "1,234 entries" in page
+    assert HEAD in page
+    assert "It still holds entry 3" in against
+    assert written.queries("/v1/audit/verify") == [{}, {"seq": "3", "head": HEAD}]
+
+
+async def test_a_broken_chain_says_what_is_wrong(written: Made) -> None:
+    wrong = {"ok": False, "entries": 2, "head": HEAD, "problems": ["entry 2 was altered"]}
+    written.answers["/v1/audit/verify"] = wrong
+    async with browsing(written) as client:
+        page = (await client.get(f"/audit/verify?seq=1&head={HEAD}")).text
+    assert "The audit is not whole" in page
+    assert "entry 2 was altered" in page
+    assert "It still holds" not in page

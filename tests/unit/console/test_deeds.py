@@ -1,0 +1,54 @@
+"""Every act of the audit as a sentence."""
+
+from typing import Any
+
+import pytest
+
+from console.deeds import deed
+
+_ID = "1525ea41-2ba8-5a1d-b220-1a9d6a6963eb"
+
+
+def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
+    chain = {"seq": 7, "hash": "ab", "previous": "aa", "schema": "ratchet.audit/1", "project": "acme"}
+    return {**chain, "at": "2026-01-02T03:04:05Z", "kind": kind, "by": by, **facts}
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "said", "href"),
+    [
+        ("loop.halted", {}, "halted the loop", None),
+        ("proposal.opened", {"proposal_id": _ID, "name": "a b"}, "proposed a change of a b", f"/proposals/{_ID}"),
+        ("proposal.withdrawn", {"proposal_id": _ID}, "withdrew a proposal", f"/proposals/{_ID}"),
+        (
+            "proposal.decided",
+            {"proposal_id": _ID, "name": "answer", "verdict": "changes_requested"},
+            "asked for changes of a proposal for answer",
+            f"/proposals/{_ID}",
+        ),
+        ("prompt.promoted", {"name": "a/b"}, "made a version of a/b live", "/prompts/a%2Fb"),
+        ("prompt.rolled_back", {"name": "answer"}, "went back to a former version of answer", "/prompts/answer"),
+        ("grant.given", {"name": "answer"}, "gave a grant for examples in answer", "/few-shots"),
+        (
+            "dead-letter.replayed",
+            {"topic": "prompt.live", "consumer": "proposer.prompts", "service": "proposer"},
+            "replayed a dead letter of prompt.live to proposer.prompts",
+            "/topics/dead-letters?service=proposer",
+        ),
+        ("key.issued", {"subject": "bot", "of": "service"}, "issued a key to bot", None),
+        ("key.issued", {"subject": "ann", "of": "person", "scopes": "read tune"}, "signed in", None),
+        ("link.made", {"subject": "eve\u202e"}, "made a sign-in link for eve\\u{202e}", None),
+        ("moon.landed_on", {}, "moon landed on", None),
+        ("prompt.promoted", {}, "made a version of unknown live", None),
+    ],
+)
+def test_an_act_is_one_sentence(kind: str, facts: dict[str, Any], said: str, href: str | None) -> None:
+    found = deed(entry(kind, **facts))
+    assert found.said.startswith(said)
+    assert found.href == href
+
+
+def test_what_else_is_known_is_kept() -> None:
+    found = deed(entry("loop.halted", revision=3, key_id="k"))
+    assert dict(found.facts) == {"seq": "7", "hash": "ab", "previous": "aa", "revision": "3", "key id": "k"}
+    assert (found.by, found.seq) == ("ann", 7)
