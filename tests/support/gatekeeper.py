@@ -184,6 +184,7 @@ async def world(dsn: str, **more: Any) -> AsyncIterator[World]:
             await owner.dispose()
             await service.dispose()
             await app.state.keys._engine.dispose()
+            await app.state.bell.close()
 
 
 def secret_hash(raw: str) -> str:

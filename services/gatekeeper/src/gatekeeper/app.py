@@ -79,7 +79,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         background=background,
         close=(bell.close,),
         owns_keys=True,
-        state={"hub": hub},
+        state={"hub": hub, "bell": bell},
     )
     app = build_service_app(service)
     app.add_exception_handler(Refused, _refused)
