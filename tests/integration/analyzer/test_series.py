@@ -26,9 +26,9 @@ def thumbs(numbers: Iterable[int], value: float = 1.0, version: str = "v1", **fi
 
 
 def at(number: int, version: str, **fields: Any) -> Event:
-    event = feedback(number, version, **fields)
-    assert event.execution
     moment = START + timedelta(seconds=number / 5)
+    event = feedback(number, version, **{"received_at": moment, **fields})
+    assert event.execution
     return event.model_copy(update={"execution": event.execution.model_copy(update={"occurred_at": moment})})
 
 
@@ -74,16 +74,30 @@ async def test_limits_widen_windows_until_all_is_shown(analyzer: Analyzer, clien
     assert since["items"] == fine["items"][50:]
 
 
-async def test_pages_follow_each_other(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
+async def test_a_night_does_not_widen_windows(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
+    morning = 5 * 8 * 3600
+    sent = [*thumbs(range(500)), *thumbs(range(morning, morning + 500))]
+    await analyzer.take(envelopes(sent))
+    assert [item["n"] for item in (await asked(client, **THUMBS, limit=50))["items"]] == [50] * 20
+    assert [item["n"] for item in (await asked(client, latest=7))["items"]] == [50] * 7
+    one = await asked(client, **THUMBS, since=START.isoformat(), until=(START + timedelta(hours=1)).isoformat())
+    assert [item["n"] for item in one["items"]] == [25] * 20
+
+
+async def test_scattered_values_still_fit_the_limit(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
+    await analyzer.take(envelopes(thumbs(range(0, 5 * 3600 * 40, 5 * 3600))))
+    page = await asked(client, **THUMBS, limit=8)
+    assert page["next"] is None
+    assert len(page["items"]) <= 8
+    assert sum(item["n"] for item in page["items"]) == 40
+
+
+async def test_more_versions_than_fit_are_told_of(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
     sent = [each for number in range(4) for each in thumbs(range(number * 25, number * 25 + 25), version=f"v{number}")]
     await analyzer.take(envelopes([*sent, *thumbs(range(100, 125), target="other")]))
-    seen, params = [], {**THUMBS, "limit": 1}
-    while params:
-        page = await asked(client, **params)
-        seen += page["items"]
-        params = {**params, "since": page["next"]} if page["next"] else {}
-    assert [item["n"] for item in seen] == [25] * len(seen)
-    assert seen[0]["identity"] == "label:v0"
+    page = await asked(client, **THUMBS, limit=3)
+    assert [item["identity"] for item in page["items"]] == ["label:v0", "label:v1", "label:v2"]
+    assert (await asked(client, **THUMBS, limit=3, since=page["next"]))["items"] == []
 
 
 async def test_the_latest_windows_of_every_metric(
@@ -112,7 +126,7 @@ async def test_old_windows_are_put_together_and_forgotten(
     clock = FakeClock(START)
     await analyzer.take(envelopes(thumbs(range(1600))))
     before = await asked(client, **THUMBS)
-    clock.advance(timedelta(hours=24, minutes=5, seconds=20))
+    clock.advance(timedelta(hours=6, minutes=5, seconds=20))
     await tidy(engine, clock)
     rows = await analyzer.rows(KEPT)
     assert [(row.seconds, row.n) for row in rows] == [(300, 1500), *[(5, 25)] * 4]
@@ -135,6 +149,7 @@ async def test_old_windows_are_put_together_and_forgotten(
         ("target=bot", "metric"),
         ("target=bot&metric=thumb&since=2026-01-01T00:00:00", "since"),
         ("latest=3&since=2026-01-01T00:00:00Z", "since"),
+        ("latest=3&until=2026-01-01T00:00:00Z", "until"),
         ("latest=61", "latest"),
         ("target=bot&metric=%00", "metric"),
         ("target=bot&metric=thumb&limit=2001", "limit"),

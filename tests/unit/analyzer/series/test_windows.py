@@ -9,7 +9,7 @@ import pytest
 from analyzer.handlers import readings
 from analyzer.metrics import metric_named
 from analyzer.model import Reading
-from analyzer.series.windows import KEPT_FOR, Extent, Place, added, aligned, page, width
+from analyzer.series.windows import KEPT_FOR, Extent, Place, added, aligned, page, wider, width
 from analyzer.sums import Sums, measurement
 from shared.events.base import Event
 from tests.support.quality import START, feedback, replacing
@@ -54,23 +54,40 @@ def test_late_values_go_where_old_ones_are_and_no_further() -> None:
     assert KEPT_FOR == 30 * 86_400
 
 
+def busy(seconds: int, values: int, rows: int = 1, moments: int = 1) -> Extent:
+    return Extent(0, seconds, values, seconds, rows, moments)
+
+
 @pytest.mark.parametrize(
     ("values", "seconds", "expected"),
-    [(3000, 600, 5), (600, 600, 30), (2700, 600, 10), (7, 600, 3600), (1, 0, 300), (1_000_000, 3600, 5)],
+    [(3000, 600, 5), (600, 600, 30), (2700, 600, 10), (7, 600, 3600), (1, 5, 300), (1_000_000, 3600, 5)],
 )
 def test_windows_hold_25_values_on_average_and_last_5_s_at_least(values: int, seconds: int, expected: int) -> None:
-    assert width(Extent(0, seconds, values)) == expected
+    assert width(busy(seconds, values)) == expected
 
 
 def test_windows_are_so_wide_that_the_limit_shows_all() -> None:
-    week = Extent(0, 7 * 86_400, 10_000_000)
-    assert width(week, 2000) == 900
-    assert width(week, 150) == 6 * 3600
-    assert width(Extent(0, 7 * 86_400, 10_000_000, rows=200, moments=100), 1000) == 3600
+    assert width(busy(7 * 86_400, 10_000_000), 2000) == 900
+    assert width(busy(7 * 86_400, 10_000_000), 150) == 6 * 3600
+    assert width(busy(7 * 86_400, 10_000_000, rows=200, moments=100), 1000) == 3600
+
+
+def test_a_time_without_values_does_not_widen_windows() -> None:
+    assert width(Extent(0, 86_400, 6000, active=1200), 300) == 5
 
 
 def test_streams_beside_each_other_share_the_values() -> None:
-    assert width(Extent(0, 600, 3000, rows=240, moments=120)) == 10
+    assert width(busy(600, 3000, rows=240, moments=120)) == 10
+
+
+def test_widths_grow_to_the_end_of_what_is_kept() -> None:
+    widths, step = [], wider(5)
+    while step is not None:
+        widths.append(step)
+        step = wider(step)
+    assert widths == sorted(widths)
+    assert widths[-1] == KEPT_FOR
+    assert all(step % 300 == 0 for step in widths if step > 300)
 
 
 def test_pages_do_not_part_a_window() -> None:

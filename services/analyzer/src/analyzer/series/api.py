@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from analyzer.asking import MetricName, Reader, Target
 from analyzer.metrics import metric_named
 from analyzer.model import Dimension
-from analyzer.series.store import SeriesStore
-from analyzer.series.windows import FINE, aligned, page, width
+from analyzer.series.store import FOREVER, SeriesStore
+from analyzer.series.windows import FINE, aligned, page, wider, width
 from analyzer.sums import Sums, measurement
 from shared.web.keys import Principal
 from shared.web.problems import invalid
@@ -33,35 +33,41 @@ def series_router(engine: AsyncEngine) -> APIRouter:
         target: Target = None,
         metric: MetricName = None,
         since: AwareDatetime | None = None,
+        until: AwareDatetime | None = None,
         latest: Annotated[int | None, Query(ge=1, le=60)] = None,
         limit: Annotated[int, Query(ge=1, le=2000)] = 300,
     ) -> dict[str, Any]:
         """Each window's own values, with their 95 % interval; oldest first.
 
-        Of one `target` and `metric`: all since `since`, in windows so wide that `limit` of them show it; `next` is the
-        `since` of the next page, if there is one. With `latest`: so many of the newest windows of each metric of each
-        target, or of those asked for. A window is 5 s wide at least, and wide enough for 25 values on average.
+        Of one `target` and `metric`: all from `since` to `until`, in windows so wide that `limit` of them show it; only
+        where more versions than that ran beside each other, `next` is the `since` of the next page. With `latest`: so
+        many of the newest windows of each metric of each target, or of those asked for. A window is 5 s wide at least,
+        and wide enough for 25 values on average.
         """
         async with engine.connect() as conn:
             store = SeriesStore(conn)
             if latest is not None:
-                if since is not None:
-                    raise invalid("since", "does not go with latest")
+                if since is not None or until is not None:
+                    raise invalid("since" if since else "until", "does not go with latest")
                 return await _latest(store, reader, target, metric, latest)
             if target is None or metric is None:
                 raise invalid("target" if target is None else "metric", "is needed without latest")
             dimension = Dimension(reader.project, reader.environment, target, metric)
-            return await _whole(store, dimension, since.timestamp() if since else 0.0, limit)
+            span = since.timestamp() if since else 0.0, int(until.timestamp()) if until else FOREVER
+            return await _whole(store, dimension, *span, limit)
 
     return router
 
 
-async def _whole(store: SeriesStore, dimension: Dimension, since: float, limit: int) -> dict[str, Any]:
-    extent = await store.span(dimension, aligned(since, FINE))
+async def _whole(store: SeriesStore, dimension: Dimension, since: float, until: int, limit: int) -> dict[str, Any]:
+    extent = await store.span(dimension, aligned(since, FINE), until)
     if extent is None:
         return {"items": [], "next": None}
-    seconds = width(extent, limit)
-    rows = await store.windows([(dimension.id, seconds, aligned(max(since, extent.start), seconds))], limit + 1)
+    step: int | None = width(extent, limit)
+    rows: list[Row[Any]] = []
+    while step is not None and (not rows or len(rows) > limit):
+        asked = (dimension.id, step, aligned(max(since, extent.start), step))
+        rows, step = await store.windows([asked], limit + 1, until), wider(step)
     shown, following = page([(row.start, row.seconds) for row in rows], limit)
     return {"items": _items(rows[:shown]), "next": None if following is None else _moment(following)}
 

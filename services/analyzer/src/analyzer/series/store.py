@@ -34,14 +34,20 @@ _GATHER = text(
           SET n = m.n + EXCLUDED.n, total = m.total + EXCLUDED.total, squares = m.squares + EXCLUDED.squares"""
 )
 _FORGET = text("DELETE FROM analyzer.measured WHERE start < :before")
+# A day in which nothing came is no reason for wide windows.
 _EXTENT = """SELECT min(start) AS start, max(start + seconds) AS "end", CAST(sum(n) AS bigint) AS n,
-                    count(*) AS rows, count(DISTINCT start) AS moments"""
-_SPAN = text(f"{_EXTENT} FROM analyzer.measured WHERE dimension_id = :id AND start >= :since AND n > 0")
+                    CAST(sum(least(gap, seconds * 12)) AS bigint) AS active,
+                    count(*) AS rows, count(*) FILTER (WHERE gap > 0) AS moments
+             FROM (SELECT start, seconds, n, lead(start, 1, start + seconds) OVER (ORDER BY start) - start AS gap"""
+_SPAN = text(
+    f"""{_EXTENT} FROM analyzer.measured
+        WHERE dimension_id = :id AND start >= :since AND start < :until AND n > 0) AS kept"""
+)
 _RECENT = text(
     f"""SELECT c.dimension_id, recent.*
         FROM analyzer.courses AS c CROSS JOIN LATERAL (
-          {_EXTENT} FROM (SELECT start, seconds, n FROM analyzer.measured
-                          WHERE dimension_id = c.dimension_id AND n > 0 ORDER BY start DESC LIMIT :looked) AS latest
+          {_EXTENT} FROM (SELECT start, seconds, n FROM analyzer.measured WHERE dimension_id = c.dimension_id AND n > 0
+                          ORDER BY start DESC LIMIT :looked) AS latest) AS kept
         ) AS recent
         WHERE c.project = :project AND c.environment = :environment AND recent.n > 0
           AND (CAST(:target AS text) IS NULL OR c.target = :target)
@@ -54,12 +60,14 @@ _WINDOWS = text(
        CROSS JOIN LATERAL (
          SELECT start - start % greatest(seconds, width) AS start, greatest(seconds, width) AS seconds, stream_id,
                 CAST(sum(n) AS bigint) AS n, CAST(sum(total) AS bigint) AS total, sum(squares) AS squares
-         FROM analyzer.measured WHERE dimension_id = d.id AND start >= d.since
+         FROM analyzer.measured WHERE dimension_id = d.id AND start >= d.since AND start < :until
          GROUP BY 1, 2, 3 HAVING sum(n) > 0
        ) AS w
        JOIN analyzer.streams AS s ON s.id = w.stream_id
        ORDER BY s.target, s.metric, w.start, w.seconds, s.prompt, s.identity LIMIT :limit"""
 )
+FOREVER = 2**62
+"""A Unix time that nothing comes after."""
 
 
 class SeriesStore:
@@ -89,19 +97,19 @@ class SeriesStore:
             await self._conn.execute(_FORGET, {"before": int(kept_since)})
             await self._conn.execute(_GATHER, {"before": int(fine_since)})
 
-    async def span(self, dimension: Dimension, since: int) -> Extent | None:
-        """What there is of `dimension` from the Unix time `since` on."""
-        rows = await self._conn.execute(_SPAN, {"id": dimension.id, "since": since})
+    async def span(self, dimension: Dimension, since: int, until: int) -> Extent | None:
+        """What there is of `dimension` between two Unix times."""
+        rows = await self._conn.execute(_SPAN, {"id": dimension.id, "since": since, "until": until})
         row = rows.one()
         return Extent(*row) if row.n else None
 
     async def recent(self, within: dict[str, str | None], looked: int) -> dict[UUID, Extent]:
         """The newest `looked` windows of each dimension of a project, environment, target and metric (None: all)."""
         rows = await self._conn.execute(_RECENT, {**within, "looked": looked})
-        return {row.dimension_id: Extent(row.start, row.end, row.n, row.rows, row.moments) for row in rows}
+        return {row.dimension_id: Extent(*row[1:]) for row in rows}
 
-    async def windows(self, asked: Sequence[tuple[UUID, int, int]], limit: int) -> list[Row[Any]]:
+    async def windows(self, asked: Sequence[tuple[UUID, int, int]], limit: int, until: int = FOREVER) -> list[Row[Any]]:
         """At most `limit` windows, of each dimension's id with seconds of each and Unix time since; oldest first."""
         ids, widths, since = zip(*asked, strict=True) if asked else ((), (), ())
-        values = {"ids": list(ids), "widths": list(widths), "since": list(since), "limit": limit}
+        values = {"ids": list(ids), "widths": list(widths), "since": list(since), "limit": limit, "until": until}
         return list(await self._conn.execute(_WINDOWS, values))

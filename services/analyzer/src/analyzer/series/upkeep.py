@@ -1,4 +1,4 @@
-"""What becomes of old windows: put together after a day, forgotten after thirty."""
+"""What becomes of old windows: put together after six hours, forgotten after thirty days."""
 
 import asyncio
 

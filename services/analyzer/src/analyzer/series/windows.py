@@ -8,8 +8,8 @@ from analyzer.model import Dimension, Line, Reading, StreamKey, Use
 from analyzer.sums import Sums
 
 FINE, COARSE = 5, 300
-"""Seconds of a window as it is kept: of the last day, and before."""
-FINE_FOR, KEPT_FOR = 86_400, 30 * 86_400
+"""Seconds of a window as it is kept: of the last six hours, and before."""
+FINE_FOR, KEPT_FOR = 6 * 3600, 30 * 86_400
 """Seconds after which windows are put together, and after which they are forgotten."""
 ENOUGH = 25
 """Values in a window that is shown, on average: with fewer, an interval spans nearly the whole scale."""
@@ -44,11 +44,15 @@ def added(readings: Iterable[Reading]) -> dict[Place, Sums]:
 
 
 class Extent(NamedTuple):
-    """What there is to show between two Unix times: `n` values in `rows` windows, which begin at so many `moments`."""
+    """What there is to show between two Unix times: `n` values in `rows` windows, which begin at so many `moments`.
+
+    `active` counts the seconds without the time in which nothing came: of a gap, at most twelve windows' time.
+    """
 
     start: int
     end: int
     n: int
+    active: int
     rows: int = 1
     moments: int = 1
 
@@ -56,12 +60,17 @@ class Extent(NamedTuple):
 def width(extent: Extent, limit: int | None = None) -> int:
     """Seconds of a window: as few as give it 25 values on average, and show all in about 90 % of `limit` rows.
 
-    The rest of them is for windows in which one version follows another: they make two rows.
+    The rest of them is for windows in which one version follows another, and for those that are cut by a gap.
     """
-    span = max(extent.end - extent.start, FINE)
-    enough = ENOUGH * span * extent.rows / extent.moments / max(extent.n, 1)
-    room = span * extent.rows / extent.moments / (0.9 * limit) if limit else 0.0
+    beside_each_other = extent.rows / extent.moments
+    enough = ENOUGH * extent.active * beside_each_other / max(extent.n, 1)
+    room = extent.active * beside_each_other / (0.9 * limit) if limit else 0.0
     return next((step for step in _STEPS if step >= max(enough, room)), _STEPS[-1])
+
+
+def wider(seconds: int) -> int | None:
+    """The next width; None where there is none."""
+    return next((step for step in _STEPS if step > seconds), None)
 
 
 def aligned(moment: float, seconds: int) -> int:
