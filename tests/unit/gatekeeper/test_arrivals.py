@@ -53,4 +53,5 @@ def test_a_persons_draft_says_what_changes_and_what_undoes_it(old: dict[str, obj
 
 def test_a_first_version_has_nothing_to_go_back_to() -> None:
     content = content_of("why", None, None, parse(BASE))
+    assert content["example_sets"] == [], "as in what the proposer drafts: readers need not ask who wrote it"
     assert (content["diff"], content["rollback"], kind_of(None)) == ("", None, "first_version")

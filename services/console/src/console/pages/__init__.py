@@ -1,11 +1,23 @@
 """The pages, a module for each thing that they show."""
 
 from console.pages.audit import audit_pages
+from console.pages.editing import editing_pages
 from console.pages.overview import overview_pages
+from console.pages.people import people_pages
 from console.pages.prompts import prompt_pages
 from console.pages.proposals import proposal_pages
 from console.pages.regressions import regression_pages
 from console.pages.session import session_pages
 from console.pages.topics import topic_pages
 
-PAGES = (session_pages, overview_pages, regression_pages, proposal_pages, prompt_pages, topic_pages, audit_pages)
+PAGES = (
+    session_pages,
+    overview_pages,
+    regression_pages,
+    proposal_pages,
+    editing_pages,
+    prompt_pages,
+    topic_pages,
+    audit_pages,
+    people_pages,
+)

@@ -1,4 +1,6 @@
 // Forms speak JSON to the services' own API, as the person who is signed in; the console's service never sees it.
+import { localise } from "./times.js";
+
 const READERS = { number: Number, json: JSON.parse, flag: (text) => text === "true" };
 
 function body(form) {
@@ -9,9 +11,16 @@ function body(form) {
     const read = READERS[field.dataset.type] ?? String;
     if (field.dataset.type === "list") (fields[field.name] ??= []).push(field.value);
     else if (field.dataset.type === "hours") fields[field.name] = new Date(Date.now() + 3.6e6 * field.value).toISOString();
-    else fields[field.name] = read(field.value);
+    else put(fields, field.name, read(field.value));
   }
   return fields;
+}
+
+// `document.messages.0.content` goes into the document that came before it.
+function put(fields, name, value) {
+  const path = name.split(".");
+  const last = path.pop();
+  path.reduce((place, key) => place[key], fields)[last] = value;
 }
 
 async function post(path, content) {
@@ -53,25 +62,33 @@ export function submit(event) {
   return attempt(form, async () => {
     const said = await post(form.dataset.api, body(form));
     form.closest("dialog")?.close();
+    form.reset();
     const shown = form.dataset.shows ? document.getElementById(form.dataset.shows) : null;
     if (shown) return reveal(shown, said);
     if (form.dataset.done) toast(form.dataset.done);
-    form.reset();
     const then = (form.dataset.then ?? "").replace("{id}", encodeURIComponent(said.id ?? ""));
     if (then) location.assign(then);
     else window.htmx.trigger(document.getElementById("page"), "refresh");
   });
 }
 
-// What is shown once: each element with `data-part` takes that part of the answer.
+// What is shown once: each element with `data-part` takes that part of the answer. A dialog forgets it when it is closed.
 function reveal(shown, said) {
-  for (const place of shown.querySelectorAll("[data-part]")) {
+  const places = [...shown.querySelectorAll("[data-part]")];
+  for (const place of places) {
     const value = String(said[place.dataset.part] ?? "");
     place.textContent = place.dataset.part === "path" ? location.origin + value : value;
+    if (place.matches("time")) place.dateTime = value;
   }
+  localise(shown);
   shown.hidden = false;
-  if (shown.matches("dialog")) shown.showModal();
-  else shown.scrollIntoView({ block: "nearest" });
+  if (!shown.matches("dialog")) return shown.scrollIntoView({ block: "nearest" });
+  shown.showModal();
+  const forget = () => {
+    for (const place of places) place.textContent = "";
+    window.htmx.trigger(document.getElementById("page"), "refresh");
+  };
+  shown.addEventListener("close", forget, { once: true });
 }
 
 export function signIn(event) {

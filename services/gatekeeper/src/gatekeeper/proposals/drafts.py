@@ -18,4 +18,5 @@ def content_of(why: str, base_digest: str | None, base: Prompt | None, draft: Pr
         "acceptance": [],
         "rollback_digest": base_digest,
         "rollback": None if base is None else base.to_dict(),
+        "example_sets": [],
     }
