@@ -8,41 +8,38 @@ from typing import Any
 from console.telling import short
 
 Item = Mapping[str, Any]
+_MOST_VERSIONS = 6
 
 
 def chart(regression: Item, windows: Sequence[Item], unit: str) -> str | None:
-    """JSON: `data` as columns (seconds, low, high, mean, n), `marks` where versions begin, `change` as two seconds.
+    """JSON: `times` (seconds), and for each version its `low`, `high`, `mean` and `n` at these times, null where none.
 
-    None where fewer than two windows are known.
+    `marks` are where versions begin, `change` is two seconds. The latest six versions are shown. None where fewer than
+    two windows are known.
     """
     if len(windows) < 2:
         return None
-    points = sorted(windows, key=lambda window: window["end"])
-    columns = [
-        [_seconds(point["end"]) for point in points],
-        *([point[part] for point in points] for part in ("low", "high", "mean", "n")),
-    ]
+    latest: dict[str, list[Item]] = {}
+    for window in sorted(windows, key=lambda window: str(window["end"])):
+        latest.setdefault(window["identity"], []).append(window)
+    versions = dict(sorted(latest.items(), key=lambda item: str(item[1][0]["start"]))[-_MOST_VERSIONS:])
+    times = sorted({_seconds(window["end"]) for own in versions.values() for window in own})
     change = regression["change"]
     return json.dumps(
         {
-            "label": regression["metric"],
             "unit": unit,
-            "data": columns,
-            "marks": _marks(points),
+            "times": times,
+            "versions": [_columns(identity, own, times) for identity, own in versions.items()],
+            "marks": [{"at": _seconds(own[0]["start"]), "label": short(it)} for it, own in list(versions.items())[1:]],
             "change": [_seconds(change["low"]), _seconds(change["high"])] if change else None,
         }
     )
 
 
-def _marks(points: Sequence[Item]) -> list[dict[str, Any]]:
-    """Where a version is seen for the first time; the first window's own is where the picture begins."""
-    seen: set[str] = {points[0]["identity"]}
-    marks = []
-    for point in points:
-        if point["identity"] not in seen:
-            seen.add(point["identity"])
-            marks.append({"at": _seconds(point["start"]), "label": short(point["identity"])})
-    return marks
+def _columns(identity: str, windows: Sequence[Item], times: Sequence[float]) -> dict[str, Any]:
+    at = {_seconds(window["end"]): window for window in windows}
+    parts = {part: [at[time][part] if time in at else None for time in times] for part in ("low", "high", "mean", "n")}
+    return {"label": short(identity), **parts}
 
 
 def _seconds(moment: str) -> float:

@@ -52,7 +52,9 @@ def lines_of(document: Document | None) -> list[str]:
     try:
         return readable(parse(document))
     except PromptError:
-        return [visible(line) for line in json.dumps(document, indent=2, sort_keys=True).split("\n")]
+        return [
+            visible(line) for line in json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True).split("\n")
+        ]
 
 
 def _all(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:

@@ -11,33 +11,51 @@ export function draw(root) {
   }
 }
 
+const NAMES = ["ink", "soft", "line", "mark", "bad", "good", "warn", "other"];
+
 function colours(host) {
   const style = getComputedStyle(host);
-  return Object.fromEntries(["ink", "soft", "line", "mark", "bad", "warn"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+// The newest version has the strongest colour.
+function tints(colour, count) {
+  return [colour.mark, colour.other, colour.warn, colour.soft, colour.good, colour.ink].slice(0, count).reverse();
 }
 
 function plotted(host, chart) {
   const colour = colours(host);
   const shown = (value) => (value == null ? "–" : chart.unit ? `${+value.toPrecision(3)} ${chart.unit}` : `${(100 * value).toFixed(1)} %`);
   const axis = { stroke: colour.soft, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line, width: 1 } };
+  const tint = tints(colour, chart.versions.length);
+  const hidden = { stroke: "transparent", points: { show: false }, class: "edge", spanGaps: true };
+  const series = chart.versions.flatMap((version, place) => [
+    { ...hidden, label: "low" },
+    { ...hidden, label: "high" },
+    {
+      label: version.label,
+      stroke: tint[place],
+      width: 2,
+      spanGaps: true,
+      points: { size: 5, fill: tint[place] },
+      value: (u, value, _, at) => (value == null ? "–" : `${shown(value)} [${shown(version.low[at])}, ${shown(version.high[at])}] n=${version.n[at]}`),
+    },
+  ]);
+  const bands = chart.versions.map((_, place) => ({
+    series: [3 * place + 2, 3 * place + 1],
+    fill: `color-mix(in srgb, ${tint[place]} 18%, transparent)`,
+  }));
+  const data = [chart.times, ...chart.versions.flatMap((version) => [version.low, version.high, version.mean])];
   const options = {
     width: host.clientWidth,
     height: 260,
-    legend: { live: true },
     cursor: { points: { size: 7 } },
-    scales: { x: { time: true } },
     axes: [{ ...axis }, { ...axis, size: 62, values: (_, ticks) => ticks.map(shown) }],
-    series: [
-      {},
-      { label: "low", stroke: "transparent", points: { show: false }, value: (_, v) => shown(v) },
-      { label: "high", stroke: "transparent", points: { show: false }, value: (_, v) => shown(v) },
-      { label: chart.label, stroke: colour.mark, width: 2, points: { size: 5, fill: colour.mark }, value: (_, v) => shown(v) },
-      { label: "n", stroke: "transparent", scale: "n", points: { show: false }, value: (_, v) => (v == null ? "–" : v) },
-    ],
-    bands: [{ series: [2, 1], fill: `color-mix(in srgb, ${colour.mark} 18%, transparent)` }],
+    series: [{ label: "at" }, ...series],
+    bands,
     hooks: { drawClear: [(u) => marks(u, chart, colour)] },
   };
-  const plot = new window.uPlot(options, chart.data, host);
+  const plot = new window.uPlot(options, data, host);
   new ResizeObserver(() => plot.setSize({ width: host.clientWidth, height: 260 })).observe(host);
   return plot;
 }

@@ -1,0 +1,55 @@
+"""Numbers as people read them: with n and interval, and unknown never as nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from console.telling import age, amount, change, change_unit, measured, rate, short, span, unit_of
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0.8512, "", "85.1 %"),
+        (0.8512, "share", "85.1 %"),
+        (447.6, "ms", "448 ms"),
+        (4.214, "stars", "4.21 stars"),
+        (0.000199, "USD", "$0.000199"),
+        (1.5, "USD", "$1.5000"),
+        (None, "", "unknown"),
+    ],
+)
+def test_an_amount(value: float | None, unit: str, said: str) -> None:
+    assert amount(value, unit) == said
+
+
+def test_a_measurement_has_its_n_and_its_interval() -> None:
+    one = {"n": 1385, "mean": 0.85, "low": 0.8, "high": 0.9}
+    assert measured(one) == "85.0 % [80.0 %, 90.0 %] n=1,385"
+    assert measured({**one, "n": 0}) == measured(None) == "unknown"
+
+
+def test_changes_and_rates() -> None:
+    assert change(-25.76) == "−25.8 pp"
+    assert change(None) == rate(None) == "unknown"
+    assert (rate(0.0), rate(12.4)) == ("0.0/s", "12/s")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-3, "0 s"), (59.4, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"), (90_000, "1 d 1 h")]
+)
+def test_a_span_in_its_two_largest_units(seconds: float, said: str) -> None:
+    assert span(seconds) == said
+    assert age("2026-01-02T03:04:00Z", datetime(2026, 1, 2, 3, 5, tzinfo=UTC)) == "1 min"
+
+
+def test_names_are_shortened_and_shown() -> None:
+    assert short("sha256:" + "ab" * 32) == "abababababab"
+    assert short("v1\x1b") == "v1\\u{1b}"
+    assert short(None) == "nothing"
+    assert (unit_of("latency_ms"), unit_of("thumb"), change_unit("cost_usd"), change_unit("thumb")) == (
+        "ms",
+        "",
+        "%",
+        "pp",
+    )
