@@ -1,0 +1,50 @@
+"""The page of people and keys."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.console import NOW, Made, browsing
+
+
+@pytest.fixture
+def staffed(api: Made) -> Made:
+    """Two people, of whom one may nothing now, and two keys."""
+    ann = {"subject": "ann", "added_at": NOW, "scopes": ["admin", "read"], "sessions": 1, "role": "admin"}
+    gone = {"subject": "<b>gone</b>", "added_at": NOW, "scopes": [], "sessions": 0, "role": "viewer"}
+    api.answers["/v1/people"] = {"items": [ann, gone], "next": None}
+    keys: list[dict[str, Any]] = [
+        {"id": "k1", "subject": "bot", "kind": "service", "scopes": ["ingest"], "issued_at": NOW},
+        {"id": "k2", "subject": "ann", "kind": "person", "scopes": ["read"], "issued_at": NOW},
+    ]
+    api.answers["/v1/keys"] = {"items": keys, "next": None}
+    return api
+
+
+async def test_an_admin_makes_links_and_keys_and_revokes(staffed: Made) -> None:
+    async with browsing(staffed) as client:
+        page = (await client.get("/people")).text
+    for api in ("/v1/sign-in-links", "/v1/keys", "/v1/keys/k1/revoke", "/v1/keys/k2/revoke"):
+        assert f'data-api="{api}"' in page
+    assert 'data-shows="link-made"' in page
+    assert 'id="the-key" data-part="key"' in page
+    assert page.count("hx-morph-skip") == 2
+
+
+async def test_who_may_nothing_is_not_called_a_viewer(staffed: Made) -> None:
+    async with browsing(staffed) as client:
+        page = (await client.get("/people")).text
+    assert "&lt;b&gt;gone&lt;/b&gt;" in page
+    assert "neither key nor link holds" in page
+    assert 'class="badge ">viewer' not in page
+
+
+async def test_others_look_and_change_nothing(staffed: Made) -> None:
+    staffed.sign_in("read", role="viewer")
+    staffed.answers["/v1/keys"] = {"items": [], "next": None}
+    async with browsing(staffed) as client:
+        page = (await client.get("/people")).text
+    assert "You may look" in page
+    assert "No key is in use" in page
+    assert "/v1/keys" not in page
+    assert "/v1/sign-in-links" not in page
