@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 LENGTH = timedelta(days=7)
+MOST = 12
+"""Each window costs a request at least, and servers allow few of them a minute: a long span has longer windows."""
 OVERLAP = timedelta(minutes=1)
 """Servers keep times to the millisecond and index some of them coarser: what lies at a border is asked for twice."""
 
@@ -29,9 +31,9 @@ def windows(start: datetime, end: datetime) -> list[Window]:
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[Window]:
-    at = start
+    at, length = start, max(LENGTH, (end - start) / MOST)
     while at < end:
-        until = min(at + LENGTH, end)
+        until = min(at + length, end)
         yield Window(at if at == start else at - OVERLAP, until)
         at = until
 
