@@ -1,0 +1,99 @@
+"""Every page with much on it: WCAG, no sideways scrolling, nothing that strangers wrote runs, and small."""
+
+import gzip
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browsing import DESK, PHONE, Visitor, visiting
+from tests.support.circle import Site
+from tests.support.filled import REPLY, fill
+from tests.support.local import LocalRunner
+
+pytestmark = pytest.mark.postgres
+_MOST_BYTES = 150_000
+
+
+@pytest.fixture(scope="module")
+def filled(runner: LocalRunner, site: Site) -> Site:
+    fill(site, runner)
+    return site
+
+
+def pages(site: Site) -> Iterator[str]:
+    """The address of every page, each with something on it."""
+    [regression, *_] = site.items("/v1/regressions")
+    versions = site.items(f"/v1/prompts/{REPLY}/versions")
+    proposals: dict[str, Any] = {item["kind"]: item["id"] for item in site.items("/v1/proposals")}
+    yield from ("/", "/regressions", f"/regressions/{regression['id']}", "/proposals", "/proposals?state=rejected")
+    yield from (f"/proposals/{proposals[kind]}" for kind in sorted(proposals))
+    yield from ("/prompts", f"/prompts/{REPLY}", "/prompts/answer", f"/prompts/{REPLY}/edit")
+    yield f"/prompts/{REPLY}/compare?a={versions[1]['digest']}&b={versions[0]['digest']}"
+    yield from ("/few-shots", "/topics", "/topics/dead-letters?service=analyzer", "/audit", "/audit/verify", "/people")
+    yield from ("/start", "/start?target=my-bot")
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
+)
+def test_every_page_can_be_used_by_everybody(
+    browser: Browser,
+    filled: Site,
+    size: tuple[int, int],
+    scheme: Literal["light", "dark"],
+    request: pytest.FixtureRequest,
+) -> None:
+    with visiting(browser, filled, size, scheme) as visitor:
+        visitor.sign_in()
+        for number, path in enumerate(pages(filled)):
+            assert visitor.open(path).status == 200, path
+            visitor.page.wait_for_load_state("load")
+            visitor.picture(f"all-{number:02}-{request.node.callspec.id}")
+            assert visitor.judged() == [], path
+            assert not visitor.scrolls_sideways(), path
+            assert visitor.page.evaluate("window.hit") is None, f"what a stranger wrote ran on {path}"
+            assert visitor.page.locator("#page script, #page img[src=x]").count() == 0, path
+
+
+def test_pages_are_light_and_ask_nobody_else(visitor: Visitor, filled: Site) -> None:
+    """All that a browser without a cache fetches for a page, compressed as it is sent."""
+    visitor.sign_in()
+    [regression, *_] = filled.items("/v1/regressions")
+    for path in ("/", f"/regressions/{regression['id']}", "/proposals"):
+        assert _weight(visitor, path) < _MOST_BYTES
+
+
+def _weight(visitor: Visitor, path: str) -> int:
+    visitor.open(path)
+    visitor.page.wait_for_load_state("load")
+    addresses: list[str] = visitor.page.evaluate("performance.getEntriesByType('resource').map((it) => it.name)")
+    asked = [visitor.site.url + path, *(address for address in addresses if not address.endswith("/events"))]
+    answers = [visitor.page.request.get(address) for address in asked]
+    assert all(answer.ok for answer in answers)
+    return sum(len(gzip.compress(answer.body(), 6)) for answer in answers)
+
+
+def test_dialogs_can_be_used_by_everybody(visitor: Visitor, filled: Site) -> None:
+    visitor.sign_in()
+    restore = next(item for item in filled.items("/v1/proposals") if item["kind"] == "restore")
+    visitor.open(f"/proposals/{restore['id']}")
+    for key, dialog in (("a", "approve"), ("r", "reject"), ("?", "keys")):
+        visitor.page.keyboard.press(key)
+        visitor.page.locator(f"dialog#{dialog}").wait_for()
+        assert visitor.judged() == [], dialog
+        visitor.page.keyboard.press("Escape")
+        visitor.page.locator(f"dialog#{dialog}").wait_for(state="hidden")
+
+
+def test_lists_are_walked_by_keys(visitor: Visitor, filled: Site) -> None:
+    visitor.sign_in()
+    visitor.open("/proposals")
+    hrefs = [link.get_attribute("href") for link in visitor.page.locator("a.row").all()]
+    assert len(hrefs) >= 3
+    for pressed, focused in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+        visitor.page.keyboard.press(pressed)
+        assert visitor.page.evaluate("document.activeElement.getAttribute('href')") == hrefs[focused]
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url(f"**{hrefs[1]}")
