@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -57,14 +58,16 @@ def test_the_default_serves_until_a_version_is_live(client: Ratchet, server: Fak
     assert (served.text(x="1"), served.target, served.sequence) == ("New 1", "chat", 1)
 
 
-def test_the_stream_says_which_process_listens(
-    client: Ratchet, server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stream_says_which_client_listens(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "wäb_1.example")
-    client.prompt("answer", "default")
-    eventually_sync(lambda: server.connected("answer"))
-    [asked] = [request for request in server.requests if request.url.path == "/v1/stream"]
-    assert asked.headers["x-ratchet-instance"] == f"w-b-1.example-{os.getpid()}"
+    for _ in range(2):
+        with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
+            ratchet.prompt("answer", "default")
+            eventually_sync(lambda: server.connected("answer"))
+    asked = [request for request in server.requests if request.url.path == "/v1/stream"]
+    names = {request.headers["x-ratchet-instance"] for request in asked}
+    assert len(names) == 2
+    assert all(re.fullmatch(rf"w-b-1\.example-{os.getpid()}-[0-9a-f]{{4}}", name) for name in names)
 
 
 def test_the_first_call_already_serves_what_is_live(client: Ratchet, server: FakeServer) -> None:

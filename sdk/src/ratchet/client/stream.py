@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Stream:
 
     def __init__(self, options: Options, shelf: Shelf, client: Transport) -> None:
         self._options, self._shelf, self._new_client = options, shelf, client
+        self._name = instance_name()
         self._lock = threading.Lock()
         self._asked: dict[str, Future[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -145,7 +147,7 @@ class Stream:
 
     async def _take_pushed(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
         timeout = httpx.Timeout(self._options.timeout, read=self._options.silence)
-        params, me = {"names": ",".join(sorted(names))}, {"x-ratchet-instance": instance_name()}
+        params, me = {"names": ",".join(sorted(names))}, {"x-ratchet-instance": self._name}
         async with aconnect_sse(client, "GET", "/v1/stream", params=params, headers=me, timeout=timeout) as source:
             source.response.raise_for_status()
             async for event in source.aiter_sse():
@@ -154,9 +156,9 @@ class Stream:
 
 
 def instance_name() -> str:
-    """How people see this process where they look who serves what: host and process id."""
+    """How people see a client where they look who serves what: host, process id, and what tells apart two in one."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:80]
-    return f"{host}-{os.getpid()}"
+    return f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 def settle(first: "Future[None]") -> None:
