@@ -2,12 +2,14 @@
 
 from console.pages.audit import audit_pages
 from console.pages.editing import editing_pages
+from console.pages.few_shots import few_shot_pages
 from console.pages.overview import overview_pages
 from console.pages.people import people_pages
 from console.pages.prompts import prompt_pages
 from console.pages.proposals import proposal_pages
 from console.pages.regressions import regression_pages
 from console.pages.session import session_pages
+from console.pages.start import start_pages
 from console.pages.topics import topic_pages
 
 PAGES = (
@@ -17,7 +19,9 @@ PAGES = (
     proposal_pages,
     editing_pages,
     prompt_pages,
+    few_shot_pages,
     topic_pages,
     audit_pages,
     people_pages,
+    start_pages,
 )

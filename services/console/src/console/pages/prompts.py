@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.comparing import lines_of, rows
+from console.comparing import rows
+from console.editing import fields, kept
 from console.model import Refused
 from console.page import Page, PageInMaking
 from console.past import choices, seen, texts_wanted, ways_back
@@ -66,7 +67,8 @@ def prompt_pages() -> APIRouter:
             back_rows=rows(known[live], known[back_to]) if live and back_to else None,
             seen=seen(it["observed"], known, live),
             processes=processes(instances["items"], name, it["live"]) if instances else None,
-            text=lines_of(known[live]) if live in known else None,
+            text=fields(known[live]) if live in known else None,
+            rest=kept(known[live]) if live in known else None,
         )
 
     return router

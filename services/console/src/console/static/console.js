@@ -50,9 +50,13 @@ document.addEventListener("keydown", (event) => press(event, opens));
 document.addEventListener("htmx:after:swap", () => ready());
 
 function ready() {
+  for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
   localise(document);
   draw(document);
 }
+
+const here = document.querySelector(".bar nav [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
 
 ready();
 listen(page);

@@ -1,0 +1,129 @@
+"""Few-shots: what is live in each slot, what may come and why, and what grants are left."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.shots import grants
+from ratchet.prompt import example_digest
+from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+
+LIVE = {"target": "bot", "digest": DIGEST, "sequence": 4, "reason": "promoted", "by": "ann", "occurred_at": NOW}
+LIKED = {"input": "How?", "output": "So <b>\u202e</b>."}
+GRANT = {
+    "id": "0190f2f4-0000-7000-8000-000000000001", "name": "answer", "slot": "shots", "count": 5, "used": 2,
+    "per_hour": 3, "given_by": "ann", "given_at": NOW, "expires_at": "2999-01-01T00:00:00Z", "revoked_at": None,
+    "revoked_by": None,
+}  # fmt: skip
+
+
+def candidate(**given: Any) -> dict[str, Any]:
+    return {
+        "name": "answer", "target": "bot", "feedback_id": "f1", "execution_id": "e1", "score": 1.0, **LIKED,
+        "user": "k1:abc", "chosen": True, "occurred_at": NOW, "received_at": NOW, **given,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def filled(api: Made) -> Made:
+    """One live prompt with an example in its slot, one that is not managed, two candidates and a grant."""
+    slots = {"shots": {"max": 3, "set": OTHER}, "more": {"max": 1, "set": None}}
+    names = [{"name": "answer", "live": LIVE, "observed": []}, {"name": "greet", "live": None, "observed": []}]
+    proposal = {"id": "p1", "name": "answer", "kind": "few_shot", "opened_at": NOW, "evidence": {"summary": "Better."}}
+    api.answers |= {
+        "/v1/prompts": {"items": names, "next": None},
+        "/v1/prompts/answer": {"name": "answer", "document": {"slots": slots}, "examples": {"shots": [LIKED]}},
+        "/v1/proposals": {"items": [proposal, {**proposal, "id": "p2", "kind": "edit"}], "next": None},
+        "/v1/candidates": {"items": [candidate(), candidate(input="Why?", chosen=False, score=0.75)], "next": "20"},
+        "/v1/grants": {"items": [GRANT], "next": None},
+    }
+    return api
+
+
+async def page_of(api: Made, path: str = "/few-shots") -> str:
+    async with browsing(api) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def test_an_example_that_is_live_can_be_taken_out(filled: Made) -> None:
+    page = await page_of(filled)
+    assert f'data-api="/v1/examples/{example_digest(LIKED).replace(":", "%3A")}/revoke"' in page
+    assert "So &lt;b&gt;\\u{202e}&lt;/b&gt;." in page
+    assert "1 of at most 3" in page
+    assert "Nothing is in it yet" in page
+
+
+async def test_candidates_say_why_and_from_which_feedback(filled: Made) -> None:
+    page = await page_of(filled)
+    assert page.count("live in shots") == 1
+    assert (page.count(">in the set<"), page.count(">not in the set<")) == (1, 1)
+    assert "score 0.75" in page
+    assert 'title="feedback f1"' in page
+    assert "k1:abc" in page
+    assert "cursor=20" in page
+
+
+async def test_only_few_shot_proposals_are_named(filled: Made) -> None:
+    page = await page_of(filled)
+    assert "/proposals/p1" in page
+    assert "/proposals/p2" not in page
+
+
+async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(filled: Made) -> None:
+    page = await page_of(filled)
+    assert page.count('data-api="/v1/grants"') == 2, "one for each slot"
+    assert 'name="expires_at" type="number" data-type="hours"' in page
+    assert "2 of 5" in page
+    assert "3 left" in page
+    assert f'data-api="/v1/grants/{GRANT["id"]}/revoke"' in page
+    assert "All examples that came in by it are taken back" in page
+
+
+async def test_who_does_not_review_may_only_look(filled: Made) -> None:
+    filled.sign_in("read", role="viewer")
+    page = await page_of(filled)
+    assert "data-opens" not in page.split('id="page"')[1].split("</main>")[0]
+    assert "takes a reviewer" in page
+
+
+async def test_candidates_of_one_prompt_are_asked_for(filled: Made) -> None:
+    page = await page_of(filled, "/few-shots?name=greet&cursor=20")
+    assert filled.queries("/v1/candidates") == [{"name": "greet", "cursor": "20", "limit": "20"}]
+    assert "Candidates for greet" in page
+    assert "name=greet&amp;cursor=20" in page
+
+
+async def test_parts_that_are_away_leave_the_rest(filled: Made) -> None:
+    for path in ("/v1/candidates", "/v1/proposals", "/v1/prompts/answer"):
+        filled.answers[path] = None
+    page = await page_of(filled)
+    assert "They can't be had now" in page
+    assert "2 of 5" in page
+
+
+async def test_a_new_system_says_how_examples_come_to_be(api: Made) -> None:
+    nothing: dict[str, Any] = {"items": [], "next": None}
+    api.answers |= dict.fromkeys(("/v1/prompts", "/v1/proposals", "/v1/candidates", "/v1/grants"), nothing)
+    page = await page_of(api)
+    assert "No prompt was seen yet" in page
+    assert "None yet. A thumb up" in page
+    assert "None was given" in page
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "left"),
+    [
+        ({}, "stands", 3),
+        ({"used": 5}, "used up", 0),
+        ({"expires_at": "2026-01-02T03:04:05Z"}, "expired", 3),
+        ({"revoked_at": NOW, "used": 5}, "revoked", 0),
+    ],
+)
+def test_a_grant_is_spent_in_one_of_three_ways(given: dict[str, Any], state: str, left: int) -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    [grant] = grants([{**GRANT, **given}], now)
+    assert (grant.state, grant.left) == (state, left)
+    assert grants([{**GRANT, **given}, GRANT], now - timedelta(days=1))[0].state == "stands"
