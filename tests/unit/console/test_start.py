@@ -1,0 +1,80 @@
+"""Wiring one's own app: the code to paste is what the examples run, and the first execution shows."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.snippets import fastapi, plain
+from tests.support.console import NOW, Made, browsing
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def execution(**parts: Any) -> dict[str, Any]:
+    made = {"id": "0199", "target": "shop", "received_at": NOW, "occurred_at": NOW, "input": "Why?", "prompts": []}
+    return {**made, "output": "<script>alert(1)</script>", **parts}
+
+
+@pytest.mark.parametrize(("snippet", "example"), [(plain, "plain.py"), (fastapi, "fastapi_app.py")])
+def test_the_code_to_paste_is_what_the_example_runs(snippet: Any, example: str) -> None:
+    pasted = [ast.dump(each) for each in ast.parse(snippet("my-app")).body]
+    ran = [ast.dump(each) for each in ast.parse((EXAMPLES / example).read_text()).body]
+    assert [each for each in ran if each in pasted] == pasted
+
+
+@pytest.mark.parametrize("target", ["a", 'it\'s "x"\\', "{a}", "naïve\u202e"])
+def test_any_target_is_what_the_code_says(target: str) -> None:
+    for code in (plain(target), fastapi(target)):
+        assert target in [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
+        assert "\u202e" not in code
+
+
+async def test_it_begins_with_a_name(api: Made) -> None:
+    async with browsing(api) as client:
+        page = (await client.get("/start")).text
+        odd = await client.get("/start?target=%00")
+    assert 'name="target"' in page
+    assert odd.status_code == 404
+
+
+async def test_an_admin_makes_the_key_that_the_code_needs(api: Made) -> None:
+    async with browsing(api) as client:
+        page = (await client.get("/start?target=shop")).text
+    assert 'data-api="/v1/keys" data-shows="key-made"' in page
+    assert 'name="subject" value="shop"' in page
+    assert "target=&#34;shop&#34;" in page
+    assert "RATCHET_URL=<span data-origin>http://console</span>" in page
+    assert "/start/received?target=shop" in page
+    assert 'hx-trigger="every 2s"' in page
+
+
+async def test_others_are_told_who_makes_keys(api: Made) -> None:
+    api.sign_in("read", role="viewer")
+    async with browsing(api) as client:
+        page = (await client.get("/start?target=shop")).text
+    assert "An admin creates keys" in page
+    assert "/v1/keys" not in page
+
+
+async def test_the_first_execution_shows_and_ends_the_waiting(api: Made) -> None:
+    async with browsing(api) as client:
+        waiting = (await client.get("/start/received?target=a%20b")).text
+        api.answers["/v1/executions/latest"] = execution()
+        there = (await client.get("/start/received?target=a%20b")).text
+    assert 'hx-get="/start/received?target=a%20b"' in waiting
+    assert api.queries("/v1/executions/latest") == [{"target": "a b"}] * 2
+    assert "hx-get" not in there
+    assert "&lt;script&gt;" in there
+    assert "<script>alert" not in there
+
+
+@pytest.mark.parametrize("refused", [None, 403])
+async def test_what_can_not_be_asked_is_waited_for_or_said(api: Made, refused: int | None) -> None:
+    api.answers["/v1/executions/latest"] = None
+    if refused:
+        api.refuse("/v1/executions/latest", refused)
+    async with browsing(api) as client:
+        answer = await client.get("/start/received?target=shop")
+    assert answer.status_code == (refused or 200)
