@@ -39,11 +39,14 @@ EXPECTED: dict[str, dict[Door, tuple[str, ...]]] = {
     "collector": {
         ("POST", "/v1/executions"): ("ingest_key",),
         ("POST", "/v1/feedback"): ("ingest_key", "browser_key"),
+        ("GET", "/v1/executions"): ("maker_key", "reviewer_key"),
+        ("GET", "/v1/executions/latest"): ("maker_key", "reviewer_key"),
     },
     "analyzer": {
         ("GET", "/v1/regressions"): ("maker_key", *OPERATORS),
         ("GET", "/v1/regressions/{regression_id}"): ("maker_key", *OPERATORS),
         ("GET", "/v1/quality"): ("maker_key", *OPERATORS),
+        ("GET", "/v1/quality/series"): ("maker_key", *OPERATORS),
     },
     "proposer": {
         ("GET", "/v1/candidates"): ("maker_key", "reviewer_key"),
