@@ -43,13 +43,16 @@ def choices(versions: Iterable[Item], observed: Iterable[Item], *others: str | N
     return [Choice(digest, f"{label} · {short(digest)}") for digest, label in labels.items()]
 
 
-def ways_back(versions: Sequence[Item], previous: str | None, live: str | None) -> list[Choice]:
-    """What one can go back to: the version before first, then whatever else was live here."""
-    ordered = choices(versions, ())
-    if previous is not None and previous not in {choice.digest for choice in ordered}:
-        ordered.append(Choice(previous, f"what ran before Ratchet · {short(previous)}"))
-    found = [choice for choice in ordered if choice.digest != live]
-    return sorted(found, key=lambda choice: choice.digest != previous)
+def ways_back(versions: Sequence[Item], whole: bool, previous: str | None, live: str | None) -> list[Choice]:
+    """What one can go back to: the version before first, then whatever else was live here, and what ran before all of
+    them. `whole`: the versions, newest first, reach back to the first one."""
+    before = versions[-1]["base_digest"] if versions and whole else None
+    found = choices(versions, ())
+    numbered = {choice.digest for choice in found}
+    for digest in dict.fromkeys(filter(None, (previous, before))):
+        if digest not in numbered:
+            found.append(Choice(digest, f"what ran before Ratchet · {short(digest)}"))
+    return sorted((each for each in found if each.digest != live), key=lambda each: each.digest != previous)
 
 
 def texts_wanted(observed: Sequence[Item], *others: str | None) -> list[str]:

@@ -63,7 +63,7 @@ def prompt_pages() -> APIRouter:
             versions=past["items"],
             older=page.address(before=past["next"]) if past["next"] else None,
             previous=past["previous"],
-            ways_back=ways_back(past["items"], past["previous"], live),
+            ways_back=ways_back(past["items"], past["next"] is None, past["previous"], live),
             back_rows=rows(known[live], known[back_to]) if live and back_to else None,
             seen=seen(it["observed"], known, live),
             processes=processes(instances["items"], name, it["live"]) if instances else None,
