@@ -4,7 +4,7 @@ MEMBERS := shared sdk services/collector services/analyzer services/proposer ser
 PORT ?= 8080
 DEMO ?= 1
 
-.PHONY: run test bench lint lock install clean
+.PHONY: run test bench screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
@@ -14,6 +14,9 @@ test: .venv/.installed lint  ## every suite this machine can run
 
 bench: .venv/.installed  ## figures beside their peers, as ratios within one run
 	.venv/bin/python -m benchmarks
+
+screenshots: .venv/.installed  ## the pictures of docs/tour.md, by the browser tests
+	RATCHET_SCREENSHOTS=docs/images .venv/bin/python -m pytest -q tests/browser/test_story.py
 
 lint: .venv/.installed
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports

@@ -71,6 +71,7 @@ class Visitor:
     def picture(self, name: str) -> None:
         """Keeps a screenshot where RATCHET_SCREENSHOTS names a folder; documents show them."""
         if folder := os.environ.get(_PAGES_MADE):
+            self.page.wait_for_function("!document.querySelector('time')?.textContent.endsWith(' UTC')")
             self.page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
 
     def _said(self, message: ConsoleMessage) -> None:

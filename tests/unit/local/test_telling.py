@@ -4,6 +4,7 @@ from typing import Any
 
 from ratchet_local.telling import Pages, Teller
 
+URL = "http://127.0.0.1:8080"
 BAD, GOOD = "sha256:" + "b" * 64, "sha256:" + "a" * 64
 
 
@@ -38,11 +39,11 @@ def pages(*, regressions: Any = (), proposals: Any = (), values: Any = ()) -> Pa
 
 
 def test_each_turn_is_told_once_with_what_to_do_next() -> None:
-    teller = Teller()
+    teller = Teller(URL)
     assert teller.news(pages()) == []
     told = teller.news(pages(regressions=[regression()], proposals=[proposal()]))
     assert told[0] == "! thumb of bot got worse: 90 % (n=400) → 60 % (n=100); likely cause: prompt version"
-    assert told[1].endswith("ratchet explain r1")
+    assert told[1] == f"  why:  {URL}/regressions/r1"
     assert told[-1].endswith("ratchet approve p1")
     assert teller.news(pages(regressions=[regression()], proposals=[proposal()])) == []
     settled = pages(regressions=[regression("resolved")], proposals=[proposal("approved")])
@@ -50,13 +51,13 @@ def test_each_turn_is_told_once_with_what_to_do_next() -> None:
 
 
 def test_what_was_settled_before_it_began_is_old_news_and_what_waits_is_not() -> None:
-    teller = Teller()
+    teller = Teller(URL)
     told = teller.news(pages(regressions=[regression("resolved")], proposals=[proposal()]))
     assert [line[0] for line in told] == ["?", " ", " "]
 
 
 def test_sets_of_examples_are_told_of_once() -> None:
-    teller = Teller()
+    teller = Teller(URL)
     first = teller.news(pages(proposals=[proposal(kind="few_shot")]))
     after = pages(proposals=[proposal(kind="few_shot", id="p2"), proposal("withdrawn", kind="few_shot")])
     assert len(first) == 1
@@ -65,13 +66,13 @@ def test_sets_of_examples_are_told_of_once() -> None:
 
 def test_without_causes_and_outside_of_shares_it_says_what_it_has() -> None:
     slow = regression(metric="latency_ms", causes=[], baseline=measured(412.4, 9), current=measured(803.2, 9))
-    assert Teller().news(pages(regressions=[slow]))[0] == (
+    assert Teller(URL).news(pages(regressions=[slow]))[0] == (
         "! latency_ms of bot got worse: 412.4 → 803.2; likely cause: unknown"
     )
 
 
 def test_the_status_is_of_the_version_in_use() -> None:
-    teller = Teller()
+    teller = Teller(URL)
     assert teller.status(pages()) == "waiting for the first answers"
     teller.status(pages(values=[quality(GOOD, 50), quality(GOOD, 900, "error_rate")]))
     now = [quality(GOOD, 50), quality(BAD, 7), quality(GOOD, 900, "error_rate"), quality(BAD, 100, "error_rate")]

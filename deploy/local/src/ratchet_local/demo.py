@@ -50,7 +50,7 @@ class Demo:
             self._thread.join()
 
     def _tell(self, credentials: dict[str, str]) -> None:
-        console, teller = Console(highlight=False), Teller()
+        console, teller = Console(highlight=False), Teller(credentials["url"])
         for line in _INTRODUCTION:
             console.print(Text(line), soft_wrap=True)
         headers = {"authorization": f"Bearer {credentials['maker_key']}"}

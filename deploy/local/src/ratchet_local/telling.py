@@ -20,8 +20,9 @@ class Pages:
 
 @dataclass(slots=True)
 class Teller:
-    """Remembers what it told. What is settled when it begins is old news."""
+    """Remembers what it told. What is settled when it begins is old news. `url` is where the console is."""
 
+    url: str
     _states: dict[str, str] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _with_examples: set[str] = field(default_factory=set)
@@ -63,7 +64,7 @@ class Teller:
                 cause = item["causes"][0] if item["causes"] else {}
                 likely = cause.get("kind", "unknown").replace("_", " ")
                 yield f"! {item['metric']} of {item['target']} got worse: {_change(item)}; likely cause: {likely}"
-                yield f"  why:     {_RATCHET} explain {item['regression_id']}"
+                yield f"  why:  {self.url}/regressions/{item['regression_id']}"
             else:
                 yield f"✓ {item['metric']} of {item['target']} has recovered: {_share(item['recovered'])}"
 
@@ -75,8 +76,8 @@ class Teller:
                 yield from self._examples(item)
             elif item["state"] == "open":
                 yield f"? a proposal for the prompt {item['name']} waits for you ({item['kind']})"
-                yield f"  look:    {_RATCHET} proposals {item['id']}"
-                yield f"  approve: {_RATCHET} approve {item['id']}"
+                yield f"  look: {self.url}/proposals/{item['id']}"
+                yield f"  here: {_RATCHET} approve {item['id']}"
             else:
                 yield f"· the proposal {item['id']} is {item['state']}"
 
@@ -84,7 +85,7 @@ class Teller:
         """Told once a prompt: while answers come in, one set follows another."""
         if item["state"] == "open" and item["name"] not in self._with_examples:
             self._with_examples.add(item["name"])
-            yield f"· answers that people liked are proposed as examples for {item['name']}: {_RATCHET} candidates"
+            yield f"· answers that people liked are proposed as examples for {item['name']}: {self.url}/few-shots"
 
 
 def _change(item: Item) -> str:

@@ -20,7 +20,7 @@ def overview_pages() -> APIRouter:
             page.get("/v1/quality", limit=500),
             page.maybe("/v1/quality/series", latest=_WINDOWS),
             page.get("/v1/regressions", state="open", limit=100),
-            page.get("/v1/proposals", state="open", limit=_SOME),
+            page.get("/v1/proposals", state="open", limit=_SOME, brief="true"),
             page.get("/v1/prompts", limit=100),
         )
         windows = series["items"] if series else []

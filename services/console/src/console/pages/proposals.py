@@ -28,7 +28,7 @@ def proposal_pages() -> APIRouter:
         name: Annotated[str | None, Query(max_length=200)] = None,
         before: Annotated[str | None, Query(max_length=40)] = None,
     ) -> HTMLResponse:
-        found = await page.get("/v1/proposals", state=state, name=name, before=before, limit=_A_PAGE)
+        found = await page.get("/v1/proposals", state=state, name=name, before=before, limit=_A_PAGE, brief="true")
         older = page.address(state=state, name=name, before=found["next"]) if found["next"] else None
         return page.show(
             "proposals.html", items=found["items"], older=older, state_asked=state, name_asked=name, states=_STATES
