@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from tests.support.circle import Site
 from tests.support.eventually import eventually_sync
 from tests.support.filled import park
 from tests.support.local import LocalRunner
+from tests.support.untraced import untraced
 
 pytestmark = pytest.mark.postgres
 
@@ -31,7 +33,6 @@ def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
 ) -> None:
     record(site)
     record(site)
-    eventually_sync(lambda: site.items("/v1/quality"), within=30)
     park(runner, 2)
     with visiting(browser, site) as operator:
         operator.sign_in("operator", "olga")
@@ -81,6 +82,7 @@ def test_a_key_is_shown_once_works_and_ends(admin: Visitor) -> None:
     page.get_by_role("button", name="Issue a key…").click()
     page.get_by_label("For what").fill("night-job")
     page.locator("dialog#issue").get_by_role("button", name="Issue the key").click()
+    expect(page.locator("#the-key")).to_contain_text("rk_")
     key = page.locator("#the-key").inner_text()
     bearer = {"authorization": f"Bearer {key}"}
     assert httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 200
@@ -92,20 +94,31 @@ def test_a_key_is_shown_once_works_and_ends(admin: Visitor) -> None:
     eventually_sync(lambda: httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 401)
 
 
-def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor) -> None:
-    """The key and the snippet are what the page shows; what the page waits for is then received."""
+def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Path) -> None:
+    """The key and the lines are what the page shows; it then tells of what came in, by itself."""
     page = admin.page
-    admin.open("/start?target=parcel-bot")
-    page.locator(
-        "form[data-api='/v1/keys'] button.primary, form[data-api='/v1/keys'] button:not([type=button])"
-    ).first.click()
-    key = page.locator("[data-part=key]").first
+    admin.open("/")
+    page.get_by_role("link", name="Wire an app").first.click()
+    page.get_by_label("Target").fill("parcel-bot")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Create a key").click()
+    key = page.locator("#environment [data-part=key]")
     expect(key).to_contain_text("rk_")
-    snippet = page.locator("pre", has_text="ratchet.Ratchet(").first.inner_text()
-    wired = (
-        f"def call_your_model(*_, **__): return 'An answer.'\nquestion = 'Where is it?'\n{snippet}\nclient.close()\n"
+    admin.sees("Waiting for the first execution of parcel-bot")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "answer.md").write_text("Answer in one sentence: {{question}}")
+    (tmp_path / "app.py").write_text(
+        "def your_model(messages): return 'On its <b>way</b>.'\n"
+        "question = 'Where is my parcel?'\n" + page.locator("#code-1").inner_text()
     )
-    environment = {"RATCHET_URL": admin.site.url, "RATCHET_KEY": key.inner_text(), "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", wired], env=environment, capture_output=True, text=True, check=False)
+    environment = {
+        "RATCHET_URL": page.locator("#environment [data-origin]").inner_text(),
+        "RATCHET_KEY": key.inner_text(),
+    }
+    command = [sys.executable, "app.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=untraced(**environment), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    expect(page.locator("#page")).to_contain_text("received", timeout=30_000)
+    admin.sees("The newest execution of parcel-bot came")
+    admin.sees("On its <b>way</b>.")
