@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 
+from tests.support import langfuse_older as older
+
 PUBLIC, SECRET = "pk-lf-1234", "sk-lf-5678"
 _TOKEN = "Basic " + base64.b64encode(f"{PUBLIC}:{SECRET}".encode()).decode()
 _CORE = ("id", "traceId", "startTime", "endTime", "projectId", "parentObservationId", "type")
@@ -107,11 +109,11 @@ class Langfuse:
                 return self._by_cursor(_within(self.scores, params, "timestamp"), params, 100)
             case "traces" if not newer:
                 roots = [each for each in self.observations if each["isRootObservation"]]
-                return self._by_page(_within(list(map(_trace, roots)), params, "timestamp"), params)
+                return self._by_page(_within(list(map(older.trace, roots)), params, "timestamp"), params)
             case "observations" if not newer:
-                return self._by_page([_older(each) for each in self._observations(params)], params)
+                return self._by_page([older.observation(each) for each in self._observations(params)], params)
             case "v2/scores" | "scores" as name if not newer and (name == "scores" or self.version.startswith("3.")):
-                return self._by_page(list(map(_older_score, _within(self.scores, params, "timestamp"))), params)
+                return self._by_page(list(map(older.score, _within(self.scores, params, "timestamp"))), params)
             case name if name.startswith("v2/prompts/"):
                 return self.prompts.get((unquote(name.removeprefix("v2/prompts/")), int(params["version"])))
         return None
@@ -201,65 +203,6 @@ def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str) -
     start, end = (params[f"{side}{name}"] for side in ("from", "to"))
     assert all(at(datetime.fromisoformat(each)) == each for each in (start, end))
     return [item for item in items if start <= item[time] < end]
-
-
-def _trace(root: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": root["traceId"],
-        "timestamp": root["startTime"],
-        "name": root["traceName"],
-        "input": root["input"],
-        "sessionId": None,
-        "release": root["release"],
-        "version": None,
-        "userId": root["userId"],
-        "tags": [],
-        "public": False,
-        "environment": root["environment"],
-        "htmlPath": f"/project/p/traces/{root['traceId']}",
-        "latency": root["latency"],
-        "totalCost": 0.001,
-        "observations": [],
-        "scores": [],
-    }
-
-
-def _older(found: Mapping[str, Any]) -> dict[str, Any]:
-    dated = dict.fromkeys(("completionStartTime", "modelParameters", "version", "statusMessage", "promptId"))
-    usage = {"input": 1, "output": 1, "total": 2, "unit": "TOKENS"}
-    costs = {"calculatedInputCost": None, "calculatedOutputCost": None, "calculatedTotalCost": found["totalCost"]}
-    kept = {name: found[name] for name in (*_CORE, *_GROUPS["basic"], "promptName", "promptVersion", "latency")}
-    return {
-        **{name: value for name, value in kept.items() if name not in ("projectId", "userId", "isRootObservation")},
-        **dated,
-        **costs,
-        **dict.fromkeys(("inputPrice", "outputPrice", "totalPrice", "modelId", "timeToFirstToken")),
-        "model": found["providedModelName"],
-        "input": found["input"],
-        "output": None,
-        "metadata": {},
-        "usage": usage,
-        "usageDetails": {},
-        "costDetails": {},
-    }
-
-
-def _older_score(score: Mapping[str, Any]) -> dict[str, Any]:
-    value, subject = score["value"], score["subject"]
-    kind = subject["kind"]
-    words = {"stringValue": str(value)} if score["dataType"] != "NUMERIC" else {}
-    return {
-        **{name: score[name] for name in ("id", "name", "source", "timestamp", "createdAt", "updatedAt", "dataType")},
-        **dict.fromkeys(("authorUserId", "comment", "configId", "queueId")),
-        **words,
-        "metadata": {},
-        "environment": "default",
-        "value": 0 if isinstance(value, str) else float(value),
-        "traceId": subject["id"] if kind == "trace" else subject.get("traceId"),
-        "observationId": subject["id"] if kind == "observation" else None,
-        "sessionId": subject["id"] if kind == "session" else None,
-        "datasetRunId": None,
-    }
 
 
 def at(moment: datetime) -> str:

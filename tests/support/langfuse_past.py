@@ -100,5 +100,5 @@ def version(number: int, prompt: str | Sequence[dict[str, Any]], config: Any = N
     }
 
 
-FALLEN = (Part(6, 1500, 0.9), Part(7, 1500, 0.6))
-HEALTHY = (Part(6, 1500, 0.9), Part(7, 1500, 0.9))
+FALLEN = (Part(6, 400, 0.9), Part(7, 400, 0.4))
+HEALTHY = (Part(6, 1000, 0.9), Part(7, 1000, 0.9))

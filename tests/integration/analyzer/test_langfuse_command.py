@@ -15,11 +15,10 @@ from analyzer.backtest import detectable
 from ratchet.cli import app
 from ratchet_local.ports import free_port
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, ill, served
-from tests.support.langfuse_past import FALLEN, HEALTHY, Part, past, score, version
+from tests.support.langfuse_past import FALLEN, HEALTHY, past, score, version
 
 Environment = Callable[[Langfuse], Mapping[str, str]]
 KEYS = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET}
-FEW = (Part(6, 300, 0.9), Part(7, 300, 0.3))
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("Langfuse at http://127.0.0.1:")
-    assert ": 3,000 answers from " in lines[0]
+    assert ": 800 answers from " in lines[0]
     assert lines[1] == "fell: user-thumbs of support-bot"
     assert lines[3] == "user-thumbs of support-bot: regressed, 1 regression would have been raised"
     assert "likely prompt version answer: 6 → 7 (" in result.stdout
@@ -58,6 +57,7 @@ def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_
     ]
 
 
+@pytest.mark.simulation
 def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,12 +65,12 @@ def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
     result = run(environment(past(*HEALTHY, now=datetime.now(UTC))), "--langfuse", "--days", "30")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1] == "nothing fell, as far as these values can show"
-    assert " pp would have been raised within 748 values, in 80% of 5 simulated runs" in result.stdout
+    assert " values, in 80% of 5 simulated runs on these values" in result.stdout
 
 
 def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    env = environment(past(*FEW, now=datetime.now(UTC)))
+    env = environment(past(*FALLEN, now=datetime.now(UTC)))
     report = json.loads(run(env, "--langfuse", "--json", "--html", str(page)).stdout)
     repair = report["results"][0]["falls"][0]["repair"]
     assert (repair["prompt"], repair["before"], repair["after"], repair["kind"]) == ("answer", 6, 7, "restore")
@@ -79,7 +79,7 @@ def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -
 
 
 def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> None:
-    server = past(*FEW, now=datetime.now(UTC))
+    server = past(*FALLEN, now=datetime.now(UTC))
     evil = "\x1b[2J\u202ebot"
     for each in server.observations:
         each["traceName"] = evil
@@ -94,7 +94,7 @@ def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> N
 
 
 def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: Environment, tmp_path: Path) -> None:
-    server = past(*FEW, now=datetime.now(UTC))
+    server = past(*FALLEN, now=datetime.now(UTC))
     server.faults["/api/public/v3/scores"] = [ill(429, retry_after="0")]
     script = Path(sys.executable).with_name("ratchet")
     done = subprocess.run(
@@ -127,7 +127,7 @@ def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: E
 def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
     environment: Environment, tmp_path: Path, path: str, fault: Said, code: int, message: str
 ) -> None:
-    server = past(*FEW, now=datetime.now(UTC))
+    server = past(*FALLEN, now=datetime.now(UTC))
     server.faults[f"/api/public/{path}"] = [fault]
     result = run(environment(server), "--langfuse", "--html", str(tmp_path / "report.html"))
     assert (result.exit_code, result.stdout) == (code, "")

@@ -23,14 +23,14 @@ from analyzer.langfuse.access import Access
 from analyzer.langfuse.answering import answer
 from analyzer.langfuse.http import Server, connect
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, served
-from tests.support.langfuse_past import NOW, Part, past, score
+from tests.support.langfuse_past import FALLEN, NOW, past, score
 from tests.support.prism import guarding
 from tests.support.requirements import contract_file
 
 VERSIONS = ("4.16.0", "3.150.1")
-FEW = (Part(6, 300, 0.9), Part(7, 300, 0.3))
 PROMPT = "/api/public/v2/prompts/{promptName}"
 Json = dict[str, Any]
+_ENDS = 5
 
 
 @dataclass
@@ -54,7 +54,9 @@ class Guarded:
         return found
 
     def check(self, path: str, body: Any) -> None:
-        """Raises ValidationError where the description says something else."""
+        """Raises ValidationError where the description says something else; of long pages, about the ends."""
+        if len(body.get("data", ())) > 2 * _ENDS:
+            body = {**body, "data": body["data"][:_ENDS] + body["data"][-_ENDS:]}
         schema = self.document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         Draft202012Validator({**schema, "components": self.document["components"]}).validate(body)
 
@@ -84,9 +86,10 @@ def place(path: str) -> str:
     return PROMPT if path.startswith("/api/public/v2/prompts/") else path
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("version", VERSIONS)
 def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Guarded, version: str) -> None:
-    server = guarded.server = past(*FEW, version=version)
+    server = guarded.server = past(*FALLEN, version=version)
     of_a_call = {"kind": "observation", "id": "t1-g", "traceId": "t1"}
     server.scores += [
         score(1, "verdict", "correct", NOW, source="EVAL", subject=of_a_call),

@@ -49,6 +49,7 @@ def test_a_chat_keeps_its_turns_placeholders_and_config() -> None:
     assert found.to_dict()["parameters"] == {"temperature": 0.2}
     assert list(found.variables) == ["question"]
     assert document(content("a", [1])).to_dict()["parameters"] == {"config": [1]}
+    assert document(PromptVersion(prompt="a", config=None)) == from_text("a")
 
 
 @pytest.mark.parametrize("message", [{"role": "tool", "content": "x"}, {"role": "user"}, {"name": "two words"}, {}])
@@ -92,7 +93,7 @@ def test_where_there_is_no_diff_it_is_said_why(told: Told, good: Any, bad: Any, 
 
 
 def test_what_got_worse_by_itself_has_nothing_to_put_back(told: Told) -> None:
-    report = told(past(Part(7, 1000, 0.9), Part(7, 1000, 0.5)), values=("user-thumbs",))
+    report = told(past(Part(7, 600, 0.95), Part(7, 600, 0.3), rated=1.0), values=("user-thumbs",))
     assert [fall.repair for fall in report.results[0].falls] == [None]
 
 
