@@ -20,7 +20,7 @@ from gatekeeper.refusals import Refused
 from gatekeeper.registry.api import registry_router
 from gatekeeper.registry.handlers import on_observed
 from gatekeeper.rollouts.api import rollouts_router
-from gatekeeper.sessions.api import sessions_router
+from gatekeeper.sessions.api import people_router, sessions_router
 from gatekeeper.settings import GatekeeperSettings
 from shared.events.feedback import PromptObserved
 from shared.events.operations import DeadLetterSettled
@@ -74,6 +74,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
             loop_router(engine, desk),
             audit_router(engine, signer),
             keys_router(engine, desk),
+            people_router(engine, desk),
             sessions_router(engine, desk, timedelta(hours=settings.session_hours)),
         ),
         background=background,

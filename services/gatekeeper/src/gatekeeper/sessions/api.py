@@ -1,4 +1,4 @@
-"""Signing in and out over HTTP. Only people can: a session belongs to somebody known."""
+"""People, and their signing in and out, over HTTP. A session belongs to somebody known."""
 
 from datetime import timedelta
 from typing import Annotated, Any, cast
@@ -23,26 +23,8 @@ Reader = Annotated[Principal, Depends(require("read"))]
 
 
 def sessions_router(engine: AsyncEngine, desk: Desk, lifetime: timedelta) -> APIRouter:
-    """Routes under `/v1/sign-in-links`, `/v1/sessions`, `/v1/session` and `/v1/people`."""
+    """Routes under `/v1/sessions`, and `/v1/session`. `lifetime` is that of a session."""
     router = APIRouter(prefix="/v1", tags=["people"])
-
-    @router.post("/sign-in-links", status_code=201)
-    async def make_link(request: Request, who: Person) -> dict[str, Any]:
-        """A link for oneself, or, by an admin, for anybody; `token` is shown once and lets in once."""
-        fields = await read_fields(request)
-        subject, role = fields.text("subject"), cast(Role, fields.choice("role", *ROLES))
-        fields.end()
-        token = new_token()
-        async with desk.change(request) as change:
-            door = ("make_link", raw_key(request), subject, list(ROLES[role]), token, LINK_LASTS)
-            [made] = await call(change.tx.conn, *door)
-            await change.seal(who.project)
-        return {
-            "subject": subject,
-            "role": role_of(made["scopes"]),
-            "path": f"/sign-in#{token}",
-            "expires_at": made["expires_at"],
-        }
 
     @router.post("/sessions", status_code=201)
     async def sign_in(request: Request, response: Response) -> dict[str, Any]:
@@ -85,11 +67,36 @@ def sessions_router(engine: AsyncEngine, desk: Desk, lifetime: timedelta) -> API
             "expires_at": None if found is None else found["expires_at"],
         }
 
+    return router
+
+
+def people_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+    """Routes under `/v1/people` and `/v1/sign-in-links`."""
+    router = APIRouter(prefix="/v1", tags=["people"])
+
     @router.get("/people")
     async def people(who: Reader) -> dict[str, Any]:
         """Everybody of the project, with what they may in this environment now."""
         async with engine.connect() as conn:
             found = await store.people(conn, who.project, who.environment)
         return {"items": [{**person, "role": role_of(person["scopes"])} for person in found], "next": None}
+
+    @router.post("/sign-in-links", status_code=201)
+    async def make_link(request: Request, who: Person) -> dict[str, Any]:
+        """A link for oneself, or, by an admin, for anybody; `token` is shown once and lets in once."""
+        fields = await read_fields(request)
+        subject, role = fields.text("subject"), cast(Role, fields.choice("role", *ROLES))
+        fields.end()
+        token = new_token()
+        async with desk.change(request) as change:
+            door = ("make_link", raw_key(request), subject, list(ROLES[role]), token, LINK_LASTS)
+            [made] = await call(change.tx.conn, *door)
+            await change.seal(who.project)
+        return {
+            "subject": subject,
+            "role": role_of(made["scopes"]),
+            "path": f"/sign-in#{token}",
+            "expires_at": made["expires_at"],
+        }
 
     return router
