@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from console.comparing import lines_of, rows
 from ratchet.prompt import from_text, readable
 
-
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0{"), max_size=200)
 
 

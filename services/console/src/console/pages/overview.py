@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse
 from console.page import Page
 from console.summary import targets
 
-_WINDOWS = 40
+_WINDOWS = 24
 _SOME = 6
 
 

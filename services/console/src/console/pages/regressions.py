@@ -14,8 +14,8 @@ from console.telling import change_unit, unit_of
 
 _A_PAGE = 50
 _SHOWN = 6
-_BEFORE = timedelta(hours=12)
-_MOST_WINDOWS = 1000
+_AROUND = timedelta(hours=12)
+_MOST_WINDOWS = 150
 
 
 def regression_pages() -> APIRouter:
@@ -57,13 +57,15 @@ def regression_pages() -> APIRouter:
 
 
 def _course(regression: dict[str, Any]) -> dict[str, object]:
-    """The windows around the change."""
+    """The windows around the change, and to the recovery where there was one."""
     change = regression["change"]
+    resolved = regression["resolved_at"]
     began = datetime.fromisoformat(change["low"] if change else regression["window"]["start"])
     return {
         "target": regression["target"],
         "metric": regression["metric"],
-        "since": (began - _BEFORE).isoformat(),
+        "since": (began - _AROUND).isoformat(),
+        "until": (datetime.fromisoformat(resolved) + _AROUND).isoformat() if resolved else None,
         "limit": _MOST_WINDOWS,
     }
 

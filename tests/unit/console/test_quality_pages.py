@@ -1,0 +1,150 @@
+"""Overview, regressions and proposals over made-up services."""
+
+from typing import Any
+
+import pytest
+
+from console.summary import targets
+from ratchet.prompt import from_text
+from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+
+EVIL = "<script>alert(1)</script>\x1b[31m"
+BASE, FIXED = from_text("Answer.").to_dict(), from_text("Answer.\nCite.").to_dict()
+MEASURED = {"n": 100, "mean": 0.6, "low": 0.5, "high": 0.7, "level": 0.95}
+
+
+def regression(**parts: Any) -> dict[str, Any]:
+    return {
+        "id": "00000000-0000-0000-0000-000000000001", "state": "open", "metric": "thumb", "target": EVIL,
+        "environment": "production", "direction": "higher_is_better", "returned": False, "certain": True,
+        "opened_at": NOW, "resolved_at": None, "resolved_by": None, "recovered": None, "terms": [], "losing": [],
+        "window": {"start": NOW, "end": NOW}, "change": {"at": NOW, "low": NOW, "high": NOW},
+        "baseline": {**MEASURED, "mean": 0.9}, "current": MEASURED,
+        "delta_pp": -30.0, "low_pp": -40.0, "high_pp": -20.0,
+        "causes": [{"kind": "prompt_version", "name": "answer", "before": DIGEST, "after": OTHER, "where": None,
+                    "explains_pp": -30.0, "n": 100, "since": None, "evidence": EVIL}],
+        "affected_executions": ["e1"], "good_executions": [],
+        "explanation": {"what": EVIL, "raised": [EVIL], "causes": [], "mind": []},
+        **parts,
+    }  # fmt: skip
+
+
+def proposal(**parts: Any) -> dict[str, Any]:
+    return {
+        "id": "00000000-0000-0000-0000-000000000002", "state": "open", "name": EVIL, "kind": "restore", "target": "bot",
+        "project": "acme", "environment": "production", "author": "service:proposer", "author_kind": "service",
+        "base_digest": DIGEST, "digest": OTHER, "opened_at": NOW, "document": FIXED, "rollback": BASE,
+        "rollback_digest": DIGEST, "decision": None, "grant": None, "example_sets": [],
+        "evidence": {"summary": EVIL, "regression_id": None, "execution_ids": ["e1"], "feedback_ids": []},
+        "acceptance": [{"metric": "thumb", "comparison": ">=", "threshold": 0.85, "n": 100}],
+        **parts,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def one(api: Made) -> Made:
+    """Services that know of one regression and one proposal."""
+    api.answers |= {
+        f"/v1/regressions/{regression()['id']}": regression(),
+        "/v1/regressions": {"items": [regression()], "next": 7},
+        f"/v1/proposals/{proposal()['id']}": proposal(),
+        "/v1/proposals": {"items": [proposal()], "next": NOW},
+        "/v1/executions": {"items": [{"id": "e1", "input": EVIL, "output": EVIL, "received_at": NOW, "occurred_at": NOW,
+                                      "prompts": []}]},
+        "/v1/drafts": {"items": [], "next": None},
+        "/v1/people": {"items": [{"subject": "bob", "scopes": ["review"]}], "next": None},
+    }  # fmt: skip
+    return api
+
+
+async def page_of(api: Made, path: str) -> str:
+    async with browsing(api) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    assert "<script>alert" not in answer.text
+    assert "\x1b" not in answer.text
+    return answer.text
+
+
+async def test_a_regression_tells_how_much_how_sure_and_why(one: Made) -> None:
+    text = await page_of(one, f"/regressions/{regression()['id']}")
+    for said in (
+        "90.0 %",
+        "60.0 %",
+        "−30.0 pp",
+        "between −40.0 pp and −20.0 pp",
+        "prompt version answer",
+        "n=100",
+        "\\u{1b}",
+    ):
+        assert said in text, said
+    assert "too few for a line" in text, "no windows: no chart, and it says so"
+    assert "None were kept" in text
+
+
+async def test_a_regression_without_its_parts_is_still_told(one: Made) -> None:
+    for part in ("/v1/executions", "/v1/drafts", "/v1/quality/series"):
+        one.answers[part] = None
+    whole = regression(change=None, causes=[], low_pp=None, high_pp=None, baseline={**MEASURED, "n": 0})
+    one.answers[f"/v1/regressions/{whole['id']}"] = whole
+    text = await page_of(one, f"/regressions/{whole['id']}")
+    for said in ("unknown", "interval unknown", "can't be had now", "nothing that was told"):
+        assert said in text.lower() or said in text, said
+
+
+async def test_lists_are_paged_and_keep_their_filter(one: Made) -> None:
+    assert 'href="/regressions?state=open&amp;after=7"' in await page_of(one, "/regressions?state=open")
+    assert "before=2026-01-02" in await page_of(one, "/proposals?state=open")
+    assert one.queries("/v1/regressions")[0]["state"] == "open"
+    assert one.queries("/v1/proposals")[0]["brief"] == "true"
+
+
+async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: Made) -> None:
+    text = await page_of(one, f"/proposals/{proposal()['id']}")
+    assert "<ins>  Cite.</ins>" in text
+    assert f'name="digest" value="{OTHER}"' in text
+    assert "thumb ≥ 85.0 % over 100 values" in text
+    assert "is not managed by Ratchet yet" in text
+    assert "bob" in text
+
+
+async def test_who_may_not_decide_is_told_and_offered_nothing(one: Made) -> None:
+    one.sign_in("read", role="viewer", subject="tom")
+    text = await page_of(one, f"/proposals/{proposal()['id']}")
+    assert "it takes a reviewer" in text
+    assert "bob may" in text
+    assert 'id="approve"' not in text
+
+
+async def test_a_decision_is_shown_with_what_became_of_it(one: Made) -> None:
+    decision = {
+        "id": "d",
+        "verdict": "approved",
+        "by": "bob",
+        "at": NOW,
+        "reason": EVIL,
+        "expires_at": NOW,
+        "hash": "h",
+    }
+    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(state="approved", decision=decision, name="answer")
+    one.answers["/v1/prompts/answer"] = {"digest": OTHER, "sequence": 3, "occurred_at": NOW}
+    text = await page_of(one, f"/proposals/{proposal()['id']}")
+    assert "Approved by bob" in text
+    assert "as number 3" in text
+
+
+def test_the_overview_shows_the_version_that_is_measured_now() -> None:
+    def stream(identity: str, verdict: str) -> dict[str, Any]:
+        return {"target": "bot", "metric": "thumb", "identity": identity, "unit": "share", "verdict": verdict,
+                "measurement": MEASURED, "delta_pp": None}  # fmt: skip
+
+    def window(identity: str) -> dict[str, Any]:
+        return {"target": "bot", "metric": "thumb", "identity": identity, **MEASURED}
+
+    quality = [stream("old", "holds"), stream("new", "inconclusive")]
+    seen = [{"observed": [{"target": "bot", "reviewed": False}, {"target": "other", "reviewed": False}]}]
+    [found] = targets(quality, [window("old"), window("new")], [{"target": "bot"}, {"target": "x"}], seen)
+    assert (found.metrics[0].identity, found.metrics[0].verdict) == ("new", "inconclusive")
+    assert (found.unreviewed, found.open) == (1, 1)
+    [without_series] = targets([*quality, stream("bad", "regressed")], [], [], [])
+    assert (without_series.metrics[0].identity, without_series.metrics[0].spark) == ("bad", None)
