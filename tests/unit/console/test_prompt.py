@@ -111,6 +111,18 @@ async def test_a_text_that_is_not_known_is_said_to_be_unknown(api: Made) -> None
     assert "Its text is unknown: the app told only the digest." in page
 
 
+async def test_what_somebody_has_looked_at_is_folded_away(api: Made) -> None:
+    managed(api)
+    [seen] = api.answers["/v1/prompts"]["items"][0]["observed"]
+    api.answers["/v1/prompts"]["items"][0]["observed"] = [{**seen, "reviewed": True}]
+    del api.answers[f"/v1/versions/{THIRD}"]
+    page = (await page_of(api)).text
+    assert "Nothing is unreviewed" in page
+    assert "1 that somebody has looked at" in page
+    assert f'href="/prompts/answer/compare?b={THIRD.replace(":", "%3A")}"' in page, "its text was not had at once"
+    assert "I have looked" not in page
+
+
 async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to_be(api: Made) -> None:
     managed(api)
     rows = [

@@ -25,8 +25,8 @@ def test_an_amount(value: float | None, unit: str, said: str) -> None:
 
 def test_a_measurement_has_its_n_and_its_interval() -> None:
     one = {"n": 1385, "mean": 0.85, "low": 0.8, "high": 0.9}
-    assert measured(one) == "85.0 % [80.0 %, 90.0 %] n=1,385"
-    assert measured({**one, "n": 0}) == measured(None) == "unknown"
+    assert measured(one) == ("85.0 %", "[80.0 %, 90.0 %]", "n=1,385")
+    assert measured({**one, "n": 0}) == measured(None) == ("unknown",)
 
 
 def test_changes_and_rates() -> None:

@@ -28,12 +28,12 @@ def amount(value: object, unit: str = "") -> str:
     return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"
 
 
-def measured(measurement: Mapping[str, Any] | None, unit: str = "") -> str:
-    """`85.0 % [81.2 %, 88.1 %] n=385`."""
+def measured(measurement: Mapping[str, Any] | None, unit: str = "") -> tuple[str, ...]:
+    """`85.0 %`, `[81.2 %, 88.1 %]`, `n=385`; or that it is unknown."""
     if not measurement or not measurement.get("n"):
-        return UNKNOWN
+        return (UNKNOWN,)
     mean, low, high = (amount(measurement[part], unit) for part in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}] n={measurement['n']:,}"
+    return mean, f"[{low}, {high}]", f"n={measurement['n']:,}"
 
 
 def change(delta: object, unit: str = "pp") -> str:
