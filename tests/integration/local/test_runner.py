@@ -56,7 +56,7 @@ def test_the_page_health_and_metrics_are_of_the_whole(runner: LocalRunner) -> No
         "analyzer", "collector", "console", "gatekeeper", "proposer",
     }  # fmt: skip
     assert b'ratchet_info{service="analyzer"} 1.0' in runner.get("/metrics")[1]
-    status, body = runner.get("/nothing")
+    status, body = runner.get("/v1/nothing")
     assert (status, json.loads(body)["code"]) == (404, "not-found")
 
 
