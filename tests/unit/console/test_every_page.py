@@ -71,7 +71,15 @@ async def test_no_permission_and_nothing_there_are_pages(api: Made) -> None:
     assert refused.status_code == 403
     assert "You may not see this" in refused.text
     assert (nothing.status_code, odd.status_code) == (404, 404)
-    assert "Ratchet" in nothing.text
+    assert 'href="/prompts"' in nothing.text, "one finds on from there"
+    assert 'href="/prompts"' in odd.text
+
+
+async def test_nothing_is_there_for_who_is_not_signed_in_too(api: Made) -> None:
+    async with browsing(api, signed_in=False) as client:
+        nothing = await client.get("/nowhere")
+    assert nothing.status_code == 404
+    assert 'href="/prompts"' not in nothing.text
 
 
 async def test_browsers_are_told_to_run_nothing_but_our_own_scripts(api: Made) -> None:

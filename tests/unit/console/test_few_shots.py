@@ -91,7 +91,7 @@ async def test_who_does_not_review_may_only_look(filled: Made) -> None:
 
 async def test_candidates_of_one_prompt_are_asked_for(filled: Made) -> None:
     page = await page_of(filled, "/few-shots?name=greet&cursor=20")
-    assert filled.queries("/v1/candidates") == [{"name": "greet", "cursor": "20", "limit": "20"}]
+    assert filled.queries("/v1/candidates") == [{"name": "greet", "cursor": "20", "limit": "12"}]
     assert "Candidates for greet" in page
     assert "name=greet&amp;cursor=20" in page
 

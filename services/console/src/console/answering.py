@@ -1,5 +1,7 @@
 """Pages for what went wrong, and what every answer says to the browser about safety."""
 
+import contextlib
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -8,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.model import Away, Refused, SignedOut
-from console.page import READING_COOKIE, PageInMaking, show
+from console.page import READING_COOKIE, PageInMaking, page_in_making, show
 
 _HEADERS = {
     "content-security-policy": (
@@ -66,6 +68,8 @@ async def _away(request: Request, error: Exception) -> Response:
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
+    with contextlib.suppress(SignedOut, Away):  # who is signed in keeps what is around every page
+        await page_in_making(request)
     return _told(request, status, "not-found" if status == 404 else "refused", "")
 
 

@@ -9,7 +9,7 @@ from console.page import Page, PageInMaking
 from console.rendering import quoted
 from console.shots import candidates, grants, slots
 
-_A_PAGE = 20
+_A_PAGE = 12
 _PROMPTS = 20
 
 
