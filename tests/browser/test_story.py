@@ -58,7 +58,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 visitor.open("/regressions?state=resolved")
                 expect(page.locator("a.row", has_text="thumb of").first).to_be_visible(timeout=_SOON)
                 visitor.open("/prompts/answer")
-                visitor.picture("prompt")
+                visitor.picture("prompt", "#page .stack")  # beside it are names of machines
                 with visiting(browser, site, PHONE, "dark") as elsewhere:
                     elsewhere.sign_in("viewer", "ann").picture("phone")
             finally:

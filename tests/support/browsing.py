@@ -68,11 +68,12 @@ class Visitor:
         wide: bool = self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         return wide
 
-    def picture(self, name: str) -> None:
-        """Keeps a screenshot where RATCHET_SCREENSHOTS names a folder; documents show them."""
+    def picture(self, name: str, part: str | None = None) -> None:
+        """Keeps a screenshot, of the first such part or of the window, where RATCHET_SCREENSHOTS names a folder."""
         if folder := os.environ.get(_PAGES_MADE):
             self.page.wait_for_function("!document.querySelector('time')?.textContent.endsWith(' UTC')")
-            self.page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
+            shown = self.page if part is None else self.page.locator(part).first
+            shown.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error":
