@@ -108,6 +108,14 @@ async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: Made) -> 
     assert "bob" in text
 
 
+async def test_a_proposal_whose_base_is_live_no_more_says_so(one: Made) -> None:
+    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(name="answer")
+    one.answers["/v1/prompts/answer"] = {"digest": DIGEST, "sequence": 3, "occurred_at": NOW}
+    assert "can't be approved any more" not in await page_of(one, f"/proposals/{proposal()['id']}")
+    one.answers["/v1/prompts/answer"]["digest"] = OTHER
+    assert "can't be approved any more" in await page_of(one, f"/proposals/{proposal()['id']}")
+
+
 async def test_who_may_not_decide_is_told_and_offered_nothing(one: Made) -> None:
     one.sign_in("read", role="viewer", subject="tom")
     text = await page_of(one, f"/proposals/{proposal()['id']}")
