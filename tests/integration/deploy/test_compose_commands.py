@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
@@ -15,6 +16,7 @@ from ratchet_local.postgres import Postgres
 from ratchet_local.routes import SERVICES
 from tests.support.compose import command_of, kafka_settings, load, run_job
 from tests.support.databases import Databases
+from tests.support.eventually import eventually
 from tests.support.fleet import Instance
 from tests.support.kafka import ApacheKafka
 
@@ -77,13 +79,15 @@ async def test_jobs_run_and_services_come_up(
     with ExitStack() as stack:
         running = [
             Instance(name, "1", tmp_path / f"{name}.log", host.environment(services[name]), command_of(services[name]))
-            for name in SERVICES
+            for name in (*SERVICES, "console")
         ]
         for instance in running:
             instance.spawn()
             stack.callback(instance.stop)
         for instance in running:
             instance.await_ready()
+        # The console hears of news, and of nothing else: its own user may read those topics alone.
+        await eventually(lambda: httpx.get(running[-1].url + "/health/ready").json()["troubles"] == [], within=60)
     await _the_proposer_may_not_write_what_is_live(kafka)
 
 
