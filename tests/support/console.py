@@ -14,7 +14,7 @@ from console.settings import ConsoleSettings
 NOW = "2026-01-02T03:04:05Z"
 DIGEST = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
-_SETTINGS = {"kafka_bootstrap": "127.0.0.1:1", "api_url": "http://api", "instance": "test"}
+SETTINGS = {"kafka_bootstrap": "127.0.0.1:1", "api_url": "http://api", "instance": "test"}
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Made:
 @asynccontextmanager
 async def browsing(api: Made, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a console over `api`, with the cookie of somebody who signed in."""
-    app = build_app(ConsoleSettings.model_validate(_SETTINGS), transport=httpx.MockTransport(api.answer))
+    app = build_app(ConsoleSettings.model_validate(SETTINGS), transport=httpx.MockTransport(api.answer))
     cookies = {READING_COOKIE: "rk_a_b"} if signed_in else {}
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://console", cookies=cookies) as client:

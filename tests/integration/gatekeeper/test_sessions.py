@@ -1,5 +1,6 @@
 """Signing in by a link, what a session may, and its end."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -193,3 +194,44 @@ async def test_keys_of_services_come_and_go(gate: World) -> None:
 async def test_a_service_can_get_no_scope_of_a_person(gate: World, scopes: Any) -> None:
     answer = await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "bot", "scopes": scopes})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "scopes")
+
+
+async def test_a_link_ends_with_the_key_that_made_it(gate: World) -> None:
+    thief = await session(gate)
+    one, other = [await link(gate, subject=name, by=thief["ratchet_acting"]) for name in ("reviewer", "eve")]
+    stolen = thief["ratchet_acting"].split("_")[1]
+    assert (await gate.ask("reviewer_key", "POST", f"/v1/keys/{stolen}/revoke")).status_code == 200
+    for token in (one, other):
+        refused = await sign_in(gate, token)
+        assert (refused.status_code, refused.json()["code"]) == (410, "link-void")
+
+
+@pytest.mark.parametrize("half", ["ratchet_acting", "ratchet_reading"])
+async def test_a_session_opens_none_of_ones_own_that_outlasts_it(gate: World, half: str) -> None:
+    first = await session(gate)
+    psql(gate.dsn, "UPDATE gatekeeper.api_keys SET expires_at = now() + '1 h' WHERE expires_at IS NOT NULL")
+    next_one = await session(gate, by=first[half])
+    ends = [(await gate.ask(key, "GET", "/v1/session")).json()["expires_at"] for key in (first[half], next_one[half])]
+    assert ends[0] == ends[1]
+
+
+async def test_what_was_opened_with_a_key_ends_with_it(gate: World) -> None:
+    first = await session(gate, subject="maker", role="viewer", by="maker_key")
+    second = await session(gate, subject="maker", role="viewer", by=first["ratchet_reading"])
+    ann = await session(gate, subject="ann", role="viewer")
+    maker = gate.keys["maker_key"].split("_")[1]
+    assert (await gate.ask("reviewer_key", "POST", f"/v1/keys/{maker}/revoke")).status_code == 200
+    for key in (*first.values(), *second.values()):
+        assert (await gate.ask(key, "POST", "/v1/halt", {"reason": "x"})).status_code == 401
+    assert (await gate.ask(ann["ratchet_reading"], "GET", "/v1/audit/verify")).json()["ok"]
+    told = await gate.sql("SELECT entry::jsonb ->> 'key_id' AS id FROM gatekeeper.audit WHERE kind = 'key.revoked'")
+    assert len({row.id for row in told}) == len(told) == 5
+
+
+async def test_one_link_opens_one_session_whoever_comes_at_once(gate: World) -> None:
+    token = await link(gate)
+    answers = await asyncio.gather(*(sign_in(gate, token) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 410, 410, 410, 410]
+    [sessions] = await gate.sql("SELECT count(*) AS n FROM gatekeeper.sessions")
+    assert sessions.n == 1
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]

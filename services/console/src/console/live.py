@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 Place = tuple[str, str | None]
 """A project and an environment; None for what concerns all of a project's."""
@@ -13,7 +14,7 @@ class Crowded(Exception):
     """This instance keeps as many pages up to date as it may."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class OpenPage:
     """One page that listens. News of a topic that was not told yet is told once."""
 
@@ -39,11 +40,14 @@ class OpenPage:
 
 
 class OpenPages:
-    """All open pages of one instance, by place. Raises Crowded past `most`."""
+    """All open pages of one instance, by place. Raises Crowded past `most`.
+
+    Held weakly: a stream that was given up before its first frame never gets to `leave`.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pages: dict[tuple[str, str], set[OpenPage]] = defaultdict(set)
+        self._pages: dict[tuple[str, str], WeakSet[OpenPage]] = defaultdict(WeakSet)
 
     def join(self, place: tuple[str, str]) -> OpenPage:
         if sum(map(len, self._pages.values())) >= self._most:
@@ -60,7 +64,7 @@ class OpenPages:
     def tell(self, place: Place, topic: str) -> None:
         """Tells every page of a place."""
         project, environment = place
-        for (its_project, its_environment), pages in self._pages.items():
+        for (its_project, its_environment), pages in tuple(self._pages.items()):
             if its_project == project and environment in (None, its_environment):
                 for page in pages:
                     page.tell(topic)

@@ -5,6 +5,7 @@ _TITLES: dict[str, tuple[int, str]] = {
     "unknown-link": (404, "There is no such sign-in link"),
     "link-used": (410, "This sign-in link was used before"),
     "link-expired": (410, "This sign-in link is past its time"),
+    "link-void": (410, "This sign-in link ended with the key that made it"),
     "no-session": (409, "This key belongs to no session"),
     "unknown-key-id": (404, "There is no such key"),
     "not-allowed": (403, "This key is not allowed to do that"),

@@ -1,5 +1,6 @@
 """Signing in, and the stream by which an open page hears of news."""
 
+import time
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
@@ -36,12 +37,15 @@ def session_pages() -> APIRouter:
 
 
 async def _frames(page: Page, pages: OpenPages, place: tuple[str, str], joined: OpenPage) -> AsyncIterator[bytes]:
-    """Ends soon after the session did."""
+    """Ends soon after the session did, however much news there is."""
+    asked = time.monotonic()
     try:
         yield b": connected\n\n"
         async for frame in joined.frames(_KEEP_ALIVE_S):
-            if frame.startswith(b":") and await page.maybe("/v1/session") is None:
-                return
+            if time.monotonic() - asked >= _KEEP_ALIVE_S:
+                if await page.maybe("/v1/session") is None:
+                    return
+                asked = time.monotonic()
             yield frame
     finally:
         pages.leave(place, joined)

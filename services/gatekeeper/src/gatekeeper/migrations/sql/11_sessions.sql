@@ -20,7 +20,8 @@ BEGIN
     RETURN found;
 END $$;
 
--- A link lets one person in, once. The token has 256 random bits, so its SHA-256 tells nothing.
+-- A link lets one person in, once. The token has 256 random bits, so its SHA-256 tells nothing. `made_with` is the key
+-- that asked for it; null where the database's owner did.
 CREATE TABLE gatekeeper.sign_in_links (
     token_hash  text PRIMARY KEY,
     project     text NOT NULL,
@@ -28,6 +29,7 @@ CREATE TABLE gatekeeper.sign_in_links (
     subject     text NOT NULL,
     scopes      text[] NOT NULL CHECK (scopes <@ ARRAY['read', 'tune', 'review', 'operate', 'admin']),
     made_by     text NOT NULL,
+    made_with   text REFERENCES gatekeeper.api_keys,
     made_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at  timestamptz NOT NULL CHECK (expires_at <= made_at + interval '1 day'),
     FOREIGN KEY (project, subject) REFERENCES gatekeeper.people
@@ -44,13 +46,15 @@ CREATE TABLE gatekeeper.sessions (
 SELECT gatekeeper.freeze('gatekeeper.sessions');
 
 CREATE FUNCTION gatekeeper.add_link(in_project text, in_environment text, in_subject text, in_scopes text[],
-                                    token text, lifetime interval, by text) RETURNS timestamptz
+                                    token text, lifetime interval, by text, made_with text DEFAULT NULL)
+RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     ends timestamptz;
 BEGIN
-    INSERT INTO gatekeeper.sign_in_links (token_hash, project, environment, subject, scopes, made_by, expires_at)
-    VALUES (gatekeeper.sha256_hex(token), in_project, in_environment, in_subject, in_scopes, by,
+    INSERT INTO gatekeeper.sign_in_links (token_hash, project, environment, subject, scopes, made_by, made_with,
+                                          expires_at)
+    VALUES (gatekeeper.sha256_hex(token), in_project, in_environment, in_subject, in_scopes, by, made_with,
             clock_timestamp() + lifetime)
     RETURNING expires_at INTO ends;
     PERFORM gatekeeper.append_audit(in_project, 'link.made', by, jsonb_build_object(
@@ -58,7 +62,7 @@ BEGIN
     RETURN ends;
 END $$;
 
--- One's own link gives no more than the key that asks; another person's is for an admin to make.
+-- One's own link gives no more than the key that asks, and for no longer; another person's is for an admin to make.
 CREATE FUNCTION gatekeeper.make_link(raw text, in_subject text, in_scopes text[], token text, lifetime interval)
 RETURNS TABLE (subject text, scopes text[], expires_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
@@ -74,7 +78,7 @@ BEGIN
         INSERT INTO gatekeeper.people (project, subject) VALUES (who.project, in_subject) ON CONFLICT DO NOTHING;
     END IF;
     RETURN QUERY SELECT in_subject, granted, gatekeeper.add_link(
-        who.project, who.environment, in_subject, granted, token, lifetime, who.subject);
+        who.project, who.environment, in_subject, granted, token, lifetime, who.subject, who.key_id);
 END $$;
 
 -- A new key, in the books and in the audit.
@@ -100,7 +104,8 @@ RETURNS SETOF gatekeeper.api_keys
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     link gatekeeper.sign_in_links;
-    ends timestamptz := clock_timestamp() + lifetime;
+    maker gatekeeper.api_keys;
+    ends timestamptz := clock_timestamp() + least(lifetime, interval '7 days');
     reads text[];
 BEGIN
     SELECT * INTO link FROM gatekeeper.sign_in_links l WHERE l.token_hash = gatekeeper.sha256_hex(token);
@@ -114,6 +119,13 @@ BEGIN
     IF link.expires_at <= clock_timestamp() THEN
         PERFORM gatekeeper.refuse('link-expired', 'the link is past its time');
     END IF;
+    SELECT * INTO maker FROM gatekeeper.api_keys k WHERE k.key_id = link.made_with;
+    IF maker.revoked THEN
+        PERFORM gatekeeper.refuse('link-void', 'the key that made this link was revoked since');
+    END IF;
+    IF link.made_by = link.subject THEN
+        ends := least(ends, maker.expires_at);
+    END IF;
     reads := ARRAY(SELECT unnest(link.scopes) INTERSECT SELECT unnest(ARRAY['read', 'operate']) ORDER BY 1);
     RETURN NEXT gatekeeper.add_key(ROW(acting_id, link.project, link.environment, link.subject, 'person',
                                        link.scopes)::gatekeeper.speaker, acting_hash, ends, link.subject);
@@ -122,7 +134,8 @@ BEGIN
     INSERT INTO gatekeeper.sessions (acting, reading, token_hash) VALUES (acting_id, reading_id, link.token_hash);
 END $$;
 
--- Ends a key for good, and with one key of a session the other.
+-- Ends a key for good, with one key of a session the other, and with either the sessions that its own person opened by
+-- a link of it.
 CREATE FUNCTION gatekeeper.end_key(in_project text, in_key_id text, by text) RETURNS SETOF gatekeeper.api_keys
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -131,9 +144,13 @@ BEGIN
     FOR ended IN
         UPDATE gatekeeper.api_keys k SET revoked = true, revision = k.revision + 1, changed_at = now()
         WHERE k.project = in_project AND NOT k.revoked AND k.key_id IN (
-            SELECT in_key_id UNION
-            SELECT unnest(ARRAY[s.acting, s.reading]) FROM gatekeeper.sessions s
-            WHERE in_key_id IN (s.acting, s.reading))
+            WITH RECURSIVE ending (id) AS (
+                SELECT in_key_id
+                UNION
+                SELECT unnest(ARRAY[s.acting, s.reading])
+                FROM ending e, gatekeeper.sessions s JOIN gatekeeper.sign_in_links l USING (token_hash)
+                WHERE e.id IN (s.acting, s.reading) OR (e.id = l.made_with AND l.made_by = l.subject))
+            SELECT id FROM ending)
         RETURNING *
     LOOP
         PERFORM gatekeeper.append_audit(in_project, 'key.revoked', by, jsonb_build_object(
