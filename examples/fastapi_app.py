@@ -17,7 +17,7 @@ async def your_model(messages: list[dict[str, str]]) -> str:
 
 @app.post("/ask")
 async def ask(question: str) -> dict[str, str]:
-    prompt = await client.prompt("answer", default=Path("prompts/answer.md"), target="my-app")
+    prompt = await client.prompt("my-app-answer", default=Path("prompts/answer.md"), target="my-app")
     reply = await your_model(prompt.render(question=question))
     call = client.record(prompts=[prompt], input=question, output=reply)
     return {"reply": reply, "call": call}

@@ -13,7 +13,7 @@ def your_model(messages: list[dict[str, str]]) -> str:
 question = "Where is my parcel?"
 
 client = Ratchet()  # reads RATCHET_URL and RATCHET_KEY
-prompt = client.prompt("answer", default=Path("prompts/answer.md"), target="my-app")
+prompt = client.prompt("my-app-answer", default=Path("prompts/answer.md"), target="my-app")
 reply = your_model(prompt.render(question=question))
 call = client.record(prompts=[prompt], input=question, output=reply)
 client.feedback(call, kind="thumb", value=True)

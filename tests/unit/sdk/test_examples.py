@@ -43,7 +43,7 @@ async def test_the_ordinary_program(server: FakeServer) -> None:
     ran = runpy.run_path("plain.py")
     assert ran["client"].flush()
     execution, feedback = recorded(server)
-    assert (execution["target"], execution["prompts"][0]["name"]) == ("my-app", "answer")
+    assert (execution["target"], execution["prompts"][0]["name"]) == ("my-app", "my-app-answer")
     assert execution["prompts"][0]["document"]["messages"][0]["content"].startswith("You answer customers")
     assert (feedback["execution_id"], feedback["kind"], feedback["value"]) == (execution["id"], "thumb", True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ratchet import Ratchet
 
 client = Ratchet()  # reads RATCHET_URL and RATCHET_KEY
-prompt = client.prompt("answer", default=Path("prompts/answer.md"), target={target})
+prompt = client.prompt({name}, default=Path("prompts/answer.md"), target={target})
 reply = your_model(prompt.render(question=question))
 call = client.record(prompts=[prompt], input=question, output=reply)
 client.feedback(call, kind="thumb", value=True)
@@ -27,7 +27,7 @@ client = AsyncRatchet()  # reads RATCHET_URL and RATCHET_KEY
 
 @app.post("/ask")
 async def ask(question: str) -> dict[str, str]:
-    prompt = await client.prompt("answer", default=Path("prompts/answer.md"), target={target})
+    prompt = await client.prompt({name}, default=Path("prompts/answer.md"), target={target})
     reply = await your_model(prompt.render(question=question))
     call = client.record(prompts=[prompt], input=question, output=reply)
     return {{"reply": reply, "call": call}}
@@ -41,12 +41,17 @@ async def thumb(call: str, up: bool) -> None:
 
 def plain(target: str) -> str:
     """For an ordinary program; `your_model` and `question` are the app's own."""
-    return _PLAIN.format(target=_literal(target))
+    return _PLAIN.format(**_names(target))
 
 
 def fastapi(target: str) -> str:
     """For a FastAPI app."""
-    return _FASTAPI.format(target=_literal(target))
+    return _FASTAPI.format(**_names(target))
+
+
+def _names(target: str) -> dict[str, str]:
+    """The target and a prompt name of its own: apps that use one name are served one text. A name has 128 at most."""
+    return {"target": _literal(target), "name": _literal(f"{target[:121]}-answer")}
 
 
 def _literal(text: str) -> str:
