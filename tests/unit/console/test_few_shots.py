@@ -59,7 +59,7 @@ async def test_an_example_that_is_live_can_be_taken_out(filled: Made) -> None:
 async def test_candidates_say_why_and_from_which_feedback(filled: Made) -> None:
     page = await page_of(filled)
     assert page.count("live in shots") == 1
-    assert (page.count(">in the set<"), page.count(">not in the set<")) == (1, 1)
+    assert (page.count(">chosen<"), page.count(">not chosen<")) == (1, 1)
     assert "score 0.75" in page
     assert 'title="feedback f1"' in page
     assert "k1:abc" in page

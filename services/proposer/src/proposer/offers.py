@@ -63,7 +63,7 @@ def offer_examples(
             Evidence(
                 feedback_ids=tuple(e.feedback_id for e in examples),
                 execution_ids=tuple(e.execution_id for e in examples),
-                summary=f"{len(examples)} answers that people liked or corrected, as examples in {name}.",
+                summary=f"{len(examples)} answers that people liked or corrected, for the slot {name}.",
             ),
             acceptance,
             (ExampleSet(slot=name, digest=digest, examples=examples),),
