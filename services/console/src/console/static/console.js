@@ -63,7 +63,14 @@ listen(page);
 setInterval(() => localise(document), 20_000);
 
 const door = document.querySelector("[data-sign-in]");
-if (door && location.hash.length > 1) {
+if (door) {
+  enter();
+  // A link that is pasted where this page is open already loads nothing: only its hash changes.
+  window.addEventListener("hashchange", enter);
+}
+
+function enter() {
+  if (location.hash.length < 2) return;
   door.querySelector("input").value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
   door.querySelector("form").requestSubmit();
