@@ -52,6 +52,10 @@ http {{
       proxy_read_timeout 1h;
     }}
     location / {{
+      # A path that only becomes a page's by decoding: what browsers send along for the API is not the console's.
+      if ($request_uri ~ ^/v1) {{
+        return 404;
+      }}
       proxy_pass http://console:8000;
     }}
   }}

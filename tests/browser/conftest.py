@@ -11,9 +11,9 @@ from tests.support.local import LocalRunner
 from tests.support.requirements import GET_CHROMIUM, chromium, missing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Skips where there is no Chromium."""
+    """Skips where there is no Chromium. Closed with its file: while it is open, no async test runs in this process."""
     path = chromium()
     if path is None:
         missing(f"no browser: {GET_CHROMIUM}")

@@ -22,9 +22,17 @@ def test_a_link_lets_in_once_and_is_not_left_in_the_address(visitor: Visitor) ->
     expect(page.locator(".who")).to_contain_text("reviewer")
     assert "rk_" not in page.evaluate("document.cookie")
     page.goto(visitor.site.url + made["path"])
+    expect(page.locator("#known")).to_contain_text("Somebody is signed in here already")
+    page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("used before")
     assert page.url == visitor.site.url + "/sign-in"
     visitor.complaints.clear()  # the browser itself notes the refusal
+
+
+def test_a_link_pasted_where_the_door_is_open_lets_in(visitor: Visitor) -> None:
+    visitor.open("/sign-in")
+    visitor.sign_in("viewer", "ann")
+    expect(visitor.page.locator(".who")).to_contain_text("ann")
 
 
 def test_signing_out_ends_it_everywhere(admin: Visitor) -> None:

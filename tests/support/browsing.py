@@ -94,7 +94,7 @@ def visiting(
     visitor = Visitor(site, context.new_page())
     try:
         yield visitor
-        assert visitor.complaints == []
+        assert visitor.complaints == [], visitor.complaints
     finally:
         context.close()
 

@@ -23,7 +23,14 @@ async def test_who_is_not_signed_in_is_led_to_the_door(api: Made) -> None:
         answer = await client.get("/")
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
         assert "link that works once" in (await client.get("/sign-in")).text
+        assert (await client.get("/events")).status_code == 204
     assert api.asked == []
+
+
+async def test_the_door_knows_whether_somebody_is_in_already(api: Made) -> None:
+    async with browsing(api) as inside, browsing(api, signed_in=False) as outside:
+        assert (await inside.get("/sign-in/known")).json() == {"known": True}
+        assert (await outside.get("/sign-in/known")).json() == {"known": False}
 
 
 async def test_a_session_that_ended_is_forgotten(api: Made) -> None:

@@ -50,6 +50,8 @@ def install_errors(app: FastAPI) -> None:
 
 
 async def _signed_out(request: Request, _: Exception) -> Response:
+    if request.url.path == "/events":
+        return Response(status_code=204)  # to an event stream's browser: ask no more
     answer = RedirectResponse("/sign-in", 303)
     if READING_COOKIE in request.cookies:
         answer.delete_cookie(READING_COOKIE, path="/", httponly=True, samesite="strict")

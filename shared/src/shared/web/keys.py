@@ -25,6 +25,8 @@ ACTING_COOKIE = "ratchet_acting"
 _SAFE = frozenset({"GET", "HEAD"})
 _FRESH_S = 2.0
 _CACHED = 10_000
+_LONGEST = 256
+"""A key padded with spaces is still that key, but not worth memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ class KeyStore:
         principal = await self._look_up(*parse_key(header))
         if len(self._cache) >= _CACHED:
             self._cache.clear()
-        self._cache[header or ""] = (time.monotonic() + _FRESH_S, principal)
+        if header is not None and len(header) <= _LONGEST:
+            self._cache[header] = (time.monotonic() + _FRESH_S, principal)
         return principal
 
     async def _look_up(self, key_id: str, secret: str) -> Principal:

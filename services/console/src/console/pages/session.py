@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from console.live import Crowded, OpenPage, OpenPages
-from console.page import Page, show
+from console.page import READING_COOKIE, Page, show
 
 _KEEP_ALIVE_S = 15.0
 
@@ -20,6 +20,14 @@ def session_pages() -> APIRouter:
     async def sign_in(request: Request) -> HTMLResponse:
         """A script sends the token behind the `#` to the gatekeeper: it never reaches this service."""
         return show(request.app.state.templates, request, "sign_in.html", {})
+
+    @router.get("/sign-in/known")
+    async def known(request: Request) -> dict[str, bool]:
+        """Whether somebody is signed in here: then the script asks first, for a link may be another person's.
+
+        The page itself can't know: what another site leads to comes without cookies.
+        """
+        return {"known": READING_COOKIE in request.cookies}
 
     @router.get("/events")
     async def events(request: Request, page: Page) -> Response:

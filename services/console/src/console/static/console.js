@@ -69,9 +69,11 @@ if (door) {
   window.addEventListener("hashchange", enter);
 }
 
-function enter() {
+async function enter() {
   if (location.hash.length < 2) return;
   door.querySelector("input").value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
-  door.querySelector("form").requestSubmit();
+  const { known } = await (await fetch("/sign-in/known")).json();
+  if (known) document.getElementById("known").hidden = false;
+  else door.querySelector("form").requestSubmit();
 }
