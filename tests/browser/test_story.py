@@ -47,6 +47,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 visitor.sees("Put back what was lost in answer")
                 expect(page.locator("tr.added ins").first).to_contain_text("Cite the number of the article")
                 visitor.picture("proposal")
+                page.wait_for_load_state("load")  # keys are heard when the scripts are there
                 page.keyboard.press("a")
                 digest = page.locator("#bound").text_content()
                 visitor.confirm("approve", "Approve", "it cites again")
