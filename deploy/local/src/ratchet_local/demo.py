@@ -22,6 +22,11 @@ _INTRODUCTION = (
     "Everything else is real. Its prompt is .ratchet/demo/answer.json. (make run DEMO=0: without it)",
 )
 
+_TOLD_BEFORE = (
+    "Its story was told here before: what was approved is live, so edits of that file have no effect. "
+    "Remove the data's folder to see it again."
+)
+
 
 class Demo:
     """Begun when the services answer; ended before they are."""
@@ -55,6 +60,8 @@ class Demo:
             console.print(Text(line), soft_wrap=True)
         headers = {"authorization": f"Bearer {credentials['maker_key']}"}
         with httpx.Client(base_url=credentials["url"], headers=headers, timeout=5.0) as client:
+            if told_before(client):
+                console.print(Text(_TOLD_BEFORE), soft_wrap=True)
             if not console.is_terminal:
                 self._watch(client, teller, console, lambda text: None)
                 return
@@ -70,6 +77,14 @@ class Demo:
             for line in teller.news(pages):
                 console.print(Text(visible(line)), soft_wrap=True)
             status(teller.status(pages))
+
+
+def told_before(client: httpx.Client) -> bool:
+    """Whether the bot's prompt is Ratchet's to serve by now; False where nobody answers."""
+    try:
+        return client.get("/v1/prompts/answer").status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def _shown_by(status: Status) -> Callable[[str], None]:
