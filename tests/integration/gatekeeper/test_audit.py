@@ -104,3 +104,9 @@ async def test_without_switching_the_guards_off_not_even_the_owner_cuts_the_tail
     with pytest.raises(Exception, match="immutable"):
         await busy.sql(CUT)
     assert (await verified(busy))["ok"] is True
+
+
+async def test_the_audit_says_what_kind_of_proposal_was_opened(busy: World) -> None:
+    entries = (await busy.ask("maker_key", "GET", "/v1/audit?kind=proposal.opened")).json()["items"]
+    assert [entry["proposal_kind"] for entry in entries] == ["first_version", "few_shot"]
+    assert {entry["kind"] for entry in entries} == {"proposal.opened"}

@@ -124,7 +124,7 @@ BEGIN
     ON CONFLICT (id) DO NOTHING RETURNING state INTO stored;
     IF stored IS NOT NULL THEN
         PERFORM gatekeeper.append_audit(in_project, 'proposal.opened', in_author, jsonb_build_object(
-            'proposal_id', in_id, 'environment', in_environment, 'name', in_name, 'kind', in_kind,
+            'proposal_id', in_id, 'environment', in_environment, 'name', in_name, 'proposal_kind', in_kind,
             'base_digest', in_base, 'digest', in_digest));
     END IF;
     RETURN coalesce(stored, (SELECT state FROM gatekeeper.proposals p WHERE p.id = in_id));

@@ -7,4 +7,4 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    run_script("12_beside")
+    run_script("12_settled_and_reviewed")
