@@ -1,4 +1,5 @@
-"""`python -m tests`: every suite that this machine can run, with coverage; then what it could not run, and why.
+"""`python -m tests`: every suite that this machine can run, with coverage; then what it could not run, and why, and
+last of all what failed.
 
 Files are shared out between as many processes as there are processors (four at most), each with servers of its own.
 With arguments they go to pytest instead, and coverage is not judged.
@@ -16,6 +17,8 @@ from tests.support.requirements import GET_MAVEN, GET_NPM, ROOT, kafka_missing, 
 
 _WORK = ROOT / ".cache" / "coverage"
 _REPORT = _WORK / "tests.xml"
+_TOLD = 40
+"""Lines of a failure that are told again at the end: its last ones, with what was wrong."""
 _ALL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 
 
@@ -28,6 +31,16 @@ def not_run(report: Path, reason: str) -> dict[str, int]:
         for skipped in case.iter("skipped")
         if reason in skipped.get("message", "")
     )
+
+
+def failures(report: Path) -> str:
+    """Each test that failed, with the end of what it said: a long log keeps only its last lines."""
+    told = []
+    for case in ElementTree.parse(report).iter("testcase"):
+        for wrong in (*case.iter("failure"), *case.iter("error")):
+            lines = (wrong.text or wrong.get("message", "")).rstrip().splitlines()[-_TOLD:]
+            told.append("\n".join([f"FAILED {case.get('classname')}::{case.get('name')}", *lines, ""]))
+    return "\n".join(told)
 
 
 def last_lines(skipped: dict[str, int], reason: str, get: str) -> str:
@@ -53,6 +66,8 @@ def main(arguments: list[str]) -> int:
     for reason, get in wanted:
         if reason and _REPORT.exists():
             print(last_lines(not_run(_REPORT, reason), reason, get), flush=True)
+    if failed and _REPORT.exists():
+        print("", failures(_REPORT), sep="\n", flush=True)
     return failed or uncovered
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.comparing import lines_of, rows
+from console.comparing import lines_of, rows, unfilled
 from ratchet.prompt import from_text, readable
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0{"), max_size=200)
@@ -63,3 +63,10 @@ def test_both_sides_can_be_read_off_again(before: str, after: str) -> None:
         assert lines_of(left) == readable(from_text("x" + before))
     else:
         assert found == []
+
+
+def test_what_apps_do_not_fill_in_is_named() -> None:
+    assert unfilled(document("Hello"), document("Hello {{name}}")) == ["it needs the variable name"]
+    assert unfilled(document("Hello {{name}}"), document("Hello")) == []
+    assert unfilled(None, document("Hello {{name}}")) == [], "a first version replaces nothing that is known"
+    assert unfilled({"schema": "ratchet.prompt/9"}, document("Hello {{name}}")) == [], "of a later schema"

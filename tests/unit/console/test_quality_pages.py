@@ -108,6 +108,15 @@ async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: Made) -> 
     assert "bob" in text
 
 
+async def test_a_proposal_that_apps_can_not_fill_in_says_so(one: Made) -> None:
+    asked = from_text("Answer {{whom}}.").to_dict()
+    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=asked)
+    text = await page_of(one, f"/proposals/{proposal()['id']}")
+    assert "Unlike what it would replace, it needs the variable whom." in text
+    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=BASE, rollback=asked)
+    assert "Unlike what" not in await page_of(one, f"/proposals/{proposal()['id']}"), "what is dropped breaks nobody"
+
+
 async def test_a_proposal_whose_base_is_live_no_more_says_so(one: Made) -> None:
     one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(name="answer")
     one.answers["/v1/prompts/answer"] = {"digest": DIGEST, "sequence": 3, "occurred_at": NOW}

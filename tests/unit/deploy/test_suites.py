@@ -1,18 +1,21 @@
-"""`make test` says at its end what did not run, and the one command that changes it."""
+"""`make test` says at its end what did not run, with the one command that changes it, and what failed."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.__main__ import last_lines, not_run
+from tests.__main__ import failures, last_lines, not_run
 from tests.support import requirements
 
 _REASON = "no Apache Kafka: its jars come by `mvn`"
+_LONG = "far\n" + "near\n" * 39 + "assert 1 == 2"
 _REPORT = f"""<testsuites><testsuite>
 <testcase classname="tests.e2e.test_circle" name="a"><skipped message="{_REASON}, which is missing"/></testcase>
 <testcase classname="tests.e2e.test_circle" name="b"><skipped message="{_REASON}, which is missing"/></testcase>
 <testcase classname="tests.unit.test_x" name="c"><skipped message="something else"/></testcase>
 <testcase classname="tests.unit.test_x" name="d"/>
+<testcase classname="tests.unit.test_y" name="e"><failure message="short">{_LONG}</failure></testcase>
+<testcase classname="tests.unit.test_y" name="f"><error message="no server"/></testcase>
 </testsuite></testsuites>"""
 
 
@@ -20,6 +23,15 @@ def test_skipped_suites_are_counted_by_file(tmp_path: Path) -> None:
     report = tmp_path / "tests.xml"
     report.write_text(_REPORT)
     assert not_run(report, _REASON) == {"tests.e2e.test_circle": 2}
+
+
+def test_what_failed_is_told_again_at_the_end(tmp_path: Path) -> None:
+    report = tmp_path / "tests.xml"
+    report.write_text(_REPORT)
+    first, *_, wrong, _, second, said = failures(report).splitlines()
+    assert (first, wrong) == ("FAILED tests.unit.test_y::e", "assert 1 == 2")
+    assert (second, said) == ("FAILED tests.unit.test_y::f", "no server")
+    assert "far" not in failures(report)
 
 
 def test_the_last_line_is_the_command() -> None:

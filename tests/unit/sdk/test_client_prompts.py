@@ -21,7 +21,7 @@ from tests.support.eventually import eventually, eventually_sync
 from tests.support.prompts import minimal
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
 
-OLD, NEW = from_text("Old {{x}}"), from_text("New {{x}}")
+OLD, NEW = from_text("Old"), from_text("New")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_default_serves_until_a_version_is_live(client: Ratchet, server: Fak
     server.push(live_payload("answer", NEW))
     eventually_sync(lambda: client.prompt("answer", "Hello {{name}}").live)
     served = client.prompt("answer", "Hello {{name}}")
-    assert (served.text(x="1"), served.target, served.sequence) == ("New 1", "chat", 1)
+    assert (served.text(name="Ada"), served.target, served.sequence) == ("New", "chat", 1)
 
 
 def test_the_stream_says_which_client_listens(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,8 +160,8 @@ def test_a_silent_server_is_waited_for_once() -> None:
 def test_a_default_can_be_a_document_a_prompt_or_a_file(client: Ratchet, tmp_path: Path) -> None:
     document, text = tmp_path / "answer.json", tmp_path / "answer.txt"
     document.write_text(json.dumps(OLD.to_dict()), "utf-8")
-    text.write_text("Old {{x}}", "utf-8")
-    for default in (OLD, OLD.to_dict(), document, text, "Old {{x}}"):
+    text.write_text("Old", "utf-8")
+    for default in (OLD, OLD.to_dict(), document, text, "Old"):
         assert client.prompt("answer", default).prompt == OLD
 
 
@@ -186,6 +186,33 @@ def test_a_live_prompt_needs_no_explanation(client: Ratchet, server: FakeServer)
     assert client.flush()
     assert server.bodies[execution]["prompts"] == [{"name": "answer", "digest": NEW.digest}]
     assert server.bodies[execution]["target"] == "chat"
+
+
+def test_a_version_that_the_app_cannot_fill_in_is_not_served(
+    client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.push(live_payload("answer", from_text("Hello {{name}} of {{city}}")))
+    for _ in range(3):
+        served = client.prompt("answer", "Hello {{name}}", target="chat")
+        assert (served.live, served.text(name="Ada")) == (False, "Hello Ada")
+    assert client.refused_prompts == 1, "told once"
+    assert (
+        "a pushed version of answer is not served: unlike the app's default, it needs the variable city" in caplog.text
+    )
+    execution = client.record(prompts=[served])
+    assert client.flush()
+    assert server.bodies[execution]["prompts"][0]["digest"] == from_text("Hello {{name}}").digest
+    assert client.prompt("answer", "Hello {{name}} of {{city}}").live, "once the app's own text has it, it is served"
+
+
+def test_a_variable_that_an_edit_dropped_breaks_no_app(client: Ratchet, server: FakeServer) -> None:
+    server.push(live_payload("answer", from_text("Hello")))
+    served = client.prompt("answer", "Hello {{name}}")
+    assert (served.live, served.text(name="Ada")) == (True, "Hello")
+    with pytest.raises(PromptError, match="nmae"):
+        served.render(nmae="Ada")
+    with pytest.raises(PromptError, match="name"):
+        client.prompt("answer").render(name="Ada")
 
 
 def test_a_closed_client_still_serves(server: FakeServer) -> None:

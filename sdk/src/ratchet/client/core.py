@@ -87,7 +87,7 @@ class Client:
 
     @property
     def refused_prompts(self) -> int:
-        """How many pushed prompts were not trusted, and so not served."""
+        """How many versions were not served: not trusted, or with variables that the app's default does not have."""
         return self._here().shelf.refused
 
     def record(
@@ -132,8 +132,10 @@ class Client:
     def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
         """What is served for a name at this moment. Raises NoPrompt."""
         shelf = self._here().shelf
-        fallback = None if default is None else shelf.default(name, default)
-        return served(name, shelf.get(name), fallback, target)
+        if default is None:
+            return served(name, shelf.get(name), None, target)
+        own = shelf.default(name, default)
+        return served(name, shelf.fitting(name, own), own, target)
 
     def _flush(self, timeout: float) -> bool:
         return self._here().sender.flush(timeout)

@@ -19,7 +19,8 @@ class NoPrompt(LookupError):
 class ServedPrompt:
     """A prompt to use once: `live` tells whether people made it live, or it is the app's own default.
 
-    Pass it to `record(prompts=[…])`, so that quality is told apart by its digest.
+    Pass it to `record(prompts=[…])`, so that quality is told apart by its digest. `default` is the app's own
+    prompt, where it gave one: its variables are what the app fills in.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ServedPrompt:
     examples: Examples = field(default_factory=dict)
     sequence: int | None = None
     target: str | None = None
+    default: Prompt | None = field(default=None, repr=False)
 
     @property
     def digest(self) -> str:
@@ -38,8 +40,14 @@ class ServedPrompt:
         return self.prompt.model
 
     def render(self, **variables: object) -> list[dict[str, str]]:
-        """`[{"role", "content"}, …]`, examples included. Raises PromptError that names a wrong variable."""
-        return render(self.prompt, variables, self.examples)
+        """`[{"role", "content"}, …]`, examples included. Raises PromptError that names a wrong variable.
+
+        A variable of the app's default that a live version has no use for is left out: an edit that drops one
+        must not break the app.
+        """
+        known = self.default.variables if self.default else {}
+        used = {name: value for name, value in variables.items() if name in self.prompt.variables or name not in known}
+        return render(self.prompt, used, self.examples)
 
     def text(self, **variables: object) -> str:
         """The rendered messages as one text, for an app that sends a single string."""
@@ -53,9 +61,9 @@ class ServedPrompt:
 def served(name: str, live: LivePrompt | None, default: Prompt | None, target: str | None = None) -> ServedPrompt:
     """Raises NoPrompt."""
     if live is not None:
-        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target)
+        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target, default)
     if default is not None:
-        return ServedPrompt(name, default, False, target=target)
+        return ServedPrompt(name, default, False, target=target, default=default)
     raise NoPrompt(f"no version of {name} is known, and it has no default")
 
 

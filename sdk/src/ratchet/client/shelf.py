@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, verified
 from ratchet.client.prompts import Default, default_prompt
-from ratchet.prompt import Prompt
+from ratchet.prompt import Prompt, misfits
 from ratchet.visible import visible
 
 log = logging.getLogger("ratchet")
@@ -20,6 +20,7 @@ class Shelf:
         self._trust = trust
         self._live = dict(live or {})
         self._defaults: dict[str, tuple[Default, Prompt]] = {}
+        self._unfit: dict[str, int] = {}
         self._refused = 0
 
     @property
@@ -28,7 +29,7 @@ class Shelf:
 
     @property
     def refused(self) -> int:
-        """How many pushed prompts were not trusted."""
+        """How many pushed prompts were not trusted, or unfit for the app."""
         return self._refused
 
     def pin(self, keys: Mapping[str, str]) -> None:
@@ -40,6 +41,17 @@ class Shelf:
     def get(self, name: str) -> LivePrompt | None:
         return self._live.get(name)
 
+    def fitting(self, name: str, default: Prompt) -> LivePrompt | None:
+        """The live prompt, if an app that fills in the variables of `default` can render it; told once if not."""
+        live = self._live.get(name)
+        if live is None or not (why := misfits(live.prompt, default)):
+            return live
+        with self._lock:
+            if self._unfit.get(name) != live.sequence:
+                self._unfit[name] = live.sequence
+                self._refuse(name, f"unlike the app's default, {'; '.join(why)}")
+        return None
+
     def take(self, payload: object, names: frozenset[str]) -> bool:
         """Serves a pushed prompt from now on if it is one of `names` and can be trusted; else what was before."""
         name = str(payload.get("name")) if isinstance(payload, Mapping) else ""
@@ -49,8 +61,7 @@ class Shelf:
             try:
                 live = verified(payload, self._trust, self._live.get(name))
             except UntrustedPrompt as error:
-                self._refused += 1
-                log.error("ratchet: a pushed version of %s is not served: %s", visible(name), visible(str(error)))
+                self._refuse(name, str(error))
                 return False
             self._trust = self._trust.pinned(live)
             self._live[name] = live
@@ -68,3 +79,7 @@ class Shelf:
     def after_fork(self) -> "Shelf":
         """The same knowledge with a lock that nobody in this process holds."""
         return Shelf(self._trust, self._live)
+
+    def _refuse(self, name: str, why: str) -> None:
+        self._refused += 1
+        log.error("ratchet: a pushed version of %s is not served: %s", visible(name), visible(why))

@@ -5,6 +5,7 @@ from ratchet.prompt.diff import ABSENT, Absent, Change, diff, readable, unified
 from ratchet.prompt.document import Message, Prompt, Role, Slot, SlotPlace, Variable, VariableType
 from ratchet.prompt.errors import PromptError
 from ratchet.prompt.examples import example_digest, example_set_digest
+from ratchet.prompt.fitting import misfits
 from ratchet.prompt.fixing import Fix, smallest_fix
 from ratchet.prompt.parsing import MAX_BYTES, MAX_EXAMPLES, SCHEMA, from_text, parse, parse_json, with_slot
 from ratchet.prompt.render import render
@@ -30,6 +31,7 @@ __all__ = [
     "example_digest",
     "example_set_digest",
     "from_text",
+    "misfits",
     "parse",
     "parse_json",
     "readable",

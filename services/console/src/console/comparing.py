@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ratchet.prompt import PromptError, parse, readable
+from ratchet.prompt import PromptError, misfits, parse, readable
 from ratchet.visible import visible
 
 Document = dict[str, Any]
@@ -43,6 +43,14 @@ def rows(before: Document | None, after: Document, context: int = _CONTEXT) -> l
     """The differences with `context` equal lines around them; nothing before stands for an empty text."""
     found = list(_all(lines_of(before), lines_of(after)))
     return list(_near(found, context))
+
+
+def unfilled(before: Document | None, after: Document) -> list[str]:
+    """What apps that fill in `before` do not give to `after`; nothing where either is not known."""
+    try:
+        return misfits(parse(after), parse(before)) if before is not None else []
+    except PromptError:
+        return []
 
 
 def lines_of(document: Document | None) -> list[str]:

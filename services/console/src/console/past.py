@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.comparing import Document, Row, lines_of, rows
+from console.comparing import Document, Row, lines_of, rows, unfilled
 from console.telling import short
 
 Item = Mapping[str, Any]
@@ -29,6 +29,24 @@ class Seen:
     against: str | None
     differs: list[Row] | None
     text: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What going back `to` a version changes, and what apps do not fill in for it; `rows` is None where a text is not
+    known."""
+
+    to: str | None
+    rows: list[Row] | None
+    unfilled: list[str]
+
+
+def back(documents: Mapping[str, Document], live: str | None, to: str | None) -> Back:
+    """From what is live to another version."""
+    before, after = documents.get(live or ""), documents.get(to or "")
+    if before is None or after is None:
+        return Back(to, None, [])
+    return Back(to, rows(before, after), unfilled(before, after))
 
 
 def choices(versions: Iterable[Item], observed: Iterable[Item], *others: str | None) -> list[Choice]:

@@ -10,7 +10,7 @@ from console.comparing import rows
 from console.editing import fields, kept
 from console.model import Refused
 from console.page import Page, PageInMaking
-from console.past import choices, seen, texts_wanted, ways_back
+from console.past import back, choices, seen, texts_wanted, ways_back
 from console.rendering import quoted
 from console.serving import processes
 
@@ -41,13 +41,12 @@ def prompt_pages() -> APIRouter:
         return page.show("prompt_compare.html", name=name, choices=newest, a=a, b=b, rows=found)
 
     @router.get("/{name:path}/back")
-    async def back(page: Page, name: str, to_digest: Digest = None) -> HTMLResponse:
+    async def going_back(page: Page, name: str, to_digest: Digest = None) -> HTMLResponse:
         """What going back to a version would change: a part of the dialog."""
         live = (await one_prompt(page, name))["live"]
         now = live["digest"] if live else None
         known = await documents(page, filter(None, (now, to_digest)))
-        found = rows(known[now], known[to_digest]) if now in known and to_digest in known else None
-        return page.show("prompt_back.html", rows=found, to=to_digest)
+        return page.show("prompt_back.html", back=back(known, now, to_digest))
 
     @router.get("/{name:path}")
     async def prompt(page: Page, name: str, before: Annotated[int | None, Query(ge=1)] = None) -> HTMLResponse:
@@ -55,16 +54,17 @@ def prompt_pages() -> APIRouter:
             one_prompt(page, name), _past(page, name, _VERSIONS, before), page.maybe("/v1/instances")
         )
         live = it["live"]["digest"] if it["live"] else None
-        known = await documents(page, texts_wanted(it["observed"], live, past["previous"]))
-        back_to = past["previous"] if live in known and past["previous"] in known else None
+        ways = ways_back(past["items"], past["next"] is None, past["previous"], live)
+        first = ways[0].digest if ways else None
+        known = await documents(page, texts_wanted(it["observed"], live, first))
         return page.show(
             "prompt.html",
             it=it,
             versions=past["items"],
             older=page.address(before=past["next"]) if past["next"] else None,
             previous=past["previous"],
-            ways_back=ways_back(past["items"], past["next"] is None, past["previous"], live),
-            back_rows=rows(known[live], known[back_to]) if live and back_to else None,
+            ways_back=ways,
+            back=back(known, live, first),
             seen=seen(it["observed"], known, live),
             processes=processes(instances["items"], name, it["live"]) if instances else None,
             text=fields(known[live]) if live in known else None,

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.comparing import lines_of, rows
+from console.comparing import lines_of, rows, unfilled
 from console.deciding import deciding
 from console.page import Page, PageInMaking
 
@@ -48,6 +48,7 @@ def proposal_pages() -> APIRouter:
             "proposal.html",
             it=found,
             rows=rows(found["rollback"], found["document"]),
+            unfilled=unfilled(found["rollback"], found["document"]),
             way_back=lines_of(found["rollback"]),
             executions=executions,
             regression=regression,
