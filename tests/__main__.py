@@ -38,7 +38,7 @@ def failures(report: Path) -> str:
     told = []
     for case in ElementTree.parse(report).iter("testcase"):
         for wrong in (*case.iter("failure"), *case.iter("error")):
-            lines = (wrong.text or wrong.get("message", "")).rstrip().splitlines()[-_TOLD:]
+            lines = (wrong.text or wrong.get("message") or "").rstrip().splitlines()[-_TOLD:]
             told.append("\n".join([f"FAILED {case.get('classname')}::{case.get('name')}", *lines, ""]))
     return "\n".join(told)
 

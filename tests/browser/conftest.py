@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.browsing import Visitor, visiting
+from tests.support.browsing import PATIENCE_MS, Visitor, visiting
 from tests.support.circle import Site
 from tests.support.local import LocalRunner
 from tests.support.requirements import GET_CHROMIUM, chromium, missing
@@ -17,6 +17,7 @@ def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
         missing(f"no browser: {GET_CHROMIUM}")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield opened

@@ -114,7 +114,7 @@ def test_what_was_observed_is_looked_at(admin: Visitor) -> None:
         prompt = app.prompt("greeting", "Say hello to {{who}}.", target="door-bot")
         app.record(prompts=[prompt], input="x", output="y")
         assert app.flush(30)
-    eventually_sync(lambda: [item for item in site.items("/v1/prompts") if item["name"] == "greeting"], within=30)
+    eventually_sync(lambda: [item for item in site.items("/v1/prompts") if item["name"] == "greeting"])
     admin.open("/prompts/greeting")
     admin.sees("unreviewed")
     admin.page.get_by_role("button", name="I have looked").first.click()

@@ -51,7 +51,7 @@ def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
             entries = site.items("/v1/audit?order=desc&limit=50&by=olga")
             return {entry["kind"] for entry in entries} & {"dead-letter.replayed", "dead-letter.discarded"}
 
-        eventually_sync(lambda: len(told()) == 2, within=30)
+        eventually_sync(lambda: len(told()) == 2)
         operator.open("/audit?by=olga")
         operator.sees("olga")
 

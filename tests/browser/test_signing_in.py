@@ -84,6 +84,6 @@ def test_a_server_that_is_gone_is_told_of_and_comes_back(browser: Browser, runne
         eventually_sync(lambda: away(site.url))
         expect(visitor.page.locator("#connection")).to_contain_text("Connection lost")
         runner.start()
-        expect(visitor.page.locator("#connection")).to_be_hidden(timeout=30_000)
+        expect(visitor.page.locator("#connection")).to_be_hidden()
         visitor.open("/regressions")
         visitor.complaints.clear()  # the browser itself notes what it could not reach

@@ -42,7 +42,7 @@ async def send(bus: AnyBus, sent: Sequence[Message]) -> None:
         waiting = [message for message, done in zip(waiting, taken, strict=True) if not done]
         return not waiting
 
-    await eventually(all_taken, within=30)
+    await eventually(all_taken)
 
 
 def texts(records: Sequence[Record]) -> list[bytes]:

@@ -57,7 +57,7 @@ def test_the_terminal_tells_it_and_nothing_is_left_behind(runner: LocalRunner) -
     runner.demo = "1"
     runner.start()
     site = Site(**runner.credentials)
-    eventually_sync(lambda: sum(item["measurement"]["n"] for item in site.items("/v1/quality")) > 20, within=60)
+    eventually_sync(lambda: sum(item["measurement"]["n"] for item in site.items("/v1/quality")) > 20)
     started = runner.family()
     assert any("ratchet_demo.main" in " ".join(process.cmdline()) for process in started)
     assert "Lumen's support bot answers its customers" in runner.output

@@ -42,7 +42,7 @@ def both(make_fleet: MakeFleet) -> Fleet:
 async def fleet(both: Fleet) -> Fleet:
     """Two instances of each service, which share every consumer group by now."""
     admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": both.kafka})
-    await eventually(lambda: all(_members(admin, group) == 2 for group in _CONSUMERS.values()), within=60)
+    await eventually(lambda: all(_members(admin, group) == 2 for group in _CONSUMERS.values()))
     return both
 
 
@@ -91,7 +91,7 @@ async def _submit(fleet: Fleet, work: Sequence[Post]) -> None:
     async def sent() -> bool:  # again if need be, as an app would: each message is known by its id
         return all(await producer.send(messages))
 
-    await eventually(sent, within=60)
+    await eventually(sent)
     await producer.close()
 
 
@@ -114,9 +114,9 @@ async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(f
         async with held_up(fleet.dsn, "analyzer.inbox"):
             for instance in sleepers:
                 instance.pause()
-        await eventually(lambda: _lease_passed(fleet, tokens), within=60)
+        await eventually(lambda: _lease_passed(fleet, tokens))
         admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": fleet.kafka})
-        await eventually(lambda: _members(admin, "analyzer.quality") == 1, within=60)
+        await eventually(lambda: _members(admin, "analyzer.quality") == 1)
         assert not load.done, "no post was under way when they woke up"
         for instance in sleepers:
             instance.resume()

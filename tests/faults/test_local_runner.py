@@ -46,7 +46,7 @@ async def test_twenty_kills_lose_nothing_and_count_nothing_twice(runner: LocalRu
         assert not missing, f"{missing} events not taken"
         return True
 
-    await eventually(settled, within=60)
+    await eventually(settled)
     print(f"\n{load}")
     verdict = await judge(dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())

@@ -81,8 +81,8 @@ async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None
     assert [letter["reason"] for letter in await _letters(fleet, "analyzer")] == ["unknown-type"]
     outcomes = {"dead-letter.replayed": "exhausted", "dead-letter.discarded": "malformed"}
     settled = [(kind, letters[reason]["id"]) for kind, reason in outcomes.items()]
-    await eventually(lambda: _are(fleet, settled), within=30)
-    await eventually(lambda: _shows_where_it_stands(fleet), within=30)
+    await eventually(lambda: _are(fleet, settled))
+    await eventually(lambda: _shows_where_it_stands(fleet))
 
 
 async def _are(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
@@ -149,7 +149,7 @@ async def _mirrored(fleet: Fleet, count: int) -> set[str]:
 
     await consumer.start()
     try:
-        await eventually(enough, within=30)
+        await eventually(enough)
     finally:
         await consumer.stop()
     return found

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from tests.support.circle import Site
 
 Role = Literal["viewer", "operator", "reviewer", "admin"]
+PATIENCE_MS = 30_000
+"""How long a page may take to show something: far more than it does, since a machine may be busy."""
 DESK, PHONE = (1280, 900), (390, 844)
 _PAGES_MADE = "RATCHET_SCREENSHOTS"
 
@@ -49,7 +51,7 @@ class Visitor:
 
     def sees(self, text: str) -> None:
         """Waits until the text is on the page; live pages bring it by themselves."""
-        expect(self.page.locator("#page")).to_contain_text(text, timeout=20_000)
+        expect(self.page.locator("#page")).to_contain_text(text)
 
     def confirm(self, dialog: str, verb: str, reason: str | None = None) -> None:
         """Fills the open dialog's reason in and presses its button."""
@@ -90,7 +92,7 @@ def visiting(
 ) -> Iterator[Visitor]:
     """A visitor with a browser profile of their own, who has nothing to complain of in the end."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     visitor = Visitor(site, context.new_page())
     try:
         yield visitor

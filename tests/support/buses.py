@@ -99,7 +99,7 @@ async def read(count: int, *members: Member) -> list[list[Record]]:
             records.extend(await member.poll())
         return sum(map(len, found)) >= count
 
-    await eventually(enough, within=30)
+    await eventually(enough)
     return found
 
 

@@ -27,10 +27,10 @@ class _Wait:
 
 
 @overload
-async def eventually(check: Callable[[], Awaitable[T]], within: float = 10.0) -> T: ...
+async def eventually(check: Callable[[], Awaitable[T]], within: float = 60.0) -> T: ...
 @overload
-async def eventually(check: Callable[[], T], within: float = 10.0) -> T: ...
-async def eventually(check: Callable[[], object], within: float = 10.0) -> object:
+async def eventually(check: Callable[[], T], within: float = 60.0) -> T: ...
+async def eventually(check: Callable[[], object], within: float = 60.0) -> object:
     """The first truthy answer of `check`, which may be async and may raise AssertionError until it holds.
 
     Raises:
@@ -49,7 +49,7 @@ async def eventually(check: Callable[[], object], within: float = 10.0) -> objec
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-def eventually_sync(check: Callable[[], T], within: float = 10.0) -> T:
+def eventually_sync(check: Callable[[], T], within: float = 60.0) -> T:
     """`eventually` for tests without an event loop."""
     wait = _Wait(within)
     while True:

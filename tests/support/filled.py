@@ -63,7 +63,7 @@ def like(site: Site, count: int = 3) -> None:
             )
             app.feedback(run, kind="rating", value=5)
         assert app.flush(30)
-    eventually_sync(lambda: few_shots(site), within=60)
+    eventually_sync(lambda: few_shots(site))
 
 
 def few_shots(site: Site) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def fill(site: Site, runner: LocalRunner) -> None:
     like(site)
     degrade(site)
     eventually_sync(lambda: site.items("/v1/regressions"), within=120)
-    eventually_sync(lambda: [it for it in site.items("/v1/proposals") if it["kind"] == "restore"], within=60)
+    eventually_sync(lambda: [it for it in site.items("/v1/proposals") if it["kind"] == "restore"])
     park(runner, 2)
 
 

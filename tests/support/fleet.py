@@ -179,7 +179,7 @@ class Fleet:
         started = [self.add(service, str(number)) for service in services for number in range(1, count + 1)]
         start_all(started)
         for instance in started:
-            eventually_sync(self._knows_keys(instance), within=60)
+            eventually_sync(self._knows_keys(instance))
 
     def of(self, service: str) -> list[Instance]:
         return [instance for instance in self.instances if instance.service == service]

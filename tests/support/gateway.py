@@ -27,7 +27,7 @@ def gateway(addresses: Mapping[str, str]) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(_app(addresses), port=port, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    eventually_sync(lambda: server.started, within=20)
+    eventually_sync(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -167,7 +167,7 @@ def wipe(admin: AdminClient) -> None:
     eventually_sync(lambda: _no_groups(admin), within=90)
     if names := _topics(admin):
         wait(admin.delete_topics(names, operation_timeout=30).values())
-        eventually_sync(lambda: not _topics(admin), within=30)
+        eventually_sync(lambda: not _topics(admin))
 
 
 def _topics(admin: AdminClient) -> list[str]:

@@ -150,7 +150,7 @@ async def held_up(dsn: str, table: str) -> AsyncIterator[int]:
     service = table.partition(".")[0]
     async with _engine(dsn) as engine, engine.begin() as conn:
         await conn.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
-        yield await eventually(lambda: _waiting_for(dsn, service), within=30)
+        yield await eventually(lambda: _waiting_for(dsn, service))
 
 
 async def _waiting_for(dsn: str, service: str) -> int:

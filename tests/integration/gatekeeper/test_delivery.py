@@ -204,7 +204,7 @@ async def test_a_covered_proposal_on_the_bus_is_live_within_a_second(gate: World
     app = build_app(settings)
     async with app.router.lifespan_context(app):
         client = app.state.hub.join(HERE, None)
-        await eventually(lambda: not app.state.bus.troubles, within=20)
+        await eventually(lambda: not app.state.bus.troubles)
         event = few_shot(ONE, ("2+2", "4"))
         now = SystemClock().now()
         async with SqlStore(gate.service, "gatekeeper").begin() as tx:

@@ -5,7 +5,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,6 @@ import pytest
 
 from tests.support.eventually import eventually_sync
 from tests.support.local import LocalRunner
-
-_MEGABYTE = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +85,9 @@ def test_keys_lost_between_issuing_and_writing_are_made_anew(runner: LocalRunner
     assert runner.get("/v1/loop", before["maker_key"])[0] == 401
 
 
-def test_it_starts_quickly_and_stays_small(runner: LocalRunner) -> None:
-    runner.stop()
-    runner.start()
-    spent = runner.family()[0].cpu_times()
-    assert spent.user + spent.system < 10  # processor's time, which other work on this machine leaves alone
-    used = sum(process.memory_full_info().pss for process in runner.family()) / _MEGABYTE
-    assert used < 300
-
-
 def test_a_signal_ends_everything_that_it_started(runner: LocalRunner) -> None:
     family = runner.family()
-    began = time.monotonic()
     assert runner.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 10
     eventually_sync(lambda: not any(process.is_running() for process in family))
     assert runner.output.rstrip().endswith("ratchet: all ended")
     runner.start()

@@ -113,7 +113,7 @@ async def test_what_is_emitted_has_its_effect_once(world: World) -> None:
     store = world.emitter()
     bus = world.start("1")
     await emit(store, range(100))
-    await eventually(lambda: len(world.effects) == 100, within=30)
+    await eventually(lambda: len(world.effects) == 100)
     await eventually(lambda: bus.connected)
     assert set(world.effects.values()) == {1}
     assert bus.troubles == []
@@ -127,14 +127,14 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World
     producer = KafkaProducer(world.settings("stranger"))
     assert await producer.send([Message("feedback.created", "k", b"garbage", (("ce_id", "\N{SNOWMAN}"),))]) == [True]
     await producer.close()
-    await eventually(lambda: len(world.effects) == 29, within=30)
+    await eventually(lambda: len(world.effects) == 29)
 
     async def parked() -> list[str]:
         async with world.engine.connect() as conn:
             rows = await conn.execute(text(f"SELECT reason FROM {SCHEMA}.dead_letters ORDER BY reason"))
             return [row[0] for row in rows]
 
-    await eventually(lambda: _is(parked, ["exhausted", "malformed"]), within=30)
+    await eventually(lambda: _is(parked, ["exhausted", "malformed"]))
 
 
 async def _is(what: Any, expected: object) -> bool:
@@ -144,7 +144,7 @@ async def _is(what: Any, expected: object) -> bool:
 async def test_a_broadcast_reaches_every_instance(world: World) -> None:
     store = world.emitter()
     buses = [world.start("1"), *([] if world.embedded else [world.start("2")])]
-    await eventually(lambda: all(bus.connected for bus in buses), within=30)
+    await eventually(lambda: all(bus.connected for bus in buses))
     halted = LoopHalted(project="acme", environment="*", revision=1, by="ann", reason="x")
     wanted = {f"{number + 1}:ann" for number in range(len(buses))}
 
@@ -154,7 +154,7 @@ async def test_a_broadcast_reaches_every_instance(world: World) -> None:
             await tx.emit(envelope(halted))
         return wanted <= set(world.broadcast)
 
-    await eventually(seen, within=30)
+    await eventually(seen)
 
 
 async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(world: World) -> None:
@@ -169,12 +169,12 @@ async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(wo
         found = bus.standing("scratch.effects", "feedback.created")
         return found if found is not None and found.lag == 30 else None
 
-    stuck = await eventually(behind, within=30)
+    stuck = await eventually(behind)
     world.away = False
     assert stuck is not None
     assert stuck.oldest is not None
     assert before - 1 < stuck.oldest <= time.time()
-    await eventually(lambda: bus.standing("scratch.effects", "feedback.created") == Standing(0, None), within=30)
+    await eventually(lambda: bus.standing("scratch.effects", "feedback.created") == Standing(0, None))
     assert len(world.effects) == 30
 
 
@@ -183,10 +183,10 @@ async def test_a_consumer_that_ends_is_followed_by_another(world: World) -> None
     store = world.emitter()
     world.start("1")
     world.start("2")
-    await eventually(lambda: _both(world, store), within=60)
+    await eventually(lambda: _both(world, store))
     await world.end("1")
     await emit_more(world, store, 100)
-    await eventually(lambda: world.emitted == len(world.effects), within=60)
+    await eventually(lambda: world.emitted == len(world.effects))
     assert set(world.effects.values()) == {1}
 
 
