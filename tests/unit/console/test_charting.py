@@ -7,7 +7,10 @@ from console.charting import chart
 from console.spark import spark
 from tests.support.console import DIGEST, OTHER
 
-REGRESSION: dict[str, Any] = {"change": {"low": "2026-01-02T03:00:20Z", "high": "2026-01-02T03:00:30Z"}}
+REGRESSION: dict[str, Any] = {
+    "metric": "thumb",
+    "change": {"low": "2026-01-02T03:00:20Z", "high": "2026-01-02T03:00:30Z"},
+}
 
 
 def window(identity: str, second: int, mean: float = 0.5) -> dict[str, Any]:
@@ -24,9 +27,7 @@ def window(identity: str, second: int, mean: float = 0.5) -> dict[str, Any]:
 
 
 def test_each_version_has_a_line_of_its_own_and_a_mark_where_it_begins() -> None:
-    drawn = json.loads(
-        chart(REGRESSION, [window(DIGEST, 0), window(OTHER, 10, 0.3), window(DIGEST, 10, 0.4)], "") or ""
-    )
+    drawn = json.loads(chart(REGRESSION, [window(DIGEST, 0), window(OTHER, 10, 0.3), window(DIGEST, 10, 0.4)]) or "")
     old, new = drawn["versions"]
     assert (old["label"], new["label"]) == (DIGEST[7:19], OTHER[7:19])
     assert (old["mean"], new["mean"]) == ([0.5, 0.4], [None, 0.3])
@@ -35,14 +36,14 @@ def test_each_version_has_a_line_of_its_own_and_a_mark_where_it_begins() -> None
 
 
 def test_no_line_is_drawn_by_one_point() -> None:
-    assert chart(REGRESSION, [window(DIGEST, 0)], "") is None
-    assert chart({"change": None}, [window(DIGEST, 0), window(DIGEST, 10)], "ms") is not None
+    assert chart(REGRESSION, [window(DIGEST, 0)]) is None
+    assert chart({**REGRESSION, "change": None}, [window(DIGEST, 0), window(DIGEST, 10)]) is not None
     assert spark([window(DIGEST, 0)]) is None
 
 
 def test_only_the_latest_versions_are_drawn() -> None:
     many = [window(f"v{number}", 10 * number) for number in range(9)]
-    assert [version["label"] for version in json.loads(chart(REGRESSION, many, "") or "")["versions"]] == [
+    assert [version["label"] for version in json.loads(chart(REGRESSION, many) or "")["versions"]] == [
         f"v{number}" for number in range(3, 9)
     ]
 

@@ -49,7 +49,7 @@ async def test_who_is_gone_before_the_stream_begins_holds_no_place() -> None:
     await listen(app, gone, lambda _: None)
     gc.collect()
     pages: OpenPages = app.state.pages
-    pages.join(PLACE)
+    pages.join(PLACE, "ann")
 
 
 async def test_news_without_a_pause_does_not_outlast_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +64,4 @@ async def test_news_without_a_pause_does_not_outlast_the_session(monkeypatch: py
 
     async with asyncio.timeout(5):
         await listen(app, asyncio.Event(), heard)
-    pages.join(PLACE)
+    pages.join(PLACE, "ann")

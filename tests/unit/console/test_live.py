@@ -29,7 +29,7 @@ def received(event: Any) -> Received[Any]:
 
 async def test_news_of_many_topics_is_told_at_once() -> None:
     pages = OpenPages(3)
-    page = pages.join(HERE)
+    page = pages.join(HERE, "ann")
     for kind in (*NEWS, *NEWS):
         await news(pages).handler([received(example(kind).event)])
     assert await heard(page) == f"data: {' '.join(sorted(kind.topic for kind in NEWS))}\n\n"
@@ -37,7 +37,7 @@ async def test_news_of_many_topics_is_told_at_once() -> None:
 
 async def test_a_halt_is_heard_in_every_environment_and_all_else_only_where_it_happened() -> None:
     pages = OpenPages(3)
-    here, there, other = pages.join(HERE), pages.join(THERE), pages.join(("other", "text"))
+    here, there, other = (pages.join(place, "ann") for place in (HERE, THERE, ("other", "text")))
     await news(pages).handler([received(example(kind).event) for kind in NEWS])
     assert "regression.detected" in await heard(here)
     assert await heard(there) == f"data: {LoopHalted.topic} loop.resumed\n\n"
@@ -47,17 +47,31 @@ async def test_a_halt_is_heard_in_every_environment_and_all_else_only_where_it_h
 
 
 async def test_silence_is_kept_alive() -> None:
-    frames = OpenPage().frames(keep_alive=0.001)
+    frames = OpenPage(HERE, "ann").frames(keep_alive=0.001)
     assert (await anext(frames)).startswith(b":")
 
 
 def test_a_full_house_says_so_until_somebody_leaves() -> None:
     pages = OpenPages(1)
-    page = pages.join(HERE)
+    page = pages.join(HERE, "ann")
     with pytest.raises(Crowded):
-        pages.join(THERE)
-    pages.leave(HERE, page)
-    pages.join(THERE)
+        pages.join(THERE, "bob")
+    pages.leave(page)
+    pages.join(THERE, "bob")
+
+
+def test_one_person_does_not_take_all_places() -> None:
+    pages = OpenPages(1000)
+    with pytest.raises(Crowded):
+        kept = [pages.join(HERE, "ann") for _ in range(1000)]
+    kept = [pages.join(HERE, "bob")]
+    assert kept
+
+
+def test_a_stream_that_was_given_up_before_it_began_holds_no_place() -> None:
+    pages = OpenPages(1)
+    for _ in range(3):
+        pages.join(HERE, "ann")
 
 
 def test_kafka_lets_the_console_hear_just_that() -> None:

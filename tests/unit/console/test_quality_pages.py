@@ -72,7 +72,7 @@ async def test_a_regression_tells_how_much_how_sure_and_why(one: Made) -> None:
         "90.0 %",
         "60.0 %",
         "−30.0 pp",
-        "between −40.0 pp and −20.0 pp",
+        "between −40.0 and −20.0",
         "prompt version answer",
         "n=100",
         "\\u{1b}",

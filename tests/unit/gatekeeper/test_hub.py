@@ -54,6 +54,13 @@ async def test_who_left_gets_nothing_and_makes_room() -> None:
     assert await read(second.frames(5)) == b"a1;"
 
 
+def test_a_stream_that_was_given_up_before_it_began_holds_no_place() -> None:
+    hub = Hub(1)
+    for _ in range(3):
+        hub.join(HERE, None)
+    assert hub.size == 0
+
+
 async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
     clock = FakeClock()
     hub, started = Hub(9, clock), clock.now()

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzer.metrics import metric_named
+from analyzer.metrics import change_unit, metric_named, moved
 from analyzer.model import Metric
 from analyzer.raising import SAFETY
 from analyzer.recovery import Calm, Recovery
 from analyzer.regressions import Regression
-from shared.events.quality import Cause, Losing, Measurement, RegressionDetected
+from shared.events.quality import Cause, Measurement, RegressionDetected
+from shared.units import told
 
 _MOST = 3
 
@@ -29,8 +30,8 @@ def explain(regression: Regression) -> Explanation:
     """The regression as it stands."""
     detected, metric = regression.detected, metric_named(regression.detected.metric)
     what = f"{detected.metric} of {detected.target or 'no target'} in {detected.environment} {_how(detected, metric)}"
-    told = (*_causes(detected), *_losing(detected), *_terms(regression))
-    return Explanation(what, tuple(_raised(regression, metric)), told, tuple(_mind(regression, metric)))
+    words = (*_causes(detected), *_losing(detected, metric), *_terms(regression))
+    return Explanation(what, tuple(_raised(regression, metric)), words, tuple(_mind(regression, metric)))
 
 
 def _how(detected: RegressionDetected, metric: Metric) -> str:
@@ -56,14 +57,14 @@ def _raised(regression: Regression, metric: Metric) -> Iterator[str]:
         f"That it got worse at all is claimed at level {detected.alpha:g}: so often at most would a version that is as "
         f"good ever alarm, however long it is watched (method {detected.method})."
     )
-    floor = f"{detected.floor_pp:g} {_unit(metric)}"
+    floor = f"{detected.floor_pp:g} {change_unit(metric)}"
     yield f"By how much is an estimate: {_change(detected, metric)}. Less than {floor} is not raised."
     if detected.change is not None:
         yield _began(detected)
     if detected.raw_pp is not None and detected.mix_pp is not None and abs(detected.mix_pp) >= 0.1:
         yield (
-            f"All values together moved by {detected.raw_pp:+.1f}, of which other traffic explains "
-            f"{detected.mix_pp:+.1f}; the rest is the same traffic getting worse."
+            f"All values together moved by {moved(detected.raw_pp, metric)} {change_unit(metric)}, of which other "
+            f"traffic explains {moved(detected.mix_pp, metric)}; the rest is the same traffic getting worse."
         )
 
 
@@ -89,17 +90,13 @@ def _cause(cause: Cause) -> str:
     return f"{cause.kind.replace('_', ' ')}{name}{turn if cause.after else ''}: {cause.evidence}"
 
 
-def _losing(detected: RegressionDetected) -> Iterator[str]:
+def _losing(detected: RegressionDetected, metric: Metric) -> Iterator[str]:
     for each in detected.losing[:_MOST]:
-        yield _lost(each)
-
-
-def _lost(each: Losing) -> str:
-    interval = f"[{each.low_pp:+.1f}, {each.high_pp:+.1f}]"
-    return (
-        f"{each.dimension} {each.level} lost more than the rest: {each.delta_pp:+.1f} {interval} against "
-        f"{each.rest_pp:+.1f}, n={each.n}"
-    )
+        low, high = _ends(each.low_pp, each.high_pp, metric)
+        yield (
+            f"{each.dimension} {each.level} lost more than the rest: {moved(each.delta_pp, metric)} "
+            f"{change_unit(metric)} [{low}, {high}] against {moved(each.rest_pp, metric)}, n={each.n:,}"
+        )
 
 
 def _terms(regression: Regression) -> Iterator[str]:
@@ -162,35 +159,26 @@ def _prompt(prompt: str) -> str:
 
 
 def _change(detected: RegressionDetected, metric: Metric) -> str:
+    by = f"{moved(detected.delta_pp, metric)} {change_unit(metric)}"
     if detected.low_pp is None or detected.high_pp is None:
-        return f"{detected.delta_pp:+.1f} {_unit(metric)}"
-    sign = -1.0 if metric.kind == "real" else 1.0
-    low, high = sorted((sign * detected.low_pp, sign * detected.high_pp))
-    return f"{sign * detected.delta_pp:+.1f} {_unit(metric)}, between {low:+.1f} and {high:+.1f} at 95 %"
+        return by
+    low, high = _ends(detected.low_pp, detected.high_pp, metric)
+    return f"{by}, between {low} and {high} at 95 %"
 
 
-def _unit(metric: Metric) -> str:
-    return "%" if metric.kind == "real" else "pp"
+def _ends(low: float, high: float, metric: Metric) -> tuple[str, str]:
+    """An interval's ends as the metric moved, the lower one first."""
+    first, last = (high, low) if metric.direction == "lower_is_better" else (low, high)
+    return moved(first, metric), moved(last, metric)
 
 
 def _amount(measured: Measurement, metric: Metric) -> str:
-    mean, low, high = (_shown(each, metric) for each in (measured.mean, measured.low, measured.high))
-    return f"{mean} [{low}, {high}] (n={measured.n})"
+    mean, low, high = (told(each, metric.unit) for each in (measured.mean, measured.low, measured.high))
+    return f"{mean} [{low}, {high}] (n={measured.n:,})"
 
 
 def _value(scaled: float, metric: Metric) -> str:
-    return _shown(metric.from_scale(scaled), metric)
-
-
-def _shown(value: float, metric: Metric) -> str:
-    match metric.unit:
-        case "share":
-            return f"{100 * value:.1f} %"
-        case "USD":
-            return f"${value:.4g}"
-        case "score":
-            return f"{value:.3f}"
-    return f"{value:.4g} {metric.unit}"
+    return told(metric.from_scale(scaled), metric.unit)
 
 
 def _time(moment: datetime) -> str:

@@ -38,6 +38,7 @@ from shared.events.feedback import (
     Outcome,
     PromptUse,
 )
+from shared.units import signed, unit_of
 
 Uncounted = Literal["unjoined", "no_consent", "unknown_label", "out_of_range"]
 """Why a value counts nowhere."""
@@ -74,9 +75,7 @@ def _amount(scaled: float) -> float:
 def _share(name: str) -> Metric:
     kind = name.removeprefix("implicit.").partition(".")[0]
     binary = kind in ("thumb", "label")
-    return Metric(
-        name, "higher_is_better", "share" if binary else "score", "binary" if binary else "bounded", _same, _same
-    )
+    return Metric(name, "higher_is_better", unit_of(name), "binary" if binary else "bounded", _same, _same)
 
 
 ERROR_RATE = Metric("error_rate", "lower_is_better", "share", "binary", _complement, _complement)
@@ -192,3 +191,13 @@ def _uses(prompts: tuple[PromptUse, ...]) -> tuple[Use, ...]:
         return (Use(prompts[0].name, prompts[0].identity),)
     named = {prompt.name: Use(prompt.name, prompt.identity) for prompt in prompts}
     return tuple(named.values()) or _NO_PROMPT
+
+
+def change_unit(metric: Metric) -> str:
+    """What its changes are told in: per cent of what was before for amounts, points of the scale else."""
+    return "%" if metric.kind == "real" else "pp"
+
+
+def moved(points: float, metric: Metric) -> str:
+    """A change as the metric moved, without its unit, from points of which negative ones are worse."""
+    return signed(points, metric.direction == "lower_is_better")

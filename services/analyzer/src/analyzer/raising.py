@@ -11,6 +11,7 @@ from analyzer.attribution.ranking import Attribution, attribute
 from analyzer.course import Course
 from analyzer.detection import Estimate, Finding
 from analyzer.detection.intervals import share_of
+from analyzer.metrics import change_unit, moved
 from analyzer.model import Metric, Reading, Use
 from analyzer.recovery import Calm, Recovery
 from analyzer.regressions import Regression, moment
@@ -21,6 +22,7 @@ from analyzer.sums import Sums
 from shared.events import derived_id
 from shared.events.quality import Cause, CauseKind, Losing, Measurement, RegressionDetected, Window
 from shared.events.quality import Change as ChangeTold
+from shared.units import told
 
 SAFETY = "safety/1"
 _SHOWN = 10
@@ -165,8 +167,19 @@ def _cause(cause: RankedCause, metric: Metric) -> Cause:
         explains_pp=_signed(cause.explains, metric),
         n=cause.n,
         since=since,
-        evidence=cause.evidence,
+        evidence=_evidence(cause, metric),
     )
+
+
+def _evidence(cause: RankedCause, metric: Metric) -> str:
+    """What a cause rests on, with its numbers as the metric is told."""
+    if cause.was is not None:
+        return f"{cause.evidence}; its mean was {told(metric.from_scale(cause.was), metric.unit)} before"
+    if not cause.z:
+        return cause.evidence
+    by = f"{moved(_signed(cause.effect, metric), metric)} {change_unit(metric)}"
+    fell = f"{cause.n:,} values moved by {by} against the same segments before (z {cause.z:.1f})"
+    return f"{fell}; {cause.evidence}" if cause.evidence else fell
 
 
 def _losing(segment: LosingSegment, metric: Metric) -> Losing:

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from console.telling import short
+from shared.units import unit_of
 
 Item = Mapping[str, Any]
 _MOST_VERSIONS = 6
 
 
-def chart(regression: Item, windows: Sequence[Item], unit: str) -> str | None:
+def chart(regression: Item, windows: Sequence[Item]) -> str | None:
     """JSON: `times` (seconds), and for each version its `low`, `high`, `mean` and `n` at these times, null where none.
 
     `marks` are where versions begin, `change` is two seconds. The latest six versions are shown. None where fewer than
@@ -27,7 +28,7 @@ def chart(regression: Item, windows: Sequence[Item], unit: str) -> str | None:
     change = regression["change"]
     return json.dumps(
         {
-            "unit": unit,
+            "unit": unit_of(regression["metric"]),
             "times": times,
             "versions": [_columns(identity, own, times) for identity, own in versions.items()],
             "marks": [{"at": _seconds(own[0]["start"]), "label": short(it)} for it, own in list(versions.items())[1:]],

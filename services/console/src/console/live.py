@@ -1,7 +1,6 @@
 """Open pages, and what they are told: that something of a topic changed. What it is they ask for themselves."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from weakref import WeakSet
@@ -10,14 +9,20 @@ Place = tuple[str, str | None]
 """A project and an environment; None for what concerns all of a project's."""
 
 
+_EACH = 30
+"""Pages that one person may keep open, so that nobody takes all the places."""
+
+
 class Crowded(Exception):
-    """This instance keeps as many pages up to date as it may."""
+    """This instance keeps as many pages up to date as it may, or as many of one person's."""
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class OpenPage:
     """One page that listens. News of a topic that was not told yet is told once."""
 
+    place: tuple[str, str]
+    who: str
     _news: set[str] = field(default_factory=set)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -40,31 +45,29 @@ class OpenPage:
 
 
 class OpenPages:
-    """All open pages of one instance, by place. Raises Crowded past `most`.
+    """All open pages of one instance, `most` of them.
 
     Held weakly: a stream that was given up before its first frame never gets to `leave`.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pages: dict[tuple[str, str], WeakSet[OpenPage]] = defaultdict(WeakSet)
+        self._pages: WeakSet[OpenPage] = WeakSet()
 
-    def join(self, place: tuple[str, str]) -> OpenPage:
-        if sum(map(len, self._pages.values())) >= self._most:
+    def join(self, place: tuple[str, str], who: str) -> OpenPage:
+        """A page of `who`, which hears all news of a place from now on. Raises Crowded."""
+        if len(self._pages) >= self._most or sum(page.who == who for page in self._pages) >= _EACH:
             raise Crowded
-        page = OpenPage()
-        self._pages[place].add(page)
+        page = OpenPage(place, who)
+        self._pages.add(page)
         return page
 
-    def leave(self, place: tuple[str, str], page: OpenPage) -> None:
-        self._pages[place].discard(page)
-        if not self._pages[place]:
-            del self._pages[place]
+    def leave(self, page: OpenPage) -> None:
+        self._pages.discard(page)
 
     def tell(self, place: Place, topic: str) -> None:
         """Tells every page of a place."""
         project, environment = place
-        for (its_project, its_environment), pages in tuple(self._pages.items()):
-            if its_project == project and environment in (None, its_environment):
-                for page in pages:
-                    page.tell(topic)
+        for page in tuple(self._pages):
+            if page.place[0] == project and environment in (None, page.place[1]):
+                page.tell(topic)

@@ -27,6 +27,7 @@ def environment() -> Environment:
         amount=telling.amount,
         measured=telling.measured,
         change=telling.change,
+        interval=telling.interval,
         payload=telling.payload,
         rate=telling.rate,
         words=telling.words,
@@ -35,7 +36,7 @@ def environment() -> Environment:
         seen_lines=visible_lines,
         time=time_element,
     )
-    made.globals.update(static=static_names(), unit_of=telling.unit_of, change_unit=telling.change_unit)
+    made.globals.update(static=static_names())
     return made
 
 

@@ -16,7 +16,6 @@ class MetricRow:
     """One metric of a target: the version in use, how good it is, what is known of it, and its course."""
 
     metric: str
-    unit: str
     verdict: str
     measurement: Mapping[str, Any]
     identity: str
@@ -58,9 +57,7 @@ def _row(metric: str, items: Sequence[Item], course: Sequence[Item]) -> MetricRo
     item = next((item for item in items if item["identity"] == used), None)
     if item is None:
         item = min(items, key=lambda it: (_WORST_FIRST.index(it["verdict"]), -it["measurement"]["n"]))
-    return MetricRow(
-        metric, item["unit"], item["verdict"], item["measurement"], item["identity"], item["delta_pp"], spark(course)
-    )
+    return MetricRow(metric, item["verdict"], item["measurement"], item["identity"], item["delta_pp"], spark(course))
 
 
 def _unreviewed(target: str, prompts: Iterable[Item]) -> int:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from ratchet.visible import visible, visible_lines
+from shared import units
 
 UNKNOWN = "unknown"
-_SHARES = frozenset({"share", "score", "unit"})
 
 
 def short(digest: object) -> str:
@@ -17,28 +17,27 @@ def short(digest: object) -> str:
     return text[7:19] if text.startswith("sha256:") else text
 
 
-def amount(value: object, unit: str = "") -> str:
-    """A number of a metric: shares in per cent, money and milliseconds with their unit."""
-    if not isinstance(value, int | float):
-        return UNKNOWN
-    if unit in ("", *_SHARES):
-        return f"{100 * value:.1f} %" if -1 <= value <= 1 else f"{value:.3g}"
-    if unit == "USD":
-        return f"${value:.6f}".rstrip("0").rstrip(".") if value < 0.01 else f"${value:.4f}"
-    return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"
+def amount(value: object, metric: str) -> str:
+    """A metric's value with its unit."""
+    return units.told(value, units.unit_of(metric)) if isinstance(value, int | float) else UNKNOWN
 
 
-def measured(measurement: Mapping[str, Any] | None, unit: str = "") -> tuple[str, ...]:
+def measured(measurement: Mapping[str, Any] | None, metric: str) -> tuple[str, ...]:
     """`85.0 %`, `[81.2 %, 88.1 %]`, `n=385`; or that it is unknown."""
     if not measurement or not measurement.get("n"):
         return (UNKNOWN,)
-    mean, low, high = (amount(measurement[part], unit) for part in ("mean", "low", "high"))
+    mean, low, high = (amount(measurement[part], metric) for part in ("mean", "low", "high"))
     return mean, f"[{low}, {high}]", f"n={measurement['n']:,}"
 
 
-def change(delta: object, unit: str = "pp") -> str:
-    """`−25.8 pp`, with a real minus."""
-    return f"{delta:+.1f} {unit}".replace("-", "−") if isinstance(delta, int | float) else UNKNOWN
+def change(points: object, metric: str) -> str:
+    """`−25.8 pp`, as the metric moved."""
+    return units.moved(points, metric) if isinstance(points, int | float) else UNKNOWN
+
+
+def interval(moved: Mapping[str, Any], metric: str) -> tuple[str, str]:
+    """`−31.0`, `−20.1`: the ends of a change's interval, as the metric moved."""
+    return units.interval(moved["low_pp"], moved["high_pp"], metric)
 
 
 def rate(value: object) -> str:
@@ -78,13 +77,3 @@ def payload(text: str) -> str:
     except (ValueError, RecursionError):
         whole = False
     return visible_lines(json.dumps(read, indent=2, ensure_ascii=False) if whole else text)
-
-
-def unit_of(metric: str) -> str:
-    """The unit of a metric's means; empty for shares and scores."""
-    return {"latency_ms": "ms", "cost_usd": "USD", "rating": "stars"}.get(metric.removeprefix("implicit."), "")
-
-
-def change_unit(metric: str) -> str:
-    """What changes of a metric are told in: per cent of what was before, or points."""
-    return "%" if unit_of(metric) in ("ms", "USD") else "pp"

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 from shared.events.proposals import Criterion
 from shared.events.quality import Direction, Measurement, RegressionDetected
+from shared.units import change_unit, unit_of
 
 MIN_VALUES = 100
 """A conclusion counts at least this many measured values."""
 
 _SHARE = 0.05
 _STARS = 4.0
-_RATINGS = frozenset({"rating", "implicit.rating"})
 _PART = 0.10
-AMOUNTS = frozenset({"latency_ms", "cost_usd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,9 @@ def _criterion(metric: str, direction: Direction, baseline: float, slack: float)
 
 
 def _slack(measured: Measured) -> float:
-    if measured.metric in AMOUNTS:
+    if change_unit(measured.metric) == "%":
         return _PART * measured.measurement.mean
-    return _SHARE * (_STARS if measured.metric in _RATINGS else 1.0)
+    return _SHARE * (_STARS if unit_of(measured.metric) == "stars" else 1.0)
 
 
 def _floor(regression: RegressionDetected) -> float:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from proposer.acceptance import AMOUNTS, Measured, criteria, criteria_to_keep
+from proposer.acceptance import Measured, criteria, criteria_to_keep
 from proposer.drafting import Draft
 from proposer.model import Candidate, Offer, PromptKey, PromptState, Proposal
 from ratchet.prompt import Prompt, example_set_digest, unified, with_slot
 from shared.events import derived_id
 from shared.events.proposals import Evidence, ExampleSet, ProposalReady
 from shared.events.quality import RegressionDetected
+from shared.units import moved, told, unit_of
 
 AUTHOR = "service:proposer"
 FIRST_REVISION = 1
@@ -111,11 +112,11 @@ def ready(offer: Offer) -> ProposalReady:
 
 def _what_fell(regression: RegressionDetected) -> str:
     was, now, cause = regression.baseline, regression.current, regression.causes[0]
-    # Of latency and cost it is told how much more it got.
-    change = f"{-regression.delta_pp:+.1f} %" if regression.metric in AMOUNTS else f"{regression.delta_pp:+.1f} pp"
+    unit = unit_of(regression.metric)
     others = ", ".join(other.kind.replace("_", " ") for other in regression.causes[1:])
     doubt = f" It can't be told from what came with it: {others}." if others and not regression.certain else ""
     return (
-        f"{regression.metric} of {regression.target} went from {was.mean:.3g} (n={was.n}) to {now.mean:.3g} "
-        f"(n={now.n}), {change}; {cause.evidence.rstrip('.')}.{doubt}"
+        f"{regression.metric} of {regression.target} went from {told(was.mean, unit)} (n={was.n:,}) to "
+        f"{told(now.mean, unit)} (n={now.n:,}), {moved(regression.delta_pp, regression.metric)}; "
+        f"{cause.evidence.rstrip('.')}.{doubt}"
     )

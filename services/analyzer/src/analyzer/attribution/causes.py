@@ -23,7 +23,7 @@ class RankedCause:
 
     `name` is the dimension, or the prompt of a prompt version; `before` and `after` are its levels: the same one, if
     it was there before. `where` is the level (dimension, level) that the fall is confined to, if any. `since` bounds
-    the time at which it began.
+    the time at which it began. `evidence` is in words; `was` the mean that traffic moved to, on the scale.
     """
 
     kind: CauseKind
@@ -37,17 +37,18 @@ class RankedCause:
     evidence: str
     where: tuple[str, str] | None = None
     since: Span | None = None
+    was: float | None = None
 
 
 def fallen(comparison: Comparison, found: Hypothesis) -> RankedCause:
     """Values that fell."""
     kind, name, before, after = _named(comparison, found)
-    told = f"{found.n} values are {-found.effect:.3f} below what the same segments had before (z {found.z:.1f})"
-    if found.upstream:
-        told += "; calls began to fail more often at the same time"
-    elif found.level is None:
-        told += "; all fell alike, and nothing that is known of them changed with it"
     where = _told(comparison, found.where) if found.where else None
+    evidence = [f"only where {where[0]} is {where[1]}"] if where else []
+    if found.upstream:
+        evidence.insert(0, "calls began to fail more often at the same time")
+    elif found.level is None:
+        evidence.insert(0, "all fell alike, and nothing that is known of them changed with it")
     return RankedCause(
         kind=kind,
         name=name,
@@ -57,7 +58,7 @@ def fallen(comparison: Comparison, found: Hypothesis) -> RankedCause:
         explains=found.effect * found.n / comparison.after.n,
         z=found.z,
         n=found.n,
-        evidence=told + (f"; only where {where[0]} is {where[1]}" if where else ""),
+        evidence="; ".join(evidence),
         where=where,
         since=found.since,
     )
@@ -76,8 +77,9 @@ def mixed(comparison: Comparison, mix: Mix) -> RankedCause:
         explains=comparison.mix,
         z=0.0,
         n=comparison.after.n,
-        evidence=f"{dimension} {level}, whose mean was {mix.mean:.3f} before, went from {mix.old:.0%} to {mix.now:.0%}",
+        evidence=f"{dimension} {level} went from {mix.old:.0%} to {mix.now:.0%} of all",
         since=mix.since,
+        was=mix.mean,
     )
 
 

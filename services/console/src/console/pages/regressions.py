@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse
 
 from console.charting import chart
 from console.page import Page, PageInMaking
-from console.telling import change_unit, unit_of
 
 _A_PAGE = 50
 _SHOWN = 6
@@ -41,13 +40,10 @@ def regression_pages() -> APIRouter:
             _executions(page, found.get("good_executions", [])),
             page.maybe("/v1/drafts", regression_id=regression_id),
         )
-        unit = unit_of(found["metric"])
         return page.show(
             "regression.html",
             it=found,
-            unit=unit,
-            moved=change_unit(found["metric"]),
-            chart=chart(found, windows["items"], unit) if windows else None,
+            chart=chart(found, windows["items"]) if windows else None,
             bad=bad,
             good=good,
             drafts=drafts["items"] if drafts else [],

@@ -33,18 +33,17 @@ def session_pages() -> APIRouter:
     async def events(request: Request, page: Page) -> Response:
         """Server-sent events: the names of topics that have news for this person's project and environment."""
         pages: OpenPages = request.app.state.pages
-        place = (page.viewer.project, page.viewer.environment)
         try:
-            joined = pages.join(place)
+            joined = pages.join((page.viewer.project, page.viewer.environment), page.viewer.subject)
         except Crowded:
             return Response(status_code=503, headers={"retry-after": "5"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(_frames(page, pages, place, joined), headers=headers, media_type="text/event-stream")
+        return StreamingResponse(_frames(page, pages, joined), headers=headers, media_type="text/event-stream")
 
     return router
 
 
-async def _frames(page: Page, pages: OpenPages, place: tuple[str, str], joined: OpenPage) -> AsyncIterator[bytes]:
+async def _frames(page: Page, pages: OpenPages, joined: OpenPage) -> AsyncIterator[bytes]:
     """Ends soon after the session did, however much news there is."""
     asked = time.monotonic()
     try:
@@ -56,4 +55,4 @@ async def _frames(page: Page, pages: OpenPages, place: tuple[str, str], joined: 
                 asked = time.monotonic()
             yield frame
     finally:
-        pages.leave(place, joined)
+        pages.leave(joined)

@@ -11,6 +11,19 @@ export function draw(root) {
   }
 }
 
+const DAY = 86_400;
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+// A tick in the viewer's own zone and habit; of `step` seconds to the next one.
+function moment(seconds, step) {
+  const at = new Date(1000 * seconds);
+  const midnight = at.getHours() + at.getMinutes() + at.getSeconds() === 0;
+  return (step >= DAY || midnight ? day : step < 60 ? second : minute).format(at);
+}
+
 const NAMES = ["ink", "soft", "line", "mark", "bad", "good", "warn", "other"];
 
 function colours(host) {
@@ -25,7 +38,8 @@ function tints(colour, count) {
 
 function plotted(host, chart) {
   const colour = colours(host);
-  const shown = (value) => (value == null ? "–" : chart.unit ? `${+value.toPrecision(3)} ${chart.unit}` : `${(100 * value).toFixed(1)} %`);
+  const shares = chart.unit === "share" || chart.unit === "score";
+  const shown = (value) => (value == null ? "–" : shares ? `${(100 * value).toFixed(1)} %` : `${+value.toPrecision(3)} ${chart.unit}`);
   const axis = { stroke: colour.soft, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line, width: 1 } };
   const tint = tints(colour, chart.versions.length);
   const hidden = { stroke: "transparent", points: { show: false }, class: "edge", spanGaps: true };
@@ -50,8 +64,8 @@ function plotted(host, chart) {
     width: host.clientWidth,
     height: 260,
     cursor: { points: { size: 7 } },
-    axes: [{ ...axis }, { ...axis, size: 62, values: (_, ticks) => ticks.map(shown) }],
-    series: [{ label: "at" }, ...series],
+    axes: [{ ...axis, values: (_, ticks, axis, space, step) => ticks.map((tick) => moment(tick, step)) }, { ...axis, size: 62, values: (_, ticks) => ticks.map(shown) }],
+    series: [{ label: "at", value: (_, seconds) => (seconds == null ? "–" : exact.format(1000 * seconds)) }, ...series],
     bands,
     hooks: { drawClear: [(u) => marks(u, chart, colour)] },
   };

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from weakref import WeakSet
 
 from shared.runtime.clock import Clock, SystemClock
 
@@ -41,7 +42,7 @@ class Told:
     since: datetime
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Client:
     """One open stream. `names` None means all prompts; `instance` is what the app's process calls itself."""
 
@@ -91,12 +92,15 @@ class Client:
 
 
 class Hub:
-    """All clients of one instance, by project and environment, and the newest sequences that it has pushed."""
+    """All clients of one instance, by project and environment, and the newest sequences that it has pushed.
+
+    Clients are held weakly: a stream that was given up before its first frame never gets to `leave`.
+    """
 
     def __init__(self, limit: int, clock: Clock | None = None) -> None:
         self._limit = limit
         self._clock = clock or SystemClock()
-        self._clients: dict[Scope, set[Client]] = defaultdict(set)
+        self._clients: dict[Scope, WeakSet[Client]] = defaultdict(WeakSet)
         self._pushed: dict[tuple[Scope, str], int] = {}
 
     def join(self, scope: Scope, names: Iterable[str] | None, instance: str | None = None) -> Client:

@@ -1,0 +1,47 @@
+"""How a metric's values and changes are told to people: the same in sentences, on pages and in proposals (pure)."""
+
+from typing import Final
+
+_UNITS: Final = {"error_rate": "share", "latency_ms": "ms", "cost_usd": "USD", "rating": "stars"}
+_SHARES = frozenset({"share", "score"})
+_AMOUNTS = frozenset({"ms", "USD"})
+_LESS_IS_BETTER = frozenset({"error_rate", "latency_ms", "cost_usd"})
+
+
+def unit_of(metric: str) -> str:
+    """`share`, `score` (0 to 1), `stars`, `ms` or `USD`."""
+    name = metric.removeprefix("implicit.")
+    return _UNITS.get(name) or ("share" if name.partition(".")[0] in ("thumb", "label") else "score")
+
+
+def change_unit(metric: str) -> str:
+    """What a metric's changes are told in: per cent of what was before for amounts, points of the scale else."""
+    return "%" if unit_of(metric) in _AMOUNTS else "pp"
+
+
+def told(value: float, unit: str) -> str:
+    """A value with its unit: `85.0 %`, `4.25 stars`, `1,204 ms`, `$0.0021`; bare where it has none."""
+    if unit in _SHARES:
+        return f"{100 * value:.1f} %" if -1 <= value <= 1 else f"{value:.3g}"
+    if unit == "USD":
+        return f"${value:.6f}".rstrip("0").rstrip(".") if value < 0.01 else f"${value:.4f}"
+    if not unit:
+        return f"{value:.3g}"
+    return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"
+
+
+def moved(points: float, metric: str) -> str:
+    """A change as the metric moved, `+34.0 %`, from `points` as events have them: negative is worse."""
+    return f"{signed(points, metric in _LESS_IS_BETTER)} {change_unit(metric)}"
+
+
+def interval(low: float, high: float, metric: str) -> tuple[str, str]:
+    """The ends of a change's interval as the metric moved, without their unit, the lower one first."""
+    turned = metric in _LESS_IS_BETTER
+    ends = (high, low) if turned else (low, high)
+    return signed(ends[0], turned), signed(ends[1], turned)
+
+
+def signed(points: float, turned: bool = False) -> str:
+    """One digit after the point and a real minus; `turned` where less is better, so that more of it is a plus."""
+    return f"{-points if turned else points:+.1f}".replace("-", "−")

@@ -1,0 +1,55 @@
+"""Values and changes of metrics are told one way, and as they moved."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.metrics import metric_named
+from shared import units
+
+METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", "error_rate", "latency_ms", "cost_usd")
+
+
+@pytest.mark.parametrize(
+    ("value", "metric", "said"),
+    [
+        (0.8512, "thumb", "85.1 %"),
+        (0.8512, "implicit.label.tone", "85.1 %"),
+        (0.25, "score.faithful", "25.0 %"),
+        (7.25, "score", "7.25"),
+        (0.015, "error_rate", "1.5 %"),
+        (4.214, "implicit.rating", "4.21 stars"),
+        (1447.6, "latency_ms", "1,448 ms"),
+        (0.000199, "cost_usd", "$0.000199"),
+        (1.5, "cost_usd", "$1.5000"),
+    ],
+)
+def test_a_value_has_its_unit(value: float, metric: str, said: str) -> None:
+    assert units.told(value, units.unit_of(metric)) == said
+
+
+def test_a_value_without_a_unit_is_bare() -> None:
+    assert units.told(0.123456, "") == "0.123"
+
+
+@pytest.mark.parametrize(
+    ("metric", "said", "between"),
+    [
+        ("thumb", "−25.8 pp", ("−31.0", "−20.1")),
+        ("rating", "−25.8 pp", ("−31.0", "−20.1")),
+        ("error_rate", "+25.8 pp", ("+20.1", "+31.0")),
+        ("latency_ms", "+25.8 %", ("+20.1", "+31.0")),
+        ("cost_usd", "+25.8 %", ("+20.1", "+31.0")),
+    ],
+)
+def test_what_got_worse_is_told_as_it_moved(metric: str, said: str, between: tuple[str, str]) -> None:
+    assert units.moved(-25.76, metric) == said
+    assert units.interval(-31.0, -20.1, metric) == between
+
+
+@given(st.sampled_from(METRICS), st.booleans())
+def test_the_analyzer_says_the_same(name: str, implicit: bool) -> None:
+    metric = metric_named(f"implicit.{name}" if implicit and name in METRICS[:6] else name)
+    assert units.unit_of(metric.name) == metric.unit
+    assert units.change_unit(metric.name) == ("%" if metric.kind == "real" else "pp")
+    assert units.moved(-1.0, metric.name).startswith("−" if metric.direction == "higher_is_better" else "+")
