@@ -79,6 +79,25 @@ def test_rolling_back_is_one_step_and_one_confirmation(admin: Visitor, live: str
     assert changed != before
 
 
+def test_while_halted_nothing_is_approved_and_the_way_back_is_open(admin: Visitor, live: str) -> None:
+    site, page = admin.site, admin.page
+    before = digest_live(site)
+    changed = promote(site, reply("Reply in riddles."), before)
+    proposal = propose(site, reply("Reply in rhymes."), changed)
+    admin.open(f"/proposals/{proposal['id']}")
+    page.get_by_role("button", name="Halt").click()
+    admin.confirm("halt", "Halt", "it speaks in riddles")
+    expect(page.locator(".halted")).to_contain_text("it speaks in riddles")
+    expect(page.get_by_role("button", name="Approve…")).to_have_count(0)
+    admin.open(f"/prompts/{REPLY}")
+    page.locator(".head").get_by_role("button", name="Roll back…").click()
+    admin.confirm("rollback", "Roll back", "back to plain words")
+    eventually_sync(lambda: digest_live(site) == before)
+    page.get_by_role("button", name="Resume").click()
+    admin.confirm("resume", "Resume", "plain again")
+    expect(page.locator(".halted")).to_be_hidden()
+
+
 def test_an_approval_that_comes_too_late_says_so(admin: Visitor, live: str) -> None:
     site, page = admin.site, admin.page
     proposal = propose(site, reply("Reply early."), digest_live(site))

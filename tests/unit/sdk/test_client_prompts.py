@@ -137,12 +137,12 @@ def test_a_server_that_is_away_costs_no_time_and_raises_nothing() -> None:
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("away")
 
-    with Ratchet("http://ratchet", "k", first_wait=5, transport=httpx.MockTransport(away)) as client:
-        began = time.monotonic()
+    with Ratchet(
+        "http://ratchet", "k", first_wait=600, transport=httpx.MockTransport(away)
+    ) as client:  # more than the test's own time
         assert not client.prompt("answer", "default").live
         with pytest.raises(NoPrompt):
             client.prompt("other")
-        assert time.monotonic() - began < 2
 
 
 def test_a_silent_server_is_waited_for_once() -> None:
@@ -152,9 +152,9 @@ def test_a_silent_server_is_waited_for_once() -> None:
 
     with Ratchet("http://ratchet", "k", first_wait=0.2, transport=httpx.MockTransport(silent)) as client:
         began = time.monotonic()
-        for _ in range(50):
+        for _ in range(5_000):  # that often waited for, it would be longer than the test's own time
             assert not client.prompt("answer", "default").live
-        assert 0.2 <= time.monotonic() - began < 2
+        assert time.monotonic() - began >= 0.2
 
 
 def test_a_default_can_be_a_document_a_prompt_or_a_file(client: Ratchet, tmp_path: Path) -> None:
