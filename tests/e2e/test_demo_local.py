@@ -23,11 +23,11 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 
 @pytest.mark.postgres
 def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: Path) -> None:
-    """With its people five times as quick as `make run` has them."""
+    """With its people twice as quick as `make run` has them."""
     runner.start()
     site = Site(**runner.credentials)
     env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
-    words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "100"]
+    words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40"]
     with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
         try:
             watch_and_approve(site, bot)

@@ -29,7 +29,7 @@ async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -
     assert good[:6] == [f"e{number}" for number in range(150, 144, -1)]
     assert item["affected_executions"] == [f"e{number}" for number in range(250, 230, -1)]
     assert one == item
-    assert explanation["what"].startswith("score.Factuality of bot in production got worse: from 1.000")
+    assert explanation["what"].startswith("score.Factuality of bot in production got worse: from 100.0 %")
     assert any("label:v1" in sentence for sentence in explanation["raised"])
     assert any("label:v1 → label:v2" in sentence for sentence in explanation["causes"])
     assert any("50 values count so far" in sentence for sentence in explanation["mind"])

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from gatekeeper.bootstrap import bootstrap
+from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan
 from gatekeeper.registry.content import version_content
 from ratchet.prompt import parse
 from tests.support.gatekeeper import NEVER, World, digest, document
+from tests.support.messaging import async_dsn
 
 ONE, TWO = document("One"), document("Two")
 
@@ -59,6 +62,23 @@ async def test_each_version_of_a_name_says_whose_target_it_was(gate: World) -> N
     await gate.promote(TWO, digest(ONE))
     items = (await gate.ask("maker_key", "GET", "/v1/prompts/greeting/versions")).json()["items"]
     assert [(item["sequence"], item["target"]) for item in items] == [(2, "bot"), (1, "bot")]
+
+
+async def test_people_are_told_what_is_live_in_other_environments(gate: World) -> None:
+    await gate.promote(ONE)
+    plans = (*DEFAULT_KEYS, KeyPlan("reader_key", "watcher", "service", ("read",)))
+    made = await bootstrap(async_dsn(gate.dsn), gate.signer.private, environment="staging", keys=plans)
+    gate.keys.update({f"staging_{label}": raw for label, raw in made.items()})
+    await see(gate, TWO, environment="staging")
+    told = {
+        key: (await gate.ask(key, "GET", "/v1/prompts")).json()["items"][0]
+        for key in ("maker_key", "staging_maker_key", "staging_reader_key")
+    }
+    assert (told["maker_key"]["live"]["digest"], told["maker_key"]["elsewhere"]) == (digest(ONE), [])
+    assert told["staging_maker_key"]["live"] is None
+    [elsewhere] = told["staging_maker_key"]["elsewhere"]
+    assert (elsewhere["environment"], elsewhere["digest"]) == ("production", digest(ONE))
+    assert told["staging_reader_key"]["elsewhere"] == [], "a service's key is for its own environment"
 
 
 async def test_where_going_back_leads_is_told_with_the_versions(gate: World) -> None:

@@ -1,6 +1,7 @@
 """One prompt's page: what is live, what runs around Ratchet, who serves what, and the ways back."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -26,7 +27,7 @@ def managed(api: Made) -> None:
     seen = {"digest": THIRD, "target": "bot", "first_seen": NOW, "content_known": True, "reviewed": False}
     past = [version(2, DIGEST, OTHER), version(1, OTHER, None, "grant")]
     api.answers |= {
-        "/v1/prompts": {"items": [{"name": "answer", "live": live, "observed": [seen]}], "next": None},
+        "/v1/prompts": {"items": [{"name": "answer", "live": live, "elsewhere": [], "observed": [seen]}], "next": None},
         "/v1/prompts/answer/versions": {"items": past, "next": None, "previous": OTHER},
         "/v1/instances": {"gatekeeper": "g", "connected": 0, "items": []},
     }
@@ -56,6 +57,20 @@ async def test_versions_show_their_authorisations_and_what_is_live(api: Made) ->
     assert "by a decision" in page
     assert "by a grant" in page
     assert "Cite &lt;b&gt;it&lt;/b&gt;." in page
+
+
+async def test_what_is_live_in_other_environments_is_told_beside_it(api: Made) -> None:
+    managed(api)
+    item = api.answers["/v1/prompts"]["items"][0]
+    same, other = {**item["live"], "environment": "<b>qa"}, {**item["live"], "environment": "staging", "digest": THIRD}
+    item["elsewhere"] = [same, other]
+    page = (await page_of(api)).text
+    assert "<b>production</b>" in page, "one's own"
+    assert "<b>&lt;b&gt;qa</b> number 2" in page
+    assert "the same" in page
+    assert f"/prompts/answer/compare?a={quote(DIGEST)}&amp;b={quote(THIRD)}" in page
+    item["live"] = None
+    assert "not managed yet" in (await page_of(api)).text
 
 
 async def test_a_reviewer_rolls_back_in_one_dialog_that_shows_the_difference(api: Made) -> None:

@@ -26,9 +26,12 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
 
     @router.get("/prompts")
     async def prompts(who: Reader, after: str = "", limit: Limit = 100, name: str | None = None) -> dict[str, Any]:
-        """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it."""
+        """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it.
+
+        `elsewhere`, for people: what is live under the name in other environments of the project.
+        """
         async with engine.connect() as conn:
-            found = await store.prompts(conn, who.project, who.environment, after, limit, name)
+            found = await store.prompts(conn, who, after, limit, name)
         return page(found, limit, "name")
 
     @router.get("/prompts/{name:path}/versions")

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.registry.content import Content
 from ratchet.prompt import Prompt, PromptError, parse
 from shared.events.feedback import PromptObserved
+from shared.web.keys import Principal
 
 _LIST = text(
     """SELECT n.name, l.target, l.digest, l.sequence, l.reason, l.by, l.at
@@ -17,6 +18,10 @@ _LIST = text(
              UNION SELECT name FROM gatekeeper.observed WHERE project = :project AND environment = :environment) n
        LEFT JOIN gatekeeper.live l ON (l.project, l.environment, l.name) = (:project, :environment, n.name)
        WHERE n.name > :after AND (CAST(:name AS text) IS NULL OR n.name = :name) ORDER BY n.name LIMIT :limit"""
+)
+_ELSEWHERE = text(
+    """SELECT name, environment, target, digest, sequence, reason, by, at FROM gatekeeper.live
+       WHERE project = :project AND environment <> :environment AND name = ANY (:names) ORDER BY environment"""
 )
 _OBSERVED = text(
     """SELECT o.name, o.digest, o.target, o.first_seen,
@@ -106,25 +111,22 @@ async def observe(conn: AsyncConnection, event: PromptObserved) -> None:
 
 
 async def prompts(
-    conn: AsyncConnection, project: str, environment: str, after: str, limit: int, name: str | None = None
+    conn: AsyncConnection, who: Principal, after: str, limit: int, name: str | None = None
 ) -> Sequence[dict[str, Any]]:
-    """Names in order, or the one that is asked for, each with what is live and the digests that were observed."""
-    where = {"project": project, "environment": environment}
+    """Names in order, or the one that is asked for, each with what is live and the digests that were observed.
+
+    People are also told what is live in the project's other environments; services have no business there.
+    """
+    where = {"project": who.project, "environment": who.environment}
     rows = (await conn.execute(_LIST, {**where, "after": after, "limit": limit, "name": name})).all()
-    seen = (await conn.execute(_OBSERVED, {**where, "names": [row.name for row in rows]})).all()
+    names = {"names": [row.name for row in rows]}
+    seen = (await conn.execute(_OBSERVED, where | names)).all()
+    others = (await conn.execute(_ELSEWHERE, where | names)).all() if who.kind == "person" else []
     return [
         {
             "name": row.name,
-            "live": None
-            if row.digest is None
-            else {
-                "target": row.target,
-                "digest": row.digest,
-                "sequence": row.sequence,
-                "reason": row.reason,
-                "by": row.by,
-                "occurred_at": row.at,
-            },
+            "live": None if row.digest is None else _live(row),
+            "elsewhere": [{"environment": o.environment, **_live(o)} for o in others if o.name == row.name],
             "observed": [
                 {
                     "digest": o.digest,
@@ -139,6 +141,17 @@ async def prompts(
         }
         for row in rows
     ]
+
+
+def _live(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "target": row.target,
+        "digest": row.digest,
+        "sequence": row.sequence,
+        "reason": row.reason,
+        "by": row.by,
+        "occurred_at": row.at,
+    }
 
 
 async def versions(
