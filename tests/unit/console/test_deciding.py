@@ -17,7 +17,7 @@ PEOPLE = [
 
 
 def proposal(**parts: Any) -> dict[str, Any]:
-    return {"state": "open", "author": "service:proposer", "author_kind": "service", **parts}
+    return {"state": "open", "author": "proposer", "author_kind": "service", **parts}
 
 
 def test_a_reviewer_may_and_others_are_named() -> None:

@@ -32,7 +32,7 @@ def regression(**parts: Any) -> dict[str, Any]:
 def proposal(**parts: Any) -> dict[str, Any]:
     return {
         "id": "00000000-0000-0000-0000-000000000002", "state": "open", "name": EVIL, "kind": "restore", "target": "bot",
-        "project": "acme", "environment": "production", "author": "service:proposer", "author_kind": "service",
+        "project": "acme", "environment": "production", "author": "proposer", "author_kind": "service",
         "base_digest": DIGEST, "digest": OTHER, "opened_at": NOW, "document": FIXED, "rollback": BASE,
         "rollback_digest": DIGEST, "decision": None, "grant": None, "example_sets": [],
         "evidence": {"summary": EVIL, "regression_id": None, "execution_ids": ["e1"], "feedback_ids": []},

@@ -11,7 +11,7 @@ from shared.events.proposals import Evidence, ExampleSet, ProposalReady
 from shared.events.quality import RegressionDetected
 from shared.units import moved, told, unit_of
 
-AUTHOR = "service:proposer"
+AUTHOR = "proposer"
 FIRST_REVISION = 1
 
 
