@@ -12,7 +12,7 @@ from tests.support.verdict import drained, judge
 
 _LAUNCHER = "tests.faults.broken"
 _POSTS = 400
-pytestmark = pytest.mark.timeout(600)  # deadlines of our own come first, and tell what is known
+pytestmark = pytest.mark.timeout(1200)  # deadlines of our own come first, and tell what is known
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ _CONSUMERS = {
 """What each service has most to do with here."""
 
 
-pytestmark = pytest.mark.timeout(600)  # deadlines of our own come first, and tell what is known
+pytestmark = pytest.mark.timeout(1200)  # deadlines of our own come first, and tell what is known
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def scene(durable_postgres: Postgres, own_kafka: ApacheKafka, tmp_path: Path) ->
         fleet.stop()
 
 
-@pytest.mark.timeout(900)  # 100 s on a quiet machine; its own deadlines come first and tell what is known
+@pytest.mark.timeout(1200)  # 100 s on a quiet machine; its own deadlines come first and tell what is known
 async def test_nothing_is_lost_and_nothing_counts_twice(scene: Scene) -> None:
     fleet, load = scene.fleet, scene.load
     async with asyncio.TaskGroup() as running:

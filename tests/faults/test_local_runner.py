@@ -26,7 +26,7 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 async def test_twenty_kills_lose_nothing_and_count_nothing_twice(runner: LocalRunner) -> None:
     work = posts((_KILLS + 4) * _POSTS_A_LIFE, "post")
     load = Load([runner.url], runner.credentials["ingest_key"], work, rate=50)

@@ -21,7 +21,7 @@ from tests.support.verdict import drained, judge, rows
 
 _KEY = "default/bot"
 """Poison lies in the partition of the target that others post about."""
-pytestmark = pytest.mark.timeout(600)  # deadlines of our own come first, and tell what is known
+pytestmark = pytest.mark.timeout(1200)  # deadlines of our own come first, and tell what is known
 
 
 @pytest.fixture(scope="module")
