@@ -28,7 +28,7 @@ def test_a_worse_version_is_told_with_both_sides_and_its_level(feed: Feed) -> No
     assert "n=300" in told.what
     assert "to 50.0 % [" in told.what
     assert has(told.raised, "Prompt answer, label:v2 is compared with label:v1")
-    assert has(told.raised, "claimed at level 0.05", "switch/2")
+    assert has(told.raised, "at most 5 % would ever raise", "switch/2")
     assert has(told.raised, "−40.0 pp, between −", "Less than 5 pp is not raised")
     assert has(told.raised, "It began at 2026-01-01 00:05:00 UTC")
     assert has(told.causes, "prompt version answer, label:v1 → label:v2")

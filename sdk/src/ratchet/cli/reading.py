@@ -25,7 +25,7 @@ def regressions(
 def explain(
     regression_id: Annotated[str, typer.Argument(help="See `ratchet regressions`.")], json: AsJson = False
 ) -> None:
-    """Why a regression was raised, in plain words, and what would change the mind."""
+    """Why a regression was raised, in plain words, and what would resolve it."""
     found = get("maker", f"/v1/regressions/{quote(regression_id, safe='')}")
     if json:
         as_json(found)
@@ -35,7 +35,7 @@ def explain(
     for heading, part in (
         ("why it was raised", "raised"),
         ("likely causes", "causes"),
-        ("what would change the mind", "mind"),
+        ("what would resolve it", "mind"),
     ):
         line("")
         line(f"{heading}:")

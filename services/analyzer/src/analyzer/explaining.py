@@ -54,8 +54,8 @@ def _raised(regression: Regression, metric: Metric) -> Iterator[str]:
         former = _short(regression.standard.identity)
         yield f"{_prompt(use.prompt)} {_short(use.identity)} is compared with {former}, the one before it."
     yield (
-        f"That it got worse at all is claimed at level {detected.alpha:g}: so often at most would a version that is as "
-        f"good ever alarm, however long it is watched (method {detected.method})."
+        f"Of versions that are as good, at most {100 * detected.alpha:g} % would ever raise this alarm, however long "
+        f"they are watched (method {detected.method})."
     )
     floor = f"{detected.floor_pp:g} {change_unit(metric)}"
     yield f"By how much is an estimate: {_change(detected, metric)}. Less than {floor} is not raised."

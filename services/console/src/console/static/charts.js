@@ -63,6 +63,7 @@ function plotted(host, chart) {
   const options = {
     width: host.clientWidth,
     height: 260,
+    padding: [null, 34, null, null], // room for the last moment's label
     cursor: { points: { size: 7 } },
     axes: [{ ...axis, values: (_, ticks, axis, space, step) => ticks.map((tick) => moment(tick, step)) }, { ...axis, size: 62, values: (_, ticks) => ticks.map(shown) }],
     series: [{ label: "at", value: (_, seconds) => (seconds == null ? "–" : exact.format(1000 * seconds)) }, ...series],
