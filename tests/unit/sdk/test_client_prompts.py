@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import re
 import socket
@@ -138,7 +139,7 @@ def test_a_server_that_is_away_costs_no_time_and_raises_nothing() -> None:
         raise httpx.ConnectError("away")
 
     with Ratchet(
-        "http://ratchet", "k", first_wait=600, transport=httpx.MockTransport(away)
+        "http://ratchet", "k", first_wait=6_000, transport=httpx.MockTransport(away)
     ) as client:  # more than the test's own time
         assert not client.prompt("answer", "default").live
         with pytest.raises(NoPrompt):
@@ -193,22 +194,40 @@ def test_a_version_that_the_app_cannot_fill_in_is_not_served(
 ) -> None:
     server.push(live_payload("answer", from_text("Hello {{name}} of {{city}}")))
     for _ in range(3):
-        served = client.prompt("answer", "Hello {{name}}", target="chat")
+        served = client.prompt("answer", "Hello {{name}}")
         assert (served.live, served.text(name="Ada")) == (False, "Hello Ada")
     assert client.refused_prompts == 1, "told once"
-    assert (
-        "a pushed version of answer is not served: unlike the app's default, it needs the variable city" in caplog.text
-    )
+    assert "of answer is not served, for unlike the app's default it needs the variable city" in caplog.text
     execution = client.record(prompts=[served])
     assert client.flush()
     assert server.bodies[execution]["prompts"][0]["digest"] == from_text("Hello {{name}}").digest
+    assert server.bodies[execution]["target"] == "chat", "the live version's"
     assert client.prompt("answer", "Hello {{name}} of {{city}}").live, "once the app's own text has it, it is served"
 
 
-def test_a_variable_that_an_edit_dropped_breaks_no_app(client: Ratchet, server: FakeServer) -> None:
+def test_a_log_that_asks_for_the_prompt_itself_is_no_deadlock(client: Ratchet, server: FakeServer) -> None:
+    class Asking(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            client.prompt("answer", "Hello {{name}}")
+
+    asking = Asking()
+    logging.getLogger("ratchet").addHandler(asking)
+    try:
+        server.push(live_payload("answer", from_text("Hello {{name}} of {{city}}")))
+        assert not client.prompt("answer", "Hello {{name}}").live
+    finally:
+        logging.getLogger("ratchet").removeHandler(asking)
+
+
+def test_a_variable_that_an_edit_dropped_breaks_no_app(
+    client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
     server.push(live_payload("answer", from_text("Hello")))
-    served = client.prompt("answer", "Hello {{name}}")
-    assert (served.live, served.text(name="Ada")) == (True, "Hello")
+    for _ in range(3):
+        served = client.prompt("answer", "Hello {{name}}")
+        assert (served.live, served.text(name="Ada")) == (True, "Hello")
+    assert caplog.text.count("has no use for name of the app's default") == 1
+    assert client.refused_prompts == 0
     with pytest.raises(PromptError, match="nmae"):
         served.render(nmae="Ada")
     with pytest.raises(PromptError, match="name"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ratchet.prompt import Prompt, misfits, parse, render
 from tests.support.prompts import TYPES, minimal
 
+OWN: dict[str, dict[str, Any]] = {"a": {"type": "string"}, "o": {"type": "string", "required": False}}
 VALUES: dict[str, object] = {"string": "x", "number": 1, "boolean": True, "list": [1]}
 DECLARED = st.dictionaries(
     st.sampled_from("abc"), st.fixed_dictionaries({"type": TYPES, "required": st.booleans()}), max_size=3
@@ -27,16 +28,18 @@ def declaring(variables: dict[str, dict[str, Any]]) -> Prompt:
         ({}, []),
         ({"b": {"type": "string", "required": False}}, []),
         ({"b": {"type": "string"}}, ["it needs the variable b"]),
+        ({"a": {"type": "string"}, "o": {"type": "string"}}, ["it needs the variable o"]),
         ({"a": {"type": "list"}}, ["it takes the variable a as a list, not as a string"]),
     ],
 )
 def test_what_does_not_fit_is_said(variables: dict[str, dict[str, Any]], said: list[str]) -> None:
-    assert misfits(declaring(variables), declaring({"a": {"type": "string"}})) == said
+    assert misfits(declaring(variables), declaring(OWN)) == said
 
 
 @given(DECLARED, DECLARED)
 def test_what_fits_is_rendered(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
     prompt, like = declaring(one), declaring(other)
     if not misfits(prompt, like):
-        filled = {name: VALUES[it.type] for name, it in like.variables.items() if name in prompt.variables}
-        assert render(prompt, filled)
+        for variables in (like.variables, {name: it for name, it in like.variables.items() if it.required}):
+            filled = {name: VALUES[it.type] for name, it in variables.items() if name in prompt.variables}
+            assert render(prompt, filled)

@@ -15,7 +15,7 @@ from ratchet.client import items
 from ratchet.client.items import ExecutionFields, FeedbackFields, Kind, PromptLabel
 from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import certificates, options
-from ratchet.client.prompts import Default, ServedPrompt, served
+from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.sender import Sender
 from ratchet.client.shelf import Shelf
@@ -131,11 +131,7 @@ class Client:
 
     def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
         """What is served for a name at this moment. Raises NoPrompt."""
-        shelf = self._here().shelf
-        if default is None:
-            return served(name, shelf.get(name), None, target)
-        own = shelf.default(name, default)
-        return served(name, shelf.fitting(name, own), own, target)
+        return self._here().shelf.serve(name, default, target)
 
     def _flush(self, timeout: float) -> bool:
         return self._here().sender.flush(timeout)

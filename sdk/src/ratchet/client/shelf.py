@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 
 from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, verified
-from ratchet.client.prompts import Default, default_prompt
+from ratchet.client.prompts import Default, ServedPrompt, default_prompt, served
 from ratchet.prompt import Prompt, misfits
 from ratchet.visible import visible
 
@@ -20,7 +20,7 @@ class Shelf:
         self._trust = trust
         self._live = dict(live or {})
         self._defaults: dict[str, tuple[Default, Prompt]] = {}
-        self._unfit: dict[str, int] = {}
+        self._told: dict[str, int] = {}
         self._refused = 0
 
     @property
@@ -41,30 +41,34 @@ class Shelf:
     def get(self, name: str) -> LivePrompt | None:
         return self._live.get(name)
 
-    def fitting(self, name: str, default: Prompt) -> LivePrompt | None:
-        """The live prompt, if an app that fills in the variables of `default` can render it; told once if not."""
+    def serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
+        """The live version, unless an app that fills in the variables of `default` can't render it; else `default`.
+
+        What keeps a version from being served, or is left out of it, is told once. Raises NoPrompt, and what
+        `default` raises.
+        """
         live = self._live.get(name)
-        if live is None or not (why := misfits(live.prompt, default)):
-            return live
-        with self._lock:
-            if self._unfit.get(name) != live.sequence:
-                self._unfit[name] = live.sequence
-                self._refuse(name, f"unlike the app's default, {'; '.join(why)}")
-        return None
+        if default is None:
+            return served(name, live, None, target)
+        own = self.default(name, default)
+        if live is None:
+            return served(name, None, own, target)
+        unfit = misfits(live.prompt, own)
+        unused = sorted(own.variables.keys() - live.prompt.variables.keys())
+        if (unfit or unused) and self._is_news(name, live.sequence, bool(unfit)):
+            _tell(name, unfit, unused)
+        return served(name, None if unfit else live, own, target or live.target)
 
     def take(self, payload: object, names: frozenset[str]) -> bool:
         """Serves a pushed prompt from now on if it is one of `names` and can be trusted; else what was before."""
         name = str(payload.get("name")) if isinstance(payload, Mapping) else ""
         if name not in names:
             return False
-        with self._lock:
-            try:
-                live = verified(payload, self._trust, self._live.get(name))
-            except UntrustedPrompt as error:
-                self._refuse(name, str(error))
-                return False
-            self._trust = self._trust.pinned(live)
-            self._live[name] = live
+        try:
+            self._put(name, payload)
+        except UntrustedPrompt as error:
+            log.error("ratchet: a pushed version of %s is not served: %s", visible(name), visible(str(error)))
+            return False
         return True
 
     def default(self, name: str, default: Default) -> Prompt:
@@ -80,6 +84,32 @@ class Shelf:
         """The same knowledge with a lock that nobody in this process holds."""
         return Shelf(self._trust, self._live)
 
-    def _refuse(self, name: str, why: str) -> None:
-        self._refused += 1
-        log.error("ratchet: a pushed version of %s is not served: %s", visible(name), visible(why))
+    def _is_news(self, name: str, sequence: int, refused: bool) -> bool:
+        with self._lock:
+            if self._told.get(name) == sequence:
+                return False
+            self._told[name] = sequence
+            self._refused += refused
+            return True
+
+    def _put(self, name: str, payload: object) -> None:
+        with self._lock:
+            try:
+                live = verified(payload, self._trust, self._live.get(name))
+            except UntrustedPrompt:
+                self._refused += 1
+                raise
+            self._trust = self._trust.pinned(live)
+            self._live[name] = live
+
+
+def _tell(name: str, unfit: list[str], unused: list[str]) -> None:
+    if unfit:
+        why = visible("; ".join(unfit))
+        log.error("ratchet: the live version of %s is not served, for unlike the app's default %s", visible(name), why)
+    else:
+        log.warning(
+            "ratchet: the live version of %s has no use for %s of the app's default, which is left out",
+            visible(name),
+            visible(", ".join(unused)),
+        )
