@@ -1,5 +1,6 @@
 """How a metric's values and changes are told to people: the same in sentences, on pages and in proposals (pure)."""
 
+import math
 from typing import Final
 
 _UNITS: Final = {"error_rate": "share", "latency_ms": "ms", "cost_usd": "USD", "rating": "stars"}
@@ -24,7 +25,7 @@ def told(value: float, unit: str) -> str:
     if unit in _SHARES:
         return f"{100 * value:.1f} %" if -1 <= value <= 1 else f"{value:.3g}"
     if unit == "USD":
-        return f"${value:.6f}".rstrip("0").rstrip(".") if value < 0.01 else f"${value:.4f}"
+        return f"${value:.4f}" if not 0 < value < 0.01 else f"${value:.{2 - math.floor(math.log10(value))}f}"
     if not unit:
         return f"{value:.3g}"
     return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"
@@ -44,4 +45,5 @@ def interval(low: float, high: float, metric: str) -> tuple[str, str]:
 
 def signed(points: float, turned: bool = False) -> str:
     """One digit after the point and a real minus; `turned` where less is better, so that more of it is a plus."""
-    return f"{-points if turned else points:+.1f}".replace("-", "−")
+    tenths = round(-points if turned else points, 1) + 0.0  # no minus before a nought
+    return f"{tenths:+.1f}".replace("-", "−")

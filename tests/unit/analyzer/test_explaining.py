@@ -96,5 +96,5 @@ def test_words_and_segments_that_lose_are_named(feed: Feed) -> None:
             yield thumb.model_copy(update={"execution": execution, "value": float(not (tax and lost))})
 
     told = explained(feed, [*asked(0, 400, "v1"), *asked(400, 200, "v2")])
-    assert has(told.causes, "route tax lost more than the rest")
+    assert has(told.causes, "route tax got worse by more than the rest")
     assert has(told.causes, "inputs with “tax” lost") or has(told.causes, "inputs with “law” lost")

@@ -129,7 +129,18 @@ LISTS: list[tuple[list[str], str, dict[str, Any], list[str]]] = [
             "current": None,
             "causes": [{"kind": "prompt_version", "name": "summarize", "before": "label:bart", "after": DIGEST}],
         },
-        ["r1", "-21.5", "0.900 [0.850, 0.940] n=250", "unknown", f"prompt summarize: label:bart → {DIGEST[:19]}"],
+        ["r1", "-21.5 pp", "0.900 [0.850, 0.940] n=250", "unknown", f"prompt summarize: label:bart → {DIGEST[:19]}"],
+    ),
+    (
+        ["regressions"],
+        "/v1/regressions",
+        {
+            "metric": "cost_usd",
+            "direction": "lower_is_better",
+            "delta_pp": -30.2,
+            "baseline": {"mean": 4.2e-6, "low": 4.1e-6, "high": 4.3e-6, "n": 250},
+        },
+        ["cost_usd", "+30.2 %", "4.2e-06 [4.1e-06, 4.3e-06] n=250"],
     ),
     (
         ["regressions"],

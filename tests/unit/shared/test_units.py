@@ -20,7 +20,9 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
         (0.015, "error_rate", "1.5 %"),
         (4.214, "implicit.rating", "4.21 stars"),
         (1447.6, "latency_ms", "1,448 ms"),
-        (0.000199, "cost_usd", "$0.000199"),
+        (0.0002, "cost_usd", "$0.000200"),
+        (4.23e-7, "cost_usd", "$0.000000423"),
+        (0.0, "cost_usd", "$0.0000"),
         (1.5, "cost_usd", "$1.5000"),
     ],
 )
@@ -45,6 +47,11 @@ def test_a_value_without_a_unit_is_bare() -> None:
 def test_what_got_worse_is_told_as_it_moved(metric: str, said: str, between: tuple[str, str]) -> None:
     assert units.moved(-25.76, metric) == said
     assert units.interval(-31.0, -20.1, metric) == between
+
+
+def test_no_change_has_no_minus() -> None:
+    assert units.moved(-0.04, "thumb") == units.moved(0.04, "error_rate") == "+0.0 pp"
+    assert units.moved(0.0, "latency_ms") == "+0.0 %"
 
 
 @given(st.sampled_from(METRICS), st.booleans())

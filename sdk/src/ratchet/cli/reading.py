@@ -93,10 +93,11 @@ def show_regressions(answer: dict[str, Any], json: bool) -> None:
     if not json:
         for item in answer["items"]:
             item["was"], item["is"] = (measured(item.get(side)) for side in ("baseline", "current"))
+            item["change"] = moved(item)
             item["cause"] = "; ".join(likely(cause) for cause in item.get("causes", ())[:1])
     columns = {
         "id": "regression_id", "state": "state", "target": "target", "metric": "metric", "was": "was", "is": "is",
-        "pp": "delta_pp", "likely cause": "cause",
+        "change": "change", "likely cause": "cause",
     }  # fmt: skip
     show(answer, json, columns)
 
@@ -126,6 +127,22 @@ def short(identity: Any) -> str:
     return text[:19] if text.startswith("sha256:") else text
 
 
+def moved(regression: dict[str, Any]) -> str:
+    """How much it changed, as the metric moved: events tell what is worse as a minus."""
+    points = float(regression.get("delta_pp") or 0.0)
+    turned = -points if regression.get("direction") == "lower_is_better" else points
+    unit = "%" if regression.get("metric") in ("latency_ms", "cost_usd") else "pp"
+    return f"{turned:+.1f} {unit}"
+
+
 def measured(side: Any) -> str:
     """A measured value as people read it: mean, interval, and how many values it rests on."""
-    return "{mean:.3f} [{low:.3f}, {high:.3f}] n={n}".format_map(side) if isinstance(side, dict) else "unknown"
+    if not isinstance(side, dict):
+        return "unknown"
+    mean, low, high = (figure(side[part]) for part in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}] n={side['n']}"
+
+
+def figure(value: float) -> str:
+    """Three digits after the point, or three that count where a value is small, as costs are."""
+    return f"{value:.3g}" if 0 < value < 0.01 else f"{value:.3f}"

@@ -63,8 +63,8 @@ def _raised(regression: Regression, metric: Metric) -> Iterator[str]:
         yield _began(detected)
     if detected.raw_pp is not None and detected.mix_pp is not None and abs(detected.mix_pp) >= 0.1:
         yield (
-            f"All values together moved by {moved(detected.raw_pp, metric)} {change_unit(metric)}, of which other "
-            f"traffic explains {moved(detected.mix_pp, metric)}; the rest is the same traffic getting worse."
+            f"All values together moved by {moved(detected.raw_pp, metric)} {change_unit(metric)}; other traffic alone "
+            f"would have moved them by {moved(detected.mix_pp, metric)}."
         )
 
 
@@ -94,7 +94,7 @@ def _losing(detected: RegressionDetected, metric: Metric) -> Iterator[str]:
     for each in detected.losing[:_MOST]:
         low, high = _ends(each.low_pp, each.high_pp, metric)
         yield (
-            f"{each.dimension} {each.level} lost more than the rest: {moved(each.delta_pp, metric)} "
+            f"{each.dimension} {each.level} got worse by more than the rest: {moved(each.delta_pp, metric)} "
             f"{change_unit(metric)} [{low}, {high}] against {moved(each.rest_pp, metric)}, n={each.n:,}"
         )
 

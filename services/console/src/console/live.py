@@ -9,7 +9,7 @@ Place = tuple[str, str | None]
 """A project and an environment; None for what concerns all of a project's."""
 
 
-_EACH = 30
+_EACH = 60
 """Pages that one person may keep open, so that nobody takes all the places."""
 
 

@@ -85,7 +85,15 @@ REPORT = Report(
     results=(
         RESULT,
         replace(QUIET, verdict="holds", detectable=SEEN),
-        replace(QUIET, verdict="holds", unit="%", floor=10.0, detectable=SEEN, threshold=Threshold(2, 1, ())),
+        replace(
+            QUIET,
+            verdict="holds",
+            direction="lower_is_better",
+            unit="%",
+            floor=10.0,
+            detectable=SEEN,
+            threshold=Threshold(2, 1, ()),
+        ),
         replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None), threshold=Threshold(1, 1, ())),
         replace(QUIET, verdict="no data"),
         replace(QUIET, verdict="no data", measured=NOTHING),
@@ -123,7 +131,7 @@ thumbs: holds, nothing fell: shown to be within 5 pp
 thumbs: holds, nothing fell: shown to be within 10 %
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
   a threshold on the mean of 100 (+10 %) would have cried 2 times, 1 of them where no fall was found
-  a rise by 7.3 % would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
+  a rise of 7.3 % would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
 
 thumbs: inconclusive, no fall of 5 pp or more was found, and it is not shown that there was none
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
@@ -219,3 +227,11 @@ def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixt
     assert "    what would put it back, in answer\\u{1b} 7: Puts back 1 removed line.\n      --- answer 7\n" in told
     assert "\n      +  Cite \\u{202e}.\n" in told
     assert "    what would put it back can't be told: version 6 can't be compared: it was deleted\n" in told
+
+
+def test_what_got_more_is_told_as_more(capsys: pytest.CaptureFixture[str]) -> None:
+    worse = replace(RESULT, column="outcome", direction="lower_is_better")
+    show(replace(REPORT, results=(worse,)))
+    told = capsys.readouterr().out
+    assert "+" in told.split("raised at ")[1].split(" pp")[0]
+    assert "lost most: +30.0 [+20.0, +40.0], the rest −0.5" in told

@@ -48,7 +48,7 @@ def fallen(comparison: Comparison, found: Hypothesis) -> RankedCause:
     if found.upstream:
         evidence.insert(0, "calls began to fail more often at the same time")
     elif found.level is None:
-        evidence.insert(0, "all fell alike, and nothing that is known of them changed with it")
+        evidence.insert(0, "all got worse alike, and nothing that is known of them changed with it")
     return RankedCause(
         kind=kind,
         name=name,

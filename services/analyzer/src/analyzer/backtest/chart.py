@@ -119,7 +119,7 @@ def _points(places: Iterable[tuple[float, float]]) -> str:
 
 def _mark(frame: Frame, fall: Fall, result: Result, unit: str) -> str:
     x = frame.x(fall.raised.position)
-    told = safe(f"raised at {wording.where(fall.raised, unit)}: {wording.change(fall, result.unit)}")
+    told = safe(f"raised at {wording.where(fall.raised, unit)}: {wording.change(fall, result)}")
     return (
         f'<g class="raised"><title>{told}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}"/>'
         f'<path d="M{x - 6:.1f} {_TOP - 10} h12 l-6 10 z"/></g>'

@@ -94,7 +94,7 @@ def _falls(result: Result, unit: str) -> str:
 
 
 def _fall(fall: Fall, result: Result, unit: str) -> str:
-    reasons = "".join(f"<li>{safe(reason, 400)}</li>" for reason in wording.reasons(fall))
+    reasons = "".join(f"<li>{safe(reason, 400)}</li>" for reason in wording.reasons(fall, result))
     told = _lines((wording.sides(fall), wording.span(fall, unit)))
     raised = safe(wording.raised(fall, result, unit), 300)
     return f'<li><p class="raise">{raised}</p>{told}<ul>{reasons}</ul>{_repair(fall.repair)}</li>'

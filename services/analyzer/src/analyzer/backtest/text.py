@@ -43,7 +43,7 @@ def _result(out: Console, result: Result, unit: str) -> None:
         _line(out, f"  ▼ {wording.raised(fall, result, unit)}")
         _line(out, f"    {wording.sides(fall)}")
         _line(out, f"    {wording.span(fall, unit)}")
-        for reason in wording.reasons(fall):
+        for reason in wording.reasons(fall, result):
             _line(out, f"    {reason}")
         if fall.repair:
             _repair(out, fall.repair)

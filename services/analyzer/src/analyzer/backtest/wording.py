@@ -8,6 +8,7 @@ from analyzer.backtest.driving import PROMPT
 from analyzer.backtest.report import Fall, LeftOut, Place, Repair, Report, Result
 from analyzer.backtest.rule import WINDOW
 from shared.events.quality import Cause, Measurement
+from shared.units import signed
 
 _MOST = 3
 
@@ -94,16 +95,18 @@ def title(result: Result) -> str:
     return f"{result.column} of {result.target}" if result.target else result.column
 
 
-def change(fall: Fall, unit: str) -> str:
-    """By how much, with its interval."""
-    event = fall.event
-    # Of latency and cost it is told how much more it got.
-    sign = -1.0 if unit == "%" else 1.0
-    text = f"{sign * event.delta_pp:+.1f} {unit}"
-    if event.low_pp is not None and event.high_pp is not None:
-        low, high = sorted((sign * event.low_pp, sign * event.high_pp))
-        text += f" [{low:+.1f}, {high:+.1f}]"
-    return text.replace("-", "−")
+def change(fall: Fall, result: Result) -> str:
+    """By how much, as the metric moved, with its interval."""
+    event, turned = fall.event, result.direction == "lower_is_better"
+    text = f"{signed(event.delta_pp, turned)} {result.unit}"
+    if event.low_pp is None or event.high_pp is None:
+        return text
+    return f"{text} {_interval(event.low_pp, event.high_pp, turned)}"
+
+
+def _interval(low: float, high: float, turned: bool) -> str:
+    ends = (high, low) if turned else (low, high)
+    return f"[{signed(ends[0], turned)}, {signed(ends[1], turned)}]"
 
 
 def began(fall: Fall, unit: str) -> str:
@@ -119,7 +122,7 @@ def began(fall: Fall, unit: str) -> str:
 def raised(fall: Fall, result: Result, unit: str) -> str:
     """When it was raised, and by how much it fell."""
     again = " again" if fall.event.returned else ""
-    return f"raised{again} at {where(fall.raised, unit)}: {change(fall, result.unit)}"
+    return f"raised{again} at {where(fall.raised, unit)}: {change(fall, result)}"
 
 
 def sides(fall: Fall) -> str:
@@ -136,16 +139,17 @@ def ended(fall: Fall, unit: str) -> str:
     return f"resolved at {where(fall.resolved, unit)}" if fall.resolved else "still open at the end"
 
 
-def reasons(fall: Fall) -> Iterator[str]:
+def reasons(fall: Fall, result: Result) -> Iterator[str]:
     """Causes, and who and what lost."""
+    turned = result.direction == "lower_is_better"
     if not fall.event.certain and len(fall.event.causes) > 1:
         yield "cannot tell which of these it was:"
     for found in fall.event.causes[:_MOST]:
         yield cause(found)
     for each in fall.event.losing[:_MOST]:
-        interval = f"[{each.low_pp:+.1f}, {each.high_pp:+.1f}]"
-        text = f"{each.dimension} {each.level} lost most: {each.delta_pp:+.1f} {interval}, the rest {each.rest_pp:+.1f}"
-        yield f"{text}, n={each.n:,}".replace("-", "−")
+        by = f"{signed(each.delta_pp, turned)} {_interval(each.low_pp, each.high_pp, turned)}"
+        rest = signed(each.rest_pp, turned)
+        yield f"{each.dimension} {each.level} lost most: {by}, the rest {rest}, n={each.n:,}"
     for word in fall.words[:_MOST]:
         yield f"inputs with “{word.term}” lost: {word.share:.0%} of {word.n:,} bad, {word.without:.0%} without it"
 
@@ -181,7 +185,7 @@ def verdict(result: Result) -> str:
 def threshold(result: Result) -> str:
     """What the usual rule would have done; empty where it would never have looked."""
     found = result.threshold
-    drop = "+10 %" if result.unit == "%" else "−5 pp"
+    drop = "+10 %" if result.unit == "%" else "+5 pp" if result.direction == "lower_is_better" else "−5 pp"
     if result.measured.n < 2 * WINDOW:  # half of them are its baseline
         return ""
     rule = f"a threshold on the mean of {WINDOW} ({drop}) would have cried"
@@ -201,5 +205,5 @@ def could_see(result: Result) -> str:
         return "too few values: not even the worst fall would have been raised"
     within = f"would have been raised within {seen.after:,} values"
     runs = f"in {seen.power:.0%} of {seen.runs} simulated runs on these values"
-    what = "a rise by" if result.unit == "%" else "a fall of"
+    what = "a rise of" if result.direction == "lower_is_better" else "a fall of"
     return f"{what} {seen.drop:.1f} {result.unit} {within}, {runs}"
