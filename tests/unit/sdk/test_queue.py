@@ -123,6 +123,8 @@ def test_a_repeat_is_the_same_batch_after_a_growing_pause() -> None:
     assert sending.due() == 13.0
     sending.settle(first, Retry("busy", after=60), 13.0)
     assert sending.due() == 73.0
+    sending.settle(first, Retry("now", after=0), 73.0)
+    assert sending.due() == 77.0, "a server that asks for no pause gets one"
 
 
 def test_trouble_with_one_route_does_not_hold_up_the_other() -> None:
@@ -135,6 +137,18 @@ def test_trouble_with_one_route_does_not_hold_up_the_other() -> None:
     other = sending.next(0.5)
     assert other is not None
     assert other.route == "feedback"
+
+
+def test_a_busy_route_does_not_hold_up_the_other() -> None:
+    sending = queue(batch_size=1)
+    for number in range(3):
+        sending.offer(item(number, "executions"))
+        sending.offer(item(number, "feedback"))
+    sent: list[str] = []
+    while (batch := sending.next(0.0)) is not None:
+        sent.append(batch.route)
+        sending.settle(batch, Delivered(), 0.0)
+    assert sent == ["executions", "feedback"] * 3
 
 
 def documents_in(batch: Batch | None) -> list[str]:

@@ -36,6 +36,15 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
     assert isinstance(answer(status, {"detail": "x"}), Retry)
 
 
+@pytest.mark.parametrize(
+    ("status", "wrong"), [(301, True), (401, True), (403, True), (404, True), (408, False), (503, False)]
+)
+def test_what_people_must_put_right_is_told_from_what_passes(status: int, wrong: bool) -> None:
+    retry = answer(status)
+    assert isinstance(retry, Retry)
+    assert retry.misconfigured == wrong
+
+
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
 def test_a_batch_refused_as_a_whole_is_split_down_to_the_culprit(status: int) -> None:
     assert answer(status, {"detail": "too bad"}, items=2) == Split()
@@ -47,7 +56,7 @@ def test_a_good_status_without_results_is_not_an_answer(body: object) -> None:
     assert isinstance(answer(200, body), Retry)
 
 
-@pytest.mark.parametrize(("value", "after"), [("7", 7.0), ("99999", 300.0), ("-1", None), ("soon", None)])
+@pytest.mark.parametrize(("value", "after"), [("7", 7.0), ("99999", 300.0), ("-1", None), ("soon", None), ("²", None)])
 def test_the_server_may_ask_for_a_pause(value: str, after: float | None) -> None:
     retry = answer(503, headers={"retry-after": value})
     assert isinstance(retry, Retry)

@@ -116,7 +116,10 @@ def feedback(
 
 def with_documents(item: Item, digests: frozenset[str]) -> bytes:
     """The item's JSON with the documents of these digests put in."""
-    body = json.loads(item.encoded)
+    try:
+        body = json.loads(item.encoded)
+    except RecursionError:  # what could just be written can be too deep to be read
+        return item.encoded
     for use in item.documents:
         if use.digest in digests and use.document:
             for prompt in body["prompts"]:

@@ -34,10 +34,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try the same batch again, after `after` seconds where the server asked for a pause."""
+    """Try the same batch again, after a pause, of at least `after` seconds where the server asked for that.
+
+    `misconfigured`: it will not pass by itself, people have to put something right.
+    """
 
     reason: str
     after: float | None = None
+    misconfigured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,11 @@ class SendQueue:
 
     def next(self, now: float) -> Batch | None:
         """The batch to send now: the one to repeat, or a new one. Settle it before asking for the next."""
-        for lane in self._lanes.values():
+        for route, lane in self._lanes.items():
             if lane.not_before <= now and (lane.inflight or lane.waiting):
                 if not lane.inflight:
                     lane.inflight.append(self._batch(lane.waiting))
+                self._lanes[route] = self._lanes.pop(route)  # last in turn, so that a busy lane holds up no other
                 return lane.inflight[0]
         return None
 
@@ -123,7 +128,7 @@ class SendQueue:
         match outcome:
             case Retry(after=after):
                 lane.attempts += 1
-                lane.not_before = now + (self._pause(lane.attempts) if after is None else after)
+                lane.not_before = now + max(after or 0.0, self._pause(lane.attempts))
                 self._count(retries=1)
             case Split():
                 lane.inflight.popleft()

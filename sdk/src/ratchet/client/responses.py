@@ -10,12 +10,14 @@ _REFUSALS = frozenset({400, 409, 413, 415, 422})
 """Everything else may be put right: a key can be so new that not every service knows it, a proxy can be wrong."""
 
 _LONGEST_PAUSE = 300.0
+_MOST_CHARACTERS = 1_000
+"""Of a reason: it goes into a log."""
 
 
 def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """Each item of a results list is settled alone; a batch refused as a whole is split to find the culprit."""
     if status not in _REFUSALS and not 200 <= status < 300:
-        return Retry(f"the server answered {status}", _retry_after(headers))
+        return Retry(f"the server answered {status}", _retry_after(headers), misconfigured(status))
     answer = _json_object(body)
     results = answer.get("results")
     if isinstance(results, list) and len(results) == len(batch.items):
@@ -23,6 +25,11 @@ def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) 
     if status < 300:
         return Retry("the server's answer is not Ratchet's")
     return Split() if len(batch.items) > 1 else Delivered(refused=((0, _reason(answer)),))
+
+
+def misconfigured(status: int) -> bool:
+    """Whether people have to put something right: a wrong key, or a URL that is not the server's."""
+    return status in (401, 403, 404) or 300 <= status < 400
 
 
 def _settled(results: list[Any]) -> Delivered:
@@ -37,17 +44,17 @@ def _settled(results: list[Any]) -> Delivered:
 
 def _reason(problem: object) -> str:
     found = problem if isinstance(problem, dict) else {}
-    return str(found.get("detail") or found.get("title") or "refused")
+    return str(found.get("detail") or found.get("title") or "refused")[:_MOST_CHARACTERS]
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "")
-    return min(float(value), _LONGEST_PAUSE) if value.isdigit() else None
+    return min(float(value), _LONGEST_PAUSE) if value.isascii() and value.isdigit() else None

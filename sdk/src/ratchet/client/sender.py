@@ -1,5 +1,6 @@
 """The background thread that sends batches. Not started before the first item."""
 
+import contextlib
 import logging
 import random
 import threading
@@ -7,18 +8,15 @@ import time
 import uuid
 from collections.abc import Callable
 
-import httpx
-
 from ratchet.client.ending import at_exit
 from ratchet.client.items import Item
 from ratchet.client.options import Options
-from ratchet.client.queue import Batch, Counters, Delivered, Outcome, Retry, SendQueue
-from ratchet.client.responses import outcome
+from ratchet.client.posting import Poster, Transport
+from ratchet.client.queue import ROUTES, Batch, Counters, Delivered, Outcome, Retry, SendQueue
+from ratchet.client.trouble import Trouble
 from ratchet.visible import visible
 
 log = logging.getLogger("ratchet")
-
-Transport = Callable[[], httpx.Client]
 
 _LONGEST_PAUSE = 30.0
 
@@ -46,6 +44,7 @@ class Sender:
         self._hurried = 0
         self._idle = False
         self._warned_full = False
+        self._troubles = {route: Trouble() for route in ROUTES}
         self.trouble: str | None = None
         """Why the last batch has to be sent again; None once one was answered for."""
 
@@ -74,7 +73,7 @@ class Sender:
         """Counts and reports an item that could not become JSON."""
         with self._changed:
             self._queue.refuse()
-        log.warning("ratchet: %s was not sent: %s", visible(item_id), visible(reason))
+        log.warning("ratchet: %s was not sent: %s", visible(str(item_id)), visible(reason))
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything pending is answered for; False at the deadline."""
@@ -111,15 +110,17 @@ class Sender:
             self._call_off = at_exit(lambda: self.close(timeout=2.0))
 
     def _run(self) -> None:
-        with self._new_client() as client:
-            while (batch := self._await_batch()) is not None:
-                result = self._send(client, batch)
-                self.trouble = result.reason if isinstance(result, Retry) else None
-                _report(batch, result)  # before it is settled: who waits for a flush finds it said
-                with self._changed:
-                    if not self._closing:
-                        self._queue.settle(batch, result, self._monotonic())
-                    self._changed.notify_all()
+        poster = Poster(self._new_client, self._options.timeout)
+        while (batch := self._await_batch()) is not None:
+            result = poster.post(batch)
+            self.trouble = result.reason if isinstance(result, Retry) else None
+            with contextlib.suppress(Exception):  # a log handler of the app's
+                self._report(batch, result)  # before it is settled: who waits for a flush finds it said
+            with self._changed:
+                if not self._closing:
+                    self._queue.settle(batch, result, self._monotonic())
+                self._changed.notify_all()
+        poster.close()
 
     def _await_batch(self) -> Batch | None:
         """The next batch once it is due; None when closing."""
@@ -141,25 +142,19 @@ class Sender:
         if self._queue.pending < self._options.batch_size and not self._hurried and not self._closing:
             self._changed.wait(self._options.flush_interval)
 
-    def _send(self, client: httpx.Client, batch: Batch) -> Outcome:
-        headers = {"content-type": "application/json", "idempotency-key": batch.key}
-        try:
-            answer = client.post(f"/v1/{batch.route}", content=batch.body, headers=headers)
-        except Exception as error:  # whatever it is, the items are not answered for, and the thread must live
-            return Retry(type(error).__name__)
-        return outcome(batch, answer.status_code, answer.headers, answer.content)
-
     def _warn_dropped(self) -> None:
         if not self._warned_full:
             self._warned_full = True
             log.warning("ratchet: items are dropped, because the queue is full or closed; counters tell how many")
 
-
-def _report(batch: Batch, result: Outcome) -> None:
-    match result:
-        case Delivered(refused=refused):
-            for index, reason in refused:
-                item = batch.items[index]
-                log.warning("ratchet: %s %s was refused: %s", item.route, visible(item.id), visible(reason))
-        case Retry(reason=reason):
-            log.info("ratchet: %d %s will be sent again: %s", len(batch.items), batch.route, visible(reason))
+    def _report(self, batch: Batch, result: Outcome) -> None:
+        trouble = self._troubles[batch.route]
+        if isinstance(result, Retry):
+            level = trouble.level(result.reason, result.misconfigured, self._monotonic())
+            what = f"{len(batch.items)} {batch.route}"
+            log.log(level, "ratchet: %s will be sent again: %s", what, visible(result.reason))
+            return
+        trouble.over()
+        for index, reason in result.refused if isinstance(result, Delivered) else ():
+            item = batch.items[index]
+            log.warning("ratchet: %s %s was refused: %s", item.route, visible(str(item.id)), visible(reason))
