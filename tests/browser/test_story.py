@@ -31,7 +31,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
             try:
                 visitor.sees("support-bot")
                 expect(page.locator("#page")).to_contain_text("thumb of support-bot", timeout=_SOON)
-                restore = page.locator("a.row", has_text="restore")
+                restore = page.locator("a.row", has_text="Put back what was lost in answer")
                 expect(restore).to_be_visible(timeout=_SOON)
                 visitor.picture("overview")
 

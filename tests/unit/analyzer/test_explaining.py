@@ -36,13 +36,14 @@ def test_a_worse_version_is_told_with_both_sides_and_its_level(feed: Feed) -> No
 
 def test_what_would_end_it_is_said_with_what_is_known_of_it(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 300, 0.9), *thumbs(300, 100, 0.5, "v2"), *thumbs(400, 60, 0.9, "v3")])
-    assert has(told.mind, "by 100 of them or more", "above 70.0 %", "latest 200 reaches 85.0 %")
-    assert has(told.mind, "label:v3 on model-a is in use: 60 values count so far, the latest 60 of mean 90.0 %")
+    assert has(told.mind, "by 100 of them or more", "above 70.0 %", "the latest ones (200 at most) reaches 85.0 %")
+    assert has(told.mind, "label:v3 on model-a is in use: 60 values count so far, the mean of the latest 60 is 90.0 %")
 
 
 def test_after_its_end_it_says_by_what(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 300, 0.9)])
-    assert has(told.mind, "It was resolved at 2026-01-01", "it came into use before the recovery")
+    assert has(told.mind, "Resolved at 2026-01-01", "(n=100) since then")
+    assert has(told.mind, "prompt version answer, ", " → label:v1: it came into use before the recovery")
 
 
 def test_causes_that_came_together_are_told_as_such(feed: Feed) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 from console.charting import chart
 from console.spark import spark
-from tests.support.console import DIGEST, OTHER
+from tests.support.console import DIGEST, NOW, OTHER
 
 REGRESSION: dict[str, Any] = {
     "metric": "thumb",
+    "causes": [],
+    "opened_at": NOW,
     "change": {"low": "2026-01-02T03:00:20Z", "high": "2026-01-02T03:00:30Z"},
 }
 
@@ -56,3 +58,17 @@ def test_a_sparkline_stays_inside_its_box() -> None:
     assert all(2 <= y <= 32 for y in numbers[1::2])
     flat = spark([{"mean": 0.0, "low": 0.0, "high": 0.0}] * 2)
     assert flat is not None
+
+
+def roles(regression: dict[str, Any], *starts: tuple[str, int]) -> list[str]:
+    windows = [window(identity, second + part) for identity, second in starts for part in (0, 10)]
+    return [version["role"] for version in json.loads(chart(regression, windows) or "")["versions"]]
+
+
+def test_each_version_is_told_by_what_it_was() -> None:
+    blamed = {**REGRESSION, "causes": [{"kind": "prompt_version", "after": OTHER}]}
+    starts = [("v0", 0), (DIGEST, 10), (OTHER, 40), ("fix", 60)]
+    assert roles(blamed, *starts) == ["earlier", "before", "worse", "after"]
+    assert roles(REGRESSION, *starts) == ["before", "worse", "later", "after"], "by the time of the change"
+    assert roles({**REGRESSION, "change": None}, (DIGEST, 0), (OTHER, 20))[-1] == "worse"
+    assert roles(REGRESSION, (DIGEST, 0)) == [""], "it fell by itself"

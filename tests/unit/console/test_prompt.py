@@ -133,7 +133,7 @@ async def test_what_somebody_has_looked_at_is_folded_away(api: Made) -> None:
     del api.answers[f"/v1/versions/{THIRD}"]
     page = (await page_of(api)).text
     assert "Nothing is unreviewed" in page
-    assert "1 that somebody has looked at" in page
+    assert "1 reviewed, or part of a decision" in page
     assert f'href="/prompts/answer/compare?b={THIRD.replace(":", "%3A")}"' in page, "its text was not had at once"
     assert "I have looked" not in page
 

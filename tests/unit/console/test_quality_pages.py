@@ -152,8 +152,8 @@ async def test_a_decision_is_shown_with_what_became_of_it(one: Made) -> None:
 
 def test_the_overview_shows_the_version_that_is_measured_now() -> None:
     def stream(identity: str, verdict: str) -> dict[str, Any]:
-        return {"target": "bot", "metric": "thumb", "identity": identity, "unit": "share", "verdict": verdict,
-                "measurement": MEASURED, "delta_pp": None}  # fmt: skip
+        return {"target": "bot", "metric": "thumb", "identity": identity, "verdict": verdict, "measurement": MEASURED,
+                "compared_with": None if identity == "old" else "old"}  # fmt: skip
 
     def window(identity: str) -> dict[str, Any]:
         return {"target": "bot", "metric": "thumb", "identity": identity, **MEASURED}
@@ -165,3 +165,26 @@ def test_the_overview_shows_the_version_that_is_measured_now() -> None:
     assert (found.unreviewed, found.open) == (1, 1)
     [without_series] = targets([*quality, stream("bad", "regressed")], [], [], [])
     assert (without_series.metrics[0].identity, without_series.metrics[0].spark) == ("bad", None)
+    assert not without_series.metrics[0].by_itself
+    [alone] = targets(quality[:1], [], [], [])
+    assert alone.metrics[0].by_itself
+
+
+def test_what_people_say_comes_before_how_the_app_runs() -> None:
+    names = ("cost_usd", "implicit.thumb", "latency_ms", "thumb", "error_rate", "score.tone")
+    streams = [
+        {"target": "bot", "metric": name, "identity": "a", "verdict": "holds", "measurement": MEASURED,
+         "compared_with": "b"} for name in names
+    ]  # fmt: skip
+    [found] = targets(streams, [], [], [])
+    told = [row.metric for row in found.metrics]
+    assert told == ["score.tone", "thumb", "implicit.thumb", "cost_usd", "error_rate", "latency_ms"]
+
+
+def test_a_window_that_has_only_begun_is_not_drawn_as_a_fall() -> None:
+    stream = {"target": "bot", "metric": "thumb", "identity": "a", "verdict": "holds", "measurement": MEASURED,
+              "compared_with": "b"}  # fmt: skip
+    full = [{"target": "bot", "metric": "thumb", "identity": "a", **MEASURED}] * 3
+    begun = {**full[0], "n": 3, "mean": 0.0, "low": 0.0, "high": 0.9}
+    [whole], [with_begun] = (targets([stream], course, [], []) for course in (full, [*full, begun]))
+    assert whole.metrics[0].spark == with_begun.metrics[0].spark

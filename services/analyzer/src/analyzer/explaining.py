@@ -111,9 +111,9 @@ def _mind(regression: Regression, metric: Metric) -> Iterator[str]:
     """What would end it, and what is known of that by now."""
     if regression.resolved is not None and regression.resolved_at is not None:
         current = _amount(regression.resolved.current, metric)
-        evidence = regression.resolved.resolved_by.evidence
-        yield f"It was resolved at {_time(regression.resolved_at)} with {current}: {evidence}."
-        yield "If the same version falls again within the time that is set for it, this regression is opened again."
+        yield f"Resolved at {_time(regression.resolved_at)}: {current} since then."
+        yield f"Most likely by this: {_cause(regression.resolved.resolved_by)}."
+        yield "If the same version falls again soon, this regression is opened again."
         return
     yield from _calm(regression.recovery) if isinstance(regression.recovery, Calm) else _back(regression, metric)
     if not regression.detected.certain and len(regression.detected.causes) > 1:
@@ -136,15 +136,15 @@ def _back(regression: Regression, metric: Metric) -> Iterator[str]:
     better = "above" if metric.direction == "higher_is_better" else "below"
     yield (
         f"It is resolved when values since then show at level {recovery.settings.alpha:g}, by {recovery.least} of them "
-        f"or more, that the mean is {better} {_value(recovery.proven, metric)}, and the mean of the latest 200 "
-        f"reaches {_value(recovery.level, metric)}."
+        f"or more, that the mean is {better} {_value(recovery.proven, metric)}, and the mean of the latest ones "
+        f"(200 at most) reaches {_value(recovery.level, metric)}."
     )
     if not window.blocks:
         yield "No value came since."
         return
     identity, model = json.loads(regression.in_use.label or '["none", null]')
     of = f"{_short(identity)} on {model}" if model else _short(identity)
-    latest = f"the latest {window.sums.n} of mean {_value(window.sums.mean, metric)}"
+    latest = f"the mean of the latest {window.sums.n} is {_value(window.sums.mean, metric)}"
     yield f"{of} is in use: {recovery.n} values count so far, {latest}."
 
 

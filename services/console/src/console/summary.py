@@ -3,23 +3,28 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from console.spark import Spark, spark
 
 Item = Mapping[str, Any]
+_RUNNING = frozenset({"error_rate", "latency_ms", "cost_usd"})
 _WORST_FIRST = ("regressed", "inconclusive", "no data", "holds")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric of a target: the version in use, how good it is, what is known of it, and its course."""
+    """One metric of a target: the version in use, how good it is, what is known of it, and its course.
+
+    `by_itself`: no version before it is known, so it is compared with its own earlier values.
+    """
 
     metric: str
     verdict: str
     measurement: Mapping[str, Any]
     identity: str
-    delta_pp: float | None
+    by_itself: bool
     spark: Spark | None
 
 
@@ -44,7 +49,7 @@ def targets(
     return [
         Target(
             name,
-            tuple(_row(metric, items, courses[name, metric]) for metric, items in sorted(metrics.items())),
+            tuple(_row(metric, items, courses[name, metric]) for metric, items in sorted(metrics.items(), key=_rank)),
             _unreviewed(name, prompts),
             sum(regression["target"] == name for regression in regressions),
         )
@@ -57,7 +62,21 @@ def _row(metric: str, items: Sequence[Item], course: Sequence[Item]) -> MetricRo
     item = next((item for item in items if item["identity"] == used), None)
     if item is None:
         item = min(items, key=lambda it: (_WORST_FIRST.index(it["verdict"]), -it["measurement"]["n"]))
-    return MetricRow(metric, item["verdict"], item["measurement"], item["identity"], item["delta_pp"], spark(course))
+    by_itself = item["verdict"] != "no data" and item["compared_with"] in (None, item["identity"])
+    return MetricRow(metric, item["verdict"], item["measurement"], item["identity"], by_itself, spark(_whole(course)))
+
+
+def _rank(metric: tuple[str, object]) -> tuple[int, str]:
+    """What people said comes first, then what their conduct says, then how the app ran."""
+    name = metric[0]
+    return (2 if name in _RUNNING else 1 if name.startswith("implicit.") else 0), name
+
+
+def _whole(course: Sequence[Item]) -> Sequence[Item]:
+    """Without the newest window while it holds few values: it looks like a fall or a rise, and is neither."""
+    if len(course) > 2 and course[-1]["n"] < median(window["n"] for window in course) / 2:
+        return course[:-1]
+    return course
 
 
 def _unreviewed(target: str, prompts: Iterable[Item]) -> int:

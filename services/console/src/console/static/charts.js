@@ -5,10 +5,26 @@ export function draw(root) {
   for (const host of root.querySelectorAll("[data-chart]")) {
     const given = host.dataset.chart;
     const known = drawn.get(host);
-    if (known?.given === given) continue;
-    known?.plot.destroy();
-    if (window.uPlot) drawn.set(host, { given, plot: plotted(host, JSON.parse(given)) });
+    if (known?.given === given || !window.uPlot) continue;
+    const chart = JSON.parse(given);
+    if (known && lines(known.chart) === lines(chart)) renew(known, given, chart);
+    else {
+      known?.plot.destroy();
+      drawn.set(host, { given, chart, plot: plotted(host, chart) });
+    }
   }
+}
+
+const lines = (chart) => chart.versions.map((version) => version.label + version.role).join();
+const columns = (chart) => [chart.times, ...chart.versions.flatMap((version) => [version.low, version.high, version.mean])];
+
+// New values in the same lines: what somebody points at stays pointed at.
+function renew(known, given, chart) {
+  known.given = given;
+  Object.assign(known.chart, chart);
+  const { left, top } = known.plot.cursor;
+  known.plot.setData(columns(chart));
+  if (left >= 0) known.plot.setCursor({ left, top });
 }
 
 const DAY = 86_400;
@@ -31,48 +47,50 @@ function colours(host) {
   return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// The newest version has the strongest colour.
-function tints(colour, count) {
-  return [colour.mark, colour.other, colour.warn, colour.soft, colour.good, colour.ink].slice(0, count).reverse();
-}
+// By what a version was: good before, worse, or what came after it.
+const TINTS = { earlier: "soft", before: "other", worse: "bad", later: "soft", after: "good" };
+const ROLES = { before: "before", worse: "got worse", after: "since then" };
 
 function plotted(host, chart) {
   const colour = colours(host);
   const shares = chart.unit === "share" || chart.unit === "score";
   const shown = (value) => (value == null ? "–" : shares ? `${(100 * value).toFixed(1)} %` : `${+value.toPrecision(3)} ${chart.unit}`);
   const axis = { stroke: colour.soft, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line, width: 1 } };
-  const tint = tints(colour, chart.versions.length);
+  const tint = chart.versions.map((version) => colour[TINTS[version.role]] ?? colour.mark);
   const hidden = { stroke: "transparent", points: { show: false }, class: "edge", spanGaps: true };
   const series = chart.versions.flatMap((version, place) => [
     { ...hidden, label: "low" },
     { ...hidden, label: "high" },
     {
-      label: version.label,
+      label: ROLES[version.role] ? `${version.label} (${ROLES[version.role]})` : version.label,
       stroke: tint[place],
       width: 2,
       spanGaps: true,
       points: { size: 5, fill: tint[place] },
-      value: (u, value, _, at) => (value == null ? "–" : `${shown(value)} [${shown(version.low[at])}, ${shown(version.high[at])}] n=${version.n[at]}`),
+      value: (u, value, _, at) => (value == null ? "–" : measured(chart.versions[place], at, shown)),
     },
   ]);
   const bands = chart.versions.map((_, place) => ({
     series: [3 * place + 2, 3 * place + 1],
     fill: `color-mix(in srgb, ${tint[place]} 18%, transparent)`,
   }));
-  const data = [chart.times, ...chart.versions.flatMap((version) => [version.low, version.high, version.mean])];
   const options = {
     width: host.clientWidth,
     height: 260,
-    padding: [null, 34, null, null], // room for the last moment's label
+    padding: [8, 36, 0, 8], // room for the first and the last label
     cursor: { points: { size: 7 } },
-    axes: [{ ...axis, values: (_, ticks, axis, space, step) => ticks.map((tick) => moment(tick, step)) }, { ...axis, size: 62, values: (_, ticks) => ticks.map(shown) }],
+    axes: [{ ...axis, space: 90, values: (_, ticks, axis, space, step) => ticks.map((tick) => moment(tick, step)) }, { ...axis, size: 70, values: (_, ticks) => ticks.map(shown) }],
     series: [{ label: "at", value: (_, seconds) => (seconds == null ? "–" : exact.format(1000 * seconds)) }, ...series],
     bands,
     hooks: { drawClear: [(u) => marks(u, chart, colour)] },
   };
-  const plot = new window.uPlot(options, data, host);
+  const plot = new window.uPlot(options, columns(chart), host);
   new ResizeObserver(() => plot.setSize({ width: host.clientWidth, height: 260 })).observe(host);
   return plot;
+}
+
+function measured(version, at, shown) {
+  return `${shown(version.mean[at])} [${shown(version.low[at])}, ${shown(version.high[at])}] n=${version.n[at]}`;
 }
 
 function marks(u, chart, colour) {

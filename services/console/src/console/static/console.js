@@ -40,6 +40,20 @@ document.addEventListener("click", (event) => {
   if (button.dataset.copies) copy(button);
 });
 
+// The menu closes as menus do: by Escape, and by a press on anything.
+document.addEventListener("click", (event) => {
+  const menu = document.querySelector(".who[open]");
+  if (menu && !event.target.closest(".who summary")) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = document.querySelector(".who[open]");
+  if (menu && event.key === "Escape") {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
 document.addEventListener("submit", (event) => {
   if (event.target.closest("[data-sign-in]")) signIn(event);
   else if (event.target.dataset.api) submit(event);
