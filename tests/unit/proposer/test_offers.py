@@ -75,6 +75,12 @@ def test_examples_go_into_the_slot() -> None:
     assert not any(text in event.evidence.summary for c in CHOSEN for text in (c.input, c.output))
 
 
+@pytest.mark.parametrize(("many", "told"), [(1, "1 answer that"), (2, "2 answers that")])
+def test_one_answer_is_told_as_one(many: int, told: str) -> None:
+    (offer,) = offer_examples(STATE, slotted(), CHOSEN[:many], (), objected=False)
+    assert offer.evidence.summary.startswith(told)
+
+
 def test_a_slot_takes_no_more_than_it_declares() -> None:
     base = slotted(slots={"examples": {"max": 2}})
     (offer,) = offer_examples(STATE, base, CHOSEN, (), objected=False)

@@ -41,7 +41,7 @@ ARTICLES = (
     ),
     Article(
         "A21", "delivery", "Delivery takes 2 to 4 working days.", "Delivery takes one day, wherever you live.",
-        ("How long does delivery take?", "When will my lamp arrive?", "Is there express delivery?"),
+        ("How long does delivery take?", "When will my lamp arrive?", "Can my lamp be here tomorrow?"),
     ),
     Article(
         "A22", "delivery", "We deliver to all countries of the EU, and to Switzerland.", "We deliver to every country.",

@@ -56,6 +56,7 @@ def offer_examples(
         digest = example_set_digest([{"input": e.input, "output": e.output} for e in examples])
         if not examples or shrinks or digest == slot.set:
             continue
+        counted = "1 answer" if len(examples) == 1 else f"{len(examples)} answers"
         result = with_slot(base, name, digest)
         yield Offer(
             few_shot(state, name, base.digest, result.digest),
@@ -64,7 +65,7 @@ def offer_examples(
             Evidence(
                 feedback_ids=tuple(e.feedback_id for e in examples),
                 execution_ids=tuple(e.execution_id for e in examples),
-                summary=f"{len(examples)} answers that people liked or corrected, for the slot {name}.",
+                summary=f"{counted} that people liked or corrected, for the slot {name}.",
             ),
             acceptance,
             (ExampleSet(slot=name, digest=digest, examples=examples),),
