@@ -1,4 +1,8 @@
-"""Ratchet in FastAPI. In this folder: `RATCHET_URL=… RATCHET_KEY=… uvicorn fastapi_app:app`."""
+"""Ratchet in FastAPI.
+
+`pip install ./sdk fastapi uvicorn` in your clone; then, in this folder,
+`RATCHET_URL=… RATCHET_KEY=… uvicorn fastapi_app:app`.
+"""
 
 from pathlib import Path
 

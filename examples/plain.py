@@ -1,4 +1,7 @@
-"""Ratchet in an ordinary program. In this folder: `RATCHET_URL=… RATCHET_KEY=… python plain.py`."""
+"""Ratchet in an ordinary program.
+
+`pip install ./sdk` in your clone; then, in this folder, `RATCHET_URL=… RATCHET_KEY=… python plain.py`.
+"""
 
 from pathlib import Path
 

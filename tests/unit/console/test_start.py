@@ -9,7 +9,8 @@ import pytest
 from console.snippets import fastapi, plain
 from tests.support.console import NOW, Made, browsing
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples"
 
 
 def execution(**parts: Any) -> dict[str, Any]:
@@ -22,6 +23,19 @@ def test_the_code_to_paste_is_what_the_example_runs(snippet: Any, example: str) 
     pasted = [ast.dump(each) for each in ast.parse(snippet("my-app")).body]
     ran = [ast.dump(each) for each in ast.parse((EXAMPLES / example).read_text()).body]
     assert [each for each in ran if each in pasted] == pasted
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/tour.md"])
+def test_documents_show_the_same_lines(document: str) -> None:
+    text = (ROOT / document).read_text()
+    assert f"```python\n{plain('my-app')}```" in text
+    assert "pip install ./sdk" in text
+    assert "`render` gives the list of messages (`role`, `content`)" in text
+
+
+def test_it_is_five_lines_beside_what_is_imported() -> None:
+    body = ast.parse(plain("my-app")).body
+    assert len([each for each in body if not isinstance(each, ast.ImportFrom)]) == 5
 
 
 @pytest.mark.parametrize("target", ["a", 'it\'s "x"\\', "{a}", "naïve\u202e"])
@@ -46,6 +60,7 @@ async def test_an_admin_makes_the_key_that_the_code_needs(api: Made) -> None:
     assert 'name="subject" value="shop"' in page
     assert "target=&#34;shop&#34;" in page
     assert "RATCHET_URL=<span data-origin>http://console</span>" in page
+    assert "pip install ./sdk" in page
     assert "/start/received?target=shop" in page
     assert 'hx-trigger="every 2s"' in page
 
