@@ -77,7 +77,7 @@ function plotted(host, chart) {
   const options = {
     width: host.clientWidth,
     height: 260,
-    padding: [8, 36, 0, 8], // room for the first and the last label
+    padding: [8, 44, 0, 8], // room for the first and the last label
     cursor: { points: { size: 7 } },
     axes: [{ ...axis, space: 90, values: (_, ticks, axis, space, step) => ticks.map((tick) => moment(tick, step)) }, { ...axis, size: 70, values: (_, ticks) => ticks.map(shown) }],
     series: [{ label: "at", value: (_, seconds) => (seconds == null ? "–" : exact.format(1000 * seconds)) }, ...series],
