@@ -33,6 +33,8 @@ _SAID = {
     "key.revoked": "ended a key of {subject}",
     "link.made": "made a sign-in link for {subject}",
 }
+_READING = frozenset({"read", "operate"})
+"""What the console's own key of a session may be for; the key that decides is another."""
 _ALREADY_SAID = frozenset({"at", "by", "kind", "schema", "project"})
 
 
@@ -56,7 +58,10 @@ def deed(entry: Item) -> Deed:
 
 def _said(entry: Item) -> str:
     if entry["kind"] == "key.issued" and entry.get("of") == "person" and entry.get("subject") == entry["by"]:
-        return f"signed in, with a key for {visible(', '.join(str(entry.get('scopes') or 'unknown').split()))}"
+        scopes = str(entry.get("scopes") or "unknown").split()
+        if _READING.issuperset(scopes):
+            return "signed in: a key by which the console shows pages"
+        return f"signed in: a key for {visible(', '.join(scopes))}"
     told = {name: visible(str(entry.get(name) or "unknown")) for name in ("name", "topic", "consumer", "subject")}
     verdict = _VERDICTS.get(str(entry.get("verdict")), "decided about")
     return _SAID.get(entry["kind"], words(str(entry["kind"]).replace(".", " "))).format(**told, verdict=verdict)
