@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet_local.home import Home, InUse
+from ratchet_local.home import Home, InUse, shown
 from ratchet_local.serving import greeting
 
 _KEYS = {"url": "http://127.0.0.1:1", "ingest_key": "rk_i", "maker_key": "rk_m", "reviewer_key": "rk_r"}
@@ -46,5 +46,16 @@ def test_the_greeting_leads_into_the_console_and_shows_no_key(home: Home) -> Non
     said = greeting(home, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
     assert "ready on http://127.0.0.1:1 in 1.2 s" in said
     assert "http://127.0.0.1:1/sign-in#rl_x\n" in said
-    assert str(home.credentials) in said
+    assert f"API keys: {home.credentials}" in said
     assert "rk_" not in said
+
+
+def test_paths_are_told_as_somebody_here_would_type_them(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home.folder.parent)
+    assert shown(home.credentials) == Path(".ratchet/credentials.json")
+    assert shown(Path("/elsewhere/log")) == Path("/elsewhere/log")
+    link = "/sign-in#rl_" + 43 * "x"
+    said = greeting(home, "http://127.0.0.1:8080", link, 12.34)
+    assert "API keys: .ratchet/credentials.json," in said
+    assert ".venv/bin/ratchet sign-in" in said
+    assert all(len(line) < 80 for line in said.splitlines())

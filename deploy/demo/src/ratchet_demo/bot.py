@@ -11,8 +11,8 @@ from ratchet import Ratchet
 from ratchet_demo.knowledge import Question, articles_text
 from ratchet_demo.people import Opinion, Person
 from ratchet_demo.responding import MODEL, Reply, respond
+from ratchet_demo.script import TARGET
 
-TARGET = "support-bot"
 PROMPT = "answer"
 INSTANCES = 3
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ratchet import Ratchet
 from ratchet_demo.bot import Fleet
+from ratchet_demo.script import RATE
 from ratchet_demo.story import Story, ensure_prompt
 
-RATE = 20.0
 QUIET_AFTER, QUIET = 12_000, 2.0
 """After ten minutes, few customers are left: the visitor's machine has other work."""
 

@@ -3,7 +3,6 @@
 The edit is made in the bot's own file, around Ratchet, as happens everywhere. Nothing tells Ratchet of it.
 """
 
-import json
 import random
 import shutil
 from dataclasses import dataclass
@@ -12,12 +11,7 @@ from pathlib import Path
 
 from ratchet_demo.bot import Fleet
 from ratchet_demo.people import asks, opinions, people
-
-GOOD_WHILE = 800
-"""So many answers come before the edit."""
-DROPPED = "Cite the number of the article that you rely on, like [A12].\n"
-ADDED = "Sound sure of yourself.\n"
-LAST = "Be friendly.\n"
+from ratchet_demo.script import GOOD_WHILE, edit_prompt
 
 
 def ensure_prompt(file: Path) -> None:
@@ -26,17 +20,6 @@ def ensure_prompt(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with as_file(files("ratchet_demo") / "answer.json") as original:
             shutil.copyfile(original, file)
-
-
-def edit_prompt(file: Path) -> bool:
-    """The well-meant edit: shorter, and surer of itself. False if it was made before."""
-    document = json.loads(file.read_text("utf-8"))
-    system = document["messages"][0]
-    if DROPPED not in system["content"]:
-        return False
-    system["content"] = system["content"].replace(DROPPED, "").replace(LAST, LAST + ADDED)
-    file.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    return True
 
 
 @dataclass(slots=True)

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import psutil
@@ -12,20 +14,13 @@ from rich.status import Status
 from rich.text import Text
 
 from ratchet.visible import visible
-from ratchet_local.home import Home
+from ratchet_demo.script import GOOD_WHILE, RATE, TARGET, edit_is_due
+from ratchet_local.home import Home, shown
 from ratchet_local.process import end, start
 from ratchet_local.telling import Pages, Teller
 
 _LOOK_EVERY_S = 0.5
-_INTRODUCTION = (
-    "Lumen's support bot answers its customers through the SDK, as any app would: a day in two minutes.",
-    "Everything else is real. Its prompt is .ratchet/demo/answer.json. (make run DEMO=0: without it)",
-)
-
-_TOLD_BEFORE = (
-    "Its story was told here before: what was approved is live, so edits of that file have no effect. "
-    "Remove the data's folder to see it again."
-)
+_WIDTH = 79
 
 
 class Demo:
@@ -37,13 +32,14 @@ class Demo:
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def begin(self, credentials: dict[str, str]) -> None:
-        """Starts the bot, and tells of it on stdout."""
+    def begin(self, credentials: dict[str, str], you: str) -> None:
+        """Starts the bot, and tells `you`, whose the reviewer key is, of it on stdout."""
+        due = not self._healthy and edit_is_due(self._prompt)
         words = ["--folder", str(self._home.folder / "demo"), "--seed", str(self._seed)]
         command = [sys.executable, "-m", "ratchet_demo.main", *words, *(["--healthy"] if self._healthy else [])]
         env = {**os.environ, "RATCHET_URL": credentials["url"], "RATCHET_KEY": credentials["ingest_key"]}
         self._process = start(command, self._home.log("demo"), env)
-        self._thread = threading.Thread(target=self._tell, args=(credentials,), name="demo", daemon=True)
+        self._thread = threading.Thread(target=self._tell, args=(credentials, you, due), name="demo", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -54,14 +50,16 @@ class Demo:
         if self._thread is not None:
             self._thread.join()
 
-    def _tell(self, credentials: dict[str, str]) -> None:
-        console, teller = Console(highlight=False), Teller(credentials["url"])
-        for line in _INTRODUCTION:
-            console.print(Text(line), soft_wrap=True)
+    @property
+    def _prompt(self) -> Path:
+        return self._home.folder / "demo" / "answer.json"
+
+    def _tell(self, credentials: dict[str, str], you: str, due: bool) -> None:
+        console, teller = Console(highlight=False), Teller(credentials["url"], you)
         headers = {"authorization": f"Bearer {credentials['maker_key']}"}
         with httpx.Client(base_url=credentials["url"], headers=headers, timeout=5.0) as client:
-            if told_before(client):
-                console.print(Text(_TOLD_BEFORE), soft_wrap=True)
+            what_follows = following(shown(self._prompt), self._healthy, due, told_before(client))
+            console.print(Text(introduction(what_follows)), soft_wrap=True)
             if not console.is_terminal:
                 self._watch(client, teller, console, lambda text: None)
                 return
@@ -79,6 +77,26 @@ class Demo:
             status(teller.status(pages))
 
 
+def introduction(what_follows: str) -> str:
+    """What is made up here and what is not, in lines that any terminal has room for."""
+    simulated = "The bot and its customers are simulated, a day in two minutes; everything else is real."
+    text = f"{simulated} {what_follows} (make run DEMO=0: without them)"
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def following(prompt: Path, healthy: bool, due: bool, live: bool) -> str:
+    """What to wait for. `prompt` is the bot's own file, whose edit is `due`; `live` where Ratchet serves another."""
+    if live:
+        again = f"remove {prompt.parents[1]} to see the story again."
+        return f"What was approved before is live, so edits of {prompt} have no effect; {again}"
+    if healthy:
+        return f"Nobody edits the bot's prompt ({prompt}) for the worse: nothing is to be raised."
+    if due:
+        wait = f"In about {GOOD_WHILE / RATE:.0f} s"
+        return f"{wait} somebody edits the bot's prompt ({prompt}): watch the console."
+    return f"Somebody edited the bot's prompt ({prompt}) before: watch the console."
+
+
 def told_before(client: httpx.Client) -> bool:
     """Whether the bot's prompt is Ratchet's to serve by now; False where nobody answers."""
     try:
@@ -94,10 +112,14 @@ def _shown_by(status: Status) -> Callable[[str], None]:
 def _pages(client: httpx.Client) -> Pages:
     """Raises HTTPError."""
 
-    def items(path: str) -> list[dict[str, object]]:
-        answer = client.get(path, params={"limit": 50})
+    def items(path: str, **params: str) -> list[dict[str, object]]:
+        answer = client.get(path, params={"limit": "50", **params})
         answer.raise_for_status()
         found: list[dict[str, object]] = answer.json()["items"]
         return found
 
-    return Pages(items("/v1/regressions"), items("/v1/proposals"), items("/v1/quality"))
+    return Pages(
+        items("/v1/regressions"),
+        items("/v1/proposals", brief="true"),
+        items("/v1/quality", target=TARGET, limit="1000"),  # a page ends within a metric
+    )

@@ -14,6 +14,12 @@ class InUse(Exception):
     """Another process works on this folder; the message is for the terminal."""
 
 
+def shown(path: Path) -> Path:
+    """A path as somebody types it who works where this runs: relative where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Paths in `folder`, usually `.ratchet`."""

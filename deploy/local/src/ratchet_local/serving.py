@@ -15,9 +15,10 @@ from ratchet_local.assembly import Place, assembled, migrate_all
 from ratchet_local.credentials import PERSON, ensure_credentials
 from ratchet_local.demo import Demo
 from ratchet_local.embedded import EmbeddedBroker
+from ratchet_local.ending import Streams
 from ratchet_local.front import front_of
 from ratchet_local.gateway import Gateway
-from ratchet_local.home import Home
+from ratchet_local.home import Home, shown
 from ratchet_local.servers import Servers
 from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
@@ -56,12 +57,13 @@ async def _serve(
     def ready() -> None:
         print(greeting(home, url, link, time.monotonic() - began), flush=True)
         if demo is not None:
-            demo.begin(credentials)
+            demo.begin(credentials, PERSON)
 
     async with assembled(place) as apps:
+        streams = Streams(Gateway(apps, front_of(apps)))
         server = _Server(
             uvicorn.Config(
-                Gateway(apps, front_of(apps)),
+                streams,
                 http=apps["collector"].state.protocol,  # its hot routes come before the gateway
                 lifespan="off",
                 log_config=None,
@@ -72,6 +74,7 @@ async def _serve(
                 h11_max_incomplete_event_size=32_768,
             ),
             ready,
+            streams.end,
         )
         try:
             await server.serve(sockets=[listener])
@@ -81,15 +84,19 @@ async def _serve(
 
 
 class _Server(uvicorn.Server):
-    """Says when it takes requests, and ends at a signal without raising it once more as uvicorn's own would."""
+    """Says when it takes requests and when it ends; ends at a signal without raising it once more, unlike uvicorn's."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._ending = ready, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -106,9 +113,11 @@ def greeting(home: Home, url: str, link: str, seconds: float) -> str:
     """What the terminal says when all is up. `link` is the path that lets one person into the console, once."""
     return "\n".join(
         (
-            f"ratchet: ready on {url} in {seconds:.1f} s · logs in {home.log('ratchet').parent}",
-            f"  console  {url}{link}",
-            f"           works once (another: ratchet sign-in) · API keys: {home.credentials}, for your eyes only",
+            f"ratchet: ready on {url} in {seconds:.1f} s",
+            "  console, by a link that works once (.venv/bin/ratchet sign-in: another):",
+            f"  {url}{link}",
+            f"  API keys: {shown(home.credentials)}, for your eyes only",
+            f"  logs: {shown(home.log('ratchet').parent)}",
             "Ctrl-C ends everything.",
         )
     )

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.units import told, unit_of
+
 Item = Mapping[str, Any]
 _RATCHET = ".venv/bin/ratchet"
 _SHOWN_SHARE = "thumb"
@@ -11,7 +13,8 @@ _SHOWN_SHARE = "thumb"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What the API answers: the items of `/v1/regressions`, `/v1/proposals` and `/v1/quality`, the newest first."""
+    """What the API answers: the items of `/v1/regressions`, `/v1/proposals`, the newest first, and of `/v1/quality`
+    for the one target whose versions are followed."""
 
     regressions: Sequence[Item]
     proposals: Sequence[Item]
@@ -20,20 +23,29 @@ class Pages:
 
 @dataclass(slots=True)
 class Teller:
-    """Remembers what it told. What is settled when it begins is old news. `url` is where the console is."""
+    """Remembers what it told. What is settled when it begins is old news.
+
+    `url` is where the console is, `you` the subject whose key the command line has here.
+    """
 
     url: str
+    you: str
     _states: dict[str, str] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _with_examples: set[str] = field(default_factory=set)
-    _in_use: Item | None = None
+    _were_in_use: set[str] = field(default_factory=set)
+    _in_use: str | None = None
     _begun: bool = False
 
     def news(self, pages: Pages) -> list[str]:
         """Lines for what has turned since the last time."""
-        told = [*self._regressions(pages.regressions), *self._proposals(pages.proposals)]
+        lines = [
+            *self._versions(pages.quality),
+            *self._regressions(pages.regressions),
+            *self._proposals(pages.proposals),
+        ]
         self._begun = True
-        return told
+        return lines
 
     def status(self, pages: Pages) -> str:
         """How many answers there were, and what people think of the version in use."""
@@ -41,20 +53,31 @@ class Teller:
         if not answers:
             return "waiting for the first answers"
         text = f"{answers:,} answers"
-        for item in pages.quality:
-            if item["metric"] != _SHOWN_SHARE:
-                continue
-            n, before = item["measurement"]["n"], self._counts.get(item["identity"], 0)
-            if n > before:
-                self._in_use = item
-            self._counts[item["identity"]] = n
-        return f"{text} · {_liked(self._in_use)}" if self._in_use else text
+        in_use = next((item for item in _liked(pages.quality) if item["identity"] == self._in_use), None)
+        return text if in_use is None else f"{text} · this version: {_liking(in_use)}"
 
     def _turned(self, item: Item, key: str) -> bool:
         """Whether it is in another state than when it was last told of."""
         before, now = self._states.get(item[key]), item["state"]
         self._states[item[key]] = now
         return before != now and (before is not None or self._begun or now == "open")
+
+    def _versions(self, items: Sequence[Item]) -> Iterator[str]:
+        """The version in use is another one when that one is judged, and the former is not any more."""
+        now = {item["identity"]: item for item in _liked(items)}
+        before, self._counts = self._counts, {each: item["measurement"]["n"] for each, item in now.items()}
+        growth = {each: n - before.get(each, 0) for each, n in self._counts.items() if n > before.get(each, 0)}
+        if not self._begun:
+            self._were_in_use |= now.keys()
+        if not growth or self._in_use in growth or (not self._begun and len(now) > 1):
+            return
+        former, self._in_use = self._in_use, max(growth, key=lambda each: growth[each])
+        if former is not None:
+            name, digest = now[self._in_use]["prompt"], self._in_use.removeprefix("sha256:")[:12]
+            known = self._in_use in self._were_in_use
+            which, again = ("an earlier", " again") if known else ("a new", "")
+            yield f"· {which} version of {name} is in use{again}: {digest}"
+        self._were_in_use.add(self._in_use)
 
     def _regressions(self, items: Sequence[Item]) -> Iterator[str]:
         for item in reversed(items):
@@ -66,7 +89,7 @@ class Teller:
                 yield f"! {item['metric']} of {item['target']} got worse: {_change(item)}; likely cause: {likely}"
                 yield f"  why:  {self.url}/regressions/{item['regression_id']}"
             else:
-                yield f"✓ {item['metric']} of {item['target']} has recovered: {_share(item['recovered'])}"
+                yield f"✓ {item['metric']} of {item['target']} has recovered: {_side(item, 'recovered')}"
 
     def _proposals(self, items: Sequence[Item]) -> Iterator[str]:
         for item in reversed(items):
@@ -75,11 +98,22 @@ class Teller:
             if item["kind"] == "few_shot":
                 yield from self._examples(item)
             elif item["state"] == "open":
-                yield f"? a proposal for the prompt {item['name']} waits for you ({item['kind']})"
-                yield f"  look: {self.url}/proposals/{item['id']}"
-                yield f"  here: {_RATCHET} approve {item['id']}"
+                yield from self._waiting(item)
             else:
-                yield f"· the proposal {item['id']} is {item['state']}"
+                yield f"· the proposal {item['id']} is {item['state'].replace('_', ' ')}"
+
+    def _waiting(self, item: Item) -> Iterator[str]:
+        """Nobody decides about a proposal of their own: then there is nothing to do here."""
+        look, by = f"  look: {self.url}/proposals/{item['id']}", ""
+        if item["author_kind"] == "person":
+            by = f" by {item['author']}"
+            if item["author"] == self.you:
+                yield f"· an edit of {item['name']}{by} waits for somebody else"
+                yield look
+                return
+        yield f"? a proposal{by} for the prompt {item['name']} waits for you ({item['kind'].replace('_', ' ')})"
+        yield look
+        yield f"  here: {_RATCHET} approve {item['id']}"
 
     def _examples(self, item: Item) -> Iterator[str]:
         """Told once a prompt: while answers come in, one set follows another."""
@@ -88,17 +122,20 @@ class Teller:
             yield f"· answers that people liked are proposed as examples for {item['name']}: {self.url}/few-shots"
 
 
+def _liked(items: Sequence[Item]) -> list[Item]:
+    return [item for item in items if item["metric"] == _SHOWN_SHARE]
+
+
 def _change(item: Item) -> str:
-    return f"{_share(item['baseline'])} → {_share(item['current'])}"
+    return f"{_side(item, 'baseline')} → {_side(item, 'current')}"
 
 
-def _share(measured: Item) -> str:
-    return f"{100 * measured['mean']:.0f} % (n={measured['n']})" if measured["mean"] <= 1 else f"{measured['mean']:.4g}"
+def _side(item: Item, side: str) -> str:
+    mean, n = item[side]["mean"], item[side]["n"]
+    return f"{told(mean, unit_of(item['metric']))} (n={n:,})" if n else "unknown"
 
 
-def _liked(item: Item) -> str:
+def _liking(item: Item) -> str:
     measured = item["measurement"]
-    low, high = (100 * measured[end] for end in ("low", "high"))
-    return (
-        f"{100 * measured['mean']:.0f} % liked [{low:.0f}, {high:.0f}], n={measured['n']}, of {item['identity'][:19]}"
-    )
+    mean, low, high = (100 * measured[each] for each in ("mean", "low", "high"))
+    return f"{mean:.0f} % liked [{low:.0f}, {high:.0f}], n={measured['n']:,}"
