@@ -92,6 +92,17 @@ async def test_the_form_holds_the_version_to_begin_with(api: Made) -> None:
     assert 'data-live=""' in page, "a draft that is being written is never replaced"
 
 
+async def test_who_is_alone_is_told_before_they_write(api: Made) -> None:
+    known(api, LIVE)
+    api.answers["/v1/people"] = {"items": [{"subject": "ann", "scopes": ["review"]}], "next": None}
+    async with browsing(api) as client:
+        assert "Nobody else reviews here yet" in (await client.get("/prompts/answer/edit")).text
+        api.answers["/v1/people"]["items"].append({"subject": "bob", "scopes": ["review"]})
+        assert "Nobody else" not in (await client.get("/prompts/answer/edit")).text
+        api.answers["/v1/people"] = None
+        assert "Nobody else" not in (await client.get("/prompts/answer/edit")).text, "not known"
+
+
 async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(api: Made) -> None:
     known(api, LIVE)
     async with browsing(api) as client:

@@ -22,10 +22,13 @@ def deciding(
     """Nobody decides about a proposal of their own; an approval waits while the loop is halted."""
     author = proposal["author"] if proposal["author_kind"] == "person" else None
     because = _because(proposal, viewer, author, halted)
-    if people is None:
-        return Deciding(not because, because, None)
-    reviewers = (person["subject"] for person in people if "review" in person["scopes"])
-    return Deciding(not because, because, tuple(name for name in reviewers if name not in (author, viewer.subject)))
+    others = None if people is None else reviewers(people, author, viewer.subject)
+    return Deciding(not because, because, others)
+
+
+def reviewers(people: Sequence[Mapping[str, Any]], *without: str | None) -> tuple[str, ...]:
+    """Who reviews, but for some."""
+    return tuple(it["subject"] for it in people if "review" in it["scopes"] and it["subject"] not in without)
 
 
 def _because(proposal: Mapping[str, Any], viewer: Viewer, author: str | None, halted: bool) -> str:

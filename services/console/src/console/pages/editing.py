@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from console.deciding import reviewers
 from console.editing import Preview, fields, kept, posted, preview
 from console.model import Refused
 from console.page import Page, PageInMaking
@@ -30,8 +31,10 @@ def editing_pages() -> APIRouter:
         seen = preview(known.get(base), document)
         if seen.problem:
             raise Refused(404, "unknown-version", "The text of this version is not known here")
+        people = await page.maybe("/v1/people")
+        alone = people is not None and not reviewers(people["items"], page.viewer.subject)
         made = {"document": document, "fields": fields(document), "kept": kept(document), "seen": seen}
-        return page.show("prompt_edit.html", it=it, target=target, start=start, base=base, **made)
+        return page.show("prompt_edit.html", it=it, target=target, start=start, base=base, alone=alone, **made)
 
     @router.post("/preview")
     async def previewed(page: Page, request: Request) -> HTMLResponse:

@@ -74,7 +74,7 @@ if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.o
 
 ready();
 listen(page);
-setInterval(() => localise(document), 20_000);
+setInterval(() => localise(document), 5_000);
 
 const door = document.querySelector("[data-sign-in]");
 if (door) {
