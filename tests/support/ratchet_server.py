@@ -70,7 +70,7 @@ class FakeServer:
 
     def connected(self, name: str) -> bool:
         """Whether a client listens for this name now."""
-        return any(stream.open and name in stream.names for stream in self.streams)
+        return any(stream.open and stream.wants(name) for stream in self.streams)
 
     def disconnect(self) -> None:
         """Ends all streams, as a restart of the server does."""
@@ -100,24 +100,31 @@ class FakeServer:
         return {"index": index, "id": item["id"], "status": status}
 
     def _stream(self, request: httpx.Request) -> httpx.Response:
-        stream = EventStream(frozenset(request.url.params["names"].split(",")))
-        for name in stream.names & self.live.keys():
-            stream.send(self.live[name])
+        wanted = request.url.params.get("names")
+        names = None if wanted is None else frozenset(filter(None, wanted.split(",")))
+        if names is not None and not 1 <= len(names) <= 200:
+            return httpx.Response(422, json={"detail": "names: must be 1 to 200 names"})
+        stream = EventStream(names)
+        for payload in self.live.values():
+            stream.send(payload)
         self.streams.append(stream)
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
 
 
 class EventStream(httpx.AsyncByteStream):
-    """One connected client's server-sent events."""
+    """One connected client's server-sent events; `names` None: of all prompts."""
 
-    def __init__(self, names: frozenset[str]) -> None:
+    def __init__(self, names: frozenset[str] | None) -> None:
         self.names = names
         self.open = True
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
+    def wants(self, name: str) -> bool:
+        return self.names is None or name in self.names
+
     def send(self, payload: dict[str, Any]) -> None:
-        if payload["name"] in self.names:
+        if self.wants(payload["name"]):
             self.put(f"event: prompt\ndata: {json.dumps(payload)}\n\n".encode())
 
     def end(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ratchet.client.explained import MANY, Explained
 from ratchet.client.items import Item, PromptUse, Route
 from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
 from ratchet.prompt import from_text
@@ -18,7 +19,7 @@ FATES = st.sampled_from(["taken", "lost before", "lost after", "too large", "ref
 
 def queue(**settings: Any) -> SendQueue:
     keys = count()
-    values = {"capacity": 100, "batch_size": 4, "batch_bytes": 10_000, **settings}
+    values = {"capacity": 100, "batch_size": 4, "batch_bytes": 10_000, "capacity_bytes": 10**6, **settings}
     return SendQueue(**values, new_key=lambda: f"key-{next(keys)}", pause=float)
 
 
@@ -178,3 +179,31 @@ def test_what_is_given_up_is_counted() -> None:
     assert sending.close() == 3
     assert not sending.offer(item(3))
     assert (sending.pending, sending.counters.abandoned, sending.counters.dropped) == (0, 3, 1)
+
+
+@given(st.lists(st.integers(1, 60), max_size=40), st.data())
+def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.DataObject) -> None:
+    sending, waiting = queue(capacity_bytes=100, batch_size=2), 0
+    for number, size in enumerate(sizes):
+        taken = sending.offer(Item("executions", str(number), b"x" * size))
+        assert taken == (waiting + size <= 100)
+        waiting += size * taken
+        batch = sending.next(0.0)
+        if batch is not None and data.draw(st.booleans()):
+            sending.settle(batch, Delivered(), 0.0)
+            waiting -= sum(len(sent.encoded) for sent in batch.items)
+
+
+def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
+    known = Explained(most=10)
+    for number in range(40):
+        known.add([PromptUse("answer", f"d{number}")])
+    assert len(known) == 10
+    assert ("d39" in known, "d29" in known) == (True, False)
+
+
+def test_a_name_with_many_documents_is_told_once() -> None:
+    known = Explained()
+    told = [known.add([PromptUse("answer", f"d{number}"), PromptUse("steady", "s")]) for number in range(120)]
+    assert [number for number, names in enumerate(told) if names] == [MANY - 1]
+    assert told[MANY - 1] == ["answer"]

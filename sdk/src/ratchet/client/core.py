@@ -2,8 +2,10 @@
 
 import logging
 import os
+import threading
+import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,18 +14,21 @@ from typing import Protocol, Unpack, cast
 import httpx
 
 from ratchet.client import items
-from ratchet.client.items import ExecutionFields, FeedbackFields, Kind, PromptLabel
+from ratchet.client.ending import Ending
+from ratchet.client.items import ExecutionFields, FeedbackFields, Kind, PromptLabel, PromptUse
 from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import certificates, options
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
-from ratchet.client.sender import Sender
+from ratchet.client.sender import LEAST_JOIN, Sender
 from ratchet.client.shelf import Shelf
 from ratchet.client.stream import Stream
 
 log = logging.getLogger("ratchet")
 
 Used = ServedPrompt | PromptLabel
+
+_AT_EXIT = 2.0
 
 
 class AnyTransport(Protocol):
@@ -42,6 +47,7 @@ class _Process:
     sender: Sender
     stream: Stream
     shelf: Shelf
+    ending: Ending
 
 
 class Client:
@@ -56,6 +62,7 @@ class Client:
         project: str | None = None,
         environment: str | None = None,
         capacity: int = 10_000,
+        capacity_bytes: int = 64_000_000,
         first_wait: float = 1.0,
         transport: AnyTransport | None = None,
     ) -> None:
@@ -63,9 +70,9 @@ class Client:
 
         `public_key` (RATCHET_PUBLIC_KEY): the signing keys to trust; else the server's, pinned at first sight.
         `project`, `environment` (RATCHET_PROJECT, RATCHET_ENVIRONMENT): whose prompts to accept; else those
-        of the first verified one. `capacity`: items that may wait to be sent; when full, new ones are dropped
-        and counted. `first_wait`: seconds that the first `prompt()` of a name may wait for the server.
-        Raises ValueError without a url or key, or for a public key that is none.
+        of the first verified one. `capacity`, `capacity_bytes`: items that may wait to be sent, and their JSON;
+        when full, new ones are dropped and counted. `first_wait`: seconds that the first `prompt()` of a name may
+        wait for the server. Raises ValueError without a url or key, or for a url, key or public key that is none.
         """
         self._options = options(
             url,
@@ -74,9 +81,11 @@ class Client:
             project=project,
             environment=environment,
             capacity=capacity,
+            capacity_bytes=capacity_bytes,
             first_wait=first_wait,
         )
         self._transport = transport
+        self._forked: dict[int, threading.Lock] = {}
         keys = trusted_keys(self._options.public_keys)
         self._process = self._begin(Shelf(Trust(keys, self._options.project, self._options.environment)))
 
@@ -91,28 +100,31 @@ class Client:
         return self._here().shelf.refused
 
     def record(
-        self, target: str | None = None, *, prompts: Iterable[Used] = (), **fields: Unpack[ExecutionFields]
+        self, target: str | None = None, *, prompts: Iterable[Used] | None = (), **fields: Unpack[ExecutionFields]
     ) -> str:
         """Records one LLM call in the background and returns its id, to be used in `feedback`.
 
         `target`, the app or route whose quality is watched, defaults to that of the first served prompt.
         Never blocks and never raises for what the network, the server or the values do: what can't be sent is
-        logged and counted. Raises ValueError where nothing names a target.
+        logged and counted. Raises ValueError only where neither a target nor a served prompt is given.
         """
-        used = tuple(prompts)
-        place = _target(target, used)
-        execution_id = fields.get("id") or str(uuid.uuid4())
-        uses = [prompt.use() if isinstance(prompt, ServedPrompt) else prompt for prompt in used]
-        self._send(execution_id, lambda: items.execution(execution_id, place, uses, fields, _now()))
+        used = _listed(prompts)
+        if not target and not any(isinstance(prompt, ServedPrompt) for prompt in used):
+            raise ValueError("record needs a target, by itself or from a served prompt")
+        execution_id = str(fields.get("id") or uuid.uuid4())
+        self._send(
+            execution_id,
+            lambda: items.execution(execution_id, _target(target, used), _uses(used), fields, _now()),
+        )
         return execution_id
 
     def feedback(
         self,
-        execution_id: str | None = None,
+        execution_id: str | uuid.UUID | None = None,
         *,
         kind: Kind,
         value: object = None,
-        trace_id: str | None = None,
+        trace_id: str | uuid.UUID | None = None,
         **fields: Unpack[FeedbackFields],
     ) -> str:
         """Sends what somebody thought of an execution, or of a whole trace, in the background; returns its id.
@@ -120,7 +132,7 @@ class Client:
         `value` by kind: thumb True or False; rating 1 to 5; score any number, with a `name`; label a word;
         comment and correction a text. As with `record`, nothing blocks or raises.
         """
-        feedback_id = fields.get("id") or str(uuid.uuid4())
+        feedback_id = str(fields.get("id") or uuid.uuid4())
         about = {"execution_id": execution_id, "trace_id": trace_id}
         self._send(feedback_id, lambda: items.feedback(feedback_id, about, kind, value, fields, _now()))
         return feedback_id
@@ -137,28 +149,35 @@ class Client:
         return self._here().sender.flush(timeout)
 
     def _close(self, timeout: float) -> bool:
-        process = self._here()
-        process.stream.close()
-        return process.sender.close(timeout)
+        process, deadline = self._here(), time.monotonic() + timeout
+        process.ending.call_off()
+        process.stream.stop()
+        complete = process.sender.close(timeout)
+        process.stream.join(max(LEAST_JOIN, deadline - time.monotonic()))
+        return complete
 
     def _send(self, item_id: str, make: Callable[[], items.Item]) -> None:
         sender = self._here().sender
         try:
             item = make()
-        except ValueError as error:
-            sender.refuse(item_id, str(error))
+        except Exception as error:  # odd values, or a dict that another thread changes: no reason to stop the app
+            sender.refuse(item_id, str(error) or type(error).__name__)
         else:
             sender.offer(item)
 
     def _here(self) -> _Process:
-        if self._process.pid != os.getpid():
-            # A forked child: the parent sends what the parent accepted.
-            self._process = self._begin(self._process.shelf.after_fork())
+        if self._process.pid != (pid := os.getpid()):
+            # A forked child: the parent sends what the parent accepted. The parent's locks may be held for ever.
+            with self._forked.setdefault(pid, threading.Lock()):
+                if self._process.pid != pid:
+                    self._process = self._begin(self._process.shelf.after_fork())
         return self._process
 
     def _begin(self, shelf: Shelf) -> _Process:
-        sender = Sender(self._options, self._sync_client)
-        return _Process(os.getpid(), sender, Stream(self._options, shelf, self._async_client), shelf)
+        ending = Ending(lambda: self._close(_AT_EXIT))
+        sender = Sender(self._options, self._sync_client, on_start=ending.begin)
+        stream = Stream(self._options, shelf, self._async_client, on_start=ending.begin)
+        return _Process(os.getpid(), sender, stream, shelf, ending)
 
     def _sync_client(self) -> httpx.Client:
         transport = cast(httpx.BaseTransport | None, self._transport)
@@ -181,15 +200,40 @@ class Client:
         )
 
     def _headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._options.key}", "user-agent": "ratchet-python"}
+        return {
+            "authorization": f"Bearer {self._options.key}",
+            "user-agent": "ratchet-python",
+            "accept-encoding": "identity",  # a few bytes can unpack to very many
+        }
 
 
-def _target(given: str | None, used: Iterable[Used]) -> str:
+def _listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
+    """The prompts of any iterable; what is none stays in the list, to be refused with its item."""
+    try:
+        return tuple(prompts or ())
+    except Exception:  # the app goes on
+        return (cast(Used, prompts),)
+
+
+def _target(given: str | None, used: Iterable[Used | None]) -> str:
     served_targets = (prompt.target for prompt in used if isinstance(prompt, ServedPrompt))
     target = given or next(filter(None, served_targets), None)
     if target is None:
-        raise ValueError("record needs a target, by itself or from a served prompt")
+        raise ValueError("nothing names its target: neither record, nor prompt, nor a live version so far")
     return target
+
+
+def _uses(used: Iterable[Used | None]) -> list[PromptUse | PromptLabel]:
+    """Raises ValueError for what is neither a served prompt nor a label."""
+    return [_use(prompt) for prompt in used if prompt is not None]
+
+
+def _use(prompt: Used) -> PromptUse | PromptLabel:
+    if isinstance(prompt, ServedPrompt):
+        return prompt.use()
+    if isinstance(prompt, Mapping):
+        return prompt
+    raise ValueError(f"prompts must be served ones or labels, not {type(prompt).__name__}")
 
 
 def _now() -> datetime:

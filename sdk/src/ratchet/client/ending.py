@@ -5,16 +5,26 @@ import os
 from collections.abc import Callable
 
 
-def at_exit(close: Callable[[], object]) -> Callable[[], None]:
-    """Calls `close` at the interpreter's end; what is returned calls that off.
+class Ending:
+    """Calls `close` at the interpreter's end, if something began that was not closed before.
 
     A forked child inherits the registration, but neither the threads nor the right to speak for its parent.
     """
-    began = os.getpid()
 
-    def close_own() -> None:
-        if os.getpid() == began:
-            close()
+    def __init__(self, close: Callable[[], object]) -> None:
+        self._close, self._pid = close, os.getpid()
+        self._registered = False
 
-    atexit.register(close_own)
-    return lambda: atexit.unregister(close_own)
+    def begin(self) -> None:
+        """Something runs from now on."""
+        if not self._registered:
+            self._registered = True
+            atexit.register(self._close_own)
+
+    def call_off(self) -> None:
+        """It was closed."""
+        atexit.unregister(self._close_own)
+
+    def _close_own(self) -> None:
+        if os.getpid() == self._pid:
+            self._close()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict
+from uuid import UUID
 
 from ratchet.prompt import Prompt
 
@@ -23,24 +24,24 @@ class Consent(TypedDict, total=False):
 class ExecutionFields(TypedDict, total=False):
     """The facts of one LLM call; all optional. `cost` in US dollars, `latency_ms` in milliseconds."""
 
-    id: str
-    trace_id: str | None
-    parent_id: str | None
+    id: str | UUID
+    trace_id: str | UUID | None
+    parent_id: str | UUID | None
     model: str | None
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, object] | None
     input: str | None
     output: str | None
     contexts: Sequence[str]
     tools: Sequence[str]
     arm: str | None
-    user: str | None
-    session: str | None
+    user: str | UUID | None
+    session: str | UUID | None
     usage: Mapping[str, int | None]
     cost: float | None
     latency_ms: float | None
     outcome: Outcome | None
     scores: Mapping[str, float]
-    attributes: Mapping[str, object]
+    attributes: Mapping[str, object] | None
     consent: Consent | None
     occurred_at: datetime
 
@@ -48,9 +49,9 @@ class ExecutionFields(TypedDict, total=False):
 class FeedbackFields(TypedDict, total=False):
     """The optional parts of a feedback. `name` tells scores and labels of several kinds apart."""
 
-    id: str
+    id: str | UUID
     name: str | None
-    user: str | None
+    user: str | UUID | None
     source: Literal["explicit", "implicit"]
     consent: Consent | None
     occurred_at: datetime
@@ -95,7 +96,7 @@ def execution(
     named = [{"name": use.name, "digest": use.digest} if isinstance(use, PromptUse) else dict(use) for use in uses]
     body: dict[str, Any] = {**fields, "id": id, "target": target, "prompts": named}
     for part in ("parameters", "attributes"):
-        if part in body:
+        if body.get(part) is not None:
             body[part] = {name: _plain(value) for name, value in dict(body[part]).items()}
     documents = tuple(use for use in uses if isinstance(use, PromptUse) and use.document)
     return Item("executions", id, encode(_timed(body, now)), documents)
@@ -103,7 +104,7 @@ def execution(
 
 def feedback(
     id: str,
-    about: Mapping[str, str | None],
+    about: Mapping[str, str | UUID | None],
     kind: Kind,
     value: object,
     fields: FeedbackFields,
@@ -129,9 +130,10 @@ def with_documents(item: Item, digests: frozenset[str]) -> bytes:
 
 
 def encode(body: object) -> bytes:
-    """Compact JSON. Raises ValueError for NaN, infinities, lone surrogates, cycles and foreign types."""
+    """Compact JSON; a UUID is its text. Raises ValueError for NaN, infinities, lone surrogates, cycles and other
+    foreign types."""
     try:
-        return json.dumps(body, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(body, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_text).encode()
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
 
@@ -146,4 +148,12 @@ def _timed(body: Mapping[str, object], now: datetime) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     """Parameters and attributes are plain values on the wire: what is nested travels as JSON text."""
+    if isinstance(value, UUID):
+        return str(value)
     return value if value is None or isinstance(value, str | bool | int | float) else encode(value).decode()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -22,6 +22,7 @@ class Options:
     project: str | None = None
     environment: str | None = None
     capacity: int = 10_000
+    capacity_bytes: int = 64_000_000
     batch_size: int = 500
     batch_bytes: int = 1_000_000
     flush_interval: float = 0.05
@@ -45,25 +46,46 @@ def options(
     project: str | None = None,
     environment: str | None = None,
     capacity: int = 10_000,
+    capacity_bytes: int = 64_000_000,
     first_wait: float = 1.0,
     environ: Mapping[str, str] | None = None,
 ) -> Options:
     """Options from arguments, else from RATCHET_URL, RATCHET_KEY, RATCHET_PUBLIC_KEY (several with commas),
-    RATCHET_PROJECT and RATCHET_ENVIRONMENT. Raises ValueError where the URL or the key is missing."""
+    RATCHET_PROJECT and RATCHET_ENVIRONMENT. Raises ValueError where the URL or the key is missing or is none."""
     source = os.environ if environ is None else environ
-    address, secret = url or source.get("RATCHET_URL"), key or source.get("RATCHET_KEY")
+    address = _url(url or source.get("RATCHET_URL") or "")
+    secret = _key(key or source.get("RATCHET_KEY") or "")
     if not address or not secret:
         raise ValueError("Ratchet needs a url and a key, as arguments or as RATCHET_URL and RATCHET_KEY")
-    if not address.startswith(("http://", "https://")):
-        raise ValueError("Ratchet's url must begin with http:// or https://")
     trusted = source.get("RATCHET_PUBLIC_KEY", "").split(",") if public_key is None else public_key
     keys = (trusted,) if isinstance(trusted, str) else tuple(trusted)
     return Options(
-        url=address.rstrip("/"),
+        url=address,
         key=secret,
         public_keys=tuple(key.strip() for key in keys if key.strip()),
         project=project or source.get("RATCHET_PROJECT"),
         environment=environment or source.get("RATCHET_ENVIRONMENT"),
         capacity=capacity,
+        capacity_bytes=capacity_bytes,
         first_wait=first_wait,
     )
+
+
+def _url(given: str) -> str:
+    """A URL without the slash at its end. Raises ValueError."""
+    address = given.strip().rstrip("/")
+    try:
+        host = httpx.URL(address).host
+    except httpx.InvalidURL as error:
+        raise ValueError(f"Ratchet's url is none: {error}") from None
+    if address and not (address.startswith(("http://", "https://")) and host):
+        raise ValueError("Ratchet's url must begin with http:// or https:// and name a host")
+    return address
+
+
+def _key(given: str) -> str:
+    """A key without the space around it. Raises ValueError, which does not repeat it."""
+    secret = given.strip()
+    if not (secret.isascii() and secret.isprintable()):
+        raise ValueError("Ratchet's key may hold printable ASCII only")
+    return secret

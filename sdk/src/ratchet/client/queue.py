@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from ratchet.client.explained import Explained
 from ratchet.client.items import Item, Route, with_documents
 
 ROUTES: tuple[Route, ...] = ("executions", "feedback")
@@ -15,13 +16,12 @@ ROUTES: tuple[Route, ...] = ("executions", "feedback")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that travel together. `explained` are the digests whose documents are in the body."""
+    """Items that travel together."""
 
     route: Route
     key: str
     items: tuple[Item, ...]
     body: bytes
-    explained: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +76,27 @@ class _Lane:
 class SendQueue:
     """One lane a route, so that trouble on one does not hold up the other. Not thread-safe.
 
-    When `capacity` items are pending, new ones are dropped and counted: what was accepted is kept.
+    When `capacity` items or `capacity_bytes` of them are pending, new ones are dropped and counted: what was
+    accepted is kept.
     """
 
     def __init__(
         self,
         *,
         capacity: int,
+        capacity_bytes: int,
         batch_size: int,
         batch_bytes: int,
         new_key: Callable[[], str],
         pause: Callable[[int], float],
     ) -> None:
-        self._capacity, self._batch_size, self._batch_bytes = capacity, batch_size, batch_bytes
+        self._capacity, self._capacity_bytes = capacity, capacity_bytes
+        self._batch_size, self._batch_bytes = batch_size, batch_bytes
         self._new_key, self._pause = new_key, pause
         self._lanes: dict[Route, _Lane] = {route: _Lane() for route in ROUTES}
-        self._explained: set[str] = set()
+        self._bytes = 0
+        self._explained = Explained()
+        self._restless: list[str] = []
         self.counters = Counters()
 
     @property
@@ -101,9 +106,11 @@ class SendQueue:
 
     def offer(self, item: Item) -> bool:
         """Takes an item, or drops it because the queue is full."""
-        if self.pending >= self._capacity:
+        size = len(item.encoded)
+        if self.pending >= self._capacity or self._bytes + size > self._capacity_bytes:
             self._count(dropped=1)
             return False
+        self._bytes += size
         self._lanes[item.route].waiting.append(item)
         self._count(accepted=1)
         return True
@@ -136,8 +143,9 @@ class SendQueue:
             case Delivered(duplicates=duplicates, refused=refused):
                 lane.inflight.popleft()
                 lane.attempts, lane.not_before = 0, 0.0
+                self._bytes -= sum(len(item.encoded) for item in batch.items)
                 if not refused:
-                    self._explained |= batch.explained
+                    self._restless += self._explained.add(use for item in batch.items for use in item.documents)
                 sent = len(batch.items) - len(refused)
                 self._count(sent=sent, duplicates=duplicates, refused=len(refused))
 
@@ -147,8 +155,14 @@ class SendQueue:
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.inflight.clear()
+        self._bytes = 0
         self._count(abandoned=left)
         return left
+
+    def restless(self) -> list[str]:
+        """The names that had many different defaults by now; each is returned once."""
+        found, self._restless = self._restless, []
+        return found
 
     def refuse(self) -> None:
         """Counts an item that could not even become JSON."""
@@ -170,11 +184,11 @@ class SendQueue:
         explained: set[str] = set()
         parts: list[bytes] = []
         for item in taken:
-            missing = {use.digest for use in item.documents} - explained - self._explained
+            missing = {use.digest for use in item.documents if use.digest not in self._explained} - explained
             parts.append(with_documents(item, frozenset(missing)) if missing else item.encoded)
             explained |= missing
         body = b"[" + b",".join(parts) + b"]"
-        return Batch(taken[0].route, self._new_key(), taken, body, frozenset(explained))
+        return Batch(taken[0].route, self._new_key(), taken, body)
 
     def _halves(self, batch: Batch) -> list[Batch]:
         middle = len(batch.items) // 2

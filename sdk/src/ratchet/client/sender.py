@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from ratchet.client.ending import at_exit
+from ratchet.client.explained import MANY
 from ratchet.client.items import Item
 from ratchet.client.options import Options
 from ratchet.client.posting import Poster, Transport
@@ -19,6 +19,8 @@ from ratchet.visible import visible
 log = logging.getLogger("ratchet")
 
 _LONGEST_PAUSE = 30.0
+LEAST_JOIN = 0.1
+"""Seconds that an idle thread may take to end, when the time to close is over."""
 
 
 def pause(attempt: int) -> float:
@@ -29,10 +31,19 @@ def pause(attempt: int) -> float:
 class Sender:
     """Accepts items from any thread and sends them in the background."""
 
-    def __init__(self, options: Options, client: Transport, monotonic: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        options: Options,
+        client: Transport,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_start: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_start` is called before the thread is started."""
         self._options, self._new_client, self._monotonic = options, client, monotonic
+        self._on_start = on_start
         self._queue = SendQueue(
             capacity=options.capacity,
+            capacity_bytes=options.capacity_bytes,
             batch_size=options.batch_size,
             batch_bytes=options.batch_bytes,
             new_key=lambda: uuid.uuid4().hex,
@@ -43,7 +54,7 @@ class Sender:
         self._closing = False
         self._hurried = 0
         self._idle = False
-        self._warned_full = False
+        self._warned_full = self._warned_thread = False
         self._troubles = {route: Trouble() for route in ROUTES}
         self.trouble: str | None = None
         """Why the last batch has to be sent again; None once one was answered for."""
@@ -76,9 +87,11 @@ class Sender:
         log.warning("ratchet: %s was not sent: %s", visible(str(item_id)), visible(reason))
 
     def flush(self, timeout: float) -> bool:
-        """Waits until everything pending is answered for; False at the deadline."""
+        """Waits until everything pending is answered for; False at the deadline, and where no thread can be had."""
         deadline = self._monotonic() + timeout
         with self._changed:
+            if self._queue.pending and not self._start():
+                return False
             self._hurried += 1
             self._changed.notify_all()
             try:
@@ -90,6 +103,7 @@ class Sender:
 
     def close(self, timeout: float) -> bool:
         """Sends what is pending until the deadline, then ends the thread. False if anything was given up."""
+        deadline = self._monotonic() + timeout
         complete = self.flush(timeout)
         with self._changed:
             self._closing = True
@@ -97,17 +111,23 @@ class Sender:
             self._changed.notify_all()
             thread = self._thread
         if thread is not None:
-            self._call_off()
-            thread.join(timeout=1.0)
+            thread.join(max(LEAST_JOIN, deadline - self._monotonic()))
         if left:
             log.warning("ratchet: closed with %d items unsent", left)
         return complete
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Whether the thread runs. Where the machine has none to spare, the next item or flush tries again."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="ratchet-sender", daemon=True)
-            self._thread.start()
-            self._call_off = at_exit(lambda: self.close(timeout=2.0))
+            self._on_start()
+            thread = threading.Thread(target=self._run, name="ratchet-sender", daemon=True)
+            try:
+                thread.start()
+            except (RuntimeError, OSError) as error:
+                self._warn_no_thread(error)
+            else:
+                self._thread = thread
+        return self._thread is not None
 
     def _run(self) -> None:
         poster = Poster(self._new_client, self._options.timeout)
@@ -116,11 +136,17 @@ class Sender:
             self.trouble = result.reason if isinstance(result, Retry) else None
             with contextlib.suppress(Exception):  # a log handler of the app's
                 self._report(batch, result)  # before it is settled: who waits for a flush finds it said
-            with self._changed:
-                if not self._closing:
-                    self._queue.settle(batch, result, self._monotonic())
-                self._changed.notify_all()
+            restless = self._settle(batch, result)
+            with contextlib.suppress(Exception):
+                _report_restless(restless)
         poster.close()
+
+    def _settle(self, batch: Batch, result: Outcome) -> list[str]:
+        with self._changed:
+            if not self._closing:
+                self._queue.settle(batch, result, self._monotonic())
+            self._changed.notify_all()
+            return self._queue.restless()
 
     def _await_batch(self) -> Batch | None:
         """The next batch once it is due; None when closing."""
@@ -147,6 +173,11 @@ class Sender:
             self._warned_full = True
             log.warning("ratchet: items are dropped, because the queue is full or closed; counters tell how many")
 
+    def _warn_no_thread(self, error: Exception) -> None:
+        if not self._warned_thread:
+            self._warned_thread = True
+            log.warning("ratchet: nothing is sent for now, because no thread can be started: %s", error)
+
     def _report(self, batch: Batch, result: Outcome) -> None:
         trouble = self._troubles[batch.route]
         if isinstance(result, Retry):
@@ -158,3 +189,9 @@ class Sender:
         for index, reason in result.refused if isinstance(result, Delivered) else ():
             item = batch.items[index]
             log.warning("ratchet: %s %s was refused: %s", item.route, visible(str(item.id)), visible(reason))
+
+
+def _report_restless(names: list[str]) -> None:
+    for name in names:
+        why = "variables keep it one prompt, whose quality can be told"
+        log.warning("ratchet: %s had %d different defaults so far: %s", visible(str(name)), MANY, why)

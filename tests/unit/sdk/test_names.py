@@ -1,0 +1,82 @@
+"""Names of prompts: one that is none, or one too many, keeps no other from being told."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ratchet import AsyncRatchet, Ratchet
+from ratchet.client.names import MOST_NAMES, asked_for, checked
+from ratchet.prompt import PromptError, from_text
+from tests.support.eventually import eventually_sync
+from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
+
+NEW = from_text("New")
+NO_NAMES: list[Any] = ["", "a,b", "a\n", "\x00", "\x7f", "\ud800", "x" * 201, 5, None, b"a", ["a"], True]
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()
+
+
+@pytest.fixture
+def client(server: FakeServer) -> Iterator[Ratchet]:
+    with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
+        yield ratchet
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_is_no_name_is_a_fault_of_the_app(client: Ratchet, name: Any) -> None:
+    with pytest.raises(PromptError, match="name: must"):
+        client.prompt(name, "default")
+
+
+async def test_the_async_client_takes_the_same_names(server: FakeServer) -> None:
+    async with AsyncRatchet("http://ratchet", "k", transport=server.transport()) as client:
+        with pytest.raises(PromptError, match="name: must"):
+            await client.prompt("a,b", "default")
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 200, "a/b?c&d=e#f", "Grüße 🙂", "..", "a b"])
+def test_every_other_name_is_pushed(client: Ratchet, server: FakeServer, name: str) -> None:
+    assert checked(name) == name
+    client.prompt(name, "default")
+    eventually_sync(lambda: server.connected(name))
+    server.push(live_payload(name, NEW))
+    eventually_sync(lambda: client.prompt(name, "default").live)
+
+
+def test_a_wrong_name_keeps_no_other_from_being_told(client: Ratchet, server: FakeServer) -> None:
+    client.prompt("good", "default")
+    for name in NO_NAMES:
+        with pytest.raises(PromptError):
+            client.prompt(name, "default")
+    client.prompt("better", "default")
+    eventually_sync(lambda: server.connected("better"))
+    server.push(live_payload("good", NEW))
+    eventually_sync(lambda: client.prompt("good", "default").live)
+
+
+def test_with_too_many_names_all_is_pushed(
+    client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"n{number}" for number in range(MOST_NAMES + 3)]
+    for name in names:
+        client.prompt(name, "default")
+    eventually_sync(lambda: any(stream.open and stream.names is None for stream in server.streams))
+    eventually_sync(lambda: server.connected(names[-1]))
+    server.push(live_payload("somebody else's", NEW))
+    server.push(live_payload(names[0], NEW))
+    eventually_sync(lambda: client.prompt(names[0], "default").live)
+    assert client.refused_prompts == 0
+    assert caplog.text.count("too many to be asked for") == 1
+
+
+def test_a_query_fits_into_a_request_line() -> None:
+    assert asked_for({"b", "a"}) == {"names": "a,b"}
+    assert asked_for({f"n{number}" for number in range(MOST_NAMES)}) != {}
+    assert asked_for({f"n{number}" for number in range(MOST_NAMES + 1)}) == {}
+    letters = ("".join(pair) * 50 for pair in itertools.product("äöüß", repeat=2))
+    assert asked_for(set(letters)) == {}, "each letter takes six bytes"

@@ -1,0 +1,125 @@
+"""HTTP clients and threads that can't be had for a while, and processes that fork."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from ratchet import Ratchet
+from ratchet.client.daemons import DaemonThreads
+from ratchet.prompt import from_text
+from tests.support.eventually import eventually_sync
+from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
+
+NEW = from_text("New")
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()
+
+
+@pytest.fixture
+def client(server: FakeServer) -> Iterator[Ratchet]:
+    with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
+        yield ratchet
+
+
+def test_http_clients_that_cannot_be_made_are_made_later(
+    client: Ratchet, server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**options: object) -> None:
+        raise ImportError("Using SOCKS proxy, but the 'socksio' package is not installed.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx, "Client", broken)
+        patch.setattr(httpx, "AsyncClient", broken)
+        execution = client.record("chat")
+        assert not client.prompt("answer", "default").live
+        assert not client.prompt("other", "default").live
+        eventually_sync(lambda: client.counters.retries >= 1)
+    server.push(live_payload("answer", NEW))
+    eventually_sync(lambda: client.prompt("answer", "default").live)
+    assert client.flush()
+    assert server.effects == {execution: 1}
+    told = [record.getMessage() for record in caplog.records if "socksio" in record.getMessage()]
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError("Resource temporarily unavailable")])
+def test_threads_that_cannot_be_started_are_started_later(
+    client: Ratchet,
+    server: FakeServer,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def none_to_spare(thread: threading.Thread) -> None:
+        raise error
+
+    server.push(live_payload("answer", NEW))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_to_spare)
+        ids = [client.record("chat"), client.record("chat")]
+        assert not client.prompt("answer", "default").live
+        assert not client.prompt("answer", "default").live
+        assert not client.flush(600), "nobody waits for what nobody sends"
+    assert caplog.text.count("no thread can be started") == 2
+    eventually_sync(lambda: client.prompt("answer", "default").live)
+    assert client.flush()
+    assert server.effects == dict.fromkeys(ids, 1)
+
+
+def test_a_client_that_never_got_a_thread_can_be_closed(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_loop() -> asyncio.AbstractEventLoop:
+        raise OSError("Too many open files")
+
+    def none_to_spare(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(asyncio, "new_event_loop", no_loop)
+    monkeypatch.setattr(threading.Thread, "start", none_to_spare)
+    client = Ratchet("http://ratchet", "k", transport=server.transport())
+    client.record("chat")
+    assert not client.prompt("answer", "default").live
+    assert not client.close(600)
+    assert client.counters.abandoned == 1
+
+
+def test_calls_in_daemon_threads_answer_or_fail() -> None:
+    executor = DaemonThreads()
+    assert executor.submit(lambda: threading.current_thread().daemon).result(60)
+    with pytest.raises(ZeroDivisionError):
+        executor.submit(lambda: 1 / 0).result(60)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_threads_of_a_forked_child_share_one_state(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Ratchet("http://ratchet", "k", transport=server.transport())
+    begun, begin = [0], Ratchet._begin
+    together = threading.Barrier(8)
+
+    def counted(self: Ratchet, shelf: object) -> object:
+        begun[0] += 1
+        threading.Event().wait(0.05)  # the other threads get on meanwhile
+        return begin(self, shelf)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ratchet, "_begin", counted)
+
+    def use() -> None:
+        together.wait()
+        client.record("chat")
+
+    child = os.fork()
+    if child == 0:
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os._exit(0 if begun == [1] and client.counters.accepted == 8 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    client.close()
