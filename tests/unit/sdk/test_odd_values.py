@@ -12,6 +12,7 @@ from ratchet import Ratchet
 from ratchet.client.options import options
 from ratchet.client.sender import Sender
 from ratchet.prompt import from_text
+from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer, live_payload
 
 ID = UUID("00000000-0000-4000-8000-000000000001")
@@ -163,7 +164,7 @@ def test_defaults_that_change_all_the_time_cost_no_memory_and_are_told_once(
         client.record("chat", prompts=[client.prompt(f"other-{number % 2}", "Hello", target="chat")])
     assert client.flush()
     assert len(server.effects) == 240
-    assert caplog.text.count("answer had 50 different defaults so far") == 1
+    eventually_sync(lambda: caplog.text.count("answer had 50 different defaults so far") == 1)
     assert "other" not in caplog.text
 
 
