@@ -171,6 +171,31 @@ def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None
     assert documents_in(sending.next(100.0)) == []
 
 
+def with_default(number: int, size: int) -> Item:
+    prompt = from_text("x" * size + str(number))
+    return item(number, documents=(PromptUse("answer", prompt.digest, prompt),))
+
+
+def test_documents_that_wait_count_once_each() -> None:
+    sending = queue(capacity_bytes=20_000)
+    assert [sending.offer(with_default(0, 9_000)) for _ in range(20)] == [True] * 20, "one document for all"
+    assert [sending.offer(with_default(number, 9_000)) for number in range(1, 4)] == [False] * 3
+    while (batch := sending.next(0.0)) is not None:
+        sending.settle(batch, Delivered(), 0.0)
+    assert [sending.offer(with_default(number, 9_000)) for number in range(4)] == [True, True, False, False]
+
+
+def test_documents_count_for_the_size_of_a_batch() -> None:
+    sending = queue(batch_bytes=10_000)
+    for number in range(4):
+        sending.offer(with_default(number // 2, 6_000))
+    sizes: list[int] = []
+    while (batch := sending.next(0.0)) is not None:
+        sizes.append(len(batch.items))
+        sending.settle(batch, Delivered(), 0.0)
+    assert sizes == [2, 2]
+
+
 def test_what_is_given_up_is_counted() -> None:
     sending = queue()
     for number in range(3):

@@ -1,6 +1,7 @@
 """HTTP clients and threads that can't be had for a while, and processes that fork."""
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -87,6 +88,31 @@ def test_a_client_that_never_got_a_thread_can_be_closed(server: FakeServer, monk
     assert not client.prompt("answer", "default").live
     assert not client.close(600)
     assert client.counters.abandoned == 1
+
+
+def test_a_log_handler_may_ask_for_a_prompt(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    ratchet = Ratchet("http://ratchet", "k", transport=server.transport())
+
+    class Asking(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            asked.append(ratchet.prompt("told", "default").live)
+            ratchet.record("chat")
+
+    def none_to_spare(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    handler, log = Asking(), logging.getLogger("ratchet")
+    log.addHandler(handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_to_spare)
+            ratchet.prompt("answer", "default")
+            ratchet.record("chat")
+    finally:
+        log.removeHandler(handler)
+    assert asked[0] is False
+    ratchet.close()
 
 
 def test_calls_in_daemon_threads_answer_or_fail() -> None:

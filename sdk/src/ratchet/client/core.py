@@ -70,9 +70,10 @@ class Client:
 
         `public_key` (RATCHET_PUBLIC_KEY): the signing keys to trust; else the server's, pinned at first sight.
         `project`, `environment` (RATCHET_PROJECT, RATCHET_ENVIRONMENT): whose prompts to accept; else those
-        of the first verified one. `capacity`, `capacity_bytes`: items that may wait to be sent, and their JSON;
-        when full, new ones are dropped and counted. `first_wait`: seconds that the first `prompt()` of a name may
-        wait for the server. Raises ValueError without a url or key, or for a url, key or public key that is none.
+        of the first verified one. `capacity`, `capacity_bytes`: items that may wait to be sent, and how much
+        memory they may take; when full, new ones are dropped and counted. `first_wait`: seconds that the first
+        `prompt()` of a name may wait for the server. Raises ValueError without a url or key, or for a url, key or
+        public key that is none.
         """
         self._options = options(
             url,

@@ -19,7 +19,7 @@ class Explained:
     def __len__(self) -> int:
         return len(self._names)
 
-    def __contains__(self, digest: str) -> bool:
+    def __contains__(self, digest: object) -> bool:
         return digest in self._names
 
     def add(self, uses: Iterable[PromptUse]) -> list[str]:

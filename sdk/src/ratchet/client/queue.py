@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ratchet.client.explained import Explained
 from ratchet.client.items import Item, Route, with_documents
+from ratchet.client.weight import Weight
 
 ROUTES: tuple[Route, ...] = ("executions", "feedback")
 
@@ -94,7 +95,7 @@ class SendQueue:
         self._batch_size, self._batch_bytes = batch_size, batch_bytes
         self._new_key, self._pause = new_key, pause
         self._lanes: dict[Route, _Lane] = {route: _Lane() for route in ROUTES}
-        self._bytes = 0
+        self._weight = Weight()
         self._explained = Explained()
         self._restless: list[str] = []
         self.counters = Counters()
@@ -106,11 +107,10 @@ class SendQueue:
 
     def offer(self, item: Item) -> bool:
         """Takes an item, or drops it because the queue is full."""
-        size = len(item.encoded)
-        if self.pending >= self._capacity or self._bytes + size > self._capacity_bytes:
+        if self.pending >= self._capacity or self._weight.with_(item) > self._capacity_bytes:
             self._count(dropped=1)
             return False
-        self._bytes += size
+        self._weight.add(item)
         self._lanes[item.route].waiting.append(item)
         self._count(accepted=1)
         return True
@@ -143,7 +143,7 @@ class SendQueue:
             case Delivered(duplicates=duplicates, refused=refused):
                 lane.inflight.popleft()
                 lane.attempts, lane.not_before = 0, 0.0
-                self._bytes -= sum(len(item.encoded) for item in batch.items)
+                self._weight.remove(batch.items)
                 if not refused:
                     self._restless += self._explained.add(use for item in batch.items for use in item.documents)
                 sent = len(batch.items) - len(refused)
@@ -155,7 +155,7 @@ class SendQueue:
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.inflight.clear()
-        self._bytes = 0
+        self._weight = Weight()
         self._count(abandoned=left)
         return left
 
@@ -170,10 +170,10 @@ class SendQueue:
 
     def _batch(self, waiting: deque[Item]) -> Batch:
         items: list[Item] = []
-        size = 0
+        weight = Weight(self._explained)
         while waiting and len(items) < self._batch_size:
-            size += len(waiting[0].encoded)
-            if items and size > self._batch_bytes:
+            weight.add(waiting[0])
+            if items and weight.total > self._batch_bytes:
                 break
             items.append(waiting.popleft())
         return self._closed(items)

@@ -28,7 +28,7 @@ class Stream:
     ) -> None:
         """`on_start` is called before the thread is started."""
         self._on_start = on_start
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a log handler of the app's may ask for a prompt itself
         self._asked: dict[str, Future[None]] = {}
         self._listener = Listener(options, shelf, client, instance_name(), self._asked)
         self._loop: asyncio.AbstractEventLoop | None = None
