@@ -155,14 +155,18 @@ def test_the_overview_shows_the_version_that_is_measured_now() -> None:
         return {"target": "bot", "metric": "thumb", "identity": identity, "verdict": verdict, "measurement": MEASURED,
                 "compared_with": None if identity == "old" else "old"}  # fmt: skip
 
-    def window(identity: str) -> dict[str, Any]:
-        return {"target": "bot", "metric": "thumb", "identity": identity, **MEASURED}
+    def window(identity: str, start: int) -> dict[str, Any]:
+        return {"target": "bot", "metric": "thumb", "identity": identity, "start": f"{start}", **MEASURED}
 
     quality = [stream("old", "holds"), stream("new", "inconclusive")]
     seen = [{"observed": [{"target": "bot", "reviewed": False}, {"target": "other", "reviewed": False}]}]
-    [found] = targets(quality, [window("old"), window("new")], [{"target": "bot"}, {"target": "x"}], seen)
+    [found] = targets(
+        quality, [window("old", 1), window("new", 2), window("old", 2)], [{"target": "bot"}, {"target": "x"}], seen
+    )
     assert (found.metrics[0].identity, found.metrics[0].verdict) == ("new", "inconclusive")
     assert (found.unreviewed, found.open) == (1, 1)
+    went_back = [window("old", 1), window("new", 2), window("new", 3), window("old", 3)]
+    assert targets(quality, went_back, [], [])[0].metrics[0].identity == "old"
     [without_series] = targets([*quality, stream("bad", "regressed")], [], [], [])
     assert (without_series.metrics[0].identity, without_series.metrics[0].spark) == ("bad", None)
     assert not without_series.metrics[0].by_itself
@@ -184,7 +188,7 @@ def test_what_people_say_comes_before_how_the_app_runs() -> None:
 def test_a_window_that_has_only_begun_is_not_drawn_as_a_fall() -> None:
     stream = {"target": "bot", "metric": "thumb", "identity": "a", "verdict": "holds", "measurement": MEASURED,
               "compared_with": "b"}  # fmt: skip
-    full = [{"target": "bot", "metric": "thumb", "identity": "a", **MEASURED}] * 3
-    begun = {**full[0], "n": 3, "mean": 0.0, "low": 0.0, "high": 0.9}
+    full = [{"target": "bot", "metric": "thumb", "identity": "a", "start": f"{at}", **MEASURED} for at in range(3)]
+    begun = {**full[0], "start": "3", "n": 3, "mean": 0.0, "low": 0.0, "high": 0.9}
     [whole], [with_begun] = (targets([stream], course, [], []) for course in (full, [*full, begun]))
     assert whole.metrics[0].spark == with_begun.metrics[0].spark

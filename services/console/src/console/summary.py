@@ -58,12 +58,27 @@ def targets(
 
 
 def _row(metric: str, items: Sequence[Item], course: Sequence[Item]) -> MetricRow:
-    used = course[-1]["identity"] if course else None
+    used, course = _in_use(course)
     item = next((item for item in items if item["identity"] == used), None)
     if item is None:
         item = min(items, key=lambda it: (_WORST_FIRST.index(it["verdict"]), -it["measurement"]["n"]))
     by_itself = item["verdict"] != "no data" and item["compared_with"] in (None, item["identity"])
     return MetricRow(metric, item["verdict"], item["measurement"], item["identity"], by_itself, spark(_whole(course)))
+
+
+def _in_use(course: Sequence[Item]) -> tuple[str | None, Sequence[Item]]:
+    """The version that came last, and the course without what others still had to say after it came."""
+    seen: dict[str, list[str]] = {}
+    for window in course:
+        seen.setdefault(str(window["start"]), []).append(window["identity"])
+    starts = sorted(seen)
+    if not starts:
+        return None, course
+    earlier = seen[starts[-2]] if len(starts) > 1 else []
+    latest = seen[starts[-1]]
+    used = next((identity for identity in reversed(latest) if identity not in earlier), latest[-1])
+    came = next((start for start in reversed(starts) if used not in seen[start]), "")
+    return used, [it for it in course if it["identity"] == used or str(it["start"]) <= came]
 
 
 def _rank(metric: tuple[str, object]) -> tuple[int, str]:
