@@ -196,6 +196,19 @@ def test_documents_count_for_the_size_of_a_batch() -> None:
     assert sizes == [2, 2]
 
 
+def test_documents_that_the_server_knows_do_not_count_for_a_batch() -> None:
+    sending = queue(batch_bytes=10_000)
+    for number in range(4):
+        sending.offer(with_default(number, 6_000))
+    while (batch := sending.next(0.0)) is not None:
+        sending.settle(batch, Delivered(), 0.0)
+    for number in range(4):
+        sending.offer(with_default(number, 6_000))
+    known = sending.next(0.0)
+    assert known is not None
+    assert len(known.items) == 4
+
+
 def test_what_is_given_up_is_counted() -> None:
     sending = queue()
     for number in range(3):
