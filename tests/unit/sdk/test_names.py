@@ -13,7 +13,7 @@ from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
 
 NEW = from_text("New")
-NO_NAMES: list[Any] = ["", "a,b", "a\n", "\x00", "\x7f", "\ud800", "x" * 201, 5, None, b"a", ["a"], True]
+NO_NAMES: list[Any] = ["", "a,b", "a\n", "\x00", "\x7f", "\ud800", "x" * 129, 5, None, b"a", ["a"], True]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_the_async_client_takes_the_same_names(server: FakeServer) -> None
             await client.prompt("a,b", "default")
 
 
-@pytest.mark.parametrize("name", ["x", "x" * 200, "a/b?c&d=e#f", "Grüße 🙂", "..", "a b"])
+@pytest.mark.parametrize("name", ["x", "x" * 128, "a/b?c&d=e#f", "Grüße 🙂", "..", "a b"])
 def test_every_other_name_is_pushed(client: Ratchet, server: FakeServer, name: str) -> None:
     assert checked(name) == name
     client.prompt(name, "default")

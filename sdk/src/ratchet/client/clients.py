@@ -22,7 +22,7 @@ class Ratchet(Client):
         `target` is what executions with it are about; by default what the live version was made for. Waits for
         the server at most `first_wait` seconds, and only at the first use of a name; pushed from then on. Never
         raises for what the network does, unless there is nothing to serve: NoPrompt. A wrong name or
-        default raises PromptError or OSError: 1 to 200 characters without comma and control characters are a name.
+        default raises PromptError or OSError: 1 to 128 characters without comma and control characters are a name.
         """
         first = self._first_answer(name)
         try:

@@ -10,7 +10,7 @@ from ratchet.prompt import PromptError
 MOST_NAMES = 200
 """That a stream takes."""
 
-_LONGEST = 200
+_LONGEST = 128
 _LONGEST_QUERY = 6_000
 """Bytes; a proxy takes a request line of 8,000."""
 
