@@ -19,7 +19,7 @@ HERE, THERE = ("text", "text"), ("text", "staging")
 
 async def heard(page: OpenPage) -> str:
     frames = page.frames(keep_alive=5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return (await anext(frames)).decode()
 
 

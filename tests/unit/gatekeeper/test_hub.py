@@ -19,7 +19,7 @@ def frame(name: str, sequence: int) -> Frame:
 
 
 async def read(frames: AsyncIterator[bytes]) -> bytes:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         return await anext(frames)
 
 
