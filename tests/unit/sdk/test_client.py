@@ -17,11 +17,6 @@ from tests.support.ratchet_server import PUBLIC, FakeServer
 
 
 @pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
 def client(server: FakeServer) -> Iterator[Ratchet]:
     with Ratchet("http://ratchet", "rk_k_s", public_key=PUBLIC, transport=server.transport()) as ratchet:
         yield ratchet

@@ -8,7 +8,6 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,6 @@ from tests.support.prompts import minimal
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
 
 OLD, NEW = from_text("Old"), from_text("New")
-
-
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def client(server: FakeServer) -> Iterator[Ratchet]:
-    with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
-        yield ratchet
 
 
 def serves(client: Ratchet, name: str, digest: str) -> bool:

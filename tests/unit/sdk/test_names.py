@@ -1,7 +1,6 @@
 """Names of prompts: one that is none, or one too many, keeps no other from being told."""
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,21 +9,10 @@ from ratchet import AsyncRatchet, Ratchet
 from ratchet.client.names import MOST_NAMES, asked_for, checked
 from ratchet.prompt import PromptError, from_text
 from tests.support.eventually import eventually_sync
-from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
+from tests.support.ratchet_server import FakeServer, live_payload
 
 NEW = from_text("New")
 NO_NAMES: list[Any] = ["", "a,b", "a\n", "\x00", "\x7f", "\ud800", "x" * 129, 5, None, b"a", ["a"], True]
-
-
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def client(server: FakeServer) -> Iterator[Ratchet]:
-    with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
-        yield ratchet
 
 
 @pytest.mark.parametrize("name", NO_NAMES)

@@ -26,11 +26,6 @@ class Changing(dict[str, object]):
 
 
 @pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
 def client(server: FakeServer) -> Iterator[Ratchet]:
     with Ratchet("http://ratchet", "k", transport=server.transport()) as ratchet:
         yield ratchet

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -13,20 +12,9 @@ from ratchet import Ratchet
 from ratchet.client.daemons import DaemonThreads
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
-from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
+from tests.support.ratchet_server import FakeServer, live_payload
 
 NEW = from_text("New")
-
-
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def client(server: FakeServer) -> Iterator[Ratchet]:
-    with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
-        yield ratchet
 
 
 def test_http_clients_that_cannot_be_made_are_made_later(

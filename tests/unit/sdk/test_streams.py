@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -15,17 +15,6 @@ from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
 
 NEW = from_text("New")
-
-
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def client(server: FakeServer) -> Iterator[Ratchet]:
-    with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
-        yield ratchet
 
 
 class Chunks(httpx.AsyncByteStream):
