@@ -56,6 +56,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 assert digest is not None
                 assert site.get("/v1/prompts/answer")["digest"] == digest
 
+                expect(page.locator("#page")).to_contain_text("recovered", timeout=_SOON)
                 visitor.open("/regressions?state=resolved")
                 expect(page.locator("a.row", has_text="thumb of").first).to_be_visible(timeout=_SOON)
                 visitor.open("/prompts/answer")

@@ -125,6 +125,20 @@ async def test_a_proposal_whose_base_is_live_no_more_says_so(one: Made) -> None:
     assert "can't be approved any more" in await page_of(one, f"/proposals/{proposal()['id']}")
 
 
+async def test_a_fix_that_worked_says_so_when_it_is_known(one: Made) -> None:
+    known = regression(state="resolved", resolved_at=NOW, recovered={**MEASURED, "mean": 0.88})
+    one.answers[f"/v1/regressions/{known['id']}"] = known
+    decision = {"id": "d", "verdict": "approved", "by": "bob", "at": NOW, "reason": "", "expires_at": NOW, "hash": "h"}
+    evidence = {**proposal()["evidence"], "regression_id": known["id"]}
+    fix = proposal(state="approved", decision=decision, evidence=evidence, name="answer")
+    one.answers[f"/v1/proposals/{fix['id']}"] = fix
+    text = await page_of(one, f"/proposals/{fix['id']}")
+    assert ">recovered</span> thumb is at 88.0 % [50.0 %, 70.0 %] n=100 since" in text
+    assert 'data-live="proposal prompt regression loop"' in text, "it is told while somebody looks"
+    one.answers[f"/v1/regressions/{known['id']}"] = {**known, "state": "open", "recovered": None, "resolved_at": None}
+    assert "recovered" not in await page_of(one, f"/proposals/{fix['id']}")
+
+
 async def test_who_may_not_decide_is_told_and_offered_nothing(one: Made) -> None:
     one.sign_in("read", role="viewer", subject="tom")
     text = await page_of(one, f"/proposals/{proposal()['id']}")
