@@ -2,6 +2,7 @@
 
 import json
 
+import asyncpg
 import pytest
 
 from collector.answers import Result, settled, several, single
@@ -25,13 +26,35 @@ def test_what_may_be_sent_again_is_said_to_be_busy() -> None:
     assert b"text of a user" not in failed.encoded()
 
 
+def test_only_values_that_the_database_refuses_are_refused_for_good() -> None:
+    refused = settled(asyncpg.PostgresError.new({"C": "22021", "M": "text of a user"}))
+    assert isinstance(refused, Problem)
+    assert (refused.status, b"text of a user" in refused.encoded()) == (422, False)
+    for state in ("25006", "25P03", "42501", "42P01", "53100", "XX001"):
+        with pytest.raises(Problem) as caught:
+            settled(asyncpg.PostgresError.new({"C": state, "M": "x"}))
+        assert caught.value.status == 503
+
+
+FAILED = Problem(500, "internal", "Something went wrong")
+
+
 @pytest.mark.parametrize(
     ("outcomes", "status"),
-    [(["accepted", "duplicate"], 200), (["accepted", invalid("kind", "odd")], 207), ([invalid("kind", "odd")], 422)],
+    [
+        (["accepted", "duplicate"], 200),
+        (["accepted", invalid("kind", "odd")], 207),
+        (["accepted", FAILED], 207),
+        ([invalid("kind", "odd")], 422),
+        ([FAILED], 503),
+        ([invalid("kind", "odd"), FAILED], 503),
+    ],
 )
 def test_an_array(outcomes: list[object], status: int) -> None:
     answer = several([Result("x", outcome) for outcome in outcomes])  # type: ignore[arg-type]
     told = json.loads(answer.body)
     assert answer.status == status
-    assert told["accepted"] + told["duplicate"] + told["refused"] == len(outcomes)
+    assert told["accepted"] + told["duplicate"] + told["refused"] + told["failed"] == len(outcomes)
+    assert told["failed"] == outcomes.count(FAILED)
+    assert ("Retry-After" in answer.headers) == (status == 503)
     assert [result["index"] for result in told["results"]] == list(range(len(outcomes)))

@@ -14,7 +14,7 @@ from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
 from ratchet.prompt import from_text
 
 ROUTES: list[Route] = ["executions", "feedback"]
-FATES = st.sampled_from(["taken", "lost before", "lost after", "too large", "refused one"])
+FATES = st.sampled_from(["taken", "lost before", "lost after", "too large", "refused one", "failed one", "failed all"])
 
 
 def queue(**settings: Any) -> SendQueue:
@@ -59,6 +59,11 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
             sending.settle(batch, Retry("gone"), now)
         elif fate == "too large" and len(batch.items) > 1 and batch.key not in server.bodies:
             sending.settle(batch, Split(), now)
+        elif fate == "failed one" and batch.key not in server.bodies:
+            sending.settle(batch, Delivered(repeat=(0,)), now)
+            server.effects.update(taken.id for taken in batch.items[1:])
+        elif fate == "failed all" and batch.key not in server.bodies:
+            sending.settle(batch, Delivered(repeat=tuple(range(len(batch.items)))), now)
         elif fate == "refused one" and batch.key not in server.bodies:
             refused.add(batch.items[0].id)
             sending.settle(batch, Delivered(refused=((0, "no"),)), now)
@@ -245,3 +250,23 @@ def test_a_name_with_many_documents_is_told_once() -> None:
     told = [known.add([PromptUse("answer", f"d{number}"), PromptUse("steady", "s")]) for number in range(120)]
     assert [number for number, names in enumerate(told) if names] == [MANY - 1]
     assert told[MANY - 1] == ["answer"]
+
+
+def test_an_item_on_which_the_server_fails_waits_behind_the_others() -> None:
+    sending = queue(batch_size=2)
+    for number in range(4):
+        sending.offer(item(number))
+    first = sending.next(0)
+    assert first is not None
+    sending.settle(first, Delivered(repeat=(0,)), 0)
+    order: list[str | None] = []
+    while (batch := sending.next(0)) is not None and len(order) < 4:
+        order += [taken.id for taken in batch.items]
+        sending.settle(batch, Delivered(), 0)
+    assert order == ["2", "3", "0"]
+    assert (sending.pending, sending.counters.sent, sending.counters.refused) == (0, 4, 0)
+    sending.offer(item(9))
+    last = sending.next(0)
+    assert last is not None
+    sending.settle(last, Delivered(repeat=(0,)), 0)
+    assert sending.next(0) is None, "where it failed on all of a batch, there is a pause"

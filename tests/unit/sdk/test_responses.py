@@ -31,6 +31,12 @@ def test_results_settle_item_by_item(status: int) -> None:
     assert answer(status, body, items=3) == Delivered(1, ((1, "rating: must be 1 to 5"),))
 
 
+@pytest.mark.parametrize("entry", [{"status": "failed"}, {"status": "refused", "problem": {"status": 500}}])
+def test_an_item_on_which_the_server_failed_is_sent_again(entry: dict[str, Any]) -> None:
+    body = {"results": [{"status": "accepted"}, entry, {"status": "refused", "problem": {"status": 422}}]}
+    assert answer(207, body, items=3) == Delivered(0, ((2, "refused"),), (1,))
+
+
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 425, 429, 500, 502, 503])
 def test_what_may_pass_is_tried_again(status: int) -> None:
     assert isinstance(answer(status, {"detail": "x"}), Retry)

@@ -2,10 +2,24 @@
 
 import json
 
+import asyncpg
 import pytest
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.messaging.errors import FailureClass, Malformed, Permanent, Retryable, UnknownMajor, classify, reason_of
+from shared.messaging.errors import (
+    FailureClass,
+    Malformed,
+    Permanent,
+    Retryable,
+    UnknownMajor,
+    classify,
+    is_connection_doubtful,
+    is_data_fault,
+    reason_of,
+)
 from shared.web.problems import Problem, printable
 
 
@@ -30,7 +44,13 @@ def database(sqlstate: str | None, kind: type[DBAPIError] = DBAPIError) -> DBAPI
         (database("55P03"), FailureClass.RETRYABLE),  # lock not available
         (database(None, InterfaceError), FailureClass.RETRYABLE),
         (database("23505", IntegrityError), FailureClass.UNKNOWN),
-        (database("42601"), FailureClass.UNKNOWN),
+        (database("RG001"), FailureClass.UNKNOWN),  # the gatekeeper's boundary
+        (database("54000"), FailureClass.UNKNOWN),  # an index entry too long
+        (PendingRollbackError(), FailureClass.RETRYABLE),
+        (PoolTimeout(), FailureClass.RETRYABLE),
+        (asyncpg.InternalClientError(), FailureClass.RETRYABLE),
+        (asyncpg.InterfaceError("closed"), FailureClass.RETRYABLE),
+        (asyncpg.DataError("out of range"), FailureClass.UNKNOWN),
         (Permanent(), FailureClass.PERMANENT),
         (Malformed(), FailureClass.PERMANENT),
         (UnknownMajor(), FailureClass.PERMANENT),
@@ -40,6 +60,30 @@ def database(sqlstate: str | None, kind: type[DBAPIError] = DBAPIError) -> DBAPI
 )
 def test_an_error_has_a_class(error: Exception, kind: FailureClass) -> None:
     assert classify(error) is kind
+
+
+CLASSES = st.sampled_from(["08", "0A", "25", "28", "3F", "40", "42", "53", "55", "57", "58", "F0", "HV", "XX"])
+
+
+@given(CLASSES, st.from_regex("[0-9A-Z]{3}", fullmatch=True))
+def test_only_values_are_ever_at_fault(kind: str, rest: str) -> None:
+    for error in (database(kind + rest), asyncpg.PostgresError.new({"C": kind + rest, "M": "x"})):
+        assert classify(error) is FailureClass.RETRYABLE
+        assert not is_data_fault(error)
+
+
+@given(st.sampled_from(["22", "23"]), st.from_regex("[0-9A-Z]{3}", fullmatch=True))
+def test_values_that_cannot_be_stored_are_at_fault_for_both_drivers(kind: str, rest: str) -> None:
+    for error in (database(kind + rest), asyncpg.PostgresError.new({"C": kind + rest, "M": "x"})):
+        assert classify(error) is FailureClass.UNKNOWN
+        assert is_data_fault(error)
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "doubtful"), [("25006", True), ("42501", True), ("40001", False), ("55P03", False), ("23505", False)]
+)
+def test_a_connection_is_given_up_where_another_may_do_better(sqlstate: str, doubtful: bool) -> None:
+    assert is_connection_doubtful(database(sqlstate)) is doubtful
 
 
 def test_a_dead_letter_has_a_reason() -> None:

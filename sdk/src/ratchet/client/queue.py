@@ -27,10 +27,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The server answered for each item: `refused` holds index and reason of those it will never take."""
+    """The server answered for each item.
+
+    `refused`: index and reason of those it will never take. `repeat`: the indexes of those on which it failed.
+    """
 
     duplicates: int = 0
     refused: tuple[tuple[int, str], ...] = ()
+    repeat: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +144,25 @@ class SendQueue:
             case Split():
                 lane.inflight.popleft()
                 lane.inflight.extendleft(reversed(self._halves(batch)))
-            case Delivered(duplicates=duplicates, refused=refused):
+            case Delivered(duplicates=duplicates, refused=refused, repeat=repeat):
                 lane.inflight.popleft()
-                lane.attempts, lane.not_before = 0, 0.0
-                self._weight.remove(batch.items)
-                if not refused:
+                self._put_back(lane, batch, repeat, now)
+                self._weight.remove(item for index, item in enumerate(batch.items) if index not in repeat)
+                if not refused and not repeat:
                     self._restless += self._explained.add(use for item in batch.items for use in item.documents)
-                sent = len(batch.items) - len(refused)
+                sent = len(batch.items) - len(refused) - len(repeat)
                 self._count(sent=sent, duplicates=duplicates, refused=len(refused))
+
+    def _put_back(self, lane: _Lane, batch: Batch, repeat: tuple[int, ...], now: float) -> None:
+        """Queue the items of `repeat` behind the others, so that an item on which the server fails holds up none."""
+        lane.waiting.extend(batch.items[index] for index in repeat)
+        if len(repeat) < len(batch.items):
+            lane.attempts, lane.not_before = 0, 0.0
+        else:
+            lane.attempts += 1
+            lane.not_before = now + self._pause(lane.attempts)
+        if repeat:
+            self._count(retries=1)
 
     def close(self) -> int:
         """Gives up on all that is pending, counts it, and takes no more."""

@@ -34,12 +34,22 @@ def misconfigured(status: int) -> bool:
 
 def _settled(results: list[Any]) -> Delivered:
     entries = [entry if isinstance(entry, dict) else {} for entry in results]
+    repeat = tuple(index for index, entry in enumerate(entries) if _failed(entry))
     refused = tuple(
         (index, _reason(entry.get("problem")))
         for index, entry in enumerate(entries)
-        if entry.get("status") not in ("accepted", "duplicate")
+        if entry.get("status") not in ("accepted", "duplicate") and index not in repeat
     )
-    return Delivered(sum(entry.get("status") == "duplicate" for entry in entries), refused)
+    return Delivered(sum(entry.get("status") == "duplicate" for entry in entries), refused, repeat)
+
+
+def _failed(entry: dict[str, Any]) -> bool:
+    """Whether the server failed on this item: it isn't the item's fault, so it is sent again."""
+    if entry.get("status") in ("accepted", "duplicate"):
+        return False
+    problem = entry.get("problem")
+    status = problem.get("status") if isinstance(problem, dict) else None
+    return entry.get("status") == "failed" or (isinstance(status, int) and status >= 500)
 
 
 def _reason(problem: object) -> str:

@@ -133,7 +133,7 @@ class Sender:
         poster = Poster(self._new_client, self._options.timeout)
         while (batch := self._await_batch()) is not None:
             result = poster.post(batch)
-            self.trouble = result.reason if isinstance(result, Retry) else None
+            self.trouble = _reason_to_repeat(batch, result)
             with contextlib.suppress(Exception):  # a log handler of the app's
                 self._report(batch, result)  # before it is settled: who waits for a flush finds it said
             restless = self._settle(batch, result)
@@ -180,15 +180,23 @@ class Sender:
 
     def _report(self, batch: Batch, result: Outcome) -> None:
         trouble = self._troubles[batch.route]
-        if isinstance(result, Retry):
-            level = trouble.level(result.reason, result.misconfigured, self._monotonic())
-            what = f"{len(batch.items)} {batch.route}"
-            log.log(level, "ratchet: %s will be sent again: %s", what, visible(result.reason))
-            return
-        trouble.over()
+        reason = _reason_to_repeat(batch, result)
+        if reason is None:
+            trouble.over()
+        else:
+            level = trouble.level(reason, isinstance(result, Retry) and result.misconfigured, self._monotonic())
+            number = len(result.repeat) if isinstance(result, Delivered) else len(batch.items)
+            log.log(level, "ratchet: %s will be sent again: %s", f"{number} {batch.route}", visible(reason))
         for index, reason in result.refused if isinstance(result, Delivered) else ():
             item = batch.items[index]
             log.warning("ratchet: %s %s was refused: %s", item.route, visible(str(item.id)), visible(reason))
+
+
+def _reason_to_repeat(batch: Batch, result: Outcome) -> str | None:
+    """Why items of `batch` are sent again; None where the server has answered for all of them."""
+    if isinstance(result, Delivered) and result.repeat:
+        return f"the server failed on {len(result.repeat)} of {len(batch.items)}"
+    return result.reason if isinstance(result, Retry) else None
 
 
 def _report_restless(names: list[str]) -> None:

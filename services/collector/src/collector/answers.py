@@ -7,13 +7,14 @@ from typing import NamedTuple
 from pydantic_core import to_json
 
 from collector.model import Status
-from shared.messaging.errors import FailureClass, classify
+from shared.messaging.errors import FailureClass, classify, is_data_fault, sqlstate_of
 from shared.web.problems import Problem
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
 _SHOWN_ERRORS = 20
+_STATUSES = ("accepted", "duplicate", "refused", "failed")
 
 Outcome = Status | Problem
 
@@ -45,6 +46,9 @@ def settled(outcome: Status | Exception) -> Outcome:
     if isinstance(outcome, Exception):
         if classify(outcome) is FailureClass.RETRYABLE:
             raise busy() from outcome
+        if is_data_fault(outcome):
+            detail = f"the database refuses a value of it ({sqlstate_of(outcome)})"
+            return Problem(422, "invalid", "The item can't be stored", detail)
         return Problem(500, "internal", "Something went wrong here; it was logged")
     return outcome
 
@@ -74,20 +78,29 @@ def told(item_id: str, outcome: Status | Exception) -> Answer:
 
 
 def several(results: Sequence[Result]) -> Answer:
-    """The answer to an array: 200; 207 where some items were refused; a problem 422 where all were."""
-    told = [_told(index, result) for index, result in enumerate(results)]
-    counts = {status: sum(item["status"] == status for item in told) for status in ("accepted", "duplicate", "refused")}
-    document = {**counts, "results": told}
-    if counts["refused"] < len(results):
-        return Answer(207 if counts["refused"] else 200, to_json(document))
+    """The answer to an array: 200; 207 where some items were refused or failed; a problem where none was kept.
+
+    `refused` is an item's own fault and for good; what `failed` may be sent again. The problem is 422 where all were
+    refused, else 503.
+    """
+    shown = [_shown(index, result) for index, result in enumerate(results)]
+    counts = {status: sum(item["status"] == status for item in shown) for status in _STATUSES}
+    document = {**counts, "results": shown}
+    kept = counts["accepted"] + counts["duplicate"]
+    if kept:
+        return Answer(200 if kept == len(results) else 207, to_json(document))
+    if counts["failed"]:
+        problem = busy()
+        return Answer(503, to_json({**problem.body(), **document}), PROBLEM, problem.headers)
     errors = [error for index, result in enumerate(results) for error in _errors(index, result)][:_SHOWN_ERRORS]
     problem = Problem(422, "all-refused", "No item of the array was taken", None, errors)
     return Answer(422, to_json({**problem.body(), **document}), PROBLEM)
 
 
-def _told(index: int, result: Result) -> dict[str, object]:
+def _shown(index: int, result: Result) -> dict[str, object]:
     if isinstance(result.outcome, Problem):
-        return {"index": index, "id": result.id, "status": "refused", "problem": result.outcome.body()}
+        status = "failed" if result.outcome.status >= 500 else "refused"
+        return {"index": index, "id": result.id, "status": status, "problem": result.outcome.body()}
     return {"index": index, "id": result.id, "status": result.outcome}
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from collector.desk import Desk
-from collector.lines import borrowed, passing_errors
+from collector.lines import borrowed, transient_errors
 from collector.model import Item
 from collector.reading import read_item
 from collector.recording import record
@@ -36,7 +36,7 @@ class Handlers:
     async def take_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:
         """Keeps raw feedback as if it had been posted. Raises `Permanent` where a post would be refused."""
         items = [await self._read(received) for received in events]
-        with passing_errors():
+        with transient_errors():
             statuses = await record(PgBooks(await borrowed(tx), self._shards), items)
         tx.emitted = True
         if "conflict" in statuses:
@@ -58,6 +58,6 @@ class Handlers:
     async def take_live(self, tx: Tx, events: Sequence[Received[PromptLive]]) -> None:
         """Remembers which digests are ours: they are not observed."""
         prompts = [received.event for received in events]
-        with passing_errors():
+        with transient_errors():
             books = PgBooks(await borrowed(tx), self._shards)
             await books.serve([(live.project, live.environment, live.name, live.digest) for live in prompts])

@@ -4,15 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.messaging.errors import Retryable
+from shared.messaging.errors import FailureClass, Retryable, classify, is_connection_doubtful
 from shared.messaging.store import Tx
-
-# Classes of SQLSTATE in which nothing is wrong with the statement; see `shared.messaging.errors`.
-_PASSING = ("08", "40", "53", "55", "57", "58")
 
 
 class Line:
@@ -27,16 +22,29 @@ class Line:
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[Any]:
-        """A transaction on an asyncpg connection. Raises `Retryable` where the database is away or busy."""
-        with passing_errors():
+        """A transaction on an asyncpg connection. Raises `Retryable` for whatever is not the fault of its values.
+
+        After such an error, and where the connection died, the next transaction opens another connection.
+        """
+        with transient_errors():
             try:
                 pg = await self._open()
                 async with pg.transaction():
                     yield pg
-            except BaseException:
-                if self._conn is not None and (await self._driver()).is_closed():
+            except BaseException as error:
+                lost = await self._is_lost()
+                if lost or is_connection_doubtful(error):
                     await self.close()
+                if lost and isinstance(error, Exception):
+                    raise Retryable(type(error).__name__) from error
                 raise
+
+    async def _is_lost(self) -> bool:
+        """Whether the connection is there no more: what failed then says nothing about the values."""
+        try:
+            return self._conn is None or bool((await self._driver()).is_closed())
+        except Exception:  # SQLAlchemy refuses a connection that was invalidated
+            return True
 
     async def close(self) -> None:
         """Gives the connection up; the next transaction opens another."""
@@ -69,13 +77,11 @@ async def borrowed(tx: Tx) -> Any:
 
 
 @contextlib.contextmanager
-def passing_errors() -> Iterator[None]:
-    """Turns what asyncpg raises while the database is away or busy into `Retryable`."""
+def transient_errors() -> Iterator[None]:
+    """Turn what the database or its driver raises into `Retryable`, unless the values are at fault."""
     try:
         yield
-    except asyncpg.PostgresError as error:
-        if (error.sqlstate or "").startswith(_PASSING):
+    except Exception as error:
+        if classify(error) is FailureClass.RETRYABLE and not isinstance(error, Retryable):
             raise Retryable(type(error).__name__) from error
         raise
-    except (asyncpg.InterfaceError, DBAPIError, OSError, TimeoutError) as error:
-        raise Retryable(type(error).__name__) from error

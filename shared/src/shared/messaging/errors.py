@@ -1,9 +1,9 @@
 """What a failure means for the event that met it."""
 
-import asyncio
 from enum import Enum
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+import asyncpg
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 
@@ -24,37 +24,66 @@ class UnknownMajor(Permanent):
 
 
 class FailureClass(Enum):
-    """retryable → back-off without end; permanent → dead letter; unknown → bounded retry, then dead letter."""
+    """retryable → back-off without end; permanent → dead letter; unknown → bounded retry, then dead letter.
+
+    Over HTTP: retryable → 503 for the whole request; unknown → the item is looked at alone.
+    """
 
     RETRYABLE = "retryable"
     PERMANENT = "permanent"
     UNKNOWN = "unknown"
 
 
-# PostgreSQL error classes in which nothing is wrong with the statement: connection (08), rolled back (40),
-# resources (53), intervention (57), system (58), lock not available (55P03), read-only standby (25006).
-_PASSING = ("08", "40", "53", "57", "58")
-_PASSING_CODES = frozenset({"55P03", "25006", "25P03"})
+_DATA_CLASSES = ("22", "23")
+"""SQLSTATE: a value that PostgreSQL can't hold (22), or one that breaks a constraint (23)."""
+
+_STATEMENT_CLASSES = ("54", "P0", "RG")
+"""SQLSTATE: a limit that depends on the values (54, such as an index entry too long), what a function raised (P0), and
+the gatekeeper's boundary (RG)."""
+
+_CONTENTION = ("40", "55P03", "57014")
+"""SQLSTATE: lost against another transaction, or waited too long for it. The connection is as good as before."""
+
+DRIVER_ERRORS: tuple[type[Exception], ...] = (
+    DBAPIError,
+    PendingRollbackError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What SQLAlchemy raises, and what asyncpg raises past it."""
 
 
 def classify(error: BaseException) -> FailureClass:
-    """The class of an error that a handler, the database or the network raised."""
+    """The class of an error that a handler, the database or the network raised.
+
+    An error of the database is retryable unless it is known to come from the values: a server that is read-only, full,
+    damaged, badly configured or restarting says nothing about the event that met it.
+    """
     if isinstance(error, Permanent):
         return FailureClass.PERMANENT
-    if isinstance(error, Retryable | PoolTimeout | ConnectionError | asyncio.TimeoutError | OSError):
+    if isinstance(error, Retryable | PoolTimeout | ConnectionError | TimeoutError | OSError):
         return FailureClass.RETRYABLE
-    if isinstance(error, DBAPIError):
-        return _classify_database(error)
+    if isinstance(error, DRIVER_ERRORS):
+        known = sqlstate_of(error).startswith(_DATA_CLASSES + _STATEMENT_CLASSES)
+        return FailureClass.UNKNOWN if known else FailureClass.RETRYABLE
     return FailureClass.UNKNOWN
 
 
-def _classify_database(error: DBAPIError) -> FailureClass:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if error.connection_invalidated or state.startswith(_PASSING) or state in _PASSING_CODES:
-        return FailureClass.RETRYABLE
-    if not state and isinstance(error, OperationalError | InterfaceError):
-        return FailureClass.RETRYABLE
-    return FailureClass.UNKNOWN
+def is_data_fault(error: BaseException) -> bool:
+    """Whether PostgreSQL, or its driver, refused the values themselves: the same values can never be stored."""
+    return isinstance(error, DRIVER_ERRORS) and sqlstate_of(error).startswith(_DATA_CLASSES)
+
+
+def is_connection_doubtful(error: BaseException) -> bool:
+    """Whether another connection may do better: this one's server is read-only, or the error isn't about the values."""
+    return classify(error) is FailureClass.RETRYABLE and not sqlstate_of(error).startswith(_CONTENTION)
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """The five characters of PostgreSQL's error code; empty where there is none."""
+    driver = getattr(error, "orig", None) or error
+    return str(getattr(driver, "sqlstate", None) or "")
 
 
 def reason_of(error: BaseException) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import MetaData, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import MetaData, event, text
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from shared.messaging.errors import sqlstate_of
 from shared.runtime.settings import ServiceSettings
 
 _NAMING = {
@@ -16,6 +17,10 @@ _NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+_CONNECTION_STATES = frozenset({"25006", "25P03", "25P04", "57P01", "57P02", "57P03"})
+"""SQLSTATE: the server is read-only, closes idle sessions, or is being stopped."""
 
 
 class SchemaOutdated(Exception):
@@ -29,7 +34,7 @@ def metadata_for(schema: str) -> MetaData:
 
 def engine(settings: ServiceSettings) -> AsyncEngine:
     """An asyncpg engine. A transaction that hangs or idles is ended by the server, so no lock outlives its owner."""
-    return create_async_engine(
+    db = create_async_engine(
         make_url(settings.database_url),
         pool_size=settings.database_pool,
         max_overflow=0,
@@ -49,6 +54,14 @@ def engine(settings: ServiceSettings) -> AsyncEngine:
             },
         },
     )
+    event.listen(db.sync_engine, "handle_error", _discard_doubtful)
+    return db
+
+
+def _discard_doubtful(context: ExceptionContext) -> None:
+    """Discard every pooled connection once its server can't write any more: new ones reach the one that can."""
+    if sqlstate_of(context.original_exception) in _CONNECTION_STATES:
+        context.is_disconnect = True
 
 
 async def check_schema(db: AsyncEngine, schema: str, heads: Sequence[str]) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from shared.messaging.errors import FailureClass, classify
+from shared.messaging.errors import DRIVER_ERRORS, FailureClass, Retryable, classify, sqlstate_of
+from shared.runtime.log import logger
 
 
 class Problem(Exception):
@@ -103,8 +104,8 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(DBAPIError, on_database)
-    app.add_exception_handler(ConnectionError, on_database)
+    for kind in (*DRIVER_ERRORS, ConnectionError, TimeoutError, PoolTimeout, Retryable):
+        app.add_exception_handler(kind, on_database)
     app.add_exception_handler(Exception, on_bug)
 
 
@@ -114,8 +115,9 @@ def _of_database(request: Request, error: Exception) -> Problem | None:
     SQLSTATE class 22 is a value that PostgreSQL can't hold: a NUL in a path, a number or a time beyond its own.
     """
     if classify(error) is FailureClass.RETRYABLE:
+        logger(__name__).warning("answered 503", error=type(error).__name__, sqlstate=sqlstate_of(error))
         return Problem(503, "busy", "The database can't be asked now", "try again", headers={"Retry-After": "1"})
-    if not str(getattr(getattr(error, "orig", None), "sqlstate", None)).startswith("22"):
+    if not sqlstate_of(error).startswith("22"):
         return None
     given = {**request.path_params, **request.query_params}
     odd = [name for name, value in given.items() if "\0" in str(value)] or list(request.query_params) or ["body"]
