@@ -1,0 +1,36 @@
+"""What metrics mean: direction, scale, unit, floor and labels, from their name, their kind and what was declared.
+
+Pure, and without dependencies: services, console and `ratchet backtest` read the same definitions.
+"""
+
+from shared.metric_catalog.defaults import definition_for, definition_of, metric_name
+from shared.metric_catalog.definition import (
+    Aggregation,
+    Declaration,
+    Direction,
+    Meaning,
+    MetricDefinition,
+    Origin,
+    Scale,
+    ValueKind,
+)
+from shared.metric_catalog.labels import meaning_of, normalized_label
+from shared.metric_catalog.names import direction_of, tokens
+
+__all__ = [
+    "Aggregation",
+    "Declaration",
+    "Direction",
+    "Meaning",
+    "MetricDefinition",
+    "Origin",
+    "Scale",
+    "ValueKind",
+    "definition_for",
+    "definition_of",
+    "direction_of",
+    "meaning_of",
+    "metric_name",
+    "normalized_label",
+    "tokens",
+]

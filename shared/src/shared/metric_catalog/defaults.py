@@ -1,0 +1,125 @@
+"""Definitions by default, and as declared."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from shared.metric_catalog.definition import Declaration, Direction, MetricDefinition, Origin, Scale, ValueKind
+from shared.metric_catalog.names import direction_of, tokens
+
+IMPLICIT: Final = "implicit."
+_MOST: Final = 1e9
+_FIXED: Final[dict[ValueKind, MetricDefinition]] = {
+    "error": MetricDefinition("error_rate", "error", "lower_is_better", "share"),
+    "latency": MetricDefinition("latency_ms", "latency", "lower_is_better", "ms", (0.0, _MOST), "geometric_mean", 0.1),
+    "cost": MetricDefinition("cost_usd", "cost", "lower_is_better", "USD", (0.0, 1e6), "geometric_mean", 0.1),
+}
+_BUILT_IN: Final = {definition.name: kind for kind, definition in _FIXED.items()}
+_SCALES: Final[dict[str, Scale]] = {"nps": (-100.0, 100.0), "sentiment": (-1.0, 1.0), "csat": (1.0, 5.0)}
+_AMOUNTS: Final = {
+    **dict.fromkeys(("latency", "duration", "elapsed", "ttft", "delay"), ""),
+    **dict.fromkeys(("cost", "price", "usd"), "USD"),
+    **dict.fromkeys(("perplexity", "ppl"), ""),
+}
+"""Names of scores that are amounts above 0 without an upper end, and their unit."""
+_SECONDS: Final = {"ms": "ms", "milliseconds": "ms", "s": "s", "sec": "s", "seconds": "s"}
+
+
+def metric_name(kind: ValueKind, name: str | None = None, implicit: bool = False) -> str:
+    """Return the full name of a metric: `thumb`, `rating.speed`, `score.toxicity`, `implicit.thumb`, `latency_ms`."""
+    if kind in _FIXED:
+        return _FIXED[kind].name
+    base = "score" if kind in ("boolean", "percent") else kind
+    return f"{IMPLICIT if implicit else ''}{base}.{name}" if name else f"{IMPLICIT if implicit else ''}{base}"
+
+
+def definition_for(
+    name: str | None, kind: ValueKind, declared: Declaration | None = None, implicit: bool = False
+) -> MetricDefinition:
+    """Return the definition of the values of `kind` called `name` ("" for none): as declared, else by default."""
+    default = _default(name or "", kind, implicit)
+    return default if declared is None else _declared(default, declared)
+
+
+def definition_of(metric: str, declared: Declaration | None = None) -> MetricDefinition:
+    """Return the definition of a metric by its full name, such as `score.toxicity`."""
+    if metric in _BUILT_IN:
+        return definition_for(None, _BUILT_IN[metric], declared)
+    plain = metric.removeprefix(IMPLICIT)
+    first, _, name = plain.partition(".")
+    kind: ValueKind = first if first in ("thumb", "rating", "label", "score") else "score"  # type: ignore[assignment]
+    found = definition_for(name, kind, declared, metric.startswith(IMPLICIT))
+    return found if found.name == metric else replace(found, name=metric)
+
+
+@lru_cache(maxsize=4096)
+def _default(name: str, kind: ValueKind, implicit: bool) -> MetricDefinition:
+    if kind in _FIXED:
+        return _FIXED[kind]
+    direction, origin = _direction(name, kind)
+    full = metric_name(kind, name, implicit)
+    match kind:
+        case "rating":
+            return MetricDefinition(full, kind, direction, "stars", (1.0, 5.0), origin=origin)
+        case "percent":
+            return MetricDefinition(full, kind, direction, "%", (0.0, 100.0), origin=origin)
+        case "score":
+            return _score(full, name, direction, origin)
+    return MetricDefinition(full, kind, direction, "share", origin=origin)
+
+
+def _direction(name: str, kind: ValueKind) -> tuple[Direction, Origin]:
+    """Return a direction and what it rests on.
+
+    A label's is always that more good words are better. Thumbs and stars have a direction of their own, which a name
+    may turn round (`thumbs_down`, a rating of `toxicity`); a thumb for a bad quality may mean either: it has none.
+    """
+    if kind == "label" or not name:
+        return "higher_is_better", "kind"
+    known = direction_of(name)
+    if known == "undeclared":
+        return ("higher_is_better", "kind") if kind in ("thumb", "rating") else (known, "kind")
+    if kind == "thumb" and known == "lower_is_better" and not _REACTIONS & set(_stems(name)):
+        return "undeclared", "name"
+    return known, "name"
+
+
+_REACTIONS: Final = frozenset(
+    tokens("down thumbsdown dislike disliked downvote downvoted complaint complained negative bad unlike")
+)
+
+
+def _stems(name: str) -> list[str]:
+    return [word.removesuffix("s") if word.removesuffix("s") in _REACTIONS else word for word in tokens(name)]
+
+
+def _score(full: str, name: str, direction: Direction, origin: Origin) -> MetricDefinition:
+    words = tokens(name)
+    unit = next((_AMOUNTS[word] for word in words if word in _AMOUNTS), None)
+    if unit is not None and "score" not in words:
+        unit = unit or next((_SECONDS[word] for word in words if word in _SECONDS), "")
+        return MetricDefinition(full, "score", direction, unit, (0.0, _MOST), "geometric_mean", 0.1, origin=origin)
+    scale = next((_SCALES[word] for word in words if word in _SCALES), (0.0, 1.0))
+    return MetricDefinition(full, "score", direction, "score" if scale == (0.0, 1.0) else "", scale, origin=origin)
+
+
+def _declared(default: MetricDefinition, said: Declaration) -> MetricDefinition:
+    """Return `default` with what was declared in its place. Other scales than by default have no unit unless given."""
+    scale, aggregation = said.scale or default.scale, said.aggregation or default.aggregation
+    if said.aggregation == "geometric_mean" and said.scale is None and not default.amount:
+        scale = (0.0, _MOST)
+    if said.aggregation == "mean" and said.scale is None and default.amount:
+        scale = (0.0, 1.0)
+    amount = aggregation == "geometric_mean"
+    unit = said.unit if said.unit is not None else default.unit if scale == default.scale else ""
+    return replace(
+        default,
+        direction=said.direction or default.direction,
+        unit=unit,
+        scale=scale,
+        aggregation=aggregation,
+        floor=said.floor if said.floor is not None else 0.1 if amount else default.floor,
+        safety=default.safety if said.safety is None else said.safety,
+        labels=dict(said.labels),
+        origin="declared" if said.direction else default.origin,
+    )

@@ -1,0 +1,86 @@
+"""The definition of a metric, and what a person may declare of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Direction = Literal["higher_is_better", "lower_is_better", "undeclared"]
+Meaning = Literal["good", "bad", "neutral"]
+Aggregation = Literal["mean", "geometric_mean"]
+Scale = tuple[float, float]
+"""The smallest and the largest value; what lies outside is not counted."""
+
+ValueKind = Literal["thumb", "boolean", "rating", "score", "percent", "label", "error", "latency", "cost"]
+"""What values are: thumbs up and down, whether the name applies (1) or not (0), stars from 1 to 5, numbers, numbers
+from 0 to 100, words, failed outcomes, milliseconds, US dollars."""
+
+Origin = Literal["kind", "name", "declared"]
+"""What a definition's direction rests on: the kind of value, a known name, or a person's declaration."""
+
+NO_LABELS: Mapping[str, Meaning] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a person declared of a metric; None means "as by default". `labels` has normalised words."""
+
+    direction: Direction | None = None
+    unit: str | None = None
+    scale: Scale | None = None
+    aggregation: Aggregation | None = None
+    floor: float | None = None
+    safety: bool | None = None
+    labels: Mapping[str, Meaning] = field(default_factory=lambda: NO_LABELS)
+
+    def over(self, other: "Declaration") -> "Declaration":
+        """Return this declaration, completed by `other` where it says nothing; labels are merged word by word."""
+        return Declaration(
+            self.direction or other.direction,
+            other.unit if self.unit is None else self.unit,
+            self.scale or other.scale,
+            self.aggregation or other.aggregation,
+            other.floor if self.floor is None else self.floor,
+            other.safety if self.safety is None else self.safety,
+            {**other.labels, **self.labels},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """What one metric means.
+
+    `name` is its full name, such as `score.toxicity`; `kind` what its values are. `floor` is the smallest change
+    for the worse that is raised: a share of the scale, or of the amount under a geometric mean. Under `safety` one
+    bad value is enough. `labels` has the declared meanings of words; those known by default are in `meaning_of`.
+    """
+
+    name: str
+    kind: ValueKind
+    direction: Direction
+    unit: str = "score"
+    scale: Scale = (0.0, 1.0)
+    aggregation: Aggregation = "mean"
+    floor: float = 0.05
+    safety: bool = False
+    labels: Mapping[str, Meaning] = field(default_factory=lambda: NO_LABELS)
+    origin: Origin = "kind"
+
+    @property
+    def declared(self) -> bool:
+        """Whether it is known which values are good."""
+        return self.direction != "undeclared"
+
+    @property
+    def binary(self) -> bool:
+        """Whether there are only two values, one good and one bad."""
+        return self.kind in ("thumb", "boolean", "label", "error")
+
+    @property
+    def amount(self) -> bool:
+        """Whether values are amounts, compared by their ratio: times, costs."""
+        return self.aggregation == "geometric_mean"
+
+    def contains(self, value: float) -> bool:
+        """Return whether `value` lies on the scale; NaN does not."""
+        return self.scale[0] <= value <= self.scale[1]

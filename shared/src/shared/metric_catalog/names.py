@@ -1,0 +1,136 @@
+"""Which direction a metric has by its name. A name that says nothing, or two things at once, has none."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from shared.metric_catalog.definition import Direction
+from shared.metric_catalog.vocabulary import (
+    AFFIXES,
+    HIGHER_NAMES,
+    LOWER_NAMES,
+    NEGATIONS,
+    NEGATIVE_MODIFIERS,
+    OPINIONS,
+    OPPOSITES,
+    PHRASES,
+    POSITIVE_MODIFIERS,
+)
+
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def tokens(name: str) -> list[str]:
+    """Return the words of a name: `llm.userRating_v2` has llm, user, rating, v2."""
+    return [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", name))]
+
+
+_KNOWN: Final = HIGHER_NAMES | LOWER_NAMES | OPINIONS | NEGATIVE_MODIFIERS | POSITIVE_MODIFIERS
+_LONGEST: Final = max(len(phrase.split()) for phrase in PHRASES)
+_HEADS: Final = frozenset(tokens("violation error failure issue problem complaint loss distance mistake defect breach"))
+"""What stands at the end and decides, whatever is in front: `safety_violations`, `accuracy_loss`."""
+
+
+@lru_cache(maxsize=4096)
+def direction_of(name: str) -> Direction:
+    """Return the direction that `name` alone says: `undeclared` if it is unknown, or says two things at once."""
+    words = [_singular(word) for word in tokens(name)]
+    turned, words = _negated(words)
+    found, rest = _phrases(words)
+    found += [_strong(word) for word in rest if _strong(word)]
+    worse = any(word in NEGATIVE_MODIFIERS for word in rest)
+    better = any(word in POSITIVE_MODIFIERS for word in rest)
+    direction = _combined(found, rest, worse, better)
+    return _flipped(direction) if turned else direction
+
+
+def _combined(found: Sequence[str], rest: Sequence[str], worse: bool, better: bool) -> Direction:
+    kinds = set(found)
+    if len(kinds) == 2:
+        return "lower_is_better" if rest and rest[-1] in _HEADS else "undeclared"
+    if worse and better:
+        return "undeclared"
+    if kinds == {"lower"}:
+        if better and "positive" in rest:
+            return "undeclared"
+        return "higher_is_better" if worse and {"low", "lower"} & set(rest) else "lower_is_better"
+    if kinds == {"higher"}:
+        return "lower_is_better" if worse else "higher_is_better"
+    return _of_opinion(rest, worse, better)
+
+
+def _of_opinion(rest: Sequence[str], worse: bool, better: bool) -> Direction:
+    """Return the direction of a name without a known quality: of opinions in general, or none."""
+    if worse and not {"low", "lower", "high", "missing"} & set(rest):
+        return "lower_is_better"
+    if better and "positive" in rest:
+        return "higher_is_better"
+    opinion = any(word in OPINIONS for word in rest)
+    plain = all(word in OPINIONS or word in AFFIXES or _version(word) for word in rest)
+    return "higher_is_better" if opinion and plain and not worse and not better else "undeclared"
+
+
+def _negated(words: list[str]) -> tuple[bool, list[str]]:
+    """Return whether an odd number of negations turns the name round, and its other words."""
+    turned = sum(word in NEGATIONS for word in words) % 2 == 1
+    kept = [word for word in words if word not in NEGATIONS]
+    if len(kept) > 1 and kept[-1] in OPPOSITES:
+        return not turned, kept[:-1]
+    if kept and (opposite := _opposite(kept)) is not None:
+        return not turned, opposite
+    return turned, kept
+
+
+def _opposite(words: list[str]) -> list[str] | None:
+    """`nontoxic` is `toxic`, turned round; None where no word is written like that."""
+    for position, word in enumerate(words):
+        if word.startswith("non") and _strong(plain := word.removeprefix("non")) and not _strong(word):
+            return [*words[:position], plain, *words[position + 1 :]]
+    return None
+
+
+def _phrases(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the directions of known phrases, and the words that are in none."""
+    found: list[str] = []
+    rest: list[str] = []
+    position = 0
+    while position < len(words):
+        for length in range(min(_LONGEST, len(words) - position), 1, -1):
+            direction = PHRASES.get(" ".join(words[position : position + length]))
+            if direction:
+                found.append(direction)
+                position += length
+                break
+        else:
+            rest.append(words[position])
+            position += 1
+    return found, rest
+
+
+def _strong(word: str) -> str:
+    if word in OPINIONS:
+        return ""
+    return "lower" if word in LOWER_NAMES else "higher" if word in HIGHER_NAMES else ""
+
+
+def _singular(word: str) -> str:
+    """Return the known form of a word: without digits at its end, and without the plural's s."""
+    plain = word if word in _KNOWN else word.rstrip("0123456789") or word
+    if plain in _KNOWN or not plain.endswith("s") or plain.endswith("ss"):
+        return plain
+    return plain[:-1] if plain[:-1] in _KNOWN or plain[:-1] in _PARTS else plain
+
+
+_PARTS: Final = frozenset(word for phrase in PHRASES for word in phrase.split())
+
+
+def _version(word: str) -> bool:
+    return word.isdigit() or (word[0] == "v" and word[1:].isdigit()) or word == "v"
+
+
+def _flipped(direction: Direction) -> Direction:
+    if direction == "undeclared":
+        return direction
+    return "lower_is_better" if direction == "higher_is_better" else "higher_is_better"

@@ -1,0 +1,155 @@
+"""What metrics mean by their names, their kinds and declarations."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.metric_catalog import Declaration, ValueKind, definition_for, definition_of, direction_of, meaning_of
+from shared.metric_catalog.vocabulary import BAD_LABELS, GOOD_LABELS, HIGHER_NAMES, LOWER_NAMES, NEUTRAL_LABELS
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+LOWER = _words(
+    """
+    toxicity pii_leakage hallucination bias harmfulness thumbs_down ThumbsDown user_disliked complaint complaints
+    negative_user_feedback error_rate latency cost perplexity wer refusal_rate hallucination_score deepeval_toxicity
+    not_helpful unresolved incorrect is_wrong low_quality safety_violations accuracy_drop false_positive_rate downvotes
+    PIILeakage unhelpful non_compliant jailbreak severe-toxicity user_complaint time_to_first_token not_not_toxic
+    toxicity.v2 attack_success_rate bad_answer
+"""
+)
+HIGHER = _words(
+    """
+    faithfulness answer_relevancy context_precision context_recall correctness helpfulness groundedness bleu rouge_l
+    csat nps user_feedback user_score not_toxic non_toxic non-toxic nontoxic no_hallucination toxicity_free error_free
+    low_toxicity positive_feedback is_correct harmlessness f1 recall@5 pass@1 exact_match thumbs_up likes userRating
+    quality semanticSimilarity score rating not_incorrect toxicity_reduction
+"""
+)
+UNKNOWN = [
+    "foo",
+    "foo_score",
+    "judge",
+    "llm_judge",
+    "verbosity",
+    "length",
+    "word_count",
+    "style",
+    "positive_toxicity",
+    "bias_accuracy",
+    "x2",
+    "42",
+    "_",
+]
+
+
+@pytest.mark.parametrize("name", LOWER)
+def test_of_these_names_less_is_better(name: str) -> None:
+    assert direction_of(name) == "lower_is_better"
+
+
+@pytest.mark.parametrize("name", HIGHER)
+def test_of_these_names_more_is_better(name: str) -> None:
+    assert direction_of(name) == "higher_is_better"
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_these_names_say_no_direction(name: str) -> None:
+    assert direction_of(name) == "undeclared"
+
+
+@given(
+    word=st.sampled_from(sorted(LOWER_NAMES | HIGHER_NAMES)),
+    prefix=st.sampled_from(["", "user_", "avg ", "llm-judge-", "eval."]),
+    suffix=st.sampled_from(["", "_score", "-rate", " pct", "_v2"]),
+    style=st.sampled_from([str.lower, str.upper, str.title]),
+)
+def test_case_separators_and_affixes_change_no_direction_and_a_negation_turns_it(
+    word: str, prefix: str, suffix: str, style: type[str]
+) -> None:
+    direction = direction_of(word)
+    assert direction != "undeclared"
+    assert direction_of(style(f"{prefix}{word}{suffix}")) == direction
+    assert direction_of(f"not_{word}") not in (direction, "undeclared")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "direction"),
+    [
+        ("thumb", None, "higher_is_better"),
+        ("thumb", "tone", "higher_is_better"),
+        ("thumb", "thumbs_down", "lower_is_better"),
+        ("thumb", "complaint", "lower_is_better"),
+        ("thumb", "toxicity", "undeclared"),
+        ("boolean", "toxicity", "lower_is_better"),
+        ("boolean", "foo", "undeclared"),
+        ("rating", "speed", "higher_is_better"),
+        ("rating", "toxicity", "lower_is_better"),
+        ("score", None, "higher_is_better"),
+        ("score", "foo", "undeclared"),
+        ("score", "toxicity", "lower_is_better"),
+        ("percent", "bias", "lower_is_better"),
+        ("label", "toxicity", "higher_is_better"),
+    ],
+)
+def test_the_kind_of_value_has_its_say(kind: ValueKind, name: str | None, direction: str) -> None:
+    assert definition_for(name, kind).direction == direction
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "meaning"),
+    [
+        ("toxicity", "toxic", "bad"),
+        ("toxicity", "Non-Toxic", "good"),
+        ("toxicity", "not_toxic", "good"),
+        ("toxicity", "yes", "bad"),
+        ("toxicity", "none", "good"),
+        ("toxicity", "positive", None),
+        ("hallucination", "hallucination", "bad"),
+        ("faithfulness", "yes", "good"),
+        ("faithfulness", "unfaithful", "bad"),
+        ("sentiment", "positive", "good"),
+        ("", "positive", "good"),
+        ("", "not helpful", "bad"),
+        ("", "yes", None),
+        ("", "neutral", "neutral"),
+        ("grade", "A", None),
+        ("correctness", "partially_correct", None),
+    ],
+)
+def test_a_label_means_what_its_metric_makes_of_it(name: str, word: str, meaning: str | None) -> None:
+    assert meaning_of(word, name) == meaning
+
+
+def test_no_label_means_two_things() -> None:
+    assert not GOOD_LABELS & BAD_LABELS
+    assert not NEUTRAL_LABELS & (GOOD_LABELS | BAD_LABELS)
+    assert not HIGHER_NAMES & LOWER_NAMES
+
+
+def test_what_is_declared_comes_first() -> None:
+    declared = Declaration(direction="lower_is_better", scale=(0.0, 10.0), labels={"a": "good"})
+    definition = definition_of("score.foo", declared)
+    assert (definition.direction, definition.scale, definition.origin) == ("lower_is_better", (0.0, 10.0), "declared")
+    assert meaning_of("A", "grade", declared.labels) == "good"
+    over = Declaration(floor=0.02, labels={"b": "bad"}).over(declared)
+    assert (over.direction, over.floor, dict(over.labels)) == ("lower_is_better", 0.02, {"a": "good", "b": "bad"})
+
+
+@pytest.mark.parametrize(
+    "metric", ["thumb", "thumb.tone", "implicit.thumb.tone", "rating", "label.x.y", "score.a b", "error_rate", "odd"]
+)
+def test_a_definition_keeps_the_name_of_its_metric(metric: str) -> None:
+    assert definition_of(metric).name == metric
+
+
+def test_amounts_are_compared_by_their_ratio() -> None:
+    for metric, unit in (("latency_ms", "ms"), ("cost_usd", "USD"), ("score.perplexity", ""), ("score.latency_s", "s")):
+        definition = definition_of(metric)
+        assert (definition.aggregation, definition.unit) == ("geometric_mean", unit)
+        assert definition.contains(12_000.0)
+        assert not definition.contains(-1.0)
+        assert not definition.contains(float("nan"))
