@@ -3,15 +3,17 @@
 import re
 import unicodedata
 
-_SUSPECT = re.compile(r"[^\x20-\x7e]|\\(?=u\{)")
+_SUSPECT = re.compile(r"[^\x20-\x7e]|<(?=U\+[0-9A-F]{4,6}>)")
+_UNPRINTED = re.compile(r"[^\x20-\x7e]")
 _HIDING = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 
 
 def visible(text: str) -> str:
-    """One line of text with every invisible character spelled out, such as `\\u{202e}`.
+    """One line of text with every invisible character spelled out, such as `<U+202E>`.
 
     Covers control characters (so terminal escapes too), bidi overrides, zero-width characters, Unicode tags
-    and supplementary variation selectors, where text can hide. Different texts stay different.
+    and supplementary variation selectors, where text can hide. Different texts stay different: the `<` of a text that
+    says `<U+202E>` itself is spelled out.
     """
     return _SUSPECT.sub(_spelled, text)
 
@@ -21,7 +23,12 @@ def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
+def visible_once(text: str) -> str:
+    """Several lines of which some are `visible` already, as a diff's are: what is spelled out stays as it is."""
+    return "\n".join(_UNPRINTED.sub(_spelled, line) for line in text.split("\n"))
+
+
 def _spelled(match: re.Match[str]) -> str:
     character = match[0]
     hides = unicodedata.category(character) in _HIDING or 0xE0100 <= ord(character) <= 0xE01EF
-    return f"\\u{{{ord(character):x}}}" if hides or character == "\\" else character
+    return f"<U+{ord(character):04X}>" if hides or character == "<" else character

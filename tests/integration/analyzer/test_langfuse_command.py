@@ -87,8 +87,8 @@ def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> N
     server.scores.append(score(3, f"len{evil}", 77.0, datetime.now(UTC)))
     server.prompts = {(evil, 6): version(6, f"Help.\n{evil}"), (evil, 7): version(7, "Help.")}
     told = run(environment(server), "--langfuse").stdout
-    assert told.count("\\u{1b}[2J\\u{202e}bot") > 5
-    assert "+  \\u{1b}[2J\\u{202e}bot" in told
+    assert told.count("<U+001B>[2J<U+202E>bot") > 5
+    assert "+  <U+001B>[2J<U+202E>bot" in told
     assert "\x1b" not in told
     assert "\u202e" not in told
 

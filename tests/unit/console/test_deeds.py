@@ -43,7 +43,7 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
             None,
         ),
         ("key.issued", {"subject": "ann", "of": "person", "scopes": "operate read"}, "signed in: a key by which", None),
-        ("link.made", {"subject": "eve\u202e"}, "made a sign-in link for eve\\u{202e}", None),
+        ("link.made", {"subject": "eve\u202e"}, "made a sign-in link for eve<U+202E>", None),
         ("moon.landed_on", {}, "moon landed on", None),
         ("prompt.promoted", {}, "made a version of unknown live", None),
     ],

@@ -116,5 +116,5 @@ async def test_a_halted_loop_shows_on_every_page(api: Made) -> None:
     async with browsing(api) as client:
         page = (await client.get("/regressions")).text
     assert "&lt;b&gt;eve&lt;/b&gt;" in page
-    assert "too \\u{202e} odd" in page
+    assert "too &lt;U+202E&gt; odd" in page
     assert "Resume" in page

@@ -51,7 +51,7 @@ async def page_of(api: Made, path: str = "/few-shots") -> str:
 async def test_an_example_that_is_live_can_be_taken_out(filled: Made) -> None:
     page = await page_of(filled)
     assert f'data-api="/v1/examples/{example_digest(LIKED).replace(":", "%3A")}/revoke"' in page
-    assert "So &lt;b&gt;\\u{202e}&lt;/b&gt;." in page
+    assert "So &lt;b&gt;&lt;U+202E&gt;&lt;/b&gt;." in page
     assert "1 of at most 3" in page
     assert "Nothing is in it yet" in page
 

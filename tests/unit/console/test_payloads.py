@@ -15,5 +15,5 @@ def test_what_would_lose_something_is_shown_as_it_came(text: str) -> None:
 
 
 def test_what_is_hidden_in_it_is_spelled_out() -> None:
-    assert payload('{"a":"\u202e"}') == '{\n  "a": "\\u{202e}"\n}'
-    assert payload("one\x1b\n\u200btwo") == "one\\u{1b}\n\\u{200b}two"
+    assert payload('{"a":"\u202e"}') == '{\n  "a": "<U+202E>"\n}'
+    assert payload("one\x1b\n\u200btwo") == "one<U+001B>\n<U+200B>two"

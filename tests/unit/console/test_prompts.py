@@ -34,7 +34,7 @@ async def test_a_name_may_hold_any_character(api: Made) -> None:
     async with browsing(api) as client:
         page = (await client.get("/prompts")).text
     assert 'href="/prompts/a%2Fb%3F%20%3Ci%3E%E2%80%AE"' in page
-    assert "a/b? &lt;i&gt;\\u{202e}" in page
+    assert "a/b? &lt;i&gt;&lt;U+202E&gt;" in page
     assert "after=a%2Fb%3F+%3Ci%3E%E2%80%AE" in page
 
 

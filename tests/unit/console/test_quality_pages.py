@@ -75,7 +75,7 @@ async def test_a_regression_tells_how_much_how_sure_and_why(one: Made) -> None:
         "between −40.0 and −20.0",
         "prompt version answer",
         "n=100",
-        "\\u{1b}",
+        "&lt;U+001B&gt;",
     ):
         assert said in text, said
     assert "too few for a line" in text, "no windows: no chart, and it says so"

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.telling import age, amount, change, interval, measured, rate, short, span
+from console.telling import age, amount, change, interval, measured, rate, span
+from ratchet.formatting import short_digest as short
 
 
 def test_what_is_not_known_is_said_to_be() -> None:
@@ -35,5 +36,5 @@ def test_a_span_in_its_two_largest_units(seconds: float, said: str) -> None:
 
 def test_names_are_shortened_and_shown() -> None:
     assert short("sha256:" + "ab" * 32) == "abababababab"
-    assert short("v1\x1b") == "v1\\u{1b}"
+    assert short("v1\x1b") == "v1<U+001B>"
     assert short(None) == "nothing"

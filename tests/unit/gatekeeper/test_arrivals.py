@@ -5,7 +5,7 @@ from hypothesis import given
 
 from gatekeeper.proposals.arrivals import NotWhatItSays, arrival, unreadable
 from gatekeeper.proposals.drafts import content_of, kind_of
-from ratchet.prompt import PromptError, parse
+from ratchet.prompt import PromptError, parse, readable
 from tests.support.gatekeeper import NEVER, digest, document, few_shot, ready
 from tests.support.prompts import documents
 
@@ -54,4 +54,5 @@ def test_a_persons_draft_says_what_changes_and_what_undoes_it(old: dict[str, obj
 def test_a_first_version_has_nothing_to_go_back_to() -> None:
     content = content_of("why", None, None, parse(BASE))
     assert content["example_sets"] == [], "as in what the proposer drafts: readers need not ask who wrote it"
-    assert (content["diff"], content["rollback"], kind_of(None)) == ("", None, "first_version")
+    assert (content["rollback"], kind_of(None)) == (None, "first_version")
+    assert content["diff"].splitlines()[3:] == [f"+{line}" for line in readable(parse(BASE))], "all of it is added"

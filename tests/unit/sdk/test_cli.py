@@ -60,7 +60,7 @@ def test_texts_of_the_server_reach_no_terminal_raw(run: Run) -> None:
         assert result.exit_code == 0, result.output
         assert "\x1b" not in result.output
         assert "\x07" not in result.output
-    assert "Cite\\u{1b}]0;pwned\\u{7}" in run("proposals", "p1").output
+    assert "Cite<U+001B>]0;pwned<U+0007>" in run("proposals", "p1").output
 
 
 def test_json_is_the_servers_answer(run: Run) -> None:
@@ -69,7 +69,7 @@ def test_json_is_the_servers_answer(run: Run) -> None:
 
 
 def test_an_approval_names_the_digest_that_was_shown(run: Run, server: FakeServer) -> None:
-    result = run("approve", "p1", "--reason", "good")
+    result = run("approve", "p1", "--reason", "good", "--yes")
     assert (result.exit_code, result.output) == (0, f"live: answer {DIGEST} (sequence 2)\n")
     assert sent(server) == {"verdict": "approved", "reason": "good", "digest": DIGEST}
 
@@ -82,7 +82,7 @@ def test_an_approval_of_another_digest_is_refused_here_already(run: Run, server:
 
 @pytest.mark.parametrize(("words", "verdict"), [([], "rejected"), (["--changes"], "changes_requested")])
 def test_a_rejection_says_why(run: Run, server: FakeServer, words: list[str], verdict: str) -> None:
-    assert run("reject", "p1", "--reason", "too long", *words).exit_code == 0
+    assert run("reject", "p1", "--reason", "too long", "--yes", *words).exit_code == 0
     assert sent(server) == {"verdict": verdict, "reason": "too long", "digest": DIGEST}
     assert run("reject", "p1").exit_code == 2
 
@@ -103,15 +103,15 @@ def test_a_rejection_says_why(run: Run, server: FakeServer, words: list[str], ve
 )
 def test_deeds_send_what_they_say(run: Run, server: FakeServer, words: list[str], route: str, body: Any) -> None:
     server.pages[route] = {"digest": DIGEST, "sequence": 3}
-    result = run(*words)
+    result = run(*words, "--yes")
     assert result.exit_code == 0, result.output
     assert sent(server) == body
-    assert json.loads(run(*words, "--json").stdout) == {"digest": DIGEST, "sequence": 3}
+    assert json.loads(run(*words, "--yes", "--json").stdout) == {"digest": DIGEST, "sequence": 3}
 
 
 def test_a_grant_has_bounds(run: Run, server: FakeServer) -> None:
     server.pages["POST /v1/grants"] = {"id": "g1"}
-    assert run("grants", "give", "answer", "examples", "--count", "3", "--hours", "1").output == "given: g1\n"
+    assert run("grants", "give", "answer", "examples", "--count", "3", "--hours", "1", "--yes").output == "given: g1\n"
     body = sent(server)
     assert (body["name"], body["slot"], body["count"], body["per_hour"]) == ("answer", "examples", 3, 10)
     assert body["expires_at"].endswith("+00:00")
@@ -129,7 +129,7 @@ LISTS: list[tuple[list[str], str, dict[str, Any], list[str]]] = [
             "current": None,
             "causes": [{"kind": "prompt_version", "name": "summarize", "before": "label:bart", "after": DIGEST}],
         },
-        ["r1", "-21.5 pp", "0.900 [0.850, 0.940] n=250", "unknown", f"prompt summarize: label:bart → {DIGEST[:19]}"],
+        ["r1", "-21.5 pp", "0.900 [0.850, 0.940] n=250", "unknown", f"prompt summarize: label:bart → {DIGEST[7:19]}"],
     ),
     (
         ["regressions"],
@@ -193,7 +193,7 @@ def test_a_regression_is_explained_in_sentences(run: Run, server: FakeServer) ->
     lines = run("explain", "r1").output.splitlines()
     assert lines[0] == "thumb of bot got worse (open)"
     assert lines[2:4] == ["why it was raised:", "  It is claimed at 0.05."]
-    assert "  m\\u{1b}[2J" in lines
+    assert "  m<U+001B>[2J" in lines
     assert lines[-1] == "  No."
     assert json.loads(run("explain", "r1", "--json").stdout)["explanation"] == told
 
@@ -210,27 +210,33 @@ def test_a_broken_audit_log_fails_the_command(run: Run, server: FakeServer) -> N
 def test_republishing_asks_every_service(run: Run, server: FakeServer) -> None:
     services = ("collector", "analyzer", "proposer", "gatekeeper")
     server.pages |= {f"POST /v1/ops/{name}/republish": {"republished": 2} for name in services}
-    assert json.loads(run("republish", "--lacking", "--json").stdout) == {"republished": dict.fromkeys(services, 2)}
+    assert json.loads(run("republish", "--lacking", "--yes", "--json").stdout) == {
+        "republished": dict.fromkeys(services, 2)
+    }
     assert sent(server) == {"since": None, "topic": None, "lacking": True}
-    assert run("republish", "--service", "analyzer").output == "analyzer: 2 events\n"
+    assert run("republish", "--service", "analyzer", "-y").output == "analyzer: 2 events\n"
 
 
 def test_a_dead_letter_is_taken_again_or_given_up(run: Run, server: FakeServer) -> None:
     for verb in ("replay", "discard"):
         server.pages[f"POST /v1/ops/analyzer/dead-letters/d1/{verb}"] = {"status": verb + "ed"}
-        assert run("dead-letters", "--service", "analyzer", f"--{verb}", "d1").output == f"{verb}ed: d1\n"
+        assert run("dead-letters", "--service", "analyzer", f"--{verb}", "d1", "--yes").output == f"{verb}ed: d1\n"
         assert run("dead-letters", f"--{verb}", "d1").exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(401, 4), (403, 4), (404, 1), (409, 1), (422, 1), (500, 1), (502, 3), (503, 3)]
-)
+    ("status", "code"),
+    [
+        (401, 4), (403, 4), (404, 7), (410, 7), (409, 8), (400, 9), (413, 9), (415, 9), (422, 9),
+        (429, 3), (500, 3), (502, 3), (503, 3), (504, 3),
+    ],
+)  # fmt: skip
 def test_exit_codes_of_refusals(run: Run, server: FakeServer, status: int, code: int) -> None:
     problem = {"title": "Not that", "detail": "digest: \x1b[1mno"}
     server.pages["POST /v1/halt"] = httpx.Response(status, json=problem)
     result = run("halt")
     assert result.exit_code == code
-    assert result.stderr == "ratchet: Not that: digest: \\u{1b}[1mno\n"
+    assert result.stderr == "ratchet: Not that: digest: <U+001B>[1mno\n"
     assert result.stdout == ""
 
 

@@ -30,7 +30,7 @@ def test_invisible_changes_show(a: str, b: str) -> None:
     one, other = from_text(a), from_text(b)
     shown = unified(one, other)
     assert (shown == "") == (one == other)
-    assert all(visible(line) == line or "\\u{" in line for line in shown.split("\n"))
+    assert all(visible(line) == line or "<U+" in line for line in shown.split("\n"))
 
 
 @given(st.text())
@@ -76,7 +76,7 @@ def test_no_text_passes_for_a_heading_or_hides() -> None:
     before = parse(said("Hello"))
     after = parse(said("Hello\n[system]\n\x1b[2Kobey\u202e\U000e0041\u200b"))
     added = [line for line in unified(before, after).split("\n")[2:] if line.startswith("+")]
-    assert added == ["+  [system]", "+  \\u{1b}[2Kobey\\u{202e}\\u{e0041}\\u{200b}"]
+    assert added == ["+  [system]", "+  <U+001B>[2Kobey<U+202E><U+E0041><U+200B>"]
 
 
 @given(st.text(), st.text())
@@ -86,4 +86,4 @@ def test_visible_keeps_texts_apart(a: str, b: str) -> None:
 
 def test_names_may_stand_above_a_diff() -> None:
     shown = unified(from_text("Be brief."), from_text("Be brief.\nCite."), 0, ("answer 4", "answer 5\x1b[2J"))
-    assert shown.split("\n") == ["--- answer 4", "+++ answer 5\\u{1b}[2J", "@@ -9,0 +10 @@", "+  Cite."]
+    assert shown.split("\n") == ["--- answer 4", "+++ answer 5<U+001B>[2J", "@@ -9,0 +10 @@", "+  Cite."]

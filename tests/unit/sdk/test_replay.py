@@ -35,7 +35,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
     monkeypatch.setenv("RATCHET_URL", "http://ratchet")
     monkeypatch.setenv("RATCHET_KEY", "rk_k_s")
     monkeypatch.chdir(tmp_path)
-    fake.pages = {"GET /v1/loop": {"halted": False}}
+    fake.pages = {"GET /v1/session": {"scopes": ["ingest", "read"]}}
     return fake
 
 

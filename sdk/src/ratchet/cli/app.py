@@ -15,8 +15,13 @@ app = typer.Typer(
 
     RATCHET_URL and RATCHET_KEY say where and who; without them .ratchet/credentials.json of the working directory.
 
-    Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the server can't be reached; 4 the key may not do this;
-    5 not finished within the time given.""",
+    Commands that change something ask on a terminal, and send nothing without a y; elsewhere they need --yes. The
+    exceptions are halt (stopping must never wait), replay, and sign-in for oneself.
+
+    Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the server can't be reached or can't answer now (429, 5xx); 4 the key
+    is unknown or may not do this (401, 403); 5 not finished within the time given; 6 not confirmed, nothing was sent;
+    7 there is no such thing (404, 410); 8 refused, because of what is so on the server (409); 9 the request is not
+    valid (400, 413, 415, 422).""",
 )
 
 for command in (

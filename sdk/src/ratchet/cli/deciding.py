@@ -1,14 +1,14 @@
 """Commands that decide: yes, no, back, stop, go on, and standing permissions."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from ratchet.cli.confirmation import Yes, asks, confirm
 from ratchet.cli.output import AsJson, as_json, fail, line, show
-from ratchet.cli.reading import show_proposal
+from ratchet.cli.proposals import show_proposal, show_rollback
 from ratchet.cli.session import get, post
 
 Reason = Annotated[str, typer.Option(help="Why; it stays in the audit log.")]
@@ -21,16 +21,16 @@ def approve(
     proposal_id: ProposalId,
     digest: Annotated[str | None, typer.Option(help="Approve only if this is what it proposes.")] = None,
     reason: Reason = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Make a proposal live: exactly what is shown. Asks first on a terminal."""
+    """Make a proposal live: exactly what is shown. Goes live only after a y on a terminal, or with --yes."""
     found = get("reviewer", _proposal(proposal_id))
     if digest not in (None, found["digest"]):
         fail(f"it proposes {found['digest']}, not {digest}")
-    if not yes and not json and sys.stdin.isatty():
-        show_proposal(found)
-        typer.confirm("Make this live?", abort=True)
+    if asks(yes):
+        show_proposal(found, err=True)
+    confirm("Make this live?", yes)
     body = {"verdict": "approved", "reason": reason, "digest": found["digest"]}
     answer = post("reviewer", _proposal(proposal_id) + "/decisions", body)
     live: dict[str, Any] = answer.get("live") or {}
@@ -39,12 +39,16 @@ def approve(
 
 def reject(
     proposal_id: ProposalId,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the audit log.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays with the decision.")],
     changes: Annotated[bool, typer.Option("--changes", help="Ask for changes instead of a plain no.")] = False,
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
     """Say no to a proposal, or ask for changes."""
     found = get("reviewer", _proposal(proposal_id))
+    if asks(yes):
+        show_proposal(found, err=True)
+    confirm("Ask for changes?" if changes else "Reject this?", yes)
     verdict = "changes_requested" if changes else "rejected"
     body = {"verdict": verdict, "reason": reason, "digest": found["digest"]}
     answer = post("reviewer", _proposal(proposal_id) + "/decisions", body)
@@ -55,20 +59,25 @@ def rollback(
     name: Annotated[str, typer.Argument(help="The prompt's name.")],
     to: Annotated[str | None, typer.Option(help="The digest to go back to; the version before by default.")] = None,
     reason: Reason = "",
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
     """Go back to a version that was live before. Works while the loop is halted."""
+    if asks(yes):
+        to = show_rollback(name, to)
+    confirm("Make this live?", yes)
     answer = post("reviewer", f"/v1/prompts/{quote(name, safe='')}/rollback", {"to_digest": to, "reason": reason})
     _tell(answer, json, f"live: {name} {answer.get('digest')} (sequence {answer.get('sequence')})")
 
 
-def halt(reason: Reason = "stopped from the command line", json: AsJson = False) -> None:
-    """Stop all promotions. Anybody may."""
+def halt(reason: Reason = "stopped from the command line", yes: Yes = False, json: AsJson = False) -> None:
+    """Stop all promotions, at once: this never asks, with or without --yes. Anybody may."""
     _tell(post("reviewer", "/v1/halt", {"reason": reason}), json, "halted: nothing is promoted until somebody resumes")
 
 
-def resume(reason: Reason = "resumed from the command line", json: AsJson = False) -> None:
+def resume(reason: Reason = "resumed from the command line", yes: Yes = False, json: AsJson = False) -> None:
     """Let promotions go on."""
+    confirm("Let promotions go on?", yes)
     _tell(post("reviewer", "/v1/resume", {"reason": reason}), json, "promotions go on")
 
 
@@ -87,12 +96,15 @@ def list_grants(context: typer.Context, json: AsJson = False) -> None:
 def give(
     name: Annotated[str, typer.Argument(help="The prompt's name.")],
     slot: Annotated[str, typer.Argument(help="Its few-shot slot.")],
-    count: Annotated[int, typer.Option(min=1, help="So many promotions in all.")] = 20,
-    per_hour: Annotated[int, typer.Option(min=1, help="So many an hour.")] = 10,
-    hours: Annotated[float, typer.Option(min=0.01, help="Ends after so many hours.")] = 24,
+    count: Annotated[int, typer.Option(min=1, help="Promotions in all.")] = 20,
+    per_hour: Annotated[int, typer.Option(min=1, help="Promotions an hour.")] = 10,
+    hours: Annotated[float, typer.Option(min=0.01, help="Lifetime in hours.")] = 24,
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
     """Let few-shot examples for one slot go live without a decision each."""
+    bounds = f"{count} times in all, {per_hour} an hour, for {hours:g} hours"
+    confirm(f"Let examples for {name} / {slot} go live without a decision each, {bounds}?", yes)
     expires_at = datetime.now(UTC) + timedelta(hours=hours)
     body = {"name": name, "slot": slot, "count": count, "per_hour": per_hour, "expires_at": expires_at.isoformat()}
     answer = post("reviewer", "/v1/grants", body)
@@ -103,9 +115,11 @@ def give(
 def revoke(
     grant_id: Annotated[str, typer.Argument(help="The grant's id.")],
     reason: Reason = "",
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
     """End a grant, and take every example back that came in by it."""
+    confirm(f"Revoke the grant {grant_id} and every example that came in by it?", yes)
     answer = post("reviewer", f"/v1/grants/{quote(grant_id, safe='')}/revoke", {"reason": reason})
     _tell(answer, json, f"revoked: {grant_id}")
 

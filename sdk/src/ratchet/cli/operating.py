@@ -1,9 +1,11 @@
 """Commands for operators: the audit log, events sent again, dead letters."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
+from ratchet.cli.confirmation import Yes, confirm
 from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line, show
 from ratchet.cli.session import get, post
 
@@ -47,9 +49,11 @@ def republish(
     since: Annotated[str | None, typer.Option(help="Only events from this time on, such as 2026-01-31T12:00Z.")] = None,
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
     lacking: Annotated[bool, typer.Option("--lacking", help="Only what some consumer has not seen.")] = False,
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
     """Send events again from the database, for instance after Kafka was lost. Nothing is counted twice."""
+    confirm(f"Send the events of {', '.join(service or SERVICES)} again?", yes)
     body = {"since": since, "topic": topic, "lacking": lacking}
     sent: dict[str, int] = {}
     for name in service or SERVICES:
@@ -65,11 +69,12 @@ def dead_letters(
     service: Services = None,
     replay: Annotated[str | None, typer.Option(help="Take this one again; needs --service.")] = None,
     discard: Annotated[str | None, typer.Option(help="Give this one up; needs --service.")] = None,
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
     """What could not be processed, with its origin; take one again or give it up."""
     if replay or discard:
-        _settle(service or [], "replay" if replay else "discard", replay or discard or "", json)
+        _settle(service or [], "replay" if replay else "discard", replay or discard or "", yes, json)
         return
     items: list[dict[str, Any]] = []
     for name in service or SERVICES:
@@ -81,10 +86,11 @@ def dead_letters(
     show({"items": items}, json, columns)
 
 
-def _settle(services: list[str], verb: str, letter: str, json: bool) -> None:
+def _settle(services: list[str], verb: str, letter: str, yes: bool, json: bool) -> None:
     if len(services) != 1:
         fail(f"--{verb} needs exactly one --service", Exit.USAGE)
-    answer = post("reviewer", f"/v1/ops/{services[0]}/dead-letters/{letter}/{verb}", {})
+    confirm(f"{verb.capitalize()} the dead letter {letter} of {services[0]}?", yes)
+    answer = post("reviewer", f"/v1/ops/{services[0]}/dead-letters/{quote(letter, safe='')}/{verb}", {})
     if json:
         as_json(answer)
     else:

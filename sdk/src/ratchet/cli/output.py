@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ratchet.visible import visible, visible_lines
+from ratchet.visible import visible, visible_lines, visible_once
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -19,7 +19,7 @@ _WIDE = 200
 
 
 class Exit(IntEnum):
-    """Exit codes; 2 is the argument parser's."""
+    """Exit codes; 2 is the argument parser's. `cli/app.py` documents them for users."""
 
     DONE = 0
     FAILED = 1
@@ -27,6 +27,10 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     NOT_AUTHORISED = 4
     UNFINISHED = 5
+    NOT_CONFIRMED = 6
+    NOT_FOUND = 7
+    CONFLICT = 8
+    INVALID = 9
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
@@ -40,14 +44,14 @@ def as_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=True))
 
 
-def line(text: str) -> None:
-    """One line."""
-    typer.echo(visible(text))
+def line(text: str, *, err: bool = False) -> None:
+    """Print one line; on stderr if `err`."""
+    typer.echo(visible(text), err=err)
 
 
-def block(text: str) -> None:
-    """Several lines, each made safe."""
-    typer.echo(visible_lines(text))
+def block(text: str, *, spelled: bool = False, err: bool = False) -> None:
+    """Print several lines, each made safe; `spelled`: invisible characters are spelled out already, as in a diff."""
+    typer.echo(visible_once(text) if spelled else visible_lines(text), err=err)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

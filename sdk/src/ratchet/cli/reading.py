@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 import typer
 
-from ratchet.cli.output import AsJson, as_json, block, line, show
+from ratchet.cli.output import AsJson, as_json, line, show
+from ratchet.cli.proposals import show_proposal
 from ratchet.cli.session import get
+from ratchet.formatting import short_digest
 
 Limit = Annotated[int, typer.Option(min=1, max=100, help="At most so many.")]
 
@@ -44,7 +46,7 @@ def explain(
 
 
 def proposals(
-    proposal_id: Annotated[str | None, typer.Argument(help="Show this one, with its diff.")] = None,
+    proposal_id: Annotated[str | None, typer.Argument(help="Show this one, with all that it changes.")] = None,
     state: Annotated[str | None, typer.Option(help="open, approved, rejected, …")] = None,
     limit: Limit = 20,
     json: AsJson = False,
@@ -102,29 +104,12 @@ def show_regressions(answer: dict[str, Any], json: bool) -> None:
     show(answer, json, columns)
 
 
-def show_proposal(found: dict[str, Any]) -> None:
-    """One proposal for a person who is to decide about it."""
-    line(f"{found['name']} ({found['kind']}, {found['state']}) by {found['author']}")
-    line(f"why: {found.get('evidence', {}).get('summary', '')}")
-    line(f"base {found['base_digest'] or 'nothing'}")
-    line(f"new  {found['digest']}")
-    for criterion in found.get("acceptance", ()):
-        line("must hold: {metric} {comparison} {threshold} over {n} values".format_map(criterion))
-    block(str(found.get("diff", "")))
-
-
 def likely(cause: Mapping[str, Any]) -> str:
     """A hypothesised cause in a few words: `prompt answer: label:1 → label:2`."""
     if cause.get("kind") == "unknown":
         return f"unknown: {cause.get('evidence')}"
     what = f"prompt {cause['name']}" if cause.get("kind") == "prompt_version" else str(cause.get("kind"))
-    return f"{what}: {short(cause.get('before'))} → {short(cause.get('after'))}"
-
-
-def short(identity: Any) -> str:
-    """A digest as its first digits, and what is no digest as it is."""
-    text = str(identity)
-    return text[:19] if text.startswith("sha256:") else text
+    return f"{what}: {short_digest(cause.get('before'))} → {short_digest(cause.get('after'))}"
 
 
 def moved(regression: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ def replay(
     except (BadFile, ValueError) as error:
         fail(str(error), Exit.USAGE)
     with session("ingest") as server:
-        server.get("/v1/loop")  # a wrong address or key shows here, not after a minute of trying
+        _check_scope(server)  # a wrong address or key shows here, not after a minute of trying
         before = _State.now(server, place) if wait else None
         result = _send_all(planned, rate)
         raised = None if before is None else _raised(server, place, before, result, timeout)
@@ -107,11 +107,21 @@ def _send_all(planned: Sequence[Step], rate: float | None) -> _Sent:
                 for item in items:
                     sender.offer(item)
                 if not sender.flush(_PATIENCE):
-                    fail(f"the server takes nothing: {sender.trouble}", Exit.UNREACHABLE)
+                    fail(f"the server accepts nothing: {sender.trouble}", _exit_code(sender.trouble))
             bar.advance(task, len(some))
             if rate is not None:
                 time.sleep(max(0.0, began + (start + len(some)) / rate - time.monotonic()))
         return _Sent(runs.counters, opinions.counters)
+
+
+def _check_scope(server: Session) -> None:
+    if "ingest" not in server.get("/v1/session").get("scopes", ()):
+        fail("this key lacks the scope ingest", Exit.NOT_AUTHORISED)
+
+
+def _exit_code(trouble: str | None) -> Exit:
+    refused = (trouble or "").endswith((" 401", " 403"))
+    return Exit.NOT_AUTHORISED if refused else Exit.UNREACHABLE
 
 
 @contextmanager

@@ -12,6 +12,12 @@ from ratchet.cli.output import Exit, fail
 from ratchet.client.options import certificates
 
 _TIMEOUT = 30.0
+_CODES = {
+    **dict.fromkeys((401, 403), Exit.NOT_AUTHORISED),
+    **dict.fromkeys((404, 410), Exit.NOT_FOUND),
+    409: Exit.CONFLICT,
+    **dict.fromkeys((400, 413, 415, 422), Exit.INVALID),
+}
 
 
 def credentials(role: Role) -> Credentials:
@@ -82,14 +88,21 @@ def read(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         body = None
     found: dict[str, Any] = body if isinstance(body, dict) else {}
-    if not answer.is_success or not found:
-        said = ": ".join(str(found[part]) for part in ("title", "detail") if found.get(part))
-        fail(said or f"the server answered {answer.status_code}", exit_code(answer.status_code))
+    if not answer.is_success:
+        fail(problem(found) or f"the server answered {answer.status_code}", exit_code(answer.status_code))
+    if not found:
+        fail(f"the server's answer ({answer.status_code}) is not Ratchet's: check RATCHET_URL")
     return found
+
+
+def problem(body: Mapping[str, Any]) -> str:
+    """The one line that says what was refused: `title: detail`, or the detail alone where it says it all."""
+    parts = ("detail",) if body.get("code") == "scope-missing" and body.get("detail") else ("title", "detail")
+    return ": ".join(str(body[part]) for part in parts if body.get(part))
 
 
 def exit_code(status: int) -> Exit:
     """What a refusal's HTTP status means for the shell."""
-    if status in (401, 403):
-        return Exit.NOT_AUTHORISED
-    return Exit.UNREACHABLE if status in (502, 503, 504) else Exit.FAILED
+    if status >= 500 or status == 429:
+        return Exit.UNREACHABLE
+    return _CODES.get(status, Exit.FAILED)

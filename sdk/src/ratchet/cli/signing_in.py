@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ratchet.cli.confirmation import Yes, confirm
 from ratchet.cli.output import AsJson, as_json, line
 from ratchet.cli.session import credentials, session
 
@@ -11,9 +12,12 @@ from ratchet.cli.session import credentials, session
 def sign_in(
     person: Annotated[str | None, typer.Option("--for", help="Somebody else's link: an admin's to make.")] = None,
     role: Annotated[str, typer.Option(help="viewer, operator, reviewer or admin; of one's own at most.")] = "admin",
+    yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Print a link into the console that works once, within half an hour."""
+    """Print a link into the console that works once, within half an hour. Asks only where it is for somebody else."""
+    if person is not None:
+        confirm(f"Make a link that signs in {person} as {role}?", yes)
     with session("reviewer") as server:
         subject = person or server.get("/v1/session")["subject"]
         made = server.post("/v1/sign-in-links", {"subject": subject, "role": role})

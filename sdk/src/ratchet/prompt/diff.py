@@ -38,14 +38,15 @@ def diff(before: Prompt, after: Prompt) -> tuple[Change, ...]:
     return tuple(_changes("", before.to_dict(), after.to_dict()))
 
 
-def unified(before: Prompt, after: Prompt, context: int = 3, names: tuple[str, str] | None = None) -> str:
+def unified(before: Prompt | None, after: Prompt, context: int = 3, names: tuple[str, str] | None = None) -> str:
     """A unified diff for people, messages line by line; empty exactly when the digests are equal.
 
-    `names` stand above it in place of the digests. Lines of text are indented and show invisible characters, so that no
-    text can pass for a heading or hide.
+    With nothing before, the whole of `after` as additions. `names` stand above it in place of the digests. Lines of
+    text are indented and show invisible characters, so that no text can pass for a heading or hide.
     """
-    was, now = map(visible, names or (before.digest, after.digest))
-    lines = difflib.unified_diff(readable(before), readable(after), was, now, n=context, lineterm="")
+    was, now = map(visible, names or ("nothing" if before is None else before.digest, after.digest))
+    old = [] if before is None else readable(before)
+    lines = difflib.unified_diff(old, readable(after), was, now, n=context, lineterm="")
     return "\n".join(lines)
 
 

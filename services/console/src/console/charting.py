@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from console.telling import short
+from ratchet.formatting import short_digest
 from shared.units import unit_of
 
 Item = Mapping[str, Any]
@@ -34,7 +34,9 @@ def chart(regression: Item, windows: Sequence[Item]) -> str | None:
                 {"role": role, **_columns(identity, versions[identity], times)}
                 for identity, role in _roles(regression, versions).items()
             ],
-            "marks": [{"at": _seconds(own[0]["start"]), "label": short(it)} for it, own in list(versions.items())[1:]],
+            "marks": [
+                {"at": _seconds(own[0]["start"]), "label": short_digest(it)} for it, own in list(versions.items())[1:]
+            ],
             "change": [_seconds(change["low"]), _seconds(change["high"])] if change else None,
         }
     )
@@ -65,7 +67,7 @@ def _roles(regression: Item, versions: Mapping[str, Sequence[Item]]) -> dict[str
 def _columns(identity: str, windows: Sequence[Item], times: Sequence[float]) -> dict[str, Any]:
     at = {_seconds(window["end"]): window for window in windows}
     parts = {part: [at[time][part] if time in at else None for time in times] for part in ("low", "high", "mean", "n")}
-    return {"label": short(identity), **parts}
+    return {"label": short_digest(identity), **parts}
 
 
 def _seconds(moment: str) -> float:

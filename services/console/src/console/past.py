@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.comparing import Document, Row, lines_of, rows, unfilled
-from console.telling import short
+from ratchet.formatting import short_digest
 
 Item = Mapping[str, Any]
 _TEXTS = 6
@@ -58,7 +58,7 @@ def choices(versions: Iterable[Item], observed: Iterable[Item], *others: str | N
         labels.setdefault(seen["digest"], "observed" if seen["content_known"] else "observed, text unknown")
     for digest in filter(None, others):
         labels.setdefault(digest, "a version")
-    return [Choice(digest, f"{label} · {short(digest)}") for digest, label in labels.items()]
+    return [Choice(digest, f"{label} · {short_digest(digest)}") for digest, label in labels.items()]
 
 
 def ways_back(versions: Sequence[Item], whole: bool, previous: str | None, live: str | None) -> list[Choice]:
@@ -69,7 +69,7 @@ def ways_back(versions: Sequence[Item], whole: bool, previous: str | None, live:
     numbered = {choice.digest for choice in found}
     for digest in dict.fromkeys(filter(None, (previous, before))):
         if digest not in numbered:
-            found.append(Choice(digest, f"what ran before Ratchet · {short(digest)}"))
+            found.append(Choice(digest, f"what ran before Ratchet · {short_digest(digest)}"))
     return sorted((each for each in found if each.digest != live), key=lambda each: each.digest != previous)
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from console import telling
+from ratchet.formatting import short_digest
 from ratchet.visible import visible, visible_lines
 
 
@@ -23,7 +24,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        short=telling.short,
+        short=short_digest,
         amount=telling.amount,
         measured=telling.measured,
         change=telling.change,

@@ -11,12 +11,6 @@ from shared import units
 UNKNOWN = "unknown"
 
 
-def short(digest: object) -> str:
-    """A digest as its first digits, what is no digest as it is."""
-    text = visible(str(digest)) if digest else "nothing"
-    return text[7:19] if text.startswith("sha256:") else text
-
-
 def amount(value: object, metric: str) -> str:
     """A metric's value with its unit."""
     return units.told(value, units.unit_of(metric)) if isinstance(value, int | float) else UNKNOWN

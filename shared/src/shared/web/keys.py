@@ -44,7 +44,9 @@ class Principal:
         """Itself, if it has one of `scopes` (and is a person, where that is asked); else Problem 403."""
         if scopes and not self.scopes.intersection(scopes):
             wanted = " or ".join(scopes)
-            raise Problem(403, "scope-missing", "This key is not allowed to do that", f"needs the scope {wanted}")
+            raise Problem(
+                403, "scope-missing", "This key is not allowed to do that", f"this key lacks the scope {wanted}"
+            )
         if person and self.kind != "person":
             raise Problem(403, "person-required", "Only a person may do that", "this key belongs to a service")
         return self

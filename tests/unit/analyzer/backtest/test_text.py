@@ -111,7 +111,7 @@ thumbs of shop: regressed, 2 regressions would have been raised
   ▼ raised at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
     from 0.861 [0.844, 0.879] n=2,400 to 0.7 [0.601, 0.799] n=101
     began at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); still open at the end
-    likely prompt version: v1 → v2\\u{1b}[2J (100 values)
+    likely prompt version: v1 → v2<U+001B>[2J (100 values)
     cause unknown: nothing else changed
     language de lost most: −30.0 [−40.0, −20.0], the rest +0.5, n=58
     inputs with “refund” lost: 50% of 40 bad, 13% without it
@@ -217,15 +217,15 @@ def test_a_past_of_answers_says_first_what_fell() -> None:
 
 
 def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    diff = "--- answer 7\n+++ answer 7, mended\n@@ -9,0 +10 @@\n+  Cite \\u{202e}."
+    diff = "--- answer 7\n+++ answer 7, mended\n@@ -9,0 +10 @@\n+  Cite <U+202E>."
     found = Repair("answer\x1b", 6, 7, "restore", "Puts back 1 removed line.", diff)
     none = Repair("answer", 6, 7, None, "version 6 can't be compared: it was deleted", "")
     falls = (replace(FALL, repair=found), replace(FALL, repair=none))
     show(replace(REPORT, results=(replace(RESULT, falls=falls),), notes=("1 left out: a note",)))
     told = capsys.readouterr().out
     assert "\n1 left out: a note\n" in told
-    assert "    what would put it back, in answer\\u{1b} 7: Puts back 1 removed line.\n      --- answer 7\n" in told
-    assert "\n      +  Cite \\u{202e}.\n" in told
+    assert "    what would put it back, in answer<U+001B> 7: Puts back 1 removed line.\n      --- answer 7\n" in told
+    assert "\n      +  Cite <U+202E>.\n" in told
     assert "    what would put it back can't be told: version 6 can't be compared: it was deleted\n" in told
 
 

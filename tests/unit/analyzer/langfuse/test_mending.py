@@ -73,7 +73,7 @@ def test_a_replaced_one_goes_back(told: Told) -> None:
 
 def test_texts_of_strangers_are_shown_and_never_obeyed(told: Told) -> None:
     _, _, diff = repaired(told, version(6, "Help.\n\x1b[2J\u202eCite."), version(7, "Help."))
-    assert diff[-1] == "+  \\u{1b}[2J\\u{202e}Cite."
+    assert diff[-1] == "+  <U+001B>[2J<U+202E>Cite."
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def kind_of(base_digest: str | None) -> str:
 def content_of(why: str, base_digest: str | None, base: Prompt | None, draft: Prompt) -> dict[str, Any]:
     """The parts of a person's proposal that no column holds; the same names as in `proposal.ready`."""
     return {
-        "diff": "" if base is None else unified(base, draft),
+        "diff": unified(base, draft),
         "evidence": {"regression_id": None, "feedback_ids": [], "execution_ids": [], "summary": why},
         "acceptance": [],
         "rollback_digest": base_digest,

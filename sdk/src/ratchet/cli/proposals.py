@@ -1,0 +1,68 @@
+"""One proposal, as a person who is to decide about it has to see it: all of the text that would go live."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ratchet.cli.output import Exit, block, fail, line
+from ratchet.cli.session import get
+from ratchet.formatting import NOTHING, short_digest
+from ratchet.prompt import Prompt, PromptError, parse, unified
+
+
+def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
+    """Print a proposal: who, why, its criteria, its examples, and the diff, or a first version's whole text."""
+    line(f"{found['name']} ({found['kind']}, {found['state']}) by {found['author']}", err=err)
+    line(f"why: {found.get('evidence', {}).get('summary', '')}", err=err)
+    line(f"base {short_digest(found['base_digest'])}", err=err)
+    line(f"new  {short_digest(found['digest'])}  ({found['digest']})", err=err)
+    for criterion in found.get("acceptance", ()):
+        line("must hold: {metric} {comparison} {threshold} over {n} values".format_map(criterion), err=err)
+    for example_set in found.get("example_sets", ()):
+        for example in example_set.get("examples", ()):
+            line(f"example for {example_set.get('slot')}:", err=err)
+            block(f"  in:  {example.get('input')}\n  out: {example.get('output')}", err=err)
+    block(text_of(found), spelled=True, err=err)
+
+
+def show_rollback(name: str, to_digest: str | None) -> str:
+    """Print what a rollback changes, on stderr; returns the digest that it leads to. Ends the command without one."""
+    answer = get("reviewer", f"/v1/prompts/{quote(name, safe='')}/versions", limit=100)
+    items: list[dict[str, Any]] = answer["items"]
+    if not items:
+        fail(f"nothing is live under {name}", Exit.NOT_FOUND)
+    target = to_digest or answer.get("previous")
+    if target is None:
+        fail(f"the live version of {name} is the first of its name here", Exit.CONFLICT)
+    line(f"{name}: from {items[0]['digest']} back to {target}", err=True)
+    known = next((item for item in items if item["digest"] == target), None)
+    new = _document((known or get("reviewer", f"/v1/versions/{target}")).get("document"))
+    if new is not None:
+        block(difference(_document(items[0].get("document")), new, items[0]["digest"]), spelled=True, err=True)
+    return str(target)
+
+
+def text_of(found: Mapping[str, Any]) -> str:
+    """What a proposal changes, made here from its documents; where they can't be read, as the server says.
+
+    Ends the command where the document is not the one that the digest names: nobody decides about another text.
+    """
+    new = _document(found.get("document"))
+    if new is None:
+        return str(found.get("diff", ""))
+    if new.digest != found["digest"]:
+        fail(f"the server's document is {new.digest}, not {found['digest']}, which the proposal names", Exit.FAILED)
+    return difference(_document(found.get("rollback")), new, str(found.get("base_digest") or NOTHING))
+
+
+def difference(old: Prompt | None, new: Prompt, base: str) -> str:
+    """A unified diff; where the old text is not known or there is none, the whole new one as additions."""
+    return unified(old, new, names=(short_digest(base), short_digest(new.digest)))
+
+
+def _document(value: object) -> Prompt | None:
+    """A document of a schema that this version reads."""
+    try:
+        return None if value is None else parse(value)
+    except PromptError:
+        return None
