@@ -1,14 +1,25 @@
 """What apps hand over: whatever the values are, the app goes on, and what can't be sent is counted."""
 
 import itertools
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ratchet import Ratchet
+from ratchet.client import items
+from ratchet.client.items import ExecutionFields
 from ratchet.client.options import options
 from ratchet.client.sender import Sender
 from ratchet.prompt import from_text
@@ -25,6 +36,11 @@ class Changing(dict[str, object]):
         raise RuntimeError("dictionary changed size during iteration")
 
 
+class Broken:
+    def __iter__(self) -> Iterator[Any]:
+        raise RuntimeError("broken")
+
+
 @pytest.fixture
 def client(server: FakeServer) -> Iterator[Ratchet]:
     with Ratchet("http://ratchet", "k", transport=server.transport()) as ratchet:
@@ -39,31 +55,191 @@ def test_none_is_as_nothing(client: Ratchet, server: FakeServer, fields: dict[st
     assert server.bodies[execution]["prompts"] == []
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"attributes": [1]},
-        {"usage": Changing(a=1)},
-        {"parameters": {"nested": Changing(a=1)}},
-        {"parameters": 5},
-        {"contexts": iter(["a"])},
-        {"input": b"bytes"},
-        {"usage": object()},
-        {"prompts": [from_text("Hello")]},
-        {"prompts": 5},
-        {"prompts": "answer"},
-        {"prompts": (1 / 0 for _ in range(1))},
-        {"prompts": {"name": "answer"}},
-        {"occurred_at": "now"},
-        {"id": "\ud800"},
-    ],
-)
-def test_what_cannot_be_sent_is_counted_and_told(
-    client: Ratchet, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+ODD_FIELDS: list[dict[str, Any]] = [
+    {"attributes": [1]},
+    {"attributes": {"a": object()}},
+    {"attributes": {"a": float("nan")}},
+    {"usage": Changing(a=1)},
+    {"parameters": {"nested": Changing(a=1)}},
+    {"parameters": 5},
+    {"input": b"\xff"},
+    {"output": object()},
+    {"cost": float("nan")},
+    {"cost": -0.1},
+    {"cost": "cheap"},
+    {"cost": True},
+    {"latency_ms": Decimal("Infinity")},
+    {"scores": {"s": "good"}},
+    {"user": True},
+    {"user": ["ann"]},
+    {"trace_id": 1.5},
+    {"contexts": 5},
+    {"contexts": [object()]},
+    {"tools": [{}]},
+    {"consent": {"learning": "yes"}},
+    {"consent": 5},
+    {"prompts": [from_text("Hello")]},
+    {"prompts": 5},
+    {"prompts": [{"version": 1}]},
+    {"prompts": Broken()},
+    {"occurred_at": "now"},
+    {"occurred_at": 5},
+    {"unknown": 1},
+]
+
+
+@pytest.mark.parametrize("fields", ODD_FIELDS, ids=str)
+def test_an_odd_field_is_left_out_and_the_rest_is_sent(
+    client: Ratchet, server: FakeServer, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert isinstance(client.record("chat", **fields), str)
+    execution = client.record("chat", **{"output": "fine", "model": "m", **fields})
+    client.record("chat", **{"output": "fine", **fields})
+    assert client.flush()
+    assert server.bodies[execution]["model"] == "m"
+    assert (client.counters.sent, client.counters.refused, client.counters.dropped_fields) == (2, 0, 2)
+    assert caplog.text.count("was left out") == 1, "one line a field"
+
+
+@pytest.mark.parametrize("consent", [{"learning": "yes"}, {"sell": True}, 5, [True]])
+def test_a_consent_that_cannot_be_read_allows_nothing(client: Ratchet, server: FakeServer, consent: Any) -> None:
+    execution = client.record("chat", consent=consent)
+    assert client.flush()
+    assert server.bodies[execution]["consent"] == {"quality": False, "learning": False}
+
+
+class Level(Enum):
+    HIGH = "high"
+
+
+@dataclass
+class Usage:
+    prompt_tokens: int
+    details: object = None
+
+
+class Model:
+    def model_dump(self) -> dict[str, object]:
+        return {"role": "assistant", "content": "Hi", "tool_calls": None}
+
+
+class Scalar:
+    """As numpy has them."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def tolist(self) -> object:
+        return self._value
+
+
+MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+
+MEANT: list[tuple[str, Any, Any]] = [
+    ("input", MESSAGES, MESSAGES),
+    ("input", tuple(MESSAGES), MESSAGES),
+    ("input", b"caf\xc3\xa9", "café"),
+    ("input", 5, "5"),
+    ("input", "a\0b\ud800", "a\ufffdb\ufffd"),
+    ("output", Model(), {"role": "assistant", "content": "Hi", "tool_calls": None}),
+    ("output", {"answer": Decimal("4.5")}, {"answer": 4.5}),
+    ("usage", {"prompt_tokens": 1, "completion_tokens": 2}, {"prompt_tokens": 1, "completion_tokens": 2}),
+    ("usage", Usage(3, {"cached": 1}), {"prompt_tokens": 3}),
+    ("usage", SimpleNamespace(input_tokens=3.0, service_tier="x"), {"input_tokens": 3}),
+    ("usage", {"input_tokens": Scalar(4), "output_tokens": None}, {"input_tokens": 4}),
+    ("user", 12345, "12345"),
+    ("user", Scalar(7), "7"),
+    ("user", 12345.0, "12345"),
+    ("user", ID, str(ID)),
+    ("session", Level.HIGH, "high"),
+    ("model", Level.HIGH, "high"),
+    ("cost", Decimal("0.0012"), 0.0012),
+    ("cost", Scalar(0.5), 0.5),
+    ("cost", "0.5", 0.5),
+    ("latency_ms", timedelta(seconds=1.5), 1500.0),
+    ("scores", {"a": Scalar(0.5), "b": None, "c": True, "d": Decimal(1)}, {"a": 0.5, "c": 1.0, "d": 1.0}),
+    (
+        "attributes",
+        {"none": None, "day": date(2026, 5, 1), "level": Level.HIGH, "nested": {"a": [1, None]}, 5: Scalar(True)},
+        {"day": "2026-05-01", "level": "high", "nested": '{"a":[1,null]}', "5": True},
+    ),
+    ("attributes", {"big": 2**70, "path": Path("/a/b"), "set": {1}}, {"big": str(2**70), "path": "/a/b", "set": "[1]"}),
+    ("contexts", "one text", ["one text"]),
+    ("contexts", iter(["a", None, {"page_content": "b", "metadata": {}}]), ["a", "b"]),
+    ("tools", [{"type": "function", "function": {"name": "search"}}, {"name": "b"}, len], ["search", "b", "len"]),
+    ("consent", {"learning": Scalar(True), "quality": None}, {"learning": True, "quality": None}),
+    ("prompts", {"name": "answer", "version": 7}, [{"name": "answer", "version": "7"}]),
+    ("prompts", "answer", [{"name": "answer"}]),
+    ("occurred_at", datetime(2026, 5, 1, tzinfo=UTC), "2026-05-01T00:00:00+00:00"),
+    ("occurred_at", "2026-05-01T08:00:00Z", "2026-05-01T08:00:00+00:00"),
+    ("occurred_at", 1_778_011_020, "2026-05-05T19:57:00+00:00"),
+    ("occurred_at", 1_778_011_020_123, "2026-05-05T19:57:00.123000+00:00"),
+    ("occurred_at", datetime(2026, 5, 1), datetime(2026, 5, 1).astimezone().isoformat()),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "sent"), MEANT, ids=str)
+def test_what_has_an_obvious_meaning_is_sent_as_it_is_meant(
+    client: Ratchet, server: FakeServer, field: str, value: Any, sent: Any
+) -> None:
+    execution = client.record("chat", **{field: value})
+    assert client.flush()
+    assert server.bodies[execution][field] == sent
+    assert client.counters.dropped_fields == 0
+
+
+@pytest.mark.parametrize("own", [42, 0, 42.0, ID, Scalar(42), Level.HIGH, "42"], ids=str)
+def test_an_id_is_the_same_in_record_and_feedback(client: Ratchet, server: FakeServer, own: Any) -> None:
+    execution = client.record("chat", id=own)
+    feedback = client.feedback(own, kind="thumb", value=True)
+    assert client.flush()
+    assert server.bodies[feedback]["execution_id"] == server.bodies[execution]["id"] == execution
+
+
+def test_a_feedback_id_of_the_apps_own_is_the_same_uuid_each_time(client: Ratchet) -> None:
+    said = [client.feedback("e", kind="thumb", value=True, id=own) for own in (42, "42", 43, ID)]
+    assert said[0] == said[1] != said[2]
+    assert UUID(said[0])
+    assert said[3] == str(ID)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "sent"),
+    [("thumb", 1, True), ("thumb", 0, False), ("thumb", -1, False), ("thumb", Scalar(True), True),
+     ("thumb", "up", "up"), ("rating", "4", 4.0), ("rating", Decimal(4), 4.0), ("score", True, 1.0), ("label", 5, "5"),
+     ("label", Level.HIGH, "high"), ("comment", b"ok", "ok")],
+)  # fmt: skip
+def test_values_of_feedback_are_sent_as_they_are_meant(
+    client: Ratchet, server: FakeServer, kind: Any, value: Any, sent: Any
+) -> None:
+    feedback = client.feedback("e", kind=kind, value=value, name="n")
+    assert client.flush()
+    assert server.bodies[feedback]["value"] == sent
+
+
+@pytest.mark.parametrize("value", [object(), float("nan"), "four"])
+def test_a_feedback_without_a_value_is_refused_and_counted(
+    client: Ratchet, value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert isinstance(client.feedback("e", kind="rating", value=value), str)
     assert (client.counters.refused, client.counters.accepted) == (1, 1)
     assert "was not sent" in caplog.text
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(ExecutionFields.__annotations__)),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.datetimes()
+            | st.decimals() | st.uuids() | st.timedeltas() | st.builds(object),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+            max_leaves=5,
+        ),
+        max_size=6,
+    )
+)  # fmt: skip
+def test_whatever_the_fields_hold_the_execution_is_sent(fields: dict[str, Any]) -> None:
+    item = items.execution("1", "chat", (), fields, datetime(2026, 5, 1, tzinfo=UTC))
+    assert json.loads(item.encoded)["target"] == "chat"
 
 
 def test_uuids_are_their_text(client: Ratchet, server: FakeServer) -> None:
@@ -90,7 +266,7 @@ def test_an_id_of_any_kind_can_be_refused(server: FakeServer, caplog: pytest.Log
 
 def test_a_number_as_an_id_ends_no_thread(client: Ratchet, server: FakeServer) -> None:
     server.refuse = lambda item: "no" if item["id"] == "123" else None
-    assert client.record("chat", id=123) == "123"  # type: ignore[arg-type]
+    assert client.record("chat", id=123) == "123"
     assert client.flush()
     client.record("chat")
     assert client.flush()

@@ -14,8 +14,9 @@ from typing import Protocol, Unpack, cast
 import httpx
 
 from ratchet.client import items
+from ratchet.client.bodies import feedback_id, item_id
 from ratchet.client.ending import Ending
-from ratchet.client.items import ExecutionFields, FeedbackFields, Kind, PromptLabel, PromptUse
+from ratchet.client.items import ExecutionFields, FeedbackFields, Id, Kind, PromptLabel
 from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import certificates, options
 from ratchet.client.prompts import Default, ServedPrompt
@@ -106,37 +107,39 @@ class Client:
         """Records one LLM call in the background and returns its id, to be used in `feedback`.
 
         `target`, the app or route whose quality is watched, defaults to that of the first served prompt.
-        Never blocks and never raises for what the network, the server or the values do: what can't be sent is
-        logged and counted. Raises ValueError only where neither a target nor a served prompt is given.
+        Never blocks and never raises for what the network, the server or the values do: a field of which nothing can
+        be made is left out, an item that can't be sent is refused; both are logged and counted. Raises ValueError only
+        where neither a target nor a served prompt is given.
         """
         used = _listed(prompts)
         if not target and not any(isinstance(prompt, ServedPrompt) for prompt in used):
             raise ValueError("record needs a target, by itself or from a served prompt")
-        execution_id = str(fields.get("id") or uuid.uuid4())
+        execution_id = item_id(fields.get("id"), _new_id)
         self._send(
             execution_id,
-            lambda: items.execution(execution_id, _target(target, used), _uses(used), fields, _now()),
+            lambda: items.execution(execution_id, _target(target, used), map(_use, used), fields, _now()),
         )
         return execution_id
 
     def feedback(
         self,
-        execution_id: str | uuid.UUID | None = None,
+        execution_id: Id | None = None,
         *,
         kind: Kind,
         value: object = None,
-        trace_id: str | uuid.UUID | None = None,
+        trace_id: Id | None = None,
         **fields: Unpack[FeedbackFields],
     ) -> str:
         """Sends what somebody thought of an execution, or of a whole trace, in the background; returns its id.
 
         `value` by kind: thumb True or False; rating 1 to 5; score any number, with a `name`; label a word;
-        comment and correction a text. As with `record`, nothing blocks or raises.
+        comment and correction a text. An `id` that is no UUID stands for one that is derived from it. As with
+        `record`, nothing blocks or raises.
         """
-        feedback_id = str(fields.get("id") or uuid.uuid4())
+        made_id = feedback_id(fields.get("id"), _new_id)
         about = {"execution_id": execution_id, "trace_id": trace_id}
-        self._send(feedback_id, lambda: items.feedback(feedback_id, about, kind, value, fields, _now()))
-        return feedback_id
+        self._send(made_id, lambda: items.feedback(made_id, about, kind, value, fields, _now()))
+        return made_id
 
     def _first_answer(self, name: str) -> "Future[None]":
         """Follows a name; done once there is nothing to wait for."""
@@ -209,14 +212,16 @@ class Client:
 
 
 def _listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
-    """The prompts of any iterable; what is none stays in the list, to be refused with its item."""
+    """The prompts of any iterable; one alone is a list of itself. What is none stays, to be left out of its item."""
+    if isinstance(prompts, str | Mapping):
+        return (cast(Used, prompts),)
     try:
         return tuple(prompts or ())
     except Exception:  # the app goes on
         return (cast(Used, prompts),)
 
 
-def _target(given: str | None, used: Iterable[Used | None]) -> str:
+def _target(given: object, used: Iterable[Used | None]) -> object:
     served_targets = (prompt.target for prompt in used if isinstance(prompt, ServedPrompt))
     target = given or next(filter(None, served_targets), None)
     if target is None:
@@ -224,17 +229,12 @@ def _target(given: str | None, used: Iterable[Used | None]) -> str:
     return target
 
 
-def _uses(used: Iterable[Used | None]) -> list[PromptUse | PromptLabel]:
-    """Raises ValueError for what is neither a served prompt nor a label."""
-    return [_use(prompt) for prompt in used if prompt is not None]
+def _use(prompt: Used | None) -> object:
+    return prompt.use() if isinstance(prompt, ServedPrompt) else prompt
 
 
-def _use(prompt: Used) -> PromptUse | PromptLabel:
-    if isinstance(prompt, ServedPrompt):
-        return prompt.use()
-    if isinstance(prompt, Mapping):
-        return prompt
-    raise ValueError(f"prompts must be served ones or labels, not {type(prompt).__name__}")
+def _new_id() -> str:
+    return str(uuid.uuid4())
 
 
 def _now() -> datetime:

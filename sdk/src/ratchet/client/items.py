@@ -3,14 +3,19 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
+from ratchet.client.bodies import Dropped, execution_body, feedback_body
+from ratchet.client.values import Odd, identifier
 from ratchet.prompt import Prompt
 
 Route = Literal["executions", "feedback"]
 Kind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
+Id = str | int | UUID
+"""An id: a number or a UUID stands for its text."""
 Outcome = Literal["ok", "error", "refused", "timeout"]
 
 
@@ -22,25 +27,30 @@ class Consent(TypedDict, total=False):
 
 
 class ExecutionFields(TypedDict, total=False):
-    """The facts of one LLM call; all optional. `cost` in US dollars, `latency_ms` in milliseconds."""
+    """The facts of one LLM call; all optional. `cost` in US dollars, `latency_ms` in milliseconds.
 
-    id: str | UUID
-    trace_id: str | UUID | None
-    parent_id: str | UUID | None
+    `input` and `output`: a text, or messages and objects as the model's client has them. `usage`: a mapping or object
+    with the provider's own names. `occurred_at` without a zone is local time. A value that nothing can be made of is
+    left out, logged and counted; the rest is sent.
+    """
+
+    id: Id
+    trace_id: Id | None
+    parent_id: Id | None
     model: str | None
     parameters: Mapping[str, object] | None
-    input: str | None
-    output: str | None
-    contexts: Sequence[str]
-    tools: Sequence[str]
+    input: object
+    output: object
+    contexts: Sequence[object]
+    tools: Sequence[object]
     arm: str | None
-    user: str | UUID | None
-    session: str | UUID | None
-    usage: Mapping[str, int | None]
-    cost: float | None
-    latency_ms: float | None
+    user: Id | None
+    session: Id | None
+    usage: object
+    cost: float | Decimal | None
+    latency_ms: float | timedelta | None
     outcome: Outcome | None
-    scores: Mapping[str, float]
+    scores: Mapping[str, float | None]
     attributes: Mapping[str, object] | None
     consent: Consent | None
     occurred_at: datetime
@@ -49,9 +59,9 @@ class ExecutionFields(TypedDict, total=False):
 class FeedbackFields(TypedDict, total=False):
     """The optional parts of a feedback. `name` tells scores and labels of several kinds apart."""
 
-    id: str | UUID
+    id: Id
     name: str | None
-    user: str | UUID | None
+    user: Id | None
     source: Literal["explicit", "implicit"]
     consent: Consent | None
     occurred_at: datetime
@@ -82,37 +92,56 @@ class Item:
     id: str
     encoded: bytes
     documents: tuple[PromptUse, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """The fields that were left out, since nothing could be made of their values."""
 
 
 def execution(
     id: str,
-    target: str,
-    prompts: Iterable[PromptUse | PromptLabel],
-    fields: ExecutionFields,
+    target: object,
+    prompts: Iterable[object],
+    fields: Mapping[str, Any],
     now: datetime,
 ) -> Item:
-    """Raises ValueError for what JSON can't carry."""
-    uses = list(prompts)
-    named = [{"name": use.name, "digest": use.digest} if isinstance(use, PromptUse) else dict(use) for use in uses]
-    body: dict[str, Any] = {**fields, "id": id, "target": target, "prompts": named}
-    for part in ("parameters", "attributes"):
-        if body.get(part) is not None:
-            body[part] = {name: _plain(value) for name, value in dict(body[part]).items()}
+    """An odd optional field is left out. Raises ValueError for a target or a size that JSON can't carry."""
+    body, dropped = execution_body(fields, now)
+    uses = prompt_uses(prompts, dropped)
+    named = [{"name": use.name, "digest": use.digest} if isinstance(use, PromptUse) else use for use in uses]
     documents = tuple(use for use in uses if isinstance(use, PromptUse) and use.document)
-    return Item("executions", id, encode(_timed(body, now)), documents)
+    whole = {"id": id, "target": identifier(target), "prompts": named, **body}
+    return Item("executions", id, encode(whole), documents, tuple(dropped))
 
 
 def feedback(
     id: str,
-    about: Mapping[str, str | UUID | None],
-    kind: Kind,
+    about: Mapping[str, object],
+    kind: object,
     value: object,
-    fields: FeedbackFields,
+    fields: Mapping[str, Any],
     now: datetime,
 ) -> Item:
-    """`about` names the execution or the trace. Raises ValueError for what JSON can't carry."""
-    body = {**fields, **about, "id": id, "kind": kind, "value": value}
-    return Item("feedback", id, encode(_timed(body, now)))
+    """`about` names the execution or the trace. An odd optional field is left out. Raises ValueError for others."""
+    body, dropped = feedback_body(kind, value, fields, now)
+    named = {name: found for name, given in about.items() if (found := identifier(given)) is not None}
+    return Item("feedback", id, encode({"id": id, **named, **body}), dropped=tuple(dropped))
+
+
+def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[PromptUse | dict[str, str]]:
+    """What of `prompts` names one: a use, a label, or a name alone. None is as absent."""
+    found = [dropped.read(f"prompts[{index}]", _use, prompt) for index, prompt in enumerate(prompts)]
+    return [use for use in found if use is not None]
+
+
+def _use(prompt: object) -> PromptUse | dict[str, str] | None:
+    if prompt is None or isinstance(prompt, PromptUse):
+        return prompt
+    label = {"name": prompt} if isinstance(prompt, str) else prompt
+    if not isinstance(label, Mapping):
+        raise Odd("must be a served prompt or a label")
+    found = {str(name): text for name, value in label.items() if (text := identifier(value)) is not None}
+    if "name" not in found:
+        raise Odd("must have a name")
+    return found
 
 
 def with_documents(item: Item, digests: frozenset[str]) -> bytes:
@@ -136,21 +165,6 @@ def encode(body: object) -> bytes:
         return json.dumps(body, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_text).encode()
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
-
-
-def _timed(body: Mapping[str, object], now: datetime) -> dict[str, object]:
-    occurred_at = body.get("occurred_at") or now
-    if not isinstance(occurred_at, datetime) or occurred_at.tzinfo is None:
-        raise ValueError("occurred_at must be a datetime with a time zone")
-    said = {name: value for name, value in body.items() if value is not None}
-    return {**said, "occurred_at": occurred_at.isoformat()}
-
-
-def _plain(value: object) -> object:
-    """Parameters and attributes are plain values on the wire: what is nested travels as JSON text."""
-    if isinstance(value, UUID):
-        return str(value)
-    return value if value is None or isinstance(value, str | bool | int | float) else encode(value).decode()
 
 
 def _text(value: object) -> str:

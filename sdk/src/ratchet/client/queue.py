@@ -30,11 +30,13 @@ class Delivered:
     """The server answered for each item.
 
     `refused`: index and reason of those it will never take. `repeat`: the indexes of those on which it failed.
+    `amended`: index and replacement of those that it takes without some optional fields.
     """
 
     duplicates: int = 0
     refused: tuple[tuple[int, str], ...] = ()
     repeat: tuple[int, ...] = ()
+    amended: tuple[tuple[int, Item], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ Outcome = Delivered | Retry | Split
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Since the client began: accepted = sent + refused + pending + abandoned. `dropped` were never accepted."""
+    """Since the client began: accepted = sent + refused + pending + abandoned. `dropped` were never accepted.
+
+    `dropped_fields`: optional fields that were left out of accepted items.
+    """
 
     accepted: int = 0
     sent: int = 0
@@ -68,6 +73,7 @@ class Counters:
     dropped: int = 0
     abandoned: int = 0
     retries: int = 0
+    dropped_fields: int = 0
 
 
 @dataclass
@@ -116,7 +122,7 @@ class SendQueue:
             return False
         self._weight.add(item)
         self._lanes[item.route].waiting.append(item)
-        self._count(accepted=1)
+        self._count(accepted=1, dropped_fields=len(item.dropped))
         return True
 
     def next(self, now: float) -> Batch | None:
@@ -144,13 +150,14 @@ class SendQueue:
             case Split():
                 lane.inflight.popleft()
                 lane.inflight.extendleft(reversed(self._halves(batch)))
-            case Delivered(duplicates=duplicates, refused=refused, repeat=repeat):
+            case Delivered(duplicates=duplicates, refused=refused, repeat=repeat, amended=amended):
                 lane.inflight.popleft()
                 self._put_back(lane, batch, repeat, now)
                 self._weight.remove(item for index, item in enumerate(batch.items) if index not in repeat)
-                if not refused and not repeat:
+                if not (refused or repeat or amended):
                     self._restless += self._explained.add(use for item in batch.items for use in item.documents)
-                sent = len(batch.items) - len(refused) - len(repeat)
+                self._send_amended(lane, batch, amended)
+                sent = len(batch.items) - len(refused) - len(repeat) - len(amended)
                 self._count(sent=sent, duplicates=duplicates, refused=len(refused))
 
     def _put_back(self, lane: _Lane, batch: Batch, repeat: tuple[int, ...], now: float) -> None:
@@ -182,6 +189,12 @@ class SendQueue:
     def refuse(self) -> None:
         """Counts an item that could not even become JSON."""
         self._count(accepted=1, refused=1)
+
+    def _send_amended(self, lane: _Lane, batch: Batch, amended: tuple[tuple[int, Item], ...]) -> None:
+        for index, item in reversed(amended):
+            self._weight.add(item)
+            lane.waiting.appendleft(item)
+            self._count(dropped_fields=len(item.dropped) - len(batch.items[index].dropped))
 
     def _batch(self, waiting: deque[Item]) -> Batch:
         items: list[Item] = []

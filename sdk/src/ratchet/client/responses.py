@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ratchet.client.amendment import without
+from ratchet.client.items import Item
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
 
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
@@ -21,10 +23,10 @@ def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) 
     answer = _json_object(body)
     results = answer.get("results")
     if isinstance(results, list) and len(results) == len(batch.items):
-        return _settled(results)
+        return _settled(batch, results)
     if status < 300:
         return Retry("the server's answer is not Ratchet's")
-    return Split() if len(batch.items) > 1 else Delivered(refused=((0, _reason(answer)),))
+    return Split() if len(batch.items) > 1 else _settled(batch, [{"status": "refused", "problem": answer}])
 
 
 def misconfigured(status: int) -> bool:
@@ -32,15 +34,20 @@ def misconfigured(status: int) -> bool:
     return status in (401, 403, 404) or 300 <= status < 400
 
 
-def _settled(results: list[Any]) -> Delivered:
+def _settled(batch: Batch, results: list[Any]) -> Delivered:
     entries = [entry if isinstance(entry, dict) else {} for entry in results]
     repeat = tuple(index for index, entry in enumerate(entries) if _failed(entry))
-    refused = tuple(
-        (index, _reason(entry.get("problem")))
-        for index, entry in enumerate(entries)
-        if entry.get("status") not in ("accepted", "duplicate") and index not in repeat
-    )
-    return Delivered(sum(entry.get("status") == "duplicate" for entry in entries), refused, repeat)
+    refused: list[tuple[int, str]] = []
+    amended: list[tuple[int, Item]] = []
+    for index, entry in enumerate(entries):
+        if entry.get("status") not in ("accepted", "duplicate") and index not in repeat:
+            item = without(batch.items[index], _fields(entry.get("problem")))
+            if item is None:
+                refused.append((index, _reason(entry.get("problem"))))
+            else:
+                amended.append((index, item))
+    duplicates = sum(entry.get("status") == "duplicate" for entry in entries)
+    return Delivered(duplicates, tuple(refused), repeat, tuple(amended))
 
 
 def _failed(entry: dict[str, Any]) -> bool:
@@ -50,6 +57,13 @@ def _failed(entry: dict[str, Any]) -> bool:
     problem = entry.get("problem")
     status = problem.get("status") if isinstance(problem, dict) else None
     return entry.get("status") == "failed" or (isinstance(status, int) and status >= 500)
+
+
+def _fields(problem: object) -> list[str]:
+    """The fields that a problem names."""
+    errors = problem.get("errors") if isinstance(problem, dict) else None
+    named = [error.get("field") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return [field for field in named if isinstance(field, str)]
 
 
 def _reason(problem: object) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import random
+import re
 import threading
 import time
 import uuid
@@ -19,6 +20,8 @@ from ratchet.visible import visible
 log = logging.getLogger("ratchet")
 
 _LONGEST_PAUSE = 30.0
+_MOST_WARNED = 100
+_INNER = re.compile(r"[.\[]")
 LEAST_JOIN = 0.1
 """Seconds that an idle thread may take to end, when the time to close is over."""
 
@@ -55,6 +58,7 @@ class Sender:
         self._hurried = 0
         self._idle = False
         self._warned_full = self._warned_thread = False
+        self._warned_fields: set[str] = set()
         self._troubles = {route: Trouble() for route in ROUTES}
         self.trouble: str | None = None
         """Why the last batch has to be sent again; None once one was answered for."""
@@ -74,6 +78,7 @@ class Sender:
             if not self._queue.offer(item):
                 self._warn_dropped()
                 return False
+            self._report_fields(item)
             self._start()
             if self._idle or self._queue.pending == self._options.batch_size:
                 self._idle = False
@@ -173,6 +178,15 @@ class Sender:
             self._warned_full = True
             log.warning("ratchet: items are dropped, because the queue is full or closed; counters tell how many")
 
+    def _report_fields(self, item: Item) -> None:
+        """Logs a field that was left out; each name once."""
+        for field in item.dropped:
+            name = f"{item.route} {_INNER.split(field)[0]}"
+            if name not in self._warned_fields and len(self._warned_fields) < _MOST_WARNED:
+                self._warned_fields.add(name)
+                log.warning("ratchet: the field %s of %s was left out, because nothing can be made of its value; "
+                            "counters tell how often", visible(field), item.route)  # fmt: skip
+
     def _warn_no_thread(self, error: Exception) -> None:
         if not self._warned_thread:
             self._warned_thread = True
@@ -187,6 +201,8 @@ class Sender:
             level = trouble.level(reason, isinstance(result, Retry) and result.misconfigured, self._monotonic())
             number = len(result.repeat) if isinstance(result, Delivered) else len(batch.items)
             log.log(level, "ratchet: %s will be sent again: %s", f"{number} {batch.route}", visible(reason))
+        for _, item in result.amended if isinstance(result, Delivered) else ():
+            self._report_fields(item)
         for index, reason in result.refused if isinstance(result, Delivered) else ():
             item = batch.items[index]
             log.warning("ratchet: %s %s was refused: %s", item.route, visible(str(item.id)), visible(reason))

@@ -1,0 +1,59 @@
+"""An item without the optional fields that the server refuses, so that the rest of it is not lost. Pure."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ratchet.client.items import Item, encode
+
+_REQUIRED = {
+    "executions": frozenset({"id", "target"}),
+    "feedback": frozenset({"id", "execution_id", "trace_id", "kind", "value"}),
+}
+_NO_CONSENT = {"quality": False, "learning": False}
+_PATH = re.compile(r"(?:\[0\]\.)?([a-z_]+)(?:\[(\d+)\]|\.(.+))?", re.DOTALL)
+
+
+def without(item: Item, fields: Iterable[str]) -> Item | None:
+    """`item` without these fields, named by paths such as `cost`, `attributes.tenant` and `prompts[0].digest`.
+
+    None where one of them is required, is unknown, or can't be left out.
+    """
+    names = list(dict.fromkeys(fields))
+    try:
+        body = json.loads(item.encoded)
+    except (ValueError, RecursionError):
+        return None
+    if not names or not isinstance(body, dict):
+        return None
+    indices: dict[str, set[int]] = {}
+    for name in names:
+        path = _PATH.match(name)
+        if path is None or path[1] in _REQUIRED[item.route] or not _leave_out(body, path, indices):
+            return None
+    for name, found in indices.items():
+        if name in body:
+            body[name] = [value for index, value in enumerate(body[name]) if index not in found]
+    uses = {prompt.get("digest") for prompt in body.get("prompts", ()) if isinstance(prompt, dict)}
+    documents = tuple(use for use in item.documents if use.digest in uses)
+    return replace(item, encoded=encode(body), documents=documents, dropped=(*item.dropped, *names))
+
+
+def _leave_out(body: dict[str, Any], path: re.Match[str], indices: dict[str, set[int]]) -> bool:
+    """Whether the field could be left out of `body`; elements of lists are gathered in `indices`."""
+    name, index, member = path.groups()
+    value = body.get(name)
+    if value is None:
+        return False
+    if name == "consent":
+        body[name] = dict(_NO_CONSENT)  # what can't be read allows nothing
+        return bool(value != _NO_CONSENT)
+    if index is not None and isinstance(value, list):
+        indices.setdefault(name, set()).add(int(index))
+    elif member is not None and isinstance(value, dict) and member in value:
+        del value[member]
+    else:
+        del body[name]
+    return True

@@ -1,0 +1,166 @@
+"""Values of an app's own types, as the plain values that JSON has. Pure.
+
+What has one obvious meaning is converted; everything else raises Odd, and its field is left out.
+"""
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+MAX_DEPTH = 24
+"""Levels of nesting: the server takes 32, and a value stands inside a body."""
+_MOST_MEMBERS = 100_000
+_INT64 = 2**63
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+_EPOCH_UNITS = {10: 1, 13: 1e3, 16: 1e6, 19: 1e9}
+"""Digits of a present-day epoch → its units a second."""
+
+
+class Odd(ValueError):
+    """A value that has no obvious meaning for its field."""
+
+
+def clean(text: str) -> str:
+    """`text`, in which what JSON or a database can't hold (NUL, lone surrogates) became U+FFFD."""
+    return text if text.isascii() and "\0" not in text else _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def plain(value: object, depth: int = 0) -> Any:
+    """`value` as JSON has it: None, bool, int, float, str, list or dict. Raises Odd."""
+    if depth > MAX_DEPTH:
+        raise Odd("is nested too deeply")
+    match value:
+        case Enum():  # before str and int: an enum may be one of them
+            return plain(value.value, depth + 1)
+        case None | bool():
+            return value
+        case str():
+            return clean(str(value))
+        case int():
+            return int(value) if -_INT64 <= value < _INT64 else str(value)
+        case float() | Decimal():
+            return _finite(float(value))
+        case bytes() | bytearray():
+            return _decoded(bytes(value))
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Mapping():
+            return {clean(str(key)): plain(item, depth + 1) for key, item in _members(value)}
+    return _converted(value, depth)
+
+
+def _members(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    members = list(value.items())
+    if len(members) > _MOST_MEMBERS:
+        raise Odd("has too many members")
+    return members
+
+
+def _converted(value: object, depth: int) -> Any:
+    """What is no type of JSON's: containers, array scalars, data classes, models, ids."""
+    if isinstance(value, type):
+        raise Odd("is a class")
+    for name in ("tolist", "model_dump", "to_dict", "_asdict", "dict"):  # numpy, torch; pydantic; others
+        convert = getattr(value, name, None)
+        if callable(convert):
+            return plain(convert(), depth + 1)
+    if dataclasses.is_dataclass(value):
+        return plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)}, depth + 1)
+    if isinstance(value, Iterable) and not hasattr(value, "read"):
+        return [plain(item, depth + 1) for item in _bounded(value)]
+    return _spelled(value)
+
+
+def _bounded(values: Iterable[Any]) -> Iterable[Any]:
+    for index, value in enumerate(values):
+        if index >= _MOST_MEMBERS:
+            raise Odd("has too many members")
+        yield value
+
+
+def _spelled(value: object) -> str:
+    """The text of a UUID, a path or an object id: of a type that says itself how it is written."""
+    if type(value).__str__ is object.__str__ or isinstance(value, BaseException):
+        raise Odd(f"{type(value).__name__} is not JSON serializable")
+    return clean(str(value))
+
+
+def identifier(value: object) -> str | None:
+    """An id, a user or a name: a string, or a number or UUID as its text. None for nothing. Raises Odd."""
+    found = plain(value)
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)  # a column of numbers with a gap
+    if isinstance(found, bool | float | list | dict):
+        raise Odd("must be a string, an integer or a UUID")
+    return None if found is None or found == "" else str(found)
+
+
+def number(value: object) -> float | None:
+    """A finite number, also one that is written in a string. None for nothing. Raises Odd."""
+    found = plain(value)
+    if isinstance(found, str):
+        found = _read_number(found)
+    if isinstance(found, list | dict):
+        raise Odd("must be a number")
+    return float(found) if isinstance(found, bool) else found
+
+
+def text(value: object) -> str | None:
+    """A string; what is none as its JSON. Raises Odd."""
+    found = plain(value)
+    return found if found is None or isinstance(found, str) else dumps(found)
+
+
+def scalar(value: object) -> Any:
+    """A string, number or boolean; what is nested as its JSON. Raises Odd."""
+    found = plain(value)
+    return dumps(found) if isinstance(found, list | dict) else found
+
+
+def moment(value: object) -> datetime:
+    """A time with its zone. Without one it is the machine's local time, as everywhere in Python; a number is an
+    epoch of seconds, milli-, micro- or nanoseconds. Raises Odd."""
+    if isinstance(value, datetime):
+        return value.astimezone() if value.tzinfo is None else value
+    found = plain(value)
+    try:
+        if isinstance(found, str):
+            return moment(datetime.fromisoformat(found))
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return datetime.fromtimestamp(found / _EPOCH_UNITS[len(str(int(found)))], UTC)
+    except (ValueError, KeyError, OverflowError, OSError):
+        pass
+    raise Odd("must be a datetime with a time zone")
+
+
+def dumps(value: object) -> str:
+    """Compact JSON of a plain value."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise Odd("must be finite")
+    return value
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return clean(value.decode())
+    except UnicodeDecodeError:
+        raise Odd("is not UTF-8") from None
+
+
+def _read_number(text: str) -> float:
+    try:
+        return _finite(float(text))
+    except ValueError:
+        raise Odd("must be a number") from None
