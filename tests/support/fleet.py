@@ -20,6 +20,7 @@ from ratchet_local import process
 from ratchet_local.ports import free_port
 from ratchet_local.routes import SERVICES
 from shared.runtime.roles import role_of
+from tests.support import fork_server
 from tests.support.databases import apart, as_role
 from tests.support.eventually import eventually_sync
 from tests.support.messaging import async_dsn
@@ -27,6 +28,7 @@ from tests.support.requirements import ROOT
 from tests.support.untraced import untraced
 
 _ASK_S = 5.0
+StartProcess = Callable[[Sequence[str], Path, Mapping[str, str]], psutil.Process]
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Instance:
     log: Path
     environment: Mapping[str, str]
     command: Sequence[str]
+    start_process: StartProcess = process.start
     port: int = field(default_factory=free_port)
     _process: psutil.Process | None = None
 
@@ -51,13 +54,13 @@ class Instance:
         running = self._process
         return running is not None and running.is_running() and running.status() != psutil.STATUS_ZOMBIE
 
-    def spawn(self) -> None:
-        """Start the process; `await_ready` waits for it."""
+    def spawn(self, **more: str) -> None:
+        """Start the process, with `more` in its environment; `await_ready` waits for it."""
         own = {
             "RATCHET_HOST": "127.0.0.1", "RATCHET_PORT": str(self.port), "RATCHET_INSTANCE": self.name,
             "PYTHONPATH": str(ROOT),
         }  # fmt: skip
-        self._process = process.start(self.command, self.log, {**untraced(), **self.environment, **own})
+        self._process = self.start_process(self.command, self.log, {**untraced(), **self.environment, **own, **more})
 
     def await_ready(self, within: float = 60.0) -> None:
         """Return when it says that it is ready. Raises StartFailed with the end of its log where it ended instead."""
@@ -170,13 +173,18 @@ class Fleet:
             "RATCHET_DATABASE_URL": as_role(self.dsn, role_of(service)),
         }
         command = [sys.executable, "-m", *launcher, service]
-        instance = Instance(service, name, self._folder / f"{service}-{name}.log", settings, command)
+        log = self._folder / f"{service}-{name}.log"
+        instance = Instance(service, name, log, settings, command, fork_server.start)
         self.instances.append(instance)
         return instance
 
     def start(self, services: Iterable[str] = SERVICES, count: int = 1) -> None:
         """Start `count` instances of each service, and return when all are ready and know the keys."""
-        started = [self.add(service, str(number)) for service in services for number in range(1, count + 1)]
+        self.start_added([self.add(service, str(number)) for service in services for number in range(1, count + 1)])
+
+    def start_added(self, instances: Sequence[Instance] | None = None) -> None:
+        """Start `instances`, or all, and return when they are ready and know the keys."""
+        started = self.instances if instances is None else instances
         start_all(started)
         for instance in started:
             eventually_sync(self._knows_keys(instance))
