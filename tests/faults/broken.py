@@ -17,9 +17,8 @@ from uuid import UUID
 
 from aiokafka import TopicPartition
 
-from collector.desk import Writer
 from collector.lines import Line
-from collector.model import Item, Outgoing, Status
+from collector.model import Outgoing
 from collector.settings import CollectorSettings
 from collector.store import PgBooks
 from shared.messaging.producer import KafkaProducer
@@ -43,32 +42,20 @@ class Death:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def sound(death: Death) -> None:
-    """Nothing is broken; it dies between a transaction and its acknowledgement, to Kafka or to a client."""
-    acknowledge, write = Reader._acknowledge, Writer.write
+def no_inbox(death: Death) -> None:
+    """Every event is taken for a new one; it dies between a transaction and its acknowledgement."""
+    acknowledge = Reader._acknowledge
 
-    async def answering(self: Writer, items: Sequence[Item]) -> list[Status]:
-        statuses = await write(self, items)
-        death()
-        return statuses
+    async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
+        return set(ids)
 
     async def dying(self: Reader, settled: dict[TopicPartition, int]) -> None:
         if self.consumer == "analyzer.quality":
             death()
         await acknowledge(self, settled)
 
-    Reader._acknowledge = dying  # type: ignore[method-assign]
-    Writer.write = answering  # type: ignore[method-assign]
-
-
-def no_inbox(death: Death) -> None:
-    """Every event is taken for a new one; it dies between a transaction and its acknowledgement."""
-
-    async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
-        return set(ids)
-
     SqlTx.claim = claim  # type: ignore[method-assign]
-    sound(death)
+    Reader._acknowledge = dying  # type: ignore[method-assign]
 
 
 def ack_first(death: Death) -> None:
@@ -106,7 +93,7 @@ def no_outbox(death: Death) -> None:
     Line.begin = begin_and_send  # type: ignore[method-assign]
 
 
-FAULTS = {"sound": sound, "no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox}
+FAULTS = {"no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox}
 
 
 def main(fault: str, service: str) -> None:

@@ -69,6 +69,11 @@ class Load:
     attempts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     in_flight: set[str] = field(default_factory=set)
+    _stopped: bool = False
+
+    def stop(self) -> None:
+        """Begin no further post; `run` returns once those that were begun are acknowledged."""
+        self._stopped = True
 
     @property
     def done(self) -> bool:
@@ -120,12 +125,16 @@ class Load:
         """Each post with the moment from which on it may be sent: what an outage cost is not made good in a rush."""
         moment = time.monotonic()
         for post in self.work:
+            if self._stopped:
+                return
             yield moment, post
             moment = max(moment + 1 / self.rate, time.monotonic())
 
     async def _work(self, client: httpx.AsyncClient, turns: Iterator[tuple[float, Post]]) -> None:
         for moment, post in turns:
             await asyncio.sleep(max(0.0, moment - time.monotonic()))
+            if self._stopped:
+                return
             self.in_flight.add(post.key)
             for url in itertools.cycle(self._from(post)):
                 if await self._try(client, url, post):

@@ -1,0 +1,143 @@
+"""Named failpoints: the moments at which a process dies in the sweep of tests/faults/test_failpoints.py.
+
+`python -m tests.faults.failpoints SERVICE` serves like `python -m SERVICE`; RATCHET_FAILPOINT=NAME:HITS:FILE lets the
+process die with `os._exit` at the HITS-th time it passes NAME, after it wrote the name into FILE. The points wrap
+methods from outside: production code carries none of it.
+"""
+
+import functools
+import importlib
+import os
+import runpy
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+_EXIT_CODE = 70
+VARIABLE = "RATCHET_FAILPOINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Failpoint:
+    """Before or after a call of `method` (`module:Class.method`); for a transaction, before or after its commit."""
+
+    method: str
+    when: Literal["before", "after", "before-commit", "after-commit"]
+    consumer: str | None = None
+    """Only calls of the object with this `consumer`."""
+
+    def install(self, die: Callable[[], None]) -> None:
+        """Wrap the method so that `die` is called at this point."""
+        module, _, path = self.method.partition(":")
+        *owners, name = path.split(".")
+        owner: Any = functools.reduce(getattr, owners, importlib.import_module(module))
+        method = getattr(owner, name)
+        setattr(owner, name, self._around_commit(method, die) if "commit" in self.when else self._around(method, die))
+
+    def _around(self, method: Callable[..., Awaitable[Any]], die: Callable[[], None]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        async def call(*arguments: Any, **named: Any) -> Any:
+            meant = self.consumer is None or arguments[0].consumer == self.consumer
+            if meant and self.when == "before":
+                die()
+            result = await method(*arguments, **named)
+            if meant and self.when == "after":
+                die()
+            return result
+
+        return call
+
+    def _around_commit(
+        self, method: Callable[..., AbstractAsyncContextManager[Any]], die: Callable[[], None]
+    ) -> Callable[..., Any]:
+        @asynccontextmanager
+        async def begin(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+            async with method(*arguments, **named) as transaction:
+                yield transaction
+                if self.when == "before-commit":
+                    die()
+            if self.when == "after-commit":
+                die()
+
+        return begin
+
+
+_BOOKS = "collector.store:PgBooks"
+_STORE = "shared.messaging.sql_store:SqlStore"
+_READER = "shared.messaging.reader:Reader"
+
+INTAKE = {
+    "intake.queued": Failpoint("collector.desk:Writer.write", "before"),
+    "intake.claimed": Failpoint(f"{_BOOKS}.claim", "after"),
+    "intake.executions-stored": Failpoint(f"{_BOOKS}.add_executions", "after"),
+    "intake.feedback-stored": Failpoint(f"{_BOOKS}.put_opinions", "after"),
+    "intake.emitted": Failpoint(f"{_BOOKS}.emit", "after"),
+    "intake.committed": Failpoint("collector.desk:Writer.write", "after"),
+}
+RELAY = {
+    "relay.read": Failpoint(f"{_STORE}.pending", "after"),
+    "relay.sent": Failpoint(f"{_STORE}.mark_sent", "before"),
+    "relay.marked": Failpoint(f"{_STORE}.mark_sent", "after"),
+}
+
+
+def consumption(consumer: str) -> dict[str, Failpoint]:
+    """The points on the way of a batch through one subscription."""
+    return {
+        "consumer.received": Failpoint(f"{_READER}.consume", "before", consumer),
+        "consumer.claimed": Failpoint("shared.messaging.sql_store:SqlTx.claim", "after"),
+        "consumer.handled": Failpoint(f"{_STORE}.begin", "before-commit"),
+        "consumer.committed": Failpoint(f"{_STORE}.begin", "after-commit"),
+        "consumer.unacknowledged": Failpoint(f"{_READER}._acknowledge", "before", consumer),
+        "consumer.acknowledged": Failpoint(f"{_READER}._acknowledge", "after", consumer),
+    }
+
+
+DECISION = {
+    "decision.recorded": Failpoint("gatekeeper.proposals.deciding:announce", "before"),
+    "decision.announced": Failpoint("gatekeeper.proposals.deciding:announce", "after"),
+    "decision.emitted": Failpoint("gatekeeper.proposals.deciding:say_decided", "after"),
+    "decision.sealed": Failpoint("gatekeeper.change:Change.seal", "after"),
+    "decision.committed": Failpoint("gatekeeper.delivery.bell:Bell.ring", "before"),
+    "decision.notified": Failpoint("gatekeeper.delivery.bell:Bell.ring", "after"),
+}
+SWEEP: dict[str, dict[str, Failpoint]] = {
+    "collector": INTAKE | RELAY,
+    "analyzer": consumption("analyzer.quality"),
+    "proposer": consumption("proposer.feedback"),
+    "gatekeeper": consumption("gatekeeper.observed"),
+}
+"""Service → its points under a load of executions and feedback."""
+
+
+def setting(name: str, hits: int, mark: Path) -> dict[str, str]:
+    """The environment of a process that is to die at `name`."""
+    return {VARIABLE: f"{name}:{hits}:{mark}"}
+
+
+def _arm(service: str) -> None:
+    name, hits, mark = os.environ[VARIABLE].split(":", 2)
+    passed = count(1)
+
+    def die() -> None:
+        if next(passed) == int(hits):
+            Path(mark).write_text(name)
+            os._exit(_EXIT_CODE)
+
+    points = SWEEP[service] | (DECISION if service == "gatekeeper" else {})
+    points[name].install(die)
+
+
+def main(service: str) -> None:
+    if os.environ.get(VARIABLE):
+        _arm(service)
+    sys.argv = [service]
+    runpy.run_module(service, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,143 @@
+"""The failpoint sweep: each service dies at every named point while posts flow; nothing is lost, nothing counts twice.
+
+Services go through their points side by side. A point that no process reached fails the test.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ratchet.prompt import SCHEMA
+from tests.faults.conftest import MakeFleet
+from tests.faults.failpoints import DECISION, SWEEP, setting
+from tests.support.databases import apart
+from tests.support.fleet import Fleet, Instance
+from tests.support.load import Load, posts
+from tests.support.soak import scaled
+from tests.support.verdict import drained, judge, rows, untaken
+
+_LAUNCHER = "tests.faults.failpoints"
+_ROUNDS = scaled(1, 20)
+_RATE = scaled(60, 100)
+_MOST_POSTS = scaled(20_000, 400_000)
+_MOST_HITS = 3
+_HIT_WITHIN = 120.0
+
+
+@pytest.fixture(scope="module")
+def fleet(make_fleet: MakeFleet) -> Fleet:
+    fleet = make_fleet()
+    for service in SWEEP:
+        fleet.add(service, "1", _LAUNCHER)
+    return fleet
+
+
+@pytest.mark.timeout(scaled(900, 7200))
+async def test_death_at_every_failpoint_loses_nothing_and_counts_nothing_twice(fleet: Fleet, tmp_path: Path) -> None:
+    await asyncio.to_thread(fleet.start_added)
+    targets = [f"bot-{number}" for number in range(8)]
+    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_MOST_POSTS, "swept", targets), _RATE)
+    crashes: Counter[str] = Counter()
+    async with asyncio.TaskGroup() as running:
+        running.create_task(load.run(within=7000))
+        async with asyncio.TaskGroup() as sweeps:
+            for service, points in SWEEP.items():
+                sweeps.create_task(asyncio.to_thread(_sweep, fleet.one(service), points, tmp_path, crashes))
+        load.stop()
+    await drained(fleet.dsn, fleet.kafka)
+    print(f"\n{crashes.total()} crashes at {len(crashes)} failpoints; {load}")
+    verdict = await judge(fleet.dsn, load)
+    assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
+    assert await untaken(fleet.dsn) == 0
+    assert load.repeats_known > 0, "no post was sent again that had been kept"
+    assert len(crashes) == sum(map(len, SWEEP.values()))
+    assert set(crashes.values()) == {_ROUNDS}
+
+
+def _sweep(instance: Instance, points: Mapping[str, object], folder: Path, crashes: Counter[str]) -> None:
+    """Let the instance die `_ROUNDS` times at each of its points, and leave a sound one behind."""
+    moments = random.Random(instance.service)
+    for round_number in range(_ROUNDS):
+        for name in points:
+            mark = folder / f"{instance.service}-{name}-{round_number}"
+            instance.stop()
+            instance.spawn(**setting(name, moments.randint(1, _MOST_HITS), mark))
+            instance.await_end(_HIT_WITHIN)
+            assert mark.read_text() == name
+            crashes[f"{instance.service}: {name}"] += 1
+    instance.start()
+
+
+@pytest.mark.timeout(scaled(900, 7200))
+def test_death_during_a_decision_leaves_all_of_it_or_nothing(fleet: Fleet, tmp_path: Path) -> None:
+    gatekeeper = fleet.one("gatekeeper")
+    found: Counter[bool] = Counter()
+    gatekeeper.stop()
+    gatekeeper.start()
+    for number, name in enumerate([name for _ in range(scaled(1, 50)) for name in DECISION]):
+        proposal = _first_version(fleet, f"prompt-{number}")
+        mark = tmp_path / f"decision-{number}"
+        gatekeeper.stop()
+        gatekeeper.spawn(**setting(name, 1, mark))
+        gatekeeper.await_ready()
+        with pytest.raises(OSError, match=r"."):
+            _approve(fleet, proposal)
+        gatekeeper.await_end()
+        assert mark.read_text() == name
+        traces = apart(_traces(fleet.dsn, proposal))
+        assert traces in (_NOTHING, _EVERYTHING), f"half a decision after {name}"
+        found[traces == _EVERYTHING] += 1
+        gatekeeper.start()
+        assert _approve(fleet, proposal) == (409 if traces == _EVERYTHING else 200)
+        assert apart(_traces(fleet.dsn, proposal)) == _EVERYTHING
+    print(f"\ndied before the commit {found[False]} times, after it {found[True]} times")
+    assert found[False]
+    assert found[True]
+
+
+_PARTS = {
+    "approved": "SELECT count(*) FROM gatekeeper.proposals WHERE id = :id AND state = 'approved'",
+    "decisions": "SELECT count(*) FROM gatekeeper.decisions WHERE proposal_id = :id AND expires_at > decided_at",
+    "live": "SELECT count(*) FROM gatekeeper.live_history WHERE name = :name AND digest = :digest",
+    "signatures": "SELECT count(*) FROM gatekeeper.live_signatures WHERE name = :name",
+    "announced": """SELECT count(*) FROM gatekeeper.outbox
+                    WHERE topic = 'prompt.live' AND key LIKE '%/' || CAST(:name AS text)""",
+    "decided": """SELECT count(*) FROM gatekeeper.outbox WHERE topic = 'proposal.decided'
+                  AND convert_from(payload, 'UTF8')::jsonb ->> 'proposal_id' = :text""",
+}
+_NOTHING = dict.fromkeys(_PARTS, 0)
+_EVERYTHING = dict.fromkeys(_PARTS, 1)
+
+
+async def _traces(dsn: str, proposal: Mapping[str, str]) -> dict[str, int]:
+    """What a decision left in the database, by part."""
+    values = {
+        "id": UUID(proposal["id"]),
+        "text": proposal["id"],
+        "name": proposal["name"],
+        "digest": proposal["digest"],
+    }
+    return {
+        part: (await rows(dsn, sql, **{name: it for name, it in values.items() if f":{name}" in sql}))[0][0]
+        for part, sql in _PARTS.items()
+    }
+
+
+def _first_version(fleet: Fleet, name: str) -> dict[str, str]:
+    document = {"schema": SCHEMA, "messages": [{"role": "system", "content": f"Answer for {name}."}]}
+    body = {"name": name, "target": "bot", "base_digest": None, "document": document, "why": "a first version"}
+    status, answer = fleet.one("gatekeeper").post("/v1/proposals", fleet.keys["maker_key"], body)
+    assert status == 201, answer
+    return dict(json.loads(answer))
+
+
+def _approve(fleet: Fleet, proposal: Mapping[str, str]) -> int:
+    body = {"verdict": "approved", "reason": "good", "digest": proposal["digest"]}
+    path = f"/v1/proposals/{proposal['id']}/decisions"
+    return fleet.one("gatekeeper").post(path, fleet.keys["reviewer_key"], body)[0]
