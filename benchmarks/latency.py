@@ -83,7 +83,8 @@ def candidates(keys: dict[str, str], rounds: int) -> list[float]:
                          "output": "an answer", "user": f"user-{number}", "consent": {"learning": True}}  # fmt: skip
             post(http, keys["ingest_key"], "/v1/executions", execution)
             began = time.monotonic()
-            post(http, keys["ingest_key"], "/v1/feedback", {"execution_id": run, "kind": "rating", "value": 5})
+            post(http, keys["ingest_key"], "/v1/feedback",
+                 {"execution_id": run, "kind": "rating", "value": 5, "consent": {"learning": True}})  # fmt: skip
             while not http.get(
                 "/v1/candidates", params={"execution_id": run}, headers=bearer(keys["reviewer_key"])
             ).json()["items"]:

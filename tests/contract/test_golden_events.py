@@ -51,3 +51,24 @@ def test_every_event_is_frozen_and_says_where_it_belongs(event: type[Event]) -> 
     assert made.model_config["frozen"]
     assert made.topic
     assert envelope(made).event.key
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("ratchet.feedback.created.v1", ["key_scope"]),
+        ("ratchet.proposal.ready.v1", ["example_sets", "examples", "grant_eligible"]),
+    ],
+)
+def test_an_event_from_before_a_field_was_added_is_read_as_the_least_trusted(kind: str, fields: list[str]) -> None:
+    golden = json.loads((GOLDEN / f"{kind}.json").read_text())
+    parent = golden["payload"]
+    for field in fields[:-1]:
+        parent = parent[field][0]
+    del parent[fields[-1]]
+    headers = encoded(tuple(golden["headers"].items()))
+    record = FakeRecord(golden["topic"], 0, 0, golden["key"].encode(), json.dumps(golden["payload"]).encode(), headers)
+    dumped = decode(record).event.model_dump()
+    for field in fields[:-1]:
+        dumped = dumped[field][0]
+    assert not dumped[fields[-1]]

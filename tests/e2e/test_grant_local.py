@@ -61,7 +61,7 @@ def like(app: Ratchet, prompt: ServedPrompt, number: int) -> None:
         prompts=[prompt], input=f"mail {number}", output=f"reply {number}", user=f"user-{number}",
         consent={"learning": True},
     )  # fmt: skip
-    app.feedback(run, kind="rating", value=5)
+    app.feedback(run, kind="rating", value=5, consent={"learning": True})
     assert app.flush(10)
 
 

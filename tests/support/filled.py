@@ -61,7 +61,7 @@ def like(site: Site, count: int = 3) -> None:
                 user=f"user-{number}",
                 consent={"learning": True},
             )
-            app.feedback(run, kind="rating", value=5)
+            app.feedback(run, kind="rating", value=5, consent={"learning": True})
         assert app.flush(30)
     eventually_sync(lambda: few_shots(site))
 

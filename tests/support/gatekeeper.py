@@ -115,7 +115,9 @@ def received(event: Any) -> Received[Any]:
     return Received(event, uuid4(), now, "ratchet/test", "correlation", None, None, event.topic, 0, 0)
 
 
-def few_shot(base: dict[str, Any], *pairs: tuple[str, str], slot: str = "shots", **parts: Any) -> ProposalReady:
+def few_shot(
+    base: dict[str, Any], *pairs: tuple[str, str], slot: str = "shots", eligible: bool = True, **parts: Any
+) -> ProposalReady:
     """A proposal of the proposer that fills a slot with these (input, output) examples."""
     contents = [{"input": given, "output": answer} for given, answer in pairs]
     examples = tuple(
@@ -125,6 +127,7 @@ def few_shot(base: dict[str, Any], *pairs: tuple[str, str], slot: str = "shots",
             score=1.0,
             feedback_id=uuid4(),
             execution_id="e",
+            grant_eligible=eligible,
             occurred_at=datetime.now(UTC),
         )
         for content in contents

@@ -56,7 +56,7 @@ def regression(*causes: Cause, **fields: Any) -> RegressionDetected:
 
 
 def feedback(number: int, **fields: Any) -> FeedbackCreated:
-    """A thumb up from a user of their own, who agreed to learning; later numbers came later."""
+    """A thumb up, sent with a secret key, by the user who asked; both agreed to learning. Later numbers came later."""
     at = NOW - timedelta(hours=1) + timedelta(seconds=number)
     given: dict[str, Any] = {
         "project": "acme",
@@ -64,6 +64,7 @@ def feedback(number: int, **fields: Any) -> FeedbackCreated:
         "target": "bot",
         "feedback_id": derived_id("feedback", str(number)),
         "kind": "thumb",
+        "key_scope": "ingest",
         "value": 1.0,
         "user": f"user-{number}",
         "consent": Consent(learning=True),
@@ -75,12 +76,14 @@ def feedback(number: int, **fields: Any) -> FeedbackCreated:
 
 
 def execution(number: int, **fields: Any) -> ExecutionFacts:
-    """A question and its answer, both known."""
+    """A question of a user of their own, who agreed to learning, and its answer."""
     given: dict[str, Any] = {
         "execution_id": f"e{number}",
         "prompts": (PromptUse(name="answer"),),
         "input": f"Question {number}?",
         "output": f"Answer {number}.",
+        "user": f"user-{number}",
+        "consent": Consent(learning=True),
         "occurred_at": NOW - timedelta(hours=2),
     }
     return ExecutionFacts(**{**given, **fields})
@@ -95,6 +98,7 @@ def candidate(number: int, **fields: Any) -> Candidate:
     """What `feedback(number)` makes."""
     at = NOW - timedelta(hours=1) + timedelta(seconds=number)
     asked = fields.get("input", f"Question {number}?")
+    user = fields.get("user", f"user-{number}")
     given: dict[str, Any] = {
         "key": KEY,
         "target": "bot",
@@ -105,7 +109,9 @@ def candidate(number: int, **fields: Any) -> Candidate:
         "input": asked,
         "output": f"Answer {number}.",
         "input_key": input_key(asked),
-        "user": f"user-{number}",
+        "user": user,
+        "contributor": user,
+        "grant_eligible": True,
         "occurred_at": at,
         "received_at": at,
     }

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from ratchet.prompt import parse
 from tests.support.gatekeeper import World, digest, document, few_shot, later, ready
@@ -64,6 +65,30 @@ async def test_what_a_grant_does_not_cover_waits(granted: World, event: Any) -> 
     await granted.arrive(event)
     assert (await live(granted))["sequence"] == 1
     assert await granted.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(0,)]
+
+
+async def test_examples_that_need_a_person_wait_and_hold_nothing_up(granted: World) -> None:
+    shown = few_shot(BASE, ("2+2", "4"), ("mine", "mine"), eligible=False)
+    await granted.arrive(shown)
+    assert (await live(granted))["sequence"] == 1
+    await granted.arrive(few_shot(BASE, ("2+2", "4")))
+    assert (await live(granted))["sequence"] == 2
+    stuffed = few_shot((await live(granted))["document"], ("2+2", "4"), ("mine", "mine"), eligible=False)
+    await granted.arrive(stuffed)
+    assert (await live(granted))["sequence"] == 2
+    with pytest.raises(DBAPIError, match="needs-person"):  # not even by hand, with all rights on the table
+        await granted.sql(
+            """INSERT INTO gatekeeper.grant_uses (grant_id, number, project, environment, name, proposal_id,
+                                                  base_digest, digest)
+               SELECT g.id, 2, p.project, p.environment, p.name, p.id, p.base_digest, p.digest
+               FROM gatekeeper.grants g, gatekeeper.proposals p WHERE p.id = :id""",
+            id=stuffed.proposal_id,
+        )
+    proposal = (await granted.ask("maker_key", "GET", f"/v1/proposals/{stuffed.proposal_id}")).json()
+    assert (await granted.decide(proposal)).status_code == 200
+    both = (await live(granted))["document"]
+    await granted.arrive(few_shot(both, ("mine", "mine"), eligible=False))
+    assert (await live(granted))["sequence"] == 4, "what a person let in needs none any more"
 
 
 async def fill(gate: World, times: int) -> int:

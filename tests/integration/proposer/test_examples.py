@@ -120,18 +120,44 @@ async def test_a_set_of_which_nothing_is_left_is_withdrawn_and_may_come_back(pro
     first = await proposed(proposer, 1)
     await proposer.take(disliked(20, about=1))
     (gone,) = await proposer.told_anew()
-    assert (gone.proposal_id, gone.reason) == (first.proposal_id, "evidence_erased")
+    assert (gone.proposal_id, gone.reason) == (first.proposal_id, "evidence_withdrawn")
     await proposer.take(feedback(30, execution=execution(1)))
     (again,) = await proposer.told_anew()
     assert again.proposal_id != first.proposal_id
     assert again.digest == first.digest
 
 
-async def test_one_user_fills_at_most_two_places(proposer: Proposer) -> None:
+async def test_one_user_fills_one_place_whoever_votes(proposer: Proposer) -> None:
     await proposer.take(live(BASE))
-    await proposer.take(*(feedback(n, user="eve") for n in range(600)))
-    await proposer.take(feedback(1000, user="ada"))
-    assert inputs((await proposer.told())[-1]) == questions(0, 1, 1000)
+    await proposer.take(*(feedback(n, user=f"sybil-{n}", execution=execution(n, user="eve")) for n in range(600)))
+    await proposer.take(feedback(1000))
+    assert inputs((await proposer.told())[-1]) == questions(0, 1000)
+    await proposer.keep_up()
+    assert await proposer.rows("SELECT count(*) FROM proposer.candidates WHERE contributor = 'eve'") == [(20,)]
+
+
+async def test_what_needs_a_person_comes_last_and_holds_nothing_up(proposer: Proposer) -> None:
+    await proposer.take(live(BASE))
+    public = [feedback(n, key_scope="browser-ingest", occurred_at=NOW - timedelta(days=20)) for n in range(60)]
+    await proposer.take(*public)
+    (first,) = await proposer.told_anew()
+    assert inputs(first) == questions(0), "fifty voices of a public key have one place, and wait for a person"
+    await proposer.take(feedback(100), feedback(101, kind="correction", value=None, text="Better."))
+    gone, second = await proposer.told_anew()
+    assert (gone.reason, inputs(second)) == ("superseded", questions(100)), "a grant may cover this one"
+    await proposer.take(went_live(second, 2))
+    (third,) = await proposer.told_anew()
+    assert inputs(third) == questions(100, 0, 101)
+    assert [e.grant_eligible for e in third.example_sets[0].examples] == [True, False, False]
+
+
+async def test_candidates_of_before_the_marks_are_forgotten(proposer: Proposer) -> None:
+    await proposed(proposer, 1)
+    async with proposer.engine.begin() as conn:
+        await conn.exec_driver_sql("UPDATE proposer.candidates SET received_at = to_timestamp(0)")  # as 0003 does
+    await proposer.keep_up()
+    (gone,) = await proposer.told_anew()
+    assert gone.reason == "evidence_withdrawn"
 
 
 async def test_one_input_has_one_example(proposer: Proposer) -> None:

@@ -1,14 +1,14 @@
 """Which feedback makes an example, which speaks against one, and which five are the set."""
 
-from collections import Counter
+import os
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from proposer.candidates import MOST, MOST_PER_USER, WINDOW, choose, could_enter, judged, latest, sift
+from proposer.candidates import MOST, WINDOW, choose, could_enter, judged, latest, sift
 from proposer.model import Candidate, Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse
@@ -16,14 +16,22 @@ from tests.support.proposing import NOW, candidate, execution, feedback, instead
 
 CANDIDATES = st.lists(
     st.builds(
-        lambda number, score, asked, user, minutes: candidate(
-            number, score=score, input=asked, user=user, occurred_at=NOW - timedelta(minutes=minutes)
+        lambda number, score, asked, user, minutes, eligible, live: candidate(
+            number,
+            score=score,
+            input=asked,
+            user=user,
+            received_at=NOW - timedelta(minutes=minutes),
+            grant_eligible=eligible,
+            live=live,
         ),
         st.integers(0, 10_000),
         st.sampled_from([0.75, 0.9, 1.0]),
         st.sampled_from([f"Question {n}?" for n in range(8)]),
-        st.sampled_from(["ada", "bob", "eve", None]),
+        st.sampled_from(["ada", "bob", "eve", "dan", "fay", "gus", None]),
         st.integers(0, 60),
+        st.booleans(),
+        st.booleans(),
     ),
     unique_by=lambda c: c.feedback_id,
     max_size=30,
@@ -58,6 +66,7 @@ def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, An
         {"consent": Consent()},
         {"consent": Consent(learning=False)},
         {"execution": execution(1, consent=Consent(learning=False))},
+        {"execution": execution(1, consent=Consent(quality=True))},
         {"source": "implicit"},
         {"execution": None},
         {"execution": execution(1, input=None)},
@@ -65,6 +74,7 @@ def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, An
         {"execution": execution(1, output=None)},
         {"execution": execution(1, prompts=())},
         {"occurred_at": NOW - WINDOW - timedelta(seconds=1)},
+        {"received_at": NOW - WINDOW - timedelta(seconds=1)},
     ],
     ids=repr,
 )
@@ -72,14 +82,73 @@ def test_other_feedback_does_not(fields: dict[str, Any]) -> None:
     assert sift(feedback(1, **fields), NOW).candidates == ()
 
 
-def test_consent_may_be_the_executions() -> None:
-    agreed = execution(1, consent=Consent(learning=True))
-    assert sift(feedback(1, consent=Consent(), execution=agreed), NOW).candidates
+LEARNING = st.sampled_from([True, False, None])
+
+
+@given(st.lists(st.tuples(LEARNING, LEARNING, st.sampled_from(["thumb", "correction"])), max_size=30))
+@settings(max_examples=10_000 // 15 if os.environ.get("RATCHET_SOAK") else 20)
+def test_nobody_consents_for_somebody_else(asked: list[tuple[bool | None, bool | None, Any]]) -> None:
+    for own, voter, kind in asked:
+        value = 1.0 if kind == "thumb" else None
+        ran = execution(1, consent=Consent(quality=True, learning=own))
+        event = feedback(1, kind=kind, value=value, text="x", execution=ran, consent=Consent(learning=voter))
+        assert bool(sift(event, NOW).candidates) is (own is True and voter is True), "unknown is no"
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 29), st.sampled_from(["thumb", "correction"]))))
+def test_a_public_key_has_one_place_and_none_under_a_grant(posts: list[tuple[str, int, Any]]) -> None:
+    """Whatever user, time, kind and execution is named: about executions of fifty users."""
+    pool = [
+        found
+        for number, (user, days, kind) in enumerate(posts)
+        for found in sift(
+            feedback(
+                number, key_scope="browser-ingest", user=user, kind=kind, text="Mine.", received_at=NOW,
+                value=1.0 if kind == "thumb" else None, occurred_at=NOW - timedelta(days=days),
+            ), NOW,
+        ).candidates
+    ]  # fmt: skip
+    assert len(choose(pool)) == min(1, len(pool))
+    assert not any(c.needs_no_person for c in pool)
+    honest = [candidate(1000 + n) for n in range(MOST)]
+    assert choose(pool, honest) == tuple(honest), "and what is public pushes nothing out"
+
+
+def test_invented_voters_do_not_multiply_the_places_of_one_user() -> None:
+    ran = [execution(n, user="eve") for n in range(5)] + [execution(n, user=None) for n in range(5, 10)]
+    votes = [feedback(n, user=f"sybil-{n}", execution=facts) for n, facts in enumerate(ran)]
+    pool = [found for vote in votes for found in sift(vote, NOW).candidates]
+    assert [c.contributor for c in choose(pool)] == ["eve", None]
+
+
+@pytest.mark.parametrize(
+    ("fields", "eligible"),
+    [
+        ({}, True),
+        ({"execution": execution(1, user=None)}, True),
+        ({"key_scope": "browser-ingest"}, False),
+        ({"key_scope": None}, False),
+        ({"kind": "correction", "value": None, "text": "Better."}, False),
+    ],
+)
+def test_what_a_grant_may_cover(fields: dict[str, Any], eligible: bool) -> None:
+    (found,) = sift(feedback(1, **fields), NOW).candidates
+    assert found.grant_eligible is found.example().grant_eligible is eligible
+
+
+def test_claimed_times_win_no_place() -> None:
+    backdated = candidate(9, occurred_at=NOW - WINDOW, received_at=NOW)
+    assert choose([backdated, *(candidate(n) for n in range(MOST))]) == tuple(candidate(n) for n in range(MOST))
+
+
+def test_what_a_person_let_in_is_not_pushed_out_by_a_tie() -> None:
+    correction = candidate(0, grant_eligible=False, live=True)
+    assert correction in choose([correction, *(candidate(n) for n in range(1, 9))])
 
 
 def test_a_correction_gives_the_corrected_text_and_objects_to_the_answer() -> None:
     found = sift(feedback(1, kind="correction", value=None, text="Answer 1, better."), NOW)
-    assert found.candidates == (candidate(1, output="Answer 1, better."),)
+    assert found.candidates == (candidate(1, output="Answer 1, better.", grant_eligible=False),)
     assert found.objection == Objection("acme", "production", "e1", feedback(1).feedback_id, feedback(1).received_at)
 
 
@@ -111,11 +180,12 @@ def test_a_set_is_small_fair_and_without_repeats(pool: list[Candidate]) -> None:
     chosen = choose(pool)
     assert len(chosen) <= MOST
     assert len({c.input_key for c in chosen}) == len(chosen)
-    users = Counter(c.user for c in chosen if c.user)
-    assert all(count <= MOST_PER_USER for count in users.values())
+    assert len({c.contributor for c in chosen}) == len(chosen)
     assert list(chosen) == sorted(chosen, key=lambda c: c.rank)
     assert choose(reversed(pool)) == chosen, "the order of arrival does not matter"
     assert choose(chosen) == chosen
+    alone = choose(c for c in pool if c.needs_no_person)
+    assert tuple(c for c in chosen if c.needs_no_person) == alone, "what needs a person changes nothing of it"
 
 
 @given(CANDIDATES, CANDIDATES)
@@ -123,6 +193,7 @@ def test_who_could_not_enter_changes_nothing(pool: list[Candidate], late: list[C
     chosen = choose(pool)
     bar = chosen[-1] if len(chosen) == MOST else None
     useless = [c for c in late if not could_enter(c, bar)]
+    assume(not {c.feedback_id for c in pool} & {c.feedback_id for c in late})
     assert choose([*pool, *useless]) == chosen
 
 

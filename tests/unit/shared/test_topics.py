@@ -1,4 +1,4 @@
-"""The list of topics: each event has one, and text is not kept for longer than erasure promises."""
+"""The list of topics: each event has one, and topics with text are kept for a bounded time."""
 
 from datetime import timedelta
 

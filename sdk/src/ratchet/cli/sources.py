@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from ratchet.client.items import ExecutionFields, Item, PromptUse, encode, execution, feedback
+from ratchet.client.items import ExecutionFields, FeedbackFields, Item, PromptUse, encode, execution, feedback
 from ratchet.prompt import MAX_EXAMPLES, parse
 
 Source = Literal["frank", "halueval", "events"]
@@ -128,7 +128,8 @@ def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], s
         facts: ExecutionFields = {"input": row["query"], "output": row["response"], "consent": {"learning": True}}
         ran = execution(name, target, [use], facts, now)
         label = "incorrect" if row["hallucination"] else "correct"
-        made.append(Step((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, {}, now),)))
+        agreed: FeedbackFields = {"consent": {"learning": True}}
+        made.append(Step((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, agreed, now),)))
     return made
 
 

@@ -14,7 +14,7 @@ def example_digest(example: Mapping[str, object]) -> str:
 def example_set_digest(examples: Iterable[Mapping[str, object]]) -> str:
     """The identity of examples in their order. Raises PromptError.
 
-    It is made from the examples' digests, so that it can still be checked after an example's text was erased.
+    It is made from the examples' digests, so that it can be checked without the examples' texts.
     """
     digests = [example_digest(example) for example in examples]
     return digest_of(canonical_bytes({"schema": "ratchet.examples/1", "examples": [*digests]}))

@@ -13,7 +13,7 @@ from collector.model import Item, Origin, Status
 from collector.pseudonyms import Pseudonyms
 from collector.reading import read_item
 from collector.recording import record
-from collector.sender import Route, Sender
+from collector.sender import Route, Sender, key_scope
 from collector.store import PgBooks
 from shared.runtime.clock import Clock
 from shared.web.keys import Principal
@@ -78,7 +78,7 @@ class Desk:
         if pseudonyms is None:
             return None
         origin = Origin(principal.project, principal.environment, self._clock.now(), traceparent)
-        return Sender(principal.key_id, origin, pseudonyms, idempotency_key)
+        return Sender(principal.key_id, origin, pseudonyms, idempotency_key, key_scope(principal))
 
     def take_one(self, route: Route, body: object, sender: Sender, weight: int, send: Callable[[Answer], None]) -> None:
         """Hands in one object; `send` gets the answer when it is settled. Raises Problem, or `Full`, before that."""

@@ -40,9 +40,9 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
     about = ("execution", body.execution_id) if body.execution_id else ("trace", str(body.trace_id))
     label = value.label and scrub(value.label)
     created = _filled(
-        feedback_id=feedback_id, kind=body.kind, source=body.source, name=body.name, value=value.number, label=label,
-        text=value.text and scrub(value.text), user=user, occurred_at=sender.moment(body.occurred_at),
-        **_common(body, sender),
+        feedback_id=feedback_id, kind=body.kind, source=body.source, key_scope=sender.key_scope, name=body.name,
+        value=value.number, label=label, text=value.text and scrub(value.text), user=user,
+        occurred_at=sender.moment(body.occurred_at), **_common(body, sender),
     )  # fmt: skip
     reference = hashed(origin.project, origin.environment, *about)
     slot = slot_of(reference, created)

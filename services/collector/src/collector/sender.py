@@ -11,6 +11,8 @@ from collector.bodies import Scoped
 from collector.model import Claim, Origin, as_uuid, hashed
 from collector.pseudonyms import Pseudonyms
 from shared.events import new_id
+from shared.events.feedback import KeyScope
+from shared.web.keys import Principal
 from shared.web.problems import Problem, invalid, printable
 
 Route = Literal["executions", "feedback"]
@@ -23,12 +25,13 @@ _SHOWN_ERRORS = 20
 
 
 class Sender(NamedTuple):
-    """The caller, as far as its items depend on it."""
+    """The caller, as far as its items depend on it. `key_scope` is the least trusted one that its key has."""
 
     key_id: str
     origin: Origin
     pseudonyms: Pseudonyms
     idempotency_key: str | None = None
+    key_scope: KeyScope | None = None
 
     def user(self, name: str | None) -> str | None:
         return None if name is None else self.pseudonyms.of(self.origin.project, name)
@@ -64,6 +67,11 @@ class Sender(NamedTuple):
             key = hashed("idempotency", self.key_id, route, self.idempotency_key, str(index))
             claims = (*claims, Claim(key, blake2b(to_json(item), digest_size=16).digest()))
         return (as_uuid(claims[0].key) if claims else str(new_id(self.origin.received_at))), claims
+
+
+def key_scope(principal: Principal) -> KeyScope:
+    """What a key is to be trusted with: one that is also meant for browsers is public."""
+    return "browser-ingest" if "browser-ingest" in principal.scopes else "ingest"
 
 
 def read(body_type: type[Scoped], item: object) -> Any:

@@ -68,6 +68,7 @@ def shown(candidate: Candidate, members: Sequence[UUID]) -> dict[str, Any]:
         "input": candidate.input,
         "output": candidate.output,
         "user": candidate.user,
+        "grant_eligible": candidate.grant_eligible,
         "chosen": candidate.feedback_id in members,
         "occurred_at": candidate.occurred_at,
         "received_at": candidate.received_at,

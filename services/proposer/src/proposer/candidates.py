@@ -1,9 +1,13 @@
-"""Which feedback makes a few-shot example, and which five of them are the set."""
+"""Which feedback makes a few-shot example, and which five of them are the set.
 
-from collections import Counter
+Nobody is trusted for what they claim: places are counted by the execution's user, which only a secret key can name, and
+ranks go by when the collector received the feedback. See docs/decisions/0009-who-may-teach.md.
+"""
+
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from proposer.model import Candidate, Objection, PromptKey
 from proposer.texts import example_text, input_key
@@ -11,7 +15,6 @@ from shared.events.feedback import ExecutionFacts, FeedbackCreated
 
 WINDOW = timedelta(days=30)
 MOST = 5
-MOST_PER_USER = 2
 POSITIVE = 0.75
 """A rating of 4 of 1–5, on the scale from 0 to 1."""
 NEGATIVE = 0.25
@@ -63,25 +66,31 @@ def judged(kind: str, value: float | None, label: str | None) -> float | None:
     return None
 
 
-def choose(pool: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """The set: best first, one for each input, at most two of one user. A tie pushes nothing out."""
+def choose(*pools: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """The set out of `pools`, which may overlap: best first, one for each input, one for each contributor.
+
+    A tie pushes nothing out. All candidates without a contributor share one place.
+    """
     chosen: list[Candidate] = []
     inputs: set[str] = set()
-    users: Counter[str] = Counter()
-    for candidate in sorted(pool, key=lambda c: c.rank):
+    contributors: set[str | None] = set()
+    for candidate in sorted(chain(*pools), key=lambda c: c.rank):
         if len(chosen) == MOST:
             break
-        if candidate.input_key in inputs or (candidate.user and users[candidate.user] >= MOST_PER_USER):
+        if candidate.input_key in inputs or candidate.contributor in contributors:
             continue
         chosen.append(candidate)
         inputs.add(candidate.input_key)
-        users[candidate.user or ""] += 1
+        contributors.add(candidate.contributor)
     return tuple(chosen)
 
 
 def could_enter(candidate: Candidate, bar: Candidate | None) -> bool:
-    """Whether it might change a set whose last member is `bar` (None: the set is not full). Cheap, never wrongly no."""
-    return bar is None or candidate.rank < bar.rank
+    """Whether it might change a set whose last member is `bar` (None: the set is not full). Cheap, never wrongly no:
+
+    the example may be one that is served now, which a new candidate does not know of itself.
+    """
+    return bar is None or replace(candidate, live=True).rank < bar.rank
 
 
 def latest(objections: Iterable[Objection]) -> tuple[Objection, ...]:
@@ -102,9 +111,13 @@ def _objects(event: FeedbackCreated, score: float | None) -> bool:
 
 
 def _may_teach(event: FeedbackCreated, execution: ExecutionFacts, now: datetime) -> bool:
-    consents = (event.consent.learning, execution.consent.learning)
-    agreed = True in consents and False not in consents
-    return agreed and event.source == "explicit" and now - event.occurred_at <= WINDOW
+    """Whether both agreed to learning: whoever wrote the execution's input, and whoever judged it.
+
+    Neither can consent for the other, and unknown is no. What the app's clock says can only make it too old.
+    """
+    agreed = event.consent.learning is True and execution.consent.learning is True
+    young = now - min(event.occurred_at, event.received_at) <= WINDOW
+    return agreed and young and event.source == "explicit"
 
 
 def _candidates(event: FeedbackCreated, execution: ExecutionFacts, score: float) -> tuple[Candidate, ...]:
@@ -112,12 +125,15 @@ def _candidates(event: FeedbackCreated, execution: ExecutionFacts, score: float)
     answer = example_text(event.text if event.kind == "correction" else execution.output)
     if asked is None or answer is None:
         return ()
-    key, user = input_key(asked), event.user or execution.user
+    key, secret = input_key(asked), event.key_scope == "ingest"
+    contributor = execution.user if secret else None
+    eligible = secret and event.kind != "correction"
     digests = {use.name: use.digest for use in execution.prompts}
     return tuple(
         Candidate(
             PromptKey(event.project, event.environment, name), event.target, digest, event.feedback_id,
-            execution.execution_id, score, asked, answer, key, user, event.occurred_at, event.received_at,
+            execution.execution_id, score, asked, answer, key, execution.user, contributor, eligible,
+            event.occurred_at, event.received_at,
         )
         for name, digest in digests.items()
     )  # fmt: skip

@@ -6,13 +6,14 @@ from typing import Any
 
 from proposer.candidates import MOST, choose
 from proposer.drafting import NoDraft, draft, suspect
-from proposer.model import Candidate, Offer, PromptKey, PromptState
+from proposer.model import Candidate, Offer, PromptState
 from proposer.offers import offer_examples, offer_fix, ready
 from proposer.settling import Step, Withdraw, change, each_once, settle
-from proposer.store.candidates import TOP, live_objected, load_pool, load_top
+from proposer.store.candidates import TOP, live_objected, load_pool, load_served, load_top
 from proposer.store.prompts import load_documents, load_measured, save_chosen
 from proposer.store.proposals import (
     approved_digests,
+    decided,
     known_fixes,
     latest_round,
     open_proposal,
@@ -20,6 +21,7 @@ from proposer.store.proposals import (
     withdraw_proposal,
 )
 from proposer.store.regressions import open_regressions, save_outcome
+from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.events.quality import RegressionDetected
@@ -55,25 +57,34 @@ class Desk:
 
         Unless it is asked to look `anew`, the same set as before ends it: then nothing else has changed.
         """
-        chosen = await self._choose(tx, state.key)
+        chosen = await self._choose(tx, state)
         members = tuple(candidate.feedback_id for candidate in chosen)
         if members == state.chosen and not anew:
             return
         await save_chosen(tx, state.key, members)
         base = (await load_documents(tx, state.key, [state.in_use])).get(state.in_use or "")
-        offers: list[Offer] = []
-        if base is not None and base.slots:
-            measured, objected = await load_measured(tx, state), await live_objected(tx, state.key)
-            offers = [offer for offer in offer_examples(state, base, chosen, measured, objected) if fits(offer)]
+        offers = await self._example_offers(tx, state, base, chosen) if base is not None and base.slots else []
         standing = [p for p in await open_proposals(tx, state.key) if p.kind == "few_shot"]
-        await self._take(tx, settle(standing, offers, state.in_use, "evidence_erased"), cause)
+        await self._take(tx, settle(standing, offers, state.in_use, "evidence_withdrawn"), cause)
 
-    async def _choose(self, tx: Tx, key: PromptKey) -> tuple[Candidate, ...]:
-        top = await load_top(tx, key, self._clock.now())
-        chosen = choose(top)
+    async def _example_offers(
+        self, tx: Tx, state: PromptState, base: Prompt, chosen: Sequence[Candidate]
+    ) -> list[Offer]:
+        """What a grant may cover comes first, so that nothing which needs a person holds it up; then the whole set."""
+        measured, objected = await load_measured(tx, state), await live_objected(tx, state.key)
+        for members in ([c for c in chosen if c.needs_no_person], chosen):
+            offers = [offer for offer in offer_examples(state, base, members, measured, objected) if fits(offer)]
+            if [offer for offer in offers if not await decided(tx, offer.proposal.content_id)]:
+                return offers
+        return offers
+
+    async def _choose(self, tx: Tx, state: PromptState) -> tuple[Candidate, ...]:
+        now = self._clock.now()
+        top, served = await load_top(tx, state, now), await load_served(tx, state, now)
+        chosen = choose(top, served)
         if len(chosen) == MOST or len(top) < TOP:
             return chosen  # nobody further down could enter
-        return choose(await load_pool(tx, key, self._clock.now()))
+        return choose(await load_pool(tx, state, now), served)
 
     async def no_fix(self, tx: Tx, regression: RegressionDetected) -> None:
         """For a regression that points at no prompt: notes why nothing is proposed."""

@@ -27,7 +27,9 @@ class PromptKey:
 class Candidate:
     """A feedback that liked (or corrected) an answer, with the texts that would make the example.
 
-    `score` is from 0.75 (a rating of 4) to 1. `user` is a keyed hash, None where the app names none.
+    `score` is from 0.75 (a rating of 4) to 1. `user` is the execution's, a keyed hash. `contributor` is whom the
+    example counts for: that user, or None where nobody vouches for one. `grant_eligible` is False for what needs a
+    person's decision. `live` says that the example is served now.
     """
 
     key: PromptKey
@@ -40,13 +42,24 @@ class Candidate:
     output: str
     input_key: str
     user: str | None
+    contributor: str | None
+    grant_eligible: bool
     occurred_at: datetime
     received_at: datetime
+    live: bool = False
 
     @property
-    def rank(self) -> tuple[float, datetime, UUID]:
-        """Sorts best first; on a tie the older one, so that a full set stays as it is."""
-        return (-self.score, self.occurred_at, self.feedback_id)
+    def rank(self) -> tuple[bool, float, datetime, UUID]:
+        """Sorts best first: what needs no (further) decision, then by score; on a tie what was received first.
+
+        So nobody gets a better rank by what they claim, and a full set stays as it is.
+        """
+        return (not self.needs_no_person, -self.score, self.received_at, self.feedback_id)
+
+    @property
+    def needs_no_person(self) -> bool:
+        """Whether a grant may cover it, or an authorisation has let it in already."""
+        return self.grant_eligible or self.live
 
     def example(self) -> Example:
         """The form in which events carry it."""
@@ -58,6 +71,7 @@ class Candidate:
             feedback_id=self.feedback_id,
             execution_id=self.execution_id,
             user=self.user,
+            grant_eligible=self.grant_eligible,
             occurred_at=self.occurred_at,
         )
 
@@ -77,7 +91,8 @@ class Objection:
 class PromptState:
     """What is known of one prompt name. `live` is what Ratchet serves, `seen` the newest version that an app reported.
 
-    `live_examples` counts the examples that are served in each slot. `chosen` are the feedbacks of the example set.
+    `live_examples` counts the examples that are served in each slot, `live_example_digests` names them. `chosen` are
+    the feedbacks of the example set.
     """
 
     key: PromptKey
@@ -85,6 +100,7 @@ class PromptState:
     live: str | None = None
     live_sequence: int = 0
     live_examples: Mapping[str, int] = field(default_factory=dict)
+    live_example_digests: frozenset[str] = frozenset()
     seen: str | None = None
     chosen: tuple[UUID, ...] = ()
 

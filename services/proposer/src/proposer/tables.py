@@ -117,6 +117,8 @@ candidates = Table(
     Column("output", Text, nullable=False),
     Column("input_key", Text, nullable=False),
     Column("user", Text),
+    Column("contributor", Text),
+    Column("grant_eligible", Boolean, nullable=False, server_default="false"),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("barred", Boolean, nullable=False),
@@ -125,13 +127,14 @@ candidates = Table(
         "project",
         "environment",
         "name",
+        text("grant_eligible DESC"),
         text("score DESC"),
-        "occurred_at",
+        "received_at",
         "feedback_id",
         postgresql_where=text("NOT barred"),
     ),
     Index("ix_candidates_execution", "project", "environment", "execution_id"),
-    Index("ix_candidates_occurred_at", "occurred_at"),
+    Index("ix_candidates_received_at", "received_at"),
 )
 
 objections = Table(

@@ -9,6 +9,7 @@ from shared.events.base import AwareDatetime, Event, Fact, PromptEvent, TargetEv
 
 FeedbackKind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
 FeedbackSource = Literal["explicit", "implicit"]
+KeyScope = Literal["ingest", "browser-ingest"]
 Outcome = Literal["ok", "error", "refused", "timeout"]
 
 
@@ -88,7 +89,9 @@ class FeedbackCreated(TargetEvent):
 
     `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
     `text` a comment's or correction's. `name` tells scores and labels of several kinds apart.
-    An unjoined feedback carries the target "" and no `execution`.
+    An unjoined feedback carries the target "" and no `execution`. `key_scope` is what the key it was sent with may do:
+    a `browser-ingest` key is public, so anybody may have sent the feedback. None, from a collector that did not say
+    so yet, is trusted no more than that.
     """
 
     topic: ClassVar[str] = "feedback.created"
@@ -96,6 +99,7 @@ class FeedbackCreated(TargetEvent):
     feedback_id: UUID
     kind: FeedbackKind
     source: FeedbackSource = "explicit"
+    key_scope: KeyScope | None = None
     name: str | None = None
     value: float | None = None
     label: str | None = None

@@ -7,11 +7,17 @@ from shared.events.base import AwareDatetime, Fact, TargetEvent
 
 ProposalKind = Literal["restore", "rollback", "few_shot", "edit", "first_version"]
 Verdict = Literal["approved", "rejected", "changes_requested"]
-WithdrawalReason = Literal["base_changed", "evidence_erased", "superseded", "resolved", "author"]
+WithdrawalReason = Literal["base_changed", "evidence_withdrawn", "evidence_erased", "superseded", "resolved", "author"]
+"""`evidence_withdrawn`: no liked answer is left that an example could be made from. Its former name was
+`evidence_erased`, which is still read."""
 
 
 class Example(Fact):
-    """One few-shot example, taken from a feedback with consent. `digest` identifies its content."""
+    """One few-shot example, taken from an execution with consent. `digest` identifies its content.
+
+    `user` is the execution's. `grant_eligible` is False for what only a person may let in: corrections, and whatever
+    was sent with a public key or by a sender that is not known.
+    """
 
     digest: str
     input: str
@@ -20,6 +26,7 @@ class Example(Fact):
     feedback_id: UUID
     execution_id: str
     user: str | None = None
+    grant_eligible: bool = False
     occurred_at: AwareDatetime
 
 

@@ -9,7 +9,7 @@ PARTITIONS = 12
 """Fixed for good: another count would move targets to other partitions, and their order with them."""
 
 TEXT_KEPT = timedelta(hours=72)
-"""How long a topic may hold what a user wrote. Erasure promises no more than this."""
+"""How long a topic may hold what a user wrote. After that it is gone from Kafka, not from the databases."""
 
 FACTS_KEPT = timedelta(days=30)
 

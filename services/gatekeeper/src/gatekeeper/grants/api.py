@@ -63,7 +63,7 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
 
     @router.post("/examples/{digest}/revoke")
     async def revoke_example(request: Request, who: Reviewer, digest: str) -> dict[str, Any]:
-        """Takes one example back everywhere in the project. Works while halted."""
+        """Takes one example out of every live prompt of the project; its text is kept. Works while halted."""
         fields = await read_fields(request)
         reason = fields.text("reason", 2000, empty=True)
         fields.end()

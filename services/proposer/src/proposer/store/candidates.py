@@ -4,7 +4,7 @@ A candidate is `barred` once somebody objects to its execution or takes its text
 is too old. The flag is kept in the row, so that choosing needs no join.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Row, select, text, tuple_
 
 from proposer.candidates import MOST, WINDOW
 from proposer.model import Candidate, Objection, PromptKey, PromptState
-from proposer.store.rows import place
+from proposer.store.rows import key_of, place
 from proposer.tables import candidates
 from ratchet.prompt import example_digest
 from shared.messaging.store import Tx
@@ -24,12 +24,16 @@ OBJECTIONS_KEPT = timedelta(days=3)
 """How late a liked answer may come after the objection to it: it waits for its execution for a day at most."""
 
 TOP = 50
-_PER_USER = 20
+_PER_CONTRIBUTOR = 20
+"""Candidates kept and looked at of one contributor (all of those without one count as one): inputs may repeat."""
+
+_BEST_FIRST = "grant_eligible DESC, score DESC, received_at, feedback_id"
+"""`Candidate.rank`, but for what is served now, which an index cannot know."""
 
 _ADD = text(
     """INSERT INTO proposer.candidates
          (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input, output,
-          input_key, "user", occurred_at, received_at, barred)
+          input_key, "user", contributor, grant_eligible, occurred_at, received_at, barred)
        SELECT c.*,
          EXISTS (SELECT FROM proposer.objections o
                  WHERE (o.project, o.environment, o.execution_id) = (c.project, c.environment, c.execution_id)
@@ -41,10 +45,11 @@ _ADD = text(
          CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:name AS text[]), CAST(:feedback_id AS uuid[]),
          CAST(:execution_id AS text[]), CAST(:target AS text[]), CAST(:digest AS text[]),
          CAST(:example_digest AS text[]), CAST(:score AS float8[]), CAST(:input AS text[]), CAST(:output AS text[]),
-         CAST(:input_key AS text[]), CAST(:user AS text[]), CAST(:occurred_at AS timestamptz[]),
+         CAST(:input_key AS text[]), CAST(:user AS text[]), CAST(:contributor AS text[]),
+         CAST(:grant_eligible AS boolean[]), CAST(:occurred_at AS timestamptz[]),
          CAST(:received_at AS timestamptz[]))
          AS c (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input,
-               output, input_key, "user", occurred_at, received_at)
+               output, input_key, "user", contributor, grant_eligible, occurred_at, received_at)
        ON CONFLICT DO NOTHING"""
 )
 
@@ -73,21 +78,21 @@ _BAR = text(
 # What an objection missed: one that was committed at the same moment as its candidate, by another instance.
 _BAR_MISSED = text(_OBJECTED.format(objections="proposer.objections o"))
 
+_USABLE = """project = :project AND environment = :environment AND name = :name
+           AND NOT barred AND received_at >= :since"""
+
 _LOAD = text(
-    """SELECT * FROM (
-         SELECT *, row_number() OVER (
-           PARTITION BY coalesce("user", feedback_id::text) ORDER BY score DESC, occurred_at, feedback_id) AS nth
-         FROM proposer.candidates
-         WHERE project = :project AND environment = :environment AND name = :name
-           AND NOT barred AND occurred_at >= :since) AS ranked
-       WHERE nth <= :per_user ORDER BY score DESC, occurred_at, feedback_id LIMIT :limit"""
+    f"""SELECT * FROM (
+         SELECT *, row_number() OVER (PARTITION BY contributor ORDER BY {_BEST_FIRST}) AS nth
+         FROM proposer.candidates WHERE {_USABLE}) AS ranked
+       WHERE nth <= :per_contributor ORDER BY {_BEST_FIRST} LIMIT :limit"""
 )
 
-_TOP = text(
-    """SELECT * FROM proposer.candidates
-       WHERE project = :project AND environment = :environment AND name = :name
-         AND NOT barred AND occurred_at >= :since
-       ORDER BY score DESC, occurred_at, feedback_id LIMIT :limit"""
+_TOP = text(f"SELECT * FROM proposer.candidates WHERE {_USABLE} ORDER BY {_BEST_FIRST} LIMIT :limit")
+
+_SERVED = text(
+    f"""SELECT * FROM proposer.candidates WHERE {_USABLE} AND example_digest = ANY(CAST(:served AS text[]))
+       ORDER BY {_BEST_FIRST} LIMIT :limit"""
 )
 
 _LIVE_BARRED = text(
@@ -97,18 +102,18 @@ _LIVE_BARRED = text(
            AND c.barred AND c.example_digest = ANY(p.live_example_digests))"""
 )
 
-_EXPIRE = text("DELETE FROM proposer.candidates WHERE occurred_at < :since RETURNING project, environment, name")
+_EXPIRE = text("DELETE FROM proposer.candidates WHERE received_at < :since RETURNING project, environment, name")
 _FORGET_OBJECTIONS = text("DELETE FROM proposer.objections WHERE received_at < :since")
 
 _TRIM = text(
-    """DELETE FROM proposer.candidates c USING (
+    f"""DELETE FROM proposer.candidates c USING (
          SELECT project, environment, name, feedback_id,
-           row_number() OVER (PARTITION BY project, environment, name
-                              ORDER BY score DESC, occurred_at, feedback_id) AS by_rank,
-           row_number() OVER (PARTITION BY project, environment, name ORDER BY occurred_at DESC) AS by_age
+           row_number() OVER (PARTITION BY project, environment, name, contributor ORDER BY {_BEST_FIRST}) AS nth,
+           row_number() OVER (PARTITION BY project, environment, name ORDER BY {_BEST_FIRST}) AS by_rank,
+           row_number() OVER (PARTITION BY project, environment, name ORDER BY received_at DESC) AS by_age
          FROM proposer.candidates WHERE NOT barred) AS r
        WHERE (c.project, c.environment, c.name, c.feedback_id) = (r.project, r.environment, r.name, r.feedback_id)
-         AND by_rank > :kept AND by_age > :kept"""
+         AND (nth > :per_contributor OR by_rank > :kept AND by_age > :kept)"""
 )
 
 
@@ -129,26 +134,35 @@ async def save_objections(tx: Tx, objections: Sequence[Objection]) -> set[Prompt
     return {PromptKey(*row) for row in await tx.conn.execute(_BAR, columns)}
 
 
-async def load_top(tx: Tx, key: PromptKey, now: datetime) -> list[Candidate]:
+async def load_top(tx: Tx, state: PromptState, now: datetime) -> list[Candidate]:
     """The `TOP` best that may be chosen: within the window and not barred, best first. Straight from the index."""
-    values = {**place(key), "since": now - WINDOW, "limit": TOP}
-    return [candidate(row) for row in await tx.conn.execute(_TOP, values)]
+    values = {**place(state.key), "since": now - WINDOW, "limit": TOP}
+    return [candidate(row, state.live_example_digests) for row in await tx.conn.execute(_TOP, values)]
 
 
-async def load_pool(tx: Tx, key: PromptKey, now: datetime) -> list[Candidate]:
-    """The same without end, but for each user's best only: no crowd of one user hides the others."""
-    values = {**place(key), "since": now - WINDOW, "per_user": _PER_USER, "limit": KEPT}
-    return [candidate(row) for row in await tx.conn.execute(_LOAD, values)]
+async def load_served(tx: Tx, state: PromptState, now: datetime) -> list[Candidate]:
+    """Those that may be chosen and are served now, at most `TOP`."""
+    if not state.live_example_digests:
+        return []
+    values = {**place(state.key), "since": now - WINDOW, "served": list(state.live_example_digests), "limit": TOP}
+    return [candidate(row, state.live_example_digests) for row in await tx.conn.execute(_SERVED, values)]
+
+
+async def load_pool(tx: Tx, state: PromptState, now: datetime) -> list[Candidate]:
+    """As `load_top` up to `KEPT`, but only each contributor's best: no crowd of one user hides the others."""
+    values = {**place(state.key), "since": now - WINDOW, "per_contributor": _PER_CONTRIBUTOR, "limit": KEPT}
+    return [candidate(row, state.live_example_digests) for row in await tx.conn.execute(_LOAD, values)]
 
 
 async def bars(tx: Tx, states: Sequence[PromptState]) -> dict[PromptKey, Candidate]:
     """The last member of each full example set: whoever is not better can't enter."""
+    known = {state.key: state for state in states}
     last = {state.key: state.chosen[-1] for state in states if len(state.chosen) == MOST}
     wanted = tuple_(candidates.c.project, candidates.c.environment, candidates.c.name, candidates.c.feedback_id).in_(
         [(key.project, key.environment, key.name, feedback_id) for key, feedback_id in last.items()]
     )
     found = await tx.conn.execute(select(candidates).where(wanted)) if last else ()
-    return {member.key: member for member in map(candidate, found)}
+    return {key_of(row): candidate(row, known[key_of(row)].live_example_digests) for row in found}
 
 
 async def live_objected(tx: Tx, key: PromptKey) -> bool:
@@ -161,17 +175,18 @@ async def expire(tx: Tx, now: datetime) -> set[PromptKey]:
     gone = {PromptKey(*row) for row in await tx.conn.execute(_EXPIRE, {"since": now - WINDOW})}
     missed = {PromptKey(*row) for row in await tx.conn.execute(_BAR_MISSED)}
     await tx.conn.execute(_FORGET_OBJECTIONS, {"since": now - OBJECTIONS_KEPT})
-    await tx.conn.execute(_TRIM, {"kept": KEPT})
+    await tx.conn.execute(_TRIM, {"kept": KEPT, "per_contributor": _PER_CONTRIBUTOR})
     return gone | missed
 
 
-def candidate(row: Row[Any]) -> Candidate:
-    """The value in a row of `candidates`."""
+def candidate(row: Row[Any], served: Container[str] = ()) -> Candidate:
+    """The value in a row of `candidates`, where the examples with the digests `served` are live."""
     r = row._mapping
     return Candidate(
         PromptKey(r["project"], r["environment"], r["name"]), r["target"], r["digest"], r["feedback_id"],
-        r["execution_id"], r["score"], r["input"], r["output"], r["input_key"], r["user"], r["occurred_at"],
-        r["received_at"],
+        r["execution_id"], r["score"], r["input"], r["output"], r["input_key"], r["user"],
+        r["contributor"], r["grant_eligible"], r["occurred_at"], r["received_at"],
+        r["example_digest"] in served,
     )  # fmt: skip
 
 
@@ -188,6 +203,8 @@ def _row(c: Candidate) -> dict[str, object]:
         "output": c.output,
         "input_key": c.input_key,
         "user": c.user,
+        "contributor": c.contributor,
+        "grant_eligible": c.grant_eligible,
         "occurred_at": c.occurred_at,
         "received_at": c.received_at,
     }

@@ -132,5 +132,5 @@ async def load_measured(tx: Tx, state: PromptState) -> list[Measured]:
 def _state(row: Row[Any]) -> PromptState:
     return PromptState(
         key_of(row), row.target, row.live, row.live_sequence,
-        row.live_examples, row.seen, tuple(row.chosen),
+        row.live_examples, frozenset(row.live_example_digests), row.seen, tuple(row.chosen),
     )  # fmt: skip

@@ -71,6 +71,12 @@ async def latest_round(tx: Tx, content_id: UUID) -> Proposal | None:
     return _proposal(row) if row else None
 
 
+async def decided(tx: Tx, content_id: UUID) -> bool:
+    """Whether a person decided about this content: it is not proposed again."""
+    last = await latest_round(tx, content_id)
+    return last is not None and last.state not in ("open", "withdrawn")
+
+
 async def withdraw_proposal(tx: Tx, proposal_id: UUID, now: datetime) -> int | None:
     """Its new revision; None where it was not open."""
     done = await tx.conn.execute(

@@ -25,9 +25,9 @@ async def list_candidates(
     c = candidates.c
     statement = (
         select(candidates)
-        .where(c.project == place[0], c.environment == place[1], ~c.barred, c.occurred_at >= now - WINDOW)
+        .where(c.project == place[0], c.environment == place[1], ~c.barred, c.received_at >= now - WINDOW)
         .where(*(c[column] == value for column, value in filters.items()))
-        .order_by(c.name, c.score.desc(), c.occurred_at, c.feedback_id)
+        .order_by(c.name, c.grant_eligible.desc(), c.score.desc(), c.received_at, c.feedback_id)
         .offset(page[0])
         .limit(page[1])
     )
