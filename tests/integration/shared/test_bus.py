@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ratchet_local.flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.promotion import LoopHalted
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Message, Received
+from shared.messaging.flow import Flow, NoFlow
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.reader import Standing
 from shared.messaging.relay import Relay
@@ -40,7 +42,12 @@ class World:
     poison: float | None = None
     away: bool = False
     emitted: int = 0
+    flow: Flow = field(init=False)
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """As the local runner has it: its consumers sleep until the relay of the same process wakes them."""
+        self.flow = BoundedFlow(lambda _: None) if self.embedded else NoFlow()
 
     def settings(self, instance: str) -> ScratchSettings:
         return ScratchSettings(
@@ -51,7 +58,7 @@ class World:
     def emitter(self) -> SqlStore:
         store = SqlStore(self.engine, SCHEMA)
         settings = self.settings("emitter")
-        relay = Relay(store, KafkaProducer(settings), "emitter", store.shards, Metrics("scratch"))
+        relay = Relay(store, KafkaProducer(settings, self.flow), "emitter", store.shards, Metrics("scratch"))
         store.on_emit = relay.wake
         self._tasks["relay"] = asyncio.create_task(relay.run())
         return store
@@ -77,6 +84,7 @@ class World:
             SqlStore(self.engine, SCHEMA),
             SystemClock(),
             Metrics("scratch"),
+            self.flow,
         )
         self._tasks[instance] = asyncio.create_task(bus.run())
         return bus

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from faststream.kafka import KafkaMessage
 
+from shared.messaging.arrivals import Arrivals
 from shared.messaging.flow import NoFlow
 from shared.messaging.reader import Behind, Reader, Standing, standings
 from shared.runtime.metrics import Metrics
@@ -44,6 +45,13 @@ class Consumer:
 
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     away: bool = False
+    resting: set[TopicPartition] = field(default_factory=set)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.resting |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.resting -= set(partitions)
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.ends)
@@ -67,6 +75,8 @@ class Subscriber:
 
 @dataclass
 class World:
+    flow: NoFlow = field(default_factory=NoFlow)
+    arrivals: Arrivals = field(default_factory=Arrivals)
     consumer: Consumer = field(default_factory=Consumer)
     metrics: Metrics = field(default_factory=lambda: Metrics("scratch"))
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,7 +84,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.reader = Reader("c", self.settle, True, NoFlow(), self.metrics)
+        self.reader = Reader("c", self.settle, True, self.flow, self.metrics)
         self.reader.subscriber = Subscriber(self.consumer)
 
     async def settle(self, _: Sequence[Any]) -> None:
@@ -124,3 +134,56 @@ async def test_what_is_in_hand_counts_as_waiting_and_its_time_is_known(world: Wo
     await taking
     assert await world.reader.measure(105.0) == {"t": Standing(1, 41.0)}
     assert world.metrics.settled.totals == {("c", "t"): 3}
+
+
+@pytest.fixture
+def notified() -> World:
+    """Its messages come from this process."""
+    arrivals = Arrivals()
+    world = World(NoFlow(arrivals), arrivals)
+    arrivals.subscribe(world.reader.resume)
+    world.consumer.ends = {ONE: 0}
+    return world
+
+
+async def test_it_asks_no_more_once_it_read_to_the_end_until_something_is_sent(notified: World) -> None:
+    notified.arrivals.sent("t", 0, 0)
+    await notified.take(record(0, 50.0))
+    assert notified.consumer.resting == {ONE}
+    notified.arrivals.sent("t", 0, 1)
+    assert not notified.consumer.resting
+
+
+async def test_it_goes_on_asking_while_more_was_sent_than_it_read(notified: World) -> None:
+    notified.arrivals.sent("t", 0, 0)
+    notified.arrivals.sent("t", 0, 1)
+    await notified.take(record(0, 50.0))
+    assert not notified.consumer.resting
+
+
+async def test_a_look_finds_what_somebody_outside_of_this_process_sent(notified: World) -> None:
+    await notified.reader.measure(100.0)
+    assert notified.consumer.resting == {ONE}
+    notified.consumer.ends = {ONE: 1}
+    await notified.reader.measure(105.0)
+    assert not notified.consumer.resting
+
+
+async def test_what_is_sent_during_a_look_is_not_slept_through(notified: World) -> None:
+    """Kafka's answer is older than the message that was acknowledged meanwhile."""
+    notified.arrivals.sent("t", 0, 0)
+    await notified.reader.measure(100.0)
+    assert not notified.consumer.resting
+
+
+async def test_where_nobody_would_wake_it_it_goes_on_asking(world: World) -> None:
+    world.consumer.ends = {ONE: 1}
+    await world.take(record(0, 50.0))
+    await world.reader.measure(100.0)
+    assert not world.consumer.resting
+
+
+async def test_a_message_for_a_partition_of_somebody_else_is_not_ours_to_fetch(notified: World) -> None:
+    notified.consumer.resting = {TWO}
+    notified.arrivals.sent("t", 1, 0)
+    assert notified.consumer.resting == {TWO}

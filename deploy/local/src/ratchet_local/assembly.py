@@ -1,7 +1,7 @@
 """All services in one process: their settings, their apps, their schemas. Slow to import, quick to run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -36,6 +36,9 @@ from shared.runtime.roles import role_of
 
 _CONNECTIONS = 4
 """A service's pool: each connection is a PostgreSQL process of some 4 MB."""
+
+_ALONE_POLL_S = 30.0
+"""The only instance of the gatekeeper pushes what it makes live; looking for what others did is a backstop."""
 
 _RETRY_S = 0.5
 _INSIDE = "http://ratchet"
@@ -86,7 +89,7 @@ def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
     clock = SystemClock()
     told = place.settings
     keeper = gatekeeper.settings.GatekeeperSettings.model_validate(
-        {**told("gatekeeper"), "signing_key": place.signing_key}
+        {**told("gatekeeper"), "signing_key": place.signing_key, "poll_seconds": _ALONE_POLL_S}
     )
     services = {
         "gatekeeper": gatekeeper.app.build_app(keeper, clock, flow),
@@ -109,9 +112,13 @@ def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
 
 
 class Lost:
-    """Sends again what the broker dropped before some group had read it."""
+    """Sends again what the broker dropped before some group had read it.
+
+    `wake` is called with a service whose relay has something to send again.
+    """
 
     def __init__(self, owner_url: str) -> None:
+        self.wake: Callable[[str], None] = lambda _: None
         self._db = create_async_engine(owner_url, poolclass=NullPool)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wanted: set[str] = set()
@@ -142,7 +149,9 @@ class Lost:
                 await asyncio.sleep(_RETRY_S)
 
     async def _again(self, service: str, topic: str | None) -> int:
-        return await republish(self._db, service, Scope(topic=topic, lacking=True))
+        count = await republish(self._db, service, Scope(topic=topic, lacking=True))
+        self.wake(service)
+        return count
 
     async def close(self) -> None:
         for task in self._tasks.values():
@@ -162,6 +171,7 @@ async def assembled(place: Place) -> AsyncIterator[Mapping[str, FastAPI]]:
     lost = Lost(place.owner_url)
     flow = BoundedFlow(lost)
     apps = build_apps(place, flow)
+    lost.wake = lambda service: apps[service].state.store.on_emit()
     for app in apps.values():
         for group, topic in app.state.bus.subscribed:
             flow.subscribe(group, topic)

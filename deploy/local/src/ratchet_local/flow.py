@@ -9,6 +9,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 
+from shared.messaging.arrivals import Arrivals
+
 MOST_BYTES = 3_000_000
 MOST_MESSAGES = 50_000
 _FORGOTTEN_S = 10.0
@@ -72,6 +74,7 @@ class BoundedFlow:
         self._clock = clock
         self._topics: dict[str, _Topic] = defaultdict(_Topic)
         self._moved = asyncio.Event()
+        self.arrivals = Arrivals()
 
     def subscribe(self, group: str, topic: str) -> None:
         """From now on `group` counts as a reader of `topic`. Topics without readers are never held back."""
@@ -89,6 +92,7 @@ class BoundedFlow:
         at.under_way.push(self._clock(), size)
 
     def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
+        self.arrivals.sent(topic, partition, offset)
         if self._topics[topic].groups:
             self._topics[topic].sent(partition, offset, size)
 

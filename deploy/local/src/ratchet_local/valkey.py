@@ -72,7 +72,7 @@ class Valkey:
         )
         return [str(_binary()), "--dir", str(self.folder), "--pidfile", str(self._pid_file), "--save", "",
                 "--appendonly", "no", "--set-proc-title", "no", "--maxmemory", "64mb",
-                "--maxmemory-policy", "allkeys-lru", *where]  # fmt: skip
+                "--maxmemory-policy", "allkeys-lru", "--hz", "1", *where]  # fmt: skip
 
     def _answers(self) -> bool:
         family = socket.AF_INET if self.port else socket.AF_UNIX

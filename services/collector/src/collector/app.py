@@ -41,9 +41,14 @@ class Parts:
         def on_emit() -> None:
             platform.store.on_emit()  # the relay puts itself there when it starts
 
-        writers = [Writer(line, settings.relay_shards, on_emit) for line in hot]
-        committer = Committer[Item, Status](*(writer.write for writer in writers), max_items=settings.queue_items)
         upkeep = Upkeep(quiet, settings, clock, on_emit)
+
+        def on_recorded() -> None:
+            on_emit()
+            upkeep.notify()
+
+        writers = [Writer(line, settings.relay_shards, on_recorded) for line in hot]
+        committer = Committer[Item, Status](*(writer.write for writer in writers), max_items=settings.queue_items)
         desk = Desk(committer, Names(platform.engine), clock)
         return cls(platform, settings, committer, upkeep, desk, hot, quiet)
 

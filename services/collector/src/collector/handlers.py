@@ -30,7 +30,7 @@ class Handlers:
     def subscriptions(self) -> tuple[Subscription, ...]:
         return (
             Subscription("submitted", (FeedbackSubmitted,), self.take_submitted),
-            Subscription("served", (PromptLive,), self.take_live, patient=True),
+            Subscription("served", (PromptLive,), self.take_live),
         )
 
     async def take_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:

@@ -1,6 +1,8 @@
 """What the collector does by itself: joins feedback that waits, lets it go in time, forgets what is old."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -13,6 +15,9 @@ from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 
 _EVERY_S = 1.0
+_IDLE_S = 30.0
+_BUSY_FOR_S = 60.0
+"""Longer than a transaction may take: what was recorded and missed what waits for it can be joined by then."""
 _PURGE_EVERY = timedelta(hours=1)
 _BATCH = 500
 
@@ -30,15 +35,27 @@ class Upkeep:
         self._on_emit = on_emit
         self._join_since = datetime.min.replace(tzinfo=clock.now().tzinfo)
         self._purge_at = clock.now()
+        self._busy_until = 0.0
+        self._recorded = asyncio.Event()
+
+    def notify(self) -> None:
+        """Something was recorded here just now, which may have missed the feedback that waits for it."""
+        self._busy_until = time.monotonic() + _BUSY_FOR_S
+        self._recorded.set()
 
     async def run(self) -> None:
-        """Once a second until cancelled; while the database is away it waits."""
+        """Once a second until a minute after the last `notify`, else every 30 s; waits while the database is away."""
         while True:
             try:
                 await self.once()
             except Retryable as error:
                 logger(__name__).warning("upkeep waits for the database", error=str(error))
-            await asyncio.sleep(_EVERY_S)
+            if time.monotonic() < self._busy_until:
+                await asyncio.sleep(_EVERY_S)
+                continue
+            self._recorded.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._recorded.wait(), _IDLE_S)
 
     async def once(self) -> int:
         """One round; the number of feedback that went out."""

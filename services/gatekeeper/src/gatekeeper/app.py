@@ -59,10 +59,10 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         platform,
         "Ratchet gatekeeper",
         subscriptions=(
-            Subscription("observed", (PromptObserved,), on_observed, patient=True),
+            Subscription("observed", (PromptObserved,), on_observed),
             Subscription("proposals", (ProposalReady,), on_ready(signer, platform.clock), _MAX_BATCH),
-            Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH, True),
-            Subscription("settlements", (DeadLetterSettled,), on_settled(signer, platform.clock), _MAX_BATCH, True),
+            Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH),
+            Subscription("settlements", (DeadLetterSettled,), on_settled(signer, platform.clock), _MAX_BATCH),
         ),
         broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
         routers=(

@@ -41,9 +41,9 @@ class Handlers:
         return (
             Subscription("feedback", (FeedbackCreated,), self.on_feedback),
             Subscription("regressions", (RegressionDetected, RegressionResolved), self.on_regressions, 50),
-            Subscription("prompts", (PromptLive, PromptObserved), self.on_prompts, 50, patient=True),
-            Subscription("decisions", (ProposalDecided,), self.on_decisions, patient=True),
-            Subscription("quality", (QualityMeasured,), self.on_quality, patient=True),
+            Subscription("prompts", (PromptLive, PromptObserved), self.on_prompts, 50),
+            Subscription("decisions", (ProposalDecided,), self.on_decisions),
+            Subscription("quality", (QualityMeasured,), self.on_quality),
         )
 
     async def on_feedback(self, tx: Tx, batch: Sequence[Received[FeedbackCreated]]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aiokafka import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
@@ -27,8 +28,13 @@ _WATCH_S = 5.0
 _STALLED_S = 60.0
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
-_EMBEDDED_WAIT_MS = {False: 20, True: 200}
+_FETCH_WAIT_MS = 100
+_EMBEDDED_WAIT_MS = 20
 """An idle fetch waits that long there, even where a message comes meanwhile: half of it is a hop's median."""
+_NOTIFIED_WAIT_MS = 5
+"""Where arrivals are notified, a consumer fetches only when something is there, or is just about to pause."""
+_ENDLESS_MS = 2**31 - 1
+"""After waiting that long in vain, FastStream sleeps as long again: so let it wait until something comes."""
 
 
 class Bus:
@@ -60,6 +66,8 @@ class Bus:
             for subscription in subscriptions
         }
         self._readers: list[Reader] = []
+        if self.flow.arrivals is not None:
+            self.flow.arrivals.subscribe(self._on_arrival)
 
     def group(self, name: str) -> str:
         """The consumer group of a subscription."""
@@ -119,10 +127,12 @@ class Bus:
             auto_offset_reset="earliest" if reader.grouped else "latest",
             ack_policy=AckPolicy.MANUAL,
             max_records=max_batch,
-            fetch_max_wait_ms=_EMBEDDED_WAIT_MS[subscription.patient] if embedded else 100,
+            fetch_max_wait_ms=self._fetch_wait_ms(),
             session_timeout_ms=10_000,
-            heartbeat_interval_ms=1_000,
+            heartbeat_interval_ms=3_000 if embedded else 1_000,
             max_poll_interval_ms=_MAX_POLL_MS,
+            batch_timeout_ms=_ENDLESS_MS,
+            consumer_timeout_ms=200 if self.flow.arrivals is None else 10_000,  # between looks at what to fetch
             parser=reader.parse,
             decoder=_whole,
             no_reply=True,
@@ -131,6 +141,15 @@ class Bus:
         )
         reader.subscriber(reader.consume)
         self._readers.append(reader)
+
+    def _fetch_wait_ms(self) -> int:
+        if self.flow.arrivals is not None:
+            return _NOTIFIED_WAIT_MS
+        return _EMBEDDED_WAIT_MS if self._settings.embedded_bus else _FETCH_WAIT_MS
+
+    def _on_arrival(self, partition: TopicPartition) -> None:
+        for reader in self._readers:
+            reader.resume(partition)
 
     def _spread(self, broadcast: Broadcast) -> Callable[[Sequence[Record]], Any]:
         async def settle(records: Sequence[Record]) -> None:

@@ -2,9 +2,16 @@
 
 from typing import Protocol
 
+from shared.messaging.arrivals import Arrivals
+
 
 class Flow(Protocol):
     """Told of every message sent and consumed; may hold back sending. Kafka itself needs none of it."""
+
+    @property
+    def arrivals(self) -> Arrivals | None:
+        """What notifies idle consumers; None where the broker itself answers a waiting fetch at once."""
+        ...
 
     async def admit(self, topic: str, size: int) -> None:
         """Returns when a message of `size` bytes may be sent to `topic`."""
@@ -21,6 +28,9 @@ class Flow(Protocol):
 
 class NoFlow:
     """For brokers that keep what they were given."""
+
+    def __init__(self, arrivals: Arrivals | None = None) -> None:
+        self.arrivals = arrivals
 
     async def admit(self, topic: str, size: int) -> None:
         return None

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -95,6 +95,7 @@ class Reader:
         self._note(records, last)
         if self.grouped:
             await self._acknowledge(settled)
+        self._pause(settled)
 
     def _ends(self, records: Sequence[Any]) -> tuple[dict[TopicPartition, Any], dict[TopicPartition, Any]]:
         """The first and the last record of each partition; tells of gaps on the way."""
@@ -134,6 +135,20 @@ class Reader:
         for partition, offset in settled.items():
             self._flow.consumed(self.consumer, partition.topic, partition.partition, offset)
 
+    def resume(self, partition: TopicPartition) -> None:
+        """Fetch from `partition` again, if this instance reads it: a message was sent there."""
+        consumer = self.subscriber.consumer
+        if consumer is not None and partition in consumer.assignment():
+            consumer.resume(partition)
+
+    def _pause(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Stop fetching from partitions that were read to their end, until `resume`; only where that is called."""
+        arrivals, consumer = self._flow.arrivals, self.subscriber.consumer
+        if arrivals is None:
+            return
+        owned = consumer.assignment()
+        consumer.pause(*(it for it, position in positions.items() if it in owned and position >= arrivals.end(it)))
+
     async def measure(self, now: float) -> dict[str, Standing]:
         """Asks Kafka how far the topics reach, at `now` (Unix seconds). Raises where it does not answer."""
         consumer = self.subscriber.consumer
@@ -143,6 +158,11 @@ class Reader:
         except Exception:
             self.measured = {}
             raise
+        for (partition, end), it in zip(ends.items(), behind, strict=True):
+            if it.messages:  # from a sender outside of this process
+                self.resume(partition)
+            else:
+                self._pause({partition: end})
         self.measured = standings(behind)
         return self.measured
 

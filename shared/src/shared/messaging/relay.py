@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.messaging.cloudevents import Message
@@ -12,11 +13,21 @@ from shared.messaging.store import Outbox, Pending
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 
-LEASE_S = 10.0
-_RENEW_S = 2.0
-_POLL_S = 0.1
 _BATCH = 1000
 _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a relay asks the database, in seconds. Its own process's commits wake it besides.
+
+    `poll`: how long another instance's events may wait before this one sees them; `renew`: how long it relays on
+    leases without renewing them; `lease`: how long after its last renewal another instance may take over.
+    """
+
+    poll: float = 0.1
+    renew: float = 2.0
+    lease: float = 10.0
 
 
 class Producer(Protocol):
@@ -37,15 +48,14 @@ class Relay:
     """
 
     def __init__(
-        self, outbox: Outbox, producer: Producer, owner: str, shards: int, metrics: Metrics, poll: float = _POLL_S
+        self, outbox: Outbox, producer: Producer, owner: str, shards: int, metrics: Metrics, pace: Pace | None = None
     ) -> None:
-        """Every `poll` seconds it looks for what other instances emitted; its own commits wake it."""
         self._outbox = outbox
         self._producer = producer
         self._owner = owner
         self._shards = shards
         self._metrics = metrics
-        self._poll = poll
+        self._pace = pace or Pace()
         self._wake = asyncio.Event()
         self._log = logger(__name__)
 
@@ -73,14 +83,14 @@ class Relay:
 
     async def _hold(self) -> None:
         """Relays for as long as the leases just taken are fresh."""
-        tokens = await self._outbox.lease(self._shards, self._owner, LEASE_S)
-        renew_at = time.monotonic() + _RENEW_S
+        tokens = await self._outbox.lease(self._shards, self._owner, self._pace.lease)
+        renew_at = time.monotonic() + self._pace.renew
         while (left := renew_at - time.monotonic()) > 0:
             self._wake.clear()
             sent = await self.pump(tokens) if tokens else 0
             if sent < _BATCH:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), min(self._poll, left))
+                    await asyncio.wait_for(self._wake.wait(), min(self._pace.poll, left))
 
     async def pump(self, tokens: dict[int, int]) -> int:
         """Sends one batch of the shards in `tokens`; the number of messages sent and marked.

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -134,16 +134,12 @@ BroadcastHandler = Callable[[Sequence[Received[Any]]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Events that a service takes exactly once, in batches, a transaction each. Group: `<service>.<name>`.
-
-    Nobody waits for what a `patient` one does: on the embedded broker, where each wait ends in a request, it asks less.
-    """
+    """Events that a service takes exactly once, in batches, a transaction each. Group: `<service>.<name>`."""
 
     name: str
     events: tuple[type[Event], ...]
     handler: Handler
     max_batch: int = 500
-    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +149,3 @@ class Broadcast:
     name: str
     events: tuple[type[Event], ...]
     handler: BroadcastHandler
-    patient: ClassVar[bool] = False

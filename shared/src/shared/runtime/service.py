@@ -15,7 +15,7 @@ from shared.messaging.bus import Bus
 from shared.messaging.flow import Flow, NoFlow
 from shared.messaging.janitor import sweep_forever
 from shared.messaging.producer import KafkaProducer
-from shared.messaging.relay import Relay
+from shared.messaging.relay import Pace, Relay
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription
 from shared.messaging.traffic import Traffic
@@ -31,7 +31,7 @@ from shared.web.keys import KeyStore
 from shared.web.ops import Letters, ops_router
 from shared.web.problems import install_problems
 
-_ALONE_POLL_S = 1.0
+_ALONE = Pace(poll=10.0, renew=10.0, lease=60.0)
 """On the embedded bus there is one instance, whose commits wake its relay."""
 
 Background = Callable[[], Awaitable[None]]
@@ -103,6 +103,7 @@ def build_service_app(service: Service) -> FastAPI:
     app = FastAPI(title=service.title, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.keys = platform.keys
     app.state.bus = bus
+    app.state.store = platform.store
     for name, value in service.state.items():
         setattr(app.state, name, value)
     install_problems(app)
@@ -130,7 +131,7 @@ def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
         f"{settings.service}-{settings.instance}",
         settings.relay_shards,
         platform.metrics,
-        **({"poll": _ALONE_POLL_S} if settings.embedded_bus else {}),
+        _ALONE if settings.embedded_bus else Pace(),
     )
     platform.store.on_emit = relay.wake
     jobs: dict[str, Background] = {

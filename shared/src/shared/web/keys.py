@@ -171,7 +171,7 @@ class KeyStore:
         async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
             await self.take(tx, events, trusted)
 
-        return Subscription("keys", (KeyChanged,), handle, patient=True)
+        return Subscription("keys", (KeyChanged,), handle)
 
 
 def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable[Principal]]:

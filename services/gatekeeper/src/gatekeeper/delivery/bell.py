@@ -19,6 +19,7 @@ from shared.runtime.log import logger
 
 CHANNEL = "ratchet:prompt.live"
 _BREAK_S = 2.0
+_LISTEN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ async def _listen_once(redis: Redis, catcher: Catcher) -> None:
         async with asyncio.timeout(DEADLINE_S * 2):
             await channel.subscribe(CHANNEL)
         while True:
-            message = await channel.get_message(timeout=DEADLINE_S)
+            message = await channel.get_message(timeout=_LISTEN_S)
             if message is not None:
                 with contextlib.suppress(ValueError):
                     await catcher.catch_up([Notice.decoded(message["data"])])
