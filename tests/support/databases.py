@@ -9,7 +9,8 @@ from itertools import count
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from ratchet_local.postgres import Postgres, program
+from ratchet_local.postgres import Postgres
+from ratchet_local.programs import program
 from shared.runtime.migrations import migrate
 
 T = TypeVar("T")

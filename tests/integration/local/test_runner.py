@@ -17,7 +17,9 @@ from tests.support.local import LocalRunner
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
-    made = LocalRunner(tmp_path_factory.mktemp("local") / "data")
+    """In a folder whose name has what needs quoting in a URL, in a list of settings, or in a command."""
+    (folder := tmp_path_factory.mktemp("local") / 'ä ö, 50%41 #1 & "x"=?').mkdir()
+    made = LocalRunner(folder / "data")
     made.start()
     yield made
     made.stop_all()

