@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, overload
 
 T = TypeVar("T")
-_PAUSE_SECONDS = 0.01
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.2
 
 
 class _Wait:
@@ -17,6 +18,12 @@ class _Wait:
         self.within = within
         self.deadline = time.monotonic() + within
         self.last: object = None
+        self._pause = _FIRST_PAUSE_S
+
+    def next_pause(self) -> float:
+        """Seconds until the next check; longer each time, so that waiting leaves the processors to what is awaited."""
+        pause, self._pause = self._pause, min(self._pause * 1.3, _LONGEST_PAUSE_S)
+        return pause
 
     def go_on(self, said: object) -> None:
         """Raises AssertionError with the last answer once the deadline has passed."""
@@ -46,7 +53,7 @@ async def eventually(check: Callable[[], object], within: float = 60.0) -> objec
             wait.go_on(found)
         except AssertionError as error:
             wait.go_on(error)
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(wait.next_pause())
 
 
 def eventually_sync(check: Callable[[], T], within: float = 60.0) -> T:
@@ -60,4 +67,4 @@ def eventually_sync(check: Callable[[], T], within: float = 60.0) -> T:
             wait.go_on(found)
         except AssertionError as error:
             wait.go_on(error)
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(wait.next_pause())
