@@ -133,8 +133,6 @@ class Load:
     async def _work(self, client: httpx.AsyncClient, turns: Iterator[tuple[float, Post]]) -> None:
         for moment, post in turns:
             await asyncio.sleep(max(0.0, moment - time.monotonic()))
-            if self._stopped:
-                return
             self.in_flight.add(post.key)
             for url in itertools.cycle(self._from(post)):
                 if await self._try(client, url, post):
