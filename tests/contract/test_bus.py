@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from shared.messaging.cloudevents import Message, Record
+from shared.messaging.send_result import SendResult
 from shared.testing.bus import FakeBus
 from tests.support.buses import AnyBus, KafkaBus, after, read
 from tests.support.eventually import eventually
@@ -38,8 +39,8 @@ async def send(bus: AnyBus, sent: Sequence[Message]) -> None:
 
     async def all_taken() -> bool:
         nonlocal waiting
-        taken = await bus.send(waiting)
-        waiting = [message for message, done in zip(waiting, taken, strict=True) if not done]
+        results = await bus.send(waiting)
+        waiting = [message for message, it in zip(waiting, results, strict=True) if it is not SendResult.SENT]
         return not waiting
 
     await eventually(all_taken)

@@ -1,6 +1,7 @@
 """What delivery needs of a store: one suite, run against the fake and against PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from shared.events import derived_id
 from shared.messaging.cloudevents import Message
 from shared.messaging.errors import Permanent
+from shared.messaging.holds import Held
 from shared.messaging.sql_store import SqlStore, shard_of
 from shared.messaging.store import DeadLetter
 from shared.testing.store import FakeStore
@@ -140,6 +142,44 @@ async def test_messages_of_one_key_share_a_shard(store: AnyStore) -> None:
     for shard in ALL:
         for row in await store.pending([shard], 100):
             assert shard_of(row.message.key, 4) == shard
+
+
+async def test_no_more_bytes_are_read_than_asked_for_but_always_a_message(store: AnyStore) -> None:
+    sent = [envelope(feedback().model_copy(update={"text": "x" * size})) for size in (3_000, 100, 100, 5_000, 100)]
+    async with store.begin() as tx:
+        await tx.emit(*sent)
+    rows = await store.pending(ALL, 100, 5_000)
+    assert len(rows) == 3
+    assert len(await store.pending(ALL, 2, 5_000)) == 2
+    assert len(await store.pending(ALL, 100, 1)) == 1
+    assert [row.id for row in await store.pending(ALL, 100)] == sorted(row.id for row in await store.pending(ALL, 100))
+
+
+async def test_what_is_held_stays_out_of_the_way(store: AnyStore) -> None:
+    async with store.begin() as tx:
+        await tx.emit(*[envelope(feedback(target=f"bot-{number}")) for number in range(3)])
+        await tx.park(DeadLetter.of("a", record(envelope()), Permanent()))
+    topic, mirror = "feedback.created", "feedback.created.dlq"
+
+    async def found(*held: Any) -> list[tuple[str, str]]:
+        return [(row.message.topic, row.message.key) for row in await store.pending(ALL, 100, 10**6, Held(*held))]
+
+    assert await found([mirror], []) == [(topic, f"acme/bot-{number}") for number in range(3)]
+    assert await found([topic], []) == [(mirror, "acme/bot")]
+    assert len(await found([], [(topic, "acme/bot-1"), (mirror, "acme/bot-1")])) == 3
+    assert await found([topic, mirror], []) == []
+
+
+async def test_the_oldest_unsent_message_has_an_age(store: AnyStore) -> None:
+    assert await store.oldest_unsent() is None
+    async with store.begin() as tx:
+        await tx.emit(envelope())
+    age = await store.oldest_unsent()
+    assert age is not None
+    assert 0 <= age < 3600
+    held = await store.lease(4, "one", 60)
+    assert await store.mark_sent(held, "one", [row.id for row in await store.pending(ALL, 10)])
+    assert await store.oldest_unsent() is None
 
 
 async def test_what_kafka_would_not_take_never_gets_into_the_outbox(store: AnyStore) -> None:

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.messaging.cloudevents import Message, Record
 from shared.messaging.producer import KafkaProducer
+from shared.messaging.send_result import SendResult
 from shared.testing.bus import Partition
 from tests.support.eventually import eventually
 from tests.support.messaging import ScratchSettings
@@ -29,7 +30,7 @@ class Member(Protocol):
 class AnyBus(Protocol):
     """What `FakeBus` and `KafkaBus` have in common."""
 
-    async def send(self, messages: Sequence[Message]) -> list[bool]: ...
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]: ...
     async def join(self, group: str, topics: Sequence[str], member: str) -> Member: ...
     async def close(self) -> None: ...
 
@@ -63,7 +64,7 @@ class KafkaBus:
         self._producer = KafkaProducer(settings)
         self._members: list[KafkaMember] = []
 
-    async def send(self, messages: Sequence[Message]) -> list[bool]:
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
         return await self._producer.send(messages)
 
     async def join(self, group: str, topics: Sequence[str], member: str) -> KafkaMember:

@@ -87,7 +87,7 @@ async def test_jobs_run_and_services_come_up(
         for instance in running:
             instance.await_ready()
         # The console hears of news, and of nothing else: its own user may read those topics alone.
-        await eventually(lambda: httpx.get(running[-1].url + "/health/ready").json()["troubles"] == [])
+        await eventually(lambda: httpx.get(running[-1].url + "/health/ready").json()["problems"] == [])
     await _the_proposer_may_not_write_what_is_live(kafka)
 
 

@@ -203,7 +203,7 @@ async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World
     app = build_app(settings)
     async with app.router.lifespan_context(app):
         client = app.state.hub.join(HERE, None)
-        await eventually(lambda: not app.state.bus.troubles)
+        await eventually(lambda: not app.state.bus.problems)
         event = few_shot(ONE, ("2+2", "4"))
         now = SystemClock().now()
         async with SqlStore(gate.service, "gatekeeper").begin() as tx:

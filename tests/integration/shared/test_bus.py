@@ -20,6 +20,7 @@ from shared.messaging.flow import Flow, NoFlow
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.reader import Standing
 from shared.messaging.relay import Relay
+from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription, Tx
 from shared.runtime.clock import SystemClock
@@ -124,7 +125,7 @@ async def test_what_is_emitted_has_its_effect_once(world: World) -> None:
     await eventually(lambda: len(world.effects) == 100)
     await eventually(lambda: bus.connected)
     assert set(world.effects.values()) == {1}
-    assert bus.troubles == []
+    assert bus.problems == []
 
 
 async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World) -> None:
@@ -133,7 +134,8 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World
     world.start("1")
     await emit(store, range(30))
     producer = KafkaProducer(world.settings("stranger"))
-    assert await producer.send([Message("feedback.created", "k", b"garbage", (("ce_id", "\N{SNOWMAN}"),))]) == [True]
+    garbage = Message("feedback.created", "k", b"garbage", (("ce_id", "\N{SNOWMAN}"),))
+    assert await producer.send([garbage]) == [SendResult.SENT]
     await producer.close()
     await eventually(lambda: len(world.effects) == 29)
 

@@ -3,13 +3,14 @@
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
+from prometheus_client import generate_latest
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -69,8 +70,8 @@ class Desk:
         )
 
 
-class NoTroubles:
-    troubles: tuple[str, ...] = ()
+class NoProblems:
+    problems: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     letters = Letters(SCHEMA, engine, bus.deliveries, clock)
     traffic = Traffic(settings, engine, bus, desk.metrics, NOW)
     desk.app.include_router(ops_router(SCHEMA, engine, letters, traffic))
-    desk.app.include_router(health_router(engine, cast(Bus, NoTroubles())))
+    desk.app.include_router(health_router(engine, NoProblems(), desk.metrics.backlog))
     yield desk
     await engine.dispose()
 
@@ -227,7 +228,30 @@ async def test_a_revoked_key_opens_nothing_and_stays_revoked(desk: Desk) -> None
 async def test_health_says_whether_the_database_answers(desk: Desk) -> None:
     async with desk.client("read") as anybody:
         assert (await anybody.get("/health/live")).json() == {"status": "live"}
-        assert (await anybody.get("/health/ready")).json() == {"status": "ready", "troubles": []}
+        ready = {"status": "ready", "problems": [], "outbox": {"oldest_unsent_s": 0.0}}
+        assert (await anybody.get("/health/ready")).json() == ready
+
+
+async def test_health_says_how_long_a_message_has_waited_to_be_sent(desk: Desk) -> None:
+    async with desk.client("read") as anybody:
+        desk.metrics.backlog.observe(61.0)
+        stuck = (await anybody.get("/health/ready")).json()
+        assert (stuck["status"], len(stuck["problems"])) == ("degraded", 1)
+        assert stuck["outbox"]["oldest_unsent_s"] >= 61
+        desk.metrics.backlog.observe(None)
+        assert (await anybody.get("/health/ready")).json()["status"] == "ready"
+    exposed = generate_latest(desk.metrics.registry).decode()
+    assert "ratchet_outbox_oldest_unsent_seconds 0.0" in exposed
+
+
+async def test_health_says_that_the_database_is_read_only(desk: Desk) -> None:
+    @event.listens_for(desk.engine.sync_engine, "begin")
+    def read_only(conn: Connection) -> None:
+        conn.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    async with desk.client("read") as anybody:
+        answer = (await anybody.get("/health/ready")).json()
+    assert (answer["status"], answer["problems"]) == ("degraded", ["database: read-only, nothing can be accepted"])
 
 
 async def test_an_old_schema_is_named(desk: Desk) -> None:

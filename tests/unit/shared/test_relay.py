@@ -2,16 +2,24 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.messaging.relay import Relay
+from shared.messaging.cloudevents import MAX_PAYLOAD, Message
+from shared.messaging.errors import Permanent
+from shared.messaging.relay import BATCH_BYTES, Relay
+from shared.messaging.send_result import SendResult
+from shared.messaging.store import DeadLetter
 from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end
 from shared.testing.bus import FakeBus
 from shared.testing.store import FakeStore
 from tests.support.eventually import eventually
-from tests.support.messaging import envelope, feedback
+from tests.support.messaging import envelope, feedback, record
 
 
 def relay_of(store: FakeStore, bus: FakeBus, owner: str = "one") -> Relay:
@@ -50,6 +58,101 @@ async def test_it_waits_for_a_bus_that_is_away() -> None:
     assert sent(bus) == 0
     bus.down = False
     await eventually(lambda: sent(bus) == 5)
+    await end([task])
+
+
+def _is_poison(message: Message) -> bool:
+    return message.key == "acme/bot-1" and b'"value":3.0' in message.value
+
+
+async def test_a_message_that_is_never_accepted_blocks_its_own_key_only() -> None:
+    store, bus = FakeStore(), FakeBus()
+    bus.fate = lambda message: SendResult.REFUSED if _is_poison(message) else SendResult.SENT
+    async with store.begin() as tx:
+        for value in range(6):
+            await tx.emit(*[envelope(feedback(target=f"bot-{value % 2}", value=float(value)))])
+    task = asyncio.create_task(relay_of(store, bus).run())
+    await eventually(lambda: sent(bus) == 4)
+    await emit(store, 10)
+    await eventually(lambda: sent(bus) == 14)
+    assert [row.id for row in store.state.outbox if not row.sent] == [4, 6], "3.0, and what follows it under its key"
+    await end([task])
+
+
+async def test_a_topic_without_room_waits_alone() -> None:
+    store, bus = FakeStore(), FakeBus()
+    bus.fate = lambda message: SendResult.NO_ROOM if message.topic == "feedback.created" else SendResult.SENT
+    await emit(store, 5)
+    async with store.begin() as tx:
+        await tx.park(DeadLetter.of("a", record(envelope()), Permanent()))
+    task = asyncio.create_task(relay_of(store, bus).run())
+    await eventually(lambda: sent(bus) == 1)
+    bus.fate = lambda _: SendResult.SENT
+    await eventually(lambda: sent(bus) == 6)
+    await end([task])
+
+
+FATES = st.sampled_from(list(SendResult))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "b"])), max_size=40), st.lists(FATES, max_size=60))
+def test_everything_is_sent_in_the_order_of_its_key_whatever_the_bus_does(
+    keys: list[tuple[int, str]], fates: list[SendResult]
+) -> None:
+    """Each message is accepted at last; until then anything may become of it."""
+
+    async def play() -> None:
+        store, bus, coming = FakeStore(), FakeBus(), iter(fates)
+        bus.fate = lambda _: next(coming, SendResult.SENT)
+        async with store.begin() as tx:
+            for number, (key, topic) in enumerate(keys):
+                tx.messages.append(Message(topic, str(key), str(number).encode(), ()))
+        hours = count(0, 3600)
+        relay = Relay(store, bus, "one", store.shards, Metrics("scratch"), monotonic=lambda: next(hours))
+        tokens = await store.lease(store.shards, "one", 60)
+        while not all(row.sent for row in store.state.outbox):
+            await relay.pump(tokens)
+        for log in bus.log.values():
+            for key in range(4):
+                numbers = [int(it.value or b"") for it in log if it.key == str(key).encode()]
+                assert numbers == sorted(set(numbers))
+
+    asyncio.run(play())
+
+
+@given(st.lists(st.integers(1, MAX_PAYLOAD), max_size=12))
+def test_a_batch_is_bounded_by_bytes(sizes: list[int]) -> None:
+    async def play() -> None:
+        store, bus = FakeStore(), FakeBus()
+        async with store.begin() as tx:
+            tx.messages += [Message("t", "k", b"x" * size, ()) for size in sizes]
+        batches: list[int] = []
+
+        async def send(messages: Sequence[Message]) -> list[SendResult]:
+            batches.append(sum(len(message.value) for message in messages))
+            return [SendResult.SENT] * len(messages)
+
+        bus.send = send  # type: ignore[method-assign]
+        relay = relay_of(store, bus)
+        tokens = await store.lease(store.shards, "one", 60)
+        while await relay.pump(tokens):
+            pass
+        assert sum(batches) == sum(sizes)
+        assert max(batches, default=0) <= BATCH_BYTES
+
+    asyncio.run(play())
+
+
+async def test_the_age_of_the_oldest_message_is_measured() -> None:
+    store, bus = FakeStore(), FakeBus()
+    bus.down = True
+    relay = relay_of(store, bus)
+    await emit(store)
+    task = asyncio.create_task(relay.run())
+    await eventually(lambda: relay.backlog.age() > 0)
+    bus.down = False
+    await eventually(lambda: sent(bus) == 1)
+    await eventually(lambda: relay.backlog.age() == 0)
     await end([task])
 
 

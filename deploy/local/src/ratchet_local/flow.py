@@ -4,7 +4,6 @@ A partition there holds 5 MB or 100,000 messages, and drops the oldest without a
 is held far below that, so it does not matter which partition a message goes to.
 """
 
-import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -73,23 +72,22 @@ class BoundedFlow:
         self._lost = lost
         self._clock = clock
         self._topics: dict[str, _Topic] = defaultdict(_Topic)
-        self._moved = asyncio.Event()
         self.arrivals = Arrivals()
 
     def subscribe(self, group: str, topic: str) -> None:
         """From now on `group` counts as a reader of `topic`. Topics without readers are never held back."""
         self._topics[topic].groups.add(group)
 
-    async def admit(self, topic: str, size: int) -> None:
-        """Returns when `size` more bytes fit."""
+    def admit(self, topic: str, size: int) -> bool:
+        """Whether `size` more bytes fit; they count from now on."""
         at = self._topics[topic]
         if not at.groups:
-            return
+            return True
         at.under_way.drop_below(self._clock() - _FORGOTTEN_S)  # their sends failed
-        while not at.fits(size):
-            self._moved.clear()
-            await self._moved.wait()
+        if not at.fits(size):
+            return False
         at.under_way.push(self._clock(), size)
+        return True
 
     def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
         self.arrivals.sent(topic, partition, offset)
@@ -98,7 +96,6 @@ class BoundedFlow:
 
     def consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None:
         self._topics[topic].consumed(group, partition, next_offset)
-        self._moved.set()
 
     def gap(self, group: str, topic: str, partition: int, first: int, next_seen: int) -> None:
         self._lost(topic)

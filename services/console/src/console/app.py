@@ -63,7 +63,7 @@ def build_app(
     @app.get("/health/ready")
     async def health() -> dict[str, object]:
         """It has nothing of its own that could be away; pages say what is."""
-        return {"status": "ready", "troubles": bus.troubles}
+        return {"status": "degraded" if bus.problems else "ready", "problems": bus.problems}
 
     @app.get("/metrics")
     async def own_metrics() -> Response:

@@ -79,7 +79,7 @@ class Bus:
         return [(self.group(it.name), event.topic) for it in self._subscriptions for event in it.events]
 
     @property
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What keeps this instance from consuming, in words; empty when all is well."""
         found = [] if self.connected else ["not connected to Kafka"]
         return found + [f"{name} is paused: too many dead letters" for name, it in self.deliveries.items() if it.paused]

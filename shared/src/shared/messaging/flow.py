@@ -13,8 +13,8 @@ class Flow(Protocol):
         """What notifies idle consumers; None where the broker itself answers a waiting fetch at once."""
         ...
 
-    async def admit(self, topic: str, size: int) -> None:
-        """Returns when a message of `size` bytes may be sent to `topic`."""
+    def admit(self, topic: str, size: int) -> bool:
+        """Whether a message of `size` bytes may be sent to `topic` now; if so, room is kept for it."""
         ...
 
     def sent(self, topic: str, partition: int, offset: int, size: int) -> None: ...
@@ -32,8 +32,8 @@ class NoFlow:
     def __init__(self, arrivals: Arrivals | None = None) -> None:
         self.arrivals = arrivals
 
-    async def admit(self, topic: str, size: int) -> None:
-        return None
+    def admit(self, topic: str, size: int) -> bool:
+        return True
 
     def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
         return None

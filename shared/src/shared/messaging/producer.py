@@ -2,23 +2,29 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidTopicError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared.messaging.cloudevents import Message
 from shared.messaging.flow import Flow, NoFlow
 from shared.messaging.security import security_options
+from shared.messaging.send_result import SendResult
 from shared.runtime.log import logger
 from shared.runtime.settings import ServiceSettings
 
-SEND_TIMEOUT_S = 5.0
-"""Shorter than a relay's lease, so that a send never outlives the right to send."""
+SEND_TIMEOUT_S = 4.0
+"""Of one message, from its turn to its acknowledgement."""
+
+BATCH_TIMEOUT_S = 6.0
+"""Of one `send`. Shorter than a relay's lease, so that a send never outlives the right to send."""
 
 
 class KafkaProducer:
-    """Sends keyed messages one by one, pipelined.
+    """Sends keyed messages one by one, pipelined; each key on its own, so that one that blocks holds up no other.
 
     Idempotence stays off (the idempotent producer can hang for good after a broker outage); an event may
     be sent twice and is known by its id. `publish_batch` is never used: it spreads a key over partitions.
@@ -30,30 +36,23 @@ class KafkaProducer:
         self._producer: AIOKafkaProducer | None = None
         self._log = logger(__name__)
 
-    async def send(self, messages: Sequence[Message]) -> list[bool]:
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Send `messages`, those of one key in their order; what became of each within `BATCH_TIMEOUT_S`."""
+        deadline = asyncio.get_running_loop().time() + BATCH_TIMEOUT_S
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+            async with asyncio.timeout_at(deadline):
                 producer = await self._ready()
-                sends = [await self._enqueue(producer, message) for message in messages]
-                done = await asyncio.gather(*sends, return_exceptions=True)
         except Exception as error:
             await self._discard(error)
-            return [False] * len(messages)
-        acknowledged = [not isinstance(result, BaseException) for result in done]
-        if not all(acknowledged):
-            await self._discard(next(result for result in done if isinstance(result, BaseException)))
-        for message, result in zip(messages, done, strict=True):
-            if not isinstance(result, BaseException):
-                self._flow.sent(message.topic, result.partition, result.offset, len(message.value))
-        return acknowledged
-
-    async def _enqueue(self, producer: AIOKafkaProducer, message: Message) -> "asyncio.Future[Any]":
-        await self._flow.admit(message.topic, len(message.value))
-        headers = [(name, value.encode()) for name, value in message.headers]
-        future: asyncio.Future[Any] = await producer.send(
-            message.topic, message.value, key=message.key.encode(), headers=headers
-        )
-        return future
+            return [SendResult.UNANSWERED] * len(messages)
+        by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for index, message in enumerate(messages):
+            by_key[message.topic, message.key].append(index)
+        batch = _Batch(producer, self._flow, messages, deadline)
+        await asyncio.gather(*(batch.send_key(indexes) for indexes in by_key.values()))
+        if batch.error is not None:
+            await self._discard(batch.error)
+        return batch.results
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -63,7 +62,7 @@ class KafkaProducer:
                 acks="all",
                 enable_idempotence=False,
                 linger_ms=0,
-                request_timeout_ms=4000,
+                request_timeout_ms=int(SEND_TIMEOUT_S * 1000),
                 retry_backoff_ms=50,
                 metadata_max_age_ms=30_000,
                 **security_options(self._settings),
@@ -86,6 +85,85 @@ class KafkaProducer:
         producer, self._producer = self._producer, None
         if producer is not None:
             await _stop(producer)
+
+
+class _Batch:
+    """The messages of one `send`. `results`: what is known so far; `error`: why the producer may be broken."""
+
+    def __init__(self, producer: AIOKafkaProducer, flow: Flow, messages: Sequence[Message], deadline: float) -> None:
+        self.results = [SendResult.NO_ROOM] * len(messages)
+        self.error: BaseException | None = None
+        self._producer = producer
+        self._flow = flow
+        self._messages = messages
+        self._deadline = deadline
+
+    async def send_key(self, indexes: Sequence[int]) -> None:
+        """Send one key's messages and wait for their acknowledgements. What follows a failed one waits with it."""
+        futures: list[asyncio.Future[Any]] = []
+        for index in indexes:
+            message = self._messages[index]
+            if not self._flow.admit(message.topic, len(message.value)):
+                break
+            self.results[index] = SendResult.UNANSWERED
+            try:
+                async with asyncio.timeout(self._left()):
+                    futures.append(self._watched(index, await self._enqueue(message)))
+            except Exception as error:
+                self._failed(index, error)
+                break
+        if futures:
+            _, unanswered = await asyncio.wait(futures, timeout=self._left())
+            if unanswered:
+                self.error = TimeoutError()
+
+    def _left(self) -> float:
+        """Seconds that a message which is sent now may take."""
+        return max(0.0, min(SEND_TIMEOUT_S, self._deadline - asyncio.get_running_loop().time()))
+
+    async def _enqueue(self, message: Message) -> "asyncio.Future[Any]":
+        headers = [(name, value.encode()) for name, value in message.headers]
+        future: asyncio.Future[Any] = await self._producer.send(
+            message.topic, message.value, key=message.key.encode(), headers=headers
+        )
+        return future
+
+    def _watched(self, index: int, future: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
+        """Record the acknowledgement as soon as it comes, also after everybody stopped waiting for it."""
+
+        def done(answered: "asyncio.Future[Any]") -> None:
+            if answered.cancelled():
+                return
+            error = answered.exception()
+            if error is not None:
+                self._failed(index, error)
+                return
+            message, sent = self._messages[index], answered.result()
+            self.results[index] = SendResult.SENT
+            self._flow.sent(message.topic, sent.partition, sent.offset, len(message.value))
+
+        future.add_done_callback(done)
+        return future
+
+    def _failed(self, index: int, error: BaseException) -> None:
+        if _is_refusal(error):
+            self.results[index] = SendResult.REFUSED
+        else:
+            self.error = error
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the message itself is refused: too large, a record or a name that the brokers never accept."""
+    return (
+        isinstance(
+            error, MessageSizeTooLargeError | InvalidTopicError | RecordListTooLargeError | ValueError | TypeError
+        )
+        or getattr(error, "errno", None) in _INVALID_RECORD
+    )
+
+
+_INVALID_RECORD = frozenset({32, 44, 87})
+"""Kafka's codes: invalid timestamp, policy violation, invalid record."""
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -4,16 +4,20 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.messaging.cloudevents import Message
+from shared.messaging.cloudevents import MAX_PAYLOAD, Message
+from shared.messaging.holds import NOTHING_HELD, Holds
+from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 
-_BATCH = 1000
+BATCH_ROWS = 1000
+BATCH_BYTES = 2_000_000
+"""Of the payloads that are in memory at once; a message may have 900,000 bytes."""
 _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -33,8 +37,8 @@ class Pace:
 class Producer(Protocol):
     """Sends messages to the bus."""
 
-    async def send(self, messages: Sequence[Message]) -> list[bool]:
-        """Sends in order; one flag a message: acknowledged by the brokers or not. Never raises, never hangs."""
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Sends those of a key in order; what became of each. Never raises; returns before a lease runs out."""
         ...
 
     async def close(self) -> None: ...
@@ -43,12 +47,22 @@ class Producer(Protocol):
 class Relay:
     """Sends what is in the outbox and marks it as sent, for the shards that this instance holds a lease on.
 
+    What the bus does not accept is held back for a while, by key or by topic, so that it blocks nothing else; the
+    order of a key is kept.
+
     A crash between the two sends again: consumers know an event by its id. A lease that passed to another
     instance is noticed by its token, so a relay that slept too long can't mark what it no longer owns.
     """
 
     def __init__(
-        self, outbox: Outbox, producer: Producer, owner: str, shards: int, metrics: Metrics, pace: Pace | None = None
+        self,
+        outbox: Outbox,
+        producer: Producer,
+        owner: str,
+        shards: int,
+        metrics: Metrics,
+        pace: Pace | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         self._producer = producer
@@ -56,7 +70,10 @@ class Relay:
         self._shards = shards
         self._metrics = metrics
         self._pace = pace or Pace()
+        self._monotonic = monotonic
         self._wake = asyncio.Event()
+        self._holds = Holds()
+        self.backlog = metrics.backlog
         self._log = logger(__name__)
 
     def wake(self) -> None:
@@ -84,32 +101,50 @@ class Relay:
     async def _hold(self) -> None:
         """Relays for as long as the leases just taken are fresh."""
         tokens = await self._outbox.lease(self._shards, self._owner, self._pace.lease)
-        renew_at = time.monotonic() + self._pace.renew
-        while (left := renew_at - time.monotonic()) > 0:
+        self.backlog.observe(await self._outbox.oldest_unsent())
+        renew_at = self._monotonic() + self._pace.renew
+        while (left := renew_at - self._monotonic()) > 0:
             self._wake.clear()
-            sent = await self.pump(tokens) if tokens else 0
-            if sent < _BATCH:
+            if not tokens or not await self.pump(tokens):
+                wait = min(left, self._holds.wait(self._monotonic(), self._pace.poll))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), min(self._pace.poll, left))
+                    await asyncio.wait_for(self._wake.wait(), wait)
 
-    async def pump(self, tokens: dict[int, int]) -> int:
-        """Sends one batch of the shards in `tokens`; the number of messages sent and marked.
+    async def pump(self, tokens: dict[int, int]) -> bool:
+        """Sends one batch of the shards in `tokens`; whether more may be sent at once.
 
-        Raises ConnectionError if a message was not acknowledged; it and all after it stay in the outbox.
+        Raises ConnectionError if the lease passed to another instance.
         """
-        pending = await self._outbox.pending(tokens, _BATCH)
-        if not pending:
-            return 0
-        acknowledged = await self._producer.send([row.message for row in pending])
-        sent = [row for row, ok in zip(pending, acknowledged, strict=True) if ok]
+        held = self._holds.current(self._monotonic())
+        pending = await self._outbox.pending(tokens, BATCH_ROWS, BATCH_BYTES, held)
+        more = bool(pending) and await self._send(tokens, pending)
+        if not more and held == NOTHING_HELD and len(tokens) == self._shards:
+            self.backlog.observe(None)
+        return more
+
+    async def _send(self, tokens: dict[int, int], pending: Sequence[Pending]) -> bool:
+        results = await self._producer.send([row.message for row in pending])
+        sent = [row for row, result in zip(pending, results, strict=True) if result is SendResult.SENT]
         if sent and not await self._outbox.mark_sent(tokens, self._owner, [row.id for row in sent]):
             raise ConnectionError("the lease passed to another instance")
         self._count(sent)
-        if len(sent) < len(pending):
-            raise ConnectionError("the bus did not acknowledge all messages")
-        return len(sent)
+        self._hold_back(pending, results)
+        return _is_full(pending) or len(sent) < len(pending)
+
+    def _hold_back(self, pending: Sequence[Pending], results: Sequence[SendResult]) -> None:
+        failed = self._holds.update([(row.message.topic, row.message.key) for row in pending], results,
+                                    self._monotonic())  # fmt: skip
+        if failed:
+            self._metrics.relay_errors.inc()
+            self._log.warning("messages wait: the bus did not accept them", **failed)
 
     def _count(self, sent: Sequence[Pending]) -> None:
         for topic, number in Counter(row.message.topic for row in sent).items():
             self._metrics.relayed.labels(topic).inc(number)
             self._metrics.sent.add(topic, number)
+
+
+def _is_full(pending: Sequence[Pending]) -> bool:
+    """Whether the outbox may hold more than this batch."""
+    size = sum(len(row.message.value) for row in pending)
+    return len(pending) == BATCH_ROWS or size > BATCH_BYTES - MAX_PAYLOAD

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message, encode
+from shared.messaging.holds import NOTHING_HELD, Held
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter, Pending
 
@@ -68,9 +69,26 @@ class _Statements:
                RETURNING shard, token"""
         )
         self.release = sql("UPDATE {s}.relay_lease SET expires_at = now() - interval '1 second' WHERE owner = :owner")
+        # Sizes are read without the payloads, a shard at a time by its index; only what fits is then loaded.
         self.pending = sql(
-            """SELECT id, topic, key, headers, payload FROM {s}.outbox
-               WHERE sent_at IS NULL AND shard = ANY(:shards) ORDER BY id LIMIT :limit"""
+            """WITH waiting AS (
+                 SELECT o.id, octet_length(o.payload) AS size FROM unnest(CAST(:shards AS smallint[])) AS s(shard)
+                 CROSS JOIN LATERAL (
+                   SELECT id, payload FROM {s}.outbox
+                   WHERE sent_at IS NULL AND shard = s.shard AND NOT topic = ANY(CAST(:topics AS text[]))
+                     AND (topic, key) NOT IN (
+                       SELECT * FROM unnest(CAST(:key_topics AS text[]), CAST(:keys AS text[])))
+                   ORDER BY id LIMIT :limit) AS o
+                 ORDER BY o.id LIMIT :limit),
+               sized AS (SELECT id, sum(size) OVER (ORDER BY id) AS total, size FROM waiting)
+               SELECT o.id, o.topic, o.key, o.headers, o.payload FROM sized JOIN {s}.outbox AS o USING (id)
+               WHERE sized.total <= :most_bytes OR sized.total = sized.size ORDER BY o.id"""
+        )
+        self.oldest_unsent = sql(
+            """SELECT extract(epoch FROM clock_timestamp() - min(o.created_at)) AS age
+               FROM generate_series(0, :shards - 1) AS s(shard) CROSS JOIN LATERAL (
+                 SELECT created_at FROM {s}.outbox WHERE sent_at IS NULL AND shard = s.shard
+                 ORDER BY id LIMIT 1) AS o"""
         )
         self.held = sql(
             """SELECT shard, token FROM {s}.relay_lease
@@ -191,13 +209,28 @@ class SqlStore:
         async with self.engine.begin() as conn:
             await conn.execute(self._sql.release, {"owner": owner})
 
-    async def pending(self, shards: Collection[int], limit: int) -> list[Pending]:
+    async def pending(
+        self, shards: Collection[int], limit: int, most_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+    ) -> list[Pending]:
+        given = {
+            "shards": list(shards),
+            "limit": limit,
+            "most_bytes": most_bytes,
+            "topics": held.topics,
+            "key_topics": [topic for topic, _ in held.keys],
+            "keys": [key for _, key in held.keys],
+        }
         async with self.engine.connect() as conn:
-            rows = await conn.execute(self._sql.pending, {"shards": list(shards), "limit": limit})
+            rows = await conn.execute(self._sql.pending, given)
             return [
                 Pending(row.id, Message(row.topic, row.key, row.payload, tuple((n, v) for n, v in row.headers)))
                 for row in rows
             ]
+
+    async def oldest_unsent(self) -> float | None:
+        async with self.engine.connect() as conn:
+            age = await conn.scalar(self._sql.oldest_unsent, {"shards": self.shards})
+            return None if age is None else max(0.0, float(age))
 
     async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
         async with self.engine.begin() as conn:

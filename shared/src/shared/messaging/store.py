@@ -14,6 +14,7 @@ from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import Message, Received, Record
 from shared.messaging.errors import reason_of
+from shared.messaging.holds import NOTHING_HELD, Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,17 @@ class Outbox(Protocol):
         """Gives all shards back at once."""
         ...
 
-    async def pending(self, shards: Collection[int], limit: int) -> list[Pending]:
-        """The oldest unsent messages of these shards, in the order of their ids."""
+    async def pending(
+        self, shards: Collection[int], limit: int, most_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+    ) -> list[Pending]:
+        """The oldest unsent messages of these shards that are not held, in the order of their ids.
+
+        At most `limit`, with payloads of `most_bytes` together; one message alone may have more.
+        """
+        ...
+
+    async def oldest_unsent(self) -> float | None:
+        """The age of the oldest unsent message in seconds, by the database's clock; None where all are sent."""
         ...
 
     async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shared.runtime.backlog import Backlog
 from shared.runtime.pace import Pace
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -38,5 +39,11 @@ class Metrics:
         self.relayed = Counter("ratchet_outbox_sent", "Messages sent to Kafka", ("topic",), registry=self.registry)
         self.sent = Pace[str]()
         self.settled = Pace[tuple[str, str]]()
+        self.backlog = Backlog()
+        Gauge(
+            "ratchet_outbox_oldest_unsent_seconds",
+            "Age of the oldest message that waits to be sent to Kafka; 0: none waits",
+            registry=self.registry,
+        ).set_function(self.backlog.age)
         self.relay_errors = Counter("ratchet_outbox_errors", "Failed sends to Kafka", registry=self.registry)
         Gauge("ratchet_info", "The service", ("service",), registry=self.registry).labels(service).set(1)

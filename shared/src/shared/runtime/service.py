@@ -108,7 +108,7 @@ def build_service_app(service: Service) -> FastAPI:
         setattr(app.state, name, value)
     install_problems(app)
     app.add_middleware(Correlated)
-    app.include_router(health_router(platform.engine, bus))
+    app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
     letters = Letters(settings.service, platform.engine, bus.deliveries, platform.clock)
     traffic = Traffic(settings, platform.engine, bus, platform.metrics, platform.clock.now())
     app.include_router(ops_router(settings.service, platform.engine, letters, traffic))

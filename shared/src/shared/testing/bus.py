@@ -1,11 +1,12 @@
 """A bus in memory with what makes buses hard: partitions, offsets, groups, rebalance, redelivery."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
 from shared.messaging.cloudevents import Message
+from shared.messaging.send_result import SendResult
 
 Partition = tuple[str, int]
 
@@ -61,21 +62,34 @@ class FakeConsumer:
 
 
 class FakeBus:
-    """Topics in memory; a `Producer` as the relay needs it. `down = True` refuses sends, as dead brokers do."""
+    """Topics in memory; a `Producer` as the relay needs it.
+
+    `down = True` answers nothing, as dead brokers do; `fate` says what becomes of a message, where it isn't sent.
+    """
 
     def __init__(self, partitions: int = 4) -> None:
         self.partitions = partitions
         self.log: dict[Partition, list[FakeRecord]] = defaultdict(list)
         self.groups: dict[str, _Group] = {}
         self.down = False
+        self.fate: Callable[[Message], SendResult] = lambda _: SendResult.SENT
 
-    async def send(self, messages: Sequence[Message]) -> list[bool]:
-        if self.down:
-            return [False] * len(messages)
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        failed: set[tuple[str, str]] = set()
+        results = []
         for message in messages:
+            key = (message.topic, message.key)
+            results.append(SendResult.UNANSWERED if key in failed else self._send(message))
+            if results[-1] is not SendResult.SENT:
+                failed.add(key)
+        return results
+
+    def _send(self, message: Message) -> SendResult:
+        result = SendResult.UNANSWERED if self.down else self.fate(message)
+        if result is SendResult.SENT:
             headers = tuple((name, value.encode()) for name, value in message.headers)
             self.append(message.topic, message.key.encode(), message.value, headers)
-        return [True] * len(messages)
+        return result
 
     def append(
         self, topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.events import Envelope
 from shared.events.base import Event
 from shared.messaging.cloudevents import Message, encode
+from shared.messaging.holds import NOTHING_HELD, Held
 from shared.messaging.sql_store import dlq_message, shard_of
 from shared.messaging.store import DeadLetter, Pending
 from shared.runtime.clock import Clock
@@ -23,6 +24,7 @@ class OutboxRow:
     id: int
     shard: int
     message: Message
+    at: datetime
     sent: bool = False
 
 
@@ -97,7 +99,7 @@ class FakeStore:
             state.inbox |= tx.claimed
             state.letters |= tx.letters
             for message in tx.messages:
-                row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message)
+                row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message, self._clock.now())
                 state.outbox.append(row)
         if tx.messages or tx.emitted:
             self.on_emit()
@@ -119,9 +121,26 @@ class FakeStore:
             if holder == owner:
                 self._leases[shard] = (holder, token, gone)
 
-    async def pending(self, shards: Collection[int], limit: int) -> list[Pending]:
-        rows = [row for row in self.state.outbox if not row.sent and row.shard in shards]
-        return [Pending(row.id, row.message) for row in rows[:limit]]
+    async def pending(
+        self, shards: Collection[int], limit: int, most_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+    ) -> list[Pending]:
+        found: list[Pending] = []
+        total = 0
+        for row in self.state.outbox:
+            message = row.message
+            if row.sent or row.shard not in shards or message.topic in held.topics:
+                continue
+            if (message.topic, message.key) in held.keys:
+                continue
+            total += len(message.value)
+            if len(found) == limit or (found and total > most_bytes):
+                break
+            found.append(Pending(row.id, message))
+        return found
+
+    async def oldest_unsent(self) -> float | None:
+        now = self._clock.now()
+        return max(((now - row.at).total_seconds() for row in self.state.outbox if not row.sent), default=None)
 
     async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
         held = {shard: token for shard, (holder, token, _) in self._leases.items() if holder == owner}
