@@ -55,6 +55,38 @@ async def test_a_refused_repeat_does_not_use_up_its_own_id(collector: "Running")
     assert (await collector.post("feedback", own)).json()["status"] == "accepted"
 
 
+async def test_an_id_that_was_used_with_another_body_is_a_conflict(collector: "Running") -> None:
+    said = {**DOWN, "id": str(uuid4())}
+    assert (await collector.post("feedback", said)).json()["status"] == "accepted"
+    changed = await collector.post("feedback", {**said, "value": "up"})
+    assert (changed.status_code, changed.json()["code"]) == (409, "id-conflict")
+    assert "new id" in changed.json()["detail"]
+    assert changed.json()["errors"][0]["field"] == "id"
+    several = await collector.post("feedback", [said, {**said, "user": "bob"}, {**DOWN, "user": "eve"}])
+    assert [result["status"] for result in several.json()["results"]] == ["duplicate", "refused", "accepted"]
+    assert collector.count("waiting") == 2
+    early = {"id": "e9", "target": "answers", "input": "Why?"}
+    await collector.post("executions", early)
+    completed = await collector.post("executions", {**early, "output": "42"})
+    assert (completed.status_code, completed.json()["code"]) == (409, "id-conflict")
+
+
+async def test_a_repeat_may_be_stamped_again_and_leave_out_a_known_document(collector: "Running") -> None:
+    use = {"name": "p", "digest": parse(DOCUMENT).digest}
+    first = {**EXECUTION, "occurred_at": "2026-11-21T11:00:00Z", "prompts": [{**use, "document": DOCUMENT}]}
+    again = dict(reversed({**EXECUTION, "occurred_at": "2026-11-21T11:05:00Z", "prompts": [use]}.items()))
+    assert (await collector.post("executions", first)).json()["status"] == "accepted"
+    assert (await collector.post("executions", again)).json()["status"] == "duplicate"
+    assert len(collector.events("execution.recorded")) == 1
+
+
+async def test_an_id_from_before_bodies_were_compared_is_a_duplicate(collector: "Running") -> None:
+    said = {**DOWN, "id": str(uuid4())}
+    await collector.post("feedback", said)
+    psql(collector.dsn, "UPDATE collector.receipts SET body = decode(repeat('00', 16), 'hex')")
+    assert (await collector.post("feedback", {**said, "value": "up"})).json()["status"] == "duplicate"
+
+
 async def test_each_item_of_an_array_has_its_part_of_the_key(collector: "Running") -> None:
     items = [DOWN, {**DOWN, "user": "bob"}]
     first = await collector.post("feedback", items, Idempotency_Key="k1")

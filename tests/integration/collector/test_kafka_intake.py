@@ -1,7 +1,7 @@
 """Raw feedback from Kafka is checked as a post is; served prompts are remembered."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -57,7 +57,7 @@ async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> N
         ({"value": float("nan")}, "invalid: value"),
         ({"user": "a\0b"}, "invalid: user"),
         ({"user": "\ud800"}, "invalid: user"),
-        ({"occurred_at": "2126-01-01T00:00:00Z"}, "invalid: occurred_at"),
+        ({"occurred_at": "2026-01-01T00:00:00"}, "invalid: occurred_at"),
     ],
 )
 async def test_what_a_post_would_refuse_is_for_the_dead_letters(
@@ -78,7 +78,20 @@ async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -
     await take(collector, submitted(collector, "k1"))
     with pytest.raises(Permanent, match="idempotency-conflict"):
         await take(collector, submitted(collector, "k2"), submitted(collector, "k1", value=False))
-    assert collector.count("waiting") == 1
+    feedback_id = str(uuid4())
+    await take(collector, submitted(collector, id=feedback_id))
+    with pytest.raises(Permanent, match="id-conflict"):
+        await take(collector, submitted(collector, id=feedback_id, value=False))
+    assert collector.count("waiting") == 2
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(days=1), timedelta(days=36_500)])
+async def test_a_clock_that_is_ahead_refuses_no_feedback(collector: "Running", ahead: timedelta) -> None:
+    await collector.post("executions", {"id": "e1", "target": "answers"})
+    await take(collector, submitted(collector, occurred_at=(START + ahead).isoformat()))
+    (event,) = collector.events("feedback.created")
+    assert datetime.fromisoformat(event["occurred_at"]) == START
+    assert event["clock_skew_s"] == ahead.total_seconds()
 
 
 async def test_posts_and_batches_at_once_count_once(collector: "Running") -> None:

@@ -1,7 +1,8 @@
 """What is kept of executions may be read, by whom, and for how long."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -130,3 +131,30 @@ async def test_bad_parameters_are_named(reader: httpx.AsyncClient, path: str, fi
 async def test_methods_that_do_nothing_are_named(reader: httpx.AsyncClient) -> None:
     answer = await reader.put("/v1/executions", content=b"{}")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, GET")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=1), timedelta(days=-1), timedelta(hours=-1)])
+async def test_a_wrong_clock_loses_nothing_and_is_shown(
+    collector: "Running", reader: httpx.AsyncClient, ahead: timedelta
+) -> None:
+    """The app's clock is off by `ahead`, and its request says so, as the SDK's do."""
+    theirs = collector.clock.now() + ahead
+    said = {**EXECUTION, "occurred_at": (theirs - timedelta(seconds=30)).isoformat()}
+    posted = await collector.post("executions", said, Date=format_datetime(theirs, usegmt=True))
+    assert posted.json()["status"] == "accepted"
+    (found,) = await asked(reader, "e1")
+    assert datetime.fromisoformat(found["occurred_at"]) == collector.clock.now() - timedelta(seconds=30)
+    assert found["clock_skew_s"] == ahead.total_seconds()
+
+
+async def test_a_time_that_cannot_be_right_becomes_that_of_receipt(
+    collector: "Running", reader: httpx.AsyncClient
+) -> None:
+    odd = ["2026-11-21T12:06:00Z", "2126-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1970-01-01T00:00:05Z",
+           "0001-01-01T00:00:00+14:00"]  # fmt: skip
+    bodies = [{"id": f"e{index}", "target": "t", "occurred_at": time} for index, time in enumerate(odd)]
+    assert (await collector.post("executions", bodies)).json()["accepted"] == len(odd)
+    found = await asked(reader, *(body["id"] for body in bodies))
+    assert {datetime.fromisoformat(item["occurred_at"]) for item in found} == {collector.clock.now()}
+    assert [item["clock_skew_s"] > 0 for item in found] == [True, True, True, False, False]
+    assert found[0]["clock_skew_s"] == 360

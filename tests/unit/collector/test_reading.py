@@ -1,7 +1,7 @@
 """Whatever is accepted becomes an event that its consumers can read, and that fits into a message."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from collector import joining
 from collector.model import Former, Joined, Origin, Waiting
 from collector.pseudonyms import Pseudonyms
 from collector.reading import read_execution, read_feedback
-from collector.sender import Sender
+from collector.sender import MAX_SKEW, Sender
+from collector.skew import clock_skew
 from collector.values import read_value
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated
 from shared.messaging.cloudevents import MAX_PAYLOAD
@@ -145,7 +146,51 @@ def test_users_are_told_apart_by_project_and_never_named() -> None:
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=4), timedelta(days=-3000)])
 def test_clocks_may_differ_a_little(ahead: timedelta) -> None:
-    assert SENDER.moment(NOW + ahead) == NOW + ahead
+    assert SENDER.moment(NOW + ahead) == (NOW + ahead, None)
+
+
+ANY_TIME = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))]))
+
+
+@given(st.none() | ANY_TIME, st.timedeltas())
+def test_no_time_and_no_clock_is_refused(occurred_at: datetime | None, skew: timedelta) -> None:
+    moment, noted = SENDER._replace(skew=skew).moment(occurred_at)
+    assert moment <= NOW + MAX_SKEW
+    assert (noted is None) == (occurred_at is None or moment == occurred_at)
+
+
+@pytest.mark.parametrize("date", [b"", b"soon", b"\xff", b"Sat, 99 Nov 2026 12:00:00 GMT", b"1" * 500])
+def test_a_date_that_cannot_be_read_says_nothing(date: bytes) -> None:
+    assert clock_skew(date, NOW) == timedelta(0)
+
+
+def test_numbers_are_ids() -> None:
+    execution = read_execution({"id": 42, "target": "t", "user": 5, "prompts": [{"name": "p", "version": 7}]}, SENDER)
+    feedback = read_feedback({"execution_id": "42", "kind": "thumb", "value": True}, SENDER)
+    assert (execution.id, execution.reference) == ("42", feedback.reference)
+    assert (
+        execution.facts
+        == read_execution(
+            {"id": "42", "target": "t", "user": "5", "prompts": [{"name": "p", "version": "7"}]}, SENDER
+        ).facts
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "prompt_tokens_details": {}}, (1, 2)),
+        ({"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 9}, (1, 2)),
+        ({"promptTokenCount": 1, "candidatesTokenCount": 2}, (1, 2)),
+        ({"inputTokens": 1}, (1, None)),
+        ({"input_tokens": None, "prompt_tokens": 4}, (4, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: tuple[int | None, int | None]) -> None:
+    execution = read_execution({"target": "t", "usage": given}, SENDER)
+    usage = ExecutionRecorded.model_validate_json(execution.payload).usage
+    assert (usage.input_tokens, usage.output_tokens) == counts
 
 
 def test_values_mean_what_their_kind_says() -> None:

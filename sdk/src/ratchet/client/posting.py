@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 
 import httpx
 
@@ -39,7 +40,11 @@ class Poster:
                 self._client.close()
 
     def _posted(self, client: httpx.Client, batch: Batch) -> Outcome:
-        headers = {"content-type": "application/json", "idempotency-key": batch.key}
+        headers = {
+            "content-type": "application/json",
+            "idempotency-key": batch.key,
+            "date": formatdate(usegmt=True),  # tells the server how wrong this machine's clock is
+        }
         with client.stream("POST", f"/v1/{batch.route}", content=batch.body, headers=headers) as answer:
             body, deadline = bytearray(), self._monotonic() + self._timeout
             for chunk in answer.iter_bytes():

@@ -14,6 +14,10 @@ JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
 _SHOWN_ERRORS = 20
+_CHANGED = (
+    "Record an execution once it is complete. Feedback with a new id replaces the former one of the same user, "
+    "kind, name and execution."
+)
 _STATUSES = ("accepted", "duplicate", "refused", "failed")
 
 Outcome = Status | Problem
@@ -43,6 +47,9 @@ def settled(outcome: Status | Exception) -> Outcome:
     if outcome == "conflict":
         error = {"field": "Idempotency-Key", "reason": "was used with another body"}
         return Problem(422, "idempotency-conflict", "The key was used before", error["reason"], [error])
+    if outcome == "changed":
+        error = {"field": "id", "reason": "was used with another body, which was kept; what changed needs a new id"}
+        return Problem(409, "id-conflict", "The id was used before", f"id: {error['reason']}. {_CHANGED}", [error])
     if isinstance(outcome, Exception):
         if classify(outcome) is FailureClass.RETRYABLE:
             raise busy() from outcome

@@ -44,7 +44,7 @@ class Intake:
         settings = self._settings
         headers = read_headers(scope["headers"], settings.body_limit)
         principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
-        sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent)
+        sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
         body = await read_body(receive, settings.body_limit, settings.receipt_seconds)
         return await self._desk.take(route, strict_json(body), sender, len(body))
 
@@ -62,7 +62,8 @@ class Intake:
             principal = self._keys.known(headers.authorization)
             if principal is None:
                 return False
-            sender = self._desk.known_sender(principal.require(*scopes), headers.idempotency_key, headers.traceparent)
+            principal.require(*scopes)
+            sender = self._desk.known_sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
             if sender is None:
                 return False
             self._desk.take_one(route, strict_json(body), sender, len(body), send)

@@ -1,10 +1,15 @@
-"""The two bodies that the collector accepts, field by field. Types are strict: "5" is no number."""
+"""The two bodies that the collector accepts, field by field.
+
+Types are strict: "5" is no number. But an id may be an integer, which stands for its text.
+"""
 
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from collector.messages import as_text
+from collector.usage import as_usage
 from shared.events.feedback import FeedbackKind, FeedbackSource, Outcome
 
 TEXT_LIMIT = 20_000
@@ -22,7 +27,21 @@ def _word(limit: int) -> Any:
     return Field(min_length=1, max_length=limit, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 
-Id = Annotated[str, _word(128)]
+def _id_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+def _written(value: object) -> object:
+    if isinstance(value, list | dict):
+        return as_text(value)
+    if not isinstance(value, str):
+        raise ValueError("must be a string, messages, or another JSON array or object")
+    return value
+
+
+Id = Annotated[str, BeforeValidator(_id_text), _word(128)]
+Person = Annotated[str, BeforeValidator(_id_text), _word(256)]
+Written = Annotated[str, BeforeValidator(_written)]
 Name = Annotated[str, _word(128)]
 Word = Annotated[str, _word(256)]
 Plain = str | bool | int | float
@@ -48,7 +67,7 @@ class PromptBody(Body):
 
     name: Name
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    version: Name | None = None
+    version: Id | None = None
     document: dict[str, Any] | None = None
 
 
@@ -76,19 +95,19 @@ class ExecutionBody(Scoped):
     prompts: Annotated[list[PromptBody], Field(max_length=20)] = []
     model: Word | None = None
     parameters: Annotated[dict[Name, Plain | None], Field(max_length=64)] = {}
-    input: str | None = None
-    output: str | None = None
+    input: Written | None = None
+    output: Written | None = None
     contexts: Annotated[list[str], Field(max_length=100)] = []
     tools: Annotated[list[Name], Field(max_length=100)] = []
     arm: Name | None = None
-    user: Word | None = None
-    session: Word | None = None
-    usage: UsageBody | None = None
+    user: Person | None = None
+    session: Person | None = None
+    usage: Annotated[UsageBody, BeforeValidator(as_usage)] | None = None
     cost: Amount | None = None
     latency_ms: Amount | None = None
     outcome: Outcome | None = None
     scores: Annotated[dict[Name, float], Field(max_length=64)] = {}
-    attributes: Annotated[dict[Name, Plain], Field(max_length=64)] = {}
+    attributes: Annotated[dict[Name, Plain | None], Field(max_length=64)] = {}
 
 
 class FeedbackBody(Scoped):
@@ -100,5 +119,5 @@ class FeedbackBody(Scoped):
     kind: FeedbackKind
     value: Any = None
     name: Name | None = None
-    user: Word | None = None
+    user: Person | None = None
     source: FeedbackSource = "explicit"

@@ -14,6 +14,7 @@ from collector.pseudonyms import Pseudonyms
 from collector.reading import read_item
 from collector.recording import record
 from collector.sender import Route, Sender, key_scope
+from collector.skew import NO_SKEW, clock_skew
 from collector.store import PgBooks
 from shared.runtime.clock import Clock
 from shared.web.keys import Principal
@@ -65,20 +66,26 @@ class Desk:
         self._names = names
         self._clock = clock
 
-    async def sender(self, principal: Principal, idempotency_key: str | None, traceparent: str | None) -> Sender:
-        """What the items of one request have in common."""
+    async def sender(
+        self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None = None
+    ) -> Sender:
+        """What the items of one request have in common. `date` is the request's header of that name."""
         await self._names.get()
-        sender = self.known_sender(principal, idempotency_key, traceparent)
+        sender = self.known_sender(principal, idempotency_key, traceparent, date)
         assert sender is not None
         return sender
 
-    def known_sender(self, principal: Principal, idempotency_key: str | None, traceparent: str | None) -> Sender | None:
+    def known_sender(
+        self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None = None
+    ) -> Sender | None:
         """The same at once; None before the pseudonyms' key is loaded."""
         pseudonyms = self._names.loaded
         if pseudonyms is None:
             return None
-        origin = Origin(principal.project, principal.environment, self._clock.now(), traceparent)
-        return Sender(principal.key_id, origin, pseudonyms, idempotency_key, key_scope(principal))
+        now = self._clock.now()
+        origin = Origin(principal.project, principal.environment, now, traceparent)
+        skew = NO_SKEW if date is None else clock_skew(date, now)
+        return Sender(principal.key_id, origin, pseudonyms, idempotency_key, key_scope(principal), skew)
 
     def take_one(self, route: Route, body: object, sender: Sender, weight: int, send: Callable[[Answer], None]) -> None:
         """Hands in one object; `send` gets the answer when it is settled. Raises Problem, or `Full`, before that."""

@@ -41,6 +41,8 @@ class Handlers:
         tx.emitted = True
         if "conflict" in statuses:
             raise Permanent("idempotency-conflict")
+        if "changed" in statuses:
+            raise Permanent("id-conflict")
 
     async def _read(self, received: Received[FeedbackSubmitted]) -> Item:
         event = received.event

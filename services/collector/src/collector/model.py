@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from shared.messaging.cloudevents import Message
 
-Status = Literal["accepted", "duplicate", "conflict"]
+Status = Literal["accepted", "duplicate", "conflict", "changed"]
+"""`conflict`: the Idempotency-Key was used with another body; `changed`: the item's own id was."""
 
 
 def hashed(*parts: str) -> bytes:
@@ -38,11 +39,12 @@ def as_uuid(key: bytes) -> str:
 class Claim(NamedTuple):
     """A name (from `hashed`) that an item may be taken under only once.
 
-    `body` is the 16-byte hash that a repeat must match; None matches any.
+    `body` is the 16-byte hash that a repeat must match, or it gets the status `mismatch`; None matches any.
     """
 
     key: bytes
     body: bytes | None = None
+    mismatch: Status = "conflict"
 
 
 class Origin(NamedTuple):

@@ -39,10 +39,11 @@ def read_feedback(item: object, sender: Sender, index: int = 0) -> NewFeedback:
     user = sender.user(body.user)
     about = ("execution", body.execution_id) if body.execution_id else ("trace", str(body.trace_id))
     label = value.label and scrub(value.label)
+    occurred_at, skew = sender.moment(body.occurred_at)
     created = _filled(
         feedback_id=feedback_id, kind=body.kind, source=body.source, key_scope=sender.key_scope, name=body.name,
         value=value.number, label=label, text=value.text and scrub(value.text), user=user,
-        occurred_at=sender.moment(body.occurred_at), **_common(body, sender),
+        occurred_at=occurred_at, clock_skew_s=skew, **_common(body, sender),
     )  # fmt: skip
     reference = hashed(origin.project, origin.environment, *about)
     slot = slot_of(reference, created)
@@ -89,13 +90,14 @@ def _consent(body: Scoped) -> dict[str, bool | None] | None:
 
 def _facts(body: ExecutionBody, sender: Sender, execution_id: str) -> dict[str, Any]:
     """`shared.events.feedback.ExecutionFacts`, as a dictionary."""
+    occurred_at, skew = sender.moment(body.occurred_at)
     return _filled(
         execution_id=execution_id, trace_id=body.trace_id, parent_id=body.parent_id,
         prompts=[_filled(name=use.name, digest=use.digest, version=use.version) for use in body.prompts],
         model=body.model, arm=body.arm, user=sender.user(body.user), session=_scrubbed(body.session),
         input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
-        attributes={name: scrub(_plain(value)) for name, value in body.attributes.items()},
-        consent=_consent(body), occurred_at=sender.moment(body.occurred_at),
+        attributes={name: scrub(_plain(value)) for name, value in body.attributes.items() if value is not None},
+        consent=_consent(body), occurred_at=occurred_at, clock_skew_s=skew,
     )  # fmt: skip
 
 

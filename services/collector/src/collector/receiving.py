@@ -25,6 +25,7 @@ class Headers(NamedTuple):
     idempotency_key: str | None = None
     traceparent: str | None = None
     length: int = 0
+    date: bytes | None = None
 
 
 def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
@@ -46,6 +47,7 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Heade
         None if key is None else key.decode("ascii"),
         trace.decode("ascii") if _TRACEPARENT.fullmatch(trace) else None,
         int(length),
+        found.get(b"date"),
     )
 
 

@@ -81,7 +81,7 @@ def judge(items: Iterable[Item], taken: dict[bytes, bytes | None]) -> tuple[list
     for item in items:
         status = _judge(item.claims, known)
         statuses.append(status)
-        if status != "conflict":
+        if status in ("accepted", "duplicate"):
             for claim in item.claims:
                 known.setdefault(claim.key, claim.body)
     return statuses, set(known)
@@ -89,8 +89,10 @@ def judge(items: Iterable[Item], taken: dict[bytes, bytes | None]) -> tuple[list
 
 def _judge(claims: Iterable[Claim], known: dict[bytes, bytes | None]) -> Status:
     repeated = [claim for claim in claims if claim.key in known]
-    if any(claim.body is not None and claim.body != known[claim.key] for claim in repeated):
-        return "conflict"
+    for claim in repeated:
+        former = known[claim.key]
+        if None not in (claim.body, former) and claim.body != former:
+            return claim.mismatch
     return "duplicate" if repeated else "accepted"
 
 

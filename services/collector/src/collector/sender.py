@@ -1,6 +1,6 @@
 """Who sent an item, and under which names it may be taken only once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
@@ -13,14 +13,14 @@ from collector.pseudonyms import Pseudonyms
 from shared.events import new_id
 from shared.events.feedback import KeyScope
 from shared.web.keys import Principal
-from shared.web.problems import Problem, invalid, printable
+from shared.web.problems import Problem, printable
 
 Route = Literal["executions", "feedback"]
 
 MAX_SKEW = timedelta(minutes=5)
-"""How far an app's clock may be ahead of ours."""
+"""How far an app's clock may differ from ours without being corrected."""
 
-_FIRST_YEAR = 2000
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _SHOWN_ERRORS = 20
 
 
@@ -32,6 +32,8 @@ class Sender(NamedTuple):
     pseudonyms: Pseudonyms
     idempotency_key: str | None = None
     key_scope: KeyScope | None = None
+    skew: timedelta = timedelta(0)
+    """How far the app's clock is ahead of ours, by the Date of its request; zero where that is not known."""
 
     def user(self, name: str | None) -> str | None:
         return None if name is None else self.pseudonyms.of(self.origin.project, name)
@@ -44,16 +46,21 @@ class Sender(NamedTuple):
                 error = {"field": field, "reason": "is not the key's"}
                 raise Problem(403, "foreign-scope", "The key belongs elsewhere", f"{field}: is not the key's", [error])
 
-    def moment(self, occurred_at: datetime | None) -> datetime:
-        """When it happened: now, where the body does not say. Raises Problem 422 outside of what can be."""
+    def moment(self, occurred_at: datetime | None) -> tuple[datetime, int | None]:
+        """When it happened by our clock, and by how many seconds the app's is ahead where its time was corrected.
+
+        A clock that is known to be wrong is subtracted. A time that can't be right, since it lies in the future or
+        before the year 2000, becomes the time of receipt. No time is refused: the item is worth more.
+        """
         now = self.origin.received_at
         if occurred_at is None:
-            return now
-        if occurred_at > now + MAX_SKEW:
-            raise invalid("occurred_at", "lies in the future")
-        if occurred_at.year < _FIRST_YEAR:
-            raise invalid("occurred_at", f"lies before the year {_FIRST_YEAR}")
-        return occurred_at
+            return now, None
+        ahead = occurred_at - now
+        wrong = abs(self.skew) > MAX_SKEW
+        age = (self.skew if wrong else timedelta(0)) - ahead
+        if not (timedelta(0) if wrong else -MAX_SKEW) <= age <= now - _FIRST:
+            return now, round((self.skew if wrong else ahead).total_seconds())
+        return (now - age, round(self.skew.total_seconds())) if wrong else (occurred_at, None)
 
     def identify(self, route: Route, item: object, own: str | None, index: int) -> tuple[str, tuple[Claim, ...]]:
         """The item's event id (a UUID) and its claims: by its own id, by the Idempotency-Key, by both, or none.
@@ -62,16 +69,39 @@ class Sender(NamedTuple):
         """
         claims: tuple[Claim, ...] = ()
         if own is not None:
-            claims = (Claim(hashed(route, self.origin.project, self.origin.environment, own)),)
+            key = hashed(route, self.origin.project, self.origin.environment, own)
+            claims = (Claim(key, _digest(_statement(item)), "changed"),)
         if self.idempotency_key is not None:
             key = hashed("idempotency", self.key_id, route, self.idempotency_key, str(index))
-            claims = (*claims, Claim(key, blake2b(to_json(item), digest_size=16).digest()))
+            claims = (*claims, Claim(key, _digest(item)))
         return (as_uuid(claims[0].key) if claims else str(new_id(self.origin.received_at))), claims
 
 
 def key_scope(principal: Principal) -> KeyScope:
     """What a key is to be trusted with: one that is also meant for browsers is public."""
     return "browser-ingest" if "browser-ingest" in principal.scopes else "ingest"
+
+
+def _digest(value: object) -> bytes:
+    return blake2b(to_json(value), digest_size=16).digest()
+
+
+def _statement(item: object) -> object:
+    """What a repeat under the same id must say again: all but its time and the documents behind its digests.
+
+    An app that sends again may stamp it again, and a client sends a document only as long as it is not known.
+    """
+    if not isinstance(item, dict):
+        return item
+    said = {name: item[name] for name in sorted(item) if name not in ("id", "occurred_at")}
+    if prompts := said.get("prompts"):
+        said["prompts"] = [_reference(prompt) for prompt in prompts]
+    return said
+
+
+def _reference(prompt: dict[str, Any]) -> dict[str, Any]:
+    known = "document" in prompt and "digest" in prompt
+    return {name: value for name, value in prompt.items() if name != "document"} if known else prompt
 
 
 def read(body_type: type[Scoped], item: object) -> Any:

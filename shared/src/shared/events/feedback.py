@@ -55,6 +55,8 @@ class ExecutionFacts(Fact):
     attributes: dict[str, str] = Field(default_factory=dict)
     consent: Consent = Consent()
     occurred_at: AwareDatetime
+    clock_skew_s: int | None = None
+    """Seconds by which the app's clock was ahead (negative: behind), where `occurred_at` was corrected for it."""
 
 
 class ExecutionRecorded(TargetEvent):
@@ -110,6 +112,7 @@ class FeedbackCreated(TargetEvent):
     execution: ExecutionFacts | None = None
     occurred_at: AwareDatetime
     received_at: AwareDatetime
+    clock_skew_s: int | None = None
 
 
 class FeedbackSubmitted(Event):
