@@ -152,7 +152,7 @@ def _persons(books: Books, key_id: str, subject: str, row: Row) -> bool:
         "person",
         subject,
         row["project"],
-    ) and "review" in key["scopes"]  # fmt: skip
+    ) and key["environment"] == row["environment"] and "review" in key["scopes"]  # fmt: skip
 
 
 def _base_fits(books: Books, base: str | None, live: str | None, row: Row) -> bool:
@@ -163,7 +163,11 @@ def _base_fits(books: Books, base: str | None, live: str | None, row: Row) -> bo
 
 
 def _halted(books: Books, row: Row) -> bool:
-    turns = [turn for turn in books.tables["loop_changes"] if turn["project"] == row["project"]]
+    return any(_last_switched(books, row, environment) for environment in ("*", row["environment"]))
+
+
+def _last_switched(books: Books, row: Row, environment: str) -> bool:
+    turns = [t for t in books.tables["loop_changes"] if (t["project"], t["environment"]) == (row["project"], environment)]
     former = [turn for turn in sorted(turns, key=lambda turn: turn["revision"]) if turn["at"] < row["at"]]
     return bool(former and former[-1]["halted"])
 
@@ -176,7 +180,8 @@ def _only_slot(old: dict[str, Any], new: dict[str, Any], slot: str) -> bool:
 
 def _without_revoked(books: Books, record: Row) -> bool:
     old, new = (books.text(record["project"], record[which]) for which in ("to_digest", "digest"))
-    gone = {row["digest"] for row in books.tables["example_revocations"]}
+    here = ("*", record["environment"])
+    gone = {row["digest"] for row in books.tables["example_revocations"] if row["environment"] in here}
     assert old is not None
     assert new is not None
     for name, slot in old["slots"].items():

@@ -26,7 +26,9 @@ class Made:
 
     def __post_init__(self) -> None:
         self.sign_in("read", "tune", "review", "operate", "admin")
-        self.answers["/v1/loop"] = {"halted": False, "revision": 0, "by": None, "reason": None, "at": None}
+        self.answers["/v1/loop"] = {
+            "halted": False, "scope": "environment", "revision": 0, "by": None, "reason": None, "at": None,
+        }  # fmt: skip
 
     def sign_in(self, *scopes: str, role: str = "admin", subject: str = "ann") -> None:
         """Who looks, and what their session may."""

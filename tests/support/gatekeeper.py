@@ -188,6 +188,7 @@ async def world(dsn: str, **more: Any) -> AsyncIterator[World]:
             await service.dispose()
             await app.state.keys._engine.dispose()
             await app.state.bell.close()
+            await app.state.switch.engine.dispose()
 
 
 def secret_hash(raw: str) -> str:

@@ -18,7 +18,7 @@ async def busy(gate: World) -> World:
     grant = (await gate.grant()).json()
     await gate.arrive(few_shot(BASE, (SECRET_WORDS, "4")))
     await gate.ask("reviewer_key", "POST", f"/v1/grants/{grant['id']}/revoke")
-    await gate.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
+    await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     await gate.ask("reviewer_key", "POST", "/v1/resume", {"reason": "fine"})
     return gate
 
@@ -86,13 +86,13 @@ async def test_tampering_shows(busy: World, statements: tuple[str, ...]) -> None
 async def test_a_rewind_of_everything_shows_to_who_wrote_the_head_down(gate: World) -> None:
     """The one thing that the database alone can't tell: all of it set back to a state that was once sealed."""
     await gate.promote(BASE)
-    await gate.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
+    await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     known = await verified(gate)
     await tamper(
         gate,
         "DELETE FROM gatekeeper.audit WHERE kind = 'loop.halted'",
         "DELETE FROM gatekeeper.loop_changes",
-        "UPDATE gatekeeper.projects SET halted = false, revision = 0",
+        "DELETE FROM gatekeeper.loop_audits",
         HEAD,
         ANCHORS,
     )

@@ -121,7 +121,7 @@ async def test_a_later_search_path_or_temporary_twin_changes_no_door(stage: Worl
 
 async def test_injection_in_an_argument_stays_an_argument(stage: World, role: Any) -> None:
     evil = "'; DELETE FROM gatekeeper.live_history; --"
-    await role.fetch("SELECT gatekeeper.halt($1, $2)", stage.keys["ingest_key"], evil)
+    await role.fetch("SELECT gatekeeper.halt($1, $2)", stage.keys["maker_key"], evil)
     assert await refused(role.fetch("SELECT gatekeeper.roll_back($1, $2, $2, $2, $2)", evil, evil)) == "unknown-key"
     assert await still_one(stage)
 

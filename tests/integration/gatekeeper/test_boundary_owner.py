@@ -95,7 +95,7 @@ async def stale_base(gate: World) -> None:
 
 async def while_halted(gate: World) -> None:
     made = await decision(gate, TWO)
-    await gate.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
+    await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     await forge(gate, TWO, {"decision_id": made})
 
 
@@ -217,6 +217,7 @@ async def test_the_guards_refuse_a_forged_row(stage: World, attack: Attack) -> N
 
 
 AUTHORISED = "ALTER TABLE gatekeeper.live_history DISABLE TRIGGER live_is_authorised"
+AT_COMMIT = "ALTER TABLE gatekeeper.live_history DISABLE TRIGGER not_halted_at_commit"
 ONE_CITED = "ALTER TABLE gatekeeper.live_history DROP CONSTRAINT ck_live_history_one_authorisation"
 BOUND = "ALTER TABLE gatekeeper.live_history DROP CONSTRAINT fk_live_history_decision"
 UNIQUE = "ALTER TABLE gatekeeper.live_history DROP CONSTRAINT live_history_decision_id_key"
@@ -236,7 +237,7 @@ COVERED = "ALTER TABLE gatekeeper.grant_uses DISABLE TRIGGER grant_use_is_covere
         (past_its_time, (AUTHORISED,)),
         (used_twice, (AUTHORISED, UNIQUE)),
         (stale_base, (AUTHORISED,)),
-        (while_halted, (AUTHORISED,)),
+        (while_halted, (AUTHORISED, AT_COMMIT)),
         (a_gap, (AUTHORISED,)),
         (by_a_service, (PERSONS, AUTHORISED)),
         (by_the_author, (PERSONS, AUTHORISED)),

@@ -91,9 +91,11 @@ async def test_a_first_version_may_replace_what_was_observed_but_not_what_nobody
     assert (await gate.promote(BYE, base=digest(HELLO)))["sequence"] == 1
 
 
-async def test_while_halted_nothing_is_promoted_and_anybody_may_halt(gate: World) -> None:
+async def test_while_halted_nothing_is_promoted_and_any_person_may_halt(gate: World) -> None:
     proposal = await gate.propose(HELLO)
-    halted = await gate.ask("browser_key", "POST", "/v1/halt", {"reason": "smoke"})
+    for key in ("browser_key", "ingest_key"):
+        assert (await gate.ask(key, "POST", "/v1/halt", {"reason": "smoke"})).status_code == 403
+    halted = await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     assert halted.json()["halted"] is True
     assert (await gate.decide(proposal)).json()["code"] == "halted"
     assert (await gate.ask("maker_key", "POST", "/v1/resume", {"reason": "fine"})).status_code == 403

@@ -39,7 +39,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/grants"): ("reviewer_key",),
     ("POST", "/v1/grants/{grant_id}/revoke"): ("reviewer_key",),
     ("POST", "/v1/examples/{digest}/revoke"): ("reviewer_key",),
-    ("POST", "/v1/halt"): LABELS,
+    ("POST", "/v1/halt"): ("maker_key", "reviewer_key"),
     ("POST", "/v1/resume"): ("reviewer_key",),
     ("GET", "/v1/loop"): LABELS,
     ("GET", "/v1/audit"): ("maker_key", "reviewer_key"),

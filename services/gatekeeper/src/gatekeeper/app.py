@@ -14,6 +14,7 @@ from gatekeeper.desk import Desk
 from gatekeeper.grants.api import grants_router
 from gatekeeper.keys.api import keys_router
 from gatekeeper.loop.api import loop_router
+from gatekeeper.loop.switch import KillSwitch, reserved_engine
 from gatekeeper.proposals.api import proposals_router
 from gatekeeper.proposals.handlers import on_ready, on_withdrawn
 from gatekeeper.refusals import Refused
@@ -52,7 +53,8 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         timedelta(minutes=settings.decision_minutes),
         settings.policy_version,
     )
-    background: list[Background] = [lambda: catching.poll(settings.poll_seconds)]
+    switch = KillSwitch.of(desk, reserved_engine(settings))
+    background: list[Background] = [lambda: catching.poll(settings.poll_seconds), switch.keep_connected]
     if redis is not None:
         background.append(lambda: listen(redis, catching))
     service = Service(
@@ -71,16 +73,16 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
             rollouts_router(desk),
             proposals_router(engine, desk),
             grants_router(engine, desk),
-            loop_router(engine, desk),
-            audit_router(engine, signer),
+            loop_router(engine, switch),
+            audit_router(engine, signer, switch),
             keys_router(engine, desk),
             people_router(engine, desk),
             sessions_router(engine, desk, timedelta(hours=settings.session_hours)),
         ),
         background=background,
-        close=(bell.close,),
+        close=(bell.close, switch.engine.dispose),
         owns_keys=True,
-        state={"hub": hub, "bell": bell},
+        state={"hub": hub, "bell": bell, "switch": switch},
     )
     app = build_service_app(service)
     app.add_exception_handler(Refused, _refused)

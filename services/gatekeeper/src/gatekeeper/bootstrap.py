@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gatekeeper.change import Change
-from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan, NewKey, issue
+from gatekeeper.keys.issuing import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS, KeyPlan, NewKey, issue
 from gatekeeper.keys.signer import Signer
 from gatekeeper.keys.telling import tell_keys
+from gatekeeper.loop.store import ALL_ENVIRONMENTS
 from gatekeeper.sessions.roles import ROLES
 from gatekeeper.sessions.tokens import LINK_LASTS, new_token
 from gatekeeper.settings import GatekeeperSettings
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str]) -> None:
     """`python -m gatekeeper bootstrap`: prints the new keys as JSON, once. Needs the owner's RATCHET_DATABASE_URL."""
     parser = argparse.ArgumentParser(prog="python -m gatekeeper bootstrap", description=__doc__)
     parser.add_argument("--project", default="default")
-    parser.add_argument("--environment", default="production")
+    parser.add_argument("--environment", default="production", help="'*': a key that halts the whole project")
     options = parser.parse_args(arguments)
     if path := os.environ.get("RATCHET_SIGNING_KEY_FILE"):
         signing_key(Path(path))
@@ -143,5 +144,6 @@ def main(arguments: Sequence[str]) -> None:
         settings.signer().private,
         project=options.project,
         environment=options.environment,
+        keys=ALL_ENVIRONMENTS_KEYS if options.environment == ALL_ENVIRONMENTS else DEFAULT_KEYS,
     )
     print(json.dumps(asyncio.run(made), indent=2))

@@ -7,9 +7,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 from fastapi import Request
+from sqlalchemy.exc import DBAPIError
 
 from gatekeeper.change import Change
 from gatekeeper.delivery.bell import Bell
+from gatekeeper.doors import refusal_in
 from gatekeeper.keys.signer import Signer
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock
@@ -33,9 +35,20 @@ class Desk:
         correlation = request.headers.get("x-correlation-id", "")[:100]
         if not correlation.isascii() or not correlation.isprintable() or not correlation:
             correlation = str(uuid4())
-        async with self.store.begin() as tx:
-            change = Change(tx, self.signer, self.clock.now(), correlation)
+        async with self.begin(correlation) as change:
             yield change
+
+    @asynccontextmanager
+    async def begin(self, correlation: str | None = None) -> AsyncIterator[Change]:
+        """As `change`, for work that no request waits for. Raises Refused also for what is refused at the commit."""
+        try:
+            async with self.store.begin() as tx:
+                change = Change(tx, self.signer, self.clock.now(), correlation or str(uuid4()))
+                yield change
+        except DBAPIError as error:
+            if (refused := refusal_in(error)) is not None:
+                raise refused from None
+            raise
         if change.lives:
             await self.bell.ring(change.lives)
 

@@ -30,6 +30,7 @@ _TITLES: dict[str, tuple[int, str]] = {
     "expired": (409, "The authorisation is past its time"),
     "altered": (409, "The authorisation was altered after it was given"),
     "halted": (409, "The loop is halted: nothing is promoted until a person resumes"),
+    "project-halted": (409, "The whole project is halted"),
     "never-live": (409, "This version never ran here"),
     "nothing-before": (409, "Nothing ran here before"),
     "immutable": (409, "That is never changed"),

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.audit import store
 from gatekeeper.keys.signer import Signer
+from gatekeeper.loop.switch import KillSwitch
 from gatekeeper.pages import page
 from shared.web.keys import Principal, require
 from shared.web.problems import invalid
@@ -16,7 +17,7 @@ _MOST = 2**63 - 1
 _KIND = r"^[a-z-]+(\.[a-z_]+)?$"
 
 
-def audit_router(engine: AsyncEngine, signer: Signer) -> APIRouter:
+def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> APIRouter:
     """Routes under `/v1/audit`."""
     router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -51,6 +52,7 @@ def audit_router(engine: AsyncEngine, signer: Signer) -> APIRouter:
         if (seq is None) != (head is None):
             raise invalid("head", "goes together with seq")
         expected = None if seq is None or head is None else (seq, head)
+        await switch.audit(who.project)
         async with engine.connect() as conn:
             # One snapshot: entries that come meanwhile are neither half seen nor taken for tampering.
             conn = await conn.execution_options(isolation_level="REPEATABLE READ")

@@ -28,8 +28,9 @@ _UNWRITTEN = text(
        UNION ALL SELECT 'rollback ' || r.id FROM gatekeeper.rollbacks r
        WHERE r.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'rollback_hash' = r.hash)
        UNION ALL SELECT 'loop change ' || c.revision FROM gatekeeper.loop_changes c
-       WHERE c.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'kind' LIKE 'loop.%'
-             AND (e ->> 'revision')::int = c.revision)
+       WHERE c.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.loop_audits l JOIN gatekeeper.audit a
+             ON (a.project, a.seq) = (l.project, l.audit_seq) WHERE (l.project, l.revision) = (c.project, c.revision)
+             AND a.kind LIKE 'loop.%' AND (a.entry::jsonb ->> 'revision')::int = c.revision)
        UNION ALL SELECT 'review of ' || r.name || ' ' || r.digest FROM gatekeeper.reviews r
        WHERE r.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = r.project
              AND a.seq = r.audit_seq AND a.entry::jsonb ->> 'digest' = r.digest)

@@ -57,20 +57,20 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         async with desk.change(request) as change:
             raw = raw_key(request)
             await call(change.tx.conn, "revoke_grant", raw, grant_id)
-            await cleanse_all(change, raw, who.project)
+            await cleanse_all(change, raw, who.project, who.environment)
             await change.seal(who.project)
         return {"id": grant_id, "revoked": True, "live": _told(change.lives)}
 
     @router.post("/examples/{digest}/revoke")
     async def revoke_example(request: Request, who: Reviewer, digest: str) -> dict[str, Any]:
-        """Takes one example out of every live prompt of the project; its text is kept. Works while halted."""
+        """Take one example out of every live prompt of the environment; its text is kept. Works while halted."""
         fields = await read_fields(request)
         reason = fields.text("reason", 2000, empty=True)
         fields.end()
         async with desk.change(request) as change:
             raw = raw_key(request)
             await call(change.tx.conn, "revoke_example", raw, digest[:_DIGEST_LENGTH], reason)
-            await cleanse_all(change, raw, who.project)
+            await cleanse_all(change, raw, who.project, who.environment)
             await change.seal(who.project)
         return {"digest": digest[:_DIGEST_LENGTH], "revoked": True, "live": _told(change.lives)}
 

@@ -32,6 +32,9 @@ DEFAULT_KEYS = (
     KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate", "admin")),
 )
 
+ALL_ENVIRONMENTS_KEYS = (KeyPlan("all_environments_key", "emergency", "person", ("read", "operate", "review")),)
+"""What `bootstrap --environment '*'` makes: it halts and resumes the whole project, and nothing else."""
+
 
 def issue() -> NewKey:
     """A key of 256 random bits."""

@@ -91,10 +91,14 @@ async def members(conn: AsyncConnection, project: str, sets: Iterable[str]) -> d
     return {row.digest: json.loads(row.canonical)["examples"] for row in found}
 
 
-async def revoked(conn: AsyncConnection, project: str) -> set[str]:
-    """The examples that people took back."""
+async def revoked(conn: AsyncConnection, project: str, environment: str) -> set[str]:
+    """The examples that people revoked in an environment."""
     found = await conn.execute(
-        text("SELECT digest FROM gatekeeper.example_revocations WHERE project = :project"), {"project": project}
+        text(
+            """SELECT digest FROM gatekeeper.example_revocations
+               WHERE project = :project AND environment IN ('*', :environment)"""
+        ),
+        {"project": project, "environment": environment},
     )
     return set(found.scalars())
 
