@@ -167,7 +167,9 @@ def _halted(books: Books, row: Row) -> bool:
 
 
 def _last_switched(books: Books, row: Row, environment: str) -> bool:
-    turns = [t for t in books.tables["loop_changes"] if (t["project"], t["environment"]) == (row["project"], environment)]
+    turns = [
+        t for t in books.tables["loop_changes"] if (t["project"], t["environment"]) == (row["project"], environment)
+    ]
     former = [turn for turn in sorted(turns, key=lambda turn: turn["revision"]) if turn["at"] < row["at"]]
     return bool(former and former[-1]["halted"])
 

@@ -1,4 +1,4 @@
-"""Every route × every kind of key of another environment or project: nothing of production moves, or is shown to others."""
+"""Every route × every kind of key of another environment or project: nothing of production moves."""
 
 from itertools import product
 from typing import Any
@@ -43,8 +43,9 @@ async def stage(gate: World) -> World:
     await gate.arrive(few_shot(BASE, ("2+2", "4")))
     for project, environment in (("default", "staging"), ("other", "production"), ("default", "*")):
         plans = ALL_ENVIRONMENTS_KEYS if environment == "*" else KEYS
-        where = {"project": project, "environment": environment, "keys": plans}
-        made = await bootstrap(async_dsn(gate.dsn), gate.signer.private, **where)
+        made = await bootstrap(
+            async_dsn(gate.dsn), gate.signer.private, project=project, environment=environment, keys=plans
+        )
         gate.keys.update({f"{project} {environment} {label}": raw for label, raw in made.items()})
     return gate
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.issuing import ALL_ENVIRONMENTS_KEYS
+from gatekeeper.keys.issuing import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS
 from tests.support.databases import as_role
 from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document
@@ -24,9 +24,8 @@ DECIDE = "SELECT decision_id FROM gatekeeper.decide($1, $2, 'approved', $3, '', 
 async def stage(gate: World) -> World:
     """ONE is live in production; there are keys for staging, and one for all environments."""
     await gate.promote(ONE)
-    for environment, plans in (("staging", None), ("*", ALL_ENVIRONMENTS_KEYS)):
-        more = {} if plans is None else {"keys": plans}
-        made = await bootstrap(async_dsn(gate.dsn), gate.signer.private, environment=environment, **more)
+    for environment, plans in (("staging", DEFAULT_KEYS), ("*", ALL_ENVIRONMENTS_KEYS)):
+        made = await bootstrap(async_dsn(gate.dsn), gate.signer.private, environment=environment, keys=plans)
         gate.keys.update({f"{environment}_{label}": raw for label, raw in made.items()})
     return gate
 
@@ -91,7 +90,7 @@ async def holding(gate: World, statement: str) -> AsyncIterator[Any]:
 
 
 async def committed(gate: World) -> bool:
-    return [(True,)] == await gate.sql("SELECT halted FROM gatekeeper.loops")
+    return await gate.sql("SELECT halted FROM gatekeeper.loops") == [(True,)]
 
 
 async def test_a_halt_waits_for_nobody_who_holds_the_project(gate: World) -> None:

@@ -71,12 +71,12 @@ def rollback(
 
 
 def halt(reason: Reason = "stopped from the command line", yes: Yes = False, json: AsJson = False) -> None:
-    """Stop all promotions, at once: this never asks, with or without --yes. Anybody may."""
+    """Stop all promotions in the key's environment, at once: this never asks, with or without --yes. Any person may."""
     _tell(post("reviewer", "/v1/halt", {"reason": reason}), json, "halted: nothing is promoted until somebody resumes")
 
 
 def resume(reason: Reason = "resumed from the command line", yes: Yes = False, json: AsJson = False) -> None:
-    """Let promotions go on."""
+    """Let promotions in the key's environment go on."""
     confirm("Let promotions go on?", yes)
     _tell(post("reviewer", "/v1/resume", {"reason": reason}), json, "promotions go on")
 
