@@ -111,7 +111,8 @@ async def test_static_files_are_kept_by_their_version(api: Made) -> None:
 async def test_a_halted_loop_shows_on_every_page(api: Made) -> None:
     empty(api)
     api.answers["/v1/loop"] = {
-        "halted": True, "scope": "environment", "revision": 1, "by": "<b>eve</b>", "reason": "too \u202e odd", "at": "2026-01-02T03:04:05Z"
+        "halted": True, "scope": "environment", "revision": 1, "by": "<b>eve</b>", "reason": "too \u202e odd",
+        "at": "2026-01-02T03:04:05Z"
     }  # fmt: skip
     async with browsing(api) as client:
         page = (await client.get("/regressions")).text
