@@ -1,19 +1,18 @@
 """Text that strangers wrote, made safe to look at."""
 
 import re
-import unicodedata
+
+from ratchet.invisible import hides
 
 _SUSPECT = re.compile(r"[^\x20-\x7e]|<(?=U\+[0-9A-F]{4,6}>)")
 _UNPRINTED = re.compile(r"[^\x20-\x7e]")
-_HIDING = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 
 
 def visible(text: str) -> str:
     """One line of text with every invisible character spelled out, such as `<U+202E>`.
 
-    Covers control characters (so terminal escapes too), bidi overrides, zero-width characters, Unicode tags
-    and supplementary variation selectors, where text can hide. Different texts stay different: the `<` of a text that
-    says `<U+202E>` itself is spelled out.
+    Covers control characters (so terminal escapes too) and all of `ratchet.invisible`, where text can hide.
+    Different texts stay different: the `<` of a text that says `<U+202E>` itself is spelled out.
     """
     return _SUSPECT.sub(_spelled, text)
 
@@ -30,5 +29,5 @@ def visible_once(text: str) -> str:
 
 def _spelled(match: re.Match[str]) -> str:
     character = match[0]
-    hides = unicodedata.category(character) in _HIDING or 0xE0100 <= ord(character) <= 0xE01EF
-    return f"<U+{ord(character):04X}>" if hides or character == "<" else character
+    spelled = character in "\n\t<" or hides(match.string, match.start())
+    return f"<U+{ord(character):04X}>" if spelled else character

@@ -3,23 +3,19 @@
 import hashlib
 import unicodedata
 
+from ratchet.invisible import without_any_invisible, without_invisible
+
 MAX_CHARS = 8_000
 """A longer input or output is no example: five of them must fit into one message and one prompt."""
-
-_KEPT_CONTROLS = frozenset("\n\t")
-_HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
-_SMUGGLING = range(0xE0100, 0xE01F0)  # variation selectors supplement: invisible, and each can carry a byte
 
 
 def clean(text: str) -> str:
     """`text` in NFC with LF line ends, without what no reader can see, and without space at its ends.
 
-    Left out are control characters and all of Unicode's format characters (category Cf: zero-width, bidirectional
-    overrides, tags): a reviewer must see everything that the model will read.
+    A reviewer must see everything that the model will read: `ratchet.invisible` says what is left out.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    visible = lines if lines.isascii() and lines.isprintable() else "".join(c for c in lines if _visible(c))
-    return unicodedata.normalize("NFC", visible).strip()
+    return unicodedata.normalize("NFC", without_invisible(lines)).strip()
 
 
 def example_text(text: str | None) -> str | None:
@@ -30,10 +26,5 @@ def example_text(text: str | None) -> str | None:
 
 def input_key(text: str) -> str:
     """The same key for inputs that differ only in case, white space or invisible characters."""
-    return hashlib.sha256(" ".join(clean(text).casefold().split()).encode()).hexdigest()
-
-
-def _visible(char: str) -> bool:
-    if char in _KEPT_CONTROLS:
-        return True
-    return unicodedata.category(char) not in _HIDING and ord(char) not in _SMUGGLING
+    shown = unicodedata.normalize("NFC", without_any_invisible(clean(text)))
+    return hashlib.sha256(" ".join(shown.casefold().split()).encode()).hexdigest()
