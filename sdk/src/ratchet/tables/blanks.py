@@ -1,0 +1,17 @@
+"""Cells that hold nothing, however that is written."""
+
+from typing import Any
+
+BLANKS = frozenset(
+    {"", "nan", "null", "none", "na", "n/a", "n.a.", "n/d", "k.a.", "-", "--", "---", "–", "—", "nil", "undefined"}
+    | {"missing", "#n/a", "#na", "#nv", "#null!", "#div/0!", "#value!", "#ref!", "<na>", "<null>", "(null)", "nat"}
+    | {"not available", "not applicable", "unknown", "\\n", "(blank)", "(empty)", "[null]"}
+)
+"""Compared without surrounding blanks, in folded case."""
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether a cell holds nothing."""
+    if cell is None or cell != cell:
+        return True
+    return type(cell) is str and (not cell or (len(cell) < 20 and cell.strip().casefold() in BLANKS))

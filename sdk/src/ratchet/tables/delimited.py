@@ -1,0 +1,172 @@
+"""CSV and its relatives: a header, then a record for each row."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ratchet.tables.content import Content
+from ratchet.tables.errors import BadFile
+from ratchet.tables.header import find_header, fits, is_total, looks_measured, modal_width
+from ratchet.tables.rows import BATCH, Advance, Batch, Omissions, Unit
+
+_DELIMITERS = ",;\t|"
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_DECLARED = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
+_LARGEST_FIELD = 1 << 24
+_HEAD = 1 << 18
+_TAIL = 3
+_FIRST = 200
+_NARROW = "has more or fewer fields than the header"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How records are written. `declared`: the first line is `sep=` and no record."""
+
+    delimiter: str
+    escape: str | None = None
+    declared: bool = False
+
+    def reader(self, lines: Any) -> Any:
+        return csv.reader(
+            lines, delimiter=self.delimiter, escapechar=self.escape, doublequote=self.escape is None, strict=True
+        )
+
+
+class Delimited:
+    """A text of records. Where the delimiter is `;`, numbers may have decimal commas."""
+
+    unit: Unit = "line"
+
+    def __init__(self, content: Content, header: bool | None = None) -> None:
+        csv.field_size_limit(_LARGEST_FIELD)  # answers of models are long
+        self._content, self._encoding = content, content.encoding()
+        self.size = content.size
+        self.notes = [self._encoding.note] if self._encoding.note else []
+        with content.text(self._encoding) as text:
+            head = text.read(_HEAD)
+        if not head.strip():
+            raise BadFile(f"{content.name} is empty")
+        self._dialect = find_dialect(head, cut=len(head) == _HEAD)
+        self.decimal_commas = self._dialect.delimiter == ";"
+        found = find_header(list(islice(_parsed(head, self._dialect), _FIRST)), header, "line")
+        self._names, self._skipped = found.names, found.skipped
+        self.notes += [found.note] if found.note else []
+        if self._dialect.delimiter != "," and len(self._names) > 1:
+            self.notes.append(f"fields end at a {_NAMES.get(self._dialect.delimiter, self._dialect.delimiter)}")
+
+    def head(self, size: int) -> tuple[Sequence[int], Mapping[str, Sequence[Any]]]:
+        for numbers, records in self._records(size, Omissions()):
+            return numbers, dict(zip(self._names, map(list, zip(*records, strict=True)), strict=True))
+        return [], {name: [] for name in self._names}
+
+    def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
+        places = [self._names.index(column) for column in columns]
+        for numbers, records in self._records(BATCH, omissions):
+            yield numbers, [[record[place] for record in records] for place in places]
+            advance(self._content.position())
+        advance(self.size)
+
+    def _records(self, size: int, omissions: Omissions) -> Iterator[tuple[list[int], list[list[str]]]]:
+        """Some records at a time that are as wide as the header, with the numbers of their first lines."""
+        with self._content.text(self._encoding) as text:
+            before = 1 if self._dialect.declared else 0
+            if before:
+                text.readline()
+            yield from self._collected(self._dialect.reader(text), before, size, omissions)
+
+    def _collected(
+        self, reader: Any, before: int, size: int, omissions: Omissions
+    ) -> Iterator[tuple[list[int], list[list[str]]]]:
+        numbers: list[int] = []
+        records: list[list[str]] = []
+        width, skip, header = len(self._names), self._skipped, list(self._names)
+        while True:
+            number = reader.line_num + 1 + before
+            try:
+                record = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                omissions.count(number, _broken(str(error), number, reader.line_num + before))
+                continue
+            if len(record) == width:
+                if skip:
+                    skip -= 1
+                    continue
+                numbers.append(number)
+                records.append(record)
+                if len(records) == size + _TAIL:
+                    yield numbers[:size], records[:size]
+                    numbers, records = numbers[size:], records[size:]
+            elif record:
+                if skip:
+                    skip -= 1
+                elif len(record) > width and not any(record[width:]):
+                    numbers.append(number)
+                    records.append(record[:width])
+                else:
+                    omissions.count(number, _NARROW)
+        while records and (records[-1] == header or is_total(records[-1])):
+            records.pop()
+            omissions.count(numbers.pop(), "sums up the rows above it")
+        for start in range(0, len(records), size):
+            yield numbers[start : start + size], records[start : start + size]
+
+
+def _broken(error: str, number: int, last: int) -> str:
+    """Why a record is left out. Raises BadFile where rows may be hidden in it."""
+    if "unexpected end" in error:
+        raise BadFile(f"line {number:,}: a quote is opened and never closed; close it, or double it within a field")
+    if last > number:
+        raise BadFile(
+            f"line {number:,}: a quote is opened that is closed only in line {last:,}, and not at the end of a field; "
+            "close it, or double it within a field"
+        )
+    return "is not CSV: a quote within a field is not doubled, or a field is longer than 16 million characters"
+
+
+def find_dialect(head: str, cut: bool) -> Dialect:
+    """The dialect that most first records have as many fields in as the first; the comma if nothing delimits."""
+    declared = _DECLARED.match(head)
+    if declared:
+        return Dialect(declared[1], declared=True)
+    escapes = (None, "\\") if '\\"' in head else (None,)
+    rated = [(rating, dialect) for escape in escapes for mark in _DELIMITERS
+             if (rating := _rating(head, dialect := Dialect(mark, escape), cut)) is not None]  # fmt: skip
+    return max(rated, key=lambda each: each[0])[1] if rated else Dialect(",")
+
+
+def _rating(head: str, dialect: Dialect, cut: bool) -> tuple[float, int] | None:
+    """Which share of the first records is equally wide, and how wide; None where it does not delimit."""
+    records = list(islice(_parsed(head, dialect), _FIRST))
+    if cut and len(records) < _FIRST:
+        records = records[:-1]
+    if not records:
+        return None
+    width = modal_width(records)
+    first = next((record for record in records if len(record) == width), [])
+    if width < 2 or (any(map(looks_measured, first)) and not fits(records[0], width)):
+        return None
+    return sum(len(record) in (width, width - 1) for record in records) / len(records), width
+
+
+def _parsed(head: str, dialect: Dialect) -> Iterator[list[str]]:
+    """The records of a text, without empty ones and broken ones."""
+    lines = io.StringIO(head, newline="")
+    if dialect.declared:
+        lines.readline()
+    reader = dialect.reader(lines)
+    while True:
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+        if record:
+            yield record

@@ -1,0 +1,113 @@
+"""Which record of a table is its header, and whether it has one at all."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ratchet.tables.blanks import is_blank
+from ratchet.tables.errors import Doubt, Option
+
+_NUMBER = re.compile(r"[-+−]?[\d.,' \u00a0\u202f]*\d(e[-+]?\d+)?\s*%?", re.IGNORECASE)
+_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ,].*)?")
+_TOTALS = frozenset(
+    {"total", "totals", "grand total", "subtotal", "sum", "average", "avg", "mean", "median", "overall", "count"}
+    | {
+        "summe",
+        "gesamt",
+        "gesamtsumme",
+        "mittelwert",
+        "durchschnitt",
+        "moyenne",
+        "somme",
+        "promedio",
+        "totale",
+        "media",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns' names, how many records stand before the first row, and what to say about it."""
+
+    names: tuple[str, ...]
+    skipped: int
+    note: str | None = None
+
+
+def find_header(records: Sequence[Sequence[Any]], wanted: bool | None, unit: str) -> Header:
+    """The header of some first records, all of them not empty. Raises Doubt where the first may be a row.
+
+    `wanted` says that there is one, or that there is none; None leaves it to the records.
+    """
+    width = modal_width(records)
+    if wanted is False:
+        return Header(tuple(f"column {number}" for number in range(1, width + 1)), 0)
+    place = next((place for place, record in enumerate(records) if fits(record, width)), 0)
+    first = records[place]
+    names = [*[""] * (width - len(first)), *first]
+    if wanted is None and _is_row(first, names, records[place + 1 :]):
+        raise Doubt(
+            f"the first {unit} looks like a row, not like names of columns ({', '.join(map(str, first))[:60]})",
+            Option("--no-header", "there are no names: the columns are called column 1, column 2 …", "header", False),
+            Option("--header", "these are the names of the columns", "header", True),
+        )
+    note = f"{place} {unit}{'s' * (place > 1)} above the header passed over" if place else None
+    return Header(_unique(names), place + 1, note)
+
+
+def modal_width(records: Sequence[Sequence[Any]]) -> int:
+    """The number of fields that most records have."""
+    counts = Counter(map(len, records))
+    return max(counts, key=lambda width: (counts[width], width))
+
+
+def fits(record: Sequence[Any], width: int) -> bool:
+    """As wide as the rows; or one field less, where rows have a name of their own (as R writes them)."""
+    return len(record) == width or (len(record) == width - 1 > 1 and not any(map(looks_measured, record)))
+
+
+def looks_measured(cell: Any) -> bool:
+    """Whether a cell is a number or a time, which no name of a column is."""
+    if type(cell) is not str:
+        return cell is not None
+    text = cell.strip()
+    return bool(_NUMBER.fullmatch(text) or _TIME.fullmatch(text))
+
+
+def _is_row(first: Sequence[Any], names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether a name is a number or time as those below it, or is itself one of the few words below it."""
+    below = [list(column) for column in zip(*(row for row in rows if len(row) == len(names)), strict=True)]
+    if not below:
+        return len(first) > 1 and any(map(looks_measured, first)) and not rows
+    for name, column in zip(names, below, strict=True):
+        known = [cell for cell in column if not is_blank(cell)]
+        if looks_measured(name) and known and sum(map(looks_measured, known)) > 0.5 * len(known):
+            return True
+        if not is_blank(name) and known.count(name) > max(1, 0.02 * len(known)):
+            return True
+    return False
+
+
+def _unique(names: Sequence[Any]) -> tuple[str, ...]:
+    """Names without a double: a second `score` is `score (2)`; what has none is called by its number."""
+    found: list[str] = []
+    for number, name in enumerate(names, 1):
+        text = "" if name is None else str(name).strip().lstrip("\ufeff")
+        text = text or ("index" if number == 1 else f"column {number}")
+        called, again = text, 2
+        while called in found:
+            called, again = f"{text} ({again})", again + 1
+        found.append(called)
+    return tuple(found)
+
+
+def is_total(record: Sequence[Any]) -> bool:
+    """Whether a record sums up those above it: the first thing in it says so, and only numbers follow."""
+    known = [cell for cell in record if not is_blank(cell)]
+    if len(record) < 2 or not known or type(known[0]) is not str:
+        return False
+    word = known[0].strip().rstrip(":").casefold()
+    return word in _TOTALS and not any(type(cell) is str and not looks_measured(cell) for cell in known[1:])

@@ -1,0 +1,249 @@
+"""Cells as numbers: decimal points or commas, thousands separators, percent, fractions, stars, and scales of words.
+
+A cell is read by its own shape wherever that leaves no doubt (`0,75`, `1,234.5`, `1.234.567`). What is left, such as
+`1,234`, is decided for a whole column at a time by `decimal_mark`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ratchet.tables.blanks import is_blank
+from ratchet.tables.errors import Doubt, Option
+
+Mark = Literal["point", "comma"]
+Unit = Literal["", "%", "/", "stars", "word"]
+Read = Callable[[Any], float]
+MISSING = math.nan
+
+_NUMERAL = r"[-+−]?(?:\d[\d.,'’ \u00a0\u202f]*|[.,]\d+)(?:[eE][-+]?\d+)?"
+_PLAIN = re.compile(_NUMERAL)
+_PERCENT = re.compile(rf"({_NUMERAL})\s*(?:%|percent|prozent|pct)", re.IGNORECASE)
+_FRACTION = re.compile(rf"({_NUMERAL})\s*(?:/|out of|of|von|sur|de)\s*({_NUMERAL})", re.IGNORECASE)
+_STARS = re.compile(rf"({_NUMERAL})\s*(?:stars?|sterne?|étoiles?|estrellas?|stelle?|[★⭐])", re.IGNORECASE)
+_DRAWN = re.compile(r"([★⭐🌟]+)[☆✩]*")
+_MONEY = re.compile(rf"(?:us)?[$€£]\s*({_NUMERAL})|({_NUMERAL})\s*(?:usd|eur|[$€£])", re.IGNORECASE)
+_SPACES = re.compile(r"[\s'’\u00a0\u202f_]")
+_GROUPED = {",": re.compile(r"\d{1,3}(?:,\d{3})+"), ".": re.compile(r"\d{1,3}(?:\.\d{3})+")}
+_ONE_GROUP = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
+_SHOWN = 60
+
+
+class Number(NamedTuple):
+    """A number and what it counts: `%` and stars as they are written, `/` as a share of `of`."""
+
+    value: float
+    unit: Unit = ""
+    of: float = 1.0
+
+
+def parse(cell: Any, mark: Mark = "point") -> Number | None:
+    """The number in a cell; None where there is nothing. Raises ValueError, with a reason after "line 7: it …"."""
+    if type(cell) is str:
+        return _written(cell.strip(), mark)
+    if is_blank(cell):
+        return None
+    if isinstance(cell, list):
+        return _mean([parse(part, mark) for part in cell])
+    try:
+        value = float(cell)
+    except OverflowError:
+        raise ValueError("is not a finite number") from None
+    except (TypeError, ValueError):
+        raise ValueError("is not a number") from None
+    return Number(_finite(value), "word" if cell is True or cell is False else "")
+
+
+def _written(text: str, mark: Mark) -> Number | None:
+    if is_blank(text):
+        return None
+    if len(text) > _SHOWN:
+        raise ValueError("is not a number")
+    if _PLAIN.fullmatch(text):
+        return Number(_numeral(text, mark))
+    if found := _PERCENT.fullmatch(text):
+        return Number(_numeral(found[1], mark), "%")
+    if found := _FRACTION.fullmatch(text):
+        whole = _numeral(found[2], mark)
+        if whole <= 0.0:
+            raise ValueError("is not a number")
+        return Number(_numeral(found[1], mark) / whole, "/", whole)
+    if found := _STARS.fullmatch(text):
+        return Number(_numeral(found[1], mark), "stars")
+    if found := _DRAWN.fullmatch(text.replace("\ufe0f", "").replace(" ", "")):
+        return Number(float(len(found[1])), "stars")
+    if found := _MONEY.fullmatch(text):
+        return Number(_numeral(found[1] or found[2], mark))
+    if text.casefold() in YES_NO:
+        return Number(YES_NO[text.casefold()], "word")
+    if text.strip("+-").casefold() in ("inf", "infinity", "∞"):
+        raise ValueError("is not a finite number")
+    raise ValueError("is not a number")
+
+
+def _numeral(text: str, mark: Mark) -> float:
+    """A numeral by its shape; `mark` decides where one group of three digits follows a single mark."""
+    plain = _SPACES.sub("", text).replace("−", "-")
+    head, exponent, power = plain.partition("e") if "e" in plain else plain.partition("E")
+    digits = head.lstrip("+-")
+    points, commas = digits.count("."), digits.count(",")
+    if points or commas:
+        decimal = _decimal(digits, points, commas, mark)
+        other = "." if decimal == "," else ","
+        whole, _, part = digits.rpartition(decimal) if decimal in digits else (digits, "", "")
+        if other in whole and not _GROUPED[other].fullmatch(whole):
+            raise ValueError("is not a number")
+        digits = f"{whole.replace(other, '')}.{part}"
+    sign = "-" if head.startswith("-") else ""
+    try:
+        return _finite(float(f"{sign}{digits}{exponent}{power}"))
+    except ValueError as error:
+        raise ValueError("is not a finite number" if "finite" in str(error) else "is not a number") from None
+
+
+def _decimal(digits: str, points: int, commas: int, mark: Mark) -> str:
+    """Which of the two marks is the decimal one here."""
+    if points and commas:
+        return "." if digits.rindex(".") > digits.rindex(",") else ","
+    only = "." if points else ","
+    other = "," if points else "."
+    if max(points, commas) > 1:
+        return other
+    if _ONE_GROUP.fullmatch(digits):
+        return "." if mark == "point" else ","
+    return only
+
+
+def _finite(value: float) -> float:
+    if value - value != 0.0:
+        raise ValueError("is not a finite number")
+    return value
+
+
+def _mean(parts: Sequence[Number | None]) -> Number | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    if len({(part.unit, part.of) for part in known}) > 1:
+        raise ValueError("is a list of different things")
+    return Number(sum(part.value for part in known) / len(known), known[0].unit, known[0].of)
+
+
+def decimal_mark(column: str, cells: Sequence[Any], commas: bool = False) -> Mark:
+    """Whether `1,234` and `1.234` in a column are thousands or decimals, by its other cells. Raises Doubt.
+
+    `commas` says that the file is of a dialect with decimal commas.
+    """
+    texts = [_bare(cell) for cell in cells if type(cell) is str and ("," in cell or "." in cell)]
+    groups = [found[1] for text in texts if (found := _ONE_GROUP.fullmatch(text))]
+    if not groups:
+        return "comma" if commas else "point"
+    sure = {_sure(text) for text in texts} - {None}
+    if len(sure) == 1:
+        return "comma" if sure == {","} else "point"
+    whole = [int(text) for cell in cells if (text := _bare(cell)).isdigit() and len(text) < 10]
+    if not sure and len(set(groups)) == 1:
+        if whole and 100 <= max(whole) <= 999:
+            return "point" if groups[0] == "," else "comma"  # it groups thousands
+        if groups[0] == "," and commas:
+            return "comma"
+        if groups[0] == "." and not commas and not whole:
+            return "point"
+        if groups[0] == "." and not commas and max(whole) < 1000:
+            return "point"
+    shown = next(cell for cell in cells if type(cell) is str and _ONE_GROUP.fullmatch(_bare(cell)))
+    raise Doubt(
+        f"{column}: {shown.strip()!r} can be a decimal number or a thousand",
+        Option("--decimal point", "commas separate thousands, a point comes before decimals", "decimal", "point"),
+        Option("--decimal comma", "points separate thousands, a comma comes before decimals", "decimal", "comma"),
+    )
+
+
+def _bare(cell: Any) -> str:
+    """The digits and marks of a cell, without sign, unit and spaces."""
+    return re.sub(r"[^\d.,]", "", str(cell)) if type(cell) in (str, int) else ""
+
+
+def _sure(text: str) -> str | None:
+    """The decimal mark that a numeral's shape proves; None where it proves none."""
+    points, commas = text.count("."), text.count(",")
+    if points and commas:
+        return "." if text.rindex(".") > text.rindex(",") else ","
+    if max(points, commas) > 1:
+        return "," if points else "."
+    return None if _ONE_GROUP.fullmatch(text) else "." if points else ","
+
+
+YES_NO: Mapping[str, float] = {
+    **dict.fromkeys(("true", "t", "yes", "y", "wahr", "ja", "j", "vrai", "oui", "o", "verdadero", "sí", "si"), 1.0),
+    **dict.fromkeys(("vero", "sì", "verdadeiro", "sim", "waar", "sant", "да", "истина", "tak", "prawda"), 1.0),
+    **dict.fromkeys(("真", "是", "はい", "예", "✓", "✔", "✅", "on", "x", "evet"), 1.0),
+    **dict.fromkeys(("false", "f", "no", "n", "falsch", "nein", "faux", "non", "falso", "não", "nao", "onwaar"), 0.0),
+    **dict.fromkeys(("nee", "falskt", "nej", "нет", "ложь", "nie", "fałsz", "假", "否", "いいえ", "아니요"), 0.0),
+    **dict.fromkeys(("✗", "✘", "❌", "off", "hayır"), 0.0),
+}
+"""Words that say whether something is so, in folded case."""
+
+_LIKERT: tuple[tuple[tuple[str, ...], ...], ...] = (
+    (
+        ("strongly disagree", "completely disagree", "totally disagree"),
+        ("disagree", "somewhat disagree"),
+        ("neutral", "neither agree nor disagree", "undecided", "neither"),
+        ("agree", "somewhat agree"),
+        ("strongly agree", "completely agree", "totally agree"),
+    ),
+    (
+        ("very dissatisfied", "very unsatisfied"),
+        ("dissatisfied", "unsatisfied", "somewhat dissatisfied"),
+        ("neutral", "neither", "neither satisfied nor dissatisfied"),
+        ("satisfied", "somewhat satisfied"),
+        ("very satisfied", "extremely satisfied"),
+    ),
+    (
+        ("very poor", "very bad", "terrible", "awful"),
+        ("poor", "bad"),
+        ("fair", "average", "ok", "okay", "neutral", "acceptable", "mediocre"),
+        ("good",),
+        ("very good", "excellent", "great", "perfect", "outstanding"),
+    ),
+    (
+        ("very unhelpful", "not at all helpful"),
+        ("unhelpful", "not helpful", "slightly helpful"),
+        ("neutral", "moderately helpful", "somewhat helpful"),
+        ("helpful",),
+        ("very helpful", "extremely helpful"),
+    ),
+    (
+        ("trifft überhaupt nicht zu", "stimme gar nicht zu", "sehr unzufrieden", "sehr schlecht"),
+        ("trifft eher nicht zu", "stimme nicht zu", "unzufrieden", "schlecht"),
+        ("teils teils", "teils/teils", "weder noch", "neutral", "mittel"),
+        ("trifft eher zu", "stimme zu", "zufrieden", "gut"),
+        ("trifft voll zu", "trifft voll und ganz zu", "stimme voll zu", "sehr zufrieden", "sehr gut"),
+    ),
+    (
+        ("pas du tout d'accord", "très insatisfait", "très mauvais"),
+        ("pas d'accord", "insatisfait", "mauvais"),
+        ("neutre", "ni d'accord ni pas d'accord", "moyen"),
+        ("d'accord", "satisfait", "bon"),
+        ("tout à fait d'accord", "très satisfait", "très bon", "excellent"),
+    ),
+)
+AGREEMENT: Mapping[str, float] = {word: float(at) for at, words in enumerate(_LIKERT[0], 1) for word in words}
+"""How far somebody agrees with a statement: which end is good depends on the statement."""
+
+
+def likert(words: Sequence[str]) -> Mapping[str, float] | None:
+    """The scale from 1 to 5 that has nearly all of these words and no fewer than three levels of it; None if none."""
+    known = [folded(word) for word in words]
+    for levels in _LIKERT:
+        scale = {word: float(at) for at, named in enumerate(levels, 1) for word in named}
+        read = [scale[word] for word in known if word in scale]
+        if len(read) >= 0.9 * len(known) and len(set(read)) >= 3:
+            return scale
+    return None
+
+
+def folded(text: Any) -> str:
+    """A word without case, underscores, hyphens, and what surrounds it."""
+    return " ".join(str(text).casefold().replace("_", " ").replace("-", " ").split())
