@@ -12,6 +12,6 @@ BLANKS = frozenset(
 
 def is_blank(cell: Any) -> bool:
     """Whether a cell holds nothing."""
-    if cell is None or cell != cell:
+    if cell is None or cell != cell or cell == []:
         return True
     return type(cell) is str and (not cell or (len(cell) < 20 and cell.strip().casefold() in BLANKS))

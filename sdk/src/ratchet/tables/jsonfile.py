@@ -100,7 +100,7 @@ def _shape(head: str) -> _Shape:
     parsed = sum(isinstance(_parsed(line), dict) for line in whole)
     if start.startswith("[") and not (parsed and parsed >= len(whole) - 1 > 0 and isinstance(_parsed(whole[0]), list)):
         return "array"
-    if parsed >= 0.5 * len(whole) or not start.startswith("{"):
+    if parsed >= 0.5 * len(whole) or isinstance(_parsed(whole[0]), dict) or not start.startswith("{"):
         return "lines"
     return "values"
 

@@ -176,9 +176,9 @@ def _sure(text: str) -> str | None:
 
 
 YES_NO: Mapping[str, float] = {
-    **dict.fromkeys(("true", "t", "yes", "y", "wahr", "ja", "j", "vrai", "oui", "o", "verdadero", "sí", "si"), 1.0),
+    **dict.fromkeys(("true", "t", "yes", "y", "wahr", "ja", "j", "vrai", "oui", "verdadero", "sí", "si"), 1.0),
     **dict.fromkeys(("vero", "sì", "verdadeiro", "sim", "waar", "sant", "да", "истина", "tak", "prawda"), 1.0),
-    **dict.fromkeys(("真", "是", "はい", "예", "✓", "✔", "✅", "on", "x", "evet"), 1.0),
+    **dict.fromkeys(("真", "是", "はい", "예", "✓", "✔", "✅", "on", "evet"), 1.0),
     **dict.fromkeys(("false", "f", "no", "n", "falsch", "nein", "faux", "non", "falso", "não", "nao", "onwaar"), 0.0),
     **dict.fromkeys(("nee", "falskt", "nej", "нет", "ложь", "nie", "fałsz", "假", "否", "いいえ", "아니요"), 0.0),
     **dict.fromkeys(("✗", "✘", "❌", "off", "hayır"), 0.0),

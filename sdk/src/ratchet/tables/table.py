@@ -25,6 +25,11 @@ class Table:
         """How the file is read, as far as it was guessed."""
         return tuple(self._source.notes)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the sample has all rows."""
+        return len(self._numbers) < SAMPLE
+
     def sample(self) -> Sample:
         """The first rows, with all their columns."""
         return Sample(self._sample, self._numbers, self._source.decimal_commas)

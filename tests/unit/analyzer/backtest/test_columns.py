@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from analyzer.backtest.columns import PRESETS, Given, columns
-from analyzer.backtest.files import Sample
-from analyzer.backtest.troubles import BadFile
+from ratchet.tables import BadFile, Doubt, Sample
 
 
 def sample(**cells: list[Any]) -> Sample:
@@ -53,16 +52,14 @@ def test_a_time_that_can_t_be_read_is_no_guess() -> None:
 def test_a_column_of_dates_is_the_time_whatever_it_is_called() -> None:
     when = {"Wann?": ["2026-03-01T10:00", "2026-03-02T10:00"]}
     assert columns(sample(**when, run=[1767225600, 1767225601], score=[1, 0]), Given()).time == "Wann?"
-    assert columns(sample(**when, until=["2026-04-01"] * 2, score=[1, 0]), Given()).time is None
+    with pytest.raises(Doubt, match=r"hold times \(Wann\?, until\): give --time Wann\? or --time until"):
+        columns(sample(**when, until=["2026-04-01"] * 2, score=[1, 0]), Given())
 
 
 def test_what_is_called_a_time_but_is_none_is_told() -> None:
-    found = columns(sample(date=["24.12.2026", "25.12.2026"], score=[1, 0]), Given())
+    found = columns(sample(date=["24th of Dec", "25th of Dec"], score=[1, 0]), Given())
     assert (found.time, found.unused) == (None, ("date",))
-    assert (
-        found.untimed
-        == "date holds no times that can be read, but such as '24.12.2026'; ISO 8601 and Unix times can be"
-    )
+    assert found.untimed == "date holds no times that can be read, but such as '24th of Dec'"
 
 
 def test_what_counts_for_nothing_is_told() -> None:
@@ -84,7 +81,7 @@ def test_latency_or_cost_is_the_value_where_there_is_no_other() -> None:
         ({}, Given(), "there is no row in it that can be read"),
         ({"score": [], "time": []}, Given(), "no row that can be read below the header: score, time"),
         ({"date": ["24.12."], "score": [1]}, Given(time="date"), "date holds no times .* such as '24.12.'"),
-        ({"score": [1], "rating": [5]}, Given(), r"several columns .* \(score, rating\): name one or more by --value"),
+        ({"a": [1], "b": [5]}, Given(), r"several columns can hold the values \(a, b\): give --value a or --value b"),
         ({"text": ["a"], "id": [1]}, Given(), r"no column looks like values; name one by --value. There are text, id"),
         ({"text": ["a"]}, Given(values=("score",)), "there is no column score; there are text"),
         ({f"c{n}": ["a"] for n in range(40)}, Given(time="t"), "c29 and 10 more"),

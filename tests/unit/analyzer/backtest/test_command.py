@@ -80,7 +80,7 @@ def test_flags_say_what_the_columns_are(run: Run, write: Write) -> None:
     words = ["--score", "n", "--scale", "0:10", "--lower-is-better", "--time", "when", "--version", "v"]
     (found,) = json.loads(run(write(rows), *words, "--json").stdout)["results"]
     assert (found["direction"], found["verdict"] in ("holds", "inconclusive")) == ("lower_is_better", True)
-    (found,) = json.loads(run(write(rows), *words[:4], *words[5:], "--json").stdout)["results"]
+    (found,) = json.loads(run(write(rows), *words[:4], "--higher-is-better", *words[5:], "--json").stdout)["results"]
     assert found["verdict"] == "regressed"
     assert found["falls"][0]["event"]["current"]["mean"] == pytest.approx(4.0)
 

@@ -11,6 +11,7 @@ from analyzer.backtest.columns import PRESETS, Given
 from analyzer.backtest.report import Report
 from analyzer.backtest.running import Question, answer
 from analyzer.rules import Rule
+from ratchet.tables import BadFile
 from tests.support.requirements import data_file
 from tests.unit.analyzer.backtest.conftest import Write, shares
 
@@ -73,10 +74,10 @@ def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -
     assert few.detectable.drop is None
 
 
-def test_no_values_are_no_data(write: Write) -> None:
+def test_no_values_are_no_answer(write: Write) -> None:
     rows: Sequence[Mapping[str, Any]] = [{"score": None, "text": "a"}] * 10
-    (result,) = found(write(rows), Given(values=("score",)), ends=(0.0, 1.0)).results
-    assert (result.verdict, result.measured.n, result.missing, result.course) == ("no data", 0, 10, ())
+    with pytest.raises(BadFile, match="no value can be used: score is empty in all 10 rows"):
+        found(write(rows), Given(values=("score",)), ends=(0.0, 1.0))
 
 
 def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:

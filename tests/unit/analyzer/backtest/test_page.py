@@ -57,7 +57,8 @@ class Strict(HTMLParser):
 
 
 def made(write: Write, rows: list[dict[str, Any]], name: str = "past.jsonl", **given: Any) -> str:
-    return page(answer(write(rows, name), Question(Given(**given)), lambda stage, total: lambda done: None))
+    question = Question(Given(**given), better="higher")
+    return page(answer(write(rows, name), question, lambda stage, total: lambda done: None))
 
 
 def test_a_page_shows_what_was_found(write: Write) -> None:

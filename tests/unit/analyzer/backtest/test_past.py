@@ -10,22 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzer.backtest import compact as module
-from analyzer.backtest.columns import Given, columns
+from analyzer.backtest.columns import Given
 from analyzer.backtest.filling import read
-from analyzer.backtest.opening import opened
 from analyzer.backtest.past import Past
-from analyzer.backtest.scales import scale
-from analyzer.backtest.troubles import BadFile
+from analyzer.backtest.running import Question, decide
+from ratchet.tables import BadFile
 from tests.unit.analyzer.backtest.conftest import Write
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 def past(write: Write, rows: Rows, name: str = "past.jsonl", **given: Any) -> Past:
-    source = opened(write(rows, name))
-    sample = source.sample()
-    chosen = columns(sample, Given(**given))
-    return read(source, chosen, [scale(value, sample.known(value)) for value in chosen.values], lambda done: None)
+    found = decide(write(rows, name), Question(Given(**given)))
+    return read(found.rows, found.columns, found.scales, lambda done: None, found.clock)
 
 
 def test_values_are_on_the_metric_s_scale(write: Write) -> None:
@@ -39,14 +36,14 @@ def test_nothing_is_clipped_or_dropped_silently(write: Write) -> None:
     (scores,) = past(write, rows).values
     assert (scores.n, scores.missing, scores.outside, len(scores.found)) == (1000, 2, 2, 1005)
     assert all(math.isnan(value) for value in list(scores.found)[1000:])
-    told = {reason: (found.n, found.first) for reason, found in scores.troubles.found.items()}
+    told = {reason: (found.n, found.first) for reason, found in scores.omissions.found.items()}
     assert told == {"is outside of 0 to 1": (2, 1001), "is not a number": (1, 1003)}
 
 
 def test_a_scale_that_does_not_fit_is_refused(write: Write) -> None:
     rows: list[Mapping[str, Any]] = [{"score": 0.5}] * 1000
-    rows += [{"score": 7.0}] * 20
-    with pytest.raises(BadFile, match=r"score: 20 of 1,020 numbers are outside of 0 to 1 \(the first in line 1001\)"):
+    rows += [{"score": 0.5}] * 1000 + [{"score": 7.0}] * 40
+    with pytest.raises(BadFile, match=r"score: 40 of 2,040 numbers are outside of 0 to 1 \(the first in line 2001\)"):
         past(write, rows)
 
 
@@ -61,7 +58,8 @@ def test_rows_are_taken_in_the_order_of_their_times(write: Write, times: list[in
     assert taken == sorted(times)
     numbers = [order.number(position) for position in range(len(times))]
     assert sorted(numbers) == list(range(1, len(times) + 1))
-    assert all(a < b for a, b in pairwise(numbers) if times[a - 1] == times[b - 1])  # of equals the former first
+    ties = [(a, b) for a, b in pairwise(numbers) if times[a - 1] == times[b - 1]]
+    assert all(b < a if found.newest_first else a < b for a, b in ties), "the file's order breaks ties"
     assert [order.at(order.find(time)) for time in times] == times
 
 
@@ -72,8 +70,8 @@ def test_rows_without_a_time_are_left_out_where_others_have_one(write: Write) ->
     assert (len(found.at), list(found.number)[-1], found.values[0].n) == (21, 24, 21)
     assert found.version is not None
     assert found.version.names == ["a"]
-    told = {reason: (trouble.n, trouble.first) for reason, trouble in found.troubles.found.items()}
-    assert told == {"has no time": (1, 22), "has a time that can't be read": (1, 23)}
+    told = {reason: (trouble.n, trouble.first) for reason, trouble in found.omissions.found.items()}
+    assert told == {"has no time": (1, 22), "has a time that cannot be read": (1, 23)}
 
 
 def test_without_times_the_file_s_order_is_the_time(write: Write) -> None:
@@ -93,9 +91,9 @@ def test_versions_can_be_taken_one_after_the_other(write: Write) -> None:
 
 
 def test_names_may_be_of_any_type(write: Write) -> None:
-    found = past(write, [{"version": version, "score": 1} for version in (1, "1", None, [1], {"a": 1}, 2.5, "")])
+    found = past(write, [{"version": version, "score": 1} for version in (1, "1", None, [1, 2], {"a": 1}, 2.5, "")])
     assert found.version is not None
-    assert [found.version.at(row) for row in range(7)] == ["1", "1", None, "[1]", "{'a': 1}", "2.5", None]
+    assert [found.version.at(row) for row in range(7)] == ["1", "1", None, "[1, 2]", "{'a': 1}", "2.5", None]
 
 
 def test_a_column_of_too_many_names_groups_nothing(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from analyzer.backtest.kinds import Better, Kind
-from analyzer.backtest.naming import tokens
-from analyzer.backtest.scales import limits, scale
-from analyzer.backtest.troubles import BadFile
+from analyzer.backtest.scales import Reading, limits, scale
+from ratchet.tables import BadFile
 
 
 @pytest.mark.parametrize(
@@ -19,10 +18,10 @@ from analyzer.backtest.troubles import BadFile
         ("score", [0.1, 0.9], "score.score", "scores from 0 to 1, 1 is best"),
         ("correct", [True, False], "score.correct", "scores from 0 to 1, 1 is best"),
         ("hallucination", ["yes", "no"], "score.hallucination", "scores from 0 to 1, 0 is best"),
-        ("stars", ["4", "5", "x", *["3"] * 20], "rating", "ratings from 1 to 5, 5 is best"),
-        ("answer_quality", [1, 2, 5], "rating", "ratings from 1 to 5, 5 is best"),
-        ("userFeedback", ["up", "down"], "thumb", "thumbs up and down"),
-        ("feedback", [1, -1, 1], "thumb", "thumbs up and down"),
+        ("stars", ["4", "5", "x", *["3"] * 20], "rating.stars", "ratings from 1 to 5, 5 is best"),
+        ("answer_quality", [1, 2, 5], "rating.answer_quality", "ratings from 1 to 5, 5 is best"),
+        ("userFeedback", ["up", "down"], "thumb.userFeedback", "thumbs up and down"),
+        ("feedback", [1, -1, 1], "thumb.feedback", "thumbs up and down"),
         ("thumb", [1, 0, 1], "thumb", "thumbs up and down"),
         ("verdict", ["correct", "incorrect"], "label.verdict", "labels, good and bad words"),
         ("status", ["ok", "error", "timeout"], "error_rate", "outcomes, errors are worst"),
@@ -41,11 +40,14 @@ def test_guesses(column: str, cells: Sequence[Any], metric: str, told: str) -> N
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([3, 9, 7], r"s holds numbers from 3 to 9: give the scale that they are on, such as --scale 0:10"),
-        ([1, 2, 4], r"s holds numbers from 1 to 4: .* --scale 0:5"),
+        ([3, 9, 7], r"s holds numbers from 3 to 9, and it is not known on which scale: give --scale 0:10"),
+        ([1, 2, 4], r"s holds numbers from 1 to 4, .*: give --scale 1:5 or --scale 0:5"),
         ([-3, 250], r"--scale -3:250"),
-        (["fine", "so so"], r"s holds neither numbers nor words that are known, but such as 'fine'"),
-        ([], "s holds nothing in the first rows"),
+        (
+            ["fine", "so so"],
+            r"s holds words of unknown meaning: 'fine', 'so so' \(line 1: 'fine'; .*\): give --good",
+        ),
+        ([], "s holds nothing"),
     ],
 )
 def test_what_is_not_clear_is_asked(cells: Sequence[Any], message: str) -> None:
@@ -62,7 +64,7 @@ def test_scales_that_are_none(text: str) -> None:
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0, 1), st.sampled_from(["higher", "lower"]))
 def test_a_scale_maps_its_ends_to_best_and_worst_and_back(low: float, high: float, part: float, better: Better) -> None:
     assume(high - low > 1e-3)
-    found = scale("s", [], ends=(low, high), better=better)
+    found = scale("s", [], Reading(ends=(low, high), better=better))
     best, worst = (high, low) if better == "higher" else (low, high)
     assert (found.metric.to_scale(best), found.metric.to_scale(worst)) == (1.0, 0.0)
     value = low + part * (high - low)
@@ -74,20 +76,15 @@ def test_a_scale_maps_its_ends_to_best_and_worst_and_back(low: float, high: floa
 
 @pytest.mark.parametrize("kind", ["thumb", "rating", "score", "percent", "label", "error", "latency", "cost"])
 def test_a_kind_that_is_given_is_taken(kind: Kind) -> None:
-    assert scale("anything", [3], kind).kind in (kind, "score")
+    assert scale("anything", [3], Reading(kind, better="higher")).kind in (kind, "score")
 
 
 def test_direction_can_be_given() -> None:
-    assert scale("hallucination", [0, 1], better="higher").metric.direction == "higher_is_better"
-    assert scale("score", [0, 1], better="lower").metric.direction == "lower_is_better"
-    effort = scale("effort", [1, 5], "rating", better="lower")
+    assert scale("hallucination", [0, 1], Reading(better="higher")).metric.direction == "higher_is_better"
+    assert scale("score", [0, 1], Reading(better="lower")).metric.direction == "lower_is_better"
+    effort = scale("effort", [1, 5], Reading("rating", better="lower"))
     assert (effort.metric.to_scale(1.0), effort.metric.to_scale(5.0)) == (1.0, 0.0)
 
 
 def test_seconds_are_read_as_milliseconds() -> None:
     assert scale("latency_s", [1.5]).read("1.5") == 1500.0
-
-
-def test_names_as_words() -> None:
-    assert tokens("llm.userRating_v2") == ["llm", "user", "rating", "v"]
-    assert tokens("Größe-X") == ["grösse", "x"]

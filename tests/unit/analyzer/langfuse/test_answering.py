@@ -7,9 +7,9 @@ import pytest
 
 from analyzer.backtest import detectable
 from analyzer.backtest.report import Report, plain
-from analyzer.backtest.troubles import BadFile
 from analyzer.langfuse.answering import waiting
 from analyzer.langfuse.troubles import Refused, Trouble, Unreachable
+from ratchet.tables import BadFile
 from tests.support.langfuse import JSON, Langfuse, Said, ill
 from tests.support.langfuse_past import FALLEN, HEALTHY, NOW, Part, past, score
 from tests.unit.analyzer.langfuse.conftest import Told
@@ -150,8 +150,8 @@ def test_a_server_without_score_configurations_will_do(told: Told) -> None:
 
 def test_the_limits_of_a_project_s_scores_are_read(told: Told) -> None:
     server = past(*FALLEN)
-    server.configs = [{"name": "style", "minValue": 0, "maxValue": 40}, {"name": "tone", "minValue": 1}]
-    server.scores += [score(number, "style", 10.0 * (number % 4), NOW - timedelta(hours=2)) for number in range(300)]
+    server.configs = [{"name": "quality", "minValue": 0, "maxValue": 40}, {"name": "tone", "minValue": 1}]
+    server.scores += [score(number, "quality", 10.0 * (number % 4), NOW - timedelta(hours=2)) for number in range(300)]
     assert "scores from 0 to 40, 40 is best" in [result.told for result in told(server).results]
 
 
@@ -184,7 +184,7 @@ def test_what_is_left_out_is_told(told: Told) -> None:
     )
     server.scores += [score(number, "length", 10.0 * number, NOW - timedelta(hours=2)) for number in range(5)]
     notes = told(server).notes
-    assert notes[0].startswith("left out: length holds numbers from 0 to 40: give the scale")
+    assert notes[0].startswith("left out: length holds numbers from 0 to 40, and it is not known on which scale")
     assert notes[1] == "1 left out: scores of sessions and experiments: they speak of no single answer"
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from analyzer.backtest.columns import Given
 from analyzer.backtest.running import Question
-from analyzer.backtest.troubles import BadFile
 from analyzer.langfuse.choosing import Choice, choose
 from analyzer.langfuse.table import Table
+from ratchet.tables import BadFile
 from tests.support.langfuse_past import NOW, score, trace
 from tests.unit.analyzer.langfuse.test_gathering import gathered
 
@@ -39,12 +39,13 @@ def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
         "time", ("faithfulness", "thumbs", "verdict", "latency_ms"), "target", "version", "model", user="user"
     )
     (note,) = found.notes
-    assert note.startswith("left out: length holds numbers from 3 to 900: give the scale")
+    assert note.startswith("left out: length holds numbers from 3 to 900, and it is not known on which scale")
     assert note.endswith("(with --value length)")
 
 
 def test_a_project_s_own_limits_are_the_scale() -> None:
-    found = chosen(Question(Given()), {"style": (0.0, 10.0), "tone": (0.0, 1.0)}, style=[3.0, 7.0], tone=[0.0, 4.0])
+    question = Question(Given(), directions={"style": "higher", "tone": "higher"})
+    found = chosen(question, {"style": (0.0, 10.0), "tone": (0.0, 1.0)}, style=[3.0, 7.0], tone=[0.0, 4.0])
     assert [(scale.column, scale.low, scale.high) for scale in found.scales[:1]] == [("style", 0.0, 10.0)]
     assert "tone" in found.notes[0], "a score that lies outside was not bound by them"
 
@@ -61,7 +62,7 @@ def test_flags_come_first() -> None:
     ("question", "message"),
     [
         (Question(Given(values=("speed",))), "there is no column speed; there are time, target"),
-        (Question(Given(values=("length",))), "give the scale"),
+        (Question(Given(values=("length",))), "give --scale 0:900"),
         (Question(Given(), ends=(0.0, 10.0)), "name it by --value"),
         (Question(Given(values=("thumbs",), version="branch")), "there is no column branch"),
     ],

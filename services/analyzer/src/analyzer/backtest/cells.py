@@ -1,128 +1,182 @@
-"""Cells as times and numbers. What can't be read raises ValueError with a reason that reads on after "line 7: it"."""
+"""Cells as values. What cannot be read raises ValueError with a reason that reads on after "line 7: it"."""
 
-import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
 from typing import Any
 
-from analyzer.metrics import BAD, GOOD
+from ratchet.tables.blanks import is_blank
+from ratchet.tables.numbers import MISSING, YES_NO, Mark, Read, folded, parse
+from shared.metric_catalog import Meaning, meaning_of, normalized_label
 
-MISSING = math.nan
-_NOTHING = frozenset({"", "nan", "null", "none", "na", "n/a", "-"})
-_YES: Mapping[str, float] = {
-    **dict.fromkeys(("true", "t", "yes", "y"), 1.0),
-    **dict.fromkeys(("false", "f", "no", "n"), 0.0),
+THUMBS: Mapping[str, float] = {
+    **dict.fromkeys(("up", "thumbs up", "thumb up", "thumbsup", "like", "liked", "👍", "upvote"), 1.0),
+    **dict.fromkeys(("down", "thumbs down", "thumb down", "thumbsdown", "dislike", "disliked", "👎", "downvote"), 0.0),
+    **dict.fromkeys(("positive", "good"), 1.0),
+    **dict.fromkeys(("negative", "bad"), 0.0),
 }
-_THUMBS: Mapping[str, float] = {
-    **_YES,
-    **dict.fromkeys(("up", "thumbs up", "thumb up", "like", "liked", "👍", "positive", "good"), 1.0),
-    **dict.fromkeys(("down", "thumbs down", "thumb down", "dislike", "disliked", "👎", "negative", "bad"), 0.0),
-}
-_LABELS: Mapping[str, float] = {**dict.fromkeys(GOOD, 1.0), **dict.fromkeys(BAD, 0.0)}
+"""Words for a thumb, whatever the column is called."""
 _OUTCOMES: Mapping[str, float] = {
-    **_YES,
-    **dict.fromkeys(("error", "timeout", "failed", "failure", "fail", "exception"), 1.0),
-    **dict.fromkeys(("ok", "success", "succeeded", "completed", "passed", "done"), 0.0),
+    **dict.fromkeys(("error", "timeout", "failed", "failure", "fail", "exception", "errored", "timed out"), 1.0),
+    **dict.fromkeys(("ok", "success", "succeeded", "completed", "passed", "done", "finished"), 0.0),
 }
-# Unix times from 1990 to 2100, in seconds; a thousandth, millionth or billionth of a number that lies there.
-_EARLIEST, _LATEST = 631_152_000.0, 4_102_444_800.0
-_UNITS = (1.0, 1e3, 1e6, 1e9)
-_NO_TIME = "has a time that can't be read"
+_DURATION = re.compile(r"(.*?)\s*(ms|msec|milliseconds?|s|sec|secs|seconds?|min|minutes?)", re.IGNORECASE)
+_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+_MOST_BROKEN = 0.1
+"""A column of which a larger share of cells cannot be read is not what it is taken for."""
 
 
-def missing(cell: Any) -> bool:
-    """Whether a cell holds nothing, however that is written."""
-    return cell is None or cell != cell or (type(cell) is str and cell.strip().casefold() in _NOTHING)
+class Uncounted(ValueError):
+    """The cell says something that is no value: a neutral label."""
 
 
-def moment(cell: Any) -> float:
-    """Unix time of an ISO 8601 date or time (without an offset: UTC), a Unix time in s, ms, µs or ns, or a datetime."""
-    if type(cell) is str:
+def numeric(low: float, high: float, mark: Mark = "point", words: bool = False) -> Read:
+    """Numbers on a scale from `low` to `high`; a percentage or a fraction is a share of it. `words` allows yes and no.
+
+    Stars count as they are written, and only on a scale that ends at 5.
+    """
+
+    def slow(cell: Any) -> float:
+        found = parse(cell, mark)
+        if found is None:
+            return MISSING
+        match found.unit:
+            case "%":
+                return low + found.value / 100.0 * (high - low)
+            case "/":
+                return found.value * high if found.of == high else low + found.value * (high - low)
+            case "word" if not words:
+                raise ValueError("is not a number")
+            case "stars" if high != 5.0:
+                raise ValueError("is a number of stars")
+        return found.value
+
+    return _fast(slow, mark)
+
+
+def amount(mark: Mark = "point", unit: float = 1.0) -> Read:
+    """An amount; times `unit`."""
+
+    def slow(cell: Any) -> float:
+        found = parse(cell, mark)
+        if found is not None and found.unit:
+            raise ValueError("is not an amount")
+        return MISSING if found is None else found.value
+
+    plain = _fast(slow, mark)
+    return plain if unit == 1.0 else lambda cell: unit * plain(cell)
+
+
+def duration(mark: Mark = "point", unit: float = 1.0) -> Read:
+    """Milliseconds, of numbers that are `unit` milliseconds each unless the cell names its own unit."""
+    plain = amount(mark)
+
+    def read(cell: Any) -> float:
+        if type(cell) is str and (found := _DURATION.fullmatch(cell.strip())):
+            name = found[2].casefold()
+            return plain(found[1]) * (1.0 if name.startswith(("ms", "mil")) else 60_000.0 if name[0] == "m" else 1000.0)
+        return unit * plain(cell)
+
+    return read
+
+
+def _fast(slow: Read, mark: Mark) -> Read:
+    """Plain numbers at once, the others by `slow`."""
+    comma = mark == "comma"
+
+    def read(cell: Any) -> float:
+        kind = type(cell)
+        if kind is bool or (comma and kind is str and "." in cell):
+            return slow(cell)
         try:
-            return _seconds(datetime.fromisoformat(cell))
-        except ValueError:
-            return _written(cell.strip())
-    if isinstance(cell, datetime):
-        return _seconds(cell)
-    if isinstance(cell, date):
-        return _seconds(datetime.combine(cell, time()))
-    if isinstance(cell, int | float) and cell == cell:
-        return _unix(cell)
-    raise ValueError("has no time" if missing(cell) else _NO_TIME)
+            value = float(cell)
+        except (TypeError, ValueError, OverflowError):
+            return slow(cell)
+        return value if value - value == 0.0 else slow(cell)
 
-
-def _written(text: str) -> float:
-    if missing(text):
-        raise ValueError("has no time")
-    try:
-        if text.endswith(" UTC"):
-            return _seconds(datetime.fromisoformat(text.removesuffix(" UTC")))
-        return _unix(float(text))
-    except ValueError:
-        raise ValueError(_NO_TIME) from None
-
-
-def _seconds(found: datetime) -> float:
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-def _unix(number: float) -> float:
-    for unit in _UNITS:
-        if _EARLIEST <= number / unit <= _LATEST:
-            return number / unit
-    raise ValueError(_NO_TIME)
-
-
-def number(cell: Any) -> float:
-    """A number, from digits (a % is passed over), yes or no; `MISSING` where there is nothing."""
-    if cell is None:
-        return MISSING
-    try:
-        return float(cell)
-    except OverflowError:
-        return math.inf
-    except (TypeError, ValueError):
-        return _written_number(cell)
-
-
-def _written_number(cell: Any) -> float:
-    if missing(cell):
-        return MISSING
-    plain = cell.strip().casefold() if type(cell) is str else ""
-    if plain in _YES:
-        return _YES[plain]
-    if plain.endswith("%"):
-        return number(plain[:-1])
-    raise ValueError("is not a number")
+    return read
 
 
 def thumb(cell: Any) -> float:
-    """1 for up and 0 for down: in words, as 1 and 0, or as 1 and -1."""
-    return _coded(cell, _THUMBS, "is no thumb up or down", down=-1.0)
+    """1 for up and 0 for down: in words, as yes and no, as 1 and 0, or as 1 and -1."""
+    if type(cell) is str:
+        word = _TONES.sub("", folded(cell))
+        if word in THUMBS:
+            return THUMBS[word]
+    return _binary(cell, "is no thumb up or down", down=-1.0)
 
 
-def label(cell: Any) -> float:
-    """1 for a good word and 0 for a bad one."""
-    return _coded(cell, _LABELS, "is a label of unknown meaning")
+def thumb_word(cell: Any) -> float:
+    """1 and 0 for words that mean a thumb up or down by themselves."""
+    word = _TONES.sub("", folded(cell)) if type(cell) is str else ""
+    if word in THUMBS:
+        return THUMBS[word]
+    raise ValueError("is no thumb up or down")
+
+
+def label(name: str, meanings: Mapping[str, Meaning]) -> Read:
+    """1 for a good word and 0 for a bad one, of labels called `name`; `meanings` are those that were given."""
+    known: dict[Any, float | ValueError] = {}
+
+    def meant(cell: Any) -> float | ValueError:
+        word = normalized_label(str(cell))
+        if word not in meanings and is_blank(cell):
+            return MISSING
+        match meaning_of(word, name, meanings):
+            case "good":
+                return 1.0
+            case "bad":
+                return 0.0
+            case "neutral":
+                return Uncounted("is a neutral label")
+        return ValueError("is a label of unknown meaning")
+
+    def read(cell: Any) -> float:
+        key = cell if type(cell) is str else str(cell)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = meant(cell)
+        if isinstance(found, ValueError):
+            raise found
+        return found
+
+    return read
+
+
+def leveled(levels: Mapping[str, float]) -> Read:
+    """The level of a word on a scale of words."""
+
+    def read(cell: Any) -> float:
+        if is_blank(cell):
+            return MISSING
+        level = levels.get(folded(cell))
+        if level is None:
+            raise ValueError("is no word of this scale")
+        return level
+
+    return read
 
 
 def failure(cell: Any) -> float:
     """1 for an outcome that failed, 0 for one that did not."""
-    return _coded(cell, _OUTCOMES, "is an outcome of unknown meaning")
-
-
-def _coded(cell: Any, words: Mapping[str, float], reason: str, down: float = 0.0) -> float:
     if type(cell) is str:
-        word = cell.strip().casefold().replace("_", " ").replace("-", " ")
-        if word in words:
-            return words[word]
+        word = folded(cell)
+        if word in _OUTCOMES:
+            return _OUTCOMES[word]
+    return _binary(cell, "is an outcome of unknown meaning")
+
+
+def _binary(cell: Any, reason: str, down: float = 0.0) -> float:
+    if type(cell) is str and (word := cell.strip().casefold()) in YES_NO:
+        return YES_NO[word]
     try:
-        found = number(cell)
+        found = parse(cell)
     except ValueError:
         raise ValueError(reason) from None
-    if found != found or found == 1.0:
-        return found
-    if found == 0.0 or found == down:
+    if found is None:
+        return MISSING
+    if found.value == 1.0:
+        return 1.0
+    if found.value in (0.0, down):
         return 0.0
     raise ValueError(reason)
 
@@ -131,6 +185,8 @@ def reads(cell: Any, read: Callable[[Any], float]) -> bool:
     """Whether a cell holds something that `read` can read."""
     try:
         found = read(cell)
+    except Uncounted:
+        return True
     except ValueError:
         return False
     return found == found
@@ -138,4 +194,4 @@ def reads(cell: Any, read: Callable[[Any], float]) -> bool:
 
 def readable(cells: Sequence[Any], read: Callable[[Any], float]) -> bool:
     """Whether `read` can read nearly all of these cells: a few may be broken."""
-    return bool(cells) and sum(reads(cell, read) for cell in cells) >= 0.9 * len(cells)
+    return bool(cells) and sum(reads(cell, read) for cell in cells) >= (1.0 - _MOST_BROKEN) * len(cells)

@@ -1,13 +1,14 @@
 """`ratchet backtest`: its flags. The work is imported when it is asked for, so that `ratchet --help` stays quick."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analyzer.backtest.kinds import Kind, Preset
-from analyzer.backtest.troubles import BadFile
+from analyzer.backtest.kinds import Kind, Mark, Preset
 from ratchet.cli.output import AsJson, Exit, as_json, fail
+from ratchet.tables import BadFile
 
 if TYPE_CHECKING:
     from analyzer.backtest.report import Report
@@ -18,7 +19,7 @@ _COLUMN = "COLUMN"
 
 def backtest(
     file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="JSON Lines, CSV or Parquet.")
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV, JSON, .xlsx or Parquet; packed or not.")
     ] = None,
     langfuse: Annotated[
         bool, typer.Option("--langfuse", help="Read LANGFUSE_HOST with LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.")
@@ -40,8 +41,34 @@ def backtest(
     kind: Annotated[Kind | None, typer.Option(help="What the values are.")] = None,
     scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The scale of scores, as 0:10.")] = None,
     lower: Annotated[
-        bool | None, typer.Option("--lower-is-better/--higher-is-better", help="Which end of the scale is good.")
+        bool | None, typer.Option("--lower-is-better/--higher-is-better", help="Which end of all scales is good.")
     ] = None,
+    direction: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=higher|lower", help="Which end is good in one column. Repeatable."),
+    ] = None,
+    good: Annotated[list[str] | None, typer.Option(metavar="WORD,WORD", help="Labels that are good.")] = None,
+    bad: Annotated[list[str] | None, typer.Option(metavar="WORD,WORD", help="Labels that are bad.")] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(metavar="WORD,WORD", help="Words that count as empty, besides NULL, N/A …")
+    ] = None,
+    decimal: Annotated[Mark | None, typer.Option(help="The mark before decimals.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar=_COLUMN, help="The metric's name, where each row is about one metric.")
+    ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="iso, day-first, month-first, epoch-s, epoch-ms, excel, or as %d.%m.%Y."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="The zone of times without one, as Europe/Berlin; else UTC.")
+    ] = None,
+    newest_first: Annotated[
+        bool | None,
+        typer.Option("--newest-first/--oldest-first", help="The file's order, where times cannot tell it."),
+    ] = None,
+    header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
+    sheet: Annotated[str | None, typer.Option(metavar="NAME", help="The sheet of a workbook.")] = None,
     order: Annotated[str, typer.Option(metavar="V1,V2", help="Only these versions, one after the other.")] = "",
     rules: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="The service's file of rules: floors, rates …")
@@ -51,18 +78,21 @@ def backtest(
 ) -> None:
     """What Ratchet would have found in a file of the past, or on a Langfuse server: nothing is sent or changed there.
 
-    Columns that no flag names are guessed by their names, and what was guessed is said.
+    What no flag says is guessed, and what was guessed is said. What is in doubt is asked on a terminal; elsewhere it
+    is refused with the flags that decide it.
 
-    Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, can't be used; of Langfuse besides
-    1 what it says can't be used, 3 it can't be reached, 4 the keys may not read there.
+    Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, cannot be used, or no value in it can;
+    of Langfuse besides 1 what it says cannot be used, 3 it cannot be reached, 4 the keys may not read there.
     """
     from analyzer.backtest.columns import PRESETS, Given
+    from analyzer.backtest.doubts import answered, directions, meanings, terminal, words
     from analyzer.backtest.page import page
     from analyzer.backtest.report import plain
     from analyzer.backtest.running import Question
     from analyzer.backtest.scales import limits
     from analyzer.backtest.text import show
     from analyzer.rules import BadRules, read_rules
+    from ratchet.tables import Layout
 
     if langfuse == (file is not None):
         fail("name a file of the past, or give --langfuse", Exit.USAGE)
@@ -79,8 +109,17 @@ def backtest(
             None if lower is None else "lower" if lower else "higher",
             tuple(filter(None, order.split(","))),
             read_rules(rules) if rules else (),
+            directions(direction or ()),
+            decimal,
+            meanings(good or (), bad or ()),
+            Layout(header, sheet, frozenset(words(missing or ()))),
+            metric,
+            time_format,
+            timezone,
+            newest_first,
         )
-        found = _of_file(file, question) if file else _of_langfuse(days, question)
+        asked = None if json else terminal()
+        found = answered(question, partial(_of_file, file) if file else partial(_of_langfuse, days), asked)
         if html:
             html.write_text(page(found), "utf-8")
     except (BadFile, BadRules, OSError) as error:

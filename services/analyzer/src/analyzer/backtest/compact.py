@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.backtest.cells import MISSING, missing
+from analyzer.backtest.cells import Uncounted
 from analyzer.backtest.scales import Scale
-from analyzer.backtest.troubles import BadFile, Troubles
+from ratchet.tables import BadFile
+from ratchet.tables.blanks import is_blank
+from ratchet.tables.numbers import MISSING
+from ratchet.tables.rows import ABSENT, Omissions
 
 MOST_NAMES = 10_000
 """A column of versions, models, targets or segments may hold so many different names."""
+_SHOWN = 3
 
 
 @dataclass(slots=True)
@@ -31,13 +35,13 @@ class Names:
 
     def _code(self, cell: Any) -> int:
         if type(cell) is not str:
-            cell = None if missing(cell) else str(cell)
+            cell = None if is_blank(cell) else str(cell)
         code = self._known.get(cell)
         if code is None:
             if len(self.names) == MOST_NAMES:
                 raise BadFile(f"{self.column} holds more than {MOST_NAMES:,} different names: it can't group the rows")
             code = self._known[cell] = len(self.names)
-            self.names.append(None if missing(cell) else cell)
+            self.names.append(None if is_blank(cell) else cell)
         return code
 
     def at(self, row: int) -> str | None:
@@ -46,20 +50,25 @@ class Names:
 
 @dataclass(slots=True)
 class Values:
-    """A column of values on the metric's scale, NaN where there is none, and why there is none."""
+    """A column of values on the metric's scale, NaN where there is none, and why there is none.
+
+    `shown` has the first cells that cannot be read, with their lines or rows.
+    """
 
     scale: Scale
     found: "array[float]" = field(default_factory=lambda: array("d"))
     n: int = 0
     missing: int = 0
     outside: int = 0
-    troubles: Troubles = field(default_factory=Troubles)
+    unreadable: int = 0
+    shown: list[tuple[int, str]] = field(default_factory=list)
+    omissions: Omissions = field(default_factory=Omissions)
 
     def extend(self, numbers: Sequence[int], cells: Sequence[Any]) -> None:
         scale = self.scale
         low, high, to_scale = scale.low, scale.high, scale.metric.to_scale
         try:
-            read = [scale.read(cell) for cell in cells]
+            read = [MISSING] if ABSENT in cells else [scale.read(cell) for cell in cells]
         except ValueError:
             read = [MISSING]
         if all(low <= value <= high for value in read):
@@ -70,11 +79,17 @@ class Values:
 
     def _one(self, number: int, cell: Any) -> float:
         """The value of one cell; or NaN, and it is counted why."""
+        if cell is ABSENT:
+            return MISSING
         scale = self.scale
         try:
             value = scale.read(cell)
         except ValueError as reason:
-            self.troubles.count(number, str(reason))
+            self.omissions.count(number, str(reason))
+            if not isinstance(reason, Uncounted):
+                self.unreadable += 1
+                if len(self.shown) < _SHOWN:
+                    self.shown.append((number, str(cell)[:40]))
             return MISSING
         if scale.low <= value <= scale.high:
             self.n += 1
@@ -83,5 +98,5 @@ class Values:
             self.missing += 1
         else:
             self.outside += 1
-            self.troubles.count(number, f"is outside of {scale.low:g} to {scale.high:g}")
+            self.omissions.count(number, f"is outside of {scale.low:g} to {scale.high:g}")
         return MISSING

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.backtest.compact import Names, Values
-from analyzer.backtest.files import Unit
+from analyzer.backtest.ordering import Trend, in_order
 from analyzer.backtest.texts import People, Texts
-from analyzer.backtest.troubles import BadFile, Troubles
+from ratchet.tables import BadFile
+from ratchet.tables.rows import Omissions, Unit
 
 
 @dataclass(slots=True)
@@ -16,7 +17,8 @@ class Past:
     """All rows that could be read. `number` is a row's line or row in the file; `at` its Unix time.
 
     Where the file has no times (`timed` is False), a row's place is its time, in seconds. `execution` names a row's
-    execution by its number.
+    execution by its number. `trend` is how times go from row to row; where they are equal, `newest_first` says that
+    rows happened from the file's end to its beginning. `repeated` counts local times that existed twice.
     """
 
     unit: Unit
@@ -31,7 +33,10 @@ class Past:
     number: "array[int]" = field(default_factory=lambda: array("q"))
     at: "array[float]" = field(default_factory=lambda: array("d"))
     ordered: bool = True
-    troubles: Troubles = field(default_factory=Troubles)
+    trend: Trend = "ascending"
+    newest_first: bool = False
+    repeated: int = 0
+    omissions: Omissions = field(default_factory=Omissions)
     execution: Callable[[int], str] = str
 
     def close(self) -> None:
@@ -42,8 +47,10 @@ class Past:
     def order(self, versions: Sequence[str] = ()) -> "Order":
         """The rows by time; or those of `versions` only, one version after the other. Raises BadFile."""
         rows: Sequence[int] = range(len(self.at))
-        if not self.ordered:
-            rows = sorted(rows, key=self.at.__getitem__)
+        if self.timed and not (self.ordered and not self.newest_first):
+            rows = in_order(self.at, self.newest_first)
+        elif self.newest_first:
+            rows = range(len(self.at) - 1, -1, -1)
         if not versions:
             return Order(self, rows, self.timed)
         if self.version is None:

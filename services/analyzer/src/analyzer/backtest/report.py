@@ -10,11 +10,10 @@ from pydantic import TypeAdapter
 from analyzer.backtest.columns import Columns
 from analyzer.backtest.detectable import Detectable
 from analyzer.backtest.driving import Driver, LosingTerm, Verdict, points
-from analyzer.backtest.files import Unit
 from analyzer.backtest.findings import Raised, Series
 from analyzer.backtest.past import Order
-from analyzer.backtest.troubles import Troubles
 from analyzer.sums import measurement
+from ratchet.tables.rows import Omissions, Unit
 from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
 
 SCHEMA = "ratchet.backtest/1"
@@ -150,7 +149,7 @@ def report(
         file=file,
         unit=past.unit,
         rows=n,
-        left_out=_left_out(past.troubles),
+        left_out=_left_out(past.omissions),
         first=place(order, 0) if n else None,
         last=place(order, n - 1) if n else None,
         shuffled=order.timed and not past.ordered,
@@ -178,7 +177,7 @@ def _result(series: Series, order: Order, driver: Driver, drop: Detectable | Non
         floor=round(points(driver.floor(series.watched), metric), 6),
         verdict=series.verdict,
         missing=values.missing,
-        left_out=_left_out(values.troubles),
+        left_out=_left_out(values.omissions),
         measured=measurement(series.sums, metric),
         falls=falls,
         threshold=_threshold(series, falls, order),
@@ -217,8 +216,8 @@ def _threshold(series: Series, falls: Sequence[Fall], order: Order) -> Threshold
     return Threshold(len(alarms), len(alarms) - founded, tuple(place(order, alarm) for alarm in alarms[:200]))
 
 
-def _left_out(troubles: Troubles) -> tuple[LeftOut, ...]:
-    return tuple(LeftOut(reason, found.n, found.first) for reason, found in troubles.found.items())
+def _left_out(omissions: Omissions) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(reason, found.n, found.first) for reason, found in omissions.found.items())
 
 
 def plain(found: Report) -> Any:

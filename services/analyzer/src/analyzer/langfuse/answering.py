@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from analyzer.backtest.report import Report
 from analyzer.backtest.running import Bar, Known, Question, measured
 from analyzer.backtest.texts import Texts
-from analyzer.backtest.troubles import BadFile
 from analyzer.langfuse.access import access
 from analyzer.langfuse.choosing import choose
 from analyzer.langfuse.gathering import Gathering
@@ -18,6 +17,7 @@ from analyzer.langfuse.http import Pause, Server, connect
 from analyzer.langfuse.mending import mended, wanted
 from analyzer.langfuse.reading import gather, read_limits, read_prompt, speaks
 from analyzer.langfuse.table import Table
+from ratchet.tables import BadFile
 
 
 def ask(days: int, question: Question, bar: Bar) -> Report:

@@ -1,13 +1,13 @@
 """Which columns of a Langfuse past are folded, and on which scale; a score that can't be placed on one is told of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from analyzer.backtest.columns import Columns, Given, listed
 from analyzer.backtest.running import Question
 from analyzer.backtest.scales import Scale, scale
-from analyzer.backtest.troubles import BadFile
 from analyzer.langfuse.table import Table
+from ratchet.tables import BadFile
 
 Limits = Mapping[str, tuple[float, float]]
 """By a score's name, from where to where its project allows it to be."""
@@ -57,7 +57,7 @@ def _scale(table: Table, name: str, question: Question, limits: Limits) -> Scale
     allowed = limits.get(score[0]) if score else None
     if ends is None and question.kind is None and allowed and all(_within(cell, allowed) for cell in cells):
         ends = allowed
-    return scale(name, cells, question.kind, ends, question.better)
+    return scale(name, cells, replace(question.reading, ends=ends))
 
 
 def _within(cell: object, allowed: tuple[float, float]) -> bool:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from analyzer.backtest.files import BATCH, Advance, Batch, Unit
 from analyzer.backtest.texts import Texts
-from analyzer.backtest.troubles import Troubles
 from analyzer.langfuse.gathering import Column, Prompts, Row
 from analyzer.model import Use
+from ratchet.tables.rows import BATCH, Advance, Batch, Omissions, Unit
 
 Cell = Callable[[Row], Any]
 _UNNAMED = "unnamed"
@@ -57,7 +56,7 @@ class Table:
         """The id of the trace that a row is of."""
         return self.rows[number - 1].name
 
-    def batches(self, columns: Sequence[str], troubles: Troubles, advance: Advance) -> Iterator[Batch]:
+    def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
         cells = [self.cells[column] for column in columns]
         for start in range(0, self.size, BATCH):
             some = self.rows[start : start + BATCH]
