@@ -22,6 +22,7 @@ from ratchet_local.home import Home, shown
 from ratchet_local.servers import Servers
 from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
+from shared.web.connections import ConnectionLimits, guarded, raise_open_files
 
 
 def serve(
@@ -29,6 +30,7 @@ def serve(
 ) -> None:
     """Returns when it was told to end and everything in here has; KeyboardInterrupt where it was not up yet."""
     configure_logging("info", log)
+    raise_open_files()
     # One reader a group: more partitions would only make each of its requests longer.
     broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics(partitions=1)})
     try:
@@ -64,14 +66,15 @@ async def _serve(
         server = _Server(
             uvicorn.Config(
                 streams,
-                http=apps["collector"].state.protocol,  # its hot routes come before the gateway
+                # The collector's hot routes come before the gateway.
+                http=guarded(apps["collector"].state.protocol, ConnectionLimits()),
+                ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=1,
-                h11_max_incomplete_event_size=32_768,
             ),
             ready,
             streams.end,

@@ -8,11 +8,13 @@ from typing import Any
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.runtime.database import SchemaOutdated, check_schema, engine
 from shared.runtime.log import configure_logging
 from shared.runtime.migrations import heads, migrate_now
 from shared.runtime.settings import ProcessSettings, ServiceSettings, stop
+from shared.web.connections import ConnectionLimits, guarded, raise_open_files
 
 
 def run_service(
@@ -54,16 +56,17 @@ def serve(app: Any, settings: ProcessSettings) -> None:
 
     `app.state.protocol`, where it is set, is the service's own uvicorn protocol.
     """
+    raise_open_files()
     config = uvicorn.Config(
         app,
-        http=getattr(app.state, "protocol", "httptools"),
+        http=guarded(getattr(app.state, "protocol", HttpToolsProtocol), ConnectionLimits()),
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=32_768,
         server_header=False,
     )
     server = uvicorn.Server(config)

@@ -1,0 +1,203 @@
+"""Clients that are slow, idle or many don't keep others out; those that are served stay."""
+
+import asyncio
+import contextlib
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shared.web.connections import ConnectionLimits, connection_limit, guarded
+from tests.support.eventually import eventually
+
+BIG = 20_000_000
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+TRICKLES = {
+    "nothing": b"",
+    "header": b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ",
+    "body": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
+    "chunked": b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n",
+    "second request": GET + b"GET / HTTP/1.1\r\n",
+}
+Connect = Callable[[], Awaitable["Connection"]]
+
+
+class Connection:
+    """A client's end."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.seen = b""
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := await self.reader.read(65536):
+                self.seen += data
+
+    def send(self, data: bytes) -> None:
+        if not self.writer.is_closing():
+            self.writer.write(data)
+
+    def pause(self) -> None:
+        cast(asyncio.Transport, self.writer.transport).pause_reading()
+
+    def resume(self) -> None:
+        cast(asyncio.Transport, self.writer.transport).resume_reading()
+
+    @property
+    def ended(self) -> bool:
+        return self._reading.done()
+
+    async def trickle(self, first: bytes, drop: bytes) -> None:
+        """Send a byte at a time, much more often than any deadline, until the server hangs up."""
+        self.send(first)
+        while not self.ended:
+            self.send(drop)
+            await asyncio.sleep(0.01)
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Reads the whole body; `/stream` answers without an end, `/early` before the body, `/big` more than fits."""
+    path = scope["path"]
+    if path in ("/", "/slow"):
+        if path == "/slow":
+            await asyncio.sleep(0.6)
+        more = True
+        while more:
+            message = await receive()
+            more = message["type"] == "http.request" and message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    if path == "/big":
+        await send({"type": "http.response.body", "body": b"x" * BIG})
+        return
+    await send({"type": "http.response.body", "body": b"ok", "more_body": path == "/stream"})
+    if path == "/stream":
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+@asynccontextmanager
+async def server(folder: Path, limits: ConnectionLimits, keep_alive: int = 30) -> AsyncIterator[Connect]:
+    config = uvicorn.Config(
+        app, uds=str(folder / "s"), http=guarded(HttpToolsProtocol, limits), lifespan="off", log_config=None,
+        timeout_keep_alive=keep_alive, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    one = uvicorn.Server(config)
+    one.config.load()
+    made: list[Connection] = []
+
+    async def connect() -> Connection:
+        made.append(Connection(*await asyncio.open_unix_connection(str(folder / "s"))))
+        return made[-1]
+
+    serving = asyncio.create_task(one.serve())
+    await eventually(lambda: one.started)
+    yield connect
+    for connection in made:
+        connection.writer.close()
+    one.should_exit = True
+    await serving
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a path short enough for a socket."""
+    return tmp_path_factory.mktemp("c")
+
+
+async def answered(connect: Connect) -> bool:
+    """Whether an honest request on a connection of its own is answered."""
+    honest = await connect()
+    honest.send(GET)
+    await eventually(lambda: b"\r\n0\r\n" in honest.seen or honest.ended)
+    return honest.seen.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("kind", TRICKLES)
+@pytest.mark.parametrize("drop", [b"a", b"\r\n", b""])
+async def test_a_request_that_does_not_get_complete_is_ended(folder: Path, kind: str, drop: bytes) -> None:
+    async with server(folder, ConnectionLimits(receipt=0.2, most=50)) as connect:
+        slow = await connect()
+        trickling = asyncio.create_task(slow.trickle(TRICKLES[kind], drop))
+        await eventually(lambda: slow.ended)
+        await trickling
+        assert slow.seen.count(b"HTTP/1.1 408") == 1 or drop != b""
+        assert await answered(connect)
+
+
+async def test_two_hundred_that_trickle_keep_nobody_out(folder: Path) -> None:
+    async with server(folder, ConnectionLimits(receipt=1.0, most=100)) as connect:
+        slow = [await connect() for _ in range(200)]
+        trickling = [
+            asyncio.create_task(one.trickle(first, b"a"))
+            for one, first in zip(slow, list(TRICKLES.values()) * 40, strict=True)
+        ]
+        assert all([await answered(connect) for _ in range(50)])
+        await eventually(lambda: all(one.ended for one in slow))
+        await asyncio.gather(*trickling)
+
+
+async def test_what_is_served_stays_open_past_every_deadline_and_limit(folder: Path) -> None:
+    async with server(folder, ConnectionLimits(receipt=0.1, most=3)) as connect:
+        listener = await connect()
+        listener.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        await eventually(lambda: b"ok" in listener.seen)
+        idle = [await connect() for _ in range(10)]
+        await eventually(lambda: all(one.ended for one in idle))
+        assert await answered(connect)
+        assert not listener.ended
+
+
+async def test_with_nobody_to_close_the_new_one_is_refused(folder: Path) -> None:
+    async with server(folder, ConnectionLimits(most=2)) as connect:
+        listeners = [await connect() for _ in range(2)]
+        for listener in listeners:
+            listener.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        await eventually(lambda: all(b"ok" in one.seen for one in listeners))
+        refused = await connect()
+        await eventually(lambda: refused.ended)
+        assert refused.seen.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 1" in refused.seen
+        assert not any(one.ended for one in listeners)
+
+
+async def test_an_idle_connection_is_kept_for_the_next_request_as_long_as_keep_alive_says(folder: Path) -> None:
+    async with server(folder, ConnectionLimits(receipt=0.1, most=10)) as connect:
+        kept, fresh = await connect(), await connect()
+        kept.send(GET)
+        await eventually(lambda: fresh.ended)
+        await asyncio.sleep(0.3)  # several looks later
+        kept.send(GET)
+        await eventually(lambda: kept.seen.count(b"HTTP/1.1 200") == 2)
+
+
+async def test_a_body_that_we_do_not_read_is_not_the_clients_fault(folder: Path) -> None:
+    async with server(folder, ConnectionLimits(receipt=0.2, most=10)) as connect:
+        waiting = await connect()
+        waiting.send(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)
+        await eventually(lambda: b"HTTP/1.1 200" in waiting.seen or waiting.ended)
+        assert waiting.seen.startswith(b"HTTP/1.1 200")
+
+
+async def test_who_does_not_read_the_answer_is_hung_up_on(folder: Path) -> None:
+    async with server(folder, ConnectionLimits(stalled=0.2, most=10)) as connect:
+        deaf = await connect()
+        deaf.pause()
+        deaf.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(0.6)  # well past the deadline
+        deaf.resume()
+        await eventually(lambda: deaf.ended)
+        assert 0 < len(deaf.seen) < BIG
+        assert await answered(connect)
+
+
+def test_connections_leave_files_for_the_rest() -> None:
+    assert connection_limit(600) == 450
+    assert connection_limit(1) == 1
+    assert connection_limit(resource.RLIM_INFINITY) == connection_limit(10**9) == 20_000
