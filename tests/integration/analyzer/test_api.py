@@ -81,9 +81,12 @@ async def test_quality_says_what_it_rests_on(client: httpx.AsyncClient) -> None:
     assert (worse["measurement"]["n"], worse["measurement"]["mean"]) == (150, 0.0)
     assert (worse["compared_with"], worse["verdict"]) == ("label:v1", "regressed")
     assert (worse["baseline"]["n"], worse["current"]["n"], worse["delta_pp"]) == (150, 150, -100.0)
-    assert (told["latency_ms", "label:v1"]["unit"], told["latency_ms", "label:v1"]["verdict"]) == ("ms", "no data")
+    assert (told["latency_ms", "label:v1"]["unit"], told["latency_ms", "label:v1"]["verdict"]) == (
+        "ms",
+        "no baseline yet",
+    )
     first = told["score.Factuality", "label:v1"]
-    assert (first["compared_with"], first["verdict"], first["baseline"]) == (None, "no data", None)
+    assert (first["compared_with"], first["verdict"], first["baseline"]) == (None, "no baseline yet", None)
     assert page["uncounted"] == {"unjoined": 1}
     assert (await client.get("/v1/quality", params={"target": "other"})).json()["items"][0]["target"] == "other"
 

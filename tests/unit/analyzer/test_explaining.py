@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from analyzer.explaining import Explanation, explain
 from analyzer.handlers import Measurable
 from analyzer.ledger import Ledger
+from analyzer.metrics import metric_named
 from analyzer.rules import Rule, Rules
 from tests.support.quality import facts, recorded
 from tests.unit.analyzer.conftest import Feed
@@ -15,7 +16,7 @@ def explained(feed: Feed, events: Iterable[Measurable], ledger: Ledger | None = 
     known = ledger or Ledger()
     feed(known, events)
     (regression,) = known.regressions.values()
-    return explain(regression)
+    return explain(regression, metric_named(regression.detected.metric))
 
 
 def has(sentences: tuple[str, ...], *parts: str) -> bool:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from analyzer.metrics import Uncounted, from_execution, from_feedback
+from analyzer.metrics import Reason, Uncounted, from_execution, from_feedback
 from analyzer.model import Reading
 from shared.events.feedback import Consent, PromptUse, Replaced
 from tests.support.quality import facts, feedback, recorded
@@ -34,7 +34,7 @@ def one(found: Any) -> Reading:
 def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
     reading = one(from_feedback(feedback(1, **fields)))
     assert (reading.metric.name, reading.value, reading.former) == (metric, value, None)
-    assert reading.dimension == ("acme", "production", "bot", metric)
+    assert reading.dimension.names == ("acme", "production", "bot", metric)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,10 @@ def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
         ({"kind": "rating", "value": 0.0}, "out_of_range"),
     ],
 )
-def test_what_counts_nowhere(fields: dict[str, Any], reason: Uncounted) -> None:
-    assert list(from_feedback(feedback(1, **fields))) == [reason]
+def test_what_counts_nowhere(fields: dict[str, Any], reason: Reason) -> None:
+    (found,) = from_feedback(feedback(1, **fields))
+    assert isinstance(found, Uncounted)
+    assert found.reason == reason
 
 
 @pytest.mark.parametrize("kind", ["comment", "correction"])
@@ -71,7 +73,7 @@ def test_a_value_that_measured_nothing_is_not_taken_back() -> None:
 def test_an_opinion_that_measures_nothing_takes_the_former_back() -> None:
     old = Replaced(feedback_id=uuid4(), label="correct")
     found = list(from_feedback(feedback(1, kind="label", value=None, label="purple", replaces=old)))
-    assert found[0] == "unknown_label"
+    assert found[0] == Uncounted("acme", "production", "bot", "label", "unknown_label", "purple")
     assert isinstance(found[1], Reading)
     assert (found[1].former, found[1].value) == (1.0, None)
 
@@ -79,7 +81,7 @@ def test_an_opinion_that_measures_nothing_takes_the_former_back() -> None:
 def test_an_opinion_without_consent_takes_the_former_back() -> None:
     old = Replaced(feedback_id=uuid4(), value=0.0)
     found = list(from_feedback(feedback(1, replaces=old, consent=Consent(quality=False))))
-    assert found[0] == "no_consent"
+    assert found[0] == Uncounted("acme", "production", "bot", "thumb", "no_consent")
     assert isinstance(found[1], Reading)
     assert (found[1].former, found[1].value) == (0.0, None)
 
@@ -87,7 +89,8 @@ def test_an_opinion_without_consent_takes_the_former_back() -> None:
 def test_an_execution_without_consent_had_nothing_to_take_back() -> None:
     old = Replaced(feedback_id=uuid4(), value=0.0)
     about = facts(1, consent=Consent(quality=False))
-    assert list(from_feedback(feedback(1, replaces=old, execution=about))) == ["no_consent"]
+    refused = Uncounted("acme", "production", "bot", "thumb", "no_consent")
+    assert list(from_feedback(feedback(1, replaces=old, execution=about))) == [refused]
 
 
 @pytest.mark.parametrize(("outcome", "good"), [("ok", 1.0), ("refused", 1.0), ("error", 0.0), ("timeout", 0.0)])
@@ -106,12 +109,12 @@ def test_executions_measure_latency_cost_and_scores() -> None:
         "cost_usd": -math.log(0.02),
         "score.relevance": 0.5,
     }
-    assert "out_of_range" in found
+    assert Uncounted("acme", "production", "bot", "score.words", "out_of_range", value=40.0) in found
 
 
 def test_an_execution_without_consent_or_outcome_measures_nothing() -> None:
     refused = recorded(1, facts=facts(1, outcome="ok", consent=Consent(quality=False)))
-    assert list(from_execution(refused)) == ["no_consent"]
+    assert list(from_execution(refused)) == [Uncounted("acme", "production", "bot", "", "no_consent")]
     assert list(from_execution(recorded(1, facts=facts(1), latency_ms=None))) == []
 
 

@@ -2,23 +2,26 @@
 
 import json
 from dataclasses import asdict
+from itertools import islice
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from sqlalchemy import ColumnElement, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.asking import Reader, Target
+from analyzer.definitions.model import Definitions
+from analyzer.definitions.store import DefinitionStore
 from analyzer.detection import Finding
 from analyzer.explaining import explain
-from analyzer.metrics import metric_named
+from analyzer.ledger import Ledger
 from analyzer.model import Metric
 from analyzer.raising import numbers, points
 from analyzer.rules import Rules
 from analyzer.state import Stream
-from analyzer.store import read_regression, read_stream
+from analyzer.store import read_regression, read_streams
 from analyzer.sums import measurement
 from analyzer.tables import regressions, streams, uncounted
 from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
@@ -36,6 +39,10 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
     async def fetch(statement: Select[Any]) -> list[Row[Any]]:
         async with engine.connect() as conn:
             return list(await conn.execute(statement))
+
+    async def definitions_of(reader: Principal) -> Definitions:
+        async with engine.connect() as conn:
+            return await DefinitionStore(conn).load([(reader.project, reader.environment)])
 
     @router.get("/regressions")
     async def list_regressions(
@@ -65,7 +72,10 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
         rows = await fetch(_REGRESSION.where(*conditions))
         if not rows:
             raise Problem(404, "regression-unknown", "No regression has this id")
-        explanation = asdict(explain(read_regression(rows[0], rules)))
+        definitions = await definitions_of(reader)
+        regression = read_regression(rows[0], rules, definitions)
+        metric = definitions.find(*regression.dimension[:4]).by(regression.detected.direction)
+        explanation = asdict(explain(regression, metric))
         return {**_regression(rows[0]), "good_executions": rows[0].good, "explanation": explanation}
 
     @router.get("/quality")
@@ -74,25 +84,28 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
     ) -> dict[str, Any]:
         """Every metric of every version: how good it is, and what can be said about it.
 
-        `verdict` is one of regressed, holds (within the floor of its baseline, by an interval), inconclusive and
-        no data. `uncounted` says how many values counted nowhere, by reason.
+        `verdict` is one of regressed, holds (within the floor of its baseline, by an interval), inconclusive, no
+        baseline yet, no data, and direction not declared: then nothing is raised until `PUT /v1/metrics/{name}` says
+        what is good. `uncounted` says how many values are not counted, by reason; `GET /v1/metrics` has the details.
         """
         conditions = _within(streams.c, reader, target)
         if after is not None:
             last = select(*_ORDER).where(streams.c.id == after).scalar_subquery()
             conditions.append(tuple_(*_ORDER) > last)
         rows = await fetch(_STREAMS.where(*conditions).order_by(*_ORDER).limit(limit))
-        nowhere = await fetch(select(uncounted.c.reason, uncounted.c.n).where(*_within(uncounted.c, reader, None)))
+        nowhere = await fetch(_UNCOUNTED.where(*_within(uncounted.c, reader, target)))
+        ledger = Ledger(rules, await definitions_of(reader))
         return {
-            "items": [shown(read_stream(row, rules), rules) for row in rows],
+            "items": [item for row in rows for item in shown_row(row, ledger)],
             "next": str(rows[-1].id) if len(rows) == limit else None,
-            "uncounted": {row.reason: row.n for row in nowhere},
+            "uncounted": {row.reason: int(row.n) for row in nowhere},
         }
 
     return router
 
 
 _ORDER = (streams.c.target, streams.c.metric, streams.c.prompt, streams.c.id)
+_UNCOUNTED = select(uncounted.c.reason, func.sum(uncounted.c.n).label("n")).group_by(uncounted.c.reason)
 _STREAMS = select(
     streams.c.id,
     streams.c.project,
@@ -101,7 +114,9 @@ _STREAMS = select(
     streams.c.metric,
     streams.c.prompt,
     streams.c.identity,
+    streams.c.generation,
     streams.c.state.cast(SqlText).label("state"),
+    streams.c.mirrored.cast(SqlText).label("mirrored"),
 )
 _REGRESSIONS = select(
     regressions.c.position,
@@ -137,29 +152,38 @@ def _regression(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def shown(stream: Stream, rules: Rules) -> dict[str, Any]:
+def shown_row(row: Row[Any], ledger: Ledger) -> list[dict[str, Any]]:
+    """A row of streams as the API tells it: nothing where no value counts by the definition in force."""
+    metric = ledger.definitions.find(row.project, row.environment, row.target, row.metric).metric
+    return [shown(stream, metric, ledger.rules) for stream in islice(read_streams(row, ledger), 1)]
+
+
+def shown(stream: Stream, metric: Metric, rules: Rules) -> dict[str, Any]:
     """A stream as the API tells it."""
     dimension, prompt = stream.key.line
-    metric, finding = metric_named(dimension.metric), stream.finding()
+    finding, declared = stream.finding(), metric.direction != "undeclared"
     settings = rules.watching(dimension, metric).settings
     return {
-        **dimension._asdict(),
+        "project": dimension.project,
+        "environment": dimension.environment,
+        "target": dimension.target,
+        "metric": dimension.metric,
         "prompt": prompt,
         "identity": stream.key.identity,
         "direction": metric.direction,
         "unit": metric.unit,
         "measurement": measurement(stream.sums, metric).model_dump(),
         "compared_with": stream.standard.identity if stream.standard else None,
-        "verdict": finding.answer,
+        "verdict": finding.answer if declared else "direction not declared",
         "method": finding.method,
         "alpha": settings.alpha,
         "floor_pp": points(settings.floor, metric),
-        **_compared(finding, metric),
+        **_compared(finding if declared else None, metric),
     }
 
 
-def _compared(finding: Finding, metric: Metric) -> dict[str, Any]:
-    if finding.before is None or finding.after is None or finding.drop is None:
+def _compared(finding: Finding | None, metric: Metric) -> dict[str, Any]:
+    if finding is None or finding.before is None or finding.after is None or finding.drop is None:
         return dict.fromkeys(("baseline", "current", "delta_pp", "low_pp", "high_pp"))
     return {
         name: value.model_dump() if isinstance(value, Measurement) else value

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzer.metrics import change_unit, metric_named, moved
+from analyzer.metrics import change_unit, moved
 from analyzer.model import Metric
 from analyzer.raising import SAFETY
 from analyzer.recovery import Calm, Recovery
@@ -26,9 +26,9 @@ class Explanation:
     mind: tuple[str, ...]
 
 
-def explain(regression: Regression) -> Explanation:
-    """The regression as it stands."""
-    detected, metric = regression.detected, metric_named(regression.detected.metric)
+def explain(regression: Regression, metric: Metric) -> Explanation:
+    """The regression as it stands; `metric` is the one that it was raised by."""
+    detected = regression.detected
     what = f"{detected.metric} of {detected.target or 'no target'} in {detected.environment} {_how(detected, metric)}"
     words = (*_causes(detected), *_losing(detected, metric), *_terms(regression))
     return Explanation(what, tuple(_raised(regression, metric)), words, tuple(_mind(regression, metric)))

@@ -1,10 +1,11 @@
 """Executions and feedback come in; state, `quality.measured` and the turns of regressions go out."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from analyzer.definitions.model import Definitions
+from analyzer.definitions.store import DefinitionStore
 from analyzer.ledger import Ledger, Turn
-from analyzer.metrics import Uncounted, from_execution, from_feedback
+from analyzer.metrics import BY_DEFAULT, Uncounted, from_execution, from_feedback
 from analyzer.model import Dimension, Reading
 from analyzer.rules import Rules
 from analyzer.series.store import SeriesStore
@@ -35,21 +36,16 @@ class Measuring:
 
     async def handle(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
         """Load, fold, save, emit."""
-        measured = [(received, list(readings(received.event))) for received in events]
+        declared = DefinitionStore(tx.conn)
+        definitions = await declared.load({(each.event.project, each.event.environment) for each in events})
+        measured = [(received, list(readings(received.event, definitions))) for received in events]
         values = [found for _, each in measured for found in each if isinstance(found, Reading)]
-        store, ledger = QualityStore(tx.conn), Ledger(self._rules)
+        store, ledger = QualityStore(tx.conn), Ledger(self._rules, definitions)
         await store.load(values, ledger)
         emitted = self._fold(ledger, measured)
         await store.save(ledger)
         await SeriesStore(tx.conn).add(added(values))
-        await store.count(
-            Counter(
-                (received.event.project, received.event.environment, found)
-                for received, each in measured
-                for found in each
-                if not isinstance(found, Reading)
-            )
-        )
+        await declared.count(found for _, each in measured for found in each if isinstance(found, Uncounted))
         await tx.emit(*emitted)
 
     def _fold(self, ledger: Ledger, measured: Sequence[Measured]) -> list[Envelope[Event]]:
@@ -59,7 +55,7 @@ class Measuring:
         for received, each in measured:
             for found in each:
                 if isinstance(found, Reading):
-                    latest[found.dimension] = received
+                    latest[found.dimension.subject] = received
                     told += [self._turn(received, turn) for turn in ledger.take(found)]
         for event in ledger.due():
             dimension = Dimension(event.project, event.environment, event.target, event.metric)
@@ -75,6 +71,8 @@ class Measuring:
         return received.caused(event, id=new_id(now), time=now, source=self._source)
 
 
-def readings(event: Measurable) -> Iterable[Reading | Uncounted]:
-    """What an event measures, and why the rest of it counts nowhere."""
-    return from_feedback(event) if isinstance(event, FeedbackCreated) else from_execution(event)
+def readings(event: Measurable, definitions: Definitions = BY_DEFAULT) -> Iterable[Reading | Uncounted]:
+    """What an event measures, and why the rest of it is not counted."""
+    if isinstance(event, FeedbackCreated):
+        return from_feedback(event, definitions)
+    return from_execution(event, definitions)

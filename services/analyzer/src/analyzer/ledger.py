@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from analyzer.course import Course
+from analyzer.definitions.model import Definitions
 from analyzer.detection import Finding
-from analyzer.metrics import ERROR_RATE, metric_named
-from analyzer.model import Dimension, Line, Reading, StreamKey
+from analyzer.metrics import ERROR_RATE
+from analyzer.model import Dimension, Line, Metric, Reading, StreamKey
 from analyzer.raising import raised, safety_finding
 from analyzer.reference import predecessor
-from analyzer.regressions import Regression, recover, reopened, returns
+from analyzer.regressions import Regression, recover, redefined, reopened, returns
 from analyzer.rules import Rules, Watching
 from analyzer.segments.dimensions import Cell
 from analyzer.state import Standard, Stream, monitor_of
@@ -30,6 +31,7 @@ class Ledger:
     """
 
     rules: Rules = field(default_factory=Rules)
+    definitions: Definitions = field(default_factory=Definitions)
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
     courses: dict[Dimension, Course] = field(default_factory=dict)
     regressions: dict[Dimension, Regression] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class Ledger:
     changed_courses: dict[Dimension, Course] = field(default_factory=dict)
     changed_regressions: dict[Dimension, Regression] = field(default_factory=dict)
     _lines: dict[Line, list[Stream]] = field(default_factory=lambda: defaultdict(list))
+    _metrics: dict[Dimension, Metric] = field(default_factory=dict)
 
     def know(
         self, streams: Iterable[Stream], regressions: Iterable[Regression] = (), courses: Iterable[Course] = ()
@@ -50,8 +53,12 @@ class Ledger:
         self.courses.update((course.dimension, course) for course in courses)
 
     def take(self, reading: Reading) -> list[Turn]:
-        """Folds one reading in; the events that it led to (raised, resolved)."""
+        """Folds one reading in; the events that it led to (raised, resolved).
+
+        While a metric's direction is undeclared, evidence is gathered both ways, and nothing is raised.
+        """
         dimension = reading.dimension
+        self._metrics[dimension] = reading.metric
         watching = self.rules.watching(dimension, reading.metric)
         declared = self.rules.dimensions(dimension.target)
         cell = declared.cell(reading.facts)
@@ -59,7 +66,7 @@ class Ledger:
         course = self._course(dimension, declared.names)
         first = reading.value is not None and reading.former is None
         course.take(reading, cell) if first else course.correct(reading, cell)
-        found: list[Turn] = []
+        found = self._redefine(reading)
         for use in reading.uses:
             stream = self._stream(StreamKey(Line(dimension, use.prompt), use.identity), reading, watching, segmented)
             if first:
@@ -73,9 +80,11 @@ class Ledger:
         """What the touched streams have to tell: 25 values, or what a minute brought; then it is told."""
         policy, told = self.rules.policy, []
         for stream in self.changed.values():
+            metric = self._metrics[stream.key.line.dimension]
             old = stream.last - stream.fresh_since >= policy.measured_seconds
             if stream.fresh.n >= policy.measured_values or (stream.fresh.n > 0 and old):
-                told.append(_measured(stream))
+                if metric.direction != "undeclared" or not metric.mirrored:
+                    told.append(_measured(stream, metric))
                 stream.told()
         return told
 
@@ -89,7 +98,7 @@ class Ledger:
     def _stream(self, key: StreamKey, reading: Reading, watching: Watching, segmented: bool) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
-            monitor = monitor_of(key.line.dimension, watching, None, segmented)
+            monitor = monitor_of(watching, None, segmented)
             stream = Stream(key, reading.received, monitor, self.rules.policy.samples, segmented)
             self.know([stream])
         self.changed[key] = stream
@@ -98,11 +107,11 @@ class Ledger:
     def _test(self, stream: Stream, reading: Reading, cell: Cell, watching: Watching, usual: float) -> list[Turn]:
         """The sequential part: evidence is won from a value when it first comes, and stays as it was won."""
         assert reading.value is not None
-        last = self.regressions.get(reading.dimension)
+        last = self._last(reading)
         self._begin(stream, last, watching)
         looked = stream.observe(reading, cell, reading.value, usual)
         unsafe = watching.safety and reading.value < 0.5 and reading.at >= stream.after
-        if (last and last.open) or not (looked or unsafe):
+        if (last and last.open) or not (looked or unsafe) or reading.metric.direction == "undeclared":
             return []
         finding = _worst(stream, unsafe, watching)
         return [self._raise(stream, finding, reading, watching)] if finding else []
@@ -124,20 +133,34 @@ class Ledger:
         return last.standard if last and lost and last.standard.reference else None
 
     def _raise(self, stream: Stream, finding: Finding, reading: Reading, watching: Watching) -> Turn:
-        dimension = reading.dimension
-        course, errors = self.courses[dimension], self.courses.get(dimension._replace(metric=ERROR_RATE.name))
-        regression, last = raised(stream, finding, reading, watching, course, errors), self.regressions.get(dimension)
+        dimension, subject = reading.dimension, reading.dimension.subject
+        course, errors = self.courses[dimension], self.courses.get(subject._replace(metric=ERROR_RATE.name))
+        regression, last = raised(stream, finding, reading, watching, course, errors), self._last(reading)
         if last and returns(last, regression.use, reading.received, self.rules.policy.reopen_seconds):
             regression = reopened(regression, last)
         stream.regressed = True
-        self.regressions[dimension] = self.changed_regressions[dimension] = regression
+        self.regressions[subject] = self.changed_regressions[subject] = regression
         return regression.detected
 
+    def _last(self, reading: Reading) -> Regression | None:
+        """The dimension's latest regression, if it was measured as this reading is."""
+        last = self.regressions.get(reading.dimension.subject)
+        return last if last and last.comparable(reading) else None
+
+    def _redefine(self, reading: Reading) -> list[Turn]:
+        """Ends an open regression of values that were measured by another definition: nothing can prove it any more."""
+        subject = reading.dimension.subject
+        last = self.regressions.get(subject)
+        if last is None or not last.open or last.comparable(reading):
+            return []
+        self.changed_regressions[subject] = last
+        return [redefined(last, reading)]
+
     def _recover(self, reading: Reading, cell: Cell) -> list[Turn]:
-        regression = self.regressions.get(reading.dimension)
+        regression = self._last(reading)
         if regression is None or not regression.open:
             return []
-        self.changed_regressions[reading.dimension] = regression
+        self.changed_regressions[reading.dimension.subject] = regression
         if not recover(regression, reading, cell) or regression.resolved is None:
             return []
         for use in reading.uses:
@@ -159,9 +182,8 @@ def _worst(stream: Stream, unsafe: bool, watching: Watching) -> Finding | None:
     return finding if finding.before.mean - stream.window.sums.mean >= watching.settings.floor else None
 
 
-def _measured(stream: Stream) -> QualityMeasured:
+def _measured(stream: Stream, metric: Metric) -> QualityMeasured:
     dimension, prompt = stream.key.line
-    metric = metric_named(dimension.metric)
     return QualityMeasured(
         project=dimension.project,
         environment=dimension.environment,

@@ -1,164 +1,154 @@
 """What is measured: from feedback kinds and execution fields to metrics.
 
-| from | metric | in its own unit | scale (more is better) | direction | floor |
-|---|---|---|---|---|---|
-| thumb 0, 1 | `thumb` | share of thumbs up | as it is | higher | 5 pp |
-| rating 1 to 5 | `rating` | stars | (r − 1) / 4 | higher | 5 pp |
-| label | `label`, or `label.<name>` | share of good words | 1 good, 0 bad | higher | 5 pp |
-| score 0 to 1, of feedback or execution | `score.<name>`, or `score` | score | as it is | higher | 5 pp |
-| execution's outcome | `error_rate` | share of errors and time-outs | 1 − error | lower | 5 pp |
-| execution's latency | `latency_ms` | milliseconds, geometric mean | −log | lower | 10 % |
-| execution's cost | `cost_usd` | US dollars, geometric mean | −log | lower | 10 % |
+| from | metric | in its own unit | scale (more is better) |
+|---|---|---|---|
+| thumb 0, 1 | `thumb`, or `thumb.<name>` | share of thumbs up | as it is |
+| rating 1 to 5 | `rating`, or `rating.<name>` | stars | (r − 1) / 4 |
+| label | `label`, or `label.<name>` | share of good words | 1 good, 0 bad |
+| score, of feedback or execution | `score.<name>` | score | (s − low) / (high − low) |
+| execution's outcome | `error_rate` | share of errors and time-outs | 1 − error |
+| execution's latency | `latency_ms` | milliseconds, geometric mean | −log |
+| execution's cost | `cost_usd` | US dollars, geometric mean | −log |
 
-Latency and cost have heavy tails, so they are summed and compared on the log scale: what is shown is the geometric
-mean, and 10 % more of it is the floor. Implicit feedback is measured apart (`implicit.thumb`).
-Comments and corrections are text: they measure nothing.
+Direction, scale, floor and the meanings of labels are those of the metric's definition: declared, or by default
+(`shared.metric_catalog`). Where less is better, the scale runs the other way. Of a metric of undeclared direction
+values are summed both ways, so that what came before counts once somebody declares it. Latency and cost have heavy
+tails, so they are summed and compared on the log scale: what is shown is the geometric mean; 10 % more is the floor.
+Implicit feedback is measured apart (`implicit.thumb`). Comments and corrections are text: they measure nothing.
 
-What is not measured, and counted by reason instead: feedback without its execution (`unjoined`), without
-consent to quality (`no_consent`), labels of unknown meaning (`unknown_label`), and values outside their range
-(`out_of_range`): a score is taken to be between 0 and 1, and one that is not is left out, never clipped.
+What is not measured is counted by target, metric and reason instead: feedback without its execution (`unjoined`),
+without consent to quality (`no_consent`), labels of unknown meaning (`unknown_label`, by their word) or that judge
+nothing (`neutral_label`), and values outside their scale (`out_of_range`), which are left out, never clipped.
 
 Of a user's opinions on an execution the latest counts, if it may. What it replaces is taken back whether or not the
 latest is measured: a user who withdraws consent leaves n and the mean, and comes back with the next opinion. What
 never counted comes without its value in `replaces`, and is not taken back.
 """
 
-import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from analyzer.definitions.model import Definitions, Metrics, metric_of
 from analyzer.model import Dimension, Metric, Reading, Use
 from shared.events.feedback import (
     Consent,
     ExecutionFacts,
     ExecutionRecorded,
     FeedbackCreated,
-    FeedbackKind,
     Outcome,
     PromptUse,
 )
-from shared.units import signed, unit_of
+from shared.metric_catalog import definition_of, meaning_of, metric_name, normalized_label
+from shared.units import signed
 
-Uncounted = Literal["unjoined", "no_consent", "unknown_label", "out_of_range"]
-"""Why a value counts nowhere."""
+Reason = Literal["unjoined", "no_consent", "unknown_label", "neutral_label", "out_of_range"]
+"""Why a value is not counted."""
 
-GOOD = frozenset({"correct", "helpful", "positive", "good", "accepted", "pass", "factual", "faithful", "relevant"})
-BAD = frozenset(
-    {"incorrect", "unhelpful", "not helpful", "negative", "bad", "wrong", "rejected", "fail", "hallucinated"}
-    | {"hallucination", "unfaithful", "irrelevant", "harmful"}
-)
+BY_DEFAULT = Definitions()
+"""Definitions of a project that declared nothing."""
 _FAILED: frozenset[Outcome] = frozenset({"error", "timeout"})
-_MOST_MS = 1e9
-_MOST_USD = 1e6
-_LEAST = 1e-6
-"""Less milliseconds or dollars than that count as so many: zero has no logarithm."""
 _NO_PROMPT = (Use("", "none"),)
+_LONGEST_WORD = 60
+_MEANINGS = {"good": 1.0, "bad": 0.0}
 
 
-def _same(value: float) -> float:
-    return value
+class Uncounted(NamedTuple):
+    """A value that is not counted. `word` is that of a label, `value` one outside its scale."""
 
-
-def _complement(value: float) -> float:
-    return 1.0 - value
-
-
-def _rarity(value: float) -> float:
-    return -math.log(value if value > _LEAST else _LEAST)
-
-
-def _amount(scaled: float) -> float:
-    return math.exp(-scaled)
-
-
-def _share(name: str) -> Metric:
-    kind = name.removeprefix("implicit.").partition(".")[0]
-    binary = kind in ("thumb", "label")
-    return Metric(name, "higher_is_better", unit_of(name), "binary" if binary else "bounded", _same, _same)
-
-
-ERROR_RATE = Metric("error_rate", "lower_is_better", "share", "binary", _complement, _complement)
-LATENCY = Metric("latency_ms", "lower_is_better", "ms", "real", _rarity, _amount, math.log(1.1))
-COST = Metric("cost_usd", "lower_is_better", "USD", "real", _rarity, _amount, math.log(1.1))
-_FIXED = {metric.name: metric for metric in (ERROR_RATE, LATENCY, COST)}
+    project: str
+    environment: str
+    target: str
+    metric: str
+    reason: Reason
+    word: str = ""
+    value: float | None = None
 
 
 @lru_cache(maxsize=4096)
 def metric_named(name: str) -> Metric:
-    """The metric of that name; any name has one."""
-    if name in _FIXED:
-        return _FIXED[name]
-    if name.removeprefix("implicit.") == "rating":
-        return Metric(name, "higher_is_better", "stars", "bounded", lambda r: (r - 1.0) / 4.0, lambda s: 1.0 + 4.0 * s)
-    return _share(name)
+    """Return the metric of that name by its default definition."""
+    return metric_of(definition_of(name))
 
 
-def metric_of(kind: FeedbackKind, name: str | None, implicit: bool = False) -> Metric | None:
-    """The metric that a feedback kind is measured by; None for text."""
-    if kind in ("comment", "correction"):
-        return None
-    named = f"{kind}.{name}" if name and kind in ("label", "score") else kind
-    return metric_named(f"implicit.{named}" if implicit else named)
+ERROR_RATE = metric_named("error_rate")
+LATENCY = metric_named("latency_ms")
+COST = metric_named("cost_usd")
 
 
-def scaled(metric: Metric, kind: FeedbackKind, value: float | None, label: str | None) -> float | Uncounted | None:
-    """A feedback's value on the metric's scale, or why it has none there; None where nothing was said."""
-    if kind == "label":
-        if label is None:
-            return None
-        word = label.strip().casefold().replace("_", " ").replace("-", " ")
-        return 1.0 if word in GOOD else 0.0 if word in BAD else "unknown_label"
-    if value is None:
-        return None
-    at = metric.to_scale(value)
-    return at if 0.0 <= at <= 1.0 else "out_of_range"
-
-
-def from_feedback(event: FeedbackCreated) -> Iterator[Reading | Uncounted]:
-    """What one feedback measures: at most one reading."""
-    metric = metric_of(event.kind, event.name, event.source == "implicit")
-    if metric is None:
+def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | Uncounted]:
+    """Yield what one feedback measures (one reading for each direction it is summed in), or why it is not counted."""
+    if event.kind == "comment" or event.kind == "correction":
         return
+    name = metric_name(event.kind, event.name, event.source == "implicit")
     if event.execution is None:
-        yield "unjoined"
+        yield _uncounted(event, name, "unjoined")
         return
     if _refused(event.execution.consent):
-        yield "no_consent"
+        yield _uncounted(event, name, "no_consent")
         return
-    value = "no_consent" if _refused(event.consent) else scaled(metric, event.kind, event.value, event.label)
+    found = definitions.find(event.project, event.environment, event.target, name)
+    value: float | Uncounted | None = (
+        _uncounted(event, name, "no_consent")
+        if _refused(event.consent)
+        else _value(event, found, event.value, event.label)
+    )
     old = event.replaces
-    former = scaled(metric, event.kind, old.value, old.label) if old else None
-    if isinstance(value, str):
+    former = _value(event, found, old.value, old.label) if old else None
+    if isinstance(value, Uncounted):
         yield value
         value = None
-    if isinstance(former, str):
+    if isinstance(former, Uncounted):
         former = None
     if value is not None or former is not None:
-        yield _reading(event, event.execution, metric, value, former)
+        yield from _readings(event, event.execution, found, value, former)
 
 
-def from_execution(event: ExecutionRecorded) -> Iterator[Reading | Uncounted]:
-    """What one execution measures by itself: its outcome, latency, cost and scores."""
+def from_execution(event: ExecutionRecorded, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | Uncounted]:
+    """Yield what one execution measures by itself: its outcome, latency, cost and scores."""
     if _refused(event.facts.consent):
-        yield "no_consent"
+        yield _uncounted(event, "", "no_consent")
         return
-    if event.facts.outcome is not None:
-        failed = float(event.facts.outcome in _FAILED)
-        yield _reading(event, event.facts, ERROR_RATE, ERROR_RATE.to_scale(failed), None)
-    yield from _within(event, LATENCY, event.latency_ms, _MOST_MS)
-    yield from _within(event, COST, event.cost, _MOST_USD)
-    for name, score in event.scores.items():
-        yield from _within(event, metric_named(f"score.{name}"), score, 1.0)
+    outcome = event.facts.outcome
+    failed = None if outcome is None else float(outcome in _FAILED)
+    measured = {ERROR_RATE.name: failed, LATENCY.name: event.latency_ms, COST.name: event.cost}
+    measured |= {metric_name("score", name): score for name, score in event.scores.items()}
+    for name, value in measured.items():
+        if value is None:
+            continue
+        found = definitions.find(event.project, event.environment, event.target, name)
+        if found.definition.contains(value):
+            yield from _readings(event, event.facts, found, value, None)
+        else:
+            yield _uncounted(event, name, "out_of_range", value=value)
 
 
-def _within(
-    event: ExecutionRecorded, metric: Metric, value: float | None, most: float
-) -> Iterator[Reading | Uncounted]:
+def _value(event: FeedbackCreated, found: Metrics, value: float | None, label: str | None) -> float | Uncounted | None:
+    """Return a feedback's value in its metric's own unit, or why it has none; None where nothing was said."""
+    definition = found.definition
+    if definition.kind == "label":
+        if label is None:
+            return None
+        meaning = meaning_of(label, event.name or "", definition.labels)
+        if meaning in _MEANINGS:
+            return _MEANINGS[meaning]
+        reason: Reason = "neutral_label" if meaning == "neutral" else "unknown_label"
+        return _uncounted(event, definition.name, reason, word=_word(label))
     if value is None:
-        return
-    fits = 0.0 <= value <= most
-    yield _reading(event, event.facts, metric, metric.to_scale(value), None) if fits else "out_of_range"
+        return None
+    return value if definition.contains(value) else _uncounted(event, definition.name, "out_of_range", value=value)
+
+
+def _word(label: str) -> str:
+    """Return a label as it is shown: words are short, and what is longer is a text, which belongs nowhere else."""
+    plain = normalized_label(label)
+    return plain if len(plain) <= _LONGEST_WORD else f"longer than {_LONGEST_WORD} characters"
+
+
+def _uncounted(
+    event: FeedbackCreated | ExecutionRecorded, metric: str, reason: Reason, word: str = "", value: float | None = None
+) -> Uncounted:
+    return Uncounted(event.project, event.environment, event.target, metric, reason, word, value)
 
 
 def _refused(consent: Consent) -> bool:
@@ -166,23 +156,25 @@ def _refused(consent: Consent) -> bool:
     return consent.quality is False
 
 
-def _reading(
+def _readings(
     event: FeedbackCreated | ExecutionRecorded,
     facts: ExecutionFacts,
-    metric: Metric,
+    found: Metrics,
     value: float | None,
     former: float | None,
-) -> Reading:
-    return Reading(
-        Dimension(event.project, event.environment, event.target, metric.name),
-        metric,
-        _uses(facts.prompts),
-        facts,
-        value,
-        former,
-        facts.occurred_at.timestamp(),
-        event.received_at.timestamp(),
-    )
+) -> Iterator[Reading]:
+    uses, at, received = _uses(facts.prompts), facts.occurred_at.timestamp(), event.received_at.timestamp()
+    for metric in found.metrics:
+        yield Reading(
+            Dimension(event.project, event.environment, event.target, metric.name, metric.generation, metric.mirrored),
+            metric,
+            uses,
+            facts,
+            None if value is None else metric.to_scale(value),
+            None if former is None else metric.to_scale(former),
+            at,
+            received,
+        )
 
 
 def _uses(prompts: tuple[PromptUse, ...]) -> tuple[Use, ...]:

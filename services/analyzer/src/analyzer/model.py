@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.events import derived_id
-from shared.events.quality import Direction
+from shared.metric_catalog import Direction
 
 Kind = Literal["binary", "bounded", "real"]
 """What a metric's scale is: 0 or 1, from 0 (worst) to 1 (best), or any number. More is always better."""
@@ -17,7 +17,9 @@ class Metric:
     """One dimension of quality.
 
     `to_scale` maps a value in the metric's own unit to its scale, on which all is summed and compared; `from_scale`
-    goes back. `floor` is the smallest drop, on the scale, that is worth a person's attention.
+    goes back. `floor` is the smallest drop, on the scale, that is worth a person's attention. `mirrored`: its direction
+    is the opposite of the usual one of its kind, so the scale runs the other way. While the direction is undeclared,
+    values are summed both ways, and nothing is raised. `generation` counts the changes of scale or of label meanings.
     """
 
     name: str
@@ -27,19 +29,38 @@ class Metric:
     to_scale: Callable[[float], float]
     from_scale: Callable[[float], float]
     floor: float = 0.05
+    safety: bool = False
+    mirrored: bool = False
+    generation: int = 0
 
 
 class Dimension(NamedTuple):
-    """One metric of one target: there is at most one open regression of it."""
+    """One metric of one target: there is at most one open regression of it.
+
+    Values of different generations are not comparable. `mirrored` keeps both directions of an undeclared metric apart
+    in memory; they share a row, so ids are of `names` alone.
+    """
 
     project: str
     environment: str
     target: str
     metric: str
+    generation: int = 0
+    mirrored: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ids are derived from: the generation counts from the first change on."""
+        return (*self[:4], f"generation {self.generation}") if self.generation else self[:4]
+
+    @property
+    def subject(self) -> "Dimension":
+        """The dimension without what tells its definitions apart: what regressions are about."""
+        return Dimension(*self[:4])
 
     @property
     def id(self) -> UUID:
-        return derived_id("dimension", *self)
+        return derived_id("dimension", *self.names)
 
 
 class Line(NamedTuple):
@@ -50,7 +71,7 @@ class Line(NamedTuple):
 
     @property
     def id(self) -> UUID:
-        return derived_id("line", *self.dimension, self.prompt)
+        return derived_id("line", *self.dimension.names, self.prompt)
 
 
 class StreamKey(NamedTuple):
@@ -61,7 +82,7 @@ class StreamKey(NamedTuple):
 
     @property
     def id(self) -> UUID:
-        return derived_id("stream", *self.line.dimension, self.line.prompt, self.identity)
+        return derived_id("stream", *self.line.dimension.names, self.line.prompt, self.identity)
 
 
 class Use(NamedTuple):

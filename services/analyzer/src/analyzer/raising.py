@@ -12,7 +12,7 @@ from analyzer.course import Course
 from analyzer.detection import Estimate, Finding
 from analyzer.detection.intervals import share_of
 from analyzer.metrics import change_unit, moved
-from analyzer.model import Metric, Reading, Use
+from analyzer.model import Dimension, Metric, Reading, Use
 from analyzer.recovery import Calm, Recovery
 from analyzer.regressions import Regression, moment
 from analyzer.rules import Watching
@@ -39,13 +39,14 @@ def raised(
     """The regression that `stream` shows with `reading`: for the first time, at revision 1."""
     dimension, prompt = stream.key.line
     metric, change = reading.metric, changed(stream, finding, reading)
+    assert metric.direction != "undeclared"
     explained = explain(finding, course, errors, change)
     detected = RegressionDetected(
         project=dimension.project,
         environment=dimension.environment,
         target=dimension.target,
         regression_id=derived_id(
-            "regression", *dimension, prompt, stream.key.identity, str(stream.sums.n), stream.cleared
+            "regression", *_words_of(dimension), prompt, stream.key.identity, str(stream.sums.n), stream.cleared
         ),
         revision=1,
         metric=metric.name,
@@ -73,7 +74,12 @@ def raised(
         opened_at=moment(reading.received),
         good=tuple(each for each in course.good.before(change.at, _GOOD) if each not in detected.affected_executions),
         terms=tuple(asdict(term) for term in course.terms.losing(change)[:_SHOWN]),
+        generation=metric.generation,
     )
+
+
+def _words_of(dimension: Dimension) -> tuple[str, ...]:
+    return (*dimension.names, "mirrored") if dimension.mirrored else dimension.names
 
 
 def changed(stream: Stream, finding: Finding, reading: Reading) -> Change:
@@ -138,8 +144,10 @@ def recovery_of(stream: Stream, finding: Finding, metric: Metric, watching: Watc
 
 
 def points(drop: float, metric: Metric) -> float:
-    """A drop on the metric's scale in percentage points; on a log scale, by how many per cent the amount is more."""
-    return 100.0 * (math.expm1(drop) if metric.kind == "real" else drop)
+    """A drop on the metric's scale in percentage points; on a log scale, by how many per cent the amount is worse."""
+    if metric.kind != "real":
+        return 100.0 * drop
+    return 100.0 * (-math.expm1(-drop) if metric.direction == "higher_is_better" else math.expm1(drop))
 
 
 def _signed(change: float, metric: Metric) -> float:

@@ -42,6 +42,7 @@ class Regression:
     in_use: InUse = field(default_factory=InUse)
     resolved: RegressionResolved | None = None
     resolved_at: datetime | None = None
+    generation: int = 0
 
     @property
     def id(self) -> UUID:
@@ -70,10 +71,16 @@ class Regression:
         of = self.detected
         return Dimension(of.project, of.environment, of.target, of.metric)
 
+    def comparable(self, reading: Reading) -> bool:
+        """Whether `reading` is measured by the definition that the regression was raised by."""
+        metric = reading.metric
+        return self.generation == metric.generation and self.detected.direction == metric.direction
+
     def dump(self) -> str:
         """What recovery needs, as JSON; the events are kept beside it."""
         watched = [self.standard.dump(), self.after, self.window.dump(), self.in_use.dump()]
-        return json.dumps([list(self.use), self.model, *watched, isinstance(self.recovery, Calm), self.recovery.dump()])
+        recovery = [isinstance(self.recovery, Calm), self.recovery.dump()]
+        return json.dumps([list(self.use), self.model, *watched, *recovery, self.generation])
 
     @classmethod
     def load(
@@ -86,7 +93,7 @@ class Regression:
         state: list[Any],
     ) -> "Regression":
         """The regression that `dump` wrote; `shown` has good executions, and the terms that lost."""
-        use, model, standard, after, window, in_use, calm, recovering = state
+        use, model, standard, after, window, in_use, calm, recovering, *generation = state
         opened_at, resolved_at = moments
         good, terms = shown
         return cls(
@@ -103,6 +110,7 @@ class Regression:
             InUse.load(in_use),
             resolved,
             resolved_at,
+            *generation,
         )
 
 
@@ -130,6 +138,25 @@ def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
     if over:
         _resolve(regression, reading)
     return over
+
+
+def redefined(regression: Regression, reading: Reading) -> RegressionResolved:
+    """Resolve a regression whose metric means something else since: what it was raised by is measured no more."""
+    detected, metric = regression.detected, reading.metric
+    what = "direction" if metric.generation == regression.generation else "scale or the meaning of its labels"
+    regression.resolved = RegressionResolved(
+        project=detected.project,
+        environment=detected.environment,
+        target=detected.target,
+        regression_id=detected.regression_id,
+        revision=detected.revision + 1,
+        metric=detected.metric,
+        baseline=detected.baseline,
+        current=detected.current,
+        resolved_by=Cause(kind="unknown", evidence=f"the metric's {what} was changed since it was raised"),
+    )
+    regression.resolved_at = moment(reading.received)
+    return regression.resolved
 
 
 def _label(prompt: str, reading: Reading) -> str:

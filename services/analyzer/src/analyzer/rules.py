@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analyzer.detection import Settings
-from analyzer.model import Dimension, Metric, Policy
+from analyzer.model import Dimension, Kind, Metric, Policy
 from analyzer.segments.dimensions import DEFAULTS, Dimensions
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
@@ -59,6 +59,7 @@ class BadRules(Exception):
 class Watching:
     """How one dimension is watched. `agreed`: the agreed rate of bad values, if there is one."""
 
+    kind: Kind
     settings: Settings
     agreed: float | None = None
     safety: bool = False
@@ -70,15 +71,16 @@ class Rules:
 
     policy: Policy = field(default_factory=Policy)
     rules: Sequence[Rule] = ()
-    _watching: dict[Dimension, Watching] = field(default_factory=dict)
+    _watching: dict[tuple[Dimension, Kind, float, bool], Watching] = field(default_factory=dict)
     _dimensions: dict[str, Dimensions] = field(default_factory=dict)
 
     def watching(self, dimension: Dimension, metric: Metric) -> Watching:
-        known = self._watching.get(dimension)
+        key = (dimension, metric.kind, metric.floor, metric.safety)
+        known = self._watching.get(key)
         if known is None:
             if len(self._watching) > _REMEMBERED:
                 self._watching.clear()
-            known = self._watching[dimension] = self._decide(dimension, metric)
+            known = self._watching[key] = self._decide(dimension, metric)
         return known
 
     def dimensions(self, target: str) -> Dimensions:
@@ -102,7 +104,8 @@ class Rules:
             alpha=given.alpha or self.policy.alpha, minimum=given.minimum or self.policy.minimum, floor=floor
         )
         agreed = given.agreed if metric.kind == "binary" else None
-        return Watching(settings, agreed, bool(given.safety) and metric.kind != "real")
+        safety = metric.safety if given.safety is None else given.safety
+        return Watching(metric.kind, settings, agreed, safety and metric.kind != "real")
 
 
 _REMEMBERED = 4096

@@ -6,8 +6,7 @@ from typing import Any
 
 from analyzer.detection import Finding, Monitor, Settings, State
 from analyzer.marks import Marks
-from analyzer.metrics import metric_named
-from analyzer.model import Dimension, Reading, StreamKey
+from analyzer.model import Reading, StreamKey
 from analyzer.rules import Watching
 from analyzer.samples import Worst
 from analyzer.segments.dimensions import Cell
@@ -86,7 +85,7 @@ class Stream:
 
     def watch(self, watching: Watching, standard: Standard | None, after: float = 0.0, cleared: str = "") -> None:
         """Begins the evidence anew: against `standard`, or against what comes from now on."""
-        self.monitor = monitor_of(self.key.line.dimension, watching, standard, self.segmented)
+        self.monitor = monitor_of(watching, standard, self.segmented)
         self.standard, self.after, self.cleared = standard, after, cleared
         self.marks, self.window, self.worst = Marks(), Window(), Worst(self.samples)
         if standard is not None and not self.profile.n:
@@ -175,7 +174,7 @@ class Stream:
         segmented = rest[0]
         known = Monitor.load(monitor, _settings(watching, segmented))
         if (known.kind == "rare") != (watching.agreed is not None):  # a rule came, or went
-            known = monitor_of(key.line.dimension, watching, None, segmented)
+            known = monitor_of(watching, None, segmented)
         stream = cls(key, started, known, samples, segmented, Standard.load(standard) if standard else None)
         stream.profile, stream.marks, stream.window = Profile.load(profile), Marks.load(marks), Window.load(window)
         stream.sums, stream.fresh = Sums(*sums), Sums(*fresh[:3])
@@ -185,13 +184,12 @@ class Stream:
         return stream
 
 
-def monitor_of(dimension: Dimension, watching: Watching, standard: Standard | None, segmented: bool) -> Monitor:
+def monitor_of(watching: Watching, standard: Standard | None, segmented: bool) -> Monitor:
     """A monitor without values."""
     if watching.agreed is not None:
         return Monitor("rare", watching.settings, agreed=watching.agreed)
-    kind = metric_named(dimension.metric).kind
     reference = standard.reference if standard else None
-    return Monitor(kind, _settings(watching, segmented), reference=reference)
+    return Monitor(watching.kind, _settings(watching, segmented), reference=reference)
 
 
 def _settings(watching: Watching, segmented: bool) -> Settings:

@@ -1,42 +1,53 @@
 """What the analyzer keeps: loading and saving what one batch touches, in a few statements whatever its size."""
 
 import json
-from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analyzer.course import Course
+from analyzer.definitions.model import Definitions
 from analyzer.ledger import Ledger
-from analyzer.metrics import ERROR_RATE, Uncounted, metric_named
+from analyzer.metrics import ERROR_RATE
 from analyzer.model import Dimension, Line, Reading, StreamKey
 from analyzer.regressions import Regression
 from analyzer.rules import Rules
 from analyzer.state import Stream
 from shared.events.quality import RegressionDetected, RegressionResolved
 
+T = TypeVar("T")
+
 # One writer a target at a time, whichever instance: state that is made anew has no row yet that could be locked.
 # Sorted, so that two batches can't wait for each other.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 7)) FROM unnest(CAST(:names AS text[])) AS name")
-_STREAM = "project, environment, target, metric, prompt, identity, CAST(state AS text) AS state"
+_STREAM = """project, environment, target, metric, prompt, identity, generation,
+             CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored"""
 _TOUCHED = text(f"SELECT {_STREAM} FROM analyzer.streams WHERE id = ANY(CAST(:ids AS uuid[]))")
 _CANDIDATES = text(
     f"""SELECT DISTINCT ON (line_id) {_STREAM} FROM analyzer.streams
         WHERE line_id = ANY(CAST(:lines AS uuid[])) AND reference ORDER BY line_id, last DESC"""
 )
+# A direction that is not in force keeps the state that it had.
 _SAVE_STREAMS = text(
-    """INSERT INTO analyzer.streams (id, line_id, project, environment, target, metric, prompt, identity,
-                                     reference, last, state)
-       SELECT id, line_id, project, environment, target, metric, prompt, identity, reference, last, CAST(state AS json)
+    """INSERT INTO analyzer.streams AS s (id, line_id, project, environment, target, metric, prompt, identity,
+                                          generation, reference, last, state, mirrored)
+       SELECT id, line_id, project, environment, target, metric, prompt, identity, generation, reference, last,
+              CAST(state AS json), CAST(mirrored AS json)
        FROM unnest(CAST(:id AS uuid[]), CAST(:line_id AS uuid[]), CAST(:project AS text[]),
                    CAST(:environment AS text[]), CAST(:target AS text[]), CAST(:metric AS text[]),
-                   CAST(:prompt AS text[]), CAST(:identity AS text[]), CAST(:reference AS boolean[]),
-                   CAST(:last AS double precision[]), CAST(:state AS text[]))
-         AS row (id, line_id, project, environment, target, metric, prompt, identity, reference, last, state)
+                   CAST(:prompt AS text[]), CAST(:identity AS text[]), CAST(:generation AS int[]),
+                   CAST(:reference AS boolean[]), CAST(:last AS double precision[]), CAST(:state AS text[]),
+                   CAST(:mirrored AS text[]))
+         AS row (id, line_id, project, environment, target, metric, prompt, identity, generation, reference, last,
+                 state, mirrored)
        ON CONFLICT (id) DO UPDATE
-         SET reference = EXCLUDED.reference, last = EXCLUDED.last, state = EXCLUDED.state"""
+         SET reference = EXCLUDED.reference, last = EXCLUDED.last,
+             state = COALESCE(EXCLUDED.state, s.state), mirrored = COALESCE(EXCLUDED.mirrored, s.mirrored)"""
 )
 _LATEST = text(
     """SELECT DISTINCT ON (dimension_id) opened_at, resolved_at, CAST(detected AS text) AS detected,
@@ -55,25 +66,22 @@ _SAVE_REGRESSION = text(
              good = EXCLUDED.good, terms = EXCLUDED.terms, memory = EXCLUDED.memory"""
 )
 _COURSES = text(
-    """SELECT project, environment, target, metric, CAST(state AS text) AS state
+    """SELECT project, environment, target, metric, generation, CAST(state AS text) AS state,
+              CAST(mirrored AS text) AS mirrored
        FROM analyzer.courses WHERE dimension_id = ANY(CAST(:ids AS uuid[]))"""
 )
 _SAVE_COURSES = text(
-    """INSERT INTO analyzer.courses (dimension_id, project, environment, target, metric, state)
-       SELECT dimension_id, project, environment, target, metric, CAST(state AS json)
+    """INSERT INTO analyzer.courses AS c (dimension_id, project, environment, target, metric, generation, state,
+                                          mirrored)
+       SELECT dimension_id, project, environment, target, metric, generation, CAST(state AS json),
+              CAST(mirrored AS json)
        FROM unnest(CAST(:dimension_id AS uuid[]), CAST(:project AS text[]), CAST(:environment AS text[]),
-                   CAST(:target AS text[]), CAST(:metric AS text[]), CAST(:state AS text[]))
-         AS row (dimension_id, project, environment, target, metric, state)
-       ON CONFLICT (dimension_id) DO UPDATE SET state = EXCLUDED.state"""
+                   CAST(:target AS text[]), CAST(:metric AS text[]), CAST(:generation AS int[]),
+                   CAST(:state AS text[]), CAST(:mirrored AS text[]))
+         AS row (dimension_id, project, environment, target, metric, generation, state, mirrored)
+       ON CONFLICT (dimension_id) DO UPDATE
+         SET state = COALESCE(EXCLUDED.state, c.state), mirrored = COALESCE(EXCLUDED.mirrored, c.mirrored)"""
 )
-_COUNT = text(
-    """INSERT INTO analyzer.uncounted AS u (project, environment, reason, n)
-       VALUES (:project, :environment, :reason, :n)
-       ON CONFLICT (project, environment, reason) DO UPDATE SET n = u.n + EXCLUDED.n"""
-)
-
-Place = tuple[str, str, Uncounted]
-"""Project, environment, and why a value counts nowhere there."""
 
 
 class QualityStore:
@@ -89,96 +97,110 @@ class QualityStore:
             return
         dimensions = {key.line.dimension for key in keys}
         await self._conn.execute(_LOCK, {"names": sorted({json.dumps(of[:3]) for of in dimensions})})
-        rules = ledger.rules
         ledger.know(
-            await self._streams(rules, _TOUCHED, ids=[key.id for key in keys]),
-            await self._regressions(rules, dimensions),
+            await self._streams(ledger, _TOUCHED, ids=list({key.id for key in keys})),
+            await self._regressions(ledger, dimensions),
             await self._courses(dimensions),
         )
         known = ledger.streams
         young = {key.line for key in keys if (stream := known.get(key)) is None or stream.young}
         if young:
-            ledger.know(await self._streams(rules, _CANDIDATES, lines=[line.id for line in young]))
+            ledger.know(await self._streams(ledger, _CANDIDATES, lines=list({line.id for line in young})))
 
     async def save(self, ledger: Ledger) -> None:
         """Writes what changed."""
         if ledger.changed:
-            await self._conn.execute(_SAVE_STREAMS, _columns(list(ledger.changed.values())))
+            await self._conn.execute(_SAVE_STREAMS, _columns(ledger.changed.values()))
         if ledger.changed_courses:
-            await self._conn.execute(_SAVE_COURSES, _course_columns(list(ledger.changed_courses.values())))
+            await self._conn.execute(_SAVE_COURSES, _course_columns(ledger.changed_courses.values()))
         for regression in ledger.changed_regressions.values():
             await self._conn.execute(_SAVE_REGRESSION, _row(regression))
 
-    async def count(self, places: Counter[Place]) -> None:
-        """Adds to what counts nowhere."""
-        rows = [
-            {"project": project, "environment": environment, "reason": reason, "n": n}
-            for (project, environment, reason), n in sorted(places.items())
-        ]
-        if rows:
-            await self._conn.execute(_COUNT, rows)
-
-    async def _streams(self, rules: Rules, statement: Any, **values: Any) -> list[Stream]:
+    async def _streams(self, ledger: Ledger, statement: Any, **values: Any) -> list[Stream]:
         rows = await self._conn.execute(statement, values)
-        return [read_stream(row, rules) for row in rows]
+        return [stream for row in rows for stream in read_streams(row, ledger)]
 
     async def _courses(self, dimensions: Collection[Dimension]) -> list[Course]:
         """Those of `dimensions`, and how the calls of their targets ended."""
-        wanted = {*dimensions, *(dimension._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
-        rows = await self._conn.execute(_COURSES, {"ids": [dimension.id for dimension in wanted]})
-        return [
-            Course.load(Dimension(row.project, row.environment, row.target, row.metric), json.loads(row.state))
-            for row in rows
-        ]
+        wanted = {*dimensions, *(dimension.subject._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
+        rows = await self._conn.execute(_COURSES, {"ids": list({dimension.id for dimension in wanted})})
+        return [Course.load(dimension, json.loads(state)) for row in rows for dimension, state in _states(row)]
 
-    async def _regressions(self, rules: Rules, dimensions: Collection[Dimension]) -> list[Regression]:
-        rows = await self._conn.execute(_LATEST, {"ids": [dimension.id for dimension in dimensions]})
-        return [read_regression(row, rules) for row in rows]
+    async def _regressions(self, ledger: Ledger, dimensions: Collection[Dimension]) -> list[Regression]:
+        subjects = {dimension.subject.id for dimension in dimensions}
+        rows = await self._conn.execute(_LATEST, {"ids": list(subjects)})
+        return [read_regression(row, ledger.rules, ledger.definitions) for row in rows]
 
 
-def read_stream(row: Row[Any], rules: Rules) -> Stream:
-    """A stream, from a row with its key's columns and its state as text."""
-    line = Line(Dimension(row.project, row.environment, row.target, row.metric), row.prompt)
-    watching = rules.watching(line.dimension, metric_named(row.metric))
-    return Stream.load(StreamKey(line, row.identity), watching, json.loads(row.state))
+def read_streams(row: Row[Any], ledger: Ledger) -> Iterator[Stream]:
+    """Yield the streams of a row with its key's columns and its states as text: one for each direction in force."""
+    found = ledger.definitions.find(row.project, row.environment, row.target, row.metric)
+    states = dict(_states(row))
+    for metric in found.metrics:
+        dimension = Dimension(row.project, row.environment, row.target, row.metric, metric.generation, metric.mirrored)
+        if dimension in states:
+            key = StreamKey(Line(dimension, row.prompt), row.identity)
+            yield Stream.load(key, ledger.rules.watching(dimension, metric), json.loads(states[dimension]))
 
 
-def _course_columns(changed: list[Course]) -> dict[str, list[Any]]:
-    """Courses as arrays, a column each, in the order of their dimensions' ids."""
-    rows = sorted(((course.dimension.id, course) for course in changed), key=lambda row: row[0])
+def _states(row: Row[Any]) -> list[tuple[Dimension, str]]:
+    """Return the states of a row as text, by the dimension with its direction."""
+    dimension = Dimension(row.project, row.environment, row.target, row.metric, row.generation)
+    both = ((dimension, row.state), (dimension._replace(mirrored=True), row.mirrored))
+    return [(each, state) for each, state in both if state is not None]
+
+
+def _paired(changed: Iterable[tuple[UUID, bool, T]]) -> list[tuple[UUID, T | None, T | None]]:
+    """Return what changed as rows in the order of their ids, each with its usual and its mirrored part."""
+    rows: dict[UUID, list[T | None]] = defaultdict(lambda: [None, None])
+    for row_id, mirrored, each in changed:
+        rows[row_id][mirrored] = each
+    return sorted(((row_id, usual, mirrored) for row_id, (usual, mirrored) in rows.items()), key=itemgetter(0))
+
+
+def _course_columns(changed: Iterable[Course]) -> dict[str, list[Any]]:
+    """Courses as arrays, a column each."""
+    rows = _paired((course.dimension.id, course.dimension.mirrored, course) for course in changed)
+    shown = [usual or mirrored for _, usual, mirrored in rows]
+    dimensions = [course.dimension for course in shown if course is not None]
     return {
-        "dimension_id": [dimension_id for dimension_id, _ in rows],
-        "project": [course.dimension.project for _, course in rows],
-        "environment": [course.dimension.environment for _, course in rows],
-        "target": [course.dimension.target for _, course in rows],
-        "metric": [course.dimension.metric for _, course in rows],
-        "state": [course.dump() for _, course in rows],
+        "dimension_id": [dimension_id for dimension_id, _, _ in rows],
+        **_dimension_columns(dimensions),
+        "state": [usual and usual.dump() for _, usual, _ in rows],
+        "mirrored": [mirrored and mirrored.dump() for _, _, mirrored in rows],
     }
 
 
-def _columns(changed: list[Stream]) -> dict[str, list[Any]]:
-    """Streams as arrays, a column each, in the order of their ids."""
-    rows = sorted(((stream.key.id, stream) for stream in changed), key=lambda row: row[0])
-    keys = [stream.key for _, stream in rows]
+def _dimension_columns(dimensions: Sequence[Dimension]) -> dict[str, list[Any]]:
+    names = ("project", "environment", "target", "metric", "generation")
+    return {name: [getattr(dimension, name) for dimension in dimensions] for name in names}
+
+
+def _columns(changed: Iterable[Stream]) -> dict[str, list[Any]]:
+    """Streams as arrays, a column each."""
+    rows = _paired((stream.key.id, stream.key.line.dimension.mirrored, stream) for stream in changed)
+    shown = [usual or mirrored for _, usual, mirrored in rows]
+    streams = [stream for stream in shown if stream is not None]
     return {
-        "id": [stream_id for stream_id, _ in rows],
-        "line_id": [key.line.id for key in keys],
-        "project": [key.line.dimension.project for key in keys],
-        "environment": [key.line.dimension.environment for key in keys],
-        "target": [key.line.dimension.target for key in keys],
-        "metric": [key.line.dimension.metric for key in keys],
-        "prompt": [key.line.prompt for key in keys],
-        "identity": [key.identity for key in keys],
-        "reference": [stream.fit for _, stream in rows],
-        "last": [stream.last for _, stream in rows],
-        "state": [stream.dump() for _, stream in rows],
+        "id": [stream_id for stream_id, _, _ in rows],
+        "line_id": [stream.key.line.id for stream in streams],
+        **_dimension_columns([stream.key.line.dimension for stream in streams]),
+        "prompt": [stream.key.line.prompt for stream in streams],
+        "identity": [stream.key.identity for stream in streams],
+        "reference": [stream.fit for stream in streams],
+        "last": [stream.last for stream in streams],
+        "state": [usual and usual.dump() for _, usual, _ in rows],
+        "mirrored": [mirrored and mirrored.dump() for _, _, mirrored in rows],
     }
 
 
 def _row(regression: Regression) -> dict[str, Any]:
     dimension = regression.dimension
     return {
-        **dimension._asdict(),
+        "project": dimension.project,
+        "environment": dimension.environment,
+        "target": dimension.target,
+        "metric": dimension.metric,
         "id": regression.id,
         "dimension_id": dimension.id,
         "state": "open" if regression.open else "resolved",
@@ -193,7 +215,7 @@ def _row(regression: Regression) -> dict[str, Any]:
     }
 
 
-def read_regression(row: Row[Any], rules: Rules) -> Regression:
+def read_regression(row: Row[Any], rules: Rules, definitions: Definitions) -> Regression:
     """A regression, from a row with its moments and good executions; its events, terms and memory as text."""
     detected = RegressionDetected.model_validate_json(row.detected)
     dimension = Dimension(detected.project, detected.environment, detected.target, detected.metric)
@@ -202,6 +224,6 @@ def read_regression(row: Row[Any], rules: Rules) -> Regression:
         RegressionResolved.model_validate_json(row.resolved) if row.resolved else None,
         (row.opened_at, row.resolved_at),
         (row.good, json.loads(row.terms)),
-        rules.watching(dimension, metric_named(detected.metric)).settings,
+        rules.watching(dimension, definitions.find(*dimension[:4]).metric).settings,
         json.loads(row.memory),
     )

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from shared.runtime.database import metadata_for
 
@@ -25,6 +25,7 @@ SCHEMA = "analyzer"
 metadata = metadata_for(SCHEMA)
 
 # `state` is JSON, not JSONB: it is read back exactly as it was written, and nothing in it is searched.
+# `mirrored` is the state by the opposite direction; that of a direction which was never in force is null.
 # `reference`: has values enough to be compared with. `last`: Unix time of the latest value.
 streams = Table(
     "streams",
@@ -37,9 +38,11 @@ streams = Table(
     Column("metric", Text, nullable=False),
     Column("prompt", Text, nullable=False),
     Column("identity", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default=text("0")),
     Column("reference", Boolean, nullable=False),
     Column("last", Float(53), nullable=False),
-    Column("state", JSON, nullable=False),
+    Column("state", JSON),
+    Column("mirrored", JSON),
     # Room for new row versions on the same page: the row is rewritten with every batch.
     postgresql_with={"fillfactor": "50"},
 )
@@ -86,17 +89,42 @@ courses = Table(
     Column("environment", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("metric", Text, nullable=False),
-    Column("state", JSON, nullable=False),
+    Column("generation", Integer, nullable=False, server_default=text("0")),
+    Column("state", JSON),
+    Column("mirrored", JSON),
     postgresql_with={"fillfactor": "50"},
 )
 
+# What was declared of metrics; the target "" stands for all. A row stays when its declaration is taken back, since its
+# generation never counts down.
+metric_definitions = Table(
+    "metric_definitions",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("declaration", JSONB, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("declared_by", Text, nullable=False),
+    Column("declared_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+)
+
+# Values that are not counted, by reason; `word` is a label's, `low` and `high` are the ends of what was out of range.
 uncounted = Table(
     "uncounted",
     metadata,
     Column("project", Text, primary_key=True),
     Column("environment", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
     Column("reason", Text, primary_key=True),
+    Column("word", Text, primary_key=True),
     Column("n", BigInteger, nullable=False),
+    Column("low", Float(53)),
+    Column("high", Float(53)),
+    Column("latest", DateTime(timezone=True), nullable=False, server_default=text("now()")),
 )
 
 # Values by when their executions ran: whole windows of `seconds` that begin at the Unix time `start`.

@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from shared import metric_catalog
 from shared.events.base import AwareDatetime, Fact, TargetEvent
 
 Direction = Literal["higher_is_better", "lower_is_better"]
@@ -71,14 +72,14 @@ class Change(Fact):
 
 
 class QualityMeasured(TargetEvent):
-    """One window of one metric of one prompt version."""
+    """One window of one metric of one prompt version. Of an undeclared `direction`, it is unknown what is good."""
 
     topic: ClassVar[str] = "quality.measured"
 
     prompt: str
     identity: str
     metric: str
-    direction: Direction
+    direction: metric_catalog.Direction
     window: Window
     measurement: Measurement
 

@@ -13,7 +13,7 @@ from analyzer.rules import Rule, Rules
 
 __all__ = ["Driver", "Fact", "LosingTerm", "Verdict", "Watched", "points"]
 
-Verdict = Literal["regressed", "holds", "inconclusive", "no data"]
+Verdict = Literal["regressed", "holds", "inconclusive", "no baseline yet", "no data"]
 PROMPT = "prompt"
 """What the prompt is called whose versions a file names, since it does not name it itself."""
 _NO_VERSION: tuple[Use, ...] = (Use("", "none"),)
@@ -77,8 +77,8 @@ class Driver:
             for key, stream in self._ledger.streams.items()
             if key.line.dimension == watched.dimension
         }
-        if answers <= {"no data"}:
-            return "no data"
+        if answers <= {"no baseline yet", "no data"}:
+            return "no baseline yet" if "no baseline yet" in answers else "no data"
         return "holds" if answers == {"holds"} else "inconclusive"
 
     def words(self, watched: Watched) -> tuple[LosingTerm, ...]:

@@ -1,4 +1,4 @@
-"""From statistics to words: regressed, holds, inconclusive, no data."""
+"""From statistics to words: regressed, holds, inconclusive, no baseline yet, no data."""
 
 import math
 from typing import NamedTuple
@@ -19,15 +19,16 @@ _NEAR = 2.0
 """Candidates whose squared score is within twice this of the best are in the change's interval."""
 
 
-def no_data(settings: Settings) -> Finding:
-    return Finding("no data", DRIFT, settings.alpha, False)
+def nothing_yet(n: int, settings: Settings) -> Finding:
+    """Without another version, and without a past of its own that is long enough, `n` values say nothing."""
+    return Finding("no baseline yet" if n else "no data", DRIFT, settings.alpha, False)
 
 
 def switch_finding(switch: Switch, kind: Kind, settings: Settings) -> Finding:
     """All values since the switch against the reference."""
     reference, n = switch.reference, switch.n
     if n < SOONEST:
-        return Finding("no data", SWITCH, switch.alpha, False)
+        return Finding("inconclusive", SWITCH, switch.alpha, False)
     earlier, later = laws(kind, *switch.sides, reference.variance, reference.inflation)
 
     def at(width: float) -> tuple[Estimate, Estimate]:
@@ -47,7 +48,7 @@ def drift_finding(drift: Drift, found: Point | None, past: Past, kind: Kind, set
         return _told(drift, found, past, _suffix(drift, found, past, kind), kind, settings, True)
     enough = [point for point in drift.points if (past.n - point[N]) * BLOCK >= settings.minimum]
     if not enough:
-        return no_data(settings)
+        return nothing_yet(int(past.n) * BLOCK, settings)
     for point in reversed(enough):
         suffix = _suffix(drift, point, past, kind)
         if _answer(False, suffix, settings) == "holds":

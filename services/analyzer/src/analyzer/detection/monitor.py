@@ -5,13 +5,13 @@ monitor = Monitor("bounded", settings, reference=other.reference())   # a declar
 monitor = Monitor("rare", settings, agreed=0.001)           # against an agreed rate
 monitor.learn(value)              # history that is only learned from (warm start); the watch begins with observe
 if monitor.observe(value): ...    # True when something is significant by now, however small: look at finding()
-monitor.finding()                 # what can be said now: regressed, holds, inconclusive, no data
+monitor.finding()                 # what can be said now: regressed, holds, inconclusive, no baseline yet …
 state = monitor.dump(); monitor = Monitor.load(state, settings)       # JSON; the same to the last bit
 """
 
 from analyzer.detection.blocks import Block, Blocks
 from analyzer.detection.drift import Drift, Point, drop_score, sides
-from analyzer.detection.findings import drift_finding, no_data, rate_finding, switch_finding
+from analyzer.detection.findings import drift_finding, nothing_yet, rate_finding, switch_finding
 from analyzer.detection.past import BLOCK, Past
 from analyzer.detection.rate import Rate
 from analyzer.detection.switch import Reference, Switch
@@ -89,10 +89,10 @@ class Monitor:
         if self._rate is not None:
             return rate_finding(self._rate, self.settings)
         within = self._within()
-        if self._switch is not None and self._switch.n and within is None:
+        if self._switch is not None and self.n and within is None:
             return switch_finding(self._switch, self.kind, self.settings)
         if self._drift is None:
-            return no_data(self.settings)
+            return nothing_yet(self.n, self.settings)
         return drift_finding(self._drift, within, self._past, self.kind, self.settings)
 
     def _within(self) -> Point | None:

@@ -16,7 +16,7 @@ real      any number, smaller is worse
 rare      1 (the bad event happened) or 0, larger is worse, against an agreed rate
 """
 
-Answer = Literal["regressed", "holds", "inconclusive", "no data"]
+Answer = Literal["regressed", "holds", "inconclusive", "no baseline yet", "no data"]
 
 
 @dataclass(frozen=True, slots=True)

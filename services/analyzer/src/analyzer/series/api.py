@@ -10,7 +10,8 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.asking import MetricName, Reader, Target
-from analyzer.metrics import metric_named
+from analyzer.definitions.model import Definitions, Metrics
+from analyzer.definitions.store import DefinitionStore
 from analyzer.model import Dimension
 from analyzer.series.store import FOREVER, SeriesStore
 from analyzer.series.windows import FINE, aligned, page, wider, width
@@ -46,20 +47,24 @@ def series_router(engine: AsyncEngine) -> APIRouter:
         """
         async with engine.connect() as conn:
             store = SeriesStore(conn)
+            definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
             if latest is not None:
                 if since is not None or until is not None:
                     raise invalid("since" if since else "until", "does not go with latest")
-                return await _latest(store, reader, target, metric, latest)
+                return await _latest(store, definitions, reader, target, metric, latest)
             if target is None or metric is None:
                 raise invalid("target" if target is None else "metric", "is needed without latest")
-            dimension = Dimension(reader.project, reader.environment, target, metric)
+            names = (reader.project, reader.environment, target, metric)
+            dimension = Dimension(*names, definitions.find(*names).metric.generation)
             span = since.timestamp() if since else 0.0, int(until.timestamp()) if until else FOREVER
-            return await _whole(store, dimension, *span, limit)
+            return await _whole(store, definitions, dimension, *span, limit)
 
     return router
 
 
-async def _whole(store: SeriesStore, dimension: Dimension, since: float, until: int, limit: int) -> dict[str, Any]:
+async def _whole(
+    store: SeriesStore, definitions: Definitions, dimension: Dimension, since: float, until: int, limit: int
+) -> dict[str, Any]:
     extent = await store.span(dimension, aligned(since, FINE), until)
     if extent is None:
         return {"items": [], "next": None}
@@ -69,32 +74,41 @@ async def _whole(store: SeriesStore, dimension: Dimension, since: float, until: 
         asked = (dimension.id, step, aligned(max(since, extent.start), step))
         rows, step = await store.windows([asked], limit + 1, until), wider(step)
     shown, following = page([(row.start, row.seconds) for row in rows], limit)
-    return {"items": _items(rows[:shown]), "next": None if following is None else _moment(following)}
+    return {
+        "items": _items(dimension, definitions, rows[:shown]),
+        "next": None if following is None else _moment(following),
+    }
 
 
 async def _latest(
-    store: SeriesStore, reader: Principal, target: str | None, metric: str | None, latest: int
+    store: SeriesStore,
+    definitions: Definitions,
+    reader: Principal,
+    target: str | None,
+    metric: str | None,
+    latest: int,
 ) -> dict[str, Any]:
     within = {"project": reader.project, "environment": reader.environment, "target": target, "metric": metric}
     asked = []
-    for dimension_id, extent in (await store.recent(within, _LOOKED)).items():
-        seconds = width(extent)
-        asked.append((dimension_id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
-    return {"items": _items(await store.windows(asked, _MOST_LATEST)), "next": None}
+    for dimension, extent in (await store.recent(within, _LOOKED)).items():
+        if dimension.generation == definitions.find(*dimension[:4]).metric.generation:
+            seconds = width(extent)
+            asked.append((dimension.id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
+    rows = await store.windows(asked, _MOST_LATEST)
+    return {"items": _items(Dimension(reader.project, reader.environment, "", ""), definitions, rows), "next": None}
 
 
-def _items(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    return [_item(row) for row in rows]
+def _items(within: Dimension, definitions: Definitions, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    return [_item(row, definitions.find(within.project, within.environment, row.target, row.metric)) for row in rows]
 
 
-def _item(row: Row[Any]) -> dict[str, Any]:
-    metric = metric_named(row.metric)
-    found = measurement(Sums(row.n, row.total, int(row.squares)), metric)
+def _item(row: Row[Any], defined: Metrics) -> dict[str, Any]:
+    found = measurement(Sums(row.n, row.total, int(row.squares)), defined.usual)
     return {
         "target": row.target,
         "metric": row.metric,
-        "direction": metric.direction,
-        "unit": metric.unit,
+        "direction": defined.definition.direction,
+        "unit": defined.definition.unit,
         "prompt": row.prompt,
         "identity": row.identity,
         "start": _moment(row.start),

@@ -44,7 +44,7 @@ _SPAN = text(
         WHERE dimension_id = :id AND start >= :since AND start < :until AND n > 0) AS kept"""
 )
 _RECENT = text(
-    f"""SELECT c.dimension_id, recent.*
+    f"""SELECT c.project, c.environment, c.target, c.metric, c.generation, recent.*
         FROM analyzer.courses AS c CROSS JOIN LATERAL (
           {_EXTENT} FROM (SELECT start, seconds, n FROM analyzer.measured WHERE dimension_id = c.dimension_id AND n > 0
                           ORDER BY start DESC LIMIT :looked) AS latest) AS kept
@@ -103,10 +103,10 @@ class SeriesStore:
         row = rows.one()
         return Extent(*row) if row.n else None
 
-    async def recent(self, within: dict[str, str | None], looked: int) -> dict[UUID, Extent]:
+    async def recent(self, within: dict[str, str | None], looked: int) -> dict[Dimension, Extent]:
         """The newest `looked` windows of each dimension of a project, environment, target and metric (None: all)."""
         rows = await self._conn.execute(_RECENT, {**within, "looked": looked})
-        return {row.dimension_id: Extent(*row[1:]) for row in rows}
+        return {Dimension(*row[:5]): Extent(*row[5:]) for row in rows}
 
     async def windows(self, asked: Sequence[tuple[UUID, int, int]], limit: int, until: int = FOREVER) -> list[Row[Any]]:
         """At most `limit` windows, of each dimension's id with seconds of each and Unix time since; oldest first."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from analyzer.model import Dimension, Line, Reading, StreamKey, Use
+from analyzer.model import Dimension, Line, Metric, Reading, StreamKey, Use
 from analyzer.sums import Sums
 
 FINE, COARSE = 5, 300
@@ -28,19 +28,29 @@ def added(readings: Iterable[Reading]) -> dict[Place, Sums]:
     """What readings add to the windows; nothing where an execution ran before all that is kept.
 
     A value belongs where its execution ran, by the app's clock, whenever we hear of it. So a feedback that replaces
-    another one is taken back from the very window that had it, and no order matters.
+    another one is taken back from the very window that had it, and no order matters. A value that is summed both ways
+    counts once.
     """
     found: dict[tuple[Dimension, tuple[Use, ...], int, int], Sums] = defaultdict(Sums)
-    for dimension, _, uses, _, value, former, at, received in readings:
+    for dimension, metric, uses, _, value, former, at, received in readings:
         age = received - at
-        if age <= KEPT_FOR:
+        twice = metric.mirrored and metric.direction == "undeclared"
+        if age <= KEPT_FOR and not twice:
             seconds = FINE if age <= FINE_FOR else COARSE
-            found[dimension, uses, aligned(at, seconds), seconds].replace(former, value)
+            sums = found[dimension._replace(mirrored=False), uses, aligned(at, seconds), seconds]
+            sums.replace(_usual(former, metric), _usual(value, metric))
     places: dict[Place, Sums] = defaultdict(Sums)
     for (dimension, uses, start, seconds), sums in found.items():
         for use in uses:
             places[Place(StreamKey(Line(dimension, use.prompt), use.identity), start, seconds)].merge(sums)
     return places
+
+
+def _usual(value: float | None, metric: Metric) -> float | None:
+    """A value on the scale of the metric's usual direction: so windows outlast a declaration."""
+    if value is None or not metric.mirrored:
+        return value
+    return -value if metric.kind == "real" else 1.0 - value
 
 
 class Extent(NamedTuple):

@@ -1,0 +1,1 @@
+"""The definitions of metrics that a project declared."""

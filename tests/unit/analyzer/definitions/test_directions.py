@@ -1,0 +1,179 @@
+"""Which change is a regression follows from the definition; what is undeclared raises nothing, and counts later."""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from analyzer.definitions.model import Declared, Definitions, Scope
+from analyzer.handlers import readings
+from analyzer.ledger import Ledger, Turn
+from analyzer.metrics import Uncounted
+from analyzer.model import Reading
+from analyzer.rules import Rule, Rules
+from shared.events.feedback import FeedbackCreated
+from shared.events.quality import RegressionDetected, RegressionResolved
+from shared.metric_catalog import Declaration
+from tests.support.quality import feedback
+
+LOWER, HIGHER = Declaration("lower_is_better"), Declaration("higher_is_better")
+
+
+def scores(name: str, first: int, version: str, values: Iterable[float]) -> list[FeedbackCreated]:
+    return [
+        feedback(number, version, kind="score", name=name, value=value)
+        for number, value in enumerate(values, start=first)
+    ]
+
+
+def switch(name: str, before: float, after: float) -> list[FeedbackCreated]:
+    """150 scores of a version, then 150 of another."""
+    return scores(name, 1, "v1", [before] * 150) + scores(name, 151, "v2", [after] * 150)
+
+
+def declared(metric: str, declaration: Declaration, target: str | None = None, generation: int = 0) -> Definitions:
+    scope = Scope("acme", "production", target, metric)
+    return Definitions({scope: Declared(declaration, generation)})
+
+
+def feed(ledger: Ledger, events: Iterable[FeedbackCreated], definitions: Definitions | None = None) -> list[Turn]:
+    known = definitions or Definitions()
+    found = chain.from_iterable(readings(event, known) for event in events)
+    return [turn for reading in found if isinstance(reading, Reading) for turn in ledger.take(reading)]
+
+
+def uncounted(events: Iterable[FeedbackCreated], definitions: Definitions | None = None) -> list[Uncounted]:
+    found = chain.from_iterable(readings(event, definitions or Definitions()) for event in events)
+    return [each for each in found if isinstance(each, Uncounted)]
+
+
+@pytest.mark.parametrize("name", ["toxicity", "pii_leakage", "Hallucination-Rate", "user_complaint", "not_helpful"])
+def test_more_of_what_is_bad_is_a_regression_and_less_is_none(name: str) -> None:
+    (worse,) = feed(Ledger(), switch(name, 0.1, 0.4))
+    assert isinstance(worse, RegressionDetected)
+    assert (worse.direction, worse.delta_pp) == ("lower_is_better", -30.0)
+    assert (worse.baseline.mean, worse.current.mean) == (pytest.approx(0.1), pytest.approx(0.4))
+    assert feed(Ledger(), switch(name, 0.4, 0.1)) == []
+
+
+@pytest.mark.parametrize("name", ["faithfulness", "non_toxic", "answer_relevancy"])
+def test_less_of_what_is_good_is_a_regression_and_more_is_none(name: str) -> None:
+    (worse,) = feed(Ledger(), switch(name, 0.4, 0.1))
+    assert isinstance(worse, RegressionDetected)
+    assert worse.direction == "higher_is_better"
+    assert feed(Ledger(), switch(name, 0.1, 0.4)) == []
+
+
+@pytest.mark.parametrize(("said", "before", "after"), [(LOWER, 0.1, 0.4), (HIGHER, 0.4, 0.1)])
+def test_what_came_before_a_declaration_counts_after_it(said: Declaration, before: float, after: float) -> None:
+    ledger, events = Ledger(), switch("wordiness", before, after)
+    assert feed(ledger, events[:-25]) == []
+    assert feed(ledger, events[-25:], declared("score.wordiness", said)) != []
+    told = [stream.sums.n for key, stream in ledger.streams.items() if key.identity == "label:v1"]
+    assert told == [150, 150]
+
+
+def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -> None:
+    for before, after in ((0.1, 0.9), (0.9, 0.1)):
+        ledger = Ledger()
+        assert feed(ledger, switch("wordiness", before, after)) == []
+        told = ledger.due()
+        assert {event.direction for event in told} == {"undeclared"}
+        assert sorted(event.measurement.mean for event in told) == pytest.approx(sorted((before, after)))
+
+
+def test_a_regression_ends_when_its_metric_is_declared_to_be_the_other_way_round() -> None:
+    ledger = Ledger()
+    assert len(feed(ledger, switch("Factuality", 0.9, 0.2))) == 1
+    (ended,) = feed(ledger, scores("Factuality", 400, "v2", [0.2]), declared("score.Factuality", LOWER))
+    assert isinstance(ended, RegressionResolved)
+    assert "direction" in ended.resolved_by.evidence
+    more = scores("Factuality", 401, "v2", [0.2] * 300)
+    assert feed(ledger, more, declared("score.Factuality", LOWER)) == []
+
+
+def test_a_declared_scale_makes_later_values_count_on_it() -> None:
+    grades = switch("grade", 8.0, 4.0)
+    assert {each.reason for each in uncounted(grades)} == {"out_of_range"}
+    scale = declared("score.grade", Declaration("higher_is_better", scale=(0.0, 10.0)), generation=1)
+    assert uncounted(grades, scale) == []
+    (worse,) = feed(Ledger(), grades, scale)
+    assert isinstance(worse, RegressionDetected)
+    assert (worse.baseline.mean, worse.current.mean, worse.delta_pp) == (8.0, pytest.approx(4.0), -40.0)
+
+
+def test_values_of_another_scale_are_no_baseline() -> None:
+    ledger = Ledger()
+    feed(ledger, scores("Factuality", 1, "v1", [1.0] * 150))
+    scale = declared("score.Factuality", Declaration(scale=(0.0, 10.0)), generation=1)
+    assert feed(ledger, scores("Factuality", 200, "v2", [1.0] * 150), scale) == []
+
+
+def test_each_name_is_a_metric_of_its_own() -> None:
+    names = ("tone", "accuracy", None)
+    versions = [("v1", 1, True), ("v2", 151, False)]
+    events = [
+        feedback(number * 3 + place, version, name=name, value=float(good or name != "tone"))
+        for version, first, good in versions
+        for number in range(first, first + 150)
+        for place, name in enumerate(names)
+    ]
+    (worse,) = feed(Ledger(), events)
+    assert isinstance(worse, RegressionDetected)
+    assert (worse.metric, worse.baseline.n, worse.delta_pp) == ("thumb.tone", 150, -100.0)
+
+
+@pytest.mark.parametrize("kind", ["thumb", "rating", "label"])
+def test_an_unnamed_opinion_keeps_the_plain_name(kind: str) -> None:
+    fields: dict[str, Any] = {"value": None, "label": "good"} if kind == "label" else {"value": 1.0}
+    (reading,) = readings(feedback(1, kind=kind, **fields))
+    assert isinstance(reading, Reading)
+    assert reading.metric.name == kind
+
+
+@pytest.mark.parametrize("word", ["toxic", "Toxic", "toxicity"])
+def test_one_toxic_label_is_enough_under_a_safety_rule(word: str) -> None:
+    rules = Rules(rules=[Rule(metric="label.toxicity", safety=True)])
+    good = [feedback(n, kind="label", name="toxicity", value=None, label="non-toxic") for n in range(1, 6)]
+    bad = feedback(9, kind="label", name="toxicity", value=None, label=word)
+    (raised,) = feed(Ledger(rules), [*good, bad])
+    assert isinstance(raised, RegressionDetected)
+    assert (raised.metric, raised.method, raised.affected_executions) == ("label.toxicity", "safety/1", ("e9",))
+
+
+def test_labels_are_uncounted_under_their_own_word_until_they_have_a_meaning() -> None:
+    events = [
+        feedback(n, kind="label", name="verdict", value=None, label=word)
+        for n, word in enumerate(["A", "partially_correct", "Neutral", "x" * 100])
+    ]
+    assert [(each.metric, each.reason, each.word) for each in uncounted(events)] == [
+        ("label.verdict", "unknown_label", "a"),
+        ("label.verdict", "unknown_label", "partially correct"),
+        ("label.verdict", "neutral_label", "neutral"),
+        ("label.verdict", "unknown_label", "longer than 60 characters"),
+    ]
+    known = declared("label.verdict", Declaration(labels={"a": "good", "partially correct": "bad"}))
+    assert [each.word for each in uncounted(events, known)] == ["neutral", "longer than 60 characters"]
+
+
+def test_a_targets_declaration_comes_before_the_projects() -> None:
+    both = Definitions(
+        {
+            Scope("acme", "production", None, "score.x"): Declared(Declaration("lower_is_better", floor=0.2), 2),
+            Scope("acme", "production", "bot", "score.x"): Declared(HIGHER, 1),
+        }
+    )
+    bot, other = (both.find("acme", "production", target, "score.x") for target in ("bot", "other"))
+    assert (bot.definition.direction, bot.definition.floor, bot.metric.generation) == ("higher_is_better", 0.2, 3)
+    assert (other.definition.direction, other.metric.generation) == ("lower_is_better", 2)
+    assert both.find("acme", "staging", "bot", "score.x").definition.direction == "undeclared"
+
+
+def test_amounts_of_which_more_is_better_fall_by_their_ratio() -> None:
+    speed = declared("score.tokens", Declaration("higher_is_better", aggregation="geometric_mean"))
+    before, after = scores("tokens", 1, "v1", [80.0, 84.0] * 75), scores("tokens", 151, "v2", [40.0, 42.0] * 75)
+    (worse,) = feed(Ledger(), before + after, speed)
+    assert isinstance(worse, RegressionDetected)
+    assert worse.delta_pp == pytest.approx(-50.0, abs=0.5)
+    assert worse.current.mean == pytest.approx(41.0, abs=0.1)
