@@ -10,7 +10,8 @@ from console.spark import Spark, spark
 
 Item = Mapping[str, Any]
 _RUNNING = frozenset({"error_rate", "latency_ms", "cost_usd"})
-_WORST_FIRST = ("regressed", "inconclusive", "no data", "holds")
+_WORST_FIRST = ("regressed", "direction not declared", "inconclusive", "no baseline yet", "no data", "holds")
+_COMPARED = frozenset({"regressed", "inconclusive", "holds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _row(metric: str, items: Sequence[Item], course: Sequence[Item]) -> MetricRo
     item = next((item for item in items if item["identity"] == used), None)
     if item is None:
         item = min(items, key=lambda it: (_WORST_FIRST.index(it["verdict"]), -it["measurement"]["n"]))
-    by_itself = item["verdict"] != "no data" and item["compared_with"] in (None, item["identity"])
+    by_itself = item["verdict"] in _COMPARED and item["compared_with"] in (None, item["identity"])
     return MetricRow(metric, item["verdict"], item["measurement"], item["identity"], by_itself, spark(_whole(course)))
 
 

@@ -64,3 +64,11 @@ def test_progress_goes_on_to_the_end() -> None:
     detectable(thumbs(600), THUMB, advance=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+@pytest.mark.parametrize("most", [0.02, 0.09, 0.1])
+def test_values_near_the_worst_end_leave_no_room_whatever_their_number(most: float) -> None:
+    rng = random.Random(4)
+    low = detectable([rng.uniform(0.0, most) for _ in range(600)], THUMB)
+    assert (low.drop, low.no_room) == (None, True)
+    assert not detectable(thumbs(30), THUMB).no_room

@@ -69,7 +69,7 @@ def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -
     assert result.detectable.drop is not None
     assert 4 <= result.detectable.drop < 20
     (few,) = found(write(shares(("a", 150, 0.85)), "few.jsonl")).results
-    assert few.verdict == "no data"
+    assert few.verdict == "no baseline yet"
     assert few.detectable is not None
     assert few.detectable.drop is None
 

@@ -11,7 +11,7 @@ from analyzer.backtest.detectable import Detectable
 from analyzer.backtest.driving import LosingTerm
 from analyzer.backtest.report import Fall, LeftOut, Place, Repair, Report, Result, Threshold, plain
 from analyzer.backtest.text import show
-from analyzer.backtest.wording import began, figure, rows, summary, threshold, unused
+from analyzer.backtest.wording import began, could_see, figure, rows, summary, threshold, unused
 from shared.events.quality import Cause, Losing, Measurement, RegressionDetected, Window
 
 SEEN = Detectable(drop=7.31, before=1000, after=1000, runs=20)
@@ -95,7 +95,7 @@ REPORT = Report(
             threshold=Threshold(2, 1, ()),
         ),
         replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None), threshold=Threshold(1, 1, ())),
-        replace(QUIET, verdict="no data"),
+        replace(QUIET, verdict="no baseline yet"),
         replace(QUIET, verdict="no data", measured=NOTHING),
     ),
 )
@@ -136,9 +136,9 @@ thumbs: holds, nothing fell: shown to be within 10 %
 thumbs: inconclusive, no fall of 5 pp or more was found, and it is not shown that there was none
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
   a threshold on the mean of 100 (−5 pp) would have cried once, where no fall was found
-  too few values: not even the worst fall would have been raised
+  too few values: not even the worst change would have been raised
 
-thumbs: no data, too few values to compare
+thumbs: no baseline yet, there is no earlier version to compare with, and too few values for a baseline of their own
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
   a threshold on the mean of 100 (−5 pp) would have cried never
 
@@ -211,7 +211,7 @@ def test_a_past_of_answers_says_first_what_fell() -> None:
     answers = replace(REPORT, unit="answer", results=REPORT.results[:1])
     assert summary(answers) == "fell: thumbs of shop"
     assert summary(replace(answers, results=REPORT.results[1:3])) == "nothing fell, as far as these values can show"
-    assert summary(replace(answers, results=REPORT.results[4:])) == "too few values to tell whether anything fell"
+    assert summary(replace(answers, results=REPORT.results[4:])) == "there is nothing to compare these values with yet"
     assert summary(replace(answers, unit="line")) == "", "a file of one metric says it itself"
     assert rows(answers).startswith("4,999 answers from ")
 
@@ -235,3 +235,9 @@ def test_what_got_more_is_told_as_more(capsys: pytest.CaptureFixture[str]) -> No
     told = capsys.readouterr().out
     assert "+" in told.split("raised at ")[1].split(" pp")[0]
     assert "lost most: +30.0 [+20.0, +40.0], the rest −0.5" in told
+
+
+def test_too_little_room_is_not_told_as_too_few_values() -> None:
+    near = replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None, most=4.2, floor=5.0))
+    assert "the worst change is 4.2 pp, and less than 5 pp is not raised" in could_see(near)
+    assert "too few values" in could_see(replace(near, detectable=replace(SEEN, drop=None)))

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from statistics import median
 
 from analyzer.backtest.driving import Driver, Fact, Watched, points
 from analyzer.rules import Rule
@@ -17,6 +18,7 @@ _MOST = 1000
 _STEPS = 6
 """Halvings of the logarithm between half the floor and everything: exact to some 6 %, on the large side."""
 _TENFOLD = math.log(10.0)
+_ROOM = 1.1
 _FACT = Fact("")
 
 
@@ -24,7 +26,8 @@ _FACT = Fact("")
 class Detectable:
     """The drop, in points of the scale or per cent, that was raised in `power` of `runs` simulated pasts.
 
-    It began after `before` values and was raised within `after` more. None: not even the worst one was.
+    It began after `before` values and was raised within `after` more. None: not even the worst one was. `most` is the
+    largest drop that there is room for, and `floor` the smallest that is raised, both in the same unit.
     """
 
     drop: float | None
@@ -32,6 +35,13 @@ class Detectable:
     after: int
     runs: int
     power: float = POWER
+    most: float = math.inf
+    floor: float = 0.0
+
+    @property
+    def no_room(self) -> bool:
+        """Whether values lie so near to the worst end of their scale that hardly any drop can reach the floor."""
+        return self.before > 0 and self.most < _ROOM * self.floor
 
 
 def detectable(
@@ -51,7 +61,15 @@ def detectable(
     rng = random.Random(seed)  # noqa: S311  # a simulation
     runs = [_run(_drawn(values, 2 * half, rng), half, watched, rules, rng) for _ in range(RUNS)]
     needed = _smallest(runs, watched, advance)
-    return Detectable(None if needed is None else points(needed, watched.metric), half, half, RUNS)
+    metric = watched.metric
+    return Detectable(
+        None if needed is None else points(needed, metric),
+        half,
+        half,
+        RUNS,
+        most=points(median(run.most for run in runs), metric),
+        floor=points(runs[0].driver.floor(watched), metric),
+    )
 
 
 def _drawn(values: Sequence[float], n: int, rng: random.Random) -> list[float]:

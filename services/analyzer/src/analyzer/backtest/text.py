@@ -8,7 +8,13 @@ from analyzer.backtest.report import Repair, Report, Result
 from ratchet.cli.output import console
 from ratchet.visible import visible
 
-_STYLES = {"regressed": "bold red", "holds": "bold green", "inconclusive": "bold yellow", "no data": "bold"}
+_STYLES = {
+    "regressed": "bold red",
+    "holds": "bold green",
+    "inconclusive": "bold yellow",
+    "no baseline yet": "bold",
+    "no data": "bold",
+}
 _SIDES = {"+": "green", "-": "red"}
 _MOST_RESULTS = 20
 

@@ -71,8 +71,8 @@ def summary(found: Report) -> str:
     if fallen:
         others = len(found.results) - len(fallen)
         return f"fell: {listed(fallen)}" + (f"; nothing was raised for {others} more" if others else "")
-    if all(result.verdict == "no data" for result in found.results):
-        return "too few values to tell whether anything fell"
+    if all(result.verdict in ("no baseline yet", "no data") for result in found.results):
+        return "there is nothing to compare these values with yet"
     return "nothing fell, as far as these values can show"
 
 
@@ -179,7 +179,9 @@ def verdict(result: Result) -> str:
             return (
                 f"no fall of {result.floor:g} {result.unit} or more was found, and it is not shown that there was none"
             )
-    return "too few values to compare" if result.measured.n else "there are no values"
+        case "no baseline yet":
+            return "there is no earlier version to compare with, and too few values for a baseline of their own"
+    return "there are no values"
 
 
 def threshold(result: Result) -> str:
@@ -201,8 +203,15 @@ def could_see(result: Result) -> str:
     seen: Detectable | None = result.detectable
     if seen is None:
         return ""
+    if seen.drop is None and seen.no_room:
+        worst = "highest" if result.direction == "lower_is_better" else "lowest"
+        return (
+            f"values lie so near to the {worst} end of their scale that the worst change is {seen.most:.1f} "
+            f"{result.unit}, and less than {seen.floor:g} {result.unit} is not raised: set a smaller floor by --rules, "
+            "or the scale by --scale"
+        )
     if seen.drop is None:
-        return "too few values: not even the worst fall would have been raised"
+        return "too few values: not even the worst change would have been raised"
     within = f"would have been raised within {seen.after:,} values"
     runs = f"in {seen.power:.0%} of {seen.runs} simulated runs on these values"
     what = "a rise of" if result.direction == "lower_is_better" else "a fall of"
