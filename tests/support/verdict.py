@@ -13,8 +13,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from analyzer.rules import Rules
-from analyzer.store import read_stream
+from analyzer.ledger import Ledger
+from analyzer.store import read_streams
 from analyzer.sums import UNIT
 from deploy.kafka.topics import admin_client
 from ratchet_local.routes import SERVICES
@@ -22,9 +22,8 @@ from tests.support.eventually import eventually
 from tests.support.load import Load
 from tests.support.messaging import async_dsn
 
-_STREAMS = (
-    "SELECT project, environment, target, metric, prompt, identity, CAST(state AS text) AS state FROM analyzer.streams"
-)
+_STREAMS = """SELECT project, environment, target, metric, prompt, identity, generation,
+                     CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored FROM analyzer.streams"""
 _ASK_S = 10.0
 
 
@@ -43,9 +42,10 @@ class Verdict:
 
 async def judge(dsn: str, load: Load) -> Verdict:
     """Compares what was acknowledged with the analyzer's state, post by post. Wait until all is drained first."""
-    rules = Rules()
-    streams = [read_stream(row, rules) for row in await rows(dsn, _STREAMS)]
-    counted = {stream.key.line.dimension.metric: stream.sums for stream in streams}
+    ledger = Ledger()
+    streams = [stream for row in await rows(dsn, _STREAMS) for stream in read_streams(row, ledger)]
+    known = ((stream.key.line.dimension, stream.sums) for stream in streams)
+    counted = {dimension.metric: sums for dimension, sums in known if not dimension.mirrored}
     sent = [post for post in load.work if post.metric in counted]
     return Verdict(
         tuple(post.key for post in load.work if post.key in load.acknowledged and post.metric not in counted),
