@@ -24,6 +24,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENDER = Sender("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
 KEYED = Sender("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32), "idem")
 
+PROMPT_NAMES = st.from_regex(r"[a-z]{1,5}(/[A-Z\u00fc]{1,3})?", fullmatch=True)
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 CONSENT = st.fixed_dictionaries({}, optional={"quality": st.booleans(), "learning": st.booleans()})
@@ -54,7 +55,7 @@ EXECUTIONS = st.fixed_dictionaries(
         "attributes": st.dictionaries(WORDS, TEXTS | st.booleans() | st.integers(0, 9), max_size=3),
         "parameters": st.dictionaries(WORDS, st.none() | st.floats(0, 2) | TEXTS, max_size=3),
         "usage": st.fixed_dictionaries({"input_tokens": st.integers(0, 10**6)}),
-        "prompts": st.lists(st.fixed_dictionaries({"name": WORDS}, optional={"version": WORDS}), max_size=2),
+        "prompts": st.lists(st.fixed_dictionaries({"name": PROMPT_NAMES}, optional={"version": WORDS}), max_size=2),
     },
 )  # fmt: skip
 
@@ -198,3 +199,10 @@ def test_values_mean_what_their_kind_says() -> None:
     assert read_value("rating", 5).number == 5.0
     assert read_value("label", "wrong").label == "wrong"
     assert read_value("correction", "better so").text == "better so"
+
+
+@pytest.mark.parametrize("name", ["a,b", "a/../b", "", "x" * 129, "a\u200b", " a"])
+def test_what_is_no_name_of_a_prompt_is_refused(name: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, SENDER)
+    assert refused.value.errors[0]["field"] == "prompts[0].name"

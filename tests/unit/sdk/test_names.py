@@ -4,15 +4,21 @@ import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ratchet import AsyncRatchet, Ratchet
-from ratchet.client.names import MOST_NAMES, asked_for, checked
-from ratchet.prompt import PromptError, from_text
+from ratchet.client.names import MOST_NAMES, asked_for
+from ratchet.prompt import PromptError, from_text, prompt_name
+from ratchet.visible import visible
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer, live_payload
 
 NEW = from_text("New")
-NO_NAMES: list[Any] = ["", "a,b", "a\n", "\x00", "\x7f", "\ud800", "x" * 129, 5, None, b"a", ["a"], True]
+NO_NAMES: list[Any] = [
+    "", "a,b", "a\n", "\x00", "\x7f", "\ud800", "x" * 129, 5, None, b"a", ["a"], True, " a", "a ", "a\u00a0b",
+    "a\u200bb", "a\u202eb", "\U000e0041", "..", ".", "a/../b", "a//b", "/a", "a/", "a/.", "a\u2028b", "a\tb",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
@@ -27,13 +33,33 @@ async def test_the_async_client_takes_the_same_names(server: FakeServer) -> None
             await client.prompt("a,b", "default")
 
 
-@pytest.mark.parametrize("name", ["x", "x" * 128, "a/b?c&d=e#f", "Grüße 🙂", "..", "a b"])
+@pytest.mark.parametrize("name", ["x", "x" * 128, "a/b?c&d=e#f", "Grüße 🙂", "...", "a b", "x/versions"])
 def test_every_other_name_is_pushed(client: Ratchet, server: FakeServer, name: str) -> None:
-    assert checked(name) == name
+    assert prompt_name(name) == name
     client.prompt(name, "default")
     eventually_sync(lambda: server.connected(name))
     server.push(live_payload(name, NEW))
     eventually_sync(lambda: client.prompt(name, "default").live)
+
+
+def test_names_that_look_the_same_are_one_name(client: Ratchet, server: FakeServer) -> None:
+    composed, decomposed = "Gru\u0308\u00dfe", "Gr\u00fc\u00dfe"
+    assert prompt_name(composed) == prompt_name(decomposed) == decomposed
+    assert prompt_name("Answer") != prompt_name("answer")
+    client.prompt(composed, "default")
+    eventually_sync(lambda: server.connected(decomposed))
+    server.push(live_payload(decomposed, NEW))
+    eventually_sync(lambda: client.prompt(composed, "default").live)
+
+
+@given(st.text(max_size=140))
+def test_a_name_stays_one_however_often_it_is_checked(text: str) -> None:
+    try:
+        name = prompt_name(text)
+    except PromptError:
+        return
+    assert prompt_name(name) == name == name.strip()
+    assert visible(name) == name
 
 
 def test_a_wrong_name_keeps_no_other_from_being_told(client: Ratchet, server: FakeServer) -> None:

@@ -21,8 +21,8 @@ class Ratchet(Client):
 
         `target` is what executions with it are about; by default what the live version was made for. Waits for
         the server at most `first_wait` seconds, and only at the first use of a name; pushed from then on. Never
-        raises for what the network does, unless there is nothing to serve: NoPrompt. A wrong name or
-        default raises PromptError or OSError: 1 to 128 characters without comma and control characters are a name.
+        raises for what the network does, unless there is nothing to serve: NoPrompt. A wrong name
+        (`ratchet.prompt.prompt_name` has the rule) or default raises PromptError or OSError.
         """
         first = self._first_answer(name)
         try:

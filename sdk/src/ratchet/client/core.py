@@ -24,6 +24,7 @@ from ratchet.client.queue import Counters
 from ratchet.client.sender import LEAST_JOIN, Sender
 from ratchet.client.shelf import Shelf
 from ratchet.client.stream import Stream
+from ratchet.prompt import prompt_name
 
 log = logging.getLogger("ratchet")
 
@@ -142,12 +143,12 @@ class Client:
         return made_id
 
     def _first_answer(self, name: str) -> "Future[None]":
-        """Follows a name; done once there is nothing to wait for."""
-        return self._here().stream.follow(name)
+        """Follows a name; done once there is nothing to wait for. Raises PromptError for what is no name."""
+        return self._here().stream.follow(prompt_name(name))
 
     def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
         """What is served for a name at this moment. Raises NoPrompt."""
-        return self._here().shelf.serve(name, default, target)
+        return self._here().shelf.serve(prompt_name(name), default, target)
 
     def _flush(self, timeout: float) -> bool:
         return self._here().sender.flush(timeout)

@@ -13,7 +13,6 @@ from concurrent.futures import Future
 
 from ratchet.client.daemons import DaemonThreads
 from ratchet.client.listening import Listener, Transport, settle
-from ratchet.client.names import checked
 from ratchet.client.options import Options
 from ratchet.client.shelf import Shelf
 
@@ -38,11 +37,10 @@ class Stream:
     def follow(self, name: str) -> "Future[None]":
         """Follows a name from now on. Done when the server first answered for it, or could not be asked.
 
-        Who waits for it in vain sets its result, so that nobody waits again. Raises PromptError for what is no name.
+        Who waits for it in vain sets its result, so that nobody waits again. `name` is a `prompt_name`.
         """
-        first = self._asked.get(name) if isinstance(name, str) else None
+        first = self._asked.get(name)
         if first is None or self._thread is None:
-            name = checked(name)
             with self._lock:
                 first = self._asked.setdefault(name, Future())
                 if self._closed or not self._start():

@@ -7,6 +7,7 @@ from ratchet.prompt.errors import PromptError
 from ratchet.prompt.examples import example_digest, example_set_digest
 from ratchet.prompt.fitting import misfits
 from ratchet.prompt.fixing import Fix, smallest_fix
+from ratchet.prompt.names import MAX_NAME, prompt_name
 from ratchet.prompt.parsing import MAX_BYTES, MAX_EXAMPLES, SCHEMA, from_text, parse, parse_json, with_slot
 from ratchet.prompt.render import render
 
@@ -14,6 +15,7 @@ __all__ = [
     "ABSENT",
     "MAX_BYTES",
     "MAX_EXAMPLES",
+    "MAX_NAME",
     "SCHEMA",
     "Absent",
     "Change",
@@ -34,6 +36,7 @@ __all__ = [
     "misfits",
     "parse",
     "parse_json",
+    "prompt_name",
     "readable",
     "render",
     "smallest_fix",

@@ -6,10 +6,11 @@ Types are strict: "5" is no number. But an id may be an integer, which stands fo
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from collector.messages import as_text
 from collector.usage import as_usage
+from ratchet.prompt import PromptError, prompt_name
 from shared.events.feedback import FeedbackKind, FeedbackSource, Outcome
 
 TEXT_LIMIT = 20_000
@@ -39,10 +40,19 @@ def _written(value: object) -> object:
     return value
 
 
+def _prompt_name(name: str) -> str:
+    """The one rule for names of prompts, as an error that pydantic reports."""
+    try:
+        return prompt_name(name)
+    except PromptError as error:
+        raise ValueError(error.reason) from None
+
+
 Id = Annotated[str, BeforeValidator(_id_text), _word(128)]
 Person = Annotated[str, BeforeValidator(_id_text), _word(256)]
 Written = Annotated[str, BeforeValidator(_written)]
 Name = Annotated[str, _word(128)]
+PromptName = Annotated[str, AfterValidator(_prompt_name)]
 Word = Annotated[str, _word(256)]
 Plain = str | bool | int | float
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_text)]
@@ -65,7 +75,7 @@ class ConsentBody(Body):
 class PromptBody(Body):
     """A prompt in use: by `digest`, by the app's own `version`, or by its whole `document`."""
 
-    name: Name
+    name: PromptName
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     version: Id | None = None
     document: dict[str, Any] | None = None

@@ -24,6 +24,7 @@ from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end, for_ever
 from shared.web.correlation import Correlated
+from shared.web.encoded_paths import EncodedPaths
 
 _TIMEOUT_S = 10.0
 
@@ -55,6 +56,7 @@ def build_app(
     install_errors(app)
     for middleware in (GZipMiddleware, Guarded, Correlated):
         app.add_middleware(middleware)
+    app.add_middleware(EncodedPaths, prefix="/prompts/")
     app.mount("/static", Kept(directory=str(files("console") / "static")), name="static")
     for pages_of in PAGES:
         app.include_router(pages_of())

@@ -1,6 +1,7 @@
 """One page being made: who looks, what is asked for it, and the answer."""
 
 import asyncio
+import unicodedata
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from jinja2 import Environment
 from console.model import Away, Refused, SignedOut, Viewer
 from console.upstream import Upstream
 from shared.runtime.clock import Clock
+from shared.web.encoded_paths import decoded
 
 READING_COOKIE = "ratchet_reading"
 _UNTIL_THE_KEY_IS_KNOWN = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -94,4 +96,10 @@ async def page_in_making(request: Request) -> PageInMaking:
     return made
 
 
+def name_in_path(name: str) -> str:
+    """The name of a prompt in a page's path, of which routes see the percent-encoded form."""
+    return unicodedata.normalize("NFC", decoded(name))
+
+
+NameInPath = Annotated[str, Depends(name_in_path)]
 Page = Annotated[PageInMaking, Depends(page_in_making)]

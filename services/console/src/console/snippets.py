@@ -1,6 +1,11 @@
 """The code that wires somebody's app (pure): what `examples/` runs, with their target in it."""
 
 import json
+import re
+
+from ratchet.prompt import MAX_NAME, PromptError, prompt_name
+
+_SUFFIX = "-answer"
 
 _PLAIN = """\
 from pathlib import Path
@@ -50,8 +55,17 @@ def fastapi(target: str) -> str:
 
 
 def _names(target: str) -> dict[str, str]:
-    """The target and a prompt name of its own: apps that use one name are served one text. A name has 128 at most."""
-    return {"target": _literal(target), "name": _literal(f"{target[:121]}-answer")}
+    """The target and a prompt name of its own: apps that use one name are served one text."""
+    return {"target": _literal(target), "name": _literal(_prompt_name(target))}
+
+
+def _prompt_name(target: str) -> str:
+    """`<target>-answer`, with other characters than letters and digits left out where that would be no name."""
+    try:
+        return prompt_name(f"{target[: MAX_NAME - len(_SUFFIX)]}{_SUFFIX}")
+    except PromptError:
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", target[: MAX_NAME - len(_SUFFIX)]).strip("-")
+        return f"{plain or 'app'}{_SUFFIX}"
 
 
 def _literal(text: str) -> str:

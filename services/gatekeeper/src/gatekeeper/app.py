@@ -20,6 +20,7 @@ from gatekeeper.proposals.handlers import on_ready, on_withdrawn
 from gatekeeper.refusals import Refused
 from gatekeeper.registry.api import registry_router
 from gatekeeper.registry.handlers import on_observed
+from gatekeeper.registry.paths import PREFIX
 from gatekeeper.rollouts.api import rollouts_router
 from gatekeeper.sessions.api import people_router, sessions_router
 from gatekeeper.settings import GatekeeperSettings
@@ -32,6 +33,7 @@ from shared.messaging.store import Broadcast, Subscription
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.service import Background, Platform, Service, build_service_app
+from shared.web.encoded_paths import EncodedPaths
 from shared.web.problems import Problem, problem_response
 
 _MAX_BATCH = 50  # a change locks its project: a batch should not keep people waiting
@@ -86,6 +88,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     )
     app = build_service_app(service)
     app.add_exception_handler(Refused, _refused)
+    app.add_middleware(EncodedPaths, prefix=PREFIX)
     return app
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
+from ratchet.prompt import PromptError, prompt_name
 from shared.web.problems import Problem, invalid
 from shared.web.strict_json import strict_json
 
@@ -45,6 +46,13 @@ class Fields:
         if len(value) > limit or not (value or empty):
             raise invalid(name, f"must have {0 if empty else 1} to {limit} characters")
         return value
+
+    def prompt_name(self, name: str) -> str:
+        """The name of a prompt, in NFC."""
+        try:
+            return prompt_name(self._left.pop(name, None))
+        except PromptError as error:
+            raise invalid(name, error.reason) from None
 
     def choice(self, name: str, *allowed: str) -> str:
         """One of some words."""

@@ -33,6 +33,7 @@ _TITLES: dict[str, tuple[int, str]] = {
     "project-halted": (409, "The whole project is halted"),
     "never-live": (409, "This version never ran here"),
     "nothing-before": (409, "Nothing ran here before"),
+    "no-change": (409, "That would change nothing"),
     "immutable": (409, "That is never changed"),
 }
 

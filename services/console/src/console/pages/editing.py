@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from console.deciding import reviewers
 from console.editing import Preview, fields, kept, posted, preview
 from console.model import Refused
-from console.page import Page, PageInMaking
+from console.page import NameInPath, Page, PageInMaking
 from console.pages.prompts import Digest, documents, one_prompt
 
 _MOST_BYTES = 1_000_000
@@ -21,7 +21,7 @@ def editing_pages() -> APIRouter:
     router = APIRouter(prefix="/prompts/{name:path}")
 
     @router.get("/edit")
-    async def edit(page: Page, name: str, start: Annotated[Digest, Query(alias="from")] = None) -> HTMLResponse:
+    async def edit(page: Page, name: NameInPath, start: Annotated[Digest, Query(alias="from")] = None) -> HTMLResponse:
         if not page.viewer.may("tune"):
             raise Refused(403, "scope-missing", "Proposing an edit takes a reviewer")
         it = await one_prompt(page, name)

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from console.comparing import rows
 from console.editing import fields, kept
 from console.model import Refused
-from console.page import Page, PageInMaking
+from console.page import NameInPath, Page, PageInMaking
 from console.past import back, choices, seen, texts_wanted, ways_back
 from console.rendering import quoted
 from console.serving import processes
@@ -31,7 +31,7 @@ def prompt_pages() -> APIRouter:
         return page.show("prompts.html", items=found["items"], more_names=more)
 
     @router.get("/{name:path}/compare")
-    async def compare(page: Page, name: str, a: Digest = None, b: Digest = None) -> HTMLResponse:
+    async def compare(page: Page, name: NameInPath, a: Digest = None, b: Digest = None) -> HTMLResponse:
         it, past = await page.all(one_prompt(page, name), _past(page, name, _MOST))
         newest = choices(past["items"], it["observed"], a, b)
         b = b or (newest[0].digest if newest else None)
@@ -41,7 +41,7 @@ def prompt_pages() -> APIRouter:
         return page.show("prompt_compare.html", name=name, choices=newest, a=a, b=b, rows=found)
 
     @router.get("/{name:path}/back")
-    async def going_back(page: Page, name: str, to_digest: Digest = None) -> HTMLResponse:
+    async def going_back(page: Page, name: NameInPath, to_digest: Digest = None) -> HTMLResponse:
         """What going back to a version would change: a part of the dialog."""
         live = (await one_prompt(page, name))["live"]
         now = live["digest"] if live else None
@@ -49,7 +49,7 @@ def prompt_pages() -> APIRouter:
         return page.show("prompt_back.html", back=back(known, now, to_digest))
 
     @router.get("/{name:path}")
-    async def prompt(page: Page, name: str, before: Annotated[int | None, Query(ge=1)] = None) -> HTMLResponse:
+    async def prompt(page: Page, name: NameInPath, before: Annotated[int | None, Query(ge=1)] = None) -> HTMLResponse:
         it, past, instances = await page.all(
             one_prompt(page, name), _past(page, name, _VERSIONS, before), page.maybe("/v1/instances")
         )

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.framing import framed
 from gatekeeper.delivery.hub import Client, Crowded, Hub, Scope
+from gatekeeper.registry.paths import NameInPath
 from gatekeeper.rollouts.store import live
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
@@ -36,7 +37,7 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
     @router.get("/prompts/{name:path}")
-    async def prompt(request: Request, who: App, name: str) -> Response:
+    async def prompt(request: Request, who: App, name: NameInPath) -> Response:
         """The signed `prompt.live`. `If-None-Match` with its ETag: 304 without a body."""
         async with engine.connect() as conn:
             found = await live(conn, who.project, who.environment, [name])

@@ -36,7 +36,7 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def give(request: Request, who: Reviewer) -> dict[str, Any]:
         """Lets few-shot proposals for one slot go live without a decision each. Covers what is open already, too."""
         fields = await read_fields(request)
-        name, slot = fields.text("name"), fields.text("slot")
+        name, slot = fields.prompt_name("name"), fields.text("slot")
         count, per_hour = fields.whole("count", 1, 10_000), fields.whole("per_hour", 1, 10_000)
         expires_at = fields.moment("expires_at")
         fields.end()

@@ -36,7 +36,8 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def propose(request: Request, who: Maker) -> dict[str, Any]:
         """An edited prompt, or a first version: somebody else decides about it. Idempotency-Key is honoured."""
         fields = await read_fields(request)
-        target, name, base_digest = fields.text("target"), fields.text("name"), fields.optional_digest("base_digest")
+        target, name = fields.text("target", 128), fields.prompt_name("name")
+        base_digest = fields.optional_digest("base_digest")
         document, why = fields.object("document"), fields.text("why", 2000)
         fields.end()
         try:

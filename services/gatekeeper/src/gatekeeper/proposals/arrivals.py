@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.registry.content import Content, example_content, set_content, version_content
-from ratchet.prompt import PromptError, parse
+from ratchet.prompt import PromptError, parse, prompt_name
 from shared.events.proposals import ExampleSet, ProposalReady
 
 
@@ -23,7 +23,8 @@ class Arrival:
 
 
 def arrival(event: ProposalReady) -> Arrival:
-    """Raises NotWhatItSays, or PromptError, for a proposal whose digests are not those of its content."""
+    """Raises NotWhatItSays, or PromptError, where a digest is not that of its content, or the name is no prompt's."""
+    prompt_name(event.name)
     prompt = parse(event.document)
     if prompt.digest != event.digest:
         raise NotWhatItSays("the document has another digest than the proposal says")

@@ -10,8 +10,10 @@ from gatekeeper.desk import Desk, raw_key
 from gatekeeper.doors import call
 from gatekeeper.pages import Limit, page
 from gatekeeper.registry import store
+from gatekeeper.registry.paths import NameInPath
 from gatekeeper.rollouts.live import previous
 from gatekeeper.rollouts.store import history
+from shared.web.encoded_paths import decoded
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
@@ -36,7 +38,7 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
 
     @router.get("/prompts/{name:path}/versions")
     async def versions(
-        who: Reader, name: str, before: Annotated[int, Query(ge=1)] = 2**62, limit: Limit = 20
+        who: Reader, name: NameInPath, before: Annotated[int, Query(ge=1)] = 2**62, limit: Limit = 20
     ) -> dict[str, Any]:
         """What was live under a name, newest first. `next` is the `before` of the next page.
 
@@ -48,8 +50,9 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         return {**page(found, limit, "sequence"), "previous": previous(steps)}
 
     @router.post("/prompts/{name:path}/observed/{digest}/review")
-    async def review(request: Request, who: Reviewer, name: str, digest: str) -> dict[str, Any]:
+    async def review(request: Request, who: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
         """Notes that a person has looked at an observed digest: `by` and `at` of the first look. Promotes nothing."""
+        digest = decoded(digest)
         if not _DIGEST.fullmatch(digest):
             raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
         async with desk.change(request) as change:

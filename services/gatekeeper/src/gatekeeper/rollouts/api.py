@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from gatekeeper.bodies import read_fields
 from gatekeeper.desk import Desk, raw_key
+from gatekeeper.registry.paths import NameInPath
 from gatekeeper.rollouts.going_back import roll_back
 from shared.web.keys import Principal, require
 
@@ -17,7 +18,7 @@ def rollouts_router(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
 
     @router.post("/{name:path}/rollback")
-    async def rollback(request: Request, who: Reviewer, name: str) -> dict[str, Any]:
+    async def rollback(request: Request, who: Reviewer, name: NameInPath) -> dict[str, Any]:
         """Back to `to_digest`, or to the version before. Needs no decision, and works while halted."""
         fields = await read_fields(request)
         to_digest, reason = fields.optional_digest("to_digest"), fields.text("reason", 2000, empty=True)
