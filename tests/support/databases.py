@@ -6,6 +6,7 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,6 +25,11 @@ class Databases:
         self._numbers = count(1)
         self._templates: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where the server's Unix socket is."""
+        return self._server.socket_dir
 
     def fresh(self, template: str = "template0") -> str:
         """The superuser's DSN of a new database."""

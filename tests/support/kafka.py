@@ -50,19 +50,21 @@ class ApacheKafka:
     """One broker with its data in `folder`. It keeps port and data over `stop`, `kill` and `start`.
 
     With `users` (name → password) it wants SASL PLAIN and refuses what no ACL allows; `admin` must be
-    among them and may do everything. Settings that are `given` come before ours, but for places.
+    among them and may do everything. Settings that are `given` come before ours, but for places. Clients
+    are sent to `advertised_port`, where one is given: a proxy's.
     """
 
     folder: Path
     users: dict[str, str] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    advertised_port: int | None = None
     controller_port: int = field(default_factory=free_port)
     _process: psutil.Process | None = None
 
     @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self.advertised_port or self.port}"
 
     @property
     def log(self) -> Path:
@@ -110,7 +112,7 @@ class ApacheKafka:
         return {
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"CLIENT://127.0.0.1:{self.port}",
+            "advertised.listeners": f"CLIENT://{self.bootstrap}",
             "log.dirs": str(self.folder / "data"),
         }
 
