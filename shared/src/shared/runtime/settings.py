@@ -29,7 +29,9 @@ class ProcessSettings(BaseSettings):
     )
     embedded_bus: bool = Field(False, description="the broker is librdkafka's in-process one")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    dead_letters_per_minute: int = Field(60, ge=1, description="past this a consumer pauses instead of parking")
+    dead_letter_limit: int = Field(
+        60, ge=1, description="dead letters, less one for every ten good messages, after which a consumer pauses"
+    )
 
     @field_validator("kafka_bootstrap")
     @classmethod
@@ -55,7 +57,9 @@ class ServiceSettings(ProcessSettings):
     redis_url: str | None = None
     signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")
     relay_shards: int = Field(4, ge=1, le=64)
-    retention_hours: int = Field(72, ge=1, description="how long texts stay in outbox and dead letters")
+    retention_hours: int = Field(
+        72, ge=1, description="how long texts stay in the outbox, and in dead letters that an operator settled"
+    )
 
     @field_validator("database_url")
     @classmethod
