@@ -143,7 +143,8 @@ def find_dialect(head: str, cut: bool) -> Dialect:
 
 def _rating(head: str, dialect: Dialect, cut: bool) -> tuple[float, int] | None:
     """Which share of the first records is equally wide, and how wide; None where it does not delimit."""
-    records = list(islice(_parsed(head, dialect), _FIRST))
+    every = list(islice(_parsed(head, dialect, broken=True), _FIRST))
+    records = [record for record in every if record]
     if cut and len(records) < _FIRST:
         records = records[:-1]
     if not records:
@@ -152,11 +153,11 @@ def _rating(head: str, dialect: Dialect, cut: bool) -> tuple[float, int] | None:
     first = next((record for record in records if len(record) == width), [])
     if width < 2 or (any(map(looks_measured, first)) and not fits(records[0], width)):
         return None
-    return sum(len(record) in (width, width - 1) for record in records) / len(records), width
+    return sum(len(record) in (width, width - 1) for record in records) / len(every), width
 
 
-def _parsed(head: str, dialect: Dialect) -> Iterator[list[str]]:
-    """The records of a text, without empty ones and broken ones."""
+def _parsed(head: str, dialect: Dialect, broken: bool = False) -> Iterator[list[str]]:
+    """The records of a text, without empty ones; `broken` ones are left out, or empty."""
     lines = io.StringIO(head, newline="")
     if dialect.declared:
         lines.readline()
@@ -167,6 +168,8 @@ def _parsed(head: str, dialect: Dialect) -> Iterator[list[str]]:
         except StopIteration:
             return
         except csv.Error:
+            if broken:
+                yield []
             continue
         if record:
             yield record

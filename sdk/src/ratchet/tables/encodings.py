@@ -68,8 +68,11 @@ def _narrow(head: bytes, remaining: Iterable[bytes]) -> Encoding:
     return Encoding("cp1252", f"read as Windows-1252: line {first:,} is not UTF-8")
 
 
-def decode(content: bytes) -> tuple[str, str | None]:
-    """A whole text without its mark, with newlines as `\\n`; and what to say about its encoding."""
+def decode(content: bytes, errors: str = "replace") -> tuple[str, str | None]:
+    """A whole text without its mark, with newlines as `\\n`; and what to say about its encoding.
+
+    Raises UnicodeDecodeError under the errors `strict`, where some bytes of it are of no character.
+    """
     found = detect([content])
-    text = content.decode(found.name, "replace")
+    text = content.decode(found.name, errors)
     return text.replace("\r\n", "\n").replace("\r", "\n"), found.note

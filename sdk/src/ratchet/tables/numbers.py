@@ -229,17 +229,25 @@ _LIKERT: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("tout à fait d'accord", "très satisfait", "très bon", "excellent"),
     ),
 )
+_TWO_WORDS = frozenset(
+    {"good", "bad", "helpful", "unhelpful", "not helpful", "neutral", "ok", "okay", "poor", "perfect"}
+)
 AGREEMENT: Mapping[str, float] = {word: float(at) for at, words in enumerate(_LIKERT[0], 1) for word in words}
 """How far somebody agrees with a statement: which end is good depends on the statement."""
 
 
 def likert(words: Sequence[str]) -> Mapping[str, float] | None:
-    """The scale from 1 to 5 that has nearly all of these words and no fewer than three levels of it; None if none."""
+    """The scale from 1 to 5 that has nearly all of these words, two of its levels at least; None if there is none.
+
+    Words that are no more than good and bad are no scale.
+    """
     known = [folded(word) for word in words]
+    if _TWO_WORDS.issuperset(known):
+        return None
     for levels in _LIKERT:
         scale = {word: float(at) for at, named in enumerate(levels, 1) for word in named}
         read = [scale[word] for word in known if word in scale]
-        if len(read) >= 0.9 * len(known) and len(set(read)) >= 3:
+        if len(read) >= 0.9 * len(known) and len(set(read)) >= 2:
             return scale
     return None
 

@@ -1,6 +1,7 @@
 """Cells as values. What cannot be read raises ValueError with a reason that reads on after "line 7: it"."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -194,4 +195,10 @@ def reads(cell: Any, read: Callable[[Any], float]) -> bool:
 
 def readable(cells: Sequence[Any], read: Callable[[Any], float]) -> bool:
     """Whether `read` can read nearly all of these cells: a few may be broken."""
-    return bool(cells) and sum(reads(cell, read) for cell in cells) >= (1.0 - _MOST_BROKEN) * len(cells)
+    if not cells:
+        return False
+    try:
+        counts = Counter(cells)
+    except TypeError:  # some are lists or objects
+        return sum(reads(cell, read) for cell in cells) >= (1.0 - _MOST_BROKEN) * len(cells)
+    return sum(n for cell, n in counts.items() if reads(cell, read)) >= (1.0 - _MOST_BROKEN) * len(cells)

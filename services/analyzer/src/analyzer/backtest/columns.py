@@ -263,9 +263,7 @@ def _values(sample: Sample, free: Sequence[str]) -> tuple[str, ...]:
 def _can_be(name: str) -> bool:
     """No number that counts or names something; `user_rating` is a rating, `rating_count` is none."""
     words = tokens(_last(name))
-    if not words or not _NEVER.isdisjoint(words[-1:]) or _costs(name):
-        return False
-    return (_NEVER.isdisjoint(words) or _is_called_value(name)) and words != ["user"]
+    return bool(words) and _NEVER.isdisjoint(words[-1:]) and words != ["user"] and not _costs(name)
 
 
 def _is_called_value(name: str) -> bool:
