@@ -10,8 +10,7 @@ from analyzer.handlers import Measuring
 from analyzer.rules import Rules
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
-from shared.messaging.dead_letter_budget import DeadLetterBudget
-from shared.messaging.delivery import Delivery
+from shared.messaging.delivery import DeadLetterCap, Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -32,7 +31,7 @@ class Analyzer:
             self.store,
             clock,
             Metrics("analyzer"),
-            DeadLetterBudget(60),
+            DeadLetterCap(60, clock),
         )
 
     async def take(self, sent: Sequence[Envelope[Event]]) -> None:

@@ -1,5 +1,6 @@
 """Replaying files: every row once, whatever happens, and in the order asked for."""
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from ratchet.cli import app
-from ratchet.cli.sources import BadFile, parts, rows, steps
+from ratchet.cli.sources import parts, steps
+from ratchet.tables import BadFile, read_records
 from tests.support.ratchet_server import FakeServer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -169,9 +171,35 @@ def test_wrong_use_is_code_2(
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "5"])
-def test_a_bad_line_is_named(text: str) -> None:
+def test_a_bad_line_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f'{{"a": 1}}\n{text}\n')
     with pytest.raises(BadFile, match="line 2"):
-        list(rows(["{}", text]))
+        list(read_records(file))
+
+
+def test_a_file_of_any_format_sends_the_same(tmp_path: Path) -> None:
+    """Ids are by content: the same rows as lines, array, CSV or packed are the same executions."""
+    lines = "".join(json.dumps(row) + "\n" for row in FRANK)
+    table = "hash;model_name;dataset;Factuality\n" + "".join(
+        f"{row['hash']};{row['model_name']};{row['dataset']};{str(row['Factuality']).replace('.', ',')}\n"
+        for row in FRANK
+    )
+    files = {
+        "rows.jsonl": ("\ufeff" + lines).encode(),
+        "rows16.jsonl": lines.encode("utf-16"),
+        "rows.json": json.dumps(FRANK, indent=2).encode(),
+        "rows.jsonl.gz": gzip.compress(lines.encode()),
+        "rows.csv": table.encode("utf-8-sig"),
+    }
+    planned = []
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        found = [row for _, row in read_records(tmp_path / name)]
+        planned.append(steps("frank", found, "frank", (), NOW))
+    first, *others = planned
+    assert len(first) == len(FRANK)
+    assert all(other == first for other in others)
 
 
 @given(st.permutations(FRANK), st.sampled_from(["bart,bus", "bus", "bart:1-3=x,bus:0-1"]))

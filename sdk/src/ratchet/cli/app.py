@@ -39,7 +39,6 @@ for command in (
     reading.candidates,
     operating.republish,
     operating.dead_letters,
-    operating.resume_consumer,
 ):
     app.command()(command)
 app.add_typer(deciding.grants, name="grants")

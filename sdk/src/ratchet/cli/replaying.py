@@ -14,10 +14,11 @@ from rich.progress import Progress
 from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
 from ratchet.cli.reading import show_regressions
 from ratchet.cli.session import Session, credentials, new_client, session
-from ratchet.cli.sources import BadFile, Source, Step, parts, rows, steps
+from ratchet.cli.sources import Source, Step, parts, steps
 from ratchet.client.options import Options
 from ratchet.client.queue import Counters
 from ratchet.client.sender import Sender
+from ratchet.tables import BadFile, read_records
 
 _CHUNK = 200
 _PATIENCE = 60.0
@@ -25,7 +26,9 @@ _POLL = 0.2
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JSON Lines file.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSON, CSV, .xlsx or Parquet; packed or not.")
+    ],
     source: Annotated[Source, typer.Option("--as", help="What the file holds.")],
     order: Annotated[str, typer.Option(help="frank: systems in turn, such as bart,bus or bart:0-125=first,…")] = "",
     target: Annotated[str, typer.Option(help="The target to report about; the source's name by default.")] = "",
@@ -34,12 +37,15 @@ def replay(
     timeout: Annotated[float, typer.Option(help="Wait at most so many seconds for the analysis.")] = 300,
     json: AsJson = False,
 ) -> None:
-    """Send a file's executions and feedback. Sent again, it counts nothing twice."""
+    """Send a file's executions and feedback. Sent again, it counts nothing twice.
+
+    The file is read as `ratchet backtest` reads it; one row that cannot be read ends it before anything is sent.
+    """
     place = target or source
     try:
-        found = list(rows(file.read_text("utf-8").split("\n")))
+        found = [row for _, row in read_records(file)]
         planned = steps(source, found, place, parts(order) if order else (), datetime.now(UTC))
-    except (BadFile, ValueError) as error:
+    except (BadFile, OSError, ValueError) as error:
         fail(str(error), Exit.USAGE)
     with session("ingest") as server:
         _check_scope(server)  # a wrong address or key shows here, not after a minute of trying

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -10,6 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ratchet.client.items import ExecutionFields, FeedbackFields, Item, PromptUse, encode, execution, feedback
 from ratchet.prompt import MAX_EXAMPLES, parse
+from ratchet.tables import BadFile
+from ratchet.tables.numbers import parse as parse_number
 
 Source = Literal["frank", "halueval", "events"]
 
@@ -24,10 +26,6 @@ _ANSWER = {
     "variables": {"question": {"type": "string"}},
     "slots": {"examples": {"max": MAX_EXAMPLES}},
 }
-
-
-class BadFile(ValueError):
-    """A line of the file is not what the source promises; the message names the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +59,6 @@ def parts(order: str) -> tuple[Part, ...]:
         rows = slice(int(first), int(last)) if first is not None else slice(None)
         found.append(Part(match["system"], rows, match["label"] or match["system"]))
     return tuple(found)
-
-
-def rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a JSON Lines file. Raises BadFile."""
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        try:
-            row = json.loads(text)
-        except ValueError:
-            raise BadFile(f"line {number}: is not JSON") from None
-        if not isinstance(row, dict):
-            raise BadFile(f"line {number}: is not an object")
-        yield row
 
 
 def steps(
@@ -112,7 +96,9 @@ def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Step
         {"model": row["model_name"], "attributes": {"dataset": row["dataset"]}},
         now,
     )
-    said = feedback(_uuid(name), {"execution_id": name}, "score", row["Factuality"], {"name": "Factuality"}, now)
+    said = feedback(
+        _uuid(name), {"execution_id": name}, "score", _number(row, "Factuality"), {"name": "Factuality"}, now
+    )
     return Step((ran,), (said,))
 
 
@@ -127,7 +113,7 @@ def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], s
         now, name = _moment(start, index), f"{target}-{row['id']}-{content}"
         facts: ExecutionFields = {"input": row["query"], "output": row["response"], "consent": {"learning": True}}
         ran = execution(name, target, [use], facts, now)
-        label = "incorrect" if row["hallucination"] else "correct"
+        label = "incorrect" if _number(row, "hallucination") else "correct"
         agreed: FeedbackFields = {"consent": {"learning": True}}
         made.append(Step((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, agreed, now),)))
     return made
@@ -148,6 +134,17 @@ def _events(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], sta
 def _item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> Item:
     identified = {"id": _uuid(json.dumps(body, sort_keys=True)), **body}
     return Item(route, str(identified["id"]), encode(identified))
+
+
+def _number(row: dict[str, Any], name: str) -> float:
+    """A cell as a number, however the file writes it."""
+    try:
+        found = parse_number(row[name])
+    except ValueError as error:
+        raise ValueError(f"{name} {error}: {row[name]!r}") from None
+    if found is None:
+        raise ValueError(f"a row has no {name}")
+    return found.value / 100.0 if found.unit == "%" else found.value
 
 
 def _moment(start: datetime, index: int) -> datetime:
