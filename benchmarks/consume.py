@@ -34,7 +34,8 @@ from benchmarks.growth import texts
 from ratchet_local.postgres import Postgres
 from shared.events.base import Event
 from shared.messaging.cloudevents import Received, decode
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import SystemClock
@@ -108,7 +109,7 @@ async def settle(dsn: str, handler: Subscription | None, records: Sequence[FakeR
     db = engine(settings)
     measuring = Measuring(Rules(), clock, "ratchet/analyzer")
     subscription = handler or measuring.subscription()
-    cap = DeadLetterCap(60, clock)
+    cap = DeadLetterBudget(60)
     delivery = Delivery(
         f"bench-{time.monotonic_ns()}", subscription, SqlStore(db, "analyzer"), clock, Metrics("x"), cap
     )

@@ -34,7 +34,7 @@ def full(parts: Parts) -> Served:
 
 
 def _served(parts: Parts, desk: Desk) -> Served:
-    intake = Intake(desk, parts.platform.keys, parts.settings)
+    intake = Intake(desk, parts.platform.keys, parts.settings, parts.platform.limiter)
     return IntakeMiddleware(_nothing, intake), protocol_of(frozenset(ROUTES), intake.take)
 
 

@@ -13,7 +13,7 @@ from shared.messaging.holds import Held
 from shared.messaging.sql_store import SqlStore, shard_of
 from shared.messaging.store import DeadLetter
 from shared.testing.store import FakeStore
-from tests.support.messaging import NOW, SCHEMA, envelope, feedback, record, scratch_engine
+from tests.support.messaging import SCHEMA, envelope, feedback, record, scratch_engine
 
 AnyStore = SqlStore | FakeStore
 ALL = range(4)
@@ -58,7 +58,7 @@ async def test_a_transaction_that_raises_leaves_no_trace(store: AnyStore) -> Non
         await fail()
     async with store.begin() as tx:
         assert await tx.claim("a", [event]) == {event}
-        assert not await tx.unpark(letter.id, "replayed", NOW)
+        assert not await tx.unpark(letter.id, "replayed")
     assert await unsent(store) == []
 
 
@@ -90,9 +90,22 @@ async def test_a_dead_letter_is_kept_once_mirrored_and_settled_once(store: AnySt
     assert dict(mirror.headers)["dlq_origin"] == "feedback.created/0/7"
     assert dict(mirror.headers)["dlq_reason"] == "permanent"
     async with store.begin() as tx:
-        assert await tx.unpark(letter.id, "replayed", NOW)
+        assert await tx.unpark(letter.id, "replayed")
     async with store.begin() as tx:
-        assert not await tx.unpark(letter.id, "discarded", NOW)
+        assert not await tx.unpark(letter.id, "discarded")
+
+
+async def test_a_consumer_is_paused_until_somebody_resumes_it(store: AnyStore) -> None:
+    async with store.begin() as tx:
+        assert await tx.pause_reason("a") is None
+        await tx.pause("a", ["feedback.created", "prompt.live"], "too many")
+    async with store.begin() as tx:
+        assert await tx.pause_reason("a") == "too many"
+        assert await tx.pause_reason("b") is None
+        assert await tx.resume("a")
+        assert not await tx.resume("a")
+    async with store.begin() as tx:
+        assert await tx.pause_reason("a") is None
 
 
 async def test_a_dead_letter_may_hold_any_bytes(store: AnyStore) -> None:

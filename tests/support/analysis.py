@@ -10,7 +10,8 @@ from analyzer.handlers import Measuring
 from analyzer.rules import Rules
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -31,7 +32,7 @@ class Analyzer:
             self.store,
             clock,
             Metrics("analyzer"),
-            DeadLetterCap(60, clock),
+            DeadLetterBudget(60),
         )
 
     async def take(self, sent: Sequence[Envelope[Event]]) -> None:

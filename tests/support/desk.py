@@ -13,7 +13,8 @@ from proposer.handlers import Handlers
 from proposer.upkeep import upkeep
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -30,7 +31,7 @@ class Proposer:
         self.store = SqlStore(engine, "proposer")
         self.desk = Desk(self.clock, "ratchet/proposer")
         subscriptions = Handlers(self.desk, self.clock).subscriptions()
-        metrics, cap = Metrics("proposer"), DeadLetterCap(60, self.clock)
+        metrics, cap = Metrics("proposer"), DeadLetterBudget(60)
         self._deliveries = {
             event: Delivery(f"proposer.{s.name}", s, self.store, self.clock, metrics, cap)
             for s in subscriptions

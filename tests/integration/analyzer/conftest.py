@@ -43,11 +43,15 @@ def analyzer(engine: AsyncEngine) -> Analyzer:
 
 @pytest.fixture
 async def client(owner: str, settings: AnalyzerSettings) -> AsyncIterator[httpx.AsyncClient]:
-    """A reader of acme/production; the key `other` reads another environment, `writer` may not read."""
+    """A reader of acme/production; the key `other` reads another environment, `writer` may not read.
+
+    `tuner` may declare metrics.
+    """
     keys = ", ".join(
         f"('{key}', 1, '{hash_secret(SECRET)}', 'reader', 'service', 'acme', '{place}', '{{{scope}}}', false)"
         for key, place, scope in (
             ("k1", "production", "read"), ("other", "staging", "read"), ("writer", "production", "ingest"),
+            ("tuner", "production", "tune"),
         )
     )  # fmt: skip
     columns = "key_id, revision, secret_hash, subject, subject_kind, project, environment, scopes, revoked"
@@ -69,6 +73,12 @@ def bearer(key: str) -> str:
 def another() -> dict[str, str]:
     """Headers of a reader of another environment."""
     return {"Authorization": bearer("other")}
+
+
+@pytest.fixture
+def tuner() -> dict[str, str]:
+    """Headers of one who may declare metrics."""
+    return {"Authorization": bearer("tuner")}
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
         CollectorSettings(database_url=as_role(dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:1", **settings),
         clock,
     )
-    intake = Intake(parts.desk, parts.platform.keys, parts.settings)
+    intake = Intake(parts.desk, parts.platform.keys, parts.settings, parts.platform.limiter)
     app = IntakeMiddleware(PlainTextResponse("elsewhere"), intake)
     writer = asyncio.create_task(parts.committer.run())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

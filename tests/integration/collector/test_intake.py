@@ -272,3 +272,19 @@ async def test_projects_do_not_touch_each_other(collector: "Running", add_key: C
 async def test_other_paths_and_methods(collector: "Running") -> None:
     assert (await collector.client.get("/v1/feedback")).status_code == 405
     assert (await collector.client.get("/elsewhere")).text == "elsewhere"
+
+
+async def test_a_key_past_its_quota_is_told_when_to_come_again(
+    collector: "Running", instance: Callable[..., Any], add_key: Callable[..., str]
+) -> None:
+    async with instance(collector.dsn, collector.clock, rate_limit_key=2) as limited:
+        limited.keys = collector.keys
+        # The first request of a key, which is not known yet, counts for its address.
+        answers = [await limited.post("feedback", DOWN) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert answers[2].headers["ratelimit"].startswith('"key";r=0;t=')
+        assert answers[3].headers["content-type"] == "application/problem+json"
+        assert int(answers[3].headers["retry-after"]) >= 1
+        limited.keys["ingest"] = add_key(collector.dsn, "neighbour", "ingest")
+        assert (await limited.post("feedback", DOWN)).status_code == 200
+    assert limited.count("waiting") == 4

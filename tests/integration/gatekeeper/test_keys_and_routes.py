@@ -49,6 +49,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/replay"): ("reviewer_key",),
     ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/discard"): ("reviewer_key",),
     ("POST", "/v1/ops/gatekeeper/republish"): ("reviewer_key",),
+    ("POST", "/v1/ops/gatekeeper/consumers/{consumer}/resume"): ("reviewer_key",),
 }
 
 # Routes that ask for more than a key, or for none: see test_sessions.
@@ -72,6 +73,7 @@ async def test_every_key_at_every_route(stage: World) -> None:
     await stage.arrive(event)
     filled = {
         "name": "greeting", "proposal_id": proposal["id"], "grant_id": str(uuid4()), "letter_id": str(uuid4()),
+        "consumer": "none",
         "key_id": "none",
         "digest": event.example_sets[0].examples[0].digest,
     }  # fmt: skip

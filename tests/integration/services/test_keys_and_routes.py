@@ -64,6 +64,7 @@ def expected(service: str) -> dict[Door, tuple[str, ...]]:
         ("POST", f"{ops}/dead-letters/{{letter_id}}/replay"),
         ("POST", f"{ops}/dead-letters/{{letter_id}}/discard"),
         ("POST", f"{ops}/republish"),
+        ("POST", f"{ops}/consumers/{{consumer}}/resume"),
     )
     return EXPECTED[service] | dict.fromkeys(doors, OPERATORS)
 
@@ -86,7 +87,7 @@ class House:
         header = self.headers[label]
         return await self.client.request(
             method,
-            path.format(regression_id=uuid4(), letter_id=uuid4()),
+            path.format(regression_id=uuid4(), letter_id=uuid4(), consumer="none"),
             json={} if method == "POST" else None,
             headers={} if header is None else {"Authorization": header},
         )

@@ -61,8 +61,11 @@ class Desk:
             raise Permanent
         self.taken += [received.id for received in events]
 
-    def client(self, *scopes: str) -> httpx.AsyncClient:
-        token = "rk_operator_secret" if "operate" in scopes else "rk_reader_secret"
+    def client(self, scope: str) -> httpx.AsyncClient:
+        return self.client_of("operator" if scope == "operate" else "reader")
+
+    def client_of(self, key_id: str) -> httpx.AsyncClient:
+        token = f"rk_{key_id}_secret"
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url="http://scratch",
@@ -85,6 +88,9 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     desk = Desk(engine, store, KeyStore(engine, SCHEMA))
     for key_id, scope in (("operator", "operate"), ("reader", "read")):
         await take(desk, key(key_id, scope))
+    await take(desk, key("stranger", "operate", project="other"))
+    await take(desk, key("tester", "operate", environment="staging"))
+    await take(desk, key("admin", "operate", "admin"))
     settings = ScratchSettings(database_url="postgresql://unused", kafka_bootstrap="127.0.0.1:9", instance="one")
     subscription = Subscription("effects", (FeedbackCreated,), desk.handle)
     bus = Bus(settings, [subscription], [], store, clock, desk.metrics)
@@ -100,11 +106,14 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     await engine.dispose()
 
 
-def key(key_id: str, scope: str, revision: int = 1, *, revoked: bool = False, private: str = PRIVATE) -> KeyChanged:
+def key(
+    key_id: str, *scopes: str, revision: int = 1, revoked: bool = False, private: str = PRIVATE,
+    project: str = "acme", environment: str = "production",
+) -> KeyChanged:  # fmt: skip
     """A signed fact about a key."""
     fields: dict[str, Any] = {
-        "project": "acme", "environment": "production", "key_id": key_id, "revision": revision,
-        "secret_hash": hash_secret("secret"), "subject": key_id, "subject_kind": "person", "scopes": (scope,),
+        "project": project, "environment": environment, "key_id": key_id, "revision": revision,
+        "secret_hash": hash_secret("secret"), "subject": key_id, "subject_kind": "person", "scopes": scopes,
         "revoked": revoked,
     }  # fmt: skip
     signature = Signature(key_id="signer", value=sign(private, key_bytes(fields)))
@@ -179,6 +188,60 @@ async def test_topics_show_what_waits_and_what_lies_parked_and_no_number_that_no
     assert shown["dead_letters"] == [
         {"topic": "feedback.created", "consumer": CONSUMER, "parked": 1, "oldest_parked_at": letter["parked_at"]}
     ]
+
+
+@pytest.mark.parametrize("who", ["stranger", "tester"])
+async def test_a_dead_letter_is_nobodys_but_its_projects_and_environments(desk: Desk, who: str) -> None:
+    async with desk.client("operate") as operator, desk.client_of(who) as other:
+        (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
+        assert letter["project"] == "acme"
+        assert (await other.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"] == []
+        assert (await other.get(f"/v1/ops/{SCHEMA}/topics")).json()["dead_letters"] == []
+        for verb in ("replay", "discard"):
+            answer = await other.post(f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/{verb}")
+            assert (answer.status_code, answer.json()["code"]) == (404, "dead-letter-unknown")
+        assert len((await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]) == 1
+
+
+async def test_a_letter_whose_project_is_unknown_is_for_admins_who_do_not_see_what_it_says(desk: Desk) -> None:
+    secret = FakeRecord("feedback.created", 0, 9, b"key", b"garbage of somebody", (("h", b"v"),))
+    await desk.delivery.settle([secret])
+    async with desk.client("operate") as operator, desk.client_of("admin") as admin:
+        assert len((await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]) == 1
+        items = (await admin.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
+        (unknown,) = [item for item in items if item["project"] is None]
+        assert (unknown["payload"], unknown["headers"], unknown["reason"]) == ("", {}, "malformed")
+        path = f"/v1/ops/{SCHEMA}/dead-letters/{unknown['id']}/discard"
+        assert (await operator.post(path)).status_code == 404
+        assert (await admin.post(path)).status_code == 200
+
+
+async def test_a_project_sends_only_its_own_events_again(desk: Desk) -> None:
+    async with desk.store.begin() as tx:
+        await tx.emit(envelope(), envelope(feedback().model_copy(update={"project": "acme2"})))
+        await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now()"))
+    async with desk.client_of("stranger") as stranger, desk.client("operate") as operator:
+        path, body = f"/v1/ops/{SCHEMA}/republish", {"topic": "feedback.created"}
+        assert (await stranger.post(path, json=body)).json() == {"republished": 0}
+        assert (await operator.post(path, json=body)).json() == {"republished": 1}
+    assert [row.message.key for row in await desk.store.pending(range(4), 9)] == ["acme/bot"]
+
+
+async def test_an_operator_resumes_a_paused_consumer(desk: Desk) -> None:
+    async with desk.store.begin() as tx:
+        await tx.pause(CONSUMER, ["feedback.created"], "too many dead letters")
+    await desk.delivery.refresh()
+    path = f"/v1/ops/{SCHEMA}/consumers/{CONSUMER}/resume"
+    async with desk.client("operate") as operator, desk.client("read") as reader:
+        assert (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()["consumers"][0]["paused"]
+        assert (
+            f'ratchet_consumer_paused{{consumer="{CONSUMER}"}} 1.0' in generate_latest(desk.metrics.registry).decode()
+        )
+        assert (await reader.post(path)).status_code == 403
+        assert (await operator.post(path)).json() == {"consumer": CONSUMER, "status": "running"}
+        assert (await operator.post(path)).json()["code"] == "not-paused"
+        assert (await operator.post(f"/v1/ops/{SCHEMA}/consumers/x/resume")).json()["code"] == "consumer-unknown"
+        assert not (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()["consumers"][0]["paused"]
 
 
 async def test_operations_are_for_operators(desk: Desk) -> None:
@@ -271,7 +334,13 @@ async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> No
         async with desk.engine.connect() as conn:
             return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.{table}"))).scalar_one())
 
-    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [1, 0, 1]
+    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [1, 1, 1], "no letter goes unseen"
+    async with desk.engine.begin() as conn:
+        await conn.execute(
+            text(f"UPDATE {SCHEMA}.dead_letters SET status = 'discarded', settled_at = now() - interval '5 hours'")
+        )
+    await sweep(desk.engine, SCHEMA, retention_hours=4)
+    assert await rows("dead_letters") == 0
     assert [row.message.topic for row in await still(desk.store)] == ["key.changed"]
 
 

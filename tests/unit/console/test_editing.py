@@ -9,6 +9,7 @@ import pytest
 from console.editing import fields, kept, posted, preview
 from ratchet.prompt import parse
 from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.prompts import minimal
 
 DOCUMENT = parse(
     {
@@ -149,3 +150,8 @@ async def test_a_preview_of_nonsense_says_so(api: Made) -> None:
     assert odd.text == large.text
     assert "It would be" in nowhere.text
     assert not [request for request in api.asked if "secrets" in request.url.path]
+
+
+def test_template_syntax_of_other_tools_is_said() -> None:
+    document = minimal(messages=[{"role": "system", "content": "Hi {{user.name}}"}])
+    assert preview(None, document).warnings == ("{{user.name}}",)

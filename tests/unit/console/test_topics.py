@@ -49,6 +49,7 @@ async def test_what_needs_somebody_is_said_first(quiet: Made) -> None:
     async with browsing(quiet) as client:
         page = (await client.get("/topics")).text
     assert "1 paused" in page
+    assert 'data-api="/v1/ops/proposer/consumers/proposer.feedback/resume"' in page
     assert "2 dead letters" in page
     assert 'href="/topics/dead-letters?service=proposer"' in page
     assert "1,200" in page

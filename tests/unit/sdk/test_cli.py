@@ -224,6 +224,12 @@ def test_a_dead_letter_is_taken_again_or_given_up(run: Run, server: FakeServer) 
         assert run("dead-letters", f"--{verb}", "d1").exit_code == 2
 
 
+def test_a_paused_consumer_is_resumed_by_its_name(run: Run, server: FakeServer) -> None:
+    server.pages["POST /v1/ops/analyzer/consumers/analyzer.measuring/resume"] = {"status": "running"}
+    assert run("resume-consumer", "analyzer.measuring", "--yes").output == "running: analyzer.measuring\n"
+    assert run("resume-consumer", "measuring", "--yes").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [

@@ -53,6 +53,14 @@ def test_an_execution_and_its_feedback_arrive(client: Ratchet, server: FakeServe
     assert server.requests[0].headers["authorization"] == "Bearer rk_k_s"
 
 
+def test_past_a_quota_the_client_waits_and_sends_again(client: Ratchet, server: FakeServer) -> None:
+    server.faults = [lambda request: httpx.Response(429, headers={"retry-after": "0"}, json={"code": "quota-exceeded"})]
+    execution = client.record("chat")
+    assert client.flush()
+    assert server.effects == {execution: 1}
+    assert (client.counters.sent, client.counters.retries) == (1, 1)
+
+
 def test_lost_answers_count_once(client: Ratchet, server: FakeServer) -> None:
     server.lost_answers = 2
     server.faults = [lambda request: httpx.Response(503), lambda request: httpx.Response(401)]
@@ -87,7 +95,7 @@ def test_a_refused_item_is_reported_and_not_repeated(
     assert client.flush()
     assert list(server.effects) == [good]
     assert (client.counters.sent, client.counters.refused) == (1, 1)
-    assert f"feedback {bad} was refused: value: must be 1 to 5\\u{{1b}}[2J" in caplog.text
+    assert f"feedback {bad} was refused: value: must be 1 to 5<U+001B>[2J" in caplog.text
 
 
 def test_one_item_that_the_server_cannot_read_takes_no_other_along(client: Ratchet, server: FakeServer) -> None:

@@ -1,22 +1,28 @@
 """Delivery on fakes: whatever fails, each event has its effect once or is parked where it can be seen."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent, Retryable
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.metrics import Metrics
+from shared.runtime.tasks import end
 from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore
+from tests.support.eventually import eventually
 from tests.support.messaging import envelope, feedback, record
 
 CONSUMER = "scratch.effects"
@@ -44,15 +50,16 @@ class Effects:
 class Bench:
     """A delivery on fakes. Sleeping advances the clock."""
 
-    def __init__(self, cap: int = 100) -> None:
-        self.clock, self.store, self.effects = FakeClock(), FakeStore(), Effects()
+    def __init__(self, budget: int = 100, store: FakeStore | None = None) -> None:
+        self.clock, self.store, self.effects = FakeClock(), store or FakeStore(), Effects()
         self.slept: list[float] = []
         subscription = Subscription("effects", (FeedbackCreated,), self.effects.handle)
-        limit = DeadLetterCap(cap, self.clock)
+        limit = DeadLetterBudget(budget)
         self.delivery = Delivery(CONSUMER, subscription, self.store, self.clock, Metrics("scratch"), limit, self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        await asyncio.sleep(0)
         self.clock.advance(timedelta(seconds=seconds))
 
     @property
@@ -143,22 +150,78 @@ async def test_a_commit_that_fails_has_no_effect_and_comes_again() -> None:
     assert len(bench.store.state.inbox) == 1
 
 
-async def test_past_the_cap_the_consumer_pauses_instead_of_parking_a_whole_topic() -> None:
-    bench = Bench(cap=3)
+async def test_a_consumer_that_fails_on_everything_pauses_until_an_operator_resumes_it() -> None:
+    bench = Bench(budget=3)
     bench.effects.poison = {float(value): Permanent("no") for value in range(8)}
-    seen: list[bool] = []
+    settling = asyncio.create_task(bench.delivery.settle(batch(*range(8))))
+    await eventually(lambda: bench.delivery.paused and len(bench.slept) > 100)
+    assert len(bench.parked) == 3
+    assert not settling.done(), "nothing is acknowledged meanwhile"
+
+    bench.effects.poison = {}
+    assert await bench.delivery.resume()
+    await settling
+    assert (len(bench.parked), len(bench.effects.taken)) == (3, 5), "what was behind it is not lost"
+    assert not bench.delivery.paused
+    assert not await bench.delivery.resume()
+
+
+async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> None:
+    bench = Bench(budget=1)
+    bench.effects.poison = {float(value): Permanent("no") for value in range(3)}
+    paused = asyncio.create_task(bench.delivery.settle(batch(0, 1)))
+    await eventually(lambda: bench.delivery.paused)
+    await end([paused])
+
+    other = Bench(budget=1, store=bench.store)
+    other.effects.poison = {2.0: Permanent("no")}
+    waiting = asyncio.create_task(other.delivery.settle(batch(2)))
+    await eventually(lambda: other.delivery.paused)
+    assert len(bench.parked) == 1, "a paused consumer parks nothing, in whichever instance"
+    await end([waiting])
+
+    started = Bench(budget=1, store=bench.store)
+    await started.delivery.refresh()
+    assert started.delivery.paused
+
+
+async def test_one_bad_message_in_a_hundred_never_pauses() -> None:
+    bench = Bench(budget=5)
+    bench.effects.poison = {-1.0: Permanent("no")}
+    for _ in range(30):
+        await bench.delivery.settle(batch(-1, *range(99)))
+    assert (len(bench.parked), bench.delivery.paused) == (30, False)
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(1, 20))
+def test_a_budget_is_exhausted_by_letters_alone(good: list[bool], limit: int) -> None:
+    budget = DeadLetterBudget(limit)
+    letters = 0
+    for is_good in good:
+        if is_good:
+            budget.count_settled(1)
+        else:
+            last, letters = budget.is_last, letters + 1
+            budget.count_letter()
+            assert budget.exhausted == last
+        assert not budget.exhausted or letters >= limit
+
+
+async def test_a_consumer_says_since_when_it_repeats_a_batch() -> None:
+    bench = Bench()
+    seen: list[object] = []
+    bench.effects.passing = [Retryable(), Retryable()]
     sleep = bench.delivery._sleep
 
     async def watch(seconds: float) -> None:
-        seen.append(bench.delivery.paused)
+        seen.append(bench.delivery.retrying_since)
         await sleep(seconds)
 
     bench.delivery._sleep = watch
-    await bench.delivery.settle(batch(*range(8)))
-    assert any(seen)
-    assert not bench.delivery.paused
-    assert len(bench.parked) == 8
-    assert sum(bench.slept) >= 2 * 60, "three a minute"
+    await bench.delivery.settle(batch(1))
+    assert len(set(seen)) == 1
+    assert None not in seen
+    assert bench.delivery.retrying_since is None
 
 
 async def test_a_parked_event_can_be_taken_again_once() -> None:

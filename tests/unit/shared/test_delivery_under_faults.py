@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.relay import Relay
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.metrics import Metrics
@@ -99,7 +100,7 @@ class Loop(RuleBasedStateMachine):
         self.taker.before_commit = commit
         delivery = Delivery(
             "g", Subscription("g", (FeedbackCreated,), handle), self.taker, self.clock, self.metrics,
-            DeadLetterCap(10, self.clock),
+            DeadLetterBudget(10),
         )  # fmt: skip
         records = run_now(consumer.poll(5))
         after = {(record.topic, record.partition): record.offset + 1 for record in records}

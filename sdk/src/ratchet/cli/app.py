@@ -39,6 +39,7 @@ for command in (
     reading.candidates,
     operating.republish,
     operating.dead_letters,
+    operating.resume_consumer,
 ):
     app.command()(command)
 app.add_typer(deciding.grants, name="grants")

@@ -80,10 +80,28 @@ def dead_letters(
     for name in service or SERVICES:
         items += [{"service": name, **item} for item in get("reviewer", f"/v1/ops/{name}/dead-letters")["items"]]
     columns = {
-        "service": "service", "id": "id", "topic": "origin.topic", "partition": "origin.partition",
-        "offset": "origin.offset", "reason": "reason", "detail": "detail", "parked": "parked_at",
+        "service": "service", "id": "id", "consumer": "consumer", "topic": "origin.topic",
+        "partition": "origin.partition", "offset": "origin.offset", "reason": "reason", "detail": "detail",
+        "parked": "parked_at",
     }  # fmt: skip
     show({"items": items}, json, columns)
+
+
+def resume_consumer(
+    consumer: Annotated[str, typer.Argument(help="Such as analyzer.measuring; `ratchet dead-letters` names it.")],
+    yes: Yes = False,
+    json: AsJson = False,
+) -> None:
+    """Let a consumer go on that paused after too many dead letters. Repair the cause first."""
+    service = consumer.partition(".")[0]
+    if service not in SERVICES:
+        fail(f"a consumer is named SERVICE.NAME, with one of {', '.join(SERVICES)}", Exit.USAGE)
+    confirm(f"Let {consumer} go on?", yes)
+    answer = post("reviewer", f"/v1/ops/{service}/consumers/{quote(consumer, safe='')}/resume", {})
+    if json:
+        as_json(answer)
+    else:
+        line(f"{answer.get('status')}: {consumer}")
 
 
 def _settle(services: list[str], verb: str, letter: str, yes: bool, json: bool) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from ratchet.cli.output import Exit, block, fail, line
 from ratchet.cli.session import get
 from ratchet.formatting import NOTHING, short_digest
-from ratchet.prompt import Prompt, PromptError, parse, unified
+from ratchet.prompt import Prompt, PromptError, foreign_syntax, parse, unified
 
 
 def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
@@ -22,6 +22,9 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
         for example in example_set.get("examples", ()):
             line(f"example for {example_set.get('slot')}:", err=err)
             block(f"  in:  {example.get('input')}\n  out: {example.get('output')}", err=err)
+    new = _document(found.get("document"))
+    for syntax in foreign_syntax(new) if new else ():
+        line(f"warning: {syntax} is no variable here: it is sent to the model as it is", err=err)
     block(text_of(found), spelled=True, err=err)
 
 

@@ -1,16 +1,27 @@
 """What an app is served under a prompt's name: the live version, or until there is one its own default."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ratchet.client.items import PromptUse
 from ratchet.client.live import Examples, LivePrompt
-from ratchet.prompt import Prompt, from_text, parse, parse_json, render
+from ratchet.client.variables import fitted
+from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
+from ratchet.visible import visible
 
 log = logging.getLogger("ratchet")
+
 Default = str | Path | Prompt | Mapping[str, object]
+
+
+Warn = Callable[[str, str], None]
+"""Takes a prompt's name and what its developers should know."""
+
+
+def _warn(name: str, message: str) -> None:
+    log.warning("ratchet: %s: %s", visible(name), visible(message))
 
 
 class NoPrompt(LookupError):
@@ -32,24 +43,42 @@ class ServedPrompt:
     sequence: int | None = None
     target: str | None = None
     default: Prompt | None = field(default=None, repr=False)
+    warn: Warn = field(default=_warn, repr=False, compare=False)
+    _fallback: list[Prompt] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def digest(self) -> str:
-        return self.prompt.digest
+        """The identity of what was rendered."""
+        return self._rendered.digest
+
+    @property
+    def _rendered(self) -> Prompt:
+        return self._fallback[-1] if self._fallback else self.prompt
 
     @property
     def model(self) -> str | None:
         return self.prompt.model
 
     def render(self, **variables: object) -> list[dict[str, str]]:
-        """`[{"role", "content"}, …]`, examples included. Raises PromptError that names a wrong variable.
+        """The messages, examples included. Values are converted (see `ratchet.client.variables`), not refused.
 
         A variable of the app's default that a live version has no use for is left out: an edit that drops one
-        must not break the app.
+        must not break the app. Where a live version can't be rendered with these values, the default is, which is
+        logged once. Raises PromptError where a variable is missing, or is none of the prompt's, also for the default.
         """
         known = self.default.variables if self.default else {}
         used = {name: value for name, value in variables.items() if name in self.prompt.variables or name not in known}
-        return render(self.prompt, used, self.examples)
+        try:
+            rendered = render(self.prompt, fitted(self.prompt, used), self.examples)
+        except PromptError as error:
+            if self.default is None or not self.live:
+                raise
+            rendered = render(self.default, fitted(self.default, variables))
+            self._fallback[:] = [self.default]
+            self.warn(self.name, f"the live version can't be rendered, so the app's default is: {error}")
+        else:
+            self._fallback.clear()
+        return rendered
 
     def text(self, **variables: object) -> str:
         """The rendered messages as one text, for an app that sends a single string."""
@@ -57,15 +86,18 @@ class ServedPrompt:
 
     def use(self) -> PromptUse:
         """How an execution names it: a default brings its document, as the server may not know it."""
-        return PromptUse(self.name, self.digest, None if self.live else self.prompt)
+        own = not self.live or bool(self._fallback)
+        return PromptUse(self.name, self.digest, self._rendered if own else None)
 
 
-def served(name: str, live: LivePrompt | None, default: Prompt | None, target: str | None = None) -> ServedPrompt:
+def served(
+    name: str, live: LivePrompt | None, default: Prompt | None, target: str | None = None, warn: Warn = _warn
+) -> ServedPrompt:
     """Raises NoPrompt."""
     if live is not None:
-        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target, default)
+        return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target, default, warn)
     if default is not None:
-        return ServedPrompt(name, default, False, target=target, default=default)
+        return ServedPrompt(name, default, False, target=target, default=default, warn=warn)
     raise NoPrompt(f"no version of {name} is known, and it has no default")
 
 

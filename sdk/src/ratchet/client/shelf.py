@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, verified
 from ratchet.client.prompts import Default, ServedPrompt, default_prompt, served
-from ratchet.prompt import Prompt, misfits
+from ratchet.prompt import Prompt, foreign_syntax, misfits
 from ratchet.visible import visible
 
 log = logging.getLogger("ratchet")
@@ -22,6 +22,8 @@ class Shelf:
         self._defaults: dict[str, tuple[Default, Prompt]] = {}
         self._told: dict[str, int] = {}
         self._refused = 0
+        self._warned: set[tuple[str, str]] = set()
+        self._scanned: dict[str, str] = {}
 
     @property
     def trusts_keys(self) -> bool:
@@ -49,15 +51,15 @@ class Shelf:
         """
         live = self._live.get(name)
         if default is None:
-            return served(name, live, None, target)
+            return self._served(name, live, None, target)
         own = self.default(name, default)
         if live is None:
-            return served(name, None, own, target)
+            return self._served(name, None, own, target)
         unfit = misfits(live.prompt, own)
         unused = sorted(own.variables.keys() - live.prompt.variables.keys())
         if (unfit or unused) and self._is_news(name, live.sequence, bool(unfit)):
             _tell(name, unfit, unused)
-        return served(name, None if unfit else live, own, target or live.target)
+        return self._served(name, None if unfit else live, own, target or live.target)
 
     def take(self, payload: object, names: frozenset[str]) -> bool:
         """Serves a pushed prompt from now on if it is one of `names` and can be trusted; else what was before."""
@@ -83,6 +85,22 @@ class Shelf:
     def after_fork(self) -> "Shelf":
         """The same knowledge with a lock that nobody in this process holds."""
         return Shelf(self._trust, self._live)
+
+    def _served(self, name: str, live: LivePrompt | None, own: Prompt | None, target: str | None) -> ServedPrompt:
+        found = served(name, live, own, target, self._warn_once)
+        if self._scanned.get(name) != found.digest:
+            self._scanned[name] = found.digest
+            if unsupported := foreign_syntax(found.prompt):
+                parts = ", ".join(unsupported[:3])
+                self._warn_once(name, f"sent to the model as it is, for it is no variable here: {parts}", "syntax")
+        return found
+
+    def _warn_once(self, name: str, message: str, kind: str = "values") -> None:
+        with self._lock:
+            if (name, kind) in self._warned:
+                return
+            self._warned.add((name, kind))
+        log.warning("ratchet: %s: %s", visible(name), visible(message))
 
     def _is_news(self, name: str, sequence: int, refused: bool) -> bool:
         with self._lock:

@@ -7,6 +7,7 @@ from ratchet.prompt.errors import PromptError
 from ratchet.prompt.examples import example_digest, example_set_digest
 from ratchet.prompt.fitting import misfits
 from ratchet.prompt.fixing import Fix, smallest_fix
+from ratchet.prompt.foreign import foreign_syntax
 from ratchet.prompt.names import MAX_NAME, prompt_name
 from ratchet.prompt.parsing import MAX_BYTES, MAX_EXAMPLES, SCHEMA, from_text, parse, parse_json, with_slot
 from ratchet.prompt.render import render
@@ -32,6 +33,7 @@ __all__ = [
     "diff",
     "example_digest",
     "example_set_digest",
+    "foreign_syntax",
     "from_text",
     "misfits",
     "parse",

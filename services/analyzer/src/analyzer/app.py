@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from analyzer.api import routes
+from analyzer.definitions.api import metrics_router
 from analyzer.handlers import Measuring
 from analyzer.series.api import series_router
 from analyzer.series.upkeep import tidy_forever
@@ -22,7 +23,7 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
             platform,
             title="Ratchet analyzer",
             subscriptions=[measuring.subscription()],
-            routers=[series_router(platform.engine), routes(platform.engine, rules)],
+            routers=[series_router(platform.engine), metrics_router(platform.engine), routes(platform.engine, rules)],
             background=[lambda: tidy_forever(platform.engine, platform.clock)],
         )
     )

@@ -31,6 +31,10 @@ class Answer(NamedTuple):
     media: bytes = JSON
     headers: Mapping[str, str] = MappingProxyType({})
 
+    def with_headers(self, more: Mapping[str, str]) -> "Answer":
+        """The same with more headers."""
+        return Answer(self.status, self.body, self.media, {**more, **self.headers}) if more else self
+
 
 class Result(NamedTuple):
     """What became of one item. Refused items may have no id."""

@@ -6,13 +6,14 @@ from typing import Any
 from collector.answers import Answer, busy, refused
 from collector.committer import Full
 from collector.desk import Desk
-from collector.receiving import ClientGone, Receive, read_body, read_headers
+from collector.receiving import ClientGone, Headers, Receive, read_body, read_headers
 from collector.sender import Route
 from collector.settings import CollectorSettings
 from shared.messaging.errors import FailureClass, classify
 from shared.runtime.log import logger
-from shared.web.keys import KeyStore
+from shared.web.keys import KeyStore, Principal
 from shared.web.problems import Problem
+from shared.web.rate_limiter import RateLimiter
 from shared.web.strict_json import strict_json
 
 Scope = MutableMapping[str, Any]
@@ -24,6 +25,7 @@ ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
     "/v1/executions": ("executions", ("ingest",)),
 }
 """Path → route, and the scopes of which a key needs one."""
+_ADMITTED = "ratchet.admitted"
 _READ = frozenset({("GET", "/v1/executions")})
 """What is asked at a hot path and is not hot."""
 
@@ -31,10 +33,11 @@ _READ = frozenset({("GET", "/v1/executions")})
 class Intake:
     """Reads the requests of the hot routes, and hands what they hold to the desk."""
 
-    def __init__(self, desk: Desk, keys: KeyStore, settings: CollectorSettings) -> None:
+    def __init__(self, desk: Desk, keys: KeyStore, settings: CollectorSettings, limiter: RateLimiter) -> None:
         self._desk = desk
         self._keys = keys
         self._settings = settings
+        self._limiter = limiter
 
     async def answer(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> Answer:
         """The answer to any request. Raises Problem, `Full`, or `ClientGone`."""
@@ -43,10 +46,11 @@ class Intake:
             raise Problem(405, "method", f"Only {allowed} is answered here", headers={"Allow": allowed})
         settings = self._settings
         headers = read_headers(scope["headers"], settings.body_limit)
+        fields = self._admit(scope, headers, self._keys.known(headers.authorization))
         principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
         sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
         body = await read_body(receive, settings.body_limit, settings.receipt_seconds)
-        return await self._desk.take(route, strict_json(body), sender, len(body))
+        return (await self._desk.take(route, strict_json(body), sender, len(body))).with_headers(fields)
 
     def take(self, scope: Scope, body: bytes, send: Callable[[Answer], None]) -> bool:
         """Takes a single object where all that it needs is at hand: `send` is called once it is kept.
@@ -66,10 +70,19 @@ class Intake:
             sender = self._desk.known_sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
             if sender is None:
                 return False
-            self._desk.take_one(route, strict_json(body), sender, len(body), send)
+            fields = self._admit(scope, headers, principal)
+            answer = lambda kept: send(kept.with_headers(fields))  # noqa: E731
+            self._desk.take_one(route, strict_json(body), sender, len(body), answer)
         except Exception:
             return False
         return True
+
+    def _admit(self, scope: Scope, headers: Headers, principal: Principal | None) -> dict[str, str]:
+        """The header fields about rate limits; a request that was looked at twice counts once. Raises Problem 429."""
+        fields: dict[str, str] | None = scope.get(_ADMITTED)
+        if fields is None:
+            fields = scope[_ADMITTED] = self._limiter.admit(principal, scope, headers.forwarded)
+        return fields
 
 
 class IntakeMiddleware:

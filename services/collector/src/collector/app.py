@@ -57,7 +57,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
     """The app of one instance. It opens connections when it starts, not before."""
     parts = Parts.of(settings, clock or SystemClock(), flow)
     keys = parts.platform.keys
-    intake = Intake(parts.desk, keys, settings)
+    intake = Intake(parts.desk, keys, settings, parts.platform.limiter)
     app = build_service_app(
         Service(
             parts.platform,

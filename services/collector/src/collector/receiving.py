@@ -26,6 +26,7 @@ class Headers(NamedTuple):
     traceparent: str | None = None
     length: int = 0
     date: bytes | None = None
+    forwarded: bytes | None = None
 
 
 def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
@@ -48,6 +49,7 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Heade
         trace.decode("ascii") if _TRACEPARENT.fullmatch(trace) else None,
         int(length),
         found.get(b"date"),
+        found.get(b"x-forwarded-for"),
     )
 
 

@@ -12,6 +12,7 @@ class CollectorSettings(ServiceSettings):
 
     service: ClassVar[str] = "collector"
 
+    rate_limit_key: int = Field(50_000, ge=0, description="requests of one API key in 10 s, an instance; 0: any number")
     database_pool: int = Field(8, ge=1, le=100, description="connections kept open")
     writers: int = Field(2, ge=1, le=16, description="transactions at once; a connection of the pool each")
     body_limit: int = Field(2_000_000, ge=1_000, description="bytes of a request's body")

@@ -25,6 +25,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end, for_ever
 from shared.web.correlation import Correlated
 from shared.web.encoded_paths import EncodedPaths
+from shared.web.rate_limiter import RateLimited, RateLimiter
 
 _TIMEOUT_S = 10.0
 
@@ -54,6 +55,7 @@ def build_app(
     app.state.bus, app.state.pages, app.state.upstream = bus, pages, upstream
     app.state.templates, app.state.clock = environment(), clock
     install_errors(app)
+    app.add_middleware(RateLimited, limiter=RateLimiter(settings))
     for middleware in (GZipMiddleware, Guarded, Correlated):
         app.add_middleware(middleware)
     app.add_middleware(EncodedPaths, prefix="/prompts/")

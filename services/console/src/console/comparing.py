@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ratchet.prompt import PromptError, misfits, parse, readable
+from ratchet.prompt import PromptError, foreign_syntax, misfits, parse, readable
 from ratchet.visible import visible
 
 Document = dict[str, Any]
@@ -49,6 +49,14 @@ def unfilled(before: Document | None, after: Document) -> list[str]:
     """What apps that fill in `before` do not give to `after`; nothing where either is not known."""
     try:
         return misfits(parse(after), parse(before)) if before is not None else []
+    except PromptError:
+        return []
+
+
+def foreign(document: Document) -> list[str]:
+    """Template syntax of other tools in a document; nothing where it is of a schema that is not known here."""
+    try:
+        return foreign_syntax(parse(document))
     except PromptError:
         return []
 

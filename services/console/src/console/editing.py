@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from console.comparing import Document, Row, rows
-from ratchet.prompt import PromptError, parse
+from ratchet.prompt import PromptError, foreign_syntax, parse
 from ratchet.visible import visible_lines
 
 _MOST_FIELDS = 1000
@@ -40,6 +40,7 @@ class Preview:
     differs: list[Row]
     field: str = ""
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def fields(document: Document) -> list[Field]:
@@ -62,7 +63,7 @@ def preview(base: Document | None, document: object) -> Preview:
         made = parse(document)
     except PromptError as error:
         return Preview(None, [], error.field, error.reason)
-    return Preview(made.digest, rows(base, made.to_dict()))
+    return Preview(made.digest, rows(base, made.to_dict()), warnings=tuple(foreign_syntax(made)))
 
 
 def posted(form: bytes) -> dict[str, Any]:

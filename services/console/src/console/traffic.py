@@ -25,6 +25,7 @@ class Party:
     waits: int | None
     since: str | None
     parked: int = 0
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _taker(service: str, item: Item, said: Item, now: datetime) -> Party:
     letters = sum(it["parked"] for it in said["dead_letters"] if (it["topic"], it["consumer"]) == where)
     lag, since = item["lag"], item["oldest_unprocessed_at"]
     state = "paused" if item["paused"] else _state(lag, since, now, letters)
-    return Party(item["consumer"], service, state, item["rate_per_s"], lag, since, letters)
+    return Party(item["consumer"], service, state, item["rate_per_s"], lag, since, letters, item["topic"])
 
 
 def _sender(items: Sequence[Item], unheard: bool, now: datetime) -> Party | None:

@@ -13,7 +13,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.messaging.cloudevents import Record, decode
-from shared.messaging.delivery import DeadLetterCap, Delivery
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent
 from shared.messaging.flow import Flow, NoFlow
 from shared.messaging.reader import Reader, Standing
@@ -26,6 +27,8 @@ from shared.runtime.settings import ProcessSettings
 
 _WATCH_S = 5.0
 _STALLED_S = 60.0
+_RETRYING_S = 60.0
+"""A batch that fails for longer, for a reason that is not its own, is a problem of this instance."""
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
 _FETCH_WAIT_MS = 100
@@ -58,10 +61,14 @@ class Bus:
         self._broadcasts = broadcasts
         self._clock = clock
         self._metrics = metrics
-        cap = DeadLetterCap(settings.dead_letters_per_minute, clock)
         self.deliveries = {
             self.group(subscription.name): Delivery(
-                self.group(subscription.name), subscription, store, clock, metrics, cap
+                self.group(subscription.name),
+                subscription,
+                store,
+                clock,
+                metrics,
+                DeadLetterBudget(settings.dead_letter_limit),
             )
             for subscription in subscriptions
         }
@@ -82,7 +89,13 @@ class Bus:
     def problems(self) -> list[str]:
         """What keeps this instance from consuming, in words; empty when all is well."""
         found = [] if self.connected else ["not connected to Kafka"]
-        return found + [f"{name} is paused: too many dead letters" for name, it in self.deliveries.items() if it.paused]
+        now = self._clock.now()
+        for name, delivery in self.deliveries.items():
+            if delivery.paused:
+                found.append(f"{name} is paused until an operator resumes it: too many dead letters")
+            elif (since := delivery.retrying_since) and (seconds := (now - since).total_seconds()) > _RETRYING_S:
+                found.append(f"{name} has repeated a batch for {seconds:.0f} s: {delivery.retrying_error}")
+        return found
 
     def standing(self, consumer: str, topic: str) -> Standing | None:
         """How far a consumer is behind, as last measured; None if that is unknown or it reads no partition here."""
@@ -170,6 +183,7 @@ class Bus:
         while True:
             broker = self.broker()
             try:
+                await self._refresh()
                 await broker.start()
                 self.connected, failures = True, 0
                 self.log.info("consuming", consumers=[reader.consumer for reader in self._readers])
@@ -188,9 +202,17 @@ class Bus:
         """Measures the lag every few seconds; returns when a consumer stands still with work before it."""
         while True:
             await asyncio.sleep(_WATCH_S)
+            if not self._settings.embedded_bus:  # there, no other instance pauses a consumer
+                await self._refresh()
             for reader in self._readers:
                 if await self._stalled(reader):
                     return
+
+    async def _refresh(self) -> None:
+        """Learns which consumers are paused, by other instances or since before the start."""
+        for delivery in self.deliveries.values():
+            with contextlib.suppress(Exception):  # a database that is away
+                await delivery.refresh()
 
     async def _stalled(self, reader: Reader) -> bool:
         try:

@@ -18,3 +18,13 @@ def create_messaging_tables(conn: Connection, schema: str) -> None:
     metadata.create_all(conn)
     # A message is written once and read soon: without TOAST compression the hot path saves a pass.
     conn.execute(text(f"ALTER TABLE {schema}.outbox ALTER COLUMN payload SET STORAGE EXTERNAL"))
+
+
+def add_letter_owners_and_pauses(schema: str) -> list[str]:
+    """The statements that bring a schema of before to dead letters with a project and consumers that can be paused."""
+    return [
+        f"ALTER TABLE {schema}.dead_letters ADD COLUMN IF NOT EXISTS project text, "
+        "ADD COLUMN IF NOT EXISTS environment text",
+        f"ALTER TABLE {schema}.subscriptions ADD COLUMN IF NOT EXISTS paused_at timestamptz, "
+        "ADD COLUMN IF NOT EXISTS pause_reason text",
+    ]

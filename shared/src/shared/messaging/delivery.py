@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from shared.events.base import Envelope, Event
 from shared.messaging.cloudevents import Received, Record, decode
+from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.errors import FailureClass, Permanent, classify
 from shared.messaging.store import DeadLetter, Store, Subscription
 from shared.runtime.clock import Clock
@@ -16,28 +17,10 @@ from shared.runtime.metrics import Metrics
 
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 UNKNOWN_ATTEMPTS = 3
-_WINDOW_S = 60.0
+RESUME_POLL_S = 1.0
+"""How often a paused consumer asks whether an operator resumed it."""
 
 Item = tuple[Record, Received[Event]]
-
-
-class DeadLetterCap:
-    """At most `per_minute` dead letters a minute: past it, something is wrong with us, not with the messages."""
-
-    def __init__(self, per_minute: int, clock: Clock) -> None:
-        self._per_minute = per_minute
-        self._clock = clock
-        self._parked: deque[float] = deque()
-
-    @property
-    def full(self) -> bool:
-        now = self._clock.now().timestamp()
-        while self._parked and self._parked[0] <= now - _WINDOW_S:
-            self._parked.popleft()
-        return len(self._parked) >= self._per_minute
-
-    def count(self) -> None:
-        self._parked.append(self._clock.now().timestamp())
 
 
 class Delivery:
@@ -45,6 +28,9 @@ class Delivery:
 
     `settle` returns when every message of a batch is taken, known already, or parked; only then may its
     offsets be acknowledged. It raises nothing but cancellation: while the database is away it waits.
+
+    Where too many messages fail (see `DeadLetterBudget`) the consumer pauses, in all instances and over restarts, until
+    an operator resumes it. Nothing is acknowledged meanwhile: what was not parked stays in Kafka.
     """
 
     def __init__(
@@ -54,17 +40,20 @@ class Delivery:
         store: Store,
         clock: Clock,
         metrics: Metrics,
-        cap: DeadLetterCap,
+        budget: DeadLetterBudget,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.consumer = consumer
         self.paused = False
         self.settling = False
+        self.retrying_since: datetime | None = None
+        """Since when the batch in hand fails for a reason that is not its own; None while all is well."""
+        self.retrying_error = ""
         self._subscription = subscription
         self._store = store
         self._clock = clock
         self._metrics = metrics
-        self._cap = cap
+        self._budget = budget
         self._sleep = sleep
         self._log = logger(__name__).bind(consumer=consumer)
 
@@ -72,11 +61,13 @@ class Delivery:
         """Takes `records`, once each, in their order."""
         started, self.settling = time.perf_counter(), True
         try:
+            await self._wait_until_resumed()
             items = await self._decode(records)
             for start in range(0, len(items), self._subscription.max_batch):
                 await self._settle(items[start : start + self._subscription.max_batch])
         finally:
             self.settling = False
+            self.retrying_since = None
         self._metrics.batch_seconds.labels(self.consumer).observe(time.perf_counter() - started)
 
     async def _decode(self, records: Sequence[Record]) -> list[Item]:
@@ -85,15 +76,19 @@ class Delivery:
             try:
                 items.append((record, decode(record)))
             except Permanent as error:
-                await self._park(record, error)
+                while not await self._park(record, error):
+                    await self._wait_until_resumed()
         return items
 
     async def _settle(self, items: Sequence[Item]) -> None:
         """A batch that fails is halved until the bad message stands alone; the rest goes on."""
         failures = 0
         while items:
+            await self._wait_until_resumed()
             try:
                 await self._take(items)
+                self.retrying_since = None
+                self._budget.count_settled(len(items))
                 return
             except Exception as error:
                 failures += 1
@@ -102,14 +97,17 @@ class Delivery:
                 self._log.warning("batch failed", error=type(error).__name__, size=len(items), kind=kind.value,
                                   correlation_id=items[0][1].correlation_id)  # fmt: skip
                 if kind is FailureClass.RETRYABLE:
+                    self.retrying_since = self.retrying_since or self._clock.now()
+                    self.retrying_error = type(error).__name__
                     await self._sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
                 elif len(items) > 1:
                     middle = len(items) // 2
                     await self._settle(items[:middle])
                     items, failures = items[middle:], 0
                 elif kind is FailureClass.PERMANENT or failures >= UNKNOWN_ATTEMPTS:
-                    await self._park(items[0][0], error)
-                    return
+                    if await self._park(items[0][0], error):
+                        return
+                    failures = 0  # resumed: what made it fail may have been repaired
                 else:
                     await self._sleep(BACKOFF_S[failures - 1])
 
@@ -127,7 +125,7 @@ class Delivery:
         """Takes a parked message again, settles the letter and says so. Raises what the handler raises."""
         received = decode(letter)
         async with self._store.begin() as tx:
-            if not await tx.unpark(letter.id, "replayed", self._clock.now()):
+            if not await tx.unpark(letter.id, "replayed"):
                 return
             if await tx.claim(self.consumer, [received.id]):
                 await self._subscription.handler(tx, [received])
@@ -137,40 +135,70 @@ class Delivery:
     async def discard(self, letter: DeadLetter, report: Envelope[Event]) -> bool:
         """Gives a parked message up for good, also if it is sent again, and says so; False if it was not parked."""
         async with self._store.begin() as tx:
-            if not await tx.unpark(letter.id, "discarded", self._clock.now()):
+            if not await tx.unpark(letter.id, "discarded"):
                 return False
             with contextlib.suppress(Permanent):
                 await tx.claim(self.consumer, [decode(letter).id])
             await tx.emit(report)
         return True
 
-    async def _park(self, record: Record, error: Exception) -> None:
-        """Keeps the message as a dead letter; waits for the database, and while the cap is reached."""
+    async def _park(self, record: Record, error: Exception) -> bool:
+        """Keeps the message as a dead letter; waits for the database. False where the consumer is paused instead."""
         letter = DeadLetter.of(self.consumer, record, error)
         failures = 0
         while True:
-            await self._wait_below_cap()
+            if self.paused:
+                return False
             try:
-                async with self._store.begin() as tx:
-                    await tx.park(letter)
-                break
+                if await self._keep(letter):
+                    break
             except Exception as failure:
                 failures += 1
                 self._log.warning("dead letter not kept yet", error=type(failure).__name__)
                 await self._sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
-        self._cap.count()
         self._count("parked", 1)
         self._log.error("dead letter", topic=letter.topic, partition=letter.partition, offset=letter.offset,
                         reason=letter.reason, letter=str(letter.id),
                         correlation_id=_correlation_of(record))  # fmt: skip
+        return True
 
-    async def _wait_below_cap(self) -> None:
-        while self._cap.full:
-            if not self.paused:
-                self._log.error("paused: too many dead letters in a minute")
+    async def _keep(self, letter: DeadLetter) -> bool:
+        """Parks it, and pauses the consumer with the last letter of its budget; False where it is paused already."""
+        async with self._store.begin() as tx:
+            if await tx.pause_reason(self.consumer) is not None:
+                self._set_paused(True)
+                return False
+            await tx.park(letter)
+            if self._budget.is_last:
+                reason = f"too many dead letters, the last one: {letter.reason}"
+                await tx.pause(self.consumer, [event.topic for event in self._subscription.events], reason)
+        self._budget.count_letter()
+        if self._budget.exhausted:
             self._set_paused(True)
-            await self._sleep(1.0)
-        self._set_paused(False)
+            self._log.error("paused until an operator resumes: too many dead letters", reason=letter.reason)
+        return True
+
+    async def refresh(self) -> None:
+        """Asks the store whether the consumer is paused, by whichever instance. Raises what the store raises."""
+        async with self._store.begin() as tx:
+            paused = await tx.pause_reason(self.consumer) is not None
+        if self.paused and not paused:
+            self._budget.restore()
+            self._log.info("resumed")
+        self._set_paused(paused)
+
+    async def resume(self) -> bool:
+        """Lets the consumer go on, in all instances; False if it was not paused."""
+        async with self._store.begin() as tx:
+            resumed = await tx.resume(self.consumer)
+        await self.refresh()
+        return resumed
+
+    async def _wait_until_resumed(self) -> None:
+        while self.paused:
+            await self._sleep(RESUME_POLL_S)
+            with contextlib.suppress(Exception):  # a database that is away
+                await self.refresh()
 
     def _set_paused(self, paused: bool) -> None:
         self.paused = paused

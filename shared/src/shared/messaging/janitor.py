@@ -15,7 +15,9 @@ was last sent: the inbox must know it for longer than that, or it would count tw
 
 
 async def sweep(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
-    """Deletes what is older than the retention: sent outbox rows, dead letters; inbox rows after four times as long.
+    """Deletes what is older than the retention: sent outbox rows; inbox rows after four times as long.
+
+    A dead letter stays, with its text, until an operator replays or discards it; then for one retention more.
 
     What was sent again stays in the outbox for twice as long at most. Rows of compacted topics stay: such a topic must
     be rebuilt whole.
@@ -24,7 +26,7 @@ async def sweep(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
     for table, condition, hours in (
         ("outbox", f"topic NOT IN ({kept}) AND sent_at", retention_hours),
         ("outbox", f"topic NOT IN ({kept}) AND sent_at IS NOT NULL AND created_at", retention_hours * _OUTBOX_FACTOR),
-        ("dead_letters", "parked_at", retention_hours),
+        ("dead_letters", "status <> 'parked' AND settled_at", retention_hours),
         ("inbox", "received_at", retention_hours * _INBOX_FACTOR),
     ):
         async with engine.begin() as conn:

@@ -17,11 +17,12 @@ _SCHEMAS = """SELECT n.nspname FROM pg_class s
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which events: emitted since then, on one topic, only those that some subscriber's inbox lacks."""
+    """Which events: emitted since then, on one topic, only those that some subscriber's inbox lacks, of one project."""
 
     since: datetime | None = None
     topic: str | None = None
     lacking: bool = False
+    project: str | None = None
 
 
 async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
@@ -38,9 +39,10 @@ async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
                     WHERE sent_at IS NOT NULL
                       AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
                       AND (CAST(:topic AS text) IS NULL OR topic = :topic)
+                      AND (CAST(:project AS text) IS NULL OR key = :project OR starts_with(key, :project || '/'))
                       AND ({lacking})"""
             ),
-            {"since": scope.since, "topic": scope.topic},
+            {"since": scope.since, "topic": scope.topic, "project": scope.project},
         )
         return done.rowcount
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 from zlib import crc32
@@ -15,6 +14,7 @@ from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message, encode
 from shared.messaging.holds import NOTHING_HELD, Held
+from shared.messaging.letter_owner import Owner, claim_of
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter, Pending
 
@@ -49,14 +49,29 @@ class _Statements:
         )
         self.park = sql(
             """INSERT INTO {s}.dead_letters
-                 (id, consumer, topic, partition, "offset", key, headers, payload, reason, detail)
+                 (id, consumer, topic, partition, "offset", key, headers, payload, reason, detail, project, environment)
                VALUES (:id, :consumer, :topic, :partition, :offset, :key, CAST(:headers AS jsonb), :payload,
-                       :reason, :detail)
+                       :reason, :detail, :project, :environment)
                ON CONFLICT (id) DO NOTHING RETURNING id"""
         )
         self.unpark = sql(
-            """UPDATE {s}.dead_letters SET status = :status, settled_at = :now
+            """UPDATE {s}.dead_letters SET status = :status, settled_at = now()
                WHERE id = :id AND status = 'parked' RETURNING id"""
+        )
+        self.key_owner = sql(
+            "SELECT project, environment FROM {s}.api_keys WHERE key_id = :key_id AND secret_hash = :secret_hash"
+        )
+        self.pause = sql(
+            """INSERT INTO {s}.subscriptions (consumer, topic, paused_at, pause_reason)
+               SELECT :consumer, topic, now(), :reason FROM unnest(CAST(:topics AS text[])) AS topic
+               ON CONFLICT (consumer, topic) DO UPDATE SET paused_at = now(), pause_reason = :reason"""
+        )
+        self.resume = sql(
+            """UPDATE {s}.subscriptions SET paused_at = NULL, pause_reason = NULL
+               WHERE consumer = :consumer AND paused_at IS NOT NULL RETURNING topic"""
+        )
+        self.pause_reason = sql(
+            "SELECT pause_reason FROM {s}.subscriptions WHERE consumer = :consumer AND paused_at IS NOT NULL LIMIT 1"
         )
         self.lease = sql(
             """INSERT INTO {s}.relay_lease AS l (shard, owner, token, expires_at)
@@ -133,6 +148,7 @@ class SqlTx:
 
     async def park(self, letter: DeadLetter) -> None:
         headers = [(name, value.decode("utf-8", "backslashreplace")) for name, value in letter.headers]
+        owner = await self._owner(letter)
         done = await self.conn.execute(
             self._sql.park,
             {
@@ -146,14 +162,37 @@ class SqlTx:
                 "payload": letter.payload,
                 "reason": letter.reason,
                 "detail": letter.detail,
+                "project": owner.project,
+                "environment": owner.environment,
             },
         )
         if done.first() is not None:
             await self._add([(derived_id("dlq", str(letter.id)), dlq_message(letter))])
 
-    async def unpark(self, letter_id: UUID, status: str, now: datetime) -> bool:
-        done = await self.conn.execute(self._sql.unpark, {"id": letter_id, "status": status, "now": now})
+    async def unpark(self, letter_id: UUID, status: str) -> bool:
+        done = await self.conn.execute(self._sql.unpark, {"id": letter_id, "status": status})
         return done.first() is not None
+
+    async def _owner(self, letter: DeadLetter) -> Owner:
+        """Whose message it is: what it says, or whose API key it carries; nobody's where neither can be known."""
+        claim = claim_of(letter.topic, letter.key, letter.payload)
+        if claim.key_id is None:
+            return claim.owner
+        given = {"key_id": claim.key_id, "secret_hash": claim.secret_hash}
+        row = (await self.conn.execute(self._sql.key_owner, given)).first()
+        return Owner(None, None) if row is None else Owner(row.project, row.environment)
+
+    async def pause(self, consumer: str, topics: Sequence[str], reason: str) -> None:
+        given = {"consumer": consumer, "topics": list(topics), "reason": reason}
+        await self.conn.execute(self._sql.pause, given)
+
+    async def resume(self, consumer: str) -> bool:
+        done = await self.conn.execute(self._sql.resume, {"consumer": consumer})
+        return done.first() is not None
+
+    async def pause_reason(self, consumer: str) -> str | None:
+        reason: str | None = await self.conn.scalar(self._sql.pause_reason, {"consumer": consumer})
+        return reason
 
 
 def dlq_message(letter: DeadLetter) -> Message:

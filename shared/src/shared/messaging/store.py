@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
@@ -89,8 +88,20 @@ class Tx(Protocol):
         """Keeps a dead letter, and announces it on `<topic>.dlq`. Again for the same message: nothing."""
         ...
 
-    async def unpark(self, letter_id: UUID, status: str, now: datetime) -> bool:
+    async def unpark(self, letter_id: UUID, status: str) -> bool:
         """Settles a parked letter as `replayed` or `discarded`; False if it was not parked."""
+        ...
+
+    async def pause(self, consumer: str, topics: Sequence[str], reason: str) -> None:
+        """Pauses a consumer of `topics` in every instance, until `resume`."""
+        ...
+
+    async def resume(self, consumer: str) -> bool:
+        """Ends the pause of a consumer; False if it was not paused."""
+        ...
+
+    async def pause_reason(self, consumer: str) -> str | None:
+        """Why a consumer is paused; None if it is not."""
         ...
 
 

@@ -56,6 +56,8 @@ def messaging_tables(metadata: MetaData) -> MessagingTables:
             metadata,
             Column("consumer", Text, primary_key=True),
             Column("topic", Text, primary_key=True),
+            Column("paused_at", DateTime(timezone=True)),
+            Column("pause_reason", Text),
         ),
     )
 
@@ -96,6 +98,8 @@ def _dead_letters(metadata: MetaData) -> Table:
         Column("payload", LargeBinary, nullable=False),
         Column("reason", Text, nullable=False),
         Column("detail", Text, nullable=False),
+        Column("project", Text),
+        Column("environment", Text),
         Column("status", Text, nullable=False, server_default="parked"),
         _now("parked_at"),
         Column("settled_at", DateTime(timezone=True)),

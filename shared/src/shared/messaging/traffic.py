@@ -1,6 +1,6 @@
 """What goes out of a service, what comes in and what lies parked: one look for operators."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +8,15 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.messaging.bus import Bus
+from shared.messaging.letter_owner import OWN_LETTERS
 from shared.messaging.topics import written_by
 from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
 
 class Traffic:
-    """One instance's view. Counts and rates are its own, lags are of the partitions that it reads; what is unsent and
-    what is parked is the whole service's."""
+    """One instance's view. Counts and rates are its own, lags are of the partitions that it reads; what is unsent
+    is the whole service's. Dead letters are those that the viewer may see: see `letter_owner`."""
 
     def __init__(
         self, settings: ServiceSettings, engine: AsyncEngine, bus: Bus, metrics: Metrics, started: datetime
@@ -32,10 +33,10 @@ class Traffic:
         )
         self._parked = text(
             f"""SELECT topic, consumer, count(*) AS parked, min(parked_at) AS oldest FROM {self._service}.dead_letters
-                WHERE status = 'parked' GROUP BY topic, consumer ORDER BY topic, consumer"""
+                WHERE status = 'parked' AND {OWN_LETTERS} GROUP BY topic, consumer ORDER BY topic, consumer"""
         )
 
-    async def shown(self) -> dict[str, Any]:
+    async def shown(self, viewer: Mapping[str, object]) -> dict[str, Any]:
         """`{instance, since, topics, consumers, dead_letters}`. Times are ISO 8601, rates per second.
 
         `sent` counts since `since`. A rate is counted over the last 55 to 60 s, or since then, and null in the first
@@ -50,12 +51,12 @@ class Traffic:
             "since": self._started.isoformat(),
             "topics": [self._topic(name, unsent.get(name)) for name in names],
             "consumers": [self._consumer(*pair) for pair in sorted(self._bus.subscribed)],
-            "dead_letters": [_parked(row) for row in await self._rows(self._parked)],
+            "dead_letters": [_parked(row) for row in await self._rows(self._parked, viewer)],
         }
 
-    async def _rows(self, statement: TextClause) -> Sequence[RowMapping]:
+    async def _rows(self, statement: TextClause, given: Mapping[str, object] | None = None) -> Sequence[RowMapping]:
         async with self._engine.connect() as conn:
-            return (await conn.execute(statement)).mappings().all()
+            return (await conn.execute(statement, given)).mappings().all()
 
     def _topic(self, name: str, waiting: RowMapping | None) -> dict[str, Any]:
         return {

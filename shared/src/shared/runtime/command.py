@@ -68,6 +68,7 @@ def serve(app: Any, settings: ProcessSettings) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     server = uvicorn.Server(config)
     server.run()

@@ -30,6 +30,7 @@ from shared.web.health import health_router
 from shared.web.keys import KeyStore
 from shared.web.ops import Letters, ops_router
 from shared.web.problems import install_problems
+from shared.web.rate_limiter import RateLimited, RateLimiter
 
 _ALONE = Pace(poll=10.0, renew=10.0, lease=60.0)
 """On the embedded bus there is one instance, whose commits wake its relay."""
@@ -48,6 +49,7 @@ class Platform:
     store: SqlStore
     keys: KeyStore
     metrics: Metrics
+    limiter: RateLimiter
 
     @classmethod
     def of(cls, settings: ServiceSettings, clock: Clock, flow: Flow | None = None) -> "Platform":
@@ -55,7 +57,8 @@ class Platform:
         db = engine(settings)
         store = SqlStore(db, settings.service, settings.relay_shards)
         keys = KeyStore(db, settings.service)
-        return cls(settings, clock, flow or NoFlow(), db, store, keys, Metrics(settings.service))
+        metrics, limiter = Metrics(settings.service), RateLimiter(settings)
+        return cls(settings, clock, flow or NoFlow(), db, store, keys, metrics, limiter)
 
     @property
     def source(self) -> str:
@@ -107,6 +110,7 @@ def build_service_app(service: Service) -> FastAPI:
     for name, value in service.state.items():
         setattr(app.state, name, value)
     install_problems(app)
+    app.add_middleware(RateLimited, limiter=platform.limiter, keys=platform.keys)
     app.add_middleware(Correlated)
     app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
     letters = Letters(settings.service, platform.engine, bus.deliveries, platform.clock)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from ipaddress import ip_network
 from socket import gethostname
 from typing import ClassVar, Literal, NoReturn, Self
 
@@ -29,13 +30,27 @@ class ProcessSettings(BaseSettings):
     )
     embedded_bus: bool = Field(False, description="the broker is librdkafka's in-process one")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    dead_letters_per_minute: int = Field(60, ge=1, description="past this a consumer pauses instead of parking")
+    rate_limit_key: int = Field(10_000, ge=0, description="requests of one API key in 10 s, an instance; 0: any number")
+    rate_limit_address: int = Field(
+        5_000, ge=0, description="requests of one client address, without a known key or with a browser's, in 10 s"
+    )
+    trusted_proxies: str = Field("127.0.0.1,::1", description="addresses and networks whose X-Forwarded-For counts")
+    dead_letter_limit: int = Field(
+        60, ge=1, description="dead letters, less one for every ten good messages, after which a consumer pauses"
+    )
 
     @field_validator("kafka_bootstrap")
     @classmethod
     def _hosts(cls, value: str) -> str:
         if not all(host.rpartition(":")[2].isdigit() and host.rpartition(":")[0] for host in value.split(",")):
             raise ValueError("must be host:port[,host:port…]")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in filter(None, value.split(",")):
+            ip_network(network.strip())  # raises ValueError, which names it
         return value
 
     @classmethod
@@ -55,7 +70,9 @@ class ServiceSettings(ProcessSettings):
     redis_url: str | None = None
     signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")
     relay_shards: int = Field(4, ge=1, le=64)
-    retention_hours: int = Field(72, ge=1, description="how long texts stay in outbox and dead letters")
+    retention_hours: int = Field(
+        72, ge=1, description="how long texts stay in the outbox, and in dead letters that an operator settled"
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -39,6 +39,7 @@ class _State:
     inbox: set[tuple[str, UUID]] = field(default_factory=set)
     outbox: list[OutboxRow] = field(default_factory=list)
     letters: dict[UUID, Letter] = field(default_factory=dict)
+    pauses: dict[str, str | None] = field(default_factory=dict)
 
 
 class FakeTx:
@@ -50,6 +51,7 @@ class FakeTx:
         self.claimed: set[tuple[str, UUID]] = set()
         self.messages: list[Message] = []
         self.letters: dict[UUID, Letter] = {}
+        self.pauses: dict[str, str | None] = {}
 
     @property
     def conn(self) -> AsyncConnection:
@@ -69,7 +71,18 @@ class FakeTx:
             self.letters[letter.id] = Letter(letter)
             self.messages.append(dlq_message(letter))
 
-    async def unpark(self, letter_id: UUID, status: str, now: datetime) -> bool:
+    async def pause(self, consumer: str, topics: Sequence[str], reason: str) -> None:
+        self.pauses[consumer] = reason
+
+    async def resume(self, consumer: str) -> bool:
+        paused = await self.pause_reason(consumer) is not None
+        self.pauses[consumer] = None
+        return paused
+
+    async def pause_reason(self, consumer: str) -> str | None:
+        return {**self._store.state.pauses, **self.pauses}.get(consumer)
+
+    async def unpark(self, letter_id: UUID, status: str) -> bool:
         found = self._store.state.letters.get(letter_id)
         if found is None or found.status != "parked":
             return False
@@ -98,6 +111,7 @@ class FakeStore:
             state = self.state
             state.inbox |= tx.claimed
             state.letters |= tx.letters
+            state.pauses |= tx.pauses
             for message in tx.messages:
                 row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message, self._clock.now())
                 state.outbox.append(row)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.events import Envelope, Event, new_id
 from shared.events.operations import DeadLetterSettled, Settled
 from shared.messaging.delivery import Delivery
+from shared.messaging.letter_owner import OWN_LETTERS
 from shared.messaging.republish import Scope, republish
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter
@@ -24,7 +25,7 @@ from shared.web.problems import Problem
 
 Operator = Annotated[Principal, Depends(require("operate"))]
 
-_LETTER = 'id, consumer, topic, partition, "offset", key, headers, payload, reason, detail, status, parked_at'
+_LETTER = 'id, consumer, topic, partition, "offset", key, headers, payload, reason, detail, status, parked_at, project'
 
 
 class Republish(BaseModel):
@@ -38,32 +39,38 @@ class Republish(BaseModel):
 
 
 class Letters:
-    """One service's dead letters, for operators. Raises Problem 404 for a letter that is not parked.
+    """One service's dead letters, for operators. Raises Problem 404 for a letter that is not parked, or not theirs.
 
-    Whatever is done to one is reported to the gatekeeper's audit in the same transaction.
+    A key sees the letters of its own project and environment, and of its project where the environment is unknown. A
+    letter whose project can't be known is shown to keys with the scope `admin`, without what it says: it may be
+    another project's. Whatever is done to one is reported to the gatekeeper's audit in the same transaction.
     """
 
     def __init__(self, service: str, engine: AsyncEngine, deliveries: Mapping[str, Delivery], clock: Clock) -> None:
         self._service = service
         self._engine = engine
-        self._deliveries = deliveries
+        self.deliveries = deliveries
         self._clock = clock
-        self._one = text(f"SELECT {_LETTER} FROM {service}.dead_letters WHERE id = :id AND status = 'parked'")
+        self._one = text(
+            f"SELECT {_LETTER} FROM {service}.dead_letters WHERE id = :id AND status = 'parked' AND {OWN_LETTERS}"
+        )
         self._page = text(
             f"""SELECT {_LETTER} FROM {service}.dead_letters
-                WHERE status = :status AND (CAST(:before AS timestamptz) IS NULL OR parked_at < :before)
+                WHERE status = :status AND {OWN_LETTERS}
+                  AND (CAST(:before AS timestamptz) IS NULL OR parked_at < :before)
                 ORDER BY parked_at DESC LIMIT :limit"""
         )
 
-    async def page(self, status: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+    async def page(self, who: Principal, status: str, before: datetime | None, limit: int) -> list[dict[str, Any]]:
         """The newest first."""
+        given = {"status": status, "before": before, "limit": limit, **viewer(who)}
         async with self._engine.connect() as conn:
-            rows = await conn.execute(self._page, {"status": status, "before": before, "limit": limit})
+            rows = await conn.execute(self._page, given)
             return [_shown(row) for row in rows.mappings()]
 
     async def replay(self, letter_id: UUID, who: Principal) -> None:
         """Takes a parked message again. Problem 409 if it fails again: it stays parked."""
-        letter, delivery = await self._parked(letter_id)
+        letter, delivery = await self._parked(letter_id, who)
         try:
             await delivery.replay(letter, self._report(letter, "replayed", who))
         except Exception as error:
@@ -71,7 +78,7 @@ class Letters:
 
     async def discard(self, letter_id: UUID, who: Principal) -> None:
         """Gives a parked message up for good."""
-        letter, delivery = await self._parked(letter_id)
+        letter, delivery = await self._parked(letter_id, who)
         await delivery.discard(letter, self._report(letter, "discarded", who))
 
     def _report(self, letter: DeadLetter, outcome: Settled, who: Principal) -> Envelope[Event]:
@@ -89,33 +96,33 @@ class Letters:
         )
         return Envelope(new_id(now), now, f"ratchet/{self._service}", event, correlation_id())
 
-    async def _parked(self, letter_id: UUID) -> tuple[DeadLetter, Delivery]:
+    async def _parked(self, letter_id: UUID, who: Principal) -> tuple[DeadLetter, Delivery]:
         async with self._engine.connect() as conn:
-            row = (await conn.execute(self._one, {"id": letter_id})).mappings().first()
+            row = (await conn.execute(self._one, {"id": letter_id, **viewer(who)})).mappings().first()
         if row is None:
             raise Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
-        delivery = self._deliveries.get(row["consumer"])
+        delivery = self.deliveries.get(row["consumer"])
         if delivery is None:
             raise Problem(409, "consumer-unknown", "This version has no such consumer", row["consumer"])
         return _letter(row), delivery
 
 
 def ops_router(service: str, engine: AsyncEngine, letters: Letters, traffic: Traffic) -> APIRouter:
-    """Routes under `/v1/ops/<service>`; each needs the scope `operate`, and is about all projects of the service."""
+    """Routes under `/v1/ops/<service>`; each needs the scope `operate`."""
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
     @router.get("/topics")
-    async def topics(_: Operator) -> dict[str, Any]:
+    async def topics(who: Operator) -> dict[str, Any]:
         """What goes out, comes in and lies parked; see `Traffic.shown`."""
-        return await traffic.shown()
+        return await traffic.shown(viewer(who))
 
     @router.get("/dead-letters")
     async def dead_letters(
-        _: Operator, status: str = "parked", before: datetime | None = None, limit: int = 100
+        who: Operator, status: str = "parked", before: datetime | None = None, limit: int = 100
     ) -> dict[str, Any]:
         """The newest first, a page at a time; payloads are what the sender wrote: data, to be shown as text."""
         size = max(1, min(limit, 1000))
-        items = await letters.page(status, before, size)
+        items = await letters.page(who, status, before, size)
         return {"items": items, "next": items[-1]["parked_at"] if len(items) == size else None}
 
     @router.post("/dead-letters/{letter_id}/replay")
@@ -129,11 +136,27 @@ def ops_router(service: str, engine: AsyncEngine, letters: Letters, traffic: Tra
         return {"id": str(letter_id), "status": "discarded"}
 
     @router.post("/republish")
-    async def send_again(body: Republish, _: Operator) -> dict[str, int]:
-        scope = Scope(body.since, body.topic, body.lacking)
+    async def send_again(body: Republish, who: Operator) -> dict[str, int]:
+        """Events of the key's project, and of no other."""
+        scope = Scope(body.since, body.topic, body.lacking, who.project)
         return {"republished": await republish(engine, service, scope)}
 
+    @router.post("/consumers/{consumer}/resume")
+    async def resume(consumer: str, _: Operator) -> dict[str, str]:
+        """Let a consumer go on that paused after too many dead letters. It serves all projects of the service."""
+        delivery = letters.deliveries.get(consumer)
+        if delivery is None:
+            raise Problem(404, "consumer-unknown", "This service has no such consumer")
+        if not await delivery.resume():
+            raise Problem(409, "not-paused", "The consumer is not paused")
+        return {"consumer": consumer, "status": "running"}
+
     return router
+
+
+def viewer(who: Principal) -> dict[str, object]:
+    """The parameters of `OWN_LETTERS`."""
+    return {"project": who.project, "environment": who.environment, "admin": "admin" in who.scopes}
 
 
 def _letter(row: Any) -> DeadLetter:
@@ -153,6 +176,7 @@ def _letter(row: Any) -> DeadLetter:
 
 
 def _shown(row: Any) -> dict[str, Any]:
+    known = row["project"] is not None
     return {
         "id": str(row["id"]),
         "consumer": row["consumer"],
@@ -161,6 +185,7 @@ def _shown(row: Any) -> dict[str, Any]:
         "detail": row["detail"],
         "status": row["status"],
         "parked_at": row["parked_at"].isoformat(),
-        "headers": dict(row["headers"]),
-        "payload": without_secrets(row["payload"])[:10_000].decode("utf-8", "backslashreplace"),
+        "project": row["project"],
+        "headers": dict(row["headers"]) if known else {},
+        "payload": without_secrets(row["payload"])[:10_000].decode("utf-8", "backslashreplace") if known else "",
     }

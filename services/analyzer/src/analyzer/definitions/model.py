@@ -61,8 +61,8 @@ class Definitions:
     declared: Mapping[Scope, Declared] = field(default_factory=dict)
     _found: dict[Scope, Metrics] = field(default_factory=dict)
 
-    def find(self, project: str, environment: str, target: str, metric: str) -> Metrics:
-        """Return what is in force for `metric` of `target`."""
+    def find(self, project: str, environment: str, target: str | None, metric: str) -> Metrics:
+        """Return what is in force for `metric` of `target`; without one, for targets that declare nothing."""
         scope = Scope(project, environment, target, metric) if self.declared else Scope("", "", None, metric)
         found = self._found.get(scope)
         if found is None:

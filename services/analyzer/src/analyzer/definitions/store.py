@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from analyzer.definitions.model import Declared, Definitions, Scope
@@ -43,6 +43,20 @@ _COUNT = text(
              latest = EXCLUDED.latest"""
 )
 _MOST_WORDS = 100
+# A stream's third part is its sums, and their first one the number of values: see `Stream.dump`.
+_COUNTS = text(
+    """SELECT target, metric, generation, sum(CAST(coalesce(state, mirrored) -> 2 ->> 0 AS bigint)) AS n
+       FROM analyzer.streams
+       WHERE project = :project AND environment = :environment
+         AND (CAST(:target AS text) IS NULL OR target = :target)
+       GROUP BY target, metric, generation"""
+)
+_UNCOUNTED = text(
+    """SELECT target, metric, reason, word, n, low, high, latest FROM analyzer.uncounted
+       WHERE project = :project AND environment = :environment
+         AND (CAST(:target AS text) IS NULL OR target = :target)
+       ORDER BY target, metric, n DESC, reason, word"""
+)
 
 
 class DefinitionStore:
@@ -75,6 +89,16 @@ class DefinitionStore:
         values = {**scope._asdict(), "target": scope.target or "", "declared_by": declared_by}
         declaration = json.dumps(written(declared.declaration))
         await self._conn.execute(_DECLARE, {**values, "declaration": declaration, "generation": declared.generation})
+
+    async def counts(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
+        """Return how many values each metric of each target counts, by generation."""
+        given = {"project": project, "environment": environment, "target": target}
+        return list(await self._conn.execute(_COUNTS, given))
+
+    async def uncounted(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
+        """Return what is not counted, most frequent first within each metric."""
+        given = {"project": project, "environment": environment, "target": target}
+        return list(await self._conn.execute(_UNCOUNTED, given))
 
     async def count(self, found: Iterable[Uncounted]) -> None:
         """Add to what is not counted, in the order of its keys, so that two transactions can't wait for each other."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.comparing import lines_of, rows, unfilled
+from console.comparing import foreign, lines_of, rows, unfilled
 from console.deciding import deciding
 from console.page import Page, PageInMaking
 
@@ -49,6 +49,7 @@ def proposal_pages() -> APIRouter:
             it=found,
             rows=rows(found["rollback"], found["document"]),
             unfilled=unfilled(found["rollback"], found["document"]),
+            foreign_syntax=foreign(found["document"]),
             way_back=lines_of(found["rollback"]),
             executions=executions,
             regression=regression,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ratchet.prompt import Prompt, unified
+from ratchet.prompt import Prompt, PromptError, foreign_syntax, parse, unified
 
 
 def kind_of(base_digest: str | None) -> str:
@@ -20,3 +20,12 @@ def content_of(why: str, base_digest: str | None, base: Prompt | None, draft: Pr
         "rollback": None if base is None else base.to_dict(),
         "example_sets": [],
     }
+
+
+def warnings(document: dict[str, Any]) -> list[str]:
+    """What whoever decides about a document should know: template syntax that is text here."""
+    try:
+        found = foreign_syntax(parse(document))
+    except PromptError:
+        return []
+    return [f"{syntax} is no variable here: it is sent to the model as it is" for syntax in found[:20]]

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gatekeeper.proposals.drafts import warnings
+
 _WHOLE = "p.content, v.canonical"
 _BRIEF = "p.content - CAST('{diff,rollback,example_sets}' AS text[]) AS content, NULL AS canonical"
 _SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.base_digest, p.digest, p.author,
@@ -97,6 +99,7 @@ def shown(row: RowMapping) -> dict[str, Any]:
     view |= content if isinstance(content, dict) else json.loads(content)
     if row["canonical"] is not None:
         view["document"] = json.loads(row["canonical"])
+        view["warnings"] = warnings(view["document"])
     view["decision"] = None
     if row["decision_id"] is not None:
         view["decision"] = {

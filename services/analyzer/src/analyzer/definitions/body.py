@@ -1,0 +1,79 @@
+"""What `PUT /v1/metrics/{name}` takes, and which of it fits which metric (pure)."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.metric_catalog import (
+    Aggregation,
+    Declaration,
+    Meaning,
+    MetricDefinition,
+    definition_of,
+    normalized_label,
+)
+
+Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
+_KINDS = ("thumb", "rating", "label", "score")
+_BUILT_IN = ("error_rate", "latency_ms", "cost_usd")
+
+
+class DeclarationBody(BaseModel):
+    """A whole declaration: a field that is left out is as by default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    direction: Literal["higher_is_better", "lower_is_better"] | None = None
+    unit: Annotated[str, Field(max_length=20, pattern=r"^[^\x00-\x1f]*$")] | None = None
+    scale: tuple[float, float] | None = Field(None, description="smallest and largest value")
+    aggregation: Aggregation | None = None
+    floor_pp: Annotated[float, Field(gt=0, lt=100)] | None = Field(
+        None, description="smallest change that is raised: points of the scale, or per cent under a geometric mean"
+    )
+    safety: bool | None = None
+    labels: Annotated[dict[Word, Meaning], Field(max_length=200)] | None = None
+
+    def declaration(self) -> Declaration:
+        """Return what the catalogue takes."""
+        return Declaration(
+            self.direction,
+            self.unit,
+            self.scale,
+            self.aggregation,
+            None if self.floor_pp is None else self.floor_pp / 100.0,
+            self.safety,
+            {normalized_label(word): meaning for word, meaning in (self.labels or {}).items()},
+        )
+
+
+def is_metric(name: str) -> bool:
+    """Return whether values may have this metric: `score.toxicity`, `thumb`, `implicit.rating.speed`, `latency_ms`."""
+    plain, dot, rest = name.removeprefix("implicit.").partition(".")
+    if name in _BUILT_IN:
+        return True
+    return plain in _KINDS and (bool(rest) or not dot) and "\x00" not in name and len(name) <= 300
+
+
+def misfit(name: str, body: DeclarationBody) -> tuple[str, str] | None:
+    """Return the first field that does not fit the metric, with the reason; None if all do."""
+    default = definition_of(name)
+    if default.kind == "label" and body.direction is not None:
+        return "direction", "labels are counted by their meanings: declare `labels`"
+    if default.kind != "label" and body.labels is not None:
+        return "labels", "only metrics of labels have words"
+    if name in _BUILT_IN and (body.direction is not None or body.unit is not None):
+        return ("direction" if body.direction is not None else "unit"), f"{name} is built in; its meaning is fixed"
+    if default.kind != "score" and (body.scale is not None or body.aggregation is not None):
+        return ("scale" if body.scale is not None else "aggregation"), f"the scale of a {default.kind} is fixed"
+    if body.scale is not None and not (all(map(math.isfinite, body.scale)) and body.scale[0] < body.scale[1]):
+        return "scale", "must be a smaller number and a larger one, as [0, 10]"
+    return _misfit_of_amount(definition_of(name, body.declaration()), body)
+
+
+def _misfit_of_amount(declared: MetricDefinition, body: DeclarationBody) -> tuple[str, str] | None:
+    if declared.amount and declared.scale[0] < 0.0:
+        return "scale", "under a geometric mean values are at least 0"
+    if declared.amount and body.safety:
+        return "safety", "no single amount is bad by itself: use a floor"
+    return None

@@ -1,0 +1,102 @@
+"""Who may send how many requests: the rule of every service's HTTP app."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.runtime.settings import ProcessSettings
+from shared.web.client_address import ClientAddresses
+from shared.web.keys import KeyStore, Principal
+from shared.web.problems import Problem, problem_response
+from shared.web.rate_limit import Admission, Policy, TokenBuckets
+
+WINDOW_S = 10.0
+
+_EXEMPT = ("/health/", "/metrics")
+_STOPPING = ("/v1/halt", "/rollback")
+"""Stopping and going back are never limited: whoever has to stop something must not wait."""
+
+
+class RateLimiter:
+    """A quota for each API key, and one for each client address whose requests show no key that is known.
+
+    A key that is meant for browsers is public, so that its requests count for their address too: one visitor can't use
+    up what is everybody's. Quotas are those of one instance.
+    """
+
+    def __init__(self, settings: ProcessSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._keys = TokenBuckets(Policy("key", settings.rate_limit_key, WINDOW_S))
+        self._addresses = TokenBuckets(Policy("address", settings.rate_limit_address, WINDOW_S))
+        self._clients = ClientAddresses(settings.trusted_proxies)
+        self._monotonic = monotonic
+
+    def admit(self, principal: Principal | None, scope: Mapping[str, Any], forwarded: bytes | None) -> dict[str, str]:
+        """The header fields that the answer is to carry. Raises Problem 429 past a quota.
+
+        `principal` is that of the request's key, None where it is not known to be one. `forwarded` is the header
+        X-Forwarded-For.
+        """
+        now = self._monotonic()
+        found: list[Admission] = []
+        if principal is None or "browser-ingest" in principal.scopes:
+            found.append(self._addresses.take(self._clients.resolve(scope, forwarded), now))
+        if principal is not None and all(admission.allowed for admission in found):
+            found.append(self._keys.take(principal.key_id, now))
+        for admission in found:
+            if not admission.allowed:
+                raise quota_exceeded(admission)
+        return _fields([admission for admission in found if admission.policy.quota])
+
+
+def _fields(admissions: list[Admission]) -> dict[str, str]:
+    if not admissions:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(str(admission.policy) for admission in admissions),
+        "RateLimit": ", ".join(map(str, admissions)),
+    }
+
+
+def quota_exceeded(admission: Admission) -> Problem:
+    """The problem 429 of a request past its quota."""
+    policy, wait = admission.policy, str(max(1, admission.reset))
+    detail = f"at most {policy.quota} requests of one {policy.name} in {policy.window:g} s; try again in {wait} s"
+    headers = {**_fields([admission]), "Retry-After": wait}
+    return Problem(429, "quota-exceeded", "Too many requests", detail, headers=headers)
+
+
+def is_exempt(method: str, path: str) -> bool:
+    """Whether a request is never limited."""
+    return path.startswith(_EXEMPT) or (method == "POST" and path.endswith(_STOPPING))
+
+
+class RateLimited:
+    """Refuse requests past their quota before anything is done for them."""
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter, keys: KeyStore | None = None) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_exempt(scope["method"], scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        key = headers.get(b"authorization")
+        known = None if key is None or self._keys is None else self._keys.known(key.decode("latin-1"))
+        try:
+            fields = self._limiter.admit(known, scope, headers.get(b"x-forwarded-for"))
+        except Problem as problem:
+            await problem_response(problem)(scope, receive, send)
+            return
+        shown = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+
+        async def send_with_fields(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *shown]
+            await send(message)
+
+        await self._app(scope, receive, send_with_fields)
