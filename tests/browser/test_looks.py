@@ -31,7 +31,15 @@ def pages(site: Site) -> Iterator[str]:
     yield from (f"/proposals/{proposals[kind]}" for kind in sorted(proposals))
     yield from ("/prompts", f"/prompts/{REPLY}", "/prompts/answer", f"/prompts/{REPLY}/edit")
     yield f"/prompts/{REPLY}/compare?a={versions[1]['digest']}&b={versions[0]['digest']}"
-    yield from ("/few-shots", "/topics", "/topics/dead-letters?service=analyzer", "/audit", "/audit/verify", "/people")
+    yield from (
+        "/few-shots",
+        "/quality",
+        "/topics",
+        "/topics/dead-letters?service=analyzer",
+        "/audit",
+        "/audit/verify",
+        "/people",
+    )
     yield from ("/start", "/start?target=my-bot")
 
 

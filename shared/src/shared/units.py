@@ -47,3 +47,8 @@ def signed(points: float, turned: bool = False) -> str:
     """One digit after the point and a real minus; `turned` where less is better, so that more of it is a plus."""
     tenths = round(-points if turned else points, 1) + 0.0  # no minus before a nought
     return f"{tenths:+.1f}".replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """A bare number, in few digits and with a real minus."""
+    return f"{value:.6g}".replace("-", "−")

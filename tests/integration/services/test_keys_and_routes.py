@@ -45,6 +45,9 @@ EXPECTED: dict[str, dict[Door, tuple[str, ...]]] = {
     "analyzer": {
         ("GET", "/v1/regressions"): ("maker_key", *OPERATORS),
         ("GET", "/v1/regressions/{regression_id}"): ("maker_key", *OPERATORS),
+        ("GET", "/v1/metrics"): ("maker_key", *OPERATORS),
+        ("GET", "/v1/metrics/{name}"): ("maker_key", *OPERATORS),
+        ("PUT", "/v1/metrics/{name}"): ("maker_key", "reviewer_key"),
         ("GET", "/v1/quality"): ("maker_key", *OPERATORS),
         ("GET", "/v1/quality/series"): ("maker_key", *OPERATORS),
     },
@@ -87,8 +90,8 @@ class House:
         header = self.headers[label]
         return await self.client.request(
             method,
-            path.format(regression_id=uuid4(), letter_id=uuid4(), consumer="none"),
-            json={} if method == "POST" else None,
+            path.format(name="score.x", regression_id=uuid4(), letter_id=uuid4(), consumer="none"),
+            json={} if method in ("POST", "PUT") else None,
             headers={} if header is None else {"Authorization": header},
         )
 

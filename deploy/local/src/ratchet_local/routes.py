@@ -4,6 +4,7 @@ ROUTES: dict[str, str] = {
     "/v1/executions": "collector",
     "/v1/feedback": "collector",
     "/v1/ops/collector": "collector",
+    "/v1/metrics": "analyzer",
     "/v1/quality": "analyzer",
     "/v1/regressions": "analyzer",
     "/v1/ops/analyzer": "analyzer",

@@ -2,7 +2,7 @@
 
 import typer
 
-from ratchet.cli import deciding, operating, reading, replaying, signing_in
+from ratchet.cli import deciding, metrics, operating, reading, replaying, signing_in
 from ratchet.cli.plugins import Commands
 
 app = typer.Typer(
@@ -43,4 +43,5 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(deciding.grants, name="grants")
+app.add_typer(metrics.metrics, name="metrics")
 app.add_typer(operating.audit, name="audit")

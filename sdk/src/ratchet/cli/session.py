@@ -43,6 +43,11 @@ class Session:
         """The JSON object that a path answers to a body."""
         return self._call("POST", path, json=body, timeout=timeout)
 
+    def put(self, path: str, body: Mapping[str, object], **params: object) -> dict[str, Any]:
+        """The JSON object that a path answers to a body that takes the place of what is there."""
+        given = {name: str(value) for name, value in params.items() if value is not None}
+        return self._call("PUT", path, json=body, params=given)
+
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
             answer = self._client.request(method, path, **request)

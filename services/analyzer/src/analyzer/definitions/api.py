@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.asking import Reader, Target
 from analyzer.definitions.body import DeclarationBody, is_metric, misfit
-from analyzer.definitions.model import Declared, Definitions, Metrics, Scope
+from analyzer.definitions.model import Declared, Definitions, Scope
 from analyzer.definitions.store import DefinitionStore, written
-from shared.metric_catalog import MetricDefinition, definition_of
+from shared.metric_catalog import Declaration, MetricDefinition
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
@@ -46,8 +46,8 @@ def metrics_router(engine: AsyncEngine) -> APIRouter:
         n = {(row.target, row.metric, row.generation): int(row.n) for row in counts}
         items = []
         for name, metric in page:
-            found = definitions.find(reader.project, reader.environment, name, metric) if metric else None
-            items.append(_item(name, metric, found, n, uncounted[name, metric]))
+            scope = Scope(reader.project, reader.environment, name, metric)
+            items.append(_item(definitions, scope, n, uncounted[name, metric]))
         return {"items": items, "next": _cursor(page[-1]) if page and page[-1] != keys[-1] else None}
 
     @router.get("/{name:path}")
@@ -144,16 +144,29 @@ def described(definition: MetricDefinition) -> dict[str, Any]:
 
 
 def _item(
-    target: str,
-    metric: str,
-    found: Metrics | None,
+    definitions: Definitions,
+    scope: Scope,
     n: Mapping[tuple[str, str, int], int],
     uncounted: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return a metric of a target. What was refused before it was measured has no metric, and no definition."""
-    counted = 0 if found is None else n.get((target, metric, found.metric.generation), 0)
-    definition = described(found.definition) if found else dict.fromkeys(described(definition_of("score")))
-    return {"target": target, "metric": metric, **definition, "n": counted, "uncounted": list(uncounted)}
+    """Return a metric of a target. What was refused before it was measured has no metric, and no definition.
+
+    `declared` is the target's own declaration, or else the one for all targets: `declared_for` says which.
+    """
+    target, metric = scope.target or "", scope.metric
+    found = definitions.find(*_names(scope))
+    own = definitions.declared.get(scope)
+    special = own is not None and own.declaration != Declaration()
+    general = definitions.declared.get(scope._replace(target=None), Declared())
+    return {
+        "target": target,
+        "metric": metric,
+        **(described(found.definition) if metric else dict.fromkeys(described(found.definition))),
+        "declared": _declared(own if own is not None and special else general),
+        "declared_for": target if special else None,
+        "n": n.get((target, metric, found.metric.generation), 0),
+        "uncounted": list(uncounted),
+    }
 
 
 def _by_metric(rows: Sequence[Any]) -> dict[tuple[str, str], list[dict[str, Any]]]:

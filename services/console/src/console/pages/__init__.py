@@ -3,6 +3,7 @@
 from console.pages.audit import audit_pages
 from console.pages.editing import editing_pages
 from console.pages.few_shots import few_shot_pages
+from console.pages.metrics import metric_pages
 from console.pages.overview import overview_pages
 from console.pages.people import people_pages
 from console.pages.prompts import prompt_pages
@@ -20,6 +21,7 @@ PAGES = (
     editing_pages,
     prompt_pages,
     few_shot_pages,
+    metric_pages,
     topic_pages,
     audit_pages,
     people_pages,

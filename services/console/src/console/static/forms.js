@@ -23,9 +23,9 @@ function put(fields, name, value) {
   path.reduce((place, key) => place[key], fields)[last] = value;
 }
 
-async function post(path, content) {
+async function post(path, content, method = "POST") {
   const answer = await fetch(path, {
-    method: "POST",
+    method,
     headers: { "content-type": "application/json" },
     body: JSON.stringify(content),
   });
@@ -60,7 +60,7 @@ export function submit(event) {
   event.preventDefault();
   const form = event.target;
   return attempt(form, async () => {
-    const said = await post(form.dataset.api, body(form));
+    const said = await post(form.dataset.api, body(form), form.dataset.method);
     form.closest("dialog")?.close();
     form.reset();
     const shown = form.dataset.shows ? document.getElementById(form.dataset.shows) : null;

@@ -1,0 +1,131 @@
+"""`ratchet metrics`: what metrics mean, how many values they count, and what is not counted and why."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import typer
+
+from ratchet.cli.confirmation import Yes, confirm
+from ratchet.cli.output import AsJson, Exit, as_json, fail, line, table
+from ratchet.cli.session import get, session
+
+metrics = typer.Typer(
+    no_args_is_help=True, help="What metrics mean: direction, scale, and labels; what is not counted."
+)
+
+Target = Annotated[str | None, typer.Option(help="Of this target only.")]
+Words = Annotated[list[str] | None, typer.Option(metavar="WORD", help="Labels of this meaning; may be repeated.")]
+_DIRECTIONS = {"higher": "higher_is_better", "lower": "lower_is_better"}
+_SHOWN = {"higher_is_better": "more is better", "lower_is_better": "less is better", "undeclared": "not declared"}
+
+
+@metrics.command("list")
+def list_metrics(
+    target: Target = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 500, json: AsJson = False
+) -> None:
+    """Each metric of each target: its direction and scale, how many values count, and which do not."""
+    found = get("maker", "/v1/metrics", target=target, limit=limit)
+    if json:
+        as_json(found)
+        return
+    table(
+        ["target", "metric", "direction", "scale", "values", "not counted"],
+        (
+            (
+                item["target"] or None,
+                item["metric"] or None,
+                _SHOWN.get(item["direction"] or ""),
+                _scale(item),
+                item["n"],
+                "; ".join(map(uncounted, item["uncounted"])) or None,
+            )
+            for item in found["items"]
+        ),
+    )
+    if found["next"]:
+        line("there are more: --limit", err=True)
+    if any(item["direction"] == "undeclared" for item in found["items"]):
+        line("a metric without a direction raises nothing: ratchet metrics set NAME --direction higher|lower", err=True)
+
+
+@metrics.command("set")
+def set_metric(
+    name: Annotated[str, typer.Argument(help="As `ratchet metrics list` shows it, such as score.toxicity.")],
+    target: Target = None,
+    direction: Annotated[Literal["higher", "lower"] | None, typer.Option(help="Which end is better.")] = None,
+    scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The values it may have, as 0:10.")] = None,
+    aggregation: Annotated[
+        Literal["mean", "geometric_mean"] | None, typer.Option(help="geometric_mean for amounts without an upper end.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Shown after values.")] = None,
+    floor: Annotated[
+        float | None, typer.Option(help="Smallest change that is raised, in points of the scale or per cent.")
+    ] = None,
+    safety: Annotated[bool | None, typer.Option("--safety/--no-safety", help="One bad value is enough.")] = None,
+    good: Words = None,
+    bad: Words = None,
+    neutral: Words = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget what was declared before.")] = False,
+    yes: Yes = False,
+    json: AsJson = False,
+) -> None:
+    """Declare what a metric means; what no flag names stays as it was declared.
+
+    A direction applies to all values so far. Another scale, aggregation or meaning of a label starts the metric anew.
+    """
+    said: dict[str, Any] = {
+        "direction": _DIRECTIONS[direction] if direction else None,
+        "scale": _ends(scale) if scale else None,
+        "aggregation": aggregation,
+        "unit": unit,
+        "floor_pp": floor,
+        "safety": safety,
+    }
+    labels = {
+        word: meaning for meaning, words in (("good", good), ("bad", bad), ("neutral", neutral)) for word in words or ()
+    }
+    given = {field: value for field, value in said.items() if value is not None}
+    if not given and not labels and not reset:
+        fail("nothing to declare: give --direction, --scale, --good, … or --reset", Exit.USAGE)
+    path = f"/v1/metrics/{quote(name, safe='')}"
+    with session("maker") as server:
+        before = {} if reset else server.get(path, target=target)["declared"]
+        body = {**before, **given}
+        if labels:
+            body["labels"] = {**before.get("labels", {}), **labels}
+        confirm(f"Declare {name} of {target or 'all targets'}: {_told(body)}?", yes)
+        answer = server.put(path, body, target=target)
+    if json:
+        as_json(answer)
+    else:
+        line(f"{name}: {_SHOWN[answer['direction']]}, {_scale(answer)}")
+
+
+def uncounted(found: Mapping[str, Any]) -> str:
+    """Return one reason in words: `12 out of range (-1 to 8)`, `3 unknown label "a"`."""
+    text = f"{found['n']:,} {found['reason'].replace('_', ' ')}"
+    if found["word"]:
+        return f'{text} "{found["word"]}"'
+    return text if found["low"] is None else f"{text} ({found['low']:g} to {found['high']:g})"
+
+
+def _scale(item: Mapping[str, Any]) -> str | None:
+    if not item["scale"]:
+        return None
+    if item["aggregation"] == "geometric_mean":
+        return f"amounts {item['unit']}".strip()
+    low, high = item["scale"]
+    return f"{low:g} to {high:g}"
+
+
+def _ends(text: str) -> list[float]:
+    low, _, high = text.partition(":")
+    try:
+        return [float(low), float(high)]
+    except ValueError:
+        fail(f"--scale: {text!r} is not like 0:10", Exit.USAGE)
+
+
+def _told(body: Mapping[str, Any]) -> str:
+    return ", ".join(f"{field} {value}" for field, value in body.items()) or "as by default"

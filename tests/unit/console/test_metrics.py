@@ -1,0 +1,64 @@
+"""The page of metrics: what is undeclared is declared with one click, and what is not counted is named."""
+
+from typing import Any
+
+from console.metric_rows import metric_targets
+from tests.support.console import Made, browsing
+
+ITEM: dict[str, Any] = {
+    "target": "bot", "metric": "score.wordiness", "kind": "score", "direction": "undeclared", "origin": "kind",
+    "unit": "score", "scale": [0.0, 1.0], "aggregation": "mean", "floor_pp": 5.0, "safety": False, "labels": {},
+    "declared": {"scale": [0, 10]}, "declared_for": None, "n": 1234, "uncounted": [],
+}  # fmt: skip
+OUT = {"reason": "out_of_range", "word": None, "n": 3, "low": -1.0, "high": 8.0, "latest": "2026-01-01T00:00:00Z"}
+WORD = {**OUT, "reason": "unknown_label", "word": "partially <b>", "low": None, "high": None}
+
+
+async def page(api: Made, *items: dict[str, Any]) -> str:
+    api.answers["/v1/metrics"] = {"items": list(items), "next": None}
+    async with browsing(api) as client:
+        answer = await client.get("/quality")
+    assert answer.status_code == 200
+    return answer.text
+
+
+async def test_a_direction_is_declared_with_one_click_and_the_rest_is_kept(api: Made) -> None:
+    text = await page(api, ITEM)
+    assert 'data-api="/v1/metrics/score.wordiness" data-method="PUT"' in text
+    assert 'name="direction" value="lower_is_better"' in text
+    assert 'name="scale" data-type="json" value="[0, 10]"' in text
+    assert "direction not declared" in text
+    assert "1,234" in text
+
+
+async def test_who_may_not_declare_sees_no_button(api: Made) -> None:
+    api.sign_in("read", role="viewer")
+    text = await page(api, ITEM)
+    assert "direction not declared" in text
+    assert "Less is better" not in text
+
+
+async def test_what_is_not_counted_is_named_with_what_to_do(api: Made) -> None:
+    labels = {**ITEM, "metric": "label.verdict", "kind": "label", "direction": "higher_is_better", "uncounted": [WORD]}
+    text = await page(api, {**ITEM, "uncounted": [OUT]}, labels)
+    assert "3 outside the scale: −1 to 8" in text
+    assert "ratchet metrics set score.wordiness --scale -1:8" in text
+    assert "3 of a label without a meaning: “partially &lt;b&gt;”" in text
+
+
+async def test_refused_values_have_no_definition(api: Made) -> None:
+    nothing = dict.fromkeys(("kind", "direction", "origin", "unit", "scale", "aggregation", "floor_pp"))
+    refused = {**OUT, "reason": "no_consent", "low": None, "high": None}
+    text = await page(api, {**ITEM, **nothing, "metric": "", "n": 0, "uncounted": [refused]})
+    assert "3 without consent to quality" in text
+
+
+def test_what_needs_somebody_comes_first() -> None:
+    known = {**ITEM, "metric": "a", "direction": "lower_is_better"}
+    (target,) = metric_targets([known, {**known, "metric": "b", "uncounted": [OUT]}, ITEM])
+    assert [row.name for row in target.rows] == ["score.wordiness", "b", "a"]
+
+
+def test_a_targets_own_declaration_is_what_is_changed() -> None:
+    (target,) = metric_targets([{**ITEM, "metric": "score.a/b", "declared_for": "my bot"}])
+    assert target.rows[0].api == "/v1/metrics/score.a%2Fb?target=my%20bot"
