@@ -46,13 +46,14 @@ CANDIDATES = st.lists(
         {"kind": "label", "value": None, "label": "Correct"},
         {"kind": "label", "value": None, "label": " helpful "},
         {"kind": "label", "value": None, "label": "positive"},
+        {"kind": "thumb", "name": "user_feedback", "value": 1.0},
     ],
 )
 def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, Any]) -> None:
     found = sift(feedback(1, **given_as), NOW)
     assert found.objection is None
     (made,) = found.candidates
-    assert made == candidate(1, score=judged(**{"value": None, "label": None, **given_as}))
+    assert made == candidate(1, score=judged(**{"name": None, "value": None, "label": None, **given_as}))
 
 
 @pytest.mark.parametrize(
@@ -169,10 +170,33 @@ def test_each_prompt_of_an_execution_gets_the_candidate() -> None:
         ({"kind": "rating", "value": 3.0, "replaces": instead_of(0, value=3.0)}, False),
         ({"value": 1.0, "replaces": instead_of(0, value=1.0)}, True),
         ({"kind": "comment", "value": None, "text": "No."}, False),
+        ({"name": "accuracy", "value": 0.0}, True),
+        ({"name": "thumbs_down", "value": 1.0}, True),
+        ({"name": "complaint", "value": 0.0}, False),
+        ({"kind": "rating", "name": "toxicity", "value": 5.0}, True),
+        ({"kind": "label", "name": "toxicity", "value": None, "label": "toxic"}, True),
+        ({"kind": "label", "name": "toxicity", "value": None, "label": "positive"}, False),
+        ({"name": "tone", "value": 1.0, "replaces": instead_of(0, value=1.0)}, False),
     ],
 )
 def test_what_speaks_against_an_example(fields: dict[str, Any], objects: bool) -> None:
     assert (sift(feedback(1, **fields), NOW).objection is not None) is objects
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "tone", "value": 1.0},
+        {"name": "toxicity", "value": 1.0},
+        {"name": "thumbs_down", "value": 1.0},
+        {"kind": "rating", "name": "toxicity", "value": 5.0},
+        {"kind": "rating", "name": "speed", "value": 5.0},
+        {"kind": "label", "name": "toxicity", "value": None, "label": "positive"},
+        {"kind": "label", "name": "toxicity", "value": None, "label": "non-toxic"},
+    ],
+)
+def test_one_good_aspect_makes_no_example(fields: dict[str, Any]) -> None:
+    assert sift(feedback(1, **fields), NOW).candidates == ()
 
 
 @given(CANDIDATES)

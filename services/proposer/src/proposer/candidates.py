@@ -11,7 +11,8 @@ from itertools import chain
 
 from proposer.model import Candidate, Objection, PromptKey
 from proposer.texts import example_text, input_key
-from shared.events.feedback import ExecutionFacts, FeedbackCreated
+from shared.events.feedback import ExecutionFacts, FeedbackCreated, FeedbackKind
+from shared.metric_catalog import definition_for, is_overall, meaning_of
 
 WINDOW = timedelta(days=30)
 MOST = 5
@@ -19,11 +20,8 @@ POSITIVE = 0.75
 """A rating of 4 of 1–5, on the scale from 0 to 1."""
 NEGATIVE = 0.25
 
-POSITIVE_LABELS = frozenset({"correct", "helpful", "positive"})
-NEGATIVE_LABELS = frozenset(
-    {"bad", "fail", "hallucinated", "hallucination", "harmful", "incorrect", "irrelevant", "negative"}
-    | {"not helpful", "rejected", "unfaithful", "unhelpful", "wrong"}
-)
+LOWER = "lower_is_better"
+_MEANINGS = {"good": 1.0, "bad": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ def sift(event: FeedbackCreated, now: datetime) -> Sifted:
     execution = event.execution
     if execution is None or not execution.input or not execution.prompts:
         return _NOTHING
-    score = judged(event.kind, event.value, event.label)
-    positive = score is not None and score >= POSITIVE
+    score = judged(event.kind, event.name, event.value, event.label)
+    positive = score is not None and score >= POSITIVE and _whole(event)
     if not positive and not _objects(event, score):
         return _NOTHING
     return Sifted(
@@ -52,17 +50,22 @@ def sift(event: FeedbackCreated, now: datetime) -> Sifted:
     )
 
 
-def judged(kind: str, value: float | None, label: str | None) -> float | None:
-    """A feedback on a scale from 0 (bad) to 1 (good); None where it does not judge. A correction is a good answer."""
-    if kind == "correction":
-        return 1.0
-    if kind == "thumb" and value is not None:
-        return value
-    if kind == "rating" and value is not None:
-        return (value - 1) / 4
-    if kind == "label" and label is not None:
-        word = label.strip().casefold().replace("_", " ").replace("-", " ")
-        return 1.0 if word in POSITIVE_LABELS else 0.0 if word in NEGATIVE_LABELS else None
+def judged(kind: FeedbackKind, name: str | None, value: float | None, label: str | None) -> float | None:
+    """A feedback on a scale from 0 (bad) to 1 (good); None where it does not judge. A correction is a good answer.
+
+    What a name makes of it is what the metric catalogue says by default: of `thumbs_down` a 1 is bad, and `positive`
+    says nothing of `toxicity`.
+    """
+    match kind:
+        case "correction":
+            return 1.0
+        case "label" if label is not None:
+            return _MEANINGS.get(meaning_of(label, name or "") or "")
+        case "thumb" | "rating" if value is not None:
+            definition = definition_for(name, kind)
+            low, high = definition.scale
+            share = (value - low) / (high - low)
+            return None if not definition.declared else 1.0 - share if definition.direction == LOWER else share
     return None
 
 
@@ -106,8 +109,16 @@ def _objects(event: FeedbackCreated, score: float | None) -> bool:
         return True
     if event.replaces is None:
         return False
-    former = judged(event.kind, event.replaces.value, event.replaces.label)
-    return former is not None and former >= POSITIVE
+    former = judged(event.kind, event.name, event.replaces.value, event.replaces.label)
+    return former is not None and former >= POSITIVE and _whole(event)
+
+
+def _whole(event: FeedbackCreated) -> bool:
+    """Whether it judges the whole answer. One that is named after an aspect, such as `tone`, can't vouch for the rest.
+
+    It still objects: nobody should learn from an answer whose accuracy somebody found bad.
+    """
+    return not event.name or is_overall(event.name)
 
 
 def _may_teach(event: FeedbackCreated, execution: ExecutionFacts, now: datetime) -> bool:

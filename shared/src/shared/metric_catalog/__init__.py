@@ -15,7 +15,7 @@ from shared.metric_catalog.definition import (
     ValueKind,
 )
 from shared.metric_catalog.labels import meaning_of, normalized_label
-from shared.metric_catalog.names import direction_of, tokens
+from shared.metric_catalog.names import direction_of, is_overall, tokens
 
 __all__ = [
     "Aggregation",
@@ -29,6 +29,7 @@ __all__ = [
     "definition_for",
     "definition_of",
     "direction_of",
+    "is_overall",
     "meaning_of",
     "metric_name",
     "normalized_label",

@@ -46,6 +46,12 @@ def direction_of(name: str) -> Direction:
     return _flipped(direction) if turned else direction
 
 
+def is_overall(name: str) -> bool:
+    """Return whether `name` stands for an opinion on the whole: `user_feedback`, `overall rating`."""
+    words = [_singular(word) for word in tokens(name)]
+    return bool(words) and all(word in OPINIONS or word in AFFIXES or _version(word) for word in words)
+
+
 def _combined(found: Sequence[str], rest: Sequence[str], worse: bool, better: bool) -> Direction:
     kinds = set(found)
     if len(kinds) == 2:
