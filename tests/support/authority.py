@@ -208,7 +208,7 @@ def canonical_decision(row: Row) -> bytes:
     same = ("proposal_id", "project", "environment", "name", "verdict", "digest", "base_digest", "rollout_plan")
     return rfc8785.dumps(
         {
-            "schema": "ratchet.decision/1",
+            "schema": f"ratchet.decision/{row['form']}",
             "id": str(row["id"]),
             **{key: str(row[key]) if key == "proposal_id" else row[key] for key in same},
             "evaluation_digest": row["evaluation_digest"],
@@ -217,6 +217,7 @@ def canonical_decision(row: Row) -> bytes:
             "decided_at": _moment(row["decided_at"]),
             "expires_at": _moment(row["expires_at"]),
             "uses": 1,
+            "reason_digest": f"sha256:{sha256(row['reason'].encode()).hexdigest()}" if row["reason"] else None,
         }
     )
 

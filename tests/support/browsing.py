@@ -36,7 +36,7 @@ class Visitor:
 
     def sign_in(self, role: Role = "admin", subject: str = "reviewer") -> "Visitor":
         """By a fresh link that an admin made."""
-        made = self.site.post("/v1/sign-in-links", {"subject": subject, "role": role})
+        made = self.site.post("/v1/sign-in-links", {"subject": subject, "role": role}, self.site.admin_key)
         assert made.status_code == 201, made.text
         self.page.goto(self.site.url + made.json()["path"])
         self.page.wait_for_url(self.site.url + "/")

@@ -25,6 +25,7 @@ class Site:
     maker_key: str
     reviewer_key: str
     public_key: str
+    admin_key: str = ""
 
     def client(self, **options: Any) -> Ratchet:
         return Ratchet(self.url, self.ingest_key, public_key=self.public_key, **options)

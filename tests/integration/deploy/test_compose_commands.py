@@ -75,7 +75,7 @@ async def test_jobs_run_and_services_come_up(
             assert "password" not in printed.lower()
     bootstrap = services["bootstrap"]
     made = json.loads(run_job(command_of(bootstrap), host.environment(bootstrap), tmp_path / "bootstrap.log"))
-    assert set(made) == {"ingest_key", "maker_key", "reviewer_key"}
+    assert set(made) == {"ingest_key", "maker_key", "reviewer_key", "admin_key"}
     with ExitStack() as stack:
         running = [
             Instance(name, "1", tmp_path / f"{name}.log", host.environment(services[name]), command_of(services[name]))

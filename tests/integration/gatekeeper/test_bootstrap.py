@@ -44,4 +44,4 @@ def test_the_command_prints_the_keys(
     monkeypatch.setenv("RATCHET_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("RATCHET_SIGNING_KEY", new_private_key())
     main(["--project", "acme"])
-    assert set(json.loads(capsys.readouterr().out)) == {"ingest_key", "maker_key", "reviewer_key"}
+    assert set(json.loads(capsys.readouterr().out)) == {"ingest_key", "maker_key", "reviewer_key", "admin_key"}

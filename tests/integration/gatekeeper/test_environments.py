@@ -58,7 +58,7 @@ async def test_no_foreign_key_moves_anything_of_production(stage: World) -> None
     keys = await stage.sql(f"SELECT key_id FROM gatekeeper.api_keys WHERE {HERE}")
     example = (await stage.sql("SELECT digest FROM gatekeeper.examples"))[0][0]
     filled = {"name": "greeting", "proposal_id": proposal["id"], "grant_id": grant["id"], "digest": example}
-    filled |= {"letter_id": proposal["id"], "key_id": keys[0][0]}
+    filled |= {"letter_id": proposal["id"], "key_id": keys[0][0], "consumer": "proposals"}
     before = await stage.sql(_STATE)
     assert {row[0] for row in before} >= {"history", "proposals", "decisions", "grants", "keys", "servable"}
     tried = 0

@@ -12,44 +12,44 @@ from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, l
 from tests.support.messaging import async_dsn
 
 BASE, NEXT = document("Answer.", "shots"), document("Answer well.", "shots")
-LABELS = ("ingest_key", "browser_key", "maker_key", "reviewer_key")
+LABELS = ("ingest_key", "browser_key", "maker_key", "reviewer_key", "admin_key")
 NOBODY = ("", "rk_x_y", "nonsense")
 # Who may knock at all: each route of the API, and the kinds of keys that it lets in.
 ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
-    ("GET", "/v1/prompts"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/prompts/{name}"): ("ingest_key", "maker_key", "reviewer_key"),
-    ("GET", "/v1/prompts/{name}/versions"): ("maker_key", "reviewer_key"),
-    ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key",),
-    ("POST", "/v1/prompts/{name}/observed/{digest}/review"): ("reviewer_key",),
-    ("GET", "/v1/versions/{digest}"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/instances"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key"),
+    ("GET", "/v1/prompts"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/prompts/{name}"): ("ingest_key", "maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/prompts/{name}/versions"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/prompts/{name}/observed/{digest}/review"): ("reviewer_key", "admin_key"),
+    ("GET", "/v1/versions/{digest}"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/instances"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/stream"): ("ingest_key", "maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/signing-keys"): LABELS,
-    ("GET", "/v1/keys"): ("maker_key", "reviewer_key"),
-    ("POST", "/v1/keys"): ("reviewer_key",),
-    ("POST", "/v1/keys/{key_id}/revoke"): ("reviewer_key",),
-    ("POST", "/v1/sign-in-links"): ("maker_key", "reviewer_key"),
+    ("GET", "/v1/keys"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/keys"): ("admin_key",),
+    ("POST", "/v1/keys/{key_id}/revoke"): ("admin_key",),
+    ("POST", "/v1/sign-in-links"): ("maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/session"): LABELS,
-    ("GET", "/v1/people"): ("maker_key", "reviewer_key"),
-    ("POST", "/v1/proposals"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/proposals"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/proposals/{proposal_id}"): ("maker_key", "reviewer_key"),
-    ("POST", "/v1/proposals/{proposal_id}/decisions"): ("reviewer_key",),
-    ("GET", "/v1/grants"): ("maker_key", "reviewer_key"),
-    ("POST", "/v1/grants"): ("reviewer_key",),
-    ("POST", "/v1/grants/{grant_id}/revoke"): ("reviewer_key",),
-    ("POST", "/v1/examples/{digest}/revoke"): ("reviewer_key",),
-    ("POST", "/v1/halt"): ("maker_key", "reviewer_key"),
-    ("POST", "/v1/resume"): ("reviewer_key",),
+    ("GET", "/v1/people"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/proposals"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/proposals"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/proposals/{proposal_id}"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/proposals/{proposal_id}/decisions"): ("reviewer_key", "admin_key"),
+    ("GET", "/v1/grants"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/grants"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/grants/{grant_id}/revoke"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/examples/{digest}/revoke"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/halt"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/resume"): ("reviewer_key", "admin_key"),
     ("GET", "/v1/loop"): LABELS,
-    ("GET", "/v1/audit"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/audit/verify"): ("maker_key", "reviewer_key"),
-    ("GET", "/v1/ops/gatekeeper/topics"): ("reviewer_key",),
-    ("GET", "/v1/ops/gatekeeper/dead-letters"): ("reviewer_key",),
-    ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/replay"): ("reviewer_key",),
-    ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/discard"): ("reviewer_key",),
-    ("POST", "/v1/ops/gatekeeper/republish"): ("reviewer_key",),
-    ("POST", "/v1/ops/gatekeeper/consumers/{consumer}/resume"): ("reviewer_key",),
+    ("GET", "/v1/audit"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/audit/verify"): ("maker_key", "reviewer_key", "admin_key"),
+    ("GET", "/v1/ops/gatekeeper/topics"): ("reviewer_key", "admin_key"),
+    ("GET", "/v1/ops/gatekeeper/dead-letters"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/replay"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/ops/gatekeeper/dead-letters/{letter_id}/discard"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/ops/gatekeeper/republish"): ("reviewer_key", "admin_key"),
+    ("POST", "/v1/ops/gatekeeper/consumers/{consumer}/resume"): ("reviewer_key", "admin_key"),
 }
 
 # Routes that ask for more than a key, or for none: see test_sessions.
@@ -78,11 +78,11 @@ async def test_every_key_at_every_route(stage: World) -> None:
         "digest": event.example_sets[0].examples[0].digest,
     }  # fmt: skip
     for (method, path), label in product(ROUTES, (*LABELS, *NOBODY)):
-        if label == "reviewer_key" or (path == "/v1/stream" and label in ROUTES[method, path]):
-            continue  # the reviewer is the one who may; an open stream has no end
+        allowed = label in ROUTES[method, path]
+        if allowed and (label in ("reviewer_key", "admin_key") or path == "/v1/stream"):
+            continue  # these are the ones who may; an open stream has no end
         parts = {**filled, "digest": digest(BASE)} if path.startswith("/v1/versions/") else filled
         answer = await stage.ask(label, method, path.format(**parts), None if method == "GET" else body(path, NEXT))
-        allowed = label in ROUTES[method, path]
         assert (answer.status_code < 400) == allowed, (
             f"{method} {path} with {label}: {answer.status_code} {answer.text}"
         )

@@ -15,7 +15,7 @@ from tests.support.messaging import async_dsn
 HOME = {"Origin": "http://gatekeeper"}
 
 
-async def link(gate: World, subject: str = "reviewer", role: str = "admin", by: str = "reviewer_key") -> str:
+async def link(gate: World, subject: str = "reviewer", role: str = "admin", by: str = "admin_key") -> str:
     """The token of a new link."""
     answer = await gate.ask(by, "POST", "/v1/sign-in-links", {"subject": subject, "role": role})
     assert answer.status_code == 201, answer.text
@@ -174,7 +174,7 @@ async def test_the_owners_link_makes_an_admin(gate: World) -> None:
 
 
 async def test_keys_of_services_come_and_go(gate: World) -> None:
-    made = await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "bot", "scopes": ["read", "ingest"]})
+    made = await gate.ask("admin_key", "POST", "/v1/keys", {"subject": "bot", "scopes": ["read", "ingest"]})
     assert made.status_code == 201, made.text
     key = made.json()
     assert (key["subject"], key["scopes"]) == ("bot", ["ingest", "read"])
@@ -183,8 +183,8 @@ async def test_keys_of_services_come_and_go(gate: World) -> None:
     assert key["id"] in [item["id"] for item in listed]
     assert "key" not in listed[0]
     assert (await gate.ask("maker_key", "POST", f"/v1/keys/{key['id']}/revoke")).status_code == 403
-    assert (await gate.ask("reviewer_key", "POST", f"/v1/keys/{key['id']}/revoke")).json()["revoked"]
-    assert (await gate.ask("reviewer_key", "POST", "/v1/keys/none/revoke")).status_code == 404
+    assert (await gate.ask("admin_key", "POST", f"/v1/keys/{key['id']}/revoke")).json()["revoked"]
+    assert (await gate.ask("admin_key", "POST", "/v1/keys/none/revoke")).status_code == 404
     kinds = [entry["kind"] for entry in (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]]
     assert kinds[-2:] == ["key.issued", "key.revoked"]
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
@@ -192,7 +192,7 @@ async def test_keys_of_services_come_and_go(gate: World) -> None:
 
 @pytest.mark.parametrize("scopes", [["review"], ["admin"], [], "ingest", ["ingest", {}]])
 async def test_a_service_can_get_no_scope_of_a_person(gate: World, scopes: Any) -> None:
-    answer = await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "bot", "scopes": scopes})
+    answer = await gate.ask("admin_key", "POST", "/v1/keys", {"subject": "bot", "scopes": scopes})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "scopes")
 
 
@@ -200,7 +200,7 @@ async def test_a_link_ends_with_the_key_that_made_it(gate: World) -> None:
     thief = await session(gate)
     one, other = [await link(gate, subject=name, by=thief["ratchet_acting"]) for name in ("reviewer", "eve")]
     stolen = thief["ratchet_acting"].split("_")[1]
-    assert (await gate.ask("reviewer_key", "POST", f"/v1/keys/{stolen}/revoke")).status_code == 200
+    assert (await gate.ask("admin_key", "POST", f"/v1/keys/{stolen}/revoke")).status_code == 200
     for token in (one, other):
         refused = await sign_in(gate, token)
         assert (refused.status_code, refused.json()["code"]) == (410, "link-void")
@@ -220,7 +220,7 @@ async def test_what_was_opened_with_a_key_ends_with_it(gate: World) -> None:
     second = await session(gate, subject="maker", role="viewer", by=first["ratchet_reading"])
     ann = await session(gate, subject="ann", role="viewer")
     maker = gate.keys["maker_key"].split("_")[1]
-    assert (await gate.ask("reviewer_key", "POST", f"/v1/keys/{maker}/revoke")).status_code == 200
+    assert (await gate.ask("admin_key", "POST", f"/v1/keys/{maker}/revoke")).status_code == 200
     for key in (*first.values(), *second.values()):
         assert (await gate.ask(key, "POST", "/v1/halt", {"reason": "x"})).status_code == 401
     assert (await gate.ask(ann["ratchet_reading"], "GET", "/v1/audit/verify")).json()["ok"]

@@ -43,7 +43,7 @@ def _counted(runner: LocalRunner) -> int:
 def test_credentials_are_kept_for_their_owner_and_the_terminal_shows_a_link(runner: LocalRunner) -> None:
     kept = runner.folder / "credentials.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert set(runner.credentials) == {"url", "ingest_key", "maker_key", "reviewer_key", "public_key"}
+    assert set(runner.credentials) == {"url", "ingest_key", "maker_key", "reviewer_key", "admin_key", "public_key"}
     assert runner.credentials["url"] == runner.url
     assert "rk_" not in runner.output
     assert runner.output.count("/sign-in#rl_") == 1

@@ -15,7 +15,8 @@ PERSON = "reviewer"
 KEYS = (
     KeyPlan("ingest_key", "app", "service", ("ingest", "read")),
     KeyPlan("maker_key", "maker", "person", ("read", "tune", "ingest")),
-    KeyPlan("reviewer_key", PERSON, "person", ("read", "tune", "review", "operate", "admin")),
+    KeyPlan("reviewer_key", PERSON, "person", ("read", "tune", "review", "operate")),
+    KeyPlan("admin_key", "admin", "person", ("read", "tune", "review", "operate", "admin")),
 )
 
 _GIVE_UP = """UPDATE gatekeeper.api_keys SET revoked = true, revision = revision + 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Role = Literal["ingest", "maker", "reviewer"]
+Role = Literal["ingest", "maker", "reviewer", "admin"]
 
 FILE = Path(".ratchet/credentials.json")
 

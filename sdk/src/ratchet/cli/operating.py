@@ -40,7 +40,7 @@ def list_entries(
     json: AsJson = False,
 ) -> None:
     """Entries in order."""
-    columns = {"seq": "seq", "kind": "kind", "by": "by", "at": "at", "hash": "hash"}
+    columns = {"seq": "seq", "kind": "kind", "by": "by", "at": "at", "reason": "reason", "hash": "hash"}
     show(get("maker", "/v1/audit", after=after, limit=limit), json, columns)
 
 

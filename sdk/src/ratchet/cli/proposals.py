@@ -16,6 +16,8 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
     line(f"why: {found.get('evidence', {}).get('summary', '')}", err=err)
     line(f"base {short_digest(found['base_digest'])}", err=err)
     line(f"new  {short_digest(found['digest'])}  ({found['digest']})", err=err)
+    if decision := found.get("decision"):
+        line(f"{decision['verdict']} by {decision['by']}: {decision.get('reason') or 'no reason given'}", err=err)
     for criterion in found.get("acceptance", ()):
         line("must hold: {metric} {comparison} {threshold} over {n} values".format_map(criterion), err=err)
     for example_set in found.get("example_sets", ()):

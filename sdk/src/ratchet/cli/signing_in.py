@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ratchet.cli.confirmation import Yes, confirm
+from ratchet.cli.credentials import Role
 from ratchet.cli.output import AsJson, as_json, line
 from ratchet.cli.session import credentials, session
 
@@ -18,10 +19,11 @@ def sign_in(
     """Print a link into the console that works once, within half an hour. Asks only where it is for somebody else."""
     if person is not None:
         confirm(f"Make a link that signs in {person} as {role}?", yes)
-    with session("reviewer") as server:
+    key: Role = "reviewer" if person is None else "admin"
+    with session(key) as server:
         subject = person or server.get("/v1/session")["subject"]
         made = server.post("/v1/sign-in-links", {"subject": subject, "role": role})
-    link = f"{credentials('reviewer').url}{made['path']}"
+    link = f"{credentials(key).url}{made['path']}"
     if json:
         as_json({**made, "link": link})
     else:

@@ -52,7 +52,11 @@ class Deed:
 
 def deed(entry: Item) -> Deed:
     """One entry as people read it; an unknown kind is told by its own name."""
-    facts = tuple((words(name), str(value)) for name, value in sorted(entry.items()) if name not in _ALREADY_SAID)
+    facts = tuple(
+        (words(name), str(value))
+        for name, value in sorted(entry.items())
+        if name not in _ALREADY_SAID and value is not None
+    )
     return Deed(entry["seq"], entry["at"], str(entry["by"]), _said(entry), _href(entry), facts)
 
 

@@ -14,8 +14,10 @@ MAX_BODY = 512 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-async def read_fields(request: Request) -> "Fields":
-    """The object in the body. Raises Problem 413, 415, 400 or 422."""
+async def read_fields(request: Request, *, optional: bool = False) -> "Fields":
+    """The object in the body; without fields where an `optional` body is empty. Raises Problem 413, 415, 400 or 422."""
+    if optional and request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return Fields({})
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem(415, "unsupported-media-type", "Send application/json", f"the body is {kind[:60] or 'untyped'}")
@@ -53,6 +55,10 @@ class Fields:
             return prompt_name(self._left.pop(name, None))
         except PromptError as error:
             raise invalid(name, error.reason) from None
+
+    def optional_text(self, name: str, limit: int) -> str:
+        """A text of at most `limit` characters; "" where the field is missing."""
+        return self.text(name, limit, empty=True) if name in self._left else ""
 
     def choice(self, name: str, *allowed: str) -> str:
         """One of some words."""

@@ -28,6 +28,7 @@ from shared.runtime.clock import Clock, SystemClock
 
 _PROJECT = "INSERT INTO gatekeeper.projects (project) VALUES (:project) ON CONFLICT DO NOTHING"
 _SIGNER = "INSERT INTO gatekeeper.signing_keys (key_id, public_key) VALUES (:key_id, :public) ON CONFLICT DO NOTHING"
+_KNOWN = "SELECT gatekeeper.known_subject(:project, :subject)"
 _PERSON = "INSERT INTO gatekeeper.people (project, subject) VALUES (:project, :subject) ON CONFLICT DO NOTHING"
 _HAS = """SELECT 1 FROM gatekeeper.api_keys WHERE project = :project AND environment = :environment
           AND subject = :subject AND subject_kind = :kind AND scopes @> CAST(:scopes AS text[]) AND NOT revoked"""
@@ -90,9 +91,10 @@ async def first_link(
 ) -> str:
     """The path of a one-time sign-in link of an admin, for whoever owns the database; good for half an hour."""
     token = new_token()
-    where = {"project": project, "environment": environment, "subject": subject}
     async with _as_owner(database_url, private_key, clock) as change:
-        await change.tx.conn.execute(text(_PERSON), {"project": project, "subject": subject})
+        known = await change.tx.conn.execute(text(_KNOWN), {"project": project, "subject": subject})
+        where = {"project": project, "environment": environment, "subject": known.scalar_one()}
+        await change.tx.conn.execute(text(_PERSON), {"project": project, "subject": where["subject"]})
         values = {**where, "scopes": list(ROLES["admin"]), "token": token, "lifetime": LINK_LASTS}
         await change.tx.conn.execute(text(_LINK), values)
         await change.seal(project)

@@ -34,6 +34,8 @@ _UNWRITTEN = text(
        UNION ALL SELECT 'review of ' || r.name || ' ' || r.digest FROM gatekeeper.reviews r
        WHERE r.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = r.project
              AND a.seq = r.audit_seq AND a.entry::jsonb ->> 'digest' = r.digest)
+       UNION ALL SELECT 'reason ' || r.digest || ', as it is kept,' FROM gatekeeper.reasons r
+       WHERE r.project = :project AND r.digest <> 'sha256:' || gatekeeper.sha256_hex(r.content)
        LIMIT 20"""
 )
 
@@ -49,11 +51,11 @@ class Wanted:
 
 
 async def entries(conn: AsyncConnection, project: str, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
-    """Entries in order, each with its hash."""
+    """Entries in order, each with its hash and the text of the reason that it names, where it is kept."""
     values = {"project": project, "seen": wanted.seen, "kind": wanted.kind, "by": wanted.by, "limit": limit}
     given = {name: value for name, value in values.items() if value is not None}
     found = await conn.execute(_select(wanted), given)
-    return [{**json.loads(row.entry), "hash": row.hash} for row in found]
+    return [{**json.loads(row.entry), "hash": row.hash, "reason": row.reason} for row in found]
 
 
 def _select(wanted: Wanted) -> TextClause:
@@ -68,7 +70,12 @@ def _select(wanted: Wanted) -> TextClause:
         clauses.append("CAST(entry AS jsonb) ->> 'by' = :by")
     order = "DESC" if wanted.newest_first else "ASC"
     return text(
-        f"SELECT entry, hash FROM gatekeeper.audit WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT :limit"
+        f"""SELECT a.entry, a.hash, r.content AS reason FROM (
+                SELECT project, seq, entry, hash FROM gatekeeper.audit
+                WHERE {" AND ".join(clauses)} ORDER BY seq {order} LIMIT :limit) a
+            LEFT JOIN gatekeeper.reasons r
+              ON r.project = a.project AND r.digest = CAST(a.entry AS jsonb) ->> 'reason_digest'
+            ORDER BY a.seq {order}"""
     )
 
 

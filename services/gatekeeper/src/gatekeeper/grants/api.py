@@ -53,10 +53,13 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
 
     @router.post("/grants/{grant_id}/revoke")
     async def revoke(request: Request, who: Reviewer, grant_id: UUID) -> dict[str, Any]:
-        """Ends a grant and takes every example back that came in by it: what is live goes on without them."""
+        """End a grant and revoke every example that came in by it: what is live goes on without them."""
+        fields = await read_fields(request, optional=True)
+        reason = fields.optional_text("reason", 2000)
+        fields.end()
         async with desk.change(request) as change:
             raw = raw_key(request)
-            await call(change.tx.conn, "revoke_grant", raw, grant_id)
+            await call(change.tx.conn, "revoke_grant", raw, grant_id, reason)
             await cleanse_all(change, raw, who.project, who.environment)
             await change.seal(who.project)
         return {"id": grant_id, "revoked": True, "live": _told(change.lives)}

@@ -44,15 +44,19 @@ def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         made = issue()
         async with desk.change(request) as change:
             door = ("issue_key", raw_key(request), subject, scopes, made.key_id, made.secret_hash)
-            await tell_keys(change, await call(change.tx.conn, *door))
+            issued = await call(change.tx.conn, *door)
+            await tell_keys(change, issued)
             await change.seal(who.project)
-        return {"id": made.key_id, "subject": subject, "scopes": scopes, "key": made.raw}
+        return {"id": made.key_id, "subject": issued[0]["subject"], "scopes": scopes, "key": made.raw}
 
     @router.post("/keys/{key_id}/revoke")
     async def revoke_key(request: Request, who: Admin, key_id: str) -> dict[str, Any]:
-        """Ends a key everywhere within seconds; one of a session ends that session."""
+        """End a key of the environment, in all services within seconds; one of a session ends that session."""
+        fields = await read_fields(request, optional=True)
+        reason = fields.optional_text("reason", 2000)
+        fields.end()
         async with desk.change(request) as change:
-            await tell_keys(change, await call(change.tx.conn, "revoke_key", raw_key(request), key_id[:64]))
+            await tell_keys(change, await call(change.tx.conn, "revoke_key", raw_key(request), key_id[:64], reason))
             await change.seal(who.project)
         return {"id": key_id[:64], "revoked": True}
 

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 
+from gatekeeper.sessions.roles import ROLES
 from shared.events.promotion import Scope, SubjectKind
 
 
@@ -29,8 +30,10 @@ class NewKey:
 DEFAULT_KEYS = (
     KeyPlan("ingest_key", "app", "service", ("ingest",)),
     KeyPlan("maker_key", "maker", "person", ("read", "tune")),
-    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate", "admin")),
+    KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate")),
+    KeyPlan("admin_key", "admin", "person", ROLES["admin"]),
 )
+"""Who decides is not who manages people and keys: nobody holds both by default."""
 
 ALL_ENVIRONMENTS_KEYS = (KeyPlan("all_environments_key", "emergency", "person", ("read", "operate", "review")),)
 """What `bootstrap --environment '*'` makes: it halts and resumes the whole project, and nothing else."""

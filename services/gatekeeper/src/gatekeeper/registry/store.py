@@ -41,8 +41,11 @@ _VERSIONS = text(
     """SELECT h.sequence, h.target, h.digest, h.base_digest, h.reason, h.by, h.at, v.canonical,
               CASE WHEN h.decision_id IS NOT NULL THEN 'decision' WHEN h.grant_use_id IS NOT NULL THEN 'grant'
                    ELSE 'rollback' END AS authorised_by,
-              coalesce(h.decision_id, h.grant_use_id, h.rollback_id) AS authorisation_id
+              coalesce(h.decision_id, h.grant_use_id, h.rollback_id) AS authorisation_id,
+              coalesce(d.reason, r.reason, '') AS because
        FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
+       LEFT JOIN gatekeeper.decisions d ON d.id = h.decision_id
+       LEFT JOIN gatekeeper.rollbacks r ON r.id = h.rollback_id
        WHERE (h.project, h.environment, h.name) = (:project, :environment, :name) AND h.sequence < :before
        ORDER BY h.sequence DESC LIMIT :limit"""
 )
@@ -173,7 +176,12 @@ async def versions(
             "digest": row.digest,
             "base_digest": row.base_digest,
             "reason": row.reason,
-            "authorisation": {"kind": row.authorised_by, "id": row.authorisation_id, "by": row.by},
+            "authorisation": {
+                "kind": row.authorised_by,
+                "id": row.authorisation_id,
+                "by": row.by,
+                "reason": row.because,
+            },
             "occurred_at": row.at,
             "document": json.loads(row.canonical),
         }

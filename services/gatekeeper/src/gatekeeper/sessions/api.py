@@ -93,7 +93,7 @@ def people_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
             [made] = await call(change.tx.conn, *door)
             await change.seal(who.project)
         return {
-            "subject": subject,
+            "subject": made["subject"],
             "role": role_of(made["scopes"]),
             "path": f"/sign-in#{token}",
             "expires_at": made["expires_at"],

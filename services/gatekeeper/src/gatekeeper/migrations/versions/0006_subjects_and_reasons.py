@@ -1,0 +1,11 @@
+"""Subjects that can't be mistaken for one another; reasons are kept, and bound into the audit by digest."""
+
+from gatekeeper.migrations.scripts import run_script
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    run_script("16_subjects")
+    run_script("17_reasons")

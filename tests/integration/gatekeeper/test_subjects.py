@@ -1,0 +1,135 @@
+"""Four eyes: one person has one subject, and no link makes a second pair of eyes of the author's."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from gatekeeper.bootstrap import first_link
+from tests.integration.gatekeeper.test_sessions import by_cookie, link, session, sign_in
+from tests.support.gatekeeper import World, document
+from tests.support.messaging import async_dsn
+
+# Each is how somebody may write the person `reviewer`.
+SAME = (
+    "reviewer ",
+    " reviewer",
+    "\treviewer\n",
+    "Reviewer",
+    "REVIEWER",
+    "reviewer\u00a0",
+    "\u3000reviewer",
+    "reviewer\u2009",
+)
+# Each only looks like `reviewer`, or like the person `andré 10`, and is nobody.
+ALIKE = (
+    "r\u0435viewer", "revi\u0435wer", "\uff52eviewer", "\U0001d42beviewer", "rev\u0131ewer", "review\u200ber",
+    "review\xader", "review\u2060er", "\u202ereviewer", "review\ufe0fer", "review\u034fer",
+    "\u0440\u0435v\u0456\u0435w\u0435r", "review\U000e0041er", "andre\u0301 1o", "andre\u0301 lo",
+    "andr\xe9\u2800 10", "\u0430ndr\xe9 10", "review\x07er", "review\u3164er", "re\u0475iewer",
+    "\u0455\u0435\u0441\u043end", "s\u0435cond", "\u03c5\u03c1", "", " \t ",
+)  # fmt: skip
+
+
+async def invite(gate: World, subject: str, role: str = "reviewer", by: str = "admin_key") -> Any:
+    return await gate.ask(by, "POST", "/v1/sign-in-links", {"subject": subject, "role": role})
+
+
+@pytest.fixture
+async def stage(gate: World) -> World:
+    for subject in ("andré 10", "up"):
+        assert (await invite(gate, subject)).status_code == 201
+    return gate
+
+
+async def test_a_subject_is_one_however_it_is_written(stage: World) -> None:
+    people = await stage.sql("SELECT subject FROM gatekeeper.people ORDER BY 1")
+    for subject in (*SAME, unicodedata.normalize("NFD", "André 10"), "andré  10"):
+        answer = await invite(stage, subject)
+        assert answer.status_code == 201, (subject, answer.text)
+        assert answer.json()["subject"] in ("reviewer", "andré 10")
+    for subject in ALIKE:
+        answer = await invite(stage, subject)
+        assert answer.status_code == 422, (ascii(subject), answer.text)
+    assert await stage.sql("SELECT subject FROM gatekeeper.people ORDER BY 1") == people
+    for subject in (
+        "Zoë",
+        "李雷",
+        "Иван",
+        "Ἀθηνᾶ",
+        "o'brien-smith",
+        "ann@example.com",
+        "山田 Taro",
+        "user_7",
+        "Łukasz",
+    ):
+        assert (await invite(stage, subject)).status_code == 201, subject
+
+
+@pytest.mark.parametrize("subject", ["reviewer ", "r\u0435viewer", "e\u0301va", "a  b", "Reviewer", "x\u200by"])
+async def test_the_database_takes_no_second_form_of_a_person(gate: World, subject: str) -> None:
+    with pytest.raises(DBAPIError, match=r"subject-(invalid|confusable)"):
+        await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', :s)", s=subject)
+
+
+async def decided(gate: World, proposal: dict[str, Any], cookies: dict[str, str]) -> tuple[int, str]:
+    """Status and code of an approval in somebody's session."""
+    body = {"verdict": "approved", "digest": proposal["digest"], "reason": ""}
+    answer = await by_cookie(gate, cookies, "POST", f"/v1/proposals/{proposal['id']}/decisions", body)
+    return answer.status_code, answer.json().get("code", "")
+
+
+@pytest.mark.parametrize("subject", ["eve", "reviewer", "Reviewer ", "second"])
+async def test_no_author_approves_through_a_link_for_somebody_else(gate: World, subject: str) -> None:
+    proposal = await gate.propose(document("Hello."), by="admin_key")
+    cookies = await session(gate, subject=subject, role="admin")
+    assert await decided(gate, proposal, cookies) == (403, "author-made-link")
+    further = await session(gate, subject=subject, role="reviewer", by=cookies["ratchet_acting"])
+    assert await decided(gate, proposal, further) == (403, "author-made-link")
+    stranger = await session(gate, subject="mallory", role="reviewer", by=cookies["ratchet_acting"])
+    assert await decided(gate, proposal, stranger) == (403, "author-made-link")
+    assert await gate.live() is None
+    assert (await gate.decide(proposal, by="second_key")).status_code == 200
+
+
+async def test_an_author_in_other_letters_is_still_the_author(gate: World) -> None:
+    """A row from before subjects were normalised."""
+    await gate.sql("ALTER TABLE gatekeeper.people DISABLE TRIGGER person_is_distinct")
+    await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', 'Maker ')")
+    await gate.sql(
+        """UPDATE gatekeeper.api_keys SET subject = 'Maker ' WHERE subject = 'second'""",
+    )
+    gate.app.state.keys._cache.clear()
+    answer = await gate.decide(await gate.propose(document("Hello.")), by="second_key")
+    assert answer.json()["code"] == "own-proposal"
+
+
+async def test_others_proposals_are_decided_in_a_session_by_an_admins_link(gate: World) -> None:
+    proposal = await gate.propose(document("Hello."))
+    cookies = await session(gate, subject="eve", role="reviewer")
+    assert await decided(gate, proposal, cookies) == (200, "")
+
+
+async def test_a_link_by_the_databases_owner_is_nobodys(gate: World) -> None:
+    """Also for an author who happens to be called `owner`."""
+    path = await first_link(async_dsn(gate.dsn), gate.signer.private, "Reviewer")
+    answer = await sign_in(gate, path.partition("#")[2])
+    assert answer.json()["subject"] == "reviewer"
+    cookies = {cookie.name: str(cookie.value) for cookie in answer.cookies.jar}
+    gate.clients["api"].cookies.clear()
+    assert await decided(gate, await gate.propose(document("Hello.")), cookies) == (200, "")
+
+
+async def test_a_link_for_somebody_who_is_there_is_audited_as_such(gate: World) -> None:
+    for subject in ("eve", "eve", "reviewer"):
+        await link(gate, subject=subject, role="viewer")
+    made = (await gate.ask("maker_key", "GET", "/v1/audit?kind=link.made")).json()["items"]
+    assert [(entry["subject"], entry["existing"]) for entry in made] == [
+        ("eve", False), ("eve", True), ("reviewer", True),
+    ]  # fmt: skip
+
+
+async def test_the_reviewers_key_is_no_admins(gate: World) -> None:
+    assert (await invite(gate, "eve", by="reviewer_key")).json()["code"] == "not-allowed"
+    assert (await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "b", "scopes": ["read"]})).status_code == 403
