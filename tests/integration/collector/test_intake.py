@@ -288,3 +288,14 @@ async def test_a_key_past_its_quota_is_told_when_to_come_again(
         limited.keys["ingest"] = add_key(collector.dsn, "neighbour", "ingest")
         assert (await limited.post("feedback", DOWN)).status_code == 200
     assert limited.count("waiting") == 4
+
+
+async def test_a_browser_sends_small_bodies_only(collector: "Running", add_key: Callable[..., str]) -> None:
+    ingest, browser = collector.keys["ingest"], add_key(collector.dsn, "web", "browser-ingest")
+    comments = [{**DOWN, "user": str(number), "kind": "comment", "value": "x" * 900} for number in range(100)]
+    collector.keys["ingest"] = browser
+    refused = await collector.post("feedback", comments)
+    assert (refused.status_code, refused.json()["code"]) == (413, "too-large")
+    assert (await collector.post("feedback", comments[:10])).json()["accepted"] == 10
+    collector.keys["ingest"] = ingest
+    assert (await collector.post("feedback", comments[10:])).json()["accepted"] == 90

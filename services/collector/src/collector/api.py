@@ -5,8 +5,8 @@ from typing import Any
 
 from collector.answers import Answer, busy, refused
 from collector.committer import Full
-from collector.desk import Desk
-from collector.receiving import ClientGone, Headers, Receive, read_body, read_headers
+from collector.desk import SMALL, Desk
+from collector.receiving import ClientGone, Headers, Receive, read_body, read_headers, too_large
 from collector.sender import Route
 from collector.settings import CollectorSettings
 from shared.messaging.errors import FailureClass, classify
@@ -14,7 +14,6 @@ from shared.runtime.log import logger
 from shared.web.keys import KeyStore, Principal
 from shared.web.problems import Problem
 from shared.web.rate_limiter import RateLimiter
-from shared.web.strict_json import strict_json
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -49,20 +48,22 @@ class Intake:
         fields = self._admit(scope, headers, self._keys.known(headers.authorization))
         principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
         sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
-        body = await read_body(receive, settings.body_limit, settings.receipt_seconds)
-        return (await self._desk.take(route, strict_json(body), sender, len(body))).with_headers(fields)
+        limit = settings.browser_body_limit if sender.key_scope == "browser-ingest" else settings.body_limit
+        if headers.length > limit:
+            raise too_large(limit)
+        content = await read_body(receive, limit, settings.receipt_seconds)
+        return (await self._desk.take(route, content, sender)).with_headers(fields)
 
     def take(self, scope: Scope, body: bytes, send: Callable[[Answer], None]) -> bool:
         """Takes a single object where all that it needs is at hand: `send` is called once it is kept.
 
         False for anything else, and for what has to be refused: `answer` finds the same, and says why.
         """
-        limit = self._settings.body_limit
-        if scope["method"] != "POST" or not body.startswith(b"{") or len(body) > limit:
+        if scope["method"] != "POST" or not body.startswith(b"{") or len(body) > SMALL:
             return False
         route, scopes = ROUTES[scope["path"]]
         try:
-            headers = read_headers(scope["headers"], limit)
+            headers = read_headers(scope["headers"], SMALL)
             principal = self._keys.known(headers.authorization)
             if principal is None:
                 return False
@@ -72,7 +73,7 @@ class Intake:
                 return False
             fields = self._admit(scope, headers, principal)
             answer = lambda kept: send(kept.with_headers(fields))  # noqa: E731
-            self._desk.take_one(route, strict_json(body), sender, len(body), answer)
+            self._desk.take_one(route, body, sender, answer)
         except Exception:
             return False
         return True

@@ -11,7 +11,7 @@ from collector.committer import Committer
 from collector.lines import Line
 from collector.model import Item, Origin, Status
 from collector.pseudonyms import Pseudonyms
-from collector.reading import read_item
+from collector.reading import read_item, read_request
 from collector.recording import record
 from collector.sender import Route, Sender, key_scope
 from collector.skew import NO_SKEW, clock_skew
@@ -19,9 +19,12 @@ from collector.store import PgBooks
 from shared.runtime.clock import Clock
 from shared.web.keys import Principal
 from shared.web.problems import Problem, invalid
+from shared.web.strict_json import strict_json
 
-MAX_ITEMS = 1000
-_YIELD_EVERY = 50
+SMALL = 20_000
+"""Bytes of a content that is read on the event loop."""
+_THREADS = 2
+"""How many large contents are read at once."""
 
 
 class Writer:
@@ -65,6 +68,7 @@ class Desk:
         self._committer = committer
         self._names = names
         self._clock = clock
+        self._threads = asyncio.Semaphore(_THREADS)
 
     async def sender(
         self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None = None
@@ -87,38 +91,36 @@ class Desk:
         skew = NO_SKEW if date is None else clock_skew(date, now)
         return Sender(principal.key_id, origin, pseudonyms, idempotency_key, key_scope(principal), skew)
 
-    def take_one(self, route: Route, body: object, sender: Sender, weight: int, send: Callable[[Answer], None]) -> None:
+    def take_one(self, route: Route, content: bytes, sender: Sender, send: Callable[[Answer], None]) -> None:
         """Hands in one object; `send` gets the answer when it is settled. Raises Problem, or `Full`, before that."""
-        item = read_item(route, body, sender)
-        done = self._committer.submit([item], weight)
+        item = read_item(route, strict_json(content), sender)
+        done = self._committer.submit([item], len(content))
         done.add_done_callback(lambda outcomes: send(told(item.id, outcomes.result()[0])))
 
-    async def take(self, route: Route, body: object, sender: Sender, weight: int) -> Answer:
-        """Keeps what is right in `body` and says so. Raises Problem, or `Full`; `weight` is its size in bytes."""
-        if isinstance(body, list):
-            return several(await self._take_all(route, body, sender, weight))
-        if not isinstance(body, dict):
-            raise invalid("body", "must be an object or an array of objects")
-        item = read_item(route, body, sender)
-        return told(item.id, (await self._committer.submit([item], weight))[0])
-
-    async def _take_all(self, route: Route, body: list[object], sender: Sender, weight: int) -> list[Result]:
-        if not 1 <= len(body) <= MAX_ITEMS:
-            raise invalid("body", f"an array holds 1 to {MAX_ITEMS} items")
-        read = [await self._read(route, value, sender, index) for index, value in enumerate(body)]
+    async def take(self, route: Route, content: bytes, sender: Sender) -> Answer:
+        """Keeps what is right in a request's content and says so. Raises Problem, or `Full`."""
+        read = await self._read(route, content, sender)
+        if not isinstance(read, list):
+            return told(read.id, (await self._committer.submit([read], len(content)))[0])
         items = [item for item in read if not isinstance(item, Problem)]
-        outcomes = iter(await self._committer.submit(items, weight) if items else [])
-        return [
-            Result(None, item) if isinstance(item, Problem) else Result(item.id, settled(next(outcomes)))
-            for item in read
-        ]
+        outcomes = iter(await self._committer.submit(items, len(content)) if items else [])
+        return several(
+            [
+                Result(None, item) if isinstance(item, Problem) else Result(item.id, settled(next(outcomes)))
+                for item in read
+            ]
+        )
 
-    async def _read(self, route: Route, value: object, sender: Sender, index: int) -> Item | Problem:
-        if index % _YIELD_EVERY == _YIELD_EVERY - 1:
-            await asyncio.sleep(0)  # others need not wait for a long array
-        try:
-            if not isinstance(value, dict):
-                raise invalid("body", "must be an object")
-            return read_item(route, value, sender, index)
-        except Problem as problem:
-            return problem
+    async def read_feedback(self, content: bytes, sender: Sender) -> Item:
+        """One feedback that did not come by HTTP. Raises Problem."""
+        read = await self._read("feedback", content, sender)
+        if isinstance(read, list):
+            raise invalid("body", "must be an object")
+        return read
+
+    async def _read(self, route: Route, content: bytes, sender: Sender) -> Item | list[Item | Problem]:
+        """Small contents are read at once, large ones in a thread, so that other requests go on meanwhile."""
+        if len(content) <= SMALL:
+            return read_request(route, content, sender)
+        async with self._threads:
+            return await asyncio.to_thread(read_request, route, content, sender)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from collector.desk import Desk
 from collector.lines import borrowed, transient_errors
 from collector.model import Item
-from collector.reading import read_item
 from collector.recording import record
 from collector.store import PgBooks
 from shared.events.feedback import FeedbackSubmitted
@@ -16,7 +15,6 @@ from shared.messaging.errors import Permanent
 from shared.messaging.store import Subscription, Tx
 from shared.web.keys import KeyStore
 from shared.web.problems import Problem
-from shared.web.strict_json import strict_json
 
 
 class Handlers:
@@ -52,7 +50,7 @@ class Handlers:
                 principal.require("ingest", "browser-ingest"), event.idempotency_key, received.traceparent
             )
             # Written again as it came, so that it is read as strictly as a request's body.
-            return read_item("feedback", strict_json(json.dumps(event.body).encode()), sender)
+            return await self._desk.read_feedback(json.dumps(event.body).encode(), sender)
         except Problem as problem:
             fields = ", ".join(error["field"] for error in problem.errors)
             raise Permanent(f"{problem.code}: {fields}" if fields else problem.code) from None

@@ -4,19 +4,44 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from collector.bodies import ExecutionBody, FeedbackBody, PromptBody, Scoped
+from collector.bodies import TEXT_LIMIT, ExecutionBody, FeedbackBody, PromptBody, Scoped
 from collector.model import Item, NewExecution, NewFeedback, Sighting, hashed, slot_of
 from collector.scrub import scrub
 from collector.sender import Route, Sender, read
 from collector.values import read_value
 from ratchet.prompt import PromptError, parse
 from shared.messaging.cloudevents import MAX_PAYLOAD
-from shared.web.problems import invalid
+from shared.web.problems import Problem, invalid
+from shared.web.strict_json import strict_json
 
 MAX_FEEDBACK = 130_000
 """Bytes of JSON: what the longest text needs when each of its characters is escaped, and the rest."""
 MAX_EXECUTION = MAX_PAYLOAD - MAX_FEEDBACK - 2_000
 """Bytes of JSON. A feedback carries its execution's facts: both together must fit into one message."""
+
+
+MAX_ITEMS = 1000
+
+
+def read_request(route: Route, content: bytes, sender: Sender) -> Item | list[Item | Problem]:
+    """What a request's content stands for: one item, or of an array one item or refusal each. Raises Problem."""
+    body = strict_json(content)
+    if isinstance(body, dict):
+        return read_item(route, body, sender)
+    if not isinstance(body, list):
+        raise invalid("body", "must be an object or an array of objects")
+    if not 1 <= len(body) <= MAX_ITEMS:
+        raise invalid("body", f"an array holds 1 to {MAX_ITEMS} items")
+    return [_read_element(route, value, sender, index) for index, value in enumerate(body)]
+
+
+def _read_element(route: Route, value: object, sender: Sender, index: int) -> Item | Problem:
+    try:
+        if not isinstance(value, dict):
+            raise invalid("body", "must be an object")
+        return read_item(route, value, sender, index)
+    except Problem as problem:
+        return problem
 
 
 def read_item(route: Route, item: object, sender: Sender, index: int = 0) -> Item:
@@ -57,6 +82,7 @@ def read_execution(item: object, sender: Sender, index: int = 0) -> NewExecution
     body: ExecutionBody = read(ExecutionBody, item)
     origin = sender.origin
     sender.check_scope(body)
+    _check_sizes(body)
     event_id, claims = sender.identify("executions", item, body.id, index)
     execution_id = body.id or str(event_id)
     sightings = tuple(_sightings(body.prompts, body.target))
@@ -64,13 +90,30 @@ def read_execution(item: object, sender: Sender, index: int = 0) -> NewExecution
     recorded = to_json(_recorded(body, sender))
     payload = b'{"facts":' + facts + b"," + recorded[1:]
     if len(payload) > MAX_EXECUTION:
-        raise invalid("body", f"an execution of more than {MAX_EXECUTION} bytes fits into no message", 413)
+        raise _too_large()
     place = (origin.project, origin.environment)
     root = body.trace_id is not None and body.parent_id is None
     return NewExecution(
         origin, execution_id, event_id, claims, payload, body.target, hashed(*place, "execution", execution_id),
         hashed(*place, "trace", str(body.trace_id)) if root else None, facts, sightings,
     )  # fmt: skip
+
+
+def _check_sizes(body: ExecutionBody) -> None:
+    """Refuse what is too large before its texts are scrubbed. Raises Problem 413 or 422."""
+    total = len(body.input or "") + len(body.output or "") + sum(map(len, body.contexts))
+    for field, members in (("attributes", body.attributes), ("parameters", body.parameters)):
+        for name, value in members.items():
+            size = len(value) if isinstance(value, str) else 0
+            if size > TEXT_LIMIT:
+                raise invalid(f"{field}.{name}", f"longer than {TEXT_LIMIT} characters")
+            total += size
+    if total > MAX_EXECUTION:
+        raise _too_large()
+
+
+def _too_large() -> Problem:
+    return invalid("body", f"an execution of more than {MAX_EXECUTION} bytes fits into no message", 413)
 
 
 def _common(body: Scoped, sender: Sender) -> dict[str, Any]:

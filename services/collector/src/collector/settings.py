@@ -16,6 +16,7 @@ class CollectorSettings(ServiceSettings):
     database_pool: int = Field(8, ge=1, le=100, description="connections kept open")
     writers: int = Field(2, ge=1, le=16, description="transactions at once; a connection of the pool each")
     body_limit: int = Field(2_000_000, ge=1_000, description="bytes of a request's body")
+    browser_body_limit: int = Field(64_000, ge=20_000, description="the same, where the key is a browser's")
     receipt_seconds: float = Field(10.0, gt=0, description="in which a request's whole body must have come")
     queue_items: int = Field(20_000, ge=1, description="items that may wait for the database at once")
     join_hours: float = Field(24.0, gt=0, description="that feedback waits for its execution")

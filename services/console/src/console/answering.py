@@ -7,10 +7,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.model import Away, Refused, SignedOut
 from console.page import READING_COOKIE, PageInMaking, page_in_making, show
+from shared.web.problems import on_hang_up
 
 _HEADERS = {
     "content-security-policy": (
@@ -42,6 +44,7 @@ class Guarded:
 
 def install_errors(app: FastAPI) -> None:
     """Every failure is a page that says what happened and what to do."""
+    app.add_exception_handler(ClientDisconnect, on_hang_up)
     app.add_exception_handler(SignedOut, _signed_out)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Away, _away)
@@ -50,7 +53,7 @@ def install_errors(app: FastAPI) -> None:
 
 
 async def _signed_out(request: Request, _: Exception) -> Response:
-    if request.url.path == "/events":
+    if request.scope["path"] == "/events":
         return Response(status_code=204)  # to an event stream's browser: ask no more
     answer = RedirectResponse("/sign-in", 303)
     if READING_COOKIE in request.cookies:

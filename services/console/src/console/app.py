@@ -25,6 +25,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end, for_ever
 from shared.web.correlation import Correlated
 from shared.web.encoded_paths import EncodedPaths
+from shared.web.host import ValidHost
 from shared.web.rate_limiter import RateLimited, RateLimiter
 
 _TIMEOUT_S = 10.0
@@ -51,10 +52,18 @@ def build_app(
             await end(tasks)
             await upstream.close()
 
-    app = FastAPI(title="Ratchet console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Ratchet console",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_url=None,
+    )
     app.state.bus, app.state.pages, app.state.upstream = bus, pages, upstream
     app.state.templates, app.state.clock = environment(), clock
     install_errors(app)
+    app.add_middleware(ValidHost)
     app.add_middleware(RateLimited, limiter=RateLimiter(settings))
     for middleware in (GZipMiddleware, Guarded, Correlated):
         app.add_middleware(middleware)

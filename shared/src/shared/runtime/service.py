@@ -27,6 +27,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end, for_ever
 from shared.web.correlation import Correlated
 from shared.web.health import health_router
+from shared.web.host import ValidHost
 from shared.web.keys import KeyStore
 from shared.web.ops import Letters, ops_router
 from shared.web.problems import install_problems
@@ -103,13 +104,14 @@ def build_service_app(service: Service) -> FastAPI:
         finally:
             await _stop(tasks, service)
 
-    app = FastAPI(title=service.title, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title=service.title, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.keys = platform.keys
     app.state.bus = bus
     app.state.store = platform.store
     for name, value in service.state.items():
         setattr(app.state, name, value)
     install_problems(app)
+    app.add_middleware(ValidHost)
     app.add_middleware(RateLimited, limiter=platform.limiter, keys=platform.keys)
     app.add_middleware(Correlated)
     app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))

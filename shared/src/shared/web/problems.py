@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from shared.messaging.errors import DRIVER_ERRORS, FailureClass, Retryable, classify, sqlstate_of
 from shared.runtime.log import logger
@@ -71,6 +72,11 @@ def problem_response(problem: Problem) -> Response:
     return Response(problem.encoded(), problem.status, problem.headers, "application/problem+json")
 
 
+async def on_hang_up(_: Request, __: Exception) -> Response:
+    """The answer to nobody: the client hung up before its request was complete, which is no error of ours."""
+    return Response(status_code=400)
+
+
 def install_problems(app: FastAPI) -> None:
     """Makes every error of `app` a problem document; what nobody foresaw is a 500 without details."""
 
@@ -102,6 +108,7 @@ def install_problems(app: FastAPI) -> None:
         return problem_response(Problem(500, "internal", "Something went wrong here; it was logged"))
 
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(ClientDisconnect, on_hang_up)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     for kind in (*DRIVER_ERRORS, ConnectionError, TimeoutError, PoolTimeout, Retryable):

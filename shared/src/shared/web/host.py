@@ -1,0 +1,22 @@
+"""The header Host, which URLs are made of."""
+
+import re
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.web.problems import invalid, problem_response
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+
+
+class ValidHost:
+    """Answer 400 to a Host that is none (RFC 9112, section 3.2), before anything tries to read a URL out of it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _HOST.fullmatch(dict(scope["headers"]).get(b"host", b"")):
+            await problem_response(invalid("Host", "must be a host name or an address", 400))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

@@ -1,0 +1,75 @@
+"""What is large is refused before it is scrubbed, or read where it holds up nobody."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from collector import desk as desk_module
+from collector import reading
+from collector.desk import SMALL, Desk
+from collector.model import Origin
+from collector.pseudonyms import Pseudonyms
+from collector.reading import read_request
+from collector.sender import Sender
+from shared.testing.clock import FakeClock
+from shared.web.problems import Problem
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SENDER = Sender("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "field"),
+    [
+        ({"output": "4 1 " * 200_000}, 413, "body"),
+        ({"contexts": ["4 1 " * 2_500] * 100}, 413, "body"),
+        ({"attributes": {"a": "4" * 20_001}}, 422, "attributes.a"),
+        ({"parameters": {"a": "4" * 20_001}}, 422, "parameters.a"),
+    ],
+)
+def test_sizes_are_checked_before_anything_is_scrubbed(
+    fields: dict[str, Any], status: int, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
+    with pytest.raises(Problem) as caught:
+        read_request("executions", json.dumps({"target": "t", **fields}).encode(), SENDER)
+    assert (caught.value.status, caught.value.errors[0]["field"]) == (status, field)
+
+
+def test_a_long_comment_is_refused_before_it_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
+    comment = {"execution_id": "e", "kind": "comment", "value": "4 1 " * 5_001}
+    found = read_request("feedback", json.dumps([comment] * 50).encode(), SENDER)
+    assert isinstance(found, list)
+    assert all(isinstance(item, Problem) for item in found)
+
+
+class Kept:
+    """A committer that keeps everything at once."""
+
+    def submit(self, items: Sequence[object], _: int) -> "asyncio.Future[list[str]]":
+        done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        done.set_result(["accepted"] * len(items))
+        return done
+
+
+@pytest.mark.parametrize(("size", "on_the_loop"), [(SMALL - 1_000, True), (SMALL + 1_000, False), (700_000, False)])
+async def test_large_contents_are_read_in_a_thread(
+    size: int, on_the_loop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return read_request(*arguments)
+
+    monkeypatch.setattr(desk_module, "read_request", noted)
+    desk = Desk(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
+    content = json.dumps({"target": "t", "output": "x" * size}).encode()
+    assert (await desk.take("executions", content, SENDER)).status == 200
+    assert (threads == [threading.current_thread()]) == on_the_loop
