@@ -1,7 +1,7 @@
 """From a finding to a regression: what fell, by how much, since when, why, and what would be its end."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from analyzer.attribution.causes import RankedCause
@@ -40,7 +40,7 @@ def raised(
     dimension, prompt = stream.key.line
     metric, change = reading.metric, changed(stream, finding, reading)
     assert metric.direction != "undeclared"
-    explained = explain(finding, course, errors, change)
+    explained = switched(stream, finding, explain(finding, course, errors, change))
     detected = RegressionDetected(
         project=dimension.project,
         environment=dimension.environment,
@@ -96,6 +96,25 @@ def explain(finding: Finding, course: Course, errors: Course | None, change: Cha
         kind, evidence = _UNDATED[finding.method == SAFETY]
         return Attribution(False, (RankedCause(kind, None, None, None, 0.0, 0.0, 0.0, 0, evidence),), 0.0, 0.0, 0.0)
     return attribute(course.timeline, change, errors.timeline if errors and errors is not course else None)
+
+
+def switched(stream: Stream, finding: Finding, explained: Attribution) -> Attribution:
+    """Name the version where a comparison of two versions raised it, and nothing else explains it.
+
+    Not certain: what else came with that version, and was not recorded, can't be told from it.
+    """
+    standard, identity = stream.standard, stream.key.identity
+    declared = finding.since is not None and finding.since.index == 0
+    if standard is None or standard.identity == identity or not declared or not finding.drop:
+        return explained
+    if any(cause.kind != "unknown" for cause in explained.causes):
+        return explained
+    fall, n = -finding.drop.mean, finding.after.n if finding.after else 0
+    evidence = "values since it came are worse than those before it; nothing else that is recorded changed with it"
+    cause = RankedCause(
+        "prompt_version", stream.key.line.prompt, standard.identity, identity, fall, fall, 0.0, n, evidence
+    )
+    return replace(explained, certain=False, causes=(cause,))
 
 
 def ranked(explained: Attribution) -> list[RankedCause]:

@@ -84,8 +84,8 @@ def mixed(comparison: Comparison, mix: Mix) -> RankedCause:
 
 
 def unknown(comparison: Comparison) -> RankedCause:
-    """Nothing stands out of chance."""
-    evidence = "no values fell more than chance explains, and traffic explains nothing"
+    """What fell as a whole, while no part of it stands out."""
+    evidence = "the change for the worse is beyond chance, but no version, model, segment or traffic explains it alone"
     return RankedCause(
         "unknown", None, None, None, comparison.within, comparison.within, 0.0, comparison.after.n, evidence
     )

@@ -1,0 +1,28 @@
+"""What raised a regression and what is named as its cause never contradict each other."""
+
+import random
+
+import pytest
+
+from analyzer.ledger import Ledger
+from shared.events.quality import RegressionDetected
+from tests.unit.analyzer.definitions.test_directions import feed, scores
+
+pytestmark = pytest.mark.simulation
+
+
+@pytest.mark.parametrize("fall", [0.07, 0.09, 0.12])
+def test_a_version_that_is_worse_than_the_one_before_it_is_named_as_the_cause(fall: float) -> None:
+    seen = 0
+    for seed in range(12):
+        rnd = random.Random(seed)
+        before = [min(1.0, max(0.0, rnd.gauss(0.75, 0.2))) for _ in range(400)]
+        after = [min(1.0, max(0.0, rnd.gauss(0.75 - fall, 0.2))) for _ in range(300)]
+        found = feed(Ledger(), scores("Factuality", 1, "v1", before) + scores("Factuality", 401, "v2", after))
+        for event in found:
+            if isinstance(event, RegressionDetected) and event.method == "switch/2":
+                seen += 1
+                (cause, *_) = event.causes
+                assert (cause.kind, cause.before, cause.after) == ("prompt_version", "label:v1", "label:v2")
+                assert "chance explains" not in cause.evidence
+    assert seen >= 3
