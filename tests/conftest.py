@@ -3,6 +3,7 @@
 A test that uses one of these fixtures gets the marker of its server by itself.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -82,6 +83,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     """PostgreSQL that forgets at a power cut: for all tests but those of faults."""
     folder = tmp_path_factory.mktemp("postgres")
     server = Postgres(folder / "data", folder / "postgres.log", {**SMALL, **FORGETFUL})
+    os.environ["RATCHET_ALLOW_DATA_LOSS"] = "true"  # services refuse such a server otherwise
     server.start()
     yield server
     server.stop()

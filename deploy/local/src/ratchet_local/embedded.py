@@ -7,7 +7,7 @@ one member per consumer group.
 
 import ctypes
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,6 +48,23 @@ class EmbeddedBroker:
     def slow_down(self, milliseconds: int) -> None:
         """Delay every answer."""
         self._check(self._lib.rd_kafka_mock_broker_set_rtt(self._cluster, _BROKER, milliseconds))
+
+    def fail(self, api: int, codes: Sequence[int]) -> None:
+        """Answer the next requests of a kind (Kafka's API key) with these error codes, one each, in order."""
+        array = (ctypes.c_int * len(codes))(*codes)
+        self._check(self._lib.rd_kafka_mock_push_request_errors_array(self._cluster, api, len(codes), array))
+
+    def track(self) -> None:
+        """Remember from now on what is asked, for `asked`."""
+        self._lib.rd_kafka_mock_start_request_tracking(self._cluster)
+
+    def asked(self, api: int) -> int:
+        """How many requests of a kind came since `track`."""
+        size = ctypes.c_size_t()
+        requests = self._lib.rd_kafka_mock_get_requests(self._cluster, ctypes.byref(size))
+        found = sum(self._lib.rd_kafka_mock_request_api_key(requests[index]) == api for index in range(size.value))
+        self._lib.rd_kafka_mock_request_destroy_array(requests, size)
+        return int(found)
 
     def close(self) -> None:
         """End the broker and forget everything. Closing twice is fine."""
@@ -93,6 +110,11 @@ def _library() -> ctypes.CDLL:
         "rd_kafka_mock_broker_set_down": (number, [pointer, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_up": (number, [pointer, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_rtt": (number, [pointer, ctypes.c_int32, number]),
+        "rd_kafka_mock_push_request_errors_array": (number, [pointer, ctypes.c_int16, ctypes.c_size_t, pointer]),
+        "rd_kafka_mock_start_request_tracking": (None, [pointer]),
+        "rd_kafka_mock_get_requests": (ctypes.POINTER(pointer), [pointer, ctypes.POINTER(ctypes.c_size_t)]),
+        "rd_kafka_mock_request_api_key": (ctypes.c_int16, [pointer]),
+        "rd_kafka_mock_request_destroy_array": (None, [ctypes.POINTER(pointer), ctypes.c_size_t]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)

@@ -10,7 +10,7 @@ import uvicorn
 from sqlalchemy.exc import DBAPIError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.runtime.database import SchemaOutdated, check_schema, engine
+from shared.runtime.database import NotDurable, SchemaOutdated, check_durability, check_schema, engine
 from shared.runtime.log import configure_logging
 from shared.runtime.migrations import heads, migrate_now
 from shared.runtime.settings import ProcessSettings, ServiceSettings, stop
@@ -39,11 +39,13 @@ def run_service(
 
 
 async def _preflight(settings: ServiceSettings) -> None:
-    """Ends the process with one clear line where the database is away or its schema is not the one needed."""
+    """Ends the process with one clear line where the database is away forgetful, or of another schema."""
     db = engine(settings)
     try:
         await check_schema(db, settings.service, heads(settings.service))
-    except SchemaOutdated as error:
+        if not settings.allow_data_loss:
+            await check_durability(db)
+    except (SchemaOutdated, NotDurable) as error:
         stop(f"{settings.service}: {error}")
     except (OSError, DBAPIError) as error:
         stop(f"{settings.service}: the database does not answer: {type(error).__name__}")

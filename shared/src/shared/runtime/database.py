@@ -27,6 +27,10 @@ class SchemaOutdated(Exception):
     """The database's schema is not the one that this version of the service was made for."""
 
 
+class NotDurable(Exception):
+    """The database may lose what it has acknowledged."""
+
+
 def metadata_for(schema: str) -> MetaData:
     """Metadata for one service's schema; constraints are named, so that migrations can change them."""
     return MetaData(schema=schema, naming_convention=_NAMING)
@@ -62,6 +66,17 @@ def _discard_doubtful(context: ExceptionContext) -> None:
     """Discard every pooled connection once its server can't write any more: new ones reach the one that can."""
     if sqlstate_of(context.original_exception) in _CONNECTION_STATES:
         context.is_disconnect = True
+
+
+async def check_durability(db: AsyncEngine) -> None:
+    """Raises `NotDurable`, with a line that says what to do, where a power cut may lose what was acknowledged."""
+    async with db.connect() as conn:
+        for setting in ("fsync", "synchronous_commit"):
+            if await conn.scalar(text("SELECT current_setting(:setting)"), {"setting": setting}) == "off":
+                raise NotDurable(
+                    f"PostgreSQL runs with {setting}=off and may lose what it has acknowledged: set {setting}=on, "
+                    "or RATCHET_ALLOW_DATA_LOSS=true for data that nobody needs"
+                )
 
 
 async def check_schema(db: AsyncEngine, schema: str, heads: Sequence[str]) -> None:

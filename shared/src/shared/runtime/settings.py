@@ -66,6 +66,7 @@ class ServiceSettings(ProcessSettings):
     """What every service with a schema of its own needs besides."""
 
     database_url: str = Field(description="PostgreSQL, for example postgresql://ratchet_collector:…@db/ratchet")
+    allow_data_loss: bool = Field(False, description="start on a PostgreSQL with fsync or synchronous_commit off")
     database_pool: int = Field(5, ge=1, le=100, description="connections kept open")
     redis_url: str | None = None
     signing_public_keys: str = Field("", description="base64url Ed25519 keys of the gatekeeper, parted by commas")

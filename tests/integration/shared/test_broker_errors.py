@@ -1,0 +1,132 @@
+"""Whatever code a broker answers with, nothing is lost, nothing counts twice, and nobody waits for ever."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ratchet_local.embedded import EmbeddedBroker
+from shared.events.feedback import FeedbackCreated
+from shared.messaging.bus import Bus
+from shared.messaging.cloudevents import Message, Received
+from shared.messaging.producer import KafkaProducer
+from shared.messaging.relay import Relay
+from shared.messaging.send_result import SendResult
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import SystemClock
+from shared.runtime.metrics import Metrics
+from shared.runtime.tasks import end
+from tests.support.eventually import eventually
+from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
+
+SOAK = os.environ.get("RATCHET_SOAK") == "1"
+TIMES = 100 if SOAK else 1
+MOST_SEND_S = 10.0
+
+PRODUCE, OFFSET_COMMIT, JOIN_GROUP, SYNC_GROUP = 0, 8, 11, 14
+# 46 (duplicate sequence number) is left out: only an idempotent producer can get it, and ours is not.
+CODES = {
+    PRODUCE: (-1, 2, 3, 5, 6, 7, 8, 9, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 33, 35, 42, 43, 44, 45, 47, 56, 87, 89),
+    OFFSET_COMMIT: (-1, 3, 7, 12, 14, 15, 16, 22, 25, 27, 28, 29, 30) if SOAK else (7, 14, 16, 25, 28),
+    JOIN_GROUP: (14, 15, 16, 25),
+    SYNC_GROUP: (15, 16, 22, 25, 27) if SOAK else (16, 25),
+}
+
+
+class Timed(KafkaProducer):
+    """Remembers the longest `send`."""
+
+    longest = 0.0
+
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        started = time.monotonic()
+        try:
+            return await super().send(messages)
+        finally:
+            self.longest = max(self.longest, time.monotonic() - started)
+
+
+@dataclass
+class World:
+    """A relay and a consumer on one embedded broker."""
+
+    broker: EmbeddedBroker
+    store: SqlStore
+    producer: Timed
+    metrics: Metrics
+    effects: Counter[float] = field(default_factory=Counter)
+    emitted: int = 0
+
+    async def handle(self, _: Tx, events: Sequence[Received[Any]]) -> None:
+        self.effects.update(received.event.value for received in events)
+
+    async def emit(self) -> None:
+        async with self.store.begin() as tx:
+            number = self.emitted
+            await tx.emit(envelope(feedback(target=f"bot-{number % 7}", value=float(number))))
+        self.emitted += 1
+
+    async def meet(self, api: int, codes: Sequence[int]) -> None:
+        """Inject the codes, and emit until each of them was answered to a request."""
+        before = self.broker.asked(api)
+        self.broker.fail(api, codes)
+
+        async def met() -> bool:
+            await self.emit()
+            return self.broker.asked(api) - before >= len(codes)
+
+        await eventually(met, within=60 + 5 * len(codes))
+
+
+@pytest.fixture
+async def world(postgres_dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The parameter, if there is one: an API key whose codes the consumer meets on its way into the group."""
+    broker = EmbeddedBroker({"feedback.created": 4})
+    broker.track()
+    if (api := getattr(request, "param", None)) is not None:
+        broker.fail(api, CODES[api])
+    engine = await scratch_engine(postgres_dsn)
+    settings = ScratchSettings(
+        database_url="postgresql://unused", kafka_bootstrap=broker.bootstrap, embedded_bus=True, instance="one"
+    )
+    metrics = Metrics("scratch")
+    store, producer = SqlStore(engine, SCHEMA), Timed(settings)
+    world = World(broker, store, producer, metrics)
+    relay = Relay(store, producer, "one", store.shards, metrics)
+    store.on_emit = relay.wake
+    bus = Bus(settings, [Subscription("effects", (FeedbackCreated,), world.handle)], [], store, SystemClock(), metrics)
+    tasks = [asyncio.create_task(relay.run()), asyncio.create_task(bus.run())]
+    yield world
+    await end(tasks)
+    await engine.dispose()
+    broker.close()
+
+
+async def assert_all_counted_once(world: World) -> None:
+    await eventually(lambda: len(world.effects) == world.emitted, within=120)
+    assert set(world.effects.values()) == {1}
+    assert world.producer.longest < MOST_SEND_S
+
+
+async def test_every_error_of_a_produce_request(world: World) -> None:
+    await world.meet(PRODUCE, CODES[PRODUCE] * TIMES)
+    await assert_all_counted_once(world)
+
+
+async def test_every_error_of_an_offset_commit(world: World) -> None:
+    await world.meet(OFFSET_COMMIT, CODES[OFFSET_COMMIT] * TIMES)
+    await assert_all_counted_once(world)
+
+
+@pytest.mark.parametrize(("world", "api"), [(JOIN_GROUP, JOIN_GROUP), (SYNC_GROUP, SYNC_GROUP)], indirect=["world"])
+async def test_every_error_on_the_way_into_a_group(world: World, api: int) -> None:
+    for _ in range(20):
+        await world.emit()
+    await assert_all_counted_once(world)
+    assert world.broker.asked(api) > len(CODES[api])
