@@ -6,7 +6,7 @@ from typing import Any
 
 from analyzer.backtest.cells import failure, label, leveled, readable, thumb
 from analyzer.backtest.kinds import Preset
-from analyzer.backtest.scales import direction_by_name
+from analyzer.backtest.scales import direction_by_name, measured_name
 from analyzer.segments.dimensions import DEFAULTS
 from ratchet.tables import BadFile, Doubt, Option, Sample
 from ratchet.tables.numbers import likert, parse
@@ -16,20 +16,9 @@ from shared.metric_catalog import tokens
 # Names of columns by role, the likeliest first.
 _TIMES = (
     *("occurred at", "timestamp", "time", "created at", "created", "started at", "start time", "date time", "datetime"),
-    *("event time", "logged at", "recorded at", "submitted at", "timestamp ms", "timestamp utc", "received at", "date"),
-    *(
-        "ts",
-        "day",
-        "zeit",
-        "datum",
-        "zeitstempel",
-        "zeitpunkt",
-        "erstellt am",
-        "fecha",
-        "hora",
-        "horodatage",
-        "data ora",
-    ),
+    *("event time", "logged at", "recorded at", "submitted at", "timestamp ms", "timestamp utc", "received at"),
+    *("inserted at", "date", "ts", "day", "zeit", "datum", "zeitstempel", "zeitpunkt", "erstellt am", "fecha"),
+    *("hora", "horodatage"),
 )
 _TIME_ENDS = frozenset(tokens("at time date timestamp ts datetime zeit datum"))
 _VERSIONS = (
@@ -51,8 +40,8 @@ _VALUES = frozenset(
 _COSTS = frozenset(tokens("latency duration elapsed cost costs ttft price"))
 _NEVER = frozenset(
     tokens(
-        "id ids uuid tokens token count index idx row hash seed temperature length len size chars position step epoch "
-        "unnamed rank num max page year month number level total"
+        "id ids uuid n tokens token count index idx row hash seed temperature length len size chars position step "
+        "epoch unnamed rank num max page year month number level total"
     )
 )
 Whole = Callable[[str], Sequence[Any]]
@@ -269,7 +258,7 @@ def _can_be(name: str) -> bool:
 def _is_called_value(name: str) -> bool:
     if _costs(name):
         return False
-    return not _VALUES.isdisjoint(tokens(_last(name))) or direction_by_name(name) is not None
+    return not _VALUES.isdisjoint(tokens(measured_name(name))) or direction_by_name(name) is not None
 
 
 def _costs(name: str) -> bool:
@@ -280,7 +269,7 @@ def _measures(name: str, sample: Sample) -> bool:
     cells = sample.known(name)
     if len(cells) < min(3, sample.size) or (_counts_rows(cells) and not _is_called_value(name)):
         return False
-    readers = (lambda cell: 0.0 if parse(cell) else float("nan"), thumb, label(_last(name), {}), failure)
+    readers = (lambda cell: 0.0 if parse(cell) else float("nan"), thumb, label(measured_name(name), {}), failure)
     if any(readable(cells, read) for read in readers):
         return True
     levels = likert([cell for cell in cells if type(cell) is str])

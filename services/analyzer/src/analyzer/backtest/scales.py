@@ -1,6 +1,7 @@
 """What a column's values mean: which metric, from where to where, and which end is good."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,9 @@ _THUMBS = frozenset(tokens("thumb thumbs vote votes like liked"))
 _PERCENT = frozenset(tokens("percent percentage pct"))
 _GENERIC = frozenset(tokens("score scores value values avg mean number numeric rating result label v1 v2 v3"))
 """Words that say nothing about what is measured."""
+_PARTS = re.compile(r"[./]")
+_MLFLOW = re.compile(r".+/v\d+/score")
+"""What MLflow calls the column of a judge's score; its judges give 1 to 5."""
 _MOST_WORDS = 20
 _SHOWN = 3
 
@@ -136,7 +140,7 @@ def _of_kind(column: Column, kind: Kind, given: Reading) -> Scale:
             lower = _lower(column, given) if not readable(column.cells, thumb_word) else better == "lower"
             return _binary(column, kind, thumb, lower, "thumbs up and down", "thumbs down and up, down is best")
         case "label":
-            read = label(name.rpartition(".")[2], given.meanings)
+            read = label(measured_name(name), given.meanings)
             return _binary(
                 column, kind, read, better == "lower", "labels, good and bad words", "labels, bad words are best"
             )
@@ -226,11 +230,16 @@ def _lower(column: Column, given: Reading) -> bool:
 
 def direction_by_name(name: str) -> Better | None:
     """Which end of a column's values is good by its name and its path; None if that is unknown or contradictory."""
-    last = name.rpartition(".")[2]
-    whole, own = _direction(name), _direction(last)
-    if _GENERIC.issuperset(tokens(last)):
-        return whole
+    whole, own = _direction(name), _direction(measured_name(name))
     return own if whole == own or whole is None else whole if own is None else None
+
+
+def measured_name(name: str) -> str:
+    """The part of a column's path that says what is measured: `tone` of `feedback_stats.tone.avg`, `tone/v1/score`."""
+    parts = [part for part in _PARTS.split(name) if part]
+    while len(parts) > 1 and _GENERIC.issuperset(tokens(parts[-1])):
+        parts.pop()
+    return parts[-1] if parts else name
 
 
 def _direction(name: str) -> Better | None:
@@ -243,7 +252,7 @@ def _direction(name: str) -> Better | None:
 
 def _guessed(column: Column, given: Reading) -> Kind:
     words, name = column.words, column.name
-    read = label(name.rpartition(".")[2], given.meanings)
+    read = label(measured_name(name), given.meanings)
     if given.meanings and readable(column.cells, read) and not given.meanings.keys().isdisjoint(_labels(column)):
         return "label"
     if "score" not in words and words & _DURATIONS and readable(column.cells, duration(column.mark)):
@@ -339,7 +348,8 @@ def _plain(column: Column, numbers: Sequence[float]) -> Kind:
     low, high = _bulk(numbers)
     if found == {-1.0, 1.0} or (words & _THUMBS and found <= {-1.0, 0.0, 1.0} and len(found) < 3):
         return "thumb"
-    if words & _STARS and low >= 1.0 and high <= 5.0 and (high > 1.0 or "csat" in words):
+    judged = _MLFLOW.fullmatch(column.name) and all(value == int(value) for value in found)
+    if (words & _STARS or judged) and low >= 1.0 and high <= 5.0 and (high > 1.0 or "csat" in words):
         return "rating"
     only_ones = words & (_STARS | _PERCENT) and found == {1.0}
     if low >= 0.0 and high <= 1.0 and not only_ones and not _own_scale(column.name):
