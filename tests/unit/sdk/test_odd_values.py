@@ -88,7 +88,7 @@ ODD_FIELDS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fields", ODD_FIELDS, ids=str)
+@pytest.mark.parametrize("fields", ODD_FIELDS)
 def test_an_odd_field_is_left_out_and_the_rest_is_sent(
     client: Ratchet, server: FakeServer, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
