@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ratchet.client.items import PromptUse
 from ratchet.client.live import Examples, LivePrompt
@@ -59,7 +60,7 @@ class ServedPrompt:
     def model(self) -> str | None:
         return self.prompt.model
 
-    def render(self, **variables: object) -> list[dict[str, str]]:
+    def render(self, **variables: object) -> list[dict[str, Any]]:
         """The messages, examples included. Values are converted (see `ratchet.client.variables`), not refused.
 
         A variable of the app's default that a live version has no use for is left out: an edit that drops one
@@ -82,12 +83,21 @@ class ServedPrompt:
 
     def text(self, **variables: object) -> str:
         """The rendered messages as one text, for an app that sends a single string."""
-        return "\n\n".join(message["content"] for message in self.render(**variables))
+        return "\n\n".join(filter(None, map(_text, self.render(**variables))))
 
     def use(self) -> PromptUse:
         """How an execution names it: a default brings its document, as the server may not know it."""
         own = not self.live or bool(self._fallback)
         return PromptUse(self.name, self.digest, self._rendered if own else None)
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    """The text of a message: of its parts, those that have one."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return str(content or "")
+    texts = (part.get("text") for part in content if isinstance(part, Mapping))
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def served(

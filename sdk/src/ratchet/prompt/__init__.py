@@ -2,7 +2,18 @@
 
 from ratchet.prompt.canonical import Json
 from ratchet.prompt.diff import ABSENT, Absent, Change, diff, readable, unified
-from ratchet.prompt.document import Message, Prompt, Role, Slot, SlotPlace, Variable, VariableType
+from ratchet.prompt.document import (
+    Entry,
+    Message,
+    Placeholder,
+    Prompt,
+    Role,
+    Slot,
+    SlotPlace,
+    StructuredMessage,
+    Variable,
+    VariableType,
+)
 from ratchet.prompt.errors import PromptError
 from ratchet.prompt.examples import example_digest, example_set_digest
 from ratchet.prompt.fitting import misfits
@@ -20,14 +31,17 @@ __all__ = [
     "SCHEMA",
     "Absent",
     "Change",
+    "Entry",
     "Fix",
     "Json",
     "Message",
+    "Placeholder",
     "Prompt",
     "PromptError",
     "Role",
     "Slot",
     "SlotPlace",
+    "StructuredMessage",
     "Variable",
     "VariableType",
     "diff",

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 from ratchet.prompt.canonical import Json, canonical_bytes
-from ratchet.prompt.document import Message, Prompt, SlotPlace
+from ratchet.prompt.document import Entry, Message, Placeholder, Prompt, SlotPlace
 from ratchet.prompt.errors import at
 from ratchet.visible import visible
 
@@ -100,7 +100,35 @@ def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[
             yield Change(at(path, k), ABSENT, after[k])
 
 
-def _message_lines(message: Message | SlotPlace) -> list[str]:
-    if isinstance(message, SlotPlace):
-        return [f"[slot {message.slot}]"]
-    return [f"[{message.role}]", *("  " + visible(line) for line in message.content.split("\n"))]
+def _message_lines(message: Entry) -> list[str]:
+    match message:
+        case SlotPlace(slot):
+            return [f"[slot {slot}]"]
+        case Placeholder(name):
+            return [f"[placeholder {name}]"]
+        case Message(role, content):
+            return [f"[{role}]", *_indented(content, 2)]
+    lines = [f"[{message.role}, structured]"]
+    parts = message.content if isinstance(message.content, list) else [message.content]
+    for part in parts:
+        lines += _part_lines(part)
+    if isinstance(message.content, list) and not parts:
+        lines.append("  content: []")
+    return lines + [f"  {key}: {_written(value)}" for key, value in sorted(message.extras.items())]
+
+
+def _part_lines(part: Json) -> list[str]:
+    """What a text says is indented by four, so that it can't pass for a part."""
+    if isinstance(part, str):
+        return ["  content:", *_indented(part, 4)]
+    if isinstance(part, dict) and part.keys() == {"type", "text"} and part["type"] == "text":
+        return ["  text:", *_indented(str(part["text"]), 4)]
+    return [f"  {'content' if part is None else 'part'}: {_written(part)}"]
+
+
+def _indented(text: str, by: int) -> list[str]:
+    return [" " * by + visible(line) for line in text.split("\n")]
+
+
+def _written(value: Json) -> str:
+    return visible(json.dumps(value, ensure_ascii=False, sort_keys=True))

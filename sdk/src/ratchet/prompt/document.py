@@ -8,8 +8,8 @@ from typing import Literal
 
 from ratchet.prompt.canonical import Json, digest_of, normal
 
-Role = Literal["system", "user", "assistant"]
-VariableType = Literal["string", "number", "boolean", "list"]
+Role = Literal["system", "user", "assistant", "developer", "tool"]
+VariableType = Literal["string", "number", "boolean", "list", "messages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,32 @@ class SlotPlace:
     """Where a slot's examples are rendered, as user and assistant turns."""
 
     slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """Where the messages of the variable `name` are rendered, such as a conversation's history."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredMessage:
+    """A turn that is more than a text: `content` is null or a list of parts, or `extras` hold tool calls and the like.
+
+    The texts of `content` may hold `{{variable}}`; `extras` are sent as they are.
+    """
+
+    role: Role
+    content: Json
+    extras: Mapping[str, Json]
+
+    def __hash__(self) -> int:
+        return hash(self.role)
+
+
+Entry = Message | SlotPlace | Placeholder | StructuredMessage
+"""One of a document's messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +73,7 @@ class Slot:
 class Prompt:
     """A checked document. Two are equal when their digests are."""
 
-    messages: tuple[Message | SlotPlace, ...]
+    messages: tuple[Entry, ...]
     variables: Mapping[str, Variable]
     model: str | None
     slots: Mapping[str, Slot]

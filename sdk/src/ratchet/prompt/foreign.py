@@ -2,7 +2,8 @@
 
 import re
 
-from ratchet.prompt.document import Message, Prompt
+from ratchet.prompt.document import Prompt
+from ratchet.prompt.messages import texts
 from ratchet.prompt.placeholders import NAME
 
 _SYNTAX = re.compile(
@@ -27,8 +28,8 @@ def foreign_syntax(prompt: Prompt) -> list[str]:
     """
     found: dict[str, None] = {}
     for message in prompt.messages:
-        if isinstance(message, Message):
-            found |= dict.fromkeys(_in_text(message.content))
+        for text in texts(message):
+            found |= dict.fromkeys(_in_text(text))
     return list(found)
 
 

@@ -10,17 +10,19 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from ratchet.prompt.canonical import DIGEST, Json, canonical_bytes, normal, normal_text
-from ratchet.prompt.document import Message, Prompt, Role, Slot, SlotPlace, Variable, VariableType
+from ratchet.prompt.document import Entry, Placeholder, Prompt, Role, Slot, SlotPlace, Variable, VariableType
 from ratchet.prompt.errors import PromptError, at, quoted
-from ratchet.prompt.fields import members, name, named, one_of
-from ratchet.prompt.placeholders import names, tidy
+from ratchet.prompt.fields import members, named, one_of
+from ratchet.prompt.messages import is_first_schema, message_json, parse_messages, texts
+from ratchet.prompt.placeholders import names
 
 SCHEMA = "ratchet.prompt/1"
+SCHEMA_2 = "ratchet.prompt/2"
+"""Also the roles developer and tool, parts, tool calls and placeholders. Either may be given: the content decides."""
 MAX_BYTES = 128 * 1024  # canonical: one message of the bus carries a document several times
 MAX_EXAMPLES = 5
 
-_ROLES: tuple[Role, ...] = ("system", "user", "assistant")
-_TYPES: tuple[VariableType, ...] = ("string", "number", "boolean", "list")
+_TYPES: tuple[VariableType, ...] = ("string", "number", "boolean", "list", "messages")
 _OPTIONAL = ("variables", "model", "parameters", "tools", "response_format", "slots")
 
 
@@ -30,18 +32,19 @@ def parse(value: object, field: str = "") -> Prompt:
     Raises PromptError, which names the first wrong field.
     """
     root = members(value, field, required=("schema", "messages"), optional=_OPTIONAL)
-    if root["schema"] != SCHEMA:
-        raise PromptError(at(field, "schema"), f"must be {SCHEMA}")
-    messages = _messages(root["messages"], at(field, "messages"))
+    if root["schema"] not in (SCHEMA, SCHEMA_2):
+        raise PromptError(at(field, "schema"), f"must be {SCHEMA} or {SCHEMA_2}")
+    messages = parse_messages(root["messages"], at(field, "messages"))
     variables = {key: _variable(spec, place) for key, spec, place in _entries(root, "variables", field)}
+    variables = _with_placeholders(variables, messages)
     slots = {key: _slot(spec, place) for key, spec, place in _entries(root, "slots", field)}
     _check_variables_declared(messages, variables, at(field, "messages"))
     _check_slots_placed_once(messages, slots, field)
     model = None if root.get("model") is None else _model(root["model"], at(field, "model"))
     canonical = canonical_bytes(
         {
-            "schema": SCHEMA,
-            "messages": [_message_json(message) for message in messages],
+            "schema": _schema(messages, variables),
+            "messages": [message_json(message) for message in messages],
             "variables": {key: {"type": v.type, "required": v.required} for key, v in variables.items()},
             "model": model,
             "parameters": _json_object(root.get("parameters"), at(field, "parameters")) or {},
@@ -97,27 +100,6 @@ def _entries(root: Mapping[str, object], part: str, field: str) -> list[tuple[st
     return [(key, spec, at(place, key)) for key, spec in named(root.get(part), place)]
 
 
-def _messages(value: object, field: str) -> tuple[Message | SlotPlace, ...]:
-    if not isinstance(value, list | tuple) or not value:
-        raise PromptError(field, "must be a list of at least one message")
-    return tuple(_message(item, at(field, i)) for i, item in enumerate(value))
-
-
-def _message(value: object, field: str) -> Message | SlotPlace:
-    if isinstance(value, Mapping) and "slot" in value:
-        place = members(value, field, required=("slot",))
-        return SlotPlace(name(place["slot"], at(field, "slot")))
-    message = members(value, field, required=("role", "content"))
-    role = one_of(message["role"], _ROLES, at(field, "role"))
-    return Message(role, tidy(normal_text(message["content"], at(field, "content"))))
-
-
-def _message_json(message: Message | SlotPlace) -> dict[str, Json]:
-    if isinstance(message, SlotPlace):
-        return {"slot": message.slot}
-    return {"role": message.role, "content": message.content}
-
-
 def _variable(value: object, field: str) -> Variable:
     spec = members(value, field, required=("type",), optional=("required",))
     required = spec.get("required", True)
@@ -136,17 +118,32 @@ def _slot(value: object, field: str) -> Slot:
     return Slot(most, examples)
 
 
-def _check_variables_declared(
-    messages: tuple[Message | SlotPlace, ...], variables: Mapping[str, Variable], field: str
-) -> None:
+def _check_variables_declared(messages: tuple[Entry, ...], variables: Mapping[str, Variable], field: str) -> None:
     for i, message in enumerate(messages):
-        if isinstance(message, Message):
-            for used in names(message.content):
-                if used not in variables:
-                    raise PromptError(at(at(field, i), "content"), f"uses the undeclared variable {used}")
+        if isinstance(message, Placeholder) and variables[message.name].type != "messages":
+            raise PromptError(
+                at(at(field, i), "name"), f"is the variable {message.name}, which is not of type messages"
+            )
+        for used in (used for text in texts(message) for used in names(text)):
+            if used not in variables:
+                raise PromptError(at(at(field, i), "content"), f"uses the undeclared variable {used}")
+            if variables[used].type == "messages":
+                raise PromptError(at(at(field, i), "content"), f"uses {used}, which holds messages, inside a text")
 
 
-def _check_slots_placed_once(messages: tuple[Message | SlotPlace, ...], slots: Mapping[str, Slot], field: str) -> None:
+def _with_placeholders(variables: dict[str, Variable], messages: tuple[Entry, ...]) -> dict[str, Variable]:
+    """A placeholder declares its variable by itself, as one that need not be given."""
+    placed = {entry.name: Variable("messages", False) for entry in messages if isinstance(entry, Placeholder)}
+    return {**placed, **variables}
+
+
+def _schema(messages: tuple[Entry, ...], variables: Mapping[str, Variable]) -> str:
+    """The first schema that can say it: documents of the first keep their bytes."""
+    first = all(map(is_first_schema, messages)) and all(v.type != "messages" for v in variables.values())
+    return SCHEMA if first else SCHEMA_2
+
+
+def _check_slots_placed_once(messages: tuple[Entry, ...], slots: Mapping[str, Slot], field: str) -> None:
     placed: set[str] = set()
     for i, message in enumerate(messages):
         if isinstance(message, SlotPlace):

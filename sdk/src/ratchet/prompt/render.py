@@ -1,18 +1,20 @@
 """From a prompt to the messages for a model. Values and examples are data: nothing in them is interpreted."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ratchet.prompt.canonical import canonical_bytes, exact_text, normal
-from ratchet.prompt.document import Prompt, SlotPlace, Variable
+from ratchet.prompt.document import Message, Placeholder, Prompt, SlotPlace, Variable
 from ratchet.prompt.errors import PromptError, at
+from ratchet.prompt.messages import message_json, with_texts
 from ratchet.prompt.placeholders import fill
 
 Examples = Mapping[str, Sequence[Mapping[str, str]]]
-RenderedMessage = dict[str, str]
+RenderedMessage = dict[str, Any]
 
 
 def render(prompt: Prompt, variables: Mapping[str, object], examples: Examples | None = None) -> list[RenderedMessage]:
-    """`[{"role", "content"}, …]` with the variables filled in and each slot's examples as turns.
+    """`[{"role", "content", …}, …]` with the variables filled in and each slot's examples as turns.
 
     A string is used as it is; a number, boolean or list as RFC 8785 JSON, so that an element of a list can't
     pass for two. `examples` maps a slot to `{"input", "output"}` pairs, best first; a slot without any
@@ -28,9 +30,23 @@ def render(prompt: Prompt, variables: Mapping[str, object], examples: Examples |
     for message in prompt.messages:
         if isinstance(message, SlotPlace):
             rendered += _turns(given.get(message.slot, ()), message.slot, prompt.slots[message.slot].max)
-        else:
+        elif isinstance(message, Placeholder):
+            rendered += _inserted(variables.get(message.name), at("variables", message.name))
+        elif isinstance(message, Message):
             rendered.append({"role": message.role, "content": fill(message.content, values.__getitem__)})
+        else:
+            content = with_texts(message.content, lambda text: fill(text, values.__getitem__))
+            rendered.append({**message_json(message), "content": content})
     return rendered
+
+
+def _inserted(value: object, field: str) -> list[RenderedMessage]:
+    """The messages of a placeholder as they were given: their format is the app's and its model's."""
+    given = value if isinstance(value, list | tuple) else ()
+    for i, message in enumerate(given):
+        if not isinstance(message, Mapping):
+            raise PromptError(at(field, i), "must be a message: an object")
+    return [dict(message) for message in given]
 
 
 def _values(declared: Mapping[str, Variable], given: Mapping[str, object]) -> dict[str, str]:
@@ -47,6 +63,8 @@ def _written(value: object, variable: Variable, field: str) -> str:
         return ""
     if not _fits(value, variable.type):
         raise PromptError(field, f"must be a {variable.type}")
+    if variable.type == "messages":
+        return ""  # is no text: `_inserted` renders it
     if isinstance(value, str):
         return exact_text(value, field)
     return canonical_bytes(normal(value, field)).decode()
@@ -58,7 +76,7 @@ def _fits(value: object, kind: str) -> bool:
             return isinstance(value, str)
         case "boolean":
             return isinstance(value, bool)
-        case "list":
+        case "list" | "messages":
             return isinstance(value, list | tuple)
         case _:
             return isinstance(value, int | float) and not isinstance(value, bool)

@@ -20,7 +20,10 @@ _VALUES = ("model", "response_format")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One line of a message (`line`), or the start of one: a `turn` of a role, or the place of a `slot`."""
+    """One line of a message (`line`), the start of one (`turn`, a role), the place of a `slot`, or a `whole` message.
+
+    Structured messages and placeholders are wholes, as JSON: they are put back as they were, or not at all.
+    """
 
     kind: str
     text: str
@@ -62,31 +65,37 @@ def restore(good: Prompt, bad: Prompt) -> Restored | Conflict:
     return Restored(prompt, lines, _fields_put_back(prompt.to_dict(), now))
 
 
-def tokens(messages: Iterable[Mapping[str, str]]) -> list[Token]:
+def tokens(messages: Iterable[Mapping[str, Any]]) -> list[Token]:
     """The messages of a document as one list of tokens."""
     found: list[Token] = []
     for message in messages:
         if "slot" in message:
             found.append(Token("slot", message["slot"]))
+        elif message.keys() != {"role", "content"} or not isinstance(message["content"], str):
+            found.append(Token("whole", json.dumps(message, sort_keys=True)))
         else:
             found.append(Token("turn", message["role"]))
             found += (Token("line", line) for line in message["content"].split("\n"))
     return found
 
 
-def untokens(items: Iterable[Token]) -> list[dict[str, str]]:
+def untokens(items: Iterable[Token]) -> list[dict[str, Any]]:
     """The messages that a list of tokens stands for. Raises Clash where a line belongs to no message."""
-    messages: list[dict[str, str]] = []
+    messages: list[dict[str, Any]] = []
+    turn = False
     for token in items:
         if token.kind == "slot":
             messages.append({"slot": token.text})
+        elif token.kind == "whole":
+            messages.append(json.loads(token.text))
         elif token.kind == "turn":
             messages.append({"role": token.text})
-        elif not messages or "slot" in messages[-1]:
+        elif not turn:
             raise Clash("messages")
         else:
             former = messages[-1].get("content")
             messages[-1]["content"] = token.text if former is None else f"{former}\n{token.text}"
+        turn = token.kind in ("turn", "line")
     return messages
 
 
@@ -99,7 +108,7 @@ def _merge_messages(good: Any, bad: Any) -> Merged[Token]:
 
 
 def _tells(token: Token) -> bool:
-    return token.kind == "slot" or (token.kind == "line" and bool(token.text.strip()))
+    return token.kind in ("slot", "whole") or (token.kind == "line" and bool(token.text.strip()))
 
 
 def _merge_tools(good: Any, bad: Any) -> list[Any]:

@@ -17,13 +17,14 @@ _ROWS = (4, 24)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One message, or the place of a slot, which can't be written in. `name` is where its text stands in the body."""
+    """One message, or a place or `shape` that can't be written in. `name` is where its text stands in the body."""
 
     number: int
     name: str
     role: str
     content: str
     slot: str | None
+    shape: str | None = None
 
     @property
     def rows(self) -> int:
@@ -46,9 +47,21 @@ class Preview:
 def fields(document: Document) -> list[Field]:
     """The messages in order."""
     return [
-        Field(n + 1, f"document.messages.{n}.content", it.get("role", ""), it.get("content", ""), it.get("slot"))
+        Field(n + 1, f"document.messages.{n}.content", it.get("role", ""), _text(it), it.get("slot"), _shape(it))
         for n, it in enumerate(document["messages"])
     ]
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else ""
+
+
+def _shape(message: Mapping[str, Any]) -> str | None:
+    """What a message is that a text field can't hold: parts, tool calls, or the place of messages; as JSON."""
+    if "slot" in message or isinstance(message.get("content"), str):
+        return None
+    return json.dumps(message, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def kept(document: Document) -> str:
@@ -82,6 +95,6 @@ def posted(form: bytes) -> dict[str, Any]:
 def _with_texts(document: Document, given: Mapping[str, str]) -> Document:
     made = copy.deepcopy(document)
     for field in fields(made):
-        if field.slot is None and field.name in given:
+        if field.slot is None and field.shape is None and field.name in given:
             made["messages"][field.number - 1]["content"] = given[field.name]
     return made

@@ -9,7 +9,7 @@ from analyzer.langfuse.mending import mended as mended_by
 from analyzer.langfuse.mending import wanted
 from analyzer.langfuse.prompts import document
 from analyzer.langfuse.shapes import PromptVersion
-from ratchet.prompt import PromptError, SlotPlace, from_text
+from ratchet.prompt import PromptError, from_text
 from tests.support.langfuse import Langfuse
 from tests.support.langfuse_past import BAD, FALLEN, GOOD, Part, past, version
 from tests.unit.analyzer.langfuse.conftest import Told
@@ -45,14 +45,15 @@ def test_a_chat_keeps_its_turns_placeholders_and_config() -> None:
         TURN,
     ]
     found = document(content(messages, {"temperature": 0.2}))
-    assert found.messages[1] == SlotPlace("history")
+    assert found.to_dict()["messages"] == [{**SYSTEM, "role": "developer"}, messages[1], TURN]
     assert found.to_dict()["parameters"] == {"temperature": 0.2}
-    assert list(found.variables) == ["question"]
+    assert found.variables["question"].type == "string"
+    assert found.variables["history"].type == "messages"
     assert document(content("a", [1])).to_dict()["parameters"] == {"config": [1]}
     assert document(PromptVersion(prompt="a", config=None)) == from_text("a")
 
 
-@pytest.mark.parametrize("message", [{"role": "tool", "content": "x"}, {"role": "user"}, {"name": "two words"}, {}])
+@pytest.mark.parametrize("message", [{"role": "narrator", "content": "x"}, {"role": "user"}, {"name": "two words"}, {}])
 def test_what_no_document_can_say_is_refused(message: dict[str, Any]) -> None:
     with pytest.raises(PromptError):
         document(content([message]))
@@ -80,7 +81,7 @@ def test_texts_of_strangers_are_shown_and_never_obeyed(told: Told) -> None:
     ("good", "bad", "why"),
     [
         (GOOD, GOOD, "both versions have the same content"),
-        (GOOD, [{"role": "tool", "content": "x"}], "version 7 can't be compared: messages[0].role"),
+        (GOOD, [{"role": "narrator", "content": "x"}], "version 7 can't be compared: messages[0].role"),
         (None, BAD, "version 6 can't be compared: it was deleted"),
     ],
 )

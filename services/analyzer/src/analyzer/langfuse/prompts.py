@@ -5,26 +5,28 @@ from typing import Any
 
 from analyzer.langfuse.shapes import PromptVersion
 from ratchet.prompt import SCHEMA, Prompt, parse
+from ratchet.prompt.messages import texts_in
 from ratchet.prompt.placeholders import names
 
-_ROLES = {"developer": "system"}
-"""Names that only some models' makers use."""
+_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
+"""What a message says to a model; Langfuse adds a type of its own."""
 
 
 def document(version: PromptVersion) -> Prompt:
-    """The same content: a text becomes a system message, a placeholder a slot, the config the parameters.
+    """The same content: a text becomes a system message, chat messages stay as they are, the config the parameters.
 
     Raises PromptError for what a document can't say, such as a role that is no model's.
     """
     messages = list(_messages(version.prompt))
-    texts = [message["content"] for message in messages if isinstance(message.get("content"), str)]
+    variables = dict.fromkeys(
+        used for message in messages for text in texts_in(message.get("content")) for used in names(text)
+    )
     return parse(
         {
             "schema": SCHEMA,
             "messages": messages,
-            "variables": {name: {"type": "string"} for text in texts for name in names(text)},
+            "variables": {name: {"type": "string"} for name in variables},
             "parameters": _parameters(version.config),
-            "slots": {message["slot"]: {} for message in messages if isinstance(message.get("slot"), str)},
         }
     )
 
@@ -35,9 +37,9 @@ def _messages(prompt: str | Iterable[Mapping[str, Any]]) -> Iterator[dict[str, A
         return
     for message in prompt:
         if "role" in message:
-            yield {"role": _ROLES.get(message["role"], message["role"]), "content": message.get("content")}
+            yield {key: value for key, value in message.items() if key in _FIELDS}
         else:
-            yield {"slot": message.get("name")}
+            yield {"type": "placeholder", "name": message.get("name")}
 
 
 def _parameters(config: Any) -> dict[str, Any]:
