@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.scrub import scrub
+from collector.scrub_checks import Luhn
+from collector.scrub_numbers import find_cards
 
 FOUND = {
     "[email]": ["joe.doe+tag@mail.example.co.uk", "a@b.io", "ANN_SMITH@EXAMPLE.COM", "jürgen@müller.de", "o'neil@x.ie"],
@@ -65,8 +67,78 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     assert scrub(text) == text
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "char", ["a", "@", "1", "1 ", "a.", "a@", "-", "(", "+1", "eyJ", "DE89 ", "-----BEGIN PRIVATE KEY-----"]
+    "char",
+    [
+        "4 1 1 1 1 1 ",
+        "DE89 3704 ",
+        "a@a@a@",
+        "2345 6789 0123 ",
+        "::1:",
+        "(0",
+        "0 ",
+        "１ ",
+        "a",
+        "@",
+        "1",
+        "1 ",
+        "a.",
+        "a@",
+        "-",
+        "(",
+        "+1",
+        "eyJ",
+        "DE89 ",
+        "-----BEGIN PRIVATE KEY-----",
+    ],
 )
 def test_time_is_linear(char: str) -> None:
     scrub(char * (100_000 // len(char)))  # milliseconds; by backtracking over the square of it, hours
+
+
+class CountingLuhn(Luhn):
+    """Counts how often a checksum is asked for."""
+
+    asked = 0
+
+    def holds(self, start: int, end: int) -> bool:
+        CountingLuhn.asked += 1
+        return super().holds(start, end)
+
+
+def test_each_group_of_digits_costs_a_few_checksums_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.scrub_numbers.Luhn", CountingLuhn)
+    asked = []
+    for size in (1_000, 2_000, 4_000):
+        CountingLuhn.asked = 0
+        list(find_cards("4 1 1 1 1 1 " * size))
+        asked.append(CountingLuhn.asked / size)
+    assert max(asked) <= 6 * 7
+    assert asked[2] <= asked[0] * 1.1, "no more for each in a longer text"
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("٠١٢ ٣٤٥٦ ٧٨٩٠ هاتف", "[phone] هاتف"),
+        ("カード４１１１　１１１１　１１１１　１１１１です", "カード[card]です"),
+        ("call \u202a+49 170 1234567\u202c now", "call \u202a[phone]\u202c now"),
+        ("41\u200b11 1111 1111\u00ad 1111", "[card]"),
+        ("ﬁne: a@b.io, ﬁne", "ﬁne: [email], ﬁne"),
+        ("tel:+4930123456 or tel.: 030/123456", "tel:[phone] or tel.: [phone]"),
+        ("030 1234 5678 / 0170 1234567", "[phone] / [phone]"),
+        ("postgres://app:s3cr3t-pw@db:5432/x", "postgres://app:[secret]@db:5432/x"),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aws_secret_access_key = [secret]"),
+        ('{"password": "hunter22"}', '{"password": "[secret]"}'),
+        ("from 192.168.1.17 and [2001:db8::8a2e:370:7334]", "from [ip] and [[ip]]"),
+        ("v1.2.3.4, version 10.2.3.4, 127.0.0.1, ::1, std::max, 12:30:45", None),
+        ("SSN 123-45-6789, DNI 12345678Z, RSSMRA85T10A562S", "SSN [id], DNI [id], [id]"),
+        ("DNI 12345678A, RSSMRA85T10A562X, 000-45-6789", None),
+        ("BSN 111222333", "BSN [id]"),
+        ("parcel 111222333", None),
+        ("600 000 000 €", None),
+    ],
+)  # fmt: skip
+def test_other_scripts_separators_and_forms(text: str, scrubbed: str | None) -> None:
+    assert scrub(text) == (text if scrubbed is None else scrubbed)

@@ -1,0 +1,76 @@
+"""Where secrets are in a text: known forms of keys, assignments to words such as `password`, long random strings.
+
+Each pattern takes time that is linear in the text's length: repeats are possessive or bounded.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+Bounds = tuple[int, int]
+
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[\s\S]){0,20000}+"
+    r"(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----)?"
+)
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+", re.ASCII)
+_PREFIXED = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}+|whsec_[A-Za-z0-9+/=]{16,}+|"  # OpenAI, Anthropic, Stripe, our own
+    r"gh[opusr]_[A-Za-z0-9]{16,}+|github_pat_\w{16,}+|gl(?:pat|ptt|dt|rt|soat|ft)-[\w-]{16,}+|"  # GitHub, GitLab
+    r"xox[abeprs]-[A-Za-z0-9-]{10,}+|xapp-[A-Za-z0-9-]{16,}+|"  # Slack
+    r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_]{20,}+|"
+    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Z0-9])|"  # AWS key ids
+    r"AIza[\w-]{35}|ya29\.[\w-]{16,}+|GOCSPX-[\w-]{20,}+|1//0[\w-]{20,}+|"  # Google
+    r"(?:hf|npm|dop_v1|doo_v1|gsk|pplx|r8|lin_api|fig[dpu]|nvapi|tvly|xai|PMAK|sntrys|ntn|secret|shp(?:at|ca|pa|ss))"
+    r"[_-][A-Za-z0-9_-]{16,}+|"
+    r"pypi-[\w-]{16,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+|key-[0-9a-f]{32}(?![0-9a-f])|dapi[0-9a-f]{32}(?![0-9a-f])|"
+    r"(?:SK|AC)[0-9a-f]{32}(?![0-9a-f])|sq0[a-z]{3}-[\w-]{22,}+|EAA[A-Za-z0-9]{60,}+|"  # Twilio, Square, Meta
+    r"[0-9]{8,10}:AA[\w-]{33}(?![\w-])"  # Telegram
+    r")",
+    re.ASCII,
+)
+_IN_ADDRESS = re.compile(r"(?<=://)[^\s/:@]{1,128}:([^\s/@]{3,256})(?=@)")
+_BEARER = re.compile(r"\b(?:Bearer|Basic|Token)\s{1,3}([A-Za-z0-9._~+/=-]{20,}+)")
+_ASSIGNED = re.compile(
+    r"(?i:pass(?:word|wd|phrase)?|pwd|secret|token|credential|api[_ -]?key|access[_ -]?key|account[_ -]?key|auth)"
+    r"[\"']?\s{0,3}(?::|=|:=|=>)\s{0,3}[\"']?([^\s\"',;<>\[\]]{8,512}+)"
+)
+_TOKEN = re.compile(r"(?<![\w+=-])[\w+=-]{32,}+", re.ASCII)
+_BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/]{40}(?:={0,2})(?![\w+/=-])", re.ASCII)
+
+TOKEN_LENGTH = 32
+_TOKEN_ENTROPY_BITS = 4.0
+_HINTS = re.compile(
+    r"[_-]|AKIA|ASIA|ABIA|ACCA|AIza|eyJ|SG\.|ya29\.|1//0|:AA|dapi|SK[0-9a-f]|AC[0-9a-f]|EAA|slack\.com|://|"
+    r"(?i:pass|pwd|secret|token|cred|key|auth|bearer|basic)"
+)
+
+
+def find_keys(text: str) -> Iterator[Bounds]:
+    """Bounds of secrets; they may overlap."""
+    if _HINTS.search(text):
+        if "PRIVATE KEY" in text:
+            yield from (match.span() for match in _PEM.finditer(text))
+        yield from (match.span() for pattern in (_JWT, _PREFIXED) for match in pattern.finditer(text))
+        for pattern in (_IN_ADDRESS, _BEARER, _ASSIGNED):
+            yield from (match.span(1) for match in pattern.finditer(text) if _is_value(match[1]))
+    if len(text) >= TOKEN_LENGTH:
+        yield from (match.span() for match in _TOKEN.finditer(text) if _is_random(match[0]))
+        yield from (match.span() for match in _BASE64.finditer(text) if _is_random(match[0]))
+
+
+def _is_value(text: str) -> bool:
+    """A secret that somebody chose or drew: letters and digits, or signs among them. Words and numbers are none."""
+    kinds = sum((any(map(str.isalpha, text)), any(map(str.isdigit, text)), not text.isalnum()))
+    return kinds >= 2 and any(map(str.isdigit, text))
+
+
+def _is_random(token: str) -> bool:
+    """A long token of mixed case with digits and high entropy. Hex digests and UUIDs are no secrets."""
+    if not (any(c.islower() for c in token) and any(c.isupper() for c in token) and any(c.isdigit() for c in token)):
+        return False
+    size = len(token)
+    entropy = -sum(n / size * math.log2(n / size) for n in Counter(token).values())
+    return entropy >= _TOKEN_ENTROPY_BITS
