@@ -38,8 +38,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the servers that they use, directly or through other fixtures."""
+    """Mark tests by the servers that they use, directly or through other fixtures.
+
+    A name with an object's address differs between the processes of pytest-xdist, which then refuses to start.
+    """
     for item in items:
+        assert " at 0x" not in item.nodeid, f"give this case an id: {item.nodeid}"
         used = set(getattr(item, "fixturenames", ()))
         for marker, fixtures in _MARKERS.items():
             if used & fixtures:

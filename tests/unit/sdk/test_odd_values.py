@@ -177,7 +177,7 @@ MEANT: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "sent"), MEANT, ids=str)
+@pytest.mark.parametrize(("field", "value", "sent"), MEANT)
 def test_what_has_an_obvious_meaning_is_sent_as_it_is_meant(
     client: Ratchet, server: FakeServer, field: str, value: Any, sent: Any
 ) -> None:
@@ -187,7 +187,7 @@ def test_what_has_an_obvious_meaning_is_sent_as_it_is_meant(
     assert client.counters.dropped_fields == 0
 
 
-@pytest.mark.parametrize("own", [42, 0, 42.0, ID, Scalar(42), Level.HIGH, "42"], ids=str)
+@pytest.mark.parametrize("own", [42, 0, 42.0, ID, Scalar(42), Level.HIGH, "42"])
 def test_an_id_is_the_same_in_record_and_feedback(client: Ratchet, server: FakeServer, own: Any) -> None:
     execution = client.record("chat", id=own)
     feedback = client.feedback(own, kind="thumb", value=True)
