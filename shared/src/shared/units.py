@@ -1,23 +1,20 @@
 """How a metric's values and changes are told to people: the same in sentences, on pages and in proposals (pure)."""
 
 import math
-from typing import Final
 
-_UNITS: Final = {"error_rate": "share", "latency_ms": "ms", "cost_usd": "USD", "rating": "stars"}
+from shared.metric_catalog import definition_of
+
 _SHARES = frozenset({"share", "score"})
-_AMOUNTS = frozenset({"ms", "USD"})
-_LESS_IS_BETTER = frozenset({"error_rate", "latency_ms", "cost_usd"})
 
 
 def unit_of(metric: str) -> str:
-    """`share`, `score` (0 to 1), `stars`, `ms` or `USD`."""
-    name = metric.removeprefix("implicit.")
-    return _UNITS.get(name) or ("share" if name.partition(".")[0] in ("thumb", "label") else "score")
+    """`share`, `score` (0 to 1), `stars`, `ms` or `USD`, as the metric is defined by default."""
+    return definition_of(metric).unit
 
 
 def change_unit(metric: str) -> str:
     """What a metric's changes are told in: per cent of what was before for amounts, points of the scale else."""
-    return "%" if unit_of(metric) in _AMOUNTS else "pp"
+    return "%" if definition_of(metric).amount else "pp"
 
 
 def told(value: float, unit: str) -> str:
@@ -31,16 +28,23 @@ def told(value: float, unit: str) -> str:
     return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"
 
 
-def moved(points: float, metric: str) -> str:
-    """A change as the metric moved, `+34.0 %`, from `points` as events have them: negative is worse."""
-    return f"{signed(points, metric in _LESS_IS_BETTER)} {change_unit(metric)}"
+def moved(points: float, metric: str, direction: str | None = None, unit: str | None = None) -> str:
+    """A change as the metric moved, `+34.0 %`, from `points` as events have them: negative is worse.
+
+    `direction` and the change's `unit` are those that were declared; None: as by default.
+    """
+    return f"{signed(points, _less_is_better(metric, direction))} {unit or change_unit(metric)}"
 
 
-def interval(low: float, high: float, metric: str) -> tuple[str, str]:
+def interval(low: float, high: float, metric: str, direction: str | None = None) -> tuple[str, str]:
     """The ends of a change's interval as the metric moved, without their unit, the lower one first."""
-    turned = metric in _LESS_IS_BETTER
+    turned = _less_is_better(metric, direction)
     ends = (high, low) if turned else (low, high)
     return signed(ends[0], turned), signed(ends[1], turned)
+
+
+def _less_is_better(metric: str, direction: str | None) -> bool:
+    return (direction or definition_of(metric).direction) == "lower_is_better"
 
 
 def signed(points: float, turned: bool = False) -> str:

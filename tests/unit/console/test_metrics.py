@@ -42,7 +42,7 @@ async def test_what_is_not_counted_is_named_with_what_to_do(api: Made) -> None:
     labels = {**ITEM, "metric": "label.verdict", "kind": "label", "direction": "higher_is_better", "uncounted": [WORD]}
     text = await page(api, {**ITEM, "uncounted": [OUT]}, labels)
     assert "3 outside the scale: −1 to 8" in text
-    assert "ratchet metrics set score.wordiness --scale -1:8" in text
+    assert "ratchet metrics set score.wordiness --scale LOW:HIGH" in text
     assert "3 of a label without a meaning: “partially &lt;b&gt;”" in text
 
 

@@ -9,20 +9,23 @@ from ratchet.formatting import short_digest as short
 
 
 def test_what_is_not_known_is_said_to_be() -> None:
-    assert amount(0.8512, "thumb") == "85.1 %"
-    assert amount(None, "thumb") == "unknown"
-    assert change(None, "thumb") == rate(None) == "unknown"
+    assert amount(0.8512, {"metric": "thumb"}) == "85.1 %"
+    assert amount(None, {"metric": "thumb"}) == "unknown"
+    assert change(None, {"metric": "thumb"}) == rate(None) == "unknown"
 
 
 def test_a_measurement_has_its_n_and_its_interval() -> None:
     one = {"n": 1385, "mean": 0.85, "low": 0.8, "high": 0.9}
-    assert measured(one, "thumb") == ("85.0 %", "[80.0 %, 90.0 %]", "n=1,385")
-    assert measured({**one, "n": 0}, "thumb") == measured(None, "thumb") == ("unknown",)
+    assert measured(one, {"metric": "thumb"}) == ("85.0 %", "[80.0 %, 90.0 %]", "n=1,385")
+    assert measured({**one, "n": 0}, {"metric": "thumb"}) == measured(None, {"metric": "thumb"}) == ("unknown",)
 
 
 def test_changes_and_rates() -> None:
-    assert change(-25.76, "thumb") == "−25.8 pp"
-    assert interval({"low_pp": -30.0, "high_pp": -20.0}, "latency_ms") == ("+20.0", "+30.0")
+    assert change(-25.76, {"metric": "thumb"}) == "−25.8 pp"
+    assert change(-25.76, {"metric": "score.x", "direction": "lower_is_better"}) == "+25.8 pp"
+    assert change(-10.0, {"metric": "score.x", "direction": "lower_is_better", "change_unit": "%"}) == "+10.0 %"
+    assert amount(0.5, {"metric": "score.x", "unit": ""}) == "0.5"
+    assert interval({"low_pp": -30.0, "high_pp": -20.0}, {"metric": "latency_ms"}) == ("+20.0", "+30.0")
     assert (rate(0.0), rate(12.4)) == ("0.0/s", "12/s")
 
 

@@ -42,7 +42,9 @@ def test_a_fix_is_bound_to_what_it_replaces() -> None:
 
 def test_doubt_and_the_unit_are_told_to_who_decides() -> None:
     model = cause("a", "b", kind="model")
-    slow = regression(*FELL.causes, model, metric="latency_ms", delta_pp=-31.0, certain=False)
+    slow = regression(
+        *FELL.causes, model, metric="latency_ms", direction="lower_is_better", delta_pp=-31.0, certain=False
+    )
     summary = ready(offer_fix(slow, fix())).evidence.summary
     assert "+31.0 %" in summary
     assert summary.endswith("It can't be told from what came with it: model.")

@@ -132,7 +132,7 @@ def _change(item: Item) -> str:
 
 def _side(item: Item, side: str) -> str:
     mean, n = item[side]["mean"], item[side]["n"]
-    return f"{told(mean, unit_of(item['metric']))} (n={n:,})" if n else "unknown"
+    return f"{told(mean, item.get('unit') or unit_of(item['metric']))} (n={n:,})" if n else "unknown"
 
 
 def _liking(item: Item) -> str:

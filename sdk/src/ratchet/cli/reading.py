@@ -116,7 +116,7 @@ def moved(regression: dict[str, Any]) -> str:
     """How much it changed, as the metric moved: events tell what is worse as a minus."""
     points = float(regression.get("delta_pp") or 0.0)
     turned = -points if regression.get("direction") == "lower_is_better" else points
-    unit = "%" if regression.get("metric") in ("latency_ms", "cost_usd") else "pp"
+    unit = regression.get("change_unit") or ("%" if regression.get("metric") in ("latency_ms", "cost_usd") else "pp")
     return f"{turned:+.1f} {unit}"
 
 

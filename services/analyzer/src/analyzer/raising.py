@@ -51,6 +51,8 @@ def raised(
         revision=1,
         metric=metric.name,
         direction=metric.direction,
+        unit=metric.unit,
+        change_unit="%" if metric.kind == "real" else "pp",
         window=Window(start=moment(change.at), end=moment(max(reading.at, change.at))),
         method=finding.method,
         alpha=0.0 if finding.method == SAFETY else watching.settings.alpha,

@@ -28,7 +28,7 @@ def chart(regression: Item, windows: Sequence[Item]) -> str | None:
     change = regression["change"]
     return json.dumps(
         {
-            "unit": unit_of(regression["metric"]),
+            "unit": unit_of(regression["metric"]) if regression.get("unit") is None else regression["unit"],
             "times": times,
             "versions": [
                 {"role": role, **_columns(identity, versions[identity], times)}

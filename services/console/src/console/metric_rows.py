@@ -16,6 +16,7 @@ _REASONS = {
     "neutral_label": "of a label that judges nothing",
     "out_of_range": "outside the scale",
 }
+_DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
 _ORIGINS = {"declared": "declared", "name": "known by its name", "kind": "usual for its kind"}
 
 
@@ -33,6 +34,7 @@ class Row:
     advice: str
     api: str
     kept: Mapping[str, Any]
+    direction_text: str
 
     @property
     def declarable(self) -> bool:
@@ -70,6 +72,7 @@ def _row(item: Item) -> Row:
         _advice(metric, item["uncounted"]),
         f"/v1/metrics/{quote(metric, safe='')}{place}",
         {name: value for name, value in item["declared"].items() if name != "direction"},
+        "more good words are better" if item["kind"] == "label" else _DIRECTIONS.get(item["direction"] or "", ""),
     )
 
 
@@ -99,10 +102,9 @@ def _reason(found: Item) -> str:
 
 def _advice(metric: str, found: Sequence[Item]) -> str:
     """Return the command that makes later values count, or nothing."""
-    reasons = {each["reason"]: each for each in found}
+    reasons = {each["reason"] for each in found}
     if metric.partition(".")[0] == "score" and "out_of_range" in reasons:
-        low, high = reasons["out_of_range"]["low"], reasons["out_of_range"]["high"]
-        return f"ratchet metrics set {_shell(metric)} --scale {min(low, 0):g}:{max(high, 1):g}"
+        return f"ratchet metrics set {_shell(metric)} --scale LOW:HIGH"
     if "unknown_label" in reasons:
         return f"ratchet metrics set {_shell(metric)} --good WORD --bad WORD"
     return ""

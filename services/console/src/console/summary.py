@@ -22,6 +22,7 @@ class MetricRow:
     """
 
     metric: str
+    unit: str | None
     verdict: str
     measurement: Mapping[str, Any]
     identity: str
@@ -64,7 +65,15 @@ def _row(metric: str, items: Sequence[Item], course: Sequence[Item]) -> MetricRo
     if item is None:
         item = min(items, key=lambda it: (_WORST_FIRST.index(it["verdict"]), -it["measurement"]["n"]))
     by_itself = item["verdict"] in _COMPARED and item["compared_with"] in (None, item["identity"])
-    return MetricRow(metric, item["verdict"], item["measurement"], item["identity"], by_itself, spark(_whole(course)))
+    return MetricRow(
+        metric,
+        item.get("unit"),
+        item["verdict"],
+        item["measurement"],
+        item["identity"],
+        by_itself,
+        spark(_whole(course)),
+    )
 
 
 def _in_use(course: Sequence[Item]) -> tuple[str | None, Sequence[Item]]:

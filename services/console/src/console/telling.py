@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from ratchet.visible import visible, visible_lines
 from shared import units
@@ -11,27 +11,34 @@ from shared import units
 UNKNOWN = "unknown"
 
 
-def amount(value: object, metric: str) -> str:
-    """A metric's value with its unit."""
-    return units.told(value, units.unit_of(metric)) if isinstance(value, int | float) else UNKNOWN
+def amount(value: object, of: Mapping[str, Any]) -> str:
+    """A value of what is `of` a metric, in its `unit` if that is told."""
+    unit = of.get("unit")
+    return units.told(value, units.unit_of(of["metric"]) if unit is None else unit) if _number(value) else UNKNOWN
 
 
-def measured(measurement: Mapping[str, Any] | None, metric: str) -> tuple[str, ...]:
+def _number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float)
+
+
+def measured(measurement: Mapping[str, Any] | None, of: Mapping[str, Any]) -> tuple[str, ...]:
     """`85.0 %`, `[81.2 %, 88.1 %]`, `n=385`; or that it is unknown."""
     if not measurement or not measurement.get("n"):
         return (UNKNOWN,)
-    mean, low, high = (amount(measurement[part], metric) for part in ("mean", "low", "high"))
+    mean, low, high = (amount(measurement[part], of) for part in ("mean", "low", "high"))
     return mean, f"[{low}, {high}]", f"n={measurement['n']:,}"
 
 
-def change(points: object, metric: str) -> str:
-    """`−25.8 pp`, as the metric moved."""
-    return units.moved(points, metric) if isinstance(points, int | float) else UNKNOWN
+def change(points: object, of: Mapping[str, Any]) -> str:
+    """`−25.8 pp`, as the metric of a regression moved."""
+    if not _number(points):
+        return UNKNOWN
+    return units.moved(points, of["metric"], of.get("direction"), of.get("change_unit"))
 
 
-def interval(moved: Mapping[str, Any], metric: str) -> tuple[str, str]:
-    """`−31.0`, `−20.1`: the ends of a change's interval, as the metric moved."""
-    return units.interval(moved["low_pp"], moved["high_pp"], metric)
+def interval(moved: Mapping[str, Any], of: Mapping[str, Any]) -> tuple[str, str]:
+    """`−31.0`, `−20.1`: the ends of a change's interval, as the metric of a regression moved."""
+    return units.interval(moved["low_pp"], moved["high_pp"], of["metric"], of.get("direction"))
 
 
 def rate(value: object) -> str:

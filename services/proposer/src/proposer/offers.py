@@ -113,11 +113,13 @@ def ready(offer: Offer) -> ProposalReady:
 
 def _what_fell(regression: RegressionDetected) -> str:
     was, now, cause = regression.baseline, regression.current, regression.causes[0]
-    unit = unit_of(regression.metric)
+    metric, unit = regression.metric, regression.unit
+    unit = unit_of(metric) if unit is None else unit
+    change = moved(regression.delta_pp, metric, regression.direction, regression.change_unit)
     others = ", ".join(other.kind.replace("_", " ") for other in regression.causes[1:])
     doubt = f" It can't be told from what came with it: {others}." if others and not regression.certain else ""
     return (
         f"{regression.metric} of {regression.target} went from {told(was.mean, unit)} (n={was.n:,}) to "
-        f"{told(now.mean, unit)} (n={now.n:,}), {moved(regression.delta_pp, regression.metric)}; "
+        f"{told(now.mean, unit)} (n={now.n:,}), {change}; "
         f"{cause.evidence.rstrip('.')}.{doubt}"
     )

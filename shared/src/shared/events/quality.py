@@ -87,10 +87,11 @@ class QualityMeasured(TargetEvent):
 class RegressionDetected(TargetEvent):
     """One dimension of a target got worse, or did so again (`returned`, with a higher revision of the same regression).
 
-    `delta_pp` is negative when worse: in points of the unit scale ×100; for latency and cost in per cent of the
-    baseline. It lies between `low_pp` and `high_pp` at 95 %. `alpha` is the level of the claim that there is a drop at
-    all; `floor_pp` the drop below which nothing is raised. Means are those of the same segments on both sides: of the
-    raw change `raw_pp`, other traffic explains `mix_pp`. Not `certain`: the causes named can't be told apart.
+    `delta_pp` is negative when worse: in points of the unit scale ×100; for amounts in per cent of the baseline
+    (`change_unit`). It lies between `low_pp` and `high_pp` at 95 %. `alpha` is the level of the claim that there is a
+    drop at all; `floor_pp` the drop below which nothing is raised. Means are told in `unit`, and are those of the same
+    segments on both sides: of the raw change `raw_pp`, other traffic explains `mix_pp`. Not `certain`: the causes named
+    can't be told apart.
     """
 
     topic: ClassVar[str] = "regression.detected"
@@ -116,6 +117,8 @@ class RegressionDetected(TargetEvent):
     raw_pp: float | None = None
     mix_pp: float | None = None
     losing: tuple[Losing, ...] = ()
+    unit: str | None = None
+    change_unit: Literal["pp", "%"] | None = None
 
 
 class RegressionResolved(TargetEvent):
