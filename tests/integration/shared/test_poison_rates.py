@@ -1,0 +1,113 @@
+"""Poison at scale, on PostgreSQL: good messages all count, bad ones are parked, a bad deploy pauses."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from shared.events.feedback import FeedbackCreated
+from shared.messaging.cloudevents import Received
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import UNKNOWN_ATTEMPTS, Delivery
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import SystemClock
+from shared.runtime.metrics import Metrics
+from shared.runtime.tasks import end
+from shared.testing.bus import FakeRecord
+from tests.support.eventually import eventually
+from tests.support.messaging import SCHEMA, envelope, feedback, record, scratch_engine
+
+SOAK = os.environ.get("RATCHET_SOAK") == "1"
+MESSAGES = 10_000 if SOAK else 2_000
+BATCH = 500
+LIMIT = 60 if SOAK else 20
+CRASHER = 7.5
+
+
+class Service:
+    """A consumer whose handler crashes on one value, or on all."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self.store = store
+        self.counted: Counter[float] = Counter()
+        self.attempts: Counter[float] = Counter()
+        self.broken = False
+        self.delivery = Delivery(
+            "scratch.effects", Subscription("effects", (FeedbackCreated,), self.handle), store, SystemClock(),
+            Metrics("scratch"), DeadLetterBudget(LIMIT),
+        )  # fmt: skip
+
+    async def handle(self, _: Tx, events: Sequence[Received[Any]]) -> None:
+        if len(events) == 1:
+            self.attempts[events[0].event.value] += 1
+        if self.broken or any(received.event.value == CRASHER for received in events):
+            raise ZeroDivisionError
+        self.counted.update(received.event.value for received in events)
+
+    async def parked(self) -> list[tuple[str, int]]:
+        async with self.store.begin() as tx:
+            rows = await tx.conn.execute(text(f'SELECT reason, "offset" FROM {SCHEMA}.dead_letters ORDER BY 2'))
+            return [(row[0], row[1]) for row in rows]
+
+
+@pytest.fixture
+async def service(postgres_dsn: str) -> AsyncIterator[Service]:
+    engine = await scratch_engine(postgres_dsn)
+    yield Service(SqlStore(engine, SCHEMA))
+    await engine.dispose()
+
+
+def messages(count: int) -> list[FakeRecord]:
+    """One in a hundred can't be read, and on one in all the handler crashes."""
+    made = []
+    for number in range(count):
+        value = CRASHER if number == count // 2 else float(number)
+        good = record(envelope(feedback(value=value)), offset=number)
+        bad = FakeRecord("feedback.created", 0, number, b"acme/bot", b"garbage", (("h", b"v"),))
+        made.append(bad if number % 100 == 99 else good)
+    return made
+
+
+async def test_one_percent_of_poison_delays_and_loses_nothing_good(service: Service) -> None:
+    sent = messages(MESSAGES)
+    longest = 0.0
+    for start in range(0, MESSAGES, BATCH):
+        began = time.monotonic()
+        await service.delivery.settle(sent[start : start + BATCH])
+        longest = max(longest, time.monotonic() - began)
+    bad = MESSAGES // 100
+    assert len(service.counted) == MESSAGES - bad - 1
+    assert set(service.counted.values()) == {1}
+    assert Counter(reason for reason, _ in await service.parked()) == {"malformed": bad, "exhausted": 1}
+    assert service.attempts[CRASHER] <= UNKNOWN_ATTEMPTS + 2
+    assert not service.delivery.paused
+    print(f"\nlongest batch of {BATCH}: {longest:.1f} s, {bad + 1} poisons met")
+
+
+async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: Service) -> None:
+    service.broken = True
+    sent = [record(envelope(feedback(value=float(number))), offset=number) for number in range(BATCH)]
+    settling = asyncio.create_task(service.delivery.settle(sent))
+    await eventually(lambda: service.delivery.paused, within=120)
+    assert len(await service.parked()) == LIMIT
+    assert not settling.done()
+    await end([settling])
+
+    repaired = Service(service.store)  # the process of the next deploy; nothing was acknowledged: all comes again
+    await repaired.delivery.refresh()
+    again = asyncio.create_task(repaired.delivery.settle(sent))
+    await asyncio.sleep(0)
+    assert repaired.counted == {}, "it stays paused over the restart"
+    assert await repaired.delivery.resume()
+    await again
+    assert len(repaired.counted) + LIMIT >= BATCH
+    assert set(repaired.counted.values()) == {1}
+    known = {offset for _, offset in await service.parked()}
+    lost = {number for number in range(BATCH) if number not in known and float(number) not in repaired.counted}
+    assert lost == set()
