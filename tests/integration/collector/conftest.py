@@ -66,6 +66,16 @@ class Running:
         )
         return [json.loads(row) for row in rows.splitlines()]
 
+    def grow_old(self, days: int) -> None:
+        """Let what is kept be so many days older."""
+        older = f"- interval '{days} days'"
+        psql(
+            self.dsn,
+            f"""UPDATE collector.executions SET received_at = received_at {older};
+                UPDATE collector.receipts SET received_at = received_at {older};
+                UPDATE collector.opinions SET updated_at = updated_at {older}""",
+        )
+
     def count(self, table: str) -> int:
         return int(psql(self.dsn, f"SELECT count(*) FROM collector.{table}"))
 

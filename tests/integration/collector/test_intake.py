@@ -223,10 +223,19 @@ async def test_old_rows_are_forgotten(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", DOWN)
     await collector.parts.upkeep.once()
-    collector.clock.advance(timedelta(days=91))
+    collector.grow_old(91)
+    collector.clock.advance(timedelta(hours=2))
     await collector.post("executions", {**EXECUTION, "id": "new"})
     await collector.parts.upkeep.once()
     assert (collector.count("executions"), collector.count("opinions")) == (1, 0)
+
+
+async def test_a_clock_that_is_ahead_forgets_nothing_early(collector: "Running") -> None:
+    await collector.post("executions", EXECUTION)
+    psql(collector.dsn, "UPDATE collector.executions SET received_at = now()")
+    collector.clock.advance(timedelta(days=10 * 365))
+    await collector.parts.upkeep.once()
+    assert collector.count("executions") == 1
 
 
 async def test_digests_in_use_are_observed_once_and_again_with_their_document(collector: "Running") -> None:

@@ -105,7 +105,7 @@ def test_the_newest_is_found_by_its_index(migrated_dsn: Callable[..., str]) -> N
 
 async def test_what_is_forgotten_is_not_shown(collector: "Running", reader: httpx.AsyncClient) -> None:
     await collector.post("executions", EXECUTION)
-    collector.clock.advance(timedelta(days=91))
+    collector.grow_old(91)
     await collector.parts.upkeep.once()
     assert await asked(reader, "e1") == []
     assert (await reader.get("/v1/executions/latest?target=answers")).status_code == 404

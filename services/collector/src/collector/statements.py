@@ -118,8 +118,9 @@ SELECT target, facts, received_at FROM (
 WHERE (project, environment, target) = ($1::text, $2::text, $3::text)"""
 
 PURGE = {
-    "receipts": "DELETE FROM collector.receipts WHERE received_at < $1",
-    "executions": "DELETE FROM collector.executions WHERE received_at < $1",
-    "opinions": "DELETE FROM collector.opinions WHERE updated_at < $1",
+    "receipts": "DELETE FROM collector.receipts WHERE received_at < LEAST(now(), $1) - $2::interval",
+    "executions": "DELETE FROM collector.executions WHERE received_at < LEAST(now(), $1) - $2::interval",
+    "opinions": "DELETE FROM collector.opinions WHERE updated_at < LEAST(now(), $1) - $2::interval",
 }
-"""Table → how its rows from before a time are deleted."""
+"""Table → how its rows of more than an age ($2) are deleted: an instance whose clock ($1) is ahead of the database's
+deletes nothing early."""

@@ -1,7 +1,7 @@
 """The collector's books on PostgreSQL: asyncpg without a layer above it, since this is the hot path."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -176,10 +176,10 @@ class PgBooks:
         row = await self._pg.fetchrow(sql.USER_KEY)
         return row["id"], row["secret"]
 
-    async def purge(self, before: dict[str, datetime]) -> None:
-        """Deletes the rows of each named table that are older than its time."""
-        for table, moment in before.items():
-            await self._pg.execute(sql.PURGE[table], moment)
+    async def purge(self, now: datetime, ages: dict[str, timedelta]) -> None:
+        """Delete the rows of each named table that are older than its age by this clock and by the database's."""
+        for table, age in ages.items():
+            await self._pg.execute(sql.PURGE[table], now, age)
 
 
 def _waiting(row: Any) -> Waiting:

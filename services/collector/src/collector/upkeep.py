@@ -85,8 +85,7 @@ class Upkeep:
         return len(rows)
 
     async def _purge(self, now: datetime) -> None:
-        raw = now - timedelta(days=self._settings.raw_days)
-        receipts = now - timedelta(days=self._settings.receipt_days)
+        raw, receipts = timedelta(days=self._settings.raw_days), timedelta(days=self._settings.receipt_days)
         async with self._line.begin() as pg:
             books = PgBooks(pg, self._settings.relay_shards)
-            await books.purge({"receipts": receipts, "executions": raw, "opinions": raw})
+            await books.purge(now, {"receipts": receipts, "executions": raw, "opinions": raw})
