@@ -1,10 +1,13 @@
 """The audit chain: what is altered, or cut off, shows."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from gatekeeper.audit.verification import Verifier
 from tests.support.gatekeeper import World, document, few_shot
 
 BASE = document("Answer.", "shots")
@@ -110,3 +113,38 @@ async def test_the_audit_says_what_kind_of_proposal_was_opened(busy: World) -> N
     entries = (await busy.ask("maker_key", "GET", "/v1/audit?kind=proposal.opened")).json()["items"]
     assert [entry["proposal_kind"] for entry in entries] == ["first_version", "few_shot"]
     assert {entry["kind"] for entry in entries} == {"proposal.opened"}
+
+
+async def test_equal_questions_at_once_are_answered_by_two_runs(busy: World) -> None:
+    """Who waits holds no connection, and shares the run that begins after the question."""
+    runs: list[str] = []
+
+    def count(_: object, __: object, statement: str, *___: object) -> None:
+        runs.extend(["run"] if "FROM gatekeeper.audit_heads" in statement else [])
+
+    event.listen(busy.service.sync_engine, "before_cursor_execute", count)
+    verifier = Verifier(busy.service, busy.signer)
+    answers = await asyncio.gather(*(verifier.verify("default") for _ in range(6)))
+    assert [answer["ok"] for answer in answers] == [True] * 6
+    assert len(runs) == 2
+
+
+async def test_what_is_new_is_checked_from_the_last_whole_end_on(busy: World) -> None:
+    verifier = Verifier(busy.service, busy.signer)
+    first = await verifier.verify("default", new=True)
+    assert (first["ok"], first["from"]) == (True, 1)
+    again = await verifier.verify("default", (1, await hash_at(busy, 1)), new=True)
+    assert (again["ok"], again["from"]) == (True, first["entries"])
+    await busy.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
+    grown = await verifier.verify("default", new=True)
+    assert (grown["ok"], grown["from"], grown["entries"]) == (True, first["entries"], first["entries"] + 1)
+    assert not (await verifier.verify("default", (1, "0" * 64), new=True))["ok"]
+    await tamper(busy, "DELETE FROM gatekeeper.audit WHERE seq = 6")
+    assert not (await verifier.verify("default"))["ok"], "all of it is checked unless it is asked otherwise"
+    await tamper(busy, CUT, HEAD, ANCHORS)
+    assert not (await verifier.verify("default", new=True))["ok"]
+
+
+async def hash_at(gate: World, seq: int) -> str:
+    [row] = await gate.sql("SELECT hash FROM gatekeeper.audit WHERE seq = :seq", seq=seq)
+    return str(row[0])

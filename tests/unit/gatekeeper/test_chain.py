@@ -1,7 +1,10 @@
 """The hash chain: any alteration of any row, any hole and any cut shows."""
 
 import json
-from dataclasses import replace
+import random
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -28,15 +31,20 @@ def anchor(entry: Entry, signer: Signer = SIGNER) -> Anchor:
     return Anchor(entry.seq, entry.hash, signer.head("p", entry.seq, entry.hash).value)
 
 
+@cache
+def signed(anchor: Anchor) -> bool:
+    return SIGNER.signed_head("p", anchor.seq, anchor.hash, anchor.signature)
+
+
 def checked(
     entries: list[Entry], head: tuple[int, str] | None, anchors: list[Anchor], known: tuple[int, str] | None = None
 ) -> list[str]:
-    check = ChainCheck()
-    for entry in entries:
-        check.take(entry)
-    check.end(head, anchors, lambda a: SIGNER.signed_head("p", a.seq, a.hash, a.signature))
-    if known:
-        check.expect(*known)
+    check = ChainCheck(signed, expected=known)
+    by_seq = {anchor.seq: anchor for anchor in anchors}
+    for start in range(0, len(entries), 4):
+        rows = [(entry, by_seq.pop(entry.seq, None)) for entry in entries[start : start + 4]]
+        check.take((entry, a.hash if a else None, a.signature if a else None) for entry, a in rows)
+    check.end(head, by_seq)
     return check.found
 
 
@@ -91,3 +99,89 @@ def test_a_head_written_down_tells_a_rewind() -> None:
 
 def test_the_number_of_faults_told_is_bounded() -> None:
     assert len(checked([replace(entry, hash="x") for entry in chain(100)], None, [])) == 20
+
+
+@dataclass
+class Books:
+    """What is kept of a chain, to be tampered with."""
+
+    entries: list[Entry]
+    anchors: list[Anchor]
+    head: tuple[int, str] | None
+
+
+def whole(length: int) -> Books:
+    entries = chain(length)
+    return Books(entries, [anchor(entry) for entry in entries[::3] + entries[-1:]], (length, entries[-1].hash))
+
+
+def rehashed(entries: list[Entry], place: int) -> None:
+    """Make all from `place` on follow again: what somebody does who knows how the chain is made."""
+    for at in range(place, len(entries)):
+        previous = entries[at - 1].hash if at else START
+        said = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
+        entry = json.dumps(said)
+        entries[at] = Entry(at + 1, entries[at].kind, entry, previous, sha256(entry.encode()).hexdigest())
+
+
+def tamper(books: Books, luck: random.Random) -> str:
+    """One tampering of some kind at some place; what it was."""
+    entries, length = books.entries, len(books.entries)
+    at, other = luck.randrange(length), luck.randrange(length)
+    kind = luck.choice(["edit", "edit", "delete", "swap", "cut", "copy", "rechain", "cut with head", "rewind", "forge"])
+    match kind:
+        case "edit":
+            field = luck.choice(["seq", "kind", "entry", "previous", "hash"])
+            value: Any = entries[at].seq + luck.choice([-1, 1, 10**9]) if field == "seq" else "x"
+            if field in ("entry", "previous", "hash"):
+                text = str(getattr(entries[at], field))
+                where = luck.randrange(len(text))
+                value = text[:where] + chr((ord(text[where]) + luck.randrange(1, 90)) % 126 + 1) + text[where + 1 :]
+            entries[at] = replace(entries[at], **{field: value})
+        case "delete":
+            del entries[at]
+        case "swap":
+            other = other if other != at else (at + 1) % length
+            entries[at], entries[other] = entries[other], entries[at]
+        case "cut":
+            del entries[max(1, at) :]
+        case "copy":
+            entries.insert(other, entries[at])
+        case "rechain":
+            del entries[min(at, length - 2)]
+            rehashed(entries, min(at, length - 2))
+            books.head = (len(entries), entries[-1].hash)
+        case "cut with head":
+            del entries[min(max(2, at), length - 1) :]
+            books.head = (entries[-1].seq, entries[-1].hash)
+        case "rewind":  # all of it, anchors too, to an end that was signed once: only who wrote the head down sees it
+            cut = luck.choice([a.seq for a in books.anchors if a.seq < length])
+            del entries[cut:]
+            books.anchors = [a for a in books.anchors if a.seq <= cut]
+            books.head = (cut, entries[-1].hash)
+        case "forge":
+            entries[at] = replace(entries[at], entry=json.dumps({**json.loads(entries[at].entry), "by": "eve"}))
+            rehashed(entries, at)
+            books.head = (length, entries[-1].hash)
+            forged = [replace(a, hash=entries[a.seq - 1].hash) for a in books.anchors]
+            books.anchors = [a if a.seq <= at else fake for a, fake in zip(books.anchors, forged, strict=True)]
+    return kind
+
+
+def test_ten_thousand_tamperings_show() -> None:
+    """Edits, deletions, reorderings, truncations, and chains made again by who can write all but our signature."""
+    luck, kinds = random.Random(6), Counter[str]()
+    originals = {length: whole(length) for length in (4, 7, 13)}
+    for round_ in range(10_000):
+        original = originals[luck.choice([4, 7, 13])]
+        books = Books([*original.entries], [*original.anchors], original.head)
+        kind = tamper(books, luck)
+        if (books.entries, books.anchors, books.head) == (original.entries, original.anchors, original.head):
+            continue
+        kinds[kind] += 1
+        known = original.head  # as an auditor writes it down
+        assert checked(books.entries, books.head, books.anchors, known), f"round {round_}: {kind}"
+        if kind != "rewind":
+            assert checked(books.entries, books.head, books.anchors), f"round {round_}: {kind}, without a known head"
+    assert sum(kinds.values()) > 9_900, kinds
+    assert min(kinds.values()) > 500, kinds

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.audit import store
+from gatekeeper.audit.verification import Verifier
 from gatekeeper.keys.signer import Signer
 from gatekeeper.loop.switch import KillSwitch
 from gatekeeper.pages import page
@@ -20,6 +21,7 @@ _KIND = r"^[a-z-]+(\.[a-z_]+)?$"
 def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> APIRouter:
     """Routes under `/v1/audit`."""
     router = APIRouter(prefix="/v1/audit", tags=["audit"])
+    verifier = Verifier(engine, signer)
 
     @router.get("")
     async def entries(
@@ -47,15 +49,16 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
         who: Reader,
         seq: Annotated[int | None, Query(ge=1)] = None,
         head: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
+        scope: Literal["all", "new"] = "all",
     ) -> dict[str, Any]:
-        """Checks the whole chain; with `seq` and `head`, also that it still holds an end that you wrote down."""
+        """Check the whole chain; with `seq` and `head`, also that it still holds an end that you wrote down.
+
+        `scope=new` begins where this instance last found the chain whole; `from` says where that is.
+        """
         if (seq is None) != (head is None):
             raise invalid("head", "goes together with seq")
         expected = None if seq is None or head is None else (seq, head)
         await switch.audit(who.project)
-        async with engine.connect() as conn:
-            # One snapshot: entries that come meanwhile are neither half seen nor taken for tampering.
-            conn = await conn.execution_options(isolation_level="REPEATABLE READ")
-            return await store.verify(conn, who.project, signer, expected)
+        return await verifier.verify(who.project, expected, new=scope == "new")
 
     return router

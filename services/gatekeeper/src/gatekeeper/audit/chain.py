@@ -8,7 +8,7 @@ from hashlib import sha256
 START = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """A row of the chain: `hash` is the SHA-256 of `entry`, which holds the former row's hash."""
 
@@ -30,15 +30,37 @@ class Anchor:
 
 @dataclass
 class ChainCheck:
-    """Reads a chain row by row, in order, and keeps what is wrong. `found` names at most 20 faults."""
+    """Reads a chain row by row, in order, in constant memory, and keeps what is wrong.
 
+    It begins after entry `seq` with that `hash`, which somebody checked earlier, or at the beginning. `expected` is an
+    entry (seq, hash) that somebody wrote down. `found` names at most 20 faults.
+    """
+
+    signed: Callable[[Anchor], bool]
     seq: int = 0
     hash: str = START
+    expected: tuple[int, str] | None = None
     found: list[str] = field(default_factory=list)
-    hashes: dict[int, str] = field(default_factory=dict)
+    _anchor: Anchor | None = None
 
-    def take(self, entry: Entry) -> None:
-        """Checks one row against the one before it."""
+    def take(self, entries: Iterable[tuple[Entry, str | None, str | None]]) -> None:
+        """Check rows, each with the hash and the signature of its anchor where it has one.
+
+        Of the anchors of one call, the signature of the last is checked: it covers all that comes before it.
+        """
+        last: Anchor | None = None
+        for entry, anchored, signature in entries:
+            self._entry(entry)
+            if anchored is not None and signature is not None:
+                if anchored != entry.hash:
+                    self.fault(f"a signed head at {entry.seq} is not in the chain")
+                last = Anchor(entry.seq, anchored, signature)
+        if last is not None:
+            self._anchor = last
+            if not self.signed(last):
+                self.fault(f"the signature of the head at {last.seq} is not ours")
+
+    def _entry(self, entry: Entry) -> None:
         if entry.seq != self.seq + 1:
             self.fault(f"entries {self.seq + 1} to {entry.seq - 1} are missing")
         elif entry.previous != self.hash:
@@ -48,34 +70,24 @@ class ChainCheck:
         elif not _says(entry):
             self.fault(f"entry {entry.seq} does not say what its row says")
         self.seq, self.hash = entry.seq, entry.hash
-        self.hashes[entry.seq] = entry.hash
+        if self.expected is not None and entry.seq == self.expected[0] and entry.hash == self.expected[1]:
+            self.expected = None
 
     def fault(self, what: str) -> None:
-        """Notes something wrong."""
+        """Note something wrong."""
         if len(self.found) < 20:
             self.found.append(what)
 
-    def end(self, head: tuple[int, str] | None, anchors: Iterable[Anchor], signed: Callable[[Anchor], bool]) -> None:
-        """Checks the tail: the head that is kept apart, and the signatures of former heads."""
+    def end(self, head: tuple[int, str] | None, stray: Iterable[int] = ()) -> None:
+        """Check the tail: the head that is kept apart, and that it is signed. `stray`: anchors without an entry."""
         if head != ((self.seq, self.hash) if self.seq else None):
             self.fault(f"the chain ends at {self.seq}, its head says {head[0] if head else 'nothing'}")
-        good = {anchor.seq for anchor in anchors if self._anchored(anchor, signed)}
-        if self.seq and self.seq not in good:
+        for seq in stray:
+            self.fault(f"a signed head at {seq} is not in the chain")
+        if self.seq and (self._anchor is None or self._anchor.seq != self.seq):
             self.fault(f"the end at {self.seq} is not signed")
-
-    def expect(self, seq: int, head: str) -> None:
-        """Checks against a head that somebody wrote down earlier: the only proof against a full rewind."""
-        if self.hashes.get(seq) != head:
-            self.fault(f"entry {seq} is not the one that was written down")
-
-    def _anchored(self, anchor: Anchor, signed: Callable[[Anchor], bool]) -> bool:
-        if self.hashes.get(anchor.seq) != anchor.hash:
-            self.fault(f"a signed head at {anchor.seq} is not in the chain")
-            return False
-        if not signed(anchor):
-            self.fault(f"the signature of the head at {anchor.seq} is not ours")
-            return False
-        return True
+        if self.expected is not None:
+            self.fault(f"entry {self.expected[0]} is not the one that was written down")
 
 
 def _says(entry: Entry) -> bool:

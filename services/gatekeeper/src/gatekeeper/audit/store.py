@@ -1,4 +1,4 @@
-"""The audit chain's SQL: reading it, and what must stand in it."""
+"""The audit chain's SQL: reading it."""
 
 import json
 from dataclasses import dataclass
@@ -6,38 +6,6 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from gatekeeper.audit.chain import Anchor, ChainCheck, Entry
-from gatekeeper.keys.signer import Signer
-
-_BATCH = 1000
-_ENTRIES = text(
-    """SELECT seq, kind, entry, previous, hash FROM gatekeeper.audit
-       WHERE project = :project AND seq > :after ORDER BY seq LIMIT :limit"""
-)
-# What may not exist without its entry: deeds whose entry is gone, or never was.
-_UNWRITTEN = text(
-    """WITH said AS (SELECT entry::jsonb AS e FROM gatekeeper.audit WHERE project = :project)
-       SELECT 'live version ' || h.name || ' ' || h.sequence AS deed FROM gatekeeper.live_history h
-       WHERE h.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = h.project
-             AND a.seq = h.audit_seq AND a.entry::jsonb ->> 'digest' = h.digest)
-       UNION ALL SELECT 'decision ' || d.id FROM gatekeeper.decisions d
-       WHERE d.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'decision_hash' = d.hash)
-       UNION ALL SELECT 'grant ' || g.id FROM gatekeeper.grants g
-       WHERE g.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'grant_hash' = g.hash)
-       UNION ALL SELECT 'rollback ' || r.id FROM gatekeeper.rollbacks r
-       WHERE r.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'rollback_hash' = r.hash)
-       UNION ALL SELECT 'loop change ' || c.revision FROM gatekeeper.loop_changes c
-       WHERE c.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.loop_audits l JOIN gatekeeper.audit a
-             ON (a.project, a.seq) = (l.project, l.audit_seq) WHERE (l.project, l.revision) = (c.project, c.revision)
-             AND a.kind LIKE 'loop.%' AND (a.entry::jsonb ->> 'revision')::int = c.revision)
-       UNION ALL SELECT 'review of ' || r.name || ' ' || r.digest FROM gatekeeper.reviews r
-       WHERE r.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = r.project
-             AND a.seq = r.audit_seq AND a.entry::jsonb ->> 'digest' = r.digest)
-       UNION ALL SELECT 'reason ' || r.digest || ', as it is kept,' FROM gatekeeper.reasons r
-       WHERE r.project = :project AND r.digest <> 'sha256:' || gatekeeper.sha256_hex(r.content)
-       LIMIT 20"""
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +45,3 @@ def _select(wanted: Wanted) -> TextClause:
               ON r.project = a.project AND r.digest = CAST(a.entry AS jsonb) ->> 'reason_digest'
             ORDER BY a.seq {order}"""
     )
-
-
-async def verify(
-    conn: AsyncConnection, project: str, signer: Signer, expected: tuple[int, str] | None
-) -> dict[str, Any]:
-    """Whether the chain is whole. `expected`: a head (seq, hash) that somebody wrote down earlier."""
-    check = ChainCheck()
-    while rows := (await conn.execute(_ENTRIES, {"project": project, "after": check.seq, "limit": _BATCH})).all():
-        for row in rows:
-            check.take(Entry(row.seq, row.kind, row.entry, row.previous, row.hash))
-    head = await conn.execute(
-        text("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = :project"), {"project": project}
-    )
-    ends = head.first()
-    anchors = await conn.execute(
-        text("SELECT seq, hash, signature FROM gatekeeper.audit_anchors WHERE project = :project ORDER BY seq"),
-        {"project": project},
-    )
-    check.end(
-        None if ends is None else (ends.seq, ends.hash),
-        [Anchor(*anchor) for anchor in anchors],
-        lambda anchor: signer.signed_head(project, anchor.seq, anchor.hash, anchor.signature),
-    )
-    for deed in (await conn.execute(_UNWRITTEN, {"project": project})).scalars():
-        check.fault(f"{deed} has no entry")
-    if expected is not None:
-        check.expect(*expected)
-    return {"ok": not check.found, "entries": check.seq, "head": check.hash, "problems": check.found}
