@@ -188,5 +188,7 @@ _FORMS = (
     _form(r"784-?\d{4}-?\d{7}-?\d", luhn),
 )
 
-_ANY = re.compile(rf"(?<![A-Za-z0-9.,+/-])(?<![0-9][ .-])(?=[A-Za-z0-9])(?={'|'.join(form.core for form in _FORMS)})")
+_ANY = re.compile(
+    rf"(?<![A-Za-z0-9.,+/-])(?<![0-9][ .-])(?=[A-Za-z]{{0,6}}[ -]?[0-9])(?={'|'.join(form.core for form in _FORMS)})"
+)
 """Where a number of any form could start: one pass over the text instead of one for each form."""

@@ -40,6 +40,7 @@ _EMAIL = re.compile(
 )
 _QUOTED = re.compile(r'"[^"\s][^"\n]{0,62}"@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}')
 _ANY_SCRIPT = re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")
+_SPELLED_MARKS = (" dot ", "[at", "(at", "{at", "[ at", "( at", "{ at", "(@", "[@", "{@", "( @", "[ @")
 _SPELLED = re.compile(
     rf"(?<![\w.+-])(?:{_LOCAL})++"
     r" ?(?:[(\[{] ?(?:at|@) ?[)\]}]| at (?=[\w-]{1,63}(?: dot |\[dot\]))) ?"
@@ -94,25 +95,29 @@ def _finders(text: str) -> Iterator[tuple[str, Finder]]:
     """Those that can find something. The checks are cheap, and nearly all texts need nothing else."""
     digits = sum(map(text.count, "0123456789"))
     yield "secret", find_keys
-    if "@" in text or " dot " in text or ("at" in text and any(map(text.count, "[({"))):
+    if "@" in text:
         yield "email", _find_emails
         yield "email", _find_other_emails
+    if any(mark in text.lower() for mark in _SPELLED_MARKS):
+        yield "email", _find_spelled_emails
     if digits >= _MIN_IBAN_DIGITS:
         yield "iban", find_ibans
     if digits >= _MIN_DIGITS:
         yield "card", find_cards
     if digits >= _MIN_ID_DIGITS:
         yield "id", find_national_ids
-    if digits >= _MIN_ADDRESS_DIGITS and (text.count(".") > 2 or text.count(":") > 1):
+    if digits >= _MIN_ADDRESS_DIGITS and (text.count(".") > 2 or "::" in text or text.count(":") > 6):
         yield "ip", find_addresses
     if digits >= _MIN_DIGITS:
         yield "phone", find_phones
 
 
 def _find_emails(text: str) -> Iterator[Bounds]:
-    if "@" in text:
-        yield from (match.span() for pattern in (_QUOTED, _EMAIL) for match in pattern.finditer(text))
-    yield from (match.span() for match in _SPELLED.finditer(text))
+    return (match.span() for pattern in (_QUOTED, _EMAIL) for match in pattern.finditer(text))
+
+
+def _find_spelled_emails(text: str) -> Iterator[Bounds]:
+    return (match.span() for match in _SPELLED.finditer(text))
 
 
 def _find_other_emails(text: str) -> Iterator[Bounds]:

@@ -42,23 +42,57 @@ _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/]{40}(?:={0,2})(?![\w+/=-])", re
 
 TOKEN_LENGTH = 32
 _TOKEN_ENTROPY_BITS = 4.0
-_HINTS = re.compile(
-    r"[_-]|AKIA|ASIA|ABIA|ACCA|AIza|eyJ|SG\.|ya29\.|1//0|:AA|dapi|SK[0-9a-f]|AC[0-9a-f]|EAA|slack\.com|://|"
-    r"(?i:pass|pwd|secret|token|cred|key|auth|bearer|basic)"
+_HINTS = (
+    "_",
+    "-",
+    "AKIA",
+    "ASIA",
+    "ABIA",
+    "ACCA",
+    "AIza",
+    "ya29.",
+    "1//0",
+    ":AA",
+    "dapi",
+    "SK",
+    "AC",
+    "EAA",
+    "SG.",
+    "slack.com",
 )
+_WORDS = ("pass", "pwd", "secret", "token", "credential", "key", "auth")
+_SCHEMES = ("earer ", "asic ", "oken ")
 
 
 def find_keys(text: str) -> Iterator[Bounds]:
     """Bounds of secrets; they may overlap."""
-    if _HINTS.search(text):
-        if "PRIVATE KEY" in text:
-            yield from (match.span() for match in _PEM.finditer(text))
-        yield from (match.span() for pattern in (_JWT, _PREFIXED) for match in pattern.finditer(text))
-        for pattern in (_IN_ADDRESS, _BEARER, _ASSIGNED):
-            yield from (match.span(1) for match in pattern.finditer(text) if _is_value(match[1]))
-    if len(text) >= TOKEN_LENGTH:
-        yield from (match.span() for match in _TOKEN.finditer(text) if _is_random(match[0]))
-        yield from (match.span() for match in _BASE64.finditer(text) if _is_random(match[0]))
+    for pattern in _possible(text):
+        yield from (match.span() for match in pattern.finditer(text))
+    for pattern in _possible_values(text):
+        yield from (match.span(1) for match in pattern.finditer(text) if _is_value(match[1]))
+    if any(len(word) >= TOKEN_LENGTH for word in text.split()):
+        for pattern in (_TOKEN, _BASE64):
+            yield from (match.span() for match in pattern.finditer(text) if _is_random(match[0]))
+
+
+def _possible(text: str) -> Iterator[re.Pattern[str]]:
+    """The patterns of keys that can match. These checks are much cheaper than the patterns."""
+    if "PRIVATE KEY" in text:
+        yield _PEM
+    if "eyJ" in text:
+        yield _JWT
+    if any(hint in text for hint in _HINTS):
+        yield _PREFIXED
+
+
+def _possible_values(text: str) -> Iterator[re.Pattern[str]]:
+    if "://" in text and "@" in text:
+        yield _IN_ADDRESS
+    if any(scheme in text for scheme in _SCHEMES):
+        yield _BEARER
+    lower = text.lower()
+    if any(word in lower for word in _WORDS):
+        yield _ASSIGNED
 
 
 def _is_value(text: str) -> bool:

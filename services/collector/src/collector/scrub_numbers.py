@@ -18,10 +18,12 @@ _DATE = re.compile(
     r"(?:0?[1-9]|[12]\d|3[01])[-./](?:0?[1-9]|[12]\d|3[01])[-./](?:(?:1[6-9]|2[0-3])\d\d|\d\d))(?![-./]?\d)"
 )
 _PHONE = re.compile(
-    r"(?:(?<![A-Za-z0-9_.,:/+-])|(?<=[^\W\d_]:)|(?<=\.:)|(?<=wa\.me/)|(?<=/)(?=\+)|(?<=[A-Za-z]\.)(?=[+0(]))"
+    r"(?=[(+0-9])(?:(?<![A-Za-z0-9_.,:/+-])|(?<=[^\W\d_]:)|(?<=\.:)|(?<=wa\.me/)|(?<=/)(?=\+)|(?<=[A-Za-z]\.)(?=[+0(]))"
     r"\(?(?:\+ ?)?[0-9](?:(?:[ ./-]|\) ?-?|[ /-]?\()?[0-9]){6,16}(?![A-Za-z0-9_])"
 )
-_AREA_CODE = re.compile(r"(?<![A-Za-z0-9_.,:/+-])\(?0[1-9]\d{1,4}\)? [/-] [0-9](?: ?[0-9]){4,10}(?![A-Za-z0-9_])")
+_AREA_CODE = re.compile(
+    r"(?=[(0])(?<![A-Za-z0-9_.,:/+-])\(?0[1-9]\d{1,4}\)? [/-] [0-9](?: ?[0-9]){4,10}(?![A-Za-z0-9_])"
+)
 _NORTH_AMERICAN = re.compile(r"(?:\+?1[ ./-]?)?(?:\([2-9]\d{2}\)[ -]?|[2-9]\d{2}([ ./-]))[2-9]\d{2}[ ./-]\d{4}")
 _NAMED = re.compile(
     r"(?<!\[)phone|\btel|t[eé]l[eé]|fono|mobil|m[oó]vil|telem[oó]vel|cellul|\bcell|\bfax|whats ?app|signal|viber|"
@@ -37,11 +39,12 @@ _COUNTED = re.compile(
     r" ?(?:[€$£¥%]|euros?\b|eur\b|usd\b|dollars?\b|z[łl]\b|pln\b|people|personas|osób|habitant|units?\b)", re.I
 )
 
-_IPV4 = re.compile(r"(?<![A-Za-z0-9_.,/-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![A-Za-z0-9_]|\.[0-9]|-[0-9])")
+_IPV4 = re.compile(r"(?=[0-9])(?<![A-Za-z0-9_.,/-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![A-Za-z0-9_]|\.[0-9]|-[0-9])")
 _IPV4_IN_ADDRESS = re.compile(r"(?<=://)(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9])")
 _IPV6 = re.compile(
     r"(?:(?<![A-Za-z0-9_:.])|(?<=[^\x00-\x7f]:)|(?<=[g-zG-Z]:))(?:[0-9A-Fa-f]{1,4}:|::)(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}(?![A-Za-z0-9_:])"
 )
+_IPV6_COLONS = 7
 _VERSION = re.compile(r"(?:\bv|version|release|build|firmware|\bver)\.? ?$", re.IGNORECASE)
 
 
@@ -160,10 +163,10 @@ def _is_named(text: str, match: re.Match[str]) -> bool:
 
 def find_addresses(text: str) -> Iterator[Bounds]:
     """IPv4 and IPv6 addresses; loopback addresses and what is called a version are none."""
-    for pattern in (_IPV4, _IPV4_IN_ADDRESS):
+    for pattern in (_IPV4, _IPV4_IN_ADDRESS) if "://" in text else (_IPV4,):
         for match in pattern.finditer(text):
             if is_address(match[0]) and not _VERSION.search(text, max(0, match.start() - 12), match.start()):
                 yield match.span()
-    for match in _IPV6.finditer(text):
+    for match in _IPV6.finditer(text) if "::" in text or text.count(":") >= _IPV6_COLONS else ():
         if any(map(str.isdigit, match[0])) and is_address(match[0]):
             yield match.span()
