@@ -1,13 +1,18 @@
 """What is posted is kept, joined and put into the outbox, once."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import httpx
+
 from ratchet.prompt import parse
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
 from tests.support.databases import psql
+from tests.support.soak import scaled
 
 if TYPE_CHECKING:
     from tests.integration.collector.conftest import Running
@@ -308,3 +313,26 @@ async def test_a_browser_sends_small_bodies_only(collector: "Running", add_key: 
     assert (await collector.post("feedback", comments[:10])).json()["accepted"] == 10
     collector.keys["ingest"] = ingest
     assert (await collector.post("feedback", comments[10:])).json()["accepted"] == 90
+
+
+async def test_repeats_at_once_and_across_a_restart_count_once(
+    collector: "Running", instance: Callable[..., Any]
+) -> None:
+    """Reliability row H5: each key is retried at once, by clients that do not know what became of it."""
+    keys, retries = scaled(20, 1_000), scaled(5, 20)
+
+    async def post(one: Any, number: int, value: str) -> httpx.Response:
+        answer: httpx.Response = await one.post("feedback", {**DOWN, "user": str(number), "value": value},
+                                                Idempotency_Key=f"k{number}")  # fmt: skip
+        return answer
+
+    async def retried(one: Any) -> Counter[str]:
+        answers = await asyncio.gather(*(post(one, number, "down") for number in range(keys) for _ in range(retries)))
+        return Counter(answer.json()["status"] for answer in answers)
+
+    assert await retried(collector) == {"accepted": keys, "duplicate": keys * (retries - 1)}
+    async with instance(collector.dsn, collector.clock) as restarted:
+        restarted.keys = collector.keys
+        assert await retried(restarted) == {"duplicate": keys * retries}
+        assert (await post(restarted, 0, "up")).status_code == 422
+    assert collector.count("waiting") == keys

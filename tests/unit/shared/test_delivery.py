@@ -269,3 +269,12 @@ async def test_an_api_key_in_a_dead_letter_is_kept_for_its_replay_and_never_sent
     (row,) = bench.store.state.outbox
     assert secret in kept.letter.payload
     assert row.message.value == b'{"api_key":"rk_ab12_[secret]","body":'
+
+
+async def test_an_api_key_in_a_header_or_key_is_never_sent_on() -> None:
+    bench = Bench()
+    secret = b"rk_ab12_abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
+    await bench.delivery.settle([FakeRecord("feedback.submitted", 0, 0, secret, b"{", (("authorization", secret),))])
+    (row,) = bench.store.state.outbox
+    assert row.message.key == "rk_ab12_[secret]"
+    assert dict(row.message.headers)["authorization"] == "rk_ab12_[secret]"

@@ -213,7 +213,7 @@ def dlq_message(letter: DeadLetter) -> Message:
 
 def _told(value: bytes) -> str:
     """A key or a part of a header as text that every store takes, within bounds."""
-    return value[:_MOST_BYTES].decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    return without_secrets(value)[:_MOST_BYTES].decode("utf-8", "backslashreplace").replace("\0", "\\0")
 
 
 class SqlStore:

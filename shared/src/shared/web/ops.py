@@ -186,6 +186,10 @@ def _shown(row: Any) -> dict[str, Any]:
         "status": row["status"],
         "parked_at": row["parked_at"].isoformat(),
         "project": row["project"],
-        "headers": dict(row["headers"]) if known else {},
-        "payload": without_secrets(row["payload"])[:10_000].decode("utf-8", "backslashreplace") if known else "",
+        "headers": {name: _shown_text(value.encode()) for name, value in row["headers"]} if known else {},
+        "payload": _shown_text(row["payload"]) if known else "",
     }
+
+
+def _shown_text(content: bytes) -> str:
+    return without_secrets(content)[:10_000].decode("utf-8", "backslashreplace")
