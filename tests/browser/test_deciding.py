@@ -61,7 +61,7 @@ def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, si
         reviewer.open(author.page.url.removeprefix(site.url))
         reviewer.page.keyboard.press("a")
         reviewer.confirm("approve", "Approve", "good")
-        reviewer.sees("Every connected app serves it")
+        reviewer.sees("Served to apps since")
         author.sees("Approved by bob")
     assert site.get(f"/v1/prompts/{REPLY}")["document"]["messages"][0]["content"] == "Reply to the mail, kindly."
 

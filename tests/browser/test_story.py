@@ -52,7 +52,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 digest = page.locator("#bound").text_content()
                 visitor.confirm("approve", "Approve", "it cites again")
                 visitor.sees("Approved by reviewer")
-                visitor.sees("Every connected app serves it")
+                visitor.sees("Served to apps since")
                 assert digest is not None
                 assert site.get("/v1/prompts/answer")["digest"] == digest
 

@@ -44,6 +44,13 @@ def test_a_service_gets_its_own_credentials_and_no_others(services: dict[str, An
         assert f"//ratchet_{name}:" in services[name]["environment"]["RATCHET_DATABASE_URL"]
 
 
+def test_only_the_gatekeeper_gets_redis(services: dict[str, Any]) -> None:
+    assert [name for name in services if "RATCHET_REDIS_URL" in (services[name].get("environment") or {})] == [
+        "gatekeeper"
+    ]
+    assert [name for name in services if "redis" in services[name].get("depends_on", ())] == ["gatekeeper"]
+
+
 def test_the_console_gets_nothing_that_could_change_anything(services: dict[str, Any]) -> None:
     console = services["console"]
     assert console["command"] == ["python", "-m", "console"]

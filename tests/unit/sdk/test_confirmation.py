@@ -152,7 +152,7 @@ def test_a_rollback_leads_to_what_was_shown(run: Run, server: FakeServer) -> Non
 def test_replay_says_which_scope_a_key_lacks(run: Run, server: FakeServer, tmp_path: Path) -> None:
     server.pages["GET /v1/session"] = {"subject": "ann", "scopes": ["read", "review"]}
     file = tmp_path / "rows.jsonl"
-    file.write_text("", "utf-8")
+    file.write_text('{"feedback": {"execution_id": "e", "kind": "thumb", "value": true}}', "utf-8")
     result = run("replay", str(file), "--as", "events")
     assert (result.exit_code, result.stderr) == (4, "ratchet: this key lacks the scope ingest\n")
 

@@ -39,7 +39,7 @@ def approve(
 
 def reject(
     proposal_id: ProposalId,
-    reason: Annotated[str, typer.Option(help="Why; it stays with the decision.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays in the audit log.")],
     changes: Annotated[bool, typer.Option("--changes", help="Ask for changes instead of a plain no.")] = False,
     yes: Yes = False,
     json: AsJson = False,

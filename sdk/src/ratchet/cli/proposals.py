@@ -19,7 +19,10 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
     if decision := found.get("decision"):
         line(f"{decision['verdict']} by {decision['by']}: {decision.get('reason') or 'no reason given'}", err=err)
     for criterion in found.get("acceptance", ()):
-        line("must hold: {metric} {comparison} {threshold} over {n} values".format_map(criterion), err=err)
+        line(
+            "expected (nothing evaluates it): {metric} {comparison} {threshold} over {n} values".format_map(criterion),
+            err=err,
+        )
     for example_set in found.get("example_sets", ()):
         for example in example_set.get("examples", ()):
             line(f"example for {example_set.get('slot')}:", err=err)

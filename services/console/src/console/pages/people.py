@@ -13,7 +13,7 @@ _ROLES = {
 }
 _SCOPES = {
     "ingest": "send executions and feedback, be served prompts",
-    "browser-ingest": "send feedback from a web page, where everybody can read the key",
+    "browser-ingest": "send feedback only, with a key that may be public (no CORS: not from other origins)",
     "read": "read what Ratchet knows",
     "operate": "look at topics and settle dead letters",
 }
