@@ -55,7 +55,8 @@ class Bench:
         self.slept: list[float] = []
         subscription = Subscription("effects", (FeedbackCreated,), self.effects.handle)
         limit = DeadLetterBudget(budget)
-        self.delivery = Delivery(CONSUMER, subscription, self.store, self.clock, Metrics("scratch"), limit, self.sleep)
+        self.metrics = Metrics("scratch")
+        self.delivery = Delivery(CONSUMER, subscription, self.store, self.clock, self.metrics, limit, self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -210,17 +211,23 @@ def test_a_budget_is_exhausted_by_letters_alone(good: list[bool], limit: int) ->
 async def test_a_consumer_says_since_when_it_repeats_a_batch() -> None:
     bench = Bench()
     seen: list[object] = []
+    exposed: list[float | None] = []
     bench.effects.passing = [Retryable(), Retryable()]
     sleep = bench.delivery._sleep
 
     async def watch(seconds: float) -> None:
         seen.append(bench.delivery.retrying_since)
+        bench.clock.advance(timedelta(seconds=100))
+        exposed.append(
+            bench.metrics.registry.get_sample_value("ratchet_consumer_retrying_seconds", {"consumer": CONSUMER})
+        )
         await sleep(seconds)
 
     bench.delivery._sleep = watch
     await bench.delivery.settle(batch(1))
     assert len(set(seen)) == 1
     assert None not in seen
+    assert exposed[0] == 100.0
     assert bench.delivery.retrying_since is None
 
 

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from itertools import count
+from unittest import mock
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
 
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message
 from shared.messaging.errors import Permanent
@@ -153,6 +156,18 @@ async def test_the_age_of_the_oldest_message_is_measured() -> None:
     bus.down = False
     await eventually(lambda: sent(bus) == 1)
     await eventually(lambda: relay.backlog.age() == 0)
+    await end([task])
+
+
+async def test_a_read_only_database_is_seen_in_the_metrics() -> None:
+    store, bus, metrics = FakeStore(), FakeBus(), Metrics("scratch")
+    refused = DBAPIError("UPDATE", {}, asyncpg.ReadOnlySQLTransactionError("read-only"))
+    lease = store.lease
+    store.lease = mock.AsyncMock(side_effect=refused)  # type: ignore[method-assign]
+    task = asyncio.create_task(Relay(store, bus, "one", store.shards, metrics).run())
+    await eventually(lambda: metrics.registry.get_sample_value("ratchet_database_read_only") == 1.0)
+    store.lease = lease  # type: ignore[method-assign]
+    await eventually(lambda: metrics.registry.get_sample_value("ratchet_database_read_only") == 0.0)
     await end([task])
 
 

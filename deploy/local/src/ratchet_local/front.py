@@ -25,11 +25,13 @@ class Front:
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """Ready when every service is; each one's own answer is told."""
+        """Ready when every service is, degraded where one of them is; with each one's own answer."""
         answers = {name: await ask(app, "/health/ready") for name, app in self._services.items()}
         well = all(status == 200 for status, _ in answers.values())
         told = {name: json.loads(body) for name, (_, body) in answers.items()}
-        return JSONResponse({"status": "ready" if well else "not ready", "services": told}, 200 if well else 503)
+        degraded = any(answer.get("status") == "degraded" for answer in told.values())
+        status = "not ready" if not well else "degraded" if degraded else "ready"
+        return JSONResponse({"status": status, "services": told}, 200 if well else 503)
 
     async def metrics(self, _: Request) -> Response:
         pages = {name: (await ask(app, "/metrics"))[1].decode() for name, app in self._services.items()}

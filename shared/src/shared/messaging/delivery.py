@@ -49,6 +49,7 @@ class Delivery:
         self.retrying_since: datetime | None = None
         """Since when the batch in hand fails for a reason that is not its own; None while all is well."""
         self.retrying_error = ""
+        metrics.retrying.labels(consumer).set_function(self._retrying_seconds)
         self._subscription = subscription
         self._store = store
         self._clock = clock
@@ -199,6 +200,10 @@ class Delivery:
             await self._sleep(RESUME_POLL_S)
             with contextlib.suppress(Exception):  # a database that is away
                 await self.refresh()
+
+    def _retrying_seconds(self) -> float:
+        since = self.retrying_since
+        return 0.0 if since is None else (self._clock.now() - since).total_seconds()
 
     def _set_paused(self, paused: bool) -> None:
         self.paused = paused

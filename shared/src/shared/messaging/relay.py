@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message
+from shared.messaging.errors import sqlstate_of
 from shared.messaging.holds import NOTHING_HELD, Holds
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending
@@ -18,6 +19,7 @@ from shared.runtime.metrics import Metrics
 BATCH_ROWS = 1000
 BATCH_BYTES = 2_000_000
 """Of the payloads that are in memory at once; a message may have 900,000 bytes."""
+_READ_ONLY = "25006"
 _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -91,6 +93,7 @@ class Relay:
                 except Exception as error:
                     failures += 1
                     self._metrics.relay_errors.inc()
+                    self._metrics.read_only.set(sqlstate_of(error) == _READ_ONLY)
                     self._log.warning("relay failed", error=type(error).__name__, failures=failures)
                     await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1])
         finally:
@@ -101,6 +104,7 @@ class Relay:
     async def _hold(self) -> None:
         """Relays for as long as the leases just taken are fresh."""
         tokens = await self._outbox.lease(self._shards, self._owner, self._pace.lease)
+        self._metrics.read_only.set(0)  # taking the lease wrote to it
         self.backlog.observe(await self._outbox.oldest_unsent())
         renew_at = self._monotonic() + self._pace.renew
         while (left := renew_at - self._monotonic()) > 0:

@@ -36,6 +36,15 @@ class Metrics:
         self.paused = Gauge(
             "ratchet_consumer_paused", "1 while too many dead letters pause it", labels, registry=self.registry
         )
+        self.retrying = Gauge(
+            "ratchet_consumer_retrying_seconds",
+            "How long it has repeated the batch in hand, for a reason that is not the batch's own; 0: it does not",
+            labels,
+            registry=self.registry,
+        )
+        self.read_only = Gauge(
+            "ratchet_database_read_only", "1 while the database refuses to write", registry=self.registry
+        )
         self.relayed = Counter("ratchet_outbox_sent", "Messages sent to Kafka", ("topic",), registry=self.registry)
         self.sent = Pace[str]()
         self.settled = Pace[tuple[str, str]]()
