@@ -75,3 +75,30 @@ def test_what_can_t_be_done_is_said(question: Question, message: str) -> None:
 def test_where_nothing_is_measured_that_is_said() -> None:
     with pytest.raises(BadFile, match="no scores, latencies, costs or errors"):
         choose(Table(gathered(trace("t1", NOW), []).rows(), set(), None), Question(Given()), {})
+
+
+@pytest.mark.parametrize(
+    "name", ["thumbs_down", "disliked", "complaint", "negative_user_feedback", "ThumbsDown", "is_toxic", "not_helpful"]
+)
+@pytest.mark.parametrize("values", [[True, False], [1.0, 0.0], [1.0, 0.25]])
+def test_of_what_is_bad_by_its_name_less_is_better(name: str, values: list[Any]) -> None:
+    (scale, *_) = chosen(Question(Given()), {}, **{name: values}).scales
+    assert (scale.column, scale.metric.direction) == (name, "lower_is_better")
+    assert scale.metric.to_scale(scale.read(values[0])) < scale.metric.to_scale(scale.read(values[1]))
+
+
+@pytest.mark.parametrize("values", [[True, False], [1.0, 0.0]])
+def test_what_a_name_does_not_say_is_asked_and_a_flag_answers(values: list[Any]) -> None:
+    found = chosen(Question(Given()), {}, wordy=values)
+    assert all(scale.column != "wordy" for scale in found.scales)
+    assert "wordy" in found.notes[0]
+    assert "--direction wordy=lower" in found.notes[0]
+    for question in (
+        Question(Given(values=("wordy",)), better="lower"),
+        Question(Given(values=("wordy",), target="environment"), better="lower"),
+        Question(Given(values=("wordy",)), kind="thumb", better="lower"),
+        Question(Given(), directions={"wordy": "lower"}),
+    ):
+        (scale, *_) = chosen(question, {}, wordy=values).scales
+        assert (scale.column, scale.metric.direction) == ("wordy", "lower_is_better")
+        assert scale.metric.to_scale(scale.read(values[0])) == 0.0
