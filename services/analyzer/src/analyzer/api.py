@@ -93,7 +93,7 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
             last = select(*_ORDER).where(streams.c.id == after).scalar_subquery()
             conditions.append(tuple_(*_ORDER) > last)
         rows = await fetch(_STREAMS.where(*conditions).order_by(*_ORDER).limit(limit))
-        nowhere = await fetch(_UNCOUNTED.where(*_within(uncounted.c, reader, target)))
+        nowhere = await fetch(_UNCOUNTED.where(*_within(uncounted.c, reader, None)))
         ledger = Ledger(rules, await definitions_of(reader))
         return {
             "items": [item for row in rows for item in shown_row(row, ledger)],

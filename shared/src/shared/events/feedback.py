@@ -76,7 +76,7 @@ class ExecutionRecorded(TargetEvent):
 
 
 class Replaced(Fact):
-    """The former feedback of the same user, source, kind and execution, which this one takes the place of.
+    """The former feedback of the same user, source, kind, name and execution, which this one takes the place of.
 
     It comes without value and label where it never counted: there is nothing to take back.
     """
@@ -90,7 +90,7 @@ class FeedbackCreated(TargetEvent):
     """One accepted, scrubbed feedback, joined with its execution's facts where they came within 24 h.
 
     `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
-    `text` a comment's or correction's. `name` tells scores and labels of several kinds apart.
+    `text` a comment's or correction's. `name` tells feedback of one kind on several things apart: each is a metric.
     An unjoined feedback carries the target "" and no `execution`. `key_scope` is what the key it was sent with may do:
     a `browser-ingest` key is public, so anybody may have sent the feedback. None, from a collector that did not say
     so yet, is trusted no more than that.

@@ -5,6 +5,8 @@ from itertools import chain
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analyzer.definitions.model import Declared, Definitions, Scope
 from analyzer.handlers import readings
@@ -72,6 +74,22 @@ def test_what_came_before_a_declaration_counts_after_it(said: Declaration, befor
     assert feed(ledger, events[-25:], declared("score.wordiness", said)) != []
     told = [stream.sums.n for key, stream in ledger.streams.items() if key.identity == "label:v1"]
     assert told == [150, 150]
+
+
+@given(
+    st.lists(st.floats(0.4, 0.6), min_size=230, max_size=260),
+    st.integers(0, 259),
+    st.sampled_from([LOWER, HIGHER]),
+)
+@settings(max_examples=15, deadline=None)
+def test_a_late_declaration_leaves_the_state_of_an_early_one(values: list[float], at: int, said: Declaration) -> None:
+    events = scores("wordiness", 1, "v1", values[:120]) + scores("wordiness", 121, "v2", values[120:])
+    known = declared("score.wordiness", said)
+    early, late = Ledger(), Ledger()
+    assert feed(early, events, known) == []
+    assert feed(late, events[:at]) + feed(late, events[at:], known) == []
+    found = {key: stream.dump() for key, stream in late.streams.items()}
+    assert all(found[key] == stream.dump() for key, stream in early.streams.items())
 
 
 def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -> None:
