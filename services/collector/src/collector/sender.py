@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from collector.bodies import Scoped
 from collector.model import Claim, Origin, as_uuid, hashed
 from collector.pseudonyms import Pseudonyms
+from collector.skew import NO_SKEW
 from shared.events import new_id
 from shared.events.feedback import KeyScope
 from shared.web.keys import Principal
@@ -20,6 +21,7 @@ Route = Literal["executions", "feedback"]
 MAX_SKEW = timedelta(minutes=5)
 """How far an app's clock may differ from ours without being corrected."""
 
+_USUAL = timedelta(days=3650)
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _SHOWN_ERRORS = 20
 
@@ -32,7 +34,7 @@ class Sender(NamedTuple):
     pseudonyms: Pseudonyms
     idempotency_key: str | None = None
     key_scope: KeyScope | None = None
-    skew: timedelta = timedelta(0)
+    skew: timedelta = NO_SKEW
     """How far the app's clock is ahead of ours, by the Date of its request; zero where that is not known."""
 
     def user(self, name: str | None) -> str | None:
@@ -56,7 +58,9 @@ class Sender(NamedTuple):
         if occurred_at is None:
             return now, None
         ahead = occurred_at - now
-        wrong = abs(self.skew) > MAX_SKEW
+        wrong = self.skew is not NO_SKEW and abs(self.skew) > MAX_SKEW
+        if not wrong and -_USUAL < ahead <= MAX_SKEW:
+            return occurred_at, None
         age = (self.skew if wrong else timedelta(0)) - ahead
         if not (timedelta(0) if wrong else -MAX_SKEW) <= age <= now - _FIRST:
             return now, round((self.skew if wrong else ahead).total_seconds())
@@ -93,7 +97,9 @@ def _statement(item: object) -> object:
     """
     if not isinstance(item, dict):
         return item
-    said = {name: item[name] for name in sorted(item) if name not in ("id", "occurred_at")}
+    said = dict(sorted(item.items()))
+    said.pop("id", None)
+    said.pop("occurred_at", None)
     if prompts := said.get("prompts"):
         said["prompts"] = [_reference(prompt) for prompt in prompts]
     return said

@@ -57,7 +57,8 @@ class TokenBuckets:
         policy = self.policy
         if not policy.quota:
             return Admission(policy, True, 0, 0)
-        used = max(self._full_at.get(partition, now) - now, 0.0) + self._cost
+        full_at = self._full_at.get(partition, now)
+        used = (full_at - now if full_at > now else 0.0) + self._cost
         if used > policy.window + 1e-6 * self._cost:
             return Admission(policy, False, 0, math.ceil(used - policy.window))
         if partition not in self._full_at and len(self._full_at) >= self._most:

@@ -28,6 +28,7 @@ class RateLimiter:
 
     def __init__(self, settings: ProcessSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._keys = TokenBuckets(Policy("key", settings.rate_limit_key, WINDOW_S))
+        self._key_policy = str(self._keys.policy) if settings.rate_limit_key else ""
         self._addresses = TokenBuckets(Policy("address", settings.rate_limit_address, WINDOW_S))
         self._clients = ClientAddresses(settings.trusted_proxies)
         self._monotonic = monotonic
@@ -39,10 +40,14 @@ class RateLimiter:
         X-Forwarded-For.
         """
         now = self._monotonic()
-        found: list[Admission] = []
-        if principal is None or "browser-ingest" in principal.scopes:
-            found.append(self._addresses.take(self._clients.resolve(scope, forwarded), now))
-        if principal is not None and all(admission.allowed for admission in found):
+        if principal is not None and "browser-ingest" not in principal.scopes:  # nearly all: without a list
+            admission = self._keys.take(principal.key_id, now)
+            if admission.allowed:
+                policy = self._key_policy
+                return {"RateLimit-Policy": policy, "RateLimit": str(admission)} if policy else {}
+            raise quota_exceeded(admission)
+        found = [self._addresses.take(self._clients.resolve(scope, forwarded), now)]
+        if principal is not None and found[0].allowed:
             found.append(self._keys.take(principal.key_id, now))
         for admission in found:
             if not admission.allowed:
