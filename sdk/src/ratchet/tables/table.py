@@ -6,7 +6,7 @@ from typing import Any
 from ratchet.tables.nesting import Path, paths, plain, reach
 from ratchet.tables.rows import SAMPLE, Advance, Batch, Omissions, Sample, Source, Unit
 
-_NESTED = (list, dict)
+_NESTED = frozenset({list, dict})
 
 
 class Table:
@@ -46,7 +46,7 @@ class Table:
         if len(path) > 1:
             below = path[1:]
             cells = [reach(cell, below) for cell in cells]
-        if any(type(cell) in _NESTED for cell in cells):
+        if not _NESTED.isdisjoint(map(type, cells)):
             cells = [plain(cell) for cell in cells]
         if self._missing:
             cells = [None if _word(cell) in self._missing else cell for cell in cells]

@@ -148,8 +148,9 @@ def _undecided(column: str, cells: Sequence[Any]) -> TimeFormat:
                 ),
                 cells,
             )
+        unsure = next(found for found in texts if found[1] != found[3] and len(found[1]) < 3)
         raise Doubt(
-            f"{column}: {texts[0].string!r} can have the day first or the month, and no other date decides it",
+            f"{column}: {unsure.string!r} can have the day first or the month, and no other date decides it",
             Option("--time-format day-first", "the day comes first", "time_format", "day-first"),
             Option("--time-format month-first", "the month comes first", "time_format", "month-first"),
         )

@@ -131,6 +131,11 @@ def test_percent_cells_are_scaled_by_themselves(save: Save) -> None:
         past(save([{"accuracy": cell} for cell in (1, 0.5, 85, "85%") * 9], "c.jsonl"))
 
 
+def test_two_scales_in_a_column_are_no_scale(save: Save) -> None:
+    with pytest.raises(BadFile, match="two scales in one column"):
+        past(save([{"accuracy": cell} for cell in (0.9, 85) * 20], "past.jsonl"))
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_the_file_s_order_breaks_ties(save: Save, newest_first: bool) -> None:
     """A8: dates without a time of day; in a file with the newest first from its end."""

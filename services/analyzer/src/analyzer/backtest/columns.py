@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from analyzer.backtest.cells import failure, label, leveled, readable, thumb
+from analyzer.backtest.cells import duration, failure, label, leveled, readable, thumb
 from analyzer.backtest.kinds import Preset
 from analyzer.backtest.scales import direction_by_name, measured_name
 from analyzer.segments.dimensions import DEFAULTS
@@ -271,6 +271,8 @@ def _measures(name: str, sample: Sample) -> bool:
         return False
     readers = (lambda cell: 0.0 if parse(cell) else float("nan"), thumb, label(measured_name(name), {}), failure)
     if any(readable(cells, read) for read in readers):
+        return True
+    if _costs(name) and readable(cells, duration()):
         return True
     levels = likert([cell for cell in cells if type(cell) is str])
     return levels is not None and readable(cells, leveled(levels))

@@ -35,7 +35,10 @@ class Clock:
 
     def seconds(self, cell: Any) -> float:
         """The Unix time of a cell. Raises ValueError."""
-        found = self.format.parse(cell)
+        return self.located(self.format.parse(cell))
+
+    def located(self, found: float | datetime) -> float:
+        """The Unix time of what a format read; without a zone of its own it is in this one's."""
         return found.replace(tzinfo=self.zone).timestamp() if isinstance(found, datetime) else found
 
     def is_repeated(self, cell: Any) -> bool:
@@ -111,9 +114,10 @@ def _timed(
     numbers: Sequence[int], cells: Sequence[Sequence[Any]], omissions: Omissions, clock: Clock
 ) -> tuple[Sequence[int], Sequence[Sequence[Any]], list[float]]:
     """The rows that have a time, the last column, that can be read; and these times."""
-    seconds = clock.seconds
+    parse, seconds = clock.format.parse, clock.seconds
     try:
-        return numbers, cells, [seconds(cell) for cell in cells[-1]]
+        found = [parse(cell) for cell in cells[-1]]
+        return numbers, cells, [at if type(at) is float else clock.located(at) for at in found]
     except (ValueError, OverflowError):
         pass
     good, times = [], []

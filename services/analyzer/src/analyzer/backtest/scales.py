@@ -358,6 +358,12 @@ def _plain(column: Column, numbers: Sequence[float]) -> Kind:
         return "rating"
     if words & _PERCENT and low >= 0.0 and high <= 100.0:
         return "percent"
+    parts = sum(0.0 < value < 1.0 for value in numbers)
+    if low >= 0.0 and 1.0 < high <= 100.0 and parts and not any(1.0 < value < 5.0 for value in numbers):
+        raise BadFile(
+            f"{column.name} holds {parts:,} numbers from 0 to 1 and others up to {high:g}, which can be two scales in "
+            "one column: correct the file, or give --scale if it is one"
+        )
     raise _scale_doubt(column.name, low, high)
 
 
