@@ -97,9 +97,7 @@ def _statement(item: object) -> object:
     """
     if not isinstance(item, dict):
         return item
-    said = dict(sorted(item.items()))
-    said.pop("id", None)
-    said.pop("occurred_at", None)
+    said = {name: item[name] for name in sorted(item) if name != "id" and name != "occurred_at"}
     if prompts := said.get("prompts"):
         said["prompts"] = [_reference(prompt) for prompt in prompts]
     return said
