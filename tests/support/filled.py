@@ -77,9 +77,10 @@ def park(runner: LocalRunner, count: int = 1) -> None:
     psql(
         dsn,
         f"""INSERT INTO analyzer.dead_letters (id, consumer, topic, partition, "offset", key, headers, payload, reason,
-                                               detail)
+                                               detail, project, environment)
             SELECT gen_random_uuid(), 'analyzer.quality', topic, 0, id, convert_to(key, 'UTF8'), headers, payload,
-                   'unexpected', 'ValueError'
+                   'unexpected', 'ValueError', convert_from(payload, 'UTF8')::json ->> 'project',
+                   convert_from(payload, 'UTF8')::json ->> 'environment'
             FROM collector.outbox WHERE topic = 'execution.recorded' ORDER BY id LIMIT {count}""",
     )
 
