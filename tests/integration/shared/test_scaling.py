@@ -1,0 +1,116 @@
+"""Consumers scaled from one to four and back while keyed events flow (row D11 of docs/reliability.md)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.events.feedback import FeedbackCreated
+from shared.messaging.bus import Bus
+from shared.messaging.cloudevents import Received
+from shared.messaging.producer import KafkaProducer
+from shared.messaging.relay import Relay
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import SystemClock
+from shared.runtime.metrics import Metrics
+from shared.runtime.tasks import end
+from tests.support.eventually import eventually
+from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
+from tests.support.soak import scaled
+
+_KEYS, _EVENTS, _CYCLES = scaled((50, 20, 2), (1000, 100, 20))
+_TABLE = f"CREATE TABLE {SCHEMA}.effects (id bigserial PRIMARY KEY, key text, number integer, instance text)"
+_INSERT = f"INSERT INTO {SCHEMA}.effects (key, number, instance) VALUES (:key, :number, :instance)"
+
+
+class Group:
+    """A relay, and consumers of one group that write each event into a table, in the order of their commits."""
+
+    def __init__(self, bootstrap: str, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.store = SqlStore(engine, SCHEMA)
+        self._bootstrap = bootstrap
+        self._consumers: list[asyncio.Task[None]] = []
+        relay = Relay(self.store, KafkaProducer(self._settings("relay")), "relay", 4, Metrics(SCHEMA))
+        self.store.on_emit = relay.wake
+        self._relay = asyncio.create_task(relay.run())
+
+    async def scale(self, count: int) -> None:
+        """Start or end consumers until `count` run."""
+        while len(self._consumers) < count:
+            self._consumers.append(asyncio.create_task(self._bus(str(len(self._consumers))).run()))
+        while len(self._consumers) > count:
+            await end([self._consumers.pop()])
+
+    async def close(self) -> None:
+        await self.scale(0)
+        await end([self._relay])
+        await self.engine.dispose()
+
+    def _settings(self, instance: str) -> ScratchSettings:
+        return ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=self._bootstrap, instance=instance)
+
+    def _bus(self, instance: str) -> Bus:
+        async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
+            rows = [
+                {"key": received.event.target, "number": int(received.event.value), "instance": instance}
+                for received in events
+            ]
+            await tx.conn.execute(text(_INSERT), rows)
+
+        subscription = Subscription("ordered", (FeedbackCreated,), handle)
+        store = SqlStore(self.engine, SCHEMA)
+        return Bus(self._settings(instance), [subscription], [], store, SystemClock(), Metrics(SCHEMA))
+
+
+@pytest.fixture
+async def group(kafka_bootstrap: str, postgres_dsn: str) -> AsyncIterator[Group]:
+    engine = await scratch_engine(postgres_dsn)
+    async with engine.begin() as conn:
+        await conn.execute(text(_TABLE))
+    group = Group(kafka_bootstrap, engine)
+    yield group
+    await group.close()
+
+
+async def _effects(group: Group) -> list[tuple[str, int, str]]:
+    async with group.engine.connect() as conn:
+        found = await conn.execute(text(f"SELECT key, number, instance FROM {SCHEMA}.effects ORDER BY id"))
+        return [(row.key, row.number, row.instance) for row in found]
+
+
+async def _count(group: Group) -> int:
+    async with group.engine.connect() as conn:
+        return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.effects"))).scalar_one())
+
+
+@pytest.mark.timeout(scaled(600, 3600))
+async def test_scaling_keeps_each_keys_order_and_takes_each_event_once(group: Group) -> None:
+    per_step = _EVENTS // (2 * _CYCLES)
+    emitted = 0
+
+    async def all_taken() -> bool:
+        return await _count(group) >= emitted * _KEYS
+
+    for consumers in (4, 1) * _CYCLES:
+        await group.scale(1)
+        for number in range(emitted, emitted + per_step):
+            async with group.store.begin() as tx:
+                await tx.emit(*[envelope(feedback(target=f"key-{key}", value=number)) for key in range(_KEYS)])
+        emitted += per_step
+        await group.scale(consumers)
+        await eventually(all_taken, 120)
+    effects = await _effects(group)
+    order = defaultdict(list)
+    for key, number, _ in effects:
+        order[key].append(number)
+    consumers_at_work = len({instance for *_, instance in effects})
+    print(f"\n{len(effects)} events taken by {consumers_at_work} consumers")
+    assert consumers_at_work > 1
+    assert all(taken == list(range(emitted)) for taken in order.values())
+    assert len(order) == _KEYS
