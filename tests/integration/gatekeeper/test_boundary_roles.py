@@ -241,7 +241,7 @@ async def test_only_the_doors_can_be_called_and_only_by_the_gatekeeper(intruder:
         "open_proposal", "propose", "withdraw", "decide", "promote", "use_grant", "give_grant", "revoke_grant",
         "revoke_example", "roll_back", "cleanse", "halt", "resume",
         "make_link", "open_session", "close_session", "issue_key", "revoke_key",
-            "note_settlement", "review_observed", "audit_loop",
+            "note_settlement", "review_observed", "archive_prompt", "audit_loop",
     }  # fmt: skip
     helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "slots_of", "examples_of", "kept_examples"}
     rows = await intruder.gate.sql(

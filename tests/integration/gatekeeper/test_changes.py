@@ -85,3 +85,30 @@ async def test_an_encoded_slash_belongs_to_the_name(gate: World) -> None:
         409,
         "nothing-before",
     )
+
+
+async def test_an_archived_prompt_leaves_the_lists_until_something_goes_live(gate: World) -> None:
+    await gate.promote(ONE)
+
+    async def listed(query: str = "") -> list[str]:
+        found = (await gate.ask("maker_key", "GET", f"/v1/prompts{query}")).json()["items"]
+        return [item["name"] for item in found]
+
+    path, body = "/v1/prompts/greeting/archive", {"reason": "the bot is gone"}
+    assert (await gate.ask("maker_key", "POST", path, body)).status_code == 403
+    assert (await gate.ask("reviewer_key", "POST", path, {"reason": ""})).status_code == 422
+    assert await code(gate, "reviewer_key", "/v1/prompts/nobody/archive", body) == (404, "unknown-prompt")
+    for _ in range(2):
+        assert (await gate.ask("reviewer_key", "POST", path, body)).json()["archived"]["reason"] == "the bot is gone"
+    assert (await listed(), await listed("?archived=true"), await listed("?name=greeting")) == (
+        [],
+        ["greeting"],
+        ["greeting"],
+    )
+    live = await gate.live()
+    assert live is not None
+    assert live["digest"] == digest(ONE), "what apps are served does not change"
+    audit = (await gate.ask("maker_key", "GET", "/v1/audit?limit=100")).json()["items"]
+    assert [entry["kind"] for entry in audit].count("prompt.archived") == 1
+    await gate.promote(TWO, digest(ONE))
+    assert await listed() == ["greeting"]

@@ -33,6 +33,7 @@ for command in (
     deciding.approve,
     deciding.reject,
     deciding.rollback,
+    deciding.archive,
     deciding.halt,
     deciding.resume,
     reading.prompts,

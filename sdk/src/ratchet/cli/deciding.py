@@ -70,6 +70,18 @@ def rollback(
     _tell(answer, json, f"live: {name} {answer.get('digest')} (sequence {answer.get('sequence')})")
 
 
+def archive(
+    name: Annotated[str, typer.Argument(help="The prompt's name.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays in the audit log.")],
+    yes: Yes = False,
+    json: AsJson = False,
+) -> None:
+    """Take an unused prompt out of the lists. Apps are served as before; whatever goes live brings it back."""
+    confirm(f"Archive {name}? What apps are served does not change.", yes)
+    answer = post("reviewer", f"/v1/prompts/{quote(name, safe='')}/archive", {"reason": reason})
+    _tell(answer, json, f"archived: {name}")
+
+
 def halt(reason: Reason = "stopped from the command line", yes: Yes = False, json: AsJson = False) -> None:
     """Stop all promotions in the key's environment, at once: this never asks, with or without --yes. Any person may."""
     _tell(post("reviewer", "/v1/halt", {"reason": reason}), json, "halted: nothing is promoted until somebody resumes")

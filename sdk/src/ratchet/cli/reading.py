@@ -66,9 +66,13 @@ def proposals(
         show_proposal(found)
 
 
-def prompts(limit: Limit = 100, json: AsJson = False) -> None:
+def prompts(
+    limit: Limit = 100,
+    archived: Annotated[bool, typer.Option("--archived", help="Also those that were archived.")] = False,
+    json: AsJson = False,
+) -> None:
     """Every prompt name: what is live, and how many observed versions nobody reviewed."""
-    answer = get("maker", "/v1/prompts", limit=limit)
+    answer = get("maker", "/v1/prompts", limit=limit, archived="true" if archived else None)
     if not json:
         for item in answer["items"]:
             item["unreviewed"] = sum(not seen.get("reviewed") for seen in item.get("observed", ()))

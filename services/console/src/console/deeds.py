@@ -26,6 +26,7 @@ _SAID = {
     "grant.given": "gave a grant for examples in {name}",
     "grant.revoked": "revoked a grant",
     "example.revoked": "took an example back",
+    "prompt.archived": "archived the prompt {name}: it left the lists, and is served as before",
     "observed.reviewed": "looked at a version of {name} that went live around Ratchet",
     "dead-letter.replayed": "replayed a dead letter of {topic} to {consumer}",
     "dead-letter.discarded": "discarded a dead letter of {topic} to {consumer}",

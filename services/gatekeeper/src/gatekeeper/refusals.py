@@ -15,6 +15,7 @@ _TITLES: dict[str, tuple[int, str]] = {
     "subject-confusable": (422, "This subject can be mistaken for another"),
     "other-environment": (403, "That belongs to another environment"),
     "unknown-project": (404, "This project was never set up"),
+    "unknown-prompt": (404, "No prompt of this name was seen here"),
     "unknown-proposal": (404, "There is no such proposal"),
     "unknown-decision": (404, "There is no such decision"),
     "unknown-grant": (404, "There is no such grant"),

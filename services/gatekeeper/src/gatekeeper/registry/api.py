@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatekeeper.bodies import read_fields
 from gatekeeper.desk import Desk, raw_key
 from gatekeeper.doors import call
 from gatekeeper.pages import Limit, page
@@ -27,13 +28,16 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.get("/prompts")
-    async def prompts(who: Reader, after: str = "", limit: Limit = 100, name: str | None = None) -> dict[str, Any]:
+    async def prompts(
+        who: Reader, after: str = "", limit: Limit = 100, name: str | None = None, archived: bool = False
+    ) -> dict[str, Any]:
         """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it.
 
+        Archived ones are left out, unless asked for by `archived=true` or by name.
         `elsewhere`, for people: what is live under the name in other environments of the project.
         """
         async with engine.connect() as conn:
-            found = await store.prompts(conn, who, after, limit, name)
+            found = await store.prompts(conn, who, after, limit, name, archived)
         return page(found, limit, "name")
 
     @router.get("/prompts/{name:path}/versions")
@@ -59,6 +63,20 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
             [row] = await call(change.tx.conn, "review_observed", raw_key(request), name, digest)
             await change.seal(who.project)
         return {"name": name, "digest": digest, "reviewed": True, **row}
+
+    @router.post("/prompts/{name:path}/archive")
+    async def archive(request: Request, who: Reviewer, name: NameInPath) -> dict[str, Any]:
+        """Takes a prompt that is no longer used out of the lists. What apps are served does not change by this.
+
+        Whatever goes live under the name later, by approval, grant or rollback, brings it back.
+        """
+        fields = await read_fields(request)
+        reason = fields.text("reason", 2000)
+        fields.end()
+        async with desk.change(request) as change:
+            [row] = await call(change.tx.conn, "archive_prompt", raw_key(request), name, reason)
+            await change.seal(who.project)
+        return {"name": name, "archived": {**row, "reason": reason}}
 
     @router.get("/versions/{digest}")
     async def version(who: Reader, digest: str) -> dict[str, Any]:

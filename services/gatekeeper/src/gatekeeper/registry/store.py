@@ -13,11 +13,15 @@ from shared.events.feedback import PromptObserved
 from shared.web.keys import Principal
 
 _LIST = text(
-    """SELECT n.name, l.target, l.digest, l.sequence, l.reason, l.by, l.at
+    """SELECT n.name, l.target, l.digest, l.sequence, l.reason, l.by, l.at,
+              a.by AS archived_by, a.at AS archived_at, a.reason AS archived_why
        FROM (SELECT name FROM gatekeeper.live WHERE project = :project AND environment = :environment
              UNION SELECT name FROM gatekeeper.observed WHERE project = :project AND environment = :environment) n
        LEFT JOIN gatekeeper.live l ON (l.project, l.environment, l.name) = (:project, :environment, n.name)
-       WHERE n.name > :after AND (CAST(:name AS text) IS NULL OR n.name = :name) ORDER BY n.name LIMIT :limit"""
+       LEFT JOIN gatekeeper.archived a ON (a.project, a.environment, a.name, a.sequence)
+                                        = (:project, :environment, n.name, coalesce(l.sequence, 0))
+       WHERE n.name > :after AND (CAST(:name AS text) IS NULL OR n.name = :name)
+         AND (:archived OR a.name IS NULL OR n.name = :name) ORDER BY n.name LIMIT :limit"""
 )
 _ELSEWHERE = text(
     """SELECT name, environment, target, digest, sequence, reason, by, at FROM gatekeeper.live
@@ -118,14 +122,18 @@ async def observe(conn: AsyncConnection, event: PromptObserved) -> None:
 
 
 async def prompts(
-    conn: AsyncConnection, who: Principal, after: str, limit: int, name: str | None = None
+    conn: AsyncConnection, who: Principal, after: str, limit: int, name: str | None = None, archived: bool = False
 ) -> Sequence[dict[str, Any]]:
-    """Names in order, or the one that is asked for, each with what is live and the digests that were observed.
+    """Names in order (with the `archived` ones or without), or the one that is asked for.
+
+    Each has what is live and the digests that were observed.
 
     People are also told what is live in the project's other environments; services have no business there.
     """
     where = {"project": who.project, "environment": who.environment}
-    rows = (await conn.execute(_LIST, {**where, "after": after, "limit": limit, "name": name})).all()
+    rows = (
+        await conn.execute(_LIST, {**where, "after": after, "limit": limit, "name": name, "archived": archived})
+    ).all()
     names = {"names": [row.name for row in rows]}
     seen = (await conn.execute(_OBSERVED, where | names)).all()
     others = (await conn.execute(_ELSEWHERE, where | names)).all() if who.kind == "person" else []
@@ -133,6 +141,7 @@ async def prompts(
         {
             "name": row.name,
             "live": None if row.digest is None else _live(row),
+            "archived": _archived(row),
             "elsewhere": [{"environment": o.environment, **_live(o)} for o in others if o.name == row.name],
             "observed": [
                 {
@@ -148,6 +157,12 @@ async def prompts(
         }
         for row in rows
     ]
+
+
+def _archived(row: Row[Any]) -> dict[str, Any] | None:
+    if row.archived_by is None:
+        return None
+    return {"by": row.archived_by, "at": row.archived_at, "reason": row.archived_why}
 
 
 def _live(row: Row[Any]) -> dict[str, Any]:
