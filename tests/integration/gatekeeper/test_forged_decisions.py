@@ -162,3 +162,47 @@ async def test_no_decision_is_replayed_stretched_or_turned(forger: Forger) -> No
     live = await forger.gate.live()
     assert live is not None
     assert (live["digest"], live["sequence"]) == (digest(ONE), 3)
+
+
+_PERSONS = "decision_is_a_persons"
+# What keeps forged decisions out: function, what it says, and what it would say without. Two where two stand guard.
+GUARDS: dict[str, list[tuple[str, str, str]]] = {
+    "the secret": [("speaker_of", "AND k.secret_hash = gatekeeper.sha256_hex(part[2])", "")],
+    "a key's end": [("speaker_of", "AND coalesce(k.expires_at > clock_timestamp(), true)", "")],
+    "revocation": [("speaker_of", "AND NOT k.revoked", ""), (_PERSONS, "AND NOT k.revoked", "")],
+    "scope": [
+        ("person_of", "OR NOT scope = ANY (found.scopes)", ""), (_PERSONS, "AND 'review' = ANY (k.scopes)", ""),
+    ],
+    "environment": [
+        ("decide", "p.environment <> who.environment", "false"), (_PERSONS, "AND k.environment = NEW.environment", ""),
+    ],
+    "project": [("decide", "AND x.project = who.project", ""), (_PERSONS, "AND k.project = NEW.project", "")],
+    "content": [("decide", "p.digest IS DISTINCT FROM in_digest", "false")],
+    "four eyes": [(_PERSONS, "author_key = gatekeeper.subject_key(NEW.decided_by)", "false")],
+    "the author's link": [(_PERSONS, "gatekeeper.subject_key(m) = author_key", "false")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+async def test_each_guard_is_missed(forger: Forger, guard: str) -> None:
+    """With a guard gone from the functions, a forged decision is accepted: the list above would tell."""
+    for function, said, without in GUARDS[guard]:
+        [row] = await forger.gate.sql(
+            """SELECT pg_get_functiondef(oid) FROM pg_proc
+               WHERE proname = :name AND pronamespace = 'gatekeeper'::regnamespace""",
+            name=function,
+        )
+        assert row[0].count(said) == 1, (function, said)
+        async with forger.gate.owner.begin() as conn:
+            await conn.exec_driver_sql(row[0].replace(said, without).replace("%", "%%"))
+    accepted = []
+    for name, forged in forgeries(forger):
+        transaction = forger.role.transaction()
+        await transaction.start()
+        try:
+            await forger.decide(**forged)
+            accepted.append(name)
+        except asyncpg.PostgresError:
+            pass
+        await transaction.rollback()
+    assert accepted
