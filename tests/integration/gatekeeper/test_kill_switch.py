@@ -12,7 +12,7 @@ from gatekeeper.bootstrap import bootstrap
 from gatekeeper.keys.issuing import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS
 from tests.support.databases import as_role
 from tests.support.eventually import eventually
-from tests.support.gatekeeper import World, digest, document
+from tests.support.gatekeeper import World, digest, document, world
 from tests.support.messaging import async_dsn
 
 ONE, TWO = document("One"), document("Two")
@@ -138,3 +138,14 @@ async def test_no_promotion_commits_after_a_halt_did(gate: World, isolation: str
     await role.close()
     assert await halting == (200, "")
     assert await gate.live() is None
+
+
+async def test_a_restart_without_kafka_and_redis_leaves_what_is_halted_halted(gate: World) -> None:
+    proposal = await gate.propose(ONE)
+    assert await switch(gate, "maker_key", "halt") == (200, "")
+    async with world(gate.dsn, redis_url="redis://127.0.0.1:1/0") as again:
+        again.keys.update(gate.keys)
+        assert await halted(again) == (True, "environment")
+        assert (await again.decide(proposal)).json()["code"] == "halted"
+        assert await switch(again, "reviewer_key", "resume") == (200, "")
+        assert await switch(again, "maker_key", "halt") == (200, "")
