@@ -19,6 +19,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/v1/prompts"): ("maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/prompts/{name}"): ("ingest_key", "maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/prompts/{name}/versions"): ("maker_key", "reviewer_key", "admin_key"),
+    ("POST", "/v1/prompts/{name}/archive"): ("reviewer_key", "admin_key"),
     ("POST", "/v1/prompts/{name}/rollback"): ("reviewer_key", "admin_key"),
     ("POST", "/v1/prompts/{name}/observed/{digest}/review"): ("reviewer_key", "admin_key"),
     ("GET", "/v1/versions/{digest}"): ("maker_key", "reviewer_key", "admin_key"),
