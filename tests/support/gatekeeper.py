@@ -65,6 +65,10 @@ class World:
         headers = {"Authorization": f"Bearer {self.keys.get(key, key)}", **more.pop("headers", {})}
         return await self.clients["api"].request(method, path, json=body, headers=headers, **more)
 
+    def key_id(self, label: str) -> str:
+        """The id of the key of that label."""
+        return self.keys[label].split("_")[1]
+
     async def propose(self, words: dict[str, Any], base: str | None = None, by: str = "maker_key") -> dict[str, Any]:
         """A person's proposal for the prompt `greeting`."""
         body = {"name": "greeting", "target": "bot", "base_digest": base, "document": words, "why": "because"}

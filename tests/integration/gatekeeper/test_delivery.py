@@ -13,16 +13,15 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatekeeper.app import build_app
-from gatekeeper.delivery.api import delivery_router
 from gatekeeper.delivery.bell import Notice, listen
 from gatekeeper.delivery.catching import CatchUp
 from gatekeeper.delivery.hub import Client, Hub
 from ratchet_local.ports import free_port
 from shared.events import Envelope, new_id
-from shared.messaging.sql_store import SqlStore
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import SystemClock
-from tests.support.databases import as_role, psql
+from shared.web.keys import KeyStore
+from tests.support.databases import as_role
 from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
 from tests.support.messaging import async_dsn
@@ -126,30 +125,12 @@ async def _served(instances: Callable[[], Awaitable[list[dict[str, Any]]]]) -> l
     return found if [item["digest"] for item in found].count(digest(ONE)) == 2 else []
 
 
-async def test_a_stream_ends_when_its_key_is_revoked(gate: World) -> None:
-    app = FastAPI()
-    app.state.keys = gate.app.state.keys
-    app.include_router(delivery_router(gate.app.state.keys._engine, Hub(9), "one", keep_alive=0.05))
-    headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
-    async with (
-        serving(app) as url,
-        httpx.AsyncClient(base_url=url, headers=headers) as client,
-        client.stream("GET", "/v1/stream") as answer,
-        asyncio.timeout(60),
-    ):
-        lines = answer.aiter_lines()
-        assert await anext(lines) == ": connected"
-        assert ": keep-alive" in [await anext(lines) for _ in range(6)]
-        psql(gate.dsn, "UPDATE gatekeeper.api_keys SET revoked = true, revision = revision + 1")
-        assert all([line in ("", ": keep-alive") async for line in lines])
-
-
 @asynccontextmanager
 async def other_instance(gate: World) -> AsyncIterator[tuple[CatchUp, Client]]:
     """The pushing side of a second instance, with one client."""
     engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
     hub = Hub(9)
-    yield CatchUp(engine, hub), hub.join(HERE, None)
+    yield CatchUp(engine, hub, KeyStore(engine, "gatekeeper")), hub.join(HERE, None)
     await engine.dispose()
 
 
@@ -165,6 +146,31 @@ async def test_without_redis_and_kafka_another_instance_finds_it_by_looking(gate
         await gate.promote(ONE)
         assert (await told(client))["digest"] == digest(ONE)
         poll.cancel()
+
+
+async def test_without_redis_and_kafka_another_instance_ends_the_streams_of_a_revoked_key(gate: World) -> None:
+    async with other_instance(gate) as (catching, other):
+        client = catching.hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
+        poll = asyncio.create_task(catching.poll(0.02))
+        await gate.ask("reviewer_key", "POST", f"/v1/keys/{client.key_id}/revoke")
+        async with asyncio.timeout(60):
+            assert [chunk async for chunk in client.frames(99)] == []
+        await gate.promote(ONE)
+        assert (await told(other))["digest"] == digest(ONE)
+        poll.cancel()
+
+
+async def test_more_streams_of_a_key_than_it_may_have_are_refused(migrated_dsn: Callable[..., str]) -> None:
+    async with world(migrated_dsn("gatekeeper"), max_streams=2, max_streams_per_key=1) as gate:
+        hub: Hub = gate.app.state.hub
+        mine = hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
+        answer = await gate.ask("ingest_key", "GET", "/v1/stream")
+        assert (answer.status_code, answer.json()["code"]) == (429, "too-many-streams")
+        assert int(answer.headers["retry-after"]) > 0
+        theirs = hub.join(HERE, None, key_id="another")
+        answer = await gate.ask("maker_key", "GET", "/v1/stream")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert hub.connected(HERE) == [mine, theirs]
 
 
 async def test_the_bus_alone_tells_another_instance(gate: World) -> None:
@@ -206,7 +212,12 @@ async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World
         await eventually(lambda: not app.state.bus.problems)
         event = few_shot(ONE, ("2+2", "4"))
         now = SystemClock().now()
-        async with SqlStore(gate.service, "gatekeeper").begin() as tx:
+        async with app.state.store.begin() as tx:
             await tx.emit(Envelope(new_id(now), now, "ratchet/proposer", event, "correlation"))
         while (await told(client))["digest"] != event.digest:  # the relay has sequence 1 to tell, too
             pass
+        revoked = app.state.hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
+        await gate.ask("reviewer_key", "POST", f"/v1/keys/{revoked.key_id}/revoke")
+        app.state.store.on_emit()  # as the instance that did it would
+        async with asyncio.timeout(60):
+            assert [chunk async for chunk in revoked.frames(99)] == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.delivery.hub import Client, Crowded, Frame, Hub, Told
+from gatekeeper.delivery.hub import Client, Crowded, Frame, Hub, Told, TooManyOfKey
 from shared.testing.clock import FakeClock
 
 HERE = ("acme", "production")
@@ -84,7 +84,7 @@ async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=30))
 def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
     hub = Hub(1)
-    client = Client(None, None, FakeClock().now)
+    client = Client(None, None, "", FakeClock().now)
     taken: dict[str, int] = {}
     for name, sequence in pushes:
         assert hub.behind(HERE, name, sequence) == (sequence > taken.get(name, 0))
@@ -92,3 +92,32 @@ def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
         taken[name] = max(sequence, taken.get(name, 0))
         client.offer(frame(name, sequence))
     assert {name: kept.sequence for name, kept in client._waiting.items()} == taken
+
+
+async def test_no_key_takes_the_streams_of_others() -> None:
+    hub = Hub(3, limit_per_key=2)
+    mine = [hub.join(HERE, None, key_id="a") for _ in range(2)]
+    with pytest.raises(TooManyOfKey):
+        hub.join(HERE, None, key_id="a")
+    theirs = hub.join(HERE, None, key_id="b")
+    with pytest.raises(Crowded):
+        hub.join(HERE, None, key_id="b")
+    for client in mine:
+        hub.leave(HERE, client)
+    again = hub.join(HERE, None, key_id="a")
+    assert set(hub.connected(HERE)) == {theirs, again}
+
+
+async def test_the_streams_of_a_key_end_at_once_and_nobody_elses() -> None:
+    hub = Hub(9)
+    gone, stays = hub.join(HERE, None, key_id="a"), hub.join(HERE, None, key_id="b")
+    elsewhere = hub.join(("acme", "staging"), None, key_id="a")
+    assert sorted(hub.keys()) == ["a", "b"]
+    waiting = asyncio.create_task(anext(gone.frames(99), None))
+    await asyncio.sleep(0)
+    hub.end_streams(HERE, "a")
+    assert await waiting is None
+    hub.push(HERE, frame("x", 1))
+    hub.push(("acme", "staging"), frame("x", 1))
+    assert [chunk async for chunk in gone.frames(99)] == []
+    assert await read(stays.frames(5)) == await read(elsewhere.frames(5)) == b"x1;"

@@ -26,13 +26,14 @@ from gatekeeper.sessions.api import people_router, sessions_router
 from gatekeeper.settings import GatekeeperSettings
 from shared.events.feedback import PromptObserved
 from shared.events.operations import DeadLetterSettled
-from shared.events.promotion import PromptLive
+from shared.events.promotion import KeyChanged, PromptLive
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.flow import Flow
 from shared.messaging.store import Broadcast, Subscription
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.service import Background, Platform, Service, build_service_app
+from shared.web.connections import ConnectionLimits
 from shared.web.encoded_paths import EncodedPaths
 from shared.web.problems import Problem, problem_response
 
@@ -44,9 +45,10 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     platform = Platform.of(settings, clock or SystemClock(), flow)
     engine, signer = platform.engine, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
-    hub = Hub(settings.max_streams, platform.clock)
+    streams = min(settings.max_streams, ConnectionLimits().most // 2)
+    hub = Hub(streams, platform.clock, min(settings.max_streams_per_key, streams))
     bell = Bell(hub, redis)
-    catching = CatchUp(engine, hub)
+    catching = CatchUp(engine, hub, platform.keys)
     desk = Desk(
         platform.store,
         platform.clock,
@@ -68,7 +70,10 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
             Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH),
             Subscription("settlements", (DeadLetterSettled,), on_settled(signer, platform.clock), _MAX_BATCH),
         ),
-        broadcasts=(Broadcast("live", (PromptLive,), catching.on_live),),
+        broadcasts=(
+            Broadcast("live", (PromptLive,), catching.on_live),
+            Broadcast("revocations", (KeyChanged,), catching.on_keys),
+        ),
         routers=(
             registry_router(engine, desk),
             delivery_router(engine, hub, settings.instance),

@@ -21,6 +21,7 @@ class GatekeeperSettings(ServiceSettings):
     session_hours: int = Field(12, ge=1, le=168, description="a person signs in again after that")
     poll_seconds: float = Field(2.0, gt=0, le=60, description="how often an instance looks for pushes it missed")
     max_streams: int = Field(2000, ge=1, description="open event streams of one instance")
+    max_streams_per_key: int = Field(500, ge=1, description="of these, opened with one API key")
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:

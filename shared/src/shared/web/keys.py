@@ -139,6 +139,10 @@ class KeyStore:
             self._cache[header] = (time.monotonic() + _FRESH_S, principal)
         return principal
 
+    def forget(self, key_id: str) -> None:
+        """Look a key up again at its next use."""
+        self._cache = {header: it for header, it in self._cache.items() if it[1].key_id != key_id}
+
     async def _look_up(self, key_id: str, secret: str) -> Principal:
         async with self._engine.connect() as conn:
             row = (await conn.execute(self._select, {"key_id": key_id})).mappings().first()

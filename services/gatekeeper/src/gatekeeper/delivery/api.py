@@ -1,31 +1,28 @@
 """What is live, for apps: one prompt with its ETag, and a stream that pushes changes; and who listens, for people."""
 
 import re
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from itertools import chain, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.framing import framed
-from gatekeeper.delivery.hub import Client, Crowded, Hub, Scope
+from gatekeeper.delivery.hub import Client, Crowded, Hub, Scope, TooManyOfKey
 from gatekeeper.registry.paths import NameInPath
 from gatekeeper.rollouts.store import live
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
-_reader = require("ingest", "read")
-App = Annotated[Principal, Depends(_reader)]
+App = Annotated[Principal, Depends(require("ingest", "read"))]
 Reader = Annotated[Principal, Depends(require("read"))]
 KEEP_ALIVE_S = 15.0
 _MAX_NAMES = 200
 _MAX_ROWS = 1000
+_LATER = {"Retry-After": "30"}
 _INSTANCE = re.compile(r"[\x20-\x7e]{1,100}")
 
 
@@ -52,20 +49,21 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
     async def stream(request: Request, who: App, names: str | None = None) -> StreamingResponse:
         """Server-sent events: what is live now, then every change at once. `names` are parted by commas.
 
-        It ends soon after its key was revoked.
+        It ends when its key is revoked. 429 or 503 with `Retry-After`: too many streams of this key or of this
+        instance are open; `GET /v1/prompts/{name}` with `If-None-Match` is the other way to stay current.
         """
         wanted = None if names is None else [name for name in names.split(",") if name]
         if wanted is not None and not 1 <= len(wanted) <= _MAX_NAMES:
             raise invalid("names", f"must be 1 to {_MAX_NAMES} names")
         scope = (who.project, who.environment)
         try:
-            client = hub.join(scope, wanted, _named(request))
+            client = hub.join(scope, wanted, _named(request), who.key_id)
+        except TooManyOfKey:
+            raise Problem(429, "too-many-streams", "This key has too many open streams", headers=_LATER) from None
         except Crowded:
-            raise Problem(
-                503, "too-many-streams", "This instance has too many open streams", headers={"Retry-After": "5"}
-            ) from None
+            raise Problem(503, "too-many-streams", "This instance has too many open streams", headers=_LATER) from None
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        chunks = _while_allowed(_written(engine, hub, scope, client, keep_alive), request, keep_alive)
+        chunks = _written(engine, hub, scope, client, keep_alive)
         return StreamingResponse(chunks, headers=headers, media_type="text/event-stream")
 
     @router.get("/instances")
@@ -87,31 +85,9 @@ def _named(request: Request) -> str | None:
     return given if _INSTANCE.fullmatch(given) else None
 
 
-async def _while_allowed(chunks: AsyncGenerator[bytes, None], request: Request, every: float) -> AsyncIterator[bytes]:
-    """`chunks`, for as long as the request's key may read; that is asked `every` so many seconds."""
-    asked = time.monotonic()
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            if time.monotonic() - asked >= every:
-                if not await _allowed(request):
-                    return
-                asked = time.monotonic()
-            yield chunk
-
-
-async def _allowed(request: Request) -> bool:
-    try:
-        await _reader(request)
-    except Problem:
-        return False
-    except (OSError, SQLAlchemyError):
-        return True  # who is connected goes on being served while the database is away
-    return True
-
-
 async def _written(
     engine: AsyncEngine, hub: Hub, scope: Scope, client: Client, keep_alive: float
-) -> AsyncGenerator[bytes, None]:
+) -> AsyncIterator[bytes]:
     try:
         # The client joined first: what goes live while the snapshot is read reaches it too, and once.
         async with engine.connect() as conn:

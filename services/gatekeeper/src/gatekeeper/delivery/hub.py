@@ -20,6 +20,10 @@ class Crowded(Exception):
     """This instance has as many streams as it may."""
 
 
+class TooManyOfKey(Exception):
+    """This instance has as many streams of one API key as it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One version of one prompt, as the bytes that every client gets."""
@@ -44,16 +48,19 @@ class Told:
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Client:
-    """One open stream. `names` None means all prompts; `instance` is what the app's process calls itself."""
+    """One open stream. `names` None means all prompts; `instance` is what the app's process calls itself; `key_id` is
+    the API key that opened it."""
 
     names: frozenset[str] | None
     instance: str | None
+    key_id: str
     _now: Callable[[], datetime]
     _since: datetime = field(init=False)
     _waiting: dict[str, Frame] = field(default_factory=dict)
     _offered: dict[str, int] = field(default_factory=dict)
     _told: dict[str, Told] = field(default_factory=dict)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: bool = False
 
     def __post_init__(self) -> None:
         self._since = self._now()
@@ -67,9 +74,14 @@ class Client:
             self._waiting[frame.name] = frame
             self._bell.set()
 
+    def end(self) -> None:
+        """Write nothing more: `frames` ends at once."""
+        self._ended = True
+        self._bell.set()
+
     async def frames(self, keep_alive: float) -> AsyncIterator[bytes]:
-        """What to write, for ever; a comment after `keep_alive` seconds of silence."""
-        while True:
+        """What to write, until `end`; a comment after `keep_alive` seconds of silence."""
+        while not self._ended:
             try:
                 async with asyncio.timeout(keep_alive):
                     await self._bell.wait()
@@ -77,6 +89,8 @@ class Client:
                 yield b": keep-alive\n\n"
                 continue
             self._bell.clear()
+            if self._ended:
+                return
             waiting, self._waiting = self._waiting, {}
             yield b"".join(frame.data for frame in waiting.values())
             for frame in waiting.values():
@@ -97,17 +111,20 @@ class Hub:
     Clients are held weakly: a stream that was given up before its first frame never gets to `leave`.
     """
 
-    def __init__(self, limit: int, clock: Clock | None = None) -> None:
+    def __init__(self, limit: int, clock: Clock | None = None, limit_per_key: int | None = None) -> None:
         self._limit = limit
+        self._limit_per_key = limit if limit_per_key is None else limit_per_key
         self._clock = clock or SystemClock()
         self._clients: dict[Scope, WeakSet[Client]] = defaultdict(WeakSet)
         self._pushed: dict[tuple[Scope, str], int] = {}
 
-    def join(self, scope: Scope, names: Iterable[str] | None, instance: str | None = None) -> Client:
-        """A new client, which gets every push from now on. Raises Crowded."""
+    def join(self, scope: Scope, names: Iterable[str] | None, instance: str | None = None, key_id: str = "") -> Client:
+        """A new client, which gets every push from now on. Raises Crowded or TooManyOfKey."""
         if self.size >= self._limit:
             raise Crowded
-        client = Client(None if names is None else frozenset(names), instance, self._clock.now)
+        if sum(client.key_id == key_id for client in self._clients.get(scope, ())) >= self._limit_per_key:
+            raise TooManyOfKey
+        client = Client(None if names is None else frozenset(names), instance, key_id, self._clock.now)
         self._clients[scope].add(client)
         return client
 
@@ -116,6 +133,12 @@ class Hub:
         self._clients[scope].discard(client)
         if not self._clients[scope]:
             del self._clients[scope]
+
+    def end_streams(self, scope: Scope, key_id: str) -> None:
+        """End all streams that an API key of this environment opened."""
+        for client in tuple(self._clients.get(scope, ())):
+            if client.key_id == key_id:
+                client.end()
 
     def push(self, scope: Scope, frame: Frame) -> None:
         """Hands a version to everybody who wants it; older ones than pushed before are left out."""
@@ -131,6 +154,10 @@ class Hub:
     def connected(self, scope: Scope) -> list[Client]:
         """The clients of one environment, by what they call themselves."""
         return sorted(self._clients.get(scope, ()), key=lambda client: client.instance or "")
+
+    def keys(self) -> list[str]:
+        """The API keys with open streams."""
+        return list({client.key_id for clients in self._clients.values() for client in clients})
 
     @property
     def size(self) -> int:
