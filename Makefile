@@ -4,13 +4,19 @@ MEMBERS := shared sdk services/collector services/analyzer services/proposer ser
 PORT ?= 8080
 DEMO ?= 1
 
-.PHONY: run test bench screenshots lint lock install clean
+.PHONY: run test unit integration bench screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
 
 test: .venv/.installed lint  ## every suite this machine can run
 	.venv/bin/python -m tests
+
+unit: .venv/.installed  ## the tests that open no socket
+	.venv/bin/python -m pytest -q tests/unit
+
+integration: .venv/.installed  ## the tests on real servers, a service at a time
+	.venv/bin/python -m pytest -q tests/integration
 
 bench: .venv/.installed  ## figures beside their peers, as ratios within one run
 	.venv/bin/python -m benchmarks
