@@ -4,7 +4,7 @@ MEMBERS := shared sdk services/collector services/analyzer services/proposer ser
 PORT ?= 8080
 DEMO ?= 1
 
-.PHONY: run test unit integration bench screenshots lint lock install clean
+.PHONY: run test unit integration soak bench screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
@@ -17,6 +17,9 @@ unit: .venv/.installed  ## the tests that open no socket
 
 integration: .venv/.installed  ## the tests on real servers, a service at a time
 	.venv/bin/python -m pytest -q tests/integration
+
+soak: .venv/.installed  ## the reliability tests with their full counts; ROW=name: those whose name or file has it
+	RATCHET_SOAK=1 .venv/bin/python -m pytest -q $$(grep -rl --include='test_*.py' RATCHET_SOAK tests) -k '$(ROW)'
 
 bench: .venv/.installed  ## figures beside their peers, as ratios within one run
 	.venv/bin/python -m benchmarks
