@@ -19,7 +19,7 @@ integration: .venv/.installed  ## the tests on real servers, a service at a time
 	.venv/bin/python -m pytest -q tests/integration
 
 soak: .venv/.installed  ## the reliability tests with their full counts; ROW=name: those whose name or file has it
-	RATCHET_SOAK=1 .venv/bin/python -m pytest -q $$(grep -rlE --include='test_*.py' 'RATCHET_SOAK|support.soak' tests) -k '$(ROW)'
+	RATCHET_SOAK=1 .venv/bin/python -m pytest -q -s --timeout=7200 $$(grep -rlE --include='test_*.py' 'RATCHET_SOAK|support.soak' tests) -k '$(ROW)'
 
 bench: .venv/.installed  ## figures beside their peers, as ratios within one run
 	.venv/bin/python -m benchmarks

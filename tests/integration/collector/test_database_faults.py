@@ -1,7 +1,6 @@
 """A database that can't write says nothing about the items: the SDK repeats them, and each is kept once."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ from ratchet.client.items import Item
 from ratchet.client.queue import Batch, SendQueue
 from ratchet.client.responses import outcome
 from tests.support.databases import psql
+from tests.support.soak import scaled
 
 if TYPE_CHECKING:
     from tests.integration.collector.conftest import Running
 
-SOAK = os.environ.get("RATCHET_SOAK") == "1"
-KILLS = 1_000 if SOAK else 25
+KILLS = scaled(25, 1_000)
 ITEMS = 60
 
 _RAISE = """

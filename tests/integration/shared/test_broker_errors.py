@@ -1,7 +1,6 @@
 """Whatever code a broker answers with, nothing is lost, nothing counts twice, and nobody waits for ever."""
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -24,18 +23,18 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
+from tests.support.soak import scaled
 
-SOAK = os.environ.get("RATCHET_SOAK") == "1"
-TIMES = 100 if SOAK else 1
+TIMES = scaled(1, 100)
 MOST_SEND_S = 10.0
 
 PRODUCE, OFFSET_COMMIT, JOIN_GROUP, SYNC_GROUP = 0, 8, 11, 14
 # 46 (duplicate sequence number) is left out: only an idempotent producer can get it, and ours is not.
 CODES = {
     PRODUCE: (-1, 2, 3, 5, 6, 7, 8, 9, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 33, 35, 42, 43, 44, 45, 47, 56, 87, 89),
-    OFFSET_COMMIT: (-1, 3, 7, 12, 14, 15, 16, 22, 25, 27, 28, 29, 30) if SOAK else (7, 14, 16, 25, 28),
+    OFFSET_COMMIT: scaled((7, 14, 16, 25, 28), (-1, 3, 7, 12, 14, 15, 16, 22, 25, 27, 28, 29, 30)),
     JOIN_GROUP: (14, 15, 16, 25),
-    SYNC_GROUP: (15, 16, 22, 25, 27) if SOAK else (16, 25),
+    SYNC_GROUP: scaled((16, 25), (15, 16, 22, 25, 27)),
 }
 
 

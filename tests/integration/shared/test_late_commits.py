@@ -1,7 +1,6 @@
 """Many writers whose transactions commit late and out of order: the relay misses no row and keeps each key's order."""
 
 import asyncio
-import os
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,11 +17,11 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, async_dsn, envelope, feedback, scratch_engine
+from tests.support.soak import scaled
 
-SOAK = os.environ.get("RATCHET_SOAK") == "1"
-WRITERS = 64 if SOAK else 24
-ROWS_EACH = 782 if SOAK else 60
-MOST_DELAY_S = 2.0 if SOAK else 0.05
+WRITERS = scaled(24, 64)
+ROWS_EACH = scaled(60, 782)
+MOST_DELAY_S = scaled(0.05, 2.0)
 
 
 _LATE = text(

@@ -1,7 +1,6 @@
 """Poison at scale, on PostgreSQL: good messages all count, bad ones are parked, a bad deploy pauses."""
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -22,11 +21,11 @@ from shared.runtime.tasks import end
 from shared.testing.bus import FakeRecord
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, envelope, feedback, record, scratch_engine
+from tests.support.soak import scaled
 
-SOAK = os.environ.get("RATCHET_SOAK") == "1"
-MESSAGES = 10_000 if SOAK else 2_000
+MESSAGES = scaled(2_000, 10_000)
 BATCH = 500
-LIMIT = 60 if SOAK else 20
+LIMIT = scaled(20, 60)
 CRASHER = 7.5
 
 

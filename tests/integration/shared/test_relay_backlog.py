@@ -1,7 +1,6 @@
 """A backlog of large messages leaves the outbox: in bounded memory, past a full bus, on real brokers."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +23,9 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
+from tests.support.soak import scaled
 
-SOAK = os.environ.get("RATCHET_SOAK") == "1"
-LARGE = 1_000 if SOAK else 100
+LARGE = scaled(100, 1_000)
 """Messages of 200 KB."""
 MOST_RSS = 64 << 20
 
@@ -93,7 +92,7 @@ async def test_large_messages_are_acknowledged_by_kafka(postgres_dsn: str, kafka
     async def all_sent() -> bool:
         return await unsent(engine) == 0
 
-    await eventually(all_sent, within=600 if SOAK else 120)
+    await eventually(all_sent, within=scaled(120, 600))
     assert metrics.sent.totals["feedback.created"] == LARGE, "each was sent once"
     await end([task])
     await engine.dispose()

@@ -1,6 +1,5 @@
 """Which feedback makes an example, which speaks against one, and which five are the set."""
 
-import os
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from proposer.model import Candidate, Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse
 from tests.support.proposing import NOW, candidate, execution, feedback, instead_of
+from tests.support.soak import scaled
 
 CANDIDATES = st.lists(
     st.builds(
@@ -87,7 +87,7 @@ LEARNING = st.sampled_from([True, False, None])
 
 
 @given(st.lists(st.tuples(LEARNING, LEARNING, st.sampled_from(["thumb", "correction"])), max_size=30))
-@settings(max_examples=10_000 // 15 if os.environ.get("RATCHET_SOAK") else 20)
+@settings(max_examples=scaled(20, 10_000 // 15))
 def test_nobody_consents_for_somebody_else(asked: list[tuple[bool | None, bool | None, Any]]) -> None:
     for own, voter, kind in asked:
         value = 1.0 if kind == "thumb" else None

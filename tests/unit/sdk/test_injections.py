@@ -1,6 +1,5 @@
 """No text leaves its place in a rendered prompt: neither a variable's value nor an example's."""
 
-import os
 from itertools import pairwise
 
 import pytest
@@ -10,8 +9,9 @@ from hypothesis import strategies as st
 from ratchet.prompt import example_digest, example_set_digest, parse, render
 from tests.support.injections import FRAGMENTS, injections
 from tests.support.prompts import minimal
+from tests.support.soak import scaled
 
-GENERATED = 5_000 if os.environ.get("RATCHET_SOAK") else 500
+GENERATED = scaled(500, 5_000)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 MARK = "0f8a1c5e-in-its-place"
 
