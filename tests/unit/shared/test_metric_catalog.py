@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.metric_catalog import Declaration, ValueKind, definition_for, definition_of, direction_of, meaning_of
-from shared.metric_catalog.vocabulary import BAD_LABELS, GOOD_LABELS, HIGHER_NAMES, LOWER_NAMES, NEUTRAL_LABELS
+from shared.metric_catalog.vocabulary import BAD_LABELS, GOOD_LABELS, HIGHER_NAMES, LOWER_NAMES, NEUTRAL_LABELS, PHRASES
 
 
 def _words(text: str) -> list[str]:
@@ -16,17 +16,24 @@ LOWER = _words(
     """
     toxicity pii_leakage hallucination bias harmfulness thumbs_down ThumbsDown user_disliked complaint complaints
     negative_user_feedback error_rate latency cost perplexity wer refusal_rate hallucination_score deepeval_toxicity
-    not_helpful unresolved incorrect is_wrong low_quality safety_violations accuracy_drop false_positive_rate downvotes
-    PIILeakage unhelpful non_compliant jailbreak severe-toxicity user_complaint time_to_first_token not_not_toxic
-    toxicity.v2 attack_success_rate bad_answer
+    not_helpful unresolved incorrect is_wrong low_quality safety_violations accuracy_drop false_positive_rate
+    downvotes PIILeakage unhelpful non_compliant jailbreak severe-toxicity user_complaint time_to_first_token
+    not_not_toxic toxicity.v2 attack_success_rate bad_answer toxicity_max hallucination_detected latency_p95
+    errors_per_session hallucinations_per_1k noise_sensitivity_relevant time_to_resolution resolution_time
+    escalation_required did_hallucinate hallucinated_citations self-harm/intent invalid_json ticket_reopened
+    fallback_used guardrail_triggered accuracy_decline lack_of_empathy nsfw_score off_topic truncated sycophancy
+    wrong_language dsat
 """
 )
 HIGHER = _words(
     """
     faithfulness answer_relevancy context_precision context_recall correctness helpfulness groundedness bleu rouge_l
-    csat nps user_feedback user_score not_toxic non_toxic non-toxic nontoxic no_hallucination toxicity_free error_free
-    low_toxicity positive_feedback is_correct harmlessness f1 recall@5 pass@1 exact_match thumbs_up likes userRating
-    quality semanticSimilarity score rating not_incorrect toxicity_reduction
+    csat nps user_feedback user_score not_toxic non_toxic non-toxic nontoxic no_hallucination toxicity_free
+    error_free low_toxicity positive_feedback is_correct harmlessness f1 recall@5 pass@1 exact_match thumbs_up likes
+    userRating quality semanticSimilarity score rating not_incorrect toxicity_reduction absence_of_bias
+    free_from_bias free_of_toxicity lack_of_bias crash_free_sessions crash_free_rate jailbreak_resistance
+    escalation_avoided doesnt_hallucinate no_escalation_needed success_per_dollar fairness on_topic attack_blocked
+    valid_json
 """
 )
 UNKNOWN = [
@@ -43,6 +50,19 @@ UNKNOWN = [
     "x2",
     "42",
     "_",
+    *_words(
+        """
+        accuracy_gap quality_degradation relevance_decay safety_incidents accuracy_drift accuracy_std
+        confidence_interval correctness_delta accuracy_vs_baseline quality_regression toxicity_handling
+        toxicity_filter toxicity_check bias_mitigation bias_awareness injection_blocked pii_redacted pii_masked
+        errors_fixed complaint_handled cost_savings cost_efficiency latency_sla_met latency_ok latency_score
+        cost_score perplexity_score session_duration harmful_request_refused stereotype_rejected correctly_escalated
+        appropriately_refused resists_jailbreak avoids_bias inverse_toxicity one_minus_toxicity 1-toxicity
+        toxicity_inverted negative_mse neg_rmse missing_error explains_failure robust_to_injection win_loss
+        like_dislike good_bad toxicity_ok absent_toxicity resolved_without_human resolved_without_escalation
+        error_handling risk_tolerance embeddings_distance_inverse
+        """
+    ),
 ]
 
 
@@ -72,7 +92,8 @@ def test_case_separators_and_affixes_change_no_direction_and_a_negation_turns_it
 ) -> None:
     direction = direction_of(word)
     assert direction != "undeclared"
-    assert direction_of(style(f"{prefix}{word}{suffix}")) == direction
+    if f"{word}{suffix.replace('_', ' ')}" not in PHRASES:
+        assert direction_of(style(f"{prefix}{word}{suffix}")) == direction
     assert direction_of(f"not_{word}") not in (direction, "undeclared")
 
 

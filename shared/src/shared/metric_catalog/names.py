@@ -8,6 +8,7 @@ from typing import Final
 from shared.metric_catalog.definition import Direction
 from shared.metric_catalog.vocabulary import (
     AFFIXES,
+    AMBIGUOUS_WORDS,
     HIGHER_NAMES,
     LOWER_NAMES,
     NEGATIONS,
@@ -16,6 +17,8 @@ from shared.metric_catalog.vocabulary import (
     OPPOSITES,
     PHRASES,
     POSITIVE_MODIFIERS,
+    QUALIFIERS,
+    UNCLEAR,
 )
 
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -27,7 +30,18 @@ def tokens(name: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", name))]
 
 
-_KNOWN: Final = HIGHER_NAMES | LOWER_NAMES | OPINIONS | NEGATIVE_MODIFIERS | POSITIVE_MODIFIERS
+_NEUTRAL: Final = AFFIXES | OPINIONS | QUALIFIERS | NEGATIVE_MODIFIERS | POSITIVE_MODIFIERS
+_REJECTIONS: Final = frozenset(tokens("refused refusal rejected rejection reject"))
+_KNOWN: Final = (
+    AMBIGUOUS_WORDS
+    | OPPOSITES
+    | QUALIFIERS
+    | HIGHER_NAMES
+    | LOWER_NAMES
+    | OPINIONS
+    | NEGATIVE_MODIFIERS
+    | POSITIVE_MODIFIERS
+)
 _LONGEST: Final = max(len(phrase.split()) for phrase in PHRASES)
 _HEADS: Final = frozenset(tokens("violation error failure issue problem complaint loss distance mistake defect breach"))
 """What stands at the end and decides, whatever is in front: `safety_violations`, `accuracy_loss`."""
@@ -35,14 +49,26 @@ _HEADS: Final = frozenset(tokens("violation error failure issue problem complain
 
 @lru_cache(maxsize=4096)
 def direction_of(name: str) -> Direction:
-    """Return the direction that `name` alone says: `undeclared` if it is unknown, or says two things at once."""
-    words = [_singular(word) for word in tokens(name)]
+    """Return the direction that `name` alone says: `undeclared` if it is unknown, or says two things at once.
+
+    In front of a quality any word may stand (`citation_accuracy`), save one that may turn it round (`avoids_bias`).
+    What follows it decides: an unknown word leaves the name undeclared (`accuracy_gap`, `toxicity_filter`).
+    """
+    words = _counted([_singular(word) for word in tokens(name)])
+    if not AMBIGUOUS_WORDS.isdisjoint(words) or words[:1] == ["1"]:
+        return "undeclared"
+    if "without" in words and any(_strong(word) for word in words[: words.index("without")]):
+        return "undeclared"
     turned, words = _negated(words)
-    found, rest = _phrases(words)
-    found += [_strong(word) for word in rest if _strong(word)]
+    marks = _marked(words)
+    found, rest = [mark for _, mark in marks if mark], [word for word, mark in marks if not mark]
+    if found and (_followed(marks) or _rejected(marks)):
+        return "undeclared"
+    if turned and not found and not OPINIONS & set(rest):
+        return "undeclared"
     worse = any(word in NEGATIVE_MODIFIERS for word in rest)
     better = any(word in POSITIVE_MODIFIERS for word in rest)
-    direction = _combined(found, rest, worse, better)
+    direction = _combined(found, words, rest, worse, better)
     return _flipped(direction) if turned else direction
 
 
@@ -52,16 +78,39 @@ def is_overall(name: str) -> bool:
     return bool(words) and all(word in OPINIONS or word in AFFIXES or _version(word) for word in words)
 
 
-def _combined(found: Sequence[str], rest: Sequence[str], worse: bool, better: bool) -> Direction:
+def _counted(words: list[str]) -> list[str]:
+    """Return the words up to `per`: what is counted, not on what."""
+    return words[: words.index("per")] if "per" in words[1:] else words
+
+
+def _followed(marks: Sequence[tuple[str, str]]) -> bool:
+    """Return whether an unknown word follows the last word of known direction."""
+    last = max(position for position, (_, mark) in enumerate(marks) if mark)
+    return not all(_neutral(word) for word, _ in marks[last + 1 :])
+
+
+def _neutral(word: str) -> bool:
+    return word in _NEUTRAL or len(word) == 1 or _version(word)
+
+
+def _rejected(marks: Sequence[tuple[str, str]]) -> bool:
+    """Return whether something bad was turned down, which may be right: `harmful_request_refused`."""
+    known = [word for word, mark in marks if mark == "lower"]
+    return len(known) > 1 and known[-1] in _REJECTIONS
+
+
+def _combined(found: Sequence[str], words: Sequence[str], rest: Sequence[str], worse: bool, better: bool) -> Direction:
     kinds = set(found)
+    if UNCLEAR in kinds:
+        return "undeclared"
     if len(kinds) == 2:
-        return "lower_is_better" if rest and rest[-1] in _HEADS else "undeclared"
+        return "lower_is_better" if words[-1] in _HEADS else "undeclared"
     if worse and better:
         return "undeclared"
     if kinds == {"lower"}:
-        if better and "positive" in rest:
+        if {"positive", "negative", "missing"} & set(rest):
             return "undeclared"
-        return "higher_is_better" if worse and {"low", "lower"} & set(rest) else "lower_is_better"
+        return "higher_is_better" if {"low", "lower", "lack"} & set(rest) else "lower_is_better"
     if kinds == {"higher"}:
         return "lower_is_better" if worse else "higher_is_better"
     return _of_opinion(rest, worse, better)
@@ -82,8 +131,11 @@ def _negated(words: list[str]) -> tuple[bool, list[str]]:
     """Return whether an odd number of negations turns the name round, and its other words."""
     turned = sum(word in NEGATIONS for word in words) % 2 == 1
     kept = [word for word in words if word not in NEGATIONS]
-    if len(kept) > 1 and kept[-1] in OPPOSITES:
-        return not turned, kept[:-1]
+    if len(kept) > 2 and kept[0] in OPPOSITES and kept[1] in ("of", "from", "in"):
+        return not turned, kept[2:]
+    end = next((position for position, word in enumerate(kept) if position and word in OPPOSITES), None)
+    if end is not None and all(map(_neutral, kept[end + 1 :])):
+        return not turned, kept[:end]
     if kept and (opposite := _opposite(kept)) is not None:
         return not turned, opposite
     return turned, kept
@@ -97,22 +149,21 @@ def _opposite(words: list[str]) -> list[str] | None:
     return None
 
 
-def _phrases(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the directions of known phrases, and the words that are in none."""
-    found: list[str] = []
-    rest: list[str] = []
+def _marked(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the words, known phrases as one, each with its direction; "" for words that have none."""
+    found: list[tuple[str, str]] = []
     position = 0
     while position < len(words):
         for length in range(min(_LONGEST, len(words) - position), 1, -1):
-            direction = PHRASES.get(" ".join(words[position : position + length]))
-            if direction:
-                found.append(direction)
+            phrase = " ".join(words[position : position + length])
+            if phrase in PHRASES:
+                found.append((phrase, PHRASES[phrase]))
                 position += length
                 break
         else:
-            rest.append(words[position])
+            found.append((words[position], _strong(words[position])))
             position += 1
-    return found, rest
+    return found
 
 
 def _strong(word: str) -> str:

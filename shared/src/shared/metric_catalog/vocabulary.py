@@ -34,15 +34,16 @@ NEUTRAL_LABELS = frozenset(
 
 HIGHER_NAMES = GOOD_LABELS - {"positive", "ok", "okay", "right", "supported"} | _words(
     """
-    acc acceptance accuracy adherence alignment answerability appropriateness approval auc auroc bertscore bleu
-    brevity chrf clarity cleanliness coherence completeness completion compliance conciseness confidence
-    consistency conversion converted correctness coverage csat diversity empathy engagement enjoyment f1
-    factfulness factuality faithfulness fluency following friendliness goodness grade groundedness grounding
-    happiness happy harmlessness helpfulness honesty impartiality informativeness kindness like liked match
-    meteor mrr ndcg neutrality nps persuasiveness politeness precision preference professionalism promoter
-    quality readability recall relevance relevancy reliability resolution respectfulness retention reward
-    robustness rouge safety satisfaction similarity solved speed success throughput trust trustworthiness
-    truthfulness upvote upvoted usefulness validity win winrate
+    acc acceptance accuracy actionable adherence alignment answerability appropriateness approval auc auroc
+    bertscore bleu brevity chrf clarity cleanliness coherence completeness completion compliance
+    comprehensiveness conciseness confidence consistency conversion converted correctness coverage csat
+    diversity empathy engagement enjoyment f1 factfulness factuality fairness faithfulness fluency following
+    friendliness goodness grade grammaticality groundedness grounding happiness happy harmlessness helpfulness
+    honesty impartiality informativeness kindness like liked match meteor mrr naturalness ndcg neutrality nps
+    persuasiveness politeness precision preference professionalism promoter quality readability recall relevance
+    relevancy reliability resolution respectfulness retention reward robustness rouge safety satisfaction
+    similarity solved specificity speed success thoroughness throughput trust trustworthiness truthfulness
+    unbiasedness upvote upvoted usefulness validity win winrate
     """
 )
 """Words in names of metrics of which more is better."""
@@ -50,22 +51,27 @@ HIGHER_NAMES = GOOD_LABELS - {"positive", "ok", "okay", "right", "supported"} | 
 LOWER_NAMES = BAD_LABELS - {"negative", "bad", "poor", "wrong", "angry"} | _words(
     """
     abandon abandoned abandonment abuse aggression aggressiveness anger angry annoyance annoyed attack bias
-    blame bounce breach cer churn churned complained complaint complaints confusing confusion contamination
-    contradiction controversiality cost crash criminality danger defect delay deviation disagree disagreement
-    disapproval dislike dissatisfaction distance distress downvote downvoted duration elapsed error escalated
-    escalation exception exposure fabrication failure flag flagged fraud frustration halluc hallucination
-    handoff harassment harm harmfulness hate hostility illegality impoliteness inaccuracy incoherence
-    incompleteness inconsistency incorrectness infringement injection insensitivity insult irrelevance
-    irrelevancy issue jailbreak jailbroken lag latency leak leakage loss mae malice maliciousness manipulation
-    mape misconduct misinformation misogyny mistake mse negativity nonsense obscenity offense offensiveness
-    perplexity pii plagiarism ppl price problem profanity racism redundancy refusal refused regenerate
-    regenerated regeneration regret rejection repetition reprompt requery retries retry risk rmse rudeness
-    severity sexism spam stereotype stereotyping ter threat thumbsdown timeout toxicity ttft unfairness
-    unfaithfulness unhelpfulness unlike unliked unrelated unsubscribe usd violation violence violent vulgarity
-    vulnerability wer wrongness
+    blame bounce breach cer chargeback churn churned complained complaint complaints confusing confusion
+    contamination contradiction controversiality cost crash criminality danger deception defect delay deviation
+    disagree disagreement disapproval discrimination dishonesty disinformation dislike dissatisfaction distance
+    distress downvote downvoted dsat duration elapsed error escalated escalation evasiveness exception exposure
+    fabricated fabrication failure fallback flag flagged fraud frustration gibberish halluc hallucinate
+    hallucination handoff harassment harm harmfulness hate hostility illegality impoliteness inaccuracy incident
+    incoherence incompleteness inconsistency incorrectness infringement injection insensitivity insult
+    irrelevance irrelevancy issue jailbreak jailbroken lag latency leak leakage loss mae malformed malice
+    maliciousness manipulation mape misconduct misinformation misleading mismatch misogyny mistake mse
+    negativity nonsense nsfw obscenity offense offensiveness offtopic perplexity pii plagiarism ppl prejudice
+    price problem profanity racism redundancy refusal refused regenerate regenerated regeneration regret
+    rejection reopen reopened repetition reprompt requery retries retry risk rmse rudeness severity sexism spam
+    spamminess stereotype stereotyping sycophancy sycophantic ter threat thumbsdown timeout toxicity truncated
+    truncation ttft unanswered unfairness unfaithfulness unhelpfulness unlike unliked unrelated unsubscribe usd
+    violation violence violent vulgarity vulnerability wer wrongness
     """
 )
 """Words in names of metrics of which less is better."""
+
+UNCLEAR = "unclear"
+"""The direction of a phrase that names both ends, or means different things to different people."""
 
 PHRASES = {
     "thumb down": "lower",
@@ -100,14 +106,56 @@ PHRASES = {
     "issue resolution": "higher",
     "problem solved": "higher",
     "error recovery": "higher",
+    "time to resolution": "lower",
+    "resolution time": "lower",
+    "noise sensitivity": "lower",
+    "noise sensitivity relevant": "lower",
+    "noise sensitivity irrelevant": "lower",
+    "guardrail triggered": "lower",
+    "guardrail tripped": "lower",
+    "off topic": "lower",
+    "on topic": "higher",
+    "rage click": "lower",
+    "attack blocked": "higher",
+    "win loss": UNCLEAR,
+    "like dislike": UNCLEAR,
+    "good bad": UNCLEAR,
+    "session duration": UNCLEAR,
+    "perplexity score": UNCLEAR,
+    "latency score": UNCLEAR,
+    "cost score": UNCLEAR,
+    "duration score": UNCLEAR,
 }
 """Several words that mean something together; plurals are given as their singular."""
 
-NEGATIONS = _words("not no non without zero anti never isnt")
+NEGATIONS = _words("not no non without zero anti never isnt dont doesnt didnt wasnt")
 """Words in front that turn a meaning round."""
 
-OPPOSITES = _words("free absence avoidance prevention reduction drop decline decrease")
-"""Nouns at the end that turn a meaning round: `toxicity_free`, `accuracy_drop`."""
+OPPOSITES = _words(
+    "free freedom absence avoidance prevention reduction drop decline decrease avoided prevented resistance resilience"
+)
+"""Words at the end, or in front of `of` and `from`, that turn a meaning round: `toxicity_free`, `absence_of_bias`."""
+
+AMBIGUOUS_WORDS = _words(
+    """
+    absent acknowledge address appropriately avoid block catch correctly de deal delta detect explain fix flip
+    handle identify inverse invert inverted minus mitigate neg prevent properly recover recovered reduce refuse
+    resist resistant reverse reversed robust safely versus vs wrongly
+    """
+)
+"""Words that may turn a quality round, or not: `avoids_bias`, `inverted_toxicity`, `accuracy_vs_baseline`."""
+
+QUALIFIERS = _words(
+    """
+    binary boolean category citation claim class classification claude context cot criteria deepeval detected
+    flag found gemini generation geval gpt graphic happened high in increase index intent json label langfuse
+    langsmith level likelihood llama max maximum measure median millisecond min minimum mlflow ms needed number
+    occurred occurrence on openai p percentile phoenix point presence present prob probability promptfoo qa
+    ragas raw reason request required risk s sec second session severity share step sum token triggered tripped
+    trulens turn usd used with
+    """
+)
+"""Words after a quality that leave its direction alone: `toxicity_max`, `hallucination_detected`, `latency_p95`."""
 
 NEGATIVE_MODIFIERS = _words("negative bad poor wrong low lack missing weak false lower")
 POSITIVE_MODIFIERS = _words("positive high strong")
