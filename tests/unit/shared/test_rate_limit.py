@@ -1,5 +1,6 @@
 """Quotas by key and by address: exact, fair to neighbours, and said in the standard's header fields."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -7,8 +8,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import generate_latest
 from starlette.responses import PlainTextResponse
 
+from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
 from shared.web.keys import Principal
@@ -166,3 +169,15 @@ async def test_an_app_answers_with_its_limits() -> None:
     assert (second.status_code, second.headers["content-type"]) == (429, "application/problem+json")
     assert (second.json()["code"], second.headers["retry-after"]) == ("quota-exceeded", "10")
     assert halt.status_code == 200
+
+
+def test_refusals_are_counted_by_quota() -> None:
+    metrics = Metrics("test")
+    settings = Settings(kafka_bootstrap="127.0.0.1:1", rate_limit_key=1, rate_limit_address=2)
+    limit = RateLimiter(settings, lambda: 0.0, metrics.refused)
+    for who in (principal("a"), principal("a"), principal("a"), None, None, None):
+        with contextlib.suppress(Problem):
+            limit.admit(who, SCOPE, None)
+    exposed = generate_latest(metrics.registry).decode()
+    assert 'ratchet_requests_refused_total{quota="key"} 2.0' in exposed
+    assert 'ratchet_requests_refused_total{quota="address"} 1.0' in exposed

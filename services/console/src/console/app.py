@@ -64,7 +64,7 @@ def build_app(
     app.state.templates, app.state.clock = environment(), clock
     install_errors(app)
     app.add_middleware(ValidHost)
-    app.add_middleware(RateLimited, limiter=RateLimiter(settings))
+    app.add_middleware(RateLimited, limiter=RateLimiter(settings, refused=metrics.refused))
     for middleware in (GZipMiddleware, Guarded, Correlated):
         app.add_middleware(middleware)
     app.add_middleware(EncodedPaths, prefix="/prompts/")

@@ -54,5 +54,11 @@ class Metrics:
             "Age of the oldest message that waits to be sent to Kafka; 0: none waits",
             registry=self.registry,
         ).set_function(self.backlog.age)
+        self.refused = Counter(
+            "ratchet_requests_refused",
+            "Requests answered with 429, by the quota that was used up: key, address",
+            ("quota",),
+            registry=self.registry,
+        )
         self.relay_errors = Counter("ratchet_outbox_errors", "Failed sends to Kafka", registry=self.registry)
         Gauge("ratchet_info", "The service", ("service",), registry=self.registry).labels(service).set(1)

@@ -58,7 +58,8 @@ class Platform:
         db = engine(settings)
         store = SqlStore(db, settings.service, settings.relay_shards)
         keys = KeyStore(db, settings.service)
-        metrics, limiter = Metrics(settings.service), RateLimiter(settings)
+        metrics = Metrics(settings.service)
+        limiter = RateLimiter(settings, refused=metrics.refused)
         return cls(settings, clock, flow or NoFlow(), db, store, keys, metrics, limiter)
 
     @property

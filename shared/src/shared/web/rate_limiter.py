@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.runtime.settings import ProcessSettings
@@ -23,15 +24,21 @@ class RateLimiter:
     """A quota for each API key, and one for each client address whose requests show no key that is known.
 
     A key that is meant for browsers is public, so that its requests count for their address too: one visitor can't use
-    up what is everybody's. Quotas are those of one instance.
+    up what is everybody's. Quotas are those of one instance. `refused` counts refusals by the name of the quota.
     """
 
-    def __init__(self, settings: ProcessSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: ProcessSettings,
+        monotonic: Callable[[], float] = time.monotonic,
+        refused: Counter | None = None,
+    ) -> None:
         self._keys = TokenBuckets(Policy("key", settings.rate_limit_key, WINDOW_S))
         self._key_policy = str(self._keys.policy) if settings.rate_limit_key else ""
         self._addresses = TokenBuckets(Policy("address", settings.rate_limit_address, WINDOW_S))
         self._clients = ClientAddresses(settings.trusted_proxies)
         self._monotonic = monotonic
+        self._refused = refused
 
     def admit(self, principal: Principal | None, scope: Mapping[str, Any], forwarded: bytes | None) -> dict[str, str]:
         """The header fields that the answer is to carry. Raises Problem 429 past a quota.
@@ -45,14 +52,19 @@ class RateLimiter:
             if admission.allowed:
                 policy = self._key_policy
                 return {"RateLimit-Policy": policy, "RateLimit": str(admission)} if policy else {}
-            raise quota_exceeded(admission)
+            raise self._refuse(admission)
         found = [self._addresses.take(self._clients.resolve(scope, forwarded), now)]
         if principal is not None and found[0].allowed:
             found.append(self._keys.take(principal.key_id, now))
         for admission in found:
             if not admission.allowed:
-                raise quota_exceeded(admission)
+                raise self._refuse(admission)
         return _fields([admission for admission in found if admission.policy.quota])
+
+    def _refuse(self, admission: Admission) -> Problem:
+        if self._refused is not None:
+            self._refused.labels(admission.policy.name).inc()
+        return quota_exceeded(admission)
 
 
 def _fields(admissions: list[Admission]) -> dict[str, str]:
