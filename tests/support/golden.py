@@ -42,7 +42,7 @@ def _value(kind: Any) -> Any:
     if origin in (Union, UnionType):
         return _value(next(argument for argument in arguments if argument is not type(None)))
     if origin is tuple:
-        return (_value(arguments[0]),)
+        return tuple(_value(argument) for argument in arguments if argument is not Ellipsis)
     if origin is dict:
         return {"name": _value(arguments[1])}
     if hasattr(kind, "__metadata__"):

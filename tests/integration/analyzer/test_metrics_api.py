@@ -1,11 +1,13 @@
 """Declaring metrics over HTTP: what comes of values before and after, and what is not counted."""
 
+from hashlib import sha256
 from typing import Any
 
 import httpx
 import pytest
 
 from shared.events.base import Event
+from shared.events.metrics import DeclaredMetric
 from tests.support.analysis import Analyzer
 from tests.support.quality import envelopes, feedback
 
@@ -35,6 +37,11 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     said = await client.put(path, json={"direction": "lower_is_better"}, headers=tuner)
     assert (said.status_code, said.json()["direction"], said.json()["origin"]) == (200, "lower_is_better", "declared")
     assert said.json()["declared"] == {"direction": "lower_is_better"}
+    (event,) = await analyzer.told("metric.declared")
+    assert (event.metric, event.target, event.revision, event.by) == ("score.wordiness", None, 1, "reader")
+    assert event.declared == DeclaredMetric(direction="lower_is_better")
+    canonical = b'{"direction":"lower_is_better"}'
+    assert event.digest == f"sha256:{sha256(canonical).hexdigest()}"
     told = {item["identity"]: item for item in (await client.get("/v1/quality")).json()["items"]}
     assert told["label:v2"]["verdict"] == "regressed"
     assert (told["label:v1"]["measurement"]["n"], told["label:v1"]["measurement"]["mean"]) == (150, pytest.approx(0.1))

@@ -242,6 +242,7 @@ async def test_only_the_doors_can_be_called_and_only_by_the_gatekeeper(intruder:
         "revoke_example", "roll_back", "cleanse", "halt", "resume",
         "make_link", "open_session", "close_session", "issue_key", "revoke_key",
             "note_settlement", "review_observed", "archive_prompt", "audit_loop",
+        "note_operation", "note_declaration",
     }  # fmt: skip
     helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "slots_of", "examples_of", "kept_examples"}
     rows = await intruder.gate.sql(

@@ -35,7 +35,7 @@ async def test_an_odd_question_is_refused_by_the_field(gate: World, path: str, f
         ("/v1/prompts/%00/rollback", {"reason": "r"}, "name"),
         ("/v1/examples/%00/revoke", {"reason": "r"}, "digest"),
         (f"/v1/prompts/%00/observed/{NEVER}/review", None, "name"),
-        (f"{OPS}/republish", {"topic": "\0"}, "body"),
+        (f"{OPS}/republish", {"topic": "\0"}, "topic"),
         (f"{OPS}/republish", {"since": LATE}, "body"),
     ],
 )

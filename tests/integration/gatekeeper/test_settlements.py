@@ -1,12 +1,13 @@
-"""Dead letters that operators replayed or discarded, in whichever service: written into the chain, once, by ids."""
+"""What people did in other services: recorded in the audit chain once an event, by ids."""
 
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from gatekeeper.audit.handlers import on_settled
-from shared.events.operations import DeadLetterSettled
+from gatekeeper.audit.handlers import on_declared, on_operation, on_settled
+from shared.events.metrics import DeclaredMetric, MetricDeclared
+from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.messaging.cloudevents import Received
 from shared.messaging.errors import Permanent
 from shared.messaging.sql_store import SqlStore
@@ -69,8 +70,8 @@ async def test_a_letter_of_the_gatekeepers_own_goes_the_same_way(gate: World) ->
     """From the operator's request over the outbox to the chain."""
     await gate.sql(
         """INSERT INTO gatekeeper.dead_letters (id, consumer, topic, partition, "offset", headers, payload, reason,
-                                                detail)
-           VALUES (:id, 'gatekeeper.observed', 'prompt.observed', 0, 0, '[]', 'x', 'malformed', 'x')""",
+                                                detail, project)
+           VALUES (:id, 'gatekeeper.observed', 'prompt.observed', 0, 0, '[]', 'x', 'malformed', 'x', 'default')""",
         id=uuid4(),
     )
     [letter] = (await gate.ask("reviewer_key", "GET", "/v1/ops/gatekeeper/dead-letters")).json()["items"]
@@ -82,3 +83,72 @@ async def test_a_letter_of_the_gatekeepers_own_goes_the_same_way(gate: World) ->
     await arrive(gate, received(DeadLetterSettled.model_validate_json(payload[0])))
     [entry] = await entries(gate)
     assert (entry["kind"], entry["letter_id"], entry["by"]) == ("dead-letter.discarded", letter["id"], "reviewer")
+
+
+REPUBLISHED = {"operation": "events_republished", "events": 7, "republished_topic": "feedback.created", "lacking": True}
+RESUMED = {"operation": "consumer_resumed", "consumer": "analyzer.quality"}
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def reported(gate: World, event: type[OperationPerformed] | type[MetricDeclared], **parts: Any) -> Received[Any]:
+    """What the analyzer reports of the reviewer."""
+    values: dict[str, Any] = {
+        "project": "default", "environment": "production", "service": "analyzer", "metric": "label.verdict",
+        "revision": 2, "declared": DeclaredMetric(), "digest": DIGEST, "by": "reviewer",
+        "key_id": gate.keys["reviewer_key"].split("_")[1], **parts,
+    }  # fmt: skip
+    return received(event(**values))
+
+
+async def record(gate: World, *events: Received[Any]) -> None:
+    async with SqlStore(gate.service, "gatekeeper").begin() as tx:
+        for event in events:
+            handler = on_operation if isinstance(event.event, OperationPerformed) else on_declared
+            await handler(gate.signer, SystemClock())(tx, [event])
+
+
+async def acts(gate: World) -> list[dict[str, Any]]:
+    items = (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    return [entry for entry in items if entry["kind"].startswith(("operation.", "metric."))]
+
+
+async def test_operations_and_declarations_are_recorded_once_and_the_chain_stays_whole(gate: World) -> None:
+    declared = DeclaredMetric(scale=(0.0, 12.5), labels={"fine": "good"})
+    events = [
+        reported(gate, OperationPerformed, **REPUBLISHED),
+        reported(gate, OperationPerformed, **RESUMED),
+        reported(gate, MetricDeclared, target="bot", declared=declared),
+        reported(gate, MetricDeclared),
+    ]
+    for _ in range(2):
+        await record(gate, *events)
+    keys = ("kind", "topic", "events", "lacking", "consumer", "target", "metric", "scale_high", "labels", "digest")
+    assert [{key: entry[key] for key in keys if key in entry} for entry in await acts(gate)] == [
+        {"kind": "operation.events_republished", "topic": "feedback.created", "events": 7, "lacking": True},
+        {"kind": "operation.consumer_resumed", "consumer": "analyzer.quality"},
+        {"kind": "metric.declared", "target": "bot", "metric": "label.verdict", "scale_high": "12.5", "labels": 1,
+         "digest": DIGEST},
+        {"kind": "metric.withdrawn", "metric": "label.verdict", "digest": DIGEST},
+    ]  # fmt: skip
+    assert {(entry["by"], entry["environment"]) for entry in await acts(gate)} == {("reviewer", "production")}
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("event", "parts", "code"),
+    [
+        (OperationPerformed, {**RESUMED, "by": "somebody else"}, "unknown-key"),
+        (OperationPerformed, {**RESUMED, "project": "nowhere"}, "unknown-project"),
+        (OperationPerformed, {**RESUMED, "consumer": "what the user wrote"}, "not-ids"),
+        (OperationPerformed, {**REPUBLISHED, "republished_topic": "x" * 101}, "not-ids"),
+        (MetricDeclared, {"key_id": "made-up"}, "unknown-key"),
+        (MetricDeclared, {"digest": "what the user wrote"}, "not-ids"),
+        (MetricDeclared, {"metric": "x" * 301}, "not-ids"),
+    ],
+)
+async def test_a_report_that_names_nobody_or_more_than_ids_is_refused(
+    gate: World, event: type[OperationPerformed], parts: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Permanent, match=code):
+        await record(gate, reported(gate, event, **parts))
+    assert await acts(gate) == []

@@ -33,6 +33,7 @@ from shared.testing.clock import FakeClock
 from shared.web.health import health_router
 from shared.web.key_table import key_table
 from shared.web.keys import KeyStore, hash_secret
+from shared.web.operations import Operations
 from shared.web.ops import Letters, ops_router
 from shared.web.problems import Problem, install_problems
 from tests.support.databases import as_role, psql
@@ -100,7 +101,7 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     install_problems(desk.app)
     letters = Letters(SCHEMA, engine, bus.deliveries, clock)
     traffic = Traffic(settings, engine, bus, desk.metrics, NOW)
-    desk.app.include_router(ops_router(SCHEMA, engine, letters, traffic))
+    desk.app.include_router(ops_router(SCHEMA, letters, traffic, Operations(SCHEMA, store, bus.deliveries, clock)))
     desk.app.include_router(health_router(engine, NoProblems(), desk.metrics.backlog))
     yield desk
     await engine.dispose()
@@ -224,7 +225,16 @@ async def test_a_project_sends_only_its_own_events_again(desk: Desk) -> None:
         path, body = f"/v1/ops/{SCHEMA}/republish", {"topic": "feedback.created"}
         assert (await stranger.post(path, json=body)).json() == {"republished": 0}
         assert (await operator.post(path, json=body)).json() == {"republished": 1}
-    assert [row.message.key for row in await desk.store.pending(range(4), 9)] == ["acme/bot"]
+        assert (await operator.post(path, json={"topic": "what a user wrote"})).status_code == 422
+    waiting = [row.message for row in await desk.store.pending(range(4), 9)]
+    assert [message.key for message in waiting if message.topic == "feedback.created"] == ["acme/bot"]
+    reports = {message.key: json.loads(message.value) for message in waiting if message.topic == "operation.performed"}
+    assert reports["other"]["events"] == 0
+    assert reports["acme"] == {
+        "project": "acme", "environment": "production", "operation": "events_republished", "service": SCHEMA,
+        "consumer": None, "events": 1, "republished_topic": "feedback.created", "since": None, "lacking": False,
+        "by": "operator", "key_id": "operator",
+    }  # fmt: skip
 
 
 async def test_an_operator_resumes_a_paused_consumer(desk: Desk) -> None:
@@ -242,6 +252,9 @@ async def test_an_operator_resumes_a_paused_consumer(desk: Desk) -> None:
         assert (await operator.post(path)).json()["code"] == "not-paused"
         assert (await operator.post(f"/v1/ops/{SCHEMA}/consumers/x/resume")).json()["code"] == "consumer-unknown"
         assert not (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()["consumers"][0]["paused"]
+    sent = [row.message for row in await desk.store.pending(range(4), 9)]
+    (report,) = [json.loads(message.value) for message in sent if message.topic == "operation.performed"]
+    assert (report["operation"], report["consumer"], report["by"]) == ("consumer_resumed", CONSUMER, "operator")
 
 
 async def test_operations_are_for_operators(desk: Desk) -> None:
@@ -267,7 +280,8 @@ async def test_only_what_an_inbox_lacks_is_sent_again(desk: Desk) -> None:
     assert answer.json() == {"republished": 2}
     assert await republish(desk.engine, SCHEMA, Scope(topic="prompt.live")) == 0
     assert await republish(desk.engine, SCHEMA, Scope(topic="feedback.created")) == 2
-    assert {row.message.topic for row in await desk.store.pending(range(4), 100)} == {"feedback.created"}
+    waiting = {row.message.topic for row in await desk.store.pending(range(4), 100)}
+    assert waiting == {"feedback.created", "operation.performed"}
 
 
 async def test_keys_are_kept_only_when_the_gatekeeper_signed_them(desk: Desk) -> None:

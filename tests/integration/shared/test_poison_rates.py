@@ -103,7 +103,7 @@ async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: 
     again = asyncio.create_task(repaired.delivery.settle(sent))
     await asyncio.sleep(0)
     assert repaired.counted == {}, "it stays paused over the restart"
-    assert await repaired.delivery.resume()
+    assert await repaired.delivery.resume(envelope())
     await again
     assert len(repaired.counted) + LIMIT >= BATCH
     assert set(repaired.counted.values()) == {1}

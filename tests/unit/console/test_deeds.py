@@ -35,6 +35,20 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
             "replayed a dead letter of prompt.live to proposer.prompts",
             "/topics/dead-letters?service=proposer",
         ),
+        (
+            "operation.events_republished",
+            {"service": "collector", "events": 0},
+            "sent 0 events of the collector again",
+            "/topics",
+        ),
+        (
+            "operation.consumer_resumed",
+            {"service": "analyzer", "consumer": "analyzer.quality"},
+            "resumed the paused consumer analyzer.quality",
+            "/topics",
+        ),
+        ("metric.declared", {"metric": "score.\u202ex"}, "declared what the metric score.<U+202E>x means", "/quality"),
+        ("metric.withdrawn", {"metric": "thumb"}, "withdrew the declaration of the metric thumb", "/quality"),
         ("key.issued", {"subject": "bot", "of": "service"}, "issued a key to bot", None),
         (
             "key.issued",

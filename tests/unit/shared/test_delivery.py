@@ -160,11 +160,11 @@ async def test_a_consumer_that_fails_on_everything_pauses_until_an_operator_resu
     assert not settling.done(), "nothing is acknowledged meanwhile"
 
     bench.effects.poison = {}
-    assert await bench.delivery.resume()
+    assert await bench.delivery.resume(envelope())
     await settling
     assert (len(bench.parked), len(bench.effects.taken)) == (3, 5), "what was behind it is not lost"
     assert not bench.delivery.paused
-    assert not await bench.delivery.resume()
+    assert not await bench.delivery.resume(envelope())
 
 
 async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> None:

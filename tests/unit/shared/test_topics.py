@@ -15,7 +15,10 @@ def test_every_event_has_a_topic_and_one_for_its_dead_letters() -> None:
 
 def test_every_topic_has_one_writer_but_where_each_service_reports() -> None:
     assert set(WRITERS) == {event.topic for event in CATALOG.values()}
-    assert [topic for topic, writers in WRITERS.items() if len(writers) != 1] == ["dead_letter.settled"]
+    assert [topic for topic, writers in WRITERS.items() if len(writers) != 1] == [
+        "dead_letter.settled",
+        "operation.performed",
+    ]
     assert {topic for service in SERVICES for topic in written_by(service)} == set(WRITERS) - {"feedback.submitted"}
 
 

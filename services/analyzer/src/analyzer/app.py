@@ -23,7 +23,11 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
             platform,
             title="Ratchet analyzer",
             subscriptions=[measuring.subscription()],
-            routers=[series_router(platform.engine), metrics_router(platform.engine), routes(platform.engine, rules)],
+            routers=[
+                series_router(platform.engine),
+                metrics_router(platform.engine, platform.store, platform.clock, platform.source),
+                routes(platform.engine, rules),
+            ],
             background=[lambda: tidy_forever(platform.engine, platform.clock)],
         )
     )

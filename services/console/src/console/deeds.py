@@ -10,7 +10,19 @@ from ratchet.visible import visible
 
 Item = Mapping[str, Any]
 
-KINDS = ("proposal", "prompt", "grant", "example", "observed", "loop", "dead-letter", "key", "link")
+KINDS = (
+    "proposal",
+    "prompt",
+    "grant",
+    "example",
+    "observed",
+    "loop",
+    "dead-letter",
+    "operation",
+    "metric",
+    "key",
+    "link",
+)
 """What acts are about: the part of their kind before its dot."""
 
 _VERDICTS = {"approved": "approved", "rejected": "rejected", "changes_requested": "asked for changes of"}
@@ -30,10 +42,15 @@ _SAID = {
     "observed.reviewed": "looked at a version of {name} that went live around Ratchet",
     "dead-letter.replayed": "replayed a dead letter of {topic} to {consumer}",
     "dead-letter.discarded": "discarded a dead letter of {topic} to {consumer}",
+    "operation.events_republished": "sent {events} events of the {service} again",
+    "operation.consumer_resumed": "resumed the paused consumer {consumer}",
+    "metric.declared": "declared what the metric {metric} means",
+    "metric.withdrawn": "withdrew the declaration of the metric {metric}",
     "key.issued": "issued a key to {subject}",
     "key.revoked": "ended a key of {subject}",
     "link.made": "made a sign-in link for {subject}",
 }
+_NAMED = ("name", "topic", "consumer", "subject", "service", "events", "metric")
 _READING = frozenset({"read", "operate"})
 """What the console's own key of a session may be for; the key that decides is another."""
 _ALREADY_SAID = frozenset({"at", "by", "kind", "schema", "project"})
@@ -67,7 +84,7 @@ def _said(entry: Item) -> str:
         if _READING.issuperset(scopes):
             return "signed in: a key by which the console shows pages"
         return f"signed in: a key for {visible(', '.join(scopes))}"
-    told = {name: visible(str(entry.get(name) or "unknown")) for name in ("name", "topic", "consumer", "subject")}
+    told = {name: visible(str(entry.get(name, "unknown"))) for name in _NAMED}
     verdict = _VERDICTS.get(str(entry.get("verdict")), "decided about")
     return _SAID.get(entry["kind"], words(str(entry["kind"]).replace(".", " "))).format(**told, verdict=verdict)
 
@@ -80,4 +97,4 @@ def _href(entry: Item) -> str | None:
         return f"/prompts/{quote(str(entry['name']), safe='')}"
     if about == "dead-letter" and entry.get("service"):
         return f"/topics/dead-letters?service={quote(str(entry['service']), safe='')}"
-    return {"grant": "/few-shots", "example": "/few-shots"}.get(about)
+    return {"grant": "/few-shots", "example": "/few-shots", "operation": "/topics", "metric": "/quality"}.get(about)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from fastapi import FastAPI, Request, Response
 
 from gatekeeper.audit.api import audit_router
-from gatekeeper.audit.handlers import on_settled
+from gatekeeper.audit.handlers import on_declared, on_operation, on_settled
 from gatekeeper.delivery.api import delivery_router
 from gatekeeper.delivery.bell import Bell, listen
 from gatekeeper.delivery.catching import CatchUp
@@ -25,7 +25,8 @@ from gatekeeper.rollouts.api import rollouts_router
 from gatekeeper.sessions.api import people_router, sessions_router
 from gatekeeper.settings import GatekeeperSettings
 from shared.events.feedback import PromptObserved
-from shared.events.operations import DeadLetterSettled
+from shared.events.metrics import MetricDeclared
+from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.flow import Flow
@@ -69,6 +70,8 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
             Subscription("proposals", (ProposalReady,), on_ready(signer, platform.clock), _MAX_BATCH),
             Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH),
             Subscription("settlements", (DeadLetterSettled,), on_settled(signer, platform.clock), _MAX_BATCH),
+            Subscription("operations", (OperationPerformed,), on_operation(signer, platform.clock), _MAX_BATCH),
+            Subscription("declarations", (MetricDeclared,), on_declared(signer, platform.clock), _MAX_BATCH),
         ),
         broadcasts=(
             Broadcast("live", (PromptLive,), catching.on_live),

@@ -2,7 +2,8 @@
 
 from shared.events.base import Event
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, FeedbackSubmitted, PromptObserved
-from shared.events.operations import DeadLetterSettled
+from shared.events.metrics import MetricDeclared
+from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.events.promotion import KeyChanged, LoopHalted, LoopResumed, PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
@@ -15,6 +16,8 @@ _EVENTS: tuple[type[Event], ...] = (
     KeyChanged,
     LoopHalted,
     LoopResumed,
+    MetricDeclared,
+    OperationPerformed,
     PromptLive,
     PromptObserved,
     ProposalDecided,

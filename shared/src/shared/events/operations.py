@@ -3,9 +3,10 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.events.base import ProjectEvent
+from shared.events.base import AwareDatetime, ProjectEvent
 
 Settled = Literal["replayed", "discarded"]
+Operation = Literal["events_republished", "consumer_resumed"]
 
 
 class DeadLetterSettled(ProjectEvent):
@@ -21,5 +22,25 @@ class DeadLetterSettled(ProjectEvent):
     consumer: str
     letter_topic: str
     outcome: Settled
+    by: str
+    key_id: str
+
+
+class OperationPerformed(ProjectEvent):
+    """An operator acted on a service: sent events of their project again, or resumed a paused consumer.
+
+    `consumer` is the one that was resumed. `events` is how many were sent again; `republished_topic`, `since` and
+    `lacking` say which of them were asked for. Nothing of any message.
+    """
+
+    topic: ClassVar[str] = "operation.performed"
+
+    operation: Operation
+    service: str
+    consumer: str | None = None
+    events: int | None = None
+    republished_topic: str | None = None
+    since: AwareDatetime | None = None
+    lacking: bool = False
     by: str
     key_id: str

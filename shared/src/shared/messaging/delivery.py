@@ -188,10 +188,12 @@ class Delivery:
             self._log.info("resumed")
         self._set_paused(paused)
 
-    async def resume(self) -> bool:
-        """Lets the consumer go on, in all instances; False if it was not paused."""
+    async def resume(self, report: Envelope[Event]) -> bool:
+        """Let the consumer go on, in all instances, and emit `report`; False if it was not paused."""
         async with self._store.begin() as tx:
             resumed = await tx.resume(self.consumer)
+            if resumed:
+                await tx.emit(report)
         await self.refresh()
         return resumed
 

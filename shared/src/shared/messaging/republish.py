@@ -26,25 +26,30 @@ class Scope:
 
 
 async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
-    """Puts sent events of one service back into its outbox's queue; the number of events.
+    """Do what `queue_again` does in a transaction of its own."""
+    async with engine.begin() as conn:
+        return await queue_again(conn, schema, scope)
+
+
+async def queue_again(conn: AsyncConnection, schema: str, scope: Scope) -> int:
+    """Put sent events of one service back into its outbox's queue; return the number of events.
 
     With `lacking`, the inboxes of all services in this database are asked which events they never took;
     events of topics that nobody subscribes to are left alone then.
     """
-    async with engine.begin() as conn:
-        lacking = await _lacking(conn) if scope.lacking else "true"
-        done = await conn.execute(
-            text(
-                f"""UPDATE {schema}.outbox AS o SET sent_at = NULL
-                    WHERE sent_at IS NOT NULL
-                      AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
-                      AND (CAST(:topic AS text) IS NULL OR topic = :topic)
-                      AND (CAST(:project AS text) IS NULL OR key = :project OR starts_with(key, :project || '/'))
-                      AND ({lacking})"""
-            ),
-            {"since": scope.since, "topic": scope.topic, "project": scope.project},
-        )
-        return done.rowcount
+    lacking = await _lacking(conn) if scope.lacking else "true"
+    done = await conn.execute(
+        text(
+            f"""UPDATE {schema}.outbox AS o SET sent_at = NULL
+                WHERE sent_at IS NOT NULL
+                  AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+                  AND (CAST(:topic AS text) IS NULL OR topic = :topic)
+                  AND (CAST(:project AS text) IS NULL OR key = :project OR starts_with(key, :project || '/'))
+                  AND ({lacking})"""
+        ),
+        {"since": scope.since, "topic": scope.topic, "project": scope.project},
+    )
+    return done.rowcount
 
 
 async def _lacking(conn: AsyncConnection) -> str:

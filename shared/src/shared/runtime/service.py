@@ -29,6 +29,7 @@ from shared.web.correlation import Correlated
 from shared.web.health import health_router
 from shared.web.host import ValidHost
 from shared.web.keys import KeyStore
+from shared.web.operations import Operations
 from shared.web.ops import Letters, ops_router
 from shared.web.problems import install_problems
 from shared.web.rate_limiter import RateLimited, RateLimiter
@@ -118,7 +119,8 @@ def build_service_app(service: Service) -> FastAPI:
     app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
     letters = Letters(settings.service, platform.engine, bus.deliveries, platform.clock)
     traffic = Traffic(settings, platform.engine, bus, platform.metrics, platform.clock.now())
-    app.include_router(ops_router(settings.service, platform.engine, letters, traffic))
+    operations = Operations(settings.service, platform.store, bus.deliveries, platform.clock)
+    app.include_router(ops_router(settings.service, letters, traffic, operations))
     for router in service.routers:
         app.include_router(router)
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,28 +13,18 @@ from shared.events import Envelope, Event, new_id
 from shared.events.operations import DeadLetterSettled, Settled
 from shared.messaging.delivery import Delivery
 from shared.messaging.letter_owner import OWN_LETTERS
-from shared.messaging.republish import Scope, republish
 from shared.messaging.secrets import without_secrets
 from shared.messaging.store import DeadLetter
 from shared.messaging.traffic import Traffic
 from shared.runtime.clock import Clock
 from shared.web.correlation import correlation_id
 from shared.web.keys import Principal, require
+from shared.web.operations import Operations, Republish
 from shared.web.problems import Problem
 
 Operator = Annotated[Principal, Depends(require("operate"))]
 
 _LETTER = 'id, consumer, topic, partition, "offset", key, headers, payload, reason, detail, status, parked_at, project'
-
-
-class Republish(BaseModel):
-    """Body of a republish request: see `shared.messaging.republish.Scope`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime | None = None
-    topic: str | None = None
-    lacking: bool = False
 
 
 class Letters:
@@ -107,7 +96,7 @@ class Letters:
         return _letter(row), delivery
 
 
-def ops_router(service: str, engine: AsyncEngine, letters: Letters, traffic: Traffic) -> APIRouter:
+def ops_router(service: str, letters: Letters, traffic: Traffic, operations: Operations) -> APIRouter:
     """Routes under `/v1/ops/<service>`; each needs the scope `operate`."""
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
@@ -138,17 +127,12 @@ def ops_router(service: str, engine: AsyncEngine, letters: Letters, traffic: Tra
     @router.post("/republish")
     async def send_again(body: Republish, who: Operator) -> dict[str, int]:
         """Events of the key's project, and of no other."""
-        scope = Scope(body.since, body.topic, body.lacking, who.project)
-        return {"republished": await republish(engine, service, scope)}
+        return {"republished": await operations.republish(body, who)}
 
     @router.post("/consumers/{consumer}/resume")
-    async def resume(consumer: str, _: Operator) -> dict[str, str]:
+    async def resume(consumer: str, who: Operator) -> dict[str, str]:
         """Let a consumer go on that paused after too many dead letters. It serves all projects of the service."""
-        delivery = letters.deliveries.get(consumer)
-        if delivery is None:
-            raise Problem(404, "consumer-unknown", "This service has no such consumer")
-        if not await delivery.resume():
-            raise Problem(409, "not-paused", "The consumer is not paused")
+        await operations.resume(consumer, who)
         return {"consumer": consumer, "status": "running"}
 
     return router

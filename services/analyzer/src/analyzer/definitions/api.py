@@ -13,7 +13,13 @@ from analyzer.asking import Reader, Target
 from analyzer.definitions.body import DeclarationBody, is_metric, misfit
 from analyzer.definitions.model import Declared, Definitions, Scope
 from analyzer.definitions.store import DefinitionStore, written
+from ratchet.prompt.canonical import Json, canonical_bytes, digest_of
+from shared.events import Envelope, new_id
+from shared.events.metrics import DeclaredMetric, MetricDeclared
+from shared.messaging.sql_store import SqlStore
 from shared.metric_catalog import Declaration, MetricDefinition
+from shared.runtime.clock import Clock
+from shared.web.correlation import correlation_id
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
@@ -22,8 +28,8 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
 
 
-def metrics_router(engine: AsyncEngine) -> APIRouter:
-    """Metrics of the caller's project and environment."""
+def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: str) -> APIRouter:
+    """Metrics of the caller's project and environment. `source` is the `ce_source` of what is emitted."""
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
     @router.get("")
@@ -36,10 +42,10 @@ def metrics_router(engine: AsyncEngine) -> APIRouter:
         """
         after = _read_cursor(cursor)
         async with engine.connect() as conn:
-            store = DefinitionStore(conn)
-            definitions = await store.load([(reader.project, reader.environment)])
-            counts = await store.counts(reader.project, reader.environment, target)
-            missing = await store.uncounted(reader.project, reader.environment, target)
+            saved = DefinitionStore(conn)
+            definitions = await saved.load([(reader.project, reader.environment)])
+            counts = await saved.counts(reader.project, reader.environment, target)
+            missing = await saved.uncounted(reader.project, reader.environment, target)
         uncounted = _by_metric(missing)
         keys = sorted({(row.target, row.metric) for row in counts} | uncounted.keys())
         page = [key for key in keys if after is None or key > after][:limit]
@@ -69,12 +75,15 @@ def metrics_router(engine: AsyncEngine) -> APIRouter:
         if wrong := misfit(name, body):
             raise invalid(*wrong)
         scope = Scope(tuner.project, tuner.environment, target or None, name)
-        async with engine.begin() as conn:
-            store = DefinitionStore(conn)
-            await store.lock(scope)
-            definitions = await store.load([scope[:2]])
+        async with store.begin() as tx:
+            saved = DefinitionStore(tx.conn)
+            await saved.lock(scope)
+            definitions = await saved.load([scope[:2]])
             declared = redeclared(definitions, scope, body)
-            await store.declare(scope, declared, tuner.subject)
+            revision = await saved.declare(scope, declared, tuner.subject)
+            now = clock.now()
+            event = metric_declared(scope, declared, revision, tuner)
+            await tx.emit(Envelope(new_id(now), now, source, event, correlation_id()))
         return _defined(Definitions({**definitions.declared, scope: declared}), scope)
 
     return router
@@ -88,6 +97,22 @@ def redeclared(definitions: Definitions, scope: Scope, body: DeclarationBody) ->
     after = Definitions({**definitions.declared, scope: declared}).find(*_names(scope)).definition
     same = _comparable(before) == _comparable(after)
     return declared if same else Declared(declared.declaration, former.generation + 1)
+
+
+def metric_declared(scope: Scope, declared: Declared, revision: int, principal: Principal) -> MetricDeclared:
+    """Return the event that says what `principal` declared."""
+    shown: dict[str, Json] = _declared(declared)
+    return MetricDeclared(
+        project=scope.project,
+        environment=scope.environment,
+        target=scope.target,
+        metric=scope.metric,
+        revision=revision,
+        declared=DeclaredMetric.model_validate(shown),
+        digest=digest_of(canonical_bytes(shown)),
+        by=principal.subject,
+        key_id=principal.key_id,
+    )
 
 
 def _comparable(definition: MetricDefinition) -> tuple[object, ...]:

@@ -25,7 +25,8 @@ _DECLARE = text(
                now())
        ON CONFLICT (project, environment, target, metric) DO UPDATE
          SET declaration = EXCLUDED.declaration, generation = EXCLUDED.generation, revision = d.revision + 1,
-             declared_by = EXCLUDED.declared_by, declared_at = EXCLUDED.declared_at"""
+             declared_by = EXCLUDED.declared_by, declared_at = EXCLUDED.declared_at
+       RETURNING revision"""
 )
 # Words come from apps, and could be of any number: past a limit they are counted together.
 _COUNT = text(
@@ -84,11 +85,13 @@ class DefinitionStore:
         """Wait until nobody else declares anything of this project and environment."""
         await self._conn.execute(_ALONE, {"name": json.dumps(scope[:2])})
 
-    async def declare(self, scope: Scope, declared: Declared, declared_by: str) -> None:
-        """Save a declaration in the place of the one before it."""
+    async def declare(self, scope: Scope, declared: Declared, declared_by: str) -> int:
+        """Save a declaration in the place of the one before it; return its revision."""
         values = {**scope._asdict(), "target": scope.target or "", "declared_by": declared_by}
         declaration = json.dumps(written(declared.declaration))
-        await self._conn.execute(_DECLARE, {**values, "declaration": declaration, "generation": declared.generation})
+        values |= {"declaration": declaration, "generation": declared.generation}
+        revision: int = (await self._conn.execute(_DECLARE, values)).scalar_one()
+        return revision
 
     async def counts(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
         """Return how many values each metric of each target counts, by generation."""

@@ -1,12 +1,14 @@
-"""Deeds in other services that belong into the chain."""
+"""Record acts of people in other services in the audit chain."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from gatekeeper.change import Change
 from gatekeeper.doors import call
 from gatekeeper.keys.signer import Signer
 from gatekeeper.refusals import Refused
-from shared.events.operations import DeadLetterSettled
+from shared.events.metrics import DeclaredMetric, MetricDeclared
+from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.messaging.cloudevents import Received
 from shared.messaging.errors import Permanent
 from shared.messaging.store import Handler, Tx
@@ -14,13 +16,26 @@ from shared.runtime.clock import Clock
 
 
 def on_settled(signer: Signer, clock: Clock) -> Handler:
-    """`dead_letter.settled`: writes down who replayed or discarded which letter, once an event."""
+    """`dead_letter.settled`: record who replayed or discarded which letter, once an event."""
+    return _recorder(signer, clock, _record_settlement)
 
-    async def handle(tx: Tx, events: Sequence[Received[DeadLetterSettled]]) -> None:
+
+def on_operation(signer: Signer, clock: Clock) -> Handler:
+    """`operation.performed`: record who sent events again or resumed a consumer, once an event."""
+    return _recorder(signer, clock, _record_operation)
+
+
+def on_declared(signer: Signer, clock: Clock) -> Handler:
+    """`metric.declared`: record who declared which metric, once an event."""
+    return _recorder(signer, clock, _record_declaration)
+
+
+def _recorder(signer: Signer, clock: Clock, record: Callable[[Change, Received[Any]], Awaitable[None]]) -> Handler:
+    async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
         for received in events:
             change = Change(tx, signer, clock.now(), received.correlation_id, str(received.id))
             try:
-                await _note(change, received)
+                await record(change, received)
             except Refused as error:
                 raise Permanent(error.code) from None
             await change.seal(received.event.project)
@@ -28,7 +43,7 @@ def on_settled(signer: Signer, clock: Clock) -> Handler:
     return handle
 
 
-async def _note(change: Change, received: Received[DeadLetterSettled]) -> None:
+async def _record_settlement(change: Change, received: Received[DeadLetterSettled]) -> None:
     event = received.event
     await call(
         change.tx.conn,
@@ -40,6 +55,51 @@ async def _note(change: Change, received: Received[DeadLetterSettled]) -> None:
         event.consumer,
         event.letter_topic,
         event.outcome,
+        event.by,
+        event.key_id,
+    )
+
+
+async def _record_operation(change: Change, received: Received[OperationPerformed]) -> None:
+    event = received.event
+    republished = event.operation == "events_republished"
+    await call(
+        change.tx.conn,
+        "note_operation",
+        received.id,
+        event.project,
+        event.environment,
+        event.operation,
+        event.service,
+        event.consumer,
+        event.events,
+        event.republished_topic,
+        event.since,
+        event.lacking if republished else None,
+        event.by,
+        event.key_id,
+    )
+
+
+async def _record_declaration(change: Change, received: Received[MetricDeclared]) -> None:
+    event = received.event
+    declared = event.declared
+    low, high = declared.scale or (None, None)
+    await call(
+        change.tx.conn,
+        "note_declaration",
+        received.id,
+        event.project,
+        event.environment,
+        event.target,
+        event.metric,
+        event.revision,
+        event.digest,
+        declared.direction,
+        low,
+        high,
+        None if declared.labels is None else len(declared.labels),
+        declared == DeclaredMetric(),
         event.by,
         event.key_id,
     )
