@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from proposer.candidates import MOST, WINDOW
 from ratchet.prompt import Prompt, example_digest, parse, with_slot
 from shared.events.feedback import FeedbackCreated
+from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady
 from shared.events.quality import Measurement, QualityMeasured, Window
@@ -275,3 +276,27 @@ async def test_two_instances_agree_on_one_set(engine: AsyncEngine) -> None:
     told: dict[Any, ProposalReady] = {e.digest: e for e in await one.told() if isinstance(e, ProposalReady)}
     assert len(open_now) == 1
     assert inputs(told[open_now[0].digest]) == questions(*range(MOST))
+
+
+def declaration(revision: int, **said: Any) -> MetricDeclared:
+    return MetricDeclared(
+        project="acme", environment="production", metric="label", revision=revision, declared=DeclaredMetric(**said),
+        digest="sha256:", by="ann", key_id="k",
+    )  # fmt: skip
+
+
+async def test_declared_labels_decide_and_the_latest_revision_counts(proposer: Proposer) -> None:
+    words: dict[str, Any] = {"kind": "label", "value": None}
+    await proposer.take(live(BASE))
+    await proposer.take(declaration(2, labels={"wow": "good"}))
+    await proposer.take(declaration(1, labels={"wow": "bad"}))
+    await proposer.take(feedback(1, **words, label="Wow"), feedback(2, **words, label="hm"))
+    (first,) = await proposer.told_anew()
+    assert inputs(first) == questions(1)
+    await proposer.take(declaration(3, labels={"wow": "bad"}))
+    await proposer.take(feedback(3, **words, label="wow", execution=execution(1)))
+    (gone,) = await proposer.told_anew()
+    assert (gone.proposal_id, gone.reason) == (first.proposal_id, "evidence_withdrawn")
+    await proposer.take(declaration(4))
+    await proposer.take(feedback(4, **words, label="wow"))
+    assert await proposer.told_anew() == []

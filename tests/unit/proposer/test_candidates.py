@@ -8,9 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from proposer.candidates import MOST, WINDOW, choose, could_enter, judged, latest, sift
+from proposer.declarations import DeclarationKey, Declarations
 from proposer.model import Candidate, Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse
+from shared.metric_catalog import Declaration
 from tests.support.proposing import NOW, candidate, execution, feedback, instead_of
 from tests.support.soak import scaled
 
@@ -232,3 +234,45 @@ def test_the_last_objection_to_an_execution_counts() -> None:
     late = Objection("acme", "production", "e1", derived_id("2"), NOW + timedelta(seconds=1))
     other = Objection("acme", "production", "e2", derived_id("3"), NOW)
     assert set(latest([late, other, early])) == {late, other}
+
+
+def declared(metric: str, target: str | None = None, environment: str = "production", **said: Any) -> Declarations:
+    return Declarations({DeclarationKey("acme", environment, target, metric): Declaration(**said)})
+
+
+LABEL: dict[str, Any] = {"kind": "label", "value": None}
+
+
+@pytest.mark.parametrize(
+    ("given_as", "declarations", "entries", "objects"),
+    [
+        ({**LABEL, "label": "Helpful"}, declared("label", labels={"helpful": "bad"}), 0, True),
+        ({**LABEL, "label": "top-notch"}, declared("label", labels={"top notch": "good"}), 1, False),
+        ({**LABEL, "label": "Correct"}, declared("label", labels={"correct": "neutral"}), 0, False),
+        ({**LABEL, "label": "Correct"}, declared("label", labels={"other": "bad"}), 1, False),
+        ({**LABEL, "label": "A", "name": "tone"}, declared("label.tone", labels={"a": "good"}), 0, False),
+        ({**LABEL, "label": "A", "name": "tone"}, declared("label.tone", labels={"a": "bad"}), 0, True),
+        ({"value": 1.0}, declared("thumb", direction="lower_is_better"), 0, True),
+        ({"value": 0.0}, declared("thumb", direction="lower_is_better"), 1, False),
+        ({"kind": "rating", "value": 1.0}, declared("rating", target="bot", direction="lower_is_better"), 1, False),
+        ({"kind": "rating", "value": 5.0}, declared("rating", target="bot", direction="lower_is_better"), 0, True),
+        ({"kind": "rating", "value": 5.0}, declared("rating", target="other", direction="lower_is_better"), 1, False),
+        ({"value": 1.0}, declared("thumb", environment="staging", direction="lower_is_better"), 1, False),
+        ({"value": 1.0}, declared("implicit.thumb", direction="lower_is_better"), 1, False),
+    ],
+)
+def test_what_is_declared_comes_before_the_catalogue(
+    given_as: dict[str, Any], declarations: Declarations, entries: int, objects: bool
+) -> None:
+    found = sift(feedback(1, **given_as), NOW, declarations)
+    assert (len(found.candidates), found.objection is not None) == (entries, objects)
+
+
+def test_the_declaration_of_a_target_comes_before_that_for_all_word_by_word() -> None:
+    general = declared("label", labels={"fine": "bad", "ok": "good"}).declared
+    special = declared("label", target="bot", labels={"fine": "good"}).declared
+    declarations = Declarations({**general, **special})
+    for word in ("fine", "ok"):
+        assert sift(feedback(1, **LABEL, label=word), NOW, declarations).candidates
+    elsewhere = sift(feedback(1, **LABEL, label="fine", target="elsewhere"), NOW, declarations)
+    assert (elsewhere.candidates, elsewhere.objection is not None) == ((), True)

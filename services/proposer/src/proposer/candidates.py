@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
+from proposer.declarations import NO_DECLARATIONS, NOTHING, Declarations
 from proposer.model import Candidate, Objection, PromptKey
 from proposer.texts import example_text, input_key
 from shared.events.feedback import ExecutionFacts, FeedbackCreated, FeedbackKind
-from shared.metric_catalog import definition_for, is_overall, meaning_of
+from shared.metric_catalog import Declaration, definition_for, is_overall, meaning_of
 
 WINDOW = timedelta(days=30)
 MOST = 5
@@ -35,34 +36,38 @@ class Sifted:
 _NOTHING = Sifted()
 
 
-def sift(event: FeedbackCreated, now: datetime) -> Sifted:
+def sift(event: FeedbackCreated, now: datetime, declarations: Declarations = NO_DECLARATIONS) -> Sifted:
     """Candidates (one for each prompt of the execution) and the objection in one feedback. Called for every one."""
     execution = event.execution
     if execution is None or not execution.input or not execution.prompts:
         return _NOTHING
-    score = judged(event.kind, event.name, event.value, event.label)
+    declared = declarations.find(event)
+    score = judged(event.kind, event.name, event.value, event.label, declared)
     positive = score is not None and score >= POSITIVE and _whole(event)
-    if not positive and not _objects(event, score):
+    objects = _objects(event, score, declared)
+    if not positive and not objects:
         return _NOTHING
     return Sifted(
         _candidates(event, execution, score) if positive and score and _may_teach(event, execution, now) else (),
-        _objection(event, execution) if _objects(event, score) else None,
+        _objection(event, execution) if objects else None,
     )
 
 
-def judged(kind: FeedbackKind, name: str | None, value: float | None, label: str | None) -> float | None:
+def judged(
+    kind: FeedbackKind, name: str | None, value: float | None, label: str | None, declared: Declaration = NOTHING
+) -> float | None:
     """A feedback on a scale from 0 (bad) to 1 (good); None where it does not judge. A correction is a good answer.
 
-    What a name makes of it is what the metric catalogue says by default: of `thumbs_down` a 1 is bad, and `positive`
-    says nothing of `toxicity`.
+    What a name makes of it is what is `declared`, else what the metric catalogue says: of `thumbs_down` a 1 is bad, and
+    `positive` says nothing of `toxicity`.
     """
     match kind:
         case "correction":
             return 1.0
         case "label" if label is not None:
-            return _MEANINGS.get(meaning_of(label, name or "") or "")
+            return _MEANINGS.get(meaning_of(label, name or "", declared.labels) or "")
         case "thumb" | "rating" if value is not None:
-            definition = definition_for(name, kind)
+            definition = definition_for(name, kind, declared)
             low, high = definition.scale
             share = (value - low) / (high - low)
             return None if not definition.declared else 1.0 - share if definition.direction == LOWER else share
@@ -104,12 +109,12 @@ def latest(objections: Iterable[Objection]) -> tuple[Objection, ...]:
     return tuple(found.values())
 
 
-def _objects(event: FeedbackCreated, score: float | None) -> bool:
+def _objects(event: FeedbackCreated, score: float | None, declared: Declaration) -> bool:
     if event.kind == "correction" or (score is not None and score <= NEGATIVE):
         return True
     if event.replaces is None:
         return False
-    former = judged(event.kind, event.name, event.replaces.value, event.replaces.label)
+    former = judged(event.kind, event.name, event.replaces.value, event.replaces.label, declared)
     return former is not None and former >= POSITIVE and _whole(event)
 
 

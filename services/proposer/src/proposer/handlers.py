@@ -8,6 +8,7 @@ from proposer.desk import Desk
 from proposer.drafting import suspect
 from proposer.model import Candidate, PromptKey, PromptState
 from proposer.store.candidates import bars, save_candidates, save_objections
+from proposer.store.declarations import load_declarations, save_declaration
 from proposer.store.prompts import (
     lock_prompts,
     revoke_missing,
@@ -21,6 +22,7 @@ from proposer.store.regressions import save_regression, suspected_prompt
 from proposer.store.rows import key_of
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
 from shared.events.feedback import FeedbackCreated, PromptObserved
+from shared.events.metrics import MetricDeclared
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
@@ -44,12 +46,14 @@ class Handlers:
             Subscription("prompts", (PromptLive, PromptObserved), self.on_prompts, 50),
             Subscription("decisions", (ProposalDecided,), self.on_decisions),
             Subscription("quality", (QualityMeasured,), self.on_quality),
+            Subscription("declarations", (MetricDeclared,), self.on_declarations),
         )
 
     async def on_feedback(self, tx: Tx, batch: Sequence[Received[FeedbackCreated]]) -> None:
         """Keeps candidates and objections, and proposes again where a set has changed. Most feedback is neither."""
         now = self._clock.now()
-        sifted = [(received, sift(received.event, now)) for received in batch]
+        declarations = await load_declarations(tx, {(each.event.project, each.event.environment) for each in batch})
+        sifted = [(received, sift(received.event, now, declarations)) for received in batch]
         objections = latest([found.objection for _, found in sifted if found.objection])
         candidates = [candidate for _, found in sifted for candidate in found.candidates]
         if not objections and not candidates:
@@ -129,6 +133,11 @@ class Handlers:
         """Keeps how each version does: a new example set must not make it worse."""
         for received in batch:
             await save_measurement(tx, received.event)
+
+    async def on_declarations(self, tx: Tx, batch: Sequence[Received[MetricDeclared]]) -> None:
+        """Save what metrics mean: it decides about the feedback that comes after it."""
+        for received in batch:
+            await save_declaration(tx, received.event)
 
 
 def checked(document: dict[str, Any] | None, digest: str) -> Prompt | None:

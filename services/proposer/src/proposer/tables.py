@@ -166,3 +166,15 @@ measurements = Table(
     Column("measurement", JSONB, nullable=False),
     Column("window_end", DateTime(timezone=True), nullable=False),
 )
+
+metric_declarations = Table(
+    "metric_declarations",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("declared", JSONB, nullable=False),
+)
+"""`target` is empty for what is declared of all targets."""
