@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from ratchet.cli import app
 from ratchet.cli.credentials import NoCredentials, find
+from ratchet.cli.session import problem
 from ratchet.prompt import from_text
 from tests.support.ratchet_server import FakeServer
 
@@ -97,6 +98,8 @@ def test_a_rejection_says_why(run: Run, server: FakeServer, words: list[str], ve
             {"to_digest": DIGEST, "reason": ""},
         ),
         (["halt", "--reason", "fire"], "POST /v1/halt", {"reason": "fire"}),
+        (["halt", "--reason", ""], "POST /v1/halt", {"reason": "stopped from the command line"}),
+        (["halt", "--reason", "x" * 2001], "POST /v1/halt", {"reason": "x" * 2000}),
         (["resume"], "POST /v1/resume", {"reason": "resumed from the command line"}),
         (["grants", "revoke", "g1"], "POST /v1/grants/g1/revoke", {"reason": ""}),
     ],
@@ -115,6 +118,14 @@ def test_a_grant_has_bounds(run: Run, server: FakeServer) -> None:
     body = sent(server)
     assert (body["name"], body["slot"], body["count"], body["per_hour"]) == ("answer", "examples", 3, 10)
     assert body["expires_at"].endswith("+00:00")
+    for hours in ("inf", "1e300", "8760.1", "nan", "0"):
+        assert run("grants", "give", "answer", "examples", "--hours", hours, "--yes").exit_code == 2
+
+
+def test_a_refusal_is_said_once(run: Run) -> None:
+    same = {"title": "Nothing is live under this name", "detail": "nothing is live under this name"}
+    assert problem(same) == "Nothing is live under this name"
+    assert problem({**same, "detail": "greeting"}) == "Nothing is live under this name: greeting"
 
 
 LISTS: list[tuple[list[str], str, dict[str, Any], list[str]]] = [
@@ -279,5 +290,13 @@ def test_each_role_has_its_key(tmp_path: Path) -> None:
         file.write_text(content, "utf-8")
         with pytest.raises(NoCredentials):
             find("maker", {}, file)
-    with pytest.raises(NoCredentials, match="http"):
-        find("maker", {"RATCHET_URL": "ftp://x", "RATCHET_KEY": "k"}, file)
+    for url, key, message in (
+        ("ftp://x", "k", "must begin with http"),
+        ("http://", "k", "must name a host"),
+        ("https:///", "k", "must name a host"),
+        ("http://x", "ké", "RATCHET_KEY must hold printable ASCII"),
+        ("http://x", "k\nk", "RATCHET_KEY must hold printable ASCII"),
+    ):
+        with pytest.raises(NoCredentials, match=message):
+            find("maker", {"RATCHET_URL": url, "RATCHET_KEY": key}, file)
+    assert find("maker", {"RATCHET_URL": "http://x", "RATCHET_KEY": " k\n"}, file).key == "k"

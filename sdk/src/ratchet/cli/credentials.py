@@ -31,7 +31,11 @@ def find(role: Role, environ: Mapping[str, str], file: Path = FILE) -> Credentia
         raise NoCredentials(f"set {missing}, or run this where {file} is")
     if not url.startswith(("http://", "https://")):
         raise NoCredentials("RATCHET_URL must begin with http:// or https://")
-    return Credentials(url.rstrip("/"), key)
+    if not url.partition("://")[2].strip("/"):
+        raise NoCredentials("RATCHET_URL must name a host")
+    if not (key.strip().isascii() and key.strip().isprintable()):
+        raise NoCredentials("RATCHET_KEY must hold printable ASCII characters only")
+    return Credentials(url.rstrip("/"), key.strip())
 
 
 def _kept(file: Path) -> dict[str, str]:

@@ -14,6 +14,10 @@ from ratchet.cli.session import get, post
 Reason = Annotated[str, typer.Option(help="Why; it stays in the audit log.")]
 ProposalId = Annotated[str, typer.Argument(help="The proposal's id.")]
 
+_HALTED = "stopped from the command line"
+_MAX_REASON = 2000
+"""Characters; `halt` shortens a longer reason, so that a halt is never refused for its wording."""
+
 grants = typer.Typer(invoke_without_command=True, help="Standing permissions for few-shot slots: list, give, revoke.")
 
 
@@ -82,9 +86,10 @@ def archive(
     _tell(answer, json, f"archived: {name}")
 
 
-def halt(reason: Reason = "stopped from the command line", yes: Yes = False, json: AsJson = False) -> None:
+def halt(reason: Reason = _HALTED, yes: Yes = False, json: AsJson = False) -> None:
     """Stop all promotions in the key's environment, at once: this never asks, with or without --yes. Any person may."""
-    _tell(post("reviewer", "/v1/halt", {"reason": reason}), json, "halted: nothing is promoted until somebody resumes")
+    body = {"reason": reason[:_MAX_REASON] or _HALTED}
+    _tell(post("reviewer", "/v1/halt", body), json, "halted: nothing is promoted until somebody resumes")
 
 
 def resume(reason: Reason = "resumed from the command line", yes: Yes = False, json: AsJson = False) -> None:
@@ -110,7 +115,7 @@ def give(
     slot: Annotated[str, typer.Argument(help="Its few-shot slot.")],
     count: Annotated[int, typer.Option(min=1, help="Promotions in all.")] = 20,
     per_hour: Annotated[int, typer.Option(min=1, help="Promotions an hour.")] = 10,
-    hours: Annotated[float, typer.Option(min=0.01, help="Lifetime in hours.")] = 24,
+    hours: Annotated[float, typer.Option(min=0.01, max=8760, help="Lifetime in hours, at most 365 days.")] = 24,
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:

@@ -103,7 +103,8 @@ def read(answer: httpx.Response) -> dict[str, Any]:
 def problem(body: Mapping[str, Any]) -> str:
     """The one line that says what was refused: `title: detail`, or the detail alone where it says it all."""
     parts = ("detail",) if body.get("code") == "scope-missing" and body.get("detail") else ("title", "detail")
-    return ": ".join(str(body[part]) for part in parts if body.get(part))
+    texts = [str(body[part]) for part in parts if body.get(part)]
+    return ": ".join(texts[:1] if len({text.casefold() for text in texts}) == 1 else texts)
 
 
 def exit_code(status: int) -> Exit:
