@@ -66,6 +66,26 @@ async def test_what_is_no_name_can_not_be_proposed(gate: World, name: Any) -> No
     assert (await gate.ask("reviewer_key", "POST", "/v1/grants", body)).json()["errors"][0]["field"] == "name"
 
 
+@pytest.mark.parametrize("target", ["a\nb", "a\x7f", "\t"])
+async def test_a_target_that_executions_can_not_have_is_refused(gate: World, target: str) -> None:
+    answer = await gate.ask("maker_key", "POST", "/v1/proposals", {**proposal(ONE, None), "target": target})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "target")
+
+
+async def test_a_name_is_found_in_each_of_its_unicode_forms(gate: World) -> None:
+    made = await gate.ask("maker_key", "POST", "/v1/proposals", proposal(ONE, None, "caf\u00e9"))
+    assert (await gate.decide(made.json())).status_code == 200
+    for path in ("/v1/prompts", "/v1/proposals"):
+        for name in ("caf\u00e9", "cafe\u0301"):
+            answer = await gate.ask("maker_key", "GET", path, params={"name": name})
+            assert [item["name"] for item in answer.json()["items"]] == ["caf\u00e9"]
+
+
+async def test_a_stream_of_a_name_with_nul_is_refused_before_it_begins(gate: World) -> None:
+    answer = await gate.ask("ingest_key", "GET", "/v1/stream", params={"names": "a,b\0"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "names")
+
+
 async def test_an_encoded_slash_belongs_to_the_name(gate: World) -> None:
     for name, words in (("x", ONE), ("x/versions", TWO), ("x/rollback", TWO)):
         made = await gate.ask("maker_key", "POST", "/v1/proposals", proposal(words, None, name))

@@ -108,5 +108,7 @@ async def test_the_same_idempotency_key_is_the_same_proposal(gate: World) -> Non
     headers = {"Idempotency-Key": "k"}
     first, second = [await gate.ask("maker_key", "POST", "/v1/proposals", body, headers=headers) for _ in range(2)]
     assert first.json()["id"] == second.json()["id"]
-    other = await gate.ask("maker_key", "POST", "/v1/proposals", {**body, "document": BYE}, headers=headers)
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch")
+    changes = ({"document": BYE}, {"name": "bye"}, {"target": "other"}, {"why": "for another reason"})
+    for change in changes:
+        other = await gate.ask("maker_key", "POST", "/v1/proposals", {**body, **change}, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency-mismatch"), change

@@ -11,6 +11,7 @@ from shared.web.problems import Problem, invalid
 from shared.web.strict_json import strict_json
 
 MAX_BODY = 512 * 1024
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -47,6 +48,13 @@ class Fields:
             raise invalid(name, "must be a text")
         if len(value) > limit or not (value or empty):
             raise invalid(name, f"must have {0 if empty else 1} to {limit} characters")
+        return value
+
+    def word(self, name: str, limit: int = 200) -> str:
+        """A text of 1 to `limit` characters without control characters: what the collector takes as a target."""
+        value = self.text(name, limit)
+        if _CONTROL.search(value):
+            raise invalid(name, "must not hold a control character")
         return value
 
     def prompt_name(self, name: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.framing import framed
 from gatekeeper.delivery.hub import Client, Crowded, Hub, Scope, TooManyOfKey
-from gatekeeper.registry.paths import NameInPath
+from gatekeeper.registry.paths import NameInPath, stored_name
 from gatekeeper.rollouts.store import live
 from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
@@ -52,7 +52,7 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
         It ends when its key is revoked. 429 or 503 with `Retry-After`: too many streams of this key or of this
         instance are open; `GET /v1/prompts/{name}` with `If-None-Match` is the other way to stay current.
         """
-        wanted = None if names is None else [name for name in names.split(",") if name]
+        wanted = None if names is None else [stored_name("names", name) for name in names.split(",") if name]
         if wanted is not None and not 1 <= len(wanted) <= _MAX_NAMES:
             raise invalid("names", f"must be 1 to {_MAX_NAMES} names")
         scope = (who.project, who.environment)

@@ -16,6 +16,7 @@ from gatekeeper.proposals.deciding import decide
 from gatekeeper.proposals.drafts import content_of, kind_of
 from gatekeeper.registry import store as registry
 from gatekeeper.registry.content import version_content
+from gatekeeper.registry.paths import NameInQuery
 from ratchet.prompt import PromptError, parse
 from shared.events import derived_id, new_id
 from shared.events.proposals import Verdict
@@ -25,6 +26,7 @@ from shared.web.problems import Problem, invalid
 Reader = Annotated[Principal, Depends(require("read"))]
 Maker = Annotated[Principal, Depends(require("tune", person=True))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+_SENT = ("target", "name", "base_digest", "digest")
 State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
 
 
@@ -36,7 +38,7 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def propose(request: Request, who: Maker) -> dict[str, Any]:
         """An edited prompt, or a first version: somebody else decides about it. Idempotency-Key is honoured."""
         fields = await read_fields(request)
-        target, name = fields.text("target", 128), fields.prompt_name("name")
+        target, name = fields.word("target", 128), fields.prompt_name("name")
         base_digest = fields.optional_digest("base_digest")
         document, why = fields.object("document"), fields.text("why", 2000)
         fields.end()
@@ -53,7 +55,8 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
             arguments = (proposal_id, target, name, kind_of(base_digest), base_digest, draft.digest, content)
             await call(conn, "propose", raw_key(request), *arguments)
             stored = await _load(conn, who, proposal_id)
-            if (stored["digest"], stored["name"], stored["base_digest"]) != (draft.digest, name, base_digest):
+            sent = (target, name, base_digest, draft.digest, why)
+            if sent != (*(stored[part] for part in _SENT), stored["evidence"]["summary"]):
                 raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
             await change.seal(who.project)
         return stored
@@ -61,8 +64,8 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     @router.get("")
     async def proposals(
         who: Reader,
+        name: NameInQuery,
         state: State | None = None,
-        name: str | None = None,
         before: AwareDatetime | None = None,
         limit: Limit = 20,
         brief: bool = False,

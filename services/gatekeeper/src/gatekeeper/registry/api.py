@@ -11,7 +11,7 @@ from gatekeeper.desk import Desk, raw_key
 from gatekeeper.doors import call
 from gatekeeper.pages import Limit, page
 from gatekeeper.registry import store
-from gatekeeper.registry.paths import NameInPath
+from gatekeeper.registry.paths import NameInPath, NameInQuery
 from gatekeeper.rollouts.live import previous
 from gatekeeper.rollouts.store import history
 from shared.web.encoded_paths import decoded
@@ -29,7 +29,7 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
 
     @router.get("/prompts")
     async def prompts(
-        who: Reader, after: str = "", limit: Limit = 100, name: str | None = None, archived: bool = False
+        who: Reader, name: NameInQuery, after: str = "", limit: Limit = 100, archived: bool = False
     ) -> dict[str, Any]:
         """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it.
 

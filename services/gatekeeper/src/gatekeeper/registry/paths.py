@@ -1,9 +1,9 @@
-"""The name of a prompt in a path, of which routes see the percent-encoded form."""
+"""The name of a prompt in a path, of which routes see the percent-encoded form, and in a query."""
 
 import unicodedata
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Query
 
 from shared.web.encoded_paths import decoded
 from shared.web.problems import invalid
@@ -14,10 +14,20 @@ PREFIX = "/v1/prompts/"
 
 def name_in_path(name: str) -> str:
     """The name as it is stored: decoded, in NFC. Also one that a former rule let in."""
-    found = unicodedata.normalize("NFC", decoded(name))
-    if "\0" in found:
-        raise invalid("name", "must not hold NUL")
-    return found
+    return stored_name("name", decoded(name))
+
+
+def name_in_query(name: Annotated[str | None, Query()] = None) -> str | None:
+    """The name that a list is asked for, as it is stored; None where it is asked for all."""
+    return None if name is None else stored_name("name", name)
+
+
+def stored_name(field: str, name: str) -> str:
+    """The name in NFC, in which names are stored. Raises Problem 422 for NUL, which PostgreSQL can't be asked for."""
+    if "\0" in name:
+        raise invalid(field, "must not hold NUL")
+    return unicodedata.normalize("NFC", name)
 
 
 NameInPath = Annotated[str, Depends(name_in_path)]
+NameInQuery = Annotated[str | None, Depends(name_in_query)]
