@@ -4,16 +4,19 @@ A form that also other numbers have (nine digits, for one) counts only shortly a
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from collector.scrub_checks import luhn
+from collector.scrub_windows import MARGIN, Bounds, matches
 
 Check = Callable[[str], bool]
 
 _NAMED_WITHIN = 40
 """Characters between the word that names a number and the number."""
+_LEAD = 8
+"""Characters of an id before its first digit, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +29,23 @@ class _Form:
     named: re.Pattern[str] | None = None
 
 
-def find_national_ids(text: str) -> Iterator[tuple[int, int]]:
-    """Bounds of national ids in `text`, in the form for detection."""
-    for start in (match.start() for match in _ANY.finditer(text)):
-        for form in _FORMS:
-            match = form.pattern.match(text, start)
-            if match is None or not form.check("".join(filter(str.isalnum, match[0])).upper()):
-                continue
-            if form.named is None or form.named.search(text, max(0, start - _NAMED_WITHIN), start):
-                yield match.span()
-                break
+def find_national_ids(text: str, zones: Iterable[Bounds]) -> Iterator[Bounds]:
+    """Bounds of national ids in `text`, in the form for detection; `zones` as from `digit_zones`."""
+    for first, last in zones:
+        for possible in matches(_ANY, text, max(0, first - _LEAD), last, MARGIN):
+            start = possible.start()
+            for form in _FORMS:
+                match = form.pattern.match(text, start)
+                if match is not None and _is_id(form, match, text):
+                    yield match.span()
+                    break
+
+
+def _is_id(form: _Form, match: re.Match[str], text: str) -> bool:
+    if not form.check("".join(filter(str.isalnum, match[0])).upper()):
+        return False
+    start = match.start()
+    return form.named is None or form.named.search(text, max(0, start - _NAMED_WITHIN), start) is not None
 
 
 def _weighted(digits: str, weights: tuple[int, ...]) -> int:

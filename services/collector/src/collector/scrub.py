@@ -1,4 +1,4 @@
-"""Takes personal data and secrets out of free text.
+"""Take personal data and secrets out of free text.
 
 Covered: e-mail addresses, phone numbers, payment cards, IBANs, national ids with a checksum or an unmistakable form,
 IP addresses, and secrets (known forms of keys, values beside words such as `password`, long random strings). Not
@@ -6,47 +6,30 @@ covered: names and postal addresses. Each find becomes a word in brackets, such 
 measured recall and precision.
 
 Other scripts' digits, full-width letters and special spaces count as what they stand for (`folding`). Time is linear
-in the text's length.
+in the text's length, and other threads run meanwhile (`scrub_windows`).
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from collector.folding import Folded, Folding
 from collector.national_ids import find_national_ids
+from collector.scrub_emails import find_emails, find_spelled_emails, may_be_spelled
 from collector.scrub_keys import find_keys
-from collector.scrub_numbers import find_addresses, find_cards, find_ibans, find_phones
+from collector.scrub_numbers import find_addresses, find_cards, find_ibans
+from collector.scrub_phones import find_phones
+from collector.scrub_windows import Bounds, digit_zones
 
-Bounds = tuple[int, int]
 Finder = Callable[[str], Iterable[Bounds]]
 
 _SUSPECT = b"0123456789@-_([{"
 """What is covered holds one of these characters, or one of the beginnings of keys that `_HINTS` lists."""
 _HINTS = ("AKIA", "ASIA", "ABIA", "ACCA", "AIza", "eyJ", "SG.", "assw", "ecret", "oken", "earer")
-_MIN_DIGITS = 8  # of phone numbers and cards
-_MIN_ID_DIGITS = 6
+_MIN_ZONE_DIGITS = 6  # of national ids, cards and phone numbers
 _MIN_IBAN_DIGITS = 4  # the rest may be letters
 _MIN_ADDRESS_DIGITS = 2
 _ROUNDS = 4
-
-_ATTACHED = "\u0590-\u08ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-"""Letters of scripts that put no space between an address and the words around it."""
-_LOCAL = rf"[^\W{_ATTACHED}]|[.!#$%&'*+/=?^`{{|}}~-]"
-_LABEL = rf"(?:[^\W{_ATTACHED}_]|-)"
-_EMAIL = re.compile(
-    rf"(?:(?<![^\W{_ATTACHED}])(?<![.%+'-])|(?<=mailto:))(?:{_LOCAL})++@"
-    rf"(?:\[[0-9A-Fa-f.:]{{7,45}}\]|(?:{_LABEL}{{1,63}}\.){{1,8}}{_LABEL}{{2,63}})"
-)
-_QUOTED = re.compile(r'"[^"\s][^"\n]{0,62}"@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}')
-_ANY_SCRIPT = re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")
-_SPELLED_MARKS = (" dot ", "[at", "(at", "{at", "[ at", "( at", "{ at", "(@", "[@", "{@", "( @", "[ @")
-_SPELLED = re.compile(
-    rf"(?<![\w.+-])(?:{_LOCAL})++"
-    r" ?(?:[(\[{] ?(?:at|@) ?[)\]}]| at (?=[\w-]{1,63}(?: dot |\[dot\]))) ?"
-    r"[\w-]{1,63}(?:(?:\.| ?[(\[{] ?(?:dot|\.) ?[)\]}] ?| dot )[\w-]{2,63}){1,4}",
-    re.IGNORECASE,
-)
 
 
 class Span(NamedTuple):
@@ -88,7 +71,9 @@ def find(text: str) -> list[Span]:
 
 def _is_suspect(text: str) -> bool:
     raw = text.encode()
-    return len(raw.translate(None, _SUSPECT)) < len(raw) or any(hint in text for hint in _HINTS)
+    if len(raw.translate(None, _SUSPECT)) < len(raw) or any(hint in text for hint in _HINTS):
+        return True
+    return may_be_spelled(text)
 
 
 def _finders(text: str) -> Iterator[tuple[str, Finder]]:
@@ -96,32 +81,19 @@ def _finders(text: str) -> Iterator[tuple[str, Finder]]:
     digits = sum(map(text.count, "0123456789"))
     yield "secret", find_keys
     if "@" in text:
-        yield "email", _find_emails
-        yield "email", _find_other_emails
-    if any(mark in text.lower() for mark in _SPELLED_MARKS):
-        yield "email", _find_spelled_emails
+        yield "email", find_emails
+    if may_be_spelled(text):
+        yield "email", find_spelled_emails
     if digits >= _MIN_IBAN_DIGITS:
         yield "iban", find_ibans
-    if digits >= _MIN_DIGITS:
-        yield "card", find_cards
-    if digits >= _MIN_ID_DIGITS:
-        yield "id", find_national_ids
+    zones = digit_zones(text) if digits >= _MIN_ZONE_DIGITS else []
+    if zones:
+        yield "card", partial(find_cards, zones=zones)
+        yield "id", partial(find_national_ids, zones=zones)
     if digits >= _MIN_ADDRESS_DIGITS and (text.count(".") > 2 or "::" in text or text.count(":") > 6):
         yield "ip", find_addresses
-    if digits >= _MIN_DIGITS:
-        yield "phone", find_phones
-
-
-def _find_emails(text: str) -> Iterator[Bounds]:
-    return (match.span() for pattern in (_QUOTED, _EMAIL) for match in pattern.finditer(text))
-
-
-def _find_spelled_emails(text: str) -> Iterator[Bounds]:
-    return (match.span() for match in _SPELLED.finditer(text))
-
-
-def _find_other_emails(text: str) -> Iterator[Bounds]:
-    return (match.span() for match in _ANY_SCRIPT.finditer(text))
+    if zones:
+        yield "phone", partial(find_phones, zones=zones)
 
 
 def _apart(found: Iterable[Bounds]) -> list[Bounds]:

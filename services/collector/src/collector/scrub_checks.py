@@ -21,19 +21,20 @@ _CARDS = re.compile(
 """Lengths by issuer: Visa, Mastercard, American Express, Discover, UnionPay, JCB, Diners Club, Maestro."""
 
 CARD_LENGTHS = range(13, 20)
+_PLAIN = bytes((code - 48) % 256 for code in range(256))
+_DOUBLED = bytes(value * 2 - 9 * (value > 4) if value < 10 else 0 for value in range(256))
 
 
 class Luhn:
     """The checksum of ISO/IEC 7812-1 for every part of a long run of digits, each in constant time."""
 
     def __init__(self, digits: str) -> None:
-        plain = [ord(c) - 48 for c in digits]
-        doubled = [value * 2 - 9 * (value > 4) for value in plain]
-        self._even = [
-            0,
-            *accumulate(d if at % 2 == 0 else p for at, (p, d) in enumerate(zip(plain, doubled, strict=True))),
-        ]
-        self._odd = [0, *accumulate(d if at % 2 else p for at, (p, d) in enumerate(zip(plain, doubled, strict=True)))]
+        plain = digits.encode().translate(_PLAIN)
+        doubled = plain.translate(_DOUBLED)
+        even, odd = bytearray(plain), bytearray(plain)
+        even[::2], odd[1::2] = doubled[::2], doubled[1::2]
+        self._even = list(accumulate(even, initial=0))
+        self._odd = list(accumulate(odd, initial=0))
 
     def holds(self, start: int, end: int) -> bool:
         """Whether the digits `start` to `end` have a right check digit."""

@@ -8,13 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-Bounds = tuple[int, int]
+from collector.scrub_windows import Bounds, matches
 
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[\s\S]){0,20000}+"
     r"(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----)?"
 )
-_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+", re.ASCII)
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,600}+\.[\w-]{8,}+(?:\.[\w-]*+)?", re.ASCII)
 _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}+|whsec_[A-Za-z0-9+/=]{16,}+|"  # OpenAI, Anthropic, Stripe, our own
@@ -32,11 +32,15 @@ _PREFIXED = re.compile(
     re.ASCII,
 )
 _IN_ADDRESS = re.compile(r"(?<=://)[^\s/:@]{1,128}:([^\s/@]{3,256})(?=@)")
-_BEARER = re.compile(r"\b(?:Bearer|Basic|Token)\s{1,3}([A-Za-z0-9._~+/=-]{20,}+)")
+_BEARER = re.compile(r"[BT](?<!\w.)(?:earer|asic|oken)\s{1,3}([A-Za-z0-9._~+/=-]{20,}+)")
 _ASSIGNED = re.compile(
-    r"(?i:pass(?:word|wd|phrase)?|pwd|secret|token|credential|api[_ -]?key|access[_ -]?key|account[_ -]?key|auth)"
+    r"[pstcaPSTCA](?i:(?<=p)(?:ass(?:word|wd|phrase)?|wd)|(?<=s)ecret|(?<=t)oken|(?<=c)redential|"
+    r"(?<=a)(?:pi[_ -]?key|ccess[_ -]?key|ccount[_ -]?key|uth))"
     r"[\"']?\s{0,3}(?::|=|:=|=>)\s{0,3}[\"']?([^\s\"',;<>\[\]]{8,512}+)"
 )
+"""It starts with a set of letters, which the engine looks for quickly."""
+_LONG = re.compile(r"(?<!\S)\S{15,}+")
+"""The known forms of keys, and random strings, are in words of this length."""
 _TOKEN = re.compile(r"(?<![\w+=-])[\w+=-]{32,}+", re.ASCII)
 _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/]{40}(?:={0,2})(?![\w+/=-])", re.ASCII)
 
@@ -66,33 +70,36 @@ _SCHEMES = ("earer ", "asic ", "oken ")
 
 def find_keys(text: str) -> Iterator[Bounds]:
     """Bounds of secrets; they may overlap."""
-    for pattern in _possible(text):
-        yield from (match.span() for match in pattern.finditer(text))
-    for pattern in _possible_values(text):
-        yield from (match.span(1) for match in pattern.finditer(text) if _is_value(match[1]))
-    if any(len(word) >= TOKEN_LENGTH for word in text.split()):
-        for pattern in (_TOKEN, _BASE64):
-            yield from (match.span() for match in pattern.finditer(text) if _is_random(match[0]))
-
-
-def _possible(text: str) -> Iterator[re.Pattern[str]]:
-    """The patterns of keys that can match. These checks are much cheaper than the patterns."""
     if "PRIVATE KEY" in text:
-        yield _PEM
-    if "eyJ" in text:
-        yield _JWT
-    if any(hint in text for hint in _HINTS):
-        yield _PREFIXED
+        yield from (match.span() for match in _PEM.finditer(text))
+    for pattern in _possible_values(text):
+        yield from (match.span(1) for match in matches(pattern, text) if _is_value(match[1]))
+    for word in _LONG.finditer(text):
+        yield from _keys_of(text, *word.span())
+
+
+def _keys_of(text: str, start: int, end: int) -> Iterator[Bounds]:
+    """Bounds of secrets in a long word."""
+    word = text[start:end]
+    if "eyJ" in word:
+        yield from (match.span() for match in matches(_JWT, text, start, end))
+    if any(hint in word for hint in _HINTS):
+        yield from (match.span() for match in matches(_PREFIXED, text, start, end, 0))
+    if len(word) >= TOKEN_LENGTH:
+        for pattern in (_TOKEN, _BASE64):
+            yield from (match.span() for match in matches(pattern, text, start, end, 0) if _is_random(match[0]))
 
 
 def _possible_values(text: str) -> Iterator[re.Pattern[str]]:
+    """The patterns of values that can match. These checks are much cheaper than the patterns."""
     if "://" in text and "@" in text:
         yield _IN_ADDRESS
     if any(scheme in text for scheme in _SCHEMES):
         yield _BEARER
-    lower = text.lower()
-    if any(word in lower for word in _WORDS):
-        yield _ASSIGNED
+    if ":" in text or "=" in text:
+        lower = text.lower()
+        if any(word in lower for word in _WORDS):
+            yield _ASSIGNED
 
 
 def _is_value(text: str) -> bool:

@@ -1,0 +1,53 @@
+"""Searching a long text in windows, with the result of searching it whole.
+
+One call of the regular expression engine holds Python's global lock until it returns. A window is searched in
+milliseconds at most, so other threads run between two of them.
+"""
+
+import re
+from collections.abc import Iterator
+
+Bounds = tuple[int, int]
+
+WINDOW = 4096
+"""Characters of one search."""
+REACH = 1536
+"""Characters that a search sees behind its window: more than any bounded match and what has to follow it."""
+
+
+def matches(
+    pattern: re.Pattern[str], text: str, start: int = 0, end: int | None = None, margin: int = REACH
+) -> Iterator[re.Match[str]]:
+    """Yield what `pattern.finditer` finds that starts in `start` to `end`; `margin` characters behind are seen as well.
+
+    A match may only be longer than `REACH` by an unbounded repeat of a character set at its end.
+    """
+    end = len(text) if end is None else end
+    while start < end:
+        stop = min(start + WINDOW, end)
+        limit = min(stop + REACH, end + margin)
+        follow = stop
+        for match in pattern.finditer(text, start, limit):
+            if match.start() >= stop:
+                break
+            if match.end() >= limit:
+                match = pattern.match(text, match.start()) or match
+            yield match
+            follow = max(follow, match.end())
+        start = follow
+
+
+MARGIN = 8
+"""Characters behind a zone of digits that can belong to what it holds, or decide about it."""
+_DIGITS = re.compile(r"[0-9](?:[ ./()+A-Za-z:_-]{0,3}[0-9]){5,}+")
+
+
+_MOMENT = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9])?)?")
+
+
+def digit_zones(text: str) -> list[Bounds]:
+    """Return where at least six digits stand close together: cards, phone numbers and national ids are there.
+
+    ISO dates, which are frequent, are left out.
+    """
+    return [match.span() for match in _DIGITS.finditer(text) if not _MOMENT.fullmatch(match[0])]
