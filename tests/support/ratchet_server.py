@@ -59,7 +59,10 @@ class FakeServer:
         name = path.removeprefix("/v1/prompts/")
         if name not in self.live:
             return httpx.Response(404, json={"code": "prompt-not-live"})
-        return httpx.Response(200, json=self.live[name])
+        etag = f'"{self.live[name]["sequence"]}-{hash(json.dumps(self.live[name]))}"'
+        if request.headers.get("if-none-match") == etag:
+            return httpx.Response(304, headers={"etag": etag})
+        return httpx.Response(200, json=self.live[name], headers={"etag": etag})
 
     def push(self, payload: dict[str, Any], *, keep: bool = True) -> None:
         """Makes a prompt live, and tells every connected client."""

@@ -1,8 +1,8 @@
 """Answers and streams of a server that may be odd: each has an end in size and in time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -17,39 +17,43 @@ class Excess(Exception):
 class Refused(Exception):
     """The server answered with another status than 200."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, retry_after: float | None = None) -> None:
+        """`retry_after`: for how many seconds the server asks to wait."""
         super().__init__(f"the server answered {status}")
-        self.status = status
+        self.status, self.retry_after = status, retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A whole answer; the headers' names are in lower case, and they do not count when answers are compared."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-async def get(client: httpx.AsyncClient, path: str, seconds: float) -> Answer:
+async def get(client: httpx.AsyncClient, path: str, seconds: float, headers: Mapping[str, str] | None = None) -> Answer:
     """The answer to a GET within so many seconds. Raises TimeoutError, Excess or httpx.HTTPError."""
-    async with asyncio.timeout(seconds), client.stream("GET", path) as response:
+    async with asyncio.timeout(seconds), client.stream("GET", path, headers=headers) as response:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > MOST_BYTES:
                 raise Excess("the answer is too long")
-        return Answer(response.status_code, bytes(body))
+        return Answer(response.status_code, bytes(body), dict(response.headers))
 
 
 class BoundedEvents(httpx.AsyncByteStream):
     """A stream of server-sent events that is given up by Excess at one that is too long."""
 
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpx.AsyncByteStream, heard: Callable[[], None] = lambda: None) -> None:
+        """`heard` is called at each chunk."""
+        self._stream, self._heard = stream, heard
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         length, last = 0, b""
         async for chunk in self._stream:
+            self._heard()
             seen = last + chunk
             end = max(seen.rfind(b"\n\n"), seen.rfind(b"\r\n\r\n"))  # where the last whole event ended
             length = length + len(chunk) if end < 0 else len(seen) - end

@@ -1,7 +1,7 @@
 """Keeping prompts current: one connection a client, for all names in use.
 
-A name is first asked for once, then pushed. Whatever arrives is verified before anything serves it; while the
-server is away, what was verified last stays.
+A name is first asked for once, then pushed, and polled while the stream does not work. Whatever arrives is verified
+before anything serves it; while the server is away, what was verified last stays.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import cast
-from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource
@@ -20,7 +19,8 @@ from ratchet.client.bounded import BoundedEvents, Refused, get
 from ratchet.client.live import trusted_keys
 from ratchet.client.names import asked_for
 from ratchet.client.options import Options
-from ratchet.client.responses import misconfigured
+from ratchet.client.poller import Poller, jittered
+from ratchet.client.responses import misconfigured, retry_after
 from ratchet.client.sender import pause
 from ratchet.client.shelf import Shelf
 from ratchet.client.trouble import Trouble
@@ -31,6 +31,8 @@ log = logging.getLogger("ratchet")
 Transport = Callable[[], httpx.AsyncClient]
 
 _LASTING = 5.0
+"""Seconds after which a stream counts as one that works."""
+
 _MOST_DOUBLINGS = 6
 
 
@@ -38,12 +40,19 @@ class Listener:
     """What runs in the stream's event loop. `changed` says there that names were added, or that `closed` was set."""
 
     def __init__(
-        self, options: Options, shelf: Shelf, client: Transport, instance: str, asked: Mapping[str, "Future[None]"]
+        self,
+        options: Options,
+        shelf: Shelf,
+        client: Transport,
+        instance: str,
+        asked: Mapping[str, "Future[None]"],
+        poller: Poller | None = None,
     ) -> None:
         """`asked`, to which other threads add: who waits for the first answer for each name."""
         self._options, self._shelf, self._new_client = options, shelf, client
         self._instance, self._asked = instance, asked
         self._trouble = Trouble()
+        self._poller = poller or Poller(shelf, options.timeout)
         self._warned_many = False
         self.changed = asyncio.Event()
         self.closed = False
@@ -92,26 +101,35 @@ class Listener:
                 await asyncio.wait_for(self.changed.wait(), seconds)
 
     async def _listen(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
+        """Takes what is pushed for these names, or polled meanwhile; until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._poller.run(client, names))
+            both.create_task(self._stream(client, names))
+
+    async def _stream(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
         """Takes what is pushed for these names; comes back after every failure."""
         loop, attempt = asyncio.get_running_loop(), 0
         while True:
             began = loop.time()
+            failure: Exception | None = None
             try:
                 await self._know_keys(client)
                 await self._take_pushed(client, names)
             except Refused as error:
+                failure = error
                 self._tell(str(error), misconfigured(error.status))
             except Exception as error:  # whatever it is, the thread must come back
+                failure = error
                 self._tell(type(error).__name__)
             attempt = 1 if loop.time() - began > _LASTING else attempt + 1
-            await asyncio.sleep(pause(min(attempt, _MOST_DOUBLINGS)))
+            if attempt > 1 or is_refused(failure) or is_silent(failure):
+                self._poller.begin(now=is_silent(failure))
+            await asyncio.sleep(max(pause(min(attempt, _MOST_DOUBLINGS)), asked_pause(failure)))
 
     async def _first(self, client: httpx.AsyncClient, name: str, first: "Future[None]") -> None:
         try:
             await self._know_keys(client)
-            answer = await get(client, f"/v1/prompts/{quote(name, safe='')}", self._options.timeout)
-            if answer.status == 200:
-                self._shelf.take(json.loads(answer.body), frozenset({name}))
+            await self._poller.fetch(client, name)
         except Exception as error:  # whatever it is, the default serves
             with contextlib.suppress(Exception):  # a log handler of the app's
                 log.info("ratchet: the default is served: %s", type(error).__name__)
@@ -124,7 +142,7 @@ class Listener:
             return
         answer = await get(client, "/v1/signing-keys", self._options.timeout)
         if answer.status != 200:
-            raise Refused(answer.status)
+            raise Refused(answer.status, retry_after(answer.headers))
         try:
             keys = trusted_keys([str(entry["public_key"]) for entry in json.loads(answer.body)["keys"]])
         except (KeyError, TypeError) as error:
@@ -135,14 +153,26 @@ class Listener:
         response = await self._opened(client, names)
         try:
             if response.status_code != 200:
-                raise Refused(response.status_code)
+                raise Refused(response.status_code, retry_after(response.headers))
             self._trouble.over()
-            response.stream = BoundedEvents(cast(httpx.AsyncByteStream, response.stream))
+            chunks = cast(httpx.AsyncByteStream, response.stream)
+            response.stream = BoundedEvents(chunks, self._stop_polling_after(_LASTING))
             async for event in EventSource(response).aiter_sse():
-                if event.event == "prompt":
-                    self._shelf.take(json.loads(event.data), names)
+                if event.event == "prompt" and self._shelf.take(json.loads(event.data), names):
+                    self._poller.pause()
         finally:
             await response.aclose()
+
+    def _stop_polling_after(self, seconds: float) -> Callable[[], None]:
+        """Return what to call at each chunk of a stream: the first one that late proves that the stream works."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def heard() -> None:
+            if loop.time() - began > seconds:
+                self._poller.stop()
+
+        return heard
 
     async def _opened(self, client: httpx.AsyncClient, names: frozenset[str]) -> httpx.Response:
         params = asked_for(names)
@@ -171,6 +201,21 @@ class Listener:
         if not self._warned_many:
             self._warned_many = True
             log.warning("ratchet: %d names of prompts are too many to be asked for: all of them are pushed", count)
+
+
+def is_refused(failure: Exception | None) -> bool:
+    """Whether the server refused a stream because too many are open, or it has too much to do."""
+    return isinstance(failure, Refused) and failure.status in (429, 503)
+
+
+def is_silent(failure: Exception | None) -> bool:
+    """Whether nothing was heard for longer than the server's keep-alive allows."""
+    return isinstance(failure, TimeoutError | httpx.TimeoutException)
+
+
+def asked_pause(failure: Exception | None) -> float:
+    """Return how many seconds to wait at least, as the server asked by `Retry-After`, jittered; else 0."""
+    return jittered(failure.retry_after or 0.0) if isinstance(failure, Refused) else 0.0
 
 
 def settle(first: "Future[None]") -> None:

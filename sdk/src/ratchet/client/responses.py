@@ -19,7 +19,7 @@ _MOST_CHARACTERS = 1_000
 def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """Each item of a results list is settled alone; a batch refused as a whole is split to find the culprit."""
     if status not in _REFUSALS and not 200 <= status < 300:
-        return Retry(f"the server answered {status}", _retry_after(headers), misconfigured(status))
+        return Retry(f"the server answered {status}", retry_after(headers), misconfigured(status))
     answer = _json_object(body)
     results = answer.get("results")
     if isinstance(results, list) and len(results) == len(batch.items):
@@ -32,6 +32,12 @@ def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) 
 def misconfigured(status: int) -> bool:
     """Whether people have to put something right: a wrong key, or a URL that is not the server's."""
     return status in (401, 403, 404) or 300 <= status < 400
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `Retry-After` asks for, at most 300; None where it gives no number of seconds."""
+    value = headers.get("retry-after", "")
+    return min(float(value), _LONGEST_PAUSE) if value.isascii() and value.isdigit() else None
 
 
 def _settled(batch: Batch, results: list[Any]) -> Delivered:
@@ -77,8 +83,3 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    return min(float(value), _LONGEST_PAUSE) if value.isascii() and value.isdigit() else None

@@ -31,7 +31,7 @@ class Shelf:
 
     @property
     def refused(self) -> int:
-        """How many pushed prompts were not trusted, or unfit for the app."""
+        """How many versions from the server were not trusted, or unfit for the app."""
         return self._refused
 
     def pin(self, keys: Mapping[str, str]) -> None:
@@ -62,14 +62,14 @@ class Shelf:
         return self._served(name, None if unfit else live, own, target or live.target)
 
     def take(self, payload: object, names: frozenset[str]) -> bool:
-        """Serves a pushed prompt from now on if it is one of `names` and can be trusted; else what was before."""
+        """Serves a prompt from now on if it is one of `names` and can be trusted; else what was before."""
         name = str(payload.get("name")) if isinstance(payload, Mapping) else ""
         if name not in names:
             return False
         try:
             self._put(name, payload)
         except UntrustedPrompt as error:
-            log.error("ratchet: a pushed version of %s is not served: %s", visible(name), visible(str(error)))
+            log.error("ratchet: a version of %s is not served: %s", visible(name), visible(str(error)))
             return False
         return True
 

@@ -1,0 +1,272 @@
+"""Polling, which keeps prompts current where no stream can be had; with a clock that only waiting moves."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from ratchet.client.bounded import Refused
+from ratchet.client.listening import Listener, asked_pause, is_refused, is_silent
+from ratchet.client.live import Trust, trusted_keys
+from ratchet.client.options import Options
+from ratchet.client.poller import LEAST_INTERVAL, Poller
+from ratchet.client.shelf import Shelf
+from ratchet.prompt import Prompt, from_text
+from tests.support.eventually import eventually
+from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
+
+OLD, NEW = from_text("Old"), from_text("New")
+NAMES = frozenset({"support/answer", "summary"})
+
+
+class Clock:
+    """Time that passes when somebody waits; `waits` has how long."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+class Polled:
+    """A poller with its server, its shelf and its clock."""
+
+    def __init__(self, trust: Trust | None = None) -> None:
+        self.server, self.clock = FakeServer(), Clock()
+        self.shelf = Shelf(trust or Trust(trusted_keys([PUBLIC]), "acme", "production"))
+        self.poller = Poller(self.shelf, 10.0, self.clock.monotonic, self.clock.sleep)
+        self.times: list[float] = []
+        """When each request came."""
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.times.append(self.clock.now)
+        return self.server.answer(request)
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.answer)
+
+    def served(self, name: str) -> Prompt | None:
+        live = self.shelf.get(name)
+        return None if live is None else live.prompt
+
+    def asked(self, name: str) -> list[httpx.Request]:
+        return [request for request in self.server.requests if request.url.path == f"/v1/prompts/{name}"]
+
+    @asynccontextmanager
+    async def running(self, names: frozenset[str] = NAMES) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(base_url="http://ratchet", transport=self.transport()) as client:
+            task = asyncio.create_task(self.poller.run(client, names))
+            yield
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def rounds(self, count: int, of: str = "summary") -> None:
+        """Wait until a name was asked for so many times."""
+        await eventually(lambda: len(self.asked(of)) >= count)
+
+
+async def test_each_name_is_polled_every_15_to_30_seconds_and_costs_nothing_unchanged() -> None:
+    polled = Polled()
+    for name in NAMES:
+        polled.server.push(live_payload(name, OLD))
+    async with polled.running():
+        polled.poller.begin(now=False)
+        await polled.rounds(3)
+        assert polled.served("support/answer") == polled.served("summary") == OLD
+    assert all(LEAST_INTERVAL <= seconds <= 2 * LEAST_INTERVAL for seconds in polled.clock.waits)
+    assert len(set(polled.clock.waits)) > 1, "jittered"
+    first, second, *_ = polled.asked("support/answer")
+    assert first.url.raw_path == b"/v1/prompts/support%2Fanswer"
+    assert "if-none-match" not in first.headers
+    assert polled.server.answer(second).status_code == 304
+
+
+async def test_a_rollback_and_a_prompt_that_becomes_live_arrive() -> None:
+    polled = Polled()
+    polled.server.push(live_payload("summary", NEW, 2))
+    async with polled.running():
+        polled.poller.begin(now=True)
+        await eventually(lambda: polled.served("summary") == NEW)
+        polled.server.push(live_payload("summary", OLD, 3, reason="rolled_back"))
+        await eventually(lambda: polled.served("summary") == OLD)
+        assert polled.served("support/answer") is None
+        polled.server.push(live_payload("support/answer", OLD))
+        await eventually(lambda: polled.served("support/answer") == OLD)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"sequence": 1},
+        {"project": "other"},
+        {"environment": "staging"},
+        {"digest": NEW.digest},
+        {"signature": {"key_id": "nobody", "value": "x"}},
+        {"signature": None},
+    ],
+)
+async def test_what_cannot_be_trusted_is_not_served_and_logged_once(
+    parts: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    polled = Polled()
+    polled.server.push(live_payload("summary", OLD, 2))
+    signature = {"signature": parts.pop("signature")} if "signature" in parts else {}
+    async with polled.running():
+        polled.poller.begin(now=True)
+        await eventually(lambda: polled.served("summary") == OLD)
+        polled.server.push(
+            {**live_payload("summary", from_text("Evil"), parts.pop("sequence", 3), **parts), **signature}
+        )
+        await polled.rounds(len(polled.asked("summary")) + 4)
+        assert polled.served("summary") == OLD
+    assert polled.shelf.refused == 1
+    assert sum(record.levelno == logging.ERROR for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_refusal_ends_the_round_for_as_long_as_the_server_asks(status: int) -> None:
+    polled = Polled()
+    polled.server.faults = [lambda request: httpx.Response(status, headers={"retry-after": "120"})]
+    async with polled.running():
+        polled.poller.begin(now=True)
+        await polled.rounds(2)
+    assert 120 <= polled.times[1] - polled.times[0] <= 240
+
+
+def raises(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("away", request=request)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        raises,
+        lambda request: httpx.Response(200, content=b"{"),
+        lambda request: httpx.Response(200, content=b"[" * 9_000),
+    ],
+)
+async def test_odd_answers_end_nothing(fault: Callable[[httpx.Request], httpx.Response]) -> None:
+    polled = Polled()
+    polled.server.push(live_payload("summary", NEW))
+    polled.server.faults = [fault] * 4
+    async with polled.running():
+        polled.poller.begin(now=True)
+        await eventually(lambda: polled.served("summary") == NEW)
+
+
+async def test_without_a_trusted_key_nothing_is_asked() -> None:
+    polled = Polled(Trust({}))
+    polled.server.push(live_payload("summary", NEW))
+    async with polled.running():
+        polled.poller.begin(now=True)
+        await eventually(lambda: len(polled.clock.waits) > 3)
+        assert polled.server.requests == []
+        polled.shelf.pin(trusted_keys([PUBLIC]))
+        await eventually(lambda: polled.served("summary") == NEW)
+    assert polled.shelf.refused == 0
+
+
+async def test_a_stream_that_fails_again_and_again_does_not_put_off_the_next_poll() -> None:
+    polled = Polled()
+    polled.poller.begin(now=False)
+    for _ in range(10):
+        polled.clock.now += 5
+        polled.poller.pause()
+        polled.poller.begin(now=False)
+    async with polled.running():
+        await polled.rounds(1)
+    assert polled.times[0] == 1_050
+
+
+async def test_a_stream_that_works_ends_it() -> None:
+    polled = Polled()
+    async with polled.running():
+        polled.poller.begin(now=True)
+        await polled.rounds(2)
+        polled.poller.stop()
+        assert not polled.poller.active
+        asked = len(polled.server.requests)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(polled.server.requests) <= asked + len(NAMES)  # the round that had begun
+
+
+def test_what_makes_polling_needed() -> None:
+    assert all(is_refused(Refused(status)) for status in (429, 503))
+    assert not any(map(is_refused, (None, Refused(500), OSError())))
+    assert all(map(is_silent, (httpx.ReadTimeout(""), httpx.ConnectTimeout(""), TimeoutError())))
+    assert not any(map(is_silent, (None, Refused(503), httpx.ReadError(""))))
+    assert 30 <= asked_pause(Refused(503, 30.0)) <= 60
+    assert asked_pause(Refused(503)) == asked_pause(OSError()) == 0
+
+
+@asynccontextmanager
+async def listening(polled: Polled) -> AsyncIterator[Listener]:
+    """A listener whose poller has the clock of `polled`."""
+
+    def client() -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url="http://ratchet", transport=polled.server.transport())
+
+    asked: dict[str, Any] = {name: asyncio.Future() for name in NAMES}
+    listener = Listener(Options("http://ratchet", "k"), polled.shelf, client, "test", asked, polled.poller)
+    task = asyncio.create_task(listener.follow_all())
+    yield listener
+    listener.closed = True
+    listener.changed.set()
+    await task
+
+
+class Silent(httpx.AsyncByteStream):
+    """A stream that says hello, and then nothing for longer than the client waits."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b": connected\n\n"
+        raise httpx.ReadTimeout("nothing heard")
+
+
+def silent(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Silent())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(429, headers={"retry-after": "30"}),
+        httpx.Response(503, headers={"retry-after": "30"}),
+        httpx.Response(404),
+        httpx.Response(200, text="<html>"),
+        silent,
+        raises,
+    ],
+)
+async def test_what_is_live_arrives_though_no_stream_can_be_had(answer: object) -> None:
+    polled = Polled()
+    polled.server.push(live_payload("support/answer", OLD))
+    polled.server.pages["GET /v1/stream"] = answer
+    async with listening(polled):
+        await eventually(lambda: polled.served("support/answer") == OLD)
+        await eventually(lambda: polled.poller.active)
+        polled.server.live["support/answer"] = live_payload("support/answer", NEW, 2)
+        await eventually(lambda: polled.served("support/answer") == NEW)
+
+
+async def test_polling_ends_with_the_first_push() -> None:
+    polled = Polled()
+    polled.server.pages["GET /v1/stream"] = httpx.Response(503)
+    async with listening(polled):
+        await eventually(lambda: polled.poller.active)
+        polled.server.push(live_payload("summary", NEW))
+        del polled.server.pages["GET /v1/stream"]
+        await eventually(lambda: polled.server.connected("summary"))
+        await eventually(lambda: not polled.poller.active)
