@@ -32,16 +32,6 @@ def test_credentials_come_back_and_are_for_their_owner_alone(home: Home) -> None
     assert stat.S_IMODE(home.credentials.stat().st_mode) == 0o600
 
 
-def test_a_big_log_is_put_aside(home: Home) -> None:
-    home.log("ratchet").parent.mkdir(parents=True)
-    with home.log("ratchet").open("wb") as old:
-        old.truncate(30_000_000)
-    with home.open_log("ratchet") as log:
-        log.write("{}\n")
-    assert home.log("ratchet").read_text() == "{}\n"
-    assert home.log("ratchet").with_suffix(".log.1").stat().st_size == 30_000_000
-
-
 def test_the_greeting_leads_into_the_console_and_shows_no_key(home: Home) -> None:
     said = greeting(home, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
     assert "ready on http://127.0.0.1:1 in 1.2 s" in said

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-_BIG_LOG = 20_000_000
-
 
 class InUse(Exception):
     """Another process works on this folder; the message is for the terminal."""
@@ -46,11 +44,9 @@ class Home:
         return self.folder / "log" / f"{name}.log"
 
     def open_log(self, name: str) -> TextIO:
-        """The log to append to, by lines. One that grew big is put aside as `….log.1` first."""
+        """The log to append to, by lines."""
         path = self.log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size > _BIG_LOG:
-            path.replace(path.with_suffix(".log.1"))
         return path.open("a", buffering=1)
 
     def lock(self) -> TextIO:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ratchet_local.demo import Demo
 from ratchet_local.home import Home, InUse
+from ratchet_local.log_rotation import rotate_all, rotating
 from ratchet_local.memory import few_arenas
 from ratchet_local.process import StartFailed
 from ratchet_local.servers import Servers, serving
@@ -62,6 +63,8 @@ def _run(home: Home, port: int, began: float, demo: Demo | None) -> None:
         stack.enter_context(home.lock())
         listener = stack.enter_context(_listener(port))
         log = stack.enter_context(home.open_log("ratchet"))
+        rotate_all(home.log("ratchet").parent)
+        stack.enter_context(rotating(home.log("ratchet").parent))
         servers = Servers.of(home)
         starting = stack.enter_context(_started(servers))
         # While the servers start: reading the services' code takes as long.
