@@ -55,6 +55,29 @@ def test_none_is_as_nothing(client: Ratchet, server: FakeServer, fields: dict[st
     assert server.bodies[execution]["prompts"] == []
 
 
+class Ambiguous:
+    """As an array or pandas.NA: its truth can't be asked for."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value is ambiguous")
+
+
+@pytest.mark.parametrize("target", [Ambiguous(), object(), [1], float("nan"), True])
+def test_an_odd_target_is_counted_not_raised(client: Ratchet, caplog: pytest.LogCaptureFixture, target: Any) -> None:
+    client.record(target, input="i", output="o")
+    assert client.flush()
+    assert "was not sent" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["NAType", "NaTType"])
+def test_a_missing_cell_of_pandas_is_as_nothing(client: Ratchet, server: FakeServer, name: str) -> None:
+    missing = type(name, (Ambiguous,), {})()
+    execution = client.record("chat", input="i", user=missing, attributes={"a": missing, "b": 1})
+    assert client.flush()
+    assert "user" not in server.bodies[execution]
+    assert server.bodies[execution]["attributes"].get("b") == 1
+
+
 ODD_FIELDS: list[dict[str, Any]] = [
     {"attributes": [1]},
     {"attributes": {"a": object()}},

@@ -24,6 +24,7 @@ from ratchet.client.queue import Counters
 from ratchet.client.sender import LEAST_JOIN, Sender
 from ratchet.client.shelf import Shelf
 from ratchet.client.stream import Stream
+from ratchet.client.values import identifier
 from ratchet.prompt import prompt_name
 
 log = logging.getLogger("ratchet")
@@ -113,7 +114,8 @@ class Client:
         where neither a target nor a served prompt is given.
         """
         used = _listed(prompts)
-        if not target and not any(isinstance(prompt, ServedPrompt) for prompt in used):
+        unnamed = target is None or (isinstance(target, str) and not target)
+        if unnamed and not any(isinstance(prompt, ServedPrompt) for prompt in used):
             raise ValueError("record needs a target, by itself or from a served prompt")
         execution_id = item_id(fields.get("id"), _new_id)
         self._send(
@@ -222,9 +224,17 @@ def _listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
         return (cast(Used, prompts),)
 
 
+def _named(target: object) -> str | None:
+    """The target as text; None for nothing, and for what can't be one. An odd value's truth is never asked for."""
+    try:
+        return identifier(target)
+    except Exception:  # the app goes on
+        return None
+
+
 def _target(given: object, used: Iterable[Used | None]) -> object:
     served_targets = (prompt.target for prompt in used if isinstance(prompt, ServedPrompt))
-    target = given or next(filter(None, served_targets), None)
+    target = _named(given) or next(filter(None, served_targets), None)
     if target is None:
         raise ValueError("nothing names its target: neither record, nor prompt, nor a live version so far")
     return target

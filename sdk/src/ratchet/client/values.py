@@ -22,6 +22,10 @@ _EPOCH_UNITS = {10: 1, 13: 1e3, 16: 1e6, 19: 1e9}
 """Digits of a present-day epoch → its units a second."""
 
 
+_MISSING = ("NAType", "NaTType")
+"""Types of pandas.NA and pandas.NaT: cells without a value."""
+
+
 class Odd(ValueError):
     """A value that has no obvious meaning for its field."""
 
@@ -36,6 +40,8 @@ def plain(value: object, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise Odd("is nested too deeply")
     match value:
+        case _ if type(value).__name__ in _MISSING:
+            return None
         case Enum():  # before str and int: an enum may be one of them
             return plain(value.value, depth + 1)
         case None | bool():
