@@ -14,7 +14,7 @@ from collector.skew import NO_SKEW
 from shared.events import new_id
 from shared.events.feedback import KeyScope
 from shared.web.keys import Principal
-from shared.web.problems import Problem, printable
+from shared.web.problems import Problem, printable, reason_of
 
 Route = Literal["executions", "feedback"]
 
@@ -113,8 +113,8 @@ def read(body_type: type[Scoped], item: object) -> Any:
     try:
         return body_type.__pydantic_validator__.validate_python(item)
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False, include_context=False)[:_SHOWN_ERRORS]
-        errors = [{"field": _path(fault["loc"]), "reason": fault["msg"]} for fault in faults]
+        faults = error.errors(include_input=False, include_url=False)[:_SHOWN_ERRORS]
+        errors = [{"field": _path(fault["loc"]), "reason": reason_of(fault)} for fault in faults]
         detail = "; ".join(f"{error['field']}: {error['reason']}" for error in errors)
         raise Problem(422, "invalid", "The request is not valid", detail, errors) from None
 

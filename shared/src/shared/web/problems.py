@@ -1,7 +1,7 @@
 """Errors over HTTP: RFC 9457 problem details."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -77,6 +77,19 @@ async def on_hang_up(_: Request, __: Exception) -> Response:
     return Response(status_code=400)
 
 
+def reason_of(fault: Mapping[str, Any]) -> str:
+    """What is wrong with a field, from one of pydantic's errors, which may come with or without its context (pure)."""
+    context = fault.get("ctx", {})
+    match fault["type"]:
+        case "too_short" | "string_too_short" if "min_length" in context:
+            return f"must have a length of at least {context['min_length']}"
+        case "too_long" | "string_too_long" if "max_length" in context:
+            return f"must have a length of at most {context['max_length']}"
+        case "string_pattern_mismatch" if r"[^\x00" in context.get("pattern", ""):
+            return "must not hold a control character"
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
 def install_problems(app: FastAPI) -> None:
     """Makes every error of `app` a problem document; what nobody foresaw is a 500 without details."""
 
@@ -92,7 +105,7 @@ def install_problems(app: FastAPI) -> None:
     async def on_invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [
-            {"field": printable(".".join(str(part) for part in fault["loc"][1:]) or "body"), "reason": fault["msg"]}
+            {"field": printable(".".join(str(part) for part in fault["loc"][1:]) or "body"), "reason": reason_of(fault)}
             for fault in error.errors()[:20]
         ]
         detail = "; ".join(f"{fault['field']}: {fault['reason']}" for fault in errors)
