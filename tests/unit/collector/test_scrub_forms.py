@@ -48,3 +48,16 @@ def test_forms_are_found_whole(kind: str, form: str) -> None:
 @pytest.mark.parametrize("text", LEFT_ALONE)
 def test_what_looks_like_them_stays(text: str) -> None:
     assert scrub(text) == text
+
+
+@pytest.mark.parametrize("run", ["4 1 1 1 1 1 ", "2345 6789 0123 ", "(0", "12.34."])
+def test_a_very_long_run_of_digits_is_removed_whole(run: str) -> None:
+    long = (run * 1_001).rstrip(" .")
+    assert scrub(f"a {long}, b").replace("(", "") == "a [number], b"
+    short = "17 " * 400
+    assert scrub(short) == short
+
+
+def test_numbers_in_lines_are_no_run() -> None:
+    lines = "12.5\n17.25\n" * 1_000
+    assert scrub(lines) == lines

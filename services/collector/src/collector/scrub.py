@@ -19,13 +19,14 @@ from collector.scrub_emails import find_emails, find_spelled_emails, may_be_spel
 from collector.scrub_keys import find_keys
 from collector.scrub_numbers import find_addresses, find_cards, find_ibans
 from collector.scrub_phones import find_phones
-from collector.scrub_windows import Bounds, digit_zones
+from collector.scrub_windows import Bounds, digit_zones, find_dense_digits
 
 Finder = Callable[[str], Iterable[Bounds]]
 
 _SUSPECT = b"0123456789@-_([{"
 """What is covered holds one of these characters, or one of the beginnings of keys that `_HINTS` lists."""
 _HINTS = ("AKIA", "ASIA", "ABIA", "ACCA", "AIza", "eyJ", "SG.", "assw", "ecret", "oken", "earer")
+_MIN_DENSE_DIGITS = 1_000
 _MIN_ZONE_DIGITS = 6  # of national ids, cards and phone numbers
 _MIN_IBAN_DIGITS = 4  # the rest may be letters
 _MIN_ADDRESS_DIGITS = 2
@@ -79,6 +80,8 @@ def _is_suspect(text: str) -> bool:
 def _finders(text: str) -> Iterator[tuple[str, Finder]]:
     """Those that can find something. The checks are cheap, and nearly all texts need nothing else."""
     digits = sum(map(text.count, "0123456789"))
+    if digits > _MIN_DENSE_DIGITS:
+        yield "number", find_dense_digits
     yield "secret", find_keys
     if "@" in text:
         yield "email", find_emails

@@ -100,9 +100,13 @@ def find_addresses(text: str) -> Iterator[Bounds]:
         for match in matches(pattern, text):
             if is_address(match[0]) and not _VERSION.search(text, max(0, match.start() - 12), match.start()):
                 yield match.span()
-    last = 0
+    parts: list[Bounds] = []
     for colons in matches(_COLONS, text):
-        for match in matches(_IPV6, text, max(last, colons.start() - _IPV6_LENGTH), colons.end(), _IPV6_LENGTH):
+        start = max(0, colons.start() - _IPV6_LENGTH)
+        if parts and start <= parts[-1][1]:
+            start = parts.pop()[0]
+        parts.append((start, colons.end()))
+    for start, end in parts:
+        for match in matches(_IPV6, text, start, end, _IPV6_LENGTH):
             if match[0].count(":") > 1 and any(map(str.isdigit, match[0])) and is_address(match[0]):
                 yield match.span()
-        last = colons.end()

@@ -42,6 +42,7 @@ MARGIN = 8
 _DIGITS = re.compile(r"[0-9](?:[ ./()+A-Za-z:_-]{0,3}[0-9]){5,}+")
 
 
+_DENSE = re.compile(r"[0-9](?:[ ./()+_-]{0,3}[0-9]){1000,}+")
 _MOMENT = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9])?)?")
 
 
@@ -51,3 +52,11 @@ def digit_zones(text: str) -> list[Bounds]:
     ISO dates, which are frequent, are left out.
     """
     return [match.span() for match in _DIGITS.finditer(text) if not _MOMENT.fullmatch(match[0])]
+
+
+def find_dense_digits(text: str) -> Iterator[Bounds]:
+    """Yield bounds of more than 1,000 digits with nothing but separators between them.
+
+    They are removed whole: each of a thousand groups could start a card or a phone number.
+    """
+    return (match.span() for match in _DENSE.finditer(text))
