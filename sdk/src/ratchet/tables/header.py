@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ratchet.tables.blanks import is_blank
-from ratchet.tables.errors import Doubt, Option
+from ratchet.tables.errors import BadFile, Doubt, Option
 
 _NUMBER = re.compile(r"[-+−]?[\d.,' \u00a0\u202f]*\d(e[-+]?\d+)?\s*%?", re.IGNORECASE)
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ,].*)?")
@@ -46,7 +46,13 @@ def find_header(records: Sequence[Sequence[Any]], wanted: bool | None, unit: str
     if wanted is False:
         return Header(tuple(f"column {number}" for number in range(1, width + 1)), 0)
     place = next((place for place, record in enumerate(records) if fits(record, width)), 0)
+    while _is_comment(records, place, width):
+        place += 1
     first = records[place]
+    if len(first) < width and not _named_rows(records[place + 1 :], width):
+        raise BadFile(
+            f"the header has {len(first)} fields and most {unit}s have {width}; quote fields with a delimiter"
+        )
     names = [*[""] * (width - len(first)), *first]
     if wanted is None and _is_row(first, names, records[place + 1 :]):
         raise Doubt(
@@ -56,6 +62,19 @@ def find_header(records: Sequence[Sequence[Any]], wanted: bool | None, unit: str
         )
     note = f"{place} {unit}{'s' * (place > 1)} above the header passed over" if place else None
     return Header(_unique(names), place + 1, note)
+
+
+def _is_comment(records: Sequence[Sequence[Any]], place: int, width: int) -> bool:
+    """Whether a record begins with a hash, and the next one can be the header instead."""
+    following = records[place + 1] if place + 1 < len(records) else ()
+    begins = bool(records[place]) and str(records[place][0]).lstrip("\ufeff ").startswith("#")
+    return begins and fits(following, width) and not any(map(looks_measured, following))
+
+
+def _named_rows(records: Sequence[Sequence[Any]], width: int) -> bool:
+    """Whether the first fields can be the rows' names, as R writes them: different, numbered or no times or numbers."""
+    first = [str(record[0]) for record in records if len(record) == width]
+    return len(set(first)) == len(first) and (all(map(str.isdigit, first)) or not any(map(looks_measured, first)))
 
 
 def modal_width(records: Sequence[Sequence[Any]]) -> int:

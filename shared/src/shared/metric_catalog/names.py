@@ -31,6 +31,8 @@ def tokens(name: str) -> list[str]:
 
 
 _NEUTRAL: Final = AFFIXES | OPINIONS | QUALIFIERS | NEGATIVE_MODIFIERS | POSITIVE_MODIFIERS
+_WORSE: Final = frozenset(tokens("bad poor wrong worst negative awful terrible"))
+_BETTER: Final = frozenset(tokens("good great excellent perfect best ok okay fine right"))
 _REJECTIONS: Final = frozenset(tokens("refused refusal rejected rejection reject"))
 _KNOWN: Final = (
     AMBIGUOUS_WORDS
@@ -62,7 +64,7 @@ def direction_of(name: str) -> Direction:
     turned, words = _negated(words)
     marks = _marked(words)
     found, rest = [mark for _, mark in marks if mark], [word for word, mark in marks if not mark]
-    if found and (_followed(marks) or _rejected(marks)):
+    if _legend(words) or (found and (_followed(marks) or _rejected(marks))):
         return "undeclared"
     if turned and not found and not OPINIONS & set(rest):
         return "undeclared"
@@ -87,6 +89,13 @@ def _followed(marks: Sequence[tuple[str, str]]) -> bool:
     """Return whether an unknown word follows the last word of known direction."""
     last = max(position for position, (_, mark) in enumerate(marks) if mark)
     return not all(_neutral(word) for word, _ in marks[last + 1 :])
+
+
+def _legend(words: Sequence[str]) -> bool:
+    """Return whether a name explains both ends, or numbers them: `score (1=good, 0=bad)`."""
+    if _WORSE.isdisjoint(words):
+        return False
+    return not _BETTER.isdisjoint(words) or any(word.isdigit() for word in words)
 
 
 def _neutral(word: str) -> bool:

@@ -1,10 +1,11 @@
 """Which column is what: as given, else by its name and cells. Guesses are said, doubts are asked."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from analyzer.backtest.cells import duration, failure, label, leveled, readable, thumb
+from analyzer.backtest.cells import duration, failure, label, leveled, readable, reads, thumb
 from analyzer.backtest.kinds import Preset
 from analyzer.backtest.scales import direction_by_name, measured_name
 from analyzer.segments.dimensions import DEFAULTS
@@ -232,7 +233,7 @@ def _texts(cells: Sequence[Any]) -> bool:
 
 def _values(sample: Sample, free: Sequence[str]) -> tuple[str, ...]:
     """The columns that are called like values, else the only one that can be. Raises Doubt, or BadFile."""
-    usable = [name for name in free if _can_be(name) and _measures(name, sample)]
+    usable = [name for name in free if _can_be(name) and (_measures(name, sample) or _broken(name, sample))]
     named = _without_doubles([name for name in usable if _is_called_value(name)], sample)
     costs = [name for name in free if _costs(name) and _measures(name, sample)]
     if named:
@@ -243,9 +244,12 @@ def _values(sample: Sample, free: Sequence[str]) -> tuple[str, ...]:
     if candidates:
         options = [Option(f"--value {name}", f"the values are those of {name}", "value", name) for name in candidates]
         raise Doubt(f"several columns can hold the values ({listed(candidates)})", *options[:8])
-    worded = [name for name in free if _is_called_value(name) and _few_words(sample.known(name))]
-    if worded:
-        return (worded[0],)
+    called = [name for name in free if (_is_called_value(name) or _costs(name)) and _can_be_asked(sample.known(name))]
+    if called:
+        return (called[0],)
+    empty = [name for name in free if _is_called_value(name) and not sample.known(name)]
+    if empty:
+        raise BadFile(f"{empty[0]} holds nothing; there are {listed(sample.columns)}")
     raise BadFile(f"no column looks like values; name one by --value. There are {listed(sample.columns)}")
 
 
@@ -269,7 +273,7 @@ def _measures(name: str, sample: Sample) -> bool:
     cells = sample.known(name)
     if len(cells) < min(3, sample.size) or (_counts_rows(cells) and not _is_called_value(name)):
         return False
-    readers = (lambda cell: 0.0 if parse(cell) else float("nan"), thumb, label(measured_name(name), {}), failure)
+    readers = (_number, thumb, label(measured_name(name), {}), failure)
     if any(readable(cells, read) for read in readers):
         return True
     if _costs(name) and readable(cells, duration()):
@@ -301,8 +305,22 @@ def _without_doubles(names: Sequence[str], sample: Sample) -> list[str]:
     return found
 
 
-def _few_words(cells: Sequence[Any]) -> bool:
-    return bool(cells) and all(type(cell) is str for cell in cells) and len(set(cells)) <= _MOST_LABELS
+def _broken(name: str, sample: Sample) -> bool:
+    """Whether a column is called like values and mostly holds numbers: what else is in it is shown, not passed over."""
+    cells = sample.known(name)
+    if not _is_called_value(name) or len(cells) < 3:
+        return False
+    return sum(reads(cell, _number) for cell in cells) > 0.5 * len(cells)
+
+
+def _number(cell: Any) -> float:
+    return 0.0 if parse(cell) else math.nan
+
+
+def _can_be_asked(cells: Sequence[Any]) -> bool:
+    """Whether a column is of few words, or of cells as short as numbers."""
+    texts = {cell for cell in cells if type(cell) is str}
+    return 0 < len(texts) <= _MOST_LABELS or any(reads(cell, _number) for cell in cells)
 
 
 def _words(column: str) -> str:

@@ -24,10 +24,21 @@ _NAMES = (
         "evaluator",
         "evaluator name",
     ),
+    *("metric id", "metric key", "assessment name", "assessment", "scorer", "scorer name", "eval name", "eval type"),
+    *("evaluation name", "evaluation", "criteria", "rubric", "dimension", "aspect", "check", "assertion"),
     *("measure", "variable", "name", "key", "question"),
 )
-_SURE = frozenset({"metric", "metric name", "score name", "feedback key", "feedback name", "criterion", "measure"})
-_VALUES = ("value", "score", "number value", "numeric value", "score value", "rating", "result")
+_SURE = frozenset({"metric", "metric name", "score name", "feedback key", "feedback name", "criterion", "measure"}) | {
+    *("metric id", "metric key", "assessment name", "scorer name")
+}
+_ASKED = frozenset(
+    {"name", "key", "scorer", "eval name", "eval type", "evaluation name", "criteria", "rubric", "dimension", "aspect"}
+)
+"""Columns whose cells may be names of metrics, or of something else, if none of them is known."""
+_VALUES = (
+    *("value", "score", "number value", "numeric value", "score value", "rating", "result", "metric score"),
+    *("metric value", "assessment value", "assessment score", "eval score", "evaluation score"),
+)
 _TYPES = ("data type", "value type", "score type")
 _TEXTS = ("string value", "text value", "category", "label")
 _NO_VALUES = frozenset({"text", "correction"})
@@ -153,7 +164,7 @@ def long_layout(sample: Sample, given: Given, metric: str | None) -> Layout | No
         )
     if sure or directed:
         return layout
-    if name in given.named() or len(names) < 2 or " ".join(tokens(name)) not in ("name", "key"):
+    if name in given.named() or len(names) < 2 or " ".join(tokens(name)) not in _ASKED:
         return None
     raise Doubt(
         f"{name} can name metrics or apps ({listed(list(names)[:3])})",

@@ -18,7 +18,7 @@ _ANSWERS = (
 
 
 def ask_order(sample: Sample, chosen: Columns, newest_first: bool | None) -> None:
-    """Raise Doubt where a file has no times that can be read, and something speaks for the newest rows being first."""
+    """Raise Doubt where a file has no times, or only equal ones, and the newest rows may come first."""
     if newest_first is not None:
         return
     if chosen.untimed:
@@ -26,11 +26,12 @@ def ask_order(sample: Sample, chosen: Columns, newest_first: bool | None) -> Non
             "--time-format PATTERN", "its times are written as this pattern of strptime", "time_format", None
         )
         raise Doubt(chosen.untimed, pattern, *_ANSWERS)
+    why = f"all times in {chosen.time} are equal" if chosen.time else "there are no times"
     for name, cells in sample.columns.items():
         if name not in chosen.values and _falls(name, cells):
-            raise Doubt(f"there are no times, and {name} counts down", *_ANSWERS)
+            raise Doubt(f"{why}, and {name} counts down", *_ANSWERS)
     if chosen.version and _counts_down(list(dict.fromkeys(map(str, sample.known(chosen.version))))):
-        raise Doubt(f"there are no times, and {chosen.version} counts down", *_ANSWERS)
+        raise Doubt(f"{why}, and {chosen.version} counts down", *_ANSWERS)
 
 
 def _falls(name: str, cells: Sequence[Any]) -> bool:

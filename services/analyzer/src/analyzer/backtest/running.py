@@ -92,11 +92,16 @@ def decide(file: Path, question: Question) -> Decided:
     chosen = columns(sample, given, question.time_format, whole)
     scales, left = _scales(rows, sample, chosen, question, whole, alone=bool(question.given.values))
     clock, notes = _clock(sample, chosen, question, whole)
-    if chosen.time is None:
+    if chosen.time is None or _same_times(sample, chosen.time, whole):
         ask_order(sample, chosen, question.newest_first if not question.order else False)
     used = tuple(each.column for each in scales)
     chosen = replace(chosen, values=used, guessed=_said(chosen, used))
     return Decided(rows, chosen, scales, clock, (*rows.notes, *notes, *left))
+
+
+def _same_times(sample: Sample, time: str, whole: Whole) -> bool:
+    """Whether all times are equal, so that they give no order."""
+    return len({str(cell) for cell in sample.known(time)}) == 1 and len({str(cell) for cell in whole(time)}) <= 1
 
 
 def _said(chosen: Columns, used: Sequence[str]) -> dict[str, str]:

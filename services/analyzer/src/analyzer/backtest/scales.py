@@ -5,9 +5,21 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from analyzer.backtest.cells import amount, duration, failure, label, leveled, numeric, readable, thumb, thumb_word
+from analyzer.backtest.cells import (
+    amount,
+    duration,
+    failure,
+    label,
+    leveled,
+    numeric,
+    readable,
+    reads,
+    thumb,
+    thumb_word,
+)
 from analyzer.backtest.kinds import Better, Kind, Mark
 from analyzer.metrics import COST, ERROR_RATE, LATENCY, metric_named
 from analyzer.model import Metric
@@ -28,6 +40,8 @@ _GENERIC = frozenset(tokens("score scores value values avg mean number numeric r
 _PARTS = re.compile(r"[./]")
 _MLFLOW = re.compile(r".+/v\d+/score")
 """What MLflow calls the column of a judge's score; its judges give 1 to 5."""
+_POLARITY = frozenset({"positive", "negative"})
+"""Of a bad quality they may mean either: toxicity was found, or the answer is fine."""
 _MOST_WORDS = 20
 _SHOWN = 3
 
@@ -259,8 +273,10 @@ def _guessed(column: Column, given: Reading) -> Kind:
         return "latency"
     if "score" not in words and words & _COSTS and readable(column.cells, amount(column.mark)):
         return "cost"
-    if readable(column.cells, lambda cell: 0.0 if parse(cell, column.mark) else math.nan):
+    if readable(column.cells, partial(_number, mark=column.mark)):
         return _numbers(column)
+    if readable(column.cells, thumb) and not _POLARITY.isdisjoint(_labels(column)) and not readable(column.cells, read):
+        raise _unknown(column, read)
     for kind, known in (("thumb", thumb), ("label", read), ("error", failure)):
         if readable(column.cells, known):
             return kind  # type: ignore[return-value]  # one of the three
@@ -269,6 +285,9 @@ def _guessed(column: Column, given: Reading) -> Kind:
 
 def _unknown(column: Column, read: Read) -> BadFile:
     """Why a column is none that can be read: words of unknown meaning are asked for, others shown."""
+    wrong = [cell for cell in column.cells if not reads(cell, partial(_number, mark=column.mark))]
+    if 2 * len(wrong) < len(column.cells):
+        return _partly_numbers(column, wrong)
     texts = Counter(str(cell).strip() for cell in column.cells)
     if len(texts) <= _MOST_WORDS and all(len(text) < 40 for text in texts):
         unknown = [text for text, _ in texts.most_common() if not readable([text], read)]
@@ -282,6 +301,21 @@ def _unknown(column: Column, read: Read) -> BadFile:
         f"{column.name} holds neither numbers nor words that are known: {column.shown(read)}; --value names another "
         "column, --missing the words that count as empty"
     )
+
+
+def _number(cell: Any, mark: Mark) -> float:
+    return 0.0 if parse(cell, mark) else math.nan
+
+
+def _partly_numbers(column: Column, wrong: Sequence[Any]) -> BadFile:
+    """Why a column of numbers is refused: too many cells are something else."""
+    problem = (
+        f"{column.name}: {len(wrong):,} of {len(column.cells):,} cells are neither numbers nor empty, as "
+        f"{column.shown(partial(_number, mark=column.mark))}"
+    )
+    if len({str(cell) for cell in wrong}) > _SHOWN:
+        return BadFile(f"{problem}; correct the file, or name another column by --value")
+    return Doubt(problem, Option("--missing WORD,WORD", "the words that count as empty", "missing", None))
 
 
 def _labels(column: Column) -> set[str]:
@@ -364,7 +398,7 @@ def _plain(column: Column, numbers: Sequence[float]) -> Kind:
             f"{column.name} holds {parts:,} numbers from 0 to 1 and others up to {high:g}, which can be two scales in "
             "one column: correct the file, or give --scale if it is one"
         )
-    raise _scale_doubt(column.name, low, high)
+    raise _scale_doubt(column.name, low, high, _sentinel(numbers))
 
 
 def _bulk(numbers: Sequence[float]) -> tuple[float, float]:
@@ -380,7 +414,13 @@ def _own_scale(name: str) -> bool:
     return not found.amount and found.scale != (0.0, 1.0)
 
 
-def _scale_doubt(name: str, low: float, high: float) -> Doubt:
+def _sentinel(numbers: Sequence[float]) -> float | None:
+    """The one number outside 0 to 1, which may stand for a missing value; None if there are several."""
+    outside = {value for value in numbers if not 0.0 <= value <= 1.0}
+    return next(iter(outside)) if len(outside) == 1 and len(set(numbers)) > 2 else None
+
+
+def _scale_doubt(name: str, low: float, high: float, sentinel: float | None = None) -> Doubt:
     ends = {(min(0, math.floor(low)), _round(high)): "such as"}
     if low >= 1.0 and high <= 5.0:
         ends = {(1, 5): "", (0, 5): ""}
@@ -391,6 +431,9 @@ def _scale_doubt(name: str, low: float, high: float) -> Doubt:
         Option(f"--scale {first}:{last}", f"from {first} to {last}", "ends", (float(first), float(last)))
         for first, last in ends
     ]
+    if sentinel is not None:
+        text = f"{sentinel:g}"
+        options.insert(0, Option(f"--missing {text}", f"{text} stands for a missing value", "missing", text))
     return Doubt(f"{name} holds numbers from {low:g} to {high:g}, and it is not known on which scale", *options)
 
 

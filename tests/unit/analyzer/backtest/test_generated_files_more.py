@@ -1,0 +1,21 @@
+"""Another thousand files whose truth is known.
+
+The checks are in tests/support/past_checks.py; RATCHET_SOAK=1 compares the verdicts of all.
+Test processes share work by file.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from analyzer.backtest import detectable
+from tests.support.past_checks import faults
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("shard", range(10, 20))
+def test_every_file_is_read_as_it_was_meant_or_refused(
+    shard: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detectable, "RUNS", 1)
+    assert not faults(shard, tmp_path)
