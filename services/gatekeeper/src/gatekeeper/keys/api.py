@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.bodies import read_fields
+from gatekeeper.bodies import Fields, read_fields
 from gatekeeper.desk import Desk, raw_key
 from gatekeeper.doors import call
 from gatekeeper.keys import store
 from gatekeeper.keys.issuing import issue
 from gatekeeper.keys.telling import tell_keys
 from shared.web.keys import Principal, require
+from shared.web.problems import invalid
 
 Anybody = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -39,7 +40,7 @@ def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def issue_key(request: Request, who: Admin) -> dict[str, Any]:
         """A new key for a service; `key` is shown in this answer and never again."""
         fields = await read_fields(request)
-        subject, scopes = fields.text("subject"), fields.choices("scopes", *_SERVICE_SCOPES)
+        subject, scopes = fields.text("subject"), service_scopes(fields)
         fields.end()
         made = issue()
         async with desk.change(request) as change:
@@ -61,3 +62,11 @@ def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         return {"id": key_id[:64], "revoked": True}
 
     return router
+
+
+def service_scopes(fields: Fields) -> list[str]:
+    """Return the scopes asked for. Raises Problem 422, also if a key that may be public could send executions."""
+    scopes = fields.choices("scopes", *_SERVICE_SCOPES)
+    if "browser-ingest" in scopes and len(scopes) > 1:
+        raise invalid("scopes", "browser-ingest is for keys that may be public: issue another key for other scopes")
+    return scopes
