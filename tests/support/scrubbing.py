@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.scrub import find
-from tests.support.personal_data import KINDS, LANGUAGES, labelled, negatives
+from tests.support.draws import LANGUAGES
+from tests.support.harmless_texts import negatives
+from tests.support.personal_data import KINDS, labelled
 
 PUBLISHED_SEED = 20_261_128
 EACH = 40

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from collector import scrub_windows
 from collector.scrub import find
 from collector.scrub_windows import REACH, WINDOW, digit_zones, matches
-from tests.support.personal_data import labelled, negatives
+from tests.support.harmless_texts import negatives
+from tests.support.personal_data import labelled
 
 TEXTS = [case.text for case in labelled(7, 2)] + [text for text, _ in negatives(7, 10)]
 NOISE = [
