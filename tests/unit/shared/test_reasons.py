@@ -32,3 +32,5 @@ def test_a_reason_speaks_of_the_value(value: object, reason: str) -> None:
         TypeAdapter(Word).validate_python(value)
     assert reason_of(dict(caught.value.errors()[0])) == reason
     assert reason_of({"type": "too_long", "msg": "is too long"}) == "is too long"
+    assert reason_of({"type": "extra_forbidden", "msg": "Extra inputs are not permitted"}) == "is not a known field"
+    assert reason_of({"type": "missing", "msg": "Field required"}) == "is missing"

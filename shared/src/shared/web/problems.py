@@ -87,6 +87,10 @@ def reason_of(fault: Mapping[str, Any]) -> str:
             return f"must have a length of at most {context['max_length']}"
         case "string_pattern_mismatch" if r"[^\x00" in context.get("pattern", ""):
             return "must not hold a control character"
+        case "extra_forbidden":
+            return "is not a known field"
+        case "missing":
+            return "is missing"
     return str(fault["msg"]).removeprefix("Value error, ")
 
 

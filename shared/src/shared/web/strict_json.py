@@ -38,7 +38,7 @@ _ODD = object()
 def _plain(body: bytes, text: str) -> Any:
     """What nearly all bodies hold, read quickly; `_ODD` where it takes a closer look.
 
-    Only an escape can hold a NUL or a surrogate. A name that stands twice shows in the colons: each name has one, so
+    Only an escape can hold a NUL or a surrogate. A duplicate name shows in the colons: each name has one, so
     there are more in the text than the value, which holds the last of both, needs.
     """
     if b"\\" in body and b"\\u" in body:
@@ -144,7 +144,7 @@ def _members(pairs: _Pairs, path: str, depth: int) -> dict[str, Any]:
         inner = f"{path}.{name}" if path else name
         _check_text(name, inner)
         if name in found:
-            raise invalid(inner, "stands twice in one object")
+            raise invalid(inner, "is a duplicate key of its object")
         found[name] = _checked(item, inner, depth + 1)
     return found
 
