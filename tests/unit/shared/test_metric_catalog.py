@@ -50,6 +50,10 @@ UNKNOWN = [
     "x2",
     "42",
     "_",
+    "score (1=good, 0=bad)",
+    "Rating (1 = bad, 5 = good)",
+    "quality (0=bad 1=ok)",
+    "attack_mitigated",
     *_words(
         """
         accuracy_gap quality_degradation relevance_decay safety_incidents accuracy_drift accuracy_std
