@@ -43,3 +43,10 @@ def test_links_lead_somewhere(document: str) -> None:
 def test_the_way_of_one_event_is_told_in_full() -> None:
     told = (ROOT / "docs" / "one-event.md").read_text()
     assert len([name for _, name in PATH.findall(told) if name]) >= 20
+
+
+def test_every_row_of_the_reliability_matrix_names_tests_that_exist() -> None:
+    tests = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
+    named = re.findall(r"`(?:…/)?([\w/]*test_\w+\.py)`", (ROOT / "docs" / "reliability.md").read_text())
+    assert len(named) >= 40
+    assert [name for name in named if not any(test == name or test.endswith(f"/{name}") for test in tests)] == []
