@@ -33,27 +33,27 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "analyzer": (analyzer.app.build_app, AnalyzerSettings),
     "proposer": (proposer.app.build_app, ProposerSettings),
 }
-OPERATORS = ("reviewer_key", "operator_key")
+OPERATORS = ("reviewer_key", "operator_key", "admin_key")
 # Each route, and the kinds of keys that it lets in.
 EXPECTED: dict[str, dict[Door, tuple[str, ...]]] = {
     "collector": {
         ("POST", "/v1/executions"): ("ingest_key",),
         ("POST", "/v1/feedback"): ("ingest_key", "browser_key"),
-        ("GET", "/v1/executions"): ("maker_key", "reviewer_key"),
-        ("GET", "/v1/executions/latest"): ("maker_key", "reviewer_key"),
+        ("GET", "/v1/executions"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/executions/latest"): ("maker_key", "reviewer_key", "admin_key"),
     },
     "analyzer": {
         ("GET", "/v1/regressions"): ("maker_key", *OPERATORS),
         ("GET", "/v1/regressions/{regression_id}"): ("maker_key", *OPERATORS),
         ("GET", "/v1/metrics"): ("maker_key", *OPERATORS),
         ("GET", "/v1/metrics/{name}"): ("maker_key", *OPERATORS),
-        ("PUT", "/v1/metrics/{name}"): ("maker_key", "reviewer_key"),
+        ("PUT", "/v1/metrics/{name}"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/quality"): ("maker_key", *OPERATORS),
         ("GET", "/v1/quality/series"): ("maker_key", *OPERATORS),
     },
     "proposer": {
-        ("GET", "/v1/candidates"): ("maker_key", "reviewer_key"),
-        ("GET", "/v1/drafts"): ("maker_key", "reviewer_key"),
+        ("GET", "/v1/candidates"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/drafts"): ("maker_key", "reviewer_key", "admin_key"),
     },
 }
 
