@@ -30,7 +30,7 @@ _MIN_DENSE_DIGITS = 1_000
 _MIN_ZONE_DIGITS = 6  # of national ids, cards and phone numbers
 _MIN_IBAN_DIGITS = 4  # the rest may be letters
 _MIN_ADDRESS_DIGITS = 2
-_ROUNDS = 4
+_ROUNDS = 8
 
 
 class Span(NamedTuple):
