@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ratchet_local.demo import Demo
 from ratchet_local.home import Home, InUse
 from ratchet_local.log_rotation import rotate_all, rotating
-from ratchet_local.memory import few_arenas
+from ratchet_local.memory import few_arenas, no_collection
 from ratchet_local.process import StartFailed
 from ratchet_local.servers import Servers, serving
+
+if TYPE_CHECKING:
+    from ratchet_local.demo import Demo
 
 _HOST = "127.0.0.1"
 
@@ -33,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     few_arenas()
     try:
         home = Home(options.data.resolve())
-        demo = None if options.demo == "0" else Demo(home, healthy=options.demo == "healthy", seed=options.seed)
-        _run(home, options.port, began, demo)
+        _run(home, options, began)
     except KeyboardInterrupt:
         pass
     except (InUse, PortTaken, StartFailed) as error:
@@ -58,20 +60,30 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(home: Home, port: int, began: float, demo: Demo | None) -> None:
+def _run(home: Home, options: argparse.Namespace, began: float) -> None:
     with ExitStack() as stack:
         stack.enter_context(home.lock())
-        listener = stack.enter_context(_listener(port))
+        listener = stack.enter_context(_listener(options.port))
         log = stack.enter_context(home.open_log("ratchet"))
         rotate_all(home.log("ratchet").parent)
         stack.enter_context(rotating(home.log("ratchet").parent))
         servers = Servers.of(home)
         starting = stack.enter_context(_started(servers))
         # While the servers start: reading the services' code takes as long.
-        from ratchet_local.serving import serve
+        with no_collection():
+            from ratchet_local.serving import serve
 
+        demo = _demo(home, options)
         starting.result()
         serve(home, servers, listener, log, began, demo)
+
+
+def _demo(home: Home, options: argparse.Namespace) -> "Demo | None":
+    if options.demo == "0":
+        return None
+    from ratchet_local.demo import Demo
+
+    return Demo(home, healthy=options.demo == "healthy", seed=options.seed)
 
 
 @contextmanager
