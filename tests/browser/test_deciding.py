@@ -105,7 +105,7 @@ def test_an_approval_that_comes_too_late_says_so(admin: Visitor, live: str) -> N
     page.keyboard.press("a")
     promote(site, reply("Reply in time."), digest_live(site))
     admin.confirm("approve", "Approve", "")
-    expect(page.locator("dialog#approve .problem")).to_contain_text("Something else is live by now")
+    expect(page.locator("dialog#approve .problem")).to_contain_text("Another version is live now")
     admin.complaints.clear()  # the browser itself notes the refusal
 
 
