@@ -6,7 +6,7 @@ covered: names and postal addresses. Each find becomes a word in brackets, such 
 measured recall and precision.
 
 Other scripts' digits, full-width letters and special spaces count as what they stand for (`folding`). Time is linear
-in the text's length, and other threads run meanwhile (`scrub_windows`).
+in the text's length; most patterns search windows of it, so that other threads run in between (`scrub_windows`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,9 @@ _MIN_DENSE_DIGITS = 1_000
 _MIN_ZONE_DIGITS = 6  # of national ids, cards and phone numbers
 _MIN_IBAN_DIGITS = 4  # the rest may be letters
 _MIN_ADDRESS_DIGITS = 2
-_ROUNDS = 8
+_ROUNDS, _ROUNDS_OF_LONG_TEXTS = 8, 2
+"""A round costs time for the whole text, and somebody may write one in which each round finds a little."""
+_LONG_TEXT = 20_000
 
 
 class Span(NamedTuple):
@@ -59,7 +61,8 @@ def find(text: str) -> list[Span]:
         return []
     folded = Folded(text, _FOLDING)
     hidden, taken = folded.text, list[Span]()
-    for _ in range(_ROUNDS):  # a find may have hidden another
+    rounds = _ROUNDS if len(text) <= _LONG_TEXT else _ROUNDS_OF_LONG_TEXTS
+    for _ in range(rounds):  # a find may have hidden another
         before = len(taken)
         for kind, finder in _finders(hidden):
             spans = _apart(finder(hidden))

@@ -42,7 +42,8 @@ MARGIN = 8
 _DIGITS = re.compile(r"[0-9](?:[ ./()+A-Za-z:_-]{0,3}[0-9]){5,}+")
 
 
-_DENSE = re.compile(r"[0-9](?:[ ./()+_-]{0,3}[0-9]){1000,}+")
+_RUN = re.compile(r"[0-9](?:[ ./()+_-]{0,3}[0-9])*+")
+_MOST_DIGITS_OF_A_RUN = 1_000
 _MOMENT = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9])?)?")
 
 
@@ -57,6 +58,11 @@ def digit_zones(text: str) -> list[Bounds]:
 def find_dense_digits(text: str) -> Iterator[Bounds]:
     """Yield bounds of more than 1,000 digits with nothing but separators between them.
 
-    They are removed whole: each of a thousand groups could start a card or a phone number.
+    They are removed whole: each of a thousand groups could start a card or a phone number. A run is passed once,
+    whatever its length.
     """
-    return (match.span() for match in _DENSE.finditer(text))
+    return (match.span() for match in _RUN.finditer(text) if _digits_in(match[0]) > _MOST_DIGITS_OF_A_RUN)
+
+
+def _digits_in(run: str) -> int:
+    return len(run) if run.isdigit() else sum(map(run.count, "0123456789"))
