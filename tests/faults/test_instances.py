@@ -121,7 +121,7 @@ async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(f
         assert not load.done, "no post was under way when they woke up"
         for instance in sleepers:
             instance.resume()
-    await drained(fleet.dsn, fleet.kafka, within=90)
+    await drained(fleet.dsn, fleet.kafka, within=180)
     verdict = await judge(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
 

@@ -102,7 +102,7 @@ class Load:
         except AssertionError as error:
             raise AssertionError(f"not {count} posts within {within:g} s: {self}") from error
 
-    async def run(self, within: float = 150.0) -> None:
+    async def run(self, within: float = 600.0) -> None:
         """Returns when every post is acknowledged.
 
         Raises:
