@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -24,6 +25,7 @@ from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from ratchet.signing import new_private_key
 from shared.events.proposals import Evidence, Example, ExampleSet, ProposalReady
 from shared.messaging.cloudevents import Received
+from shared.messaging.errors import Retryable
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.support.databases import as_role
@@ -98,10 +100,17 @@ class World:
         return await self.ask("reviewer_key", "POST", "/v1/grants", body)
 
     async def arrive(self, event: ProposalReady) -> None:
-        """What the bus would do with the event."""
+        """What the bus would do with the event: what somebody halted meanwhile is tried again."""
         handle = on_ready(self.signer, SystemClock())
-        async with SqlStore(self.service, "gatekeeper").begin() as tx:
-            await handle(tx, [received(event)])
+        for again in (True, True, False):
+            try:
+                async with SqlStore(self.service, "gatekeeper").begin() as tx:
+                    await handle(tx, [received(event)])
+            except (Retryable, DBAPIError):
+                if not again:
+                    raise
+            else:
+                return
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         """Rows of a statement that the owner runs; [] for one that gives none."""

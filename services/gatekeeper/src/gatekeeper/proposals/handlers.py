@@ -11,9 +11,12 @@ from gatekeeper.refusals import Refused
 from gatekeeper.registry import store as registry
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Permanent
+from shared.messaging.errors import Permanent, Retryable
 from shared.messaging.store import Handler, Tx
 from shared.runtime.clock import Clock
+
+_HALTED = ("halted", "project-halted")
+"""Somebody halted while a grant was used: the next try finds that, and leaves the proposal to a person."""
 
 
 def on_ready(signer: Signer, clock: Clock) -> Handler:
@@ -29,6 +32,8 @@ def on_ready(signer: Signer, clock: Clock) -> Handler:
             try:
                 await _open(change, received.event, brought)
             except Refused as error:
+                if error.code in _HALTED:
+                    raise Retryable(error.code) from None
                 raise Permanent(error.code) from None
 
     return handle
