@@ -14,8 +14,11 @@ _LONGEST = 85
 
 
 def socket_folder(beside: Path) -> Path:
-    """Return `beside`, or where its path is too long for a socket, a folder among the temporary files."""
-    if len(os.fsencode(beside)) <= _LONGEST:
+    """Return `beside`, or where its path can't be a socket's, a folder among the temporary files.
+
+    It may be too long, or have a comma, which separates the hosts of a database address.
+    """
+    if len(os.fsencode(beside)) <= _LONGEST and "," not in str(beside):
         return beside
     name = hashlib.sha256(os.fsencode(beside)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ratchet-{os.geteuid()}-{name}"
