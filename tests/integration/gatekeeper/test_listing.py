@@ -44,5 +44,5 @@ async def test_a_brief_list_leaves_documents_out(gate: World) -> None:
     ]
     assert whole["document"] == BYE
     assert whole["diff"]
-    left_out = ("document", "diff", "rollback", "example_sets")
+    left_out = ("document", "diff", "rollback", "example_sets", "warnings")
     assert brief == {name: value for name, value in whole.items() if name not in left_out}
