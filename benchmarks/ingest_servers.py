@@ -13,7 +13,7 @@ from collector.app import Parts
 from collector.committer import write_all
 from collector.desk import Desk, Names, Writer
 from collector.lines import Line
-from collector.model import Item, NewFeedback, Origin, Status, hashed
+from collector.model import Item, Judgement, NewFeedback, Origin, hashed
 from collector.protocol import protocol_of
 from collector.receiving import Receive
 from collector.settings import CollectorSettings
@@ -80,10 +80,10 @@ class _Direct:
         for _ in range(TRANSACTIONS):
             self._free.put_nowait(Writer(Line(parts.platform.engine), shards, wake))
 
-    def submit(self, items: Sequence[Item], _: int) -> "asyncio.Task[list[Status | Exception]]":
+    def submit(self, items: Sequence[Item], _: int) -> "asyncio.Task[list[Judgement | Exception]]":
         return asyncio.create_task(self._write(items))
 
-    async def _write(self, items: Sequence[Item]) -> list[Status | Exception]:
+    async def _write(self, items: Sequence[Item]) -> list[Judgement | Exception]:
         writer = await self._free.get()
         try:
             return await write_all(writer.write, items)

@@ -47,10 +47,17 @@ class Running:
 
     async def post(self, route: str, body: Any, **headers: str) -> httpx.Response:
         """Posts JSON, or bytes as they are, with the key `ingest`."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return await self.client.post(
-            f"/v1/{route}",
-            content=content,
+        return await self._send("POST", route, body, headers)
+
+    async def put(self, execution_id: str, body: Any, **headers: str) -> httpx.Response:
+        """Records or completes an execution."""
+        return await self._send("PUT", f"executions/{execution_id}", body, headers)
+
+    async def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+        return await self.client.request(
+            method,
+            f"/v1/{path}",
+            content=body if isinstance(body, bytes) else json.dumps(body).encode(),
             headers={
                 "Content-Type": "application/json",
                 "Authorization": f"Bearer {self.keys['ingest']}",

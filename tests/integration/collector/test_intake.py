@@ -40,7 +40,7 @@ async def test_what_people_wrote_is_scrubbed_before_it_is_kept(collector: "Runni
     kept = str(collector.events("feedback.created") + collector.events("execution.recorded"))
     assert "I am [email]" in kept
     assert "call [card]" in kept
-    assert not any(secret in kept for secret in ("example.com", "4111", "1234567", "'ann'"))
+    assert not any(secret in kept for secret in ("example.com", "4111 1111", "170 1234567", "'ann'"))
 
 
 async def test_a_repeat_with_the_same_key_is_a_duplicate_and_another_body_a_conflict(collector: "Running") -> None:
@@ -70,10 +70,39 @@ async def test_an_id_that_was_used_with_another_body_is_a_conflict(collector: "R
     several = await collector.post("feedback", [said, {**said, "user": "bob"}, {**DOWN, "user": "eve"}])
     assert [result["status"] for result in several.json()["results"]] == ["duplicate", "refused", "accepted"]
     assert collector.count("waiting") == 2
-    early = {"id": "e9", "target": "answers", "input": "Why?"}
-    await collector.post("executions", early)
-    completed = await collector.post("executions", {**early, "output": "42"})
-    assert (completed.status_code, completed.json()["code"]) == (409, "id-conflict")
+
+
+async def test_an_execution_is_completed_once_by_whoever_sends_the_rest(collector: "Running") -> None:
+    early = {"id": "a/b", "target": "answers", "input": "Why?"}
+    rest = {"target": "answers", "output": "42", "latency_ms": 7}
+    assert (await collector.put("a%2Fb", early)).json() == {"id": "a/b", "status": "accepted"}
+    answers = await asyncio.gather(*(collector.put("a%2Fb", rest) for _ in range(3)))
+    assert Counter(answer.json()["status"] for answer in answers) == {"accepted": 1, "duplicate": 2}
+    other = await collector.put("a%2Fb", {**rest, "output": "43", "cost": 1})
+    assert (other.status_code, [error["field"] for error in other.json()["errors"]]) == (409, ["output"])
+    scored = {"id": "a/b", "target": "answers", "scores": {"x": 1.0}}
+    for _ in range(2):
+        assert (await collector.post("executions", [scored], Idempotency_Key="k")).status_code == 200
+    assert (await collector.post("executions", [{**scored, "cost": 1}], Idempotency_Key="k")).status_code == 422
+    await collector.post("feedback", {**DOWN, "execution_id": "a/b"})
+    events = [ExecutionRecorded.model_validate(event) for event in collector.events("execution.recorded")]
+    told = [(event.revision, event.latency_ms, event.scores, event.facts.output) for event in events]
+    assert told == [(1, None, {}, None), (2, 7.0, {}, "42"), (3, None, {"x": 1.0}, "42")]
+    (created,) = collector.events("feedback.created")
+    assert (created["execution"]["input"], created["execution"]["output"]) == ("Why?", "42")
+
+
+async def test_an_execution_and_its_completion_may_come_together(collector: "Running") -> None:
+    parts = [{"id": "e1", "target": "answers", name: 1} for name in ("cost", "latency_ms", "cost")]
+    answer = await collector.post("executions", [*parts, {**parts[0], "cost": 2}])
+    assert [result["status"] for result in answer.json()["results"]] == ["accepted", "accepted", "duplicate", "refused"]
+    found = [ExecutionRecorded.model_validate(event) for event in collector.events("execution.recorded")]
+    assert [(event.cost, event.latency_ms) for event in found] == [(1.0, None), (None, 1.0)]
+    psql(collector.dsn, "UPDATE collector.executions SET recorded_values = NULL")
+    refused = await collector.put("e1", {"target": "answers", "output": "42"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "id")
+    assert (await collector.client.put("/v1/executions/e1", content=b"{}")).status_code == 401
+    assert (await collector.client.delete("/v1/executions/e1")).text == "elsewhere"
 
 
 async def test_a_repeat_may_be_stamped_again_and_leave_out_a_known_document(collector: "Running") -> None:

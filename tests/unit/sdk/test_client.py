@@ -1,5 +1,6 @@
 """Recording and feedback through the whole client, against a server in memory."""
 
+import json
 import logging
 import os
 import threading
@@ -51,6 +52,22 @@ def test_an_execution_and_its_feedback_arrive(client: Ratchet, server: FakeServe
     assert said.pop("occurred_at")
     assert said == {"id": feedback, "execution_id": execution, "kind": "thumb", "value": True, "user": "u1"}
     assert server.requests[0].headers["authorization"] == "Bearer rk_k_s"
+
+
+def test_an_execution_is_completed_under_its_id(client: Ratchet, server: FakeServer) -> None:
+    execution = client.record("chat", input="Why?")
+    assert client.flush()
+    client.complete(execution, "chat", output="42", latency_ms=7)
+    assert client.flush()
+    (completed,) = json.loads(server.requests[-1].content)
+    assert {name: completed[name] for name in ("id", "target", "output", "latency_ms")} == {
+        "id": execution,
+        "target": "chat",
+        "output": "42",
+        "latency_ms": 7,
+    }
+    with pytest.raises(ValueError, match="target"):
+        client.complete(execution, output="42")
 
 
 def test_past_a_quota_the_client_waits_and_sends_again(client: Ratchet, server: FakeServer) -> None:

@@ -124,6 +124,22 @@ class Client:
         )
         return execution_id
 
+    def complete(
+        self,
+        execution_id: Id,
+        target: str | None = None,
+        *,
+        prompts: Iterable[Used] | None = (),
+        **fields: Unpack[ExecutionFields],
+    ) -> None:
+        """Adds to a recorded execution, in the background, what was not known then: output, latency, cost, scores.
+
+        Target and prompts are those of `record`. A field that was recorded before keeps its value; a repeat changes
+        nothing. As with `record`, nothing blocks; ValueError only without a target and a served prompt.
+        """
+        fields["id"] = execution_id
+        self.record(target, prompts=prompts, **fields)
+
     def feedback(
         self,
         execution_id: Id | None = None,

@@ -105,11 +105,13 @@ def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT)
 
 
 def from_execution(event: ExecutionRecorded, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | Uncounted]:
-    """Yield what one execution measures by itself: its outcome, latency, cost and scores."""
+    """Yield what one execution measures by itself: its outcome, latency, cost and scores. A completion measures
+    what it adds."""
     if _refused(event.facts.consent):
-        yield _uncounted(event, "", "no_consent")
+        if event.revision == 1:
+            yield _uncounted(event, "", "no_consent")
         return
-    outcome = event.facts.outcome
+    outcome = event.facts.outcome if event.is_new("outcome") else None
     failed = None if outcome is None else float(outcome in _FAILED)
     measured = {ERROR_RATE.name: failed, LATENCY.name: event.latency_ms, COST.name: event.cost}
     measured |= {metric_name("score", name): score for name, score in event.scores.items()}

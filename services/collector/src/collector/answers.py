@@ -6,18 +6,15 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from collector.model import Status
+from collector.model import Judgement, Mismatch, Status
 from shared.messaging.errors import FailureClass, classify, is_data_fault, sqlstate_of
-from shared.web.problems import Problem
+from shared.web.problems import Problem, printable
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
 _SHOWN_ERRORS = 20
-_CHANGED = (
-    "Record an execution once it is complete. Feedback with a new id replaces the former one of the same user, "
-    "kind, name and execution."
-)
+_CHANGED = "Feedback with a new id replaces the former one of the same user, kind, name and execution."
 _STATUSES = ("accepted", "duplicate", "refused", "failed")
 
 Outcome = Status | Problem
@@ -43,7 +40,7 @@ class Result(NamedTuple):
     outcome: Outcome
 
 
-def settled(outcome: Status | Exception) -> Outcome:
+def settled(outcome: Judgement | Exception) -> Outcome:
     """What the committer gave back, as it is told: a conflict or a failure of the item is a problem.
 
     Raises Problem 503 where the item may be sent again.
@@ -54,6 +51,10 @@ def settled(outcome: Status | Exception) -> Outcome:
     if outcome == "changed":
         error = {"field": "id", "reason": "was used with another body, which was kept; what changed needs a new id"}
         return Problem(409, "id-conflict", "The id was used before", f"id: {error['reason']}. {_CHANGED}", [error])
+    if isinstance(outcome, Mismatch):
+        errors = [{"field": printable(field), "reason": reason} for field, reason in outcome.fields[:_SHOWN_ERRORS]]
+        detail = "; ".join(f"{error['field']}: {error['reason']}" for error in errors)
+        return Problem(409, "id-conflict", "The execution was recorded otherwise", detail, errors)
     if isinstance(outcome, Exception):
         if classify(outcome) is FailureClass.RETRYABLE:
             raise busy() from outcome
@@ -80,7 +81,7 @@ def single(result: Result) -> Answer:
     return Answer(200, to_json({"id": result.id, "status": result.outcome}))
 
 
-def told(item_id: str, outcome: Status | Exception) -> Answer:
+def told(item_id: str, outcome: Judgement | Exception) -> Answer:
     """The answer to one object, from what the committer gave back."""
     try:
         return single(Result(item_id, settled(outcome)))

@@ -1,4 +1,7 @@
-"""`POST /v1/executions` and `POST /v1/feedback`: plain ASGI, in front of the framework, since they are hot."""
+"""`POST /v1/executions` and `POST /v1/feedback`: plain ASGI, in front of the framework, since they are hot.
+
+`PUT /v1/executions/{id}` goes the same way: it records an execution, or completes it.
+"""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -19,9 +22,10 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_EXECUTIONS = "/v1/executions"
 ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
     "/v1/feedback": ("feedback", ("ingest", "browser-ingest")),
-    "/v1/executions": ("executions", ("ingest",)),
+    _EXECUTIONS: ("executions", ("ingest",)),
 }
 """Path → route, and the scopes of which a key needs one."""
 _ADMITTED = "ratchet.admitted"
@@ -40,7 +44,8 @@ class Intake:
 
     async def answer(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> Answer:
         """The answer to any request. Raises Problem, `Full`, or `ClientGone`."""
-        if scope["method"] != "POST":
+        execution_id = completed_id(scope)
+        if scope["method"] != "POST" and execution_id is None:
             allowed = ", ".join(["POST", *(method for method, path in _READ if path == scope["path"])])
             raise Problem(405, "method", f"Only {allowed} is answered here", headers={"Allow": allowed})
         settings = self._settings
@@ -52,7 +57,11 @@ class Intake:
         if headers.length > limit:
             raise too_large(limit)
         content = await read_body(receive, limit, settings.receipt_seconds)
-        return (await self._desk.take(route, content, sender)).with_headers(fields)
+        if execution_id is None:
+            answer = await self._desk.take(route, content, sender)
+        else:
+            answer = await self._desk.complete(content, sender._replace(idempotency_key=None), execution_id)
+        return answer.with_headers(fields)
 
     def take(self, scope: Scope, body: bytes, send: Callable[[Answer], None]) -> bool:
         """Takes a single object where all that it needs is at hand: `send` is called once it is kept.
@@ -87,7 +96,7 @@ class Intake:
 
 
 class IntakeMiddleware:
-    """Answers the two hot routes; everything else is for `app`, and so is reading."""
+    """Answers what is sent in; everything else is for `app`, and so is reading."""
 
     def __init__(self, app: App, intake: Intake) -> None:
         self._app = app
@@ -95,6 +104,8 @@ class IntakeMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = ROUTES.get(scope["path"]) if scope["type"] == "http" else None
+        if found is None and completed_id(scope) is not None:
+            found = ROUTES[_EXECUTIONS]
         if found is None or (scope["method"], scope["path"]) in _READ:
             await self._app(scope, receive, send)
             return
@@ -105,6 +116,13 @@ class IntakeMiddleware:
         except Exception as error:
             answer = refused(_problem(error))
         await _send(send, answer)
+
+
+def completed_id(scope: Scope) -> str | None:
+    """The id of the execution that a request records or completes by its path; None for any other request."""
+    if scope["type"] != "http" or scope["method"] != "PUT" or not scope["path"].startswith(f"{_EXECUTIONS}/"):
+        return None
+    return str(scope["path"][len(_EXECUTIONS) + 1 :])
 
 
 def _problem(error: Exception) -> Problem:

@@ -9,7 +9,7 @@ from collector.committer import Committer
 from collector.desk import Desk, Names, Writer
 from collector.handlers import Handlers
 from collector.lines import Line
-from collector.model import Item, Status
+from collector.model import Item, Judgement
 from collector.protocol import protocol_of
 from collector.settings import CollectorSettings
 from collector.showing import executions_router
@@ -25,7 +25,7 @@ class Parts:
 
     platform: Platform
     settings: CollectorSettings
-    committer: "Committer[Item, Status]"
+    committer: "Committer[Item, Judgement]"
     upkeep: Upkeep
     desk: Desk
     hot: tuple[Line, ...]
@@ -48,7 +48,7 @@ class Parts:
             upkeep.notify()
 
         writers = [Writer(line, settings.relay_shards, on_recorded) for line in hot]
-        committer = Committer[Item, Status](*(writer.write for writer in writers), max_items=settings.queue_items)
+        committer = Committer[Item, Judgement](*(writer.write for writer in writers), max_items=settings.queue_items)
         desk = Desk(committer, Names(platform.engine), clock)
         return cls(platform, settings, committer, upkeep, desk, hot, quiet)
 

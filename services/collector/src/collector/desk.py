@@ -3,15 +3,16 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from collector.answers import Answer, Result, settled, several, told
 from collector.committer import Committer
 from collector.lines import Line
-from collector.model import Item, Origin, Status
+from collector.model import Item, Judgement, Origin
 from collector.pseudonyms import Pseudonyms
-from collector.reading import read_item, read_request
+from collector.reading import read_completion, read_item, read_request
 from collector.recording import record
 from collector.sender import Route, Sender, key_scope
 from collector.skew import NO_SKEW, clock_skew
@@ -20,6 +21,8 @@ from shared.runtime.clock import Clock
 from shared.web.keys import Principal
 from shared.web.problems import Problem, invalid
 from shared.web.strict_json import strict_json
+
+T = TypeVar("T")
 
 SMALL = 20_000
 """Bytes of a content that is read on the event loop."""
@@ -35,7 +38,7 @@ class Writer:
         self._shards = shards
         self._on_emit = on_emit
 
-    async def write(self, items: Sequence[Item]) -> list[Status]:
+    async def write(self, items: Sequence[Item]) -> list[Judgement]:
         """The statuses of `items`, once they are committed. Raises `Retryable`, or what is wrong with one."""
         async with self._line.begin() as pg:
             statuses = await record(PgBooks(pg, self._shards), items)
@@ -64,7 +67,7 @@ class Names:
 class Desk:
     """Takes the parsed bodies of requests."""
 
-    def __init__(self, committer: "Committer[Item, Status]", names: Names, clock: Clock) -> None:
+    def __init__(self, committer: "Committer[Item, Judgement]", names: Names, clock: Clock) -> None:
         self._committer = committer
         self._names = names
         self._clock = clock
@@ -111,6 +114,11 @@ class Desk:
             ]
         )
 
+    async def complete(self, content: bytes, sender: Sender, execution_id: str) -> Answer:
+        """Records or completes the execution of this id. Raises Problem, or `Full`."""
+        item = await self._reading(lambda: read_completion(content, sender, execution_id), len(content))
+        return told(item.id, (await self._committer.submit([item], len(content)))[0])
+
     async def read_feedback(self, content: bytes, sender: Sender) -> Item:
         """One feedback that did not come by HTTP. Raises Problem."""
         read = await self._read("feedback", content, sender)
@@ -119,8 +127,11 @@ class Desk:
         return read
 
     async def _read(self, route: Route, content: bytes, sender: Sender) -> Item | list[Item | Problem]:
+        return await self._reading(lambda: read_request(route, content, sender), len(content))
+
+    async def _reading(self, read: Callable[[], T], size: int) -> T:
         """Small contents are read at once, large ones in a thread, so that other requests go on meanwhile."""
-        if len(content) <= SMALL:
-            return read_request(route, content, sender)
+        if size <= SMALL:
+            return read()
         async with self._threads:
-            return await asyncio.to_thread(read_request, route, content, sender)
+            return await asyncio.to_thread(read)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
+from collector.completion import Completion
 from collector.model import Former, Joined, NewExecution, NewFeedback, Origin, Outgoing, Sighting, Waiting, slot_of
 from shared.events import Event, derived_id, event_type
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
@@ -16,6 +17,12 @@ def recorded(item: NewExecution) -> Outgoing:
     """The `execution.recorded` of an accepted execution."""
     key = f"{item.origin.project}/{item.target}"
     return _outgoing(ExecutionRecorded, item.event_id, key, item.payload, item.origin)
+
+
+def completed(item: NewExecution, completion: Completion) -> Outgoing:
+    """The `execution.recorded` of what was added to an execution."""
+    key = f"{item.origin.project}/{item.target}"
+    return _outgoing(ExecutionRecorded, completion.event_id, key, completion.payload, item.origin)
 
 
 def with_former(item: NewFeedback, former: Former | None) -> bytes:

@@ -16,6 +16,16 @@ Status = Literal["accepted", "duplicate", "conflict", "changed"]
 """`conflict`: the Idempotency-Key was used with another body; `changed`: the item's own id was."""
 
 
+class Mismatch(NamedTuple):
+    """The fields (path, reason) that keep an execution from being completed: nothing of the item was kept."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+Judgement = Status | Mismatch
+"""What became of an item."""
+
+
 def hashed(*parts: str) -> bytes:
     """16 bytes that stand for these parts in an index."""
     return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()
@@ -92,13 +102,26 @@ class Sighting(NamedTuple):
 
 @dataclass(slots=True)
 class NewExecution(Item):
-    """`payload` is a whole `execution.recorded`; `facts` what feedback is joined with, as JSON."""
+    """`payload` is a whole `execution.recorded`; `facts` what feedback is joined with, as JSON.
+
+    `values` is JSON of what else a completion must not contradict: numbers, and hashes of texts and lists.
+    """
 
     target: str
     reference: bytes
     trace: bytes | None
     facts: bytes
+    values: bytes
     sightings: tuple[Sighting, ...] = ()
+
+
+class RecordedExecution(NamedTuple):
+    """An execution as it was kept, `facts` and `values` as in `NewExecution`. No values: it can't be completed."""
+
+    target: str
+    facts: bytes
+    values: bytes | None
+    revision: int
 
 
 class Former(NamedTuple):
@@ -151,6 +174,12 @@ class Books(Protocol):
         ...
 
     async def add_executions(self, executions: Sequence[NewExecution]) -> None: ...
+
+    async def lock_execution(self, reference: bytes) -> RecordedExecution | None:
+        """The execution as it was kept, which nobody else changes until the transaction ends."""
+        ...
+
+    async def save_execution(self, reference: bytes, execution: RecordedExecution) -> None: ...
 
     async def release(self, executions: Sequence[NewExecution]) -> list[tuple[Waiting, Joined]]:
         """Takes out the feedback that waits for one of these executions or their traces, the oldest first."""

@@ -1,5 +1,6 @@
 """From a parsed body to an item that may be kept: checked, scrubbed, its users hashed. Pure."""
 
+from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import to_json
@@ -21,6 +22,10 @@ MAX_EXECUTION = MAX_PAYLOAD - MAX_FEEDBACK - 2_000
 
 
 MAX_ITEMS = 1000
+_NUMBERS = ("usage", "cost", "latency_ms", "scores")
+_CONTENTS = ("contexts", "tools", "parameters")
+REST = (*_NUMBERS, *_CONTENTS)
+"""The fields of an execution outside its facts."""
 
 
 def read_request(route: Route, content: bytes, sender: Sender) -> Item | list[Item | Problem]:
@@ -33,6 +38,16 @@ def read_request(route: Route, content: bytes, sender: Sender) -> Item | list[It
     if not 1 <= len(body) <= MAX_ITEMS:
         raise invalid("body", f"an array holds 1 to {MAX_ITEMS} items")
     return [_read_element(route, value, sender, index) for index, value in enumerate(body)]
+
+
+def read_completion(content: bytes, sender: Sender, execution_id: str) -> Item:
+    """The execution in a request that names its id. Raises Problem."""
+    body = strict_json(content)
+    if not isinstance(body, dict):
+        raise invalid("body", "must be an object")
+    if (given := body.get("id")) is not None and str(given) != execution_id:
+        raise invalid("id", "is not the id of the path")
+    return read_execution({**body, "id": execution_id}, sender)
 
 
 def _read_element(route: Route, value: object, sender: Sender, index: int) -> Item | Problem:
@@ -87,15 +102,15 @@ def read_execution(item: object, sender: Sender, index: int = 0) -> NewExecution
     execution_id = body.id or str(event_id)
     sightings = tuple(_sightings(body.prompts, body.target))
     facts = to_json(_facts(body, sender, execution_id))
-    recorded = to_json(_recorded(body, sender))
-    payload = b'{"facts":' + facts + b"," + recorded[1:]
+    recorded = _recorded(body, sender)
+    payload = b'{"facts":' + facts + b"," + to_json(recorded)[1:]
     if len(payload) > MAX_EXECUTION:
         raise _too_large()
     place = (origin.project, origin.environment)
     root = body.trace_id is not None and body.parent_id is None
     return NewExecution(
         origin, execution_id, event_id, claims, payload, body.target, hashed(*place, "execution", execution_id),
-        hashed(*place, "trace", str(body.trace_id)) if root else None, facts, sightings,
+        hashed(*place, "trace", str(body.trace_id)) if root else None, facts, to_json(_values(recorded)), sightings,
     )  # fmt: skip
 
 
@@ -153,6 +168,15 @@ def _recorded(body: ExecutionBody, sender: Sender) -> dict[str, Any]:
         parameters={name: scrub(_plain(value)) for name, value in body.parameters.items()},
         usage=body.usage and body.usage.model_dump(), cost=body.cost, latency_ms=body.latency_ms, scores=body.scores,
     )  # fmt: skip
+
+
+def _values(recorded: dict[str, Any]) -> dict[str, Any]:
+    """What a completion is compared with, of the fields outside the facts; of texts and lists a hash is enough."""
+    values = {name: recorded[name] for name in _NUMBERS if recorded.get(name) not in (None, {})}
+    for name in _CONTENTS:
+        if recorded[name]:
+            values[name] = blake2b(to_json(recorded[name]), digest_size=16).hexdigest()
+    return values
 
 
 def _sightings(prompts: list[PromptBody], target: str) -> list[Sighting]:

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from collector import joining
+from collector.completion import complete
 from collector.model import (
     Books,
     Claim,
     Former,
     Item,
+    Judgement,
+    Mismatch,
     NewExecution,
     NewFeedback,
     Opinion,
@@ -17,19 +20,44 @@ from collector.model import (
 )
 
 
-async def record(books: Books, items: Sequence[Item]) -> list[Status]:
+async def record(books: Books, items: Sequence[Item]) -> list[Judgement]:
     """Keeps what is new among `items` and puts its events into the outbox; a status for each, in their order."""
     claims = first_claims(items)
     taken = await books.claim(claims) if claims else {}
     statuses, kept = judge(items, taken)
-    if given_back := [claim.key for claim in claims if claim.key not in kept and claim.key not in taken]:
-        await books.unclaim(given_back)
     fresh = [item for item, status in zip(items, statuses, strict=True) if status == "accepted"]
     outgoing = await _executions(books, [item for item in fresh if isinstance(item, NewExecution)])
     outgoing += await _feedback(books, [item for item in fresh if isinstance(item, NewFeedback)])
+    judgements: list[Judgement] = [*statuses]
+    if "changed" in statuses:
+        outgoing += await _completions(books, items, judgements, kept)
+    if given_back := [claim.key for claim in claims if claim.key not in kept and claim.key not in taken]:
+        await books.unclaim(given_back)
     if outgoing:
         await books.emit(outgoing)
-    return statuses
+    return judgements
+
+
+async def _completions(
+    books: Books, items: Sequence[Item], judgements: list[Judgement], kept: set[bytes]
+) -> list[Outgoing]:
+    """Adds to kept executions what was sent again with more: puts its judgement and its claims where they belong."""
+    again = [(i, item) for i, item in enumerate(items) if judgements[i] == "changed" and isinstance(item, NewExecution)]
+    outgoing = []
+    for index, item in sorted(again, key=lambda each: each[1].reference):  # as two instances must lock them
+        known = await books.lock_execution(item.reference)
+        if known is None:
+            continue
+        completion = complete(known, item)
+        if isinstance(completion, Mismatch):
+            judgements[index] = completion
+            continue
+        kept.update(claim.key for claim in item.claims)
+        judgements[index] = "duplicate" if completion is None else "accepted"
+        if completion is not None:
+            await books.save_execution(item.reference, completion.execution)
+            outgoing.append(joining.completed(item, completion))
+    return outgoing
 
 
 async def _executions(books: Books, executions: Sequence[NewExecution]) -> list[Outgoing]:
@@ -89,7 +117,7 @@ def judge(items: Iterable[Item], taken: dict[bytes, bytes | None]) -> tuple[list
 
 def _judge(claims: Iterable[Claim], known: dict[bytes, bytes | None]) -> Status:
     repeated = [claim for claim in claims if claim.key in known]
-    for claim in repeated:
+    for claim in reversed(repeated):  # the item's own id comes first, and an execution may be sent again with more
         former = known[claim.key]
         if None not in (claim.body, former) and claim.body != former:
             return claim.mismatch

@@ -12,9 +12,16 @@ CLAIMED = "SELECT key, body FROM collector.receipts WHERE key = ANY($1::bytea[])
 UNCLAIM = "DELETE FROM collector.receipts WHERE key = ANY($1::bytea[])"
 
 ADD_EXECUTIONS = """
-INSERT INTO collector.executions (reference, trace, project, environment, target, facts, received_at)
-SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[])
+INSERT INTO collector.executions (reference, trace, project, environment, target, facts, recorded_values, received_at)
+SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
+                     $8::timestamptz[])
 ON CONFLICT DO NOTHING"""
+
+LOCK_EXECUTION = """
+SELECT target, facts, recorded_values, revision FROM collector.executions WHERE reference = $1 FOR UPDATE"""
+
+SAVE_EXECUTION = """
+UPDATE collector.executions SET facts = $2, recorded_values = $3, revision = $4 WHERE reference = $1"""
 
 # A trace stands for its root execution; of several roots the first that came.
 _FACTS = """LATERAL (

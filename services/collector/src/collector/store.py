@@ -18,6 +18,7 @@ from collector.model import (
     Opinion,
     Origin,
     Outgoing,
+    RecordedExecution,
     Sighting,
     Waiting,
 )
@@ -59,8 +60,16 @@ class PgBooks:
             [row.origin.environment for row in rows],
             [row.target for row in rows],
             [row.facts for row in rows],
+            [row.values for row in rows],
             [row.origin.received_at for row in rows],
         )
+
+    async def lock_execution(self, reference: bytes) -> RecordedExecution | None:
+        row = await self._pg.fetchrow(sql.LOCK_EXECUTION, reference)
+        return None if row is None else RecordedExecution(*row)
+
+    async def save_execution(self, reference: bytes, execution: RecordedExecution) -> None:
+        await self._pg.execute(sql.SAVE_EXECUTION, reference, execution.facts, execution.values, execution.revision)
 
     async def release(self, executions: Sequence[NewExecution]) -> list[tuple[Waiting, Joined]]:
         facts: dict[bytes, Joined] = {}

@@ -60,7 +60,13 @@ class ExecutionFacts(Fact):
 
 
 class ExecutionRecorded(TargetEvent):
-    """One accepted, scrubbed execution. `cost` in US dollars, `latency_ms` in milliseconds."""
+    """One accepted, scrubbed execution, or what completes it. `cost` in US dollars, `latency_ms` in milliseconds.
+
+    Revision 1 is what was recorded first. A later one comes where fields were sent afterwards: `facts` are those of
+    the whole execution, all other fields hold only what is new, and `completes` names what is new by its path, such
+    as `output`, `outcome`, `latency_ms` or `scores.helpful`. A value is new in one revision only, so revisions may be
+    counted in any order.
+    """
 
     topic: ClassVar[str] = "execution.recorded"
 
@@ -73,6 +79,12 @@ class ExecutionRecorded(TargetEvent):
     latency_ms: float | None = None
     scores: dict[str, float] = Field(default_factory=dict)
     received_at: AwareDatetime
+    revision: int = 1
+    completes: tuple[str, ...] = ()
+
+    def is_new(self, field: str) -> bool:
+        """Return whether this revision is the one that brought `field`, a path as in `completes`."""
+        return self.revision == 1 or field in self.completes
 
 
 class Replaced(Fact):

@@ -1,0 +1,95 @@
+"""What an execution that is sent again adds to the one that was kept. Pure.
+
+A field that was absent is filled in, once; one that says the same again is a repeat. Fields by which feedback and
+values are counted belong to what was recorded first: filled in later, they would not move what was counted before.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from collector.model import Mismatch, NewExecution, RecordedExecution, as_uuid, hashed
+from collector.reading import MAX_EXECUTION, REST
+
+_IDENTITY = frozenset({"execution_id", "occurred_at", "clock_skew_s"})
+"""Of the facts: what stays as it was first told."""
+_FIRST_ONLY = frozenset({"prompts", "consent", "trace_id", "parent_id"})
+_ANOTHER_VALUE = "was recorded with another value, which was kept"
+_TOO_LATE = "was absent when the execution was recorded; feedback and values are counted by it, so it can't be added"
+_UNKNOWN = "was recorded before executions could be completed; what was kept stays as it is"
+
+Path = tuple[str, ...]
+
+
+class Completion(NamedTuple):
+    """The execution as it is now, and the `execution.recorded` that says what is new."""
+
+    execution: RecordedExecution
+    event_id: str
+    payload: bytes
+
+
+def complete(known: RecordedExecution, item: NewExecution) -> Completion | Mismatch | None:
+    """Return what `item` adds to `known`, the fields in its way, or None where it adds nothing."""
+    if known.values is None:
+        return Mismatch((("id", _UNKNOWN),))
+    facts, values = _leaves(from_json(known.facts)), _leaves(from_json(known.values))
+    new_facts, new_values = _leaves(from_json(item.facts)), _leaves(from_json(item.values))
+    mismatches = [("target", _ANOTHER_VALUE)] if known.target != item.target else []
+    added_facts = _added(facts, {path: new for path, new in new_facts.items() if path[0] not in _IDENTITY}, mismatches)
+    added_values = _added(values, new_values, mismatches)
+    if mismatches:
+        return Mismatch(tuple(mismatches))
+    if not added_facts and not added_values:
+        return None
+    revision = known.revision + 1
+    all_facts = to_json(_nested({**facts, **added_facts}))
+    payload = _payload(item, all_facts, {*added_facts, *added_values}, revision)
+    if len(payload) > MAX_EXECUTION:
+        return Mismatch((("body", f"together with what was recorded more than {MAX_EXECUTION} bytes"),))
+    execution = RecordedExecution(known.target, all_facts, to_json(_nested({**values, **added_values})), revision)
+    return Completion(execution, as_uuid(hashed("completion", item.reference.hex(), str(revision))), payload)
+
+
+def _added(known: Mapping[Path, Any], new: Mapping[Path, Any], mismatches: list[tuple[str, str]]) -> dict[Path, Any]:
+    """Return the leaves of `new` that `known` lacks; what is in their way is appended to `mismatches`."""
+    added = {}
+    for path, value in new.items():
+        if path in known:
+            if known[path] != value:
+                mismatches.append((".".join(path), _ANOTHER_VALUE))
+        elif path[0] in _FIRST_ONLY:
+            mismatches.append((".".join(path), _TOO_LATE))
+        else:
+            added[path] = value
+    return added
+
+
+def _payload(item: NewExecution, facts: bytes, added: set[Path], revision: int) -> bytes:
+    """Return the event: the whole facts, and of the other fields those members that are new."""
+    sent = from_json(item.payload)
+    del sent["facts"]
+    rest = {name: sent.pop(name) for name in REST if name in sent}
+    kept = {path: value for path, value in _leaves(rest).items() if path in added or path[:1] in added}
+    sent |= {**_nested(kept), "revision": revision, "completes": sorted(".".join(path) for path in added)}
+    return b'{"facts":' + facts + b"," + to_json(sent)[1:]
+
+
+def _leaves(document: Mapping[str, Any]) -> dict[Path, Any]:
+    """Return the values of a document that say something, by path; members of an object are values of their own."""
+    leaves: dict[Path, Any] = {}
+    for name, value in document.items():
+        members = {(name, inner): value[inner] for inner in value} if isinstance(value, dict) else {(name,): value}
+        leaves |= {path: found for path, found in members.items() if found is not None and found != []}
+    return leaves
+
+
+def _nested(leaves: Mapping[Path, Any]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for (name, *member), value in leaves.items():
+        if member:
+            document.setdefault(name, {})[member[0]] = value
+        else:
+            document[name] = value
+    return document

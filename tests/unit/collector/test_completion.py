@@ -1,0 +1,148 @@
+"""However an execution's fields are split over a post and completions, it is measured and kept as one post."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.metrics import from_execution
+from analyzer.model import Reading
+from collector.answers import settled
+from collector.completion import Completion, complete
+from collector.model import Mismatch, NewExecution, Origin, RecordedExecution
+from collector.pseudonyms import Pseudonyms
+from collector.reading import read_completion, read_execution
+from collector.sender import Sender
+from shared.events.feedback import ExecutionRecorded
+from shared.web.problems import Problem
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SENDER = Sender("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+FIRST: dict[str, Any] = {"id": "e1", "target": "bot", "prompts": [{"name": "p", "version": "1"}], "trace_id": "t"}
+WORDS = st.text("abc", min_size=1, max_size=3)
+LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": WORDS, "input": WORDS, "output": st.just("call +49 170 1234567"), "user": WORDS, "session": WORDS,
+        "contexts": st.lists(WORDS, max_size=2), "tools": st.lists(WORDS, max_size=2), "arm": WORDS,
+        "cost": st.floats(0, 9), "latency_ms": st.integers(0, 900), "outcome": st.sampled_from(["ok", "error"]),
+        "scores": st.dictionaries(WORDS, st.floats(0, 1), max_size=3), "parameters": st.dictionaries(WORDS, WORDS),
+        "attributes": st.dictionaries(WORDS, WORDS | st.booleans(), max_size=3),
+        "usage": st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 9)),
+    },
+)  # fmt: skip
+DIVIDED = ("scores", "attributes", "usage")
+
+
+def item(sender: Sender = SENDER, **fields: Any) -> NewExecution:
+    return read_execution({**FIRST, **fields}, sender)
+
+
+def kept(execution: NewExecution) -> RecordedExecution:
+    return RecordedExecution(execution.target, execution.facts, execution.values, 1)
+
+
+def readings(payloads: list[bytes]) -> Counter[Any]:
+    events = [ExecutionRecorded.model_validate_json(payload) for payload in payloads]
+    found = chain.from_iterable(from_execution(event) for event in events)
+    return Counter((r.dimension, r.uses, r.value, r.former) for r in found if isinstance(r, Reading))
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """All fields of an execution, and the same in up to four parts, objects by their members."""
+    whole: dict[str, Any] = draw(LATER)
+    parts: list[dict[str, Any]] = [{} for _ in range(draw(st.integers(1, 4)))]
+    for name, value in whole.items():
+        for key in value if name in DIVIDED else [None]:
+            part = parts[draw(st.integers(0, len(parts) - 1))]
+            part.update({name: value} if key is None else {name: {**part.get(name, {}), key: value[key]}})
+    return whole, parts
+
+
+@given(splits(), st.data())
+def test_any_split_in_any_order_is_measured_and_kept_as_one_post(
+    split: tuple[dict[str, Any], list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    whole, (first, *later) = split
+    execution = kept(item(**first))
+    events = {"first": item(**first).payload}
+    for part in data.draw(st.permutations([*later, *later, first, {}])):
+        completion = complete(execution, item(Sender(*SENDER), **part))
+        assert not isinstance(completion, Mismatch)
+        if completion is not None:
+            execution = completion.execution
+            assert completion.event_id not in events
+            events[completion.event_id] = completion.payload
+    delivered = data.draw(st.permutations(list(events.values())))
+    assert readings(delivered) == readings([item(**whole).payload])
+    once = item(**whole)
+    assert json.loads(once.facts) == _without_nothing(json.loads(execution.facts), json.loads(once.facts))
+    assert complete(execution, once) is None
+    assert execution.revision == len(events)
+
+
+def _without_nothing(facts: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    """`facts` with the empty objects and lists of `like`: they mean the same as absence."""
+    return {**{name: value for name, value in like.items() if value in ({}, [])}, **facts}
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "named"),
+    [
+        ({"output": "a"}, {"output": "b"}, ["output"]),
+        ({"cost": 0.0}, {"cost": 1.0}, ["cost"]),
+        ({"latency_ms": 5, "scores": {"x": 1.0}}, {"latency_ms": 6, "scores": {"x": 2.0}}, ["latency_ms", "scores.x"]),
+        ({"contexts": ["a"]}, {"contexts": ["b"]}, ["contexts"]),
+        ({"attributes": {"a": "b"}}, {"attributes": {"a": "c"}}, ["attributes.a"]),
+        ({"usage": {"input_tokens": 1}}, {"usage": {"input_tokens": 2}}, ["usage.input_tokens"]),
+        ({}, {"target": "other"}, ["target"]),
+        ({}, {"prompts": [{"name": "q", "version": "1"}]}, ["prompts"]),
+        ({"prompts": []}, {}, ["prompts"]),
+        ({}, {"consent": {"quality": False}}, ["consent.quality"]),
+        ({"user": "ann"}, {"user": "bob"}, ["user"]),
+    ],
+)
+def test_another_value_is_refused_by_the_name_of_its_field(
+    first: dict[str, Any], later: dict[str, Any], named: list[str]
+) -> None:
+    refused = settled(complete(kept(item(**first)), item(**{"output": "a", "tools": ["new"], **later})))  # type: ignore[arg-type]
+    assert isinstance(refused, Problem)
+    assert (refused.status, refused.code) == (409, "id-conflict")
+    assert [error["field"] for error in refused.errors] == named
+
+
+def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them() -> None:
+    first = item(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
+    later = Sender("key", Origin("shop", "production", NOW + timedelta(minutes=1)), SENDER.pseudonyms)
+    completion = complete(kept(first), item(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0))
+    assert isinstance(completion, Completion)
+    event = ExecutionRecorded.model_validate_json(completion.payload)
+    assert (event.revision, event.completes) == (2, ("cost", "output", "scores.y"))
+    assert (event.facts.input, event.facts.output, event.facts.occurred_at) == ("Why?", "42", NOW)
+    assert (event.latency_ms, event.cost, event.scores, event.contexts) == (None, 0.0, {"y": 0.0}, ())
+    assert event.received_at == NOW + timedelta(minutes=1)
+
+
+def test_what_is_too_large_together_or_from_before_an_upgrade_is_refused() -> None:
+    large = kept(item(input="a" * 700_000))
+    assert complete(large, item(output="b" * 100_000)) == Mismatch(
+        (("body", "together with what was recorded more than 768000 bytes"),)
+    )
+    old = kept(item())._replace(values=None)
+    found = complete(old, item(output="b"))
+    assert isinstance(found, Mismatch)
+    assert found.fields[0][0] == "id"
+
+
+@pytest.mark.parametrize(("body", "field"), [('{"id": "e2", "target": "bot"}', "id"), ("[]", "body"), ("{}", "target")])
+def test_a_request_that_names_its_id_is_one_object_of_that_id(body: str, field: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read_completion(body.encode(), SENDER, "e1")
+    assert refused.value.errors[0]["field"] == field
+    assert read_completion(b'{"id": 7, "target": "bot"}', SENDER, "7").id == "7"
