@@ -4,17 +4,39 @@ import gc
 import subprocess
 import sys
 
-from ratchet_local.memory import no_collection
+from ratchet_local.memory import pause_collection, resume_collection
 
 
-def test_no_garbage_is_collected_while_the_services_are_imported() -> None:
-    with no_collection():
+def test_no_garbage_is_collected_while_it_starts() -> None:
+    try:
+        pause_collection()
         assert not gc.isenabled()
-    assert gc.isenabled()
+        resume_collection()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_nothing_heavy_is_imported_before_the_servers_start() -> None:
     heavy = "{'httpx', 'fastapi', 'sqlalchemy', 'pydantic', 'redis', 'aiokafka'}"
-    code = f"import sys, ratchet_local.main; print(sorted({heavy} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert _printed(f"import sys, ratchet_local.main; print(sorted({heavy} & sys.modules.keys()))") == "[]"
+
+
+def test_the_services_are_imported_without_the_tools_of_terminals_and_migrations() -> None:
+    tools = "{'alembic', 'mako', 'pygments', 'rich', 'pydantic.v1'}"
+    code = f"""
+import sys
+from ratchet_local.quick_imports import import_frameworks, without_tools
+with without_tools():
+    import_frameworks()
+    import ratchet_local.serving
+print([name for name in sorted({tools}) if sys.modules.get(name)])
+import fastapi.openapi.models, rich
+fastapi.openapi.models.Info(title="completed at its first use", version="1")
+"""
+    assert _printed(code) == "[]"
+
+
+def _printed(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from ratchet_local.home import Home, InUse
 from ratchet_local.log_rotation import rotate_all, rotating
-from ratchet_local.memory import few_arenas, no_collection
+from ratchet_local.memory import few_arenas, pause_collection
 from ratchet_local.process import StartFailed
 from ratchet_local.servers import Servers, serving
 
 if TYPE_CHECKING:
     from ratchet_local.demo import Demo
+    from ratchet_local.embedded import EmbeddedBroker
 
 _HOST = "127.0.0.1"
 
@@ -65,17 +67,22 @@ def _run(home: Home, options: argparse.Namespace, began: float) -> None:
         stack.enter_context(home.lock())
         listener = stack.enter_context(_listener(options.port))
         log = stack.enter_context(home.open_log("ratchet"))
+        stack.callback(logging.disable)  # what is collected later, such as an interrupted task, finds the log closed
         rotate_all(home.log("ratchet").parent)
         stack.enter_context(rotating(home.log("ratchet").parent))
         servers = Servers.of(home)
         starting = stack.enter_context(_started(servers))
         # While the servers start: reading the services' code takes as long.
-        with no_collection():
-            from ratchet_local.serving import serve
+        pause_collection()
+        from ratchet_local.quick_imports import import_frameworks, without_tools
 
+        with without_tools():
+            import_frameworks()
+            broker = stack.enter_context(_broker())
+            from ratchet_local.serving import serve
         demo = _demo(home, options)
         starting.result()
-        serve(home, servers, listener, log, began, demo)
+        serve(home, servers, broker.result(), listener, log, began, demo)
 
 
 def _demo(home: Home, options: argparse.Namespace) -> "Demo | None":
@@ -91,6 +98,22 @@ def _started(servers: Servers) -> Iterator["Future[None]"]:
     """Starts the servers in a thread; ends them after that thread, whatever came in between."""
     with serving(servers), ThreadPoolExecutor(1) as thread:
         yield thread.submit(servers.start)
+
+
+@contextmanager
+def _broker() -> Iterator["Future[EmbeddedBroker]"]:
+    """Make the broker in a thread, for its topics take up to a second of waiting; end it after the block."""
+    from ratchet_local.embedded import EmbeddedBroker
+    from shared.messaging.topics import topics
+
+    # A group has a single reader: more partitions would only make each of its requests longer.
+    partitions = {topic.name: topic.partitions for topic in topics(partitions=1)}
+    with ThreadPoolExecutor(1) as thread:
+        making = thread.submit(EmbeddedBroker, partitions)
+        try:
+            yield making
+        finally:
+            making.result().close()
 
 
 def _listener(port: int) -> socket.socket:

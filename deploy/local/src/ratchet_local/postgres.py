@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -106,7 +107,7 @@ class Postgres:
         _give_to_server(new)
         done = subprocess.run(
             [*_unprivileged(), str(public_program("initdb")), "-D", str(new), "-U", _SUPERUSER, "--auth=trust",
-             "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"],
+             "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", *_sync_option()],
             capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
         if done.returncode:
@@ -123,6 +124,11 @@ class Postgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [*_unprivileged(), str(public_program("postgres")), "-D", str(self.data), *options]
         return process.start(command, self.log)
+
+
+def _sync_option() -> list[str]:
+    """Where the system can, make the new data durable by one call and not file by file, which takes 2 s more."""
+    return ["--sync-method=syncfs"] if sys.platform == "linux" else []
 
 
 def _server_ids() -> tuple[int, int]:

@@ -6,39 +6,42 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import uvicorn
 
 from gatekeeper.bootstrap import first_link
 from ratchet_local.assembly import Place, assembled, migrate_all
 from ratchet_local.credentials import PERSON, ensure_credentials
-from ratchet_local.demo import Demo
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.ending import Streams
 from ratchet_local.front import front_of
 from ratchet_local.gateway import Gateway
 from ratchet_local.home import Home, shown
+from ratchet_local.memory import resume_collection
 from ratchet_local.servers import Servers
-from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
 from shared.web.connections import ConnectionLimits, guarded, raise_open_files
 
+if TYPE_CHECKING:
+    from ratchet_local.demo import Demo
+
 
 def serve(
-    home: Home, servers: Servers, listener: socket.socket, log: TextIO, began: float, demo: Demo | None = None
+    home: Home,
+    servers: Servers,
+    broker: EmbeddedBroker,
+    listener: socket.socket,
+    log: TextIO,
+    began: float,
+    demo: "Demo | None" = None,
 ) -> None:
     """Returns when it was told to end and everything in here has; KeyboardInterrupt where it was not up yet."""
     configure_logging("info", log)
     raise_open_files()
-    # One reader a group: more partitions would only make each of its requests longer.
-    broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics(partitions=1)})
-    try:
-        # uvicorn brings a quicker event loop where the platform has one
-        with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
-            runner.run(_serve(home, servers, broker, listener, began, demo))
-    finally:
-        broker.close()
+    # uvicorn brings a quicker event loop where the platform has one
+    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
+        runner.run(_serve(home, servers, broker, listener, began, demo))
 
 
 async def _serve(
@@ -47,7 +50,7 @@ async def _serve(
     broker: EmbeddedBroker,
     listener: socket.socket,
     began: float,
-    demo: Demo | None,
+    demo: "Demo | None",
 ) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
@@ -58,6 +61,7 @@ async def _serve(
 
     def ready() -> None:
         print(greeting(home, url, link, time.monotonic() - began), flush=True)
+        resume_collection()
         if demo is not None:
             demo.begin(credentials, PERSON)
 
