@@ -10,6 +10,7 @@ from shared.events import derived_id
 from shared.messaging.cloudevents import Message
 from shared.messaging.errors import Permanent
 from shared.messaging.holds import Held
+from shared.messaging.positions import ABSENT, Gap
 from shared.messaging.sql_store import SqlStore, shard_of
 from shared.messaging.store import DeadLetter
 from shared.testing.store import FakeStore
@@ -205,3 +206,21 @@ async def test_what_kafka_would_not_take_never_gets_into_the_outbox(store: AnySt
     with pytest.raises(Permanent, match="more than a message may have"):
         await emit()
     assert await unsent(store) == []
+
+
+async def test_positions_go_forward_and_back_only_on_purpose(store: AnyStore) -> None:
+    first, second = ("t", 0), ("t", 1)
+    async with store.begin() as tx:
+        assert await tx.record_positions("a", {first: 5, second: 2}) == {}
+    async with store.begin() as tx:
+        assert await tx.record_positions("a", {first: 3, second: 7}) == {first: 5, second: 2}
+        assert await tx.positions("a") == {first: 5, second: 7}
+        assert await tx.positions("b") == {}
+    async with store.begin() as tx:
+        assert not await tx.replace_position("a", first, ABSENT, 0, None)
+        assert not await tx.replace_position("a", first, 4, 0, None)
+        assert await tx.replace_position("a", first, 5, 1, Gap(1, 5, 0))
+        assert await tx.replace_position("b", first, ABSENT, 9, None)
+    async with store.begin() as tx:
+        assert await tx.positions("a") == {first: 1, second: 7}
+        assert await tx.positions("b") == {first: 9}

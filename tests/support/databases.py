@@ -45,8 +45,17 @@ class Databases:
                 self._templates[wanted] = self._migrated_template(wanted)
         return self.fresh(self._templates[wanted])
 
+    def back_up(self, dsn: str) -> str:
+        """Copy a database that nobody is connected to; the DSN of the copy."""
+        return self.fresh(_name_of(dsn))
+
+    def restore(self, dsn: str, backup: str) -> None:
+        """Make a database what `backup` is, and end all sessions on it."""
+        self.drop(dsn)
+        psql(self._server.dsn(), f"CREATE DATABASE {_name_of(dsn)} TEMPLATE {_name_of(backup)} STRATEGY file_copy")
+
     def drop(self, dsn: str) -> None:
-        psql(self._server.dsn(), f"DROP DATABASE IF EXISTS {urlsplit(dsn).path[1:]} WITH (FORCE)")
+        psql(self._server.dsn(), f"DROP DATABASE IF EXISTS {_name_of(dsn)} WITH (FORCE)")
 
     def _migrated_template(self, services: tuple[str, ...]) -> str:
         name = "template_" + "_".join(services)
@@ -55,6 +64,10 @@ class Databases:
         for service in services:
             apart(migrate(service, dsn.replace("postgresql:", "postgresql+asyncpg:")))
         return name
+
+
+def _name_of(dsn: str) -> str:
+    return urlsplit(dsn).path[1:]
 
 
 def apart(work: Coroutine[object, object, T]) -> T:

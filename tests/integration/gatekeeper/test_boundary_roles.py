@@ -18,7 +18,7 @@ ROLES = ("ratchet_collector", "ratchet_analyzer", "ratchet_proposer", "ratchet_g
 ONE, TWO = document("One"), document("Two")
 NO_RIGHT = {"42501"}
 
-_MESSAGING = ("outbox", "inbox", "dead_letters", "relay_lease", "subscriptions")
+_MESSAGING = ("outbox", "inbox", "dead_letters", "relay_lease", "subscriptions", "consumed_positions")
 _ADDED = ("prompt_versions", "examples", "example_sets", "observed", "live_signatures", "audit_anchors")
 _ALLOWED = {
     ("ratchet_gatekeeper", table, verb) for table in _MESSAGING for verb in ("INSERT", "UPDATE", "DELETE", "MERGE")

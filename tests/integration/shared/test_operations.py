@@ -92,7 +92,9 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     await take(desk, key("stranger", "operate", project="other"))
     await take(desk, key("tester", "operate", environment="staging"))
     await take(desk, key("admin", "operate", "admin"))
-    settings = ScratchSettings(database_url="postgresql://unused", kafka_bootstrap="127.0.0.1:9", instance="one")
+    settings = ScratchSettings(
+        database_url="postgresql://unused", kafka_bootstrap="127.0.0.1:9", instance="one", embedded_bus=True
+    )
     subscription = Subscription("effects", (FeedbackCreated,), desk.handle)
     bus = Bus(settings, [subscription], [], store, clock, desk.metrics)
     desk.delivery = bus.deliveries[CONSUMER]
@@ -189,6 +191,7 @@ async def test_topics_show_what_waits_and_what_lies_parked_and_no_number_that_no
     assert shown["dead_letters"] == [
         {"topic": "feedback.created", "consumer": CONSUMER, "parked": 1, "oldest_parked_at": letter["parked_at"]}
     ]
+    assert shown["gaps"] == []
 
 
 @pytest.mark.parametrize("who", ["stranger", "tester"])

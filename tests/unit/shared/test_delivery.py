@@ -77,6 +77,14 @@ def batch(*values: float) -> list[FakeRecord]:
     return [record(envelope(feedback(value=value)), offset) for offset, value in enumerate(values)]
 
 
+async def test_a_repeat_does_not_change_the_order() -> None:
+    """A relay that died sends again from where it was: the repeat of an old event comes after a newer one."""
+    bench = Bench()
+    old, new = envelope(feedback(value=1.0)), envelope(feedback(value=2.0))
+    await bench.delivery.settle([record(old, 0), record(new, 1), record(old, 2)])
+    assert bench.effects.taken == [old.id, new.id]
+
+
 async def test_a_batch_is_taken_in_one_transaction_and_once() -> None:
     bench = Bench()
     records = batch(1, 2, 3)

@@ -17,6 +17,7 @@ from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent
 from shared.messaging.flow import Flow, NoFlow
+from shared.messaging.gaps import GapDetector
 from shared.messaging.reader import Reader, Standing
 from shared.messaging.security import faststream_security
 from shared.messaging.store import Broadcast, Store, Subscription
@@ -69,9 +70,13 @@ class Bus:
                 clock,
                 metrics,
                 DeadLetterBudget(settings.dead_letter_limit),
+                keeps_positions=not settings.embedded_bus,
             )
             for subscription in subscriptions
         }
+        # The embedded broker forgets everything at its end: whatever an inbox lacks is sent again at its start.
+        groups = () if settings.embedded_bus else self.deliveries
+        self._detectors = {group: GapDetector(group, store, metrics) for group in groups}
         self._readers: list[Reader] = []
         if self.flow.arrivals is not None:
             self.flow.arrivals.subscribe(self._on_arrival)
@@ -95,6 +100,8 @@ class Bus:
                 found.append(f"{name} is paused until an operator resumes it: too many dead letters")
             elif (since := delivery.retrying_since) and (seconds := (now - since).total_seconds()) > _RETRYING_S:
                 found.append(f"{name} has repeated a batch for {seconds:.0f} s: {delivery.retrying_error}")
+        for detector in self._detectors.values():
+            found += detector.problems
         return found
 
     def standing(self, consumer: str, topic: str) -> Standing | None:
@@ -120,7 +127,8 @@ class Bus:
         self._readers = []
         for subscription in self._subscriptions:
             delivery = self.deliveries[self.group(subscription.name)]
-            reader = Reader(delivery.consumer, delivery.settle, True, self.flow, self._metrics)
+            detector = self._detectors.get(delivery.consumer)
+            reader = Reader(delivery.consumer, delivery.settle, True, self.flow, self._metrics, detector)
             self._attach(broker, reader, subscription, subscription.max_batch)
         for broadcast in self._broadcasts:
             reader = Reader(self.group(broadcast.name), self._spread(broadcast), False, self.flow, self._metrics)
@@ -215,6 +223,8 @@ class Bus:
                 await delivery.refresh()
 
     async def _stalled(self, reader: Reader) -> bool:
+        with contextlib.suppress(Exception):  # Kafka or the database is away: the next look compares
+            await reader.compare_positions()
         try:
             measured = await reader.measure(self._clock.now().timestamp())
             self.connected = True

@@ -3,12 +3,14 @@
 from sqlalchemy import Connection, text
 
 from shared.messaging.tables import messaging_tables
+from shared.messaging.topics import PARTITIONS
 from shared.runtime.database import metadata_for
+from shared.runtime.roles import role_of
 from shared.web.key_table import key_table
 
 
 def create_messaging_tables(conn: Connection, schema: str) -> None:
-    """Creates outbox, inbox, dead letters, relay leases, subscriptions and the copy of the API keys.
+    """Creates outbox, inbox, dead letters, relay leases, subscriptions, positions and the copy of the API keys.
 
     What was added to them since is added by later migrations too, for schemas that stood before.
     """
@@ -27,4 +29,25 @@ def add_letter_owners_and_pauses(schema: str) -> list[str]:
         "ADD COLUMN IF NOT EXISTS environment text",
         f"ALTER TABLE {schema}.subscriptions ADD COLUMN IF NOT EXISTS paused_at timestamptz, "
         "ADD COLUMN IF NOT EXISTS pause_reason text",
+    ]
+
+
+def add_consumed_positions(schema: str) -> list[str]:
+    """The statements that bring a schema of before to positions: those of its consumers are unknown at first."""
+    return [
+        f"""CREATE TABLE IF NOT EXISTS {schema}.consumed_positions (
+            consumer text NOT NULL,
+            topic text NOT NULL,
+            partition integer NOT NULL,
+            next_offset bigint,
+            gap_first bigint,
+            gap_next bigint,
+            gap_lost bigint,
+            gap_found_at timestamptz,
+            CONSTRAINT pk_consumed_positions PRIMARY KEY (consumer, topic, partition)
+            )""",
+        f"""INSERT INTO {schema}.consumed_positions (consumer, topic, partition)
+            SELECT consumer, topic, partition FROM {schema}.subscriptions
+            CROSS JOIN generate_series(0, {PARTITIONS - 1}) AS partition ON CONFLICT DO NOTHING""",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.consumed_positions TO {role_of(schema)}",
     ]

@@ -5,12 +5,14 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from shared.events.base import Envelope, Event
 from shared.messaging.cloudevents import Received, Record, decode
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.errors import FailureClass, Permanent, classify
-from shared.messaging.store import DeadLetter, Store, Subscription
+from shared.messaging.positions import Partition, PositionGap
+from shared.messaging.store import DeadLetter, Store, Subscription, Tx
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
@@ -27,7 +29,10 @@ class Delivery:
     """Settles batches for one subscription: inbox claim, effect and outbox in one transaction.
 
     `settle` returns when every message of a batch is taken, known already, or parked; only then may its
-    offsets be acknowledged. It raises nothing but cancellation: while the database is away it waits.
+    offsets be acknowledged. While the database is away it waits.
+
+    With `keeps_positions`, each transaction records beside the inbox up to which offsets everything is taken. A batch
+    that starts after that raises PositionGap, and has no effect: see `shared.messaging.gaps`.
 
     Where too many messages fail (see `DeadLetterBudget`) the consumer pauses, in all instances and over restarts, until
     an operator resumes it. Nothing is acknowledged meanwhile: what was not parked stays in Kafka.
@@ -42,6 +47,7 @@ class Delivery:
         metrics: Metrics,
         budget: DeadLetterBudget,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        keeps_positions: bool = False,
     ) -> None:
         self.consumer = consumer
         self.paused = False
@@ -56,16 +62,24 @@ class Delivery:
         self._metrics = metrics
         self._budget = budget
         self._sleep = sleep
+        self._keeps_positions = keeps_positions
+        self._firsts: dict[Partition, int] = {}
+        self._recorded: dict[Partition, int] = {}
         self._log = logger(__name__).bind(consumer=consumer)
 
     async def settle(self, records: Sequence[Record]) -> None:
-        """Takes `records`, once each, in their order."""
+        """Takes `records`, once each, in their order. Raises PositionGap."""
         started, self.settling = time.perf_counter(), True
+        self._firsts, self._recorded = {}, {}
+        if self._keeps_positions:
+            for record in records:
+                self._firsts.setdefault((record.topic, record.partition), record.offset)
         try:
             await self._wait_until_resumed()
             items = await self._decode(records)
             for start in range(0, len(items), self._subscription.max_batch):
                 await self._settle(items[start : start + self._subscription.max_batch])
+            await self._record_parked(records)
         finally:
             self.settling = False
             self.retrying_since = None
@@ -91,6 +105,8 @@ class Delivery:
                 self.retrying_since = None
                 self._budget.count_settled(len(items))
                 return
+            except PositionGap:
+                raise
             except Exception as error:
                 failures += 1
                 kind = classify(error)
@@ -113,14 +129,53 @@ class Delivery:
                     await self._sleep(BACKOFF_S[failures - 1])
 
     async def _take(self, items: Sequence[Item]) -> None:
-        unique = {received.id: received for _, received in reversed(items)}
+        unique: dict[UUID, Received[Event]] = {}
+        for _, received in items:
+            unique.setdefault(received.id, received)
         async with self._store.begin() as tx:
             fresh = await tx.claim(self.consumer, list(unique))
-            events = [received for received in reversed(unique.values()) if received.id in fresh]
+            events = [received for received in unique.values() if received.id in fresh]
             if events:
                 await self._subscription.handler(tx, events)
+            ends = await self._record(tx, [record for record, _ in items])
+        self._recorded.update(ends)
         self._count("taken", len(events))
         self._count("known", len(items) - len(events))
+
+    async def _record(self, tx: Tx, records: Sequence[Record]) -> dict[Partition, int]:
+        """Records the offsets after `records`, last of all in `tx`: other instances wait for these rows only briefly.
+
+        Raises PositionGap where the database had not got to the batch's first offset.
+        """
+        if not self._keeps_positions:
+            return {}
+        ends = {(record.topic, record.partition): record.offset + 1 for record in records}
+        former = await tx.record_positions(self.consumer, ends)
+        for at in ends:
+            position = former.get(at, 0)
+            if position is not None and position < self._firsts[at]:
+                raise PositionGap
+        return ends
+
+    async def _record_parked(self, records: Sequence[Record]) -> None:
+        """Records the offsets after `records` where the last ones of a partition were parked; waits for the database.
+
+        A malformed message is parked before those that precede it are taken, and so does not record a position itself.
+        """
+        last = {(record.topic, record.partition): record for record in records} if self._keeps_positions else {}
+        parked = [record for at, record in last.items() if self._recorded.get(at) != record.offset + 1]
+        failures = 0
+        while parked:
+            try:
+                async with self._store.begin() as tx:
+                    await self._record(tx, parked)
+                return
+            except PositionGap:
+                raise
+            except Exception as error:
+                failures += 1
+                self._log.warning("position not recorded yet", error=type(error).__name__)
+                await self._sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
     async def replay(self, letter: DeadLetter, report: Envelope[Event]) -> None:
         """Takes a parked message again, settles the letter and says so. Raises what the handler raises."""

@@ -13,10 +13,13 @@ from faststream.kafka import KafkaMessage
 
 from shared.messaging.cloudevents import Record
 from shared.messaging.flow import Flow
+from shared.messaging.gaps import GapDetector
+from shared.messaging.positions import PositionGap
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 
 _ANSWER_S = 5.0
+_COMPARE_S = 60.0
 _topic_of = attrgetter("topic")
 
 
@@ -60,7 +63,13 @@ class Reader:
     """
 
     def __init__(
-        self, consumer: str, settle: Callable[[Sequence[Record]], Any], grouped: bool, flow: Flow, metrics: Metrics
+        self,
+        consumer: str,
+        settle: Callable[[Sequence[Record]], Any],
+        grouped: bool,
+        flow: Flow,
+        metrics: Metrics,
+        detector: GapDetector | None = None,
     ) -> None:
         self.consumer = consumer
         self.grouped = grouped
@@ -70,6 +79,8 @@ class Reader:
         self._settle = settle
         self._flow = flow
         self._metrics = metrics
+        self._detector = detector
+        self._compared: tuple[frozenset[TopicPartition], float] = (frozenset(), 0.0)
         self._log = logger(__name__)
         self._positions: dict[TopicPartition, int] = {}
         self._in_hand: dict[TopicPartition, Any] = {}
@@ -86,16 +97,47 @@ class Reader:
         first, last = self._ends(records)
         self._in_hand = first
         try:
-            await self._settle(records)
+            taken = await self._settle_or_seek(records, first)
         finally:
             self._in_hand = {}
         self.progress = time.monotonic()
+        if not taken:
+            return
         settled = {partition: record.offset + 1 for partition, record in last.items()}
         self._positions.update(settled)
         self._note(records, last)
         if self.grouped:
             await self._acknowledge(settled)
+        if self._detector is not None:
+            self._detector.settled(settled)
         self._pause(settled)
+
+    async def _settle_or_seek(self, records: Sequence[Any], first: Mapping[TopicPartition, Any]) -> bool:
+        """Settles `records`; False where the database lacks what is before them, and reading starts again there."""
+        while True:
+            try:
+                await self._settle(records)
+                return True
+            except PositionGap:
+                assert self._detector is not None
+                firsts = {partition: record.offset for partition, record in first.items()}
+                if await self._detector.resolve(self.subscriber.consumer, firsts, self._positions):
+                    self._positions.clear()
+                    return False
+
+    async def compare_positions(self) -> None:
+        """Compares Kafka's positions with the database's: at each new assignment, and once a minute.
+
+        A database restored while nothing is sent shows here, else with the next batch. Raises what Kafka or it raises.
+        """
+        consumer = self.subscriber.consumer
+        if self._detector is None or consumer is None:
+            return
+        assigned, now = frozenset(consumer.assignment()), time.monotonic()
+        if assigned and (assigned != self._compared[0] or now - self._compared[1] > _COMPARE_S):
+            for partition in await self._detector.check(consumer, assigned, self._positions):
+                self._positions.pop(partition, None)
+            self._compared = (assigned, now)
 
     def _ends(self, records: Sequence[Any]) -> tuple[dict[TopicPartition, Any], dict[TopicPartition, Any]]:
         """The first and the last record of each partition; tells of gaps on the way."""

@@ -1,7 +1,7 @@
 """The store on PostgreSQL."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from uuid import UUID
@@ -15,7 +15,9 @@ from shared.events.base import Event
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message, encode
 from shared.messaging.holds import NOTHING_HELD, Held
 from shared.messaging.letter_owner import Owner, claim_of
+from shared.messaging.positions import Gap, Partition
 from shared.messaging.secrets import without_secrets
+from shared.messaging.sql_positions import PositionStatements
 from shared.messaging.store import DeadLetter, Pending
 
 _bytes_of = attrgetter("bytes")
@@ -109,6 +111,7 @@ class _Statements:
             """SELECT shard, token FROM {s}.relay_lease
                WHERE owner = :owner AND shard = ANY(:shards) FOR SHARE"""
         )
+        self.positions = PositionStatements(schema)
         self.mark_sent = sql("UPDATE {s}.outbox SET sent_at = now() WHERE id = ANY(:ids)")
 
 
@@ -193,6 +196,17 @@ class SqlTx:
     async def pause_reason(self, consumer: str) -> str | None:
         reason: str | None = await self.conn.scalar(self._sql.pause_reason, {"consumer": consumer})
         return reason
+
+    async def record_positions(self, consumer: str, offsets: Mapping[Partition, int]) -> Mapping[Partition, int | None]:
+        return await self._sql.positions.record_positions(self.conn, consumer, offsets)
+
+    async def positions(self, consumer: str) -> Mapping[Partition, int | None]:
+        return await self._sql.positions.positions(self.conn, consumer)
+
+    async def replace_position(
+        self, consumer: str, at: Partition, former: int | None, offset: int, gap: Gap | None
+    ) -> bool:
+        return await self._sql.positions.replace_position(self.conn, consumer, at, former, offset, gap)
 
 
 def dlq_message(letter: DeadLetter) -> Message:

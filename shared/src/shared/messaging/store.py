@@ -1,6 +1,6 @@
 """What delivery needs of a store. One suite of tests runs against the fake and against PostgreSQL."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +14,7 @@ from shared.events.base import Event
 from shared.messaging.cloudevents import Message, Received, Record
 from shared.messaging.errors import reason_of
 from shared.messaging.holds import NOTHING_HELD, Held
+from shared.messaging.positions import Gap, Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,23 @@ class Tx(Protocol):
 
     async def pause_reason(self, consumer: str) -> str | None:
         """Why a consumer is paused; None if it is not."""
+        ...
+
+    async def record_positions(self, consumer: str, offsets: Mapping[Partition, int]) -> Mapping[Partition, int | None]:
+        """Record that `consumer` took everything before these offsets; the former positions, where there were some.
+
+        A position that is further already stays. None: unknown, used before positions were kept.
+        """
+        ...
+
+    async def positions(self, consumer: str) -> Mapping[Partition, int | None]:
+        """The offsets up to which `consumer` took everything; see `record_positions`."""
+        ...
+
+    async def replace_position(
+        self, consumer: str, at: Partition, former: int | None, offset: int, gap: Gap | None
+    ) -> bool:
+        """Set a position, also back, and keep `gap` with it; False where it is not `former` (ABSENT: no row)."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The five tables of delivery, which stand in every service's schema."""
+"""The tables of delivery, which stand in every service's schema."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,7 @@ class MessagingTables:
     dead_letters: Table
     relay_lease: Table
     subscriptions: Table
+    consumed_positions: Table
 
 
 def messaging_tables(metadata: MetaData) -> MessagingTables:
@@ -59,6 +60,7 @@ def messaging_tables(metadata: MetaData) -> MessagingTables:
             Column("paused_at", DateTime(timezone=True)),
             Column("pause_reason", Text),
         ),
+        consumed_positions=_consumed_positions(metadata),
     )
 
 
@@ -82,6 +84,22 @@ def _outbox(metadata: MetaData) -> Table:
     )
     Index("ix_outbox_pending", outbox.c.shard, outbox.c.id, postgresql_where=text("sent_at IS NULL"))
     return outbox
+
+
+def _consumed_positions(metadata: MetaData) -> Table:
+    """`next_offset`: NULL where it is unknown; the `gap_…` columns: the last gap found there."""
+    return Table(
+        "consumed_positions",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("topic", Text, primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("next_offset", BigInteger),
+        Column("gap_first", BigInteger),
+        Column("gap_next", BigInteger),
+        Column("gap_lost", BigInteger),
+        Column("gap_found_at", DateTime(timezone=True)),
+    )
 
 
 def _dead_letters(metadata: MetaData) -> Table:

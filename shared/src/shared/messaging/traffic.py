@@ -35,14 +35,20 @@ class Traffic:
             f"""SELECT topic, consumer, count(*) AS parked, min(parked_at) AS oldest FROM {self._service}.dead_letters
                 WHERE status = 'parked' AND {OWN_LETTERS} GROUP BY topic, consumer ORDER BY topic, consumer"""
         )
+        self._gaps = text(
+            f"""SELECT consumer, topic, partition, gap_first, gap_next, gap_lost, gap_found_at
+                FROM {self._service}.consumed_positions WHERE gap_found_at IS NOT NULL
+                ORDER BY gap_found_at DESC, consumer, topic, partition"""
+        )
 
     async def shown(self, viewer: Mapping[str, object]) -> dict[str, Any]:
-        """`{instance, since, topics, consumers, dead_letters}`. Times are ISO 8601, rates per second.
+        """`{instance, since, topics, consumers, dead_letters, gaps}`. Times are ISO 8601, rates per second.
 
         `sent` counts since `since`. A rate is counted over the last 55 to 60 s, or since then, and null in the first
         five seconds. `lag` is measured every five seconds and null before, and while Kafka does not answer.
         `oldest_unprocessed_at`: by the Kafka timestamps, that message was sent then or a little later; null where
-        nothing waits or it is not known yet.
+        nothing waits or it is not known yet. A gap: the database was older than Kafka's offsets when it was found; the
+        events from offset `first` up to `next` were read again, but for the first `lost`, which Kafka had deleted.
         """
         unsent = {row["topic"]: row for row in await self._rows(self._unsent)}
         names = sorted(written_by(self._service) | set(unsent) | set(self._metrics.sent.totals))
@@ -52,6 +58,7 @@ class Traffic:
             "topics": [self._topic(name, unsent.get(name)) for name in names],
             "consumers": [self._consumer(*pair) for pair in sorted(self._bus.subscribed)],
             "dead_letters": [_parked(row) for row in await self._rows(self._parked, viewer)],
+            "gaps": [_gap(row) for row in await self._rows(self._gaps)],
         }
 
     async def _rows(self, statement: TextClause, given: Mapping[str, object] | None = None) -> Sequence[RowMapping]:
@@ -86,4 +93,16 @@ def _parked(row: RowMapping) -> dict[str, Any]:
         "consumer": row["consumer"],
         "parked": row["parked"],
         "oldest_parked_at": row["oldest"].isoformat(),
+    }
+
+
+def _gap(row: RowMapping) -> dict[str, Any]:
+    return {
+        "consumer": row["consumer"],
+        "topic": row["topic"],
+        "partition": row["partition"],
+        "first": row["gap_first"],
+        "next": row["gap_next"],
+        "lost": row["gap_lost"],
+        "found_at": row["gap_found_at"].isoformat(),
     }

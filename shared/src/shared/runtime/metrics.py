@@ -42,6 +42,12 @@ class Metrics:
             labels,
             registry=self.registry,
         )
+        self.gaps = Counter(
+            "ratchet_consumer_gap_messages",
+            "Messages between the database's position and Kafka's, by outcome: replayed, lost",
+            ("consumer", "topic", "outcome"),
+            registry=self.registry,
+        )
         self.read_only = Gauge(
             "ratchet_database_read_only", "1 while the database refuses to write", registry=self.registry
         )

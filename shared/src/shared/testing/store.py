@@ -1,7 +1,7 @@
 """A store in memory: the same promises as PostgreSQL's, without SQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +13,7 @@ from shared.events import Envelope
 from shared.events.base import Event
 from shared.messaging.cloudevents import Message, encode
 from shared.messaging.holds import NOTHING_HELD, Held
+from shared.messaging.positions import ABSENT, Gap, Partition
 from shared.messaging.sql_store import dlq_message, shard_of
 from shared.messaging.store import DeadLetter, Pending
 from shared.runtime.clock import Clock
@@ -40,6 +41,8 @@ class _State:
     outbox: list[OutboxRow] = field(default_factory=list)
     letters: dict[UUID, Letter] = field(default_factory=dict)
     pauses: dict[str, str | None] = field(default_factory=dict)
+    positions: dict[tuple[str, Partition], int | None] = field(default_factory=dict)
+    gaps: dict[tuple[str, Partition], Gap] = field(default_factory=dict)
 
 
 class FakeTx:
@@ -52,6 +55,8 @@ class FakeTx:
         self.messages: list[Message] = []
         self.letters: dict[UUID, Letter] = {}
         self.pauses: dict[str, str | None] = {}
+        self.moved: dict[tuple[str, Partition], int | None] = {}
+        self.gaps: dict[tuple[str, Partition], Gap] = {}
 
     @property
     def conn(self) -> AsyncConnection:
@@ -81,6 +86,26 @@ class FakeTx:
 
     async def pause_reason(self, consumer: str) -> str | None:
         return {**self._store.state.pauses, **self.pauses}.get(consumer)
+
+    async def record_positions(self, consumer: str, offsets: Mapping[Partition, int]) -> Mapping[Partition, int | None]:
+        known = await self.positions(consumer)
+        for at, offset in offsets.items():
+            self.moved[consumer, at] = max(offset, known.get(at) or 0)
+        return {at: known[at] for at in offsets if at in known}
+
+    async def positions(self, consumer: str) -> Mapping[Partition, int | None]:
+        known = self._store.state.positions | self.moved
+        return {at: offset for (owner, at), offset in known.items() if owner == consumer}
+
+    async def replace_position(
+        self, consumer: str, at: Partition, former: int | None, offset: int, gap: Gap | None
+    ) -> bool:
+        if (await self.positions(consumer)).get(at, ABSENT) != former:
+            return False
+        self.moved[consumer, at] = offset
+        if gap is not None:
+            self.gaps[consumer, at] = gap
+        return True
 
     async def unpark(self, letter_id: UUID, status: str) -> bool:
         found = self._store.state.letters.get(letter_id)
@@ -112,6 +137,8 @@ class FakeStore:
             state.inbox |= tx.claimed
             state.letters |= tx.letters
             state.pauses |= tx.pauses
+            state.positions |= tx.moved
+            state.gaps |= tx.gaps
             for message in tx.messages:
                 row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message, self._clock.now())
                 state.outbox.append(row)

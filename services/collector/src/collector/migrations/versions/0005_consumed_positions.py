@@ -1,0 +1,17 @@
+"""How far each consumer took its topics, kept beside the inbox: a restored backup shows as a gap."""
+
+from alembic import op
+
+from shared.messaging.ddl import add_consumed_positions
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    for statement in add_consumed_positions("collector"):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE collector.consumed_positions")

@@ -1,0 +1,218 @@
+"""A database restored from a backup while Kafka is ahead of it (row D20 of docs/reliability.md).
+
+Sender and consumer have one database, as all services have: the backup takes both of them back.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.events.feedback import FeedbackCreated
+from shared.messaging.bus import Bus
+from shared.messaging.cloudevents import Received
+from shared.messaging.ddl import add_consumed_positions
+from shared.messaging.producer import KafkaProducer
+from shared.messaging.relay import Relay
+from shared.messaging.republish import Scope, republish
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import SystemClock
+from shared.runtime.metrics import Metrics
+from shared.runtime.roles import ensure_role
+from shared.runtime.tasks import end
+from tests.support.databases import Databases
+from tests.support.eventually import eventually
+from tests.support.kafka import ApacheKafka, admin_of
+from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
+
+TOPIC = "feedback.created"
+GROUP = f"{SCHEMA}.effects"
+_TABLE = f"CREATE TABLE {SCHEMA}.effects (number float)"
+_SUBSCRIBE = f"INSERT INTO {SCHEMA}.subscriptions (consumer, topic) VALUES ('{GROUP}', '{TOPIC}')"
+
+
+class World:
+    """A relay and a consumer whose effect is a row."""
+
+    def __init__(self, dsn: str, bootstrap: str, databases: Databases, admin: AdminClient) -> None:
+        self.dsn = dsn
+        self.admin = admin
+        self._databases = databases
+        self._bootstrap = bootstrap
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._numbers = 0
+
+    async def open(self) -> None:
+        self.engine = await scratch_engine(self.dsn)
+        async with self.engine.begin() as conn:
+            await conn.execute(text(_TABLE))
+            await conn.execute(text(_SUBSCRIBE))
+        self.store = SqlStore(self.engine, SCHEMA)
+
+    def start(self, *names: str) -> None:
+        """`relay`, `consumer`."""
+        settings = ScratchSettings(
+            database_url="postgresql://unused", kafka_bootstrap=self._bootstrap, instance="one"
+        )  # fmt: skip
+        if "relay" in names:
+            relay = Relay(self.store, KafkaProducer(settings), "one", self.store.shards, Metrics(SCHEMA))
+            self.store.on_emit = relay.wake
+            self._tasks["relay"] = asyncio.create_task(relay.run())
+        if "consumer" in names:
+            self.metrics = Metrics(SCHEMA)
+            subscription = Subscription("effects", (FeedbackCreated,), self._handle)
+            self.bus = Bus(settings, [subscription], [], self.store, SystemClock(), self.metrics)
+            self._tasks["consumer"] = asyncio.create_task(self.bus.run())
+
+    async def stop(self) -> None:
+        await end(list(self._tasks.values()))
+        self._tasks = {}
+        await self.engine.dispose()
+
+    async def _handle(self, tx: Tx, events: Sequence[Received[Any]]) -> None:
+        rows = [{"number": received.event.value} for received in events]
+        await tx.conn.execute(text(f"INSERT INTO {SCHEMA}.effects (number) VALUES (:number)"), rows)
+
+    async def emit(self, count: int) -> set[float]:
+        numbers = [float(number) for number in range(self._numbers, self._numbers + count)]
+        self._numbers += count
+        async with self.store.begin() as tx:
+            await tx.emit(*[envelope(feedback(target=f"bot-{number}", value=number)) for number in numbers])
+        return set(numbers)
+
+    async def back_up(self) -> str:
+        return await asyncio.to_thread(self._databases.back_up, self.dsn)
+
+    async def restore(self, backup: str) -> None:
+        await asyncio.to_thread(self._databases.restore, self.dsn, backup)
+        await asyncio.to_thread(self._databases.drop, backup)
+        await eventually(self._connects)
+
+    async def _connects(self) -> bool:
+        """Whether no session of before is left in the pool."""
+        try:
+            async with self.engine.connect() as conn:
+                return bool(await conn.scalar(text("SELECT true")))
+        except DBAPIError:
+            return False
+
+    async def effects(self) -> Counter[float]:
+        async with self.engine.connect() as conn:
+            return Counter(await conn.scalars(text(f"SELECT number FROM {SCHEMA}.effects")))
+
+    async def has_effects(self, wanted: set[float]) -> bool:
+        """Whether exactly `wanted` had their effect, each once."""
+        found = await self.effects()
+        assert max(found.values(), default=1) == 1, f"twice: {found.most_common(3)}"
+        assert found.keys() <= wanted
+        return found.keys() == wanted
+
+    async def sent(self) -> bool:
+        async with self.engine.connect() as conn:
+            return not await conn.scalar(text(f"SELECT count(*) FROM {SCHEMA}.outbox WHERE sent_at IS NULL"))
+
+    async def gaps(self) -> dict[str, float]:
+        """The sums of all gaps, as the database has them and as they were counted."""
+        async with self.engine.connect() as conn:
+            kept = await conn.execute(
+                text(f"""SELECT coalesce(sum(gap_next - gap_first - gap_lost), 0) AS replayed,
+                                coalesce(sum(gap_lost), 0) AS lost FROM {SCHEMA}.consumed_positions""")
+            )
+        found = {name: float(value) for name, value in kept.mappings().one().items()}
+        for outcome, count in found.items():
+            assert self.metrics.gaps.labels(GROUP, TOPIC, outcome)._value.get() == count
+        return found
+
+    async def gaps_are(self, **wanted: float) -> bool:
+        return await self.gaps() == wanted
+
+    def delete_all(self) -> int:
+        """Delete what the topic holds, as retention does; how many partitions held something."""
+        wanted = [TopicPartition(TOPIC, number, OFFSET_END) for number in range(12)]
+        answers = self.admin.delete_records(wanted, request_timeout=10)
+        return sum(answer.result().low_watermark > 0 for answer in answers.values())
+
+
+@pytest.fixture
+async def world(
+    databases: Databases, postgres_dsn: str, kafka_server: ApacheKafka, kafka_bootstrap: str
+) -> AsyncIterator[World]:
+    world = World(postgres_dsn, kafka_bootstrap, databases, admin_of(kafka_server))
+    await world.open()
+    yield world
+    await world.stop()
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
+async def test_what_the_database_lost_is_read_again_and_the_gap_is_reported(world: World, running: bool) -> None:
+    """Also what it had not sent yet and sends again now, and what a timeline sent that is no more: ids are known."""
+    world.start("relay", "consumer")
+    wanted = await world.emit(60)
+    await eventually(lambda: world.has_effects(wanted))
+    await world.stop()
+    wanted |= await world.emit(20)  # not sent yet: the backup has them in the outbox
+    await world.engine.dispose()
+    backup = await world.back_up()
+
+    world.start("relay", "consumer")
+    await eventually(lambda: world.has_effects(wanted))
+    wanted |= await world.emit(40)
+    await eventually(lambda: world.has_effects(wanted))
+    assert await world.gaps() == {"replayed": 0, "lost": 0}
+    if running:
+        await world.restore(backup)
+        wanted |= await world.emit(1)  # with the first message after it the consumer finds out
+    else:
+        await world.stop()
+        await world.restore(backup)
+        world.start("consumer")  # finds out by itself; then the relay sends what the backup had not sent
+        await eventually(lambda: world.gaps_are(replayed=60, lost=0))
+        world.start("relay")
+    await eventually(lambda: world.has_effects(wanted))
+    await eventually(world.sent)
+    wanted |= await world.emit(30)
+    await eventually(lambda: world.has_effects(wanted))
+    assert await world.gaps_are(replayed=60, lost=0)
+    await eventually(lambda: not world.bus.problems)
+
+
+async def test_what_kafka_has_deleted_too_is_reported_as_lost_and_comes_by_republishing(world: World) -> None:
+    world.start("relay", "consumer")
+    early = await world.emit(30)
+    await eventually(lambda: world.has_effects(early))
+    await world.stop()
+    world.start("relay")
+    late = await world.emit(40)
+    await eventually(world.sent)
+    assert await asyncio.to_thread(world.delete_all)
+    world.start("consumer")
+    await eventually(lambda: world.gaps_are(replayed=0, lost=40))
+    assert world.bus.problems == [
+        f"{GROUP} lacks 40 events of {TOPIC} that Kafka has deleted: republish them"
+    ]  # fmt: skip
+    assert await world.has_effects(early)
+    assert await republish(world.engine, SCHEMA, Scope(lacking=True)) == 40
+    await eventually(lambda: world.has_effects(early | late))
+
+
+async def test_consumers_of_before_start_with_kafkas_offsets(postgres_dsn: str) -> None:
+    """Their positions are unknown at first: an upgrade is no gap."""
+    engine = await scratch_engine(postgres_dsn)
+    async with engine.begin() as conn:
+        await conn.execute(text(_SUBSCRIBE))
+        await conn.execute(text(f"DROP TABLE {SCHEMA}.consumed_positions"))
+        await conn.run_sync(ensure_role, SCHEMA)
+        for statement in add_consumed_positions(SCHEMA):
+            await conn.execute(text(statement))
+    store = SqlStore(engine, SCHEMA)
+    async with store.begin() as tx:
+        assert await tx.record_positions(GROUP, {(TOPIC, 3): 7}) == {(TOPIC, 3): None}
+        assert await tx.positions(GROUP) == {(TOPIC, number): 7 if number == 3 else None for number in range(12)}
+    await engine.dispose()
