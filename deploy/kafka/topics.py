@@ -24,7 +24,7 @@ from confluent_kafka.admin import (
 from shared.messaging.topics import SERVICES, WRITERS, Topic, dead_letters_of, topics
 
 PRIVATE = frozenset({"feedback.submitted"})
-"""Topics that only the collector reads: their messages carry API keys."""
+"""Topics that only the collector reads: what users wrote is not scrubbed there yet."""
 
 NEWS = (
     "quality.measured",

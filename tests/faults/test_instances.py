@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from deploy.kafka.topics import admin_client
+from ratchet.submission import feedback_message
 from ratchet_local.routes import SERVICES
 from shared.events.feedback import FeedbackSubmitted
 from shared.messaging.cloudevents import encode
@@ -86,7 +87,8 @@ def _raw(post: Post) -> bool:
 async def _submit(fleet: Fleet, work: Sequence[Post]) -> None:
     producer = KafkaProducer(ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=fleet.kafka))
     key = fleet.keys["ingest_key"]
-    raw = [FeedbackSubmitted(api_key=key, idempotency_key=post.key, body=post.body) for post in work]
+    made = [feedback_message(key, post.body, idempotency_key=post.key) for post in work]
+    raw = [FeedbackSubmitted.model_validate_json(message.value) for message in made]
     messages = [encode(envelope(event)) for event in raw]
 
     async def sent() -> bool:  # again if need be, as an app would: each message is known by its id

@@ -7,6 +7,7 @@ Each signed form carries its own name and version. Keys and signatures are base6
 import base64
 import binascii
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 
 from cryptography.exceptions import InvalidSignature
@@ -54,6 +55,35 @@ def key_bytes(key: Mapping[str, object]) -> bytes:
         raise PromptError("scopes", "must be a list")
     fields = _KEY_FIELDS if key.get("expires_at") is None else (*_KEY_FIELDS, "expires_at")
     return _canonical({"schema": "ratchet.key/1", "scopes": sorted(map(str, scopes))}, key, fields)
+
+
+def secret_hash(secret: str) -> str:
+    """Return the hexadecimal SHA-256 of an API key's secret: what the server keeps of it."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def submission_signature(
+    hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str
+) -> str:
+    """Return the proof that whoever has an API key submitted `body`: hexadecimal HMAC-SHA256, keyed by `secret_hash`.
+
+    `submitted_at` is signed as the text that it is. Raises ValueError where `hashed_secret` is not hexadecimal, or a
+    text can't be written in UTF-8.
+    """
+    parts = ("ratchet.submission/1", key_id, submitted_at, idempotency_key or "")
+    message = b"".join(b"%d:%b," % (len(part), part) for part in (text.encode() for text in (*parts, body)))
+    return hmac.new(bytes.fromhex(hashed_secret), message, hashlib.sha256).hexdigest()
+
+
+def is_submission(
+    hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str, signature: str
+) -> bool:
+    """Whether `signature` is what `submission_signature` says. False for texts that can't be signed."""
+    try:
+        wanted = submission_signature(hashed_secret, key_id, submitted_at, idempotency_key, body)
+        return hmac.compare_digest(wanted.encode(), signature.encode())
+    except ValueError:  # lone surrogates
+        return False
 
 
 def new_private_key() -> str:

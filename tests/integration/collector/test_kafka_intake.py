@@ -1,6 +1,7 @@
 """Raw feedback from Kafka is checked as a post is; served prompts are remembered."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -9,15 +10,23 @@ import pytest
 
 from collector.handlers import Handlers
 from ratchet.prompt import parse
+from ratchet.signing import secret_hash, submission_signature
+from ratchet.submission import KafkaMessage, feedback_message
 from shared.events.feedback import FeedbackSubmitted
 from shared.events.promotion import Authorisation, PromptLive, Signature
 from shared.messaging.cloudevents import Received
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent
+from shared.runtime.metrics import Metrics
+from shared.testing.bus import FakeRecord
+from tests.support.databases import psql
 
 if TYPE_CHECKING:
     from tests.integration.collector.conftest import Running
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SECRET = "s" * 43
 DOCUMENT = {"schema": "ratchet.prompt/1", "messages": [{"role": "system", "content": "Be kind."}]}
 
 
@@ -37,7 +46,17 @@ async def take(collector: "Running", *events: Any) -> None:
 
 def submitted(collector: "Running", key: str | None = None, **body: Any) -> FeedbackSubmitted:
     fields = {"execution_id": "e1", "kind": "thumb", "value": True, **body}
-    return FeedbackSubmitted(api_key=collector.keys["ingest"], idempotency_key=key, body=fields)
+    return FeedbackSubmitted.model_validate_json(_message(collector, key, **fields).value)
+
+
+def _message(collector: "Running", key: str | None = None, **fields: Any) -> KafkaMessage:
+    return feedback_message(collector.keys["ingest"], fields, idempotency_key=key, now=START)
+
+
+def signed_anyway(**fields: str) -> FeedbackSubmitted:
+    """A submission that `feedback_message` would not make, signed by the key `ingest`."""
+    given: dict[str, Any] = {"key_id": "ingest", "submitted_at": START.isoformat(), "idempotency_key": None, **fields}
+    return FeedbackSubmitted(**given, signature=submission_signature(secret_hash(SECRET), **given))
 
 
 async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> None:
@@ -46,7 +65,7 @@ async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> N
     await take(collector, submitted(collector, "k1"))
     first, second = collector.events("feedback.created")
     assert (first["value"], second["value"], second["target"]) == (1.0, 0.0, "answers")
-    again = await collector.post("feedback", submitted(collector).body, Idempotency_Key="k1")
+    again = await collector.post("feedback", submitted(collector).body.encode(), Idempotency_Key="k1")
     assert again.json() == {"id": first["feedback_id"], "status": "duplicate"}
 
 
@@ -63,18 +82,25 @@ async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> N
 async def test_what_a_post_would_refuse_is_for_the_dead_letters(
     collector: "Running", body: dict[str, Any], said: str
 ) -> None:
-    event = FeedbackSubmitted.model_construct(
-        **{**submitted(collector).__dict__, "body": {**submitted(collector).body, **body}}
-    )
+    event = signed_anyway(body=json.dumps({"execution_id": "e1", "kind": "thumb", "value": True, **body}))
     with pytest.raises(Permanent, match=said):
         await take(collector, event)
     assert collector.count("waiting") == 0
 
 
 async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -> None:
-    unknown = submitted(collector).model_copy(update={"api_key": "rk_x_y"})
-    with pytest.raises(Permanent, match="unauthenticated"):
-        await take(collector, unknown)
+    for changed in (
+        {"key_id": "x"},
+        {"body": "{}"},
+        {"signature": "é"},
+        {"idempotency_key": "k"},
+        {"submitted_at": "now"},
+    ):
+        with pytest.raises(Permanent, match="unauthenticated"):
+            await take(collector, submitted(collector).model_copy(update=changed))
+    for time in ((START - timedelta(days=8)).isoformat(), "2026-11-21T11:00:00", "now"):
+        with pytest.raises(Permanent, match="invalid: submitted_at"):
+            await take(collector, signed_anyway(body="{}", submitted_at=time))
     await take(collector, submitted(collector, "k1"))
     with pytest.raises(Permanent, match="idempotency-conflict"):
         await take(collector, submitted(collector, "k2"), submitted(collector, "k1", value=False))
@@ -96,7 +122,7 @@ async def test_a_clock_that_is_ahead_refuses_no_feedback(collector: "Running", a
 
 async def test_posts_and_batches_at_once_count_once(collector: "Running") -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
-    post = collector.post("feedback", submitted(collector).body, Idempotency_Key="k1")
+    post = collector.post("feedback", submitted(collector).body.encode(), Idempotency_Key="k1")
     await asyncio.gather(post, take(collector, submitted(collector, "k1")))
     assert len(collector.events("feedback.created")) == 1
 
@@ -113,3 +139,38 @@ async def test_live_prompts_are_remembered_as_served(collector: "Running") -> No
     use = {"prompts": [{"name": "p", "digest": prompt.digest}], "target": "answers"}
     await collector.post("executions", use)
     assert collector.events("prompt.observed") == []
+
+
+async def test_no_api_key_stays_in_any_table(collector: "Running") -> None:
+    """Of messages of former versions, which carried the key, and of signed ones."""
+    raw = {"api_key": collector.keys["ingest"], "body": {"kind": "like"}}
+    hidden = json.dumps(raw).replace("rk_", "\\u0072k_")
+    good = submitted(collector, "k1")
+    messages = [
+        json.dumps(raw),
+        hidden,
+        hidden[:-1],
+        signed_anyway(body="{}").model_dump_json(),
+        good.model_dump_json(),
+    ]
+    platform = collector.parts.platform
+    handlers = Handlers(collector.parts.desk, platform.keys, 4)
+    (subscription,) = (each for each in handlers.subscriptions() if each.name == "submitted")
+    delivery = Delivery(
+        "collector.submitted", subscription, platform.store, collector.clock, Metrics("t"), DeadLetterBudget(9)
+    )
+    key = collector.keys["ingest"].encode()
+    records = [
+        FakeRecord("feedback.submitted", 0, offset, key, text.encode(), (*_message(collector).headers, ("key", key)))
+        for offset, text in enumerate(messages)
+    ]
+    await delivery.settle(records)
+    assert (collector.count("dead_letters"), collector.count("waiting")) == (4, 1)
+    owners = psql(
+        collector.dsn, "SELECT project FROM collector.dead_letters WHERE payload LIKE '%ingest%'::bytea ORDER BY 1"
+    )
+    assert owners.split() == ["shop"] * 3
+    tables = psql(collector.dsn, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'collector'")
+    kept = "".join(psql(collector.dsn, f"SELECT t::text FROM collector.{table} AS t") for table in tables.split())
+    assert SECRET not in kept
+    assert SECRET.encode().hex() not in kept

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratchet.signing import secret_hash
+from ratchet.submission import feedback_message
 from shared.messaging.letter_owner import Owner, claim_of
 
 NOBODY = Owner(None, None)
@@ -28,10 +30,14 @@ def test_services_name_the_project(key: bytes | None, payload: object, owner: Ow
 
 @pytest.mark.parametrize("topic", ["feedback.submitted", "unknown.topic"])
 def test_what_apps_write_counts_by_its_key_alone(topic: str) -> None:
-    payload = json.dumps({"project": "victim", "api_key": "rk_k1_secret"}).encode()
-    claim = claim_of(topic, b"victim/bot", payload)
-    assert (claim.owner, claim.key_id) == (NOBODY, "k1")
-    assert claim.secret_hash is not None
+    former = json.dumps({"project": "victim", "api_key": "rk_k1_secret"}).encode()
+    signed = feedback_message("rk_k1_secret", {"kind": "odd"}).value
+    for payload in (former, signed):
+        claim = claim_of(topic, b"victim/bot", payload)
+        assert (claim.owner, claim.key_id) == (NOBODY, "k1")
+        assert claim.is_proof(secret_hash("secret"))
+        assert not claim.is_proof(secret_hash("other"))
+    assert not claim_of(topic, b"", signed.replace(b"odd", b"old")).is_proof(secret_hash("secret"))
     assert claim_of(topic, b"victim/bot", b'{"project": "victim"}').key_id is None
 
 
@@ -41,3 +47,4 @@ def test_any_bytes_have_an_owner_or_none(payload: bytes, key: bytes | None) -> N
     for topic in ("feedback.created", "feedback.submitted"):
         claim = claim_of(topic, key, payload)
         assert "\0" not in f"{claim.owner}{claim.key_id}"
+        assert not claim.is_proof(secret_hash("secret"))

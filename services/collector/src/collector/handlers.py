@@ -1,13 +1,14 @@
 """What the collector takes from Kafka: raw feedback of apps, and the prompts that Ratchet serves."""
 
-import json
 from collections.abc import Sequence
+from functools import partial
 
 from collector.desk import Desk
 from collector.lines import borrowed, transient_errors
 from collector.model import Item
 from collector.recording import record
 from collector.store import PgBooks
+from collector.submission import check_age, is_signed
 from shared.events.feedback import FeedbackSubmitted
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
@@ -45,12 +46,13 @@ class Handlers:
     async def _read(self, received: Received[FeedbackSubmitted]) -> Item:
         event = received.event
         try:
-            principal = await self._keys.authenticate(f"Bearer {event.api_key}")
-            sender = await self._desk.sender(
-                principal.require("ingest", "browser-ingest"), event.idempotency_key, received.traceparent
-            )
-            # Written again as it came, so that it is read as strictly as a request's body.
-            return await self._desk.read_feedback(json.dumps(event.body).encode(), sender)
+            principal = await self._keys.authenticate_proof(event.key_id, partial(is_signed, event))
+            # Nobody who can read the topic can make one submission count twice: without a key of its own its signature
+            # names it.
+            once = event.idempotency_key or event.signature
+            sender = await self._desk.sender(principal.require("ingest", "browser-ingest"), once, received.traceparent)
+            check_age(event.submitted_at, sender.origin.received_at)
+            return await self._desk.read_feedback(event.body.encode(), sender)
         except Problem as problem:
             fields = ", ".join(error["field"] for error in problem.errors)
             raise Permanent(f"{problem.code}: {fields}" if fields else problem.code) from None

@@ -130,16 +130,21 @@ class FeedbackCreated(TargetEvent):
 class FeedbackSubmitted(Event):
     """Raw feedback that an app puts on Kafka itself. The collector checks it as it checks a request's body.
 
-    `api_key` authorises it, as a request's header would; the collector never passes it on.
+    `body` is that of a request, as JSON text. `signature` proves who submitted it, and is no secret: the hexadecimal
+    HMAC-SHA256 over `ratchet.submission/1`, `key_id`, `submitted_at`, `idempotency_key` (or nothing) and `body`, each
+    written as its length in bytes, a colon, itself and a comma. Its key is the SHA-256 of the API key's secret.
+    `submitted_at` has an offset, and is at most seven days old.
     """
 
     topic: ClassVar[str] = "feedback.submitted"
 
     project: str = ""
     environment: str = ""
-    api_key: str
+    key_id: str
+    submitted_at: str
     idempotency_key: str | None = None
-    body: dict[str, object]
+    body: str
+    signature: str
 
     @property
     def key(self) -> str:

@@ -1,9 +1,11 @@
 """To which project and environment a dead letter belongs (pure)."""
 
+import hmac
 import json
-from hashlib import sha256
+from collections.abc import Callable
 from typing import NamedTuple
 
+from ratchet.signing import is_submission, secret_hash
 from shared.messaging.topics import WRITERS
 
 
@@ -15,11 +17,12 @@ class Owner(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a payload says of its owner: by name, or by an API key (its id, and the hash of its secret)."""
+    """What a payload says of its owner: by name, or by the API key that signed it, or that it carries."""
 
     owner: Owner
     key_id: str | None = None
-    secret_hash: str | None = None
+    is_proof: Callable[[str], bool] = lambda _: False
+    """Whether the message proves that it comes from whoever has the key; it gets the hash of the key's secret."""
 
 
 OWN_LETTERS = """(project = :project AND (environment IS NULL OR environment = :environment)
@@ -27,13 +30,14 @@ OWN_LETTERS = """(project = :project AND (environment IS NULL OR environment = :
 """SQL: the letters that a key of `:project` and `:environment`, with the scope `admin` or not, may see."""
 
 _NOBODY = Owner(None, None)
+_SIGNED = ("key_id", "submitted_at", "idempotency_key", "body", "signature")
 
 
 def claim_of(topic: str, key: bytes | None, payload: bytes) -> Claim:
     """Read whose message it is.
 
     Only services write the other topics: they name the project in the payload, and in the key where that can't be read.
-    What apps write themselves counts by the API key in it, whatever else it says.
+    What apps write themselves counts by the API key that signed it, whatever else it says.
     """
     try:
         fact = json.loads(payload)
@@ -41,21 +45,27 @@ def claim_of(topic: str, key: bytes | None, payload: bytes) -> Claim:
         fact = None
     known = fact if isinstance(fact, dict) else {}
     if "apps" in WRITERS.get(topic, ("apps",)):
-        return _by_key(known.get("api_key"))
+        return _by_key(known)
     project = _name(known.get("project"))
     if project is None and key is not None and b"/" in key:
         project = _name(key.partition(b"/")[0].decode("utf-8", "replace"))
     return Claim(Owner(project, _name(known.get("environment"))))
 
 
-def _by_key(key: object) -> Claim:
-    if not isinstance(key, str):
-        return Claim(_NOBODY)
-    prefix, _, rest = key.partition("_")
-    key_id, _, secret = rest.partition("_")
-    if prefix != "rk" or not key_id or not secret or "\0" in key:
-        return Claim(_NOBODY)
-    return Claim(_NOBODY, key_id, sha256(secret.encode("utf-8", "replace")).hexdigest())
+def _by_key(known: dict[str, object]) -> Claim:
+    """By the signature, or by the key itself in messages of former versions; it is redacted before it is kept."""
+    if isinstance(key := known.get("api_key"), str):
+        prefix, _, rest = key.partition("_")
+        key_id, _, secret = rest.partition("_")
+        if prefix != "rk" or not secret:
+            return Claim(_NOBODY)
+        return _claim(key_id, lambda expected: hmac.compare_digest(secret_hash(secret), expected))
+    key_id, time, once, body, signature = (str(known.get(name) or "") for name in _SIGNED)
+    return _claim(key_id, lambda expected: is_submission(expected, key_id, time, once, body, signature))
+
+
+def _claim(key_id: str, is_proof: Callable[[str], bool]) -> Claim:
+    return Claim(_NOBODY, key_id, is_proof) if key_id and "\0" not in key_id else Claim(_NOBODY)
 
 
 def _name(value: object) -> str | None:

@@ -60,9 +60,7 @@ class _Statements:
             """UPDATE {s}.dead_letters SET status = :status, settled_at = now()
                WHERE id = :id AND status = 'parked' RETURNING id"""
         )
-        self.key_owner = sql(
-            "SELECT project, environment FROM {s}.api_keys WHERE key_id = :key_id AND secret_hash = :secret_hash"
-        )
+        self.key_owner = sql("SELECT project, environment, secret_hash FROM {s}.api_keys WHERE key_id = :key_id")
         self.pause = sql(
             """INSERT INTO {s}.subscriptions (consumer, topic, paused_at, pause_reason)
                SELECT :consumer, topic, now(), :reason FROM unnest(CAST(:topics AS text[])) AS topic
@@ -150,7 +148,7 @@ class SqlTx:
         )
 
     async def park(self, letter: DeadLetter) -> None:
-        headers = [(name, value.decode("utf-8", "backslashreplace")) for name, value in letter.headers]
+        headers = [(name, without_secrets(value).decode("utf-8", "backslashreplace")) for name, value in letter.headers]
         owner = await self._owner(letter)
         done = await self.conn.execute(
             self._sql.park,
@@ -160,9 +158,9 @@ class SqlTx:
                 "topic": letter.topic,
                 "partition": letter.partition,
                 "offset": letter.offset,
-                "key": letter.key,
+                "key": None if letter.key is None else without_secrets(letter.key),
                 "headers": json.dumps([(name, value.replace("\0", "\\0")) for name, value in headers]),
-                "payload": letter.payload,
+                "payload": without_secrets(letter.payload),
                 "reason": letter.reason,
                 "detail": letter.detail,
                 "project": owner.project,
@@ -177,13 +175,13 @@ class SqlTx:
         return done.first() is not None
 
     async def _owner(self, letter: DeadLetter) -> Owner:
-        """Whose message it is: what it says, or whose API key it carries; nobody's where neither can be known."""
+        """Whose message it is: what it says, or whose API key signed it; nobody's where neither can be known."""
         claim = claim_of(letter.topic, letter.key, letter.payload)
         if claim.key_id is None:
             return claim.owner
-        given = {"key_id": claim.key_id, "secret_hash": claim.secret_hash}
-        row = (await self.conn.execute(self._sql.key_owner, given)).first()
-        return Owner(None, None) if row is None else Owner(row.project, row.environment)
+        row = (await self.conn.execute(self._sql.key_owner, {"key_id": claim.key_id})).first()
+        proven = row is not None and claim.is_proof(row.secret_hash)
+        return Owner(row.project, row.environment) if row is not None and proven else Owner(None, None)
 
     async def pause(self, consumer: str, topics: Sequence[str], reason: str) -> None:
         given = {"consumer": consumer, "topics": list(topics), "reason": reason}

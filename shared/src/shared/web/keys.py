@@ -4,14 +4,13 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Literal
 
 from fastapi import Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ratchet.signing import key_bytes, verify
+from ratchet.signing import key_bytes, secret_hash, verify
 from shared.events.promotion import KeyChanged
 from shared.messaging.cloudevents import Received
 from shared.messaging.errors import Permanent
@@ -98,7 +97,7 @@ def unauthenticated() -> Problem:
 
 def hash_secret(secret: str) -> str:
     """Hex SHA-256. Secrets are 256 random bits, so a slow hash would add nothing."""
-    return sha256(secret.encode()).hexdigest()
+    return secret_hash(secret)
 
 
 class KeyStore:
@@ -121,6 +120,7 @@ class KeyStore:
                 WHERE k.revision < EXCLUDED.revision"""
         )
         self._cache: dict[str, tuple[float, Principal]] = {}
+        self._hashes: dict[str, tuple[float, Principal, str]] = {}
 
     def known(self, header: str | None) -> Principal | None:
         """The principal of an Authorization header that was looked up a moment ago; None for all others."""
@@ -139,15 +139,37 @@ class KeyStore:
             self._cache[header] = (time.monotonic() + _FRESH_S, principal)
         return principal
 
+    async def authenticate_proof(self, key_id: str, is_proof: Callable[[str], bool]) -> Principal:
+        """The principal of a key that proved itself without being sent: `is_proof` gets the hash of its secret.
+
+        Raises Problem 401.
+        """
+        found = self._hashes.get(key_id)
+        if found is None or found[0] <= time.monotonic():
+            principal, hashed = await self._load(key_id)
+            if len(self._hashes) >= _CACHED:
+                self._hashes.clear()
+            found = self._hashes[key_id] = (time.monotonic() + _FRESH_S, principal, hashed)
+        if not is_proof(found[2]):
+            raise unauthenticated()
+        return found[1]
+
     def forget(self, key_id: str) -> None:
         """Look a key up again at its next use."""
+        self._hashes.pop(key_id, None)
         self._cache = {header: it for header, it in self._cache.items() if it[1].key_id != key_id}
 
     async def _look_up(self, key_id: str, secret: str) -> Principal:
+        principal, expected = await self._load(key_id)
+        if not hmac.compare_digest(hash_secret(secret), expected):
+            raise unauthenticated()
+        return principal
+
+    async def _load(self, key_id: str) -> tuple[Principal, str]:
+        """A key's principal and the hash of its secret. Raises Problem 401 where it is unknown, revoked or ended."""
         async with self._engine.connect() as conn:
             row = (await conn.execute(self._select, {"key_id": key_id})).mappings().first()
-        expected = row["secret_hash"] if row else ""
-        if not hmac.compare_digest(hash_secret(secret), expected) or row is None or row["void"]:
+        if row is None or row["void"]:
             raise unauthenticated()
         return Principal(
             row["key_id"],
@@ -156,7 +178,7 @@ class KeyStore:
             row["project"],
             row["environment"],
             frozenset(row["scopes"]),
-        )
+        ), row["secret_hash"]
 
     async def take(self, tx: Tx, events: Sequence[Received[KeyChanged]], trusted: Sequence[str]) -> None:
         """Keeps what `key.changed` events say. Raises `Permanent` unless one of the `trusted` keys signed them."""

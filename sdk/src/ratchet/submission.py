@@ -1,0 +1,49 @@
+"""Feedback as a Kafka message, for apps that produce to `feedback.submitted` instead of posting."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from ratchet.signing import secret_hash, submission_signature
+
+TOPIC = "feedback.submitted"
+
+
+class KafkaMessage(NamedTuple):
+    """What a producer of any Kafka client sends. The API key is in none of it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def feedback_message(
+    api_key: str, feedback: Mapping[str, object], *, idempotency_key: str | None = None, now: datetime | None = None
+) -> KafkaMessage:
+    """Return the message that submits `feedback`, the body of a `POST /v1/feedback`, signed by `api_key`.
+
+    Send one message again, or make it again with the same `idempotency_key` or `id`, and it counts once. The collector
+    takes it for seven days after `now`. Raises ValueError for what is no API key, or no JSON.
+    """
+    prefix, _, rest = api_key.strip().partition("_")
+    key_id, _, secret = rest.partition("_")
+    if prefix != "rk" or not key_id or not secret:
+        raise ValueError("api_key must be rk_<id>_<secret>")
+    time = (now or datetime.now(UTC)).isoformat()
+    body = json.dumps(feedback, allow_nan=False, ensure_ascii=False)
+    signature = submission_signature(secret_hash(secret), key_id, time, idempotency_key, body)
+    named = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
+    value = {"key_id": key_id, "submitted_at": time, **named, "body": body, "signature": signature}
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(uuid.uuid4()),
+        "ce_type": f"ratchet.{TOPIC}.v1",
+        "ce_source": "ratchet-python",
+        "ce_time": time,
+        "content-type": "application/json",
+    }
+    encoded = [(name, text.encode()) for name, text in headers.items()]
+    return KafkaMessage(TOPIC, (idempotency_key or "").encode(), json.dumps(value).encode(), encoded)
