@@ -1,17 +1,19 @@
 """Real servers for tests, each started once a run and only when a test asks; fresh contents for every test.
 
-A test that uses one of these fixtures gets the marker of its server by itself.
+A test that uses one of these fixtures gets the marker of its server by itself. `make unit` uses the quick profile of
+hypothesis, `make soak` the full one, and every other run the default.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_socket
 import redis
+from hypothesis import HealthCheck, settings
 
 from deploy.kafka.topics import make_topics
 from ratchet_local.embedded import EmbeddedBroker
@@ -22,6 +24,7 @@ from shared.messaging.topics import topics
 from tests.support.databases import Databases
 from tests.support.kafka import ApacheKafka, admin_of, fetch_jars, secure, wipe
 from tests.support.requirements import kafka_missing, missing
+from tests.support.soak import scaled
 
 _MARKERS = {
     "postgres": {"postgres_server", "durable_postgres"},
@@ -29,7 +32,15 @@ _MARKERS = {
     "kafka": {"kafka_jars"},
 }
 _TESTS = Path(__file__).parent
-_UNIT = _TESTS / "unit"
+_SOCKETLESS = (_TESTS / "unit", _TESTS / "simulation")
+_UNTRACED = tuple(_TESTS / folder for folder in ("browser", "e2e", "faults", "simulation"))
+
+# A busy machine makes no property false: time is the business of pytest-timeout and of the benchmarks.
+for _profile, _examples in {"ratchet-quick": 20, "ratchet-default": 100, "ratchet-full": 1000}.items():
+    settings.register_profile(
+        _profile, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=_examples
+    )
+settings.load_profile(scaled("ratchet-default", "ratchet-full"))
 
 
 def pytest_configure() -> None:
@@ -52,13 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Unit tests reach no network; Unix sockets stay, since asyncio wakes its loop through one."""
-    if item.path.is_relative_to(_UNIT):
+    """Unit tests and simulations reach no network; Unix sockets stay, since asyncio wakes its loop through one."""
+    if _below(item, _SOCKETLESS):
         pytest_socket.disable_socket(allow_unix_socket=True)
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    if item.path.is_relative_to(_UNIT):
+    if _below(item, _SOCKETLESS):
         pytest_socket.enable_socket()
 
 
@@ -78,8 +89,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def _untraced(test: pytest.Function) -> bool:
     """Simulations and generated cases repeat lines by the million; whole systems are processes of their own."""
     generated = getattr(test.obj, "is_hypothesis_test", False)
-    whole = any(test.path.is_relative_to(_TESTS / folder) for folder in ("browser", "e2e", "faults"))
-    return generated or whole or test.get_closest_marker("simulation") is not None
+    return generated or _below(test, _UNTRACED) or test.get_closest_marker("simulation") is not None
+
+
+def _below(test: pytest.Item, folders: Iterable[Path]) -> bool:
+    return any(test.path.is_relative_to(folder) for folder in folders)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from analyzer.rules import Rules
 from analyzer.state import Stream
 from analyzer.sums import Sums
 from tests.support.quality import facts, feedback, opinions, replacing
+from tests.support.soak import scaled
 
 pytestmark = pytest.mark.simulation
 
@@ -61,7 +62,7 @@ def _reread(kept: Regression) -> Regression:
 
 
 @given(st.integers(0, 100), st.sets(st.integers(1, 699), max_size=6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scaled(8, 100))
 def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
     whole, interrupted = Ledger(), Ledger()
     turns, turns_again = [], []
@@ -77,7 +78,7 @@ def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scaled(12, 100))
 def test_sums_do_not_depend_on_the_order_of_arrival(rnd: random.Random) -> None:
     found = events(1, 200)
     shuffled = list(found)
@@ -116,11 +117,11 @@ def test_state_stays_small() -> None:
     ledger = Ledger()
     sizes = []
     rnd = random.Random(2)
-    for number in range(30_000):
+    for number in range(12_000):
         for found in readings(feedback(number, value=float(rnd.random() < 0.8))):
             assert isinstance(found, Reading)
             ledger.take(found)
-        if number in (10_000, 29_999):
+        if number in (4_000, 11_999):
             ledger.due()
             sizes.append(len(next(iter(ledger.streams.values())).dump()))
     assert sizes[1] < 1.15 * sizes[0]

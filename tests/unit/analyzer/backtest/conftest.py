@@ -22,7 +22,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def few_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
     """The statement is as rough as that; its code is the same."""
-    monkeypatch.setattr(detectable, "RUNS", 5)
+    monkeypatch.setattr(detectable, "RUNS", 1)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from analyzer.backtest import detectable
 from analyzer.backtest.report import Report, plain
 from analyzer.langfuse.answering import waiting
 from analyzer.langfuse.troubles import Refused, Trouble, Unreachable
@@ -45,10 +44,7 @@ def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told,
 
 @pytest.mark.simulation
 @pytest.mark.parametrize("version", VERSIONS)
-def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(
-    told: Told, version: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(detectable, "RUNS", 5)
+def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(told: Told, version: str) -> None:
     (result,) = told(past(*HEALTHY, version=version)).results
     assert (result.verdict in ("holds", "inconclusive"), result.falls) == (True, ())
     assert result.detectable is not None

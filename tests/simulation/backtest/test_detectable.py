@@ -9,8 +9,6 @@ from analyzer.backtest.driving import Driver
 from analyzer.metrics import metric_named
 from analyzer.rules import Rule
 
-pytestmark = pytest.mark.simulation
-
 THUMB = Driver().watch(None, metric_named("thumb"))
 LATENCY = Driver().watch("shop", metric_named("latency_ms"))
 

@@ -15,16 +15,15 @@ from proposer.drafting import Draft, draft
 from ratchet.client.prompts import default_prompt, served
 from ratchet.prompt import Message, Prompt
 from ratchet_demo.bot import PROMPT, Fleet
-from ratchet_demo.script import ADDED, DROPPED, GOOD_WHILE, TARGET, edit_is_due, edit_prompt
+from ratchet_demo.script import ADDED, DROPPED, GOOD_WHILE, TARGET
 from ratchet_demo.story import Story, ensure_prompt
 from shared.events import derived_id
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated, PromptUse
 from shared.events.quality import RegressionDetected, RegressionResolved
 from tests.support.quality import START
+from tests.support.soak import scaled
 
-pytestmark = pytest.mark.simulation
-
-SEEDS = range(2, 12)
+SEEDS = range(2, scaled(5, 12))
 _A_SECOND = 20
 
 
@@ -131,17 +130,3 @@ def test_where_nobody_edits_nothing_is_raised(tmp_path: Path, seed: int) -> None
     for _ in range(100 * _A_SECOND):
         story.step()
     assert watched.turns == []
-
-
-def test_the_edit_is_made_once_and_keeps_the_rest(tmp_path: Path) -> None:
-    file = tmp_path / "answer.json"
-    assert edit_is_due(file)
-    ensure_prompt(file)
-    assert edit_is_due(file)
-    before = default_prompt(file)
-    assert edit_prompt(file)
-    assert not edit_is_due(file)
-    assert not edit_prompt(file)
-    assert default_prompt(file).variables == before.variables
-    ensure_prompt(file)
-    assert default_prompt(file) != before, "a prompt that stands there stays"

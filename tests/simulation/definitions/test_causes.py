@@ -8,8 +8,6 @@ from analyzer.ledger import Ledger
 from shared.events.quality import RegressionDetected
 from tests.unit.analyzer.definitions.test_directions import feed, scores
 
-pytestmark = pytest.mark.simulation
-
 
 @pytest.mark.parametrize("fall", [0.07, 0.09, 0.12])
 def test_a_version_that_is_worse_than_the_one_before_it_is_named_as_the_cause(fall: float) -> None:

@@ -13,8 +13,6 @@ from benchmarks.detection.frank import FLOOR, FOUND, Compared, compared, halves
 from shared.events.quality import RegressionDetected
 from tests.support.quality import frank, one_after_another
 
-pytestmark = pytest.mark.simulation
-
 
 @pytest.fixture(scope="module")
 def pairs() -> list[tuple[float, Compared]]:

@@ -7,12 +7,11 @@ import pytest
 
 from analyzer.detection import Estimate, Monitor, Settings
 from analyzer.detection.intervals import share_of
+from tests.support.soak import scaled
 from tests.support.watching import Draw, beta, correlated, drawn, judge, reference, share
 
-pytestmark = pytest.mark.simulation
-
-RUNS, LOOKS = 200, range(100, 1001, 25)
-ALLOWED = 20  # at a true rate of 5 %, more come with a chance of 0.1 %
+RUNS, LOOKS = scaled(40, 200), range(100, 1001, 25)
+ALLOWED = RUNS // 10  # at a true rate of 5 %, more than 20 of 200 come with a chance of 0.1 %
 
 
 def many(draw: Draw) -> Callable[[random.Random, int], list[float]]:

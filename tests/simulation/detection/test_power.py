@@ -8,8 +8,6 @@ import pytest
 from analyzer.detection import Kind, Monitor
 from tests.support.watching import STATISTIC, Draw, beta, drawn, first_alarm, latency, reference, share
 
-pytestmark = pytest.mark.simulation
-
 RUNS = 40
 NEVER = 10**6
 

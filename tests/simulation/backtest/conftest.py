@@ -1,0 +1,11 @@
+"""Settings for simulations of backtests."""
+
+import pytest
+
+from analyzer.backtest import detectable
+
+
+@pytest.fixture(autouse=True)
+def few_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement is as rough as that; its code is the same."""
+    monkeypatch.setattr(detectable, "RUNS", 5)
