@@ -3,20 +3,27 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 MEMBERS := shared sdk services/collector services/analyzer services/proposer services/gatekeeper services/console deploy/local deploy/demo
 PORT ?= 8080
 DEMO ?= 1
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 
-.PHONY: run test unit integration soak bench screenshots lint lock install clean
+.PHONY: run help test unit simulation integration soak bench screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
 
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
 test: .venv/.installed lint  ## every suite this machine can run
 	.venv/bin/python -m tests
 
-unit: .venv/.installed  ## the tests that open no socket
-	.venv/bin/python -m pytest -q tests/unit
+unit: .venv/.installed  ## the unit tests: no socket, fewer generated cases than `make test`
+	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=worksteal --hypothesis-profile=ratchet-quick tests/unit
+
+simulation: .venv/.installed  ## the detector and the demo on streams whose truth is known; RATCHET_SOAK=1: more of them
+	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=worksteal tests/simulation
 
 integration: .venv/.installed  ## the tests on real servers, a service at a time
-	.venv/bin/python -m pytest -q tests/integration
+	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=loadfile tests/integration
 
 soak: .venv/.installed  ## the reliability tests with their full counts; ROW=name: those whose name or file has it
 	RATCHET_SOAK=1 .venv/bin/python -m pytest -q -s --timeout=7200 $$(grep -rlE --include='test_*.py' 'RATCHET_SOAK|support.soak' tests) -k '$(ROW)'
@@ -27,10 +34,10 @@ bench: .venv/.installed  ## figures beside their peers, as ratios within one run
 screenshots: .venv/.installed  ## the pictures of docs/tour.md, by the browser tests
 	RATCHET_SCREENSHOTS=docs/images .venv/bin/python -m pytest -q tests/browser/test_story.py
 
-lint: .venv/.installed
+lint: .venv/.installed  ## style, types and the directions of imports
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
-install: .venv/.installed
+install: .venv/.installed  ## everything into .venv, pinned and hash-checked
 
 .env: | .venv/.installed  ## passwords and signing key for compose.yaml, made once
 	umask 077 && .venv/bin/python -m deploy.docker.env > $@
@@ -53,5 +60,5 @@ lock: | $(UV)  ## after a change of any dependency
 	  --no-emit-index-url --no-emit-find-links $(foreach m,$(MEMBERS),--no-emit-package ratchet-$(notdir $(m))) \
 	  pyproject.toml --group dev $(MEMBERS:%=%/pyproject.toml) -o requirements.lock
 
-clean:
+clean:  ## remove what was installed and cached
 	rm -rf .venv .uv .cache .ratchet
