@@ -1,0 +1,33 @@
+"""The migrations of a service are one line: two that took the same number show before any test on PostgreSQL."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = sorted(ROOT.glob("services/*/src/*/**/migrations/versions"))
+
+
+def revision_of(migration: Path) -> tuple[str, str | None]:
+    """The revision that a file makes, and the one that it follows."""
+    values = {
+        target.id: ast.literal_eval(node.value)
+        for node in ast.parse(migration.read_text()).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in ("revision", "down_revision")
+    }
+    return values["revision"], values["down_revision"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parts[-3])
+def test_each_migration_follows_the_one_before_it(folder: Path) -> None:
+    files = sorted(folder.glob("*.py"))
+    numbers = [f"{number:04}" for number in range(1, len(files) + 1)]
+    assert [file.name.partition("_")[0] for file in files] == numbers
+    assert [revision_of(file) for file in files] == list(zip(numbers, [None, *numbers], strict=False))
+
+
+def test_every_service_with_a_schema_is_looked_at() -> None:
+    assert len(FOLDERS) >= 4
