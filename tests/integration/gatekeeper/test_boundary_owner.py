@@ -226,6 +226,18 @@ PERSONS = "ALTER TABLE gatekeeper.decisions DISABLE TRIGGER decision_is_a_person
 COVERED = "ALTER TABLE gatekeeper.grant_uses DISABLE TRIGGER grant_use_is_covered"
 
 
+def altered_function(name: str, said: str, instead: str) -> str:
+    """SQL that makes a function say something else."""
+    return f"""DO $do$ BEGIN EXECUTE replace(pg_get_functiondef(
+        (SELECT oid FROM pg_proc WHERE proname = '{name}' AND pronamespace = 'gatekeeper'::regnamespace)),
+        $said${said}$said$, $instead${instead}$instead$); END $do$"""
+
+
+# The clock of an app that is a day late, and a switch of which only an event tells.
+APPS_CLOCK = altered_function("check_decision", "clock_timestamp()", "clock_timestamp() - interval '1 day'")
+BY_EVENT_ALONE = altered_function("live_is_authorised", "gatekeeper.is_halted(NEW.project, NEW.environment)", "false")
+
+
 @pytest.mark.parametrize(
     ("attack", "faults"),
     [
@@ -236,9 +248,11 @@ COVERED = "ALTER TABLE gatekeeper.grant_uses DISABLE TRIGGER grant_use_is_covere
         (another_environment, (AUTHORISED, BOUND)),
         (a_no, (AUTHORISED, BOUND)),
         (past_its_time, (AUTHORISED,)),
+        pytest.param(past_its_time, (APPS_CLOCK,), id="expiry by an app's clock"),
         (used_twice, (AUTHORISED, UNIQUE)),
         (stale_base, (AUTHORISED,)),
         (while_halted, (AUTHORISED, AT_COMMIT)),
+        pytest.param(while_halted, (BY_EVENT_ALONE, AT_COMMIT), id="a kill switch through Kafka alone"),
         (a_gap, (AUTHORISED,)),
         (by_a_service, (PERSONS, AUTHORISED)),
         (by_the_author, (PERSONS, AUTHORISED)),

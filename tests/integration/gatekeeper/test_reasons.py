@@ -100,9 +100,26 @@ async def test_a_reason_is_shown_and_bound_into_the_audit(gate: World, act: str)
     entry = await last_entry(gate, act.split()[0])
     assert entry["reason"] == WHY
     assert entry["reason_digest"] == "sha256:" + sha256(WHY.encode()).hexdigest()
-    [chained] = await gate.sql("SELECT string_agg(entry, '') FROM gatekeeper.audit")
-    assert WHY not in chained[0], "the chain itself holds no text of people"
+    assert not await is_in_the_chain(gate, WHY), "the chain itself holds no text of people"
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
+
+
+async def is_in_the_chain(gate: World, words: str) -> bool:
+    [chained] = await gate.sql("SELECT string_agg(entry, '') FROM gatekeeper.audit")
+    return words in chained[0]
+
+
+async def test_plain_text_in_the_chain_would_be_seen(gate: World) -> None:
+    """The test of the test above: `decide` that writes the reason itself into the audit."""
+    said = "gatekeeper.keep_reason(d.project, d.reason)"
+    [row] = await gate.sql("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'decide'")
+    assert row[0].count(said) == 1
+    leaky = row[0].replace(said, f"{said} || jsonb_build_object('why', d.reason)")
+    async with gate.owner.begin() as conn:
+        await conn.exec_driver_sql(leaky.replace("%", "%%"))
+    await gate.promote(ONE)
+    await approve(gate)
+    assert await is_in_the_chain(gate, WHY)
 
 
 async def test_a_reason_that_was_altered_shows(gate: World) -> None:

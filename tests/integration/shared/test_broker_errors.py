@@ -28,12 +28,15 @@ from tests.support.soak import scaled
 TIMES = scaled(1, 100)
 MOST_SEND_S = 10.0
 
-PRODUCE, OFFSET_COMMIT, JOIN_GROUP, SYNC_GROUP = 0, 8, 11, 14
+PRODUCE, OFFSET_COMMIT, JOIN_GROUP, HEARTBEAT, SYNC_GROUP = 0, 8, 11, 12, 14
 # 46 (duplicate sequence number) is left out: only an idempotent producer can get it, and ours is not.
 CODES = {
     PRODUCE: (-1, 2, 3, 5, 6, 7, 8, 9, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 33, 35, 42, 43, 44, 45, 47, 56, 87, 89),
     OFFSET_COMMIT: scaled((7, 14, 16, 25, 28), (-1, 3, 7, 12, 14, 15, 16, 22, 25, 27, 28, 29, 30)),
-    JOIN_GROUP: (14, 15, 16, 25),
+    # 23, 24, 26 and 30 end aiokafka's consumer for good: a new one joins.
+    JOIN_GROUP: (14, 15, 16, 25, 23, 24, 26, 30),
+    # 30 ends it, too, but without a word to whoever waits: the watchdog notices after a minute.
+    HEARTBEAT: scaled((25,), (15, 16, 22, 25, 27, 30)),
     SYNC_GROUP: scaled((16, 25), (15, 16, 22, 25, 27)),
 }
 
@@ -120,6 +123,12 @@ async def test_every_error_of_a_produce_request(world: World) -> None:
 
 async def test_every_error_of_an_offset_commit(world: World) -> None:
     await world.meet(OFFSET_COMMIT, CODES[OFFSET_COMMIT] * TIMES)
+    await assert_all_counted_once(world)
+
+
+async def test_every_error_of_a_heartbeat(world: World) -> None:
+    await world.meet(HEARTBEAT, CODES[HEARTBEAT])
+    await world.emit()
     await assert_all_counted_once(world)
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.messaging.cloudevents import Message
+from shared.messaging.holds import NOTHING_HELD, Held
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Pending
 from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import end
 from tests.support.eventually import eventually
@@ -48,14 +50,8 @@ class Kept:
         return None
 
 
-async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(postgres_dsn: str) -> None:
-    """A key has one writer at a time, as an aggregate under its row lock: what it commits first leaves first."""
-    await (await scratch_engine(postgres_dsn)).dispose()
-    engine = create_async_engine(async_dsn(postgres_dsn), pool_size=WRITERS + 5)
-    store, bus = SqlStore(engine, SCHEMA), Kept()
-    relay = Relay(store, bus, "one", store.shards, Metrics("scratch"))
-    store.on_emit = relay.wake
-    task = asyncio.create_task(relay.run())
+async def write_late(store: SqlStore) -> None:
+    """Each writer has a key of its own, as an aggregate under its row lock, and commits late."""
 
     async def write(writer: int) -> None:
         chance = random.Random(writer)
@@ -66,6 +62,17 @@ async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(
                 await asyncio.sleep(chance.uniform(0, MOST_DELAY_S))
 
     await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
+
+
+async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(postgres_dsn: str) -> None:
+    """What a key's writer commits first leaves first."""
+    await (await scratch_engine(postgres_dsn)).dispose()
+    engine = create_async_engine(async_dsn(postgres_dsn), pool_size=WRITERS + 5)
+    store, bus = SqlStore(engine, SCHEMA), Kept()
+    relay = Relay(store, bus, "one", store.shards, Metrics("scratch"))
+    store.on_emit = relay.wake
+    task = asyncio.create_task(relay.run())
+    await write_late(store)
     await eventually(lambda: sum(map(len, bus.values.values())) >= WRITERS * ROWS_EACH, within=120)
     assert all(values == sorted(set(values)) for values in bus.values.values())
     assert sum(map(len, bus.values.values())) == WRITERS * ROWS_EACH
@@ -75,3 +82,39 @@ async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(
     print(f"\n{late} rows became visible after a later one had been sent")
     assert late
     await engine.dispose()
+
+
+class ByTheLastId(SqlStore):
+    """A seeded bug: the outbox is read from the last id on that was seen."""
+
+    last = 0
+
+    async def pending(
+        self, shards: Collection[int], limit: int, most_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+    ) -> list[Pending]:
+        found = await super().pending(shards, limit, most_bytes, held)
+        return [row for row in found if row.id > self.last]
+
+    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        self.last = max(self.last, *ids)
+        return await super().mark_sent(tokens, owner, ids)
+
+    async def emit_last(self) -> None:
+        async with self.begin() as tx:
+            await tx.emit(replace(envelope(feedback(target="last")), correlation_id="0"))
+
+
+async def test_a_relay_that_reads_by_the_last_id_loses(postgres_dsn: str) -> None:
+    await (await scratch_engine(postgres_dsn)).dispose()
+    engine = create_async_engine(async_dsn(postgres_dsn), pool_size=WRITERS + 5)
+    store, bus = ByTheLastId(engine, SCHEMA), Kept()
+    relay = Relay(store, bus, "one", store.shards, Metrics("scratch"))
+    store.on_emit = relay.wake
+    task = asyncio.create_task(relay.run())
+    await write_late(store)
+    await store.emit_last()
+    await eventually(lambda: "acme/last" in bus.values)
+    await end([task])
+    lost = WRITERS * ROWS_EACH + 1 - sum(map(len, bus.values.values()))
+    await engine.dispose()
+    assert lost > 0, "a row that became visible late was sent all the same"

@@ -1,12 +1,13 @@
 """No text leaves its place in a rendered prompt: neither a variable's value nor an example's."""
 
+import re
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.prompt import example_digest, example_set_digest, parse, render
+from ratchet.prompt import Prompt, example_digest, example_set_digest, parse, render
 from tests.support.injections import FRAGMENTS, injections
 from tests.support.prompts import minimal
 from tests.support.soak import scaled
@@ -54,6 +55,34 @@ def test_no_two_example_sets_share_a_digest() -> None:
     sets = [example_set_digest(pairs[:size]) for size in range(6)] + [example_set_digest([pair]) for pair in pairs[1:]]
     assert len(set(sets)) == len(sets)
     assert len({example_digest(pair) for pair in pairs}) == len(pairs)
+
+
+def joined(examples: list[dict[str, str]]) -> str:
+    """A seeded bug: a set's digest over its texts with delimiters that nobody escapes."""
+    return "|".join(f"{example['input']}>{example['output']}" for example in examples)
+
+
+def pasted(document: Prompt, values: dict[str, str], examples: dict[str, list[dict[str, str]]]) -> list[dict[str, str]]:
+    """A seeded bug: one variable after the other is pasted in, and examples by delimiters of the text itself."""
+    text = "[system] Rules for {{a}}. End of rules."
+    text += "".join(f"\n[user] {it['input']}\n[assistant] {it['output']}" for it in examples["few"])
+    text += "\n[user] <question>{{a}}</question>{{b}}"
+    for name, value in values.items():
+        text = text.replace(f"{{{{{name}}}}}", value)
+    turns = re.split(r"(?:^|\n)\[(system|user|assistant)\] ", text)[1:]
+    return [{"role": role, "content": content} for role, content in zip(turns[::2], turns[1::2], strict=True)]
+
+
+def test_unescaped_delimiters_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text that nobody authorised would stand in a turn of its own, or under the digest of another set."""
+    approved, forged = (
+        [{"input": "a", "output": "b|c>d"}],
+        [{"input": "a", "output": "b"}, {"input": "c", "output": "d"}],
+    )
+    assert joined(approved) == joined(forged)
+    assert example_set_digest(approved) != example_set_digest(forged)
+    monkeypatch.setitem(globals(), "render", pasted)
+    assert not all(stays_in_its_place(text) for text in injections())
 
 
 @pytest.mark.parametrize("slot", ["few\x00", "system", "a"])

@@ -50,11 +50,11 @@ class Effects:
 class Bench:
     """A delivery on fakes. Sleeping advances the clock."""
 
-    def __init__(self, budget: int = 100, store: FakeStore | None = None) -> None:
+    def __init__(self, budget: int | DeadLetterBudget = 100, store: FakeStore | None = None) -> None:
         self.clock, self.store, self.effects = FakeClock(), store or FakeStore(), Effects()
         self.slept: list[float] = []
         subscription = Subscription("effects", (FeedbackCreated,), self.effects.handle)
-        limit = DeadLetterBudget(budget)
+        limit = budget if isinstance(budget, DeadLetterBudget) else DeadLetterBudget(budget)
         self.metrics = Metrics("scratch")
         self.delivery = Delivery(CONSUMER, subscription, self.store, self.clock, self.metrics, limit, self.sleep)
 
@@ -157,6 +157,30 @@ async def test_a_commit_that_fails_has_no_effect_and_comes_again() -> None:
     bench.store.before_commit = fail
     await bench.delivery.settle(batch(1))
     assert len(bench.store.state.inbox) == 1
+
+
+async def lost_to_a_bad_deploy(budget: DeadLetterBudget) -> int:
+    """How many of 50 messages have no effect by themselves once a build in which every message fails was replaced."""
+    bench = Bench(budget)
+    bench.effects.poison = {float(value): Permanent("bad build") for value in range(50)}
+    task = asyncio.create_task(bench.delivery.settle(batch(*range(50))))
+    await eventually(lambda: bench.delivery.paused or task.done())
+    bench.effects.poison = {}
+    await bench.delivery.resume(envelope())
+    await task
+    return 50 - len(bench.effects.taken)
+
+
+class Unlimited(DeadLetterBudget):
+    """A seeded bug: dead letters without a limit."""
+
+    exhausted = False
+    is_last = False
+
+
+async def test_dead_letters_without_a_limit_would_be_seen() -> None:
+    assert await lost_to_a_bad_deploy(DeadLetterBudget(3)) == 3
+    assert await lost_to_a_bad_deploy(Unlimited(3)) == 50
 
 
 async def test_a_consumer_that_fails_on_everything_pauses_until_an_operator_resumes_it() -> None:

@@ -2,7 +2,8 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,19 +12,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from shared.events.feedback import FeedbackCreated
-from shared.messaging.cloudevents import Received
+from shared.messaging.cloudevents import Message, Received
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.errors import Permanent, Retryable
 from shared.messaging.relay import Relay
+from shared.messaging.send_result import SendResult
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.metrics import Metrics
-from shared.testing.bus import FakeBus, FakeConsumer
+from shared.testing.bus import FakeBus, FakeConsumer, FakeRecord
 from shared.testing.clock import FakeClock
-from shared.testing.store import FakeStore
+from shared.testing.store import FakeStore, FakeTx
 from tests.support.messaging import envelope, feedback
 from tests.support.stepping import run_now
 
 TOPIC = "feedback.created"
+
+
+async def _at_once(_: float) -> None:
+    return None
 
 
 class Crash(BaseException):
@@ -41,15 +48,26 @@ class Loop(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock = FakeClock()
         self.emitter, self.taker = FakeStore(clock=self.clock), FakeStore(clock=self.clock)
-        self.bus = FakeBus(partitions=3)
+        self.bus = self.new_bus()
         self.metrics = Metrics("scratch")
         self.accepted: set[float] = set()
+        self.poison: set[float] = set()
         self.effects: Counter[float] = Counter()
+        self.newest: dict[str, float] = {}
+        self.overwritten: set[str] = set()
         self.members = [run_now(self.bus.join("g", [TOPIC], str(number))) for number in range(2)]
 
-    @rule(target_number=st.integers(0, 4), dies=st.booleans())
-    def accept(self, target_number: int, dies: bool) -> None:
-        """A request comes in; the process may die just before the commit."""
+    def new_bus(self) -> FakeBus:
+        return FakeBus(partitions=3)
+
+    def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
+        """Settle a batch; whether it may be acknowledged."""
+        run_now(delivery.settle(records))
+        return True
+
+    @rule(target_number=st.integers(0, 4), dies=st.booleans(), poison=st.sampled_from([False] * 7 + [True]))
+    def accept(self, target_number: int, dies: bool, poison: bool) -> None:
+        """A request comes in, with something that no handler can take, too; the process may die before the commit."""
         number = float(len(self.accepted) + 1)
         sent = envelope(feedback(target=f"bot-{target_number}", value=number))
 
@@ -65,6 +83,7 @@ class Loop(RuleBasedStateMachine):
         finally:
             self.emitter.before_commit = lambda: None
         self.accepted.add(number)
+        self.poison |= {number} if poison else set()
 
     async def _commit(self, sent: Any) -> None:
         async with self.emitter.begin() as tx:
@@ -83,24 +102,42 @@ class Loop(RuleBasedStateMachine):
             run_now(relay.pump(tokens))
         self.bus.down = False
 
-    @rule(member=st.integers(0, 1), dies=st.sampled_from(["no", "before commit", "before acknowledging"]))
-    def consume(self, member: int, dies: str) -> None:
-        """A consumer takes a batch; it may die before its transaction commits, or before it acknowledges."""
+    @rule(
+        member=st.integers(0, 1),
+        dies=st.sampled_from(["no", "before commit", "before acknowledging"]),
+        fails=st.booleans(),
+    )
+    def consume(self, member: int, dies: str, fails: bool) -> None:
+        """A consumer takes a batch; it may die before its transaction commits, or before it acknowledges.
+
+        Its first attempt may fail for a reason that passes.
+        """
         consumer = self.members[member]
-        staged: list[float] = []
+        staged: list[Any] = []
+        passing = [Retryable()] if fails else []
 
         async def handle(_: Tx, events: Sequence[Received[Any]]) -> None:
-            staged.extend(received.event.value for received in events)
+            staged.clear()
+            if passing:
+                raise passing.pop()
+            if any(received.event.value in self.poison for received in events):
+                raise Permanent
+            staged.extend(received.event for received in events)
 
         def commit() -> None:
             if dies == "before commit":
                 raise Crash
-            self.effects.update(staged)
+            self.effects.update(event.value for event in staged)
+            for event in staged:
+                if self.newest.get(event.target, 0.0) > event.value:
+                    self.overwritten.add(event.target)
+                self.newest[event.target] = event.value
+            staged.clear()
 
         self.taker.before_commit = commit
         delivery = Delivery(
             "g", Subscription("g", (FeedbackCreated,), handle), self.taker, self.clock, self.metrics,
-            DeadLetterBudget(10),
+            DeadLetterBudget(1_000), _at_once,
         )  # fmt: skip
         records = run_now(consumer.poll(5))
         after = {(record.topic, record.partition): record.offset + 1 for record in records}
@@ -109,13 +146,13 @@ class Loop(RuleBasedStateMachine):
                 run_now(consumer.commit(after))
             if not self.claims:
                 self.taker.state.inbox.clear()
-            run_now(delivery.settle(records))
+            settled = self.settle(delivery, consumer, records)
             if dies == "before acknowledging":
                 raise Crash
         except Crash:
             self._replace(member, consumer)
             return
-        if self.acknowledges_after:
+        if self.acknowledges_after and settled:
             run_now(consumer.commit(after))
 
     def _replace(self, member: int, consumer: FakeConsumer) -> None:
@@ -131,15 +168,18 @@ class Loop(RuleBasedStateMachine):
         twice = [number for number, times in self.effects.items() if times > 1]
         assert not twice, f"twice > 0: {twice}"
         assert set(self.effects) <= self.accepted
+        assert not self.overwritten, f"lost > 0: overwritten by an older one: {self.overwritten}"
 
     def teardown(self) -> None:
-        """When everything is well again, all that was accepted has had its effect."""
+        """When everything is well again, all that was accepted has had its effect, or is parked."""
         for _ in range(3):
             self.relay(down=False, dies_before_mark=False)
         for _ in range(2 + len(self.accepted)):
             for member in range(2):
-                self.consume(member, "no")
-        lost = self.accepted - set(self.effects)
+                self.consume(member, "no", fails=False)
+        parked = len(self.taker.state.letters)
+        lost = self.accepted - set(self.effects) - self.poison
+        assert parked == len(self.poison), f"lost > 0: {len(self.poison) - parked} of what no handler can take"
         assert not lost, f"lost > 0: {lost}"
         self.nothing_counts_twice_and_nothing_unaccepted_counts()
 
@@ -175,8 +215,87 @@ class WithoutOutbox(Loop):
     outbox_in_transaction = False
 
 
+class InboxOutsideTheTransaction(Loop):
+    """What was claimed stays claimed, whatever becomes of the effect."""
+
+    @initialize()
+    def start(self) -> None:
+        super().start()
+        self.taker = ClaimsAtOnce(clock=self.clock)
+
+
+class ClaimsAtOnce(FakeStore):
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[FakeTx]:
+        async with super().begin() as tx:
+            try:
+                yield tx
+            finally:
+                self.state.inbox |= tx.claimed
+
+
+class DefaultAcknowledgement(Loop):
+    """What a handler raises is logged, and its batch acknowledged: the default of many a framework."""
+
+    def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
+        with contextlib.suppress(Retryable, Permanent):
+            run_now(delivery._take(run_now(delivery._decode(records))))
+        return True
+
+
+class EndlessNegativeAcknowledgement(Loop):
+    """What fails comes again, for ever, with all that is behind it."""
+
+    def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
+        try:
+            run_now(delivery._take(run_now(delivery._decode(records))))
+        except (Retryable, Permanent):
+            consumer.positions |= {(it.topic, it.partition): it.offset for it in reversed(records)}
+            return False
+        return True
+
+
+class PublishBatch(Loop):
+    """Whole batches go to one partition after the other, whatever their keys."""
+
+    def new_bus(self) -> FakeBus:
+        return RoundRobin(partitions=3)
+
+
+class RoundRobin(FakeBus):
+    def append(
+        self, topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> FakeRecord:
+        return super().append(topic, str(sum(map(len, self.log.values()))).encode(), value, headers)
+
+
+class IdempotentProducer(Loop):
+    """After an outage it waits for a sequence number that never comes."""
+
+    def new_bus(self) -> FakeBus:
+        return Hanging(partitions=3)
+
+
+class Hanging(FakeBus):
+    hangs = False
+
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        self.hangs = self.hangs or (self.down and bool(messages))
+        return [SendResult.UNANSWERED] * len(messages) if self.hangs else await super().send(messages)
+
+
 @pytest.mark.parametrize(
-    ("machine", "says"), [(WithoutInbox, "twice > 0"), (AcknowledgesFirst, "lost > 0"), (WithoutOutbox, "lost > 0")]
+    ("machine", "says"),
+    [
+        (WithoutInbox, "twice > 0"),
+        (AcknowledgesFirst, "lost > 0"),
+        (WithoutOutbox, "lost > 0"),
+        (InboxOutsideTheTransaction, "lost > 0"),
+        (DefaultAcknowledgement, "lost > 0"),
+        (EndlessNegativeAcknowledgement, "lost > 0"),
+        (PublishBatch, "lost > 0: overwritten"),
+        (IdempotentProducer, "lost > 0"),
+    ],
 )
 def test_the_suite_notices_a_broken_discipline(machine: type[Loop], says: str) -> None:
     """Each promise broken on purpose is noticed by what it breaks: lost or twice, nothing else."""
