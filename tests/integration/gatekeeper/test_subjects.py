@@ -28,6 +28,8 @@ ALIKE = (
     "review\xader", "review\u2060er", "\u202ereviewer", "review\ufe0fer", "review\u034fer",
     "\u0440\u0435v\u0456\u0435w\u0435r", "review\U000e0041er", "andre\u0301 1o", "andre\u0301 lo",
     "andr\xe9\u2800 10", "\u0430ndr\xe9 10", "review\x07er", "review\u3164er", "re\u0475iewer",
+    "rev1ewer", "reviewer.", ".reviewer", "re-viewer", "reviewer_", "revlewer", "r3v!ewer", "revievver", "REV1EWER",
+    "sec0nd", "5econd", "s.e.c.o.n.d", "andré 1.0", "andré10", "...", "-",
     "\u0455\u0435\u0441\u043end", "s\u0435cond", "\u03c5\u03c1", "", " \t ",
 )  # fmt: skip
 
@@ -62,6 +64,9 @@ async def test_a_subject_is_one_however_it_is_written(stage: World) -> None:
         "ann@example.com",
         "山田 Taro",
         "user_7",
+        "user_8",
+        "की",
+        "का",
         "Łukasz",
     ):
         assert (await invite(stage, subject)).status_code == 201, subject
@@ -71,6 +76,26 @@ async def test_a_subject_is_one_however_it_is_written(stage: World) -> None:
 async def test_the_database_takes_no_second_form_of_a_person(gate: World, subject: str) -> None:
     with pytest.raises(DBAPIError, match=r"subject-(invalid|confusable)"):
         await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', :s)", s=subject)
+
+
+async def test_a_service_is_called_like_nobody_and_says_like_whom(gate: World) -> None:
+    async def issue(subject: str) -> Any:
+        return await gate.ask("admin_key", "POST", "/v1/keys", {"subject": subject, "scopes": ["read"]})
+
+    assert [(await issue(subject)).status_code for subject in ("shop-bot", "shop-bot", "shop-bot ")] == [201] * 3
+    for subject, like in (
+        ("rev1ewer.", "reviewer, a person"),
+        ("reviewer", "reviewer, a person"),
+        ("Shopbot", "shop-bot, a"),
+    ):
+        refused = await issue(subject)
+        assert (refused.status_code, refused.json()["code"]) == (422, "subject-confusable")
+        assert like in refused.json()["detail"]
+    assert (await issue("--")).json()["code"] == "subject-invalid"
+    for subject, like in (("shop.b0t", "shop-bot, a service"), ("rev1ewer", "reviewer, a person")):
+        refused = await invite(gate, subject)
+        assert (refused.status_code, refused.json()["code"]) == (422, "subject-confusable")
+        assert like in refused.json()["detail"]
 
 
 async def decided(gate: World, proposal: dict[str, Any], cookies: dict[str, str]) -> tuple[int, str]:
