@@ -3,9 +3,10 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 MEMBERS := shared sdk services/collector services/analyzer services/proposer services/gatekeeper services/console deploy/local deploy/demo
 PORT ?= 8080
 DEMO ?= 1
+FUZZ_S ?= 60
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 
-.PHONY: run help test unit simulation integration soak bench screenshots lint lock install clean
+.PHONY: run help test unit simulation integration soak fuzz bench screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
@@ -27,6 +28,10 @@ integration: .venv/.installed  ## the tests on real servers, a service at a time
 
 soak: .venv/.installed  ## the reliability tests with their full counts; ROW=name: those whose name or file has it
 	RATCHET_SOAK=1 .venv/bin/python -m pytest -q -s --timeout=7200 $$(grep -rlE --include='test_*.py' 'RATCHET_SOAK|support.soak' tests) -k '$(ROW)'
+
+fuzz: .venv/.installed  ## coverage-guided fuzzing of prompt documents for FUZZ_S seconds; needs Linux
+	$(UV) pip install --quiet --python .venv --require-hashes -r tests/fuzz-requirements.txt
+	.venv/bin/python -m tests.fuzz $(FUZZ_S)
 
 bench: .venv/.installed  ## figures beside their peers, as ratios within one run
 	.venv/bin/python -m benchmarks

@@ -21,7 +21,7 @@ from tests.support.fleet import Fleet, Instance
 from tests.support.kafka import ApacheKafka
 from tests.support.load import Load, posts
 from tests.support.soak import scaled
-from tests.support.verdict import drained, judge, rows, untaken
+from tests.support.verdict import drained, judge, latency, rows, untaken
 
 _RATE = 100
 _MOST_POSTS = scaled(30_000, 300_000)
@@ -133,7 +133,7 @@ async def test_kills_lose_nothing_and_count_nothing_twice(scene: Scene) -> None:
         for _ in range(_POSTGRES_KILLS):
             await scene.kill_postgres()
     await drained(fleet.dsn, fleet.kafka, within=120)
-    print(f"\n{load}\nhit: {dict(hits)}")
+    print(f"\n{load}\nhit: {dict(hits)}\ningest to visible: {await latency(fleet.dsn)}")
     verdict = await judge(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
     assert await untaken(fleet.dsn) == 0

@@ -110,6 +110,11 @@ class Instance:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
+    def usage(self) -> tuple[int, int]:
+        """Resident memory in bytes, and open file descriptors."""
+        assert self._process is not None
+        return self._process.memory_info().rss, self._process.num_fds()
+
     def _ready(self) -> bool:
         try:
             return self.get("/health/ready")[0] == 200

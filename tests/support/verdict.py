@@ -56,6 +56,32 @@ async def judge(dsn: str, load: Load) -> Verdict:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """From the intake's commit to the commit of the analyzer, in seconds by the database's clock."""
+
+    events: int
+    p50_s: float
+    p99_s: float
+    most_s: float
+
+    def __str__(self) -> str:
+        return f"{self.events} events, p50 {self.p50_s:.2f} s, p99 {self.p99_s:.2f} s, most {self.most_s:.2f} s"
+
+
+async def latency(dsn: str) -> Latency:
+    """How long what was taken in took to be measured."""
+    [row] = await rows(
+        dsn,
+        """SELECT count(*) AS events, percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS p50,
+                  percentile_cont(0.99) WITHIN GROUP (ORDER BY took) AS p99, max(took) AS most
+           FROM (SELECT extract(epoch FROM i.received_at - o.created_at) AS took
+                 FROM collector.outbox o JOIN analyzer.inbox i USING (event_id)
+                 WHERE i.consumer = 'analyzer.quality') AS both""",
+    )
+    return Latency(row.events, float(row.p50 or 0), float(row.p99 or 0), float(row.most or 0))
+
+
 @asynccontextmanager
 async def _engine(dsn: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(async_dsn(dsn), poolclass=NullPool)

@@ -1,0 +1,141 @@
+"""Hours under load (rows D2 and D19 of docs/reliability.md): only in `make soak ROW=soak`.
+
+RATCHET_SOAK_MINUTES says how long each of the two takes; 10 and 480 where it is not set.
+"""
+
+import asyncio
+import os
+import random
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pytest
+
+from tests.faults.conftest import MakeFleet
+from tests.support.fleet import Fleet
+from tests.support.load import Load, Post, posts
+from tests.support.soak import soak
+from tests.support.verdict import drained, judge, latency, rows, untaken
+
+_MINUTES = os.environ.get("RATCHET_SOAK_MINUTES")
+_KILLS_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 480)
+_KILL_EVERY_S = 20.0
+_LEAST_THROUGHPUT = 0.5
+_MOST_P99_S = 30.0
+_SAMPLE_S = 15.0
+_MOST_SLOPE_MB_H = 1.0
+_SLOPE_IS_KNOWN_AFTER_MIN = 60.0
+_MORE = 1.1
+"""Connections and descriptors of the second half may be that many times those of the first."""
+
+pytestmark = [
+    pytest.mark.skipif(not soak(), reason="takes minutes: make soak ROW=soak"),
+    pytest.mark.timeout(60 * (_KILLS_MIN + _FLAT_MIN) + 1800),
+]
+
+
+async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
+    """Against the same load without kills: at least half of its throughput, seen within 30 s."""
+    fleet, chances = await asyncio.to_thread(_started, make_fleet), random.Random(3)
+    calm, _ = await _throughput(fleet, "calm", 100, _KILLS_MIN * 60 / 4)
+    killed = 0
+
+    async def kill() -> None:
+        nonlocal killed
+        while True:
+            await asyncio.sleep(_KILL_EVERY_S * chances.uniform(0.5, 1.5))
+            instance = chances.choice(fleet.instances)
+            await asyncio.to_thread(instance.kill)
+            await asyncio.to_thread(instance.start)
+            killed += 1
+
+    killing = asyncio.create_task(kill())
+    rate, load = await _throughput(fleet, "kills", 100, _KILLS_MIN * 60)
+    killing.cancel()
+    await asyncio.gather(killing, return_exceptions=True)
+    for instance in fleet.instances:
+        if not instance.alive:
+            await asyncio.to_thread(instance.start)
+    await drained(fleet.dsn, fleet.kafka, within=300)
+    seen = await latency(fleet.dsn)
+    print(f"\n{load}\n{killed} kills, {rate:.1f} posts/s, {calm:.1f} without kills; ingest to visible: {seen}")
+    verdict = await judge(fleet.dsn, load)
+    assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
+    assert await untaken(fleet.dsn) == 0
+    assert killed >= _KILLS_MIN * 60 / _KILL_EVERY_S / 2
+    assert rate >= _LEAST_THROUGHPUT * calm
+    assert seen.p99_s <= _MOST_P99_S
+
+
+async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: MakeFleet) -> None:
+    """50 posts/s of few metrics. A slope of memory is judged where the run took an hour or more."""
+    fleet = await asyncio.to_thread(_started, make_fleet)
+    samples: dict[str, list[tuple[float, float, int, int]]] = defaultdict(list)
+    started = time.monotonic()
+
+    async def sample() -> None:
+        while True:
+            for instance in fleet.instances:
+                memory, descriptors = instance.usage()
+                held = await _connections(fleet, instance.service)
+                samples[instance.service].append((time.monotonic() - started, memory / 1e6, descriptors, held))
+            await asyncio.sleep(_SAMPLE_S)
+
+    sampling = asyncio.create_task(sample())
+    rate, load = await _throughput(fleet, "flat", 50, _FLAT_MIN * 60, few_metrics=True)
+    sampling.cancel()
+    await asyncio.gather(sampling, return_exceptions=True)
+    await drained(fleet.dsn, fleet.kafka, within=300)
+    print(f"\n{load}\n{rate:.1f} posts/s; ingest to visible: {await latency(fleet.dsn)}")
+    assert await untaken(fleet.dsn) == 0
+    for service, found in samples.items():
+        warm = found[len(found) // 4 :]
+        slope = statistics.linear_regression([at for at, *_ in warm], [mb for _, mb, *_ in warm]).slope * 3600
+        halves = warm[: len(warm) // 2], warm[len(warm) // 2 :]
+        descriptors, held = ([max(it[part] for it in half) for half in halves] for part in (2, 3))
+        print(
+            f"{service}: {warm[0][1]:.0f} → {warm[-1][1]:.0f} MB, {slope:+.1f} MB/h; descriptors {descriptors}, "
+            f"connections {held} (greatest of each half, without the first quarter of the run)"
+        )
+        assert descriptors[1] <= descriptors[0] * _MORE + 2, service
+        assert held[1] <= held[0] * _MORE + 1, service
+        assert _FLAT_MIN < _SLOPE_IS_KNOWN_AFTER_MIN or slope <= _MOST_SLOPE_MB_H, service
+
+
+def _started(make_fleet: MakeFleet) -> Fleet:
+    fleet = make_fleet()
+    fleet.start()
+    return fleet
+
+
+async def _throughput(
+    fleet: Fleet, prefix: str, rate: float, seconds: float, few_metrics: bool = False
+) -> tuple[float, Load]:
+    """Run a load for that long; the posts acknowledged a second."""
+    work: Sequence[Post] = posts(int(rate * seconds * 1.2), prefix, [f"bot-{number}" for number in range(8)])
+    if few_metrics:
+        work = [_of_few_metrics(post) for post in work]
+    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], work, rate)
+    started = time.monotonic()
+    async with asyncio.TaskGroup() as running:
+        running.create_task(load.run(within=seconds * 2 + 600))
+        await asyncio.sleep(seconds)
+        done, took = len(load.acknowledged), time.monotonic() - started
+        load.stop()
+    return done / took, load
+
+
+def _of_few_metrics(post: Post) -> Post:
+    """The same post, measuring one metric for all: what the analyzer keeps does not grow with the posts."""
+    body = {key: value for key, value in post.body.items() if key not in {"scores", "name", "prompts"}}
+    body |= {"name": "quality"} if "kind" in body else {"scores": {"quality": post.value}}
+    return Post(post.path, post.key, body, "score.quality", post.value)
+
+
+async def _connections(fleet: Fleet, service: str) -> int:
+    found = await rows(
+        fleet.dsn, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE :name", name=f"ratchet-{service}%"
+    )
+    return int(found[0][0])
