@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
-MEMBERS := shared sdk services/collector services/analyzer services/proposer services/gatekeeper services/console deploy/local deploy/demo
+MEMBERS := shared sdk services/collector services/analyzer backtest services/proposer services/gatekeeper services/console deploy/local deploy/demo
 PORT ?= 8080
 DEMO ?= 1
 FUZZ_S ?= 60

@@ -17,16 +17,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from analyzer.attribution.causes import RankedCause
-from analyzer.attribution.contrasts import Change
-from analyzer.attribution.ranking import Attribution, attribute
-from analyzer.attribution.timeline import Timeline
-from analyzer.backtest.driving import Fact
-from analyzer.ledger import Ledger
-from analyzer.metrics import metric_named
-from analyzer.model import Dimension, Reading, Use
+from analyzer.domain.attribution.causes import RankedCause
+from analyzer.domain.attribution.contrasts import ChangePoint
+from analyzer.domain.attribution.ranking import Attribution, attribute
+from analyzer.domain.attribution.timeline import Timeline
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.metrics.extraction import metric_named
+from analyzer.domain.model import Dimension, Reading, Use
+from ratchet_backtest.replay_engine import ExecutionFact
 from shared.events.quality import Cause, RegressionDetected
-from tests.support.blamed import FAULTS, NAMES, SINGLE, Truth, Value, stream
+from tests.support.attribution_worlds import FAULTS, NAMES, SINGLE, Truth, Value, stream
 
 _METRIC = metric_named("score.quality")
 _OF = Dimension("acme", "production", "bot", _METRIC.name)
@@ -40,7 +40,7 @@ def right(certain: bool, causes: Sequence[RankedCause | Cause], truth: Truth) ->
     return certain and first.kind in truth.kinds and (first.name, first.after) == (truth.name, truth.level)
 
 
-def dated(values: Sequence[Value], change: Change) -> Attribution:
+def dated(values: Sequence[Value], change: ChangePoint) -> Attribution:
     """What is said of a change whose date is known."""
     timeline = Timeline(NAMES)
     for value in values:
@@ -50,10 +50,10 @@ def dated(values: Sequence[Value], change: Change) -> Attribution:
 
 def raised(values: Sequence[Value]) -> RegressionDetected | None:
     """The first regression that the ledger raises."""
-    ledger = Ledger()
+    ledger = QualityEngine()
     for number, (cell, value, at) in enumerate(values):
         levels = {name: level for name, level in zip(NAMES, cell, strict=True) if level}
-        fact = Fact(str(number), levels["model"], levels, outcome=levels["outcome"])
+        fact = ExecutionFact(str(number), levels["model"], levels, outcome=levels["outcome"])
         uses = (Use("answer", levels["prompt_version:answer"]),)
         for turn in ledger.take(Reading(_OF, _METRIC, uses, fact, value, None, at, at)):
             if isinstance(turn, RegressionDetected):
@@ -61,7 +61,7 @@ def raised(values: Sequence[Value]) -> RegressionDetected | None:
     return None
 
 
-def largest_drop(values: Sequence[Value], change: Change) -> tuple[str, str | None]:
+def largest_drop(values: Sequence[Value], change: ChangePoint) -> tuple[str, str | None]:
     """The dimension and level whose raw mean fell most; a new level is compared with the mean of all before."""
     sums: dict[tuple[str, str | None, bool], list[float]] = {}
     for cell, value, at in values:

@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
-from ratchet_local.home import Home
-from ratchet_local.servers import Servers
-from tests.support.browsing import Visitor
-from tests.support.circle import Site
+from ratchet_local.backing_services import BackingServices
+from ratchet_local.data_dir import DataDir
+from tests.support.browser import Visitor
 from tests.support.databases import psql
-from tests.support.filled import REPLY, fill
+from tests.support.full_loop import Site
+from tests.support.hostile_site import REPLY, fill
 from tests.support.local import LocalRunner
 from tests.support.requirements import chromium
 
@@ -51,7 +51,7 @@ def main() -> None:
             site = Site(**runner.credentials)
             fill(site, runner)
             for statement in _MANY:
-                psql(Servers.of(Home(runner.folder)).postgres.dsn(), statement)
+                psql(BackingServices.of(DataDir(runner.folder)).postgres.dsn(), statement)
             measure(site, rounds)
         finally:
             runner.stop_all()

@@ -25,10 +25,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from analyzer.handlers import Measuring, readings
-from analyzer.ledger import Ledger
-from analyzer.model import Reading
-from analyzer.rules import Rules
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.model import Reading
+from analyzer.domain.rules import Rules
+from analyzer.handlers import Handlers, readings
 from analyzer.settings import AnalyzerSettings
 from benchmarks.growth import texts
 from ratchet_local.postgres import Postgres
@@ -90,7 +90,7 @@ def timed(work: Callable[[], object], events: int) -> dict[str, float]:
 
 def fold(records: Sequence[FakeRecord], size: int) -> None:
     """Everything but the database."""
-    ledger = Ledger()
+    ledger = QualityEngine()
     for batch in batches(records, size):
         for each in batch:
             for found in readings(decode(each).event):  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ async def settle(dsn: str, handler: Subscription | None, records: Sequence[FakeR
     """Messages through delivery, one consumer, batch after batch."""
     settings, clock = AnalyzerSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:9"), SystemClock()
     db = engine(settings)
-    measuring = Measuring(Rules(), clock, "ratchet/analyzer")
+    measuring = Handlers(Rules(), clock, "ratchet/analyzer")
     subscription = handler or measuring.subscription()
     cap = DeadLetterBudget(60)
     delivery = Delivery(

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from analyzer.course import Course
+from analyzer.domain.dimension_history import DimensionHistory
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.model import Dimension, PromptMetric, Reading, StreamKey
+from analyzer.domain.rules import Rules
+from analyzer.domain.streams.stream import Stream
 from analyzer.handlers import readings
-from analyzer.ledger import Ledger
-from analyzer.model import Dimension, Line, Reading, StreamKey
-from analyzer.rules import Rules
-from analyzer.state import Stream
 from shared.events.feedback import ExecutionRecorded
 from tests.support.quality import facts, recorded
 
@@ -46,7 +46,7 @@ class Service:
     def take(self, events: Sequence[ExecutionRecorded]) -> int:
         """A batch; the number of values in it."""
         found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
-        ledger = Ledger(self.rules)
+        ledger = QualityEngine(self.rules)
         ledger.know(self._streams(found), (), self._courses(found))
         for reading in found:
             ledger.take(reading)
@@ -57,7 +57,7 @@ class Service:
 
     def _streams(self, found: Sequence[Reading]) -> Iterator[Stream]:
         touched = {
-            StreamKey(Line(reading.dimension, use.prompt), use.identity): reading.metric
+            StreamKey(PromptMetric(reading.dimension, use.prompt), use.identity): reading.metric
             for reading in found
             for use in reading.uses
         }
@@ -66,10 +66,10 @@ class Service:
                 watching = self.rules.watching(key.line.dimension, metric)
                 yield Stream.load(key, watching, json.loads(self.streams[key]))
 
-    def _courses(self, found: Sequence[Reading]) -> Iterator[Course]:
+    def _courses(self, found: Sequence[Reading]) -> Iterator[DimensionHistory]:
         for dimension in {each.dimension for each in found}:
             if dimension in self.courses:
-                yield Course.load(dimension, json.loads(self.courses[dimension]))
+                yield DimensionHistory.load(dimension, json.loads(self.courses[dimension]))
 
     @property
     def bytes(self) -> int:

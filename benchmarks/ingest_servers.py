@@ -8,15 +8,15 @@ from typing import Any
 import uvicorn
 from pydantic_core import to_json
 
-from collector.api import ROUTES, App, Intake, IntakeMiddleware, Scope, Send
+from collector.api.fast_path import protocol_of
+from collector.api.ingest import ROUTES, App, Intake, IntakeMiddleware, Scope, Send
+from collector.api.request import Receive
 from collector.app import Parts
-from collector.committer import write_all
-from collector.desk import Desk, Names, Writer
-from collector.lines import Line
-from collector.model import Item, Judgement, NewFeedback, Origin, hashed
-from collector.protocol import protocol_of
-from collector.receiving import Receive
+from collector.domain.model import IngestItem, Judgement, NewFeedback, Origin, key_hash
+from collector.ingest.group_commit import write_all
+from collector.ingest.service import BatchWriter, IngestService, PseudonymKeyCache
 from collector.settings import CollectorSettings
+from collector.storage.connections import DedicatedConnection
 from shared.events import new_id
 from shared.runtime.clock import SystemClock
 
@@ -33,7 +33,7 @@ def full(parts: Parts) -> Served:
     return _served(parts, parts.desk)
 
 
-def _served(parts: Parts, desk: Desk) -> Served:
+def _served(parts: Parts, desk: IngestService) -> Served:
     intake = Intake(desk, parts.platform.keys, parts.settings, parts.platform.limiter)
     return IntakeMiddleware(_nothing, intake), protocol_of(frozenset(ROUTES), intake.take)
 
@@ -55,19 +55,19 @@ def bare(parts: Parts) -> Served:
     return app, "httptools"
 
 
-def _unchecked(value: dict[str, Any], origin: Origin) -> Item:
+def _unchecked(value: dict[str, Any], origin: Origin) -> IngestItem:
     event_id = str(new_id(origin.received_at))
     about = (origin.project, origin.environment, "execution", value["execution_id"])
     payload = to_json({**value, "feedback_id": event_id, "received_at": origin.received_at})
     return NewFeedback(
-        origin, event_id, event_id, (), payload, hashed(*about), hashed(*about, value["user"])
+        origin, event_id, event_id, (), payload, key_hash(*about), key_hash(*about, value["user"])
     )  # fmt: skip
 
 
 def each(parts: Parts) -> Served:
     """The collector as it is, with a transaction for each request."""
     platform = parts.platform
-    desk = Desk(_Direct(parts), Names(platform.engine), SystemClock())  # type: ignore[arg-type]
+    desk = IngestService(_Direct(parts), PseudonymKeyCache(platform.engine), SystemClock())  # type: ignore[arg-type]
     return _served(parts, desk)
 
 
@@ -76,14 +76,14 @@ class _Direct:
 
     def __init__(self, parts: Parts) -> None:
         shards, wake = parts.settings.relay_shards, parts.platform.store.on_emit
-        self._free: asyncio.Queue[Writer] = asyncio.Queue()
+        self._free: asyncio.Queue[BatchWriter] = asyncio.Queue()
         for _ in range(TRANSACTIONS):
-            self._free.put_nowait(Writer(Line(parts.platform.engine), shards, wake))
+            self._free.put_nowait(BatchWriter(DedicatedConnection(parts.platform.engine), shards, wake))
 
-    def submit(self, items: Sequence[Item], _: int) -> "asyncio.Task[list[Judgement | Exception]]":
+    def submit(self, items: Sequence[IngestItem], _: int) -> "asyncio.Task[list[Judgement | Exception]]":
         return asyncio.create_task(self._write(items))
 
-    async def _write(self, items: Sequence[Item]) -> list[Judgement | Exception]:
+    async def _write(self, items: Sequence[IngestItem]) -> list[Judgement | Exception]:
         writer = await self._free.get()
         try:
             return await write_all(writer.write, items)

@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from ratchet import Ratchet
-from ratchet.client.shelf import Shelf
+from ratchet.client.prompt_cache import PromptCache
 from ratchet.prompt import from_text, parse
 from tests.support.local import LocalRunner
 
@@ -135,16 +135,16 @@ def approve(http: httpx.Client, keys: dict[str, str], base: str | None, text: st
 def watch(url: str, key: str, clients: int, rounds: int) -> None:
     """A process of apps: prints when all of its clients are connected, and when all serve each version."""
     seen: list[tuple[str, float]] = []
-    take: Callable[..., bool] = Shelf.take
+    take: Callable[..., bool] = PromptCache.take
 
-    def timed(shelf: Shelf, payload: object, names: frozenset[str]) -> bool:
+    def timed(shelf: PromptCache, payload: object, names: frozenset[str]) -> bool:
         taken = take(shelf, payload, names)
         live = shelf.get(NAME)
         if taken and live is not None:
             seen.append((live.prompt.digest, time.monotonic()))
         return taken
 
-    setattr(Shelf, "take", timed)  # noqa: B010  # the moment of arrival, without polling
+    setattr(PromptCache, "take", timed)  # noqa: B010  # the moment of arrival, without polling
     apps = [Ratchet(url, key, first_wait=30) for _ in range(clients)]
     for app in apps:
         while not app.prompt(NAME, "default").live:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from analyzer.detection import Settings
+from analyzer.domain.detection import Settings
 from benchmarks.detection.families import QUIET, Stream
 from benchmarks.detection.streams_of import streams_of
 from benchmarks.detection.subject import SETTINGS, Subject

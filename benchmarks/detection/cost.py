@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 
-from analyzer.detection import Kind, Monitor, Settings
+from analyzer.domain.detection import Kind, Monitor, Settings
 
 LENGTHS = (10_000, 100_000, 1_000_000)
 FALLEN = 3000

@@ -15,7 +15,7 @@ from itertools import accumulate
 from statistics import fmean
 from typing import NamedTuple
 
-from analyzer.detection import Estimate, Finding, Kind, Monitor, Settings
+from analyzer.domain.detection import Estimate, Finding, Kind, Monitor, Settings
 
 LEAST, OFTEN, SELDOM, WATCHED, CHANGE = 100, 5, 25, 1500, 500
 POLICY = Settings()

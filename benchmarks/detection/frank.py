@@ -13,7 +13,7 @@ from itertools import permutations
 from pathlib import Path
 from statistics import fmean
 
-from analyzer.detection import Finding, Monitor, Settings
+from analyzer.domain.detection import Finding, Monitor, Settings
 
 POLICY = Settings()
 FOUND, FLOOR = 0.15, 0.05

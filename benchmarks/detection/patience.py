@@ -6,8 +6,8 @@ How many of them ever alarmed, within 1,000, 10,000 and 100,000 values, after 1,
 import argparse
 import random
 
-from analyzer.detection import Kind, Monitor
-from tests.support.watching import STATISTIC, Draw, beta, judge, share
+from analyzer.domain.detection import Kind, Monitor
+from tests.support.monitors import STATISTIC, Draw, beta, judge, share
 
 HORIZONS = (1000, 10_000, 100_000)
 QUIET: dict[str, tuple[Kind, Draw]] = {

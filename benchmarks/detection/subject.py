@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from analyzer.detection import Kind, Monitor, Settings, State
-from analyzer.segments.profile import Profile
+from analyzer.domain.detection import Kind, Monitor, Settings, State
+from analyzer.domain.segments.mix_adjustment import SegmentProfile
 
 SETTINGS = Settings(alpha=0.05, minimum=0, floor=0.0)
 _HARMLESS = {"bounded": "down", "binary": "down", "positive": "up", "real": "down"}
@@ -25,7 +25,7 @@ class Subject:
         self._turned = self._kind != "rare" and meta["dir"] != _HARMLESS[self._kind]
         self._index = -1
         self._kept: list[int] = []
-        self._profile = Profile()
+        self._profile = SegmentProfile()
         self.monitor = self._monitor(None)
 
     def _monitor(self, reference: State | None) -> Monitor:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.browsing import PATIENCE_MS, Visitor, visiting
-from tests.support.circle import Site
+from tests.support.browser import PATIENCE_MS, Visitor, visiting
+from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 from tests.support.requirements import GET_CHROMIUM, chromium, missing
 

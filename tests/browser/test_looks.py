@@ -7,9 +7,9 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browsing import DESK, PHONE, Visitor, visiting
-from tests.support.circle import Site
-from tests.support.filled import REPLY, fill
+from tests.support.browser import DESK, PHONE, Visitor, visiting
+from tests.support.full_loop import Site
+from tests.support.hostile_site import REPLY, fill
 from tests.support.local import LocalRunner
 
 pytestmark = pytest.mark.postgres

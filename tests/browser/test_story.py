@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browsing import PHONE, link_of, visiting
-from tests.support.circle import Site
+from tests.support.browser import PHONE, link_of, visiting
+from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 pytestmark = pytest.mark.postgres
 _SOON = 120_000

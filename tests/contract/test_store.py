@@ -8,9 +8,9 @@ import pytest
 
 from shared.events import derived_id
 from shared.messaging.cloudevents import Message
+from shared.messaging.consumed_positions import ABSENT, Gap
 from shared.messaging.errors import Permanent
-from shared.messaging.holds import Held
-from shared.messaging.positions import ABSENT, Gap
+from shared.messaging.outbox_holds import Held
 from shared.messaging.sql_store import SqlStore, shard_of
 from shared.messaging.store import DeadLetter
 from shared.testing.store import FakeStore

@@ -9,9 +9,9 @@ import pytest
 
 from ratchet_local.ports import free_port
 from ratchet_local.routes import SERVICES
-from tests.support.circle import Site, StartSite
 from tests.support.databases import Databases
 from tests.support.fleet import Fleet
+from tests.support.full_loop import Site, StartSite
 from tests.support.gateway import gateway
 
 

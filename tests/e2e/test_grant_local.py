@@ -10,8 +10,8 @@ import pytest
 
 from ratchet import Ratchet, ServedPrompt
 from ratchet.prompt import parse
-from tests.support.circle import Site
 from tests.support.eventually import eventually_sync
+from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 
 NAME, TARGET, SLOT = "reply", "mail-bot", "examples"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.circle import Site
 from tests.support.eventually import eventually_sync
+from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 from tests.support.requirements import data_file
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 
 @pytest.fixture(scope="module")

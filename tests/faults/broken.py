@@ -17,12 +17,12 @@ from uuid import UUID
 
 from aiokafka import TopicPartition
 
-from collector.lines import Line
-from collector.model import Outgoing
+from collector.domain.model import OutgoingEvent
 from collector.settings import CollectorSettings
-from collector.store import PgBooks
+from collector.storage.connections import DedicatedConnection
+from collector.storage.repository import PostgresRepository
+from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.producer import KafkaProducer
-from shared.messaging.reader import Reader
 from shared.messaging.sql_store import SqlTx
 
 _BEFORE = 12
@@ -44,44 +44,44 @@ class Death:
 
 def no_inbox(death: Death) -> None:
     """Every event is taken for a new one; it dies between a transaction and its acknowledgement."""
-    acknowledge = Reader._acknowledge
+    acknowledge = SubscriptionConsumer._acknowledge
 
     async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
         return set(ids)
 
-    async def dying(self: Reader, settled: dict[TopicPartition, int]) -> None:
+    async def dying(self: SubscriptionConsumer, settled: dict[TopicPartition, int]) -> None:
         if self.consumer == "analyzer.quality":
             death()
         await acknowledge(self, settled)
 
     SqlTx.claim = claim  # type: ignore[method-assign]
-    Reader._acknowledge = dying  # type: ignore[method-assign]
+    SubscriptionConsumer._acknowledge = dying  # type: ignore[method-assign]
 
 
 def ack_first(death: Death) -> None:
     """Messages are acknowledged before they are settled; it dies between the two."""
 
-    async def consume(self: Reader, message: Any) -> None:
+    async def consume(self: SubscriptionConsumer, message: Any) -> None:
         _, last = self._ends(message.raw_message)
         await self._acknowledge({partition: record.offset + 1 for partition, record in last.items()})
         if self.consumer == "analyzer.quality":
             death()
         await self._settle(message.raw_message)
 
-    Reader.consume = consume  # type: ignore[method-assign]
+    SubscriptionConsumer.consume = consume  # type: ignore[method-assign]
 
 
 def no_outbox(death: Death) -> None:
     """The collector sends its events itself after the commit; it dies between the two."""
     producer = KafkaProducer(CollectorSettings.load())
-    unsent: list[Outgoing] = []
-    begin = Line.begin
+    unsent: list[OutgoingEvent] = []
+    begin = DedicatedConnection.begin
 
-    async def emit(self: PgBooks, outgoing: Sequence[Outgoing]) -> None:
+    async def emit(self: PostgresRepository, outgoing: Sequence[OutgoingEvent]) -> None:
         unsent.extend(outgoing)
 
     @asynccontextmanager
-    async def begin_and_send(self: Line) -> AsyncIterator[Any]:
+    async def begin_and_send(self: DedicatedConnection) -> AsyncIterator[Any]:
         async with begin(self) as pg:
             yield pg
         if unsent:
@@ -89,8 +89,8 @@ def no_outbox(death: Death) -> None:
             await producer.send([event.message for event in unsent])
             unsent.clear()
 
-    PgBooks.emit = emit  # type: ignore[method-assign]
-    Line.begin = begin_and_send  # type: ignore[method-assign]
+    PostgresRepository.emit = emit  # type: ignore[method-assign]
+    DedicatedConnection.begin = begin_and_send  # type: ignore[method-assign]
 
 
 FAULTS = {"no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox}

@@ -66,17 +66,17 @@ class Failpoint:
         return begin
 
 
-_BOOKS = "collector.store:PgBooks"
+_BOOKS = "collector.storage.repository:PgBooks"
 _STORE = "shared.messaging.sql_store:SqlStore"
-_READER = "shared.messaging.reader:Reader"
+_READER = "shared.messaging.consumer:Reader"
 
 INTAKE = {
-    "intake.queued": Failpoint("collector.desk:Writer.write", "before"),
+    "intake.queued": Failpoint("collector.ingest.service:Writer.write", "before"),
     "intake.claimed": Failpoint(f"{_BOOKS}.claim", "after"),
     "intake.executions-stored": Failpoint(f"{_BOOKS}.add_executions", "after"),
     "intake.feedback-stored": Failpoint(f"{_BOOKS}.put_opinions", "after"),
     "intake.emitted": Failpoint(f"{_BOOKS}.emit", "after"),
-    "intake.committed": Failpoint("collector.desk:Writer.write", "after"),
+    "intake.committed": Failpoint("collector.ingest.service:Writer.write", "after"),
 }
 RELAY = {
     "relay.read": Failpoint(f"{_STORE}.pending", "after"),
@@ -98,12 +98,12 @@ def consumption(consumer: str) -> dict[str, Failpoint]:
 
 
 DECISION = {
-    "decision.recorded": Failpoint("gatekeeper.proposals.deciding:announce", "before"),
-    "decision.announced": Failpoint("gatekeeper.proposals.deciding:announce", "after"),
-    "decision.emitted": Failpoint("gatekeeper.proposals.deciding:say_decided", "after"),
-    "decision.sealed": Failpoint("gatekeeper.change:Change.seal", "after"),
-    "decision.committed": Failpoint("gatekeeper.delivery.bell:Bell.ring", "before"),
-    "decision.notified": Failpoint("gatekeeper.delivery.bell:Bell.ring", "after"),
+    "decision.recorded": Failpoint("gatekeeper.proposals.decisions:announce", "before"),
+    "decision.announced": Failpoint("gatekeeper.proposals.decisions:announce", "after"),
+    "decision.emitted": Failpoint("gatekeeper.proposals.decisions:say_decided", "after"),
+    "decision.sealed": Failpoint("gatekeeper.transaction:Change.seal", "after"),
+    "decision.committed": Failpoint("gatekeeper.delivery.notifier:Bell.ring", "before"),
+    "decision.notified": Failpoint("gatekeeper.delivery.notifier:Bell.ring", "after"),
 }
 SWEEP: dict[str, dict[str, Failpoint]] = {
     "collector": INTAKE | RELAY,

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.conftest import MakeFleet
 from tests.support.fleet import Fleet, Instance
 from tests.support.load import Load, posts
-from tests.support.verdict import drained, judge
+from tests.support.summary import drained, judge
 
 _LAUNCHER = "tests.faults.broken"
 _POSTS = 400

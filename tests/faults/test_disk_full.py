@@ -22,7 +22,7 @@ from tests.support.kafka import ApacheKafka, admin_of
 from tests.support.load import Load, posts
 from tests.support.requirements import missing
 from tests.support.soak import scaled
-from tests.support.verdict import drained, judge, untaken
+from tests.support.summary import drained, judge, untaken
 
 _SIZE_MB = 320
 _RATE = 100

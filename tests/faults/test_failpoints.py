@@ -20,7 +20,7 @@ from tests.support.databases import apart
 from tests.support.fleet import Fleet, Instance
 from tests.support.load import Load, posts
 from tests.support.soak import scaled
-from tests.support.verdict import drained, judge, rows, untaken
+from tests.support.summary import drained, judge, rows, untaken
 
 _LAUNCHER = "tests.faults.failpoints"
 _ROUNDS = scaled(1, 20)

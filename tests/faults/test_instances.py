@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet, Instance, start_all
 from tests.support.load import Load, Post, posts
 from tests.support.messaging import ScratchSettings, envelope
-from tests.support.verdict import drained, held_up, judge, rows, untaken
+from tests.support.summary import drained, held_up, judge, rows, untaken
 
 _TARGETS = [f"target-{number}" for number in range(8)]
 _CONSUMERS = {

@@ -21,7 +21,7 @@ from tests.support.fleet import Fleet, Instance
 from tests.support.kafka import ApacheKafka
 from tests.support.load import Load, posts
 from tests.support.soak import scaled
-from tests.support.verdict import drained, judge, latency, rows, untaken
+from tests.support.summary import drained, judge, latency, rows, untaken
 
 _RATE = 100
 _MOST_POSTS = scaled(30_000, 300_000)

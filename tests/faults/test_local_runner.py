@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ratchet_local.home import Home
+from ratchet_local.data_dir import DataDir
 from ratchet_local.postgres import Postgres
 from tests.support.eventually import eventually
 from tests.support.load import Load, posts
 from tests.support.local import LocalRunner
-from tests.support.verdict import in_database, judge, untaken
+from tests.support.summary import in_database, judge, untaken
 
 _KILLS = 20
 _POSTS_A_LIFE = 30
@@ -30,7 +30,7 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 async def test_twenty_kills_lose_nothing_and_count_nothing_twice(runner: LocalRunner) -> None:
     work = posts((_KILLS + 4) * _POSTS_A_LIFE, "post")
     load = Load([runner.url], runner.credentials["ingest_key"], work, rate=50)
-    home = Home(runner.folder)
+    home = DataDir(runner.folder)
     dsn = Postgres(home.postgres, home.log("postgres")).dsn()
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=600))

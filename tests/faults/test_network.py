@@ -21,7 +21,7 @@ from tests.support.kafka import ApacheKafka, admin_of
 from tests.support.load import Load, posts
 from tests.support.proxy import Fault, Proxy, proxy_of_port, proxy_of_socket
 from tests.support.soak import scaled
-from tests.support.verdict import drained, judge, rows, untaken
+from tests.support.summary import drained, judge, rows, untaken
 
 _RATE = 60
 _LASTS_S = scaled(2.0, 60.0)

@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.load import Load, posts
 from tests.support.messaging import NOW, ScratchSettings, envelope, feedback
-from tests.support.verdict import drained, judge, rows
+from tests.support.summary import drained, judge, rows
 
 _KEY = "default/bot"
 """Poison lies in the partition of the target that others post about."""

@@ -17,7 +17,7 @@ from tests.faults.conftest import MakeFleet
 from tests.support.fleet import Fleet
 from tests.support.load import Load, Post, posts
 from tests.support.soak import soak
-from tests.support.verdict import drained, judge, latency, rows, untaken
+from tests.support.summary import drained, judge, latency, rows, untaken
 
 _MINUTES = os.environ.get("RATCHET_SOAK_MINUTES")
 _KILLS_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 480)

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.handlers import Measuring
-from analyzer.rules import Rules
+from analyzer.domain.rules import Rules
+from analyzer.handlers import Handlers
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
 from shared.messaging.dead_letter_budget import DeadLetterBudget
@@ -25,7 +25,7 @@ class Analyzer:
         clock = FakeClock()
         self.engine = engine
         self.store = SqlStore(engine, "analyzer")
-        self.measuring = Measuring(Rules(), clock, "ratchet/analyzer")
+        self.measuring = Handlers(Rules(), clock, "ratchet/analyzer")
         self.delivery = Delivery(
             "analyzer.quality",
             self.measuring.subscription(),

@@ -10,7 +10,7 @@ import yaml
 
 from ratchet_local import process
 from tests.support.requirements import ROOT
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<rule>[-?])(?P<rest>[^}]*))?\}")
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from console.app import build_app
-from console.page import READING_COOKIE
+from console.page_context import READING_COOKIE
 from console.settings import ConsoleSettings
 
 NOW = "2026-01-02T03:04:05Z"

@@ -19,13 +19,13 @@ from ratchet.signing import new_private_key
 from ratchet_local import process
 from ratchet_local.ports import free_port
 from ratchet_local.routes import SERVICES
-from shared.runtime.roles import role_of
+from shared.runtime.roles import database_role
 from tests.support import fork_server
 from tests.support.databases import apart, as_role
 from tests.support.eventually import eventually_sync
 from tests.support.messaging import async_dsn
 from tests.support.requirements import ROOT
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 _ASK_S = 5.0
 StartProcess = Callable[[Sequence[str], Path, Mapping[str, str]], psutil.Process]
@@ -175,7 +175,7 @@ class Fleet:
         settings = {
             **self._environment,
             **environment,
-            "RATCHET_DATABASE_URL": as_role(self.dsn, role_of(service)),
+            "RATCHET_DATABASE_URL": as_role(self.dsn, database_role(service)),
         }
         command = [sys.executable, "-m", *launcher, service]
         log = self._folder / f"{service}-{name}.log"

@@ -26,7 +26,7 @@ import psutil
 
 from ratchet_local.routes import SERVICES
 from tests.support.requirements import ROOT
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 _REQUEST_BYTES = 1 << 20
 

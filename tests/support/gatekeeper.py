@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from gatekeeper.app import build_app
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan
+from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
 from gatekeeper.keys.signer import Signer
 from gatekeeper.proposals.handlers import on_ready
 from gatekeeper.settings import GatekeeperSettings

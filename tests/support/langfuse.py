@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 
-from tests.support import langfuse_older as older
+from tests.support import langfuse_v3 as older
 
 PUBLIC, SECRET = "pk-lf-1234", "sk-lf-5678"
 _TOKEN = "Basic " + base64.b64encode(f"{PUBLIC}:{SECRET}".encode()).decode()

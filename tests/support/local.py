@@ -12,7 +12,7 @@ import psutil
 
 from ratchet_local.ports import free_port
 from tests.support.eventually import eventually_sync
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 
 class LocalRunner:

@@ -1,6 +1,6 @@
 """How the terminal and the console write identities. Pure."""
 
-from ratchet.visible import visible
+from ratchet.display import visible
 
 NOTHING = "nothing"
 

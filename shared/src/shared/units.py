@@ -17,7 +17,7 @@ def change_unit(metric: str) -> str:
     return "%" if definition_of(metric).amount else "pp"
 
 
-def told(value: float, unit: str) -> str:
+def format_value(value: float, unit: str) -> str:
     """A value with its unit: `85.0 %`, `4.25 stars`, `1,204 ms`, `$0.0021`; bare where it has none."""
     if unit in _SHARES:
         return f"{100 * value:.1f} %" if -1 <= value <= 1 else f"{value:.3g}"
@@ -28,7 +28,7 @@ def told(value: float, unit: str) -> str:
     return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"
 
 
-def moved(points: float, metric: str, direction: str | None = None, unit: str | None = None) -> str:
+def format_change(points: float, metric: str, direction: str | None = None, unit: str | None = None) -> str:
     """A change as the metric moved, `+34.0 %`, from `points` as events have them: negative is worse.
 
     `direction` and the change's `unit` are those that were declared; None: as by default.

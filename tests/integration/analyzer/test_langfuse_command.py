@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from analyzer.backtest import detectable
 from ratchet.cli import app
+from ratchet_backtest import detectable_drop as detectable
 from ratchet_local.ports import free_port
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, ill, served
-from tests.support.langfuse_past import FALLEN, HEALTHY, past, score, version
+from tests.support.langfuse_history import FALLEN, HEALTHY, past, score, version
 
 Environment = Callable[[Langfuse], Mapping[str, str]]
 KEYS = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET}

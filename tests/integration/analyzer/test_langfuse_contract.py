@@ -16,14 +16,14 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic_core import from_json
 
-from analyzer.backtest.columns import Given
-from analyzer.backtest.report import Report
-from analyzer.backtest.running import Question
-from analyzer.langfuse.access import Access
-from analyzer.langfuse.answering import answer
-from analyzer.langfuse.http import Server, connect
+from ratchet_backtest.columns import Given
+from ratchet_backtest.langfuse.config import LangfuseConfig
+from ratchet_backtest.langfuse.http import Server, connect
+from ratchet_backtest.langfuse.runner import answer
+from ratchet_backtest.report import Report
+from ratchet_backtest.runner import Options
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, served
-from tests.support.langfuse_past import FALLEN, NOW, past, score
+from tests.support.langfuse_history import FALLEN, NOW, past, score
 from tests.support.prism import guarding
 from tests.support.requirements import contract_file
 
@@ -76,10 +76,10 @@ def guarded(guard: Guarded) -> Guarded:
 
 
 def told(address: str, **given: Any) -> Report:
-    who = Access(address, PUBLIC, SECRET)
+    who = LangfuseConfig(address, PUBLIC, SECRET)
     with connect(who) as client:
         server = Server(address, client, lambda seconds, why: None, lambda: NOW)
-        return answer(30, Question(Given(**given)), server, lambda stage, total: lambda done: None, NOW)
+        return answer(30, Options(Given(**given)), server, lambda stage, total: lambda done: None, NOW)
 
 
 def place(path: str) -> str:

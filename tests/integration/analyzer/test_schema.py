@@ -5,7 +5,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.tables import courses, measured, metadata, metric_definitions, regressions, streams, uncounted
+from analyzer.storage.tables import courses, measured, metadata, metric_definitions, regressions, streams, uncounted
 
 
 def differences(conn: Connection) -> list[object]:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.series.upkeep import tidy
+from analyzer.maintenance import compact_windows
 from shared.events.base import Event
 from shared.testing.clock import FakeClock
 from tests.support.analysis import Analyzer
@@ -127,7 +127,7 @@ async def test_old_windows_are_put_together_and_forgotten(
     await analyzer.take(envelopes(thumbs(range(1600))))
     before = await asked(client, **THUMBS)
     clock.advance(timedelta(hours=6, minutes=5, seconds=20))
-    await tidy(engine, clock)
+    await compact_windows(engine, clock)
     rows = await analyzer.rows(KEPT)
     assert [(row.seconds, row.n) for row in rows] == [(300, 1500), *[(5, 25)] * 4]
     after = await asked(client, **THUMBS)
@@ -135,10 +135,10 @@ async def test_old_windows_are_put_together_and_forgotten(
     assert after["items"][1:] == before["items"][60:]
     late = thumbs([1499], 0.0, feedback_id=ANOTHER, received_at=START + timedelta(hours=30))
     await analyzer.take(envelopes([*thumbs(range(1600)), *late])[-1:])
-    await tidy(engine, clock)
+    await compact_windows(engine, clock)
     assert [row.n for row in await analyzer.rows(KEPT)][:1] == [1501]
     clock.advance(timedelta(days=30))
-    await tidy(engine, clock)
+    await compact_windows(engine, clock)
     assert await analyzer.rows(KEPT) == []
 
 

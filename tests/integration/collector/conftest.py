@@ -13,7 +13,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from collector.api import Intake, IntakeMiddleware
+from collector.api.ingest import Intake, IntakeMiddleware
 from collector.app import Parts
 from collector.settings import CollectorSettings
 from shared.testing.clock import FakeClock

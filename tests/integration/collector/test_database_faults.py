@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ratchet.client.items import Item
+from ratchet.client.items import RecordedItem
 from ratchet.client.queue import Batch, SendQueue
 from ratchet.client.responses import outcome
 from tests.support.databases import psql
@@ -47,7 +47,7 @@ class App:
     def record(self, items: int) -> None:
         for _ in range(items):
             item_id = f"e{next(self._numbers)}"
-            self.queue.offer(Item("executions", item_id, f'{{"id": "{item_id}", "target": "bot"}}'.encode()))
+            self.queue.offer(RecordedItem("executions", item_id, f'{{"id": "{item_id}", "target": "bot"}}'.encode()))
 
     async def send(self) -> None:
         """Post the batch that is due, and settle it with the answer."""

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from collector.lines import Line
+from collector.storage.connections import DedicatedConnection
 from shared.messaging.errors import Retryable
 from shared.testing.clock import FakeClock
 from tests.support.databases import psql
@@ -35,7 +35,7 @@ BODIES = st.builds(
 class Fragile:
     """Makes an instance's next group fail: `before` its commit, or `after` it, when nobody hears of it."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[DedicatedConnection]) -> None:
         self.fails: str | None = None
         for line in lines:
             line.begin = partial(self._begin, line.begin)  # type: ignore[method-assign]

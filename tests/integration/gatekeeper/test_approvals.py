@@ -10,7 +10,7 @@ import asyncpg
 
 from gatekeeper.bootstrap import bootstrap
 from tests.support.approvals import HUMANS, Act, State, acts, step
-from tests.support.authority import violations
+from tests.support.boundary_model import violations
 from tests.support.databases import as_role
 from tests.support.gatekeeper import KEYS, World, digest, document
 from tests.support.messaging import async_dsn

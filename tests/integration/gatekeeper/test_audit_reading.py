@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.store import Wanted, _select
+from gatekeeper.audit.repository import AuditQuery, _select
 from tests.support.gatekeeper import World, document
 
 Entry = tuple[int, str, str]
@@ -81,12 +81,12 @@ async def test_an_odd_question_is_refused_by_the_field(busy: World, query: str, 
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (Wanted(True, 9**9, kind="loop.halted"), "ix_audit_group"),
-        (Wanted(kind="loop"), "ix_audit_group"),
-        (Wanted(True, by="ann"), "ix_audit_by"),
+        (AuditQuery(True, 9**9, kind="loop.halted"), "ix_audit_group"),
+        (AuditQuery(kind="loop"), "ix_audit_group"),
+        (AuditQuery(True, by="ann"), "ix_audit_by"),
     ],
 )
-async def test_each_question_has_its_index(busy: World, wanted: Wanted, index: str) -> None:
+async def test_each_question_has_its_index(busy: World, wanted: AuditQuery, index: str) -> None:
     """As the planner sees it where reading everything is no choice."""
     values = {"project": "default", "limit": 9, "seen": wanted.seen, "kind": wanted.kind, "by": wanted.by}
     statement = str(_select(wanted))

@@ -1,6 +1,6 @@
 """Forged rows, written by the database's owner himself: every one is refused while the guards stand.
 
-And the test of the test: with one guard taken away, the judge of `tests.support.authority` sees what got through.
+And the test of the test: with one guard taken away, the judge of `tests.support.boundary_model` sees what got through.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.support.authority import violations
+from tests.support.boundary_model import violations
 from tests.support.gatekeeper import World, digest, document, few_shot
 
 ONE, TWO = document("One", "shots"), document("Two", "shots")

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.authority import violations
+from tests.support.boundary_model import violations
 from tests.support.databases import Databases
 from tests.support.gatekeeper import World, digest, document, few_shot, world
 

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatekeeper.app import build_app
-from gatekeeper.delivery.bell import Notice, listen
-from gatekeeper.delivery.catching import CatchUp
-from gatekeeper.delivery.hub import Client, Hub
+from gatekeeper.delivery.hub import Hub, StreamClient
+from gatekeeper.delivery.live_sync import LiveSync
+from gatekeeper.delivery.notifier import Notification, listen
 from ratchet_local.ports import free_port
+from shared.auth.keys import KeyStore
 from shared.events import Envelope, new_id
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import SystemClock
-from shared.web.keys import KeyStore
 from tests.support.databases import as_role
 from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
@@ -126,15 +126,15 @@ async def _served(instances: Callable[[], Awaitable[list[dict[str, Any]]]]) -> l
 
 
 @asynccontextmanager
-async def other_instance(gate: World) -> AsyncIterator[tuple[CatchUp, Client]]:
+async def other_instance(gate: World) -> AsyncIterator[tuple[LiveSync, StreamClient]]:
     """The pushing side of a second instance, with one client."""
     engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
     hub = Hub(9)
-    yield CatchUp(engine, hub, KeyStore(engine, "gatekeeper")), hub.join(HERE, None)
+    yield LiveSync(engine, hub, KeyStore(engine, "gatekeeper")), hub.join(HERE, None)
     await engine.dispose()
 
 
-async def told(client: Client) -> dict[str, Any]:
+async def told(client: StreamClient) -> dict[str, Any]:
     async with asyncio.timeout(60):
         chunk = await anext(client.frames(9))
     return dict(json.loads(chunk.split(b"data: ")[1]))
@@ -176,7 +176,7 @@ async def test_more_streams_of_a_key_than_it_may_have_are_refused(migrated_dsn: 
 async def test_the_bus_alone_tells_another_instance(gate: World) -> None:
     async with other_instance(gate) as (catching, client):
         await gate.promote(ONE)
-        await catching.catch_up([Notice(*HERE, "greeting", 1), Notice(*HERE, "unknown", 1)])
+        await catching.catch_up([Notification(*HERE, "greeting", 1), Notification(*HERE, "unknown", 1)])
         assert (await told(client))["digest"] == digest(ONE)
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from tests.support.doors import is_refusal, served
+from tests.support.boundary_functions import is_refusal, served
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, later
 from tests.support.messaging import async_dsn
 

@@ -11,13 +11,13 @@ import psutil
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gatekeeper.delivery.bell import CHANNEL, listen
-from gatekeeper.delivery.catching import CatchUp
 from gatekeeper.delivery.hub import Hub
+from gatekeeper.delivery.live_sync import LiveSync
+from gatekeeper.delivery.notifier import CHANNEL, listen
 from ratchet_local.process import recorded_pid
 from ratchet_local.valkey import Valkey
+from shared.auth.keys import KeyStore
 from shared.runtime.cache import redis_client
-from shared.web.keys import KeyStore
 from tests.support.databases import as_role
 from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document, world
@@ -54,7 +54,7 @@ async def test_promotions_reach_another_instance_and_the_kill_switch_works(
     redis = redis_client(own_valkey.url)
     async with world(migrated_dsn("gatekeeper"), redis_url=own_valkey.url) as gate:
         engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
-        catching = CatchUp(engine, Hub(9), KeyStore(engine, "gatekeeper"))
+        catching = LiveSync(engine, Hub(9), KeyStore(engine, "gatekeeper"))
         client = catching.hub.join(_HERE, None)
         frames = client.frames(99)
         tasks = [asyncio.create_task(listen(redis, catching)), asyncio.create_task(catching.poll(0.05))]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan
+from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
 from gatekeeper.registry.content import version_content
 from ratchet.prompt import parse
 from tests.support.gatekeeper import NEVER, World, digest, document

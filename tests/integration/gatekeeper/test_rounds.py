@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.authority import violations
+from tests.support.boundary_model import violations
 from tests.support.gatekeeper import World, digest, document, few_shot
 from tests.support.soak import scaled
 

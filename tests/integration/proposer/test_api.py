@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.app import build_app
 from proposer.settings import ProposerSettings
-from proposer.tables import keys
+from proposer.storage.tables import keys
+from shared.auth.keys import hash_secret
 from shared.testing.clock import FakeClock
-from shared.web.keys import hash_secret
-from tests.support.desk import Proposer
-from tests.support.proposing import NOW, cause, feedback, live, prompt, regression, slotted
+from tests.support.collector import Proposer
+from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
 
 
 @pytest.fixture

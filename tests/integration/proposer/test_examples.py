@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proposer.candidates import MOST, WINDOW
+from proposer.domain.candidates import MOST, WINDOW
 from ratchet.prompt import Prompt, example_digest, parse, with_slot
 from shared.events.feedback import FeedbackCreated
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady
 from shared.events.quality import Measurement, QualityMeasured, Window
-from tests.support.desk import Proposer
-from tests.support.proposing import NOW, execution, feedback, instead_of, live, prompt, slotted
+from tests.support.collector import Proposer
+from tests.support.proposer import NOW, execution, feedback, instead_of, live, prompt, slotted
 
 BASE = slotted()
 

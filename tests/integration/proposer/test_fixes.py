@@ -14,8 +14,8 @@ from shared.events.base import Event
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn, Verdict
 from shared.events.quality import Cause, RegressionResolved
-from tests.support.desk import Proposer
-from tests.support.proposing import NOW, cause, live, prompt, regression
+from tests.support.collector import Proposer
+from tests.support.proposer import NOW, cause, live, prompt, regression
 
 GOOD = prompt("You are a clerk.", "Cite your sources.", "Be brief.")
 BAD = prompt("You are a clerk.", "Be brief.", "Use emojis.")

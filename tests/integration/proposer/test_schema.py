@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from proposer.tables import SCHEMA, metadata
+from proposer.storage.tables import SCHEMA, metadata
 from tests.support.messaging import async_dsn
 
 

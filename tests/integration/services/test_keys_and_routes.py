@@ -13,12 +13,12 @@ import analyzer.app
 import collector.app
 import proposer.app
 from analyzer.settings import AnalyzerSettings
-from collector.api import ROUTES as HOT
+from collector.api.ingest import ROUTES as HOT
 from collector.settings import CollectorSettings
-from gatekeeper.keys.issuing import DEFAULT_KEYS, KeyPlan
+from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
 from proposer.settings import ProposerSettings
+from tests.support.boundary_functions import Door, add_key, is_refusal, served
 from tests.support.databases import as_role
-from tests.support.doors import Door, add_key, is_refusal, served
 
 PLACE = {"project": "acme", "environment": "production"}
 PLANS = (

@@ -18,9 +18,9 @@ from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 from tests.support.soak import scaled
@@ -105,7 +105,7 @@ async def world(postgres_dsn: str, request: pytest.FixtureRequest) -> AsyncItera
     bus = Bus(settings, [Subscription("effects", (FeedbackCreated,), world.handle)], [], store, SystemClock(), metrics)
     tasks = [asyncio.create_task(relay.run()), asyncio.create_task(bus.run())]
     yield world
-    await end(tasks)
+    await cancel_all(tasks)
     await engine.dispose()
     broker.close()
 

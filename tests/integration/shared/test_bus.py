@@ -11,21 +11,21 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ratchet_local.flow import BoundedFlow
+from ratchet_local.bounded_flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.promotion import LoopHalted
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Message, Received
-from shared.messaging.flow import Flow, NoFlow
+from shared.messaging.consumer import ConsumerLag
+from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.producer import KafkaProducer
-from shared.messaging.reader import Standing
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 
@@ -91,7 +91,7 @@ class World:
         return bus
 
     async def end(self, name: str) -> None:
-        await end([self._tasks.pop(name)])
+        await cancel_all([self._tasks.pop(name)])
 
     async def close(self) -> None:
         for name in list(self._tasks):
@@ -175,7 +175,7 @@ async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(wo
     bus = world.start("1")
     await emit(store, range(30))
 
-    def behind() -> Standing | None:
+    def behind() -> ConsumerLag | None:
         found = bus.standing("scratch.effects", "feedback.created")
         return found if found is not None and found.lag == 30 else None
 
@@ -184,7 +184,7 @@ async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(wo
     assert stuck is not None
     assert stuck.oldest is not None
     assert before - 1 < stuck.oldest <= time.time()
-    await eventually(lambda: bus.standing("scratch.effects", "feedback.created") == Standing(0, None))
+    await eventually(lambda: bus.standing("scratch.effects", "feedback.created") == ConsumerLag(0, None))
     assert len(world.effects) == 30
 
 

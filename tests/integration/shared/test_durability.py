@@ -11,7 +11,7 @@ from ratchet_local.postgres import Postgres
 from shared.runtime.database import NotDurable, check_durability
 from tests.support.databases import as_role, psql
 from tests.support.messaging import async_dsn
-from tests.support.untraced import untraced
+from tests.support.uninstrumented import untraced
 
 
 def start(dsn: str, allowed: str) -> subprocess.CompletedProcess[str]:

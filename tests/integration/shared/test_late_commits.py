@@ -10,13 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.messaging.cloudevents import Message
-from shared.messaging.holds import NOTHING_HELD, Held
+from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending
+from shared.runtime.background import cancel_all
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, async_dsn, envelope, feedback, scratch_engine
 from tests.support.soak import scaled
@@ -76,7 +76,7 @@ async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(
     await eventually(lambda: sum(map(len, bus.values.values())) >= WRITERS * ROWS_EACH, within=120)
     assert all(values == sorted(set(values)) for values in bus.values.values())
     assert sum(map(len, bus.values.values())) == WRITERS * ROWS_EACH
-    await end([task])
+    await cancel_all([task])
     async with engine.connect() as conn:
         late = await conn.scalar(_LATE)
     print(f"\n{late} rows became visible after a later one had been sent")
@@ -114,7 +114,7 @@ async def test_a_relay_that_reads_by_the_last_id_loses(postgres_dsn: str) -> Non
     await write_late(store)
     await store.emit_last()
     await eventually(lambda: "acme/last" in bus.values)
-    await end([task])
+    await cancel_all([task])
     lost = WRITERS * ROWS_EACH + 1 - sum(map(len, bus.values.values()))
     await engine.dispose()
     assert lost > 0, "a row that became visible late was sent all the same"

@@ -15,26 +15,26 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ratchet.signing import key_bytes, new_private_key, public_key, sign
+from shared.auth.keys import KeyStore, hash_secret
+from shared.auth.tables import key_table
 from shared.events.feedback import FeedbackCreated
 from shared.events.promotion import KeyChanged, Signature
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
 from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent
-from shared.messaging.janitor import sweep
-from shared.messaging.republish import Scope, republish
+from shared.messaging.republish import RepublishScope, republish
+from shared.messaging.retention import delete_expired
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending, Subscription, Tx
-from shared.messaging.traffic import Traffic
+from shared.messaging.topic_stats import TopicStats
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
 from shared.runtime.metrics import Metrics
 from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.web.health import health_router
-from shared.web.key_table import key_table
-from shared.web.keys import KeyStore, hash_secret
-from shared.web.operations import Operations
-from shared.web.ops import Letters, ops_router
+from shared.web.operations_api import DeadLetters, operations_router
+from shared.web.operator_actions import OperatorActions
 from shared.web.problems import Problem, install_problems
 from tests.support.databases import as_role, psql
 from tests.support.messaging import NOW, SCHEMA, ScratchSettings, async_dsn, envelope, feedback, record, scratch_engine
@@ -101,9 +101,11 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     await desk.delivery.settle([desk.parked])
     desk.app.state.keys = desk.keys
     install_problems(desk.app)
-    letters = Letters(SCHEMA, engine, bus.deliveries, clock)
-    traffic = Traffic(settings, engine, bus, desk.metrics, NOW)
-    desk.app.include_router(ops_router(SCHEMA, letters, traffic, Operations(SCHEMA, store, bus.deliveries, clock)))
+    letters = DeadLetters(SCHEMA, engine, bus.deliveries, clock)
+    traffic = TopicStats(settings, engine, bus, desk.metrics, NOW)
+    desk.app.include_router(
+        operations_router(SCHEMA, letters, traffic, OperatorActions(SCHEMA, store, bus.deliveries, clock))
+    )
     desk.app.include_router(health_router(engine, NoProblems(), desk.metrics.backlog))
     yield desk
     await engine.dispose()
@@ -281,8 +283,8 @@ async def test_only_what_an_inbox_lacks_is_sent_again(desk: Desk) -> None:
     async with desk.client("operate") as operator:
         answer = await operator.post(f"/v1/ops/{SCHEMA}/republish", json={"lacking": True})
     assert answer.json() == {"republished": 2}
-    assert await republish(desk.engine, SCHEMA, Scope(topic="prompt.live")) == 0
-    assert await republish(desk.engine, SCHEMA, Scope(topic="feedback.created")) == 2
+    assert await republish(desk.engine, SCHEMA, RepublishScope(topic="prompt.live")) == 0
+    assert await republish(desk.engine, SCHEMA, RepublishScope(topic="feedback.created")) == 2
     waiting = {row.message.topic for row in await desk.store.pending(range(4), 100)}
     assert waiting == {"feedback.created", "operation.performed"}
 
@@ -345,7 +347,7 @@ async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> No
         await tx.claim(CONSUMER, [uuid4()])
         for table, column in (("outbox", "sent_at"), ("dead_letters", "parked_at"), ("inbox", "received_at")):
             await tx.conn.execute(text(f"UPDATE {SCHEMA}.{table} SET {column} = now() - interval '5 hours'"))
-    await sweep(desk.engine, SCHEMA, retention_hours=4)
+    await delete_expired(desk.engine, SCHEMA, retention_hours=4)
 
     async def rows(table: str) -> int:
         async with desk.engine.connect() as conn:
@@ -356,7 +358,7 @@ async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> No
         await conn.execute(
             text(f"UPDATE {SCHEMA}.dead_letters SET status = 'discarded', settled_at = now() - interval '5 hours'")
         )
-    await sweep(desk.engine, SCHEMA, retention_hours=4)
+    await delete_expired(desk.engine, SCHEMA, retention_hours=4)
     assert await rows("dead_letters") == 0
     assert [row.message.topic for row in await still(desk.store)] == ["key.changed"]
 
@@ -366,14 +368,14 @@ async def test_what_is_sent_again_and_again_is_forgotten_before_the_inbox_forget
         await tx.emit(envelope(), envelope(key("reader", "read")))
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET created_at = now() - interval '9 hours'"))
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now() WHERE topic <> 'feedback.created.dlq'"))
-    await sweep(desk.engine, SCHEMA, retention_hours=4)
+    await delete_expired(desk.engine, SCHEMA, retention_hours=4)
     assert [row.message.topic for row in await desk.store.pending(range(4), 100)] == ["feedback.created.dlq"]
     assert {row.message.topic for row in await still(desk.store)} == {"feedback.created.dlq", "key.changed"}
 
 
 async def still(store: SqlStore) -> list[Pending]:
     """What is left in the outbox, as if it were unsent."""
-    await republish(store.engine, SCHEMA, Scope())
+    await republish(store.engine, SCHEMA, RepublishScope())
     return await store.pending(range(4), 100)
 
 
@@ -384,9 +386,9 @@ async def test_a_service_knows_what_the_others_lack_and_nothing_else_of_them(mig
     async with store.begin() as tx:
         await tx.emit(envelope(feedback()))
         await tx.conn.execute(text("UPDATE collector.outbox SET sent_at = now()"))
-    assert await republish(engine, "collector", Scope(lacking=True)) == 0, "nobody subscribes yet"
+    assert await republish(engine, "collector", RepublishScope(lacking=True)) == 0, "nobody subscribes yet"
     psql(owner, "INSERT INTO analyzer.subscriptions VALUES ('analyzer.feedback', 'feedback.created')")
-    assert await republish(engine, "collector", Scope(lacking=True)) == 1
+    assert await republish(engine, "collector", RepublishScope(lacking=True)) == 1
     for table in ("outbox", "dead_letters", "api_keys"):
         with pytest.raises(DBAPIError, match="permission denied"):
             await _read(engine, f"analyzer.{table}")

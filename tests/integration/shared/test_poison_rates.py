@@ -15,9 +15,9 @@ from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import UNKNOWN_ATTEMPTS, Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from shared.testing.bus import FakeRecord
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, envelope, feedback, record, scratch_engine
@@ -96,7 +96,7 @@ async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: 
     await eventually(lambda: service.delivery.paused, within=120)
     assert len(await service.parked()) == LIMIT
     assert not settling.done()
-    await end([settling])
+    await cancel_all([settling])
 
     repaired = Service(service.store)  # the process of the next deploy; nothing was acknowledged: all comes again
     await repaired.delivery.refresh()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ratchet_local.flow import BoundedFlow
+from ratchet_local.bounded_flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Message, Received
@@ -18,9 +18,9 @@ from shared.messaging.relay import BATCH_BYTES, Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 from tests.support.soak import scaled
@@ -94,7 +94,7 @@ async def test_large_messages_are_acknowledged_by_kafka(postgres_dsn: str, kafka
 
     await eventually(all_sent, within=scaled(120, 600))
     assert metrics.sent.totals["feedback.created"] == LARGE, "each was sent once"
-    await end([task])
+    await cancel_all([task])
     await engine.dispose()
 
 
@@ -127,5 +127,5 @@ async def test_more_than_the_embedded_broker_holds_flows_through_it(
     tasks = [asyncio.create_task(relay.run()), asyncio.create_task(bus.run())]
     await eventually(lambda: len(seen) == count)
     assert lost == []
-    await end(tasks)
+    await cancel_all(tasks)
     await engine.dispose()

@@ -17,16 +17,16 @@ from sqlalchemy.exc import DBAPIError
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
-from shared.messaging.ddl import add_consumed_positions
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import Relay
-from shared.messaging.republish import Scope, republish
+from shared.messaging.republish import RepublishScope, republish
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
 from shared.runtime.roles import ensure_role
-from shared.runtime.tasks import end
+from shared.service.tables import add_consumed_positions
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
 from tests.support.kafka import ApacheKafka, admin_of
@@ -72,7 +72,7 @@ class World:
             self._tasks["consumer"] = asyncio.create_task(self.bus.run())
 
     async def stop(self) -> None:
-        await end(list(self._tasks.values()))
+        await cancel_all(list(self._tasks.values()))
         self._tasks = {}
         await self.engine.dispose()
 
@@ -198,7 +198,7 @@ async def test_what_kafka_has_deleted_too_is_reported_as_lost_and_comes_by_repub
         f"{GROUP} lacks 40 events of {TOPIC} that Kafka has deleted: republish them"
     ]  # fmt: skip
     assert await world.has_effects(early)
-    assert await republish(world.engine, SCHEMA, Scope(lacking=True)) == 40
+    assert await republish(world.engine, SCHEMA, RepublishScope(lacking=True)) == 40
     await eventually(lambda: world.has_effects(early | late))
 
 

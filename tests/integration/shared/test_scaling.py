@@ -16,9 +16,9 @@ from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import Relay
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 from tests.support.soak import scaled
@@ -45,11 +45,11 @@ class Group:
         while len(self._consumers) < count:
             self._consumers.append(asyncio.create_task(self._bus(str(len(self._consumers))).run()))
         while len(self._consumers) > count:
-            await end([self._consumers.pop()])
+            await cancel_all([self._consumers.pop()])
 
     async def close(self) -> None:
         await self.scale(0)
-        await end([self._relay])
+        await cancel_all([self._relay])
         await self.engine.dispose()
 
     def _settings(self, instance: str) -> ScratchSettings:

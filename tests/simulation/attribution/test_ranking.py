@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.attribution import dated, largest_drop, raised, right
-from tests.support.blamed import FAULTS, SINGLE, stream
+from tests.support.attribution_worlds import FAULTS, SINGLE, stream
 from tests.support.soak import scaled
 
 SEEDS = scaled(5, 10)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analyzer.backtest import detectable
+from ratchet_backtest import detectable_drop as detectable
 
 
 @pytest.fixture(autouse=True)

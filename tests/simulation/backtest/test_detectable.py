@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from analyzer.backtest.detectable import detectable
-from analyzer.backtest.driving import Driver
-from analyzer.metrics import metric_named
-from analyzer.rules import Rule
+from analyzer.domain.metrics.extraction import metric_named
+from analyzer.domain.rules import Rule
+from ratchet_backtest.detectable_drop import detectable
+from ratchet_backtest.replay_engine import ReplayEngine
 
-THUMB = Driver().watch(None, metric_named("thumb"))
-LATENCY = Driver().watch("shop", metric_named("latency_ms"))
+THUMB = ReplayEngine().watch(None, metric_named("thumb"))
+LATENCY = ReplayEngine().watch("shop", metric_named("latency_ms"))
 
 
 def thumbs(n: int, share: float = 0.85) -> list[float]:

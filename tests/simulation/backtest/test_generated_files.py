@@ -1,6 +1,6 @@
 """A thousand files whose truth is known, and as many in test_generated_files_more.py.
 
-The checks are in tests/support/past_checks.py; RATCHET_SOAK=1 compares the verdicts of all.
+The checks are in tests/support/backtest_checks.py; RATCHET_SOAK=1 compares the verdicts of all.
 Test processes share work by file.
 """
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.backtest import detectable
-from tests.support.past_checks import faults
+from ratchet_backtest import detectable_drop as detectable
+from tests.support.backtest_checks import faults
 
 
 @pytest.mark.parametrize("shard", range(10))

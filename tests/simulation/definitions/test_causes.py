@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from analyzer.ledger import Ledger
+from analyzer.domain.engine import QualityEngine
 from shared.events.quality import RegressionDetected
 from tests.unit.analyzer.definitions.test_directions import feed, scores
 
@@ -16,7 +16,7 @@ def test_a_version_that_is_worse_than_the_one_before_it_is_named_as_the_cause(fa
         rnd = random.Random(seed)
         before = [min(1.0, max(0.0, rnd.gauss(0.75, 0.2))) for _ in range(400)]
         after = [min(1.0, max(0.0, rnd.gauss(0.75 - fall, 0.2))) for _ in range(300)]
-        found = feed(Ledger(), scores("Factuality", 1, "v1", before) + scores("Factuality", 401, "v2", after))
+        found = feed(QualityEngine(), scores("Factuality", 1, "v1", before) + scores("Factuality", 401, "v2", after))
         for event in found:
             if isinstance(event, RegressionDetected) and event.method == "switch/2":
                 seen += 1

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.model import Reading
 from analyzer.handlers import readings
-from analyzer.ledger import Ledger, Turn
-from analyzer.model import Reading
-from proposer.drafting import Draft, draft
+from proposer.domain.drafts import Draft, draft_fix
 from ratchet.client.prompts import default_prompt, served
 from ratchet.prompt import Message, Prompt
 from ratchet_demo.bot import PROMPT, Fleet
@@ -31,7 +31,7 @@ _A_SECOND = 20
 class Watched:
     """In the place of the SDK's client: what it is told goes to a ledger; it serves `live`, or the default."""
 
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: QualityEngine = field(default_factory=QualityEngine)
     live: Prompt | None = None
     documents: dict[str, Prompt] = field(default_factory=dict)
     turns: list[tuple[int, Turn]] = field(default_factory=list)
@@ -110,7 +110,7 @@ def test_the_edit_is_found_and_blamed_and_its_fix_helps(tmp_path: Path, seed: in
     assert isinstance(detected, RegressionDetected)
     assert GOOD_WHILE < at < GOOD_WHILE + 60 * _A_SECOND
     assert detected.metric in ("thumb", "implicit.thumb")
-    fix = draft(detected, watched.documents, None)
+    fix = draft_fix(detected, watched.documents, None)
     assert isinstance(fix, Draft)
     system = fix.result.messages[0]
     assert isinstance(system, Message)

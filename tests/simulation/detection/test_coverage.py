@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from analyzer.detection import findings
+from analyzer.domain.detection import findings
 from benchmarks.detection.coverage import FAMILIES, PARTS, Case, watched
 from tests.support.soak import scaled
 

@@ -6,9 +6,9 @@ from statistics import fmean
 
 import pytest
 
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.model import Reading
 from analyzer.handlers import readings
-from analyzer.ledger import Ledger
-from analyzer.model import Reading
 from benchmarks.detection.frank import FLOOR, FOUND, Compared, compared, halves
 from shared.events.quality import RegressionDetected
 from tests.support.quality import frank, one_after_another
@@ -55,7 +55,7 @@ def test_disjoint_halves_of_one_system_are_silent() -> None:
 
 def ledger_on(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:
     """What the whole ledger raises."""
-    ledger, raised = Ledger(), list[RegressionDetected]()
+    ledger, raised = QualityEngine(), list[RegressionDetected]()
     for event in one_after_another(versions):
         for reading in readings(event):
             assert isinstance(reading, Reading)

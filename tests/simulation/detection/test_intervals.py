@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from analyzer.detection import Estimate, Monitor, Settings
-from analyzer.detection.intervals import share_of
+from analyzer.domain.detection import Estimate, Monitor, Settings
+from analyzer.domain.detection.intervals import share_of
+from tests.support.monitors import Draw, beta, correlated, drawn, judge, reference, share
 from tests.support.soak import scaled
-from tests.support.watching import Draw, beta, correlated, drawn, judge, reference, share
 
 RUNS, LOOKS = scaled(40, 200), range(100, 1001, 25)
 ALLOWED = RUNS // 10  # at a true rate of 5 %, more than 20 of 200 come with a chance of 0.1 %

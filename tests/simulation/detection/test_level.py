@@ -13,9 +13,8 @@ from statistics import fmean, pvariance
 
 import pytest
 
-from analyzer.detection import Kind, Monitor
-from tests.support.soak import scaled
-from tests.support.watching import (
+from analyzer.domain.detection import Kind, Monitor
+from tests.support.monitors import (
     STATISTIC,
     Draw,
     Watch,
@@ -28,6 +27,7 @@ from tests.support.watching import (
     reference,
     share,
 )
+from tests.support.soak import scaled
 
 RUNS, HISTORY, WATCHED = scaled(40, 200), 500, 1500
 ALLOWED = RUNS // 10

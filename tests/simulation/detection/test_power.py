@@ -5,8 +5,8 @@ from statistics import median
 
 import pytest
 
-from analyzer.detection import Kind, Monitor
-from tests.support.watching import STATISTIC, Draw, beta, drawn, first_alarm, latency, reference, share
+from analyzer.domain.detection import Kind, Monitor
+from tests.support.monitors import STATISTIC, Draw, beta, drawn, first_alarm, latency, reference, share
 
 RUNS = 40
 NEVER = 10**6

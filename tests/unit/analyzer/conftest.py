@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.model import Reading
 from analyzer.handlers import Measurable, readings
-from analyzer.ledger import Ledger, Turn
-from analyzer.model import Reading
 
-Feed = Callable[[Ledger, Iterable[Measurable]], list[Turn]]
+Feed = Callable[[QualityEngine, Iterable[Measurable]], list[Turn]]
 
 
 def read(events: Iterable[Measurable]) -> Iterator[Reading]:
@@ -18,15 +18,15 @@ def read(events: Iterable[Measurable]) -> Iterator[Reading]:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def ledger() -> QualityEngine:
+    return QualityEngine()
 
 
 @pytest.fixture
 def feed() -> Feed:
     """Feeds events to a ledger and gives back what they led to."""
 
-    def feed(ledger: Ledger, events: Iterable[Measurable]) -> list[Turn]:
+    def feed(ledger: QualityEngine, events: Iterable[Measurable]) -> list[Turn]:
         return [turn for reading in read(events) for turn in ledger.take(reading)]
 
     return feed

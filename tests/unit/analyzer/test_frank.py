@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from analyzer.ledger import Ledger
+from analyzer.domain.engine import QualityEngine
 from shared.events.quality import RegressionDetected
 from tests.support.quality import frank, one_after_another
 from tests.unit.analyzer.conftest import Feed
 
 
 @pytest.mark.parametrize("worse", ["bus", "s2s"])
-def test_a_worse_system_is_raised(ledger: Ledger, feed: Feed, worse: str) -> None:
+def test_a_worse_system_is_raised(ledger: QualityEngine, feed: Feed, worse: str) -> None:
     judged = frank()
     turns = feed(ledger, one_after_another([("bart", judged["bart"]), (worse, judged[worse][:120])]))
     (detected,) = turns
@@ -27,13 +27,13 @@ def halves(values: list[float]) -> list[tuple[str, Iterable[float]]]:
     return [("first", values[:middle]), ("second", values[middle:])]
 
 
-def test_a_drop_below_the_floor_is_not_raised(ledger: Ledger, feed: Feed) -> None:
+def test_a_drop_below_the_floor_is_not_raised(ledger: QualityEngine, feed: Feed) -> None:
     judged = frank()
     assert feed(ledger, one_after_another([(name, judged[name]) for name in ("bart", "bert_sum")])) == []
 
 
 @pytest.mark.parametrize("name", ["bart", "bert_sum", "bus", "s2s"])
 @pytest.mark.parametrize("turned", [False, True])
-def test_halves_of_one_system_raise_nothing(ledger: Ledger, feed: Feed, name: str, turned: bool) -> None:
+def test_halves_of_one_system_raise_nothing(ledger: QualityEngine, feed: Feed, name: str, turned: bool) -> None:
     both = halves(frank()[name])
     assert feed(ledger, one_after_another(reversed(both) if turned else both)) == []

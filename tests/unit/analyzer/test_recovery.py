@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from analyzer.detection import Monitor, Settings
-from analyzer.recovery import ANEW, LEAD, Calm, InUse, Recovery
+from analyzer.domain.detection import Monitor, Settings
+from analyzer.domain.regressions.recovery import ANEW, LEAD, CurrentVersionTracker, RareEventRecovery, Recovery
 
 SETTINGS = Settings()
 
@@ -80,26 +80,26 @@ def test_a_restart_of_the_service_changes_nothing(cut: int) -> None:
 
 
 def test_calm_counts_from_the_last_bad_value() -> None:
-    calm = Calm(None, 100)
+    calm = RareEventRecovery(None, 100)
     answers = [calm.take(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
     assert answers == [False] * 199 + [True]
     calm.restart()
-    assert calm == Calm(None, 100)
+    assert calm == RareEventRecovery(None, 100)
 
 
 def test_an_agreed_rate_must_be_shown_to_be_kept_again() -> None:
-    calm = Calm(0.05, 100)
+    calm = RareEventRecovery(0.05, 100)
     assert not any(calm.take(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
     calm.restart()
     taken = next(number for number in range(5000) if calm.take(float(number % 20 != 0)))
     assert 100 <= taken < 1500
-    assert Calm.load(json.loads(json.dumps(calm.dump()))) == calm
+    assert RareEventRecovery.load(json.loads(json.dumps(calm.dump()))) == calm
 
 
 def test_a_canary_does_not_change_what_is_in_use() -> None:
-    use = InUse()
+    use = CurrentVersionTracker()
     turns = [use.turns("new" if number % 5 == 0 else "old") for number in range(1, 1000)]
     assert turns == [True] + [False] * 998
     assert sum(use.turns("new") for _ in range(LEAD + 1)) == 1
     assert use.label == "new"
-    assert InUse.load(json.loads(json.dumps(use.dump()))) == use
+    assert CurrentVersionTracker.load(json.loads(json.dumps(use.dump()))) == use

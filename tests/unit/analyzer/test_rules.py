@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from analyzer.metrics import metric_named
-from analyzer.model import Dimension, Policy
-from analyzer.rules import BadRules, Rule, Rules, Watching, read_rules
+from analyzer.domain.metrics.extraction import metric_named
+from analyzer.domain.model import DetectionPolicy, Dimension
+from analyzer.domain.rules import BadRules, Rule, Rules, WatchRules, read_rules
 from analyzer.settings import AnalyzerSettings
 
 
-def watched(rules: Rules, metric: str, target: str = "bot") -> Watching:
+def watched(rules: Rules, metric: str, target: str = "bot") -> WatchRules:
     return rules.watching(Dimension("acme", "production", target, metric), metric_named(metric))
 
 
 def test_without_rules_the_policy_and_the_metrics_own_floors_hold() -> None:
-    rules = Rules(Policy(alpha=0.01, minimum=150))
+    rules = Rules(DetectionPolicy(alpha=0.01, minimum=150))
     thumb, latency = watched(rules, "thumb"), watched(rules, "latency_ms")
     assert (thumb.settings.alpha, thumb.settings.minimum, thumb.settings.floor) == (0.01, 150, 0.05)
     assert latency.settings.floor == pytest.approx(math.log(1.1))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.metrics import ERROR_RATE, LATENCY, metric_named
-from analyzer.sums import Sums, measurement
+from analyzer.domain.metrics.extraction import ERROR_RATE, LATENCY, metric_named
+from analyzer.domain.streams.sums import Sums, measurement
 
 unit = st.floats(0, 1)
 

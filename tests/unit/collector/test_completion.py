@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.metrics import from_execution
-from analyzer.model import Reading
-from collector.answers import settled
+from analyzer.domain.metrics.extraction import from_execution
+from analyzer.domain.model import Reading
+from collector.api.responses import outcome_of
 from collector.completion import Completion, complete
-from collector.model import Mismatch, NewExecution, Origin, RecordedExecution
-from collector.pseudonyms import Pseudonyms
-from collector.reading import read_completion, read_execution
-from collector.sender import Sender
+from collector.domain.model import Mismatch, NewExecution, Origin, RecordedExecution
+from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.request_context import RequestContext
+from collector.domain.validation import read_completion, read_execution
 from shared.events.feedback import ExecutionRecorded
 from shared.web.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = Sender("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
 FIRST: dict[str, Any] = {"id": "e1", "target": "bot", "prompts": [{"name": "p", "version": "1"}], "trace_id": "t"}
 WORDS = st.text("abc", min_size=1, max_size=3)
 LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -39,7 +39,7 @@ LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 DIVIDED = ("scores", "attributes", "usage")
 
 
-def item(sender: Sender = SENDER, **fields: Any) -> NewExecution:
+def item(sender: RequestContext = SENDER, **fields: Any) -> NewExecution:
     return read_execution({**FIRST, **fields}, sender)
 
 
@@ -73,7 +73,7 @@ def test_any_split_in_any_order_is_measured_and_kept_as_one_post(
     execution = kept(item(**first))
     events = {"first": item(**first).payload}
     for part in data.draw(st.permutations([*later, *later, first, {}])):
-        completion = complete(execution, item(Sender(*SENDER), **part))
+        completion = complete(execution, item(RequestContext(*SENDER), **part))
         assert not isinstance(completion, Mismatch)
         if completion is not None:
             execution = completion.execution
@@ -111,7 +111,7 @@ def _without_nothing(facts: dict[str, Any], like: dict[str, Any]) -> dict[str, A
 def test_another_value_is_refused_by_the_name_of_its_field(
     first: dict[str, Any], later: dict[str, Any], named: list[str]
 ) -> None:
-    refused = settled(complete(kept(item(**first)), item(**{"output": "a", "tools": ["new"], **later})))  # type: ignore[arg-type]
+    refused = outcome_of(complete(kept(item(**first)), item(**{"output": "a", "tools": ["new"], **later})))  # type: ignore[arg-type]
     assert isinstance(refused, Problem)
     assert (refused.status, refused.code) == (409, "id-conflict")
     assert [error["field"] for error in refused.errors] == named
@@ -119,7 +119,7 @@ def test_another_value_is_refused_by_the_name_of_its_field(
 
 def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them() -> None:
     first = item(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
-    later = Sender("key", Origin("shop", "production", NOW + timedelta(minutes=1)), SENDER.pseudonyms)
+    later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), SENDER.pseudonyms)
     completion = complete(kept(first), item(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0))
     assert isinstance(completion, Completion)
     event = ExecutionRecorded.model_validate_json(completion.payload)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.scrub import scrub
-from collector.scrub_checks import Luhn
-from collector.scrub_numbers import find_cards
+from collector.domain.pii.cards_and_addresses import find_cards
+from collector.domain.pii.checksums import Luhn
+from collector.domain.pii.scrub import scrub
 
 FOUND = {
     "[email]": ["joe.doe+tag@mail.example.co.uk", "a@b.io", "ANN_SMITH@EXAMPLE.COM", "jürgen@müller.de", "o'neil@x.ie"],
@@ -108,7 +108,7 @@ class CountingLuhn(Luhn):
 
 
 def test_each_group_of_digits_costs_a_few_checksums_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.scrub_numbers.Luhn", CountingLuhn)
+    monkeypatch.setattr("collector.domain.pii.cards_and_addresses.Luhn", CountingLuhn)
     asked = []
     for size in (1_000, 2_000, 4_000):
         CountingLuhn.asked = 0

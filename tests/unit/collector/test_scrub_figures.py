@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.scrubbing import EACH, PAGE, PUBLISHED_SEED, Figures, measure, page_with
+from tests.support.scrub_scores import EACH, PAGE, PUBLISHED_SEED, Figures, measure, page_with
 
 GOALS = {"email": 0.99, "phone": 0.99, "card": 0.99, "iban": 0.99, "secret": 0.99, "ip": 0.98, "id": 0.95}
 

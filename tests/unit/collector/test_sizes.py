@@ -9,18 +9,18 @@ from typing import Any, cast
 
 import pytest
 
-from collector import desk as desk_module
-from collector import reading
-from collector.desk import SMALL, Desk
-from collector.model import Origin
-from collector.pseudonyms import Pseudonyms
-from collector.reading import read_request
-from collector.sender import Sender
+from collector.domain import validation as reading
+from collector.domain.model import Origin
+from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.request_context import RequestContext
+from collector.domain.validation import read_request
+from collector.ingest import service as desk_module
+from collector.ingest.service import SMALL, IngestService
 from shared.testing.clock import FakeClock
 from shared.web.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = Sender("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_large_contents_are_read_in_a_thread(
         return read_request(*arguments)
 
     monkeypatch.setattr(desk_module, "read_request", noted)
-    desk = Desk(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
+    desk = IngestService(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
     content = json.dumps({"target": "t", "output": "x" * size}).encode()
     assert (await desk.take("executions", content, SENDER)).status == 200
     assert (threads == [threading.current_thread()]) == on_the_loop

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from console.app import build_app
-from console.live import OpenPages
+from console.notifications import OpenPages
 from console.pages import session
 from console.settings import ConsoleSettings
 from tests.support.console import SETTINGS, Made

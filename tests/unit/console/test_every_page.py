@@ -61,7 +61,7 @@ async def test_a_service_that_is_away_is_named(api: Made) -> None:
 
 
 async def test_a_key_that_a_service_does_not_know_yet_is_waited_for(api: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.page._UNTIL_THE_KEY_IS_KNOWN", (0.0, 0.0))
+    monkeypatch.setattr("console.page_context._UNTIL_THE_KEY_IS_KNOWN", (0.0, 0.0))
     empty(api)
     api.refuse("/v1/regressions", 401)
     async with browsing(api) as client:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from console.shots import grants
+from console.domain.few_shots import grants
 from ratchet.prompt import example_digest
 from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
 

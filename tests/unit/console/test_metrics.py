@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from console.metric_rows import metric_targets
+from console.domain.metric_rows import metric_targets
 from tests.support.console import Made, browsing
 
 ITEM: dict[str, Any] = {

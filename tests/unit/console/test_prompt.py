@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import httpx
 
-from console.past import ways_back
+from console.domain.prompt_history import rollback_choices
 from ratchet.prompt import from_text
 from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
 
@@ -86,10 +86,10 @@ async def test_a_reviewer_rolls_back_in_one_dialog_that_shows_the_difference(api
 
 def test_ways_back_begin_with_the_version_before_and_reach_what_ran_before_ratchet() -> None:
     past = [version(3, DIGEST, OTHER), version(2, OTHER, DIGEST), version(1, DIGEST, THIRD)]
-    assert [way.digest for way in ways_back(past, True, THIRD, DIGEST)] == [THIRD, OTHER]
-    assert [way.digest for way in ways_back(past, False, OTHER, DIGEST)] == [OTHER]
-    assert ways_back(past, True, THIRD, None)[0].label == "what ran before Ratchet · " + "ef" * 6
-    assert ways_back([], True, None, None) == []
+    assert [way.digest for way in rollback_choices(past, True, THIRD, DIGEST)] == [THIRD, OTHER]
+    assert [way.digest for way in rollback_choices(past, False, OTHER, DIGEST)] == [OTHER]
+    assert rollback_choices(past, True, THIRD, None)[0].label == "what ran before Ratchet · " + "ef" * 6
+    assert rollback_choices([], True, None, None) == []
 
 
 async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: Made) -> None:

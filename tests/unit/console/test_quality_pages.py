@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from console.summary import targets
+from console.domain.target_summary import targets
 from ratchet.prompt import from_text
 from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
 

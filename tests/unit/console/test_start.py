@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.snippets import fastapi, plain
+from console.domain.snippets import fastapi, plain
 from tests.support.console import NOW, Made, browsing
 
 ROOT = Path(__file__).parents[3]

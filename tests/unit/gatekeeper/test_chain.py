@@ -11,23 +11,23 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.audit.chain import START, Anchor, ChainCheck, Entry
+from gatekeeper.audit.chain import START, Anchor, AuditEntry, ChainCheck
 from gatekeeper.keys.signer import Signer
 from ratchet.signing import new_private_key
 
 SIGNER = Signer(new_private_key())
 
 
-def chain(length: int) -> list[Entry]:
-    entries: list[Entry] = []
+def chain(length: int) -> list[AuditEntry]:
+    entries: list[AuditEntry] = []
     for seq in range(1, length + 1):
         previous = entries[-1].hash if entries else START
         text = json.dumps({"seq": seq, "kind": "k", "previous": previous})
-        entries.append(Entry(seq, "k", text, previous, sha256(text.encode()).hexdigest()))
+        entries.append(AuditEntry(seq, "k", text, previous, sha256(text.encode()).hexdigest()))
     return entries
 
 
-def anchor(entry: Entry, signer: Signer = SIGNER) -> Anchor:
+def anchor(entry: AuditEntry, signer: Signer = SIGNER) -> Anchor:
     return Anchor(entry.seq, entry.hash, signer.head("p", entry.seq, entry.hash).value)
 
 
@@ -37,7 +37,7 @@ def signed(anchor: Anchor) -> bool:
 
 
 def checked(
-    entries: list[Entry], head: tuple[int, str] | None, anchors: list[Anchor], known: tuple[int, str] | None = None
+    entries: list[AuditEntry], head: tuple[int, str] | None, anchors: list[Anchor], known: tuple[int, str] | None = None
 ) -> list[str]:
     check = ChainCheck(signed, expected=known)
     by_seq = {anchor.seq: anchor for anchor in anchors}
@@ -105,7 +105,7 @@ def test_the_number_of_faults_told_is_bounded() -> None:
 class Books:
     """What is kept of a chain, to be tampered with."""
 
-    entries: list[Entry]
+    entries: list[AuditEntry]
     anchors: list[Anchor]
     head: tuple[int, str] | None
 
@@ -115,13 +115,13 @@ def whole(length: int) -> Books:
     return Books(entries, [anchor(entry) for entry in entries[::3] + entries[-1:]], (length, entries[-1].hash))
 
 
-def rehashed(entries: list[Entry], place: int) -> None:
+def rehashed(entries: list[AuditEntry], place: int) -> None:
     """Make all from `place` on follow again: what somebody does who knows how the chain is made."""
     for at in range(place, len(entries)):
         previous = entries[at - 1].hash if at else START
         said = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
         entry = json.dumps(said)
-        entries[at] = Entry(at + 1, entries[at].kind, entry, previous, sha256(entry.encode()).hexdigest())
+        entries[at] = AuditEntry(at + 1, entries[at].kind, entry, previous, sha256(entry.encode()).hexdigest())
 
 
 def tamper(books: Books, luck: random.Random) -> str:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.registry.content import cleansed, example_content, set_content, version_content
+from gatekeeper.registry.content import example_content, set_content, version_content, without_revoked_examples
 from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from tests.support.prompts import TEXTS, documents, minimal
 
@@ -35,7 +35,7 @@ def test_what_is_left_is_in_order_and_holds_nothing_revoked(
 ) -> None:
     sets = {set_content(members).digest: members for members in (shots, more)}
     full = with_slot(with_slot(SLOTTED, "shots", set_content(shots).digest), "more", set_content(more).digest)
-    clean = cleansed(full, sets, revoked)
+    clean = without_revoked_examples(full, sets, revoked)
     known = {**sets, **{left.digest: None for left in clean.sets}}
     for name, members in (("shots", shots), ("more", more)):
         kept = [member for member in members if member not in revoked]

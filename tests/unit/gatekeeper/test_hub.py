@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.delivery.hub import Client, Crowded, Frame, Hub, Told, TooManyOfKey
+from gatekeeper.delivery.hub import DeliveryStatus, Frame, Hub, StreamClient, TooManyStreams, TooManyStreamsOfKey
 from shared.testing.clock import FakeClock
 
 HERE = ("acme", "production")
@@ -44,7 +44,7 @@ async def test_a_slow_client_gets_only_the_newest() -> None:
 async def test_who_left_gets_nothing_and_makes_room() -> None:
     hub = Hub(1)
     first = hub.join(HERE, None)
-    with pytest.raises(Crowded):
+    with pytest.raises(TooManyStreams):
         hub.join(HERE, None)
     hub.leave(HERE, first)
     assert hub.size == 0
@@ -74,9 +74,9 @@ async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
     await read(frames)
     assert hub.connected(HERE) == [first, second]
     assert [told for client in hub.connected(HERE) for told in client.told()] == [
-        Told("web-1", None, None, None, started),
-        Told("web-2", "a", 7, "sha256:7", started + timedelta(seconds=5)),
-        Told("web-2", "b", None, None, started),
+        DeliveryStatus("web-1", None, None, None, started),
+        DeliveryStatus("web-2", "a", 7, "sha256:7", started + timedelta(seconds=5)),
+        DeliveryStatus("web-2", "b", None, None, started),
     ]
     assert hub.connected(("acme", "nowhere")) == []
 
@@ -84,7 +84,7 @@ async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=30))
 def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
     hub = Hub(1)
-    client = Client(None, None, "", FakeClock().now)
+    client = StreamClient(None, None, "", FakeClock().now)
     taken: dict[str, int] = {}
     for name, sequence in pushes:
         assert hub.behind(HERE, name, sequence) == (sequence > taken.get(name, 0))
@@ -97,10 +97,10 @@ def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
 async def test_no_key_takes_the_streams_of_others() -> None:
     hub = Hub(3, limit_per_key=2)
     mine = [hub.join(HERE, None, key_id="a") for _ in range(2)]
-    with pytest.raises(TooManyOfKey):
+    with pytest.raises(TooManyStreamsOfKey):
         hub.join(HERE, None, key_id="a")
     theirs = hub.join(HERE, None, key_id="b")
-    with pytest.raises(Crowded):
+    with pytest.raises(TooManyStreams):
         hub.join(HERE, None, key_id="b")
     for client in mine:
         hub.leave(HERE, client)

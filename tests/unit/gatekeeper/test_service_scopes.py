@@ -2,8 +2,8 @@
 
 import pytest
 
-from gatekeeper.bodies import Fields
 from gatekeeper.keys.api import service_scopes
+from gatekeeper.request_body import Fields
 from shared.web.problems import Problem
 
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from fastapi import FastAPI, Response
 
-from ratchet_local.front import front_of
+from ratchet_local.aggregate_health import aggregate_app
 from ratchet_local.gateway import Gateway, ask, running
-from ratchet_local.merging import merged
+from ratchet_local.metrics_merge import merge_metrics
 
 _PAGE = '# HELP seen_total Seen\n# TYPE seen_total counter\nseen_total{kind="a"} 2.0\n'
 
@@ -35,7 +35,7 @@ def _service(name: str, ready: int = 200) -> FastAPI:
 
 def _gateway(ready: int = 200) -> Gateway:
     apps = {name: _service(name) for name in ("collector", "console")} | {"gatekeeper": _service("gatekeeper", ready)}
-    return Gateway(apps, front_of(apps))
+    return Gateway(apps, aggregate_app(apps))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,6 @@ async def test_lifespans_are_entered_in_order_and_left_the_other_way() -> None:
 
 def test_a_histogram_survives_the_merge() -> None:
     page = '# HELP t T\n# TYPE t histogram\nt_bucket{le="1.0"} 1.0\nt_bucket{le="+Inf"} 2.0\nt_count 2.0\nt_sum 3.0\n'
-    text = merged({"analyzer": page, "proposer": page}).decode()
+    text = merge_metrics({"analyzer": page, "proposer": page}).decode()
     assert text.count("# TYPE t histogram") == 1
     assert 't_bucket{le="+Inf",service="proposer"} 2.0' in text

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from ratchet_local import assembly
-from ratchet_local.assembly import Lost
+from ratchet_local.assembly import GapRepair
 from tests.support.eventually import eventually
 
 TOPIC = "feedback.created"
 
 
-class Repairs(Lost):
+class Repairs(GapRepair):
     """Its repairs wait for `go`, and fail as long as `away` says so."""
 
     def __init__(self) -> None:

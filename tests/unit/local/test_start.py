@@ -30,7 +30,7 @@ import sys
 from ratchet_local.quick_imports import import_frameworks, without_tools
 with without_tools():
     import_frameworks()
-    import ratchet_local.serving
+    import ratchet_local.server
 print([name for name in sorted({tools}) if sys.modules.get(name)])
 import fastapi.openapi.models, rich
 fastapi.openapi.models.Info(title="completed at its first use", version="1")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from proposer.acceptance import MIN_VALUES, Measured, criteria, criteria_to_keep
+from proposer.domain.acceptance import MIN_VALUES, Measured, criteria, criteria_to_keep
 from shared.events.proposals import Criterion
 from shared.events.quality import Direction, Measurement
-from tests.support.proposing import regression
+from tests.support.proposer import regression
 
 
 def measurement(mean: float, n: int = 200) -> Measurement:

@@ -7,13 +7,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from proposer.candidates import MOST, WINDOW, choose, could_enter, judged, latest, sift
-from proposer.declarations import DeclarationKey, Declarations
-from proposer.model import Candidate, Objection
+from proposer.domain.candidates import (
+    MOST,
+    WINDOW,
+    can_enter_set,
+    classify_feedback,
+    latest,
+    normalized_score,
+    select_examples,
+)
+from proposer.domain.declarations import DeclarationKey, Declarations
+from proposer.domain.model import Candidate, Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse
 from shared.metric_catalog import Declaration
-from tests.support.proposing import NOW, candidate, execution, feedback, instead_of
+from tests.support.proposer import NOW, candidate, execution, feedback, instead_of
 from tests.support.soak import scaled
 
 CANDIDATES = st.lists(
@@ -52,10 +60,10 @@ CANDIDATES = st.lists(
     ],
 )
 def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, Any]) -> None:
-    found = sift(feedback(1, **given_as), NOW)
+    found = classify_feedback(feedback(1, **given_as), NOW)
     assert found.objection is None
     (made,) = found.candidates
-    assert made == candidate(1, score=judged(**{"name": None, "value": None, "label": None, **given_as}))
+    assert made == candidate(1, score=normalized_score(**{"name": None, "value": None, "label": None, **given_as}))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,7 @@ def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, An
     ids=repr,
 )
 def test_other_feedback_does_not(fields: dict[str, Any]) -> None:
-    assert sift(feedback(1, **fields), NOW).candidates == ()
+    assert classify_feedback(feedback(1, **fields), NOW).candidates == ()
 
 
 LEARNING = st.sampled_from([True, False, None])
@@ -95,7 +103,7 @@ def test_nobody_consents_for_somebody_else(asked: list[tuple[bool | None, bool |
         value = 1.0 if kind == "thumb" else None
         ran = execution(1, consent=Consent(quality=True, learning=own))
         event = feedback(1, kind=kind, value=value, text="x", execution=ran, consent=Consent(learning=voter))
-        assert bool(sift(event, NOW).candidates) is (own is True and voter is True), "unknown is no"
+        assert bool(classify_feedback(event, NOW).candidates) is (own is True and voter is True), "unknown is no"
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 29), st.sampled_from(["thumb", "correction"]))))
@@ -104,24 +112,24 @@ def test_a_public_key_has_one_place_and_none_under_a_grant(posts: list[tuple[str
     pool = [
         found
         for number, (user, days, kind) in enumerate(posts)
-        for found in sift(
+        for found in classify_feedback(
             feedback(
                 number, key_scope="browser-ingest", user=user, kind=kind, text="Mine.", received_at=NOW,
                 value=1.0 if kind == "thumb" else None, occurred_at=NOW - timedelta(days=days),
             ), NOW,
         ).candidates
     ]  # fmt: skip
-    assert len(choose(pool)) == min(1, len(pool))
+    assert len(select_examples(pool)) == min(1, len(pool))
     assert not any(c.needs_no_person for c in pool)
     honest = [candidate(1000 + n) for n in range(MOST)]
-    assert choose(pool, honest) == tuple(honest), "and what is public pushes nothing out"
+    assert select_examples(pool, honest) == tuple(honest), "and what is public pushes nothing out"
 
 
 def test_invented_voters_do_not_multiply_the_places_of_one_user() -> None:
     ran = [execution(n, user="eve") for n in range(5)] + [execution(n, user=None) for n in range(5, 10)]
     votes = [feedback(n, user=f"sybil-{n}", execution=facts) for n, facts in enumerate(ran)]
-    pool = [found for vote in votes for found in sift(vote, NOW).candidates]
-    assert [c.contributor for c in choose(pool)] == ["eve", None]
+    pool = [found for vote in votes for found in classify_feedback(vote, NOW).candidates]
+    assert [c.contributor for c in select_examples(pool)] == ["eve", None]
 
 
 @pytest.mark.parametrize(
@@ -135,29 +143,31 @@ def test_invented_voters_do_not_multiply_the_places_of_one_user() -> None:
     ],
 )
 def test_what_a_grant_may_cover(fields: dict[str, Any], eligible: bool) -> None:
-    (found,) = sift(feedback(1, **fields), NOW).candidates
+    (found,) = classify_feedback(feedback(1, **fields), NOW).candidates
     assert found.grant_eligible is found.example().grant_eligible is eligible
 
 
 def test_claimed_times_win_no_place() -> None:
     backdated = candidate(9, occurred_at=NOW - WINDOW, received_at=NOW)
-    assert choose([backdated, *(candidate(n) for n in range(MOST))]) == tuple(candidate(n) for n in range(MOST))
+    assert select_examples([backdated, *(candidate(n) for n in range(MOST))]) == tuple(
+        candidate(n) for n in range(MOST)
+    )
 
 
 def test_what_a_person_let_in_is_not_pushed_out_by_a_tie() -> None:
     correction = candidate(0, grant_eligible=False, live=True)
-    assert correction in choose([correction, *(candidate(n) for n in range(1, 9))])
+    assert correction in select_examples([correction, *(candidate(n) for n in range(1, 9))])
 
 
 def test_a_correction_gives_the_corrected_text_and_objects_to_the_answer() -> None:
-    found = sift(feedback(1, kind="correction", value=None, text="Answer 1, better."), NOW)
+    found = classify_feedback(feedback(1, kind="correction", value=None, text="Answer 1, better."), NOW)
     assert found.candidates == (candidate(1, output="Answer 1, better.", grant_eligible=False),)
     assert found.objection == Objection("acme", "production", "e1", feedback(1).feedback_id, feedback(1).received_at)
 
 
 def test_each_prompt_of_an_execution_gets_the_candidate() -> None:
     uses = (PromptUse(name="answer", digest="sha256:a"), PromptUse(name="system"))
-    found = sift(feedback(1, execution=execution(1, prompts=uses)), NOW)
+    found = classify_feedback(feedback(1, execution=execution(1, prompts=uses)), NOW)
     assert [(c.key.name, c.digest) for c in found.candidates] == [("answer", "sha256:a"), ("system", None)]
 
 
@@ -182,7 +192,7 @@ def test_each_prompt_of_an_execution_gets_the_candidate() -> None:
     ],
 )
 def test_what_speaks_against_an_example(fields: dict[str, Any], objects: bool) -> None:
-    assert (sift(feedback(1, **fields), NOW).objection is not None) is objects
+    assert (classify_feedback(feedback(1, **fields), NOW).objection is not None) is objects
 
 
 @pytest.mark.parametrize(
@@ -198,35 +208,35 @@ def test_what_speaks_against_an_example(fields: dict[str, Any], objects: bool) -
     ],
 )
 def test_one_good_aspect_makes_no_example(fields: dict[str, Any]) -> None:
-    assert sift(feedback(1, **fields), NOW).candidates == ()
+    assert classify_feedback(feedback(1, **fields), NOW).candidates == ()
 
 
 @given(CANDIDATES)
 def test_a_set_is_small_fair_and_without_repeats(pool: list[Candidate]) -> None:
-    chosen = choose(pool)
+    chosen = select_examples(pool)
     assert len(chosen) <= MOST
     assert len({c.input_key for c in chosen}) == len(chosen)
     assert len({c.contributor for c in chosen}) == len(chosen)
     assert list(chosen) == sorted(chosen, key=lambda c: c.rank)
-    assert choose(reversed(pool)) == chosen, "the order of arrival does not matter"
-    assert choose(chosen) == chosen
-    alone = choose(c for c in pool if c.needs_no_person)
+    assert select_examples(reversed(pool)) == chosen, "the order of arrival does not matter"
+    assert select_examples(chosen) == chosen
+    alone = select_examples(c for c in pool if c.needs_no_person)
     assert tuple(c for c in chosen if c.needs_no_person) == alone, "what needs a person changes nothing of it"
 
 
 @given(CANDIDATES, CANDIDATES)
 def test_who_could_not_enter_changes_nothing(pool: list[Candidate], late: list[Candidate]) -> None:
-    chosen = choose(pool)
+    chosen = select_examples(pool)
     bar = chosen[-1] if len(chosen) == MOST else None
-    useless = [c for c in late if not could_enter(c, bar)]
+    useless = [c for c in late if not can_enter_set(c, bar)]
     assume(not {c.feedback_id for c in pool} & {c.feedback_id for c in late})
-    assert choose([*pool, *useless]) == chosen
+    assert select_examples([*pool, *useless]) == chosen
 
 
 def test_a_full_set_is_not_changed_by_a_tie_but_by_something_better() -> None:
     full = [candidate(n, score=0.9) for n in range(MOST)]
-    assert choose([*full, candidate(9, score=0.9)]) == tuple(full)
-    assert choose([*full, candidate(9, score=1.0)])[0] == candidate(9, score=1.0)
+    assert select_examples([*full, candidate(9, score=0.9)]) == tuple(full)
+    assert select_examples([*full, candidate(9, score=1.0)])[0] == candidate(9, score=1.0)
 
 
 def test_the_last_objection_to_an_execution_counts() -> None:
@@ -264,7 +274,7 @@ LABEL: dict[str, Any] = {"kind": "label", "value": None}
 def test_what_is_declared_comes_before_the_catalogue(
     given_as: dict[str, Any], declarations: Declarations, entries: int, objects: bool
 ) -> None:
-    found = sift(feedback(1, **given_as), NOW, declarations)
+    found = classify_feedback(feedback(1, **given_as), NOW, declarations)
     assert (len(found.candidates), found.objection is not None) == (entries, objects)
 
 
@@ -273,6 +283,6 @@ def test_the_declaration_of_a_target_comes_before_that_for_all_word_by_word() ->
     special = declared("label", target="bot", labels={"fine": "good"}).declared
     declarations = Declarations({**general, **special})
     for word in ("fine", "ok"):
-        assert sift(feedback(1, **LABEL, label=word), NOW, declarations).candidates
-    elsewhere = sift(feedback(1, **LABEL, label="fine", target="elsewhere"), NOW, declarations)
+        assert classify_feedback(feedback(1, **LABEL, label=word), NOW, declarations).candidates
+    elsewhere = classify_feedback(feedback(1, **LABEL, label="fine", target="elsewhere"), NOW, declarations)
     assert (elsewhere.candidates, elsewhere.objection is not None) == ((), True)

@@ -8,7 +8,7 @@ import pytest
 
 from ratchet import Ratchet
 from ratchet.client.amendment import without
-from ratchet.client.items import Item, Route
+from ratchet.client.items import RecordedItem, Route
 from ratchet.client.queue import Batch, Delivered
 from ratchet.client.responses import outcome
 
@@ -19,7 +19,7 @@ BODY = {
 
 
 def amended(*fields: str, route: Route = "executions", **more: Any) -> dict[str, Any] | None:
-    found = without(Item(route, "1", json.dumps({**BODY, **more}).encode()), fields)
+    found = without(RecordedItem(route, "1", json.dumps({**BODY, **more}).encode()), fields)
     assert found is None or found.dropped == fields
     return None if found is None else json.loads(found.encoded)
 
@@ -45,7 +45,7 @@ def test_a_consent_is_mended_once() -> None:
 
 
 def test_an_answer_tells_what_to_send_again() -> None:
-    item = Item("executions", "1", json.dumps(BODY).encode())
+    item = RecordedItem("executions", "1", json.dumps(BODY).encode())
     batch = Batch("executions", "k", (item, item), b"")
     problem = {"detail": "cost: odd", "errors": [{"field": "cost", "reason": "odd"}]}
     results = [{"status": "refused", "problem": problem}, {"status": "accepted"}]

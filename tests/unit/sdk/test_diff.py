@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ratchet.prompt import ABSENT, Change, diff, from_text, parse, unified
-from ratchet.visible import visible
+from ratchet.display import visible
+from ratchet.prompt import ABSENT, PromptChange, diff, from_text, parse, unified
 from tests.support.prompts import TEXTS, documents, minimal
 
 
@@ -41,26 +41,26 @@ def test_nothing_visible_moves_a_cursor(text: str) -> None:
 
 def test_an_added_message_is_one_change() -> None:
     changes = diff(parse(said("a", "b", "c")), parse(said("a", "new", "b", "c")))
-    assert changes == (Change("messages[1]", ABSENT, {"role": "user", "content": "new"}),)
+    assert changes == (PromptChange("messages[1]", ABSENT, {"role": "user", "content": "new"}),)
 
 
 def test_a_removed_message_is_one_change() -> None:
     changes = diff(parse(said("a", "b", "c")), parse(said("b", "c")))
-    assert changes == (Change("messages[0]", {"role": "user", "content": "a"}, ABSENT),)
+    assert changes == (PromptChange("messages[0]", {"role": "user", "content": "a"}, ABSENT),)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "change"),
     [
-        ({"model": "small"}, {"model": "large"}, Change("model", "small", "large")),
-        ({"model": "small"}, {}, Change("model", "small", None)),
-        ({"parameters": {"a.b": 1}}, {}, Change('parameters["a.b"]', 1, ABSENT)),
-        ({}, {"parameters": {"n": None}}, Change("parameters.n", ABSENT, None)),
-        ({"parameters": {"n": 1}}, {"parameters": {"n": True}}, Change("parameters.n", 1, True)),
-        ({"tools": [{"a": [1, 2]}]}, {"tools": [{"a": [1, 3]}]}, Change("tools[0].a[1]", 2, 3)),
+        ({"model": "small"}, {"model": "large"}, PromptChange("model", "small", "large")),
+        ({"model": "small"}, {}, PromptChange("model", "small", None)),
+        ({"parameters": {"a.b": 1}}, {}, PromptChange('parameters["a.b"]', 1, ABSENT)),
+        ({}, {"parameters": {"n": None}}, PromptChange("parameters.n", ABSENT, None)),
+        ({"parameters": {"n": 1}}, {"parameters": {"n": True}}, PromptChange("parameters.n", 1, True)),
+        ({"tools": [{"a": [1, 2]}]}, {"tools": [{"a": [1, 3]}]}, PromptChange("tools[0].a[1]", 2, 3)),
     ],
 )
-def test_the_smallest_place_is_named(before: dict[str, Any], after: dict[str, Any], change: Change) -> None:
+def test_the_smallest_place_is_named(before: dict[str, Any], after: dict[str, Any], change: PromptChange) -> None:
     assert diff(parse(minimal(**before)), parse(minimal(**after))) == (change,)
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import AsyncRatchet, Ratchet
-from ratchet.client.names import MOST_NAMES, asked_for
+from ratchet.client.requested_names import MOST_NAMES, asked_for
+from ratchet.display import visible
 from ratchet.prompt import PromptError, from_text, prompt_name
-from ratchet.visible import visible
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer, live_payload
 

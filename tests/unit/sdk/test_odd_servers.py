@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
-from ratchet.client.items import Item, PromptUse, with_documents
-from ratchet.client.posting import MOST_BYTES, Poster
+from ratchet.client.items import PromptUse, RecordedItem, with_documents
+from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry
-from ratchet.client.trouble import Trouble
+from ratchet.client.transport import MOST_BYTES, BatchPoster
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer
 
-BATCH = Batch("executions", "k", (Item("executions", "1", b"{}"),), b"[{}]")
+BATCH = Batch("executions", "k", (RecordedItem("executions", "1", b"{}"),), b"[{}]")
 DEEP = b"[" * 200_000
 
 
@@ -96,7 +96,7 @@ def test_a_reason_of_a_stranger_has_an_end(caplog: pytest.LogCaptureFixture) -> 
 
 def test_what_is_too_deep_to_be_read_goes_without_its_document() -> None:
     prompt = from_text("Hello")
-    deep = Item("executions", "1", DEEP, (PromptUse("answer", prompt.digest, prompt),))
+    deep = RecordedItem("executions", "1", DEEP, (PromptUse("answer", prompt.digest, prompt),))
     assert with_documents(deep, frozenset({prompt.digest})) == DEEP
 
 
@@ -122,7 +122,7 @@ def test_an_answer_has_an_end(size: int, step: float, why: str) -> None:
     client = httpx.Client(
         base_url="http://ratchet", transport=httpx.MockTransport(lambda request: httpx.Response(200, stream=body))
     )
-    poster = Poster(lambda: client, 10.0, lambda: next(ticks) * step)
+    poster = BatchPoster(lambda: client, 10.0, lambda: next(ticks) * step)
     result = poster.post(BATCH)
     assert isinstance(result, Retry)
     assert why in result.reason
@@ -140,7 +140,7 @@ def test_a_client_that_cannot_be_made_is_made_later() -> None:
     def broken() -> httpx.Client:
         raise ImportError("no socksio")
 
-    poster = Poster(new_client, 10.0)
+    poster = BatchPoster(new_client, 10.0)
     made.append(broken)
     assert poster.post(BATCH) == Retry("no HTTP client can be made: ImportError: no socksio", misconfigured=True)
     made.append(lambda: httpx.Client(base_url="http://ratchet", transport=httpx.MockTransport(accept)))
@@ -162,7 +162,7 @@ def test_what_people_must_put_right_is_told_once(status: int, caplog: pytest.Log
 
 
 def test_trouble_is_a_warning_when_it_changed_or_lasts() -> None:
-    trouble = Trouble()
+    trouble = LogThrottle()
 
     def told(reason: str, now: float, misconfigured: bool = False) -> bool:
         return trouble.level(reason, misconfigured, now) == logging.WARNING
@@ -196,7 +196,7 @@ def test_one_route_in_trouble_is_told_though_the_other_goes_well(caplog: pytest.
 def settle_all(results: list[Any]) -> Outcome:
     body = json.dumps({"results": results}).encode()
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
-    return Poster(lambda: httpx.Client(base_url="http://ratchet", transport=transport), 10.0).post(BATCH)
+    return BatchPoster(lambda: httpx.Client(base_url="http://ratchet", transport=transport), 10.0).post(BATCH)
 
 
 @pytest.mark.parametrize("entry", [{"status": []}, {"status": {}}, {"status": "refused", "problem": {"detail": [[]]}}])

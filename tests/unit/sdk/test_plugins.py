@@ -41,7 +41,7 @@ def test_without_its_package_a_command_says_how_to_get_it(monkeypatch: pytest.Mo
     bring(monkeypatch)
     result = CliRunner().invoke(app, ["backtest", "past.jsonl"])
     assert result.exit_code == 1
-    assert result.stderr == "ratchet: backtest is part of ratchet-analyzer: pip install ratchet-analyzer\n"
+    assert result.stderr == "ratchet: backtest is part of ratchet-backtest: pip install ratchet-backtest\n"
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
 
 
@@ -50,8 +50,8 @@ def test_other_commands_and_the_help_import_nothing_heavy() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from ratchet.cli import app\n"
         "CliRunner().invoke(app, [*sys.argv[1:], '--help'])\n"
-        "print(sorted({'analyzer', 'pyarrow', 'sqlalchemy', 'shared'} & set(sys.modules)))"
+        "print(sorted({'analyzer', 'ratchet_backtest', 'pyarrow', 'sqlalchemy', 'shared'} & set(sys.modules)))"
     )
-    for words, imported in (([], "['analyzer']"), (["replay"], "[]")):
+    for words, imported in (([], "['ratchet_backtest']"), (["replay"], "[]")):
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == imported

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ratchet.client.bounded import Refused
-from ratchet.client.listening import Listener, asked_pause, is_refused, is_silent
 from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import Options
 from ratchet.client.poller import LEAST_INTERVAL, Poller
-from ratchet.client.shelf import Shelf
+from ratchet.client.prompt_cache import PromptCache
+from ratchet.client.response_limits import UnexpectedStatus
+from ratchet.client.subscriber import LiveSubscriber, asked_pause, is_refused, is_silent
 from ratchet.prompt import Prompt, from_text
 from tests.support.eventually import eventually
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
@@ -44,7 +44,7 @@ class Polled:
 
     def __init__(self, trust: Trust | None = None) -> None:
         self.server, self.clock = FakeServer(), Clock()
-        self.shelf = Shelf(trust or Trust(trusted_keys([PUBLIC]), "acme", "production"))
+        self.shelf = PromptCache(trust or Trust(trusted_keys([PUBLIC]), "acme", "production"))
         self.poller = Poller(self.shelf, 10.0, self.clock.monotonic, self.clock.sleep)
         self.times: list[float] = []
         """When each request came."""
@@ -203,23 +203,23 @@ async def test_a_stream_that_works_ends_it() -> None:
 
 
 def test_what_makes_polling_needed() -> None:
-    assert all(is_refused(Refused(status)) for status in (429, 503))
-    assert not any(map(is_refused, (None, Refused(500), OSError())))
+    assert all(is_refused(UnexpectedStatus(status)) for status in (429, 503))
+    assert not any(map(is_refused, (None, UnexpectedStatus(500), OSError())))
     assert all(map(is_silent, (httpx.ReadTimeout(""), httpx.ConnectTimeout(""), TimeoutError())))
-    assert not any(map(is_silent, (None, Refused(503), httpx.ReadError(""))))
-    assert 30 <= asked_pause(Refused(503, 30.0)) <= 60
-    assert asked_pause(Refused(503)) == asked_pause(OSError()) == 0
+    assert not any(map(is_silent, (None, UnexpectedStatus(503), httpx.ReadError(""))))
+    assert 30 <= asked_pause(UnexpectedStatus(503, 30.0)) <= 60
+    assert asked_pause(UnexpectedStatus(503)) == asked_pause(OSError()) == 0
 
 
 @asynccontextmanager
-async def listening(polled: Polled) -> AsyncIterator[Listener]:
+async def listening(polled: Polled) -> AsyncIterator[LiveSubscriber]:
     """A listener whose poller has the clock of `polled`."""
 
     def client() -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url="http://ratchet", transport=polled.server.transport())
 
     asked: dict[str, Any] = {name: asyncio.Future() for name in NAMES}
-    listener = Listener(Options("http://ratchet", "k"), polled.shelf, client, "test", asked, polled.poller)
+    listener = LiveSubscriber(Options("http://ratchet", "k"), polled.shelf, client, "test", asked, polled.poller)
     task = asyncio.create_task(listener.follow_all())
     yield listener
     listener.closed = True

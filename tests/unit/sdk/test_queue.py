@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.client.explained import MANY, Explained
-from ratchet.client.items import Item, PromptUse, Route
+from ratchet.client.items import PromptUse, RecordedItem, Route
+from ratchet.client.known_documents import MANY, KnownDocuments
 from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
 from ratchet.prompt import from_text
 
@@ -23,9 +23,9 @@ def queue(**settings: Any) -> SendQueue:
     return SendQueue(**values, new_key=lambda: f"key-{next(keys)}", pause=float)
 
 
-def item(number: int, route: Route = "executions", documents: tuple[PromptUse, ...] = ()) -> Item:
+def item(number: int, route: Route = "executions", documents: tuple[PromptUse, ...] = ()) -> RecordedItem:
     body = {"id": str(number), "prompts": [{"name": use.name, "digest": use.digest} for use in documents]}
-    return Item(route, str(number), json.dumps(body).encode(), documents)
+    return RecordedItem(route, str(number), json.dumps(body).encode(), documents)
 
 
 class Server:
@@ -106,7 +106,7 @@ def test_a_full_queue_keeps_what_it_has_and_counts_what_it_drops(capacity: int, 
 def test_batches_keep_to_their_size_unless_one_item_is_larger(sizes: list[int]) -> None:
     sending = queue(batch_bytes=500)
     for number, size in enumerate(sizes):
-        sending.offer(Item("executions", str(number), b'"' + b"x" * size + b'"'))
+        sending.offer(RecordedItem("executions", str(number), b'"' + b"x" * size + b'"'))
     sent: list[str] = []
     while (batch := sending.next(0.0)) is not None:
         assert len(batch.items) <= 4
@@ -176,7 +176,7 @@ def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None
     assert documents_in(sending.next(100.0)) == []
 
 
-def with_default(number: int, size: int) -> Item:
+def with_default(number: int, size: int) -> RecordedItem:
     prompt = from_text("x" * size + str(number))
     return item(number, documents=(PromptUse("answer", prompt.digest, prompt),))
 
@@ -228,7 +228,7 @@ def test_what_is_given_up_is_counted() -> None:
 def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.DataObject) -> None:
     sending, waiting = queue(capacity_bytes=100, batch_size=2), 0
     for number, size in enumerate(sizes):
-        taken = sending.offer(Item("executions", str(number), b"x" * size))
+        taken = sending.offer(RecordedItem("executions", str(number), b"x" * size))
         assert taken == (waiting + size <= 100)
         waiting += size * taken
         batch = sending.next(0.0)
@@ -238,7 +238,7 @@ def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.D
 
 
 def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
-    known = Explained(most=10)
+    known = KnownDocuments(most=10)
     for number in range(40):
         known.add([PromptUse("answer", f"d{number}")])
     assert len(known) == 10
@@ -246,7 +246,7 @@ def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
 
 
 def test_a_name_with_many_documents_is_told_once() -> None:
-    known = Explained()
+    known = KnownDocuments()
     told = [known.add([PromptUse("answer", f"d{number}"), PromptUse("steady", "s")]) for number in range(120)]
     assert [number for number, names in enumerate(told) if names] == [MANY - 1]
     assert told[MANY - 1] == ["answer"]

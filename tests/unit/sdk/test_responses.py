@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from ratchet.client.items import Item
+from ratchet.client.items import RecordedItem
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
 from ratchet.client.responses import outcome
 
 
 def answer(status: int, body: object = None, items: int = 1, headers: dict[str, str] | None = None) -> Outcome:
-    batch = Batch("feedback", "k", tuple(Item("feedback", str(n), b"{}") for n in range(items)), b"")
+    batch = Batch("feedback", "k", tuple(RecordedItem("feedback", str(n), b"{}") for n in range(items)), b"")
     return outcome(batch, status, headers or {}, json.dumps(body).encode())
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ratchet.prompt import Prompt, parse, render
 from ratchet.prompt.restore import Conflict, Restored, restore, tokens
 from tests.support.prompts import documents, minimal
-from tests.support.proposing import prompt, slotted
+from tests.support.proposer import prompt, slotted
 
 VALUES = {"string": "v", "number": 1, "boolean": True, "list": []}
 PHRASES = st.sampled_from(["Be brief.", "Cite sources.", "Ask back.", "", "Hello {{name}}", "In {{language}}."])

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
-from ratchet.client.daemons import DaemonThreads
+from ratchet.client.daemon_threads import DaemonThreads
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer, live_payload

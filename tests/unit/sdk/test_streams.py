@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
-from ratchet.client import bounded
-from ratchet.client.bounded import MOST_BYTES, BoundedEvents, Excess
+from ratchet.client import response_limits as bounded
+from ratchet.client.response_limits import MOST_BYTES, BoundedEvents, ResponseTooLarge
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
@@ -45,7 +45,7 @@ async def test_events_may_be_many(end: list[bytes]) -> None:
 
 @pytest.mark.parametrize("rest", [b"", b"\n", b"\ndata: "])
 async def test_no_event_may_be_too_long(rest: bytes) -> None:
-    with pytest.raises(Excess, match="too long"):
+    with pytest.raises(ResponseTooLarge, match="too long"):
         await passed(*[HALF + rest] * 3)
 
 
@@ -62,7 +62,7 @@ def test_an_endless_line_is_given_up_and_the_client_comes_back(client: Ratchet, 
     eventually_sync(lambda: client.prompt("answer", "default").live)
 
 
-async def answered(seconds: float, handler: Callable[[httpx.Request], httpx.Response]) -> bounded.Answer:
+async def answered(seconds: float, handler: Callable[[httpx.Request], httpx.Response]) -> bounded.BoundedResponse:
     async with httpx.AsyncClient(base_url="http://ratchet", transport=httpx.MockTransport(handler)) as client:
         return await bounded.get(client, "/x", seconds)
 
@@ -74,12 +74,12 @@ async def test_an_answer_has_an_end_in_size_and_time() -> None:
                 yield b" "
                 await asyncio.sleep(0)
 
-    with pytest.raises(Excess):
+    with pytest.raises(ResponseTooLarge):
         await answered(60, lambda request: httpx.Response(200, stream=Chunks(*[HALF] * 3)))
     with pytest.raises(TimeoutError):
         await answered(0.05, lambda request: httpx.Response(200, stream=Dripping()))
     answer = await answered(60, lambda request: httpx.Response(404, stream=Chunks(b"no", b"pe")))
-    assert answer == bounded.Answer(404, b"nope")
+    assert answer == bounded.BoundedResponse(404, b"nope")
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])

@@ -17,8 +17,8 @@ from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent, Retryable
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.background import cancel_all
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore
@@ -204,14 +204,14 @@ async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> Non
     bench.effects.poison = {float(value): Permanent("no") for value in range(3)}
     paused = asyncio.create_task(bench.delivery.settle(batch(0, 1)))
     await eventually(lambda: bench.delivery.paused)
-    await end([paused])
+    await cancel_all([paused])
 
     other = Bench(budget=1, store=bench.store)
     other.effects.poison = {2.0: Permanent("no")}
     waiting = asyncio.create_task(other.delivery.settle(batch(2)))
     await eventually(lambda: other.delivery.paused)
     assert len(bench.parked) == 1, "a paused consumer parks nothing, in whichever instance"
-    await end([waiting])
+    await cancel_all([waiting])
 
     started = Bench(budget=1, store=bench.store)
     await started.delivery.refresh()

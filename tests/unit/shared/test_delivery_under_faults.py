@@ -24,7 +24,7 @@ from shared.testing.bus import FakeBus, FakeConsumer, FakeRecord
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore, FakeTx
 from tests.support.messaging import envelope, feedback
-from tests.support.stepping import run_now
+from tests.support.staged_store import run_now
 
 TOPIC = "feedback.created"
 

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received, Record
+from shared.messaging.consumed_positions import ABSENT, Decision, Gap, LogState, reconcile
+from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
-from shared.messaging.flow import NoFlow
+from shared.messaging.flow_control import NoFlow
 from shared.messaging.gaps import GapDetector
-from shared.messaging.positions import ABSENT, Decision, Gap, LogState, reconcile
-from shared.messaging.reader import Reader
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.metrics import Metrics
 from shared.testing.clock import FakeClock
@@ -123,7 +123,7 @@ class Service(RuleBasedStateMachine):
             GROUP, subscription, self.store, FakeClock(), self.metrics, DeadLetterBudget(10),
             keeps_positions=self.keeps_positions,
         )  # fmt: skip
-        self.reader = Reader(GROUP, delivery.settle, True, NoFlow(), self.metrics, self.detector)
+        self.reader = SubscriptionConsumer(GROUP, delivery.settle, True, NoFlow(), self.metrics, self.detector)
         self.reader.subscriber = type("Subscriber", (), {"consumer": self.kafka})()
         self.kafka.assign()
 

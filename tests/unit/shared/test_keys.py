@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from shared.web.keys import Principal, authorization, hash_secret, parse_key
+from shared.auth.keys import Principal, authorization, hash_secret, parse_key
 from shared.web.problems import Problem
 
 PERSON = Principal("k", "ann", "person", "acme", "production", frozenset({"read", "review"}))

@@ -2,7 +2,7 @@
 
 import logging
 
-from shared.runtime.log import Calm
+from shared.runtime.log import RateLimitFilter
 
 
 class Seconds:
@@ -20,7 +20,7 @@ def line(name: str, number: int = 1) -> logging.LogRecord:
 
 def test_a_line_of_aiokafka_speaks_once_in_ten_seconds() -> None:
     seconds = Seconds()
-    calm = Calm(seconds)
+    calm = RateLimitFilter(seconds)
     assert [calm.filter(line("aiokafka.client")) for _ in range(3)] == [True, False, False]
     seconds.now += 9.9
     assert not calm.filter(line("aiokafka.client"))
@@ -29,7 +29,7 @@ def test_a_line_of_aiokafka_speaks_once_in_ten_seconds() -> None:
 
 
 def test_other_lines_and_other_loggers_are_not_held_back() -> None:
-    calm = Calm(Seconds())
+    calm = RateLimitFilter(Seconds())
     assert calm.filter(line("aiokafka.client", 1))
     assert calm.filter(line("aiokafka.client", 2))
     assert calm.filter(line("aiokafka.consumer", 1))

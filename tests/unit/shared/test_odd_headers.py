@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
+from shared.auth.keys import own_pages_only
 from shared.web.host import ValidHost
-from shared.web.keys import own_pages_only
 from shared.web.problems import install_problems
 
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from starlette.responses import PlainTextResponse
 
+from shared.auth.keys import Principal
 from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
-from shared.web.keys import Principal
 from shared.web.problems import Problem
-from shared.web.rate_limit import Policy, TokenBuckets
+from shared.web.rate_limit import RateLimitPolicy, TokenBuckets
 from shared.web.rate_limiter import RateLimited, RateLimiter, is_exempt
 
 SCOPE = {"client": ("198.51.100.7", 1)}
@@ -36,7 +36,7 @@ def limiter(now: Callable[[], float] = lambda: 0.0, **settings: Any) -> RateLimi
 
 @given(st.integers(1, 50), st.floats(0.1, 100), st.lists(st.floats(0, 5), max_size=200))
 def test_no_span_of_time_has_more_than_its_quota(quota: int, window: float, pauses: list[float]) -> None:
-    buckets, now = TokenBuckets(Policy("key", quota, window)), 1e6
+    buckets, now = TokenBuckets(RateLimitPolicy("key", quota, window)), 1e6
     taken: list[float] = []
     for pause in pauses:
         now += pause
@@ -50,7 +50,7 @@ def test_no_span_of_time_has_more_than_its_quota(quota: int, window: float, paus
 
 @given(st.integers(1, 20), st.integers(0, 60))
 def test_what_remains_may_follow_at_once(quota: int, asked: int) -> None:
-    buckets = TokenBuckets(Policy("key", quota, 10.0))
+    buckets = TokenBuckets(RateLimitPolicy("key", quota, 10.0))
     answers = [buckets.take("a", 5.0) for _ in range(asked)]
     assert [answer.allowed for answer in answers] == [number < quota for number in range(asked)]
     assert [answer.remaining for answer in answers if answer.allowed] == list(range(quota - 1, -1, -1))[:asked]
@@ -58,7 +58,7 @@ def test_what_remains_may_follow_at_once(quota: int, asked: int) -> None:
 
 def test_ten_times_the_limit_gets_the_limit_and_a_neighbour_gets_all() -> None:
     """Reliability row H6: 60 s of 10,000 requests a second where 1,000 are allowed, beside one of 100 a second."""
-    buckets, admitted, neighbour = TokenBuckets(Policy("key", 10_000, 10.0)), 0, 0
+    buckets, admitted, neighbour = TokenBuckets(RateLimitPolicy("key", 10_000, 10.0)), 0, 0
     for tick in range(600_000):
         admitted += buckets.take("tenant", tick / 10_000).allowed
         if tick % 100 == 0:
@@ -68,7 +68,7 @@ def test_ten_times_the_limit_gets_the_limit_and_a_neighbour_gets_all() -> None:
 
 
 def test_refused_requests_cost_nothing_and_wait_as_long_as_said() -> None:
-    buckets = TokenBuckets(Policy("key", 2, 10.0))
+    buckets = TokenBuckets(RateLimitPolicy("key", 2, 10.0))
     assert [buckets.take("a", 0.0).allowed for _ in range(5)] == [True, True, False, False, False]
     wait = buckets.take("a", 0.0).reset
     assert wait == 5
@@ -76,12 +76,12 @@ def test_refused_requests_cost_nothing_and_wait_as_long_as_said() -> None:
 
 
 def test_buckets_are_bounded_and_full_ones_are_forgotten_first() -> None:
-    buckets = TokenBuckets(Policy("address", 1, 10.0), most=100)
+    buckets = TokenBuckets(RateLimitPolicy("address", 1, 10.0), most=100)
     assert buckets.take("held", 9.0).allowed
     for number in range(1_000):
         buckets.take(str(number), 0.0 if number < 90 else 15.0)
         assert len(buckets) <= 100
-    assert not TokenBuckets(Policy("key", 1, 10.0)).take("a", 0.0).remaining
+    assert not TokenBuckets(RateLimitPolicy("key", 1, 10.0)).take("a", 0.0).remaining
 
 
 def test_a_key_has_its_quota_and_strangers_share_that_of_their_address() -> None:

@@ -17,8 +17,8 @@ from shared.messaging.errors import Permanent
 from shared.messaging.relay import BATCH_BYTES, Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import DeadLetter
+from shared.runtime.background import cancel_all
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end
 from shared.testing.bus import FakeBus
 from shared.testing.store import FakeStore
 from tests.support.eventually import eventually
@@ -48,7 +48,7 @@ async def test_what_is_emitted_is_sent_at_once_and_in_order() -> None:
     (log,) = bus.log.values()
     assert [record.offset for record in log] == list(range(20))
     assert all(row.sent for row in store.state.outbox)
-    await end([task])
+    await cancel_all([task])
     assert await store.lease(store.shards, "two", 60), "its shards are free at once"
 
 
@@ -61,7 +61,7 @@ async def test_it_waits_for_a_bus_that_is_away() -> None:
     assert sent(bus) == 0
     bus.down = False
     await eventually(lambda: sent(bus) == 5)
-    await end([task])
+    await cancel_all([task])
 
 
 def _is_poison(message: Message) -> bool:
@@ -79,7 +79,7 @@ async def test_a_message_that_is_never_accepted_blocks_its_own_key_only() -> Non
     await emit(store, 10)
     await eventually(lambda: sent(bus) == 14)
     assert [row.id for row in store.state.outbox if not row.sent] == [4, 6], "3.0, and what follows it under its key"
-    await end([task])
+    await cancel_all([task])
 
 
 async def test_a_topic_without_room_waits_alone() -> None:
@@ -92,7 +92,7 @@ async def test_a_topic_without_room_waits_alone() -> None:
     await eventually(lambda: sent(bus) == 1)
     bus.fate = lambda _: SendResult.SENT
     await eventually(lambda: sent(bus) == 6)
-    await end([task])
+    await cancel_all([task])
 
 
 FATES = st.sampled_from(list(SendResult))
@@ -156,7 +156,7 @@ async def test_the_age_of_the_oldest_message_is_measured() -> None:
     bus.down = False
     await eventually(lambda: sent(bus) == 1)
     await eventually(lambda: relay.backlog.age() == 0)
-    await end([task])
+    await cancel_all([task])
 
 
 async def test_a_read_only_database_is_seen_in_the_metrics() -> None:
@@ -168,7 +168,7 @@ async def test_a_read_only_database_is_seen_in_the_metrics() -> None:
     await eventually(lambda: metrics.registry.get_sample_value("ratchet_database_read_only") == 1.0)
     store.lease = lease  # type: ignore[method-assign]
     await eventually(lambda: metrics.registry.get_sample_value("ratchet_database_read_only") == 0.0)
-    await end([task])
+    await cancel_all([task])
 
 
 async def test_two_relays_do_not_send_the_same() -> None:
@@ -178,7 +178,7 @@ async def test_two_relays_do_not_send_the_same() -> None:
         await emit(store, 3)
     await eventually(lambda: all(row.sent for row in store.state.outbox))
     assert sent(bus) == 30
-    await end(tasks)
+    await cancel_all(tasks)
 
 
 async def test_a_lost_lease_marks_nothing() -> None:
@@ -197,5 +197,5 @@ async def test_ending_ends_also_what_swallows_a_cancellation() -> None:
 
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
-    await end([task])
+    await cancel_all([task])
     assert task.done()

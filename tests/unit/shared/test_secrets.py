@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.secrets import without_secrets
+from shared.messaging.redaction import without_secrets
 
 SECRET = "Ab-_9" * 8
 KEY = f"rk_k1_{SECRET}"

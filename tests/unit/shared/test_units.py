@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.metrics import metric_named
+from analyzer.domain.metrics.extraction import metric_named
 from shared import units
 
 METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", "error_rate", "latency_ms", "cost_usd")
@@ -27,11 +27,11 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
     ],
 )
 def test_a_value_has_its_unit(value: float, metric: str, said: str) -> None:
-    assert units.told(value, units.unit_of(metric)) == said
+    assert units.format_value(value, units.unit_of(metric)) == said
 
 
 def test_a_value_without_a_unit_is_bare() -> None:
-    assert units.told(0.123456, "") == "0.123"
+    assert units.format_value(0.123456, "") == "0.123"
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_a_value_without_a_unit_is_bare() -> None:
     ],
 )
 def test_what_got_worse_is_told_as_it_moved(metric: str, said: str, between: tuple[str, str]) -> None:
-    assert units.moved(-25.76, metric) == said
+    assert units.format_change(-25.76, metric) == said
     assert units.interval(-31.0, -20.1, metric) == between
 
 
 def test_no_change_has_no_minus() -> None:
-    assert units.moved(-0.04, "thumb") == units.moved(0.04, "error_rate") == "+0.0 pp"
-    assert units.moved(0.0, "latency_ms") == "+0.0 %"
+    assert units.format_change(-0.04, "thumb") == units.format_change(0.04, "error_rate") == "+0.0 pp"
+    assert units.format_change(0.0, "latency_ms") == "+0.0 %"
 
 
 @given(st.sampled_from(METRICS), st.booleans())
@@ -59,4 +59,4 @@ def test_the_analyzer_says_the_same(name: str, implicit: bool) -> None:
     metric = metric_named(f"implicit.{name}" if implicit and name in METRICS[:6] else name)
     assert units.unit_of(metric.name) == metric.unit
     assert units.change_unit(metric.name) == ("%" if metric.kind == "real" else "pp")
-    assert units.moved(-1.0, metric.name).startswith("−" if metric.direction == "higher_is_better" else "+")
+    assert units.format_change(-1.0, metric.name).startswith("−" if metric.direction == "higher_is_better" else "+")

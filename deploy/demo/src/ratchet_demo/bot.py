@@ -10,7 +10,7 @@ from pathlib import Path
 from ratchet import Ratchet
 from ratchet_demo.knowledge import Question, articles_text
 from ratchet_demo.people import Opinion, Person
-from ratchet_demo.responding import MODEL, Reply, respond
+from ratchet_demo.response_model import MODEL, Reply, respond
 from ratchet_demo.script import TARGET
 
 PROMPT = "answer"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ratchet_demo.knowledge import QUESTIONS, UNKNOWN, Question
-from ratchet_demo.responding import Reply
+from ratchet_demo.response_model import Reply
 
 Kind = Literal["newcomer", "regular", "expert"]
 

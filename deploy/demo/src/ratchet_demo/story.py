@@ -23,7 +23,7 @@ def ensure_prompt(file: Path) -> None:
 
 
 @dataclass(slots=True)
-class Told:
+class StoryEvent:
     """What became of it, for the demo's own log: the truth, which Ratchet has to find out by itself."""
 
     answers: int = 0
@@ -39,7 +39,7 @@ class Story:
         self._fleet, self._file, self._healthy = fleet, prompt_file, healthy
         self._rnd = random.Random(seed)
         self._people = people(self._rnd)
-        self.told = Told()
+        self.told = StoryEvent()
 
     def step(self) -> None:
         """One customer asks, gets an answer, and perhaps says what they think."""

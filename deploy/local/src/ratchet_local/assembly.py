@@ -21,18 +21,18 @@ import gatekeeper.app
 import gatekeeper.settings
 import proposer.app
 import proposer.settings
+from ratchet_local.backing_services import BackingServices
+from ratchet_local.bounded_flow import BoundedFlow
 from ratchet_local.embedded import EmbeddedBroker
-from ratchet_local.flow import BoundedFlow
 from ratchet_local.gateway import Gateway, running
 from ratchet_local.routes import SERVICES
-from ratchet_local.servers import Servers
-from shared.messaging.republish import Scope, republish
+from shared.messaging.republish import RepublishScope, republish
 from shared.messaging.topics import WRITERS
 from shared.runtime.clock import SystemClock
 from shared.runtime.database import SchemaOutdated, check_schema
 from shared.runtime.log import logger
 from shared.runtime.migrations import heads, migrate
-from shared.runtime.roles import role_of
+from shared.runtime.roles import database_role
 
 _CONNECTIONS = 4
 """A service's pool: each connection is a PostgreSQL process of some 4 MB."""
@@ -45,10 +45,10 @@ _INSIDE = "http://ratchet"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Installation:
     """Where everything is."""
 
-    servers: Servers
+    servers: BackingServices
     broker: EmbeddedBroker
     signing_key: str
     public_key: str
@@ -60,7 +60,7 @@ class Place:
     def settings(self, service: str) -> dict[str, object]:
         """What each service is told; the environment may add to it."""
         return {
-            "database_url": self.servers.postgres.dsn(user=role_of(service)),
+            "database_url": self.servers.postgres.dsn(user=database_role(service)),
             "database_pool": _CONNECTIONS,
             "kafka_bootstrap": self.broker.bootstrap,
             "kafka_user": None,
@@ -84,7 +84,7 @@ async def migrate_all(owner_url: str) -> None:
         await db.dispose()
 
 
-def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
+def build_apps(place: Installation, flow: BoundedFlow) -> dict[str, FastAPI]:
     """The services' apps, by name, in the order in which they start."""
     clock = SystemClock()
     told = place.settings
@@ -111,7 +111,7 @@ def build_apps(place: Place, flow: BoundedFlow) -> dict[str, FastAPI]:
     return {**services, "console": console.app.build_app(shown, clock, flow, inside)}
 
 
-class Lost:
+class GapRepair:
     """Sends again what the broker dropped before some group had read it.
 
     `wake` is called with a service whose relay has something to send again.
@@ -149,7 +149,7 @@ class Lost:
                 await asyncio.sleep(_RETRY_S)
 
     async def _again(self, service: str, topic: str | None) -> int:
-        count = await republish(self._db, service, Scope(topic=topic, lacking=True))
+        count = await republish(self._db, service, RepublishScope(topic=topic, lacking=True))
         self.wake(service)
         return count
 
@@ -166,9 +166,9 @@ def _writers(topic: str) -> list[str]:
 
 
 @asynccontextmanager
-async def assembled(place: Place) -> AsyncIterator[Mapping[str, FastAPI]]:
+async def assembled(place: Installation) -> AsyncIterator[Mapping[str, FastAPI]]:
     """The running services, by name."""
-    lost = Lost(place.owner_url)
+    lost = GapRepair(place.owner_url)
     flow = BoundedFlow(lost)
     apps = build_apps(place, flow)
     lost.wake = lambda service: apps[service].state.store.on_emit()

@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gatekeeper.bootstrap import bootstrap, signing_key
-from gatekeeper.keys.issuing import KeyPlan
+from gatekeeper.keys.api_keys import KeyPlan
 from gatekeeper.keys.signer import Signer
-from ratchet_local.home import Home
+from ratchet_local.data_dir import DataDir
 
 PERSON = "reviewer"
 """Who the console's link is for: also the owner of the reviewer key."""
@@ -23,7 +23,7 @@ _GIVE_UP = """UPDATE gatekeeper.api_keys SET revoked = true, revision = revision
               WHERE subject = ANY(:subjects) AND NOT revoked"""
 
 
-async def ensure_credentials(home: Home, owner_url: str, url: str) -> dict[str, str]:
+async def ensure_credentials(home: DataDir, owner_url: str, url: str) -> dict[str, str]:
     """What is in the credentials' file.
 
     Needs a migrated schema. `owner_url` is the database owner's, `url` where the services will answer.

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ratchet.visible import visible
+from ratchet.display import visible
 from ratchet_demo.script import GOOD_WHILE, RATE, TARGET, edit_is_due
-from ratchet_local.home import Home, shown
+from ratchet_local.data_dir import DataDir, shown
 from ratchet_local.process import end, start
-from ratchet_local.telling import Pages, Teller
+from ratchet_local.progress import Pages, ProgressReporter
 
 _LOOK_EVERY_S = 0.5
 _WIDTH = 79
@@ -26,7 +26,7 @@ _WIDTH = 79
 class Demo:
     """Begun when the services answer; ended before they are."""
 
-    def __init__(self, home: Home, *, healthy: bool = False, seed: int = 1) -> None:
+    def __init__(self, home: DataDir, *, healthy: bool = False, seed: int = 1) -> None:
         self._home, self._healthy, self._seed = home, healthy, seed
         self._process: psutil.Process | None = None
         self._ending = threading.Event()
@@ -55,7 +55,7 @@ class Demo:
         return self._home.folder / "demo" / "answer.json"
 
     def _tell(self, credentials: dict[str, str], you: str, due: bool) -> None:
-        console, teller = Console(highlight=False), Teller(credentials["url"], you)
+        console, teller = Console(highlight=False), ProgressReporter(credentials["url"], you)
         headers = {"authorization": f"Bearer {credentials['maker_key']}"}
         with httpx.Client(base_url=credentials["url"], headers=headers, timeout=5.0) as client:
             what_follows = following(shown(self._prompt), self._healthy, due, told_before(client))
@@ -66,7 +66,9 @@ class Demo:
             with console.status("") as status:
                 self._watch(client, teller, console, _shown_by(status))
 
-    def _watch(self, client: httpx.Client, teller: Teller, console: Console, status: Callable[[str], None]) -> None:
+    def _watch(
+        self, client: httpx.Client, teller: ProgressReporter, console: Console, status: Callable[[str], None]
+    ) -> None:
         while not self._ending.wait(_LOOK_EVERY_S):
             try:
                 pages = _pages(client)

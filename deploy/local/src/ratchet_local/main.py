@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ratchet_local.home import Home, InUse
+from ratchet_local.backing_services import BackingServices, serving
+from ratchet_local.data_dir import DataDir, DataDirInUse
 from ratchet_local.log_rotation import rotate_all, rotating
-from ratchet_local.memory import few_arenas, pause_collection
+from ratchet_local.memory import limit_malloc_arenas, pause_collection
 from ratchet_local.process import StartFailed
-from ratchet_local.servers import Servers, serving
 
 if TYPE_CHECKING:
     from ratchet_local.demo import Demo
@@ -35,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     options = _options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    few_arenas()
+    limit_malloc_arenas()
     try:
-        home = Home(options.data.resolve())
+        home = DataDir(options.data.resolve())
         _run(home, options, began)
     except KeyboardInterrupt:
         pass
-    except (InUse, PortTaken, StartFailed) as error:
+    except (DataDirInUse, PortTaken, StartFailed) as error:
         print(f"ratchet: {error}", file=sys.stderr)
         return 2
     print("ratchet: all ended", flush=True)
@@ -62,7 +62,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(home: Home, options: argparse.Namespace, began: float) -> None:
+def _run(home: DataDir, options: argparse.Namespace, began: float) -> None:
     with ExitStack() as stack:
         stack.enter_context(home.lock())
         listener = stack.enter_context(_listener(options.port))
@@ -70,7 +70,7 @@ def _run(home: Home, options: argparse.Namespace, began: float) -> None:
         stack.callback(logging.disable)  # what is collected later, such as an interrupted task, finds the log closed
         rotate_all(home.log("ratchet").parent)
         stack.enter_context(rotating(home.log("ratchet").parent))
-        servers = Servers.of(home)
+        servers = BackingServices.of(home)
         starting = stack.enter_context(_started(servers))
         # While the servers start: reading the services' code takes as long.
         pause_collection()
@@ -79,13 +79,13 @@ def _run(home: Home, options: argparse.Namespace, began: float) -> None:
         with without_tools():
             import_frameworks()
             broker = stack.enter_context(_broker())
-            from ratchet_local.serving import serve
+            from ratchet_local.server import serve
         demo = _demo(home, options)
         starting.result()
         serve(home, servers, broker.result(), listener, log, began, demo)
 
 
-def _demo(home: Home, options: argparse.Namespace) -> "Demo | None":
+def _demo(home: DataDir, options: argparse.Namespace) -> "Demo | None":
     if options.demo == "0":
         return None
     from ratchet_local.demo import Demo
@@ -94,7 +94,7 @@ def _demo(home: Home, options: argparse.Namespace) -> "Demo | None":
 
 
 @contextmanager
-def _started(servers: Servers) -> Iterator["Future[None]"]:
+def _started(servers: BackingServices) -> Iterator["Future[None]"]:
     """Starts the servers in a thread; ends them after that thread, whatever came in between."""
     with serving(servers), ThreadPoolExecutor(1) as thread:
         yield thread.submit(servers.start)

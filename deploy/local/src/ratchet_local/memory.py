@@ -7,7 +7,7 @@ import sys
 _M_ARENA_MAX = -8  # malloc.h
 
 
-def few_arenas() -> None:
+def limit_malloc_arenas() -> None:
     """Tell glibc's allocator to keep to two arenas: it makes eight a core, each with memory of its own."""
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -2,7 +2,12 @@
 
 import typer
 
-from ratchet.cli import deciding, metrics, operating, reading, replaying, signing_in
+from ratchet.cli import decisions as deciding
+from ratchet.cli import metrics
+from ratchet.cli import operations as operating
+from ratchet.cli import queries as reading
+from ratchet.cli import replay as replaying
+from ratchet.cli import sign_in as signing_in
 from ratchet.cli.plugins import Commands
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ from typer.main import get_command
 from ratchet.cli.output import fail
 
 GROUP = "ratchet.commands"
-ELSEWHERE = {"backtest": "ratchet-analyzer"}
+ELSEWHERE = {"backtest": "ratchet-backtest"}
 """Commands of ours that are not part of the SDK, and the distribution that has them."""
 
 

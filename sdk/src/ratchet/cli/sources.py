@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from ratchet.client.items import ExecutionFields, FeedbackFields, Item, PromptUse, encode, execution, feedback
+from ratchet.client.items import ExecutionFields, FeedbackFields, PromptUse, RecordedItem, encode, execution, feedback
 from ratchet.prompt import MAX_EXAMPLES, parse
 from ratchet.tables import BadFile
 from ratchet.tables.numbers import parse as parse_number
@@ -29,11 +29,11 @@ _ANSWER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReplayStep:
     """One row: what to send, executions before feedback."""
 
-    executions: tuple[Item, ...] = ()
-    feedback: tuple[Item, ...] = ()
+    executions: tuple[RecordedItem, ...] = ()
+    feedback: tuple[RecordedItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def parts(order: str) -> tuple[Part, ...]:
 
 def steps(
     source: Source, found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime
-) -> list[Step]:
+) -> list[ReplayStep]:
     """What to send for these rows, in order; each a millisecond after the one before. Raises BadFile."""
     make = {"frank": _frank, "halueval": _halueval, "events": _events}[source]
     try:
@@ -74,7 +74,7 @@ def steps(
         raise BadFile(str(error)) from None
 
 
-def _frank(found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime) -> list[Step]:
+def _frank(found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime) -> list[ReplayStep]:
     """Factuality of summaries, judged by people, 0 to 1; the system is the prompt's version."""
     systems: dict[str, list[dict[str, Any]]] = {}
     for row in found:
@@ -87,7 +87,7 @@ def _frank(found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], 
     return [_judged(row, label, target, _moment(start, i)) for i, (row, label) in enumerate(picked)]
 
 
-def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Step:
+def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> ReplayStep:
     name = f"{target}-{label}-{row['hash']}"
     ran = execution(
         name,
@@ -99,10 +99,10 @@ def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Step
     said = feedback(
         _uuid(name), {"execution_id": name}, "score", _number(row, "Factuality"), {"name": "Factuality"}, now
     )
-    return Step((ran,), (said,))
+    return ReplayStep((ran,), (said,))
 
 
-def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[Step]:
+def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[ReplayStep]:
     """Real questions and answers; people marked the hallucinations."""
     prompt = parse(_ANSWER)
     use = PromptUse("answer", prompt.digest, prompt)
@@ -115,25 +115,25 @@ def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], s
         ran = execution(name, target, [use], facts, now)
         label = "incorrect" if _number(row, "hallucination") else "correct"
         agreed: FeedbackFields = {"consent": {"learning": True}}
-        made.append(Step((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, agreed, now),)))
+        made.append(ReplayStep((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, agreed, now),)))
     return made
 
 
-def _events(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[Step]:
+def _events(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[ReplayStep]:
     """Lines of {"execution": body} or {"feedback": body}, as the HTTP API takes them; no id gets a derived one."""
     made = []
     for row in found:
         if "execution" in row:
             body = {"target": target, **row["execution"]}
-            made.append(Step(executions=(_item("executions", body),)))
+            made.append(ReplayStep(executions=(_item("executions", body),)))
         else:
-            made.append(Step(feedback=(_item("feedback", row["feedback"]),)))
+            made.append(ReplayStep(feedback=(_item("feedback", row["feedback"]),)))
     return made
 
 
-def _item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> Item:
+def _item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> RecordedItem:
     identified = {"id": _uuid(json.dumps(body, sort_keys=True)), **body}
-    return Item(route, str(identified["id"]), encode(identified))
+    return RecordedItem(route, str(identified["id"]), encode(identified))
 
 
 def _number(row: dict[str, Any], name: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ratchet.client.items import Item, encode
+from ratchet.client.items import RecordedItem, encode
 
 _REQUIRED = {
     "executions": frozenset({"id", "target"}),
@@ -16,7 +16,7 @@ _NO_CONSENT = {"quality": False, "learning": False}
 _PATH = re.compile(r"(?:\[0\]\.)?([a-z_]+)(?:\[(\d+)\]|\.(.+))?", re.DOTALL)
 
 
-def without(item: Item, fields: Iterable[str]) -> Item | None:
+def without(item: RecordedItem, fields: Iterable[str]) -> RecordedItem | None:
     """`item` without these fields, named by paths such as `cost`, `attributes.tenant` and `prompts[0].digest`.
 
     None where one of them is required, is unknown, or can't be left out.

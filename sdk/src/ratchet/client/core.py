@@ -15,15 +15,15 @@ import httpx
 
 from ratchet.client import items
 from ratchet.client.bodies import feedback_id, item_id
-from ratchet.client.ending import Ending
+from ratchet.client.exit_hook import ExitHook
 from ratchet.client.items import ExecutionFields, FeedbackFields, Id, Kind, PromptLabel
 from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import certificates, options
+from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.sender import LEAST_JOIN, Sender
-from ratchet.client.shelf import Shelf
-from ratchet.client.stream import Stream
+from ratchet.client.stream import SubscriberThread
 from ratchet.client.values import identifier
 from ratchet.prompt import prompt_name
 
@@ -48,9 +48,9 @@ class _Process:
 
     pid: int
     sender: Sender
-    stream: Stream
-    shelf: Shelf
-    ending: Ending
+    stream: SubscriberThread
+    shelf: PromptCache
+    ending: ExitHook
 
 
 class Client:
@@ -91,7 +91,7 @@ class Client:
         self._transport = transport
         self._forked: dict[int, threading.Lock] = {}
         keys = trusted_keys(self._options.public_keys)
-        self._process = self._begin(Shelf(Trust(keys, self._options.project, self._options.environment)))
+        self._process = self._begin(PromptCache(Trust(keys, self._options.project, self._options.environment)))
 
     @property
     def counters(self) -> Counters:
@@ -179,7 +179,7 @@ class Client:
         process.stream.join(max(LEAST_JOIN, deadline - time.monotonic()))
         return complete
 
-    def _send(self, item_id: str, make: Callable[[], items.Item]) -> None:
+    def _send(self, item_id: str, make: Callable[[], items.RecordedItem]) -> None:
         sender = self._here().sender
         try:
             item = make()
@@ -196,10 +196,10 @@ class Client:
                     self._process = self._begin(self._process.shelf.after_fork())
         return self._process
 
-    def _begin(self, shelf: Shelf) -> _Process:
-        ending = Ending(lambda: self._close(_AT_EXIT))
+    def _begin(self, shelf: PromptCache) -> _Process:
+        ending = ExitHook(lambda: self._close(_AT_EXIT))
         sender = Sender(self._options, self._sync_client, on_start=ending.begin)
-        stream = Stream(self._options, shelf, self._async_client, on_start=ending.begin)
+        stream = SubscriberThread(self._options, shelf, self._async_client, on_start=ending.begin)
         return _Process(os.getpid(), sender, stream, shelf, ending)
 
     def _sync_client(self) -> httpx.Client:

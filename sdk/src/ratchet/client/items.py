@@ -85,7 +85,7 @@ class PromptUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RecordedItem:
     """One accepted thing to send: its JSON, and the documents that its prompts may have to explain."""
 
     route: Route
@@ -102,14 +102,14 @@ def execution(
     prompts: Iterable[object],
     fields: Mapping[str, Any],
     now: datetime,
-) -> Item:
+) -> RecordedItem:
     """An odd optional field is left out. Raises ValueError for a target or a size that JSON can't carry."""
     body, dropped = execution_body(fields, now)
     uses = prompt_uses(prompts, dropped)
     named = [{"name": use.name, "digest": use.digest} if isinstance(use, PromptUse) else use for use in uses]
     documents = tuple(use for use in uses if isinstance(use, PromptUse) and use.document)
     whole = {"id": id, "target": identifier(target), "prompts": named, **body}
-    return Item("executions", id, encode(whole), documents, tuple(dropped))
+    return RecordedItem("executions", id, encode(whole), documents, tuple(dropped))
 
 
 def feedback(
@@ -119,11 +119,11 @@ def feedback(
     value: object,
     fields: Mapping[str, Any],
     now: datetime,
-) -> Item:
+) -> RecordedItem:
     """`about` names the execution or the trace. An odd optional field is left out. Raises ValueError for others."""
     body, dropped = feedback_body(kind, value, fields, now)
     named = {name: found for name, given in about.items() if (found := identifier(given)) is not None}
-    return Item("feedback", id, encode({"id": id, **named, **body}), dropped=tuple(dropped))
+    return RecordedItem("feedback", id, encode({"id": id, **named, **body}), dropped=tuple(dropped))
 
 
 def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[PromptUse | dict[str, str]]:
@@ -144,7 +144,7 @@ def _use(prompt: object) -> PromptUse | dict[str, str] | None:
     return found
 
 
-def with_documents(item: Item, digests: frozenset[str]) -> bytes:
+def with_documents(item: RecordedItem, digests: frozenset[str]) -> bytes:
     """The item's JSON with the documents of these digests put in."""
     try:
         body = json.loads(item.encoded)

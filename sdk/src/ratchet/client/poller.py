@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
-from ratchet.client.bounded import Answer, Refused, get
+from ratchet.client.prompt_cache import PromptCache
+from ratchet.client.response_limits import BoundedResponse, UnexpectedStatus, get
 from ratchet.client.responses import retry_after
-from ratchet.client.shelf import Shelf
-from ratchet.visible import visible
+from ratchet.display import visible
 
 log = logging.getLogger("ratchet")
 
@@ -30,12 +30,12 @@ def jittered(seconds: float) -> float:
 class Poller:
     """Get each prompt with `If-None-Match`, every 15 to 30 s or as late as `Retry-After` says.
 
-    What is fetched is verified by `Shelf.take`, as a pushed prompt is.
+    What is fetched is verified by `PromptCache.take`, as a pushed prompt is.
     """
 
     def __init__(
         self,
-        shelf: Shelf,
+        shelf: PromptCache,
         timeout: float,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -80,7 +80,7 @@ class Poller:
             if self._due is not None:
                 self._due = self._monotonic() + jittered(max(LEAST_INTERVAL, later))
 
-    async def fetch(self, client: httpx.AsyncClient, name: str) -> Answer:
+    async def fetch(self, client: httpx.AsyncClient, name: str) -> BoundedResponse:
         """Get one prompt and hand it to the shelf if it changed. Raises what `get` raises, and ValueError."""
         headers = {"if-none-match": self._etags[name]} if name in self._etags else {}
         answer = await get(client, f"/v1/prompts/{quote(name, safe='')}", self._timeout, headers)
@@ -103,8 +103,8 @@ class Poller:
             try:
                 answer = await self.fetch(client, name)
                 if answer.status not in (200, 304, 404):
-                    raise Refused(answer.status, retry_after(answer.headers))
-            except Refused as error:
+                    raise UnexpectedStatus(answer.status, retry_after(answer.headers))
+            except UnexpectedStatus as error:
                 self._log(name, str(error))
                 return error.retry_after or 0.0
             except Exception as error:  # whatever it is, the thread must go on

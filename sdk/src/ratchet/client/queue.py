@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from ratchet.client.explained import Explained
-from ratchet.client.items import Item, Route, with_documents
-from ratchet.client.weight import Weight
+from ratchet.client.items import RecordedItem, Route, with_documents
+from ratchet.client.known_documents import KnownDocuments
+from ratchet.client.memory_limit import MemoryUse
 
 ROUTES: tuple[Route, ...] = ("executions", "feedback")
 
@@ -21,7 +21,7 @@ class Batch:
 
     route: Route
     key: str
-    items: tuple[Item, ...]
+    items: tuple[RecordedItem, ...]
     body: bytes
 
 
@@ -36,7 +36,7 @@ class Delivered:
     duplicates: int = 0
     refused: tuple[tuple[int, str], ...] = ()
     repeat: tuple[int, ...] = ()
-    amended: tuple[tuple[int, Item], ...] = ()
+    amended: tuple[tuple[int, RecordedItem], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Counters:
 
 @dataclass
 class _Lane:
-    waiting: deque[Item] = field(default_factory=deque)
+    waiting: deque[RecordedItem] = field(default_factory=deque)
     inflight: deque[Batch] = field(default_factory=deque)
     attempts: int = 0
     not_before: float = 0.0
@@ -105,8 +105,8 @@ class SendQueue:
         self._batch_size, self._batch_bytes = batch_size, batch_bytes
         self._new_key, self._pause = new_key, pause
         self._lanes: dict[Route, _Lane] = {route: _Lane() for route in ROUTES}
-        self._weight = Weight()
-        self._explained = Explained()
+        self._weight = MemoryUse()
+        self._explained = KnownDocuments()
         self._restless: list[str] = []
         self.counters = Counters()
 
@@ -115,7 +115,7 @@ class SendQueue:
         """Accepted items that the server has not answered for."""
         return sum(len(lane.waiting) + sum(len(b.items) for b in lane.inflight) for lane in self._lanes.values())
 
-    def offer(self, item: Item) -> bool:
+    def offer(self, item: RecordedItem) -> bool:
         """Takes an item, or drops it because the queue is full."""
         if self.pending >= self._capacity or self._weight.with_(item) > self._capacity_bytes:
             self._count(dropped=1)
@@ -177,7 +177,7 @@ class SendQueue:
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.inflight.clear()
-        self._weight = Weight()
+        self._weight = MemoryUse()
         self._count(abandoned=left)
         return left
 
@@ -190,15 +190,15 @@ class SendQueue:
         """Counts an item that could not even become JSON."""
         self._count(accepted=1, refused=1)
 
-    def _send_amended(self, lane: _Lane, batch: Batch, amended: tuple[tuple[int, Item], ...]) -> None:
+    def _send_amended(self, lane: _Lane, batch: Batch, amended: tuple[tuple[int, RecordedItem], ...]) -> None:
         for index, item in reversed(amended):
             self._weight.add(item)
             lane.waiting.appendleft(item)
             self._count(dropped_fields=len(item.dropped) - len(batch.items[index].dropped))
 
-    def _batch(self, waiting: deque[Item]) -> Batch:
-        items: list[Item] = []
-        weight = Weight(self._explained)
+    def _batch(self, waiting: deque[RecordedItem]) -> Batch:
+        items: list[RecordedItem] = []
+        weight = MemoryUse(self._explained)
         while waiting and len(items) < self._batch_size:
             weight.add(waiting[0])
             if items and weight.total > self._batch_bytes:
@@ -206,7 +206,7 @@ class SendQueue:
             items.append(waiting.popleft())
         return self._closed(items)
 
-    def _closed(self, items: Iterable[Item]) -> Batch:
+    def _closed(self, items: Iterable[RecordedItem]) -> Batch:
         """A batch with its body and key; each document that the server may not know is in it once."""
         taken = tuple(items)
         explained: set[str] = set()

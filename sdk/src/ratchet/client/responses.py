@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ratchet.client.amendment import without
-from ratchet.client.items import Item
+from ratchet.client.items import RecordedItem
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
 
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
@@ -44,7 +44,7 @@ def _settled(batch: Batch, results: list[Any]) -> Delivered:
     entries = [entry if isinstance(entry, dict) else {} for entry in results]
     repeat = tuple(index for index, entry in enumerate(entries) if _failed(entry))
     refused: list[tuple[int, str]] = []
-    amended: list[tuple[int, Item]] = []
+    amended: list[tuple[int, RecordedItem]] = []
     for index, entry in enumerate(entries):
         if entry.get("status") not in ("accepted", "duplicate") and index not in repeat:
             item = without(batch.items[index], _fields(entry.get("problem")))

@@ -9,13 +9,13 @@ import time
 import uuid
 from collections.abc import Callable
 
-from ratchet.client.explained import MANY
-from ratchet.client.items import Item
+from ratchet.client.items import RecordedItem
+from ratchet.client.known_documents import MANY
+from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.options import Options
-from ratchet.client.posting import Poster, Transport
 from ratchet.client.queue import ROUTES, Batch, Counters, Delivered, Outcome, Retry, SendQueue
-from ratchet.client.trouble import Trouble
-from ratchet.visible import visible
+from ratchet.client.transport import BatchPoster, Transport
+from ratchet.display import visible
 
 log = logging.getLogger("ratchet")
 
@@ -59,7 +59,7 @@ class Sender:
         self._idle = False
         self._warned_full = self._warned_thread = False
         self._warned_fields: set[str] = set()
-        self._troubles = {route: Trouble() for route in ROUTES}
+        self._troubles = {route: LogThrottle() for route in ROUTES}
         self.trouble: str | None = None
         """Why the last batch has to be sent again; None once one was answered for."""
 
@@ -72,7 +72,7 @@ class Sender:
         with self._changed:
             return self._queue.pending
 
-    def offer(self, item: Item) -> bool:
+    def offer(self, item: RecordedItem) -> bool:
         """Takes an item; False when the queue is full or the sender closed. Never blocks on the network."""
         with self._changed:
             if not self._queue.offer(item):
@@ -135,7 +135,7 @@ class Sender:
         return self._thread is not None
 
     def _run(self) -> None:
-        poster = Poster(self._new_client, self._options.timeout)
+        poster = BatchPoster(self._new_client, self._options.timeout)
         while (batch := self._await_batch()) is not None:
             result = poster.post(batch)
             self.trouble = _reason_to_repeat(batch, result)
@@ -178,7 +178,7 @@ class Sender:
             self._warned_full = True
             log.warning("ratchet: items are dropped, because the queue is full or closed; counters tell how many")
 
-    def _report_fields(self, item: Item) -> None:
+    def _report_fields(self, item: RecordedItem) -> None:
         """Logs a field that was left out; each name once."""
         for field in item.dropped:
             name = f"{item.route} {_INNER.split(field)[0]}"

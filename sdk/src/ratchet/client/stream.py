@@ -11,25 +11,25 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ratchet.client.daemons import DaemonThreads
-from ratchet.client.listening import Listener, Transport, settle
+from ratchet.client.daemon_threads import DaemonThreads
 from ratchet.client.options import Options
-from ratchet.client.shelf import Shelf
+from ratchet.client.prompt_cache import PromptCache
+from ratchet.client.subscriber import LiveSubscriber, Transport, wait_for_result
 
 log = logging.getLogger("ratchet")
 
 
-class Stream:
+class SubscriberThread:
     """Fetches and follows prompts."""
 
     def __init__(
-        self, options: Options, shelf: Shelf, client: Transport, on_start: Callable[[], None] = lambda: None
+        self, options: Options, shelf: PromptCache, client: Transport, on_start: Callable[[], None] = lambda: None
     ) -> None:
         """`on_start` is called before the thread is started."""
         self._on_start = on_start
         self._lock = threading.RLock()  # a log handler of the app's may ask for a prompt itself
         self._asked: dict[str, Future[None]] = {}
-        self._listener = Listener(options, shelf, client, instance_name(), self._asked)
+        self._listener = LiveSubscriber(options, shelf, client, instance_name(), self._asked)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = self._warned = False
@@ -44,7 +44,7 @@ class Stream:
             with self._lock:
                 first = self._asked.setdefault(name, Future())
                 if self._closed or not self._start():
-                    settle(first)
+                    wait_for_result(first)
                 else:
                     self._wake()
         return first

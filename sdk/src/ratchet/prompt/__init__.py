@@ -1,7 +1,8 @@
 """The prompt document: reading, digest, rendering and comparing. Pure: no network, no files, no clock."""
 
 from ratchet.prompt.canonical import Json
-from ratchet.prompt.diff import ABSENT, Absent, Change, diff, readable, unified
+from ratchet.prompt.compatibility import incompatibilities
+from ratchet.prompt.diff import ABSENT, Absent, PromptChange, diff, readable, unified
 from ratchet.prompt.document import (
     Entry,
     Message,
@@ -16,12 +17,11 @@ from ratchet.prompt.document import (
 )
 from ratchet.prompt.errors import PromptError
 from ratchet.prompt.examples import example_digest, example_set_digest
-from ratchet.prompt.fitting import misfits
-from ratchet.prompt.fixing import Fix, smallest_fix
 from ratchet.prompt.foreign import foreign_syntax
 from ratchet.prompt.names import MAX_NAME, prompt_name
-from ratchet.prompt.parsing import MAX_BYTES, MAX_EXAMPLES, SCHEMA, from_text, parse, parse_json, with_slot
+from ratchet.prompt.parser import MAX_BYTES, MAX_EXAMPLES, SCHEMA, from_text, parse, parse_json, with_slot
 from ratchet.prompt.render import render
+from ratchet.prompt.smallest_fix import Fix, smallest_fix
 
 __all__ = [
     "ABSENT",
@@ -30,13 +30,13 @@ __all__ = [
     "MAX_NAME",
     "SCHEMA",
     "Absent",
-    "Change",
     "Entry",
     "Fix",
     "Json",
     "Message",
     "Placeholder",
     "Prompt",
+    "PromptChange",
     "PromptError",
     "Role",
     "Slot",
@@ -49,7 +49,7 @@ __all__ = [
     "example_set_digest",
     "foreign_syntax",
     "from_text",
-    "misfits",
+    "incompatibilities",
     "parse",
     "parse_json",
     "prompt_name",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
+from ratchet.display import visible
 from ratchet.prompt.canonical import Json, canonical_bytes
 from ratchet.prompt.document import Entry, Message, Placeholder, Prompt, SlotPlace
 from ratchet.prompt.errors import at
-from ratchet.visible import visible
 
 
 class _Absence(Enum):
@@ -22,7 +22,7 @@ Absent: TypeAlias = Literal[_Absence.ABSENT]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PromptChange:
     """One place that differs. ABSENT stands for a place that one side does not have; None is JSON's null.
 
     `path` is like `messages[0].content`; in a list it counts places of `before`, of `after` where added.
@@ -33,7 +33,7 @@ class Change:
     after: Json | Absent
 
 
-def diff(before: Prompt, after: Prompt) -> tuple[Change, ...]:
+def diff(before: Prompt, after: Prompt) -> tuple[PromptChange, ...]:
     """Every smallest place that differs; empty exactly when the digests are equal."""
     return tuple(_changes("", before.to_dict(), after.to_dict()))
 
@@ -65,27 +65,27 @@ def readable(prompt: Prompt) -> list[str]:
     return lines
 
 
-def _changes(path: str, before: Json, after: Json) -> Iterator[Change]:
+def _changes(path: str, before: Json, after: Json) -> Iterator[PromptChange]:
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _object_changes(path, before, after)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _list_changes(path, before, after)
     elif canonical_bytes(before) != canonical_bytes(after):  # not ==, which takes 1 for True
-        yield Change(path, before, after)
+        yield PromptChange(path, before, after)
 
 
-def _object_changes(path: str, before: dict[str, Json], after: dict[str, Json]) -> Iterator[Change]:
+def _object_changes(path: str, before: dict[str, Json], after: dict[str, Json]) -> Iterator[PromptChange]:
     for key in sorted(before.keys() | after.keys()):
         place = at(path, key)
         if key not in after:
-            yield Change(place, before[key], ABSENT)
+            yield PromptChange(place, before[key], ABSENT)
         elif key not in before:
-            yield Change(place, ABSENT, after[key])
+            yield PromptChange(place, ABSENT, after[key])
         else:
             yield from _changes(place, before[key], after[key])
 
 
-def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[Change]:
+def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[PromptChange]:
     old, new = [canonical_bytes(item) for item in before], [canonical_bytes(item) for item in after]
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for tag, i, i_end, j, j_end in matcher.get_opcodes():
@@ -95,9 +95,9 @@ def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[
         for offset in range(paired):
             yield from _changes(at(path, i + offset), before[i + offset], after[j + offset])
         for k in range(i + paired, i_end):
-            yield Change(at(path, k), before[k], ABSENT)
+            yield PromptChange(at(path, k), before[k], ABSENT)
         for k in range(j + paired, j_end):
-            yield Change(at(path, k), ABSENT, after[k])
+            yield PromptChange(at(path, k), ABSENT, after[k])
 
 
 def _message_lines(message: Entry) -> list[str]:

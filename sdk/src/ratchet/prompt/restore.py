@@ -11,8 +11,8 @@ from typing import Any
 
 from ratchet.prompt.document import Prompt
 from ratchet.prompt.errors import PromptError
-from ratchet.prompt.merging import Clash, Merged, merge_mappings, merge_sequences, merge_values
-from ratchet.prompt.parsing import parse
+from ratchet.prompt.merge import MergeConflict, Merged, merge_mappings, merge_sequences, merge_values
+from ratchet.prompt.parser import parse
 
 _MAPPINGS = ("variables", "parameters", "slots")
 _VALUES = ("model", "response_format")
@@ -57,7 +57,7 @@ def restore(good: Prompt, bad: Prompt) -> Restored | Conflict:
         for name in _VALUES:
             document[name] = merge_values(was[name], now[name], name)
         prompt = parse(document)
-    except Clash as clash:
+    except MergeConflict as clash:
         return Conflict(clash.where)
     except PromptError as error:
         return Conflict(error.field)
@@ -91,7 +91,7 @@ def untokens(items: Iterable[Token]) -> list[dict[str, Any]]:
         elif token.kind == "turn":
             messages.append({"role": token.text})
         elif not turn:
-            raise Clash("messages")
+            raise MergeConflict("messages")
         else:
             former = messages[-1].get("content")
             messages[-1]["content"] = token.text if former is None else f"{former}\n{token.text}"
@@ -103,7 +103,7 @@ def _merge_messages(good: Any, bad: Any) -> Merged[Token]:
     merged = merge_sequences(tokens(good), tokens(bad), "messages")
     moved = {token for token in merged.removed if _tells(token)} & set(merged.added)
     if moved:  # a line that only changed its place would stand there twice
-        raise Clash("messages")
+        raise MergeConflict("messages")
     return merged
 
 
@@ -114,7 +114,7 @@ def _tells(token: Token) -> bool:
 def _merge_tools(good: Any, bad: Any) -> list[Any]:
     merged = merge_sequences(_written(good), _written(bad), "tools")
     if _names(merged.removed) & _names(merged.added):  # one tool with two descriptions: it was changed, not removed
-        raise Clash("tools")
+        raise MergeConflict("tools")
     return [json.loads(tool) for tool in merged.items]
 
 

@@ -7,7 +7,7 @@ is in `Table.notes`; what cannot be decided is raised as a `Doubt` that names th
 
 from ratchet.tables.encodings import decode
 from ratchet.tables.errors import BadFile, Doubt, Option
-from ratchet.tables.opening import Layout, open_table, read_records
+from ratchet.tables.formats import Layout, open_table, read_records
 from ratchet.tables.rows import Omissions, Rows, Sample
 from ratchet.tables.table import Table
 

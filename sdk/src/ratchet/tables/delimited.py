@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ratchet.tables.content import Content
+from ratchet.tables.compression import FileContent
 from ratchet.tables.errors import BadFile
 from ratchet.tables.header import find_header, fits, is_total, looks_measured, modal_width
 from ratchet.tables.rows import BATCH, Advance, Batch, Omissions, Unit
@@ -42,7 +42,7 @@ class Delimited:
 
     unit: Unit = "line"
 
-    def __init__(self, content: Content, header: bool | None = None) -> None:
+    def __init__(self, content: FileContent, header: bool | None = None) -> None:
         csv.field_size_limit(_LARGEST_FIELD)  # answers of models are long
         self._content, self._encoding = content, content.encoding()
         self.size = content.size

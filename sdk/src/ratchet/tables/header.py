@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ratchet.tables.blanks import is_blank
 from ratchet.tables.errors import BadFile, Doubt, Option
+from ratchet.tables.missing_values import is_blank
 
 _NUMBER = re.compile(r"[-+−]?[\d.,' \u00a0\u202f]*\d(e[-+]?\d+)?\s*%?", re.IGNORECASE)
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ,].*)?")

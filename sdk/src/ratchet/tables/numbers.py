@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ratchet.tables.blanks import is_blank
 from ratchet.tables.errors import Doubt, Option
+from ratchet.tables.missing_values import is_blank
 
 Mark = Literal["point", "comma"]
 Unit = Literal["", "%", "/", "stars", "word"]

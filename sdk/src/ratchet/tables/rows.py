@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
-from ratchet.tables.blanks import is_blank
+from ratchet.tables.missing_values import is_blank
 
 Batch = tuple[Sequence[int], Sequence[Sequence[Any]]]
 """The numbers of some lines or rows, from 1, and for each requested column their cells; None where a row has none."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ratchet.tables.nesting import Path, paths, plain, reach
+from ratchet.tables.nested_fields import Path, paths, plain, reach
 from ratchet.tables.rows import SAMPLE, Advance, Batch, Omissions, Sample, Source, Unit
 
 _NESTED = frozenset({list, dict})

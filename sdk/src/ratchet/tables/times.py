@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ratchet.tables.blanks import is_blank
 from ratchet.tables.errors import BadFile, Doubt, Option
+from ratchet.tables.missing_values import is_blank
 
 Order = Literal["day-first", "month-first"]
 Parse = Callable[[Any], float | datetime]

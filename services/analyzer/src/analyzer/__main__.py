@@ -2,7 +2,7 @@
 
 from analyzer.app import build_app
 from analyzer.settings import AnalyzerSettings
-from shared.runtime.command import run_service
+from shared.service.cli import run_service
 
 if __name__ == "__main__":
     run_service(AnalyzerSettings, build_app)

@@ -2,22 +2,22 @@
 
 from fastapi import FastAPI
 
-from analyzer.api import routes
-from analyzer.definitions.api import metrics_router
-from analyzer.handlers import Measuring
-from analyzer.series.api import series_router
-from analyzer.series.upkeep import tidy_forever
+from analyzer.api.metrics import metrics_router
+from analyzer.api.regressions import routes
+from analyzer.api.series import series_router
+from analyzer.handlers import Handlers
+from analyzer.maintenance import compact_periodically
 from analyzer.settings import AnalyzerSettings
-from shared.messaging.flow import Flow
+from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
-from shared.runtime.service import Platform, Service, build_service_app
+from shared.service.bootstrap import Platform, Service, build_service_app
 
 
 def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """One instance of the analyzer."""
     platform = Platform.of(settings, clock or SystemClock(), flow)
     rules = settings.rules_in_force()
-    measuring = Measuring(rules, platform.clock, platform.source)
+    measuring = Handlers(rules, platform.clock, platform.source)
     return build_service_app(
         Service(
             platform,
@@ -28,6 +28,6 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
                 metrics_router(platform.engine, platform.store, platform.clock, platform.source),
                 routes(platform.engine, rules),
             ],
-            background=[lambda: tidy_forever(platform.engine, platform.clock)],
+            background=[lambda: compact_periodically(platform.engine, platform.clock)],
         )
     )

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from analyzer.definitions.model import Definitions
-from analyzer.definitions.store import DefinitionStore
-from analyzer.ledger import Ledger, Turn
-from analyzer.metrics import BY_DEFAULT, Uncounted, from_execution, from_feedback
-from analyzer.model import Dimension, Reading
-from analyzer.rules import Rules
-from analyzer.series.store import SeriesStore
-from analyzer.series.windows import added
-from analyzer.store import QualityStore
+from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.metrics.definitions import Definitions
+from analyzer.domain.metrics.extraction import BY_DEFAULT, UncountedValue, from_execution, from_feedback
+from analyzer.domain.model import Dimension, Reading
+from analyzer.domain.rules import Rules
+from analyzer.domain.series import added
+from analyzer.storage.definitions import DefinitionStore
+from analyzer.storage.repository import QualityStore
+from analyzer.storage.series import SeriesStore
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated
@@ -20,10 +20,10 @@ from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
 Measurable = ExecutionRecorded | FeedbackCreated
-Measured = tuple[Received[Measurable], list[Reading | Uncounted]]
+Measured = tuple[Received[Measurable], list[Reading | UncountedValue]]
 
 
-class Measuring:
+class Handlers:
     """Takes batches of events into the state of their streams: a transaction each, a few statements each."""
 
     def __init__(self, rules: Rules, clock: Clock, source: str) -> None:
@@ -40,15 +40,15 @@ class Measuring:
         definitions = await declared.load({(each.event.project, each.event.environment) for each in events})
         measured = [(received, list(readings(received.event, definitions))) for received in events]
         values = [found for _, each in measured for found in each if isinstance(found, Reading)]
-        store, ledger = QualityStore(tx.conn), Ledger(self._rules, definitions)
+        store, ledger = QualityStore(tx.conn), QualityEngine(self._rules, definitions)
         await store.load(values, ledger)
         emitted = self._fold(ledger, measured)
         await store.save(ledger)
         await SeriesStore(tx.conn).add(added(values))
-        await declared.count(found for _, each in measured for found in each if isinstance(found, Uncounted))
+        await declared.count(found for _, each in measured for found in each if isinstance(found, UncountedValue))
         await tx.emit(*emitted)
 
-    def _fold(self, ledger: Ledger, measured: Sequence[Measured]) -> list[Envelope[Event]]:
+    def _fold(self, ledger: QualityEngine, measured: Sequence[Measured]) -> list[Envelope[Event]]:
         """Takes all readings in their order; gives back what there is to tell."""
         told: list[Envelope[Event]] = []
         latest: dict[Dimension, Received[Measurable]] = {}
@@ -71,7 +71,7 @@ class Measuring:
         return received.caused(event, id=new_id(now), time=now, source=self._source)
 
 
-def readings(event: Measurable, definitions: Definitions = BY_DEFAULT) -> Iterable[Reading | Uncounted]:
+def readings(event: Measurable, definitions: Definitions = BY_DEFAULT) -> Iterable[Reading | UncountedValue]:
     """What an event measures, and why the rest of it is not counted."""
     if isinstance(event, FeedbackCreated):
         return from_feedback(event, definitions)

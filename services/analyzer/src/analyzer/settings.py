@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from analyzer.model import Policy
-from analyzer.rules import BadRules, Rules, read_rules
+from analyzer.domain.model import DetectionPolicy
+from analyzer.domain.rules import BadRules, Rules, read_rules
 from shared.runtime.settings import ServiceSettings
 
 
@@ -31,5 +31,7 @@ class AnalyzerSettings(ServiceSettings):
 
     def rules_in_force(self) -> Rules:
         """The defaults and what the rules file says otherwise. Raises BadRules."""
-        policy = Policy(alpha=self.alpha, minimum=self.minimum_values, reopen_seconds=self.reopen_days * 86_400.0)
+        policy = DetectionPolicy(
+            alpha=self.alpha, minimum=self.minimum_values, reopen_seconds=self.reopen_days * 86_400.0
+        )
         return Rules(policy, read_rules(self.rules) if self.rules else ())

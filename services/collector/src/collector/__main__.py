@@ -2,6 +2,6 @@
 
 from collector.app import build_app
 from collector.settings import CollectorSettings
-from shared.runtime.command import run_service
+from shared.service.cli import run_service
 
 run_service(CollectorSettings, build_app)

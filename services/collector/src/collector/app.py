@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from collector.api import ROUTES, Intake, IntakeMiddleware
-from collector.committer import Committer
-from collector.desk import Desk, Names, Writer
+from collector.api.executions import executions_router
+from collector.api.fast_path import protocol_of
+from collector.api.ingest import ROUTES, Intake, IntakeMiddleware
+from collector.domain.model import IngestItem, Judgement
 from collector.handlers import Handlers
-from collector.lines import Line
-from collector.model import Item, Judgement
-from collector.protocol import protocol_of
+from collector.ingest.group_commit import GroupCommitter
+from collector.ingest.service import BatchWriter, IngestService, PseudonymKeyCache
+from collector.maintenance import Maintenance
 from collector.settings import CollectorSettings
-from collector.showing import executions_router
-from collector.upkeep import Upkeep
-from shared.messaging.flow import Flow
+from collector.storage.connections import DedicatedConnection
+from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
-from shared.runtime.service import Platform, Service, build_service_app
+from shared.service.bootstrap import Platform, Service, build_service_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +25,33 @@ class Parts:
 
     platform: Platform
     settings: CollectorSettings
-    committer: "Committer[Item, Judgement]"
-    upkeep: Upkeep
-    desk: Desk
-    hot: tuple[Line, ...]
-    quiet: Line
+    committer: "GroupCommitter[IngestItem, Judgement]"
+    upkeep: Maintenance
+    desk: IngestService
+    hot: tuple[DedicatedConnection, ...]
+    quiet: DedicatedConnection
 
     @classmethod
     def of(cls, settings: CollectorSettings, clock: Clock, flow: Flow | None = None) -> "Parts":
         """Opens nothing yet."""
         platform = Platform.of(settings, clock, flow)
-        hot = tuple(Line(platform.engine) for _ in range(settings.writers))
-        quiet = Line(platform.engine)
+        hot = tuple(DedicatedConnection(platform.engine) for _ in range(settings.writers))
+        quiet = DedicatedConnection(platform.engine)
 
         def on_emit() -> None:
             platform.store.on_emit()  # the relay puts itself there when it starts
 
-        upkeep = Upkeep(quiet, settings, clock, on_emit)
+        upkeep = Maintenance(quiet, settings, clock, on_emit)
 
         def on_recorded() -> None:
             on_emit()
             upkeep.notify()
 
-        writers = [Writer(line, settings.relay_shards, on_recorded) for line in hot]
-        committer = Committer[Item, Judgement](*(writer.write for writer in writers), max_items=settings.queue_items)
-        desk = Desk(committer, Names(platform.engine), clock)
+        writers = [BatchWriter(line, settings.relay_shards, on_recorded) for line in hot]
+        committer = GroupCommitter[IngestItem, Judgement](
+            *(writer.write for writer in writers), max_items=settings.queue_items
+        )
+        desk = IngestService(committer, PseudonymKeyCache(platform.engine), clock)
         return cls(platform, settings, committer, upkeep, desk, hot, quiet)
 
 

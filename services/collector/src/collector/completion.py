@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from collector.model import Mismatch, NewExecution, RecordedExecution, as_uuid, hashed
-from collector.reading import MAX_EXECUTION, REST
+from collector.domain.model import Mismatch, NewExecution, RecordedExecution, as_uuid, key_hash
+from collector.domain.validation import MAX_EXECUTION, REST
 
 _IDENTITY = frozenset({"execution_id", "occurred_at", "clock_skew_s"})
 """Of the facts: what stays as it was first told."""
@@ -49,7 +49,7 @@ def complete(known: RecordedExecution, item: NewExecution) -> Completion | Misma
     if len(payload) > MAX_EXECUTION:
         return Mismatch((("body", f"together with what was recorded more than {MAX_EXECUTION} bytes"),))
     execution = RecordedExecution(known.target, all_facts, to_json(_nested({**values, **added_values})), revision)
-    return Completion(execution, as_uuid(hashed("completion", item.reference.hex(), str(revision))), payload)
+    return Completion(execution, as_uuid(key_hash("completion", item.reference.hex(), str(revision))), payload)
 
 
 def _added(known: Mapping[Path, Any], new: Mapping[Path, Any], mismatches: list[tuple[str, str]]) -> dict[Path, Any]:

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from functools import partial
 
-from collector.desk import Desk
-from collector.lines import borrowed, transient_errors
-from collector.model import Item
-from collector.recording import record
-from collector.store import PgBooks
-from collector.submission import check_age, is_signed
+from collector.domain.ingestion import ingest
+from collector.domain.model import IngestItem
+from collector.domain.submission import check_age, is_signed
+from collector.ingest.service import IngestService
+from collector.storage.connections import raw_connection, transient_errors
+from collector.storage.repository import PostgresRepository
+from shared.auth.keys import KeyStore
 from shared.events.feedback import FeedbackSubmitted
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
 from shared.messaging.errors import Permanent
 from shared.messaging.store import Subscription, Tx
-from shared.web.keys import KeyStore
 from shared.web.problems import Problem
 
 
 class Handlers:
     """Runs inside the transaction that also marks the events as taken."""
 
-    def __init__(self, desk: Desk, keys: KeyStore, shards: int) -> None:
+    def __init__(self, desk: IngestService, keys: KeyStore, shards: int) -> None:
         self._desk = desk
         self._keys = keys
         self._shards = shards
@@ -36,14 +36,14 @@ class Handlers:
         """Keeps raw feedback as if it had been posted. Raises `Permanent` where a post would be refused."""
         items = [await self._read(received) for received in events]
         with transient_errors():
-            statuses = await record(PgBooks(await borrowed(tx), self._shards), items)
+            statuses = await ingest(PostgresRepository(await raw_connection(tx), self._shards), items)
         tx.emitted = True
         if "conflict" in statuses:
             raise Permanent("idempotency-conflict")
         if "changed" in statuses:
             raise Permanent("id-conflict")
 
-    async def _read(self, received: Received[FeedbackSubmitted]) -> Item:
+    async def _read(self, received: Received[FeedbackSubmitted]) -> IngestItem:
         event = received.event
         try:
             principal = await self._keys.authenticate_proof(event.key_id, partial(is_signed, event))
@@ -61,5 +61,5 @@ class Handlers:
         """Remembers which digests are ours: they are not observed."""
         prompts = [received.event for received in events]
         with transient_errors():
-            books = PgBooks(await borrowed(tx), self._shards)
+            books = PostgresRepository(await raw_connection(tx), self._shards)
             await books.serve([(live.project, live.environment, live.name, live.digest) for live in prompts])

@@ -2,8 +2,8 @@
 
 from console.app import build_app
 from console.settings import ConsoleSettings
-from shared.runtime.command import serve
 from shared.runtime.log import configure_logging
+from shared.service.cli import serve
 
 if __name__ == "__main__":
     settings = ConsoleSettings.load()

@@ -9,20 +9,20 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware.gzip import GZipMiddleware
 
-from console.answering import Guarded, install_errors
-from console.handlers import news
-from console.live import OpenPages
+from console.error_pages import SecurityHeaders, install_errors
+from console.handlers import notification_subscriptions
+from console.notifications import OpenPages
 from console.pages import PAGES
 from console.rendering import environment
 from console.settings import ConsoleSettings
-from console.static_files import Kept
+from console.static_files import ImmutableStatic
 from console.upstream import Upstream
 from shared.messaging.bus import Bus
-from shared.messaging.flow import Flow
+from shared.messaging.flow_control import Flow
 from shared.messaging.store import NoStore
+from shared.runtime.background import cancel_all, supervise
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tasks import end, for_ever
 from shared.web.correlation import Correlated
 from shared.web.encoded_paths import EncodedPaths
 from shared.web.host import ValidHost
@@ -40,16 +40,16 @@ def build_app(
     """One instance of the console. `transport` reaches the services without a socket, where they share a process."""
     clock = clock or SystemClock()
     pages, metrics = OpenPages(settings.max_pages), Metrics(settings.service)
-    bus = Bus(settings, (), (news(pages),), NoStore(), clock, metrics, flow)
+    bus = Bus(settings, (), (notification_subscriptions(pages),), NoStore(), clock, metrics, flow)
     upstream = Upstream(httpx.AsyncClient(base_url=settings.api_url, timeout=_TIMEOUT_S, transport=transport))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [for_ever("bus", bus.run)]
+        tasks = [supervise("bus", bus.run)]
         try:
             yield
         finally:
-            await end(tasks)
+            await cancel_all(tasks)
             await upstream.close()
 
     app = FastAPI(
@@ -65,10 +65,10 @@ def build_app(
     install_errors(app)
     app.add_middleware(ValidHost)
     app.add_middleware(RateLimited, limiter=RateLimiter(settings, refused=metrics.refused))
-    for middleware in (GZipMiddleware, Guarded, Correlated):
+    for middleware in (GZipMiddleware, SecurityHeaders, Correlated):
         app.add_middleware(middleware)
     app.add_middleware(EncodedPaths, prefix="/prompts/")
-    app.mount("/static", Kept(directory=str(files("console") / "static")), name="static")
+    app.mount("/static", ImmutableStatic(directory=str(files("console") / "static")), name="static")
     for pages_of in PAGES:
         app.include_router(pages_of())
 

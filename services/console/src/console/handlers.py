@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from console.live import OpenPages
+from console.notifications import OpenPages
 from shared.events.promotion import LoopHalted, LoopResumed, PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
@@ -24,7 +24,7 @@ NEWS = (
 _OF_ALL_ENVIRONMENTS = ("loop.halted", "loop.resumed")
 
 
-def news(pages: OpenPages) -> Broadcast:
+def notification_subscriptions(pages: OpenPages) -> Broadcast:
     """What tells `pages`."""
 
     async def on_news(events: Sequence[Received[Any]]) -> None:

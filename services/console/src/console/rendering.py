@@ -9,9 +9,9 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from console import telling
+from console.domain import formatting as telling
+from ratchet.display import visible, visible_lines
 from ratchet.formatting import short_digest
-from ratchet.visible import visible, visible_lines
 
 
 def environment() -> Environment:

@@ -5,7 +5,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 
-class Kept(StaticFiles):
+class ImmutableStatic(StaticFiles):
     """Kept for ever where the address names a version, asked for again where it does not."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from console.model import Away, Refused
+from console.viewer import AccessDenied, ServiceUnavailable
 
 _AWAY = frozenset({502, 503, 504})
 
@@ -27,12 +27,14 @@ class Upstream:
             answer = await self._client.get(path, params=given, headers={"authorization": f"Bearer {key}"})
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise Away(path) from error
+            raise ServiceUnavailable(path) from error
         if answer.is_success and isinstance(body, dict):
             return body
         if answer.status_code in _AWAY or not isinstance(body, dict):
-            raise Away(path)
-        raise Refused(answer.status_code, str(body.get("code")), str(body.get("title")), str(body.get("detail") or ""))
+            raise ServiceUnavailable(path)
+        raise AccessDenied(
+            answer.status_code, str(body.get("code")), str(body.get("title")), str(body.get("detail") or "")
+        )
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -5,7 +5,7 @@ import sys
 from gatekeeper.app import build_app
 from gatekeeper.bootstrap import main
 from gatekeeper.settings import GatekeeperSettings
-from shared.runtime.command import run_service
+from shared.service.cli import run_service
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["bootstrap"]:

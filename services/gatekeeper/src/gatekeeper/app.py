@@ -7,33 +7,33 @@ from fastapi import FastAPI, Request, Response
 from gatekeeper.audit.api import audit_router
 from gatekeeper.audit.handlers import on_declared, on_operation, on_settled
 from gatekeeper.delivery.api import delivery_router
-from gatekeeper.delivery.bell import Bell, listen
-from gatekeeper.delivery.catching import CatchUp
 from gatekeeper.delivery.hub import Hub
-from gatekeeper.desk import Desk
+from gatekeeper.delivery.live_sync import LiveSync
+from gatekeeper.delivery.notifier import PromotionNotifier, listen
+from gatekeeper.errors import BoundaryError
 from gatekeeper.grants.api import grants_router
 from gatekeeper.keys.api import keys_router
-from gatekeeper.loop.api import loop_router
-from gatekeeper.loop.switch import KillSwitch, reserved_engine
+from gatekeeper.kill_switch.api import kill_switch_router
+from gatekeeper.kill_switch.service import KillSwitch, reserved_engine
+from gatekeeper.promotion.api import promotion_router
 from gatekeeper.proposals.api import proposals_router
 from gatekeeper.proposals.handlers import on_ready, on_withdrawn
-from gatekeeper.refusals import Refused
 from gatekeeper.registry.api import registry_router
 from gatekeeper.registry.handlers import on_observed
-from gatekeeper.registry.paths import PREFIX
-from gatekeeper.rollouts.api import rollouts_router
+from gatekeeper.registry.prompt_names import PREFIX
 from gatekeeper.sessions.api import people_router, sessions_router
 from gatekeeper.settings import GatekeeperSettings
+from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.events.feedback import PromptObserved
 from shared.events.metrics import MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
-from shared.messaging.flow import Flow
+from shared.messaging.flow_control import Flow
 from shared.messaging.store import Broadcast, Subscription
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import Clock, SystemClock
-from shared.runtime.service import Background, Platform, Service, build_service_app
+from shared.service.bootstrap import Background, Platform, Service, build_service_app
 from shared.web.connections import ConnectionLimits
 from shared.web.encoded_paths import EncodedPaths
 from shared.web.problems import Problem, problem_response
@@ -48,9 +48,9 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     redis = redis_client(settings.redis_url) if settings.redis_url else None
     streams = min(settings.max_streams, ConnectionLimits().most // 2)
     hub = Hub(streams, platform.clock, min(settings.max_streams_per_key, streams))
-    bell = Bell(hub, redis)
-    catching = CatchUp(engine, hub, platform.keys)
-    desk = Desk(
+    bell = PromotionNotifier(hub, redis)
+    catching = LiveSync(engine, hub, platform.keys)
+    desk = UnitOfWorkFactory(
         platform.store,
         platform.clock,
         signer,
@@ -80,10 +80,10 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         routers=(
             registry_router(engine, desk),
             delivery_router(engine, hub, settings.instance),
-            rollouts_router(desk),
+            promotion_router(desk),
             proposals_router(engine, desk),
             grants_router(engine, desk),
-            loop_router(engine, switch),
+            kill_switch_router(engine, switch),
             audit_router(engine, signer, switch),
             keys_router(engine, desk),
             people_router(engine, desk),
@@ -95,11 +95,11 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         state={"hub": hub, "bell": bell, "switch": switch},
     )
     app = build_service_app(service)
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(BoundaryError, _refused)
     app.add_middleware(EncodedPaths, prefix=PREFIX)
     return app
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
+    assert isinstance(error, BoundaryError)
     return problem_response(Problem(error.status, error.code, error.title, error.because))

@@ -14,14 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gatekeeper.change import Change
-from gatekeeper.keys.issuing import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS, KeyPlan, NewKey, issue
+from gatekeeper.keys.api_keys import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS, KeyPlan, NewKey, new_api_key
+from gatekeeper.keys.events import emit_key_changed
 from gatekeeper.keys.signer import Signer
-from gatekeeper.keys.telling import tell_keys
-from gatekeeper.loop.store import ALL_ENVIRONMENTS
+from gatekeeper.kill_switch.repository import ALL_ENVIRONMENTS
 from gatekeeper.sessions.roles import ROLES
 from gatekeeper.sessions.tokens import LINK_LASTS, new_token
 from gatekeeper.settings import GatekeeperSettings
+from gatekeeper.transaction import UnitOfWork
 from ratchet.signing import new_private_key
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock, SystemClock
@@ -73,7 +73,7 @@ async def bootstrap(
         for plan in keys:
             where = {"project": project, "environment": environment, "subject": plan.subject}
             if not await _has(change, plan, where):
-                key = issue()
+                key = new_api_key()
                 await _store(change, plan, key, where)
                 made[plan.label] = key.raw
         await change.seal(project)
@@ -102,21 +102,21 @@ async def first_link(
 
 
 @asynccontextmanager
-async def _as_owner(database_url: str, private_key: str, clock: Clock | None) -> AsyncIterator[Change]:
+async def _as_owner(database_url: str, private_key: str, clock: Clock | None) -> AsyncIterator[UnitOfWork]:
     db = create_async_engine(database_url, poolclass=NullPool)
     try:
         async with SqlStore(db, "gatekeeper").begin() as tx:
-            yield Change(tx, Signer(private_key), (clock or SystemClock()).now(), str(uuid4()))
+            yield UnitOfWork(tx, Signer(private_key), (clock or SystemClock()).now(), str(uuid4()))
     finally:
         await db.dispose()
 
 
-async def _has(change: Change, plan: KeyPlan, where: dict[str, str]) -> bool:
+async def _has(change: UnitOfWork, plan: KeyPlan, where: dict[str, str]) -> bool:
     values = {**where, "kind": plan.kind, "scopes": list(plan.scopes)}
     return (await change.tx.conn.execute(text(_HAS), values)).first() is not None
 
 
-async def _store(change: Change, plan: KeyPlan, key: NewKey, where: dict[str, str]) -> None:
+async def _store(change: UnitOfWork, plan: KeyPlan, key: NewKey, where: dict[str, str]) -> None:
     run = change.tx.conn.execute
     if plan.kind == "person":
         await run(text(_PERSON), {"project": where["project"], "subject": plan.subject})
@@ -127,7 +127,7 @@ async def _store(change: Change, plan: KeyPlan, key: NewKey, where: dict[str, st
         "kind": plan.kind,
         "scopes": list(plan.scopes),
     }
-    await tell_keys(change, (await run(text(_KEY), values)).mappings())
+    await emit_key_changed(change, (await run(text(_KEY), values)).mappings())
     facts = {"key_id": key.key_id, "environment": where["environment"], "subject": plan.subject, "of": plan.kind}
     await run(text(_AUDIT), {"project": where["project"], "facts": json.dumps(facts)})
 

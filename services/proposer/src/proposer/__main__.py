@@ -2,7 +2,7 @@
 
 from proposer.app import build_app
 from proposer.settings import ProposerSettings
-from shared.runtime.command import run_service
+from shared.service.cli import run_service
 
 if __name__ == "__main__":
     run_service(ProposerSettings, build_app)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from proposer.candidates import could_enter, latest, sift
-from proposer.desk import Desk
-from proposer.drafting import suspect
-from proposer.model import Candidate, PromptKey, PromptState
-from proposer.store.candidates import bars, save_candidates, save_objections
-from proposer.store.declarations import load_declarations, save_declaration
-from proposer.store.prompts import (
+from proposer.domain.candidates import can_enter_set, classify_feedback, latest
+from proposer.domain.drafts import suspected_version
+from proposer.domain.model import Candidate, PromptKey, PromptState
+from proposer.service import ProposalService
+from proposer.storage.candidates import lowest_ranked, save_candidates, save_objections
+from proposer.storage.declarations import load_declarations, save_declaration
+from proposer.storage.keys import key_from_row
+from proposer.storage.prompts import (
     lock_prompts,
     revoke_missing,
     save_document,
@@ -17,9 +18,8 @@ from proposer.store.prompts import (
     save_measurement,
     save_seen,
 )  # fmt: skip
-from proposer.store.proposals import approve_what_is_live, decide_proposal
-from proposer.store.regressions import save_regression, suspected_prompt
-from proposer.store.rows import key_of
+from proposer.storage.proposals import approve_what_is_live, decide_proposal
+from proposer.storage.regressions import save_regression, suspected_prompt
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.metrics import MetricDeclared
@@ -34,7 +34,7 @@ from shared.runtime.clock import Clock
 class Handlers:
     """The event handlers of the proposer."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: ProposalService, clock: Clock) -> None:
         self._desk = desk
         self._clock = clock
 
@@ -53,7 +53,7 @@ class Handlers:
         """Keeps candidates and objections, and proposes again where a set has changed. Most feedback is neither."""
         now = self._clock.now()
         declarations = await load_declarations(tx, {(each.event.project, each.event.environment) for each in batch})
-        sifted = [(received, sift(received.event, now, declarations)) for received in batch]
+        sifted = [(received, classify_feedback(received.event, now, declarations)) for received in batch]
         objections = latest([found.objection for _, found in sifted if found.objection])
         candidates = [candidate for _, found in sifted for candidate in found.candidates]
         if not objections and not candidates:
@@ -73,8 +73,8 @@ class Handlers:
         candidates: Sequence[Candidate],
         concerned: set[PromptKey],
     ) -> list[PromptKey]:
-        full = await bars(tx, list(states.values()))
-        better = {c.key for c in candidates if could_enter(c, full.get(c.key))}
+        full = await lowest_ranked(tx, list(states.values()))
+        better = {c.key for c in candidates if can_enter_set(c, full.get(c.key))}
         return sorted(better | concerned)
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
@@ -93,16 +93,16 @@ class Handlers:
     async def _suspected(self, tx: Tx, event: RegressionDetected | RegressionResolved) -> tuple[PromptKey, str] | None:
         if isinstance(event, RegressionResolved):
             return await suspected_prompt(tx, event.regression_id)
-        cause = suspect(event)
+        cause = suspected_version(event)
         if cause is None or cause.kind != "prompt_version" or not cause.name:
             return None
         return PromptKey(event.project, event.environment, cause.name), event.target
 
     async def on_prompts(self, tx: Tx, batch: Sequence[Received[PromptLive | PromptObserved]]) -> None:
         """Learns contents and what is live; what was proposed for another base is withdrawn."""
-        targets = {key_of(received.event): received.event.target for received in batch}
+        targets = {key_from_row(received.event): received.event.target for received in batch}
         await lock_prompts(tx, targets)
-        last = {key_of(received.event): received for received in batch}
+        last = {key_from_row(received.event): received for received in batch}
         for received in batch:
             await self._learn(tx, received.event)
         for key, state in (await lock_prompts(tx, targets)).items():
@@ -110,9 +110,9 @@ class Handlers:
             await self._desk.settle_examples(tx, state, last[key])
 
     async def _learn(self, tx: Tx, event: PromptLive | PromptObserved) -> None:
-        key = key_of(event)
+        key = key_from_row(event)
         at = event.occurred_at if isinstance(event, PromptLive) else event.first_seen
-        prompt = checked(event.document, event.digest)
+        prompt = verified_prompt(event.document, event.digest)
         if prompt is not None:
             await save_document(tx, key, prompt, at)
         if isinstance(event, PromptObserved):
@@ -140,7 +140,7 @@ class Handlers:
             await save_declaration(tx, received.event)
 
 
-def checked(document: dict[str, Any] | None, digest: str) -> Prompt | None:
+def verified_prompt(document: dict[str, Any] | None, digest: str) -> Prompt | None:
     """The prompt, if the document is one and has this digest: nothing is drafted from a content that only claims it."""
     try:
         prompt = parse(document) if document is not None else None

@@ -13,12 +13,12 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.messaging.cloudevents import Record, decode
+from shared.messaging.consumer import ConsumerLag, SubscriptionConsumer
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.errors import Permanent
-from shared.messaging.flow import Flow, NoFlow
+from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.gaps import GapDetector
-from shared.messaging.reader import Reader, Standing
 from shared.messaging.security import faststream_security
 from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
@@ -77,7 +77,7 @@ class Bus:
         # The embedded broker forgets everything at its end: whatever an inbox lacks is sent again at its start.
         groups = () if settings.embedded_bus else self.deliveries
         self._detectors = {group: GapDetector(group, store, metrics) for group in groups}
-        self._readers: list[Reader] = []
+        self._readers: list[SubscriptionConsumer] = []
         if self.flow.arrivals is not None:
             self.flow.arrivals.subscribe(self._on_arrival)
 
@@ -104,7 +104,7 @@ class Bus:
             found += detector.problems
         return found
 
-    def standing(self, consumer: str, topic: str) -> Standing | None:
+    def standing(self, consumer: str, topic: str) -> ConsumerLag | None:
         """How far a consumer is behind, as last measured; None if that is unknown or it reads no partition here."""
         found = next((reader for reader in self._readers if reader.consumer == consumer), None)
         return None if found is None else found.measured.get(topic)
@@ -128,15 +128,17 @@ class Bus:
         for subscription in self._subscriptions:
             delivery = self.deliveries[self.group(subscription.name)]
             detector = self._detectors.get(delivery.consumer)
-            reader = Reader(delivery.consumer, delivery.settle, True, self.flow, self._metrics, detector)
+            reader = SubscriptionConsumer(delivery.consumer, delivery.settle, True, self.flow, self._metrics, detector)
             self._attach(broker, reader, subscription, subscription.max_batch)
         for broadcast in self._broadcasts:
-            reader = Reader(self.group(broadcast.name), self._spread(broadcast), False, self.flow, self._metrics)
+            reader = SubscriptionConsumer(
+                self.group(broadcast.name), self._spread(broadcast), False, self.flow, self._metrics
+            )
             self._attach(broker, reader, broadcast, 500)
         return broker
 
     def _attach(
-        self, broker: KafkaBroker, reader: Reader, subscription: Subscription | Broadcast, max_batch: int
+        self, broker: KafkaBroker, reader: SubscriptionConsumer, subscription: Subscription | Broadcast, max_batch: int
     ) -> None:
         embedded = self._settings.embedded_bus
         static = reader.grouped and not embedded
@@ -222,7 +224,7 @@ class Bus:
             with contextlib.suppress(Exception):  # a database that is away
                 await delivery.refresh()
 
-    async def _stalled(self, reader: Reader) -> bool:
+    async def _stalled(self, reader: SubscriptionConsumer) -> bool:
         with contextlib.suppress(Exception):  # Kafka or the database is away: the next look compares
             await reader.compare_positions()
         try:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from shared.events.base import Envelope, Event
 from shared.messaging.cloudevents import Received, Record, decode
+from shared.messaging.consumed_positions import Partition, PositionGap
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.errors import FailureClass, Permanent, classify
-from shared.messaging.positions import Partition, PositionGap
 from shared.messaging.store import DeadLetter, Store, Subscription, Tx
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger

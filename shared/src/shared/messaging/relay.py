@@ -10,7 +10,7 @@ from typing import Protocol
 
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message
 from shared.messaging.errors import sqlstate_of
-from shared.messaging.holds import NOTHING_HELD, Holds
+from shared.messaging.outbox_holds import NOTHING_HELD, OutboxHolds
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending
 from shared.runtime.log import logger
@@ -24,7 +24,7 @@ _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollIntervals:
     """How often a relay asks the database, in seconds. Its own process's commits wake it besides.
 
     `poll`: how long another instance's events may wait before this one sees them; `renew`: how long it relays on
@@ -63,7 +63,7 @@ class Relay:
         owner: str,
         shards: int,
         metrics: Metrics,
-        pace: Pace | None = None,
+        pace: PollIntervals | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
@@ -71,10 +71,10 @@ class Relay:
         self._owner = owner
         self._shards = shards
         self._metrics = metrics
-        self._pace = pace or Pace()
+        self._pace = pace or PollIntervals()
         self._monotonic = monotonic
         self._wake = asyncio.Event()
-        self._holds = Holds()
+        self._holds = OutboxHolds()
         self.backlog = metrics.backlog
         self._log = logger(__name__)
 

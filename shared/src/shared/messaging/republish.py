@@ -16,7 +16,7 @@ _SCHEMAS = """SELECT n.nspname FROM pg_class s
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RepublishScope:
     """Which events: emitted since then, on one topic, only those that some subscriber's inbox lacks, of one project."""
 
     since: datetime | None = None
@@ -25,13 +25,13 @@ class Scope:
     project: str | None = None
 
 
-async def republish(engine: AsyncEngine, schema: str, scope: Scope) -> int:
+async def republish(engine: AsyncEngine, schema: str, scope: RepublishScope) -> int:
     """Do what `queue_again` does in a transaction of its own."""
     async with engine.begin() as conn:
         return await queue_again(conn, schema, scope)
 
 
-async def queue_again(conn: AsyncConnection, schema: str, scope: Scope) -> int:
+async def queue_again(conn: AsyncConnection, schema: str, scope: RepublishScope) -> int:
     """Put sent events of one service back into its outbox's queue; return the number of events.
 
     With `lacking`, the inboxes of all services in this database are asked which events they never took;

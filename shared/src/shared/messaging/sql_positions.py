@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.messaging.positions import ABSENT, Gap, Partition
+from shared.messaging.consumed_positions import ABSENT, Gap, Partition
 
 
 class PositionStatements:

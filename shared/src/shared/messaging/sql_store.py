@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import MAX_PAYLOAD, Message, encode
-from shared.messaging.holds import NOTHING_HELD, Held
-from shared.messaging.letter_owner import Owner, claim_of
-from shared.messaging.positions import Gap, Partition
-from shared.messaging.secrets import without_secrets
+from shared.messaging.consumed_positions import Gap, Partition
+from shared.messaging.dead_letter_owner import Owner, claim_of
+from shared.messaging.outbox_holds import NOTHING_HELD, Held
+from shared.messaging.redaction import without_secrets
 from shared.messaging.sql_positions import PositionStatements
 from shared.messaging.store import DeadLetter, Pending
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
 from shared.messaging.cloudevents import Message, Received, Record
+from shared.messaging.consumed_positions import Gap, Partition
 from shared.messaging.errors import reason_of
-from shared.messaging.holds import NOTHING_HELD, Held
-from shared.messaging.positions import Gap, Partition
+from shared.messaging.outbox_holds import NOTHING_HELD, Held
 
 
 @dataclass(frozen=True, slots=True)

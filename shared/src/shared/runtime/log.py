@@ -11,7 +11,7 @@ import structlog
 _AGAIN_S = 10.0
 
 
-class Calm(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets each line of aiokafka's code speak once in ten seconds: while a broker is away it says hundreds a second."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -54,7 +54,7 @@ def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
             ],
         )
     )
-    handler.addFilter(Calm())
+    handler.addFilter(RateLimitFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

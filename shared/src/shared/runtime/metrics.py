@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from shared.runtime.backlog import Backlog
-from shared.runtime.pace import Pace
+from shared.runtime.rates import RateCounter
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -52,8 +52,8 @@ class Metrics:
             "ratchet_database_read_only", "1 while the database refuses to write", registry=self.registry
         )
         self.relayed = Counter("ratchet_outbox_sent", "Messages sent to Kafka", ("topic",), registry=self.registry)
-        self.sent = Pace[str]()
-        self.settled = Pace[tuple[str, str]]()
+        self.sent = RateCounter[str]()
+        self.settled = RateCounter[tuple[str, str]]()
         self.backlog = Backlog()
         Gauge(
             "ratchet_outbox_oldest_unsent_seconds",

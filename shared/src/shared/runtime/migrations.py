@@ -22,7 +22,7 @@ def _config(service: str) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    with as_file(files(service) / "migrations") as folder:
+    with as_file(files(service) / "storage" / "migrations") as folder:
         config.set_main_option("script_location", str(Path(folder)).replace("%", "%%"))
     return config
 
@@ -32,7 +32,7 @@ def heads(service: str) -> list[str]:
 
     In a list, as Alembic has it; empty where the service has no migration.
     """
-    versions = files(service) / "migrations" / "versions"
+    versions = files(service) / "storage" / "migrations" / "versions"
     return sorted(file.name.split("_")[0] for file in versions.iterdir() if file.name.endswith(".py"))[-1:]
 
 

@@ -6,15 +6,15 @@ INBOX_READERS = "ratchet_inbox_readers"
 """May see which event ids the services took, and nothing else: `republish` asks for what an inbox lacks."""
 
 
-def role_of(schema: str) -> str:
+def database_role(schema: str) -> str:
     return f"ratchet_{schema}"
 
 
 def ensure_role(conn: Connection, schema: str) -> None:
     """Creates the service's role where it is missing (roles belong to the whole server, not to one database)."""
-    _create_role(conn, f"{role_of(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
+    _create_role(conn, f"{database_role(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
     _create_role(conn, f"{INBOX_READERS} NOLOGIN")
-    conn.execute(text(f"GRANT {INBOX_READERS} TO {role_of(schema)} WITH INHERIT TRUE, SET FALSE"))
+    conn.execute(text(f"GRANT {INBOX_READERS} TO {database_role(schema)} WITH INHERIT TRUE, SET FALSE"))
 
 
 def _create_role(conn: Connection, definition: str) -> None:
@@ -28,7 +28,7 @@ def _create_role(conn: Connection, definition: str) -> None:
 
 def grant_service(conn: Connection, schema: str) -> None:
     """Lets the service's role read and write the rows of all tables made so far in its schema; nothing else."""
-    role = role_of(schema)
+    role = database_role(schema)
     conn.execute(text(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC"))
     conn.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))
     conn.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"))

@@ -59,7 +59,7 @@ class ProcessSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            stop(describe(cls.service, error))
+            exit_with_message(describe(cls.service, error))
 
 
 class ServiceSettings(ProcessSettings):
@@ -92,7 +92,7 @@ def describe(service: str, error: ValidationError) -> str:
     return f"{service}: wrong settings: {faults}"
 
 
-def stop(line: str) -> NoReturn:
+def exit_with_message(line: str) -> NoReturn:
     """Ends the process with one line on standard error and exit code 2."""
     print(line, file=sys.stderr)
     raise SystemExit(2)

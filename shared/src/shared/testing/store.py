@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.events import Envelope
 from shared.events.base import Event
 from shared.messaging.cloudevents import Message, encode
-from shared.messaging.holds import NOTHING_HELD, Held
-from shared.messaging.positions import ABSENT, Gap, Partition
+from shared.messaging.consumed_positions import ABSENT, Gap, Partition
+from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.sql_store import dlq_message, shard_of
 from shared.messaging.store import DeadLetter, Pending
 from shared.runtime.clock import Clock

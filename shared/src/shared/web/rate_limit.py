@@ -11,7 +11,7 @@ _SWEEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RateLimitPolicy:
     """At most `quota` requests in `window` seconds, and as many at once; 0 is no limit."""
 
     name: str
@@ -26,7 +26,7 @@ class Admission(NamedTuple):
     """Whether a request may go on; `remaining` requests may follow at once, `reset` seconds until all may (or,
     where it may not, until the next one may)."""
 
-    policy: Policy
+    policy: RateLimitPolicy
     allowed: bool
     remaining: int
     reset: int
@@ -41,7 +41,7 @@ class TokenBuckets:
     A bucket is one number: when it will be full again (the generic cell rate algorithm).
     """
 
-    def __init__(self, policy: Policy, most: int = 100_000) -> None:
+    def __init__(self, policy: RateLimitPolicy, most: int = 100_000) -> None:
         """`most`: buckets that are kept; past it the oldest are forgotten, which makes them full."""
         self.policy = policy
         self._most = most

@@ -7,11 +7,11 @@ from typing import Any
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.auth.keys import KeyStore, Principal
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
-from shared.web.keys import KeyStore, Principal
 from shared.web.problems import Problem, problem_response
-from shared.web.rate_limit import Admission, Policy, TokenBuckets
+from shared.web.rate_limit import Admission, RateLimitPolicy, TokenBuckets
 
 WINDOW_S = 10.0
 
@@ -33,9 +33,9 @@ class RateLimiter:
         monotonic: Callable[[], float] = time.monotonic,
         refused: Counter | None = None,
     ) -> None:
-        self._keys = TokenBuckets(Policy("key", settings.rate_limit_key, WINDOW_S))
+        self._keys = TokenBuckets(RateLimitPolicy("key", settings.rate_limit_key, WINDOW_S))
         self._key_policy = str(self._keys.policy) if settings.rate_limit_key else ""
-        self._addresses = TokenBuckets(Policy("address", settings.rate_limit_address, WINDOW_S))
+        self._addresses = TokenBuckets(RateLimitPolicy("address", settings.rate_limit_address, WINDOW_S))
         self._clients = ClientAddresses(settings.trusted_proxies)
         self._monotonic = monotonic
         self._refused = refused

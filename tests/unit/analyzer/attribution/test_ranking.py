@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from analyzer.attribution.contrasts import Change
-from analyzer.attribution.ranking import Attribution, attribute
-from analyzer.attribution.timeline import Timeline
+from analyzer.domain.attribution.contrasts import ChangePoint
+from analyzer.domain.attribution.ranking import Attribution, attribute
+from analyzer.domain.attribution.timeline import Timeline
 
 Levels = dict[str, str]
 SWITCH = 1500
-CHANGE = Change(SWITCH, SWITCH - 60, SWITCH + 60)
+CHANGE = ChangePoint(SWITCH, SWITCH - 60, SWITCH + 60)
 
 
 def told(
@@ -157,7 +157,7 @@ def test_a_change_that_may_have_come_at_any_time_is_explained_by_the_likeliest()
     def levels(number: int, _: random.Random) -> Levels:
         return {"model": "m2" if number >= SWITCH else "m1"}
 
-    found = attribute(told(levels, late), Change(SWITCH, 0, SWITCH + 60))
+    found = attribute(told(levels, late), ChangePoint(SWITCH, 0, SWITCH + 60))
     assert (found.certain, kinds(found)) == (True, ["model"])
 
 
@@ -176,8 +176,8 @@ def test_where_nothing_fell_nothing_is_named() -> None:
     assert (found.certain, kinds(found)) == (False, ["unknown"])
 
 
-@pytest.mark.parametrize("change", [Change(0, 0, 0), Change(5000, 4000, 6000), Change(30, 0, 60)])
-def test_without_values_on_both_sides_nothing_is_named(change: Change) -> None:
+@pytest.mark.parametrize("change", [ChangePoint(0, 0, 0), ChangePoint(5000, 4000, 6000), ChangePoint(30, 0, 60)])
+def test_without_values_on_both_sides_nothing_is_named(change: ChangePoint) -> None:
     found = attribute(told(lambda *_: {"model": "m1"}, late, 60), change)
     assert (found.certain, kinds(found)) == (False, ["unknown"])
     assert kinds(attribute(Timeline(("model",)), change)) == ["unknown"]

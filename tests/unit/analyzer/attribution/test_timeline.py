@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.attribution.blocks import UNIT
-from analyzer.attribution.timeline import CELLS, LEVELS, Timeline
-from analyzer.segments.dimensions import NOT_TOLD, OTHER
+from analyzer.domain.attribution.time_blocks import UNIT
+from analyzer.domain.attribution.timeline import CELLS, LEVELS, Timeline
+from analyzer.domain.segments.dimensions import NOT_TOLD, OTHER
 
 pytestmark = pytest.mark.simulation
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.definitions.model import Declared, Definitions, Scope
+from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
+from analyzer.domain.metrics.extraction import UncountedValue
+from analyzer.domain.model import Reading
+from analyzer.domain.rules import Rule, Rules
 from analyzer.handlers import readings
-from analyzer.ledger import Ledger, Turn
-from analyzer.metrics import Uncounted
-from analyzer.model import Reading
-from analyzer.rules import Rule, Rules
 from shared.events.feedback import FeedbackCreated
 from shared.events.quality import RegressionDetected, RegressionResolved
 from shared.metric_catalog import Declaration
@@ -35,41 +35,43 @@ def switch(name: str, before: float, after: float) -> list[FeedbackCreated]:
 
 
 def declared(metric: str, declaration: Declaration, target: str | None = None, generation: int = 0) -> Definitions:
-    scope = Scope("acme", "production", target, metric)
+    scope = TargetScope("acme", "production", target, metric)
     return Definitions({scope: Declared(declaration, generation)})
 
 
-def feed(ledger: Ledger, events: Iterable[FeedbackCreated], definitions: Definitions | None = None) -> list[Turn]:
+def feed(
+    ledger: QualityEngine, events: Iterable[FeedbackCreated], definitions: Definitions | None = None
+) -> list[Turn]:
     known = definitions or Definitions()
     found = chain.from_iterable(readings(event, known) for event in events)
     return [turn for reading in found if isinstance(reading, Reading) for turn in ledger.take(reading)]
 
 
-def uncounted(events: Iterable[FeedbackCreated], definitions: Definitions | None = None) -> list[Uncounted]:
+def uncounted(events: Iterable[FeedbackCreated], definitions: Definitions | None = None) -> list[UncountedValue]:
     found = chain.from_iterable(readings(event, definitions or Definitions()) for event in events)
-    return [each for each in found if isinstance(each, Uncounted)]
+    return [each for each in found if isinstance(each, UncountedValue)]
 
 
 @pytest.mark.parametrize("name", ["toxicity", "pii_leakage", "Hallucination-Rate", "user_complaint", "not_helpful"])
 def test_more_of_what_is_bad_is_a_regression_and_less_is_none(name: str) -> None:
-    (worse,) = feed(Ledger(), switch(name, 0.1, 0.4))
+    (worse,) = feed(QualityEngine(), switch(name, 0.1, 0.4))
     assert isinstance(worse, RegressionDetected)
     assert (worse.direction, worse.delta_pp) == ("lower_is_better", -30.0)
     assert [worse.baseline.mean, worse.current.mean] == pytest.approx([0.1, 0.4])
-    assert feed(Ledger(), switch(name, 0.4, 0.1)) == []
+    assert feed(QualityEngine(), switch(name, 0.4, 0.1)) == []
 
 
 @pytest.mark.parametrize("name", ["faithfulness", "non_toxic", "answer_relevancy"])
 def test_less_of_what_is_good_is_a_regression_and_more_is_none(name: str) -> None:
-    (worse,) = feed(Ledger(), switch(name, 0.4, 0.1))
+    (worse,) = feed(QualityEngine(), switch(name, 0.4, 0.1))
     assert isinstance(worse, RegressionDetected)
     assert worse.direction == "higher_is_better"
-    assert feed(Ledger(), switch(name, 0.1, 0.4)) == []
+    assert feed(QualityEngine(), switch(name, 0.1, 0.4)) == []
 
 
 @pytest.mark.parametrize(("said", "before", "after"), [(LOWER, 0.1, 0.4), (HIGHER, 0.4, 0.1)])
 def test_what_came_before_a_declaration_counts_after_it(said: Declaration, before: float, after: float) -> None:
-    ledger, events = Ledger(), switch("wordiness", before, after)
+    ledger, events = QualityEngine(), switch("wordiness", before, after)
     assert feed(ledger, events[:-25]) == []
     assert feed(ledger, events[-25:], declared("score.wordiness", said)) != []
     told = [stream.sums.n for key, stream in ledger.streams.items() if key.identity == "label:v1"]
@@ -85,7 +87,7 @@ def test_what_came_before_a_declaration_counts_after_it(said: Declaration, befor
 def test_a_late_declaration_leaves_the_state_of_an_early_one(values: list[float], at: int, said: Declaration) -> None:
     events = scores("wordiness", 1, "v1", values[:120]) + scores("wordiness", 121, "v2", values[120:])
     known = declared("score.wordiness", said)
-    early, late = Ledger(), Ledger()
+    early, late = QualityEngine(), QualityEngine()
     assert feed(early, events, known) == []
     assert feed(late, events[:at]) + feed(late, events[at:], known) == []
     found = {key: stream.dump() for key, stream in late.streams.items()}
@@ -94,7 +96,7 @@ def test_a_late_declaration_leaves_the_state_of_an_early_one(values: list[float]
 
 def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -> None:
     for before, after in ((0.1, 0.9), (0.9, 0.1)):
-        ledger = Ledger()
+        ledger = QualityEngine()
         assert feed(ledger, switch("wordiness", before, after)) == []
         told = ledger.due()
         assert {event.direction for event in told} == {"undeclared"}
@@ -102,7 +104,7 @@ def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -
 
 
 def test_a_regression_ends_when_its_metric_is_declared_to_be_the_other_way_round() -> None:
-    ledger = Ledger()
+    ledger = QualityEngine()
     assert len(feed(ledger, switch("Factuality", 0.9, 0.2))) == 1
     (ended,) = feed(ledger, scores("Factuality", 400, "v2", [0.2]), declared("score.Factuality", LOWER))
     assert isinstance(ended, RegressionResolved)
@@ -116,13 +118,13 @@ def test_a_declared_scale_makes_later_values_count_on_it() -> None:
     assert {each.reason for each in uncounted(grades)} == {"out_of_range"}
     scale = declared("score.grade", Declaration("higher_is_better", scale=(0.0, 10.0)), generation=1)
     assert uncounted(grades, scale) == []
-    (worse,) = feed(Ledger(), grades, scale)
+    (worse,) = feed(QualityEngine(), grades, scale)
     assert isinstance(worse, RegressionDetected)
     assert [worse.baseline.mean, worse.current.mean, worse.delta_pp] == pytest.approx([8.0, 4.0, -40.0])
 
 
 def test_values_of_another_scale_are_no_baseline() -> None:
-    ledger = Ledger()
+    ledger = QualityEngine()
     feed(ledger, scores("Factuality", 1, "v1", [1.0] * 150))
     scale = declared("score.Factuality", Declaration(scale=(0.0, 10.0)), generation=1)
     assert feed(ledger, scores("Factuality", 200, "v2", [1.0] * 150), scale) == []
@@ -137,7 +139,7 @@ def test_each_name_is_a_metric_of_its_own() -> None:
         for number in range(first, first + 150)
         for place, name in enumerate(names)
     ]
-    (worse,) = feed(Ledger(), events)
+    (worse,) = feed(QualityEngine(), events)
     assert isinstance(worse, RegressionDetected)
     assert (worse.metric, worse.baseline.n, worse.delta_pp) == ("thumb.tone", 150, -100.0)
 
@@ -155,7 +157,7 @@ def test_one_toxic_label_is_enough_under_a_safety_rule(word: str) -> None:
     rules = Rules(rules=[Rule(metric="label.toxicity", safety=True)])
     good = [feedback(n, kind="label", name="toxicity", value=None, label="non-toxic") for n in range(1, 6)]
     bad = feedback(9, kind="label", name="toxicity", value=None, label=word)
-    (raised,) = feed(Ledger(rules), [*good, bad])
+    (raised,) = feed(QualityEngine(rules), [*good, bad])
     assert isinstance(raised, RegressionDetected)
     assert (raised.metric, raised.method, raised.affected_executions) == ("label.toxicity", "safety/1", ("e9",))
 
@@ -178,8 +180,8 @@ def test_labels_are_uncounted_under_their_own_word_until_they_have_a_meaning() -
 def test_a_targets_declaration_comes_before_the_projects() -> None:
     both = Definitions(
         {
-            Scope("acme", "production", None, "score.x"): Declared(Declaration("lower_is_better", floor=0.2), 2),
-            Scope("acme", "production", "bot", "score.x"): Declared(HIGHER, 1),
+            TargetScope("acme", "production", None, "score.x"): Declared(Declaration("lower_is_better", floor=0.2), 2),
+            TargetScope("acme", "production", "bot", "score.x"): Declared(HIGHER, 1),
         }
     )
     bot, other = (both.find("acme", "production", target, "score.x") for target in ("bot", "other"))
@@ -191,7 +193,7 @@ def test_a_targets_declaration_comes_before_the_projects() -> None:
 def test_amounts_of_which_more_is_better_fall_by_their_ratio() -> None:
     speed = declared("score.tokens", Declaration("higher_is_better", aggregation="geometric_mean"))
     before, after = scores("tokens", 1, "v1", [80.0, 84.0] * 75), scores("tokens", 151, "v2", [40.0, 42.0] * 75)
-    (worse,) = feed(Ledger(), before + after, speed)
+    (worse,) = feed(QualityEngine(), before + after, speed)
     assert isinstance(worse, RegressionDetected)
     assert worse.delta_pp == pytest.approx(-50.0, abs=0.5)
     assert worse.current.mean == pytest.approx(41.0, abs=0.1)

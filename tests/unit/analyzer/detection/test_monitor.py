@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.detection import Kind, Monitor, Settings
-from tests.support.watching import STATISTIC, beta, drawn, judge, latency, reference, share
+from analyzer.domain.detection import Kind, Monitor, Settings
+from tests.support.monitors import STATISTIC, beta, drawn, judge, latency, reference, share
 
 POLICY = Settings()
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.detection.intervals import share_of
-from analyzer.detection.rate import Rate
+from analyzer.domain.detection.intervals import share_of
+from analyzer.domain.detection.rate import Rate
 
 
 def wealth(rate: Rate, stakes_left: float) -> float:

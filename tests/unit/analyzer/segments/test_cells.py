@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.segments.cells import CELLS, LEVELS, Cells
-from analyzer.segments.dimensions import OTHER, Cell
+from analyzer.domain.segments.cells import CELLS, LEVELS, Cells
+from analyzer.domain.segments.dimensions import OTHER, Cell
 
 many = st.lists(st.tuples(st.integers(0, 30).map(str), st.integers(0, 4).map(str)), max_size=300)
 

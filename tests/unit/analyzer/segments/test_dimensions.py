@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.segments.dimensions import DEFAULTS, LONGEST_LEVEL, NOT_TOLD, Dimensions
+from analyzer.domain.segments.dimensions import DEFAULTS, LONGEST_LEVEL, NOT_TOLD, Dimensions
 from tests.support.quality import facts
 
 

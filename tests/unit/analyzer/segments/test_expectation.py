@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.segments.dimensions import Cell
-from analyzer.segments.expectation import expectation
+from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.expectation import expectation
 
 tables = st.dictionaries(
     st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")),

@@ -1,11 +1,11 @@
 """The pages, a module for each thing that they show."""
 
 from console.pages.audit import audit_pages
-from console.pages.editing import editing_pages
 from console.pages.few_shots import few_shot_pages
 from console.pages.metrics import metric_pages
 from console.pages.overview import overview_pages
 from console.pages.people import people_pages
+from console.pages.prompt_edits import editing_pages
 from console.pages.prompts import prompt_pages
 from console.pages.proposals import proposal_pages
 from console.pages.regressions import regression_pages

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.deeds import KINDS, deed
-from console.page import Page
+from console.domain.audit_entries import KINDS, describe_entry
+from console.page_context import Page
 
 _A_PAGE = 50
 Given = Annotated[str, Query(max_length=200)]
@@ -28,7 +28,7 @@ def audit_pages() -> APIRouter:
         older = page.address(**asked, before=found["next"]) if found["next"] else None
         return page.show(
             "audit.html",
-            deeds=[deed(entry) for entry in found["items"]],
+            deeds=[describe_entry(entry) for entry in found["items"]],
             older=older,
             kinds=KINDS,
             kind=kind,

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.page import Page, PageInMaking
+from console.domain.few_shots import candidates, grants, slots
+from console.page_context import Page, PageContext
 from console.rendering import quoted
-from console.shots import candidates, grants, slots
 
 _A_PAGE = 12
 _PROMPTS = 20
@@ -45,7 +45,7 @@ def few_shot_pages() -> APIRouter:
     return router
 
 
-async def _lives(page: PageInMaking, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _lives(page: PageContext, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The live prompts with their documents and examples: the first of them."""
     names = [item["name"] for item in items if item["live"]][:_PROMPTS]
     found = await page.all(*(page.maybe(f"/v1/prompts/{quoted(name)}") for name in names))

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.metric_rows import metric_targets
-from console.page import Page
+from console.domain.metric_rows import metric_targets
+from console.page_context import Page
 
 
 def metric_pages() -> APIRouter:

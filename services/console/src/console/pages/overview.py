@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from console.page import Page
-from console.summary import targets
+from console.domain.target_summary import targets
+from console.page_context import Page
 
 _WINDOWS = 24
 _SOME = 6

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from console.page import Page
+from console.page_context import Page
 
 _ROLES = {
     "viewer": "sees everything",

@@ -6,13 +6,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.comparing import rows
-from console.editing import fields, kept
-from console.model import Refused
-from console.page import NameInPath, Page, PageInMaking
-from console.past import back, choices, seen, texts_wanted, ways_back
+from console.domain.client_processes import processes
+from console.domain.prompt_edits import fields, kept
+from console.domain.prompt_history import (
+    observed_versions,
+    rollback_choices,
+    rollback_preview,
+    texts_wanted,
+    version_choices,
+)
+from console.domain.side_by_side import diff_rows
+from console.page_context import NameInPath, Page, PageContext
 from console.rendering import quoted
-from console.serving import processes
+from console.viewer import AccessDenied
 
 _A_PAGE = 50
 _VERSIONS = 20
@@ -33,11 +39,11 @@ def prompt_pages() -> APIRouter:
     @router.get("/{name:path}/compare")
     async def compare(page: Page, name: NameInPath, a: Digest = None, b: Digest = None) -> HTMLResponse:
         it, past = await page.all(one_prompt(page, name), _past(page, name, _MOST))
-        newest = choices(past["items"], it["observed"], a, b)
+        newest = version_choices(past["items"], it["observed"], a, b)
         b = b or (newest[0].digest if newest else None)
         a = a or past["previous"] or next((each.digest for each in newest if each.digest != b), None)
         known = await documents(page, filter(None, (a, b)))
-        found = rows(known[a], known[b]) if a in known and b in known else None
+        found = diff_rows(known[a], known[b]) if a in known and b in known else None
         return page.show("prompt_compare.html", name=name, choices=newest, a=a, b=b, rows=found)
 
     @router.get("/{name:path}/back")
@@ -46,7 +52,7 @@ def prompt_pages() -> APIRouter:
         live = (await one_prompt(page, name))["live"]
         now = live["digest"] if live else None
         known = await documents(page, filter(None, (now, to_digest)))
-        return page.show("prompt_back.html", back=back(known, now, to_digest))
+        return page.show("prompt_back.html", back=rollback_preview(known, now, to_digest))
 
     @router.get("/{name:path}")
     async def prompt(page: Page, name: NameInPath, before: Annotated[int | None, Query(ge=1)] = None) -> HTMLResponse:
@@ -54,7 +60,7 @@ def prompt_pages() -> APIRouter:
             one_prompt(page, name), _past(page, name, _VERSIONS, before), page.maybe("/v1/instances")
         )
         live = it["live"]["digest"] if it["live"] else None
-        ways = ways_back(past["items"], past["next"] is None, past["previous"], live)
+        ways = rollback_choices(past["items"], past["next"] is None, past["previous"], live)
         first = ways[0].digest if ways else None
         known = await documents(page, texts_wanted(it["observed"], live, first))
         return page.show(
@@ -64,8 +70,8 @@ def prompt_pages() -> APIRouter:
             older=page.address(before=past["next"]) if past["next"] else None,
             previous=past["previous"],
             ways_back=ways,
-            back=back(known, live, first),
-            seen=seen(it["observed"], known, live),
+            back=rollback_preview(known, live, first),
+            seen=observed_versions(it["observed"], known, live),
             processes=processes(instances["items"], name, it["live"]) if instances else None,
             text=fields(known[live]) if live in known else None,
             rest=kept(known[live]) if live in known else None,
@@ -74,20 +80,20 @@ def prompt_pages() -> APIRouter:
     return router
 
 
-async def one_prompt(page: PageInMaking, name: str) -> dict[str, Any]:
+async def one_prompt(page: PageContext, name: str) -> dict[str, Any]:
     """What is live and observed under a name. Raises Refused where nothing ever was."""
     found = await page.get("/v1/prompts", name=name, limit=1)
     if not found["items"]:
-        raise Refused(404, "unknown-prompt", "No prompt of this name was seen here")
+        raise AccessDenied(404, "unknown-prompt", "No prompt of this name was seen here")
     return dict(found["items"][0])
 
 
-async def documents(page: PageInMaking, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
+async def documents(page: PageContext, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The documents of those digests that are known."""
     wanted = list(digests)
     found = await page.all(*(page.maybe(f"/v1/versions/{digest}") for digest in wanted))
     return {digest: answer["document"] for digest, answer in zip(wanted, found, strict=True) if answer}
 
 
-async def _past(page: PageInMaking, name: str, limit: int, before: int | None = None) -> dict[str, Any]:
+async def _past(page: PageContext, name: str, limit: int, before: int | None = None) -> dict[str, Any]:
     return await page.get(f"/v1/prompts/{quoted(name)}/versions", before=before, limit=limit)

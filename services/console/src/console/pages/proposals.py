@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.comparing import foreign, lines_of, rows, unfilled
-from console.deciding import deciding
-from console.page import Page, PageInMaking
+from console.domain.permissions import decision_rights
+from console.domain.side_by_side import diff_rows, foreign, lines_of, unfilled
+from console.page_context import Page, PageContext
 
 _A_PAGE = 50
 _SHOWN = 6
@@ -47,23 +47,23 @@ def proposal_pages() -> APIRouter:
         return page.show(
             "proposal.html",
             it=found,
-            rows=rows(found["rollback"], found["document"]),
+            rows=diff_rows(found["rollback"], found["document"]),
             unfilled=unfilled(found["rollback"], found["document"]),
             foreign_syntax=foreign(found["document"]),
             way_back=lines_of(found["rollback"]),
             executions=executions,
             regression=regression,
             live=live,
-            deciding=deciding(found, page.viewer, people["items"] if people else None, page.loop["halted"]),
+            deciding=decision_rights(found, page.viewer, people["items"] if people else None, page.loop["halted"]),
         )
 
     return router
 
 
-async def _executions(page: PageInMaking, ids: list[str]) -> list[dict[str, Any]]:
+async def _executions(page: PageContext, ids: list[str]) -> list[dict[str, Any]]:
     found = await page.maybe("/v1/executions", id=ids[:_SHOWN]) if ids else None
     return list(found["items"]) if found else []
 
 
-async def _regression(page: PageInMaking, regression_id: str | None) -> dict[str, Any] | None:
+async def _regression(page: PageContext, regression_id: str | None) -> dict[str, Any] | None:
     return await page.maybe(f"/v1/regressions/{regression_id}") if regression_id else None

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.charting import chart
-from console.page import Page, PageInMaking
+from console.domain.charts import chart
+from console.page_context import Page, PageContext
 
 _A_PAGE = 50
 _SHOWN = 6
@@ -66,7 +66,7 @@ def _course(regression: dict[str, Any]) -> dict[str, object]:
     }
 
 
-async def _executions(page: PageInMaking, ids: list[str]) -> list[dict[str, Any]] | None:
+async def _executions(page: PageContext, ids: list[str]) -> list[dict[str, Any]] | None:
     """Some of these, with their texts; None where they can't be had now."""
     if not ids:
         return []

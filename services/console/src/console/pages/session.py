@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from console.live import Crowded, OpenPage, OpenPages
-from console.page import READING_COOKIE, Page, show
+from console.notifications import OpenPage, OpenPages, TooManyStreams
+from console.page_context import READING_COOKIE, Page, show
 
 _KEEP_ALIVE_S = 15.0
 
@@ -35,7 +35,7 @@ def session_pages() -> APIRouter:
         pages: OpenPages = request.app.state.pages
         try:
             joined = pages.join((page.viewer.project, page.viewer.environment), page.viewer.subject)
-        except Crowded:
+        except TooManyStreams:
             return Response(status_code=503, headers={"retry-after": "5"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(_frames(page, pages, joined), headers=headers, media_type="text/event-stream")

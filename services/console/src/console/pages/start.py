@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.model import Away, Refused
-from console.page import Page, PageInMaking
-from console.snippets import fastapi, plain
+from console.domain.snippets import fastapi, plain
+from console.page_context import Page, PageContext
+from console.viewer import AccessDenied, ServiceUnavailable
 
 Target = Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -36,13 +36,13 @@ def start_pages() -> APIRouter:
     return router
 
 
-async def _newest(page: PageInMaking, target: str) -> dict[str, Any] | None:
+async def _newest(page: PageContext, target: str) -> dict[str, Any] | None:
     """The newest execution of a target; None where there is none, or nobody to ask just now."""
     try:
         return await page.get("/v1/executions/latest", target=target)
-    except Away:
+    except ServiceUnavailable:
         return None
-    except Refused as refused:
+    except AccessDenied as refused:
         if refused.status != 404:
             raise
         return None

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from console.model import Away
-from console.page import Page, PageInMaking
-from console.traffic import parked, topics, troubles
+from console.domain.topic_health import parked, topics, topics_needing_attention
+from console.page_context import Page, PageContext
+from console.viewer import ServiceUnavailable
 from shared.messaging.topics import SERVICES, WRITERS
 
 Service = Literal["analyzer", "collector", "gatekeeper", "proposer"]
@@ -23,7 +23,7 @@ def topic_pages() -> APIRouter:
     async def all_topics(page: Page) -> HTMLResponse:
         answers = await _answers(page)
         shown = topics(answers, WRITERS, page.now)
-        return page.show("topics.html", topics=shown, troubles=troubles(shown), answers=answers)
+        return page.show("topics.html", topics=shown, troubles=topics_needing_attention(shown), answers=answers)
 
     @router.get("/dead-letters")
     async def dead_letters(
@@ -40,14 +40,14 @@ def topic_pages() -> APIRouter:
     return router
 
 
-async def _answers(page: PageInMaking) -> dict[str, dict[str, Any] | None]:
+async def _answers(page: PageContext) -> dict[str, dict[str, Any] | None]:
     """What each service says of its topics; None where it is away."""
     said = await page.all(*(_topics_of(page, service) for service in SERVICES))
     return dict(zip(SERVICES, said, strict=True))
 
 
-async def _topics_of(page: PageInMaking, service: str) -> dict[str, Any] | None:
+async def _topics_of(page: PageContext, service: str) -> dict[str, Any] | None:
     try:
         return await page.get(f"/v1/ops/{service}/topics")
-    except Away:
+    except ServiceUnavailable:
         return None

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.audit import store
+from gatekeeper.audit import repository as store
 from gatekeeper.audit.verification import Verifier
 from gatekeeper.keys.signer import Signer
-from gatekeeper.loop.switch import KillSwitch
+from gatekeeper.kill_switch.service import KillSwitch
 from gatekeeper.pages import page
-from shared.web.keys import Principal, require
+from shared.auth.keys import Principal, require
 from shared.web.problems import invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -40,9 +40,9 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
         newest_first = order == "desc"
         if (after if newest_first else before) is not None:
             raise invalid("after" if newest_first else "before", f"does not go together with order={order}")
-        wanted = store.Wanted(newest_first, before if newest_first else after, kind, by)
+        wanted = store.AuditQuery(newest_first, before if newest_first else after, kind, by)
         async with engine.connect() as conn:
-            return page(await store.entries(conn, who.project, wanted, limit), limit, "seq")
+            return page(await store.list_entries(conn, who.project, wanted, limit), limit, "seq")
 
     @router.get("/verify")
     async def verify(

@@ -9,7 +9,7 @@ START = "0" * 64
 
 
 @dataclass(slots=True)
-class Entry:
+class AuditEntry:
     """A row of the chain: `hash` is the SHA-256 of `entry`, which holds the former row's hash."""
 
     seq: int
@@ -43,7 +43,7 @@ class ChainCheck:
     found: list[str] = field(default_factory=list)
     _anchor: Anchor | None = None
 
-    def take(self, entries: Iterable[tuple[Entry, str | None, str | None]]) -> None:
+    def take(self, entries: Iterable[tuple[AuditEntry, str | None, str | None]]) -> None:
         """Check rows, each with the hash and the signature of its anchor where it has one.
 
         Of the anchors of one call, the signature of the last is checked: it covers all that comes before it.
@@ -60,7 +60,7 @@ class ChainCheck:
             if not self.signed(last):
                 self.fault(f"the signature of the head at {last.seq} is not ours")
 
-    def _entry(self, entry: Entry) -> None:
+    def _entry(self, entry: AuditEntry) -> None:
         if entry.seq != self.seq + 1:
             self.fault(f"entries {self.seq + 1} to {entry.seq - 1} are missing")
         elif entry.previous != self.hash:
@@ -90,7 +90,7 @@ class ChainCheck:
             self.fault(f"entry {self.expected[0]} is not the one that was written down")
 
 
-def _says(entry: Entry) -> bool:
+def _says(entry: AuditEntry) -> bool:
     try:
         said = json.loads(entry.entry)
         return bool((said["seq"], said["kind"], said["previous"]) == (entry.seq, entry.kind, entry.previous))

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from gatekeeper.change import Change
-from gatekeeper.doors import call
+from gatekeeper.boundary import call_function
+from gatekeeper.errors import BoundaryError
 from gatekeeper.keys.signer import Signer
-from gatekeeper.refusals import Refused
+from gatekeeper.transaction import UnitOfWork
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.messaging.cloudevents import Received
@@ -30,22 +30,22 @@ def on_declared(signer: Signer, clock: Clock) -> Handler:
     return _recorder(signer, clock, _record_declaration)
 
 
-def _recorder(signer: Signer, clock: Clock, record: Callable[[Change, Received[Any]], Awaitable[None]]) -> Handler:
+def _recorder(signer: Signer, clock: Clock, record: Callable[[UnitOfWork, Received[Any]], Awaitable[None]]) -> Handler:
     async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
         for received in events:
-            change = Change(tx, signer, clock.now(), received.correlation_id, str(received.id))
+            change = UnitOfWork(tx, signer, clock.now(), received.correlation_id, str(received.id))
             try:
                 await record(change, received)
-            except Refused as error:
+            except BoundaryError as error:
                 raise Permanent(error.code) from None
             await change.seal(received.event.project)
 
     return handle
 
 
-async def _record_settlement(change: Change, received: Received[DeadLetterSettled]) -> None:
+async def _record_settlement(change: UnitOfWork, received: Received[DeadLetterSettled]) -> None:
     event = received.event
-    await call(
+    await call_function(
         change.tx.conn,
         "note_settlement",
         received.id,
@@ -60,10 +60,10 @@ async def _record_settlement(change: Change, received: Received[DeadLetterSettle
     )
 
 
-async def _record_operation(change: Change, received: Received[OperationPerformed]) -> None:
+async def _record_operation(change: UnitOfWork, received: Received[OperationPerformed]) -> None:
     event = received.event
     republished = event.operation == "events_republished"
-    await call(
+    await call_function(
         change.tx.conn,
         "note_operation",
         received.id,
@@ -81,11 +81,11 @@ async def _record_operation(change: Change, received: Received[OperationPerforme
     )
 
 
-async def _record_declaration(change: Change, received: Received[MetricDeclared]) -> None:
+async def _record_declaration(change: UnitOfWork, received: Received[MetricDeclared]) -> None:
     event = received.event
     declared = event.declared
     low, high = declared.scale or (None, None)
-    await call(
+    await call_function(
         change.tx.conn,
         "note_declaration",
         received.id,

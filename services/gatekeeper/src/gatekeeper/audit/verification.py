@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatekeeper.audit.chain import Anchor, ChainCheck, Entry
+from gatekeeper.audit.chain import Anchor, AuditEntry, ChainCheck
 from gatekeeper.keys.signer import Signer
 
 _BATCH = 500
@@ -131,5 +131,5 @@ class Verifier:
 
 def _take(check: ChainCheck, rows: Sequence[Row[Any]]) -> None:
     check.take(
-        (Entry(row.seq, row.kind, row.entry, row.previous, row.hash), row.anchored, row.signature) for row in rows
+        (AuditEntry(row.seq, row.kind, row.entry, row.previous, row.hash), row.anchored, row.signature) for row in rows
     )

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.delivery.framing import framed
-from gatekeeper.delivery.hub import Client, Crowded, Hub, Scope, TooManyOfKey
-from gatekeeper.registry.paths import NameInPath, stored_name
-from gatekeeper.rollouts.store import live
-from shared.web.keys import Principal, require
+from gatekeeper.delivery.frames import to_frame
+from gatekeeper.delivery.hub import Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey
+from gatekeeper.promotion.repository import list_live
+from gatekeeper.registry.prompt_names import NameInPath, stored_name
+from shared.auth.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
@@ -37,7 +37,7 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
     async def prompt(request: Request, who: App, name: NameInPath) -> Response:
         """The signed `prompt.live`. `If-None-Match` with its ETag: 304 without a body."""
         async with engine.connect() as conn:
-            found = await live(conn, who.project, who.environment, [name])
+            found = await list_live(conn, who.project, who.environment, [name])
         if not found:
             raise Problem(404, "prompt-not-live", "Nothing is live under this name")
         headers = {"ETag": f'"{found[0].sequence}-{found[0].digest[7:23]}"', "Cache-Control": "private, no-cache"}
@@ -58,9 +58,9 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
         scope = (who.project, who.environment)
         try:
             client = hub.join(scope, wanted, _named(request), who.key_id)
-        except TooManyOfKey:
+        except TooManyStreamsOfKey:
             raise Problem(429, "too-many-streams", "This key has too many open streams", headers=_LATER) from None
-        except Crowded:
+        except TooManyStreams:
             raise Problem(503, "too-many-streams", "This instance has too many open streams", headers=_LATER) from None
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         chunks = _written(engine, hub, scope, client, keep_alive)
@@ -86,14 +86,14 @@ def _named(request: Request) -> str | None:
 
 
 async def _written(
-    engine: AsyncEngine, hub: Hub, scope: Scope, client: Client, keep_alive: float
+    engine: AsyncEngine, hub: Hub, scope: Scope, client: StreamClient, keep_alive: float
 ) -> AsyncIterator[bytes]:
     try:
         # The client joined first: what goes live while the snapshot is read reaches it too, and once.
         async with engine.connect() as conn:
-            now = await live(conn, *scope, None if client.names is None else sorted(client.names))
+            now = await list_live(conn, *scope, None if client.names is None else sorted(client.names))
         for said in now:
-            client.offer(framed(said))
+            client.offer(to_frame(said))
         yield b": connected\n\n"
         async for chunk in client.frames(keep_alive):
             yield chunk

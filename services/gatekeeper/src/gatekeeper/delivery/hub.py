@@ -16,11 +16,11 @@ Scope = tuple[str, str]
 """A project and an environment."""
 
 
-class Crowded(Exception):
+class TooManyStreams(Exception):
     """This instance has as many streams as it may."""
 
 
-class TooManyOfKey(Exception):
+class TooManyStreamsOfKey(Exception):
     """This instance has as many streams of one API key as it may."""
 
 
@@ -35,7 +35,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeliveryStatus:
     """What one client was last sent of one prompt, and when. Without a version: it is connected since then, and was
     sent none; `name` is None for one that wants all prompts."""
 
@@ -47,7 +47,7 @@ class Told:
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
-class Client:
+class StreamClient:
     """One open stream. `names` None means all prompts; `instance` is what the app's process calls itself; `key_id` is
     the API key that opened it."""
 
@@ -58,7 +58,7 @@ class Client:
     _since: datetime = field(init=False)
     _waiting: dict[str, Frame] = field(default_factory=dict)
     _offered: dict[str, int] = field(default_factory=dict)
-    _told: dict[str, Told] = field(default_factory=dict)
+    _told: dict[str, DeliveryStatus] = field(default_factory=dict)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: bool = False
 
@@ -94,15 +94,17 @@ class Client:
             waiting, self._waiting = self._waiting, {}
             yield b"".join(frame.data for frame in waiting.values())
             for frame in waiting.values():
-                self._told[frame.name] = Told(self.instance, frame.name, frame.sequence, frame.digest, self._now())
+                self._told[frame.name] = DeliveryStatus(
+                    self.instance, frame.name, frame.sequence, frame.digest, self._now()
+                )
 
-    def told(self) -> Iterator[Told]:
+    def told(self) -> Iterator[DeliveryStatus]:
         """A row for each name that it wants, or, where it wants all, for each that it was sent; at least one."""
         wanted = sorted(self._told if self.names is None else self.names)
         if not wanted:
-            yield Told(self.instance, None, None, None, self._since)
+            yield DeliveryStatus(self.instance, None, None, None, self._since)
         for name in wanted:
-            yield self._told.get(name) or Told(self.instance, name, None, None, self._since)
+            yield self._told.get(name) or DeliveryStatus(self.instance, name, None, None, self._since)
 
 
 class Hub:
@@ -115,20 +117,22 @@ class Hub:
         self._limit = limit
         self._limit_per_key = limit if limit_per_key is None else limit_per_key
         self._clock = clock or SystemClock()
-        self._clients: dict[Scope, WeakSet[Client]] = defaultdict(WeakSet)
+        self._clients: dict[Scope, WeakSet[StreamClient]] = defaultdict(WeakSet)
         self._pushed: dict[tuple[Scope, str], int] = {}
 
-    def join(self, scope: Scope, names: Iterable[str] | None, instance: str | None = None, key_id: str = "") -> Client:
+    def join(
+        self, scope: Scope, names: Iterable[str] | None, instance: str | None = None, key_id: str = ""
+    ) -> StreamClient:
         """A new client, which gets every push from now on. Raises Crowded or TooManyOfKey."""
         if self.size >= self._limit:
-            raise Crowded
+            raise TooManyStreams
         if sum(client.key_id == key_id for client in self._clients.get(scope, ())) >= self._limit_per_key:
-            raise TooManyOfKey
-        client = Client(None if names is None else frozenset(names), instance, key_id, self._clock.now)
+            raise TooManyStreamsOfKey
+        client = StreamClient(None if names is None else frozenset(names), instance, key_id, self._clock.now)
         self._clients[scope].add(client)
         return client
 
-    def leave(self, scope: Scope, client: Client) -> None:
+    def leave(self, scope: Scope, client: StreamClient) -> None:
         """The client is gone."""
         self._clients[scope].discard(client)
         if not self._clients[scope]:
@@ -151,7 +155,7 @@ class Hub:
         """Whether this instance has not pushed that version yet."""
         return sequence > self._pushed.get((scope, name), 0)
 
-    def connected(self, scope: Scope) -> list[Client]:
+    def connected(self, scope: Scope) -> list[StreamClient]:
         """The clients of one environment, by what they call themselves."""
         return sorted(self._clients.get(scope, ()), key=lambda client: client.instance or "")
 

@@ -6,15 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.bodies import read_fields
-from gatekeeper.desk import Desk, raw_key
-from gatekeeper.doors import call
-from gatekeeper.grants import store
-from gatekeeper.grants.using import use_grant
-from gatekeeper.proposals import store as proposals
-from gatekeeper.rollouts.going_back import cleanse_all
+from gatekeeper.boundary import call_function
+from gatekeeper.grants import repository as store
+from gatekeeper.grants.service import use_grant
+from gatekeeper.promotion.rollback import remove_revoked_examples
+from gatekeeper.proposals import repository as proposals
+from gatekeeper.request_body import read_fields
+from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from shared.auth.keys import Principal, require
 from shared.events.promotion import PromptLive
-from shared.web.keys import Principal, require
 from shared.web.problems import invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -22,7 +22,7 @@ Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 _DIGEST_LENGTH = 71
 
 
-def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+def grants_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     """Routes under `/v1/grants` and `/v1/examples`."""
     router = APIRouter(prefix="/v1", tags=["grants"])
 
@@ -30,7 +30,7 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def grants(who: Reader) -> dict[str, Any]:
         """All grants of the environment, newest first."""
         async with engine.connect() as conn:
-            return {"items": await store.grants(conn, who.project, who.environment), "next": None}
+            return {"items": await store.list_grants(conn, who.project, who.environment), "next": None}
 
     @router.post("/grants", status_code=201)
     async def give(request: Request, who: Reviewer) -> dict[str, Any]:
@@ -45,11 +45,11 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
             raise invalid("expires_at", "must lie ahead, at most 365 days")
         async with desk.change(request) as change:
             conn = change.tx.conn
-            [given] = await call(conn, "give_grant", raw_key(request), name, slot, count, per_hour, expires_at)
-            for proposal_id in await proposals.open_ids(conn, who.project, who.environment, name):
+            [given] = await call_function(conn, "give_grant", raw_key(request), name, slot, count, per_hour, expires_at)
+            for proposal_id in await proposals.list_open_ids(conn, who.project, who.environment, name):
                 await use_grant(change, who.project, who.environment, proposal_id)
             await change.seal(who.project)
-            return (await store.grants(conn, who.project, who.environment, given["id"]))[0]
+            return (await store.list_grants(conn, who.project, who.environment, given["id"]))[0]
 
     @router.post("/grants/{grant_id}/revoke")
     async def revoke(request: Request, who: Reviewer, grant_id: UUID) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         fields.end()
         async with desk.change(request) as change:
             raw = raw_key(request)
-            await call(change.tx.conn, "revoke_grant", raw, grant_id, reason)
-            await cleanse_all(change, raw, who.project, who.environment)
+            await call_function(change.tx.conn, "revoke_grant", raw, grant_id, reason)
+            await remove_revoked_examples(change, raw, who.project, who.environment)
             await change.seal(who.project)
         return {"id": grant_id, "revoked": True, "live": _told(change.lives)}
 
@@ -72,8 +72,8 @@ def grants_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         fields.end()
         async with desk.change(request) as change:
             raw = raw_key(request)
-            await call(change.tx.conn, "revoke_example", raw, digest[:_DIGEST_LENGTH], reason)
-            await cleanse_all(change, raw, who.project, who.environment)
+            await call_function(change.tx.conn, "revoke_example", raw, digest[:_DIGEST_LENGTH], reason)
+            await remove_revoked_examples(change, raw, who.project, who.environment)
             await change.seal(who.project)
         return {"digest": digest[:_DIGEST_LENGTH], "revoked": True, "live": _told(change.lives)}
 

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.bodies import Fields, read_fields
-from gatekeeper.desk import Desk, raw_key
-from gatekeeper.doors import call
-from gatekeeper.keys import store
-from gatekeeper.keys.issuing import issue
-from gatekeeper.keys.telling import tell_keys
-from shared.web.keys import Principal, require
+from gatekeeper.boundary import call_function
+from gatekeeper.keys import repository as store
+from gatekeeper.keys.api_keys import new_api_key
+from gatekeeper.keys.events import emit_key_changed
+from gatekeeper.request_body import Fields, read_fields
+from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from shared.auth.keys import Principal, require
 from shared.web.problems import invalid
 
 Anybody = Annotated[Principal, Depends(require())]
@@ -20,7 +20,7 @@ Admin = Annotated[Principal, Depends(require("admin", person=True))]
 _SERVICE_SCOPES = ("ingest", "browser-ingest", "read", "operate")
 
 
-def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+def keys_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     """Routes under `/v1/signing-keys` and `/v1/keys`."""
     router = APIRouter(prefix="/v1", tags=["keys"])
 
@@ -28,13 +28,13 @@ def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def signing_keys(_: Anybody) -> dict[str, Any]:
         """All public keys, oldest first: whose signatures clients may believe."""
         async with engine.connect() as conn:
-            return {"keys": await store.signing_keys(conn)}
+            return {"keys": await store.list_signing_keys(conn)}
 
     @router.get("/keys")
     async def keys(who: Reader) -> dict[str, Any]:
         """The environment's keys that are still good, without sessions; never their secrets."""
         async with engine.connect() as conn:
-            return {"items": await store.keys(conn, who.project, who.environment), "next": None}
+            return {"items": await store.list_keys(conn, who.project, who.environment), "next": None}
 
     @router.post("/keys", status_code=201)
     async def issue_key(request: Request, who: Admin) -> dict[str, Any]:
@@ -42,11 +42,11 @@ def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         fields = await read_fields(request)
         subject, scopes = fields.text("subject"), service_scopes(fields)
         fields.end()
-        made = issue()
+        made = new_api_key()
         async with desk.change(request) as change:
             door = ("issue_key", raw_key(request), subject, scopes, made.key_id, made.secret_hash)
-            issued = await call(change.tx.conn, *door)
-            await tell_keys(change, issued)
+            issued = await call_function(change.tx.conn, *door)
+            await emit_key_changed(change, issued)
             await change.seal(who.project)
         return {"id": made.key_id, "subject": issued[0]["subject"], "scopes": scopes, "key": made.raw}
 
@@ -57,7 +57,9 @@ def keys_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         reason = fields.optional_text("reason", 2000)
         fields.end()
         async with desk.change(request) as change:
-            await tell_keys(change, await call(change.tx.conn, "revoke_key", raw_key(request), key_id[:64], reason))
+            await emit_key_changed(
+                change, await call_function(change.tx.conn, "revoke_key", raw_key(request), key_id[:64], reason)
+            )
             await change.seal(who.project)
         return {"id": key_id[:64], "revoked": True}
 

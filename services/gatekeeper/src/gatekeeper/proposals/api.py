@@ -7,20 +7,20 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatekeeper.bodies import read_fields
-from gatekeeper.desk import Desk, raw_key
-from gatekeeper.doors import call
+from gatekeeper.boundary import call_function
 from gatekeeper.pages import Limit, page
-from gatekeeper.proposals import store
-from gatekeeper.proposals.deciding import decide
-from gatekeeper.proposals.drafts import content_of, kind_of
-from gatekeeper.registry import store as registry
+from gatekeeper.proposals import repository as store
+from gatekeeper.proposals.decisions import decide_proposal
+from gatekeeper.proposals.edits import content_of, kind_of
+from gatekeeper.registry import repository as registry
 from gatekeeper.registry.content import version_content
-from gatekeeper.registry.paths import NameInQuery
+from gatekeeper.registry.prompt_names import NameInQuery
+from gatekeeper.request_body import read_fields
+from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
 from ratchet.prompt import PromptError, parse
+from shared.auth.keys import Principal, require
 from shared.events import derived_id, new_id
 from shared.events.proposals import Verdict
-from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -30,7 +30,7 @@ _SENT = ("target", "name", "base_digest", "digest")
 State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
 
 
-def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+def proposals_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     """Routes under `/v1/proposals`."""
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
@@ -49,11 +49,11 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         proposal_id = _new_id(request, who, desk)
         async with desk.change(request) as change:
             conn = change.tx.conn
-            base = None if base_digest is None else await registry.version(conn, who.project, base_digest)
-            await registry.put(conn, "prompt_versions", who.project, [version_content(draft)])
+            base = None if base_digest is None else await registry.get_version(conn, who.project, base_digest)
+            await registry.save_contents(conn, "prompt_versions", who.project, [version_content(draft)])
             content = content_of(why, base_digest, base, draft)
             arguments = (proposal_id, target, name, kind_of(base_digest), base_digest, draft.digest, content)
-            await call(conn, "propose", raw_key(request), *arguments)
+            await call_function(conn, "propose", raw_key(request), *arguments)
             stored = await _load(conn, who, proposal_id)
             sent = (target, name, base_digest, draft.digest, why)
             if sent != (*(stored[part] for part in _SENT), stored["evidence"]["summary"]):
@@ -72,7 +72,7 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     ) -> dict[str, Any]:
         """Newest first. `next` is the `before` of the next page. Where `brief`: without document, diff and rollback."""
         async with engine.connect() as conn:
-            found = await store.some(conn, who.project, who.environment, state, name, before, limit, brief)
+            found = await store.list_proposals(conn, who.project, who.environment, state, name, before, limit, brief)
         return page(found, limit, "opened_at")
 
     @router.get("/{proposal_id}")
@@ -90,7 +90,7 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         fields.end()
         async with desk.change(request) as change:
             found = await _load(change.tx.conn, who, proposal_id)
-            await decide(change, raw_key(request), found, verdict, digest, reason, desk.lifetime, desk.policy)
+            await decide_proposal(change, raw_key(request), found, verdict, digest, reason, desk.lifetime, desk.policy)
             decided = await _load(change.tx.conn, who, proposal_id)
         live = change.lives[0].model_dump(mode="json", exclude={"document", "examples"}) if change.lives else None
         return {"proposal": decided, "live": live}
@@ -98,7 +98,7 @@ def proposals_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     return router
 
 
-def _new_id(request: Request, who: Principal, desk: Desk) -> UUID:
+def _new_id(request: Request, who: Principal, desk: UnitOfWorkFactory) -> UUID:
     idempotency = request.headers.get("idempotency-key")
     if idempotency is None:
         return new_id(desk.clock.now())
@@ -108,7 +108,7 @@ def _new_id(request: Request, who: Principal, desk: Desk) -> UUID:
 
 
 async def _load(conn: AsyncConnection, who: Principal, proposal_id: UUID) -> dict[str, Any]:
-    found = await store.one(conn, who.project, who.environment, proposal_id)
+    found = await store.get_proposal(conn, who.project, who.environment, proposal_id)
     if found is None:
         raise Problem(404, "unknown-proposal", "There is no such proposal here")
     return found

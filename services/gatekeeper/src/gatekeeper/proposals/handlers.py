@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from gatekeeper.change import Change
-from gatekeeper.doors import call
-from gatekeeper.grants.using import use_grant
+from gatekeeper.boundary import call_function
+from gatekeeper.errors import BoundaryError
+from gatekeeper.grants.service import use_grant
 from gatekeeper.keys.signer import Signer
-from gatekeeper.proposals.arrivals import Arrival, arrival, unreadable
-from gatekeeper.refusals import Refused
-from gatekeeper.registry import store as registry
+from gatekeeper.proposals.verified_content import VerifiedContent, unreadable, verify_content
+from gatekeeper.registry import repository as registry
+from gatekeeper.transaction import UnitOfWork
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.cloudevents import Received
 from shared.messaging.errors import Permanent, Retryable
@@ -25,13 +25,15 @@ def on_ready(signer: Signer, clock: Clock) -> Handler:
     async def handle(tx: Tx, events: Sequence[Received[ProposalReady]]) -> None:
         for received in events:
             try:
-                brought = arrival(received.event)
+                brought = verify_content(received.event)
             except ValueError as error:
                 raise Permanent(unreadable(error)) from None
-            change = Change(tx, signer, clock.now(), received.correlation_id, str(received.id), received.traceparent)
+            change = UnitOfWork(
+                tx, signer, clock.now(), received.correlation_id, str(received.id), received.traceparent
+            )
             try:
                 await _open(change, received.event, brought)
-            except Refused as error:
+            except BoundaryError as error:
                 if error.code in _HALTED:
                     raise Retryable(error.code) from None
                 raise Permanent(error.code) from None
@@ -39,12 +41,12 @@ def on_ready(signer: Signer, clock: Clock) -> Handler:
     return handle
 
 
-async def _open(change: Change, event: ProposalReady, brought: Arrival) -> None:
+async def _open(change: UnitOfWork, event: ProposalReady, brought: VerifiedContent) -> None:
     conn = change.tx.conn
-    await registry.put(conn, "prompt_versions", event.project, brought.versions)
-    await registry.put(conn, "examples", event.project, brought.examples)
-    await registry.put(conn, "example_sets", event.project, brought.sets)
-    await call(
+    await registry.save_contents(conn, "prompt_versions", event.project, brought.versions)
+    await registry.save_contents(conn, "examples", event.project, brought.examples)
+    await registry.save_contents(conn, "example_sets", event.project, brought.sets)
+    await call_function(
         conn,
         "open_proposal",
         event.proposal_id,
@@ -69,10 +71,10 @@ def on_withdrawn(signer: Signer, clock: Clock) -> Handler:
     async def handle(tx: Tx, events: Sequence[Received[ProposalWithdrawn]]) -> None:
         for received in events:
             event = received.event
-            change = Change(tx, signer, clock.now(), received.correlation_id, str(received.id))
+            change = UnitOfWork(tx, signer, clock.now(), received.correlation_id, str(received.id))
             try:
-                await call(tx.conn, "withdraw", event.proposal_id, event.project, event.reason, "proposer")
-            except Refused as error:
+                await call_function(tx.conn, "withdraw", event.proposal_id, event.project, event.reason, "proposer")
+            except BoundaryError as error:
                 raise Permanent(error.code) from None
             await change.seal(event.project)
 

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.bodies import read_fields
-from gatekeeper.desk import Desk, raw_key
-from gatekeeper.doors import call
+from gatekeeper.boundary import call_function
 from gatekeeper.pages import Limit, page
-from gatekeeper.registry import store
-from gatekeeper.registry.paths import NameInPath, NameInQuery
-from gatekeeper.rollouts.live import previous
-from gatekeeper.rollouts.store import history
+from gatekeeper.promotion.live_version import previous
+from gatekeeper.promotion.repository import list_history
+from gatekeeper.registry import repository as store
+from gatekeeper.registry.prompt_names import NameInPath, NameInQuery
+from gatekeeper.request_body import read_fields
+from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from shared.auth.keys import Principal, require
 from shared.web.encoded_paths import decoded
-from shared.web.keys import Principal, require
 from shared.web.problems import Problem, invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -23,7 +23,7 @@ Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+def registry_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     """Routes under `/v1/prompts` and `/v1/versions` for people; they come before the one that takes all as a name."""
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
@@ -37,7 +37,7 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         `elsewhere`, for people: what is live under the name in other environments of the project.
         """
         async with engine.connect() as conn:
-            found = await store.prompts(conn, who, after, limit, name, archived)
+            found = await store.list_prompts(conn, who, after, limit, name, archived)
         return page(found, limit, "name")
 
     @router.get("/prompts/{name:path}/versions")
@@ -49,8 +49,8 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         `previous` is the digest that going back leads to from what is live now; null where there is none.
         """
         async with engine.connect() as conn:
-            found = await store.versions(conn, who.project, who.environment, name, before, limit)
-            steps = await history(conn, who.project, who.environment, name)
+            found = await store.list_versions(conn, who.project, who.environment, name, before, limit)
+            steps = await list_history(conn, who.project, who.environment, name)
         return {**page(found, limit, "sequence"), "previous": previous(steps)}
 
     @router.post("/prompts/{name:path}/observed/{digest}/review")
@@ -60,7 +60,7 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         if not _DIGEST.fullmatch(digest):
             raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
         async with desk.change(request) as change:
-            [row] = await call(change.tx.conn, "review_observed", raw_key(request), name, digest)
+            [row] = await call_function(change.tx.conn, "review_observed", raw_key(request), name, digest)
             await change.seal(who.project)
         return {"name": name, "digest": digest, "reviewed": True, **row}
 
@@ -74,7 +74,7 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         reason = fields.text("reason", 2000)
         fields.end()
         async with desk.change(request) as change:
-            [row] = await call(change.tx.conn, "archive_prompt", raw_key(request), name, reason)
+            [row] = await call_function(change.tx.conn, "archive_prompt", raw_key(request), name, reason)
             await change.seal(who.project)
         return {"name": name, "archived": {**row, "reason": reason}}
 
@@ -82,7 +82,7 @@ def registry_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def version(who: Reader, digest: str) -> dict[str, Any]:
         """The document of a digest that is known in this project, whether it was ever live or not."""
         async with engine.connect() as conn:
-            found = await store.known(conn, who.project, digest)
+            found = await store.get_version_row(conn, who.project, digest)
         if found is None:
             raise Problem(404, "unknown-version", "The content of this version is not known")
         return found

@@ -36,14 +36,16 @@ def set_content(members: Sequence[str]) -> Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleansed:
+class RevocationResult:
     """A prompt without examples that were taken back, and the sets that are left in its slots."""
 
     prompt: Prompt
     sets: tuple[Content, ...]
 
 
-def cleansed(prompt: Prompt, members: Mapping[str, Sequence[str]], revoked: AbstractSet[str]) -> Cleansed:
+def without_revoked_examples(
+    prompt: Prompt, members: Mapping[str, Sequence[str]], revoked: AbstractSet[str]
+) -> RevocationResult:
     """`prompt` with the revoked examples gone from its slots. `members`: set digest → its examples' digests.
 
     A slot whose examples are all gone is empty; a slot that held none of them keeps its set.
@@ -57,4 +59,4 @@ def cleansed(prompt: Prompt, members: Mapping[str, Sequence[str]], revoked: Abst
         if kept:
             sets.append(left)
         prompt = with_slot(prompt, name, left.digest if kept else None)
-    return Cleansed(prompt, tuple(sets))
+    return RevocationResult(prompt, tuple(sets))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gatekeeper.registry import store
+from gatekeeper.registry import repository as store
 from gatekeeper.registry.content import version_content
 from ratchet.prompt import Prompt, PromptError, parse
 from shared.events.feedback import PromptObserved
@@ -14,13 +14,13 @@ async def on_observed(tx: Tx, events: Sequence[Received[PromptObserved]]) -> Non
     """`prompt.observed`: keeps the digest, and its content where the app told it truly. Nothing goes live by this."""
     for received in events:
         event = received.event
-        prompt = told(event)
+        prompt = parsed_document(event)
         if prompt is not None:
-            await store.put(tx.conn, "prompt_versions", event.project, [version_content(prompt)])
-        await store.observe(tx.conn, event)
+            await store.save_contents(tx.conn, "prompt_versions", event.project, [version_content(prompt)])
+        await store.save_observation(tx.conn, event)
 
 
-def told(event: PromptObserved) -> Prompt | None:
+def parsed_document(event: PromptObserved) -> Prompt | None:
     """The document of an observation, if it is one and has the digest that the app says."""
     if event.document is None:
         return None

@@ -6,23 +6,23 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.bodies import read_fields
-from gatekeeper.desk import Desk, raw_key
-from gatekeeper.doors import call
-from gatekeeper.keys.issuing import issue
-from gatekeeper.keys.telling import tell_keys
-from gatekeeper.sessions import store
-from gatekeeper.sessions.cookies import give_cookies, take_cookies
-from gatekeeper.sessions.roles import ROLES, Role, role_of
+from gatekeeper.boundary import call_function
+from gatekeeper.keys.api_keys import new_api_key
+from gatekeeper.keys.events import emit_key_changed
+from gatekeeper.request_body import read_fields
+from gatekeeper.sessions import repository as store
+from gatekeeper.sessions.cookies import clear_session_cookies, set_session_cookies
+from gatekeeper.sessions.roles import ROLES, Role, person_role
 from gatekeeper.sessions.tokens import LINK_LASTS, new_token
-from shared.web.keys import Principal, own_pages_only, require
+from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from shared.auth.keys import Principal, own_pages_only, require
 
 Anybody = Annotated[Principal, Depends(require())]
 Person = Annotated[Principal, Depends(require("read", person=True))]
 Reader = Annotated[Principal, Depends(require("read"))]
 
 
-def sessions_router(engine: AsyncEngine, desk: Desk, lifetime: timedelta) -> APIRouter:
+def sessions_router(engine: AsyncEngine, desk: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
     """Routes under `/v1/sessions`, and `/v1/session`. `lifetime` is that of a session."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
@@ -33,36 +33,40 @@ def sessions_router(engine: AsyncEngine, desk: Desk, lifetime: timedelta) -> API
         fields = await read_fields(request)
         token = fields.text("token")
         fields.end()
-        acting, reading = issue(), issue()
+        acting, reading = new_api_key(), new_api_key()
         keys = (acting.key_id, acting.secret_hash, reading.key_id, reading.secret_hash)
         async with desk.change(request) as change:
-            made = await call(change.tx.conn, "open_session", token, *keys, lifetime)
-            await tell_keys(change, made)
+            made = await call_function(change.tx.conn, "open_session", token, *keys, lifetime)
+            await emit_key_changed(change, made)
             await change.seal(made[0]["project"])
-        give_cookies(response, request, acting.raw, reading.raw, lifetime)
-        return {"subject": made[0]["subject"], "role": role_of(made[0]["scopes"]), "expires_at": made[0]["expires_at"]}
+        set_session_cookies(response, request, acting.raw, reading.raw, lifetime)
+        return {
+            "subject": made[0]["subject"],
+            "role": person_role(made[0]["scopes"]),
+            "expires_at": made[0]["expires_at"],
+        }
 
     @router.post("/sessions/end")
     async def sign_out(request: Request, response: Response, who: Person) -> dict[str, Any]:
         """Ends the session that the request belongs to."""
         async with desk.change(request) as change:
-            await tell_keys(change, await call(change.tx.conn, "close_session", raw_key(request)))
+            await emit_key_changed(change, await call_function(change.tx.conn, "close_session", raw_key(request)))
             await change.seal(who.project)
-        take_cookies(response)
+        clear_session_cookies(response)
         return {"ended": True}
 
     @router.get("/session")
     async def session(who: Anybody) -> dict[str, Any]:
         """Who asks, and what they may in all: for the reading key of a session, too, what its acting key may."""
         async with engine.connect() as conn:
-            found = await store.session(conn, who.key_id)
+            found = await store.get_session(conn, who.key_id)
         scopes = sorted(who.scopes) if found is None else found["scopes"]
         return {
             "subject": who.subject,
             "kind": who.kind,
             "project": who.project,
             "environment": who.environment,
-            "role": role_of(scopes),
+            "role": person_role(scopes),
             "scopes": scopes,
             "expires_at": None if found is None else found["expires_at"],
         }
@@ -70,7 +74,7 @@ def sessions_router(engine: AsyncEngine, desk: Desk, lifetime: timedelta) -> API
     return router
 
 
-def people_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
+def people_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     """Routes under `/v1/people` and `/v1/sign-in-links`."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
@@ -78,8 +82,8 @@ def people_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
     async def people(who: Reader) -> dict[str, Any]:
         """Everybody of the project, with what they may in this environment now."""
         async with engine.connect() as conn:
-            found = await store.people(conn, who.project, who.environment)
-        return {"items": [{**person, "role": role_of(person["scopes"])} for person in found], "next": None}
+            found = await store.list_people(conn, who.project, who.environment)
+        return {"items": [{**person, "role": person_role(person["scopes"])} for person in found], "next": None}
 
     @router.post("/sign-in-links", status_code=201)
     async def make_link(request: Request, who: Person) -> dict[str, Any]:
@@ -90,11 +94,11 @@ def people_router(engine: AsyncEngine, desk: Desk) -> APIRouter:
         token = new_token()
         async with desk.change(request) as change:
             door = ("make_link", raw_key(request), subject, list(ROLES[role]), token, LINK_LASTS)
-            [made] = await call(change.tx.conn, *door)
+            [made] = await call_function(change.tx.conn, *door)
             await change.seal(who.project)
         return {
             "subject": made["subject"],
-            "role": role_of(made["scopes"]),
+            "role": person_role(made["scopes"]),
             "path": f"/sign-in#{token}",
             "expires_at": made["expires_at"],
         }

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from shared.web.keys import ACTING_COOKIE
+from shared.auth.keys import ACTING_COOKIE
 
 READING_COOKIE = "ratchet_reading"
 _PATHS = {ACTING_COOKIE: "/v1", READING_COOKIE: "/"}
 
 
-def give_cookies(response: Response, request: Request, acting: str, reading: str, lifetime: timedelta) -> None:
+def set_session_cookies(response: Response, request: Request, acting: str, reading: str, lifetime: timedelta) -> None:
     """Sets both, unseen by scripts, never sent by other sites' pages, and over TLS only where there is TLS."""
     secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
     for name, value in ((ACTING_COOKIE, acting), (READING_COOKIE, reading)):
@@ -25,7 +25,7 @@ def give_cookies(response: Response, request: Request, acting: str, reading: str
         )
 
 
-def take_cookies(response: Response) -> None:
+def clear_session_cookies(response: Response) -> None:
     """Makes the browser forget both."""
     for name, path in _PATHS.items():
         response.delete_cookie(name, path=path, httponly=True, samesite="strict")

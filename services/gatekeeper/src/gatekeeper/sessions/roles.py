@@ -16,7 +16,7 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 """From the one that may least."""
 
 
-def role_of(scopes: Collection[str]) -> Role:
+def person_role(scopes: Collection[str]) -> Role:
     """The highest role that these scopes make up; a viewer where they make up none."""
     held = [role for role, needed in ROLES.items() if set(needed) <= set(scopes)]
     return held[-1] if held else "viewer"

@@ -1,0 +1,102 @@
+"""Columns in little memory: 4 bytes for a name, 8 for a value."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ratchet.tables import BadFile
+from ratchet.tables.missing_values import is_blank
+from ratchet.tables.numbers import MISSING
+from ratchet.tables.rows import ABSENT, Omissions
+from ratchet_backtest.cell_values import UncountedCell
+from ratchet_backtest.scales import Scale
+
+MOST_NAMES = 10_000
+"""A column of versions, models, targets or segments may hold so many different names."""
+_SHOWN = 3
+
+
+@dataclass(slots=True)
+class NameColumn:
+    """A column of names: a number for each row, and each name once; None stands for no name."""
+
+    column: str
+    names: list[str | None] = field(default_factory=list)
+    codes: "array[int]" = field(default_factory=lambda: array("i"))
+    _known: dict[Any, int] = field(default_factory=dict)
+
+    def extend(self, cells: Sequence[Any]) -> None:
+        known = self._known
+        try:
+            self.codes.extend([known[cell] for cell in cells])
+        except (KeyError, TypeError):
+            self.codes.extend([self._code(cell) for cell in cells])
+
+    def _code(self, cell: Any) -> int:
+        if type(cell) is not str:
+            cell = None if is_blank(cell) else str(cell)
+        code = self._known.get(cell)
+        if code is None:
+            if len(self.names) == MOST_NAMES:
+                raise BadFile(f"{self.column} holds more than {MOST_NAMES:,} different names: it can't group the rows")
+            code = self._known[cell] = len(self.names)
+            self.names.append(None if is_blank(cell) else cell)
+        return code
+
+    def at(self, row: int) -> str | None:
+        return self.names[self.codes[row]]
+
+
+@dataclass(slots=True)
+class ValueColumn:
+    """A column of values on the metric's scale, NaN where there is none, and why there is none.
+
+    `shown` has the first cells that cannot be read, with their lines or rows.
+    """
+
+    scale: Scale
+    found: "array[float]" = field(default_factory=lambda: array("d"))
+    n: int = 0
+    missing: int = 0
+    outside: int = 0
+    unreadable: int = 0
+    shown: list[tuple[int, str]] = field(default_factory=list)
+    omissions: Omissions = field(default_factory=Omissions)
+
+    def extend(self, numbers: Sequence[int], cells: Sequence[Any]) -> None:
+        scale = self.scale
+        low, high, to_scale = scale.low, scale.high, scale.metric.to_scale
+        try:
+            read = [MISSING] if ABSENT in cells else [scale.read(cell) for cell in cells]
+        except ValueError:
+            read = [MISSING]
+        if all(low <= value <= high for value in read):
+            self.n += len(read)
+            self.found.extend([to_scale(value) for value in read])
+        else:
+            self.found.extend([self._one(number, cell) for number, cell in zip(numbers, cells, strict=True)])
+
+    def _one(self, number: int, cell: Any) -> float:
+        """The value of one cell; or NaN, and it is counted why."""
+        if cell is ABSENT:
+            return MISSING
+        scale = self.scale
+        try:
+            value = scale.read(cell)
+        except ValueError as reason:
+            self.omissions.count(number, str(reason))
+            if not isinstance(reason, UncountedCell):
+                self.unreadable += 1
+                if len(self.shown) < _SHOWN:
+                    self.shown.append((number, str(cell)[:40]))
+            return MISSING
+        if scale.low <= value <= scale.high:
+            self.n += 1
+            return scale.metric.to_scale(value)
+        if value != value:
+            self.missing += 1
+        else:
+            self.outside += 1
+            self.omissions.count(number, f"is outside of {scale.low:g} to {scale.high:g}")
+        return MISSING

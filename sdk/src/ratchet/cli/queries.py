@@ -1,0 +1,137 @@
+"""Commands that only look."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from ratchet.cli.output import AsJson, as_json, line, show
+from ratchet.cli.proposal_view import show_proposal
+from ratchet.cli.session import get
+from ratchet.formatting import short_digest
+
+Limit = Annotated[int, typer.Option(min=1, max=100, help="At most so many.")]
+
+
+def regressions(
+    state: Annotated[str | None, typer.Option(help="open or resolved")] = None,
+    target: Annotated[str | None, typer.Option(help="Of this target only.")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """What got worse, newest first: baseline and current with n and interval, and the likely cause."""
+    show_regressions(get("maker", "/v1/regressions", state=state, target=target, limit=limit), json)
+
+
+def explain(
+    regression_id: Annotated[str, typer.Argument(help="See `ratchet regressions`.")], json: AsJson = False
+) -> None:
+    """Why a regression was raised, in plain words, and what would resolve it."""
+    found = get("maker", f"/v1/regressions/{quote(regression_id, safe='')}")
+    if json:
+        as_json(found)
+        return
+    told = found["explanation"]
+    line(f"{told['what']} ({found['state']})")
+    for heading, part in (
+        ("why it was raised", "raised"),
+        ("likely causes", "causes"),
+        ("what would resolve it", "mind"),
+    ):
+        line("")
+        line(f"{heading}:")
+        for sentence in told[part]:
+            line(f"  {sentence}")
+
+
+def proposals(
+    proposal_id: Annotated[str | None, typer.Argument(help="Show this one, with all that it changes.")] = None,
+    state: Annotated[str | None, typer.Option(help="open, approved, rejected, …")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """Drafted fixes, newest first; or one, with its diff and its evidence."""
+    if proposal_id is None:
+        columns = {
+            "id": "id", "prompt": "name", "kind": "kind", "state": "state", "author": "author",
+            "why": "evidence.summary", "opened": "opened_at",
+        }  # fmt: skip
+        show(get("maker", "/v1/proposals", state=state, limit=limit), json, columns)
+        return
+    found = get("maker", f"/v1/proposals/{quote(proposal_id, safe='')}")
+    if json:
+        as_json(found)
+    else:
+        show_proposal(found)
+
+
+def prompts(
+    limit: Limit = 100,
+    archived: Annotated[bool, typer.Option("--archived", help="Also those that were archived.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Every prompt name: what is live, and how many observed versions nobody reviewed."""
+    answer = get("maker", "/v1/prompts", limit=limit, archived="true" if archived else None)
+    if not json:
+        for item in answer["items"]:
+            item["unreviewed"] = sum(not seen.get("reviewed") for seen in item.get("observed", ()))
+    columns = {
+        "name": "name", "target": "live.target", "live": "live.digest", "sequence": "live.sequence",
+        "reason": "live.reason", "by": "live.by", "unreviewed": "unreviewed",
+    }  # fmt: skip
+    show(answer, json, columns)
+
+
+def candidates(
+    name: Annotated[str | None, typer.Option(help="Of this prompt only.")] = None,
+    slot: Annotated[str | None, typer.Option(help="Which are chosen for this slot.")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """Answers that people liked, and whether they are chosen as few-shot examples."""
+    columns = {"prompt": "name", "score": "score", "chosen": "chosen", "input": "input", "output": "output"}
+    show(get("maker", "/v1/candidates", name=name, slot=slot, limit=limit), json, columns)
+
+
+def show_regressions(answer: dict[str, Any], json: bool) -> None:
+    """Regressions as JSON or as a table."""
+    if not json:
+        for item in answer["items"]:
+            item["was"], item["is"] = (measured(item.get(side)) for side in ("baseline", "current"))
+            item["change"] = moved(item)
+            item["cause"] = "; ".join(likely(cause) for cause in item.get("causes", ())[:1])
+    columns = {
+        "id": "regression_id", "state": "state", "target": "target", "metric": "metric", "was": "was", "is": "is",
+        "change": "change", "likely cause": "cause",
+    }  # fmt: skip
+    show(answer, json, columns)
+
+
+def likely(cause: Mapping[str, Any]) -> str:
+    """A hypothesised cause in a few words: `prompt answer: label:1 → label:2`."""
+    if cause.get("kind") == "unknown":
+        return f"unknown: {cause.get('evidence')}"
+    what = f"prompt {cause['name']}" if cause.get("kind") == "prompt_version" else str(cause.get("kind"))
+    return f"{what}: {short_digest(cause.get('before'))} → {short_digest(cause.get('after'))}"
+
+
+def moved(regression: dict[str, Any]) -> str:
+    """How much it changed, as the metric moved: events tell what is worse as a minus."""
+    points = float(regression.get("delta_pp") or 0.0)
+    turned = -points if regression.get("direction") == "lower_is_better" else points
+    unit = regression.get("change_unit") or ("%" if regression.get("metric") in ("latency_ms", "cost_usd") else "pp")
+    return f"{turned:+.1f} {unit}"
+
+
+def measured(side: Any) -> str:
+    """A measured value as people read it: mean, interval, and how many values it rests on."""
+    if not isinstance(side, dict):
+        return "unknown"
+    mean, low, high = (figure(side[part]) for part in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}] n={side['n']}"
+
+
+def figure(value: float) -> str:
+    """Three digits after the point, or three that count where a value is small, as costs are."""
+    return f"{value:.3g}" if 0 < value < 0.01 else f"{value:.3f}"

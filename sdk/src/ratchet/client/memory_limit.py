@@ -1,0 +1,40 @@
+"""How many bytes items keep in memory, or bring along."""
+
+from collections.abc import Container, Iterable, Iterator
+
+from ratchet.client.items import RecordedItem
+
+
+class MemoryUse:
+    """The bytes of items: their JSON, and once each document that is not `known`. Not thread-safe."""
+
+    def __init__(self, known: Container[str] = frozenset()) -> None:
+        self._known = known
+        self._holders: dict[str, int] = {}
+        self.total = 0
+
+    def with_(self, item: RecordedItem) -> int:
+        """The total that one more item would make."""
+        total = self.total + len(item.encoded)
+        if not item.documents:  # most have none
+            return total
+        return total + sum(size for digest, size in self._held(item) if digest not in self._holders)
+
+    def add(self, item: RecordedItem) -> None:
+        self.total = self.with_(item)
+        for digest, _ in self._held(item) if item.documents else ():
+            self._holders[digest] = self._holders.get(digest, 0) + 1
+
+    def remove(self, items: Iterable[RecordedItem]) -> None:
+        """Takes away items that were added."""
+        for item in items:
+            self.total -= len(item.encoded)
+            for digest, size in self._held(item):
+                self._holders[digest] -= 1
+                if not self._holders[digest]:
+                    del self._holders[digest]
+                    self.total -= size
+
+    def _held(self, item: RecordedItem) -> Iterator[tuple[str, int]]:
+        documents = {use.digest: use.document for use in item.documents if use.digest not in self._known}
+        return ((digest, len(document.canonical())) for digest, document in documents.items() if document)

@@ -1,0 +1,133 @@
+"""What a client can serve now, shared by the app's threads and the one that listens."""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, verified
+from ratchet.client.prompts import Default, ServedPrompt, default_prompt, served
+from ratchet.display import visible
+from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
+
+log = logging.getLogger("ratchet")
+
+
+class PromptCache:
+    """The verified live prompts by name, whom to trust, and the defaults as read before. Thread-safe."""
+
+    def __init__(self, trust: Trust, live: Mapping[str, LivePrompt] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._trust = trust
+        self._live = dict(live or {})
+        self._defaults: dict[str, tuple[Default, Prompt]] = {}
+        self._told: dict[str, int] = {}
+        self._refused = 0
+        self._warned: set[tuple[str, str]] = set()
+        self._scanned: dict[str, str] = {}
+
+    @property
+    def trusts_keys(self) -> bool:
+        return bool(self._trust.keys)
+
+    @property
+    def refused(self) -> int:
+        """How many versions from the server were not trusted, or unfit for the app."""
+        return self._refused
+
+    def pin(self, keys: Mapping[str, str]) -> None:
+        """Trusts these keys from now on, if none was trusted before."""
+        with self._lock:
+            if not self._trust.keys:
+                self._trust = Trust(dict(keys), self._trust.project, self._trust.environment)
+
+    def get(self, name: str) -> LivePrompt | None:
+        return self._live.get(name)
+
+    def serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
+        """The live version, unless an app that fills in the variables of `default` can't render it; else `default`.
+
+        What keeps a version from being served, or is left out of it, is told once. Raises NoPrompt, and what
+        `default` raises.
+        """
+        live = self._live.get(name)
+        if default is None:
+            return self._served(name, live, None, target)
+        own = self.default(name, default)
+        if live is None:
+            return self._served(name, None, own, target)
+        unfit = incompatibilities(live.prompt, own)
+        unused = sorted(own.variables.keys() - live.prompt.variables.keys())
+        if (unfit or unused) and self._is_news(name, live.sequence, bool(unfit)):
+            _tell(name, unfit, unused)
+        return self._served(name, None if unfit else live, own, target or live.target)
+
+    def take(self, payload: object, names: frozenset[str]) -> bool:
+        """Serves a prompt from now on if it is one of `names` and can be trusted; else what was before."""
+        name = str(payload.get("name")) if isinstance(payload, Mapping) else ""
+        if name not in names:
+            return False
+        try:
+            self._put(name, payload)
+        except UntrustedPrompt as error:
+            log.error("ratchet: a version of %s is not served: %s", visible(name), visible(str(error)))
+            return False
+        return True
+
+    def default(self, name: str, default: Default) -> Prompt:
+        """The prompt that a default stands for; a text or file is read once. Raises PromptError or OSError."""
+        if isinstance(default, Mapping):
+            return default_prompt(default)
+        known = self._defaults.get(name)
+        if known is None or known[0] != default:
+            known = self._defaults[name] = (default, default_prompt(default))
+        return known[1]
+
+    def after_fork(self) -> "PromptCache":
+        """The same knowledge with a lock that nobody in this process holds."""
+        return PromptCache(self._trust, self._live)
+
+    def _served(self, name: str, live: LivePrompt | None, own: Prompt | None, target: str | None) -> ServedPrompt:
+        found = served(name, live, own, target, self._warn_once)
+        if self._scanned.get(name) != found.digest:
+            self._scanned[name] = found.digest
+            if unsupported := foreign_syntax(found.prompt):
+                parts = ", ".join(unsupported[:3])
+                self._warn_once(name, f"sent to the model as it is, for it is no variable here: {parts}", "syntax")
+        return found
+
+    def _warn_once(self, name: str, message: str, kind: str = "values") -> None:
+        with self._lock:
+            if (name, kind) in self._warned:
+                return
+            self._warned.add((name, kind))
+        log.warning("ratchet: %s: %s", visible(name), visible(message))
+
+    def _is_news(self, name: str, sequence: int, refused: bool) -> bool:
+        with self._lock:
+            if self._told.get(name) == sequence:
+                return False
+            self._told[name] = sequence
+            self._refused += refused
+            return True
+
+    def _put(self, name: str, payload: object) -> None:
+        with self._lock:
+            try:
+                live = verified(payload, self._trust, self._live.get(name))
+            except UntrustedPrompt:
+                self._refused += 1
+                raise
+            self._trust = self._trust.pinned(live)
+            self._live[name] = live
+
+
+def _tell(name: str, unfit: list[str], unused: list[str]) -> None:
+    if unfit:
+        why = visible("; ".join(unfit))
+        log.error("ratchet: the live version of %s is not served, for unlike the app's default %s", visible(name), why)
+    else:
+        log.warning(
+            "ratchet: the live version of %s has no use for %s of the app's default, which is left out",
+            visible(name),
+            visible(", ".join(unused)),
+        )

@@ -1,0 +1,87 @@
+"""Putting back what one side lacks, without taking anything from the other."""
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+V = TypeVar("V")
+
+MAX_ITEMS = 1_000
+"""Comparing is quadratic at worst, and documents come from outside: longer ones are not merged."""
+
+
+class MergeConflict(Exception):
+    """Both sides hold something else at `where`: nothing can be put back there without taking something away."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Generic[T]):
+    """A sequence that holds all of both sides in their order; `removed` and `added` as seen from the good side."""
+
+    items: tuple[T, ...]
+    removed: tuple[T, ...]
+    added: tuple[T, ...]
+
+
+def merge_sequences(good: Sequence[T], bad: Sequence[T], where: str) -> Merged[T]:
+    """`bad` with the items that it lacks of `good` put back. Raises Clash where items stand in others' places."""
+    if _within(bad, good):
+        return Merged(tuple(good), _left_over(good, bad), ())
+    if _within(good, bad):
+        return Merged(tuple(bad), (), _left_over(bad, good))
+    if max(len(good), len(bad)) > MAX_ITEMS:
+        raise MergeConflict(where)
+    items: list[T] = []
+    removed: list[T] = []
+    added: list[T] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, good, bad, autojunk=False).get_opcodes():
+        if tag == "replace":
+            raise MergeConflict(where)
+        removed += good[i1:i2] if tag == "delete" else ()
+        added += bad[j1:j2] if tag == "insert" else ()
+        items += bad[j1:j2] if tag == "insert" else good[i1:i2]
+    return Merged(tuple(items), tuple(removed), tuple(added))
+
+
+def merge_mappings(good: Mapping[str, V], bad: Mapping[str, V], where: str) -> dict[str, V]:
+    """`bad` with the keys that it lacks of `good`. Raises Clash where a key has another value on each side."""
+    for key in good.keys() & bad.keys():
+        if not _same(good[key], bad[key]):
+            raise MergeConflict(f"{where}.{key}")
+    return {**good, **bad}
+
+
+def merge_values(good: V | None, bad: V | None, where: str) -> V | None:
+    """The value of the side that has one. Raises Clash where each side has its own."""
+    if good is not None and bad is not None and not _same(good, bad):
+        raise MergeConflict(where)
+    return good if bad is None else bad
+
+
+def _same(a: object, b: object) -> bool:
+    # As JSON: in Python, True equals 1.
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def _within(part: Sequence[T], whole: Sequence[T]) -> bool:
+    # Asked first because difflib, which takes the longest block first, does not always find it out.
+    rest = iter(whole)
+    return all(item in rest for item in part)
+
+
+def _left_over(whole: Sequence[T], part: Sequence[T]) -> tuple[T, ...]:
+    left: list[T] = []
+    at = 0
+    for item in whole:
+        if at < len(part) and item == part[at]:
+            at += 1
+        else:
+            left.append(item)
+    return tuple(left)

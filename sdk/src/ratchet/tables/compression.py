@@ -1,0 +1,126 @@
+"""A file's bytes, unpacked where it is compressed: gzip, Zstandard, bzip2, xz, or a zip of one file."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ratchet.tables.encodings import Encoding, detect
+from ratchet.tables.errors import BadFile
+
+_CHUNK = 1 << 20
+_ZSTD = "reading .zst needs zstandard: pip install 'ratchet-sdk[zst]'"
+_MARKS = (
+    (b"\x1f\x8b", "gz"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"PK\x03\x04", "zip"),
+)
+
+
+class FileContent:
+    """The unpacked bytes of `path`. `size` is the packed one; `packing` is "" where it is not compressed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        with path.open("rb") as file:
+            self.mark = file.read(16)
+        self.packing = next((name for mark, name in _MARKS if self.mark.startswith(mark)), "")
+        self._raw: IO[bytes] | None = None
+        if self.packing == "zip" and self._is_workbook():
+            self.packing = ""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def suffix(self) -> str:
+        """What its name ends with, in lower case, without what says how it is packed."""
+        path = self.path
+        packed = {".gz", ".zst", ".zstd", ".bz2", ".xz", ".zip", ".gzip"}
+        return (path.with_suffix("") if path.suffix.casefold() in packed else path).suffix.casefold()
+
+    def position(self) -> int:
+        """How much of `size` has been read by the stream that was opened last."""
+        return self._raw.tell() if self._raw and not self._raw.closed else self.size
+
+    @contextmanager
+    def unpacked(self) -> Iterator[IO[bytes]]:
+        """Open the unpacked bytes. Raises BadFile where the packing is broken."""
+        with self.path.open("rb") as raw:
+            self._raw = raw
+            try:
+                with _UNPACKED[self.packing](raw) as stream:
+                    yield stream
+            except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+                raise BadFile(f"{self.name} cannot be unpacked: it is damaged or ends too early ({error})") from None
+
+    @contextmanager
+    def text(self, encoding: Encoding, newline: str | None = "") -> Iterator[io.TextIOWrapper]:
+        """Open it as a text."""
+        with self.unpacked() as stream, io.TextIOWrapper(stream, encoding.name, "replace", newline) as text:
+            yield text
+
+    def first(self, size: int = _CHUNK) -> bytes:
+        """The first unpacked bytes."""
+        with self.unpacked() as stream:
+            return stream.read(size)
+
+    def encoding(self) -> Encoding:
+        """The encoding of the whole text."""
+        with self.unpacked() as stream:
+            return detect(iter(lambda: stream.read(_CHUNK), b""))
+
+    def _is_workbook(self) -> bool:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return "xl/workbook.xml" in archive.namelist()
+        except (zipfile.BadZipFile, OSError):
+            return False
+
+
+@contextmanager
+def _plain(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    yield raw
+
+
+@contextmanager
+def _zstandard(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    try:
+        import zstandard
+    except ImportError:
+        raise BadFile(_ZSTD) from None
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
+            yield stream
+    except zstandard.ZstdError as error:
+        raise EOFError(str(error)) from None
+
+
+@contextmanager
+def _only_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(raw) as archive:
+        files = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
+        if len(files) != 1:
+            raise BadFile(f"it is a zip archive of {len(files)} files: unpack it and name one")
+        with archive.open(files[0]) as stream:
+            yield stream
+
+
+_UNPACKED: dict[str, Callable[[IO[bytes]], Any]] = {
+    "": _plain,
+    "gz": lambda raw: gzip.GzipFile(fileobj=raw),
+    "zst": _zstandard,
+    "bz2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+    "zip": _only_member,
+}

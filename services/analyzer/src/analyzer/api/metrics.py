@@ -1,0 +1,224 @@
+"""HTTP: the definitions of metrics, how many values they count, and what is not counted and why."""
+
+import base64
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from analyzer.api.access import Reader, Target
+from analyzer.domain.metrics.declaration import DeclarationBody, is_metric, misfit
+from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
+from analyzer.storage.definitions import DefinitionStore, written
+from ratchet.prompt.canonical import Json, canonical_bytes, digest_of
+from shared.auth.keys import Principal, require
+from shared.events import Envelope, new_id
+from shared.events.metrics import DeclaredMetric, MetricDeclared
+from shared.messaging.sql_store import SqlStore
+from shared.metric_catalog import Declaration, MetricDefinition
+from shared.runtime.clock import Clock
+from shared.web.correlation import correlation_id
+from shared.web.problems import Problem, invalid
+
+Tuner = Annotated[Principal, Depends(require("tune", "admin"))]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(max_length=2000)]
+
+
+def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: str) -> APIRouter:
+    """Metrics of the caller's project and environment. `source` is the `ce_source` of what is emitted."""
+    router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
+
+    @router.get("")
+    async def list_metrics(
+        reader: Reader, target: Target = None, cursor: Cursor = None, limit: Limit = 500
+    ) -> dict[str, Any]:
+        """List each metric of each target that sent values: its definition, `n` values, and what is not counted.
+
+        Where `direction` is `undeclared`, values are counted and nothing is raised.
+        """
+        after = _read_cursor(cursor)
+        async with engine.connect() as conn:
+            saved = DefinitionStore(conn)
+            definitions = await saved.load([(reader.project, reader.environment)])
+            counts = await saved.counts(reader.project, reader.environment, target)
+            missing = await saved.uncounted(reader.project, reader.environment, target)
+        uncounted = _by_metric(missing)
+        keys = sorted({(row.target, row.metric) for row in counts} | uncounted.keys())
+        page = [key for key in keys if after is None or key > after][:limit]
+        n = {(row.target, row.metric, row.generation): int(row.n) for row in counts}
+        items = []
+        for name, metric in page:
+            scope = TargetScope(reader.project, reader.environment, name, metric)
+            items.append(_item(definitions, scope, n, uncounted[name, metric]))
+        return {"items": items, "next": _cursor(page[-1]) if page and page[-1] != keys[-1] else None}
+
+    @router.get("/{name:path}")
+    async def get_metric(name: str, reader: Reader, target: Target = None) -> dict[str, Any]:
+        """Return the definition in force of a metric, for one target or (without `target`) for all."""
+        _known(name)
+        async with engine.connect() as conn:
+            definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
+        return _defined(definitions, TargetScope(reader.project, reader.environment, target, name))
+
+    @router.put("/{name:path}")
+    async def put_metric(name: str, tuner: Tuner, body: DeclarationBody, target: Target = None) -> dict[str, Any]:
+        """Declare a metric, for one target or for all; `{}` takes a declaration back.
+
+        A direction that was undeclared applies to all values from the first one on. Another scale, aggregation or
+        meaning of a label starts the metric anew, since values before and after it could not be compared.
+        """
+        _known(name)
+        if wrong := misfit(name, body):
+            raise invalid(*wrong)
+        scope = TargetScope(tuner.project, tuner.environment, target or None, name)
+        async with store.begin() as tx:
+            saved = DefinitionStore(tx.conn)
+            await saved.lock(scope)
+            definitions = await saved.load([scope[:2]])
+            declared = redeclared(definitions, scope, body)
+            revision = await saved.declare(scope, declared, tuner.subject)
+            now = clock.now()
+            event = metric_declared(scope, declared, revision, tuner)
+            await tx.emit(Envelope(new_id(now), now, source, event, correlation_id()))
+        return _defined(Definitions({**definitions.declared, scope: declared}), scope)
+
+    return router
+
+
+def redeclared(definitions: Definitions, scope: TargetScope, body: DeclarationBody) -> Declared:
+    """Return the declaration of `body` in the place of the one in force; of the next generation where values change."""
+    former = definitions.declared.get(scope, Declared())
+    declared = Declared(body.declaration(), former.generation)
+    before = definitions.find(*_names(scope)).definition
+    after = Definitions({**definitions.declared, scope: declared}).find(*_names(scope)).definition
+    same = _comparable(before) == _comparable(after)
+    return declared if same else Declared(declared.declaration, former.generation + 1)
+
+
+def metric_declared(scope: TargetScope, declared: Declared, revision: int, principal: Principal) -> MetricDeclared:
+    """Return the event that says what `principal` declared."""
+    shown: dict[str, Json] = _declared(declared)
+    return MetricDeclared(
+        project=scope.project,
+        environment=scope.environment,
+        target=scope.target,
+        metric=scope.metric,
+        revision=revision,
+        declared=DeclaredMetric.model_validate(shown),
+        digest=digest_of(canonical_bytes(shown)),
+        by=principal.subject,
+        key_id=principal.key_id,
+    )
+
+
+def _comparable(definition: MetricDefinition) -> tuple[object, ...]:
+    """Return what values must have in common to be compared."""
+    return definition.scale, definition.aggregation, dict(definition.labels)
+
+
+def _names(scope: TargetScope) -> tuple[str, str, str | None, str]:
+    return scope.project, scope.environment, scope.target, scope.metric
+
+
+def _known(name: str) -> None:
+    if not is_metric(name):
+        raise Problem(
+            404,
+            "metric-unknown",
+            "No values have a metric of this name",
+            "names are thumb, rating, label or score, as in score.toxicity, after implicit. for implicit feedback; "
+            "and error_rate, latency_ms, cost_usd",
+        )
+
+
+def _defined(definitions: Definitions, scope: TargetScope) -> dict[str, Any]:
+    own = definitions.declared.get(scope, Declared())
+    return {
+        "target": scope.target,
+        "metric": scope.metric,
+        **described(definitions.find(*_names(scope)).definition),
+        "declared": _declared(own),
+    }
+
+
+def _declared(own: Declared) -> dict[str, Any]:
+    """Return a declaration in the form that PUT takes."""
+    found = written(own.declaration)
+    if "floor" in found:
+        found["floor_pp"] = round(100.0 * found.pop("floor"), 6)
+    return found
+
+
+def described(definition: MetricDefinition) -> dict[str, Any]:
+    """Return a definition as the API shows it."""
+    return {
+        "kind": definition.kind,
+        "direction": definition.direction,
+        "origin": definition.origin,
+        "unit": definition.unit,
+        "scale": list(definition.scale),
+        "aggregation": definition.aggregation,
+        "floor_pp": round(100.0 * definition.floor, 6),
+        "safety": definition.safety,
+        "labels": dict(definition.labels),
+    }
+
+
+def _item(
+    definitions: Definitions,
+    scope: TargetScope,
+    n: Mapping[tuple[str, str, int], int],
+    uncounted: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return a metric of a target. What was refused before it was measured has no metric, and no definition.
+
+    `declared` is the target's own declaration, or else the one for all targets: `declared_for` says which.
+    """
+    target, metric = scope.target or "", scope.metric
+    found = definitions.find(*_names(scope))
+    own = definitions.declared.get(scope)
+    special = own is not None and own.declaration != Declaration()
+    general = definitions.declared.get(scope._replace(target=None), Declared())
+    return {
+        "target": target,
+        "metric": metric,
+        **(described(found.definition) if metric else dict.fromkeys(described(found.definition))),
+        "declared": _declared(own if own is not None and special else general),
+        "declared_for": target if special else None,
+        "n": n.get((target, metric, found.metric.generation), 0),
+        "uncounted": list(uncounted),
+    }
+
+
+def _by_metric(rows: Sequence[Any]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.target, row.metric].append(
+            {
+                "reason": row.reason,
+                "word": row.word or None,
+                "n": row.n,
+                "low": row.low,
+                "high": row.high,
+                "latest": row.latest.isoformat(),
+            }
+        )
+    return found
+
+
+def _cursor(key: tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _read_cursor(cursor: str | None) -> tuple[str, str] | None:
+    if cursor is None:
+        return None
+    try:
+        target, metric = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+    except ValueError:
+        raise invalid("cursor", "must be the `next` of a page") from None
+    return str(target), str(metric)

@@ -1,0 +1,159 @@
+"""The definitions in force, and the metrics that they make (pure)."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import NamedTuple
+
+from analyzer.domain.model import Kind, Metric
+from shared.metric_catalog import Declaration, Direction, MetricDefinition, definition_of
+
+_LEAST = 1e-6
+"""Amounts are clamped to this minimum before the logarithm: zero has none."""
+_BOTH: tuple[Direction, Direction] = ("higher_is_better", "lower_is_better")
+
+
+class TargetScope(NamedTuple):
+    """What a declaration holds for: a metric of one target, or of all (`target` None)."""
+
+    project: str
+    environment: str
+    target: str | None
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declaration. `generation` counts the times it changed what values mean: the scale, or words of labels."""
+
+    declaration: Declaration = field(default_factory=Declaration)
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMetrics:
+    """The definition in force, and the metrics that its values are summed by: one for each direction it may have."""
+
+    definition: MetricDefinition
+    metrics: tuple[Metric, ...]
+    declared: Declaration
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that is shown."""
+        return self.metrics[0]
+
+    @property
+    def usual(self) -> Metric:
+        """The metric by the usual direction of its kind, on whose scale windows of time are summed."""
+        return self.by("lower_is_better" if usually_lower(self.definition) else "higher_is_better")
+
+    def by(self, direction: Direction) -> Metric:
+        """Return the metric as if `direction` were declared."""
+        return metric_of(replace(self.definition, direction=direction), self.metric.generation)
+
+
+@dataclass(slots=True)
+class Definitions:
+    """Answers for each metric of each target; what was answered once is remembered."""
+
+    declared: Mapping[TargetScope, Declared] = field(default_factory=dict)
+    _found: dict[TargetScope, TargetMetrics] = field(default_factory=dict)
+
+    def find(self, project: str, environment: str, target: str | None, metric: str) -> TargetMetrics:
+        """Return what is in force for `metric` of `target`; without one, for targets that declare nothing."""
+        scope = (
+            TargetScope(project, environment, target, metric) if self.declared else TargetScope("", "", None, metric)
+        )
+        found = self._found.get(scope)
+        if found is None:
+            if len(self._found) > _REMEMBERED:
+                self._found.clear()
+            found = self._found[scope] = self._decide(scope)
+        return found
+
+    def _decide(self, scope: TargetScope) -> TargetMetrics:
+        """A target's declaration comes before the project's, field by field. Generations add up: each is used once."""
+        nothing = Declared()
+        general = self.declared.get(scope._replace(target=None), nothing)
+        special = self.declared.get(scope, nothing) if scope.target is not None else nothing
+        declaration = special.declaration.over(general.declaration)
+        definition = definition_of(scope.metric, declaration)
+        generation = general.generation + special.generation
+        return TargetMetrics(definition, metrics_of(definition, generation), declaration)
+
+
+_REMEMBERED = 4096
+
+
+def metrics_of(definition: MetricDefinition, generation: int = 0) -> tuple[Metric, ...]:
+    """Return the metrics that values are summed by. While the direction is undeclared there are two, one each way."""
+    if definition.declared:
+        return (metric_of(definition, generation),)
+    ways = (metric_of(replace(definition, direction=direction), generation) for direction in _BOTH)
+    return tuple(sorted((replace(way, direction="undeclared") for way in ways), key=lambda way: way.mirrored))
+
+
+def metric_of(definition: MetricDefinition, generation: int = 0) -> Metric:
+    """Return the metric of a definition; one of undeclared direction as if more were better."""
+    lower = definition.direction == "lower_is_better"
+    kind, to_scale, from_scale = _scale(definition, lower)
+    return Metric(
+        definition.name,
+        definition.direction,
+        definition.unit,
+        kind,
+        to_scale,
+        from_scale,
+        math.log1p(definition.floor) if definition.amount else definition.floor,
+        definition.safety,
+        lower is not usually_lower(definition),
+        generation,
+    )
+
+
+def usually_lower(definition: MetricDefinition) -> bool:
+    """Return whether of such values less is better unless something else is said."""
+    return definition.amount or definition.kind == "error"
+
+
+def _scale(
+    definition: MetricDefinition, lower: bool
+) -> tuple[Kind, Callable[[float], float], Callable[[float], float]]:
+    if definition.amount:
+        return ("real", _rarity, _amount_of_rarity) if lower else ("real", _log, math.exp)
+    kind: Kind = "binary" if definition.binary else "bounded"
+    if definition.scale == (0.0, 1.0):
+        return (kind, _complement, _complement) if lower else (kind, _same, _same)
+    low, high = definition.scale
+    ends = (high, low) if lower else (low, high)
+    return kind, partial(_to_unit, *ends), partial(_from_unit, *ends)
+
+
+def _same(value: float) -> float:
+    return value
+
+
+def _complement(value: float) -> float:
+    return 1.0 - value
+
+
+def _log(value: float) -> float:
+    return math.log(value if value > _LEAST else _LEAST)
+
+
+def _rarity(value: float) -> float:
+    return -_log(value)
+
+
+def _amount_of_rarity(scaled: float) -> float:
+    return math.exp(-scaled)
+
+
+def _to_unit(worst: float, best: float, value: float) -> float:
+    return (value - worst) / (best - worst)
+
+
+def _from_unit(worst: float, best: float, scaled: float) -> float:
+    return worst + scaled * (best - worst)

@@ -1,0 +1,231 @@
+"""What the analyzer keeps: loading and saving what one batch touches, in a few statements whatever its size."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from analyzer.domain.dimension_history import DimensionHistory
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.metrics.definitions import Definitions
+from analyzer.domain.metrics.extraction import ERROR_RATE
+from analyzer.domain.model import Dimension, PromptMetric, Reading, StreamKey
+from analyzer.domain.regressions.lifecycle import Regression
+from analyzer.domain.rules import Rules
+from analyzer.domain.streams.stream import Stream
+from shared.events.quality import RegressionDetected, RegressionResolved
+
+T = TypeVar("T")
+
+# One writer a target at a time, whichever instance: state that is made anew has no row yet that could be locked.
+# Sorted, so that two batches can't wait for each other.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 7)) FROM unnest(CAST(:names AS text[])) AS name")
+_STREAM = """project, environment, target, metric, prompt, identity, generation,
+             CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored"""
+_TOUCHED = text(f"SELECT {_STREAM} FROM analyzer.streams WHERE id = ANY(CAST(:ids AS uuid[]))")
+_CANDIDATES = text(
+    f"""SELECT DISTINCT ON (line_id) {_STREAM} FROM analyzer.streams
+        WHERE line_id = ANY(CAST(:lines AS uuid[])) AND reference ORDER BY line_id, last DESC"""
+)
+# A direction that is not in force keeps the state that it had.
+_SAVE_STREAMS = text(
+    """INSERT INTO analyzer.streams AS s (id, line_id, project, environment, target, metric, prompt, identity,
+                                          generation, reference, last, state, mirrored)
+       SELECT id, line_id, project, environment, target, metric, prompt, identity, generation, reference, last,
+              CAST(state AS json), CAST(mirrored AS json)
+       FROM unnest(CAST(:id AS uuid[]), CAST(:line_id AS uuid[]), CAST(:project AS text[]),
+                   CAST(:environment AS text[]), CAST(:target AS text[]), CAST(:metric AS text[]),
+                   CAST(:prompt AS text[]), CAST(:identity AS text[]), CAST(:generation AS int[]),
+                   CAST(:reference AS boolean[]), CAST(:last AS double precision[]), CAST(:state AS text[]),
+                   CAST(:mirrored AS text[]))
+         AS row (id, line_id, project, environment, target, metric, prompt, identity, generation, reference, last,
+                 state, mirrored)
+       ON CONFLICT (id) DO UPDATE
+         SET reference = EXCLUDED.reference, last = EXCLUDED.last,
+             state = COALESCE(EXCLUDED.state, s.state), mirrored = COALESCE(EXCLUDED.mirrored, s.mirrored)"""
+)
+_LATEST = text(
+    """SELECT DISTINCT ON (dimension_id) opened_at, resolved_at, CAST(detected AS text) AS detected,
+              CAST(resolved AS text) AS resolved, good, CAST(terms AS text) AS terms, CAST(memory AS text) AS memory
+       FROM analyzer.regressions WHERE dimension_id = ANY(CAST(:ids AS uuid[])) ORDER BY dimension_id, position DESC"""
+)
+_SAVE_REGRESSION = text(
+    """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state, revision,
+                                         opened_at, resolved_at, detected, resolved, good, terms, memory)
+       VALUES (:id, :dimension_id, :project, :environment, :target, :metric, :state, :revision, :opened_at,
+               :resolved_at, CAST(:detected AS json), CAST(:resolved AS json), :good, CAST(:terms AS json),
+               CAST(:memory AS json))
+       ON CONFLICT (id) DO UPDATE
+         SET state = EXCLUDED.state, revision = EXCLUDED.revision, opened_at = EXCLUDED.opened_at,
+             resolved_at = EXCLUDED.resolved_at, detected = EXCLUDED.detected, resolved = EXCLUDED.resolved,
+             good = EXCLUDED.good, terms = EXCLUDED.terms, memory = EXCLUDED.memory"""
+)
+_COURSES = text(
+    """SELECT project, environment, target, metric, generation, CAST(state AS text) AS state,
+              CAST(mirrored AS text) AS mirrored
+       FROM analyzer.courses WHERE dimension_id = ANY(CAST(:ids AS uuid[]))"""
+)
+_SAVE_COURSES = text(
+    """INSERT INTO analyzer.courses AS c (dimension_id, project, environment, target, metric, generation, state,
+                                          mirrored)
+       SELECT dimension_id, project, environment, target, metric, generation, CAST(state AS json),
+              CAST(mirrored AS json)
+       FROM unnest(CAST(:dimension_id AS uuid[]), CAST(:project AS text[]), CAST(:environment AS text[]),
+                   CAST(:target AS text[]), CAST(:metric AS text[]), CAST(:generation AS int[]),
+                   CAST(:state AS text[]), CAST(:mirrored AS text[]))
+         AS row (dimension_id, project, environment, target, metric, generation, state, mirrored)
+       ON CONFLICT (dimension_id) DO UPDATE
+         SET state = COALESCE(EXCLUDED.state, c.state), mirrored = COALESCE(EXCLUDED.mirrored, c.mirrored)"""
+)
+
+
+class QualityStore:
+    """The analyzer's tables, on the connection of the caller's transaction."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def load(self, readings: Sequence[Reading], ledger: QualityEngine) -> None:
+        """Fills `ledger` with all that `readings` may touch; their targets are ours until the transaction ends."""
+        keys = {StreamKey(PromptMetric(r.dimension, use.prompt), use.identity) for r in readings for use in r.uses}
+        if not keys:
+            return
+        dimensions = {key.line.dimension for key in keys}
+        await self._conn.execute(_LOCK, {"names": sorted({json.dumps(of[:3]) for of in dimensions})})
+        ledger.know(
+            await self._streams(ledger, _TOUCHED, ids=list({key.id for key in keys})),
+            await self._regressions(ledger, dimensions),
+            await self._courses(dimensions),
+        )
+        known = ledger.streams
+        young = {key.line for key in keys if (stream := known.get(key)) is None or stream.young}
+        if young:
+            ledger.know(await self._streams(ledger, _CANDIDATES, lines=list({line.id for line in young})))
+
+    async def save(self, ledger: QualityEngine) -> None:
+        """Writes what changed."""
+        if ledger.changed:
+            await self._conn.execute(_SAVE_STREAMS, _columns(ledger.changed.values()))
+        if ledger.changed_courses:
+            await self._conn.execute(_SAVE_COURSES, _course_columns(ledger.changed_courses.values()))
+        for regression in ledger.changed_regressions.values():
+            await self._conn.execute(_SAVE_REGRESSION, _row(regression))
+
+    async def _streams(self, ledger: QualityEngine, statement: Any, **values: Any) -> list[Stream]:
+        rows = await self._conn.execute(statement, values)
+        return [stream for row in rows for stream in read_streams(row, ledger)]
+
+    async def _courses(self, dimensions: Collection[Dimension]) -> list[DimensionHistory]:
+        """Those of `dimensions`, and how the calls of their targets ended."""
+        wanted = {*dimensions, *(dimension.subject._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
+        rows = await self._conn.execute(_COURSES, {"ids": list({dimension.id for dimension in wanted})})
+        return [
+            DimensionHistory.load(dimension, json.loads(state)) for row in rows for dimension, state in _states(row)
+        ]
+
+    async def _regressions(self, ledger: QualityEngine, dimensions: Collection[Dimension]) -> list[Regression]:
+        subjects = {dimension.subject.id for dimension in dimensions}
+        rows = await self._conn.execute(_LATEST, {"ids": list(subjects)})
+        return [read_regression(row, ledger.rules, ledger.definitions) for row in rows]
+
+
+def read_streams(row: Row[Any], ledger: QualityEngine) -> Iterator[Stream]:
+    """Yield the streams of a row with its key's columns and its states as text: one for each direction in force."""
+    found = ledger.definitions.find(row.project, row.environment, row.target, row.metric)
+    states = dict(_states(row))
+    for metric in found.metrics:
+        dimension = Dimension(row.project, row.environment, row.target, row.metric, metric.generation, metric.mirrored)
+        if dimension in states:
+            key = StreamKey(PromptMetric(dimension, row.prompt), row.identity)
+            yield Stream.load(key, ledger.rules.watching(dimension, metric), json.loads(states[dimension]))
+
+
+def _states(row: Row[Any]) -> list[tuple[Dimension, str]]:
+    """Return the states of a row as text, by the dimension with its direction."""
+    dimension = Dimension(row.project, row.environment, row.target, row.metric, row.generation)
+    both = ((dimension, row.state), (dimension._replace(mirrored=True), row.mirrored))
+    return [(each, state) for each, state in both if state is not None]
+
+
+def _paired(changed: Iterable[tuple[UUID, bool, T]]) -> list[tuple[UUID, T | None, T | None]]:
+    """Return what changed as rows in the order of their ids, each with its usual and its mirrored part."""
+    rows: dict[UUID, list[T | None]] = defaultdict(lambda: [None, None])
+    for row_id, mirrored, each in changed:
+        rows[row_id][mirrored] = each
+    return sorted(((row_id, usual, mirrored) for row_id, (usual, mirrored) in rows.items()), key=itemgetter(0))
+
+
+def _course_columns(changed: Iterable[DimensionHistory]) -> dict[str, list[Any]]:
+    """Courses as arrays, a column each."""
+    rows = _paired((course.dimension.id, course.dimension.mirrored, course) for course in changed)
+    shown = [usual or mirrored for _, usual, mirrored in rows]
+    dimensions = [course.dimension for course in shown if course is not None]
+    return {
+        "dimension_id": [dimension_id for dimension_id, _, _ in rows],
+        **_dimension_columns(dimensions),
+        "state": [usual and usual.dump() for _, usual, _ in rows],
+        "mirrored": [mirrored and mirrored.dump() for _, _, mirrored in rows],
+    }
+
+
+def _dimension_columns(dimensions: Sequence[Dimension]) -> dict[str, list[Any]]:
+    names = ("project", "environment", "target", "metric", "generation")
+    return {name: [getattr(dimension, name) for dimension in dimensions] for name in names}
+
+
+def _columns(changed: Iterable[Stream]) -> dict[str, list[Any]]:
+    """Streams as arrays, a column each."""
+    rows = _paired((stream.key.id, stream.key.line.dimension.mirrored, stream) for stream in changed)
+    shown = [usual or mirrored for _, usual, mirrored in rows]
+    streams = [stream for stream in shown if stream is not None]
+    return {
+        "id": [stream_id for stream_id, _, _ in rows],
+        "line_id": [stream.key.line.id for stream in streams],
+        **_dimension_columns([stream.key.line.dimension for stream in streams]),
+        "prompt": [stream.key.line.prompt for stream in streams],
+        "identity": [stream.key.identity for stream in streams],
+        "reference": [stream.fit for stream in streams],
+        "last": [stream.last for stream in streams],
+        "state": [usual and usual.dump() for _, usual, _ in rows],
+        "mirrored": [mirrored and mirrored.dump() for _, _, mirrored in rows],
+    }
+
+
+def _row(regression: Regression) -> dict[str, Any]:
+    dimension = regression.dimension
+    return {
+        "project": dimension.project,
+        "environment": dimension.environment,
+        "target": dimension.target,
+        "metric": dimension.metric,
+        "id": regression.id,
+        "dimension_id": dimension.id,
+        "state": "open" if regression.open else "resolved",
+        "revision": regression.revision,
+        "opened_at": regression.opened_at,
+        "resolved_at": regression.resolved_at,
+        "detected": regression.detected.model_dump_json(),
+        "resolved": regression.resolved.model_dump_json() if regression.resolved else None,
+        "good": list(regression.good),
+        "terms": json.dumps(regression.terms),
+        "memory": regression.dump(),
+    }
+
+
+def read_regression(row: Row[Any], rules: Rules, definitions: Definitions) -> Regression:
+    """A regression, from a row with its moments and good executions; its events, terms and memory as text."""
+    detected = RegressionDetected.model_validate_json(row.detected)
+    dimension = Dimension(detected.project, detected.environment, detected.target, detected.metric)
+    return Regression.load(
+        detected,
+        RegressionResolved.model_validate_json(row.resolved) if row.resolved else None,
+        (row.opened_at, row.resolved_at),
+        (row.good, json.loads(row.terms)),
+        rules.watching(dimension, definitions.find(*dimension[:4]).metric).settings,
+        json.loads(row.memory),
+    )

@@ -1,0 +1,98 @@
+"""A request as it comes in: its headers, and its body within a size and a time."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, NamedTuple
+
+from shared.web.problems import Problem, invalid
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+_CLOSE = {"Connection": "close"}
+
+
+class ClientDisconnected(Exception):
+    """The client hung up before its request was complete: nobody waits for an answer."""
+
+
+class Headers(NamedTuple):
+    """What the hot routes read of a request's headers."""
+
+    authorization: str | None = None
+    idempotency_key: str | None = None
+    traceparent: str | None = None
+    length: int = 0
+    date: bytes | None = None
+    forwarded: bytes | None = None
+
+
+def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
+    """Raises Problem 415 for what is not plain JSON, 413 for what says that it is too large, 422 or 400."""
+    found = dict(pairs)
+    _check_media(found.get(b"content-type"), found.get(b"content-encoding"))
+    length = found.get(b"content-length", b"0")
+    if not length.isdigit():
+        raise invalid("Content-Length", "must be a number", 400)
+    if len(length) > 15 or int(length) > body_limit:
+        raise too_large(body_limit)
+    key = found.get(b"idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without blanks")
+    trace = found.get(b"traceparent", b"")
+    authorization = found.get(b"authorization")
+    return Headers(
+        None if authorization is None else authorization.decode("latin-1"),
+        None if key is None else key.decode("ascii"),
+        trace.decode("ascii") if _TRACEPARENT.fullmatch(trace) else None,
+        int(length),
+        found.get(b"date"),
+        found.get(b"x-forwarded-for"),
+    )
+
+
+def _check_media(content_type: bytes | None, encoding: bytes | None) -> None:
+    if content_type not in (None, b"application/json"):
+        media = content_type.partition(b";")[0].strip().lower()
+        if media != b"application/json" and not media.endswith(b"+json"):
+            raise invalid("Content-Type", "must be application/json", 415)
+    if encoding is not None and encoding.strip().lower() != b"identity":
+        raise invalid("Content-Encoding", "bodies are taken uncompressed", 415)
+
+
+async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
+    """The whole body. Raises Problem 413 past `limit` bytes, 408 after `seconds`, and `ClientDisconnected`."""
+    try:
+        async with asyncio.timeout(seconds):
+            message = await receive()
+            if not message.get("more_body", False) and message["type"] == "http.request":
+                return _within(message.get("body", b""), limit)
+            return await _read_on(message, receive, limit)
+    except TimeoutError:
+        error = {"field": "body", "reason": f"did not come within {seconds:g} s"}
+        raise Problem(408, "too-slow", "The request came too slowly", error["reason"], [error], _CLOSE) from None
+
+
+async def _read_on(message: MutableMapping[str, Any], receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        if message["type"] != "http.request":
+            raise ClientDisconnected
+        body += message.get("body", b"")
+        _within(body, limit)
+        if not message.get("more_body", False):
+            return bytes(body)
+        message = await receive()
+
+
+def _within(body: bytes | bytearray, limit: int) -> bytes:
+    if len(body) > limit:
+        raise too_large(limit)
+    return body  # type: ignore[return-value]
+
+
+def too_large(limit: int) -> Problem:
+    error = {"field": "body", "reason": f"longer than {limit} bytes"}
+    return Problem(413, "too-large", "The request is too large", f"body: {error['reason']}", [error], _CLOSE)

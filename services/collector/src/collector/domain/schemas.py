@@ -1,0 +1,133 @@
+"""The two bodies that the collector accepts, field by field.
+
+Types are strict: "5" is no number. But an id may be an integer, which stands for its text.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from collector.domain.chat_text import as_text
+from collector.domain.token_usage import as_usage
+from ratchet.prompt import PromptError, prompt_name
+from shared.events.feedback import FeedbackKind, FeedbackSource, Outcome
+
+TEXT_LIMIT = 20_000
+"""Characters of a comment or a correction."""
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a string")
+    return value
+
+
+def _word(limit: int) -> Any:
+    """A one-line string that is neither empty nor longer than `limit` characters."""
+    return Field(min_length=1, max_length=limit, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+def _id_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+def _written(value: object) -> object:
+    if isinstance(value, list | dict):
+        return as_text(value)
+    if not isinstance(value, str):
+        raise ValueError("must be a string, messages, or another JSON array or object")
+    return value
+
+
+def _prompt_name(name: str) -> str:
+    """The one rule for names of prompts, as an error that pydantic reports."""
+    try:
+        return prompt_name(name)
+    except PromptError as error:
+        raise ValueError(error.reason) from None
+
+
+Id = Annotated[str, BeforeValidator(_id_text), _word(128)]
+Person = Annotated[str, BeforeValidator(_id_text), _word(256)]
+Written = Annotated[str, BeforeValidator(_written)]
+Name = Annotated[str, _word(128)]
+PromptName = Annotated[str, AfterValidator(_prompt_name)]
+Word = Annotated[str, _word(256)]
+Plain = str | bool | int | float
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_text)]
+Uuid = Annotated[UUID, Field(strict=False), BeforeValidator(_only_text)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class ConsentBody(Body):
+    """What the user agreed to; absent is unknown."""
+
+    quality: bool | None = None
+    learning: bool | None = None
+
+
+class PromptBody(Body):
+    """A prompt in use: by `digest`, by the app's own `version`, or by its whole `document`."""
+
+    name: PromptName
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    version: Id | None = None
+    document: dict[str, Any] | None = None
+
+
+class UsageBody(Body):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+
+
+class Scoped(Body):
+    """Project and environment come from the key; a body may repeat them."""
+
+    project: str | None = None
+    environment: str | None = None
+    occurred_at: Moment | None = None
+    consent: ConsentBody | None = None
+
+
+class ExecutionBody(Scoped):
+    """One LLM call."""
+
+    id: Id | None = None
+    trace_id: Id | None = None
+    parent_id: Id | None = None
+    target: Name
+    prompts: Annotated[list[PromptBody], Field(max_length=20)] = []
+    model: Word | None = None
+    parameters: Annotated[dict[Name, Plain | None], Field(max_length=64)] = {}
+    input: Written | None = None
+    output: Written | None = None
+    contexts: Annotated[list[str], Field(max_length=100)] = []
+    tools: Annotated[list[Name], Field(max_length=100)] = []
+    arm: Name | None = None
+    user: Person | None = None
+    session: Person | None = None
+    usage: Annotated[UsageBody, BeforeValidator(as_usage)] | None = None
+    cost: Amount | None = None
+    latency_ms: Amount | None = None
+    outcome: Outcome | None = None
+    scores: Annotated[dict[Name, float], Field(max_length=64)] = {}
+    attributes: Annotated[dict[Name, Plain | None], Field(max_length=64)] = {}
+
+
+class FeedbackBody(Scoped):
+    """What somebody thought of an execution, or of a whole trace. `value` is read by its kind."""
+
+    id: Uuid | None = None
+    execution_id: Id | None = None
+    trace_id: Id | None = None
+    kind: FeedbackKind
+    value: Any = None
+    name: Name | None = None
+    user: Person | None = None
+    source: FeedbackSource = "explicit"

@@ -1,0 +1,17 @@
+"""How far each consumer took its topics, kept beside the inbox: a restored backup shows as a gap."""
+
+from alembic import op
+
+from shared.service.tables import add_consumed_positions
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    for statement in add_consumed_positions("collector"):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE collector.consumed_positions")

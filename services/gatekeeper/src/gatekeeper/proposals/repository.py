@@ -1,0 +1,119 @@
+"""The SQL of proposals: the database's functions write them, these statements read them."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatekeeper.proposals.edits import warnings
+
+_WHOLE = "p.content, v.canonical"
+_BRIEF = "p.content - CAST('{diff,rollback,example_sets}' AS text[]) AS content, NULL AS canonical"
+_SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.base_digest, p.digest, p.author,
+                    p.author_kind, p.state, p.revision, p.opened_at, {parts},
+                    d.id AS decision_id, d.verdict, d.decided_by, d.decided_at, d.reason AS decision_reason,
+                    d.expires_at AS decision_expires_at, d.hash AS decision_hash,
+                    u.grant_id, u.used_at, g.given_by
+             FROM gatekeeper.proposals p
+             JOIN gatekeeper.prompt_versions v USING (project, digest)
+             LEFT JOIN gatekeeper.decisions d ON d.proposal_id = p.id
+             LEFT JOIN gatekeeper.grant_uses u ON u.proposal_id = p.id
+             LEFT JOIN gatekeeper.grants g ON g.id = u.grant_id
+             WHERE p.project = :project AND p.environment = :environment"""
+_ONE = text(f"{_SELECT.format(parts=_WHOLE)} AND p.id = :id")
+_SOME = """ AND (CAST(:state AS text) IS NULL OR p.state = :state)
+            AND (CAST(:name AS text) IS NULL OR p.name = :name)
+            AND (CAST(:before AS timestamptz) IS NULL OR p.opened_at < :before)
+            ORDER BY p.opened_at DESC LIMIT :limit"""
+_PAGES = {
+    False: text(f"{_SELECT.format(parts=_WHOLE)}{_SOME}"),
+    True: text(f"{_SELECT.format(parts=_BRIEF)}{_SOME}"),
+}
+"""Whether a page is brief → its statement."""
+_COLUMNS = (
+    "id",
+    "project",
+    "environment",
+    "target",
+    "name",
+    "kind",
+    "base_digest",
+    "digest",
+    "author",
+    "author_kind",
+    "state",
+    "revision",
+    "opened_at",
+)
+
+
+async def get_proposal(
+    conn: AsyncConnection, project: str, environment: str, proposal_id: UUID
+) -> dict[str, Any] | None:
+    """A proposal as the API shows it; None where there is none here."""
+    found = await conn.execute(_ONE, {"project": project, "environment": environment, "id": proposal_id})
+    row = found.mappings().first()
+    return None if row is None else to_view(row)
+
+
+async def list_proposals(
+    conn: AsyncConnection,
+    project: str,
+    environment: str,
+    state: str | None,
+    name: str | None,
+    before: datetime | None,
+    limit: int,
+    brief: bool,
+) -> list[dict[str, Any]]:
+    """Proposals, newest first; `brief` ones come without their documents."""
+    values = {
+        "project": project,
+        "environment": environment,
+        "state": state,
+        "name": name,
+        "before": before,
+        "limit": limit,
+    }
+    return [to_view(row) for row in (await conn.execute(_PAGES[brief], values)).mappings()]
+
+
+async def list_open_ids(conn: AsyncConnection, project: str, environment: str, name: str) -> list[UUID]:
+    """The open few-shot proposals of a name, oldest first."""
+    found = await conn.execute(
+        text(
+            """SELECT id FROM gatekeeper.proposals
+               WHERE (project, environment, name, state, kind) = (:project, :environment, :name, 'open', 'few_shot')
+               ORDER BY opened_at"""
+        ),
+        {"project": project, "environment": environment, "name": name},
+    )
+    return list(found.scalars())
+
+
+def to_view(row: RowMapping) -> dict[str, Any]:
+    """The JSON form of a proposal with what was decided about it; a brief one has no `document`."""
+    content = row["content"]
+    view: dict[str, Any] = {column: row[column] for column in _COLUMNS}
+    view |= content if isinstance(content, dict) else json.loads(content)
+    if row["canonical"] is not None:
+        view["document"] = json.loads(row["canonical"])
+        view["warnings"] = warnings(view["document"])
+    view["decision"] = None
+    if row["decision_id"] is not None:
+        view["decision"] = {
+            "id": row["decision_id"],
+            "verdict": row["verdict"],
+            "by": row["decided_by"],
+            "at": row["decided_at"],
+            "reason": row["decision_reason"],
+            "expires_at": row["decision_expires_at"],
+            "hash": row["decision_hash"],
+        }
+    view["grant"] = None
+    if row["grant_id"] is not None:
+        view["grant"] = {"id": row["grant_id"], "by": row["given_by"], "at": row["used_at"]}
+    return view

@@ -1,0 +1,41 @@
+"""The SQL of people and sessions: reading them."""
+
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_SESSION = text(
+    """SELECT a.scopes, a.expires_at, s.opened_at
+       FROM gatekeeper.sessions s JOIN gatekeeper.api_keys a ON a.key_id = s.acting
+       WHERE :key_id IN (s.acting, s.reading)"""
+)
+# What a person may: by keys that last, and by what the links of the last sessions gave.
+_PEOPLE = text(
+    """SELECT p.subject, p.added_at,
+              ARRAY(SELECT DISTINCT scope FROM (
+                        SELECT unnest(k.scopes) AS scope FROM gatekeeper.api_keys k
+                        WHERE (k.project, k.person) = (p.project, p.subject) AND k.environment = :environment
+                        AND NOT k.revoked AND coalesce(k.expires_at > clock_timestamp(), true)
+                        UNION ALL
+                        SELECT unnest(l.scopes) FROM gatekeeper.sign_in_links l
+                        WHERE (l.project, l.subject) = (p.project, p.subject) AND l.environment = :environment
+                        AND l.expires_at > clock_timestamp()) held
+                    ORDER BY scope) AS scopes,
+              (SELECT count(*) FROM gatekeeper.sessions s JOIN gatekeeper.api_keys a ON a.key_id = s.acting
+               WHERE (a.project, a.person) = (p.project, p.subject) AND a.environment = :environment
+               AND NOT a.revoked AND a.expires_at > clock_timestamp()) AS sessions
+       FROM gatekeeper.people p WHERE p.project = :project ORDER BY p.subject LIMIT 1000"""
+)
+
+
+async def get_session(conn: AsyncConnection, key_id: str) -> dict[str, Any] | None:
+    """What the session of a key may in all, and until when; None for a key of its own."""
+    row = (await conn.execute(_SESSION, {"key_id": key_id})).mappings().first()
+    return None if row is None else dict(row)
+
+
+async def list_people(conn: AsyncConnection, project: str, environment: str) -> list[dict[str, Any]]:
+    """Everybody of the project, by name, with what they may here now."""
+    found = await conn.execute(_PEOPLE, {"project": project, "environment": environment})
+    return [dict(row) for row in found.mappings()]

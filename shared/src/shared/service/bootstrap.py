@@ -1,0 +1,179 @@
+"""One bootstrap for every service: what it has, wired into an ASGI app that starts and ends it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.auth.keys import KeyStore
+from shared.messaging.bus import Bus
+from shared.messaging.flow_control import Flow, NoFlow
+from shared.messaging.producer import KafkaProducer
+from shared.messaging.relay import PollIntervals, Relay
+from shared.messaging.retention import delete_expired_periodically
+from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Broadcast, Subscription
+from shared.messaging.topic_stats import TopicStats
+from shared.runtime.background import cancel_all, supervise
+from shared.runtime.clock import Clock
+from shared.runtime.database import check_schema, engine
+from shared.runtime.metrics import Metrics
+from shared.runtime.migrations import heads
+from shared.runtime.settings import ServiceSettings
+from shared.web.correlation import Correlated
+from shared.web.health import health_router
+from shared.web.host import ValidHost
+from shared.web.operations_api import DeadLetters, operations_router
+from shared.web.operator_actions import OperatorActions
+from shared.web.problems import install_problems
+from shared.web.rate_limiter import RateLimited, RateLimiter
+
+_ALONE = PollIntervals(poll=10.0, renew=10.0, lease=60.0)
+"""On the embedded bus there is one instance, whose commits wake its relay."""
+
+Background = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a service stands on; build it first, then make handlers and routes with it."""
+
+    settings: ServiceSettings
+    clock: Clock
+    flow: Flow
+    engine: AsyncEngine
+    store: SqlStore
+    keys: KeyStore
+    metrics: Metrics
+    limiter: RateLimiter
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, clock: Clock, flow: Flow | None = None) -> "Platform":
+        """Opens nothing yet: connections are made when they are needed."""
+        db = engine(settings)
+        store = SqlStore(db, settings.service, settings.relay_shards)
+        keys = KeyStore(db, settings.service)
+        metrics = Metrics(settings.service)
+        limiter = RateLimiter(settings, refused=metrics.refused)
+        return cls(settings, clock, flow or NoFlow(), db, store, keys, metrics, limiter)
+
+    @property
+    def source(self) -> str:
+        """The `ce_source` of this service's events."""
+        return f"ratchet/{self.settings.service}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service's own parts. `background` runs as long as the service does; `close` after it."""
+
+    platform: Platform
+    title: str
+    subscriptions: Sequence[Subscription] = ()
+    broadcasts: Sequence[Broadcast] = ()
+    routers: Sequence[APIRouter] = ()
+    background: Sequence[Background] = ()
+    close: Sequence[Background] = ()
+    owns_keys: bool = False
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+def build_service_app(service: Service) -> FastAPI:
+    """The ASGI app of one service instance: its routes, health, metrics, operations; bus and relay in its lifespan."""
+    platform = service.platform
+    settings = platform.settings
+    subscriptions = list(service.subscriptions)
+    if not service.owns_keys:
+        trusted = [key for key in settings.signing_public_keys.split(",") if key]
+        subscriptions.append(platform.keys.subscription(trusted))
+    bus = Bus(
+        settings, subscriptions, service.broadcasts, platform.store, platform.clock, platform.metrics, platform.flow
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await check_schema(platform.engine, settings.service, heads(settings.service))
+        await _announce(platform, bus, subscriptions)
+        tasks = _start(service, bus)
+        try:
+            yield
+        finally:
+            await _stop(tasks, service)
+
+    app = FastAPI(title=service.title, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.keys = platform.keys
+    app.state.bus = bus
+    app.state.store = platform.store
+    for name, value in service.state.items():
+        setattr(app.state, name, value)
+    install_problems(app)
+    app.add_middleware(ValidHost)
+    app.add_middleware(RateLimited, limiter=platform.limiter, keys=platform.keys)
+    app.add_middleware(Correlated)
+    app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
+    letters = DeadLetters(settings.service, platform.engine, bus.deliveries, platform.clock)
+    traffic = TopicStats(settings, platform.engine, bus, platform.metrics, platform.clock.now())
+    operations = OperatorActions(settings.service, platform.store, bus.deliveries, platform.clock)
+    app.include_router(operations_router(settings.service, letters, traffic, operations))
+    for router in service.routers:
+        app.include_router(router)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(platform.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
+    platform = service.platform
+    settings = platform.settings
+    relay = Relay(
+        platform.store,
+        KafkaProducer(settings, platform.flow),
+        f"{settings.service}-{settings.instance}",
+        settings.relay_shards,
+        platform.metrics,
+        _ALONE if settings.embedded_bus else PollIntervals(),
+    )
+    platform.store.on_emit = relay.wake
+    jobs: dict[str, Background] = {
+        "relay": relay.run,
+        "bus": bus.run,
+        "janitor": lambda: delete_expired_periodically(platform.engine, settings.service, settings.retention_hours),
+        **{f"background-{index}": job for index, job in enumerate(service.background)},
+    }
+    return [supervise(name, job) for name, job in jobs.items()]
+
+
+async def _stop(tasks: Sequence["asyncio.Task[None]"], service: Service) -> None:
+    await cancel_all(tasks)
+    for close in service.close:
+        with contextlib.suppress(Exception):
+            await close()
+    await service.platform.engine.dispose()
+
+
+async def _announce(platform: Platform, bus: Bus, subscriptions: Sequence[Subscription]) -> None:
+    """Writes down who subscribes to what, so that `republish` knows which inbox ought to have an event."""
+    schema = platform.settings.service
+    rows = [
+        {"consumer": bus.group(subscription.name), "topic": event.topic}
+        for subscription in subscriptions
+        for event in subscription.events
+    ]
+    if rows:
+        async with platform.engine.begin() as conn:
+            await conn.execute(
+                text(
+                    f"INSERT INTO {schema}.subscriptions (consumer, topic) VALUES (:consumer, :topic) "
+                    "ON CONFLICT DO NOTHING"
+                ),
+                rows,
+            )

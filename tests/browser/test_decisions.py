@@ -1,0 +1,149 @@
+"""What people decide in the console: each act goes to the gatekeeper as that person, and shows."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from ratchet.prompt import parse
+from tests.support.browser import Visitor, visiting
+from tests.support.eventually import eventually_sync
+from tests.support.full_loop import Site
+from tests.support.hostile_site import HOSTILE, REPLY, few_shots, like, promote, propose, reply
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(scope="module")
+def live(site: Site) -> str:
+    """The digest of the prompt `reply` that is live at first."""
+    return promote(site, reply("Reply to the mail."))
+
+
+def digest_live(site: Site) -> str:
+    return str(site.get(f"/v1/prompts/{REPLY}")["digest"])
+
+
+@pytest.mark.parametrize(
+    ("button", "dialog", "verb", "state"),
+    [
+        ("Reject…", "reject", "Reject", "rejected"),
+        ("Ask for changes…", "changes", "Ask for changes", "changes_requested"),
+    ],
+)
+def test_a_no_needs_a_reason_and_changes_nothing(
+    admin: Visitor, live: str, button: str, dialog: str, verb: str, state: str
+) -> None:
+    site, page = admin.site, admin.page
+    proposal = propose(site, reply(f"Reply, {state}."), digest_live(site))
+    before = digest_live(site)
+    admin.open(f"/proposals/{proposal['id']}")
+    page.get_by_role("button", name=button).click()
+    page.locator(f"dialog#{dialog}").get_by_role("button", name=verb, exact=True).click()
+    expect(page.locator(f"dialog#{dialog}")).to_be_visible()
+    admin.confirm(dialog, verb, "it says too little")
+    admin.sees("it says too little")
+    assert site.get(f"/v1/proposals/{proposal['id']}")["state"] == state
+    assert digest_live(site) == before
+
+
+def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, site: Site, live: str) -> None:
+    with visiting(browser, site) as author, visiting(browser, site) as reviewer:
+        author.sign_in("reviewer", "ann")
+        reviewer.sign_in("reviewer", "bob")
+        author.open(f"/prompts/{REPLY}/edit")
+        field = author.page.locator("textarea.prompt").first
+        field.fill("Reply to the mail, kindly.")
+        expect(author.page.locator("#preview ins").first).to_contain_text("kindly")
+        author.page.get_by_label("For whoever decides").fill("kinder")
+        author.page.get_by_role("button", name="Send the proposal").click()
+        author.page.wait_for_url("**/proposals/*")
+        author.sees("It is your own: somebody else must decide.")
+        expect(author.page.get_by_role("button", name="Approve…")).to_have_count(0)
+        reviewer.open(author.page.url.removeprefix(site.url))
+        reviewer.page.keyboard.press("a")
+        reviewer.confirm("approve", "Approve", "good")
+        reviewer.sees("Served to apps since")
+        author.sees("Approved by bob")
+    assert site.get(f"/v1/prompts/{REPLY}")["document"]["messages"][0]["content"] == "Reply to the mail, kindly."
+
+
+def test_rolling_back_is_one_step_and_one_confirmation(admin: Visitor, live: str) -> None:
+    site, page = admin.site, admin.page
+    before = digest_live(site)
+    changed = promote(site, reply("Reply in capitals."), before)
+    admin.open(f"/prompts/{REPLY}")
+    page.locator(".head").get_by_role("button", name="Roll back…").click()
+    expect(page.locator("dialog#rollback")).to_contain_text("Reply in capitals")
+    admin.confirm("rollback", "Roll back", "too loud")
+    eventually_sync(lambda: digest_live(site) == before)
+    admin.sees("rolled back")
+    assert changed != before
+
+
+def test_while_halted_nothing_is_approved_and_the_way_back_is_open(admin: Visitor, live: str) -> None:
+    site, page = admin.site, admin.page
+    before = digest_live(site)
+    changed = promote(site, reply("Reply in riddles."), before)
+    proposal = propose(site, reply("Reply in rhymes."), changed)
+    admin.open(f"/proposals/{proposal['id']}")
+    page.get_by_role("button", name="Halt").click()
+    admin.confirm("halt", "Halt", "it speaks in riddles")
+    expect(page.locator(".halted")).to_contain_text("it speaks in riddles")
+    expect(page.get_by_role("button", name="Approve…")).to_have_count(0)
+    admin.open(f"/prompts/{REPLY}")
+    page.locator(".head").get_by_role("button", name="Roll back…").click()
+    admin.confirm("rollback", "Roll back", "back to plain words")
+    eventually_sync(lambda: digest_live(site) == before)
+    page.get_by_role("button", name="Resume").click()
+    admin.confirm("resume", "Resume", "plain again")
+    expect(page.locator(".halted")).to_be_hidden()
+
+
+def test_an_approval_that_comes_too_late_says_so(admin: Visitor, live: str) -> None:
+    site, page = admin.site, admin.page
+    proposal = propose(site, reply("Reply early."), digest_live(site))
+    admin.open(f"/proposals/{proposal['id']}")
+    page.keyboard.press("a")
+    promote(site, reply("Reply in time."), digest_live(site))
+    admin.confirm("approve", "Approve", "")
+    expect(page.locator("dialog#approve .problem")).to_contain_text("Another version is live now")
+    admin.complaints.clear()  # the browser itself notes the refusal
+
+
+def test_an_example_is_taken_out_everywhere(admin: Visitor, live: str) -> None:
+    site, page = admin.site, admin.page
+    like(site)
+    [waiting] = few_shots(site)
+    admin.open(f"/proposals/{waiting['id']}")
+    expect(page.locator(".exchange").first).to_contain_text("<script>")
+    page.keyboard.press("a")
+    admin.confirm("approve", "Approve", "good examples")
+    admin.sees("Approved by reviewer")
+    count = len(site.get(f"/v1/prompts/{REPLY}")["examples"]["examples"])
+    admin.open("/few-shots")
+    page.get_by_role("button", name="Take out…").first.click()
+    page.locator("dialog[open] textarea").fill("it is not one of ours")
+    page.locator("dialog[open]").get_by_role("button", name="Take out", exact=True).click()
+    eventually_sync(lambda: len(site.get(f"/v1/prompts/{REPLY}")["examples"]["examples"]) == count - 1)
+    assert HOSTILE.split("\x1b")[0] in page.locator("#page").inner_text()
+
+
+def test_what_was_observed_is_looked_at(admin: Visitor) -> None:
+    site = admin.site
+    with site.client() as app:
+        prompt = app.prompt("greeting", "Say hello to {{who}}.", target="door-bot")
+        app.record(prompts=[prompt], input="x", output="y")
+        assert app.flush(30)
+    eventually_sync(lambda: [item for item in site.items("/v1/prompts") if item["name"] == "greeting"])
+    admin.open("/prompts/greeting")
+    admin.sees("unreviewed")
+    admin.page.get_by_role("button", name="I have looked").first.click()
+    seen = eventually_sync(
+        lambda: [
+            observed
+            for item in site.items("/v1/prompts")
+            if item["name"] == "greeting"
+            for observed in item["observed"]
+            if observed["reviewed"]
+        ]
+    )
+    assert parse(site.get(f"/v1/versions/{seen[0]['digest']}")["document"]).digest == seen[0]["digest"]

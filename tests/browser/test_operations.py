@@ -1,0 +1,125 @@
+"""What operators and admins do: topics, dead letters, the audit, people and keys, one's own app."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import Visitor, visiting
+from tests.support.eventually import eventually_sync
+from tests.support.full_loop import Site
+from tests.support.hostile_site import park
+from tests.support.local import LocalRunner
+from tests.support.uninstrumented import untraced
+
+pytestmark = pytest.mark.postgres
+
+
+def record(site: Site, target: str = "any-bot") -> None:
+    with site.client() as app:
+        app.record(target=target, input="x", output="<b>y</b>")
+        assert app.flush(30)
+
+
+def letters(site: Site) -> int:
+    return len(site.items("/v1/ops/analyzer/dead-letters"))
+
+
+def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
+    browser: Browser, site: Site, runner: LocalRunner
+) -> None:
+    record(site)
+    record(site)
+    park(runner, 2)
+    with visiting(browser, site) as operator:
+        operator.sign_in("operator", "olga")
+        page = operator.page
+        operator.open("/topics")
+        operator.sees("execution.recorded")
+        operator.open("/topics/dead-letters?service=analyzer")
+        assert letters(site) == 2
+        for verb, left in (("Replay", 1), ("Discard", 0)):
+            page.get_by_role("button", name=f"{verb}…").first.click()
+            page.locator("dialog[open]").get_by_role("button", name=verb, exact=True).click()
+            expect(page.locator("article.letter")).to_have_count(left)
+            assert letters(site) == left
+
+        def told() -> set[str]:
+            entries = site.items("/v1/audit?order=desc&limit=50&by=olga")
+            return {entry["kind"] for entry in entries} & {"dead-letter.replayed", "dead-letter.discarded"}
+
+        eventually_sync(lambda: len(told()) == 2)
+        operator.open("/audit?by=olga")
+        operator.sees("olga")
+
+
+def test_the_audit_is_verified(admin: Visitor) -> None:
+    admin.open("/audit")
+    admin.page.get_by_role("link", name="Verify").first.click()
+    admin.sees("The audit is whole")
+
+
+def test_somebody_is_invited_and_comes_in(browser: Browser, admin: Visitor) -> None:
+    page = admin.page
+    admin.open("/people")
+    page.get_by_role("button", name="Make a sign-in link…").click()
+    page.get_by_label("For whom").fill("carl")
+    page.locator("dialog#invite input[value=viewer]").check()
+    page.locator("dialog#invite").get_by_role("button", name="Make the link").click()
+    link = page.locator("#the-link")
+    expect(link).to_contain_text("/sign-in#rl_")
+    with visiting(browser, admin.site) as carl:
+        carl.page.goto(link.inner_text())
+        carl.page.wait_for_url(admin.site.url + "/")
+        expect(carl.page.locator(".who")).to_contain_text("carl")
+
+
+def test_a_key_is_shown_once_works_and_ends(admin: Visitor) -> None:
+    page = admin.page
+    admin.open("/people")
+    page.get_by_role("button", name="Issue a key…").click()
+    page.get_by_label("For what").fill("night-job")
+    page.locator("dialog#issue").get_by_role("button", name="Issue the key").click()
+    expect(page.locator("#the-key")).to_contain_text("rk_")
+    key = page.locator("#the-key").inner_text()
+    bearer = {"authorization": f"Bearer {key}"}
+    assert httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 200
+    page.get_by_role("button", name="Done").click()
+    admin.open("/people")
+    assert key not in page.content()
+    page.get_by_role("button", name="of night-job").click()
+    page.locator("dialog[open]").get_by_role("button", name="Revoke", exact=True).click()
+    eventually_sync(lambda: httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 401)
+
+
+def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Path) -> None:
+    """The key and the lines are what the page shows; it then tells of what came in, by itself."""
+    page = admin.page
+    admin.open("/")
+    page.get_by_role("link", name="Wire an app").first.click()
+    page.get_by_label("Target").fill("parcel-bot")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Create a key").click()
+    key = page.locator("#environment [data-part=key]")
+    expect(key).to_contain_text("rk_")
+    admin.sees("Waiting for the first execution of parcel-bot")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "answer.md").write_text("Answer in one sentence: {{question}}")
+    (tmp_path / "app.py").write_text(
+        "def your_model(messages): return 'On its <b>way</b>.'\n"
+        "question = 'Where is my parcel?'\n" + page.locator("#code-1").inner_text()
+    )
+    environment = {
+        "RATCHET_URL": page.locator("#environment [data-origin]").inner_text(),
+        "RATCHET_KEY": key.inner_text(),
+    }
+    command = [sys.executable, "app.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=untraced(**environment), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    admin.sees("The newest execution of parcel-bot came")
+    admin.sees("On its <b>way</b>.")

@@ -1,0 +1,89 @@
+"""Coming in, what each role sees, going out, and a server that is gone for a while."""
+
+from typing import cast
+
+import pytest
+from playwright._impl._api_structures import SetCookieParam
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import Visitor, away, visiting
+from tests.support.eventually import eventually_sync
+from tests.support.full_loop import Site
+from tests.support.local import LocalRunner
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_link_lets_in_once_and_is_not_left_in_the_address(visitor: Visitor) -> None:
+    page = visitor.page
+    made = visitor.site.post("/v1/sign-in-links", {"subject": "reviewer", "role": "reviewer"}).json()
+    page.goto(visitor.site.url + made["path"])
+    page.wait_for_url(visitor.site.url + "/")
+    expect(page.locator(".who")).to_contain_text("reviewer")
+    assert "rk_" not in page.evaluate("document.cookie")
+    page.goto(visitor.site.url + made["path"])
+    expect(page.locator("#known")).to_contain_text("Somebody is signed in here already")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("used before")
+    assert page.url == visitor.site.url + "/sign-in"
+    visitor.complaints.clear()  # the browser itself notes the refusal
+
+
+def test_a_link_pasted_where_the_door_is_open_lets_in(visitor: Visitor) -> None:
+    visitor.open("/sign-in")
+    visitor.sign_in("viewer", "ann")
+    expect(visitor.page.locator(".who")).to_contain_text("ann")
+
+
+def test_signing_out_ends_it_everywhere(admin: Visitor) -> None:
+    page = admin.page
+    cookies = page.context.cookies()
+    page.locator(".who summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(admin.site.url + "/sign-in")
+    page.context.add_cookies(cast("list[SetCookieParam]", cookies))  # a copy that somebody kept
+
+    def refused() -> bool:
+        page.goto(admin.site.url + "/")
+        return page.url.endswith("/sign-in")
+
+    eventually_sync(refused)
+
+
+def test_what_one_may_not_is_not_offered(browser: Browser, site: Site) -> None:
+    with visiting(browser, site) as viewer:
+        viewer.sign_in("viewer", "ann")
+        links = viewer.page.locator(".bar nav a").all_inner_texts()
+        assert "Topics" not in links
+        assert "People" not in links
+        assert viewer.open("/topics").status == 403
+        viewer.sees("You may not see this")
+        viewer.complaints.clear()
+        viewer.open("/")
+        expect(viewer.page.get_by_role("button", name="Halt")).to_be_visible()
+
+
+def test_the_loop_is_halted_by_anybody_and_resumed_by_a_reviewer(browser: Browser, site: Site) -> None:
+    with visiting(browser, site) as viewer, visiting(browser, site) as reviewer:
+        viewer.sign_in("viewer", "ann")
+        reviewer.sign_in("reviewer", "bob")
+        viewer.page.get_by_role("button", name="Halt").click()
+        viewer.confirm("halt", "Halt", "it looks odd")
+        expect(viewer.page.locator(".halted")).to_contain_text("A reviewer can resume")
+        expect(reviewer.page.locator(".halted")).to_contain_text("it looks odd")
+        reviewer.page.get_by_role("button", name="Resume").click()
+        reviewer.confirm("resume", "Resume", "looked: fine")
+        expect(viewer.page.locator(".halted")).to_be_hidden()
+        assert site.get("/v1/loop")["halted"] is False
+
+
+def test_a_server_that_is_gone_is_told_of_and_comes_back(browser: Browser, runner: LocalRunner, site: Site) -> None:
+    with visiting(browser, site) as visitor:
+        visitor.sign_in()
+        runner.stop()
+        eventually_sync(lambda: away(site.url))
+        expect(visitor.page.locator("#connection")).to_contain_text("Connection lost")
+        runner.start()
+        expect(visitor.page.locator("#connection")).to_be_hidden()
+        visitor.open("/regressions")
+        visitor.complaints.clear()  # the browser itself notes what it could not reach

@@ -1,0 +1,46 @@
+"""The circle on what `make run` starts: embedded broker, PostgreSQL, Valkey; and with Valkey dead or silent."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.full_loop import Site, go_round
+from tests.support.local import LocalRunner
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[LocalRunner]:
+    made = LocalRunner(tmp_path / "data")
+    made.start()
+    yield made
+    made.stop_all()
+
+
+def valkey_of(runner: LocalRunner) -> psutil.Process:
+    (found,) = [process for process in runner.family() if "valkey" in process.name()]
+    return found
+
+
+def test_the_circle(runner: LocalRunner) -> None:
+    go_round(Site(**runner.credentials))
+
+
+def test_the_circle_with_redis_dead(runner: LocalRunner) -> None:
+    valkey = valkey_of(runner)
+    valkey.kill()
+    go_round(Site(**runner.credentials))
+    assert not valkey.is_running() or valkey.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_circle_with_redis_silent(runner: LocalRunner) -> None:
+    """It takes connections and never answers."""
+    valkey = valkey_of(runner)
+    valkey.send_signal(signal.SIGSTOP)
+    try:
+        go_round(Site(**runner.credentials))
+        assert valkey.status() == psutil.STATUS_STOPPED
+    finally:
+        valkey.send_signal(signal.SIGCONT)

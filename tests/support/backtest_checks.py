@@ -1,0 +1,93 @@
+"""Checks of generated files: each is read as it was meant, or refused with the flag that helps.
+
+Every file is decoded and compared value by value, in the order in which it happened, with the truth. A sample goes on
+to its verdict; with RATCHET_SOAK=1 all do.
+"""
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratchet.tables import BadFile, Doubt
+from ratchet_backtest.columns import Given
+from ratchet_backtest.loader import load_dataset
+from ratchet_backtest.questions import meanings
+from ratchet_backtest.runner import FileInterpretation, Options, interpret_file, run_backtest
+from tests.support.backtest_files import PastFile, draw, write
+
+FILES = 105
+VERDICTS = FILES if os.environ.get("RATCHET_SOAK") == "1" else 3
+SMALL, LARGE = 40, 440
+
+
+def faults(shard: int, folder: Path) -> list[str]:
+    """Return what is wrong with how the files of one shard are read."""
+    rng, wrong = random.Random(shard), []
+    for number in range(FILES):
+        judged = number < VERDICTS
+        file = draw(rng, LARGE if judged else SMALL)
+        path = write(file, folder, f"past{number}")
+        fault = _fault(file, path, judged)
+        if fault:
+            wrong.append(f"{fault}: {dict(file.traits)}")
+        path.unlink()
+    return wrong
+
+
+def _fault(file: PastFile, path: Path, judged: bool) -> str:
+    """What is wrong with how a file is read; empty if nothing is."""
+    told = _question(file.flags)
+    try:
+        found = interpret_file(path, Options(Given()))
+    except Doubt as doubt:
+        if not file.flags:
+            return f"asked without need ({doubt})"
+        if not any(option.flag.startswith("--") for option in doubt.options):
+            return f"no flag is named ({doubt})"
+    except BadFile as error:
+        return f"refused ({error})"
+    else:
+        needed = set(file.flags) - {"zone", "newest_first"}
+        if needed:
+            return f"not asked for {needed}"
+    try:
+        found = interpret_file(path, told) if file.flags else found
+        return _decoded(file, found) or (_verdict(file, path, told) if judged else "")
+    except BadFile as error:
+        return f"refused with its flags ({error})"
+
+
+def _question(flags: Mapping[str, Any]) -> Options:
+    words = meanings([flags["good"]], [flags["bad"]]) if "good" in flags else {}
+    others = {name: value for name, value in flags.items() if name not in ("good", "bad")}
+    return replace(Options(Given(), meanings=words), **others)
+
+
+def _decoded(file: PastFile, found: FileInterpretation) -> str:
+    """How the values in their order differ from the truth."""
+    past = load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
+    if len(past.values) != 1 or past.version is None:
+        return f"other columns: {found.columns.values}, {found.columns.version}"
+    order, values = past.order(), past.values[0].found
+    if past.timed != (file.traits["time"] != "none") or len(order.rows) != len(file.truth):
+        return f"{len(order.rows)} rows, timed {past.timed}"
+    for place, row in enumerate(order.rows):
+        expected = file.truth[place]
+        given = None if values[row] != values[row] else values[row]
+        if given != pytest.approx(expected, abs=0.0011):
+            return f"value {place} is {given} for {expected}"
+        if past.version.at(row) != file.versions[place]:
+            return f"version {place} is {past.version.at(row)}"
+    return ""
+
+
+def _verdict(file: PastFile, path: Path, question: Options) -> str:
+    (result,) = run_backtest(path, question, lambda stage, total: lambda done: None).results
+    if (result.verdict == "regressed") != (file.course == "falls"):
+        return f"{result.verdict} though it {file.course}"
+    return ""

@@ -1,0 +1,54 @@
+"""Keys and routes: what an app serves, keys of all kinds in a service's own table, and how a refusal looks."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from gatekeeper.keys.api_keys import KeyPlan, new_api_key
+from tests.support.databases import psql
+
+Door = tuple[str, str]
+"""Method and path of a route, the path as its template."""
+OPEN = {"/health/live", "/health/ready", "/metrics"}
+"""What is answered without a key."""
+
+
+def served(app: FastAPI) -> set[Door]:
+    """All routes of the app that need a key, however deep they are mounted."""
+    return {(method, path) for method, path in _walk(app.routes) if path not in OPEN}
+
+
+def _walk(routes: Any, prefix: str = "") -> Iterator[Door]:
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield from ((method, prefix + route.path_format) for method in route.methods or ())
+        elif inner := getattr(route, "original_router", None):
+            yield from _walk(inner.routes, prefix)
+        elif getattr(route, "routes", None):
+            yield from _walk(route.routes, prefix + getattr(route, "path", ""))
+
+
+def add_key(dsn: str, service: str, plan: KeyPlan, place: Mapping[str, str], revoked: bool = False) -> str:
+    """The text of a new key in the service's copy of the keys; `dsn` is the owner's."""
+    key = new_api_key()
+    psql(
+        dsn,
+        f"""INSERT INTO {service}.api_keys (key_id, revision, secret_hash, subject, subject_kind, project,
+              environment, scopes, revoked)
+            VALUES ('{key.key_id}', 1, '{key.secret_hash}', '{plan.subject}', '{plan.kind}', '{place["project"]}',
+              '{place["environment"]}', '{{{",".join(plan.scopes)}}}', {revoked})""",
+    )
+    return key.raw
+
+
+def is_refusal(answer: httpx.Response, status: int) -> bool:
+    """Whether it is a problem document of that status, and a 401 tells how to come in."""
+    return (
+        answer.status_code == status
+        and answer.headers["content-type"] == "application/problem+json"
+        and answer.json()["status"] == status
+        and (status != 401 or answer.headers["www-authenticate"] == "Bearer")
+    )

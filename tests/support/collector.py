@@ -1,0 +1,70 @@
+"""A proposer without a bus: messages go straight into its delivery, events are read from its outbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from proposer.handlers import Handlers
+from proposer.maintenance import expire_stale_candidates
+from proposer.service import ProposalService
+from shared.events import CATALOG, Envelope
+from shared.events.base import Event
+from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.delivery import Delivery
+from shared.messaging.sql_store import SqlStore
+from shared.runtime.metrics import Metrics
+from shared.testing.clock import FakeClock
+from tests.support.messaging import record
+from tests.support.proposer import NOW
+
+
+class Proposer:
+    """One instance; several may stand on one database."""
+
+    def __init__(self, engine: AsyncEngine, start: datetime = NOW) -> None:
+        self.engine = engine
+        self.clock = FakeClock(start)
+        self.store = SqlStore(engine, "proposer")
+        self.desk = ProposalService(self.clock, "ratchet/proposer")
+        subscriptions = Handlers(self.desk, self.clock).subscriptions()
+        metrics, cap = Metrics("proposer"), DeadLetterBudget(60)
+        self._deliveries = {
+            event: Delivery(f"proposer.{s.name}", s, self.store, self.clock, metrics, cap)
+            for s in subscriptions
+            for event in s.events
+        }
+
+    async def take(self, *events: Event) -> None:
+        """Delivers events as one poll of Kafka would, each as a message of its own."""
+        await self.settle([Envelope(uuid4(), self.clock.now(), "test", event, "correlation") for event in events])
+
+    async def settle(self, sent: Sequence[Envelope[Event]]) -> None:
+        """Delivers messages of one topic."""
+        delivery = self._deliveries[type(sent[0].event)]
+        await delivery.settle([record(envelope, offset) for offset, envelope in enumerate(sent)])
+
+    async def keep_up(self) -> None:
+        """What the background job does every minute."""
+        await expire_stale_candidates(self.store, self.desk, self.clock)
+
+    async def told(self) -> list[Any]:
+        """The events in the outbox, oldest first."""
+        async with self.engine.connect() as conn:
+            rows = await conn.execute(text("SELECT topic, payload FROM proposer.outbox ORDER BY id"))
+            return [CATALOG[f"ratchet.{row.topic}.v1"].model_validate_json(row.payload) for row in rows]
+
+    async def told_anew(self) -> list[Any]:
+        """The events since this was last asked."""
+        found = await self.told()
+        async with self.engine.begin() as conn:
+            await conn.execute(text("DELETE FROM proposer.outbox"))
+        return found
+
+    async def rows(self, sql: str) -> list[Any]:
+        """What a query gives."""
+        async with self.engine.connect() as conn:
+            return list(await conn.execute(text(sql)))

@@ -1,0 +1,102 @@
+"""A site with something of everything, much of it written by somebody who means harm."""
+
+from typing import Any
+
+from ratchet import Ratchet
+from ratchet.prompt import parse
+from ratchet_local.backing_services import BackingServices
+from ratchet_local.data_dir import DataDir
+from tests.support.databases import psql
+from tests.support.eventually import eventually_sync
+from tests.support.full_loop import Site, degrade
+from tests.support.local import LocalRunner
+
+HOSTILE = '<script>window.hit=1</script><img src=x onerror="window.hit=1">\x1b[31m\u202e{{evil}}'
+REPLY, MAIL_BOT, SLOT = "reply", "mail-bot", "examples"
+
+
+def reply(words: str) -> dict[str, Any]:
+    """A prompt with a slot, as its canonical document."""
+    return parse(
+        {
+            "schema": "ratchet.prompt/1",
+            "messages": [
+                {"role": "system", "content": words},
+                {"slot": SLOT},
+                {"role": "user", "content": "{{mail}}"},
+            ],
+            "variables": {"mail": {"type": "string"}},
+            "slots": {SLOT: {"max": 5}},
+        }
+    ).to_dict()
+
+
+def propose(site: Site, document: dict[str, Any], base: str | None, name: str = REPLY) -> dict[str, Any]:
+    """The maker's proposal."""
+    body = {"name": name, "target": MAIL_BOT, "base_digest": base, "document": document, "why": "it reads better"}
+    made = site.post("/v1/proposals", body, site.maker_key)
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+def promote(site: Site, document: dict[str, Any], base: str | None = None, name: str = REPLY) -> str:
+    """Proposed by the maker, approved by the reviewer: live. Its digest."""
+    proposal = propose(site, document, base, name)
+    decision = {"verdict": "approved", "reason": "good", "digest": proposal["digest"]}
+    decided = site.post(f"/v1/proposals/{proposal['id']}/decisions", decision)
+    assert decided.is_success, decided.text
+    return str(proposal["digest"])
+
+
+def like(site: Site, count: int = 3) -> None:
+    """People like hostile answers, and let them be learned from: a few-shot proposal waits then."""
+    with site.client() as app:
+        prompt = eventually_sync(lambda: _live(app))
+        for number in range(count):
+            run = app.record(
+                prompts=[prompt],
+                target=MAIL_BOT,
+                input=f"mail {number} {HOSTILE}",
+                output=f"answer {number} {HOSTILE}",
+                user=f"user-{number}",
+                consent={"learning": True},
+            )
+            app.feedback(run, kind="rating", value=5, consent={"learning": True})
+        assert app.flush(30)
+    eventually_sync(lambda: few_shots(site))
+
+
+def few_shots(site: Site) -> list[dict[str, Any]]:
+    """The open proposals of examples."""
+    return [item for item in site.items("/v1/proposals?state=open") if item["kind"] == "few_shot"]
+
+
+def park(runner: LocalRunner, count: int = 1) -> None:
+    """Dead letters of the analyzer: events that it took already, so that taking them again does nothing."""
+    dsn = BackingServices.of(DataDir(runner.folder)).postgres.dsn()
+    psql(
+        dsn,
+        f"""INSERT INTO analyzer.dead_letters (id, consumer, topic, partition, "offset", key, headers, payload, reason,
+                                               detail, project, environment)
+            SELECT gen_random_uuid(), 'analyzer.quality', topic, 0, id, convert_to(key, 'UTF8'), headers, payload,
+                   'unexpected', 'ValueError', convert_from(payload, 'UTF8')::json ->> 'project',
+                   convert_from(payload, 'UTF8')::json ->> 'environment'
+            FROM collector.outbox WHERE topic = 'execution.recorded' ORDER BY id LIMIT {count}""",
+    )
+
+
+def fill(site: Site, runner: LocalRunner) -> None:
+    """A regression with its fix, a managed prompt with a history, examples, an edit that waits, dead letters."""
+    first = promote(site, reply("Reply to the mail."))
+    second = promote(site, reply("Reply to the mail, briefly."), first)
+    propose(site, reply(f"Reply to the mail, warmly. {HOSTILE.replace('{{evil}}', '')}"), second)
+    like(site)
+    degrade(site)
+    eventually_sync(lambda: site.items("/v1/regressions"), within=120)
+    eventually_sync(lambda: [it for it in site.items("/v1/proposals") if it["kind"] == "restore"])
+    park(runner, 2)
+
+
+def _live(app: Ratchet) -> Any:
+    prompt = app.prompt(REPLY, "Reply: {{mail}}")
+    return prompt if prompt.live else None

@@ -1,0 +1,37 @@
+"""A signed live version, without a database."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from gatekeeper.keys.signer import Signer
+from gatekeeper.promotion.live_version import LiveRow, event, payload
+from shared.events.promotion import PromptLive
+
+
+def live_row(**parts: Any) -> LiveRow:
+    """Sequence 7 of `greeting`, by a decision."""
+    values: dict[str, Any] = {
+        "project": "acme",
+        "environment": "production",
+        "name": "greeting",
+        "target": "bot",
+        "digest": "sha256:" + "0" * 64,
+        "sequence": 7,
+        "reason": "promoted",
+        "decision_id": uuid4(),
+        "grant_use_id": None,
+        "rollback_id": None,
+        "by": "reviewer",
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "document": {"messages": []},
+        "examples": {"shots": [{"input": "a\nb", "output": "c"}]},
+        **parts,
+    }
+    return LiveRow(**values)
+
+
+def some_live(signer: Signer) -> PromptLive:
+    """The event of `live_row()`, signed."""
+    row = live_row()
+    return event(row, signer.live(payload(row)))

@@ -1,0 +1,137 @@
+"""Prompts, regressions and liked answers for tests of the proposer."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from proposer.domain.example_text import input_key
+from proposer.domain.model import Candidate, PromptKey
+from ratchet.prompt import Prompt, parse
+from shared.events import derived_id
+from shared.events.feedback import Consent, ExecutionFacts, FeedbackCreated, PromptUse, Replaced
+from shared.events.promotion import Authorisation, PromptLive, Signature
+from shared.events.quality import Cause, Measurement, RegressionDetected, Window
+from tests.support.prompts import minimal
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+KEY = PromptKey("acme", "production", "answer")
+SLOT = {"messages": [{"role": "system", "content": "Help."}, {"slot": "examples"}], "slots": {"examples": {}}}
+
+
+def prompt(*lines: str, **parts: Any) -> Prompt:
+    """A document of one system message."""
+    message = {"role": "system", "content": "\n".join(lines)}
+    return parse(minimal(**{"messages": [message], **parts}))
+
+
+def slotted(**parts: Any) -> Prompt:
+    """A document with the slot `examples`, empty."""
+    return parse(minimal(**{**SLOT, **parts}))
+
+
+def cause(before: str | None, after: str | None, **fields: Any) -> Cause:
+    given = {"kind": "prompt_version", "name": "answer", "before": before, "after": after, "evidence": "It changed."}
+    return Cause(**{**given, **fields})
+
+
+def regression(*causes: Cause, **fields: Any) -> RegressionDetected:
+    """The share of thumbs up fell from 0.9 to 0.7."""
+    given: dict[str, Any] = {
+        "project": "acme",
+        "environment": "production",
+        "target": "bot",
+        "regression_id": derived_id("regression", "1"),
+        "revision": 1,
+        "metric": "thumb",
+        "direction": "higher_is_better",
+        "window": Window(start=NOW - timedelta(hours=1), end=NOW),
+        "baseline": Measurement(n=500, mean=0.9, low=0.87, high=0.93),
+        "current": Measurement(n=120, mean=0.7, low=0.62, high=0.78),
+        "delta_pp": -20.0,
+        "method": "test",
+        "alpha": 0.05,
+        "affected_executions": ("e1", "e2"),
+        "causes": causes,
+    }
+    return RegressionDetected(**{**given, **fields})
+
+
+def feedback(number: int, **fields: Any) -> FeedbackCreated:
+    """A thumb up, sent with a secret key, by the user who asked; both agreed to learning. Later numbers came later."""
+    at = NOW - timedelta(hours=1) + timedelta(seconds=number)
+    given: dict[str, Any] = {
+        "project": "acme",
+        "environment": "production",
+        "target": "bot",
+        "feedback_id": derived_id("feedback", str(number)),
+        "kind": "thumb",
+        "key_scope": "ingest",
+        "value": 1.0,
+        "user": f"user-{number}",
+        "consent": Consent(learning=True),
+        "execution": execution(number),
+        "occurred_at": at,
+        "received_at": at,
+    }
+    return FeedbackCreated(**{**given, **fields})
+
+
+def execution(number: int, **fields: Any) -> ExecutionFacts:
+    """A question of a user of their own, who agreed to learning, and its answer."""
+    given: dict[str, Any] = {
+        "execution_id": f"e{number}",
+        "prompts": (PromptUse(name="answer"),),
+        "input": f"Question {number}?",
+        "output": f"Answer {number}.",
+        "user": f"user-{number}",
+        "consent": Consent(learning=True),
+        "occurred_at": NOW - timedelta(hours=2),
+    }
+    return ExecutionFacts(**{**given, **fields})
+
+
+def instead_of(number: int, value: float | None = 1.0, label: str | None = None) -> Replaced:
+    """The feedback with that number, which another one replaces."""
+    return Replaced(feedback_id=derived_id("feedback", str(number)), value=value, label=label)
+
+
+def candidate(number: int, **fields: Any) -> Candidate:
+    """What `feedback(number)` makes."""
+    at = NOW - timedelta(hours=1) + timedelta(seconds=number)
+    asked = fields.get("input", f"Question {number}?")
+    user = fields.get("user", f"user-{number}")
+    given: dict[str, Any] = {
+        "key": KEY,
+        "target": "bot",
+        "digest": None,
+        "feedback_id": derived_id("feedback", str(number)),
+        "execution_id": f"e{number}",
+        "score": 1.0,
+        "input": asked,
+        "output": f"Answer {number}.",
+        "input_key": input_key(asked),
+        "user": user,
+        "contributor": user,
+        "grant_eligible": True,
+        "occurred_at": at,
+        "received_at": at,
+    }
+    return Candidate(**{**given, **fields})
+
+
+def live(document: Prompt, sequence: int = 1, **fields: Any) -> PromptLive:
+    """The document went live."""
+    given: dict[str, Any] = {
+        "project": "acme",
+        "environment": "production",
+        "name": "answer",
+        "target": "bot",
+        "digest": document.digest,
+        "sequence": sequence,
+        "document": document.to_dict(),
+        "examples": {},
+        "reason": "promoted",
+        "authorisation": Authorisation(kind="decision", id=derived_id("decision", str(sequence)), by="ada"),
+        "signature": Signature(key_id="k", value="s"),
+        "occurred_at": NOW,
+    }
+    return PromptLive(**{**given, **fields})

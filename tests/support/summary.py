@@ -1,0 +1,188 @@
+"""What became of a load: drained when nothing is on its way any more; then each post counts once, or it is told."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.streams.sums import UNIT
+from analyzer.storage.repository import read_streams
+from deploy.kafka.topics import admin_client
+from ratchet_local.routes import SERVICES
+from tests.support.eventually import eventually
+from tests.support.load import Load
+from tests.support.messaging import async_dsn
+
+_STREAMS = """SELECT project, environment, target, metric, prompt, identity, generation,
+                     CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored FROM analyzer.streams"""
+_ASK_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Posts that were acknowledged and not counted; that were counted more than once; that count another value."""
+
+    lost: tuple[str, ...]
+    twice: tuple[str, ...]
+    altered: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        return not (self.lost or self.twice or self.altered)
+
+
+async def judge(dsn: str, load: Load) -> Verdict:
+    """Compares what was acknowledged with the analyzer's state, post by post. Wait until all is drained first."""
+    ledger = QualityEngine()
+    streams = [stream for row in await rows(dsn, _STREAMS) for stream in read_streams(row, ledger)]
+    known = ((stream.key.line.dimension, stream.sums) for stream in streams)
+    counted = {dimension.metric: sums for dimension, sums in known if not dimension.mirrored}
+    sent = [post for post in load.work if post.metric in counted]
+    return Verdict(
+        tuple(post.key for post in load.work if post.key in load.acknowledged and post.metric not in counted),
+        tuple(post.key for post in sent if counted[post.metric].n > 1),
+        tuple(
+            post.key for post in sent if counted[post.metric].total != round(post.value * UNIT) * counted[post.metric].n
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """From the intake's commit to the commit of the analyzer, in seconds by the database's clock."""
+
+    events: int
+    p50_s: float
+    p99_s: float
+    most_s: float
+
+    def __str__(self) -> str:
+        return f"{self.events} events, p50 {self.p50_s:.2f} s, p99 {self.p99_s:.2f} s, most {self.most_s:.2f} s"
+
+
+async def latency(dsn: str) -> Latency:
+    """How long what was taken in took to be measured."""
+    [row] = await rows(
+        dsn,
+        """SELECT count(*) AS events, percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS p50,
+                  percentile_cont(0.99) WITHIN GROUP (ORDER BY took) AS p99, max(took) AS most
+           FROM (SELECT extract(epoch FROM i.received_at - o.created_at) AS took
+                 FROM collector.outbox o JOIN analyzer.inbox i USING (event_id)
+                 WHERE i.consumer = 'analyzer.quality') AS both""",
+    )
+    return Latency(row.events, float(row.p50 or 0), float(row.p99 or 0), float(row.most or 0))
+
+
+@asynccontextmanager
+async def _engine(dsn: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(async_dsn(dsn), poolclass=NullPool)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def rows(dsn: str, sql: str, **values: Any) -> list[Row[Any]]:
+    """What a query gives."""
+    async with _engine(dsn) as engine, engine.begin() as conn:
+        done = await conn.execute(text(sql), values)
+        return list(done) if done.returns_rows else []
+
+
+async def drained(dsn: str, kafka: str, within: float = 60.0) -> None:
+    """Returns when nothing waits: not in an outbox, not for its execution, not in Kafka for any subscription.
+
+    Raises:
+        AssertionError: that was not so in time; it tells what waits where.
+    """
+    admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": kafka})
+
+    async def nothing_waits() -> bool:
+        waiting = await in_database(dsn) or await asyncio.to_thread(lag, admin, await _subscriptions(dsn))
+        assert not waiting, f"waiting: {waiting}"
+        return True
+
+    await eventually(nothing_waits, within)
+
+
+async def in_database(dsn: str) -> dict[str, int]:
+    """What waits in PostgreSQL, by place."""
+    places = {f"{service}.outbox": "WHERE sent_at IS NULL" for service in SERVICES} | {"collector.waiting": ""}
+    found = {place: (await rows(dsn, f"SELECT count(*) FROM {place} {which}"))[0][0] for place, which in places.items()}
+    return {place: count for place, count in found.items() if count}
+
+
+async def _subscriptions(dsn: str) -> dict[str, list[str]]:
+    """Consumer group → topics."""
+    every = " UNION ".join(f"SELECT consumer, topic FROM {service}.subscriptions" for service in SERVICES)
+    found: dict[str, list[str]] = {}
+    for row in await rows(dsn, every):
+        found.setdefault(row.consumer, []).append(row.topic)
+    return found
+
+
+def lag(admin: AdminClient, subscriptions: dict[str, list[str]]) -> dict[str, int]:
+    """Messages that a group has not acknowledged, by group, where there are any."""
+    ends = end_offsets(admin, {topic for topics in subscriptions.values() for topic in topics})
+    found = {}
+    for group, topics in subscriptions.items():
+        mine = [TopicPartition(topic, partition) for topic, partition in ends if topic in topics]
+        request = [ConsumerGroupTopicPartitions(group, mine)]
+        answer = admin.list_consumer_group_offsets(request, request_timeout=_ASK_S)[group].result()
+        behind = sum(ends[at.topic, at.partition] - max(0, at.offset) for at in answer.topic_partitions)
+        if behind:
+            found[group] = behind
+    return found
+
+
+def end_offsets(admin: AdminClient, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    """(topic, partition) → the number of messages ever written to it."""
+    known = admin.list_topics(timeout=_ASK_S).topics
+    wanted = [TopicPartition(topic, partition) for topic in topics for partition in known[topic].partitions]
+    answers = admin.list_offsets({at: OffsetSpec.latest() for at in wanted}, request_timeout=_ASK_S)
+    return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
+
+
+async def untaken(dsn: str) -> int:
+    """Events that a subscription of some service neither took nor parked."""
+    missing = 0
+    for emitter, taker in itertools.product(SERVICES, SERVICES):
+        found = await rows(
+            dsn,
+            f"""SELECT count(*) FROM {emitter}.outbox o JOIN {taker}.subscriptions s USING (topic)
+                WHERE NOT EXISTS (SELECT FROM {taker}.inbox i WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))
+                  AND NOT EXISTS (SELECT FROM {taker}.dead_letters d, jsonb_array_elements(d.headers) h
+                                  WHERE d.consumer = s.consumer AND h ->> 1 = o.event_id::text)""",
+        )
+        missing += found[0][0]
+    return missing
+
+
+@asynccontextmanager
+async def held_up(dsn: str, table: str) -> AsyncIterator[int]:
+    """Inside it, transactions of services stand still in the midst of their work: they wait for `table`.
+
+    Gives the number of them, at least one. What is killed in here dies with work half done.
+    """
+    service = table.partition(".")[0]
+    async with _engine(dsn) as engine, engine.begin() as conn:
+        await conn.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
+        yield await eventually(lambda: _waiting_for(dsn, service))
+
+
+async def _waiting_for(dsn: str, service: str) -> int:
+    found = await rows(
+        dsn,
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE :name",
+        name=f"ratchet-{service}-%",
+    )
+    return int(found[0][0])

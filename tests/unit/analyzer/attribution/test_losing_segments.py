@@ -1,0 +1,52 @@
+"""Segments that lose more than the rest are named; where all lose alike, and where nothing does, none is."""
+
+import random
+
+import pytest
+
+from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, compare
+from analyzer.domain.attribution.losing_segments import losing
+from analyzer.domain.attribution.timeline import Timeline
+
+CHANGE = ChangePoint(1500, 1450, 1550)
+
+
+def compared(seed: int, fall: dict[str, float]) -> Comparison:
+    """Thumbs, 85 % up; from number 1,500 on each language's share falls by its own amount."""
+    rnd = random.Random(seed)
+    timeline = Timeline(("language", "route"))
+    for number in range(2500):
+        language = rnd.choice(["en", "en", "de", "fr"])
+        share = 0.85 - (fall.get(language, 0.0) if number >= 1500 else 0.0)
+        timeline.add((language, rnd.choice("ab")), float(rnd.random() < share), float(number))
+    return compare(timeline, CHANGE)
+
+
+def test_a_segment_that_loses_is_named_with_its_numbers() -> None:
+    (found,) = losing(compared(1, {"de": 0.3}))
+    assert (found.dimension, found.level) == ("language", "de")
+    assert found.before == pytest.approx(0.85, abs=0.06)
+    assert found.low < -0.3 < found.high < 0.0
+    assert found.rest == pytest.approx(0.0, abs=0.06)
+    assert found.after == pytest.approx(found.before - 0.3, abs=0.12)
+    assert 150 < found.n < 350
+
+
+def test_the_worst_comes_first() -> None:
+    found = losing(compared(1, {"de": 0.5, "fr": 0.25}))
+    assert found[0].level == "de"
+
+
+def test_noise_is_not_named() -> None:
+    """At level 5 %, over 30 streams; more than 5 would be one chance in 300."""
+    named = sum(bool(losing(compared(seed, {}))) for seed in range(30))
+    assert named <= 5
+
+
+def test_where_all_lose_alike_none_stands_out() -> None:
+    named = sum(bool(losing(compared(seed, dict.fromkeys(("en", "de", "fr"), 0.2)))) for seed in range(15))
+    assert named <= 4
+
+
+def test_without_values_nobody_loses() -> None:
+    assert losing(compare(Timeline(("language",)), CHANGE)) == ()

@@ -1,0 +1,100 @@
+"""Words of inputs that lose are found among thousands that don't, in a sketch of constant size."""
+
+import json
+import random
+import string
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.domain.attribution.contrasts import ChangePoint
+from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, Terms, words
+
+pytestmark = pytest.mark.simulation
+
+SWITCH = 1500
+CHANGE = ChangePoint(SWITCH, SWITCH - 50, SWITCH + 50)
+_RND = random.Random(0)
+VOCABULARY = ["".join(_RND.choices(string.ascii_lowercase, k=7)) for _ in range(2000)]
+LIKELY = list(accumulate(1.0 / (rank + 1) for rank in range(2000)))
+
+
+def sketch(seed: int, fall: float = 0.0, everybody: float = 0.0, share: float = 0.15, users: int = 300) -> Terms:
+    """Inputs of a dozen words. `hard` is bad all the time; from number 1,500 on `refund` is bad more often."""
+    rnd, terms = random.Random(seed), Terms()
+    for number in range(SWITCH + 500):
+        said = rnd.choices(VOCABULARY, cum_weights=LIKELY, k=8)
+        said += [word for word, part in (("refund", share), ("hard", 0.1)) if rnd.random() < part]
+        bad = 0.15 + 0.3 * ("hard" in said)
+        if number >= SWITCH:
+            bad += everybody + fall * ("refund" in said)
+        terms.add(" ".join(said), rnd.random() < bad, float(number), f"e{number}", f"u{rnd.randrange(users)}")
+    return terms
+
+
+def named(found: tuple[LosingTerm, ...]) -> list[str]:
+    return [term.term for term in found]
+
+
+def test_the_word_that_loses_is_named_with_its_numbers_and_examples() -> None:
+    (found,) = sketch(1, fall=0.6).losing(CHANGE)
+    assert found.term == "refund"
+    assert found.n >= 40
+    assert found.share == pytest.approx(0.75, abs=0.15)
+    assert found.before is None or found.before == pytest.approx(0.18, abs=0.12)
+    assert found.without == pytest.approx(0.18, abs=0.08)
+    assert 0.0 < found.low < found.lift < found.high
+    assert len(found.examples) == 3
+    assert int(found.examples[0][1:]) > int(found.examples[2][1:]) >= SWITCH
+
+
+def test_it_is_found_nearly_always() -> None:
+    assert sum("refund" in named(sketch(seed, fall=0.6).losing(CHANGE)) for seed in range(6)) >= 5
+
+
+@pytest.mark.parametrize("everybody", [0.0, 0.2])
+def test_noise_is_not_named_nor_what_was_always_hard(everybody: float) -> None:
+    """The level is 5 % a stream; more than 3 of 12 would be one chance in 400."""
+    found = [sketch(seed, everybody=everybody).losing(CHANGE) for seed in range(12)]
+    assert sum(bool(each) for each in found) <= 3
+
+
+def test_what_fewer_than_five_people_say_is_not_shown() -> None:
+    assert named(sketch(1, fall=0.6, users=4).losing(CHANGE)) == []
+
+
+def test_memory_is_flat_in_history_and_words() -> None:
+    rnd, terms, sizes = random.Random(1), Terms(), []
+    for number in range(10_000):
+        text = " ".join("".join(rnd.choices(string.ascii_lowercase, k=8)) for _ in range(6))
+        terms.add(text, rnd.random() < 0.3, float(number), f"e{number}")
+        if number in (1_000, 9_999):
+            sizes.append(len(json.dumps(terms.dump())))
+    assert len(terms.words) <= WORDS
+    assert sizes[1] < 1.5 * sizes[0]
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(VOCABULARY[:200]), max_size=8), st.booleans()), max_size=200))
+def test_a_sketch_reads_back_and_goes_on_the_same(said: list[tuple[list[str], bool]]) -> None:
+    terms = Terms()
+    for number, (each, bad) in enumerate(said):
+        if number == 100:
+            terms = Terms.load(json.loads(json.dumps(terms.dump())))
+        terms.add(" ".join(each), bad, float(number), f"e{number}")
+    whole = Terms()
+    for number, (each, bad) in enumerate(said):
+        whole.add(" ".join(each), bad, float(number), f"e{number}")
+    assert terms == whole
+
+
+@given(st.text(max_size=300))
+def test_words_are_few_short_and_without_digits(text: str) -> None:
+    found = words(text)
+    assert len(found) == len(set(found)) <= 40
+    assert not any(character.isdecimal() for word in found for character in word)
+
+
+def test_words_are_folded_and_each_counts_once() -> None:
+    assert words("Refund my REFUND, order 4711 or A1B2: größe!") == ("refund", "order", "grösse")

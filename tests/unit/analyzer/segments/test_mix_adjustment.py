@@ -1,0 +1,227 @@
+"""Residuals: a change of mix moves nothing, a fall of what is known isn't absorbed, and memory stays small."""
+
+import json
+import random
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.domain.segments.cells import CELLS
+from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.segments.mix_adjustment import SegmentProfile
+
+levels = st.sampled_from(["a", "b", "c"])
+values = st.lists(st.tuples(st.tuples(levels, levels), st.floats(0, 1)), max_size=300)
+MEANS = {"easy": 0.9, "hard": 0.6}
+
+
+def settled(reference: list[tuple[Cell, float]]) -> SegmentProfile:
+    profile = SegmentProfile()
+    for cell, value in reference:
+        profile.learn(cell, value)
+    profile.settle()
+    return profile
+
+
+def traffic(seed: int, n: int, hard: float, fall: float = 0.0) -> list[tuple[Cell, float]]:
+    """Scores of two segments, of which the part `hard` is hard."""
+    rnd = random.Random(seed)
+    drawn = ["hard" if rnd.random() < hard else "easy" for _ in range(n)]
+    return [((level,), rnd.betavariate(10 * (MEANS[level] - fall), 10 * (1 - MEANS[level] + fall))) for level in drawn]
+
+
+def moved(profile: SegmentProfile, former: list[tuple[Cell, float]], later: list[tuple[Cell, float]]) -> float:
+    """By how much the mean of residuals differs between two stretches."""
+    old = fmean(profile.take(cell, value) for cell, value in former)
+    return fmean(profile.take(cell, value) for cell, value in later) - old
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_change_of_mix_moves_nothing(seed: int) -> None:
+    profile = settled(traffic(seed, 1000, 0.3))
+    later = traffic(seed + 200, 4000, 0.5)
+    assert fmean(value for _, value in later) < 0.81 - 0.04
+    # The standard error is 0.006: of 500 values before, and of the two means of the reference.
+    assert moved(profile, traffic(seed + 100, 500, 0.3), later) == pytest.approx(0.0, abs=0.024)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fall_that_the_mix_hides_is_seen_and_stays_seen(seed: int) -> None:
+    profile = settled(traffic(seed, 1000, 0.5))
+    masked = traffic(seed + 200, 4000, 0.2333, fall=0.08)
+    assert fmean(value for _, value in masked) == pytest.approx(0.75, abs=0.02)
+    first, later = masked[:1000], masked[1000:]
+    assert moved(profile, traffic(seed + 100, 500, 0.5), first) == pytest.approx(-0.08, abs=0.03)
+    assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.67, abs=0.03)
+
+
+def test_a_level_that_the_reference_does_not_know_is_compared_with_the_whole() -> None:
+    profile = settled([(("old",), 0.9), (("other",), 0.5)] * 50)
+    assert profile.residual(("new",), 0.2) == pytest.approx(0.2)
+    for _ in range(300):
+        assert profile.take(("new",), 0.2) == pytest.approx(0.2)
+
+
+def test_with_other_levels_equal() -> None:
+    """A new model is judged by what its route is known for."""
+    easy, hard = ("easy", "m1"), ("hard", "m1")
+    profile = settled([(easy, 0.9), (easy, 0.8), (hard, 0.5), (hard, 0.4)] * 50)
+    assert profile.residual(("hard", "m2"), 0.45) == pytest.approx(0.65, abs=0.02)
+    assert profile.residual(("easy", "m2"), 0.65) == pytest.approx(0.45, abs=0.02)
+
+
+def test_the_first_reference_needs_nobody_to_take_it() -> None:
+    """It is closed at 800 values: a mix that changes after that is not taken for the reference's."""
+    profile = SegmentProfile()
+    for cell, value in traffic(1, 5000, 0.3):
+        profile.learn(cell, value)
+    later = traffic(2, 3000, 0.9)
+    assert fmean(value for _, value in later) < 0.65
+    assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.81, abs=0.02)
+
+
+@pytest.mark.parametrize("switch", [110, 250, 450, 790, 3000])
+def test_a_switch_is_seen_in_full_whenever_it_comes(switch: int) -> None:
+    """Also while the first reference is still open, and however long it lasts."""
+    rnd, profile = random.Random(4), SegmentProfile()
+    taken = []
+    for number in range(switch + 3000):
+        route, model = rnd.choice(["a", "b"]), "old" if number < switch else "new"
+        fall = 0.1 * (route == "b") + 0.1 * (model == "new")
+        taken.append(profile.take((route, model), rnd.gauss(0.8 - fall, 0.05)))
+    assert fmean(taken[switch:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
+    assert fmean(taken[-500:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
+
+
+def test_a_rare_level_is_got_to_know() -> None:
+    rnd, profile = random.Random(4), SegmentProfile()
+    for _ in range(3000):
+        language = "rare" if rnd.random() < 0.02 else rnd.choice(["en", "de"])
+        profile.take((language,), rnd.gauss(0.4 if language == "rare" else 0.8, 0.05))
+    assert profile.residual(("rare",), 0.4) == pytest.approx(0.8, abs=0.05)
+
+
+def test_where_nothing_differs_values_are_left_alone() -> None:
+    profile = settled([((), 0.25), ((), 0.75)] * 100)
+    assert profile.residual((), 0.3) == 0.3
+    assert profile.widened == (0.0, 0.0)
+    assert [SegmentProfile().take((level,), 0.3) for level in "abc"] == [0.3] * 3
+
+
+def test_cells_with_few_values_are_believed_less() -> None:
+    rnd = random.Random(3)
+    told: list[tuple[Cell, float]] = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
+    told += [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
+    profile = settled([*told, *[(("rare",), 0.0)] * 3])
+    assert 0.0 < profile.residual(("rare",), 0.0) < 0.7
+    assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_cell_of_which_all_was_taken_back_has_no_mean_of_its_own() -> None:
+    """Where values of a cell never vary, the sum of effects is worth no value, and nothing must be divided by that."""
+    told = [(("a", "a"), 0.0)] * 4 + [(("a", "c"), 1.0), (("b", "a"), 0.0)]
+    profile = SegmentProfile()
+    for cell, value in [*told, (("a", "b"), 0.0)]:
+        profile.learn(cell, value)
+    profile.learn(("a", "b"), 0.0, -1)
+    profile.settle()
+    assert profile.residual(("a", "b"), 0.5) == pytest.approx(0.5)
+
+
+@given(values, values)
+def test_what_is_taken_back_leaves_no_trace(
+    kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]
+) -> None:
+    plain, corrected = SegmentProfile(), SegmentProfile()
+    for cell, value in kept:
+        plain.learn(cell, value)
+        corrected.learn(cell, value)
+    for sign in (1, -1):
+        for cell, value in withdrawn:
+            corrected.learn(cell, value, sign)
+    assert corrected.n == plain.n
+    plain.settle()
+    corrected.settle()
+    for cell, _ in kept:
+        assert corrected.residual(cell, 0.5) == plain.residual(cell, 0.5)
+
+
+@given(values, values, st.booleans())
+def test_a_profile_reads_back_and_goes_on_the_same(
+    before: list[tuple[Cell, float]], after: list[tuple[Cell, float]], settle: bool
+) -> None:
+    profile = SegmentProfile()
+    for cell, value in before:
+        profile.learn(cell, value)
+    if settle:
+        profile.settle()
+    again = SegmentProfile.load(json.loads(json.dumps(profile.dump())))
+    assert again == profile
+    assert [again.take(*each) for each in after] == [profile.take(*each) for each in after]
+    assert again == profile
+
+
+@given(values, st.floats(0, 0.5))
+def test_residuals_lie_within_the_widened_scale(reference: list[tuple[Cell, float]], value: float) -> None:
+    profile = settled(reference)
+    below, above = profile.widened
+    for cell in [*(cell for cell, _ in reference), ("a", "unseen")]:
+        assert value + below - 1e-9 <= profile.residual(cell, value) <= value + above + 1e-9
+
+
+def test_memory_is_flat_however_many_levels_there_are() -> None:
+    sizes = []
+    for users in (100, 10_000):
+        rnd, profile = random.Random(1), SegmentProfile()
+        for number in range(10_000):
+            profile.take((rnd.choice("abc"), f"user-{rnd.randrange(users)}"), rnd.random())
+            if number == 1000:
+                profile.settle()
+        sizes.append(len(json.dumps(profile.dump())))
+        assert len(profile.cells.kept) <= CELLS + 1
+    assert sizes[1] < 1.1 * sizes[0]
+
+
+def test_a_dimension_with_too_many_levels_spoils_no_other() -> None:
+    """What has a level of its own for each value says nothing; routes are still told apart."""
+    rnd = random.Random(2)
+    reference = [((rnd.choice(["easy", "hard"]), f"user-{number}"), 0.0) for number in range(3000)]
+    profile = settled([(cell, MEANS[str(cell[0])]) for cell, _ in reference])
+    assert profile.residual(("easy", "user-x"), 0.9) == pytest.approx(0.75, abs=0.03)
+    assert profile.residual(("hard", "user-y"), 0.6) == pytest.approx(0.75, abs=0.03)
+
+
+def test_getting_to_know_cells_moves_nothing_else() -> None:
+    """What is known better with each doubling doesn't step the level of what is watched."""
+    profile, told = SegmentProfile(), traffic(3, 3200, 0.3)
+    taken = [profile.take(cell, value) for cell, value in told]
+    parts = [fmean(taken[start:end]) for start, end in ((50, 400), (400, 800), (800, 1600), (1600, 3200))]
+    assert max(parts) - min(parts) < 0.03
+    assert fmean(profile.reference().residual(*each) for each in told) == pytest.approx(fmean(taken[800:]), abs=0.01)
+
+
+@pytest.mark.parametrize("hard", [0.1, 0.5])
+@pytest.mark.parametrize("better", [0.0, 0.05])
+def test_a_successor_goes_on_at_the_same_level(hard: float, better: float) -> None:
+    """A version is watched by its predecessor's profile, and its own successor by its own: levels must agree."""
+    first = settled(traffic(1, 2000, 0.3))
+    standard, own = first.reference(), first.successor()
+    told = traffic(2, 2000, hard, fall=-better)
+    watched = []
+    for cell, value in told:
+        own.learn(cell, value)
+        watched.append(standard.residual(cell, value))
+    again = [own.reference().residual(*each) for each in told[:300]]
+    assert fmean(again) == pytest.approx(fmean(watched[:300]), abs=0.012)
+    assert own.n == 2000
+
+
+def test_a_reference_is_a_copy() -> None:
+    profile = settled([(("a",), 1.0), (("b",), 0.0)] * 50)
+    copied = profile.reference()
+    for _ in range(1000):
+        profile.learn(("a",), 0.0)
+    assert copied.n == 100
+    assert copied.residual(("a",), 1.0) == pytest.approx(0.5, abs=0.02)

@@ -1,0 +1,127 @@
+"""What each kind of feedback and each field of an execution measures."""
+
+import math
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from analyzer.domain.metrics.extraction import Reason, UncountedValue, from_execution, from_feedback
+from analyzer.domain.model import Reading
+from shared.events.feedback import Consent, PromptUse, Replaced
+from tests.support.quality import facts, feedback, recorded
+
+
+def one(found: Any) -> Reading:
+    (reading,) = found
+    assert isinstance(reading, Reading)
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("fields", "metric", "value"),
+    [
+        ({"kind": "thumb", "value": 0.0}, "thumb", 0.0),
+        ({"kind": "rating", "value": 4.0}, "rating", 0.75),
+        ({"kind": "label", "value": None, "label": "Correct"}, "label", 1.0),
+        ({"kind": "label", "value": None, "label": "Not_Helpful", "name": "use"}, "label.use", 0.0),
+        ({"kind": "score", "value": 0.4}, "score", 0.4),
+        ({"kind": "score", "value": 0.4, "name": "Factuality"}, "score.Factuality", 0.4),
+        ({"kind": "thumb", "value": 1.0, "source": "implicit"}, "implicit.thumb", 1.0),
+        ({"kind": "rating", "value": 1.0, "source": "implicit"}, "implicit.rating", 0.0),
+    ],
+)
+def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
+    reading = one(from_feedback(feedback(1, **fields)))
+    assert (reading.metric.name, reading.value, reading.former) == (metric, value, None)
+    assert reading.dimension.names == ("acme", "production", "bot", metric)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"execution": None, "target": ""}, "unjoined"),
+        ({"consent": Consent(quality=False)}, "no_consent"),
+        ({"execution": facts(1, consent=Consent(quality=False))}, "no_consent"),
+        ({"kind": "label", "value": None, "label": "purple"}, "unknown_label"),
+        ({"kind": "score", "value": 7.0}, "out_of_range"),
+        ({"kind": "rating", "value": 0.0}, "out_of_range"),
+    ],
+)
+def test_what_counts_nowhere(fields: dict[str, Any], reason: Reason) -> None:
+    (found,) = from_feedback(feedback(1, **fields))
+    assert isinstance(found, UncountedValue)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize("kind", ["comment", "correction"])
+def test_text_measures_nothing(kind: str) -> None:
+    assert list(from_feedback(feedback(1, kind=kind, value=None, text="no"))) == []
+
+
+def test_a_later_opinion_takes_the_place_of_the_former() -> None:
+    reading = one(from_feedback(feedback(1, replaces=Replaced(feedback_id=uuid4(), value=0.0))))
+    assert (reading.former, reading.value) == (0.0, 1.0)
+
+
+def test_a_value_that_measured_nothing_is_not_taken_back() -> None:
+    old = Replaced(feedback_id=uuid4(), label="purple")
+    reading = one(from_feedback(feedback(1, kind="label", value=None, label="correct", replaces=old)))
+    assert (reading.former, reading.value) == (None, 1.0)
+
+
+def test_an_opinion_that_measures_nothing_takes_the_former_back() -> None:
+    old = Replaced(feedback_id=uuid4(), label="correct")
+    found = list(from_feedback(feedback(1, kind="label", value=None, label="purple", replaces=old)))
+    assert found[0] == UncountedValue("acme", "production", "bot", "label", "unknown_label", "purple")
+    assert isinstance(found[1], Reading)
+    assert (found[1].former, found[1].value) == (1.0, None)
+
+
+def test_an_opinion_without_consent_takes_the_former_back() -> None:
+    old = Replaced(feedback_id=uuid4(), value=0.0)
+    found = list(from_feedback(feedback(1, replaces=old, consent=Consent(quality=False))))
+    assert found[0] == UncountedValue("acme", "production", "bot", "thumb", "no_consent")
+    assert isinstance(found[1], Reading)
+    assert (found[1].former, found[1].value) == (0.0, None)
+
+
+def test_an_execution_without_consent_had_nothing_to_take_back() -> None:
+    old = Replaced(feedback_id=uuid4(), value=0.0)
+    about = facts(1, consent=Consent(quality=False))
+    refused = UncountedValue("acme", "production", "bot", "thumb", "no_consent")
+    assert list(from_feedback(feedback(1, replaces=old, execution=about))) == [refused]
+
+
+@pytest.mark.parametrize(("outcome", "good"), [("ok", 1.0), ("refused", 1.0), ("error", 0.0), ("timeout", 0.0)])
+def test_outcomes(outcome: str, good: float) -> None:
+    execution = recorded(1, facts=facts(1, outcome=outcome), latency_ms=None)
+    reading = one(from_execution(execution))
+    assert (reading.metric.name, reading.value) == ("error_rate", good)
+
+
+def test_executions_measure_latency_cost_and_scores() -> None:
+    found = list(from_execution(recorded(1, cost=0.02, scores={"relevance": 0.5, "words": 40.0})))
+    told = {reading.metric.name: reading.value for reading in found if isinstance(reading, Reading)}
+    assert told == {
+        "error_rate": 1.0,
+        "latency_ms": -math.log(120.0),
+        "cost_usd": -math.log(0.02),
+        "score.relevance": 0.5,
+    }
+    assert UncountedValue("acme", "production", "bot", "score.words", "out_of_range", value=40.0) in found
+
+
+def test_an_execution_without_consent_or_outcome_measures_nothing() -> None:
+    refused = recorded(1, facts=facts(1, outcome="ok", consent=Consent(quality=False)))
+    assert list(from_execution(refused)) == [UncountedValue("acme", "production", "bot", "", "no_consent")]
+    assert list(from_execution(recorded(1, facts=facts(1), latency_ms=None))) == []
+
+
+def test_each_prompt_is_named_once_and_none_is_named_too() -> None:
+    twice = (PromptUse(name="a", version="1"), PromptUse(name="a", version="1"), PromptUse(name="b", digest="sha256:b"))
+    assert one(from_feedback(feedback(1, execution=facts(1, prompts=twice)))).uses == (
+        ("a", "label:1"),
+        ("b", "sha256:b"),
+    )
+    assert one(from_feedback(feedback(1, execution=facts(1, prompts=())))).uses == (("", "none"),)

@@ -1,0 +1,113 @@
+"""Where a value is counted, and how wide the windows are that a chart shows."""
+
+import random
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from analyzer.domain.metrics.extraction import metric_named
+from analyzer.domain.model import Reading
+from analyzer.domain.series import KEPT_FOR, Extent, WindowKey, added, aligned, page, wider, width
+from analyzer.domain.streams.sums import Sums, measurement
+from analyzer.handlers import readings
+from shared.events.base import Event
+from tests.support.quality import START, feedback, replacing
+
+BEGUN = int(START.timestamp())
+
+
+def measured(events: Iterable[Event]) -> dict[WindowKey, Sums]:
+    found = [each for event in events for each in readings(event)]  # type: ignore[arg-type]
+    return added(each for each in found if isinstance(each, Reading))
+
+
+def test_a_value_lies_in_the_window_in_which_its_execution_ran() -> None:
+    found = measured(feedback(number) for number in range(12))
+    assert [(place.start - BEGUN, place.seconds, sums.n) for place, sums in found.items()] == [
+        (0, 5, 5), (5, 5, 5), (10, 5, 2),
+    ]  # fmt: skip
+    assert {place.stream.identity for place in found} == {"label:v1"}
+
+
+def test_a_drop_shows_as_a_drop() -> None:
+    found = measured(feedback(number, value=float(number < 50)) for number in range(100))
+    means = [sums.mean for _, sums in sorted(found.items(), key=lambda item: item[0].start)]
+    assert means == [1.0] * 10 + [0.0] * 10
+
+
+def test_what_is_replaced_is_taken_back_from_its_own_window() -> None:
+    found = measured([*(feedback(number) for number in range(5)), feedback(9), replacing(1, 0.0, 1.0)])
+    assert [sums.mean for sums in found.values()] == [0.8, 1.0]
+
+
+def test_no_order_matters() -> None:
+    told = [*(feedback(number) for number in range(20)), *(replacing(number, 0.0, 1.0) for number in range(0, 20, 3))]
+    shuffled = random.Random(5).sample(told, len(told))
+    assert measured(told) == measured(shuffled)
+
+
+def test_late_values_go_where_old_ones_are_and_no_further() -> None:
+    days = [0, 2, 31]
+    late = [feedback(0, received_at=START + timedelta(days=day)) for day in days]
+    assert [(place.seconds, sums.n) for place, sums in measured(late).items()] == [(5, 1), (300, 1)]
+    assert KEPT_FOR == 30 * 86_400
+
+
+def busy(seconds: int, values: int, rows: int = 1, moments: int = 1) -> Extent:
+    return Extent(0, seconds, values, seconds, rows, moments)
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds", "expected"),
+    [(3000, 600, 5), (600, 600, 30), (2700, 600, 10), (7, 600, 3600), (1, 5, 300), (1_000_000, 3600, 5)],
+)
+def test_windows_hold_25_values_on_average_and_last_5_s_at_least(values: int, seconds: int, expected: int) -> None:
+    assert width(busy(seconds, values)) == expected
+
+
+def test_windows_are_so_wide_that_the_limit_shows_all() -> None:
+    assert width(busy(7 * 86_400, 10_000_000), 2000) == 900
+    assert width(busy(7 * 86_400, 10_000_000), 150) == 6 * 3600
+    assert width(busy(7 * 86_400, 10_000_000, rows=200, moments=100), 1000) == 3600
+
+
+def test_a_time_without_values_does_not_widen_windows() -> None:
+    assert width(Extent(0, 86_400, 6000, active=1200), 300) == 5
+
+
+def test_streams_beside_each_other_share_the_values() -> None:
+    assert width(busy(600, 3000, rows=240, moments=120)) == 10
+
+
+def test_widths_grow_to_the_end_of_what_is_kept() -> None:
+    widths, step = [], wider(5)
+    while step is not None:
+        widths.append(step)
+        step = wider(step)
+    assert widths == sorted(widths)
+    assert widths[-1] == KEPT_FOR
+    assert all(step % 300 == 0 for step in widths if step > 300)
+
+
+def test_pages_do_not_part_a_window() -> None:
+    rows = [(0, 5), (5, 5), (5, 5), (10, 5)]
+    assert page(rows, 4) == (4, None)
+    assert page(rows[:3], 2) == (1, 5)
+    assert page([(5, 5), (5, 5)], 1) == (1, 10)
+
+
+def test_windows_begin_at_multiples_of_their_width() -> None:
+    assert (aligned(1003.9, 5), aligned(1005, 5), aligned(1004, 300)) == (1000, 1005, 900)
+
+
+def test_intervals_of_windows_hold() -> None:
+    """At least 95 % of the intervals of windows of 25 thumbs hold the true share."""
+    rnd, held, rounds = random.Random(3), 0, 1000
+    for _ in range(rounds):
+        sums = Sums()
+        for _ in range(25):
+            sums.add(float(rnd.random() < 0.85))
+        told = measurement(sums, metric_named("thumb"))
+        held += told.low <= 0.85 <= told.high
+    assert held / rounds >= 0.95

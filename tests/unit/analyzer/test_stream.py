@@ -1,0 +1,144 @@
+"""State: of constant size, and the same with restarts as without."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.domain.dimension_history import DimensionHistory
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.metrics.extraction import metric_named
+from analyzer.domain.model import Dimension, Reading
+from analyzer.domain.regressions.lifecycle import Regression
+from analyzer.domain.rules import Rules
+from analyzer.domain.streams.stream import Stream
+from analyzer.domain.streams.sums import Sums
+from analyzer.handlers import readings
+from tests.support.quality import facts, feedback, opinions, replacing
+from tests.support.soak import scaled
+
+pytestmark = pytest.mark.simulation
+
+
+def events(seed: int, n: int) -> list[Reading]:
+    """Thumbs of versions that come one after the other, some of them taken back later; odd seeds tell the language."""
+    rnd, made = random.Random(seed), []
+    for number in range(n):
+        version, up = f"v{number // 160}", float(rnd.random() < (0.9, 0.4, 0.8)[number // 160 % 3])
+        attributes = {"language": rnd.choice(("en", "de"))} if seed % 2 else {}
+        made.append(feedback(number, version, value=up, execution=facts(number, version, attributes=attributes)))
+        if rnd.random() < 0.1:
+            made.append(replacing(number, 1.0 - up, up, version))
+    return [found for event in made for found in readings(event) if isinstance(found, Reading)]
+
+
+WATCHING = Rules().watching(Dimension("acme", "production", "bot", "thumb"), metric_named("thumb"))
+
+
+def restarted(ledger: QualityEngine) -> QualityEngine:
+    """The ledger that a new process reads from what the old one wrote."""
+    new = QualityEngine()
+    new.know(
+        [_restarted(stream, ledger.rules) for stream in ledger.streams.values()],
+        [_reread(regression) for regression in ledger.regressions.values()],
+        [DimensionHistory.load(course.dimension, json.loads(course.dump())) for course in ledger.courses.values()],
+    )
+    return new
+
+
+def _restarted(stream: Stream, rules: Rules) -> Stream:
+    dimension = stream.key.line.dimension
+    watching = rules.watching(dimension, metric_named(dimension.metric))
+    return Stream.load(stream.key, watching, json.loads(stream.dump()))
+
+
+def _reread(kept: Regression) -> Regression:
+    shown, memory = (list(kept.good), json.loads(json.dumps(kept.terms))), json.loads(kept.dump())
+    return Regression.load(
+        kept.detected, kept.resolved, (kept.opened_at, kept.resolved_at), shown, WATCHING.settings, memory
+    )
+
+
+@given(st.integers(0, 100), st.sets(st.integers(1, 699), max_size=6))
+@settings(max_examples=scaled(8, 100))
+def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
+    whole, interrupted = QualityEngine(), QualityEngine()
+    turns, turns_again = [], []
+    for index, reading in enumerate(events(seed, 640)):
+        if index in restarts:
+            interrupted = restarted(interrupted)
+        turns += whole.take(reading)
+        turns_again += interrupted.take(reading)
+    assert turns == turns_again
+    assert {key: stream.dump() for key, stream in whole.streams.items()} == {
+        key: stream.dump() for key, stream in interrupted.streams.items()
+    }
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=scaled(12, 100))
+def test_sums_do_not_depend_on_the_order_of_arrival(rnd: random.Random) -> None:
+    found = events(1, 200)
+    shuffled = list(found)
+    rnd.shuffle(shuffled)
+    ordered, mixed = QualityEngine(), QualityEngine()
+    for reading in found:
+        ordered.take(reading)
+    for reading in shuffled:
+        mixed.take(reading)
+    assert {key: stream.sums for key, stream in ordered.streams.items()} == {
+        key: stream.sums for key, stream in mixed.streams.items()
+    }
+
+
+THUMB = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([True, None, False]))
+
+
+@given(st.lists(st.lists(THUMB, min_size=1, max_size=5), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_each_users_last_word_counts_if_it_may(chains: list[list[tuple[float, bool]]], rnd: random.Random) -> None:
+    """Whatever consent was given or withdrawn before, and in whatever order the events arrive."""
+    told = [event for number, said in enumerate(chains) for event in opinions(number, said)]
+    rnd.shuffle(told)
+    ledger = QualityEngine()
+    for event in told:
+        for found in readings(event):
+            if isinstance(found, Reading):
+                ledger.take(found)
+    expected = Sums()
+    for value in (said[-1][0] for said in chains if said[-1][1] is not False):
+        expected.add(value)
+    counted = next((stream.sums for stream in ledger.streams.values()), Sums())
+    assert counted == expected
+
+
+def test_state_stays_small() -> None:
+    ledger = QualityEngine()
+    sizes = []
+    rnd = random.Random(2)
+    for number in range(12_000):
+        for found in readings(feedback(number, value=float(rnd.random() < 0.8))):
+            assert isinstance(found, Reading)
+            ledger.take(found)
+        if number in (4_000, 11_999):
+            ledger.due()
+            sizes.append(len(next(iter(ledger.streams.values())).dump()))
+    assert sizes[1] < 1.15 * sizes[0]
+    assert sizes[1] < 12_000
+
+
+def test_a_window_is_told_at_25_values_or_after_a_minute() -> None:
+    ledger = QualityEngine()
+
+    def take(*numbers: int) -> list[int]:
+        for number in numbers:
+            for found in readings(feedback(number)):
+                assert isinstance(found, Reading)
+                ledger.take(found)
+        return [told.measurement.n for told in ledger.due()]
+
+    assert take(*range(24)) == []
+    assert take(24) == [25]
+    assert take(30) == []
+    assert take(95) == [2]

@@ -1,0 +1,42 @@
+"""Parts of a span of time, and what came twice."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratchet_backtest.langfuse.deduplication import MOST, OVERLAP, Deduplicator, TimeWindow, windows
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@given(st.floats(0.001, 400.0))
+def test_windows_cover_a_span_without_a_gap(days: float) -> None:
+    end = START + timedelta(days=days)
+    parts = windows(START, end)
+    assert (parts[0].start, parts[-1].end) == (START, end)
+    assert all(late.start == early.end - OVERLAP for early, late in pairwise(parts))
+    assert len(parts) <= min(MOST + 1, -(-timedelta(days=days) // timedelta(days=7)))
+
+
+def test_there_is_nothing_to_read_of_no_time() -> None:
+    assert windows(START, START - timedelta(minutes=1)) == []
+
+
+def test_how_much_is_read_is_told_by_time_whatever_the_order() -> None:
+    window = TimeWindow(START, START + timedelta(seconds=100))
+    begin = START.timestamp()
+    assert window.covered(begin, begin + 25) == 0.25
+    assert window.covered(begin + 99, begin + 25) == 0.75
+    assert window.covered(begin - 900, begin - 800) == 0.0
+
+
+def test_ids_are_remembered_for_one_window_more() -> None:
+    fresh = Deduplicator()
+    assert [fresh.new(name) for name in "aba"] == [True, True, False]
+    fresh.turn()
+    assert [fresh.new(name) for name in "bcc"] == [False, True, False]
+    fresh.turn()
+    assert fresh.new("a")
+    assert not fresh.new("c")

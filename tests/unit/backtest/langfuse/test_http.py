@@ -1,0 +1,98 @@
+"""Troubles with the server: what passes is waited for, what stays is one line."""
+
+import json
+
+import httpx
+import pytest
+
+from ratchet.cli.output import Exit
+from ratchet_backtest.langfuse.api_versions import HEALTH
+from ratchet_backtest.langfuse.config import LangfuseConfig
+from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
+from ratchet_backtest.langfuse.http import Missing, Server, connect
+from ratchet_backtest.langfuse.schemas import Health
+from tests.support.langfuse import JSON, PUBLIC, SECRET, Langfuse, Said, ill
+from tests.support.langfuse_history import NOW
+
+DROPPED = Said(dropped=True)
+CUT = Said(body=b'{"status": "OK", "version": "4.16.0"}', cut=20)
+PAGE = Said(body=b"<!doctype html>\n<title>Sign\x1b[2J in</title>", headers={"content-type": "text/html"})
+FORM = "http://langfuse.test"
+
+
+def asked(*first: Said, tries: int = 5) -> tuple[str, list[tuple[float, str]]]:
+    """The server's version after such answers, and the waits until then."""
+    server, waits = Langfuse(), list[tuple[float, str]]()
+    server.faults[HEALTH] = list(first)
+    with server.client() as client:
+        reader = Server(FORM, client, lambda seconds, why: waits.append((seconds, why)), lambda: NOW)
+        return reader.get(HEALTH, Health, tries=tries).version, waits
+
+
+@pytest.mark.parametrize("fault", [ill(500), ill(503), DROPPED, CUT])
+def test_what_passes_is_asked_again(fault: Said) -> None:
+    assert asked(fault, fault) == ("4.16.0", [(1.0, "no answer"), (2.0, "no answer")])
+
+
+def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
+    found = asked(ill(429, retry_after="7"), ill(429), ill(500), ill(429, retry_after="0"))
+    assert found == (
+        "4.16.0",
+        [(7.0, "too many requests"), (10.0, "too many requests"), (1.0, "no answer"), (0.0, "too many requests")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "message"),
+    [
+        ([ill(502)] * 5, Unreachable, f"{FORM} answers 502 to {HEALTH}"),
+        ([DROPPED] * 5, Unreachable, f"{FORM} can't be reached: RemoteProtocolError: Server disconnected without"),
+        ([CUT] * 5, LangfuseError, f"{FORM} sent a broken answer to {HEALTH}: Invalid JSON: EOF"),
+        ([ill(429, retry_after="3600")], Unreachable, f"{FORM} allows no more requests for 3600 s: try again later"),
+        ([ill(429, retry_after="1")] * 20, Unreachable, f"{FORM} allows no more requests for 1 s: try again later"),
+        ([ill(401)], AccessDenied, f"{FORM} does not accept LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ([ill(403)], AccessDenied, f"{FORM} does not let these keys read {HEALTH}"),
+        ([ill(404)], Missing, f"{FORM} has no {HEALTH}: is LANGFUSE_HOST a Langfuse server's address?"),
+        (
+            [ill(308, location="https://b.test/x")],
+            LangfuseError,
+            f"{FORM} sends {HEALTH} to https://b.test/x: is that what",
+        ),
+        ([ill(400)], LangfuseError, f'{FORM} answers 400 to {HEALTH}: {{"message": "no"}}'),
+        ([PAGE], LangfuseError, f"{FORM} answers {HEALTH} with something else than JSON: <!doctype html> <title>Sign"),
+        (
+            [Said(body=b'{"version": 4}', headers=JSON)],
+            LangfuseError,
+            f"{FORM} answers {HEALTH} with something unknown: vers",
+        ),
+    ],
+)
+def test_what_stays_ends_it_in_a_line(faults: list[Said], kind: type[LangfuseError], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        asked(*faults)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_each_kind_has_its_exit_code() -> None:
+    assert (LangfuseError.code, Unreachable.code, AccessDenied.code) == (
+        Exit.FAILED,
+        Exit.UNREACHABLE,
+        Exit.NOT_AUTHORISED,
+    )
+    assert Missing.code == Exit.FAILED
+
+
+def test_the_first_question_is_asked_once() -> None:
+    with pytest.raises(Unreachable):
+        asked(DROPPED, tries=1)
+
+
+def test_the_keys_go_to_one_server_only() -> None:
+    with connect(LangfuseConfig("https://langfuse.test/base", PUBLIC, SECRET)) as client:
+        assert not client.follow_redirects
+        assert client.build_request("GET", HEALTH).url == "https://langfuse.test/base/api/public/health"
+        request = next(client.auth.sync_auth_flow(client.build_request("GET", HEALTH)))  # type: ignore[union-attr]
+        assert request.headers["authorization"] == httpx.BasicAuth(PUBLIC, SECRET)._auth_header
+        assert json.dumps(dict(request.headers)).count("Basic") == 1

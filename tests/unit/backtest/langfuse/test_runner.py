@@ -1,0 +1,205 @@
+"""From a server to a report: whole pasts, of both APIs, with all that servers do."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from ratchet.tables import BadFile
+from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
+from ratchet_backtest.langfuse.runner import waiting
+from ratchet_backtest.report import Report, plain
+from tests.support.langfuse import JSON, Langfuse, Said, ill
+from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, past, score
+from tests.unit.backtest.langfuse.conftest import Told
+
+VERSIONS = ("4.16.0", "3.150.1", "2.95.11")
+CURSORS, PAGES = VERSIONS[:2]
+
+
+def found(report: Report) -> list[tuple[str, str, int]]:
+    return [(result.column, result.verdict, result.measured.n) for result in report.results]
+
+
+def asked(server: Langfuse) -> set[str]:
+    return {path.removeprefix("/api/public/") for path in server.paths()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told, version: str) -> None:
+    report = told(past(*FALLEN, version=version))
+    (result,) = report.results
+    (fall,) = result.falls
+    cause = fall.event.causes[0]
+    assert (report.file, report.rows) == ("Langfuse at http://langfuse.test", 800)
+    assert (result.target, result.column, result.verdict) == ("support-bot", "user-thumbs", "regressed")
+    assert (cause.kind, cause.name, cause.before, cause.after) == ("prompt_version", "answer", "6", "7")
+    assert 400 <= fall.since.position < fall.raised.position < 700
+    assert fall.since.time is not None
+    assert fall.since.time.startswith("2026-03-17")
+    assert fall.event.affected_executions[0].startswith("t")
+    assert fall.repair is not None
+    assert "+  Cite the article that you took it from." in fall.repair.diff.split("\n")
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("version", VERSIONS)
+def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(told: Told, version: str) -> None:
+    (result,) = told(past(*HEALTHY, version=version)).results
+    assert (result.verdict in ("holds", "inconclusive"), result.falls) == (True, ())
+    assert result.detectable is not None
+    assert result.detectable.drop is not None
+    assert 2.0 < result.detectable.drop < 30.0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nothing_is_ever_written_there(told: Told, version: str) -> None:
+    server = past(*FALLEN, version=version)
+    told(server)
+    assert {method for method, _, _ in server.asked} == {"GET"}
+    assert len(server.asked) > 15
+
+
+def test_each_server_is_asked_what_it_knows(told: Told) -> None:
+    newer, older, oldest = (past(*FALLEN, version=version) for version in VERSIONS)
+    for server in (newer, older, oldest):
+        told(server)
+    common = {"health", "score-configs", "v2/prompts/answer"}
+    assert asked(newer) == {*common, "v3/scores", "v2/observations"}
+    assert asked(older) == {*common, "traces", "observations", "v2/scores"}
+    assert asked(oldest) == {*common, "traces", "observations", "v2/scores", "scores"}
+
+
+@pytest.mark.parametrize("version", [CURSORS, PAGES])
+def test_what_comes_twice_counts_once(told: Told, version: str) -> None:
+    """Items at the borders of windows, and pages that begin with the end of the one before."""
+    server, twin = past(*FALLEN, version=version), past(*FALLEN, version=version)
+    twin.most, twin.border = 20, 7
+    assert plain(told(twin)) == plain(told(server))
+    assert len(twin.asked) > len(server.asked)
+
+
+@pytest.mark.parametrize("version", [CURSORS, PAGES])
+def test_pages_in_a_circle_are_noticed(told: Told, version: str) -> None:
+    server = past(*FALLEN, version=version)
+    server.stuck = True
+    with pytest.raises(LangfuseError, match="in a circle"):
+        told(server)
+    assert len(server.asked) < 10
+
+
+def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> None:
+    server, calm = past(*FALLEN), past(*FALLEN)
+    page = Said(body=b'{"data": [{"id": "s', headers=JSON)
+    server.faults["/api/public/v3/scores"] = [ill(429, retry_after="3"), ill(500), page, Said(dropped=True)]
+    server.faults["/api/public/v2/observations"] = [ill(503), ill(429)]
+    assert plain(told(server)) == plain(told(calm))
+    assert waits == [3.0, 1.0, 2.0, 4.0, 1.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "kind"),
+    [
+        ("v3/scores", ill(401), AccessDenied),
+        ("v2/observations", ill(404), LangfuseError),
+        ("v2/prompts/answer", ill(403), AccessDenied),
+        ("v2/prompts/answer", Said(body=b'{"prompt": 7}'), LangfuseError),
+        ("health", Said(dropped=True), Unreachable),
+        ("health", Said(body=b'{"version": "next"}'), LangfuseError),
+    ],
+)
+def test_a_lasting_trouble_ends_it_and_nothing_half_is_told(
+    told: Told, path: str, fault: Said, kind: type[LangfuseError]
+) -> None:
+    server = past(*FALLEN)
+    server.faults[f"/api/public/{path}"] = [fault]
+    with pytest.raises(kind, match=r"http://langfuse\.test"):
+        told(server)
+
+
+def test_an_empty_project_is_told_so(told: Told) -> None:
+    with pytest.raises(BadFile, match="has no traces of the last 7 days"):
+        told(Langfuse(), days=7)
+
+
+def test_only_the_days_asked_for_are_read(told: Told) -> None:
+    server = past(Part(6, 400, 0.9), days=28)
+    report = told(server, days=7)
+    assert 90 <= report.rows <= 100
+    starts = [params["fromStartTime"] for _, _, params in server.asked if "fromStartTime" in params]
+    assert min(starts) == "2026-03-24T12:00:00.000Z"
+
+
+def test_what_is_too_young_to_be_whole_is_not_read(told: Told) -> None:
+    server = past(*FALLEN)
+    told(server)
+    assert max(params["toStartTime"] for _, _, params in server.asked if "toStartTime" in params) == (
+        "2026-03-31T11:50:00.000Z"
+    )
+
+
+def test_a_server_without_score_configurations_will_do(told: Told) -> None:
+    server = past(*FALLEN)
+    server.faults["/api/public/score-configs"] = [ill(404)]
+    assert told(server).results[0].falls
+
+
+def test_the_limits_of_a_project_s_scores_are_read(told: Told) -> None:
+    server = past(*FALLEN)
+    server.configs = [{"name": "quality", "minValue": 0, "maxValue": 40}, {"name": "tone", "minValue": 1}]
+    server.scores += [score(number, "quality", 10.0 * (number % 4), NOW - timedelta(hours=2)) for number in range(300)]
+    assert "scores from 0 to 40, 40 is best" in [result.told for result in told(server).results]
+
+
+def test_two_prompts_in_a_trace_are_told_apart(told: Told) -> None:
+    """The one that changed is blamed, not the one beside it."""
+    server = past(*FALLEN)
+    beside = [
+        {**each, "id": f"{each['id']}2", "promptName": "router", "promptVersion": 3}
+        for each in server.observations
+        if each["type"] == "GENERATION"
+    ]
+    server.observations += beside
+    (fall,) = told(server).results[0].falls
+    cause = fall.event.causes[0]
+    assert (cause.name, cause.before, cause.after) == ("answer", "6", "7")
+
+
+def test_scores_of_people_and_of_judges_are_two(told: Told) -> None:
+    server = past(*FALLEN)
+    opinions = list(server.scores)
+    server.scores += [{**each, "id": f"e{each['id']}", "source": "EVAL", "value": True} for each in opinions]
+    report = told(server)
+    assert Counter(result.column for result in report.results) == Counter(["user-thumbs (api)", "user-thumbs (eval)"])
+
+
+def test_what_is_left_out_is_told(told: Told) -> None:
+    server = past(*FALLEN)
+    server.scores.append(
+        score(1, "user-thumbs", True, NOW - timedelta(hours=2), id="s", subject={"kind": "session", "id": "x"})
+    )
+    server.scores += [score(number, "length", 10.0 * number, NOW - timedelta(hours=2)) for number in range(5)]
+    notes = told(server).notes
+    assert notes[0].startswith("left out: length holds numbers from 0 to 40, and it is not known on which scale")
+    assert notes[1] == "1 left out: scores of sessions and experiments: they speak of no single answer"
+
+
+def test_questions_are_read_where_they_are_asked_for(told: Told) -> None:
+    """Words of inputs that lost: only then the server is asked to send them."""
+    server = past(*FALLEN)
+    for number, each in enumerate(server.observations):
+        each["input"] = "How do I return a lamp?" if number % 4 < 2 else "Which bulb fits?"
+    told(server)
+    assert not any("io" in params.get("fields", "") for _, _, params in server.asked)
+    report = told(server, input="input")
+    assert any(params.get("fields") == "basic,metrics,trace_context,io" for _, _, params in server.asked)
+    assert report.columns.input == "input"
+
+
+def test_a_wait_is_told_second_by_second() -> None:
+    slept: list[float] = []
+    told: list[tuple[str, int]] = []
+    pause = waiting(lambda stage, total: lambda done: told.append((stage, done)), slept.append)
+    pause(2.5, "too many requests")
+    assert slept == [1.0, 1.0, 0.5]
+    assert told == [("waiting: too many requests", done) for done in (1, 2, 3)]

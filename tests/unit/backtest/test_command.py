@@ -1,0 +1,149 @@
+"""`ratchet backtest` as people call it."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ratchet.cli import app
+from tests.unit.backtest.conftest import Write, shares
+
+Run = Callable[..., Result]
+FALLEN = shares(("a", 600, 0.9), ("b", 200, 0.4))
+
+
+@pytest.fixture
+def run() -> Run:
+    return lambda *words: CliRunner().invoke(app, ["backtest", *map(str, words)])
+
+
+def test_what_a_terminal_shows(run: Run, write: Write) -> None:
+    result = run(write(FALLEN))
+    assert (result.exit_code, result.stderr) == (0, "")
+    head, guessed, _, verdict, *rest = result.stdout.splitlines()
+    assert head == "past.jsonl: 800 rows from 2026-03-01 to 2026-03-01"
+    assert guessed == "guessed: time is time, version is version, value is correct"
+    assert verdict == "correct: regressed, 1 regression would have been raised"
+    assert re.match(r"  ▼ raised at line \d+, 2026-03-01 \d\d:\d\d: −\d+\.\d pp \[", rest[1])
+
+
+def test_json_has_the_events_that_the_service_would_have_emitted(run: Run, write: Write) -> None:
+    result = run(write(FALLEN, "past.csv"), "--json")
+    report = json.loads(result.stdout)
+    assert report["schema"] == "ratchet.backtest/1"
+    (found,) = report["results"]
+    (fall,) = found["falls"]
+    assert (found["verdict"], report["rows"], report["columns"]["guessed"]["value"]) == ("regressed", 800, "correct")
+    assert fall["event"]["metric"] == "score.correct"
+    assert fall["event"]["affected_executions"]
+    assert fall["raised"]["time"] == FALLEN[fall["raised"]["number"] - 2]["time"]
+    assert sum(step["measured"]["n"] for step in found["course"]) == 800
+
+
+def test_a_page_is_written_where_asked(run: Run, write: Write, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run(write(FALLEN), "--html", page).stdout == run(write(FALLEN)).stdout
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert run(write(FALLEN), "--html", tmp_path / "no" / "where.html").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "message"),
+    [
+        ([{"a": 1, "b": 2}], [], "several columns can hold the values"),
+        ([{"score": 9}, {"score": 3}], [], "--scale 0:10"),
+        ([{"score": 7}], ["--scale", "ten"], "--scale: 'ten' is not like 0:10"),
+        ([{"score": 1}], ["--time", "when"], "there is no column when; there are score"),
+        ([{"score": 1}], ["--order", "a"], "--order needs a column of versions"),
+        ([{"score": 1}], ["--kind", "stars"], "Invalid value"),
+    ],
+)
+def test_what_can_t_be_done_is_said_in_a_line(
+    run: Run, write: Write, rows: list[dict[str, Any]], words: list[str], message: str
+) -> None:
+    result = run(write(rows), *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_flags_say_what_the_columns_are(run: Run, write: Write) -> None:
+    rows = [{"n": 10.0 - 6.0 * (place > 300), "when": place + 1.7e9, "v": place > 300} for place in range(500)]
+    words = ["--score", "n", "--scale", "0:10", "--lower-is-better", "--time", "when", "--version", "v"]
+    (found,) = json.loads(run(write(rows), *words, "--json").stdout)["results"]
+    assert (found["direction"], found["verdict"] in ("holds", "inconclusive")) == ("lower_is_better", True)
+    (found,) = json.loads(run(write(rows), *words[:4], "--higher-is-better", *words[5:], "--json").stdout)["results"]
+    assert found["verdict"] == "regressed"
+    assert found["falls"][0]["event"]["current"]["mean"] == pytest.approx(4.0)
+
+
+def test_the_service_s_rules_can_be_given(run: Run, write: Write, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nmetric = "score.*"\nfloor = 80\n')
+    assert "within 80 pp" in run(write(FALLEN), "--rules", rules).stdout
+    rules.write_text("[[rule]]\nflour = 60\n")
+    result = run(write(FALLEN), "--rules", rules)
+    assert (result.exit_code, "flour" in result.stderr) == (2, True)
+
+
+def test_what_is_left_out_is_told(run: Run, write: Write, tmp_path: Path) -> None:
+    path = write([*FALLEN, {**FALLEN[-1], "correct": "who knows"}, {**FALLEN[-1], "correct": None}])
+    path.write_text(path.read_text() + "{broken\n")
+    told = run(path).stdout
+    assert "1 left out: is not JSON (the first: line 803)\n" in told
+    assert "n=800, 1 missing\n  1 left out: is not a number (the first: line 801)\n" in told
+
+
+def test_names_reach_no_terminal_raw(run: Run, write: Write) -> None:
+    rows = [{**row, "version": f"{row['version']}\x1b[2J\u202e"} for row in FALLEN]
+    told = run(write(rows)).stdout
+    assert "a<U+001B>[2J<U+202E> → b" in told
+    assert "\x1b" not in told
+
+
+def test_the_installed_script_runs_without_a_server(run: Run, write: Write, tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("ratchet")
+    done = subprocess.run(
+        [script, "backtest", write(FALLEN)], capture_output=True, text=True, encoding="utf-8", check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, run(write(FALLEN)).stdout, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["past.jsonl"]
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_a_bar_is_shown_where_somebody_looks(write: Write, color: bool) -> None:
+    """On a terminal's stderr; it leaves nothing behind on stdout, and NO_COLOR is heard."""
+    file, (ours, theirs) = write(FALLEN), pty.openpty()
+    surroundings = {**os.environ, "TERM": "xterm-256color", **({} if color else {"NO_COLOR": "1"})}
+    script = Path(sys.executable).with_name("ratchet")
+    with subprocess.Popen(
+        [script, "backtest", file], stdout=subprocess.PIPE, stderr=theirs, env=surroundings, encoding="utf-8"
+    ) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith("past.jsonl: 800 rows")
+    assert process.returncode == 0
+    assert "reading" in shown
+    assert "analysing" in shown
+    assert bool(re.search(r"\x1b\[[\d;]*3\d", shown)) is color
+
+
+def read_all(terminal: int) -> str:
+    """What was written to a terminal until its last writer closed it."""
+    found = b""
+    try:
+        while some := os.read(terminal, 65536):
+            found += some
+    except OSError:  # Linux says so at the end
+        pass
+    os.close(terminal)
+    return found.decode()

@@ -1,0 +1,172 @@
+"""Pasts with a truth that is known, through the ledger."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.domain.rules import Rule
+from ratchet.tables import BadFile
+from ratchet_backtest.columns import PRESETS, Given
+from ratchet_backtest.report import Report
+from ratchet_backtest.runner import Options, run_backtest
+from tests.support.requirements import data_file
+from tests.unit.backtest.conftest import Write, shares
+
+
+def found(file: Path, given: Given | None = None, **more: Any) -> Report:
+    return run_backtest(file, Options(given or Given(), **more), lambda stage, total: lambda done: None)
+
+
+def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Write) -> None:
+    rows = shares(("a", 2000, 0.85), ("b", 1000, 0.6), ("c", 1500, 0.85))
+    (result,) = found(write(rows)).results
+    (fall,) = result.falls
+    assert result.verdict == "regressed"
+    assert 2100 <= fall.raised.number <= 2200
+    assert fall.raised.time == rows[fall.raised.number - 1]["time"]
+    assert 1990 <= fall.since.number <= 2050
+    assert fall.resolved is not None
+    assert 3100 <= fall.resolved.number <= 4500
+    assert fall.event.baseline.low <= 0.85 <= fall.event.baseline.high
+    assert fall.event.current.low <= 0.6 <= fall.event.current.high
+    assert -35 < fall.event.delta_pp < -15
+    (cause, *_) = fall.event.causes
+    assert (cause.kind, cause.before, cause.after) == ("prompt_version", "a", "b")
+
+
+def test_the_order_of_the_rows_in_the_file_does_not_matter(write: Write) -> None:
+    rows = shares(("a", 1000, 0.85), ("b", 500, 0.5))
+    told, turned = found(write(rows)), found(write(list(reversed(rows)), "turned.jsonl"))
+    assert turned.shuffled
+    assert not told.shuffled
+    (straight,), (mended,) = told.results[0].falls, turned.results[0].falls
+    assert straight.event == mended.event.model_copy(update={"affected_executions": straight.event.affected_executions})
+    assert straight.raised.time == mended.raised.time
+
+
+@pytest.mark.parametrize("name", ["past.csv", "past.parquet"])
+def test_the_format_does_not_matter(write: Write, name: str) -> None:
+    rows = shares(("a", 500, 0.9), ("b", 300, 0.5))
+    (lines,), (other,) = found(write(rows)).results, found(write(rows, name)).results
+    assert [fall.event.delta_pp for fall in lines.falls] == [fall.event.delta_pp for fall in other.falls]
+    assert lines.measured == other.measured
+
+
+def test_what_a_threshold_cried_is_told_apart_by_what_really_fell(write: Write) -> None:
+    quiet = found(write(shares(("a", 12_000, 0.85)))).results[0].threshold
+    assert quiet.alarms == quiet.unfounded > 5
+    fallen = found(write(shares(("a", 2000, 0.95), ("b", 500, 0.5)), "fallen.jsonl")).results[0].threshold
+    assert (fallen.alarms, fallen.unfounded) == (1, 0)
+
+
+def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -> None:
+    (result,) = found(write(shares(("a", 3000, 0.85)))).results
+    assert result.verdict in ("holds", "inconclusive")
+    assert result.detectable is not None
+    assert result.detectable.drop is not None
+    assert 4 <= result.detectable.drop < 20
+    (few,) = found(write(shares(("a", 150, 0.85)), "few.jsonl")).results
+    assert few.verdict == "no baseline yet"
+    assert few.detectable is not None
+    assert few.detectable.drop is None
+
+
+def test_no_values_are_no_answer(write: Write) -> None:
+    rows: Sequence[Mapping[str, Any]] = [{"score": None, "text": "a"}] * 10
+    with pytest.raises(BadFile, match="no value can be used: score is empty in all 10 rows"):
+        found(write(rows), Given(values=("score",)), ends=(0.0, 1.0))
+
+
+def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
+    good, bad = shares(("a", 400, 0.9), column="score"), shares(("a", 200, 0.9), ("b", 200, 0.4), column="score")
+    rows = [
+        {**row, "target": target, "rating": 5}
+        for both in zip(good, bad, strict=True)
+        for target, row in zip(("good", "bad"), both, strict=True)
+    ]
+    report = found(write(rows), Given(values=("score", "rating")))
+    verdicts = {(result.target, result.column): result.verdict for result in report.results}
+    assert verdicts.pop(("bad", "score")) == "regressed"
+    assert len(verdicts) == 3
+    assert "regressed" not in verdicts.values()
+    assert report.results[0].target == "bad"
+
+
+def judged(n: int, better: float, **facts: Callable[[random.Random, int], str]) -> list[dict[str, Any]]:
+    """Scores around `better`, less where the row says so."""
+    rng = random.Random(2)
+    rows = []
+    for place in range(n):
+        row: dict[str, Any] = {name: of(rng, place) for name, of in facts.items()}
+        mean = better - float(row.pop("less", 0.0))
+        rows.append({**row, "score": rng.betavariate(10 * mean, 10 * (1 - mean))})
+    return rows
+
+
+def test_a_change_of_traffic_is_no_fall_where_segments_are_known(write: Write) -> None:
+    """German answers are worse, and there are more of them from the middle on."""
+    german = {place: random.Random(place).random() < (0.3 if place < 1500 else 0.6) for place in range(3000)}
+    rows = judged(
+        3000,
+        0.9,
+        language=lambda _, place: "de" if german[place] else "en",
+        less=lambda _, place: "0.3" if german[place] else "0",
+    )
+    (result,) = found(write(rows)).results
+    assert result.falls == ()
+    assert result.threshold.unfounded == result.threshold.alarms == 1
+    blind = [{"score": row["score"]} for row in rows]
+    assert found(write(blind, "blind.jsonl")).results[0].verdict == "regressed"
+
+
+def test_the_segment_and_the_words_that_lost_are_named(write: Write) -> None:
+    asked = ("where is my parcel", "refund the lamp", "change address please", "cancel my order now")
+    rng = random.Random(4)
+    rows = [
+        {
+            "question": question,
+            "plan": plan,
+            "user": f"u{rng.randrange(200)}",
+            "score": 0.0 if place > 2000 and "refund" in question and rng.random() < 0.7 else rng.choice((0.8, 1.0)),
+        }
+        for place, question, plan in ((place, rng.choice(asked), rng.choice(("free", "paid"))) for place in range(3000))
+    ]
+    (result,) = found(write(rows)).results
+    (fall,) = result.falls
+    assert {word.term for word in fall.words} == {"refund", "the", "lamp"}
+    bad = [
+        {**row, "score": 0.0} if place > 2000 and place % 2 and row["plan"] == "free" else row
+        for place, row in enumerate(rows)
+    ]
+    (fall, *_) = found(write(bad, "bad.jsonl")).results[0].falls
+    assert ("plan", "free") in {(each.dimension, each.level) for each in fall.event.losing}
+    assert fall.earliest.number <= 2001 <= fall.latest.number
+
+
+def test_latency_is_told_in_per_cent(write: Write) -> None:
+    rows = [
+        {"latency_ms": random.Random(place).lognormvariate(6.5 + (place > 1500) * 0.6, 0.5)} for place in range(2500)
+    ]
+    (result,) = found(write(rows)).results
+    (fall,) = result.falls
+    assert (result.unit, result.floor) == ("%", 10.0)
+    assert -120 < fall.event.delta_pp < -50
+    assert fall.event.baseline.mean < 750 < fall.event.current.mean
+
+
+def test_rules_of_the_service_hold_here_too(write: Write) -> None:
+    rows = shares(("a", 1000, 0.9), ("b", 600, 0.7))
+    assert found(write(rows)).results[0].verdict == "regressed"
+    lenient = found(write(rows), rules=(Rule(metric="score.*", floor=30.0),)).results[0]
+    assert (lenient.falls, lenient.floor) == ((), 30.0)
+
+
+def test_people_s_judgements_of_summaries() -> None:
+    """FRANK: from the system that people found factual to one that they did not."""
+    report = found(data_file("frank.jsonl"), PRESETS["frank"], order=("bart", "bus"))
+    (fall,) = report.results[0].falls
+    assert (report.rows, fall.event.delta_pp < -15) == (500, True)
+    assert (fall.event.causes[0].before, fall.event.causes[0].after) == ("bart", "bus")

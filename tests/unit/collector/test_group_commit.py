@@ -1,0 +1,123 @@
+"""Few writers, many requests: groups gather, a bad item stands alone, and too much is told at once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.ingest.group_commit import GroupCommitter, Queue, QueueFull, Submission, write_all
+from shared.messaging.errors import Retryable
+
+
+class Written:
+    """Keeps groups of numbers; refuses groups that hold a bad one; waits for `go` where it is held."""
+
+    def __init__(self, bad: frozenset[int] = frozenset()) -> None:
+        self.bad = bad
+        self.groups: list[list[int]] = []
+        self.go = asyncio.Event()
+        self.go.set()
+        self.away = False
+
+    async def write(self, items: Sequence[int]) -> list[str]:
+        await self.go.wait()
+        if self.away:
+            raise Retryable("away")
+        if self.bad.intersection(items):
+            raise ValueError("bad")
+        self.groups.append(list(items))
+        return [f"kept {item}" for item in items]
+
+
+@contextlib.asynccontextmanager
+async def running(committer: "GroupCommitter[int, str]") -> AsyncIterator[None]:
+    task = asyncio.create_task(committer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_comes_during_a_commit_shares_the_next() -> None:
+    written = Written()
+    written.go.clear()
+    committer = GroupCommitter(written.write)
+    async with running(committer):
+        first = committer.submit([1], 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        rest = [committer.submit([number], 1) for number in range(2, 10)]
+        written.go.set()
+        assert await first == ["kept 1"]
+        assert await asyncio.gather(*rest) == [[f"kept {number}"] for number in range(2, 10)]
+    assert written.groups == [[1], list(range(2, 10))]
+
+
+async def test_while_one_writer_waits_another_takes_what_came_meanwhile() -> None:
+    slow, quick = Written(), Written()
+    slow.go.clear()
+    committer = GroupCommitter(slow.write, quick.write)
+    async with running(committer):
+        first = committer.submit([1], 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert await committer.submit([2], 1) == ["kept 2"]
+        assert not first.done()
+        slow.go.set()
+        assert await first == ["kept 1"]
+    assert (slow.groups, quick.groups) == ([[1]], [[2]])
+
+
+async def test_a_client_that_left_disturbs_nobody() -> None:
+    committer = GroupCommitter(Written().write)
+    gone, here = committer.submit([1], 1), committer.submit([2], 1)
+    gone.cancel()
+    async with running(committer):
+        assert await here == ["kept 2"]
+
+
+async def test_past_its_bounds_it_takes_no_more() -> None:
+    committer = GroupCommitter(Written().write, max_items=3, max_weight=100)
+    committer.submit([1, 2], 50)
+    with pytest.raises(QueueFull):
+        committer.submit([3, 4], 1)
+    with pytest.raises(QueueFull):
+        committer.submit([3], 51)
+    committer.submit([3], 50)
+
+
+@given(st.lists(st.integers(0, 40), unique=True, min_size=1), st.frozensets(st.integers(0, 40), max_size=4))
+def test_a_bad_item_fails_alone(items: list[int], bad: frozenset[int]) -> None:
+    async def scenario() -> None:
+        written = Written(bad)
+        results = await write_all(written.write, items)
+        assert [isinstance(result, ValueError) for result in results] == [item in bad for item in items]
+        assert sorted(item for group in written.groups for item in group) == sorted(set(items) - bad)
+
+    asyncio.run(scenario())
+
+
+async def test_while_the_database_is_away_nothing_is_halved() -> None:
+    written = Written()
+    written.away = True
+    results = await write_all(written.write, [1, 2, 3])
+    assert all(isinstance(result, Retryable) for result in results)
+
+
+@given(st.lists(st.integers(1, 5), max_size=20), st.integers(1, 8))
+def test_the_queue_gives_everything_in_order_and_keeps_to_its_limit(sizes: list[int], limit: int) -> None:
+    loop = asyncio.new_event_loop()
+    queue: Queue[int, str] = Queue(1000, 1000)
+    for size in sizes:
+        queue.put(Submission(list(range(size)), size, loop.create_future()))
+    taken = []
+    while group := queue.take(limit):
+        assert len(group) == 1 or sum(len(ticket.items) for ticket in group) <= limit
+        taken += [len(ticket.items) for ticket in group]
+    assert taken == sizes
+    assert (queue.items, queue.weight) == (0, 0)
+    loop.close()

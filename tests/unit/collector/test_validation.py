@@ -1,0 +1,217 @@
+"""Whatever is accepted becomes an event that its consumers can read, and that fits into a message."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.domain import messages as joining
+from collector.domain.clock_skew import clock_skew
+from collector.domain.feedback_values import read_value
+from collector.domain.model import ExecutionContext, Origin, PreviousFeedback, WaitingFeedback
+from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.request_context import MAX_SKEW, RequestContext
+from collector.domain.validation import read_execution, read_feedback
+from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated
+from shared.messaging.cloudevents import MAX_PAYLOAD
+from shared.web.problems import Problem
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+KEYED = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32), "idem")
+
+PROMPT_NAMES = st.from_regex(r"[a-z]{1,5}(/[A-Z\u00fc]{1,3})?", fullmatch=True)
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+CONSENT = st.fixed_dictionaries({}, optional={"quality": st.booleans(), "learning": st.booleans()})
+MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2026, 11, 20), timezones=st.just(UTC)).map(datetime.isoformat)
+KINDS = st.one_of(
+    st.tuples(st.just("thumb"), st.booleans() | st.sampled_from(["up", "down"])),
+    st.tuples(st.just("rating"), st.integers(1, 5) | st.floats(1, 5)),
+    st.tuples(st.just("score"), st.floats(-1e12, 1e12)),
+    st.tuples(st.sampled_from(["label", "comment", "correction"]), TEXTS.filter(lambda text: bool(text.strip()))),
+)
+FEEDBACK = st.builds(
+    lambda kind, rest: {"kind": kind[0], "value": kind[1], "name": "n", **rest},
+    KINDS,
+    st.fixed_dictionaries(
+        {"execution_id": WORDS},
+        optional={"id": st.uuids().map(str), "user": WORDS, "consent": CONSENT, "occurred_at": MOMENTS,
+                  "source": st.sampled_from(["explicit", "implicit"]), "trace_id": WORDS, "project": st.just("shop")},
+    ),
+)  # fmt: skip
+EXECUTIONS = st.fixed_dictionaries(
+    {"target": WORDS},
+    optional={
+        "id": WORDS, "trace_id": WORDS, "parent_id": WORDS, "input": TEXTS, "output": TEXTS, "user": WORDS,
+        "session": WORDS, "model": WORDS, "arm": WORDS, "contexts": st.lists(TEXTS, max_size=3), "consent": CONSENT,
+        "tools": st.lists(WORDS, max_size=3), "cost": st.floats(0, 1e6), "latency_ms": st.integers(0, 10**6),
+        "outcome": st.sampled_from(["ok", "error", "refused", "timeout"]), "occurred_at": MOMENTS,
+        "scores": st.dictionaries(WORDS, st.floats(-10, 10), max_size=3),
+        "attributes": st.dictionaries(WORDS, TEXTS | st.booleans() | st.integers(0, 9), max_size=3),
+        "parameters": st.dictionaries(WORDS, st.none() | st.floats(0, 2) | TEXTS, max_size=3),
+        "usage": st.fixed_dictionaries({"input_tokens": st.integers(0, 10**6)}),
+        "prompts": st.lists(st.fixed_dictionaries({"name": PROMPT_NAMES}, optional={"version": WORDS}), max_size=2),
+    },
+)  # fmt: skip
+
+
+def created(
+    item: dict[str, Any], joined: ExecutionContext | None, former: PreviousFeedback | None = None
+) -> FeedbackCreated:
+    feedback = read_feedback(item, SENDER)
+    entry = WaitingFeedback(
+        feedback.event_id, feedback.origin, feedback.reference, joining.with_previous_feedback(feedback, former)
+    )
+    message = joining.feedback_created_message(entry, joined).message
+    event = FeedbackCreated.model_validate_json(message.value)
+    assert message.key == event.key
+    return event
+
+
+@given(FEEDBACK, EXECUTIONS)
+def test_every_accepted_feedback_is_an_event(item: dict[str, Any], about: dict[str, Any]) -> None:
+    execution = read_execution(about, SENDER)
+    event = created(
+        item, ExecutionContext(execution.target, execution.facts), PreviousFeedback(str(UUID(int=7)), 1.0, None)
+    )
+    assert event.kind == item["kind"]
+    assert event.execution == ExecutionFacts.model_validate_json(execution.facts)
+    assert event.replaces is not None
+    assert event.replaces.feedback_id == UUID(int=7)
+    assert event.received_at == NOW
+    assert [event.value, event.label, event.text].count(None) == 2
+    unjoined = created(item, None)
+    assert (unjoined.target, unjoined.execution, unjoined.replaces) == ("", None, None)
+
+
+@given(EXECUTIONS)
+def test_every_accepted_execution_is_an_event(item: dict[str, Any]) -> None:
+    execution = read_execution(item, SENDER)
+    event = ExecutionRecorded.model_validate_json(execution.payload)
+    assert event.facts == ExecutionFacts.model_validate_json(execution.facts)
+    assert (event.target, event.facts.execution_id) == (item["target"], execution.id)
+    assert event.facts.user is None or event.facts.user.startswith("k1:")
+    assert (execution.trace is not None) == ("trace_id" in item and "parent_id" not in item)
+
+
+def test_the_largest_feedback_and_execution_fit_into_one_message() -> None:
+    text = "\x01" * 20_000  # six bytes each in JSON
+    execution = read_execution({"target": "t", "output": "x" * 765_000}, SENDER)
+    feedback = read_feedback({"execution_id": "e", "kind": "comment", "value": text}, SENDER)
+    entry = WaitingFeedback(feedback.event_id, feedback.origin, feedback.reference, feedback.payload)
+    assert (
+        len(joining.feedback_created_message(entry, ExecutionContext("t" * 128, execution.facts)).message.value)
+        < MAX_PAYLOAD
+    )
+    with pytest.raises(Problem) as caught:
+        read_execution({"target": "t", "output": "\x01" * 150_000}, SENDER)
+    assert caught.value.status == 413
+
+
+@given(FEEDBACK, st.integers(0, 999))
+def test_the_same_key_and_body_give_the_same_item(item: dict[str, Any], index: int) -> None:
+    first, again = read_feedback(item, KEYED, index), read_feedback(json.loads(json.dumps(item)), KEYED, index)
+    assert (first.id, first.event_id, first.claims) == (again.id, again.event_id, again.claims)
+    other = read_feedback({**item, "name": "another"}, KEYED, index)
+    assert first.claims[-1].key == other.claims[-1].key
+    assert first.claims[-1].body != other.claims[-1].body
+    assert UUID(first.event_id).version == 8
+    assert read_feedback(item, KEYED, index + 1).claims[-1].key != first.claims[-1].key
+
+
+def test_without_id_and_key_each_post_is_a_new_item() -> None:
+    item = {"execution_id": "e", "kind": "thumb", "value": True}
+    first, again = read_feedback(item, SENDER), read_feedback(item, SENDER)
+    assert first.event_id != again.event_id
+    assert first.claims == ()
+    assert UUID(first.event_id).version == 7
+    assert first.slot == again.slot
+
+
+def test_each_source_has_its_own_opinion() -> None:
+    item = {"execution_id": "e", "kind": "thumb", "value": True}
+    told, guessed = read_feedback(item, SENDER), read_feedback({**item, "source": "implicit"}, SENDER)
+    assert told.slot != guessed.slot
+    assert read_feedback({**item, "source": "explicit"}, SENDER).slot == told.slot
+
+
+@pytest.mark.parametrize(("quality", "kept"), [(True, 1.0), (None, 1.0), (False, None)])
+def test_an_opinion_without_consent_leaves_nothing_to_take_back(quality: bool | None, kept: float | None) -> None:
+    item = {"execution_id": "e", "kind": "thumb", "value": True, "consent": {"quality": quality}}
+    assert read_feedback(item, SENDER).value == kept
+    assert created(item, None).value == 1.0
+
+
+def test_users_are_told_apart_by_project_and_never_named() -> None:
+    names = Pseudonyms("k1", b"s" * 32)
+    assert names.of("shop", "ann") == names.of("shop", "ann")
+    assert len({names.of("shop", "ann"), names.of("bank", "ann"), Pseudonyms("k1", b"t" * 32).of("shop", "ann")}) == 3
+    assert "ann" not in names.of("shop", "ann")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=4), timedelta(days=-3000)])
+def test_clocks_may_differ_a_little(ahead: timedelta) -> None:
+    assert SENDER.moment(NOW + ahead) == (NOW + ahead, None)
+
+
+ANY_TIME = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))]))
+
+
+@given(st.none() | ANY_TIME, st.timedeltas())
+def test_no_time_and_no_clock_is_refused(occurred_at: datetime | None, skew: timedelta) -> None:
+    moment, noted = SENDER._replace(skew=skew).moment(occurred_at)
+    assert moment <= NOW + MAX_SKEW
+    assert (noted is None) == (occurred_at is None or moment == occurred_at)
+
+
+@pytest.mark.parametrize("date", [b"", b"soon", b"\xff", b"Sat, 99 Nov 2026 12:00:00 GMT", b"1" * 500])
+def test_a_date_that_cannot_be_read_says_nothing(date: bytes) -> None:
+    assert clock_skew(date, NOW) == timedelta(0)
+
+
+def test_numbers_are_ids() -> None:
+    execution = read_execution({"id": 42, "target": "t", "user": 5, "prompts": [{"name": "p", "version": 7}]}, SENDER)
+    feedback = read_feedback({"execution_id": "42", "kind": "thumb", "value": True}, SENDER)
+    assert (execution.id, execution.reference) == ("42", feedback.reference)
+    assert (
+        execution.facts
+        == read_execution(
+            {"id": "42", "target": "t", "user": "5", "prompts": [{"name": "p", "version": "7"}]}, SENDER
+        ).facts
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "prompt_tokens_details": {}}, (1, 2)),
+        ({"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 9}, (1, 2)),
+        ({"promptTokenCount": 1, "candidatesTokenCount": 2}, (1, 2)),
+        ({"inputTokens": 1}, (1, None)),
+        ({"input_tokens": None, "prompt_tokens": 4}, (4, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: tuple[int | None, int | None]) -> None:
+    execution = read_execution({"target": "t", "usage": given}, SENDER)
+    usage = ExecutionRecorded.model_validate_json(execution.payload).usage
+    assert (usage.input_tokens, usage.output_tokens) == counts
+
+
+def test_values_mean_what_their_kind_says() -> None:
+    assert (read_value("thumb", "up").number, read_value("thumb", False).number) == (1.0, 0.0)
+    assert read_value("rating", 5).number == 5.0
+    assert read_value("label", "wrong").label == "wrong"
+    assert read_value("correction", "better so").text == "better so"
+
+
+@pytest.mark.parametrize("name", ["a,b", "a/../b", "", "x" * 129, "a\u200b", " a"])
+def test_what_is_no_name_of_a_prompt_is_refused(name: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, SENDER)
+    assert refused.value.errors[0]["field"] == "prompts[0].name"

@@ -1,0 +1,49 @@
+"""Who may decide, and why somebody may not."""
+
+from typing import Any
+
+import pytest
+
+from console.domain.permissions import decision_rights
+from console.viewer import Viewer
+
+REVIEWER = Viewer("ann", "reviewer", "acme", "production", frozenset({"read", "tune", "review"}))
+LOOKER = Viewer("tom", "viewer", "acme", "production", frozenset({"read"}))
+PEOPLE = [
+    {"subject": "ann", "scopes": ["review"]},
+    {"subject": "bob", "scopes": ["review"]},
+    {"subject": "tom", "scopes": []},
+]
+
+
+def proposal(**parts: Any) -> dict[str, Any]:
+    return {"state": "open", "author": "proposer", "author_kind": "service", **parts}
+
+
+def test_a_reviewer_may_and_others_are_named() -> None:
+    assert decision_rights(proposal(), REVIEWER, PEOPLE, halted=False).may
+    assert decision_rights(proposal(), REVIEWER, PEOPLE, halted=False).others == ("bob",)
+
+
+@pytest.mark.parametrize(
+    ("of", "viewer", "halted", "says"),
+    [
+        (proposal(state="rejected"), REVIEWER, False, "decided before"),
+        (proposal(), LOOKER, False, "takes a reviewer"),
+        (proposal(author="ann", author_kind="person"), REVIEWER, False, "your own"),
+        (proposal(), REVIEWER, True, "halted"),
+    ],
+)
+def test_what_keeps_somebody_from_deciding_is_said(of: dict[str, Any], viewer: Viewer, halted: bool, says: str) -> None:
+    found = decision_rights(of, viewer, PEOPLE, halted)
+    assert not found.may
+    assert says in found.because
+
+
+def test_a_service_of_the_same_name_is_somebody_else() -> None:
+    assert decision_rights(proposal(author="ann"), REVIEWER, PEOPLE, halted=False).may
+
+
+def test_the_author_is_not_among_those_who_may() -> None:
+    assert decision_rights(proposal(author="bob", author_kind="person"), REVIEWER, PEOPLE, halted=False).others == ()
+    assert decision_rights(proposal(), REVIEWER, None, halted=False).others is None

@@ -1,0 +1,157 @@
+"""Proposing an edit: who may, what is kept, what it would change, and what is wrong with it."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from console.domain.prompt_edits import fields, kept, posted, preview
+from ratchet.prompt import parse
+from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.prompts import minimal
+
+DOCUMENT = parse(
+    {
+        "schema": "ratchet.prompt/1",
+        "messages": [
+            {"role": "system", "content": "Be brief, {{who}}.\n</textarea><script>"},
+            {"slot": "shots"},
+            {"role": "user", "content": "Go."},
+        ],
+        "variables": {"who": {"type": "string"}},
+        "slots": {"shots": {"max": 2}},
+        "model": "m\u202e",
+    }
+).to_dict()
+SEEN = {"digest": DIGEST, "target": "bot", "first_seen": NOW, "content_known": True, "reviewed": False}
+LIVE = {"target": "bot", "digest": OTHER, "sequence": 3, "reason": "promoted", "by": "ann", "occurred_at": NOW}
+
+
+def known(api: Made, live: object = None, **seen: Any) -> None:
+    api.answers["/v1/prompts"] = {
+        "items": [{"name": "answer", "live": live, "observed": [{**SEEN, **seen}]}], "next": None
+    }  # fmt: skip
+    for digest in (DIGEST, OTHER):
+        api.answers[f"/v1/versions/{digest}"] = {"digest": digest, "document": DOCUMENT, "added_at": NOW}
+
+
+def form(*texts: str, document: object = DOCUMENT, base: str = DIGEST) -> bytes:
+    written = document if isinstance(document, str) else json.dumps(document)
+    messages = {f"document.messages.{place}.content": text for place, text in zip((0, 2), texts, strict=False)}
+    return urlencode({"target": "bot", "name": "answer", "base_digest": base, "document": written, **messages}).encode()
+
+
+def test_messages_are_fields_and_slots_are_places() -> None:
+    first, second, third = fields(DOCUMENT)
+    assert (first.name, first.role, first.number) == ("document.messages.0.content", "system", 1)
+    assert (second.slot, third.content) == ("shots", "Go.")
+    assert first.rows == 4
+    assert fields({"messages": [{"role": "user", "content": "\n" * 200}]})[0].rows == 24
+
+
+def test_the_rest_is_kept_and_shown_with_what_hides() -> None:
+    assert "messages" not in kept(DOCUMENT)
+    assert '"model": "m<U+202E>"' in kept(DOCUMENT)
+
+
+def test_texts_are_put_into_the_document_and_nowhere_else() -> None:
+    sent = posted(form("Be long, {{who}}.", "Stop."))
+    assert sent["base_digest"] == DIGEST
+    assert [it.get("content") for it in sent["document"]["messages"]] == ["Be long, {{who}}.", None, "Stop."]
+    assert {**sent["document"], "messages": 0} == {**DOCUMENT, "messages": 0}
+
+
+@pytest.mark.parametrize("document", ["", "[]", "7", '{"messages": 3}', "{}", "[" * 200_000, '{"messages": ["x"]}'])
+def test_a_form_that_holds_no_document_is_refused(document: str) -> None:
+    with pytest.raises(ValueError, match=r"document|value"):
+        posted(form("x", document=document))
+
+
+def test_a_preview_names_the_field_that_is_wrong() -> None:
+    sent = posted(form("Be brief, {{whom}}."))
+    seen = preview(DOCUMENT, sent["document"])
+    assert (seen.digest, seen.field) == (None, "messages[0].content")
+    assert "whom" in seen.problem
+
+
+def test_line_ends_of_a_browser_change_nothing() -> None:
+    text = str(fields(DOCUMENT)[0].content).replace("\n", "\r\n")
+    assert preview(DOCUMENT, posted(form(text))["document"]).differs == []
+
+
+async def test_the_form_holds_the_version_to_begin_with(api: Made) -> None:
+    known(api)
+    async with browsing(api) as client:
+        page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
+    assert "&lt;/textarea&gt;&lt;script&gt;" in page
+    assert "is not managed by Ratchet yet" in page
+    assert f'name="base_digest" value="{DIGEST}"' in page
+    assert "Examples of the slot <b>shots</b> come here" in page
+    assert "Nothing differs yet" in page
+    assert "data-draft" in page
+    assert 'data-live=""' in page, "a draft that is being written is never replaced"
+
+
+async def test_who_is_alone_is_told_before_they_write(api: Made) -> None:
+    known(api, LIVE)
+    api.answers["/v1/people"] = {"items": [{"subject": "ann", "scopes": ["review"]}], "next": None}
+    async with browsing(api) as client:
+        assert "Nobody else reviews here yet" in (await client.get("/prompts/answer/edit")).text
+        api.answers["/v1/people"]["items"].append({"subject": "bob", "scopes": ["review"]})
+        assert "Nobody else" not in (await client.get("/prompts/answer/edit")).text
+        api.answers["/v1/people"] = None
+        assert "Nobody else" not in (await client.get("/prompts/answer/edit")).text, "not known"
+
+
+async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(api: Made) -> None:
+    known(api, LIVE)
+    async with browsing(api) as client:
+        page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
+    assert "You begin with" in page
+    assert f'name="base_digest" value="{OTHER}"' in page
+
+
+async def test_who_may_not_propose_is_told(api: Made) -> None:
+    api.sign_in("read", role="viewer")
+    known(api)
+    async with browsing(api) as client:
+        answer = await client.get("/prompts/answer/edit")
+    assert answer.status_code == 403
+    assert "takes a reviewer" in answer.text
+
+
+async def test_what_is_not_known_can_not_be_edited(api: Made) -> None:
+    known(api, content_known=False)
+    async with browsing(api) as client:
+        assert "told only digests" in (await client.get("/prompts/answer/edit")).text
+        known(api)
+        del api.answers[f"/v1/versions/{DIGEST}"]
+        assert (await client.get("/prompts/answer/edit")).status_code == 404
+
+
+async def test_a_preview_shows_what_the_edit_changes_and_sends_nothing(api: Made) -> None:
+    known(api)
+    async with browsing(api) as client:
+        part = (await client.post("/prompts/answer/preview", content=form("Be <b>brief</b>, {{who}}."))).text
+    assert "<html" not in part
+    assert "&lt;" in part
+    assert "It would be" in part
+    assert {request.method for request in api.asked} == {"GET"}
+
+
+async def test_a_preview_of_nonsense_says_so(api: Made) -> None:
+    known(api)
+    async with browsing(api) as client:
+        odd = await client.post("/prompts/answer/preview", content=b"\xff")
+        large = await client.post("/prompts/answer/preview", content=b"x" * 1_000_001)
+        nowhere = await client.post("/prompts/answer/preview", content=form("Be.", base="../secrets"))
+    assert "document: can&#39;t be read, or is too large" in odd.text
+    assert odd.text == large.text
+    assert "It would be" in nowhere.text
+    assert not [request for request in api.asked if "secrets" in request.url.path]
+
+
+def test_template_syntax_of_other_tools_is_said() -> None:
+    document = minimal(messages=[{"role": "system", "content": "Hi {{user.name}}"}])
+    assert preview(None, document).warnings == ("{{user.name}}",)

@@ -1,0 +1,58 @@
+"""What a proposal brings is what its digests say, or it is not taken."""
+
+import pytest
+from hypothesis import given
+
+from gatekeeper.proposals.edits import content_of, kind_of
+from gatekeeper.proposals.verified_content import DigestMismatch, unreadable, verify_content
+from ratchet.prompt import PromptError, parse, readable
+from tests.support.gatekeeper import NEVER, digest, document, few_shot, ready
+from tests.support.prompts import documents
+
+BASE = document("Answer.", "shots")
+
+
+def test_a_true_proposal_brings_versions_sets_and_examples() -> None:
+    event = few_shot(BASE, ("2+2", "4"), ("3+3", "6"))
+    brought = verify_content(event)
+    assert [version.digest for version in brought.versions] == [event.digest, digest(BASE)]
+    assert [members.digest for members in brought.sets] == [event.example_sets[0].digest]
+    assert [one.digest for one in brought.examples] == [one.digest for one in event.example_sets[0].examples]
+
+
+def test_a_digest_of_something_else_is_refused() -> None:
+    true = few_shot(BASE, ("2+2", "4"))
+    chosen = true.example_sets[0]
+    false_example = chosen.examples[0].model_copy(update={"output": "5"})
+    for change in (
+        {"digest": NEVER},
+        {"rollback_digest": NEVER},
+        {"example_sets": (chosen.model_copy(update={"digest": NEVER}),)},
+        {"example_sets": (chosen.model_copy(update={"examples": (false_example,)}),)},
+    ):
+        with pytest.raises(DigestMismatch):
+            verify_content(true.model_copy(update=change))
+
+
+def test_a_document_that_is_none_is_refused_without_repeating_it() -> None:
+    event = ready(document("x"), None).model_copy(update={"document": {"schema": "secret words"}})
+    with pytest.raises(PromptError) as caught:
+        verify_content(event)
+    assert "secret" not in unreadable(caught.value)
+    assert unreadable(UnicodeError("secret")) == "UnicodeError"
+
+
+@given(documents(), documents())
+def test_a_persons_draft_says_what_changes_and_what_undoes_it(old: dict[str, object], new: dict[str, object]) -> None:
+    base, draft = parse(old), parse(new)
+    content = content_of("why", base.digest, base, draft)
+    assert (content["diff"] == "") == (base == draft)
+    assert content["rollback"] == base.to_dict()
+    assert kind_of(base.digest) == "edit"
+
+
+def test_a_first_version_has_nothing_to_go_back_to() -> None:
+    content = content_of("why", None, None, parse(BASE))
+    assert content["example_sets"] == [], "as in what the proposer drafts: readers need not ask who wrote it"
+    assert (content["rollback"], kind_of(None)) == (None, "first_version")
+    assert content["diff"].splitlines()[3:] == [f"+{line}" for line in readable(parse(BASE))], "all of it is added"

@@ -1,0 +1,73 @@
+"""Streams end with the server, whole; what is asked and answered in one go notices nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from ratchet_local.stream_shutdown import StreamShutdown
+
+
+class Server:
+    """Asks as uvicorn would: the body in `parts`, and then a reader who stays until `left`."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self._parts = list(parts or [b""])
+        self.sent: list[Message] = []
+        self.flowing = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def ask(self, app: StreamShutdown) -> None:
+        await app({"type": "http", "method": "GET", "path": "/", "headers": []}, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        if self._parts:
+            return {"type": "http.request", "body": self._parts.pop(0), "more_body": bool(self._parts)}
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        self.sent.append(message)
+        if message.get("more_body"):
+            self.flowing.set()
+
+
+async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+    async def frames() -> AsyncIterator[bytes]:
+        yield b": connected"
+        await asyncio.Event().wait()
+
+    await Request(scope, receive).body()
+    await StreamingResponse(frames())(scope, receive, send)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse(await Request(scope, receive).body())(scope, receive, send)
+
+
+async def test_an_open_stream_ends_whole() -> None:
+    app, server = StreamShutdown(stream), Server()
+    asking = asyncio.create_task(server.ask(app))
+    await server.flowing.wait()
+    app.end()
+    await asking
+    assert [message.get("body") for message in server.sent] == [None, b": connected", b""]
+    assert not server.sent[-1].get("more_body")
+
+
+async def test_a_reader_who_leaves_is_heard_of_as_before() -> None:
+    app, server = StreamShutdown(stream), Server()
+    asking = asyncio.create_task(server.ask(app))
+    await server.flowing.wait()
+    server.left.set()
+    await asking
+    assert len(asyncio.all_tasks()) == 1, "nothing waits on"
+
+
+async def test_what_is_being_asked_at_the_end_is_answered() -> None:
+    app, server = StreamShutdown(echo), Server(b"half ", b"and half")
+    app.end()
+    await server.ask(app)
+    assert [message.get("body") for message in server.sent] == [None, b"half and half"]

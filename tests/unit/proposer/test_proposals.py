@@ -1,0 +1,109 @@
+"""Proposals as they go out: what replaces what, why, and what undoes it."""
+
+from dataclasses import replace
+
+import pytest
+
+from proposer.domain.acceptance import Measured
+from proposer.domain.drafts import Draft, draft_fix
+from proposer.domain.model import PromptState
+from proposer.domain.proposals import draft_examples_proposal, draft_fix_proposal, to_event
+from ratchet.prompt import example_set_digest, parse, with_slot
+from shared.events import derived_id
+from shared.events.quality import Measurement
+from tests.support.proposer import KEY, candidate, cause, prompt, regression, slotted
+
+GOOD, BAD = prompt("a", "b", "c"), prompt("a", "c", "d")
+STATE = PromptState(KEY, "bot")
+FELL = regression(cause(GOOD.digest, BAD.digest))
+CHOSEN = tuple(candidate(number) for number in range(5))
+
+
+def fix() -> Draft:
+    found = draft_fix(FELL, {GOOD.digest: GOOD, BAD.digest: BAD}, None)
+    assert isinstance(found, Draft)
+    return found
+
+
+def test_a_fix_is_bound_to_what_it_replaces() -> None:
+    event = to_event(draft_fix_proposal(FELL, fix()))
+    assert (event.base_digest, event.rollback_digest) == (BAD.digest, BAD.digest)
+    assert parse(event.document).digest == event.digest
+    assert parse(event.rollback) == BAD
+    assert event.evidence.regression_id == FELL.regression_id
+    assert event.evidence.execution_ids == ("e1", "e2")
+    assert event.evidence.summary == (
+        "Puts back 1 removed line; keeps what was added. "
+        "thumb of bot went from 90.0 % (n=500) to 70.0 % (n=120), −20.0 pp; It changed."
+    )
+    assert "+  b" in event.diff
+    assert event.acceptance[0].metric == "thumb"
+
+
+def test_doubt_and_the_unit_are_told_to_who_decides() -> None:
+    model = cause("a", "b", kind="model")
+    slow = regression(
+        *FELL.causes, model, metric="latency_ms", direction="lower_is_better", delta_pp=-31.0, certain=False
+    )
+    summary = to_event(draft_fix_proposal(slow, fix())).evidence.summary
+    assert "+31.0 %" in summary
+    assert summary.endswith("It can't be told from what came with it: model.")
+
+
+def test_the_same_fix_of_the_same_regression_is_one_proposal() -> None:
+    again = regression(*FELL.causes, revision=2, delta_pp=-21.0)
+    other = regression(*FELL.causes, regression_id=derived_id("regression", "2"))
+    first = draft_fix_proposal(FELL, fix()).proposal
+    assert draft_fix_proposal(again, fix()).proposal.content_id == first.content_id
+    assert draft_fix_proposal(other, fix()).proposal.content_id != first.content_id
+
+
+def test_each_round_of_a_proposal_has_its_own_identity() -> None:
+    first = draft_fix_proposal(FELL, fix()).proposal
+    assert first.id == first.content_id
+    assert len({replace(first, round=n).id for n in range(3)}) == 3
+
+
+def test_examples_go_into_the_slot() -> None:
+    base = slotted()
+    (offer,) = draft_examples_proposal(STATE, base, CHOSEN, (), objected=False)
+    event = to_event(offer)
+    digest = example_set_digest([{"input": c.input, "output": c.output} for c in CHOSEN])
+    assert parse(event.document) == with_slot(base, "examples", digest)
+    (examples,) = event.example_sets
+    assert (examples.slot, examples.digest) == ("examples", digest)
+    assert [e.feedback_id for e in examples.examples] == [c.feedback_id for c in CHOSEN]
+    assert event.kind == "few_shot"
+    assert not any(text in event.evidence.summary for c in CHOSEN for text in (c.input, c.output))
+
+
+@pytest.mark.parametrize(("many", "told"), [(1, "1 answer that"), (2, "2 answers that")])
+def test_one_answer_is_told_as_one(many: int, told: str) -> None:
+    (offer,) = draft_examples_proposal(STATE, slotted(), CHOSEN[:many], (), objected=False)
+    assert offer.evidence.summary.startswith(told)
+
+
+def test_a_slot_takes_no_more_than_it_declares() -> None:
+    base = slotted(slots={"examples": {"max": 2}})
+    (offer,) = draft_examples_proposal(STATE, base, CHOSEN, (), objected=False)
+    assert len(offer.example_sets[0].examples) == 2
+
+
+def test_nothing_is_offered_without_slots_or_examples_or_a_change() -> None:
+    base = slotted()
+    (offer,) = draft_examples_proposal(STATE, base, CHOSEN, (), objected=False)
+    assert not list(draft_examples_proposal(STATE, prompt("a"), CHOSEN, (), objected=False))
+    assert not list(draft_examples_proposal(STATE, base, (), (), objected=True))
+    assert not list(draft_examples_proposal(STATE, offer.result, CHOSEN, (), objected=False))
+
+
+@pytest.mark.parametrize(("objected", "offers"), [(False, 0), (True, 1)])
+def test_a_set_shrinks_only_when_somebody_objected(objected: bool, offers: int) -> None:
+    state = replace(STATE, live_examples={"examples": 5})
+    assert len(list(draft_examples_proposal(state, slotted(), CHOSEN[:4], (), objected))) == offers
+
+
+def test_measured_metrics_are_the_criteria_of_an_example_set() -> None:
+    measured = Measured("thumb", "higher_is_better", Measurement(n=300, mean=0.8, low=0.7, high=0.9))
+    (offer,) = draft_examples_proposal(STATE, slotted(), CHOSEN, [measured], objected=False)
+    assert [c.metric for c in offer.acceptance] == ["thumb"]

@@ -1,0 +1,45 @@
+"""Whether who fills in one prompt's variables can render another."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratchet.prompt import Prompt, incompatibilities, parse, render
+from tests.support.prompts import TYPES, minimal
+
+OWN: dict[str, dict[str, Any]] = {"a": {"type": "string"}, "o": {"type": "string", "required": False}}
+VALUES: dict[str, object] = {"string": "x", "number": 1, "boolean": True, "list": [1]}
+DECLARED = st.dictionaries(
+    st.sampled_from("abc"), st.fixed_dictionaries({"type": TYPES, "required": st.booleans()}), max_size=3
+)
+
+
+def declaring(variables: dict[str, dict[str, Any]]) -> Prompt:
+    text = "".join(f"{{{{{name}}}}}" for name in variables)
+    return parse(minimal(messages=[{"role": "user", "content": text}], variables=variables))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"a": {"type": "string"}}, []),
+        ({}, []),
+        ({"b": {"type": "string", "required": False}}, []),
+        ({"b": {"type": "string"}}, ["it needs the variable b"]),
+        ({"a": {"type": "string"}, "o": {"type": "string"}}, ["it needs the variable o"]),
+        ({"a": {"type": "list"}}, ["it takes the variable a as a list, not as a string"]),
+    ],
+)
+def test_what_does_not_fit_is_said(variables: dict[str, dict[str, Any]], said: list[str]) -> None:
+    assert incompatibilities(declaring(variables), declaring(OWN)) == said
+
+
+@given(DECLARED, DECLARED)
+def test_what_fits_is_rendered(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
+    prompt, like = declaring(one), declaring(other)
+    if not incompatibilities(prompt, like):
+        for variables in (like.variables, {name: it for name, it in like.variables.items() if it.required}):
+            filled = {name: VALUES[it.type] for name, it in variables.items() if name in prompt.variables}
+            assert render(prompt, filled)

@@ -1,0 +1,116 @@
+"""What happens when a program just ends."""
+
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from ratchet import Ratchet
+from ratchet.client.options import certificates
+from ratchet.client.sender import LEAST_JOIN
+from tests.support.ratchet_server import PUBLIC, FakeServer
+
+PROGRAM = """
+import httpx, os, sys
+from ratchet import Ratchet
+
+def answer(request):
+    if request.url.path == "/v1/executions":
+        os.write(1, request.content + b"\\n")
+        return httpx.Response(200, json={"results": [{"index": 0, "status": "accepted"}]})
+    return httpx.Response(503)
+
+client = Ratchet("http://ratchet", "k", transport=httpx.MockTransport(answer))
+client.prompt("answer", "default")
+client.record("chat", id="last words")
+if "fork" in sys.argv and os.fork():
+    os.wait()
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["fork"]])
+def test_a_program_that_never_closes_still_sends_and_once(arguments: list[str]) -> None:
+    program = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, *arguments]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("last words") == 1
+
+
+def test_what_was_closed_is_not_closed_again() -> None:
+    program = """
+from ratchet.client.exit_hook import ExitHook
+for name in ("never begun", "closed", "open"):
+    ending = ExitHook(lambda name=name: print(name))
+    if name != "never begun":
+        ending.begin()
+        ending.begin()
+    if name == "closed":
+        ending.call_off()
+        ending.call_off()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("open\n", "")
+
+
+LOOKING_UP = """
+import atexit, socket, threading, time
+from ratchet import Ratchet
+
+looking = threading.Event()
+
+def nobody_answers(*args, **kwargs):
+    if threading.current_thread().name != "ratchet-sender":
+        looking.set()
+    threading.Event().wait(30)
+    raise socket.gaierror(-3, "try again")
+
+socket.getaddrinfo = nobody_answers
+atexit.register(lambda: print(time.monotonic() - began))  # registered first, called last
+client = Ratchet("http://ratchet.example", "k", first_wait=0.01)
+client.prompt("answer", "default")
+client.record("chat")
+looking.wait(60)
+began = time.monotonic()
+"""
+
+
+def test_a_name_server_that_is_away_does_not_hold_up_the_end() -> None:
+    program = [sys.executable, "-c", LOOKING_UP]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert "1 items unsent" in ended.stderr
+    assert float(ended.stdout) < 20
+
+
+def test_closing_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, release = FakeServer(), threading.Event()
+
+    def stuck(request: httpx.Request) -> httpx.Response | None:
+        server.faults.append(stuck)
+        if request.method == "POST":
+            release.wait(60)
+        return None
+
+    server.faults = [stuck]
+    waits: list[float | None] = []
+    join = threading.Thread.join
+
+    def noted(thread: threading.Thread, timeout: float | None = None) -> None:
+        waits.append(timeout)
+        join(thread, timeout)
+
+    client = Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport())
+    client.prompt("answer", "default")
+    client.record("chat")
+    monkeypatch.setattr(threading.Thread, "join", noted)
+    assert not client.close(0.2)
+    monkeypatch.undo()
+    release.set()
+    assert waits == [LEAST_JOIN, LEAST_JOIN], "the time was used up by what is to be sent"
+
+
+def test_only_https_reads_the_authorities() -> None:
+    assert certificates("http://here").get_ca_certs() == []
+    assert certificates("https://there").verify_mode.name == "CERT_REQUIRED"
+    assert certificates("http://here").verify_mode.name == "CERT_REQUIRED"

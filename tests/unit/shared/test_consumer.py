@@ -1,0 +1,191 @@
+"""How far a consumer is behind, and since when: told only where it is known."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from aiokafka import TopicPartition
+from faststream.kafka import KafkaMessage
+
+from shared.messaging.consumer import ConsumerLag, PartitionLag, SubscriptionConsumer, lag_by_topic
+from shared.messaging.flow_control import NoFlow
+from shared.messaging.topic_ends import TopicEnds
+from shared.runtime.metrics import Metrics
+
+ONE, TWO = TopicPartition("t", 0), TopicPartition("t", 1)
+
+
+def test_partitions_of_a_topic_are_added_up_and_the_oldest_counts() -> None:
+    found = lag_by_topic([PartitionLag("a", 2, 50.0), PartitionLag("a", 3, 40.0), PartitionLag("b", 0, 10.0)])
+    assert found == {"a": ConsumerLag(5, 40.0), "b": ConsumerLag(0, None)}
+
+
+def test_one_unknown_partition_makes_the_oldest_unknown_only_if_it_is_behind() -> None:
+    assert lag_by_topic([PartitionLag("a", 1, 50.0), PartitionLag("a", 1, None), PartitionLag("a", 1, 20.0)]) == {
+        "a": ConsumerLag(3, None)
+    }
+    assert lag_by_topic([PartitionLag("a", 1, 50.0), PartitionLag("a", 0, None)]) == {"a": ConsumerLag(1, 50.0)}
+
+
+@dataclass
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
+def record(offset: int, at: float, partition: int = 0) -> Record:
+    return Record("t", partition, offset, int(at * 1000))
+
+
+@dataclass
+class Consumer:
+    """A Kafka consumer as far as a reader asks it."""
+
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    away: bool = False
+    resting: set[TopicPartition] = field(default_factory=set)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.resting |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.resting -= set(partitions)
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.ends)
+
+    async def end_offsets(self, _: set[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.away:
+            raise ConnectionError
+        return dict(self.ends)
+
+    async def position(self, _: TopicPartition) -> int:
+        return 0
+
+    async def commit(self, _: dict[TopicPartition, int]) -> None:
+        return None
+
+
+@dataclass
+class Subscriber:
+    consumer: Consumer
+
+
+@dataclass
+class World:
+    flow: NoFlow = field(default_factory=NoFlow)
+    arrivals: TopicEnds = field(default_factory=TopicEnds)
+    consumer: Consumer = field(default_factory=Consumer)
+    metrics: Metrics = field(default_factory=lambda: Metrics("scratch"))
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    reader: SubscriptionConsumer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+        self.reader = SubscriptionConsumer("c", self.settle, True, self.flow, self.metrics)
+        self.reader.subscriber = Subscriber(self.consumer)
+
+    async def settle(self, _: Sequence[Any]) -> None:
+        await self.gate.wait()
+
+    async def take(self, *records: Record) -> None:
+        await self.reader.consume(KafkaMessage(body=b"", raw_message=cast(Any, records), consumer=cast(Any, None)))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_nothing_is_known_before_the_first_look_and_while_kafka_is_away(world: World) -> None:
+    assert world.reader.measured == {}
+    world.consumer.ends = {ONE: 3}
+    assert await world.reader.measure(100.0) == {"t": ConsumerLag(3, None)}
+    world.consumer.away = True
+    with pytest.raises(ConnectionError):
+        await world.reader.measure(105.0)
+    assert world.reader.measured == {}
+
+
+async def test_what_waits_came_after_the_last_one_that_was_settled(world: World) -> None:
+    await world.take(record(0, 50.0), record(1, 51.0))
+    world.consumer.ends = {ONE: 5}
+    assert await world.reader.measure(100.0) == {"t": ConsumerLag(3, 51.0)}
+
+
+async def test_what_waits_came_after_nothing_waited(world: World) -> None:
+    """Else one message after a quiet night would look as old as the night."""
+    await world.take(record(0, 50.0))
+    world.consumer.ends = {ONE: 1}
+    assert await world.reader.measure(9_000.0) == {"t": ConsumerLag(0, None)}
+    world.consumer.ends = {ONE: 2}
+    assert await world.reader.measure(9_005.0) == {"t": ConsumerLag(1, 9_000.0)}
+
+
+async def test_what_is_in_hand_counts_as_waiting_and_its_time_is_known(world: World) -> None:
+    world.gate.clear()
+    taking = asyncio.create_task(world.take(record(7, 40.0), record(8, 41.0), record(3, 60.0, partition=1)))
+    await asyncio.sleep(0)
+    world.consumer.ends = {ONE: 10, TWO: 4}
+    assert await world.reader.measure(100.0) == {"t": ConsumerLag(4, 40.0)}
+    world.gate.set()
+    await taking
+    assert await world.reader.measure(105.0) == {"t": ConsumerLag(1, 41.0)}
+    assert world.metrics.settled.totals == {("c", "t"): 3}
+
+
+@pytest.fixture
+def notified() -> World:
+    """Its messages come from this process."""
+    arrivals = TopicEnds()
+    world = World(NoFlow(arrivals), arrivals)
+    arrivals.subscribe(world.reader.resume)
+    world.consumer.ends = {ONE: 0}
+    return world
+
+
+async def test_it_asks_no_more_once_it_read_to_the_end_until_something_is_sent(notified: World) -> None:
+    notified.arrivals.sent("t", 0, 0)
+    await notified.take(record(0, 50.0))
+    assert notified.consumer.resting == {ONE}
+    notified.arrivals.sent("t", 0, 1)
+    assert not notified.consumer.resting
+
+
+async def test_it_goes_on_asking_while_more_was_sent_than_it_read(notified: World) -> None:
+    notified.arrivals.sent("t", 0, 0)
+    notified.arrivals.sent("t", 0, 1)
+    await notified.take(record(0, 50.0))
+    assert not notified.consumer.resting
+
+
+async def test_a_look_finds_what_somebody_outside_of_this_process_sent(notified: World) -> None:
+    await notified.reader.measure(100.0)
+    assert notified.consumer.resting == {ONE}
+    notified.consumer.ends = {ONE: 1}
+    await notified.reader.measure(105.0)
+    assert not notified.consumer.resting
+
+
+async def test_what_is_sent_during_a_look_is_not_slept_through(notified: World) -> None:
+    """Kafka's answer is older than the message that was acknowledged meanwhile."""
+    notified.arrivals.sent("t", 0, 0)
+    await notified.reader.measure(100.0)
+    assert not notified.consumer.resting
+
+
+async def test_where_nobody_would_wake_it_it_goes_on_asking(world: World) -> None:
+    world.consumer.ends = {ONE: 1}
+    await world.take(record(0, 50.0))
+    await world.reader.measure(100.0)
+    assert not world.consumer.resting
+
+
+async def test_a_message_for_a_partition_of_somebody_else_is_not_ours_to_fetch(notified: World) -> None:
+    notified.consumer.resting = {TWO}
+    notified.arrivals.sent("t", 1, 0)
+    assert notified.consumer.resting == {TWO}
