@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from analyzer.domain.metrics.extraction import from_execution
 from analyzer.domain.model import Reading
 from collector.api.responses import outcome_of
-from collector.completion import Completion, complete
+from collector.domain.completion import Completion, complete
 from collector.domain.model import Mismatch, NewExecution, Origin, RecordedExecution
 from collector.domain.pseudonyms import Pseudonyms
 from collector.domain.request_context import RequestContext

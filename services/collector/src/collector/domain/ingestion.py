@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from collector.completion import complete
 from collector.domain import messages as joining
+from collector.domain.completion import complete
 from collector.domain.model import (
     Claim,
     CurrentFeedback,

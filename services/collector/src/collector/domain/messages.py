@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
-from collector.completion import Completion
+from collector.domain.completion import Completion
 from collector.domain.model import (
     ExecutionContext,
     NewExecution,

@@ -1,1 +1,0 @@
-"""The definitions of metrics that a project declared."""
