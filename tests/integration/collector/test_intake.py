@@ -72,6 +72,22 @@ async def test_an_id_that_was_used_with_another_body_is_a_conflict(collector: "R
     assert collector.count("waiting") == 2
 
 
+async def test_a_number_is_the_same_however_it_is_written(collector: "Running") -> None:
+    rating = {**DOWN, "id": str(uuid4()), "kind": "rating", "value": 4}
+    said = [await collector.post("feedback", {**rating, "value": value}) for value in (4, 4.0, 4.5)]
+    assert [answer.json().get("status") for answer in said] == ["accepted", "duplicate", 409]
+    keyed = [{**DOWN, "kind": "rating", "value": value} for value in (3.0, 3, 2)]
+    codes = [(await collector.post("feedback", body, Idempotency_Key="k")).status_code for body in keyed]
+    assert codes == [200, 200, 422]
+
+
+async def test_a_query_is_refused_by_the_names_in_it(collector: "Running") -> None:
+    refused = await collector.post("feedback?dry_run=1", DOWN)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "dry_run")
+    assert (await collector.put("e1?force", EXECUTION)).json()["code"] == "unknown-parameter"
+    assert collector.count("receipts") == 0
+
+
 async def test_an_execution_is_completed_once_by_whoever_sends_the_rest(collector: "Running") -> None:
     early = {"id": "a/b", "target": "answers", "input": "Why?"}
     rest = {"target": "answers", "output": "42", "latency_ms": 7}

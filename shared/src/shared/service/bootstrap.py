@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -32,6 +32,7 @@ from shared.web.host import ValidHost
 from shared.web.operations_api import DeadLetters, operations_router
 from shared.web.operator_actions import OperatorActions
 from shared.web.problems import install_problems
+from shared.web.query import refuse_unknown_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
 
 _ALONE = PollIntervals(poll=10.0, renew=10.0, lease=60.0)
@@ -106,7 +107,14 @@ def build_service_app(service: Service) -> FastAPI:
         finally:
             await _stop(tasks, service)
 
-    app = FastAPI(title=service.title, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title=service.title,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_parameters)],
+    )
     app.state.keys = platform.keys
     app.state.bus = bus
     app.state.store = platform.store

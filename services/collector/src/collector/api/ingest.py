@@ -16,6 +16,7 @@ from shared.auth.keys import KeyStore, Principal
 from shared.messaging.errors import FailureClass, classify
 from shared.runtime.log import logger
 from shared.web.problems import Problem
+from shared.web.query import check_names
 from shared.web.rate_limiter import RateLimiter
 
 Scope = MutableMapping[str, Any]
@@ -48,6 +49,8 @@ class Intake:
         if scope["method"] != "POST" and execution_id is None:
             allowed = ", ".join(["POST", *(method for method, path in _READ if path == scope["path"])])
             raise Problem(405, "method", f"Only {allowed} is answered here", headers={"Allow": allowed})
+        if scope["query_string"]:
+            check_names(scope["query_string"], ())
         settings = self._settings
         headers = read_headers(scope["headers"], settings.body_limit)
         fields = self._admit(scope, headers, self._keys.known(headers.authorization))
@@ -68,7 +71,7 @@ class Intake:
 
         False for anything else, and for what has to be refused: `answer` finds the same, and says why.
         """
-        if scope["method"] != "POST" or not body.startswith(b"{") or len(body) > SMALL:
+        if scope["method"] != "POST" or not body.startswith(b"{") or len(body) > SMALL or scope["query_string"]:
             return False
         route, scopes = ROUTES[scope["path"]]
         try:

@@ -1,0 +1,101 @@
+"""Unknown query parameters are refused by name, and our own clients send none."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+
+import analyzer.app
+import collector.app
+import gatekeeper.app
+import proposer.app
+from analyzer.settings import AnalyzerSettings
+from collector.settings import CollectorSettings
+from gatekeeper.settings import GatekeeperSettings
+from proposer.settings import ProposerSettings
+from ratchet.signing import new_private_key
+from shared.web.problems import Problem, install_problems
+from shared.web.query import check_names, refuse_unknown_parameters
+
+ROOT = Path(__file__).parents[3]
+CLIENTS = ("services/console/src", "sdk/src", "deploy/demo/src", "deploy/local/src")
+METHODS = {"get": "GET", "put": "PUT", "maybe": "GET", "items": "GET", "pages": "GET"}
+
+
+async def test_unknown_parameters_are_named_and_known_ones_are_not() -> None:
+    app = FastAPI(dependencies=[Depends(refuse_unknown_parameters)])
+    install_problems(app)
+
+    def inner(name: str = "") -> str:
+        return name
+
+    @app.get("/v1/things")
+    async def things(name: str = Depends(inner), limit: int = 5) -> str:
+        return f"{name} {limit}"
+
+    @app.get("/metrics")
+    async def metrics() -> str:
+        return ""
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service")
+    assert (await client.get("/v1/things?name=a&limit=3")).json() == "a 3"
+    refused = await client.get("/v1/things?limt=3&nam%65=a&sort")
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown-parameter")
+    assert [error["field"] for error in refused.json()["errors"]] == ["limt", "sort"]
+    assert "it takes limit, name" in refused.json()["detail"]
+    assert (await client.get("/metrics?module=x")).status_code == 200
+    with pytest.raises(Problem):
+        check_names(b"\xff\x00=1", ("name",))
+
+
+def _routes() -> list[tuple[str, re.Pattern[str], set[str]]]:
+    """Method, path and known query parameters of the four services' routes."""
+    urls: dict[str, Any] = {"database_url": "postgresql://unused", "kafka_bootstrap": "127.0.0.1:1"}
+    apps = (
+        analyzer.app.build_app(AnalyzerSettings(**urls)),
+        collector.app.build_app(CollectorSettings(**urls)),
+        proposer.app.build_app(ProposerSettings(**urls)),
+        gatekeeper.app.build_app(GatekeeperSettings(**urls, signing_key=new_private_key())),
+    )
+    return [
+        (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), _names(operation))
+        for app in apps
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def _names(operation: dict[str, Any]) -> set[str]:
+    return {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+
+
+def _asked() -> Iterator[tuple[str, str, list[str]]]:
+    """Method, path and parameters of the calls in our clients that name a path of the API."""
+    for path in (file for folder in CLIENTS for file in (ROOT / folder).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute | ast.Name):
+                called = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id
+                paths = [text for text in map(_text, call.args) if text.startswith("/v1/")]
+                if called in METHODS and paths:
+                    yield METHODS[called], paths[0], [word.arg for word in call.keywords if word.arg]
+
+
+def _text(argument: ast.expr) -> str:
+    if isinstance(argument, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "x" for part in argument.values)  # type: ignore[misc]
+    return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
+
+
+def test_our_clients_send_no_parameter_that_a_route_does_not_know() -> None:
+    routes, asked = _routes(), list(_asked())
+    assert len(asked) > 20
+    for method, path, names in asked:
+        plain = path.partition("?")[0].replace("/v1/ops/x/", "/v1/ops/collector/")
+        known = next((found for each, pattern, found in routes if each == method and pattern.fullmatch(plain)), None)
+        assert known is not None, (method, path)
+        assert set(names) <= known, (method, path, names, known)
