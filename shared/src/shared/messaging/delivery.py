@@ -8,11 +8,12 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.events.base import Envelope, Event
+from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.cloudevents import Received, Record, decode
-from shared.messaging.consumed_positions import Partition, PositionGap
+from shared.messaging.consumed_positions import PositionGap
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.errors import FailureClass, Permanent, classify
-from shared.messaging.store import DeadLetter, Store, Subscription, Tx
+from shared.messaging.store import DeadLetter, Store, Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
@@ -63,23 +64,19 @@ class Delivery:
         self._budget = budget
         self._sleep = sleep
         self._keeps_positions = keeps_positions
-        self._firsts: dict[Partition, int] = {}
-        self._recorded: dict[Partition, int] = {}
+        self._positions = BatchPositions([])
         self._log = logger(__name__).bind(consumer=consumer)
 
     async def settle(self, records: Sequence[Record]) -> None:
         """Takes `records`, once each, in their order. Raises PositionGap."""
         started, self.settling = time.perf_counter(), True
-        self._firsts, self._recorded = {}, {}
-        if self._keeps_positions:
-            for record in records:
-                self._firsts.setdefault((record.topic, record.partition), record.offset)
+        self._positions = BatchPositions(records if self._keeps_positions else [])
         try:
             await self._wait_until_resumed()
             items = await self._decode(records)
             for start in range(0, len(items), self._subscription.max_batch):
                 await self._settle(items[start : start + self._subscription.max_batch])
-            await self._record_parked(records)
+            await self._record_parked()
         finally:
             self.settling = False
             self.retrying_since = None
@@ -137,39 +134,23 @@ class Delivery:
             events = [received for received in unique.values() if received.id in fresh]
             if events:
                 await self._subscription.handler(tx, events)
-            ends = await self._record(tx, [record for record, _ in items])
-        self._recorded.update(ends)
+            taken = [record for record, _ in items]
+            await self._positions.record(tx, self.consumer, taken)
+        self._positions.committed(taken)
         self._count("taken", len(events))
         self._count("known", len(items) - len(events))
 
-    async def _record(self, tx: Tx, records: Sequence[Record]) -> dict[Partition, int]:
-        """Records the offsets after `records`, last of all in `tx`: other instances wait for these rows only briefly.
-
-        Raises PositionGap where the database had not got to the batch's first offset.
-        """
-        if not self._keeps_positions:
-            return {}
-        ends = {(record.topic, record.partition): record.offset + 1 for record in records}
-        former = await tx.record_positions(self.consumer, ends)
-        for at in ends:
-            position = former.get(at, 0)
-            if position is not None and position < self._firsts[at]:
-                raise PositionGap
-        return ends
-
-    async def _record_parked(self, records: Sequence[Record]) -> None:
-        """Records the offsets after `records` where the last ones of a partition were parked; waits for the database.
+    async def _record_parked(self) -> None:
+        """Records the positions after messages that were parked at the end of a batch; waits for the database.
 
         A malformed message is parked before those that precede it are taken, and so does not record a position itself.
         """
-        last = {(record.topic, record.partition): record for record in records} if self._keeps_positions else {}
-        parked = [record for at, record in last.items() if self._recorded.get(at) != record.offset + 1]
         failures = 0
-        while parked:
+        while parked := self._positions.unrecorded():
             try:
                 async with self._store.begin() as tx:
-                    await self._record(tx, parked)
-                return
+                    await self._positions.record(tx, self.consumer, parked)
+                self._positions.committed(parked)
             except PositionGap:
                 raise
             except Exception as error:
