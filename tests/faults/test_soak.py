@@ -1,6 +1,6 @@
-"""Hours under load (rows D2 and D19 of docs/reliability.md): only in `make soak ROW=soak`.
+"""Minutes and hours under load (rows D2, D17 and D19 of docs/reliability.md): only in `make soak ROW=soak`.
 
-RATCHET_SOAK_MINUTES says how long each of the two takes; 10 and 480 where it is not set.
+RATCHET_SOAK_MINUTES says how long each of them takes; 10, 10 and 480 where it is not set.
 """
 
 import asyncio
@@ -10,20 +10,25 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from ratchet_local.routes import SERVICES
 from tests.faults.conftest import MakeFleet
+from tests.support.databases import Databases
 from tests.support.fleet import Fleet
+from tests.support.kafka import ApacheKafka
 from tests.support.load import Load, Post, posts
 from tests.support.soak import soak
-from tests.support.summary import drained, judge, latency, rows, untaken
+from tests.support.summary import drained, in_database, judge, latency, rows, untaken
 
 _MINUTES = os.environ.get("RATCHET_SOAK_MINUTES")
-_KILLS_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 480)
+_KILLS_MIN, _AWAY_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 10), float(_MINUTES or 480)
 _KILL_EVERY_S = 20.0
 _LEAST_THROUGHPUT = 0.5
 _MOST_P99_S = 30.0
+_MOST_GROWTH_MB = 64.0
 _SAMPLE_S = 15.0
 _MOST_SLOPE_MB_H = 1.0
 _SLOPE_IS_KNOWN_AFTER_MIN = 60.0
@@ -32,13 +37,13 @@ _MORE = 1.1
 
 pytestmark = [
     pytest.mark.skipif(not soak(), reason="takes minutes: make soak ROW=soak"),
-    pytest.mark.timeout(60 * (_KILLS_MIN + _FLAT_MIN) + 1800),
+    pytest.mark.timeout(60 * (_KILLS_MIN + _AWAY_MIN + _FLAT_MIN) + 1800),
 ]
 
 
 async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
     """Against the same load without kills: at least half of its throughput, seen within 30 s."""
-    fleet, chances = await asyncio.to_thread(_started, make_fleet), random.Random(3)
+    fleet, chances = await _started(make_fleet), random.Random(3)
     calm, _ = await _throughput(fleet, "calm", 100, _KILLS_MIN * 60 / 4)
     killed = 0
 
@@ -60,6 +65,7 @@ async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
             await asyncio.to_thread(instance.start)
     await drained(fleet.dsn, fleet.kafka, within=300)
     seen = await latency(fleet.dsn)
+    await asyncio.to_thread(fleet.stop)
     print(f"\n{load}\n{killed} kills, {rate:.1f} posts/s, {calm:.1f} without kills; ingest to visible: {seen}")
     verdict = await judge(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
@@ -69,9 +75,34 @@ async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
     assert seen.p99_s <= _MOST_P99_S
 
 
+async def test_soak_with_kafka_away(databases: Databases, own_kafka: ApacheKafka, tmp_path: Path) -> None:
+    """200 posts/s that the outbox has to keep: no process grows by more than 64 MB, and all leaves afterwards."""
+    fleet = Fleet(databases.migrated(*SERVICES), own_kafka.bootstrap, tmp_path)
+    try:
+        await asyncio.to_thread(fleet.start)
+        await _throughput(fleet, "warm", 200, 20, few_metrics=True)
+        await drained(fleet.dsn, fleet.kafka, within=300)
+        before = {instance.service: instance.usage()[0] / 1e6 for instance in fleet.instances}
+        await asyncio.to_thread(own_kafka.kill)
+        rate, load = await _throughput(fleet, "away", 200, _AWAY_MIN * 60, few_metrics=True)
+        growth = {it.service: round(it.usage()[0] / 1e6 - before[it.service]) for it in fleet.instances}
+        unsent = await in_database(fleet.dsn)
+        await asyncio.to_thread(own_kafka.start)
+        restarted = time.monotonic()
+        await drained(fleet.dsn, fleet.kafka, within=1800)
+        print(
+            f"\n{load}\n{rate:.1f} posts/s, unsent at the end: {unsent}, gone in {time.monotonic() - restarted:.0f} s"
+        )
+        print(f"growth in MB: {growth}")
+        assert await untaken(fleet.dsn) == 0
+        assert max(growth.values()) <= _MOST_GROWTH_MB
+    finally:
+        await asyncio.to_thread(fleet.stop)
+
+
 async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: MakeFleet) -> None:
     """50 posts/s of few metrics. A slope of memory is judged where the run took an hour or more."""
-    fleet = await asyncio.to_thread(_started, make_fleet)
+    fleet = await _started(make_fleet)
     samples: dict[str, list[tuple[float, float, int, int]]] = defaultdict(list)
     started = time.monotonic()
 
@@ -88,6 +119,7 @@ async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: Ma
     sampling.cancel()
     await asyncio.gather(sampling, return_exceptions=True)
     await drained(fleet.dsn, fleet.kafka, within=300)
+    await asyncio.to_thread(fleet.stop)
     print(f"\n{load}\n{rate:.1f} posts/s; ingest to visible: {await latency(fleet.dsn)}")
     assert await untaken(fleet.dsn) == 0
     for service, found in samples.items():
@@ -104,9 +136,9 @@ async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: Ma
         assert _FLAT_MIN < _SLOPE_IS_KNOWN_AFTER_MIN or slope <= _MOST_SLOPE_MB_H, service
 
 
-def _started(make_fleet: MakeFleet) -> Fleet:
-    fleet = make_fleet()
-    fleet.start()
+async def _started(make_fleet: MakeFleet) -> Fleet:
+    fleet = await asyncio.to_thread(make_fleet)
+    await asyncio.to_thread(fleet.start)
     return fleet
 
 

@@ -77,7 +77,7 @@ async def latency(dsn: str) -> Latency:
                   percentile_cont(0.99) WITHIN GROUP (ORDER BY took) AS p99, max(took) AS most
            FROM (SELECT extract(epoch FROM i.received_at - o.created_at) AS took
                  FROM collector.outbox o JOIN analyzer.inbox i USING (event_id)
-                 WHERE i.consumer = 'analyzer.quality') AS both""",
+                 WHERE i.consumer = 'analyzer.quality') AS pairs""",
     )
     return Latency(row.events, float(row.p50 or 0), float(row.p99 or 0), float(row.most or 0))
 
