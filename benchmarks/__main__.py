@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("start", "console", "latency", "ingest", "consume", "growth", "backtest", "attribution")
+BENCHMARKS = ("start", "console", "latency", "ingest", "consume", "growth", "audit", "backtest", "attribution")
 
 
 def main() -> int:

@@ -1,9 +1,10 @@
 """Checking a hash chain (pure)."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+
+from pydantic_core import from_json
 
 START = "0" * 64
 
@@ -92,7 +93,7 @@ class ChainCheck:
 
 def _says(entry: AuditEntry) -> bool:
     try:
-        said = json.loads(entry.entry)
+        said = from_json(entry.entry)
         return bool((said["seq"], said["kind"], said["previous"]) == (entry.seq, entry.kind, entry.previous))
     except (ValueError, KeyError, TypeError):
         return False

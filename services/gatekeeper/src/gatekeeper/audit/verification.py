@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gatekeeper.audit.chain import Anchor, AuditEntry, ChainCheck
 from gatekeeper.keys.signer import Signer
 
-_BATCH = 500
+_BATCH = 1000
 """Rows that the event loop receives at a time: some 4 ms of its time."""
+# Both conditions on seq: PostgreSQL does not conclude from the one that it may leave out all former anchors too.
 _ENTRIES = text(
     """SELECT a.seq, a.kind, a.entry, a.previous, a.hash, x.hash AS anchored, x.signature
-       FROM gatekeeper.audit a LEFT JOIN gatekeeper.audit_anchors x USING (project, seq)
+       FROM gatekeeper.audit a LEFT JOIN gatekeeper.audit_anchors x
+         ON x.project = :project AND x.seq > :after AND x.seq = a.seq
        WHERE a.project = :project AND a.seq > :after ORDER BY a.seq LIMIT :limit"""
 )
 _HEAD = text("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = :project")
@@ -27,17 +29,20 @@ _STRAY = text(
 _AT = text("SELECT seq, hash, previous FROM gatekeeper.audit WHERE project = :project AND seq = ANY (:seqs)")
 # What may not exist without its entry: deeds whose entry is gone, or never was.
 _UNWRITTEN = text(
-    """WITH said AS (SELECT entry::jsonb AS e FROM gatekeeper.audit
-                    WHERE project = :project AND split_part(kind, '.', 1) IN ('proposal', 'grant', 'prompt'))
+    """WITH said AS MATERIALIZED (
+           SELECT s.* FROM gatekeeper.audit,
+                  json_to_record(entry::json) AS s(decision_hash text, grant_hash text, rollback_hash text)
+           WHERE project = :project AND split_part(kind, '.', 1) IN ('proposal', 'grant', 'prompt')
+             AND strpos(entry, '_hash"') > 0 AND coalesce(decision_hash, grant_hash, rollback_hash) IS NOT NULL)
        SELECT 'live version ' || h.name || ' ' || h.sequence AS deed FROM gatekeeper.live_history h
        WHERE h.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.audit a WHERE a.project = h.project
              AND a.seq = h.audit_seq AND a.entry::jsonb ->> 'digest' = h.digest)
        UNION ALL SELECT 'decision ' || d.id FROM gatekeeper.decisions d
-       WHERE d.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'decision_hash' = d.hash)
+       WHERE d.project = :project AND NOT EXISTS (SELECT FROM said WHERE decision_hash = d.hash)
        UNION ALL SELECT 'grant ' || g.id FROM gatekeeper.grants g
-       WHERE g.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'grant_hash' = g.hash)
+       WHERE g.project = :project AND NOT EXISTS (SELECT FROM said WHERE grant_hash = g.hash)
        UNION ALL SELECT 'rollback ' || r.id FROM gatekeeper.rollbacks r
-       WHERE r.project = :project AND NOT EXISTS (SELECT FROM said WHERE e ->> 'rollback_hash' = r.hash)
+       WHERE r.project = :project AND NOT EXISTS (SELECT FROM said WHERE rollback_hash = r.hash)
        UNION ALL SELECT 'loop change ' || c.revision FROM gatekeeper.loop_changes c
        WHERE c.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.loop_audits l JOIN gatekeeper.audit a
              ON (a.project, a.seq) = (l.project, l.audit_seq) WHERE (l.project, l.revision) = (c.project, c.revision)
@@ -102,8 +107,10 @@ class Verifier:
         check = ChainCheck(signed, expected=expected)
         if since is not None:
             await self._go_on(conn, check, where, since)
-        while rows := (await conn.execute(_ENTRIES, {**where, "after": check.seq, "limit": _BATCH})).all():
-            await asyncio.to_thread(_take, check, rows)
+        rows = await _entries(conn, project, check.seq)
+        while rows:
+            # The database reads the next rows while these are checked.
+            rows, _ = await asyncio.gather(_entries(conn, project, rows[-1].seq), asyncio.to_thread(_take, check, rows))
         head = (await conn.execute(_HEAD, where)).first()
         stray = (await conn.execute(_STRAY, where)).scalars()
         check.end(None if head is None else (head.seq, head.hash), stray)
@@ -127,6 +134,10 @@ class Verifier:
             seq, head = check.expected
             if seq in hashes and hashes[seq].hash == head:
                 check.expected = None
+
+
+async def _entries(conn: AsyncConnection, project: str, after: int) -> Sequence[Row[Any]]:
+    return (await conn.execute(_ENTRIES, {"project": project, "after": after, "limit": _BATCH})).all()
 
 
 def _take(check: ChainCheck, rows: Sequence[Row[Any]]) -> None:
