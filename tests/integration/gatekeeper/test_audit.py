@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from gatekeeper.audit import verification
 from gatekeeper.audit.verification import Verifier
 from tests.support.gatekeeper import World, document, few_shot
 
@@ -148,3 +149,20 @@ async def test_what_is_new_is_checked_from_the_last_whole_end_on(busy: World) ->
 async def hash_at(gate: World, seq: int) -> str:
     [row] = await gate.sql("SELECT hash FROM gatekeeper.audit WHERE seq = :seq", seq=seq)
     return str(row[0])
+
+
+async def test_a_fault_is_named_by_its_entry_whichever_batch_has_it(
+    busy: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_BATCH", 2)
+    assert (await verified(busy))["ok"]
+    await tamper(busy, "UPDATE gatekeeper.audit SET kind = 'nothing' WHERE seq = 5")
+    assert (await verified(busy))["problems"] == ["entry 5 does not say what its row says"]
+
+
+async def test_a_batch_reads_no_anchor_of_those_before_it(busy: World) -> None:
+    """Else the time to verify is quadratic in the length of the chain."""
+    asked = {"project": "default", "after": 1, "limit": 2}
+    plan = "\n".join(row[0] for row in await busy.sql(f"EXPLAIN {verification._ENTRIES.text}", **asked))
+    _, anchors = plan.split(" on audit_anchors", 1)
+    assert "seq > " in anchors.split("->")[0], plan
