@@ -14,6 +14,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from deploy.docker.env import environment
 from ratchet_local.postgres import Postgres
 from ratchet_local.routes import SERVICES
+from tests.support import fork_server
 from tests.support.compose import command_of, kafka_settings, load, run_job
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
@@ -78,7 +79,14 @@ async def test_jobs_run_and_services_come_up(
     assert set(made) == {"ingest_key", "maker_key", "reviewer_key", "admin_key"}
     with ExitStack() as stack:
         running = [
-            Instance(name, "1", tmp_path / f"{name}.log", host.environment(services[name]), command_of(services[name]))
+            Instance(
+                name,
+                "1",
+                tmp_path / f"{name}.log",
+                host.environment(services[name]),
+                command_of(services[name]),
+                fork_server.start,
+            )
             for name in (*SERVICES, "console")
         ]
         for instance in running:
