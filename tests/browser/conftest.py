@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.support import fork_server
 from tests.support.browser import PATIENCE_MS, Visitor, visiting
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
@@ -27,7 +28,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def runner(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
     """One for the tests of a file."""
-    made = LocalRunner(tmp_path_factory.mktemp("console") / "data")
+    made = LocalRunner(tmp_path_factory.mktemp("console") / "data", start_process=fork_server.start)
     made.start()
     yield made
     made.stop_all()

@@ -7,13 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support import fork_server
 from tests.support.full_loop import Site, go_round
 from tests.support.local import LocalRunner
 
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
-    made = LocalRunner(tmp_path / "data")
+    made = LocalRunner(tmp_path / "data", start_process=fork_server.start)
     made.start()
     yield made
     made.stop_all()

@@ -10,6 +10,7 @@ import pytest
 
 from ratchet import Ratchet, ServedPrompt
 from ratchet.prompt import parse
+from tests.support import fork_server
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
@@ -29,7 +30,7 @@ DOCUMENT: dict[str, Any] = {
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    runner = LocalRunner(tmp_path / "data")
+    runner = LocalRunner(tmp_path / "data", start_process=fork_server.start)
     runner.start()
     yield Site(**runner.credentials)
     runner.stop_all()

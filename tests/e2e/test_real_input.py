@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import fork_server
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
@@ -18,7 +19,7 @@ from tests.support.uninstrumented import untraced
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    runner = LocalRunner(tmp_path_factory.mktemp("real") / "data")
+    runner = LocalRunner(tmp_path_factory.mktemp("real") / "data", start_process=fork_server.start)
     runner.start()
     yield Site(**runner.credentials)
     runner.stop_all()

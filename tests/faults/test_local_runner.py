@@ -8,6 +8,7 @@ import pytest
 
 from ratchet_local.data_dir import DataDir
 from ratchet_local.postgres import Postgres
+from tests.support import fork_server
 from tests.support.eventually import eventually
 from tests.support.load import Load, posts
 from tests.support.local import LocalRunner
@@ -19,7 +20,7 @@ _POSTS_A_LIFE = 30
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[LocalRunner]:
-    runner = LocalRunner(tmp_path / "data")
+    runner = LocalRunner(tmp_path / "data", start_process=fork_server.start)
     runner.start()
     yield runner
     runner.stop_all()

@@ -28,7 +28,6 @@ from tests.support.requirements import ROOT
 from tests.support.uninstrumented import untraced
 
 _ASK_S = 5.0
-StartProcess = Callable[[Sequence[str], Path, Mapping[str, str]], psutil.Process]
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Instance:
     log: Path
     environment: Mapping[str, str]
     command: Sequence[str]
-    start_process: StartProcess = process.start
+    start_process: fork_server.StartProcess = process.start
     port: int = field(default_factory=free_port)
     _process: psutil.Process | None = None
 

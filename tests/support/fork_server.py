@@ -1,5 +1,7 @@
 """A process that has imported every service and forks one on request: services start in 0.2 s instead of 2.5 s.
 
+`ratchet-local`, which holds all of them, can be forked as well.
+
 `start` has the signature of `ratchet_local.process.start` and takes commands of the form `python -m MODULE WORDS…`.
 The server ends with the process that uses it: it watches its standard input.
 """
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +31,7 @@ from tests.support.requirements import ROOT
 from tests.support.uninstrumented import untraced
 
 _REQUEST_BYTES = 1 << 20
+StartProcess = Callable[[Sequence[str], Path, Mapping[str, str]], psutil.Process]
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> psutil.Process:
@@ -66,8 +69,8 @@ def _address() -> Path:
 
 def _serve(address: str) -> None:
     """Fork a process for each request until standard input is closed."""
-    for service in SERVICES:
-        importlib.import_module(f"{service}.app")
+    for module in (*(f"{service}.app" for service in SERVICES), "ratchet_local.server"):
+        importlib.import_module(module)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for what has ended
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -99,6 +102,8 @@ def _run(request: dict[str, Any]) -> NoReturn:
         os.dup2(opened, number)
     os.environ.clear()
     os.environ.update(request["env"])
+    if os.environ.get("PYTHONUNBUFFERED"):
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     module, *words = request["words"]
     sys.argv = [module, *words]
     code = 0

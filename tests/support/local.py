@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -10,20 +9,25 @@ from pathlib import Path
 
 import psutil
 
+from ratchet_local import process
 from ratchet_local.ports import free_port
-from tests.support.eventually import eventually_sync
+from tests.support.fork_server import StartProcess
 from tests.support.uninstrumented import untraced
 
 
 class LocalRunner:
-    """`ratchet-local` on the data in `folder`, with its `demo` where that is set. It keeps its port over restarts."""
+    """`ratchet-local` on the data in `folder`, with its `demo` where that is set. It keeps its port over restarts.
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    `fork_server.start` as `start_process` spares the 2 s of imports; its processes have no exit code.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, start_process: StartProcess = process.start) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.demo = "0"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start_process = start_process
+        self._process: psutil.Process | None = None
 
     @property
     def command(self) -> list[str]:
@@ -41,25 +45,22 @@ class LocalRunner:
         return kept
 
     def start(self, within: float = 60.0) -> None:
-        """Returns when it is ready. Raises RuntimeError with what the terminal saw where it ended instead."""
-        with (self.folder.parent / "terminal.txt").open("ab") as terminal:
-            self._process = subprocess.Popen(
-                self.command, stdout=terminal, stderr=terminal, env=untraced(PYTHONUNBUFFERED="1")
-            )
-        eventually_sync(self._ready, within)
+        """Return when it is ready. Raises StartFailed with what the terminal saw where it ended instead."""
+        terminal = self.folder.parent / "terminal.txt"
+        self._process = self._start_process(self.command, terminal, untraced(PYTHONUNBUFFERED="1"))
+        process.wait_until(self._ready, self._process, terminal, within)
 
     def family(self) -> list[psutil.Process]:
         """The runner and every process that it started."""
         assert self._process is not None
-        runner = psutil.Process(self._process.pid)
-        return [runner, *runner.children(recursive=True)]
+        return [self._process, *self._process.children(recursive=True)]
 
     def kill(self) -> None:
         """SIGKILL to the runner alone: its servers live on, as after a crash."""
         self._end(signal.SIGKILL)
 
-    def stop(self, how: int = signal.SIGTERM) -> int:
-        """Ends it as an operator would; its exit code."""
+    def stop(self, how: int = signal.SIGTERM) -> int | None:
+        """End it as an operator would, and return its exit code; None if it was forked."""
         return self._end(how)
 
     def stop_all(self) -> None:
@@ -68,7 +69,7 @@ class LocalRunner:
             self.start()
         self.stop()
 
-    def _end(self, how: int) -> int:
+    def _end(self, how: int) -> int | None:
         assert self._process is not None
         self._process.send_signal(how)
         code = self._process.wait(30)
@@ -76,9 +77,6 @@ class LocalRunner:
         return code
 
     def _ready(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise RuntimeError(f"ratchet-local ended with {self._process.returncode}:\n{self.output}")
         try:
             return self.get("/health/ready")[0] == 200
         except OSError:
