@@ -2,13 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -19,6 +19,7 @@ from analyzer.storage.repository import read_streams
 from deploy.kafka.topics import admin_client
 from ratchet_local.routes import SERVICES
 from tests.support.eventually import eventually
+from tests.support.kafka import end_offsets
 from tests.support.load import Load
 from tests.support.messaging import async_dsn
 
@@ -117,8 +118,8 @@ async def drained(dsn: str, kafka: str, within: float = 60.0) -> None:
 async def in_database(dsn: str) -> dict[str, int]:
     """What waits in PostgreSQL, by place."""
     places = {f"{service}.outbox": "WHERE sent_at IS NULL" for service in SERVICES} | {"collector.waiting": ""}
-    found = {place: (await rows(dsn, f"SELECT count(*) FROM {place} {which}"))[0][0] for place, which in places.items()}
-    return {place: count for place, count in found.items() if count}
+    counts = [f"SELECT '{place}' AS place, count(*) AS waiting FROM {place} {which}" for place, which in places.items()]
+    return {row.place: row.waiting for row in await rows(dsn, " UNION ALL ".join(counts)) if row.waiting}
 
 
 async def _subscriptions(dsn: str) -> dict[str, list[str]]:
@@ -144,27 +145,16 @@ def lag(admin: AdminClient, subscriptions: dict[str, list[str]]) -> dict[str, in
     return found
 
 
-def end_offsets(admin: AdminClient, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-    """(topic, partition) → the number of messages ever written to it."""
-    known = admin.list_topics(timeout=_ASK_S).topics
-    wanted = [TopicPartition(topic, partition) for topic in topics for partition in known[topic].partitions]
-    answers = admin.list_offsets({at: OffsetSpec.latest() for at in wanted}, request_timeout=_ASK_S)
-    return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
-
-
 async def untaken(dsn: str) -> int:
     """Events that a subscription of some service neither took nor parked."""
-    missing = 0
-    for emitter, taker in itertools.product(SERVICES, SERVICES):
-        found = await rows(
-            dsn,
-            f"""SELECT count(*) FROM {emitter}.outbox o JOIN {taker}.subscriptions s USING (topic)
-                WHERE NOT EXISTS (SELECT FROM {taker}.inbox i WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))
-                  AND NOT EXISTS (SELECT FROM {taker}.dead_letters d, jsonb_array_elements(d.headers) h
-                                  WHERE d.consumer = s.consumer AND h ->> 1 = o.event_id::text)""",
-        )
-        missing += found[0][0]
-    return missing
+    counts = [
+        f"""SELECT count(*) AS missing FROM {emitter}.outbox o JOIN {taker}.subscriptions s USING (topic)
+            WHERE NOT EXISTS (SELECT FROM {taker}.inbox i WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))
+              AND NOT EXISTS (SELECT FROM {taker}.dead_letters d, jsonb_array_elements(d.headers) h
+                              WHERE d.consumer = s.consumer AND h ->> 1 = o.event_id::text)"""
+        for emitter, taker in itertools.product(SERVICES, SERVICES)
+    ]
+    return sum(row.missing for row in await rows(dsn, " UNION ALL ".join(counts)))
 
 
 @asynccontextmanager
