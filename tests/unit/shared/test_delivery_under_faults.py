@@ -24,6 +24,7 @@ from shared.testing.bus import FakeBus, FakeConsumer, FakeRecord
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore, FakeTx
 from tests.support.messaging import envelope, feedback
+from tests.support.soak import scaled
 from tests.support.staged_store import run_now
 
 TOPIC = "feedback.created"
@@ -200,7 +201,7 @@ def run(machine: type[Loop], examples: int) -> None:
 
 
 def test_nothing_is_lost_and_nothing_counts_twice() -> None:
-    run(Loop, 150)
+    run(Loop, scaled(50, 1_000))
 
 
 class WithoutInbox(Loop):
