@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser import PHONE, link_of, visiting
+from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 from tests.support.uninstrumented import untraced
@@ -59,6 +60,11 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 expect(page.locator("#page")).to_contain_text("recovered", timeout=_SOON)
                 visitor.open("/regressions?state=resolved")
                 expect(page.locator("a.row", has_text="thumb of").first).to_be_visible(timeout=_SOON)
+                eventually_sync(
+                    lambda: {it["state"] for it in site.items("/v1/regressions")} == {"resolved"}, within=180
+                )
+                raised = {(it["target"], it["metric"]) for it in site.items("/v1/regressions")}
+                assert raised <= {("support-bot", "thumb"), ("support-bot", "implicit.thumb")}
                 visitor.open("/prompts/answer")
                 visitor.picture("prompt", "#page .stack")  # beside it are names of machines
                 with visiting(browser, site, PHONE, "dark") as elsewhere:

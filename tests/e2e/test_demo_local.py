@@ -11,6 +11,7 @@ import pytest
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
+from tests.support.requirements import chromium
 from tests.support.uninstrumented import untraced
 
 
@@ -22,6 +23,7 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 
 
 @pytest.mark.postgres
+@pytest.mark.skipif(chromium() is not None, reason="played and looked at by tests/browser/test_story.py")
 def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: Path) -> None:
     """With its people twice as quick as `make run` has them."""
     runner.start()
