@@ -1,5 +1,6 @@
 """The local runner as a process: started, asked, killed, started again."""
 
+import contextlib
 import json
 import signal
 import sys
@@ -71,7 +72,8 @@ class LocalRunner:
 
     def _end(self, how: int) -> int | None:
         assert self._process is not None
-        self._process.send_signal(how)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
+            self._process.send_signal(how)
         code = self._process.wait(30)
         self._process = None
         return code
