@@ -1,0 +1,41 @@
+"""Blocks of code that stand twice: runs of equal lines, whatever the names in them."""
+
+import ast
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+
+from tests.architecture.source import Module
+
+STATEMENTS = 4
+"""Consecutive equal statements that make a block."""
+
+
+class _Anonymous(ast.NodeTransformer):
+    """Replaces names and constants, so that only the shape is compared."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.copy_location(ast.Name("_", node.ctx), node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.copy_location(ast.Constant(None), node)
+
+
+def _shape(statement: ast.stmt) -> str:
+    return hashlib.sha1(ast.dump(_Anonymous().visit(statement)).encode(), usedforsecurity=False).hexdigest()
+
+
+def duplicate_blocks(modules: Iterable[Module]) -> list[list[str]]:
+    """Return groups of places (`path:line`) where the same four statements follow each other."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for module in modules:
+        if module.is_migration:
+            continue
+        for node in ast.walk(ast.parse(module.text)):
+            body = getattr(node, "body", None)
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not isinstance(body, list):
+                continue
+            shapes = [_shape(statement) for statement in body]
+            for start in range(len(shapes) - STATEMENTS + 1):
+                places[tuple(shapes[start : start + STATEMENTS])].append(f"{module.path}:{body[start].lineno}")
+    return [found for found in places.values() if len(found) > 1]

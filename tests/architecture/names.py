@@ -1,0 +1,121 @@
+"""Rules for names: words that say too little, and verbs that docstrings begin with."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from tests.architecture.source import Module
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BANNED = _words(
+    """
+    desk take took told tell tells telling settle settles anew trouble troubles deed deeds bell ring door doors
+    away raised cried mind calm past bars barred
+    """
+)
+"""Words of no name: each has a standard term (docs/glossary.md)."""
+BANNED_ALONE = frozenset({"of", "one", "some", "item", "place"})
+"""Words that are no name by themselves, but may be part of one."""
+NOUNS_IN_ING = frozenset(
+    {
+        "logging",
+        "routing",
+        "sampling",
+        "scoring",
+        "onboarding",
+        "testing",
+        "signing",
+        "messaging",
+        "formatting",
+        "rendering",
+        "ranking",
+    }
+)
+"""Modules and packages that may end in -ing, since the field calls the thing so."""
+CONVENTIONAL = _words(
+    """
+    __init__ __main__ app settings handlers maintenance service repository api model tables queries events errors
+    types config runner source env retry http
+    """
+)
+"""File names that repeat with one meaning, by the layout of services."""
+NOT_VERBS = _words(
+    """
+    the a an all what which who whose whether when where how why one each every some this that these no none if in
+    on of for from by with without as at its it there their our nothing everything so
+    """
+)
+"""First words of docstrings that do not say what a function does."""
+
+
+def words_of(name: str) -> list[str]:
+    """Return the lower-case words of a name in snake case or camel case."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)]
+
+
+def is_banned(name: str) -> bool:
+    words = words_of(name)
+    return bool(BANNED & set(words)) or (len(words) == 1 and words[0] in BANNED_ALONE)
+
+
+def banned_names(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
+    """Yield (path, name) of each module, class, function and parameter with a banned name."""
+    for module in modules:
+        if module.is_migration:
+            continue
+        if is_banned(module.name):
+            yield module.path, module.name
+        for node in module.classes():
+            if is_banned(node.name):
+                yield module.path, node.name
+        for function in module.functions():
+            arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            for name in [function.name, *(argument.arg for argument in arguments)]:
+                if is_banned(name):
+                    yield module.path, name
+
+
+def modules_in_ing(modules: Iterable[Module]) -> list[str]:
+    """Return the paths of modules that are named by an activity instead of a noun."""
+    return [m.path for m in modules if m.name.endswith("ing") and m.name not in NOUNS_IN_ING]
+
+
+def homonym_modules(modules: Iterable[Module]) -> dict[str, list[str]]:
+    """Return file names that several members use, without the conventional ones: name → paths.
+
+    Within a member a noun may repeat in each layer (`domain/candidates.py`, `storage/candidates.py`).
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for module in modules:
+        if module.name not in CONVENTIONAL and not module.is_migration:
+            found[module.name].append(module.path)
+    return {name: paths for name, paths in found.items() if len({path.split("/")[0] for path in paths}) > 1}
+
+
+def homonym_classes(modules: Iterable[Module]) -> dict[str, list[str]]:
+    """Return public class names that exist several times: name → paths. `Handlers` is one of each service."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for module in modules:
+        for node in module.classes():
+            if not node.name.startswith("_") and node.name != "Handlers":
+                found[node.name].append(module.path)
+    return {name: paths for name, paths in found.items() if len(paths) > 1}
+
+
+def begins_with_verb(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool | None:
+    """Tell whether the docstring begins with an imperative verb, as far as its form shows; None without a docstring.
+
+    A verb in the imperative has no -s, -ed or -ing and is no article, pronoun, preposition or question word.
+    """
+    text = ast.get_docstring(function)
+    if not text:
+        return None
+    word = re.split(r"[\s,.:;]", text.strip(), maxsplit=1)[0].strip("`*()").lower()
+    if not word.isalpha() or word in NOT_VERBS:
+        return False
+    return not (word.endswith(("ed", "ing")) or (word.endswith("s") and not word.endswith(("ss", "us"))))

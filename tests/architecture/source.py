@@ -1,0 +1,62 @@
+"""The source files of the product, parsed once: what the report and the checks of names look at."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROOTS = ("sdk/src", "shared/src", "services/*/src", "backtest/src", "deploy/*/src")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Module:
+    """One Python file. `path` is relative to the source root it lies in, such as `analyzer/domain/rules.py`."""
+
+    file: Path
+    path: str
+
+    @cached_property
+    def text(self) -> str:
+        return self.file.read_text()
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    @property
+    def is_migration(self) -> bool:
+        return "migrations" in self.path
+
+    def functions(self) -> Iterator[Function]:
+        """Yield all functions, methods and nested functions."""
+        return (node for node in ast.walk(self.tree) if isinstance(node, Function))
+
+    def classes(self) -> Iterator[ast.ClassDef]:
+        return (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+
+    def public_functions(self) -> Iterator[Function]:
+        """Yield module-level functions and methods of module-level classes whose names have no underscore in front."""
+        for node in self.tree.body:
+            members = node.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else [node]
+            for member in members:
+                if isinstance(member, Function) and not member.name.startswith("_"):
+                    yield member
+
+
+def modules(root: Path = ROOT) -> list[Module]:
+    """Return every module of the product below `root`, in order of path."""
+    found = [
+        Module(file, file.relative_to(source).as_posix())
+        for pattern in ROOTS
+        for source in root.glob(pattern)
+        for file in source.rglob("*.py")
+    ]
+    return sorted(found, key=lambda module: module.path)
