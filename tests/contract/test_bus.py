@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from shared.messaging.cloudevents import Message, Record
+from shared.events.message import Message
+from shared.messaging.cloudevents import Record
 from shared.messaging.send_result import SendResult
 from shared.testing.bus import FakeBus
 from tests.support.buses import AnyBus, KafkaBus, after, read

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from shared.errors import Permanent
 from shared.events import derived_id
-from shared.messaging.cloudevents import Message
+from shared.events.message import Message
 from shared.messaging.consumed_positions import ABSENT, Gap
-from shared.messaging.errors import Permanent
 from shared.messaging.outbox_holds import Held
 from shared.messaging.sql_store import SqlStore, shard_of
 from shared.messaging.store import DeadLetter

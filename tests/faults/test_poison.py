@@ -10,7 +10,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from shared.events.feedback import ExecutionFacts, FeedbackCreated
-from shared.messaging.cloudevents import Message, encode
+from shared.events.message import Message
+from shared.messaging.cloudevents import encode
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.send_result import SendResult
 from tests.faults.conftest import MakeFleet

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.messaging.cloudevents import Message, Record
+from shared.events.message import Message
+from shared.messaging.cloudevents import Record
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.send_result import SendResult
 from shared.testing.bus import Partition

@@ -23,9 +23,9 @@ from gatekeeper.proposals.handlers import on_ready
 from gatekeeper.settings import GatekeeperSettings
 from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from ratchet.signing import new_private_key
+from shared.errors import Retryable
 from shared.events.proposals import Evidence, Example, ExampleSet, ProposalReady
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Retryable
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.support.databases import as_role

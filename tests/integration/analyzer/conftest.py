@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.app import build_app
 from analyzer.settings import AnalyzerSettings
-from shared.auth.keys import hash_secret
+from shared.auth.principal import hash_secret
 from shared.runtime.database import engine as engine_of
 from tests.support.analysis import Analyzer
 from tests.support.databases import as_role, psql

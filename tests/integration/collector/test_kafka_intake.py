@@ -12,12 +12,12 @@ from collector.handlers import Handlers
 from ratchet.prompt import parse
 from ratchet.signing import secret_hash, submission_signature
 from ratchet.submission import KafkaMessage, feedback_message
+from shared.errors import Permanent
 from shared.events.feedback import FeedbackSubmitted
 from shared.events.promotion import Authorisation, PromptLive, Signature
 from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
-from shared.messaging.errors import Permanent
 from shared.runtime.metrics import Metrics
 from shared.testing.bus import FakeRecord
 from tests.support.databases import psql

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from collector.storage.connections import DedicatedConnection
-from shared.messaging.errors import Retryable
+from shared.errors import Retryable
 from shared.testing.clock import FakeClock
 from tests.support.databases import psql
 

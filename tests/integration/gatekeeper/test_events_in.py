@@ -8,9 +8,9 @@ import pytest
 
 from gatekeeper.proposals.handlers import on_withdrawn
 from gatekeeper.registry.handlers import on_observed
+from shared.errors import Permanent
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalWithdrawn
-from shared.messaging.errors import Permanent
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, ready, received

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from gatekeeper.audit.handlers import on_declared, on_operation, on_settled
+from shared.errors import Permanent
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Permanent
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import SystemClock
 from tests.support.gatekeeper import World, received

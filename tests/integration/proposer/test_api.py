@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from proposer.app import build_app
 from proposer.settings import ProposerSettings
 from proposer.storage.tables import keys
-from shared.auth.keys import hash_secret
+from shared.auth.principal import hash_secret
 from shared.testing.clock import FakeClock
 from tests.support.collector import Proposer
 from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted

@@ -18,7 +18,7 @@ from collector.app import build_app as collector_app
 from collector.settings import CollectorSettings
 from proposer.app import build_app as proposer_app
 from proposer.settings import ProposerSettings
-from shared.auth.keys import hash_secret
+from shared.auth.principal import hash_secret
 from tests.support.databases import as_role, psql
 from tests.support.gatekeeper import world
 from tests.support.hostile_requests import HostileRequest, hostile_requests

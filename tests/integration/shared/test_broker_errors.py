@@ -11,8 +11,9 @@ import pytest
 
 from ratchet_local.embedded import EmbeddedBroker
 from shared.events.feedback import FeedbackCreated
+from shared.events.message import Message
 from shared.messaging.bus import Bus
-from shared.messaging.cloudevents import Message, Received
+from shared.messaging.cloudevents import Received
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ratchet_local.bounded_flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated, PromptObserved
+from shared.events.message import Message
 from shared.events.promotion import LoopHalted
 from shared.messaging.bus import Bus
-from shared.messaging.cloudevents import Message, Received
+from shared.messaging.cloudevents import Received
 from shared.messaging.consumer import ConsumerLag
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.producer import KafkaProducer

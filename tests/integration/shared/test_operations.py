@@ -15,27 +15,29 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ratchet.signing import key_bytes, new_private_key, public_key, sign
-from shared.auth.keys import KeyStore, hash_secret
+from shared.auth.keys import KeyStore
+from shared.auth.principal import hash_secret
 from shared.auth.tables import key_table
+from shared.errors import Permanent
 from shared.events.feedback import FeedbackCreated
 from shared.events.promotion import KeyChanged, Signature
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
 from shared.messaging.delivery import Delivery
-from shared.messaging.errors import Permanent
 from shared.messaging.republish import RepublishScope, republish
 from shared.messaging.retention import delete_expired
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending, Subscription, Tx
 from shared.messaging.topic_stats import TopicStats
+from shared.problems import Problem
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
 from shared.runtime.metrics import Metrics
 from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
+from shared.web.error_handlers import install_problems
 from shared.web.health import health_router
 from shared.web.operations_api import DeadLetters, operations_router
 from shared.web.operator_actions import OperatorActions
-from shared.web.problems import Problem, install_problems
 from tests.support.databases import as_role, psql
 from tests.support.messaging import NOW, SCHEMA, ScratchSettings, async_dsn, envelope, feedback, record, scratch_engine
 
@@ -128,7 +130,7 @@ def key(
 async def take(desk: Desk, event: KeyChanged) -> None:
     received = Received(event, uuid4(), NOW, "gatekeeper", "c", None, None, "key.changed", 0, 0)
     async with desk.store.begin() as tx:
-        await desk.keys.take(tx, [received], [public_key(PRIVATE)])
+        await desk.keys.save(tx, [received], [public_key(PRIVATE)])
 
 
 async def test_a_dead_letter_is_shown_taken_again_and_gone(desk: Desk) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ratchet_local.bounded_flow import BoundedFlow
 from shared.events.feedback import FeedbackCreated
+from shared.events.message import Message
 from shared.messaging.bus import Bus
-from shared.messaging.cloudevents import Message, Received
+from shared.messaging.cloudevents import Received
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import BATCH_BYTES, Relay
 from shared.messaging.send_result import SendResult

@@ -19,7 +19,7 @@ from collector.domain.pseudonyms import Pseudonyms
 from collector.domain.request_context import RequestContext
 from collector.domain.validation import read_completion, read_execution
 from shared.events.feedback import ExecutionRecorded
-from shared.web.problems import Problem
+from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.ingest.group_commit import GroupCommitter, Queue, QueueFull, Submission, write_all
-from shared.messaging.errors import Retryable
+from shared.errors import Retryable
 
 
 class Written:

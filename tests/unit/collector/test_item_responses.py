@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from collector.api.responses import ItemResult, batch_response, outcome_of, single_response
-from shared.messaging.errors import Retryable
-from shared.web.problems import Problem, invalid
+from shared.errors import Retryable
+from shared.problems import Problem, invalid
 
 
 def test_one_object() -> None:

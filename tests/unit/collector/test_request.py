@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
-from shared.web.problems import Problem
+from shared.problems import Problem
 
 
 def coming(*messages: dict[str, Any]) -> Receive:

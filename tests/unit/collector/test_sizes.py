@@ -16,8 +16,8 @@ from collector.domain.request_context import RequestContext
 from collector.domain.validation import read_request
 from collector.ingest import service as desk_module
 from collector.ingest.service import SMALL, IngestService
+from shared.problems import Problem
 from shared.testing.clock import FakeClock
-from shared.web.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))

@@ -17,8 +17,8 @@ from collector.domain.pseudonyms import Pseudonyms
 from collector.domain.request_context import MAX_SKEW, RequestContext
 from collector.domain.validation import read_execution, read_feedback
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated
-from shared.messaging.cloudevents import MAX_PAYLOAD
-from shared.web.problems import Problem
+from shared.events.message import MAX_PAYLOAD
+from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))

@@ -7,7 +7,7 @@ import pytest
 
 from gatekeeper.errors import BoundaryError
 from gatekeeper.request_body import Fields
-from shared.web.problems import Problem
+from shared.problems import Problem
 
 DIGEST = "sha256:" + "a" * 64
 Read = Callable[[Fields], Any]

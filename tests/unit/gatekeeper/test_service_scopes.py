@@ -4,7 +4,7 @@ import pytest
 
 from gatekeeper.keys.api import service_scopes
 from gatekeeper.request_body import Fields
-from shared.web.problems import Problem
+from shared.problems import Problem
 
 
 @pytest.mark.parametrize("other", ["ingest", "read", "operate"])

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from shared.errors import Permanent, Retryable
 from shared.events.feedback import FeedbackCreated
-from shared.messaging.cloudevents import Message, Received
+from shared.events.message import Message
+from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
-from shared.messaging.errors import Permanent, Retryable
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Subscription, Tx

@@ -9,18 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.messaging.errors import (
-    FailureClass,
-    Malformed,
-    Permanent,
-    Retryable,
-    UnknownMajor,
-    classify,
-    is_connection_doubtful,
-    is_data_fault,
-    reason_of,
-)
-from shared.web.problems import Problem, printable
+from shared.errors import Malformed, Permanent, Retryable, UnknownMajor, reason_of
+from shared.problems import Problem, printable
+from shared.runtime.failures import FailureClass, classify, is_connection_doubtful, is_data_fault
 
 
 class DriverError(Exception):

@@ -3,8 +3,9 @@
 import pytest
 from starlette.requests import Request
 
-from shared.auth.keys import Principal, authorization, hash_secret, parse_key
-from shared.web.problems import Problem
+from shared.auth.principal import Principal, hash_secret, parse_key
+from shared.problems import Problem
+from shared.web.authentication import authorization
 
 PERSON = Principal("k", "ann", "person", "acme", "production", frozenset({"read", "review"}))
 SERVICE = Principal("k", "bot", "service", "acme", "production", frozenset({"ingest"}))

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from shared.auth.keys import own_pages_only
+from shared.web.authentication import own_pages_only
+from shared.web.error_handlers import install_problems
 from shared.web.host import ValidHost
-from shared.web.problems import install_problems
 
 
 def app() -> FastAPI:

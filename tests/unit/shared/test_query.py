@@ -19,7 +19,8 @@ from collector.settings import CollectorSettings
 from gatekeeper.settings import GatekeeperSettings
 from proposer.settings import ProposerSettings
 from ratchet.signing import new_private_key
-from shared.web.problems import Problem, install_problems
+from shared.problems import Problem
+from shared.web.error_handlers import install_problems
 from shared.web.query import check_names, refuse_unknown_parameters
 
 ROOT = Path(__file__).parents[3]

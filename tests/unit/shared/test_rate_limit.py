@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from starlette.responses import PlainTextResponse
 
-from shared.auth.keys import Principal
+from shared.auth.principal import Principal
+from shared.problems import Problem
 from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
-from shared.web.problems import Problem
 from shared.web.rate_limit import RateLimitPolicy, TokenBuckets
 from shared.web.rate_limiter import RateLimited, RateLimiter, is_exempt
 

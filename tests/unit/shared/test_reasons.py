@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from shared.web.problems import reason_of
+from shared.problems import reason_of
 
 
 def _checked(value: object) -> object:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
-from shared.messaging.cloudevents import MAX_PAYLOAD, Message
-from shared.messaging.errors import Permanent
+from shared.errors import Permanent
+from shared.events.message import MAX_PAYLOAD, Message
 from shared.messaging.relay import BATCH_BYTES, Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import DeadLetter

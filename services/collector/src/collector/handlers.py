@@ -10,12 +10,12 @@ from collector.ingest.service import IngestService
 from collector.storage.connections import raw_connection, transient_errors
 from collector.storage.repository import PostgresRepository
 from shared.auth.keys import KeyStore
+from shared.errors import Permanent
 from shared.events.feedback import FeedbackSubmitted
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Permanent
 from shared.messaging.store import Subscription, Tx
-from shared.web.problems import Problem
+from shared.problems import Problem
 
 
 class Handlers:

@@ -10,7 +10,7 @@ from collector.domain import messages as joining
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from collector.storage.repository import PostgresRepository
-from shared.messaging.errors import Retryable
+from shared.errors import Retryable
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.page_context import READING_COOKIE, PageContext, page_context, show
 from console.viewer import AccessDenied, ServiceUnavailable, SignedOut
-from shared.web.problems import on_hang_up
+from shared.web.error_handlers import on_client_disconnect
 
 _HEADERS = {
     "content-security-policy": (
@@ -44,7 +44,7 @@ class SecurityHeaders:
 
 def install_errors(app: FastAPI) -> None:
     """Every failure is a page that says what happened and what to do."""
-    app.add_exception_handler(ClientDisconnect, on_hang_up)
+    app.add_exception_handler(ClientDisconnect, on_client_disconnect)
     app.add_exception_handler(SignedOut, _signed_out)
     app.add_exception_handler(AccessDenied, _refused)
     app.add_exception_handler(ServiceUnavailable, _away)

@@ -31,12 +31,13 @@ from shared.events.promotion import KeyChanged, PromptLive
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.flow_control import Flow
 from shared.messaging.store import Broadcast, Subscription
+from shared.problems import Problem
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.bootstrap import Background, Platform, Service, build_service_app
 from shared.web.connections import ConnectionLimits
 from shared.web.encoded_paths import EncodedPaths
-from shared.web.problems import Problem, problem_response
+from shared.web.error_handlers import problem_response
 
 _MAX_BATCH = 50  # a change locks its project: a batch should not keep people waiting
 

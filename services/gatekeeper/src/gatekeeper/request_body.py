@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import Request
 
 from ratchet.prompt import PromptError, prompt_name
-from shared.web.problems import Problem, invalid
-from shared.web.strict_json import strict_json
+from shared.problems import Problem, invalid
+from shared.strict_json import strict_json
 
 MAX_BODY = 512 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -13,9 +13,9 @@ from gatekeeper.boundary import boundary_error_in
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.keys.signer import Signer
 from gatekeeper.transaction import UnitOfWork
-from shared.auth.keys import authorization
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock
+from shared.web.authentication import authorization
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from proposer.storage.proposals import (
 from proposer.storage.regressions import open_regressions, save_outcome
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
+from shared.events.message import MAX_PAYLOAD
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.events.quality import RegressionDetected
-from shared.messaging.cloudevents import MAX_PAYLOAD, Received
+from shared.messaging.cloudevents import Received
 from shared.messaging.store import Tx
 from shared.runtime.clock import Clock
 

@@ -1,107 +1,28 @@
-"""Who is asking: API keys, people and services, scopes."""
+"""A service's verified copy of the API keys, kept up to date by `key.changed` events."""
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from fastapi import Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ratchet.signing import key_bytes, secret_hash, verify
+from ratchet.signing import key_bytes, verify
+from shared.auth.principal import Principal, hash_secret, parse_key, unauthenticated
+from shared.errors import Permanent
 from shared.events.promotion import KeyChanged
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Permanent
 from shared.messaging.store import Subscription, Tx
-from shared.web.problems import Problem
 
-ACTING_COOKIE = "ratchet_acting"
-"""Holds the key of a person's session that may decide. Browsers send it to `/v1` only."""
-
-_SAFE = frozenset({"GET", "HEAD"})
 _FRESH_S = 2.0
 _CACHED = 10_000
 _LONGEST = 256
-"""A key padded with spaces is still that key, but not worth memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """A person or a service, and what its key allows in one environment of one project."""
-
-    key_id: str
-    subject: str
-    kind: Literal["person", "service"]
-    project: str
-    environment: str
-    scopes: frozenset[str]
-
-    def require(self, *scopes: str, person: bool = False) -> "Principal":
-        """Itself, if it has one of `scopes` (and is a person, where that is asked); else Problem 403."""
-        if scopes and not self.scopes.intersection(scopes):
-            wanted = " or ".join(scopes)
-            raise Problem(
-                403, "scope-missing", "This key is not allowed to do that", f"this key lacks the scope {wanted}"
-            )
-        if person and self.kind != "person":
-            raise Problem(403, "person-required", "Only a person may do that", "this key belongs to a service")
-        return self
-
-
-def parse_key(header: str | None) -> tuple[str, str]:
-    """(key id, secret) of an `Authorization: Bearer rk_<id>_<secret>` header; Problem 401 otherwise."""
-    scheme, _, token = (header or "").partition(" ")
-    prefix, _, rest = token.strip().partition("_")
-    key_id, _, secret = rest.partition("_")
-    if scheme.lower() != "bearer" or prefix != "rk" or not key_id or not secret or not token.isascii():
-        raise unauthenticated()
-    return key_id, secret
-
-
-def authorization(request: Request) -> str | None:
-    """The request's Authorization header; without one, what a browser's session stands for.
-
-    Raises Problem 403 where a browser sends a change that did not come from our own pages.
-    """
-    header = request.headers.get("authorization")
-    cookie = request.cookies.get(ACTING_COOKIE)
-    if header is not None or cookie is None:
-        return header
-    if request.method not in _SAFE:
-        own_pages_only(request)
-    return f"Bearer {cookie}"
-
-
-def own_pages_only(request: Request) -> None:
-    """Raises Problem 403 unless the browser says that a page of this very origin sends the request.
-
-    Browsers put `Origin` on every unsafe request, and no page can change it (OWASP: verifying origin).
-    """
-    _, _, site = request.headers.get("origin", "").partition("://")
-    if not site or site != request.headers.get("host"):
-        raise Problem(403, "cross-origin", "This was not sent by Ratchet's own pages", "the header Origin says so")
-
-
-def unauthenticated() -> Problem:
-    """The one answer for a missing, unknown, wrong or revoked key."""
-    return Problem(
-        401,
-        "unauthenticated",
-        "A valid API key is needed",
-        "send the header Authorization: Bearer rk_…",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
-
-
-def hash_secret(secret: str) -> str:
-    """Hex SHA-256. Secrets are 256 random bits, so a slow hash would add nothing."""
-    return secret_hash(secret)
+"""Longest header that is cached: a key padded with spaces is still that key, but not worth memory."""
 
 
 class KeyStore:
-    """The service's copy of the API keys. A key that was revoked, or has ended, works for at most two seconds more."""
+    """The service's copy of the API keys. A revoked or expired key works for at most two seconds more."""
 
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
         self._engine = engine
@@ -122,14 +43,14 @@ class KeyStore:
         self._cache: dict[str, tuple[float, Principal]] = {}
         self._hashes: dict[str, tuple[float, Principal, str]] = {}
 
-    def known(self, header: str | None) -> Principal | None:
-        """The principal of an Authorization header that was looked up a moment ago; None for all others."""
-        cached = self._cache.get(header or "")
-        return cached[1] if cached is not None and cached[0] > time.monotonic() else None
+    def cached(self, header: str | None) -> Principal | None:
+        """Return the cached principal of an Authorization header; None where it was not looked up in the last 2 s."""
+        entry = self._cache.get(header or "")
+        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
     async def authenticate(self, header: str | None) -> Principal:
-        """The principal of an Authorization header; Problem 401 if there is none."""
-        found = self.known(header)
+        """Return the principal of an Authorization header. Raises Problem 401."""
+        found = self.cached(header)
         if found is not None:
             return found
         principal = await self._look_up(*parse_key(header))
@@ -140,7 +61,7 @@ class KeyStore:
         return principal
 
     async def authenticate_proof(self, key_id: str, is_proof: Callable[[str], bool]) -> Principal:
-        """The principal of a key that proved itself without being sent: `is_proof` gets the hash of its secret.
+        """Return the principal of a key that was proved without being sent: `is_proof` gets the hash of its secret.
 
         Raises Problem 401.
         """
@@ -155,7 +76,7 @@ class KeyStore:
         return found[1]
 
     def forget(self, key_id: str) -> None:
-        """Look a key up again at its next use."""
+        """Drop a key from the caches, so that its next use reads the database."""
         self._hashes.pop(key_id, None)
         self._cache = {header: it for header, it in self._cache.items() if it[1].key_id != key_id}
 
@@ -166,7 +87,7 @@ class KeyStore:
         return principal
 
     async def _load(self, key_id: str) -> tuple[Principal, str]:
-        """A key's principal and the hash of its secret. Raises Problem 401 where it is unknown, revoked or ended."""
+        """Return a key's principal and the hash of its secret. Raises Problem 401 unless it is valid now."""
         async with self._engine.connect() as conn:
             row = (await conn.execute(self._select, {"key_id": key_id})).mappings().first()
         if row is None or row["void"]:
@@ -180,8 +101,8 @@ class KeyStore:
             frozenset(row["scopes"]),
         ), row["secret_hash"]
 
-    async def take(self, tx: Tx, events: Sequence[Received[KeyChanged]], trusted: Sequence[str]) -> None:
-        """Keeps what `key.changed` events say. Raises `Permanent` unless one of the `trusted` keys signed them."""
+    async def save(self, tx: Tx, events: Sequence[Received[KeyChanged]], trusted: Sequence[str]) -> None:
+        """Store the keys of `key.changed` events. Raises Permanent unless one of the `trusted` keys signed them."""
         for received in events:
             event = received.event
             fields = event.model_dump(mode="json", exclude={"signature"})
@@ -191,20 +112,9 @@ class KeyStore:
             await tx.conn.execute(self._upsert, row)
 
     def subscription(self, trusted: Sequence[str]) -> Subscription:
-        """What keeps the copy up to date in every service but the gatekeeper, who owns the keys."""
+        """Return the subscription that keeps the copy up to date; the gatekeeper, which owns the keys, has none."""
 
         async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
-            await self.take(tx, events, trusted)
+            await self.save(tx, events, trusted)
 
         return Subscription("keys", (KeyChanged,), handle)
-
-
-def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable[Principal]]:
-    """A FastAPI dependency: the request's principal, with one of `scopes`."""
-
-    async def dependency(request: Request) -> Principal:
-        keys: KeyStore = request.app.state.keys
-        principal = await keys.authenticate(authorization(request))
-        return principal.require(*scopes, person=person)
-
-    return dependency

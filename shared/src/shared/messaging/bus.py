@@ -12,11 +12,11 @@ from aiokafka import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
+from shared.errors import Permanent
 from shared.messaging.cloudevents import Record, decode
 from shared.messaging.consumer import ConsumerLag, SubscriptionConsumer
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
-from shared.messaging.errors import Permanent
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.gaps import GapDetector
 from shared.messaging.security import faststream_security

@@ -8,14 +8,12 @@ from uuid import UUID
 from asyncpg.pgproto import pgproto
 from pydantic import ValidationError
 
+from shared.errors import Malformed, Permanent, UnknownMajor
 from shared.events import CATALOG, Envelope
 from shared.events.base import E, Event
-from shared.messaging.errors import Malformed, Permanent, UnknownMajor
+from shared.events.message import MAX_PAYLOAD, Message
 
 Headers = Sequence[tuple[str, bytes]]
-
-MAX_PAYLOAD = 900_000
-"""Bytes. Kafka refuses a message of about 1 MB, and an event that can't leave the outbox would block it."""
 
 
 class Record(Protocol):
@@ -33,15 +31,6 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Headers: ...
-
-
-class Message(NamedTuple):
-    """A message before it lies in a topic."""
-
-    topic: str
-    key: str
-    value: bytes
-    headers: tuple[tuple[str, str], ...]
 
 
 class Received(NamedTuple, Generic[E]):

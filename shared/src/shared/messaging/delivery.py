@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from shared.errors import Permanent
 from shared.events.base import Envelope, Event
 from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.cloudevents import Received, Record, decode
 from shared.messaging.consumed_positions import PositionGap
 from shared.messaging.dead_letter_budget import DeadLetterBudget
-from shared.messaging.errors import FailureClass, Permanent, classify
 from shared.messaging.store import DeadLetter, Store, Subscription
 from shared.runtime.clock import Clock
+from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTopicError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from shared.messaging.cloudevents import Message
+from shared.events.message import Message
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.security import security_options
 from shared.messaging.send_result import SendResult

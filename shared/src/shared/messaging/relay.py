@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.messaging.cloudevents import MAX_PAYLOAD, Message
-from shared.messaging.errors import sqlstate_of
+from shared.events.message import MAX_PAYLOAD, Message
 from shared.messaging.outbox_holds import NOTHING_HELD, OutboxHolds
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending
+from shared.runtime.failures import sqlstate_of
 from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 

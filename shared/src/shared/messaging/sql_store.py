@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
-from shared.messaging.cloudevents import MAX_PAYLOAD, Message, encode
+from shared.events.message import MAX_PAYLOAD, Message
+from shared.messaging.cloudevents import encode
 from shared.messaging.consumed_positions import Gap, Partition
 from shared.messaging.dead_letter_owner import Owner, claim_of
 from shared.messaging.outbox_holds import NOTHING_HELD, Held

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.errors import reason_of
 from shared.events import Envelope, derived_id
 from shared.events.base import Event
-from shared.messaging.cloudevents import Message, Received, Record
+from shared.events.message import Message
+from shared.messaging.cloudevents import Received, Record
 from shared.messaging.consumed_positions import Gap, Partition
-from shared.messaging.errors import reason_of
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 
 

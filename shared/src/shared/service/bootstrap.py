@@ -27,11 +27,11 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.migrations import heads
 from shared.runtime.settings import ServiceSettings
 from shared.web.correlation import Correlated
+from shared.web.error_handlers import install_problems
 from shared.web.health import health_router
 from shared.web.host import ValidHost
 from shared.web.operations_api import DeadLetters, operations_router
 from shared.web.operator_actions import OperatorActions
-from shared.web.problems import install_problems
 from shared.web.query import refuse_unknown_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
 

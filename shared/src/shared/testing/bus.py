@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from shared.messaging.cloudevents import Message
+from shared.events.message import Message
 from shared.messaging.send_result import SendResult
 
 Partition = tuple[str, int]

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events import Envelope
 from shared.events.base import Event
-from shared.messaging.cloudevents import Message, encode
+from shared.events.message import Message
+from shared.messaging.cloudevents import encode
 from shared.messaging.consumed_positions import ABSENT, Gap, Partition
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.sql_store import dlq_message, shard_of

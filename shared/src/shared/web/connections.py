@@ -7,7 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.web.problems import Problem, problem_response
+from shared.problems import Problem
+from shared.web.error_handlers import problem_response
 
 _SHARE_OF_FILES = 0.75
 _MOST = 20_000

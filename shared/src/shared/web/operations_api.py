@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.events import Envelope, Event, new_id
 from shared.events.operations import DeadLetterSettled, Settled
 from shared.messaging.dead_letter_owner import OWN_LETTERS
@@ -17,10 +17,11 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.redaction import without_secrets
 from shared.messaging.store import DeadLetter
 from shared.messaging.topic_stats import TopicStats
+from shared.problems import Problem
 from shared.runtime.clock import Clock
+from shared.web.authentication import require
 from shared.web.correlation import correlation_id
 from shared.web.operator_actions import OperatorActions, Republish
-from shared.web.problems import Problem
 
 Operator = Annotated[Principal, Depends(require("operate"))]
 

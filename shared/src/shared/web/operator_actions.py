@@ -5,15 +5,15 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from shared.auth.keys import Principal
+from shared.auth.principal import Principal
 from shared.events import Envelope, Event, new_id
 from shared.events.operations import OperationPerformed
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import RepublishScope, queue_again
 from shared.messaging.sql_store import SqlStore
+from shared.problems import Problem
 from shared.runtime.clock import Clock
 from shared.web.correlation import correlation_id
-from shared.web.problems import Problem
 
 
 class Republish(BaseModel):

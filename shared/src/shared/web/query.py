@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from shared.web.problems import Problem, printable
+from shared.problems import Problem, printable
 
 _OPEN = ("/metrics", "/health/")
 """Paths that scrapers and probes ask with parameters of their own."""

@@ -7,10 +7,12 @@ from typing import Any
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.auth.keys import KeyStore, Principal
+from shared.auth.keys import KeyStore
+from shared.auth.principal import Principal
+from shared.problems import Problem
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
-from shared.web.problems import Problem, problem_response
+from shared.web.error_handlers import problem_response
 from shared.web.rate_limit import Admission, RateLimitPolicy, TokenBuckets
 
 WINDOW_S = 10.0
@@ -103,7 +105,7 @@ class RateLimited:
             return
         headers = dict(scope["headers"])
         key = headers.get(b"authorization")
-        known = None if key is None or self._keys is None else self._keys.known(key.decode("latin-1"))
+        known = None if key is None or self._keys is None else self._keys.cached(key.decode("latin-1"))
         try:
             fields = self._limiter.admit(known, scope, headers.get(b"x-forwarded-for"))
         except Problem as problem:

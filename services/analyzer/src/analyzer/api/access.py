@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
+from shared.web.authentication import require
 
 Reader = Annotated[Principal, Depends(require("read", "review", "tune", "operate"))]
 _Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]

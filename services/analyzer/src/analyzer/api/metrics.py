@@ -14,14 +14,15 @@ from analyzer.domain.metrics.declaration import DeclarationBody, is_metric, misf
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
 from analyzer.storage.definitions import DefinitionStore, written
 from ratchet.prompt.canonical import Json, canonical_bytes, digest_of
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.events import Envelope, new_id
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.messaging.sql_store import SqlStore
 from shared.metric_catalog import Declaration, MetricDefinition
+from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
+from shared.web.authentication import require
 from shared.web.correlation import correlation_id
-from shared.web.problems import Problem, invalid
 
 Tuner = Annotated[Principal, Depends(require("tune", "admin"))]
 Limit = Annotated[int, Query(ge=1, le=1000)]

@@ -24,9 +24,9 @@ from analyzer.domain.streams.sums import measurement
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.repository import read_regression, read_streams
 from analyzer.storage.tables import regressions, streams, uncounted
-from shared.auth.keys import Principal
+from shared.auth.principal import Principal
 from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
-from shared.web.problems import Problem
+from shared.problems import Problem
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Position = Annotated[int | None, Query(ge=0, lt=2**63)]

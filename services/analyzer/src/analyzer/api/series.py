@@ -16,8 +16,8 @@ from analyzer.domain.series import FINE, aligned, page, wider, width
 from analyzer.domain.streams.sums import Sums, measurement
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.series import FOREVER, SeriesStore
-from shared.auth.keys import Principal
-from shared.web.problems import invalid
+from shared.auth.principal import Principal
+from shared.problems import invalid
 
 _LOOKED = 60
 """Windows of a dimension by which the width of its sparkline is chosen."""

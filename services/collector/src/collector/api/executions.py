@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from collector.domain.model import key_hash
 from collector.domain.schemas import Id, Name
 from collector.storage import statements as sql
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.events.feedback import ExecutionFacts
-from shared.web.problems import Problem
+from shared.problems import Problem
+from shared.web.authentication import require
 
 MOST_IDS = 50
 Reader = Annotated[Principal, Depends(require("read"))]

@@ -12,10 +12,11 @@ from collector.domain.request_context import Route
 from collector.ingest.group_commit import QueueFull
 from collector.ingest.service import SMALL, IngestService
 from collector.settings import CollectorSettings
-from shared.auth.keys import KeyStore, Principal
-from shared.messaging.errors import FailureClass, classify
+from shared.auth.keys import KeyStore
+from shared.auth.principal import Principal
+from shared.problems import Problem
+from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
-from shared.web.problems import Problem
 from shared.web.query import check_names
 from shared.web.rate_limiter import RateLimiter
 
@@ -53,7 +54,7 @@ class Intake:
             check_names(scope["query_string"], ())
         settings = self._settings
         headers = read_headers(scope["headers"], settings.body_limit)
-        fields = self._admit(scope, headers, self._keys.known(headers.authorization))
+        fields = self._admit(scope, headers, self._keys.cached(headers.authorization))
         principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
         sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
         limit = settings.browser_body_limit if sender.key_scope == "browser-ingest" else settings.body_limit
@@ -76,7 +77,7 @@ class Intake:
         route, scopes = ROUTES[scope["path"]]
         try:
             headers = read_headers(scope["headers"], SMALL)
-            principal = self._keys.known(headers.authorization)
+            principal = self._keys.cached(headers.authorization)
             if principal is None:
                 return False
             principal.require(*scopes)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 
-from shared.web.problems import Problem, invalid
+from shared.problems import Problem, invalid
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from pydantic_core import to_json
 
 from collector.domain.model import Judgement, Mismatch, Status
-from shared.messaging.errors import FailureClass, classify, is_data_fault, sqlstate_of
-from shared.web.problems import Problem, printable
+from shared.problems import Problem, printable
+from shared.runtime.failures import FailureClass, classify, is_data_fault, sqlstate_of
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"

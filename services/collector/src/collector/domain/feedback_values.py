@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from collector.domain.schemas import TEXT_LIMIT
 from shared.events.feedback import FeedbackKind
-from shared.web.problems import invalid
+from shared.problems import invalid
 
 _THUMBS = {"up": 1.0, "down": 0.0}
 _LABEL_LIMIT = 200

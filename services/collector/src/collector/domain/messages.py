@@ -18,7 +18,7 @@ from collector.domain.model import (
 )
 from shared.events import Event, derived_id, event_type
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
-from shared.messaging.cloudevents import Message
+from shared.events.message import Message
 
 SOURCE = "ratchet/collector"
 

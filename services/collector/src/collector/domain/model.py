@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Protocol
 
-from shared.messaging.cloudevents import Message
+from shared.events.message import Message
 
 Status = Literal["accepted", "duplicate", "conflict", "changed"]
 """`conflict`: the Idempotency-Key was used with another body; `changed`: the item's own id was."""

@@ -11,10 +11,10 @@ from collector.domain.clock_skew import NO_SKEW
 from collector.domain.model import Claim, Origin, as_uuid, key_hash
 from collector.domain.pseudonyms import Pseudonyms
 from collector.domain.schemas import Scoped
-from shared.auth.keys import Principal
+from shared.auth.principal import Principal
 from shared.events import new_id
 from shared.events.feedback import KeyScope
-from shared.web.problems import Problem, printable, reason_of
+from shared.problems import Problem, printable, reason_of
 
 Route = Literal["executions", "feedback"]
 

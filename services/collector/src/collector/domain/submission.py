@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from ratchet.signing import is_submission
 from shared.events.feedback import FeedbackSubmitted
-from shared.web.problems import invalid
+from shared.problems import invalid
 
 OLDEST = timedelta(days=7)
 """Of a submission: less than a receipt is kept, so that whoever sends an old one again is known to repeat it."""

@@ -11,9 +11,9 @@ from collector.domain.pii.scrub import scrub
 from collector.domain.request_context import RequestContext, Route, read
 from collector.domain.schemas import TEXT_LIMIT, ExecutionBody, FeedbackBody, PromptBody, Scoped
 from ratchet.prompt import PromptError, parse
-from shared.messaging.cloudevents import MAX_PAYLOAD
-from shared.web.problems import Problem, invalid
-from shared.web.strict_json import strict_json
+from shared.events.message import MAX_PAYLOAD
+from shared.problems import Problem, invalid
+from shared.strict_json import strict_json
 
 MAX_FEEDBACK = 130_000
 """Bytes of JSON: what the longest text needs when each of its characters is escaped, and the rest."""

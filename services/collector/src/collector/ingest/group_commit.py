@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from shared.messaging.errors import FailureClass, classify
+from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
 
 T = TypeVar("T")

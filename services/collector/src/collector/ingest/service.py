@@ -17,10 +17,10 @@ from collector.domain.validation import read_completion, read_item, read_request
 from collector.ingest.group_commit import GroupCommitter
 from collector.storage.connections import DedicatedConnection
 from collector.storage.repository import PostgresRepository
-from shared.auth.keys import Principal
+from shared.auth.principal import Principal
+from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
-from shared.web.problems import Problem, invalid
-from shared.web.strict_json import strict_json
+from shared.strict_json import strict_json
 
 T = TypeVar("T")
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.messaging.errors import FailureClass, Retryable, classify, is_connection_doubtful
+from shared.errors import Retryable
 from shared.messaging.store import Tx
+from shared.runtime.failures import FailureClass, classify, is_connection_doubtful
 
 
 class DedicatedConnection:

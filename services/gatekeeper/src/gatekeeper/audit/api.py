@@ -10,8 +10,9 @@ from gatekeeper.audit.verification import Verifier
 from gatekeeper.keys.signer import Signer
 from gatekeeper.kill_switch.service import KillSwitch
 from gatekeeper.pages import page
-from shared.auth.keys import Principal, require
-from shared.web.problems import invalid
+from shared.auth.principal import Principal
+from shared.problems import invalid
+from shared.web.authentication import require
 
 Reader = Annotated[Principal, Depends(require("read"))]
 _MOST = 2**63 - 1

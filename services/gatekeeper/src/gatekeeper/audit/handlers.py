@@ -7,10 +7,10 @@ from gatekeeper.boundary import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.keys.signer import Signer
 from gatekeeper.transaction import UnitOfWork
+from shared.errors import Permanent
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Permanent
 from shared.messaging.store import Handler, Tx
 from shared.runtime.clock import Clock
 

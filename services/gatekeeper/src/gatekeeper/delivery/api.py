@@ -14,8 +14,9 @@ from gatekeeper.delivery.frames import to_frame
 from gatekeeper.delivery.hub import Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey
 from gatekeeper.promotion.repository import list_live
 from gatekeeper.registry.prompt_names import NameInPath, stored_name
-from shared.auth.keys import Principal, require
-from shared.web.problems import Problem, invalid
+from shared.auth.principal import Principal
+from shared.problems import Problem, invalid
+from shared.web.authentication import require
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
 Reader = Annotated[Principal, Depends(require("read"))]

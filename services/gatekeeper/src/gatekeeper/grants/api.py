@@ -13,9 +13,10 @@ from gatekeeper.promotion.rollback import remove_revoked_examples
 from gatekeeper.proposals import repository as proposals
 from gatekeeper.request_body import read_fields
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.events.promotion import PromptLive
-from shared.web.problems import invalid
+from shared.problems import invalid
+from shared.web.authentication import require
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]

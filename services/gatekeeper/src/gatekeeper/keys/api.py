@@ -11,8 +11,9 @@ from gatekeeper.keys.api_keys import new_api_key
 from gatekeeper.keys.events import emit_key_changed
 from gatekeeper.request_body import Fields, read_fields
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from shared.auth.keys import Principal, require
-from shared.web.problems import invalid
+from shared.auth.principal import Principal
+from shared.problems import invalid
+from shared.web.authentication import require
 
 Anybody = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require("read"))]

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.kill_switch import repository as store
 from gatekeeper.kill_switch.service import KillSwitch
 from gatekeeper.request_body import read_fields
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.events.promotion import LoopHalted, LoopResumed
+from shared.web.authentication import require
 
 Anybody = Annotated[Principal, Depends(require())]
 

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.boundary import call_function
 from gatekeeper.kill_switch import repository as store
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from shared.auth.keys import KeyStore, Principal, authorization
+from shared.auth.keys import KeyStore
+from shared.auth.principal import Principal
 from shared.events import derived_id
 from shared.events.promotion import LoopHalted, LoopResumed
-from shared.messaging.errors import FailureClass, classify
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.database import engine
+from shared.runtime.failures import FailureClass, classify
+from shared.web.authentication import authorization
 
 _CONNECTIONS = 2
 _LIMIT_S = 2.0

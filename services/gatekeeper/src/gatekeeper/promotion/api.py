@@ -8,7 +8,8 @@ from gatekeeper.promotion.rollback import roll_back
 from gatekeeper.registry.prompt_names import NameInPath
 from gatekeeper.request_body import read_fields
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
+from shared.web.authentication import require
 
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 

@@ -18,10 +18,11 @@ from gatekeeper.registry.prompt_names import NameInQuery
 from gatekeeper.request_body import read_fields
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
 from ratchet.prompt import PromptError, parse
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.events import derived_id, new_id
 from shared.events.proposals import Verdict
-from shared.web.problems import Problem, invalid
+from shared.problems import Problem, invalid
+from shared.web.authentication import require
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Maker = Annotated[Principal, Depends(require("tune", person=True))]

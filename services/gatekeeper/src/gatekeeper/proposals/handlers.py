@@ -9,9 +9,9 @@ from gatekeeper.keys.signer import Signer
 from gatekeeper.proposals.verified_content import VerifiedContent, unreadable, verify_content
 from gatekeeper.registry import repository as registry
 from gatekeeper.transaction import UnitOfWork
+from shared.errors import Permanent, Retryable
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.cloudevents import Received
-from shared.messaging.errors import Permanent, Retryable
 from shared.messaging.store import Handler, Tx
 from shared.runtime.clock import Clock
 

@@ -14,9 +14,10 @@ from gatekeeper.registry import repository as store
 from gatekeeper.registry.prompt_names import NameInPath, NameInQuery
 from gatekeeper.request_body import read_fields
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
+from shared.problems import Problem, invalid
+from shared.web.authentication import require
 from shared.web.encoded_paths import decoded
-from shared.web.problems import Problem, invalid
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]

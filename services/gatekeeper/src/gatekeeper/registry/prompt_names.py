@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from shared.problems import invalid
 from shared.web.encoded_paths import decoded
-from shared.web.problems import invalid
 
 PREFIX = "/v1/prompts/"
 """Below it, routes see paths as sent: `x%2Fversions` is the prompt `x/versions`, `x/versions` the versions of `x`."""

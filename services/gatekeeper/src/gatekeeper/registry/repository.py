@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.registry.content import Content
 from ratchet.prompt import Prompt, PromptError, parse
-from shared.auth.keys import Principal
+from shared.auth.principal import Principal
 from shared.events.feedback import PromptObserved
 
 _LIST = text(

@@ -15,7 +15,8 @@ from gatekeeper.sessions.cookies import clear_session_cookies, set_session_cooki
 from gatekeeper.sessions.roles import ROLES, Role, person_role
 from gatekeeper.sessions.tokens import LINK_LASTS, new_token
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from shared.auth.keys import Principal, own_pages_only, require
+from shared.auth.principal import Principal
+from shared.web.authentication import own_pages_only, require
 
 Anybody = Annotated[Principal, Depends(require())]
 Person = Annotated[Principal, Depends(require("read", person=True))]

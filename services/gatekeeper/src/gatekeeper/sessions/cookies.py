@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from shared.auth.keys import ACTING_COOKIE
+from shared.web.authentication import ACTING_COOKIE
 
 READING_COOKIE = "ratchet_reading"
 _PATHS = {ACTING_COOKIE: "/v1", READING_COOKIE: "/"}

@@ -11,8 +11,9 @@ from proposer.domain.candidates import MOST
 from proposer.domain.model import Candidate
 from proposer.storage.queries import chosen_sets, list_candidates, list_drafts
 from ratchet.prompt import Prompt
-from shared.auth.keys import Principal, require
+from shared.auth.principal import Principal
 from shared.runtime.clock import Clock
+from shared.web.authentication import require
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Word = Annotated[str | None, Query(max_length=256, pattern=r"^[^\x00]+$")]

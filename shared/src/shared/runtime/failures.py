@@ -1,4 +1,4 @@
-"""What a failure means for the event that met it."""
+"""Classes of failures: which errors of the database and the network may succeed later."""
 
 from enum import Enum
 
@@ -6,27 +6,14 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-
-class Retryable(Exception):
-    """Raise it where the same event may succeed later: something it needs is away for now."""
-
-
-class Permanent(Exception):
-    """Raise it where the same event can never succeed: it goes to the dead letters at once."""
-
-
-class Malformed(Permanent):
-    """The message can't be read as the event it says it is."""
-
-
-class UnknownMajor(Permanent):
-    """The event is of a type or a major version that this code does not know: parked until it does."""
+from shared.errors import Permanent, Retryable
 
 
 class FailureClass(Enum):
-    """retryable → back-off without end; permanent → dead letter; unknown → bounded retry, then dead letter.
+    """How a failure is handled.
 
-    Over HTTP: retryable → 503 for the whole request; unknown → the item is looked at alone.
+    Events: retryable → back-off without end; permanent → dead letter; unknown → bounded retry, then dead letter.
+    HTTP: retryable → 503 for the whole request; unknown → each item is tried alone.
     """
 
     RETRYABLE = "retryable"
@@ -42,7 +29,7 @@ _STATEMENT_CLASSES = ("54", "P0", "RG")
 the gatekeeper's boundary (RG)."""
 
 _CONTENTION = ("40", "55P03", "57014")
-"""SQLSTATE: lost against another transaction, or waited too long for it. The connection is as good as before."""
+"""SQLSTATE: lost against another transaction, or waited too long for it. The connection stays usable."""
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (
     DBAPIError,
@@ -51,11 +38,11 @@ DRIVER_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-"""What SQLAlchemy raises, and what asyncpg raises past it."""
+"""Errors of SQLAlchemy, and those of asyncpg that SQLAlchemy does not wrap."""
 
 
 def classify(error: BaseException) -> FailureClass:
-    """The class of an error that a handler, the database or the network raised.
+    """Classify an error of a handler, the database or the network.
 
     An error of the database is retryable unless it is known to come from the values: a server that is read-only, full,
     damaged, badly configured or restarting says nothing about the event that met it.
@@ -71,25 +58,16 @@ def classify(error: BaseException) -> FailureClass:
 
 
 def is_data_fault(error: BaseException) -> bool:
-    """Whether PostgreSQL, or its driver, refused the values themselves: the same values can never be stored."""
+    """Tell whether PostgreSQL or its driver refused the values themselves: they can never be stored."""
     return isinstance(error, DRIVER_ERRORS) and sqlstate_of(error).startswith(_DATA_CLASSES)
 
 
 def is_connection_doubtful(error: BaseException) -> bool:
-    """Whether another connection may do better: this one's server is read-only, or the error isn't about the values."""
+    """Tell whether another connection may succeed: the server is read-only, or the error is not about the values."""
     return classify(error) is FailureClass.RETRYABLE and not sqlstate_of(error).startswith(_CONTENTION)
 
 
 def sqlstate_of(error: BaseException) -> str:
-    """The five characters of PostgreSQL's error code; empty where there is none."""
+    """Return PostgreSQL's five-character error code; empty where there is none."""
     driver = getattr(error, "orig", None) or error
     return str(getattr(driver, "sqlstate", None) or "")
-
-
-def reason_of(error: BaseException) -> str:
-    """The reason code that a dead letter carries."""
-    if isinstance(error, UnknownMajor):
-        return "unknown-type"
-    if isinstance(error, Malformed):
-        return "malformed"
-    return "permanent" if isinstance(error, Permanent) else "exhausted"

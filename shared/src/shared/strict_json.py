@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from shared.web.problems import invalid
+from shared.problems import invalid
 
 MAX_DEPTH = 32
 _INT64 = 2**63

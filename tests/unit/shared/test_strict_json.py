@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.web import strict_json as reading
-from shared.web.problems import Problem
-from shared.web.strict_json import MAX_DEPTH, strict_json
+from shared import strict_json as reading
+from shared.problems import Problem
+from shared.strict_json import MAX_DEPTH, strict_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)

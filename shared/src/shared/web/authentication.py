@@ -1,0 +1,49 @@
+"""Authentication of HTTP requests, by API key or by the cookie of a person's session."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+
+from shared.auth.keys import KeyStore
+from shared.auth.principal import Principal
+from shared.problems import Problem
+
+ACTING_COOKIE = "ratchet_acting"
+"""Holds the key of a person's session that may decide. Browsers send it to `/v1` only."""
+
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+def authorization(request: Request) -> str | None:
+    """Return the request's Authorization header, or the one that a browser's session cookie stands for.
+
+    Raises Problem 403 where a browser sends a change from a page of another origin.
+    """
+    header = request.headers.get("authorization")
+    cookie = request.cookies.get(ACTING_COOKIE)
+    if header is not None or cookie is None:
+        return header
+    if request.method not in _SAFE:
+        own_pages_only(request)
+    return f"Bearer {cookie}"
+
+
+def own_pages_only(request: Request) -> None:
+    """Refuse a request that a page of another origin sent. Raises Problem 403.
+
+    Browsers put `Origin` on every unsafe request, and no page can change it (OWASP: verifying origin).
+    """
+    _, _, site = request.headers.get("origin", "").partition("://")
+    if not site or site != request.headers.get("host"):
+        raise Problem(403, "cross-origin", "Sent from another origin", "the header Origin must name this host")
+
+
+def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable[Principal]]:
+    """Return a FastAPI dependency that authenticates the request and requires one of `scopes`."""
+
+    async def dependency(request: Request) -> Principal:
+        keys: KeyStore = request.app.state.keys
+        principal = await keys.authenticate(authorization(request))
+        return principal.require(*scopes, person=person)
+
+    return dependency
