@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ratchet.cli.output import console
-from ratchet.display import visible
+from ratchet.sanitize import visible
 from ratchet.tables import BadFile, Doubt, Option
 from ratchet_backtest.option_types import Better
 from ratchet_backtest.report import Report

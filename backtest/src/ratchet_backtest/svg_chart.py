@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from ratchet.display import visible
+from ratchet.sanitize import visible
 from ratchet_backtest import phrases as wording
 from ratchet_backtest.report import Fall, FileLocation, Result, Step
 

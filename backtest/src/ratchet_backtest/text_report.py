@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ratchet.cli.output import console
-from ratchet.display import visible
+from ratchet.sanitize import visible
 from ratchet_backtest import phrases as wording
 from ratchet_backtest.report import Repair, Report, Result
 

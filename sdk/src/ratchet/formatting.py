@@ -1,6 +1,6 @@
 """How the terminal and the console write identities. Pure."""
 
-from ratchet.display import visible
+from ratchet.sanitize import visible
 
 NOTHING = "nothing"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.display import visible
+from ratchet.sanitize import visible
 from ratchet_backtest.columns import Given
 from ratchet_backtest.html_report import render_html
 from ratchet_backtest.runner import Options, run_backtest

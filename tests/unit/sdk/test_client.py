@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
-from ratchet.client.options import options
+from ratchet.client.options import read_options
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import PUBLIC, FakeServer
@@ -233,16 +233,16 @@ def test_options_come_from_the_environment() -> None:
         "RATCHET_PROJECT": "p",
         "RATCHET_ENVIRONMENT": "e",
     }
-    found = options(environ=environ)
+    found = read_options(environ=environ)
     assert (found.url, found.key, found.public_keys) == ("http://here", "k", ("a", "b"))
     assert (found.project, found.environment) == ("p", "e")
-    assert options("https://there", public_key="c", environ=environ).public_keys == ("c",)
+    assert read_options("https://there", public_key="c", environ=environ).public_keys == ("c",)
 
 
 @pytest.mark.parametrize("environ", [{}, {"RATCHET_URL": "http://x"}, {"RATCHET_URL": "x", "RATCHET_KEY": "k"}])
 def test_a_client_without_a_place_to_send_to_is_a_fault(environ: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"url|http"):
-        options(environ=environ)
+    with pytest.raises(ValueError, match=r"RATCHET_URL|RATCHET_KEY"):
+        read_options(environ=environ)
 
 
 def test_nothing_is_logged_when_all_is_well(client: Ratchet, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ratchet.display import visible
 from ratchet.prompt import ABSENT, PromptChange, diff, from_text, parse, unified
+from ratchet.sanitize import visible
 from tests.support.prompts import TEXTS, documents, minimal
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import AsyncRatchet, Ratchet
-from ratchet.client.requested_names import MOST_NAMES, asked_for
-from ratchet.display import visible
+from ratchet.client.subscriber import MAX_NAMES, names_query
 from ratchet.prompt import PromptError, from_text, prompt_name
+from ratchet.sanitize import visible
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer, live_payload
 
@@ -76,7 +76,7 @@ def test_a_wrong_name_keeps_no_other_from_being_told(client: Ratchet, server: Fa
 def test_with_too_many_names_all_is_pushed(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    names = [f"n{number}" for number in range(MOST_NAMES + 3)]
+    names = [f"n{number}" for number in range(MAX_NAMES + 3)]
     for name in names:
         client.prompt(name, "default")
     eventually_sync(lambda: any(stream.open and stream.names is None for stream in server.streams))
@@ -89,8 +89,8 @@ def test_with_too_many_names_all_is_pushed(
 
 
 def test_a_query_fits_into_a_request_line() -> None:
-    assert asked_for({"b", "a"}) == {"names": "a,b"}
-    assert asked_for({f"n{number}" for number in range(MOST_NAMES)}) != {}
-    assert asked_for({f"n{number}" for number in range(MOST_NAMES + 1)}) == {}
+    assert names_query({"b", "a"}) == {"names": "a,b"}
+    assert names_query({f"n{number}" for number in range(MAX_NAMES)}) != {}
+    assert names_query({f"n{number}" for number in range(MAX_NAMES + 1)}) == {}
     letters = ("".join(pair) * 50 for pair in itertools.product("äöüß", repeat=2))
-    assert asked_for(set(letters)) == {}, "each letter takes six bytes"
+    assert names_query(set(letters)) == {}, "each letter takes six bytes"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
-from ratchet.client.daemon_threads import DaemonThreads
+from ratchet.client.threads import DaemonThreads
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer, live_payload
@@ -113,7 +113,7 @@ def test_calls_in_daemon_threads_answer_or_fail() -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
 def test_threads_of_a_forked_child_share_one_state(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Ratchet("http://ratchet", "k", transport=server.transport())
-    begun, begin = [0], Ratchet._begin
+    begun, begin = [0], Ratchet._new_process
     together = threading.Barrier(8)
 
     def counted(self: Ratchet, shelf: object) -> object:
@@ -121,7 +121,7 @@ def test_threads_of_a_forked_child_share_one_state(server: FakeServer, monkeypat
         threading.Event().wait(0.05)  # the other threads get on meanwhile
         return begin(self, shelf)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Ratchet, "_begin", counted)
+    monkeypatch.setattr(Ratchet, "_new_process", counted)
 
     def use() -> None:
         together.wait()

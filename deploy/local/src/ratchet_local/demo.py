@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ratchet.display import visible
+from ratchet.sanitize import visible
 from ratchet_demo.script import GOOD_WHILE, RATE, TARGET, edit_is_due
 from ratchet_local.data_dir import DataDir, shown
 from ratchet_local.process import end, start

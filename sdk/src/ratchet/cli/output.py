@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ratchet.display import visible, visible_lines, visible_once
+from ratchet.sanitize import visible, visible_lines, visible_once
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -1,4 +1,4 @@
-"""The two clients: one core, two ways to wait."""
+"""The public clients: `Ratchet` for threads, `AsyncRatchet` for asyncio."""
 
 import asyncio
 import contextlib
@@ -11,18 +11,18 @@ from ratchet.client.subscriber import wait_for_result
 
 
 class Ratchet(Client):
-    """The client for ordinary code. Thread-safe; starts no thread before it is first used.
+    """The client for synchronous code. Thread-safe; starts no thread before its first use.
 
-    Use it as a context manager or `close()` it; at the interpreter's end it sends for up to two seconds more.
+    Use it as a context manager or call `close()`; when the interpreter exits it sends for up to 2 seconds more.
     """
 
     def prompt(self, name: str, default: Default | None = None, *, target: str | None = None) -> ServedPrompt:
-        """The live version of a prompt, else `default`: a text, a document, a Prompt or a Path.
+        """Return the live version of a prompt, else `default`: a text, a document, a Prompt or a Path.
 
-        `target` is what executions with it are about; by default what the live version was made for. Waits for
-        the server at most `first_wait` seconds, and only at the first use of a name; pushed from then on. Never
-        raises for what the network does, unless there is nothing to serve: NoPrompt. A wrong name
-        (`ratchet.prompt.prompt_name` has the rule) or default raises PromptError or OSError.
+        `target` names what its executions are about; by default the target of the live version. Blocks for at most
+        `first_wait` seconds, at the first use of a name only; later versions are pushed. Raises NoPrompt where there
+        is no live version and no default, and PromptError or OSError for an invalid name (see
+        `ratchet.prompt.prompt_name`) or default. Network faults raise nothing else.
         """
         first = self._first_answer(name)
         try:
@@ -32,11 +32,11 @@ class Ratchet(Client):
         return self._serve(name, default, target)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Waits until the server has answered for everything recorded; False if not within `timeout` seconds."""
+        """Wait until the server has answered for everything recorded; False if that takes over `timeout` seconds."""
         return self._flush(timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Sends what is pending for up to `timeout` seconds and ends; False if something was given up."""
+        """Send what is pending for up to `timeout` seconds, then stop; False if anything was left unsent."""
         return self._close(timeout)
 
     def __enter__(self) -> Self:
@@ -49,10 +49,10 @@ class Ratchet(Client):
 
 
 class AsyncRatchet(Client):
-    """The client for asyncio. `record` and `feedback` are plain calls, because they never wait."""
+    """The client for asyncio. `record`, `complete` and `feedback` are plain functions: they never wait."""
 
     async def prompt(self, name: str, default: Default | None = None, *, target: str | None = None) -> ServedPrompt:
-        """As `Ratchet.prompt`, without blocking the event loop."""
+        """Like `Ratchet.prompt`, without blocking the event loop."""
         first = self._first_answer(name)
         if not first.done():
             with contextlib.suppress(TimeoutError):
@@ -61,11 +61,11 @@ class AsyncRatchet(Client):
         return self._serve(name, default, target)
 
     async def flush(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109
-        """As `Ratchet.flush`."""
+        """Like `Ratchet.flush`."""
         return await asyncio.to_thread(self._flush, timeout)
 
     async def close(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109
-        """As `Ratchet.close`."""
+        """Like `Ratchet.close`."""
         return await asyncio.to_thread(self._close, timeout)
 
     async def __aenter__(self) -> Self:

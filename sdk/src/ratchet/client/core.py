@@ -1,4 +1,4 @@
-"""What the sync and the async client share: everything but the way to wait."""
+"""The base class of the sync and the async client: everything but waiting."""
 
 import logging
 import os
@@ -15,15 +15,15 @@ import httpx
 
 from ratchet.client import items
 from ratchet.client.bodies import feedback_id, item_id
-from ratchet.client.exit_hook import ExitHook
 from ratchet.client.items import ExecutionFields, FeedbackFields, Id, Kind, PromptLabel
 from ratchet.client.live import Trust, trusted_keys
-from ratchet.client.options import certificates, options
+from ratchet.client.options import OptionFields, certificates, read_options
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
 from ratchet.client.sender import LEAST_JOIN, Sender
 from ratchet.client.stream import SubscriberThread
+from ratchet.client.threads import ExitHook
 from ratchet.client.values import identifier
 from ratchet.prompt import prompt_name
 
@@ -35,7 +35,7 @@ _AT_EXIT = 2.0
 
 
 class AnyTransport(Protocol):
-    """A stand-in for the network that serves both kinds of client, as `httpx.MockTransport` does."""
+    """An httpx transport for sync and async clients, as `httpx.MockTransport` is."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response: ...
 
@@ -44,79 +44,60 @@ class AnyTransport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """What belongs to one process: threads and locks do not survive a fork."""
+    """The state of one process: threads and locks do not survive a fork."""
 
     pid: int
     sender: Sender
     stream: SubscriberThread
-    shelf: PromptCache
-    ending: ExitHook
+    prompts: PromptCache
+    exit_hook: ExitHook
 
 
 class Client:
-    """Recording, feedback and prompts; nothing here waits for the network."""
+    """Executions, feedback and prompts. No method here waits for the network."""
 
     def __init__(
         self,
         url: str | None = None,
         key: str | None = None,
         *,
-        public_key: str | Sequence[str] | None = None,
-        project: str | None = None,
-        environment: str | None = None,
-        capacity: int = 10_000,
-        capacity_bytes: int = 64_000_000,
-        first_wait: float = 1.0,
         transport: AnyTransport | None = None,
+        **options: Unpack[OptionFields],
     ) -> None:
-        """`url` and `key` default to RATCHET_URL and RATCHET_KEY.
+        """`url` and `key` default to RATCHET_URL and RATCHET_KEY; `OptionFields` describes the other arguments.
 
-        `public_key` (RATCHET_PUBLIC_KEY): the signing keys to trust; else the server's, pinned at first sight.
-        `project`, `environment` (RATCHET_PROJECT, RATCHET_ENVIRONMENT): whose prompts to accept; else those
-        of the first verified one. `capacity`, `capacity_bytes`: items that may wait to be sent, and how much
-        memory they may take; when full, new ones are dropped and counted. `first_wait`: seconds that the first
-        `prompt()` of a name may wait for the server. Raises ValueError without a url or key, or for a url, key or
-        public key that is none.
+        Raises ValueError where the URL or the key is missing, or where one of them or a public key is malformed.
         """
-        self._options = options(
-            url,
-            key,
-            public_key=public_key,
-            project=project,
-            environment=environment,
-            capacity=capacity,
-            capacity_bytes=capacity_bytes,
-            first_wait=first_wait,
-        )
+        self._options = read_options(url, key, **options)
         self._transport = transport
         self._forked: dict[int, threading.Lock] = {}
         keys = trusted_keys(self._options.public_keys)
-        self._process = self._begin(PromptCache(Trust(keys, self._options.project, self._options.environment)))
+        self._process = self._new_process(PromptCache(Trust(keys, self._options.project, self._options.environment)))
 
     @property
     def counters(self) -> Counters:
-        """What became of records and feedback so far."""
-        return self._here().sender.counters
+        """How many executions and feedback were accepted, sent, refused and dropped so far."""
+        return self._current().sender.counters
 
     @property
     def refused_prompts(self) -> int:
-        """How many versions were not served: not trusted, or with variables that the app's default does not have."""
-        return self._here().shelf.refused
+        """The number of versions not served: not trusted, or with variables that the app's default does not have."""
+        return self._current().prompts.refused
 
     def record(
         self, target: str | None = None, *, prompts: Iterable[Used] | None = (), **fields: Unpack[ExecutionFields]
     ) -> str:
-        """Records one LLM call in the background and returns its id, to be used in `feedback`.
+        """Record one LLM call in the background and return its id, to be passed to `feedback`.
 
-        `target`, the app or route whose quality is watched, defaults to that of the first served prompt.
-        Never blocks and never raises for what the network, the server or the values do: a field of which nothing can
-        be made is left out, an item that can't be sent is refused; both are logged and counted. Raises ValueError only
-        where neither a target nor a served prompt is given.
+        `target`, the app or route whose quality is watched, defaults to the target of the first served prompt.
+        Never blocks, and never raises because of the network, the server or a value: a field that can't be converted
+        is left out, an item that can't be sent is refused; both are logged and counted. Raises ValueError only where
+        neither a target nor a served prompt is given.
         """
         used = _listed(prompts)
         unnamed = target is None or (isinstance(target, str) and not target)
         if unnamed and not any(isinstance(prompt, ServedPrompt) for prompt in used):
-            raise ValueError("record needs a target, by itself or from a served prompt")
+            raise ValueError("target is missing: pass target, or a served prompt in prompts")
         execution_id = item_id(fields.get("id"), _new_id)
         self._send(
             execution_id,
@@ -132,10 +113,10 @@ class Client:
         prompts: Iterable[Used] | None = (),
         **fields: Unpack[ExecutionFields],
     ) -> None:
-        """Adds to a recorded execution, in the background, what was not known then: output, latency, cost, scores.
+        """Add fields to a recorded execution in the background, such as output, latency, cost and scores.
 
-        Target and prompts are those of `record`. A field that was recorded before keeps its value; a repeat changes
-        nothing. As with `record`, nothing blocks; ValueError only without a target and a served prompt.
+        Pass the target and prompts of `record`. A field that was recorded before keeps its value; repeating the call
+        changes nothing. Blocks and raises as little as `record`.
         """
         fields["id"] = execution_id
         self.record(target, prompts=prompts, **fields)
@@ -149,11 +130,11 @@ class Client:
         trace_id: Id | None = None,
         **fields: Unpack[FeedbackFields],
     ) -> str:
-        """Sends what somebody thought of an execution, or of a whole trace, in the background; returns its id.
+        """Send feedback about an execution, or about a whole trace, in the background; return its id.
 
         `value` by kind: thumb True or False; rating 1 to 5; score any number, with a `name`; label a word;
-        comment and correction a text. An `id` that is no UUID stands for one that is derived from it. As with
-        `record`, nothing blocks or raises.
+        comment and correction a text. An `id` that is not a UUID is replaced by one derived from it. Never blocks
+        and never raises.
         """
         made_id = feedback_id(fields.get("id"), _new_id)
         about = {"execution_id": execution_id, "trace_id": trace_id}
@@ -161,46 +142,46 @@ class Client:
         return made_id
 
     def _first_answer(self, name: str) -> "Future[None]":
-        """Follows a name; done once there is nothing to wait for. Raises PromptError for what is no name."""
-        return self._here().stream.follow(prompt_name(name))
+        """Follow a name; the future is done after the first answer. Raises PromptError for an invalid name."""
+        return self._current().stream.follow(prompt_name(name))
 
     def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
-        """What is served for a name at this moment. Raises NoPrompt."""
-        return self._here().shelf.serve(prompt_name(name), default, target)
+        """Return what is served for a name now. Raises NoPrompt."""
+        return self._current().prompts.serve(prompt_name(name), default, target)
 
     def _flush(self, timeout: float) -> bool:
-        return self._here().sender.flush(timeout)
+        return self._current().sender.flush(timeout)
 
     def _close(self, timeout: float) -> bool:
-        process, deadline = self._here(), time.monotonic() + timeout
-        process.ending.call_off()
+        process, deadline = self._current(), time.monotonic() + timeout
+        process.exit_hook.unregister()
         process.stream.stop()
         complete = process.sender.close(timeout)
         process.stream.join(max(LEAST_JOIN, deadline - time.monotonic()))
         return complete
 
     def _send(self, item_id: str, make: Callable[[], items.RecordedItem]) -> None:
-        sender = self._here().sender
+        sender = self._current().sender
         try:
             item = make()
-        except Exception as error:  # odd values, or a dict that another thread changes: no reason to stop the app
+        except Exception as error:  # an odd value, or a dict that another thread changes: the app must go on
             sender.refuse(item_id, str(error) or type(error).__name__)
         else:
             sender.offer(item)
 
-    def _here(self) -> _Process:
+    def _current(self) -> _Process:
         if self._process.pid != (pid := os.getpid()):
-            # A forked child: the parent sends what the parent accepted. The parent's locks may be held for ever.
+            # A forked child: the parent sends what it accepted itself, and its locks may never be released here.
             with self._forked.setdefault(pid, threading.Lock()):
                 if self._process.pid != pid:
-                    self._process = self._begin(self._process.shelf.after_fork())
+                    self._process = self._new_process(self._process.prompts.after_fork())
         return self._process
 
-    def _begin(self, shelf: PromptCache) -> _Process:
-        ending = ExitHook(lambda: self._close(_AT_EXIT))
-        sender = Sender(self._options, self._sync_client, on_start=ending.begin)
-        stream = SubscriberThread(self._options, shelf, self._async_client, on_start=ending.begin)
-        return _Process(os.getpid(), sender, stream, shelf, ending)
+    def _new_process(self, prompts: PromptCache) -> _Process:
+        exit_hook = ExitHook(lambda: self._close(_AT_EXIT))
+        sender = Sender(self._options, self._sync_client, on_start=exit_hook.register)
+        stream = SubscriberThread(self._options, prompts, self._async_client, on_start=exit_hook.register)
+        return _Process(os.getpid(), sender, stream, prompts, exit_hook)
 
     def _sync_client(self) -> httpx.Client:
         transport = cast(httpx.BaseTransport | None, self._transport)
@@ -226,12 +207,12 @@ class Client:
         return {
             "authorization": f"Bearer {self._options.key}",
             "user-agent": "ratchet-python",
-            "accept-encoding": "identity",  # a few bytes can unpack to very many
+            "accept-encoding": "identity",  # a few compressed bytes can expand to very many
         }
 
 
 def _listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
-    """The prompts of any iterable; one alone is a list of itself. What is none stays, to be left out of its item."""
+    """Return the prompts of any iterable; a single prompt becomes a list. Anything else is kept, and dropped later."""
     if isinstance(prompts, str | Mapping):
         return (cast(Used, prompts),)
     try:
@@ -241,7 +222,7 @@ def _listed(prompts: Iterable[Used] | None) -> Sequence[Used | None]:
 
 
 def _named(target: object) -> str | None:
-    """The target as text; None for nothing, and for what can't be one. An odd value's truth is never asked for."""
+    """Return the target as text; None where it is empty or can't be converted. Never evaluates `bool(target)`."""
     try:
         return identifier(target)
     except Exception:  # the app goes on
@@ -252,7 +233,7 @@ def _target(given: object, used: Iterable[Used | None]) -> object:
     served_targets = (prompt.target for prompt in used if isinstance(prompt, ServedPrompt))
     target = _named(given) or next(filter(None, served_targets), None)
     if target is None:
-        raise ValueError("nothing names its target: neither record, nor prompt, nor a live version so far")
+        raise ValueError("target is missing: pass it to record or to prompt (no live version has one yet)")
     return target
 
 

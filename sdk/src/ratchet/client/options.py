@@ -1,20 +1,35 @@
-"""How a client behaves: given in code, or read from the environment when the client is made."""
+"""Options of a client: arguments, else environment variables."""
 
 import os
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import httpx
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Times are in seconds.
+class OptionFields(TypedDict, total=False):
+    """Keyword arguments of `Ratchet` and `AsyncRatchet`.
 
-    `public_keys` are the signing keys to trust (base64url); without any, the server's are fetched once and
-    pinned. Without `project` and `environment`, those of the first verified prompt are pinned.
+    `public_key` (RATCHET_PUBLIC_KEY): the signing keys to trust; without any, the server's are pinned at first use.
+    `project`, `environment` (RATCHET_PROJECT, RATCHET_ENVIRONMENT): accept only their prompts; without them, those of
+    the first verified prompt are pinned. `capacity`, `capacity_bytes`: items that may wait to be sent, and the memory
+    they may use; when full, new items are dropped and counted. `first_wait`: seconds that the first `prompt()` of a
+    name may wait for the server.
     """
+
+    public_key: str | Sequence[str] | None
+    project: str | None
+    environment: str | None
+    capacity: int
+    capacity_bytes: int
+    first_wait: float
+
+
+@dataclass(frozen=True)
+class Options:
+    """Validated options of a client. Times in seconds; `public_keys` are base64url."""
 
     url: str
     key: str
@@ -23,69 +38,72 @@ class Options:
     environment: str | None = None
     capacity: int = 10_000
     capacity_bytes: int = 64_000_000
+    first_wait: float = 1.0
     batch_size: int = 500
     batch_bytes: int = 1_000_000
     flush_interval: float = 0.05
     timeout: float = 10.0
-    first_wait: float = 1.0
     silence: float = 45.0
 
 
 def certificates(url: str) -> ssl.SSLContext:
-    """The authorities to trust for a URL; none for plain http, whose clients needn't spend the time to read them."""
+    """Return the certificate authorities to trust for `url`; none for plain http, where loading them costs time."""
     if url.startswith("https://"):
         return httpx.create_ssl_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def options(
+def read_options(
     url: str | None = None,
     key: str | None = None,
     *,
-    public_key: str | Sequence[str] | None = None,
-    project: str | None = None,
-    environment: str | None = None,
-    capacity: int = 10_000,
-    capacity_bytes: int = 64_000_000,
-    first_wait: float = 1.0,
     environ: Mapping[str, str] | None = None,
+    **fields: Unpack[OptionFields],
 ) -> Options:
-    """Options from arguments, else from RATCHET_URL, RATCHET_KEY, RATCHET_PUBLIC_KEY (several with commas),
-    RATCHET_PROJECT and RATCHET_ENVIRONMENT. Raises ValueError where the URL or the key is missing or is none."""
+    """Return the options from arguments, else from RATCHET_URL, RATCHET_KEY, RATCHET_PUBLIC_KEY (comma-separated),
+    RATCHET_PROJECT and RATCHET_ENVIRONMENT.
+
+    Raises ValueError where the URL or the key is missing or malformed, TypeError for an unknown argument.
+    """
+    if unknown := fields.keys() - OptionFields.__annotations__.keys():
+        raise TypeError(f"unknown argument: {', '.join(sorted(unknown))}")
     source = os.environ if environ is None else environ
     address = _url(url or source.get("RATCHET_URL") or "")
     secret = _key(key or source.get("RATCHET_KEY") or "")
     if not address or not secret:
-        raise ValueError("Ratchet needs a url and a key, as arguments or as RATCHET_URL and RATCHET_KEY")
-    trusted = source.get("RATCHET_PUBLIC_KEY", "").split(",") if public_key is None else public_key
-    keys = (trusted,) if isinstance(trusted, str) else tuple(trusted)
+        missing = " and ".join(name for name, value in (("RATCHET_URL", address), ("RATCHET_KEY", secret)) if not value)
+        raise ValueError(f"{missing} is not set: set it, or pass url and key as arguments")
+    trusted = fields.get("public_key")
+    if trusted is None:
+        trusted = source.get("RATCHET_PUBLIC_KEY", "").split(",")
+    keys = (trusted,) if isinstance(trusted, str) else trusted
     return Options(
         url=address,
         key=secret,
         public_keys=tuple(key.strip() for key in keys if key.strip()),
-        project=project or source.get("RATCHET_PROJECT"),
-        environment=environment or source.get("RATCHET_ENVIRONMENT"),
-        capacity=capacity,
-        capacity_bytes=capacity_bytes,
-        first_wait=first_wait,
+        project=fields.get("project") or source.get("RATCHET_PROJECT"),
+        environment=fields.get("environment") or source.get("RATCHET_ENVIRONMENT"),
+        capacity=fields.get("capacity", Options.capacity),
+        capacity_bytes=fields.get("capacity_bytes", Options.capacity_bytes),
+        first_wait=fields.get("first_wait", Options.first_wait),
     )
 
 
 def _url(given: str) -> str:
-    """A URL without the slash at its end. Raises ValueError."""
+    """Return the URL without a trailing slash. Raises ValueError."""
     address = given.strip().rstrip("/")
     try:
         host = httpx.URL(address).host
     except httpx.InvalidURL as error:
-        raise ValueError(f"Ratchet's url is none: {error}") from None
+        raise ValueError(f"RATCHET_URL is not a valid URL: {error}") from None
     if address and not (address.startswith(("http://", "https://")) and host):
-        raise ValueError("Ratchet's url must begin with http:// or https:// and name a host")
+        raise ValueError("RATCHET_URL must begin with http:// or https:// and name a host")
     return address
 
 
 def _key(given: str) -> str:
-    """A key without the space around it. Raises ValueError, which does not repeat it."""
+    """Return the key without surrounding whitespace. Raises ValueError, whose message does not contain the key."""
     secret = given.strip()
     if not (secret.isascii() and secret.isprintable()):
-        raise ValueError("Ratchet's key may hold printable ASCII only")
+        raise ValueError("RATCHET_KEY must contain printable ASCII characters only")
     return secret

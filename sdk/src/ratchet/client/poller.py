@@ -14,7 +14,7 @@ import httpx
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.response_limits import BoundedResponse, UnexpectedStatus, get
 from ratchet.client.responses import retry_after
-from ratchet.display import visible
+from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, verified
 from ratchet.client.prompts import Default, ServedPrompt, default_prompt, served
-from ratchet.display import visible
 from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
+from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 

@@ -9,8 +9,8 @@ from typing import Any
 from ratchet.client.items import PromptUse
 from ratchet.client.live import Examples, LivePrompt
 from ratchet.client.variables import fitted
-from ratchet.display import visible
 from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
+from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 

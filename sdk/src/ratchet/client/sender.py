@@ -15,7 +15,7 @@ from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.options import Options
 from ratchet.client.queue import ROUTES, Batch, Counters, Delivered, Outcome, Retry, SendQueue
 from ratchet.client.transport import BatchPoster, Transport
-from ratchet.display import visible
+from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 

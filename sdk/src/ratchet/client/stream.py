@@ -11,10 +11,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ratchet.client.daemon_threads import DaemonThreads
 from ratchet.client.options import Options
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.subscriber import LiveSubscriber, Transport, wait_for_result
+from ratchet.client.threads import DaemonThreads
 
 log = logging.getLogger("ratchet")
 

@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future, InvalidStateError
 from typing import cast
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource
@@ -20,11 +21,10 @@ from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.options import Options
 from ratchet.client.poller import Poller, jittered
 from ratchet.client.prompt_cache import PromptCache
-from ratchet.client.requested_names import asked_for
 from ratchet.client.response_limits import BoundedEvents, UnexpectedStatus, get
 from ratchet.client.responses import misconfigured, retry_after
 from ratchet.client.sender import pause
-from ratchet.display import visible
+from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 
@@ -33,7 +33,13 @@ Transport = Callable[[], httpx.AsyncClient]
 _LASTING = 5.0
 """Seconds after which a stream counts as one that works."""
 
-_MOST_DOUBLINGS = 6
+_MAX_DOUBLINGS = 6
+
+MAX_NAMES = 200
+"""Names of prompts that one stream request may list."""
+
+_MAX_QUERY_BYTES = 6_000
+"""Proxies accept a request line of 8,000 bytes."""
 
 
 class LiveSubscriber:
@@ -68,7 +74,7 @@ class LiveSubscriber:
                 attempt += 1
                 self._tell(f"{type(error).__name__}: {error}", True)
                 self.settle_all()
-                await self._rest(pause(min(attempt, _MOST_DOUBLINGS)))
+                await self._rest(pause(min(attempt, _MAX_DOUBLINGS)))
 
     def settle_all(self) -> None:
         """Ends every wait for a first answer."""
@@ -124,7 +130,7 @@ class LiveSubscriber:
             attempt = 1 if loop.time() - began > _LASTING else attempt + 1
             if attempt > 1 or is_refused(failure) or is_silent(failure):
                 self._poller.begin(now=is_silent(failure))
-            await asyncio.sleep(max(pause(min(attempt, _MOST_DOUBLINGS)), asked_pause(failure)))
+            await asyncio.sleep(max(pause(min(attempt, _MAX_DOUBLINGS)), asked_pause(failure)))
 
     async def _first(self, client: httpx.AsyncClient, name: str, first: "Future[None]") -> None:
         try:
@@ -175,7 +181,7 @@ class LiveSubscriber:
         return heard
 
     async def _opened(self, client: httpx.AsyncClient, names: frozenset[str]) -> httpx.Response:
-        params = asked_for(names)
+        params = names_query(names)
         if not params:
             self._warn_many(len(names))
         request = client.build_request(
@@ -201,6 +207,13 @@ class LiveSubscriber:
         if not self._warned_many:
             self._warned_many = True
             log.warning("ratchet: %d names of prompts are too many to be asked for: all of them are pushed", count)
+
+
+def names_query(names: Set[str]) -> dict[str, str]:
+    """Return the query of a stream request for these names; empty where they are too many, which asks for all."""
+    joined = ",".join(sorted(names))
+    fits = len(names) <= MAX_NAMES and len(quote(joined)) <= _MAX_QUERY_BYTES
+    return {"names": joined} if fits else {}
 
 
 def is_refused(failure: Exception | None) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
-from ratchet.display import visible
 from ratchet.prompt.canonical import Json, canonical_bytes
 from ratchet.prompt.document import Entry, Message, Placeholder, Prompt, SlotPlace
 from ratchet.prompt.errors import at
+from ratchet.sanitize import visible
 
 
 class _Absence(Enum):

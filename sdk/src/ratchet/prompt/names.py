@@ -2,8 +2,8 @@
 
 import unicodedata
 
-from ratchet.display import visible
 from ratchet.prompt.errors import PromptError
+from ratchet.sanitize import visible
 
 MAX_NAME = 128
 """Characters."""

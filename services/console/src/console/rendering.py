@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from console.domain import formatting as telling
-from ratchet.display import visible, visible_lines
 from ratchet.formatting import short_digest
+from ratchet.sanitize import visible, visible_lines
 
 
 def environment() -> Environment:

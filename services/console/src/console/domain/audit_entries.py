@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from console.domain.formatting import words
-from ratchet.display import visible
+from ratchet.sanitize import visible
 
 Item = Mapping[str, Any]
 

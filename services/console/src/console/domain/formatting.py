@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from ratchet.display import visible, visible_lines
+from ratchet.sanitize import visible, visible_lines
 from shared import units
 
 UNKNOWN = "unknown"

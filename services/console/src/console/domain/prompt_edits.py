@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from console.domain.side_by_side import DiffRow, Document, diff_rows
-from ratchet.display import visible_lines
 from ratchet.prompt import PromptError, foreign_syntax, parse
+from ratchet.sanitize import visible_lines
 
 _MOST_FIELDS = 1000
 _ROWS = (4, 24)

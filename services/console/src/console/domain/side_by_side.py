@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ratchet.display import visible
 from ratchet.prompt import PromptError, foreign_syntax, incompatibilities, parse, readable
+from ratchet.sanitize import visible
 
 Document = dict[str, Any]
 

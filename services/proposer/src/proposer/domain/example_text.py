@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 
-from ratchet.invisible import without_any_invisible, without_invisible
+from ratchet.sanitize import without_any_invisible, without_invisible
 
 MAX_CHARS = 8_000
 """A longer input or output is no example: five of them must fit into one message and one prompt."""
@@ -12,7 +12,7 @@ MAX_CHARS = 8_000
 def clean(text: str) -> str:
     """`text` in NFC with LF line ends, without what no reader can see, and without space at its ends.
 
-    A reviewer must see everything that the model will read: `ratchet.invisible` says what is left out.
+    A reviewer must see everything that the model will read: `ratchet.sanitize` says what is left out.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return unicodedata.normalize("NFC", without_invisible(lines)).strip()

@@ -8,7 +8,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
-from ratchet.invisible import is_invisible
+from ratchet.sanitize import is_invisible
 
 _REMEMBERED = 4096
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet.display import visible
-from ratchet.invisible import hides, is_invisible, without_any_invisible, without_invisible
+from ratchet.sanitize import hides, is_invisible, visible, without_any_invisible, without_invisible
 
 HIDDEN = [
     "\u00ad", "\u034f", "\u061c", "\u115f", "\u1160", "\u17b4", "\u180b", "\u180e", "\u180f", "\u200b", "\u200c",

@@ -40,15 +40,15 @@ def test_a_program_that_never_closes_still_sends_and_once(arguments: list[str]) 
 
 def test_what_was_closed_is_not_closed_again() -> None:
     program = """
-from ratchet.client.exit_hook import ExitHook
+from ratchet.client.threads import ExitHook
 for name in ("never begun", "closed", "open"):
     ending = ExitHook(lambda name=name: print(name))
     if name != "never begun":
-        ending.begin()
-        ending.begin()
+        ending.register()
+        ending.register()
     if name == "closed":
-        ending.call_off()
-        ending.call_off()
+        ending.unregister()
+        ending.unregister()
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (ended.stdout, ended.stderr) == ("open\n", "")

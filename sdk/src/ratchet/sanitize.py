@@ -1,17 +1,17 @@
-"""Characters that no reader sees: one list, for what is removed from examples and for what is spelled out on display.
+"""Invisible characters: one list, for what is removed from examples and for what is escaped on display.
 
 The list is Unicode's Default_Ignorable_Code_Point (it has the zero-width characters, bidi controls, tags, variation
 selectors, Hangul fillers and the combining grapheme joiner), all controls but line feed and tab, the format, private,
 surrogate and unassigned characters, line and paragraph separators, and two blanks that look like spaces but are none.
 
-Three of them are kept where a script or an emoji means something else without them:
+Three of them are kept where a script or an emoji would change its meaning without them:
 
 - variation selector 16 directly after a pictograph, or in a keycap such as 1️⃣;
 - ZERO WIDTH JOINER between two pictographs, and after a virama (Indic scripts, RFC 5892 appendix A.2);
 - ZERO WIDTH NON-JOINER after a virama, or between Arabic letters that would join (Persian; RFC 5892 appendix A.1).
 
-Everything else goes: soft hyphens, direction marks, ideographic variants, and the tags of the flags of England,
-Scotland and Wales, which become a black flag.
+Everything else is removed or escaped: soft hyphens, direction marks, ideographic variants, and the tags of the flags
+of England, Scotland and Wales, which become a black flag.
 """
 
 import re
@@ -52,31 +52,59 @@ def _members(ranges: str) -> frozenset[str]:
 _LISTED = _members(_DEFAULT_IGNORABLE) | _members(_BLANKS)
 _JOINING = _members(_DUAL_JOINING)
 _SUSPECT = re.compile(r"[^\x20-\x7e\n\t]")
+_SUSPECT_ON_DISPLAY = re.compile(r"[^\x20-\x7e]|<(?=U\+[0-9A-F]{4,6}>)")
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def is_invisible(character: str) -> bool:
-    """Whether no reader sees this one character. Line feeds and tabs are seen, as space."""
+    """Whether this character is invisible. Line feeds and tabs count as visible space."""
     if character in _LISTED:
         return True
     return unicodedata.category(character) in _HIDING and character not in "\n\t" and character not in _PREPENDED
 
 
 def hides(text: str, at: int) -> bool:
-    """Whether the character at `at` is invisible, and is not needed where it stands."""
+    """Whether the character at index `at` is invisible, and the script or emoji around it does not need it."""
     return is_invisible(text[at]) and not _needed(text, at)
 
 
 def without_invisible(text: str) -> str:
-    """`text` without what no reader sees. Doing it twice changes nothing more."""
+    """Return `text` without invisible characters, except those that a script or emoji needs. Idempotent."""
     return _SUSPECT.sub(lambda match: "" if hides(text, match.start()) else match[0], text)
 
 
 def without_any_invisible(text: str) -> str:
-    """The same, without what is needed too: for comparing texts, not for reading them."""
+    """Return `text` without any invisible character, needed or not: for comparing texts, not for reading them."""
     return _SUSPECT.sub(lambda match: "" if is_invisible(match[0]) else match[0], text)
 
 
+def visible(text: str) -> str:
+    """Return one line of text with every invisible character escaped, such as `<U+202E>`.
+
+    Covers control characters, and so terminal escapes. Different texts stay different: the `<` of a text that
+    contains `<U+202E>` itself is escaped.
+    """
+    return _SUSPECT_ON_DISPLAY.sub(_escape, text)
+
+
+def visible_lines(text: str) -> str:
+    """Return several lines of text, each made `visible`."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def visible_once(text: str) -> str:
+    """Return several lines of text made `visible`; lines that are so already, as a diff's are, stay as they are."""
+    return "\n".join(_NOT_PRINTABLE.sub(_escape, line) for line in text.split("\n"))
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    escaped = character in "\n\t<" or hides(match.string, match.start())
+    return f"<U+{ord(character):04X}>" if escaped else character
+
+
 def _needed(text: str, at: int) -> bool:
+    """Whether the script or emoji around index `at` needs the invisible character there."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     if not before:
         return False
@@ -96,7 +124,7 @@ def _needed(text: str, at: int) -> bool:
 
 
 def _pictograph(character: str) -> bool:
-    """Symbols that may be shown as emoji, and some more; no braille."""
+    """Whether `character` is a symbol that may be shown as emoji (wider than Unicode's list); braille is not."""
     return bool(character) and (
         (unicodedata.category(character) == "So" and not 0x2800 <= ord(character) <= 0x28FF)
         or character in _SYMBOLS_WITH_EMOJI
