@@ -9,7 +9,7 @@ MORE = """INSERT INTO gatekeeper.proposals (id, project, environment, target, na
                                             author_kind, content, state, revision, opened_at)
           SELECT gen_random_uuid(), project, environment, target, name, kind, base_digest, digest, author, author_kind,
                  content, CASE WHEN n % 4 = 0 THEN 'open' ELSE 'rejected' END, revision,
-                 opened_at - make_interval(secs => n)
+                 opened_at - make_interval(secs => n / 7)
           FROM gatekeeper.proposals, generate_series(1, 199) AS n"""
 
 
@@ -21,7 +21,7 @@ async def walked(gate: World, **params: Any) -> list[dict[str, Any]]:
         items += page["items"]
         if page["next"] is None:
             return items
-        params["before"] = page["next"]
+        params["cursor"] = page["next"]
 
 
 async def test_pages_hold_each_of_200_proposals_once(gate: World) -> None:
@@ -46,3 +46,19 @@ async def test_a_brief_list_leaves_documents_out(gate: World) -> None:
     assert whole["diff"]
     left_out = ("document", "diff", "rollback", "example_sets", "warnings")
     assert brief == {name: value for name, value in whole.items() if name not in left_out}
+
+
+async def test_each_list_is_the_same_page_by_page(gate: World) -> None:
+    for name in ("b", "a"):
+        await gate.ask("admin_key", "POST", "/v1/keys", {"subject": "app", "scopes": ["ingest"]})
+        body = {"name": name, "slot": "s", "count": 1, "per_hour": 1, "expires_at": "2099-01-01T00:00:00Z"}
+        await gate.ask("reviewer_key", "POST", "/v1/grants", body)
+    for path in ("/v1/people", "/v1/keys", "/v1/grants"):
+        whole = (await gate.ask("maker_key", "GET", path)).json()["items"]
+        found: list[dict[str, Any]] = []
+        page: dict[str, Any] = {"next": ""}
+        while page["next"] is not None:
+            params = {"limit": 1} | ({"cursor": page["next"]} if page["next"] else {})
+            page = (await gate.ask("maker_key", "GET", path, params=params)).json()
+            found += page["items"]
+        assert found == whole, path

@@ -67,5 +67,5 @@ async def test_versions_are_listed_newest_first_with_their_authorisation(third: 
     page = (await third.ask("maker_key", "GET", "/v1/prompts/greeting/versions?limit=3")).json()
     assert [item["sequence"] for item in page["items"]] == [4, 3, 2]
     assert [item["authorisation"]["kind"] for item in page["items"]] == ["rollback", "decision", "decision"]
-    rest = (await third.ask("maker_key", "GET", f"/v1/prompts/greeting/versions?before={page['next']}")).json()
+    rest = (await third.ask("maker_key", "GET", f"/v1/prompts/greeting/versions?cursor={page['next']}")).json()
     assert [item["digest"] for item in rest["items"]] == [digest(ONE)]

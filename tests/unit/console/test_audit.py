@@ -11,20 +11,20 @@ HEAD = "ab" * 32
 def written(api: Made) -> Made:
     """An audit of one entry, by somebody with an odd name."""
     entry = {"seq": 3, "at": NOW, "kind": "loop.halted", "by": "<i>eve</i>", "hash": HEAD, "revision": 1}
-    api.answers["/v1/audit"] = {"items": [entry], "next": 3}
+    api.answers["/v1/audit"] = {"items": [entry], "next": "WzNd"}
     api.answers["/v1/people"] = {"items": [{"subject": "ann"}], "next": None}
     return api
 
 
 async def test_acts_are_read_newest_first_a_page_at_a_time(written: Made) -> None:
     async with browsing(written) as client:
-        page = (await client.get("/audit?kind=loop&by=eve&before=9")).text
+        page = (await client.get("/audit?kind=loop&by=eve&cursor=Wzld")).text
     assert "halted the loop" in page
     assert "&lt;i&gt;eve&lt;/i&gt;" in page
     assert "<i>eve" not in page
-    assert "/audit?kind=loop&amp;by=eve&amp;before=3" in page
+    assert "/audit?kind=loop&amp;by=eve&amp;cursor=WzNd" in page
     [asked] = written.queries("/v1/audit")
-    assert asked == {"order": "desc", "kind": "loop", "by": "eve", "before": "9", "limit": "50"}
+    assert asked == {"order": "desc", "kind": "loop", "by": "eve", "cursor": "Wzld", "limit": "50"}
 
 
 async def test_a_form_left_empty_asks_for_all(written: Made) -> None:

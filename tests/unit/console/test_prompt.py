@@ -157,11 +157,11 @@ async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to
 
 async def test_older_versions_are_a_page_further(api: Made) -> None:
     managed(api)
-    api.answers["/v1/prompts/answer/versions"]["next"] = 1
+    api.answers["/v1/prompts/answer/versions"]["next"] = "WzFd"
     page = (await page_of(api)).text
-    assert 'href="/prompts/answer?before=1"' in page
-    await page_of(api, "/prompts/answer?before=1")
-    assert api.queries("/v1/prompts/answer/versions")[-1] == {"before": "1", "limit": "20"}
+    assert 'href="/prompts/answer?cursor=WzFd"' in page
+    await page_of(api, "/prompts/answer?cursor=WzFd")
+    assert api.queries("/v1/prompts/answer/versions")[-1] == {"cursor": "WzFd", "limit": "20"}
 
 
 async def test_a_first_version_has_nothing_before_it(api: Made) -> None:

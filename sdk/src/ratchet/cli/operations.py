@@ -35,13 +35,13 @@ def verify(
 
 @audit.command("list")
 def list_entries(
-    after: Annotated[int, typer.Option(min=0, help="Entries after this number.")] = 0,
+    cursor: Annotated[str | None, typer.Option(help="The `next` of the page before (see --json).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     json: AsJson = False,
 ) -> None:
     """Entries in order."""
     columns = {"seq": "seq", "kind": "kind", "by": "by", "at": "at", "reason": "reason", "hash": "hash"}
-    show(get("maker", "/v1/audit", after=after, limit=limit), json, columns)
+    show(get("maker", "/v1/audit", cursor=cursor, limit=limit), json, columns)
 
 
 def republish(

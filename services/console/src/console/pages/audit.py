@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from console.domain.audit_entries import KINDS, describe_entry
 from console.page_context import Page
+from shared.web.pagination import Cursor
 
 _A_PAGE = 50
 Given = Annotated[str, Query(max_length=200)]
@@ -18,14 +19,12 @@ def audit_pages() -> APIRouter:
     router = APIRouter(prefix="/audit")
 
     @router.get("")
-    async def audit(
-        page: Page, kind: Given = "", by: Given = "", before: Annotated[int | None, Query(ge=1)] = None
-    ) -> HTMLResponse:
+    async def audit(page: Page, kind: Given = "", by: Given = "", cursor: Cursor = None) -> HTMLResponse:
         asked = {"kind": kind or None, "by": by or None}
         found, people = await page.all(
-            page.get("/v1/audit", order="desc", before=before, limit=_A_PAGE, **asked), page.maybe("/v1/people")
+            page.get("/v1/audit", order="desc", cursor=cursor, limit=_A_PAGE, **asked), page.maybe("/v1/people")
         )
-        older = page.address(**asked, before=found["next"]) if found["next"] else None
+        older = page.address(**asked, cursor=found["next"]) if found["next"] else None
         return page.show(
             "audit.html",
             deeds=[describe_entry(entry) for entry in found["items"]],

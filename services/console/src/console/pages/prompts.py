@@ -19,6 +19,7 @@ from console.domain.side_by_side import diff_rows
 from console.page_context import NameInPath, Page, PageContext
 from console.rendering import quoted
 from console.viewer import AccessDenied
+from shared.web.pagination import Cursor
 
 _A_PAGE = 50
 _VERSIONS = 20
@@ -31,9 +32,9 @@ def prompt_pages() -> APIRouter:
     router = APIRouter(prefix="/prompts")
 
     @router.get("")
-    async def prompts(page: Page, after: Annotated[str | None, Query(max_length=200)] = None) -> HTMLResponse:
-        found = await page.get("/v1/prompts", after=after, limit=_A_PAGE)
-        more = page.address(after=found["next"]) if found["next"] else None
+    async def prompts(page: Page, cursor: Cursor = None) -> HTMLResponse:
+        found = await page.get("/v1/prompts", cursor=cursor, limit=_A_PAGE)
+        more = page.address(cursor=found["next"]) if found["next"] else None
         return page.show("prompts.html", items=found["items"], more_names=more)
 
     @router.get("/{name:path}/compare")
@@ -55,9 +56,9 @@ def prompt_pages() -> APIRouter:
         return page.show("prompt_back.html", back=rollback_preview(known, now, to_digest))
 
     @router.get("/{name:path}")
-    async def prompt(page: Page, name: NameInPath, before: Annotated[int | None, Query(ge=1)] = None) -> HTMLResponse:
+    async def prompt(page: Page, name: NameInPath, cursor: Cursor = None) -> HTMLResponse:
         it, past, instances = await page.all(
-            one_prompt(page, name), _past(page, name, _VERSIONS, before), page.maybe("/v1/instances")
+            one_prompt(page, name), _past(page, name, _VERSIONS, cursor), page.maybe("/v1/instances")
         )
         live = it["live"]["digest"] if it["live"] else None
         ways = rollback_choices(past["items"], past["next"] is None, past["previous"], live)
@@ -67,7 +68,7 @@ def prompt_pages() -> APIRouter:
             "prompt.html",
             it=it,
             versions=past["items"],
-            older=page.address(before=past["next"]) if past["next"] else None,
+            older=page.address(cursor=past["next"]) if past["next"] else None,
             previous=past["previous"],
             ways_back=ways,
             back=rollback_preview(known, live, first),
@@ -95,5 +96,5 @@ async def documents(page: PageContext, digests: Iterable[str]) -> dict[str, dict
     return {digest: answer["document"] for digest, answer in zip(wanted, found, strict=True) if answer}
 
 
-async def _past(page: PageContext, name: str, limit: int, before: int | None = None) -> dict[str, Any]:
-    return await page.get(f"/v1/prompts/{quoted(name)}/versions", before=before, limit=limit)
+async def _past(page: PageContext, name: str, limit: int, cursor: str | None = None) -> dict[str, Any]:
+    return await page.get(f"/v1/prompts/{quoted(name)}/versions", cursor=cursor, limit=limit)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from console.domain.permissions import decision_rights
 from console.domain.side_by_side import diff_rows, foreign, lines_of, unfilled
 from console.page_context import Page, PageContext
+from shared.web.pagination import Cursor
 
 _A_PAGE = 50
 _SHOWN = 6
@@ -26,10 +27,10 @@ def proposal_pages() -> APIRouter:
         page: Page,
         state: Annotated[str | None, Query(pattern=f"^({'|'.join(_STATES)})$")] = None,
         name: Annotated[str | None, Query(max_length=200)] = None,
-        before: Annotated[str | None, Query(max_length=40)] = None,
+        cursor: Cursor = None,
     ) -> HTMLResponse:
-        found = await page.get("/v1/proposals", state=state, name=name, before=before, limit=_A_PAGE, brief="true")
-        older = page.address(state=state, name=name, before=found["next"]) if found["next"] else None
+        found = await page.get("/v1/proposals", state=state, name=name, cursor=cursor, limit=_A_PAGE, brief="true")
+        older = page.address(state=state, name=name, cursor=found["next"]) if found["next"] else None
         return page.show(
             "proposals.html", items=found["items"], older=older, state_asked=state, name_asked=name, states=_STATES
         )

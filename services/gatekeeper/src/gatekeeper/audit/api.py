@@ -9,13 +9,12 @@ from gatekeeper.audit import repository as store
 from gatekeeper.audit.verification import Verifier
 from gatekeeper.keys.signer import Signer
 from gatekeeper.kill_switch.service import KillSwitch
-from gatekeeper.pages import page
 from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
 Reader = Annotated[Principal, Depends(require("read"))]
-_MOST = 2**63 - 1
 _KIND = r"^[a-z-]+(\.[a-z_]+)?$"
 
 
@@ -27,23 +26,20 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
     @router.get("")
     async def entries(
         who: Reader,
-        after: Annotated[int | None, Query(ge=0, le=_MOST)] = None,
-        before: Annotated[int | None, Query(ge=1, le=_MOST)] = None,
         order: Literal["asc", "desc"] = "asc",
         kind: Annotated[str | None, Query(pattern=_KIND, max_length=64)] = None,
         by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        cursor: Cursor = None,
+        limit: LongLimit = 100,
     ) -> dict[str, Any]:
-        """The project's entries in order, or the newest first. `next` is the next page's `after`, or `before`.
+        """Return the project's entries in order, or the newest first with `order=desc`.
 
-        `kind` is a whole one (`loop.halted`) or the part before its dot (`loop`).
+        `kind` is a complete kind (`loop.halted`) or the part before its dot (`loop`).
         """
-        newest_first = order == "desc"
-        if (after if newest_first else before) is not None:
-            raise invalid("after" if newest_first else "before", f"does not go together with order={order}")
-        wanted = store.AuditQuery(newest_first, before if newest_first else after, kind, by)
+        [seq] = decode_cursor(cursor, int)
+        query = store.AuditQuery(order == "desc", seq, kind, by)
         async with engine.connect() as conn:
-            return page(await store.list_entries(conn, who.project, wanted, limit), limit, "seq")
+            return page(await store.list_entries(conn, who.project, query, limit), limit, "seq")
 
     @router.get("/verify")
     async def verify(

@@ -1,5 +1,6 @@
 """Grants and revocations over HTTP."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from shared.auth.principal import Principal
 from shared.events.promotion import PromptLive
 from shared.problems import invalid
 from shared.web.authentication import require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
@@ -28,10 +30,13 @@ def grants_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["grants"])
 
     @router.get("/grants")
-    async def grants(who: Reader) -> dict[str, Any]:
-        """All grants of the environment, newest first."""
+    async def grants(who: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+        """Return the grants of the environment, newest first."""
+        after = decode_cursor(cursor, datetime, UUID)
         async with engine.connect() as conn:
-            return {"items": await store.list_grants(conn, who.project, who.environment), "next": None}
+            return page(
+                await store.list_grants(conn, who.project, who.environment, after, limit), limit, "given_at", "id"
+            )
 
     @router.post("/grants", status_code=201)
     async def give(request: Request, who: Reviewer) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def grants_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
             for proposal_id in await proposals.list_open_ids(conn, who.project, who.environment, name):
                 await use_grant(change, who.project, who.environment, proposal_id)
             await change.seal(who.project)
-            return (await store.list_grants(conn, who.project, who.environment, given["id"]))[0]
+            return await store.get_grant(conn, who.project, who.environment, given["id"])
 
     @router.post("/grants/{grant_id}/revoke")
     async def revoke(request: Request, who: Reviewer, grant_id: UUID) -> dict[str, Any]:

@@ -1,25 +1,37 @@
-"""The SQL of grants: reading them."""
+"""Read grants."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_GRANTS = text(
-    """SELECT g.id, g.project, g.environment, g.name, g.slot, g.uses AS count, g.per_hour, g.given_by, g.given_at,
-              g.expires_at, g.hash, r.at AS revoked_at, r.by AS revoked_by,
-              r.reason AS revoked_because,
-              (SELECT count(*) FROM gatekeeper.grant_uses u WHERE u.grant_id = g.id) AS used
-       FROM gatekeeper.grants g LEFT JOIN gatekeeper.grant_revocations r ON r.grant_id = g.id
-       WHERE g.project = :project AND g.environment = :environment AND (CAST(:id AS uuid) IS NULL OR g.id = :id)
-       ORDER BY g.given_at DESC LIMIT 1000"""
+_GRANTS = """SELECT g.id, g.project, g.environment, g.name, g.slot, g.uses AS count, g.per_hour, g.given_by, g.given_at,
+                    g.expires_at, g.hash, r.at AS revoked_at, r.by AS revoked_by, r.reason AS revoked_because,
+                    (SELECT count(*) FROM gatekeeper.grant_uses u WHERE u.grant_id = g.id) AS used
+             FROM gatekeeper.grants g LEFT JOIN gatekeeper.grant_revocations r ON r.grant_id = g.id
+             WHERE g.project = :project AND g.environment = :environment"""
+_BY_ID = text(f"{_GRANTS} AND g.id = :id")
+_PAGE = text(
+    f"""{_GRANTS} AND (CAST(:given_at AS timestamptz) IS NULL OR (g.given_at, g.id) < (:given_at, CAST(:id AS uuid)))
+        ORDER BY g.given_at DESC, g.id DESC LIMIT :limit"""
 )
 
 
+async def get_grant(conn: AsyncConnection, project: str, environment: str, grant_id: UUID) -> dict[str, Any]:
+    """Return a grant that exists, with how often it was used."""
+    found = await conn.execute(_BY_ID, {"project": project, "environment": environment, "id": grant_id})
+    return dict(found.mappings().one())
+
+
 async def list_grants(
-    conn: AsyncConnection, project: str, environment: str, grant_id: UUID | None = None
+    conn: AsyncConnection, project: str, environment: str, after: tuple[datetime | None, UUID | None], limit: int
 ) -> list[dict[str, Any]]:
-    """Grants, newest first, with how often each was used."""
-    found = await conn.execute(_GRANTS, {"project": project, "environment": environment, "id": grant_id})
-    return [dict(row) for row in found.mappings()]
+    """Return grants, newest first, with how often each was used.
+
+    `after`: `given_at` and `id` of the last grant of the page before; None twice for the first page.
+    """
+    given_at, grant_id = after
+    values = {"project": project, "environment": environment, "given_at": given_at, "id": grant_id, "limit": limit}
+    return [dict(row) for row in (await conn.execute(_PAGE, values)).mappings()]

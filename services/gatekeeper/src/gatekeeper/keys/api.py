@@ -14,6 +14,7 @@ from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
 from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.authentication import require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
 Anybody = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -32,10 +33,11 @@ def keys_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
             return {"keys": await store.list_signing_keys(conn)}
 
     @router.get("/keys")
-    async def keys(who: Reader) -> dict[str, Any]:
-        """The environment's keys that are still good, without sessions; never their secrets."""
+    async def keys(who: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+        """Return the valid keys of the environment by subject, without those of sessions; never their secrets."""
+        after = decode_cursor(cursor, str, str)
         async with engine.connect() as conn:
-            return {"items": await store.list_keys(conn, who.project, who.environment), "next": None}
+            return page(await store.list_keys(conn, who.project, who.environment, after, limit), limit, "subject", "id")
 
     @router.post("/keys", status_code=201)
     async def issue_key(request: Request, who: Admin) -> dict[str, Any]:

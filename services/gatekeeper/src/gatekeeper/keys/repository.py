@@ -10,7 +10,8 @@ _KEYS = text(
     """SELECT k.key_id AS id, k.subject, k.subject_kind AS kind, k.scopes, k.changed_at AS issued_at
        FROM gatekeeper.api_keys k
        WHERE k.project = :project AND k.environment = :environment AND NOT k.revoked AND k.expires_at IS NULL
-       ORDER BY k.subject, k.key_id LIMIT 1000"""
+         AND (CAST(:subject AS text) IS NULL OR (k.subject, k.key_id) > (:subject, :key_id))
+       ORDER BY k.subject, k.key_id LIMIT :limit"""
 )
 
 
@@ -19,7 +20,13 @@ async def list_signing_keys(conn: AsyncConnection) -> list[dict[str, Any]]:
     return [dict(row) for row in (await conn.execute(_SIGNING)).mappings()]
 
 
-async def list_keys(conn: AsyncConnection, project: str, environment: str) -> list[dict[str, Any]]:
-    """Keys that last until they are revoked."""
-    found = await conn.execute(_KEYS, {"project": project, "environment": environment})
-    return [dict(row) for row in found.mappings()]
+async def list_keys(
+    conn: AsyncConnection, project: str, environment: str, after: tuple[str | None, str | None], limit: int
+) -> list[dict[str, Any]]:
+    """Return the keys that last until they are revoked, by subject.
+
+    `after`: subject and id of the last key of the page before; None twice for the first page.
+    """
+    subject, key_id = after
+    values = {"project": project, "environment": environment, "subject": subject, "key_id": key_id, "limit": limit}
+    return [dict(row) for row in (await conn.execute(_KEYS, values)).mappings()]

@@ -1,14 +1,13 @@
 """Proposals over HTTP: people write, read and decide."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.pages import Limit, page
 from gatekeeper.proposals import repository as store
 from gatekeeper.proposals.decisions import decide_proposal
 from gatekeeper.proposals.edits import content_of, kind_of
@@ -23,6 +22,7 @@ from shared.events import derived_id, new_id
 from shared.events.proposals import Verdict
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
+from shared.web.pagination import Cursor, Limit, decode_cursor, page
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Maker = Annotated[Principal, Depends(require("tune", person=True))]
@@ -67,14 +67,15 @@ def proposals_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
         who: Reader,
         name: NameInQuery,
         state: State | None = None,
-        before: AwareDatetime | None = None,
+        cursor: Cursor = None,
         limit: Limit = 20,
         brief: bool = False,
     ) -> dict[str, Any]:
-        """Newest first. `next` is the `before` of the next page. Where `brief`: without document, diff and rollback."""
+        """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
+        query = store.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
         async with engine.connect() as conn:
-            found = await store.list_proposals(conn, who.project, who.environment, state, name, before, limit, brief)
-        return page(found, limit, "opened_at")
+            found = await store.list_proposals(conn, who.project, who.environment, query)
+        return page(found, limit, "opened_at", "id")
 
     @router.get("/{proposal_id}")
     async def proposal(who: Reader, proposal_id: UUID) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The SQL of proposals: the database's functions write them, these statements read them."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,8 +27,9 @@ _SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.
 _ONE = text(f"{_SELECT.format(parts=_WHOLE)} AND p.id = :id")
 _SOME = """ AND (CAST(:state AS text) IS NULL OR p.state = :state)
             AND (CAST(:name AS text) IS NULL OR p.name = :name)
-            AND (CAST(:before AS timestamptz) IS NULL OR p.opened_at < :before)
-            ORDER BY p.opened_at DESC LIMIT :limit"""
+            AND (CAST(:opened_at AS timestamptz) IS NULL
+                 OR p.opened_at <= :opened_at AND (p.opened_at, p.id) < (:opened_at, CAST(:id AS uuid)))
+            ORDER BY p.opened_at DESC, p.id DESC LIMIT :limit"""
 _PAGES = {
     False: text(f"{_SELECT.format(parts=_WHOLE)}{_SOME}"),
     True: text(f"{_SELECT.format(parts=_BRIEF)}{_SOME}"),
@@ -50,6 +52,18 @@ _COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ProposalQuery:
+    """Filters and page of a list. `after`: `opened_at` and `id` of the last proposal of the page before; None twice
+    for the first page. `brief` leaves documents, diffs and example sets out."""
+
+    state: str | None
+    name: str | None
+    after: tuple[datetime | None, UUID | None]
+    limit: int
+    brief: bool
+
+
 async def get_proposal(
     conn: AsyncConnection, project: str, environment: str, proposal_id: UUID
 ) -> dict[str, Any] | None:
@@ -60,25 +74,20 @@ async def get_proposal(
 
 
 async def list_proposals(
-    conn: AsyncConnection,
-    project: str,
-    environment: str,
-    state: str | None,
-    name: str | None,
-    before: datetime | None,
-    limit: int,
-    brief: bool,
+    conn: AsyncConnection, project: str, environment: str, query: ProposalQuery
 ) -> list[dict[str, Any]]:
-    """Proposals, newest first; `brief` ones come without their documents."""
+    """Return the proposals that match `query`, newest first."""
+    opened_at, proposal_id = query.after
     values = {
         "project": project,
         "environment": environment,
-        "state": state,
-        "name": name,
-        "before": before,
-        "limit": limit,
+        "state": query.state,
+        "name": query.name,
+        "opened_at": opened_at,
+        "id": proposal_id,
+        "limit": query.limit,
     }
-    return [to_view(row) for row in (await conn.execute(_PAGES[brief], values)).mappings()]
+    return [to_view(row) for row in (await conn.execute(_PAGES[query.brief], values)).mappings()]
 
 
 async def list_open_ids(conn: AsyncConnection, project: str, environment: str, name: str) -> list[UUID]:

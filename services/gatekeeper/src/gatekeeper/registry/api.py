@@ -3,11 +3,10 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.pages import Limit, page
 from gatekeeper.promotion.live_version import previous
 from gatekeeper.promotion.repository import list_history
 from gatekeeper.registry import repository as store
@@ -18,6 +17,7 @@ from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.encoded_paths import decoded
+from shared.web.pagination import Cursor, Limit, decode_cursor, page
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
@@ -30,29 +30,29 @@ def registry_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
 
     @router.get("/prompts")
     async def prompts(
-        who: Reader, name: NameInQuery, after: str = "", limit: Limit = 100, archived: bool = False
+        who: Reader, name: NameInQuery, cursor: Cursor = None, limit: Limit = 100, archived: bool = False
     ) -> dict[str, Any]:
         """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it.
 
         Archived ones are left out, unless asked for by `archived=true` or by name.
         `elsewhere`, for people: what is live under the name in other environments of the project.
         """
+        [after] = decode_cursor(cursor, str)
         async with engine.connect() as conn:
-            found = await store.list_prompts(conn, who, after, limit, name, archived)
+            found = await store.list_prompts(conn, who, after or "", limit, name, archived)
         return page(found, limit, "name")
 
     @router.get("/prompts/{name:path}/versions")
-    async def versions(
-        who: Reader, name: NameInPath, before: Annotated[int, Query(ge=1)] = 2**62, limit: Limit = 20
-    ) -> dict[str, Any]:
-        """What was live under a name, newest first. `next` is the `before` of the next page.
+    async def versions(who: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
+        """Return what was live under a name, newest first.
 
         `previous` is the digest that going back leads to from what is live now; null where there is none.
         """
+        [before] = decode_cursor(cursor, int)
         async with engine.connect() as conn:
             found = await store.list_versions(conn, who.project, who.environment, name, before, limit)
             steps = await list_history(conn, who.project, who.environment, name)
-        return {**page(found, limit, "sequence"), "previous": previous(steps)}
+        return page(found, limit, "sequence", previous=previous(steps))
 
     @router.post("/prompts/{name:path}/observed/{digest}/review")
     async def review(request: Request, who: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:

@@ -50,7 +50,8 @@ _VERSIONS = text(
        FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
        LEFT JOIN gatekeeper.decisions d ON d.id = h.decision_id
        LEFT JOIN gatekeeper.rollbacks r ON r.id = h.rollback_id
-       WHERE (h.project, h.environment, h.name) = (:project, :environment, :name) AND h.sequence < :before
+       WHERE (h.project, h.environment, h.name) = (:project, :environment, :name)
+         AND (CAST(:before AS bigint) IS NULL OR h.sequence < :before)
        ORDER BY h.sequence DESC LIMIT :limit"""
 )
 
@@ -177,7 +178,7 @@ def _live(row: Row[Any]) -> dict[str, Any]:
 
 
 async def list_versions(
-    conn: AsyncConnection, project: str, environment: str, name: str, before: int, limit: int
+    conn: AsyncConnection, project: str, environment: str, name: str, before: int | None, limit: int
 ) -> Sequence[dict[str, Any]]:
     """What was live under a name, newest first, with its document and its authorisation."""
     found = await conn.execute(

@@ -17,6 +17,7 @@ from gatekeeper.sessions.tokens import LINK_LASTS, new_token
 from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
 from shared.auth.principal import Principal
 from shared.web.authentication import own_pages_only, require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
 Anybody = Annotated[Principal, Depends(require())]
 Person = Annotated[Principal, Depends(require("read", person=True))]
@@ -80,11 +81,12 @@ def people_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.get("/people")
-    async def people(who: Reader) -> dict[str, Any]:
-        """Everybody of the project, with what they may in this environment now."""
+    async def people(who: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+        """Return the people of the project by subject, with their scopes and role in this environment."""
+        [after] = decode_cursor(cursor, str)
         async with engine.connect() as conn:
-            found = await store.list_people(conn, who.project, who.environment)
-        return {"items": [{**person, "role": person_role(person["scopes"])} for person in found], "next": None}
+            found = await store.list_people(conn, who.project, who.environment, after or "", limit)
+        return page([{**person, "role": person_role(person["scopes"])} for person in found], limit, "subject")
 
     @router.post("/sign-in-links", status_code=201)
     async def make_link(request: Request, who: Person) -> dict[str, Any]:

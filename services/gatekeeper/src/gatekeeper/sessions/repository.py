@@ -25,7 +25,7 @@ _PEOPLE = text(
               (SELECT count(*) FROM gatekeeper.sessions s JOIN gatekeeper.api_keys a ON a.key_id = s.acting
                WHERE (a.project, a.person) = (p.project, p.subject) AND a.environment = :environment
                AND NOT a.revoked AND a.expires_at > clock_timestamp()) AS sessions
-       FROM gatekeeper.people p WHERE p.project = :project ORDER BY p.subject LIMIT 1000"""
+       FROM gatekeeper.people p WHERE p.project = :project AND p.subject > :after ORDER BY p.subject LIMIT :limit"""
 )
 
 
@@ -35,7 +35,10 @@ async def get_session(conn: AsyncConnection, key_id: str) -> dict[str, Any] | No
     return None if row is None else dict(row)
 
 
-async def list_people(conn: AsyncConnection, project: str, environment: str) -> list[dict[str, Any]]:
-    """Everybody of the project, by name, with what they may here now."""
-    found = await conn.execute(_PEOPLE, {"project": project, "environment": environment})
+async def list_people(
+    conn: AsyncConnection, project: str, environment: str, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """Return the people of the project whose subject follows `after`, with their scopes in the environment."""
+    values = {"project": project, "environment": environment, "after": after, "limit": limit}
+    found = await conn.execute(_PEOPLE, values)
     return [dict(row) for row in found.mappings()]
