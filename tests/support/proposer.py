@@ -119,7 +119,7 @@ def candidate(number: int, **fields: Any) -> Candidate:
 
 
 def live(document: Prompt, sequence: int = 1, **fields: Any) -> PromptLive:
-    """The document went live."""
+    """Return the event that `document` went live."""
     given: dict[str, Any] = {
         "project": "acme",
         "environment": "production",

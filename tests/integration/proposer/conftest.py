@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.settings import ProposerSettings
 from shared.runtime.database import engine as engine_of
-from tests.support.collector import Proposer
 from tests.support.databases import as_role
+from tests.support.proposer_service import Proposer
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the proposer shows over HTTP, and to whom."""
+"""HTTP routes of the proposer."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,8 +13,8 @@ from proposer.settings import ProposerSettings
 from proposer.storage.tables import keys
 from shared.auth.principal import hash_secret
 from shared.testing.clock import FakeClock
-from tests.support.collector import Proposer
 from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
+from tests.support.proposer_service import Proposer
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def items(api: httpx.AsyncClient, path: str, **query: Any) -> list[dict[st
 
 
 async def test_candidates_are_shown_best_first_with_what_is_chosen(api: httpx.AsyncClient, proposer: Proposer) -> None:
-    await proposer.take(feedback(9, kind="rating", value=4.0), *(feedback(n) for n in range(6)))
+    await proposer.deliver(feedback(9, kind="rating", value=4.0), *(feedback(n) for n in range(6)))
     found = await items(api, "/v1/candidates", name="answer")
     assert [item["input"] for item in found] == [f"Question {n}?" for n in (*range(6), 9)]
     assert [item["chosen"] for item in found] == [True] * 5 + [False] * 2
@@ -48,16 +48,16 @@ async def test_candidates_are_shown_best_first_with_what_is_chosen(api: httpx.As
 
 
 async def test_a_slot_shows_its_own_set(api: httpx.AsyncClient, proposer: Proposer) -> None:
-    await proposer.take(*(feedback(n) for n in range(3)))
+    await proposer.deliver(*(feedback(n) for n in range(3)))
     assert not any(item["chosen"] for item in await items(api, "/v1/candidates", name="answer", slot="examples"))
-    await proposer.take(live(slotted(slots={"examples": {"max": 2}})))
+    await proposer.deliver(live(slotted(slots={"examples": {"max": 2}})))
     in_slot = await items(api, "/v1/candidates", name="answer", slot="examples")
     assert [item["chosen"] for item in in_slot] == [True, True, False]
     assert not any(item["chosen"] for item in await items(api, "/v1/candidates", slot="other"))
 
 
 async def test_one_feedbacks_candidate_can_be_asked_for(api: httpx.AsyncClient, proposer: Proposer) -> None:
-    await proposer.take(*(feedback(n) for n in range(3)))
+    await proposer.deliver(*(feedback(n) for n in range(3)))
     by_feedback = await items(api, "/v1/candidates", feedback_id=str(feedback(1).feedback_id))
     by_execution = await items(api, "/v1/candidates", execution_id="e1")
     assert [item["input"] for item in by_feedback] == ["Question 1?"]
@@ -65,7 +65,7 @@ async def test_one_feedbacks_candidate_can_be_asked_for(api: httpx.AsyncClient, 
 
 
 async def test_pages_follow_each_other(api: httpx.AsyncClient, proposer: Proposer) -> None:
-    await proposer.take(*(feedback(n) for n in range(5)))
+    await proposer.deliver(*(feedback(n) for n in range(5)))
     seen, cursor = [], "0"
     while cursor is not None:
         answer = (await api.get("/v1/candidates", params={"limit": 2, "cursor": cursor})).json()
@@ -74,23 +74,23 @@ async def test_pages_follow_each_other(api: httpx.AsyncClient, proposer: Propose
     assert seen == [f"e{n}" for n in range(5)]
 
 
-async def test_drafts_tell_what_became_of_each_regression(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_drafts_show_the_outcome_of_each_regression(api: httpx.AsyncClient, proposer: Proposer) -> None:
     good, bad = prompt("a", "b"), prompt("a")
-    await proposer.take(live(good, 1), live(bad, 2))
+    await proposer.deliver(live(good, 1), live(bad, 2))
     fell = regression(cause(good.digest, bad.digest))
-    await proposer.take(fell)
+    await proposer.deliver(fell)
     (drafted,) = await items(api, "/v1/drafts", regression_id=str(fell.regression_id))
-    (ready,) = await proposer.told()
+    (ready,) = await proposer.emitted()
     assert (drafted["proposal_id"], drafted["proposal_state"]) == (str(ready.proposal_id), "open")
     assert drafted["reason"] is None
-    await proposer.take(regression(revision=2))
+    await proposer.deliver(regression(revision=2))
     (drafted,) = await items(api, "/v1/drafts")
     assert drafted["reason"] == "cause-unknown"
 
 
 async def test_another_project_sees_nothing(api: httpx.AsyncClient, proposer: Proposer) -> None:
-    await proposer.take(feedback(1, project="other"), feedback(2, environment="staging"))
-    await proposer.take(regression(project="other"))
+    await proposer.deliver(feedback(1, project="other"), feedback(2, environment="staging"))
+    await proposer.deliver(regression(project="other"))
     assert await items(api, "/v1/candidates") == []
     assert await items(api, "/v1/drafts") == []
 
@@ -107,7 +107,7 @@ async def test_another_project_sees_nothing(api: httpx.AsyncClient, proposer: Pr
         ("drafts?limit=1e9", 422),
     ],
 )
-async def test_bad_questions_are_told_what_is_wrong(api: httpx.AsyncClient, query: str, status: int) -> None:
+async def test_invalid_parameters_are_named(api: httpx.AsyncClient, query: str, status: int) -> None:
     answer = await api.get(f"/v1/{query}")
     assert answer.status_code == status
     if status != 200:

@@ -1,4 +1,4 @@
-"""From liked answers to example sets, and back out again."""
+"""Example sets: from positive feedback to proposals and withdrawals."""
 
 import asyncio
 from datetime import timedelta
@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proposer.domain.candidates import MOST, WINDOW
+from proposer.domain.candidates import CANDIDATE_WINDOW, MAX_EXAMPLES
 from ratchet.prompt import Prompt, example_digest, parse, with_slot
 from shared.events.feedback import FeedbackCreated
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady
 from shared.events.quality import Measurement, QualityMeasured, Window
-from tests.support.collector import Proposer
 from tests.support.proposer import NOW, execution, feedback, instead_of, live, prompt, slotted
+from tests.support.proposer_service import Proposer
 
 BASE = slotted()
 
@@ -41,9 +41,9 @@ def went_live(ready: ProposalReady, sequence: int) -> PromptLive:
 
 async def proposed(proposer: Proposer, *numbers: int) -> ProposalReady:
     """The set that these feedbacks make, while `BASE` is live."""
-    await proposer.take(live(BASE))
-    await proposer.take(*(feedback(number) for number in numbers))
-    (ready,) = await proposer.told_anew()
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(*(feedback(number) for number in numbers))
+    (ready,) = await proposer.drain_emitted()
     assert isinstance(ready, ProposalReady)
     return ready
 
@@ -57,97 +57,97 @@ async def test_liked_answers_become_a_proposal_for_the_slot(proposer: Proposer) 
 
 async def test_each_better_set_supersedes_and_a_full_one_stays(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
-    await proposer.take(*(feedback(number) for number in range(2, 7)))
-    gone, second = await proposer.told_anew()
+    await proposer.deliver(*(feedback(number) for number in range(2, 7)))
+    gone, second = await proposer.drain_emitted()
     assert (gone.proposal_id, gone.reason) == (first.proposal_id, "superseded")
     assert inputs(second) == questions(1, 2, 3, 4, 5)
-    await proposer.take(*(feedback(number) for number in range(7, 50)))
-    assert await proposer.told_anew() == []
+    await proposer.deliver(*(feedback(number) for number in range(7, 50)))
+    assert await proposer.drain_emitted() == []
 
 
 async def test_a_batch_with_better_ones_is_one_proposal(proposer: Proposer) -> None:
-    await proposer.take(live(BASE))
-    await proposer.take(*(feedback(n, kind="rating", value=4.0) for n in range(1, 6)))
-    await proposer.take(*(feedback(n) for n in range(6, 60)))
-    first, gone, second = await proposer.told()
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(*(feedback(n, kind="rating", value=4.0) for n in range(1, 6)))
+    await proposer.deliver(*(feedback(n) for n in range(6, 60)))
+    first, gone, second = await proposer.emitted()
     assert gone.proposal_id == first.proposal_id
     assert inputs(second) == questions(6, 7, 8, 9, 10)
 
 
 async def test_a_later_no_takes_an_example_out(proposer: Proposer) -> None:
     await proposed(proposer, *range(1, 7))
-    await proposer.take(disliked(20, about=2))
-    gone, ready = await proposer.told_anew()
+    await proposer.deliver(disliked(20, about=2))
+    gone, ready = await proposer.drain_emitted()
     assert gone.reason == "superseded"
     assert inputs(ready) == questions(1, 3, 4, 5, 6)
 
 
 async def test_a_no_that_overtook_the_yes_counts_too(proposer: Proposer) -> None:
-    await proposer.take(live(BASE))
-    await proposer.take(disliked(20, about=1))
-    await proposer.take(feedback(1), feedback(2))
-    (ready,) = await proposer.told()
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(disliked(20, about=1))
+    await proposer.deliver(feedback(1), feedback(2))
+    (ready,) = await proposer.emitted()
     assert inputs(ready) == questions(2)
 
 
 async def test_a_yes_after_the_no_counts_again(proposer: Proposer) -> None:
-    await proposer.take(live(BASE))
-    await proposer.take(disliked(1, about=1, user="ada"))
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(disliked(1, about=1, user="ada"))
     again = feedback(20, execution=execution(1), user="ada", replaces=instead_of(1, value=0.0))
-    await proposer.take(again)
-    (ready,) = await proposer.told()
+    await proposer.deliver(again)
+    (ready,) = await proposer.emitted()
     assert inputs(ready) == questions(1)
 
 
 async def test_a_replaced_feedback_is_out_and_its_successor_in(proposer: Proposer) -> None:
     await proposed(proposer, 1)
     lower = feedback(20, kind="rating", value=4.0, execution=execution(1), replaces=instead_of(1, value=5.0))
-    await proposer.take(lower)
+    await proposer.deliver(lower)
     pool = await proposer.rows("SELECT chosen FROM proposer.prompts")
     assert pool == [([lower.feedback_id],)]
-    assert await proposer.told_anew() == [], "the text is the same: the set has not changed"
+    assert await proposer.drain_emitted() == [], "the text is the same: the set has not changed"
 
 
 async def test_a_correction_takes_the_place_of_the_answer(proposer: Proposer) -> None:
     await proposed(proposer, 1)
     better = feedback(20, kind="correction", value=None, text="A better answer.", execution=execution(1))
-    await proposer.take(better)
-    gone, ready = await proposer.told_anew()
+    await proposer.deliver(better)
+    gone, ready = await proposer.drain_emitted()
     assert gone.reason == "superseded"
     assert [e.output for e in ready.example_sets[0].examples] == ["A better answer."]
 
 
 async def test_a_set_of_which_nothing_is_left_is_withdrawn_and_may_come_back(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
-    await proposer.take(disliked(20, about=1))
-    (gone,) = await proposer.told_anew()
+    await proposer.deliver(disliked(20, about=1))
+    (gone,) = await proposer.drain_emitted()
     assert (gone.proposal_id, gone.reason) == (first.proposal_id, "evidence_withdrawn")
-    await proposer.take(feedback(30, execution=execution(1)))
-    (again,) = await proposer.told_anew()
+    await proposer.deliver(feedback(30, execution=execution(1)))
+    (again,) = await proposer.drain_emitted()
     assert again.proposal_id != first.proposal_id
     assert again.digest == first.digest
 
 
 async def test_one_user_fills_one_place_whoever_votes(proposer: Proposer) -> None:
-    await proposer.take(live(BASE))
-    await proposer.take(*(feedback(n, user=f"sybil-{n}", execution=execution(n, user="eve")) for n in range(600)))
-    await proposer.take(feedback(1000))
-    assert inputs((await proposer.told())[-1]) == questions(0, 1000)
-    await proposer.keep_up()
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(*(feedback(n, user=f"sybil-{n}", execution=execution(n, user="eve")) for n in range(600)))
+    await proposer.deliver(feedback(1000))
+    assert inputs((await proposer.emitted())[-1]) == questions(0, 1000)
+    await proposer.expire()
     assert await proposer.rows("SELECT count(*) FROM proposer.candidates WHERE contributor = 'eve'") == [(20,)]
 
 
 async def test_what_needs_a_person_comes_last_and_holds_nothing_up(proposer: Proposer) -> None:
-    await proposer.take(live(BASE))
+    await proposer.deliver(live(BASE))
     public = [feedback(n, key_scope="browser-ingest", occurred_at=NOW - timedelta(days=20)) for n in range(60)]
-    await proposer.take(*public)
-    (first,) = await proposer.told_anew()
+    await proposer.deliver(*public)
+    (first,) = await proposer.drain_emitted()
     assert inputs(first) == questions(0), "fifty voices of a public key have one place, and wait for a person"
-    await proposer.take(feedback(100), feedback(101, kind="correction", value=None, text="Better."))
-    gone, second = await proposer.told_anew()
+    await proposer.deliver(feedback(100), feedback(101, kind="correction", value=None, text="Better."))
+    gone, second = await proposer.drain_emitted()
     assert (gone.reason, inputs(second)) == ("superseded", questions(100)), "a grant may cover this one"
-    await proposer.take(went_live(second, 2))
-    (third,) = await proposer.told_anew()
+    await proposer.deliver(went_live(second, 2))
+    (third,) = await proposer.drain_emitted()
     assert inputs(third) == questions(100, 0, 101)
     assert [e.grant_eligible for e in third.example_sets[0].examples] == [True, False, False]
 
@@ -156,67 +156,67 @@ async def test_candidates_of_before_the_marks_are_forgotten(proposer: Proposer) 
     await proposed(proposer, 1)
     async with proposer.engine.begin() as conn:
         await conn.exec_driver_sql("UPDATE proposer.candidates SET received_at = to_timestamp(0)")  # as 0003 does
-    await proposer.keep_up()
-    (gone,) = await proposer.told_anew()
+    await proposer.expire()
+    (gone,) = await proposer.drain_emitted()
     assert gone.reason == "evidence_withdrawn"
 
 
 async def test_one_input_has_one_example(proposer: Proposer) -> None:
-    await proposer.take(live(BASE))
+    await proposer.deliver(live(BASE))
     same = [feedback(n, execution=execution(n, input=text)) for n, text in enumerate(["Why?", " why? ", "WHY?\u200b"])]
-    await proposer.take(*same, feedback(9))
-    assert inputs((await proposer.told())[-1]) == ["Why?", "Question 9?"]
+    await proposer.deliver(*same, feedback(9))
+    assert inputs((await proposer.emitted())[-1]) == ["Why?", "Question 9?"]
 
 
 async def test_a_set_that_a_person_rejected_is_not_offered_again(proposer: Proposer) -> None:
     ready = await proposed(proposer, 1)
-    await proposer.take(
+    await proposer.deliver(
         ProposalDecided(
             project="acme", environment="production", target="bot", proposal_id=ready.proposal_id, revision=2,
             verdict="rejected", name="answer", digest=ready.digest, by="ada",
         )
     )  # fmt: skip
-    await proposer.take(live(BASE, 2))
-    assert await proposer.told_anew() == []
-    await proposer.take(feedback(2))
-    assert inputs((await proposer.told())[0]) == questions(1, 2)
+    await proposer.deliver(live(BASE, 2))
+    assert await proposer.drain_emitted() == []
+    await proposer.deliver(feedback(2))
+    assert inputs((await proposer.emitted())[0]) == questions(1, 2)
 
 
 async def test_a_set_that_went_live_is_the_base_of_the_next(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
-    await proposer.take(went_live(first, 2))
-    assert await proposer.told_anew() == []
-    await proposer.take(feedback(2))
-    (second,) = await proposer.told_anew()
+    await proposer.deliver(went_live(first, 2))
+    assert await proposer.drain_emitted() == []
+    await proposer.deliver(feedback(2))
+    (second,) = await proposer.drain_emitted()
     assert second.base_digest == first.digest
     assert inputs(second) == questions(1, 2)
 
 
 async def test_an_objection_to_a_served_example_offers_a_smaller_set(proposer: Proposer) -> None:
     first = await proposed(proposer, 1, 2, 3)
-    await proposer.take(went_live(first, 2))
-    await proposer.take(disliked(20, about=2))
-    (ready,) = await proposer.told_anew()
+    await proposer.deliver(went_live(first, 2))
+    await proposer.deliver(disliked(20, about=2))
+    (ready,) = await proposer.drain_emitted()
     assert inputs(ready) == questions(1, 3)
 
 
 async def test_age_alone_does_not_shrink_what_is_served(proposer: Proposer) -> None:
     first = await proposed(proposer, 1, 2, 3)
-    await proposer.take(went_live(first, 2))
-    proposer.clock.advance(WINDOW)
-    await proposer.keep_up()
+    await proposer.deliver(went_live(first, 2))
+    proposer.clock.advance(CANDIDATE_WINDOW)
+    await proposer.expire()
     assert await proposer.rows("SELECT chosen FROM proposer.prompts") == [([],)]
-    assert await proposer.told_anew() == []
+    assert await proposer.drain_emitted() == []
 
 
 async def test_old_candidates_leave_an_open_proposal(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     young = feedback(2, occurred_at=NOW, received_at=NOW)
-    await proposer.take(young)
-    await proposer.told_anew()
-    proposer.clock.advance(WINDOW - timedelta(minutes=30))
-    await proposer.keep_up()
-    gone, ready = await proposer.told_anew()
+    await proposer.deliver(young)
+    await proposer.drain_emitted()
+    proposer.clock.advance(CANDIDATE_WINDOW - timedelta(minutes=30))
+    await proposer.expire()
+    gone, ready = await proposer.drain_emitted()
     assert gone.reason == "superseded"
     assert inputs(ready) == questions(2)
     assert first.proposal_id not in {gone.proposal_id, ready.proposal_id}
@@ -224,31 +224,31 @@ async def test_old_candidates_leave_an_open_proposal(proposer: Proposer) -> None
 
 async def test_a_revoked_example_never_comes_back(proposer: Proposer) -> None:
     first = await proposed(proposer, 1, 2)
-    await proposer.take(went_live(first, 2))
+    await proposer.deliver(went_live(first, 2))
     kept = first.example_sets[0].examples[1]
     left = {"examples": ({"input": kept.input, "output": kept.output},)}
-    await proposer.take(live(slotted(model="m"), 3, reason="example_revoked", examples=left))
-    assert inputs((await proposer.told_anew())[-1]) == questions(2)
-    await proposer.take(feedback(30, execution=execution(1)), feedback(31))
-    assert inputs((await proposer.told_anew())[-1]) == questions(2, 31)
+    await proposer.deliver(live(slotted(model="m"), 3, reason="example_revoked", examples=left))
+    assert inputs((await proposer.drain_emitted())[-1]) == questions(2)
+    await proposer.deliver(feedback(30, execution=execution(1)), feedback(31))
+    assert inputs((await proposer.drain_emitted())[-1]) == questions(2, 31)
     banned = await proposer.rows("SELECT example_digest FROM proposer.revoked_examples")
     assert banned == [(example_digest({"input": "Question 1?", "output": "Answer 1."}),)]
 
 
 async def test_without_a_slot_or_a_document_candidates_wait(proposer: Proposer) -> None:
-    await proposer.take(feedback(1))
-    await proposer.take(live(prompt("No slot.")))
-    assert await proposer.told_anew() == []
-    await proposer.take(live(BASE, 2))
-    (ready,) = await proposer.told_anew()
+    await proposer.deliver(feedback(1))
+    await proposer.deliver(live(prompt("No slot.")))
+    assert await proposer.drain_emitted() == []
+    await proposer.deliver(live(BASE, 2))
+    (ready,) = await proposer.drain_emitted()
     assert inputs(ready) == questions(1)
 
 
-async def test_another_live_document_withdraws_and_offers_anew(proposer: Proposer) -> None:
+async def test_another_live_document_withdraws_and_proposes_again(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     other: Prompt = slotted(model="other")
-    await proposer.take(live(other, 2))
-    gone, ready = await proposer.told_anew()
+    await proposer.deliver(live(other, 2))
+    gone, ready = await proposer.drain_emitted()
     assert (gone.proposal_id, gone.reason) == (first.proposal_id, "base_changed")
     assert ready.base_digest == other.digest
 
@@ -262,20 +262,20 @@ async def test_criteria_are_what_is_measured_of_the_version_in_use(proposer: Pro
     hour_later = Window(start=NOW, end=NOW + timedelta(hours=1))
     better = Measurement(n=300, mean=0.9, low=0.8, high=1)
     later = measured.model_copy(update={"window": hour_later, "measurement": better})
-    await proposer.take(later, measured)
+    await proposer.deliver(later, measured)
     ready = await proposed(proposer, 1)
     assert [(c.metric, c.comparison, round(c.threshold, 6)) for c in ready.acceptance] == [("thumb", ">=", 0.85)]
 
 
 async def test_two_instances_agree_on_one_set(engine: AsyncEngine) -> None:
     one, two = Proposer(engine), Proposer(engine)
-    await one.take(live(BASE))
+    await one.deliver(live(BASE))
     batches = [[feedback(n, target=f"bot-{n % 2}") for n in range(start, start + 5)] for start in range(0, 40, 5)]
-    await asyncio.gather(*((one, two)[i % 2].take(*batch) for i, batch in enumerate(batches)))
+    await asyncio.gather(*((one, two)[i % 2].deliver(*batch) for i, batch in enumerate(batches)))
     open_now = await one.rows("SELECT digest FROM proposer.proposals WHERE state = 'open'")
-    told: dict[Any, ProposalReady] = {e.digest: e for e in await one.told() if isinstance(e, ProposalReady)}
+    by_digest: dict[Any, ProposalReady] = {e.digest: e for e in await one.emitted() if isinstance(e, ProposalReady)}
     assert len(open_now) == 1
-    assert inputs(told[open_now[0].digest]) == questions(*range(MOST))
+    assert inputs(by_digest[open_now[0].digest]) == questions(*range(MAX_EXAMPLES))
 
 
 def declaration(revision: int, **said: Any) -> MetricDeclared:
@@ -287,16 +287,16 @@ def declaration(revision: int, **said: Any) -> MetricDeclared:
 
 async def test_declared_labels_decide_and_the_latest_revision_counts(proposer: Proposer) -> None:
     words: dict[str, Any] = {"kind": "label", "value": None}
-    await proposer.take(live(BASE))
-    await proposer.take(declaration(2, labels={"wow": "good"}))
-    await proposer.take(declaration(1, labels={"wow": "bad"}))
-    await proposer.take(feedback(1, **words, label="Wow"), feedback(2, **words, label="hm"))
-    (first,) = await proposer.told_anew()
+    await proposer.deliver(live(BASE))
+    await proposer.deliver(declaration(2, labels={"wow": "good"}))
+    await proposer.deliver(declaration(1, labels={"wow": "bad"}))
+    await proposer.deliver(feedback(1, **words, label="Wow"), feedback(2, **words, label="hm"))
+    (first,) = await proposer.drain_emitted()
     assert inputs(first) == questions(1)
-    await proposer.take(declaration(3, labels={"wow": "bad"}))
-    await proposer.take(feedback(3, **words, label="wow", execution=execution(1)))
-    (gone,) = await proposer.told_anew()
+    await proposer.deliver(declaration(3, labels={"wow": "bad"}))
+    await proposer.deliver(feedback(3, **words, label="wow", execution=execution(1)))
+    (gone,) = await proposer.drain_emitted()
     assert (gone.proposal_id, gone.reason) == (first.proposal_id, "evidence_withdrawn")
-    await proposer.take(declaration(4))
-    await proposer.take(feedback(4, **words, label="wow"))
-    assert await proposer.told_anew() == []
+    await proposer.deliver(declaration(4))
+    await proposer.deliver(feedback(4, **words, label="wow"))
+    assert await proposer.drain_emitted() == []

@@ -1,4 +1,4 @@
-"""From a regression to a proposal, and what becomes of it when the world changes."""
+"""Fixes: from a regression to a proposal, and its withdrawal."""
 
 import asyncio
 from datetime import timedelta
@@ -14,8 +14,8 @@ from shared.events.base import Event
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn, Verdict
 from shared.events.quality import Cause, RegressionResolved
-from tests.support.collector import Proposer
 from tests.support.proposer import NOW, cause, live, prompt, regression
+from tests.support.proposer_service import Proposer
 
 GOOD = prompt("You are a clerk.", "Cite your sources.", "Be brief.")
 BAD = prompt("You are a clerk.", "Be brief.", "Use emojis.")
@@ -24,10 +24,10 @@ FELL = regression(cause(GOOD.digest, BAD.digest))
 OUTCOME = "SELECT proposal_id, reason, state FROM proposer.regressions"
 
 
-def observed(document: Prompt, *, told: bool = True, minutes: int = 0) -> PromptObserved:
+def observed(document: Prompt, *, documented: bool = True, minutes: int = 0) -> PromptObserved:
     return PromptObserved(
         project="acme", environment="production", target="bot", name="answer", digest=document.digest,
-        document=document.to_dict() if told else None, first_seen=NOW + timedelta(minutes=minutes),
+        document=document.to_dict() if documented else None, first_seen=NOW + timedelta(minutes=minutes),
     )  # fmt: skip
 
 
@@ -47,9 +47,9 @@ def decided(proposal: ProposalReady, verdict: Verdict) -> ProposalDecided:
 
 
 async def test_a_regression_leads_to_the_smallest_fix(proposer: Proposer) -> None:
-    await proposer.take(observed(GOOD), observed(BAD, minutes=1))
-    await proposer.take(FELL)
-    (ready,) = await proposer.told()
+    await proposer.deliver(observed(GOOD), observed(BAD, minutes=1))
+    await proposer.deliver(FELL)
+    (ready,) = await proposer.emitted()
     assert (ready.kind, ready.base_digest, ready.digest) == ("restore", BAD.digest, FIXED.digest)
     assert parse(ready.document) == FIXED
     assert parse(ready.rollback) == BAD
@@ -57,31 +57,31 @@ async def test_a_regression_leads_to_the_smallest_fix(proposer: Proposer) -> Non
 
 
 async def test_repeats_are_one_proposal(proposer: Proposer) -> None:
-    await proposer.take(observed(GOOD), observed(BAD, minutes=1))
+    await proposer.deliver(observed(GOOD), observed(BAD, minutes=1))
     same: Envelope[Event] = Envelope(uuid4(), NOW, "test", FELL, "c")
-    await proposer.settle([same])
-    await proposer.settle([same])
-    await proposer.take(FELL, regression(*FELL.causes, revision=2))
-    await proposer.take(observed(GOOD))
-    assert len(await proposer.told()) == 1
+    await proposer.deliver_envelopes([same])
+    await proposer.deliver_envelopes([same])
+    await proposer.deliver(FELL, regression(*FELL.causes, revision=2))
+    await proposer.deliver(observed(GOOD))
+    assert len(await proposer.emitted()) == 1
 
 
 async def test_an_unknown_text_gives_no_proposal_until_it_is_known(proposer: Proposer) -> None:
-    await proposer.take(observed(BAD))
-    await proposer.take(FELL)
+    await proposer.deliver(observed(BAD))
+    await proposer.deliver(FELL)
     assert await proposer.rows(OUTCOME) == [(None, "content-unknown", "open")]
-    await proposer.take(observed(GOOD, told=False))
-    assert await proposer.told() == []
-    await proposer.take(observed(GOOD))
-    (ready,) = await proposer.told()
+    await proposer.deliver(observed(GOOD, documented=False))
+    assert await proposer.emitted() == []
+    await proposer.deliver(observed(GOOD))
+    (ready,) = await proposer.emitted()
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, None, "open")]
 
 
 async def test_a_content_that_has_another_digest_than_it_claims_is_not_believed(proposer: Proposer) -> None:
     claimed = observed(GOOD).model_copy(update={"document": FIXED.to_dict()})
     broken = observed(GOOD).model_copy(update={"document": {"schema": "other"}})
-    await proposer.take(observed(BAD), claimed, broken)
-    await proposer.take(FELL)
+    await proposer.deliver(observed(BAD), claimed, broken)
+    await proposer.deliver(FELL)
     assert await proposer.rows(OUTCOME) == [(None, "content-unknown", "open")]
 
 
@@ -90,49 +90,49 @@ async def test_a_content_that_has_another_digest_than_it_claims_is_not_believed(
     [((), "cause-unknown"), ((cause("small", "large", kind="model", name=None),), "not-a-prompt")],
 )
 async def test_what_no_prompt_caused_has_no_fix(proposer: Proposer, causes: tuple[Cause, ...], reason: str) -> None:
-    await proposer.take(regression(*causes))
-    await proposer.take(resolved())
-    assert await proposer.told() == []
+    await proposer.deliver(regression(*causes))
+    await proposer.deliver(resolved())
+    assert await proposer.emitted() == []
     assert await proposer.rows(OUTCOME) == [(None, reason, "resolved")]
 
 
 async def drafted(proposer: Proposer) -> ProposalReady:
     """The proposal for `FELL`, while its base is live."""
-    await proposer.take(live(GOOD, 1), live(BAD, 2))
-    await proposer.take(FELL)
-    (ready,) = await proposer.told_anew()
+    await proposer.deliver(live(GOOD, 1), live(BAD, 2))
+    await proposer.deliver(FELL)
+    (ready,) = await proposer.drain_emitted()
     assert isinstance(ready, ProposalReady)
     return ready
 
 
 async def test_a_recovery_withdraws_the_fix(proposer: Proposer) -> None:
     ready = await drafted(proposer)
-    await proposer.take(resolved())
-    (gone,) = await proposer.told()
+    await proposer.deliver(resolved())
+    (gone,) = await proposer.emitted()
     assert isinstance(gone, ProposalWithdrawn)
     assert (gone.proposal_id, gone.revision, gone.reason) == (ready.proposal_id, 2, "resolved")
-    await proposer.take(FELL)
-    assert len(await proposer.told()) == 1, "an older revision changes nothing"
+    await proposer.deliver(FELL)
+    assert len(await proposer.emitted()) == 1, "an older revision changes nothing"
 
 
 async def test_another_live_version_withdraws_the_fix_and_its_return_brings_it_back(proposer: Proposer) -> None:
     ready = await drafted(proposer)
-    await proposer.take(live(prompt("Something else."), 3))
-    (gone,) = await proposer.told_anew()
+    await proposer.deliver(live(prompt("Something else."), 3))
+    (gone,) = await proposer.drain_emitted()
     assert (gone.proposal_id, gone.reason) == (ready.proposal_id, "base_changed")
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, "base-changed", "open")]
-    await proposer.take(live(BAD, 2))
-    assert await proposer.told_anew() == [], "a lower sequence is old news"
-    await proposer.take(live(BAD, 4))
-    (again,) = await proposer.told()
+    await proposer.deliver(live(BAD, 2))
+    assert await proposer.drain_emitted() == [], "a lower sequence is old news"
+    await proposer.deliver(live(BAD, 4))
+    (again,) = await proposer.emitted()
     assert again.proposal_id != ready.proposal_id, "a withdrawal is final"
     assert (again.digest, again.revision) == (ready.digest, 1)
 
 
 async def test_a_rollback_by_hand_leaves_nothing_to_fix(proposer: Proposer) -> None:
     await drafted(proposer)
-    await proposer.take(live(GOOD, 3, reason="rolled_back"))
-    (gone,) = await proposer.told()
+    await proposer.deliver(live(GOOD, 3, reason="rolled_back"))
+    (gone,) = await proposer.emitted()
     assert gone.reason == "base_changed"
     assert (await proposer.rows(OUTCOME))[0].reason == "already-fixed"
 
@@ -141,20 +141,20 @@ async def test_a_rollback_by_hand_leaves_nothing_to_fix(proposer: Proposer) -> N
 async def test_an_approved_fix_is_not_withdrawn_when_it_goes_live(proposer: Proposer, live_first: bool) -> None:
     ready = await drafted(proposer)
     for event in sorted((live(FIXED, 3), decided(ready, "approved")), key=lambda e: e.topic, reverse=not live_first):
-        await proposer.take(event)
-    assert await proposer.told() == []
+        await proposer.deliver(event)
+    assert await proposer.emitted() == []
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, "already-fixed", "open")] or not live_first
-    await proposer.take(resolved())
-    assert await proposer.told() == []
+    await proposer.deliver(resolved())
+    assert await proposer.emitted() == []
 
 
 async def test_a_rejected_fix_is_not_proposed_again(proposer: Proposer) -> None:
     ready = await drafted(proposer)
-    await proposer.take(decided(ready, "rejected"))
-    await proposer.take(regression(*FELL.causes, revision=2))
-    await proposer.take(live(prompt("Something else."), 3))
-    await proposer.take(live(BAD, 4))
-    assert await proposer.told() == []
+    await proposer.deliver(decided(ready, "rejected"))
+    await proposer.deliver(regression(*FELL.causes, revision=2))
+    await proposer.deliver(live(prompt("Something else."), 3))
+    await proposer.deliver(live(BAD, 4))
+    assert await proposer.emitted() == []
 
 
 @pytest.mark.parametrize("other", range(4))
@@ -162,30 +162,30 @@ async def test_two_metrics_that_one_edit_broke_are_one_question(proposer: Propos
     """Whichever identity comes first: with four of them, both orders come."""
     ready = await drafted(proposer)
     second = regression(*FELL.causes, regression_id=derived_id("regression", f"other {other}"), metric="rating")
-    await proposer.take(second)
-    assert await proposer.told_anew() == []
+    await proposer.deliver(second)
+    assert await proposer.drain_emitted() == []
     assert {row.proposal_id for row in await proposer.rows(OUTCOME)} == {ready.proposal_id}
-    await proposer.take(decided(ready, "rejected"))
-    await proposer.take(live(prompt("Something else."), 3), live(BAD, 4))
-    assert await proposer.told() == [], "a person said no to exactly that change"
+    await proposer.deliver(decided(ready, "rejected"))
+    await proposer.deliver(live(prompt("Something else."), 3), live(BAD, 4))
+    assert await proposer.emitted() == [], "a person said no to exactly that change"
 
 
 async def test_the_other_regression_keeps_the_fix_when_the_first_recovers(proposer: Proposer) -> None:
     ready = await drafted(proposer)
     second = regression(*FELL.causes, regression_id=derived_id("regression", "other"), metric="rating")
-    await proposer.take(second)
-    await proposer.take(resolved())
-    gone, anew = await proposer.told_anew()
+    await proposer.deliver(second)
+    await proposer.deliver(resolved())
+    gone, again = await proposer.drain_emitted()
     assert (gone.proposal_id, gone.reason) == (ready.proposal_id, "resolved")
-    assert (anew.digest, anew.evidence.regression_id) == (ready.digest, second.regression_id)
+    assert (again.digest, again.evidence.regression_id) == (ready.digest, second.regression_id)
 
 
 async def test_another_cause_of_the_same_regression_supersedes_the_fix(proposer: Proposer) -> None:
     asking = prompt("You are a clerk.", "Be brief.", "Use emojis.", "Ask back.")
-    await proposer.take(observed(GOOD), observed(BAD, minutes=1), observed(asking))
-    await proposer.take(FELL)
-    await proposer.take(regression(cause(asking.digest, BAD.digest), revision=2))
-    first, gone, second = await proposer.told()
+    await proposer.deliver(observed(GOOD), observed(BAD, minutes=1), observed(asking))
+    await proposer.deliver(FELL)
+    await proposer.deliver(regression(cause(asking.digest, BAD.digest), revision=2))
+    first, gone, second = await proposer.emitted()
     assert (gone.proposal_id, gone.reason) == (first.proposal_id, "superseded")
     assert second.digest == asking.digest
 
@@ -196,17 +196,17 @@ async def test_a_proposal_too_large_for_a_message_is_not_made(proposer: Proposer
     huge: Any = regression(
         cause(good.digest, bad.digest), affected_executions=tuple(f"{'e' * 120}{n}" for n in range(6000))
     )
-    await proposer.take(observed(good), observed(bad, minutes=1))
-    await proposer.take(huge)
-    assert await proposer.told() == []
+    await proposer.deliver(observed(good), observed(bad, minutes=1))
+    await proposer.deliver(huge)
+    assert await proposer.emitted() == []
     assert await proposer.rows(OUTCOME) == [(None, "too-large", "open")]
 
 
 async def test_two_instances_draft_one_proposal(engine: AsyncEngine) -> None:
     one, two = Proposer(engine), Proposer(engine)
-    await one.take(observed(GOOD), observed(BAD, minutes=1))
+    await one.deliver(observed(GOOD), observed(BAD, minutes=1))
     others = [regression(*FELL.causes, revision=n, regression_id=FELL.regression_id) for n in range(1, 9)]
-    await asyncio.gather(*(p.take(event) for event in others for p in (one, two)))
-    assert [event.proposal_id for event in await one.told()] == [
+    await asyncio.gather(*(p.deliver(event) for event in others for p in (one, two)))
+    assert [event.proposal_id for event in await one.emitted()] == [
         derived_id("proposal", str(FELL.regression_id), BAD.digest, FIXED.digest)
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proposer.domain.acceptance import MIN_VALUES, Measured, criteria, criteria_to_keep
+from proposer.domain.acceptance import MIN_VALUES, VersionMeasurement, non_regression_criteria, recovery_criteria
 from shared.events.proposals import Criterion
 from shared.events.quality import Direction, Measurement
 from tests.support.proposer import regression
@@ -13,14 +13,14 @@ def measurement(mean: float, n: int = 200) -> Measurement:
 
 
 def test_a_share_must_come_back_to_within_five_points() -> None:
-    (criterion,) = criteria(regression())
+    (criterion,) = recovery_criteria(regression())
     assert (criterion.metric, criterion.comparison, criterion.n) == ("thumb", ">=", MIN_VALUES)
     assert criterion.threshold == pytest.approx(0.85)
 
 
 def test_the_floor_is_in_the_metrics_own_unit() -> None:
     stars = regression(metric="rating", baseline=measurement(4.6), current=measurement(3.8), delta_pp=-20.0)
-    assert criteria(stars)[0].threshold == pytest.approx(4.4), "5 pp of four stars are 0.2"
+    assert recovery_criteria(stars)[0].threshold == pytest.approx(4.4), "5 pp of four stars are 0.2"
 
 
 def test_lower_is_better_for_errors() -> None:
@@ -28,13 +28,13 @@ def test_lower_is_better_for_errors() -> None:
         metric="error_rate", direction="lower_is_better",
         baseline=measurement(0.01), current=measurement(0.11), delta_pp=-10.0,
     )  # fmt: skip
-    (criterion,) = criteria(errors)
+    (criterion,) = recovery_criteria(errors)
     assert criterion.comparison == "<="
     assert criterion.threshold == pytest.approx(0.06)
 
 
 def test_a_regression_without_a_fall_has_no_slack() -> None:
-    assert criteria(regression(delta_pp=0.0))[0].threshold == 0.9
+    assert recovery_criteria(regression(delta_pp=0.0))[0].threshold == 0.9
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_a_regression_without_a_fall_has_no_slack() -> None:
 def test_a_new_example_set_must_keep_what_is_good(
     metric: str, direction: Direction, mean: float, comparison: str, threshold: float
 ) -> None:
-    (criterion,) = criteria_to_keep([Measured(metric, direction, measurement(mean))])
+    (criterion,) = non_regression_criteria([VersionMeasurement(metric, direction, measurement(mean))])
     assert (criterion.metric, criterion.comparison) == (metric, comparison)
     assert criterion.threshold == pytest.approx(threshold)
 
 
 def test_what_is_measured_too_little_is_no_criterion() -> None:
-    few = Measured("thumb", "higher_is_better", measurement(0.9, n=MIN_VALUES - 1))
-    assert criteria_to_keep([few]) == ()
+    few = VersionMeasurement("thumb", "higher_is_better", measurement(0.9, n=MIN_VALUES - 1))
+    assert non_regression_criteria([few]) == ()
 
 
 def test_criteria_come_in_one_order() -> None:
-    both = [Measured(name, "higher_is_better", measurement(0.9)) for name in ("thumb", "label")]
-    found: tuple[Criterion, ...] = criteria_to_keep(both)
+    both = [VersionMeasurement(name, "higher_is_better", measurement(0.9)) for name in ("thumb", "label")]
+    found: tuple[Criterion, ...] = non_regression_criteria(both)
     assert [c.metric for c in found] == ["label", "thumb"]
-    assert found == criteria_to_keep(reversed(both))
+    assert found == non_regression_criteria(reversed(both))

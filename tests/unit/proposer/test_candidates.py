@@ -1,4 +1,4 @@
-"""Which feedback makes an example, which speaks against one, and which five are the set."""
+"""Which feedback makes a candidate, which objects to one, and which candidates are selected."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,11 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from proposer.domain.candidates import (
-    MOST,
-    WINDOW,
+    CANDIDATE_WINDOW,
+    MAX_EXAMPLES,
     can_enter_set,
     classify_feedback,
-    latest,
+    latest_objections,
     normalized_score,
     select_examples,
 )
@@ -84,8 +84,8 @@ def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, An
         {"execution": execution(1, input=" \u200b")},
         {"execution": execution(1, output=None)},
         {"execution": execution(1, prompts=())},
-        {"occurred_at": NOW - WINDOW - timedelta(seconds=1)},
-        {"received_at": NOW - WINDOW - timedelta(seconds=1)},
+        {"occurred_at": NOW - CANDIDATE_WINDOW - timedelta(seconds=1)},
+        {"received_at": NOW - CANDIDATE_WINDOW - timedelta(seconds=1)},
     ],
     ids=repr,
 )
@@ -120,8 +120,8 @@ def test_a_public_key_has_one_place_and_none_under_a_grant(posts: list[tuple[str
         ).candidates
     ]  # fmt: skip
     assert len(select_examples(pool)) == min(1, len(pool))
-    assert not any(c.needs_no_person for c in pool)
-    honest = [candidate(1000 + n) for n in range(MOST)]
+    assert not any(c.needs_no_decision for c in pool)
+    honest = [candidate(1000 + n) for n in range(MAX_EXAMPLES)]
     assert select_examples(pool, honest) == tuple(honest), "and what is public pushes nothing out"
 
 
@@ -148,9 +148,9 @@ def test_what_a_grant_may_cover(fields: dict[str, Any], eligible: bool) -> None:
 
 
 def test_claimed_times_win_no_place() -> None:
-    backdated = candidate(9, occurred_at=NOW - WINDOW, received_at=NOW)
-    assert select_examples([backdated, *(candidate(n) for n in range(MOST))]) == tuple(
-        candidate(n) for n in range(MOST)
+    backdated = candidate(9, occurred_at=NOW - CANDIDATE_WINDOW, received_at=NOW)
+    assert select_examples([backdated, *(candidate(n) for n in range(MAX_EXAMPLES))]) == tuple(
+        candidate(n) for n in range(MAX_EXAMPLES)
     )
 
 
@@ -214,27 +214,27 @@ def test_one_good_aspect_makes_no_example(fields: dict[str, Any]) -> None:
 @given(CANDIDATES)
 def test_a_set_is_small_fair_and_without_repeats(pool: list[Candidate]) -> None:
     chosen = select_examples(pool)
-    assert len(chosen) <= MOST
+    assert len(chosen) <= MAX_EXAMPLES
     assert len({c.input_key for c in chosen}) == len(chosen)
     assert len({c.contributor for c in chosen}) == len(chosen)
     assert list(chosen) == sorted(chosen, key=lambda c: c.rank)
     assert select_examples(reversed(pool)) == chosen, "the order of arrival does not matter"
     assert select_examples(chosen) == chosen
-    alone = select_examples(c for c in pool if c.needs_no_person)
-    assert tuple(c for c in chosen if c.needs_no_person) == alone, "what needs a person changes nothing of it"
+    alone = select_examples(c for c in pool if c.needs_no_decision)
+    assert tuple(c for c in chosen if c.needs_no_decision) == alone, "what needs a person changes nothing of it"
 
 
 @given(CANDIDATES, CANDIDATES)
 def test_who_could_not_enter_changes_nothing(pool: list[Candidate], late: list[Candidate]) -> None:
     chosen = select_examples(pool)
-    bar = chosen[-1] if len(chosen) == MOST else None
-    useless = [c for c in late if not can_enter_set(c, bar)]
+    lowest = chosen[-1] if len(chosen) == MAX_EXAMPLES else None
+    useless = [c for c in late if not can_enter_set(c, lowest)]
     assume(not {c.feedback_id for c in pool} & {c.feedback_id for c in late})
     assert select_examples([*pool, *useless]) == chosen
 
 
 def test_a_full_set_is_not_changed_by_a_tie_but_by_something_better() -> None:
-    full = [candidate(n, score=0.9) for n in range(MOST)]
+    full = [candidate(n, score=0.9) for n in range(MAX_EXAMPLES)]
     assert select_examples([*full, candidate(9, score=0.9)]) == tuple(full)
     assert select_examples([*full, candidate(9, score=1.0)])[0] == candidate(9, score=1.0)
 
@@ -243,7 +243,7 @@ def test_the_last_objection_to_an_execution_counts() -> None:
     early = Objection("acme", "production", "e1", derived_id("1"), NOW)
     late = Objection("acme", "production", "e1", derived_id("2"), NOW + timedelta(seconds=1))
     other = Objection("acme", "production", "e2", derived_id("3"), NOW)
-    assert set(latest([late, other, early])) == {late, other}
+    assert set(latest_objections([late, other, early])) == {late, other}
 
 
 def declared(metric: str, target: str | None = None, environment: str = "production", **said: Any) -> Declarations:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proposer.domain.example_text import MAX_CHARS, clean, example_text, input_key
+from proposer.domain.example_text import MAX_CHARS, example_text, input_key, normalize_text
 from tests.support.prompts import TEXTS
 
 
@@ -25,13 +25,13 @@ from tests.support.prompts import TEXTS
     ],
 )
 def test_only_what_a_reader_sees_is_kept(text: str, cleaned: str) -> None:
-    assert clean(text) == cleaned
+    assert normalize_text(text) == cleaned
 
 
 @given(TEXTS)
 def test_cleaning_twice_changes_nothing(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
+    once = normalize_text(text)
+    assert normalize_text(once) == once
     assert unicodedata.is_normalized("NFC", once)
 
 

@@ -1,13 +1,13 @@
-"""Proposals as they go out: what replaces what, why, and what undoes it."""
+"""Proposals of fixes and example sets: base, result, evidence and rollback."""
 
 from dataclasses import replace
 
 import pytest
 
-from proposer.domain.acceptance import Measured
+from proposer.domain.acceptance import VersionMeasurement
 from proposer.domain.drafts import Draft, draft_fix
 from proposer.domain.model import PromptState
-from proposer.domain.proposals import draft_examples_proposal, draft_fix_proposal, to_event
+from proposer.domain.proposals import draft_example_proposals, draft_fix_proposal, to_event
 from ratchet.prompt import example_set_digest, parse, with_slot
 from shared.events import derived_id
 from shared.events.quality import Measurement
@@ -40,14 +40,14 @@ def test_a_fix_is_bound_to_what_it_replaces() -> None:
     assert event.acceptance[0].metric == "thumb"
 
 
-def test_doubt_and_the_unit_are_told_to_who_decides() -> None:
+def test_the_summary_names_the_unit_and_other_changes() -> None:
     model = cause("a", "b", kind="model")
     slow = regression(
         *FELL.causes, model, metric="latency_ms", direction="lower_is_better", delta_pp=-31.0, certain=False
     )
     summary = to_event(draft_fix_proposal(slow, fix())).evidence.summary
     assert "+31.0 %" in summary
-    assert summary.endswith("It can't be told from what came with it: model.")
+    assert summary.endswith("Other changes came at the same time: model.")
 
 
 def test_the_same_fix_of_the_same_regression_is_one_proposal() -> None:
@@ -66,8 +66,8 @@ def test_each_round_of_a_proposal_has_its_own_identity() -> None:
 
 def test_examples_go_into_the_slot() -> None:
     base = slotted()
-    (offer,) = draft_examples_proposal(STATE, base, CHOSEN, (), objected=False)
-    event = to_event(offer)
+    (draft,) = draft_example_proposals(STATE, base, CHOSEN, (), objected=False)
+    event = to_event(draft)
     digest = example_set_digest([{"input": c.input, "output": c.output} for c in CHOSEN])
     assert parse(event.document) == with_slot(base, "examples", digest)
     (examples,) = event.example_sets
@@ -77,33 +77,33 @@ def test_examples_go_into_the_slot() -> None:
     assert not any(text in event.evidence.summary for c in CHOSEN for text in (c.input, c.output))
 
 
-@pytest.mark.parametrize(("many", "told"), [(1, "1 answer that"), (2, "2 answers that")])
-def test_one_answer_is_told_as_one(many: int, told: str) -> None:
-    (offer,) = draft_examples_proposal(STATE, slotted(), CHOSEN[:many], (), objected=False)
-    assert offer.evidence.summary.startswith(told)
+@pytest.mark.parametrize(("count", "summary"), [(1, "1 answer that"), (2, "2 answers that")])
+def test_the_number_of_answers_is_in_the_summary(count: int, summary: str) -> None:
+    (draft,) = draft_example_proposals(STATE, slotted(), CHOSEN[:count], (), objected=False)
+    assert draft.evidence.summary.startswith(summary)
 
 
 def test_a_slot_takes_no_more_than_it_declares() -> None:
     base = slotted(slots={"examples": {"max": 2}})
-    (offer,) = draft_examples_proposal(STATE, base, CHOSEN, (), objected=False)
-    assert len(offer.example_sets[0].examples) == 2
+    (draft,) = draft_example_proposals(STATE, base, CHOSEN, (), objected=False)
+    assert len(draft.example_sets[0].examples) == 2
 
 
-def test_nothing_is_offered_without_slots_or_examples_or_a_change() -> None:
+def test_nothing_is_drafted_without_slots_or_examples_or_a_change() -> None:
     base = slotted()
-    (offer,) = draft_examples_proposal(STATE, base, CHOSEN, (), objected=False)
-    assert not list(draft_examples_proposal(STATE, prompt("a"), CHOSEN, (), objected=False))
-    assert not list(draft_examples_proposal(STATE, base, (), (), objected=True))
-    assert not list(draft_examples_proposal(STATE, offer.result, CHOSEN, (), objected=False))
+    (draft,) = draft_example_proposals(STATE, base, CHOSEN, (), objected=False)
+    assert not list(draft_example_proposals(STATE, prompt("a"), CHOSEN, (), objected=False))
+    assert not list(draft_example_proposals(STATE, base, (), (), objected=True))
+    assert not list(draft_example_proposals(STATE, draft.result, CHOSEN, (), objected=False))
 
 
-@pytest.mark.parametrize(("objected", "offers"), [(False, 0), (True, 1)])
-def test_a_set_shrinks_only_when_somebody_objected(objected: bool, offers: int) -> None:
+@pytest.mark.parametrize(("objected", "drafts"), [(False, 0), (True, 1)])
+def test_a_set_shrinks_only_when_somebody_objected(objected: bool, drafts: int) -> None:
     state = replace(STATE, live_examples={"examples": 5})
-    assert len(list(draft_examples_proposal(state, slotted(), CHOSEN[:4], (), objected))) == offers
+    assert len(list(draft_example_proposals(state, slotted(), CHOSEN[:4], (), objected))) == drafts
 
 
 def test_measured_metrics_are_the_criteria_of_an_example_set() -> None:
-    measured = Measured("thumb", "higher_is_better", Measurement(n=300, mean=0.8, low=0.7, high=0.9))
-    (offer,) = draft_examples_proposal(STATE, slotted(), CHOSEN, [measured], objected=False)
-    assert [c.metric for c in offer.acceptance] == ["thumb"]
+    measured = VersionMeasurement("thumb", "higher_is_better", Measurement(n=300, mean=0.8, low=0.7, high=0.9))
+    (draft,) = draft_example_proposals(STATE, slotted(), CHOSEN, [measured], objected=False)
+    assert [c.metric for c in draft.acceptance] == ["thumb"]

@@ -1,4 +1,4 @@
-"""`python -m proposer` serves, `python -m proposer migrate` migrates."""
+"""Command line of the proposer: `python -m proposer` serves, `python -m proposer migrate` migrates its schema."""
 
 from proposer.app import build_app
 from proposer.settings import ProposerSettings

@@ -1,8 +1,9 @@
-"""Wiring only."""
+"""Composition root of the proposer."""
 
 from fastapi import FastAPI
 
-from proposer.api.candidates import routes
+from proposer.api.candidates import candidates_router
+from proposer.api.drafts import drafts_router
 from proposer.handlers import Handlers
 from proposer.maintenance import expire_periodically
 from proposer.service import ProposalService
@@ -13,19 +14,19 @@ from shared.service.bootstrap import Platform, Service, build_service_app
 
 
 def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
-    """One instance of the proposer as an ASGI app."""
+    """Build one instance of the proposer as an ASGI app."""
     platform = Platform.of(settings, clock or SystemClock(), flow)
-    desk = ProposalService(platform.clock, platform.source)
+    service = ProposalService(platform.clock, platform.source)
 
-    async def forget() -> None:
-        await expire_periodically(platform.store, desk, platform.clock, settings.upkeep_seconds)
+    async def maintenance() -> None:
+        await expire_periodically(platform.store, service, platform.clock, settings.upkeep_seconds)
 
     return build_service_app(
         Service(
             platform,
             "Ratchet proposer",
-            subscriptions=Handlers(desk, platform.clock).subscriptions(),
-            routers=(routes(platform.engine, platform.clock),),
-            background=(forget,),
+            subscriptions=Handlers(service, platform.clock).subscriptions(),
+            routers=(candidates_router(platform.engine, platform.clock), drafts_router(platform.engine)),
+            background=(maintenance,),
         )
     )

@@ -1,25 +1,14 @@
-"""What this service does when something happened. Each handler gets a batch, in one transaction."""
+"""Event handlers of the proposer. Each gets a batch, in one transaction."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from proposer.domain.candidates import can_enter_set, classify_feedback, latest
+from proposer.domain.candidates import can_enter_set, classify_feedback, latest_objections
 from proposer.domain.drafts import suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState
 from proposer.service import ProposalService
-from proposer.storage.candidates import lowest_ranked, save_candidates, save_objections
-from proposer.storage.declarations import load_declarations, save_declaration
-from proposer.storage.keys import key_from_row
-from proposer.storage.prompts import (
-    lock_prompts,
-    revoke_missing,
-    save_document,
-    save_live,
-    save_measurement,
-    save_seen,
-)  # fmt: skip
-from proposer.storage.proposals import approve_what_is_live, decide_proposal
-from proposer.storage.regressions import save_regression, suspected_prompt
+from proposer.storage.repository import Repository
+from proposer.storage.tables import key_from_row
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
 from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.metrics import MetricDeclared
@@ -34,12 +23,12 @@ from shared.runtime.clock import Clock
 class Handlers:
     """The event handlers of the proposer."""
 
-    def __init__(self, desk: ProposalService, clock: Clock) -> None:
-        self._desk = desk
+    def __init__(self, service: ProposalService, clock: Clock) -> None:
+        self._service = service
         self._clock = clock
 
     def subscriptions(self) -> tuple[Subscription, ...]:
-        """What this service listens to."""
+        """Return the subscriptions of this service."""
         return (
             Subscription("feedback", (FeedbackCreated,), self.on_feedback),
             Subscription("regressions", (RegressionDetected, RegressionResolved), self.on_regressions, 50),
@@ -50,98 +39,107 @@ class Handlers:
         )
 
     async def on_feedback(self, tx: Tx, batch: Sequence[Received[FeedbackCreated]]) -> None:
-        """Keeps candidates and objections, and proposes again where a set has changed. Most feedback is neither."""
+        """Save candidates and objections, and update the example sets that they may change.
+
+        Most feedback is neither, and then nothing is written.
+        """
+        repository = Repository(tx.conn)
         now = self._clock.now()
-        declarations = await load_declarations(tx, {(each.event.project, each.event.environment) for each in batch})
-        sifted = [(received, classify_feedback(received.event, now, declarations)) for received in batch]
-        objections = latest([found.objection for _, found in sifted if found.objection])
-        candidates = [candidate for _, found in sifted for candidate in found.candidates]
+        projects = {(received.event.project, received.event.environment) for received in batch}
+        declarations = await repository.declarations.get_declarations(projects)
+        classified = [(received, classify_feedback(received.event, now, declarations)) for received in batch]
+        objections = latest_objections([found.objection for _, found in classified if found.objection])
+        candidates = [candidate for _, found in classified for candidate in found.candidates]
         if not objections and not candidates:
             return
-        causes = {candidate.key: received for received, found in sifted for candidate in found.candidates}
-        concerned = await save_objections(tx, objections)
-        targets = {**dict.fromkeys(concerned, ""), **{c.key: c.target for c in candidates}}
-        states = await lock_prompts(tx, targets)
-        await save_candidates(tx, candidates)
-        for key in await self._to_choose_again(tx, states, candidates, concerned):
-            await self._desk.settle_examples(tx, states[key], causes.get(key, batch[-1]), anew=False)
+        causes = {candidate.key: received for received, found in classified for candidate in found.candidates}
+        objected = await repository.candidates.save_objections(objections)
+        targets = {**dict.fromkeys(objected, ""), **{c.key: c.target for c in candidates}}
+        states = await repository.prompts.lock_prompts(targets)
+        await repository.candidates.save_candidates(candidates)
+        for key in sorted(objected | await self._improved(repository, states, candidates)):
+            await self._service.sync_examples(tx, states[key], causes.get(key, batch[-1]), force=False)
 
-    async def _to_choose_again(
-        self,
-        tx: Tx,
-        states: dict[PromptKey, PromptState],
-        candidates: Sequence[Candidate],
-        concerned: set[PromptKey],
-    ) -> list[PromptKey]:
-        full = await lowest_ranked(tx, list(states.values()))
-        better = {c.key for c in candidates if can_enter_set(c, full.get(c.key))}
-        return sorted(better | concerned)
+    async def _improved(
+        self, repository: Repository, states: dict[PromptKey, PromptState], candidates: Sequence[Candidate]
+    ) -> set[PromptKey]:
+        lowest = await repository.candidates.get_lowest_ranked(list(states.values()))
+        return {c.key for c in candidates if can_enter_set(c, lowest.get(c.key))}
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
-        """Drafts the fix of what fell, or notes why there is none; withdraws the fix of what recovered."""
+        """Draft the fix of each regression, or save why there is none; withdraw the fix of a resolved one."""
+        repository = Repository(tx.conn)
         for received in sorted(batch, key=lambda r: (r.event.project, str(r.event.regression_id), r.event.revision)):
             event = received.event
-            place = await self._suspected(tx, event)
-            states = await lock_prompts(tx, dict([place]) if place else {})
-            if not await save_regression(tx, event, place[0].name if place else None, self._clock.now()):
+            suspected = await self._suspected_prompt(repository, event)
+            states = await repository.prompts.lock_prompts(dict([suspected]) if suspected else {})
+            name = suspected[0].name if suspected else None
+            if not await repository.regressions.save_regression(event, name, self._clock.now()):
                 continue
             for state in states.values():
-                await self._desk.settle_fixes(tx, state, received)
+                await self._service.sync_fixes(tx, state, received)
             if not states and isinstance(event, RegressionDetected):
-                await self._desk.no_fix(tx, event)
+                await self._service.record_no_fix(tx, event)
 
-    async def _suspected(self, tx: Tx, event: RegressionDetected | RegressionResolved) -> tuple[PromptKey, str] | None:
+    async def _suspected_prompt(
+        self, repository: Repository, event: RegressionDetected | RegressionResolved
+    ) -> tuple[PromptKey, str] | None:
         if isinstance(event, RegressionResolved):
-            return await suspected_prompt(tx, event.regression_id)
+            return await repository.regressions.get_suspected_prompt(event.regression_id)
         cause = suspected_version(event)
         if cause is None or cause.kind != "prompt_version" or not cause.name:
             return None
         return PromptKey(event.project, event.environment, cause.name), event.target
 
     async def on_prompts(self, tx: Tx, batch: Sequence[Received[PromptLive | PromptObserved]]) -> None:
-        """Learns contents and what is live; what was proposed for another base is withdrawn."""
+        """Save contents and live versions, then update the proposals whose base changed."""
+        prompts = Repository(tx.conn).prompts
         targets = {key_from_row(received.event): received.event.target for received in batch}
-        await lock_prompts(tx, targets)
+        await prompts.lock_prompts(targets)
         last = {key_from_row(received.event): received for received in batch}
         for received in batch:
-            await self._learn(tx, received.event)
-        for key, state in (await lock_prompts(tx, targets)).items():
-            await self._desk.settle_fixes(tx, state, last[key])
-            await self._desk.settle_examples(tx, state, last[key])
+            await self._save_version(tx, received.event)
+        for key, state in (await prompts.lock_prompts(targets)).items():
+            await self._service.sync_fixes(tx, state, last[key])
+            await self._service.sync_examples(tx, state, last[key])
 
-    async def _learn(self, tx: Tx, event: PromptLive | PromptObserved) -> None:
+    async def _save_version(self, tx: Tx, event: PromptLive | PromptObserved) -> None:
+        repository = Repository(tx.conn)
         key = key_from_row(event)
         at = event.occurred_at if isinstance(event, PromptLive) else event.first_seen
         prompt = verified_prompt(event.document, event.digest)
         if prompt is not None:
-            await save_document(tx, key, prompt, at)
+            await repository.prompts.save_document(key, prompt, at)
         if isinstance(event, PromptObserved):
-            await save_seen(tx, key, event.digest, at)
+            await repository.prompts.save_seen(key, event.digest, at)
             return
         digests = [example_digest(example) for examples in event.examples.values() for example in examples]
         if event.reason == "example_revoked":
-            await revoke_missing(tx, event, digests)
-        if await save_live(tx, event, digests):
-            await approve_what_is_live(tx, key, event.digest, self._clock.now())
+            await repository.prompts.revoke_missing(event, digests)
+        if await repository.prompts.save_live(event, digests):
+            await repository.proposals.approve_live(key, event.digest, self._clock.now())
 
     async def on_decisions(self, tx: Tx, batch: Sequence[Received[ProposalDecided]]) -> None:
-        """What a person decided is never withdrawn or proposed again."""
+        """Save decisions. A decided proposal is never withdrawn or proposed again."""
+        proposals = Repository(tx.conn).proposals
         for received in batch:
-            await decide_proposal(tx, received.event.proposal_id, received.event.verdict, self._clock.now())
+            await proposals.save_decision(received.event.proposal_id, received.event.verdict, self._clock.now())
 
     async def on_quality(self, tx: Tx, batch: Sequence[Received[QualityMeasured]]) -> None:
-        """Keeps how each version does: a new example set must not make it worse."""
+        """Save the latest measurements of each version. A new example set must not make them worse."""
+        prompts = Repository(tx.conn).prompts
         for received in batch:
-            await save_measurement(tx, received.event)
+            await prompts.save_measurement(received.event)
 
     async def on_declarations(self, tx: Tx, batch: Sequence[Received[MetricDeclared]]) -> None:
-        """Save what metrics mean: it decides about the feedback that comes after it."""
+        """Save declarations of metrics. They apply to feedback that is handled afterwards."""
+        declarations = Repository(tx.conn).declarations
         for received in batch:
-            await save_declaration(tx, received.event)
+            await declarations.save_declaration(received.event)
 
 
 def verified_prompt(document: dict[str, Any] | None, digest: str) -> Prompt | None:
-    """The prompt, if the document is one and has this digest: nothing is drafted from a content that only claims it."""
+    """Return the prompt in `document`; None if it isn't valid or has another digest than the event names."""
     try:
         prompt = parse(document) if document is not None else None
     except PromptError:

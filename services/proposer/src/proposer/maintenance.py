@@ -1,24 +1,24 @@
-"""What time does: candidates grow old, and the sets that held them change."""
+"""Periodic job: delete expired candidates and update the example sets that contained them."""
 
 import asyncio
 
 from proposer.service import ProposalService
-from proposer.storage.candidates import expire_candidates
-from proposer.storage.prompts import lock_prompts
+from proposer.storage.repository import Repository
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock
 
 
-async def expire_stale_candidates(store: Store, desk: ProposalService, clock: Clock) -> None:
-    """Forgets candidates past their window, and chooses again where one of them was known."""
+async def expire_stale_candidates(store: Store, service: ProposalService, clock: Clock) -> None:
+    """Delete candidates past their window, and select the examples again of each prompt that lost one."""
     async with store.begin() as tx:
-        gone = await expire_candidates(tx, clock.now())
-        for state in (await lock_prompts(tx, dict.fromkeys(gone, ""))).values():
-            await desk.settle_examples(tx, state, None, anew=False)
+        repository = Repository(tx.conn)
+        affected = await repository.candidates.delete_expired(clock.now())
+        for state in (await repository.prompts.lock_prompts(dict.fromkeys(affected, ""))).values():
+            await service.sync_examples(tx, state, None, force=False)
 
 
-async def expire_periodically(store: Store, desk: ProposalService, clock: Clock, every: float) -> None:
-    """`upkeep` every so many seconds."""
+async def expire_periodically(store: Store, service: ProposalService, clock: Clock, every: float) -> None:
+    """Run `expire_stale_candidates` every `every` seconds until cancelled."""
     while True:
         await asyncio.sleep(every)
-        await expire_stale_candidates(store, desk, clock)
+        await expire_stale_candidates(store, service, clock)

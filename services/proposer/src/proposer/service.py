@@ -1,156 +1,146 @@
-"""Decides about one prompt, whose row the caller has locked: load, decide, save, emit."""
+"""Keeps the proposals of a prompt up to date: load, decide, save, emit. The caller has locked the prompt's row."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from proposer.domain.candidates import MOST, select_examples
-from proposer.domain.drafts import NoDraft, draft_fix, suspected_version
+from proposer.domain.candidates import MAX_EXAMPLES, select_examples
+from proposer.domain.drafts import NoDraft, draft_fix
 from proposer.domain.model import Candidate, PromptState, ProposalDraft
-from proposer.domain.proposals import draft_examples_proposal, draft_fix_proposal, to_event
-from proposer.domain.reconciliation import Step, Withdraw, deduplicate, diff_key, reconcile
-from proposer.storage.candidates import TOP, has_live_objection, load_pool, load_served, load_top
-from proposer.storage.prompts import load_documents, load_measured, save_chosen
-from proposer.storage.proposals import (
-    approved_digests,
-    decided,
-    known_fixes,
-    latest_round,
-    open_proposal,
-    open_proposals,
-    withdraw_proposal,
-)
-from proposer.storage.regressions import open_regressions, save_outcome
+from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
+from proposer.domain.reconciliation import Action, Withdraw, deduplicate, diff_key, reconcile
+from proposer.storage.candidates import TOP
+from proposer.storage.repository import Repository
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
-from shared.events.message import MAX_PAYLOAD
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.events.quality import RegressionDetected
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Tx
 from shared.runtime.clock import Clock
 
-Cause = Received[Any] | None
-"""The event that led to a step; None where only time did."""
+CausingEvent = Received[Any] | None
+"""The event that led to an action; None for periodic jobs."""
 
 
 class ProposalService:
-    """`source` is the `ce_source` of what is emitted."""
+    """Drafts, opens and withdraws proposals. `source` is the CloudEvents source of the emitted events."""
 
     def __init__(self, clock: Clock, source: str) -> None:
         self._clock = clock
         self._source = source
 
-    async def settle_fixes(self, tx: Tx, state: PromptState, cause: Cause) -> None:
-        """Brings the fixes that are proposed in line with the open regressions and with what is live."""
-        approved = await approved_digests(tx, state.key)
-        regressions = await open_regressions(tx, state.key)
-        outcomes = [(r, await self._outcome(tx, state, r, approved)) for r in regressions]
-        standing = [p for p in await open_proposals(tx, state.key) if p.regression_id]
-        offers = [outcome for _, outcome in outcomes if isinstance(outcome, ProposalDraft)]
-        chosen = deduplicate(offers, await known_fixes(tx, state.key))
-        await self._take(tx, reconcile(standing, list(chosen.values()), state.live, "resolved"), cause)
+    async def sync_fixes(self, tx: Tx, state: PromptState, cause: CausingEvent) -> None:
+        """Open and withdraw fixes so that they match the open regressions and the live version."""
+        repository = Repository(tx.conn)
+        regressions = await repository.regressions.list_open(state.key)
+        approved = await repository.proposals.list_approved_fixes(state.key)
+        open_fixes = [p for p in await repository.proposals.list_open(state.key) if p.regression_id]
+        decided_or_open = await repository.proposals.list_fix_contents(state.key)
+        documents = await repository.prompts.get_documents(state.key, suspected_digests(regressions))
+
+        outcomes = [(r, propose_fix(r, documents, state.live, approved)) for r in regressions]
+        drafts = deduplicate([o for _, o in outcomes if isinstance(o, ProposalDraft)], decided_or_open)
+        actions = reconcile(open_fixes, list(drafts.values()), state.live, "resolved")
+
+        await self._apply(tx, actions, cause)
         for regression, outcome in outcomes:
-            await self._note(
-                tx, regression, chosen[diff_key(outcome)] if isinstance(outcome, ProposalDraft) else outcome
-            )
+            shared = drafts[diff_key(outcome)] if isinstance(outcome, ProposalDraft) else outcome
+            await self._record_outcome(repository, regression, shared)
 
-    async def settle_examples(self, tx: Tx, state: PromptState, cause: Cause, *, anew: bool = True) -> None:
-        """Brings the example sets that are proposed in line with the candidates.
-
-        Unless it is asked to look `anew`, the same set as before ends it: then nothing else has changed.
-        """
-        chosen = await self._choose(tx, state)
-        members = tuple(candidate.feedback_id for candidate in chosen)
-        if members == state.chosen and not anew:
-            return
-        await save_chosen(tx, state.key, members)
-        base = (await load_documents(tx, state.key, [state.in_use])).get(state.in_use or "")
-        offers = await self._example_offers(tx, state, base, chosen) if base is not None and base.slots else []
-        standing = [p for p in await open_proposals(tx, state.key) if p.kind == "few_shot"]
-        await self._take(tx, reconcile(standing, offers, state.in_use, "evidence_withdrawn"), cause)
-
-    async def _example_offers(
-        self, tx: Tx, state: PromptState, base: Prompt, chosen: Sequence[Candidate]
-    ) -> list[ProposalDraft]:
-        """What a grant may cover comes first, so that nothing which needs a person holds it up; then the whole set."""
-        measured, objected = await load_measured(tx, state), await has_live_objection(tx, state.key)
-        for members in ([c for c in chosen if c.needs_no_person], chosen):
-            offers = [
-                offer for offer in draft_examples_proposal(state, base, members, measured, objected) if fits(offer)
-            ]
-            if [offer for offer in offers if not await decided(tx, offer.proposal.content_id)]:
-                return offers
-        return offers
-
-    async def _choose(self, tx: Tx, state: PromptState) -> tuple[Candidate, ...]:
-        now = self._clock.now()
-        top, served = await load_top(tx, state, now), await load_served(tx, state, now)
-        chosen = select_examples(top, served)
-        if len(chosen) == MOST or len(top) < TOP:
-            return chosen  # nobody further down could enter
-        return select_examples(await load_pool(tx, state, now), served)
-
-    async def no_fix(self, tx: Tx, regression: RegressionDetected) -> None:
-        """For a regression that points at no prompt: notes why nothing is proposed."""
+    async def record_no_fix(self, tx: Tx, regression: RegressionDetected) -> None:
+        """Save the reason why nothing is proposed for a regression without a suspected prompt."""
         outcome = draft_fix(regression, {}, None)
         assert isinstance(outcome, NoDraft)
-        await self._note(tx, regression, outcome)
+        await self._record_outcome(Repository(tx.conn), regression, outcome)
 
-    async def _outcome(
-        self, tx: Tx, state: PromptState, regression: RegressionDetected, approved: Collection[str]
-    ) -> ProposalDraft | NoDraft:
-        suspected = suspected_version(regression)
-        versions = (suspected.before, suspected.after) if suspected else ()
-        documents = await load_documents(tx, state.key, versions)
-        outcome = draft_fix(regression, documents, state.live, approved)
+    async def sync_examples(self, tx: Tx, state: PromptState, cause: CausingEvent, *, force: bool = True) -> None:
+        """Open and withdraw example sets so that they match the candidates.
+
+        Without `force` nothing is done if the same examples are selected as before: then nothing else has changed.
+        """
+        repository = Repository(tx.conn)
+        selected = await self._select(repository, state)
+        members = tuple(candidate.feedback_id for candidate in selected)
+        if members == state.chosen and not force:
+            return
+        base = await repository.prompts.get_document(state.key, state.in_use)
+        open_sets = [p for p in await repository.proposals.list_open(state.key) if p.kind == "few_shot"]
+
+        drafts = await self._draft_examples(repository, state, base, selected) if base and base.slots else []
+        actions = reconcile(open_sets, drafts, state.in_use, "evidence_withdrawn")
+
+        await repository.prompts.save_chosen(state.key, members)
+        await self._apply(tx, actions, cause)
+
+    async def _select(self, repository: Repository, state: PromptState) -> tuple[Candidate, ...]:
+        now = self._clock.now()
+        top = await repository.candidates.list_top(state, now)
+        served = await repository.candidates.list_served(state, now)
+        selected = select_examples(top, served)
+        if len(selected) == MAX_EXAMPLES or len(top) < TOP:
+            return selected  # no candidate of a lower rank could enter
+        return select_examples(await repository.candidates.list_pool(state, now), served)
+
+    async def _draft_examples(
+        self, repository: Repository, state: PromptState, base: Prompt, selected: Sequence[Candidate]
+    ) -> list[ProposalDraft]:
+        """Draft the set that a grant may cover; if a person has decided all of it already, draft the whole set.
+
+        So examples that need a person's decision never delay those that don't.
+        """
+        measured = await repository.prompts.list_measurements(state)
+        objected = await repository.candidates.has_live_objection(state.key)
+        drafts: list[ProposalDraft] = []
+        for members in ([c for c in selected if c.needs_no_decision], selected):
+            drafts = [d for d in draft_example_proposals(state, base, members, measured, objected) if fits(d)]
+            if [d for d in drafts if not await repository.proposals.is_decided(d.proposal.content_id)]:
+                break
+        return drafts
+
+    async def _record_outcome(
+        self, repository: Repository, regression: RegressionDetected, outcome: ProposalDraft | NoDraft
+    ) -> None:
+        proposal_id, no_draft = None, None
         if isinstance(outcome, NoDraft):
-            return outcome
-        offer = draft_fix_proposal(regression, outcome)
-        return offer if fits(offer) else NoDraft("too-large", f"it would be larger than {MAX_PAYLOAD} bytes")
+            no_draft = outcome
+        elif latest := await repository.proposals.get_latest_round(outcome.proposal.content_id):
+            proposal_id = latest.id
+        now = self._clock.now()
+        await repository.regressions.save_outcome(regression.regression_id, proposal_id, no_draft, now)
 
-    async def _note(self, tx: Tx, regression: RegressionDetected, outcome: ProposalDraft | NoDraft) -> None:
-        none = outcome if isinstance(outcome, NoDraft) else None
-        made = await latest_round(tx, outcome.proposal.content_id) if isinstance(outcome, ProposalDraft) else None
-        proposal_id = made.id if made else None
-        await save_outcome(tx, regression.regression_id, proposal_id, none, self._clock.now())
-
-    async def _take(self, tx: Tx, steps: Sequence[Step], cause: Cause) -> None:
-        for step in steps:
+    async def _apply(self, tx: Tx, actions: Sequence[Action], cause: CausingEvent) -> None:
+        repository = Repository(tx.conn)
+        for action in actions:
             event: ProposalReady | ProposalWithdrawn | None
-            if isinstance(step, Withdraw):
-                event = await self._withdraw(tx, step)
+            if isinstance(action, Withdraw):
+                event = await self._withdraw(repository, action)
             else:
-                event = await self._propose(tx, step.offer)
+                event = await self._open(repository, action.draft)
             if event is not None:
                 await tx.emit(self._envelope(event, cause))
 
-    async def _withdraw(self, tx: Tx, step: Withdraw) -> ProposalWithdrawn | None:
-        gone = step.proposal
-        revision = await withdraw_proposal(tx, gone.id, self._clock.now())
+    async def _withdraw(self, repository: Repository, action: Withdraw) -> ProposalWithdrawn | None:
+        proposal = action.proposal
+        revision = await repository.proposals.withdraw(proposal.id, self._clock.now())
         if revision is None:
             return None
         return ProposalWithdrawn(
-            project=gone.key.project,
-            environment=gone.key.environment,
-            target=gone.target,
-            proposal_id=gone.id,
+            project=proposal.key.project,
+            environment=proposal.key.environment,
+            target=proposal.target,
+            proposal_id=proposal.id,
             revision=revision,
-            reason=step.reason,
+            reason=action.reason,
         )
 
-    async def _propose(self, tx: Tx, offer: ProposalDraft) -> ProposalReady | None:
-        opened = await open_proposal(tx, offer.proposal, self._clock.now())
-        return None if opened is None else to_event(replace(offer, proposal=opened))
+    async def _open(self, repository: Repository, draft: ProposalDraft) -> ProposalReady | None:
+        opened = await repository.proposals.open(draft.proposal, self._clock.now())
+        return None if opened is None else to_event(replace(draft, proposal=opened))
 
-    def _envelope(self, event: ProposalReady | ProposalWithdrawn, cause: Cause) -> Envelope[Event]:
-        identity = derived_id(event.topic, str(event.proposal_id), str(event.revision))
+    def _envelope(self, event: ProposalReady | ProposalWithdrawn, cause: CausingEvent) -> Envelope[Event]:
+        event_id = derived_id(event.topic, str(event.proposal_id), str(event.revision))
         now = self._clock.now()
         if cause is None:
-            return Envelope(identity, now, self._source, event, correlation_id=str(identity))
-        return cause.caused(event, id=identity, time=now, source=self._source)
-
-
-def fits(offer: ProposalDraft) -> bool:
-    """Whether its event can be carried in one message."""
-    return len(to_event(offer).model_dump_json().encode()) <= MAX_PAYLOAD
+            return Envelope(event_id, now, self._source, event, correlation_id=str(event_id))
+        return cause.caused(event, id=event_id, time=now, source=self._source)

@@ -1,4 +1,4 @@
-"""What the proposer can be told from outside."""
+"""Settings of the proposer, read from environment variables."""
 
 from typing import ClassVar
 
@@ -8,8 +8,10 @@ from shared.runtime.settings import ServiceSettings
 
 
 class ProposerSettings(ServiceSettings):
-    """Nothing here is needed: the proposer asks no language model."""
+    """Settings of the proposer. All have defaults; there is no setting for a language model, because none is used."""
 
     service: ClassVar[str] = "proposer"
 
-    upkeep_seconds: float = Field(60.0, gt=0, le=3600, description="how often old candidates are forgotten")
+    upkeep_seconds: float = Field(
+        60.0, gt=0, le=3600, description="seconds between two deletions of expired candidates"
+    )

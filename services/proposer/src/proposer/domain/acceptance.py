@@ -1,4 +1,4 @@
-"""What a fix must reach, as thresholds that can be measured."""
+"""Acceptance criteria of a proposal, as measurable thresholds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,31 +8,31 @@ from shared.events.quality import Direction, Measurement, RegressionDetected
 from shared.units import change_unit, unit_of
 
 MIN_VALUES = 100
-"""A conclusion counts at least this many measured values."""
+"""Number of measured values that a criterion requires."""
 
-_SHARE = 0.05
-_STARS = 4.0
-_PART = 0.10
+_SHARE_SLACK = 0.05
+_STARS_SCALE = 4.0
+_RELATIVE_SLACK = 0.10
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """How one metric of one prompt version stood in its last window."""
+class VersionMeasurement:
+    """The latest measurement of one metric of one prompt version."""
 
     metric: str
     direction: Direction
     measurement: Measurement
 
 
-def criteria(regression: RegressionDetected) -> tuple[Criterion, ...]:
-    """The metric that fell must come back to its baseline, but for the floor."""
+def recovery_criteria(regression: RegressionDetected) -> tuple[Criterion, ...]:
+    """Return the criterion of a fix: the metric is back at its baseline, within the floor."""
     return (_criterion(regression.metric, regression.direction, regression.baseline.mean, _floor(regression)),)
 
 
-def criteria_to_keep(measured: Iterable[Measured]) -> tuple[Criterion, ...]:
-    """No metric that is measured well may get worse than it is, by more than the analyzer's floor for it.
+def non_regression_criteria(measured: Iterable[VersionMeasurement]) -> tuple[Criterion, ...]:
+    """Return one criterion for each metric with enough values: it must not get worse by more than the floor.
 
-    That is 5 % of the scale (a rating's is four stars wide), and 10 % of a latency or a cost.
+    The floor is 5 % of the scale (a rating's is four stars wide), and 10 % of the value for latency and cost.
     """
     return tuple(
         _criterion(m.metric, m.direction, m.measurement.mean, _slack(m))
@@ -47,13 +47,13 @@ def _criterion(metric: str, direction: Direction, baseline: float, slack: float)
     return Criterion(metric=metric, comparison="<=", threshold=baseline + slack, n=MIN_VALUES)
 
 
-def _slack(measured: Measured) -> float:
+def _slack(measured: VersionMeasurement) -> float:
     if change_unit(measured.metric) == "%":
-        return _PART * measured.measurement.mean
-    return _SHARE * (_STARS if unit_of(measured.metric) == "stars" else 1.0)
+        return _RELATIVE_SLACK * measured.measurement.mean
+    return _SHARE_SLACK * (_STARS_SCALE if unit_of(measured.metric) == "stars" else 1.0)
 
 
 def _floor(regression: RegressionDetected) -> float:
-    """The floor in the metric's own unit, read off the regression itself (a rating's unit is not a share's)."""
-    fall = abs(regression.current.mean - regression.baseline.mean)
-    return regression.floor_pp * fall / abs(regression.delta_pp) if regression.delta_pp else 0.0
+    """Return the floor in the metric's own unit, by the ratio of its change to `delta_pp`."""
+    change = abs(regression.current.mean - regression.baseline.mean)
+    return regression.floor_pp * change / abs(regression.delta_pp) if regression.delta_pp else 0.0

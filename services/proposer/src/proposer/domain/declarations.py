@@ -1,4 +1,4 @@
-"""What projects declared of the metrics that feedback belongs to (pure)."""
+"""Declarations of the metrics that feedback belongs to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ class DeclarationKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """The declarations in force; a metric without one means what the metric catalogue says."""
+    """The declarations in force; for a metric without one the metric catalogue applies."""
 
     declared: Mapping[DeclarationKey, Declaration] = field(default_factory=dict)
 
     def find(self, event: FeedbackCreated) -> Declaration:
-        """Return what is declared of the metric of `event`: of its target, completed by what holds for all targets."""
+        """Return the declaration of the metric of `event`: that of its target, completed by that of all targets."""
         if not self.declared or event.kind not in ("thumb", "rating", "label"):
             return NOTHING
         metric = metric_name(event.kind, event.name, event.source == "implicit")

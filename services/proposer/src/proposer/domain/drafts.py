@@ -1,4 +1,4 @@
-"""From a regression to the fix of a prompt, or to the reason why there is none. No language model is asked."""
+"""Draft the smallest fix of a regression, or find the reason why there is none. No language model is used."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from ratchet.prompt import Prompt, smallest_fix
 from shared.events.quality import Cause, RegressionDetected
 
 Reason = Literal[
-    "cause-unknown",  # the analyzer names nothing that changed when quality fell
+    "cause-unknown",  # the analyzer found no change when quality fell
     "not-a-prompt",  # a model changed, not a prompt
     "content-unknown",  # a version is known by its label or digest only
     "already-fixed",  # the last good version, or a fix that a person approved, is live
     "base-changed",  # another version than the one that regressed is live
-    "too-large",  # the proposal would not fit into one message
+    "too-large",  # the proposal does not fit into one message
 ]
-"""Why there is no draft. Closed: people filter by it, and docs and API name the same words."""
+"""Why there is no draft. A closed list: API clients filter by it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoDraft:
-    """Nothing is proposed. `detail` is for people and holds no user's text."""
+    """The reason why nothing is proposed. `detail` is a sentence for people, without any user's text."""
 
     reason: Reason
     detail: str
@@ -28,7 +28,7 @@ class NoDraft:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`result` should replace `base`. `why` says in one sentence what it does and why it is not smaller."""
+    """A fix: `result` replaces `base`. `why` is one sentence: what it does, and why it is not smaller."""
 
     kind: Literal["restore", "rollback"]
     name: str
@@ -41,16 +41,17 @@ Outcome: TypeAlias = Draft | NoDraft
 
 
 def suspected_version(regression: RegressionDetected) -> Cause | None:
-    """The most likely cause, if the analyzer names one. Causes are ranked; a lower one is no ground for a fix."""
+    """Return the most likely cause; None if the analyzer names none. Less likely causes justify no fix."""
     return regression.causes[0] if regression.causes else None
 
 
 def draft_fix(
     regression: RegressionDetected, documents: Mapping[str, Prompt], live: str | None, approved: Collection[str] = ()
 ) -> Outcome:
-    """The smallest fix. `documents` by digest; `live` is the digest that Ratchet serves for the suspected prompt.
+    """Return the smallest fix, or why there is none.
 
-    `approved` are the digests of fixes of this prompt that a person has approved.
+    `documents` are by digest; `live` is the digest that Ratchet serves for the suspected prompt;
+    `approved` are the digests of the approved fixes of this prompt.
     """
     cause = suspected_version(regression)
     if cause is None or cause.kind == "unknown":

@@ -1,4 +1,4 @@
-"""The values that the proposer's rooms hand to each other."""
+"""Value types of the proposer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from shared.events import derived_id
 from shared.events.proposals import Criterion, Evidence, Example, ExampleSet, ProposalKind
 
 ProposalState = Literal["open", "withdrawn", "approved", "rejected", "changes_requested"]
-"""Only what is `open` is ours to withdraw; what a person decided is never opened again."""
+"""Only an `open` proposal can be withdrawn; a decided one is never opened again."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,11 +25,11 @@ class PromptKey:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A feedback that liked (or corrected) an answer, with the texts that would make the example.
+    """A positive feedback or a correction, with the input and output of the example that it would make.
 
-    `score` is from 0.75 (a rating of 4) to 1. `user` is the execution's, a keyed hash. `contributor` is whom the
-    example counts for: that user, or None where nobody vouches for one. `grant_eligible` is False for what needs a
-    person's decision. `live` says that the example is served now.
+    `score` is from 0.75 (a rating of 4) to 1. `user` is the execution's user, a keyed hash. `contributor` is the user
+    that the example counts for; None if no secret key named one. `grant_eligible` is False where a person must decide.
+    `live` is whether the example is live now.
     """
 
     key: PromptKey
@@ -50,19 +50,19 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[bool, float, datetime, UUID]:
-        """Sorts best first: what needs no (further) decision, then by score; on a tie what was received first.
+        """Sort key, best first: those that need no decision, then by score, then by when they were received.
 
-        So nobody gets a better rank by what they claim, and a full set stays as it is.
+        Nothing in it can be claimed by a sender, and a tie leaves a full set unchanged.
         """
-        return (not self.needs_no_person, -self.score, self.received_at, self.feedback_id)
+        return (not self.needs_no_decision, -self.score, self.received_at, self.feedback_id)
 
     @property
-    def needs_no_person(self) -> bool:
-        """Whether a grant may cover it, or an authorisation has let it in already."""
+    def needs_no_decision(self) -> bool:
+        """Whether a grant may cover the example, or it is live already."""
         return self.grant_eligible or self.live
 
     def example(self) -> Example:
-        """The form in which events carry it."""
+        """Return the example as events carry it."""
         return Example(
             digest=example_digest({"input": self.input, "output": self.output}),
             input=self.input,
@@ -78,7 +78,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Somebody disliked or corrected an execution's answer: what liked it earlier is no candidate any more."""
+    """A negative feedback on or a correction of an execution: earlier candidates of the execution are excluded."""
 
     project: str
     environment: str
@@ -89,10 +89,10 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class PromptState:
-    """What is known of one prompt name. `live` is what Ratchet serves, `seen` the newest version that an app reported.
+    """The state of one prompt. `live` is the digest that Ratchet serves, `seen` the latest that an app reported.
 
-    `live_examples` counts the examples that are served in each slot, `live_example_digests` names them. `chosen` are
-    the feedbacks of the example set.
+    `live_examples` is the number of live examples of each slot, `live_example_digests` are their digests. `chosen` are
+    the feedback ids of the example set, best first.
     """
 
     key: PromptKey
@@ -106,16 +106,16 @@ class PromptState:
 
     @property
     def in_use(self) -> str | None:
-        """The digest that a proposal has to replace: what is live, else what was seen last."""
+        """The digest that a proposal must replace: `live`, else `seen`."""
         return self.live or self.seen
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposal as this service keeps it. `slot` is set for few-shot ones, `regression_id` for fixes.
+    """A proposal as this service stores it. `slot` is set for example sets, `regression_id` for fixes.
 
-    `content_id` follows from what is proposed, so the same is never proposed twice at a time. A withdrawal is final:
-    what is proposed again after one gets another `id` (with the next `round`).
+    `content_id` is derived from the content, so the same content is open at most once. A withdrawal is final: the same
+    content is proposed again under another `id`, in the next `round`.
     """
 
     content_id: UUID
@@ -131,13 +131,13 @@ class Proposal:
 
     @property
     def id(self) -> UUID:
-        """The identity that others know it by."""
+        """The proposal id in events and APIs."""
         return derived_id("proposal", str(self.content_id), str(self.round)) if self.round else self.content_id
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalDraft:
-    """What is to be proposed: `result` instead of `base`, with its grounds."""
+    """A proposal before it is opened: `result` replaces `base`, with evidence and acceptance criteria."""
 
     proposal: Proposal
     base: Prompt

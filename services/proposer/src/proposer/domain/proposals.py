@@ -1,12 +1,13 @@
-"""From a draft or a set of examples to the proposal that carries it. Identities follow from the content."""
+"""Build proposals from fixes and example sets. Ids are derived from the content."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from proposer.domain.acceptance import Measured, criteria, criteria_to_keep
-from proposer.domain.drafts import Draft
+from proposer.domain.acceptance import VersionMeasurement, non_regression_criteria, recovery_criteria
+from proposer.domain.drafts import Draft, NoDraft, draft_fix, suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState, Proposal, ProposalDraft
 from ratchet.prompt import Prompt, example_set_digest, unified, with_slot
 from shared.events import derived_id
+from shared.events.message import MAX_PAYLOAD
 from shared.events.proposals import Evidence, ExampleSet, ProposalReady
 from shared.events.quality import RegressionDetected
 from shared.units import format_change, format_value, unit_of
@@ -16,12 +17,12 @@ FIRST_REVISION = 1
 
 
 def draft_fix_proposal(regression: RegressionDetected, draft: Draft) -> ProposalDraft:
-    """The proposal of a fix. The same regression, base and result give the same proposal, however often."""
+    """Return the proposal of a fix. The same regression, base and result give the same content id."""
     key = PromptKey(regression.project, regression.environment, draft.name)
-    identity = derived_id("proposal", str(regression.regression_id), draft.base.digest, draft.result.digest)
+    content_id = derived_id("proposal", str(regression.regression_id), draft.base.digest, draft.result.digest)
     return ProposalDraft(
         Proposal(
-            content_id=identity,
+            content_id=content_id,
             key=key,
             target=regression.target,
             kind=draft.kind,
@@ -35,23 +36,26 @@ def draft_fix_proposal(regression: RegressionDetected, draft: Draft) -> Proposal
         Evidence(
             regression_id=regression.regression_id,
             execution_ids=regression.affected_executions,
-            summary=f"{draft.why} {_what_fell(regression)}",
+            summary=f"{draft.why} {_describe_regression(regression)}",
         ),
-        criteria(regression),
+        recovery_criteria(regression),
     )
 
 
-def draft_examples_proposal(
-    state: PromptState, base: Prompt, chosen: Sequence[Candidate], measured: Iterable[Measured], objected: bool
+def draft_example_proposals(
+    state: PromptState,
+    base: Prompt,
+    selected: Sequence[Candidate],
+    measured: Iterable[VersionMeasurement],
+    objected: bool,
 ) -> Iterator[ProposalDraft]:
-    """A proposal for each slot whose examples ought to change.
+    """Yield a proposal for each slot whose example set changes.
 
-    Fewer examples than are served now are offered only where somebody `objected` to one that is: a set does not
-    shrink because its examples grow old.
+    A set becomes smaller only if somebody `objected` to a live example, not because its candidates expired.
     """
-    acceptance = criteria_to_keep(measured)
+    acceptance = non_regression_criteria(measured)
     for name, slot in base.slots.items():
-        examples = tuple(candidate.example() for candidate in chosen[: slot.max])
+        examples = tuple(candidate.example() for candidate in selected[: slot.max])
         shrinks = len(examples) < state.live_examples.get(name, 0) and not objected
         digest = example_set_digest([{"input": e.input, "output": e.output} for e in examples])
         if not examples or shrinks or digest == slot.set:
@@ -59,7 +63,7 @@ def draft_examples_proposal(
         counted = "1 answer" if len(examples) == 1 else f"{len(examples)} answers"
         result = with_slot(base, name, digest)
         yield ProposalDraft(
-            few_shot(state, name, base.digest, result.digest),
+            example_proposal(state, name, base.digest, result.digest),
             base,
             result,
             Evidence(
@@ -72,8 +76,8 @@ def draft_examples_proposal(
         )
 
 
-def few_shot(state: PromptState, slot: str, base_digest: str, digest: str) -> Proposal:
-    """The proposal to put one example set into one slot of one document."""
+def example_proposal(state: PromptState, slot: str, base_digest: str, digest: str) -> Proposal:
+    """Return the proposal to put one example set into one slot of one document."""
     key = state.key
     return Proposal(
         content_id=derived_id("proposal", key.project, key.environment, key.name, slot, base_digest, digest),
@@ -87,9 +91,9 @@ def few_shot(state: PromptState, slot: str, base_digest: str, digest: str) -> Pr
     )
 
 
-def to_event(offer: ProposalDraft) -> ProposalReady:
-    """The event that tells of an offer. What undoes it is the whole base."""
-    proposal = offer.proposal
+def to_event(draft: ProposalDraft) -> ProposalReady:
+    """Return the `proposal.ready` event of a draft. Its rollback is the whole base document."""
+    proposal = draft.proposal
     return ProposalReady(
         project=proposal.key.project,
         environment=proposal.key.environment,
@@ -100,24 +104,46 @@ def to_event(offer: ProposalDraft) -> ProposalReady:
         name=proposal.key.name,
         base_digest=proposal.base_digest,
         digest=proposal.digest,
-        document=dict(offer.result.to_dict()),
-        diff=unified(offer.base, offer.result),
-        example_sets=offer.example_sets,
-        evidence=offer.evidence,
-        acceptance=offer.acceptance,
+        document=dict(draft.result.to_dict()),
+        diff=unified(draft.base, draft.result),
+        example_sets=draft.example_sets,
+        evidence=draft.evidence,
+        acceptance=draft.acceptance,
         rollback_digest=proposal.base_digest,
-        rollback=dict(offer.base.to_dict()),
+        rollback=dict(draft.base.to_dict()),
         author=AUTHOR,
     )
 
 
-def _what_fell(regression: RegressionDetected) -> str:
+def suspected_digests(regressions: Sequence[RegressionDetected]) -> set[str | None]:
+    """Return the digests before and after the suspected change of each regression."""
+    suspected = [cause for regression in regressions if (cause := suspected_version(regression))]
+    return {digest for cause in suspected for digest in (cause.before, cause.after)}
+
+
+def propose_fix(
+    regression: RegressionDetected, documents: Mapping[str, Prompt], live: str | None, approved: Collection[str]
+) -> ProposalDraft | NoDraft:
+    """Return the proposal of the smallest fix, or the reason why there is none."""
+    outcome = draft_fix(regression, documents, live, approved)
+    if isinstance(outcome, NoDraft):
+        return outcome
+    draft = draft_fix_proposal(regression, outcome)
+    return draft if fits(draft) else NoDraft("too-large", f"it would be larger than {MAX_PAYLOAD} bytes")
+
+
+def fits(draft: ProposalDraft) -> bool:
+    """Return whether the event of `draft` fits into one message."""
+    return len(to_event(draft).model_dump_json().encode()) <= MAX_PAYLOAD
+
+
+def _describe_regression(regression: RegressionDetected) -> str:
     was, now, cause = regression.baseline, regression.current, regression.causes[0]
     metric, unit = regression.metric, regression.unit
     unit = unit_of(metric) if unit is None else unit
     change = format_change(regression.delta_pp, metric, regression.direction, regression.change_unit)
     others = ", ".join(other.kind.replace("_", " ") for other in regression.causes[1:])
-    doubt = f" It can't be told from what came with it: {others}." if others and not regression.certain else ""
+    doubt = f" Other changes came at the same time: {others}." if others and not regression.certain else ""
     return (
         f"{regression.metric} of {regression.target} went from {format_value(was.mean, unit)} (n={was.n:,}) to "
         f"{format_value(now.mean, unit)} (n={now.n:,}), {change}; "

@@ -1,4 +1,4 @@
-"""Which proposals stand no longer, and which are new: what was proposed, beside what ought to be."""
+"""Reconcile open proposals with the desired ones."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,58 +11,70 @@ from shared.events.proposals import WithdrawalReason
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
+    """Withdraw an open proposal."""
+
     proposal: Proposal
     reason: WithdrawalReason
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    offer: ProposalDraft
+    """Open a new proposal."""
+
+    draft: ProposalDraft
 
 
-Step: TypeAlias = Withdraw | Propose
-Change: TypeAlias = tuple[str, str]
+Action: TypeAlias = Withdraw | Propose
+DigestChange: TypeAlias = tuple[str, str]
+"""The digest of the base and the digest that replaces it."""
 
 
 def reconcile(
-    standing: Sequence[Proposal], offers: Sequence[ProposalDraft], in_use: str | None, otherwise: WithdrawalReason
-) -> tuple[Step, ...]:
-    """Steps from the `standing` (open) proposals to `offers`, withdrawals first. What stands already stays untouched.
+    open_proposals: Sequence[Proposal],
+    drafts: Sequence[ProposalDraft],
+    in_use: str | None,
+    default_reason: WithdrawalReason,
+) -> tuple[Action, ...]:
+    """Return the actions that lead from `open_proposals` to `drafts`, withdrawals first.
 
-    `otherwise` is the reason for a withdrawal where the base still is `in_use` and nothing takes its place.
+    Unchanged proposals yield no action. `default_reason` is used where the base is still `in_use` and no draft
+    replaces the proposal.
     """
-    offered = {offer.proposal.content_id for offer in offers}
-    places = {_place(offer.proposal) for offer in offers}
-    kept = {proposal.content_id for proposal in standing if proposal.content_id in offered}
+    wanted = {draft.proposal.content_id for draft in drafts}
+    subjects = {_subject(draft.proposal) for draft in drafts}
+    unchanged = {proposal.content_id for proposal in open_proposals if proposal.content_id in wanted}
     withdrawals = (
-        Withdraw(proposal, _reason(proposal, in_use, _place(proposal) in places, otherwise))
-        for proposal in standing
-        if proposal.content_id not in offered
+        Withdraw(proposal, _reason(proposal, in_use, _subject(proposal) in subjects, default_reason))
+        for proposal in open_proposals
+        if proposal.content_id not in wanted
     )
-    return (*withdrawals, *(Propose(offer) for offer in offers if offer.proposal.content_id not in kept))
+    return (*withdrawals, *(Propose(draft) for draft in drafts if draft.proposal.content_id not in unchanged))
 
 
-def deduplicate(offers: Sequence[ProposalDraft], known: Collection[UUID]) -> dict[Change, ProposalDraft]:
-    """One offer for each change, though several regressions ask for it: what is `known` already, or the first.
+def deduplicate(drafts: Sequence[ProposalDraft], known: Collection[UUID]) -> dict[DigestChange, ProposalDraft]:
+    """Return one draft for each digest change, although several regressions may ask for it.
 
-    `known` are contents that are proposed, or that a person has decided about: so that nobody is asked twice.
+    A draft whose content id is `known` (open or decided) is preferred, so that nobody is asked twice; else the first.
     """
-    chosen: dict[Change, ProposalDraft] = {}
-    for offer in sorted(offers, key=lambda offer: offer.proposal.content_id not in known):
-        chosen.setdefault(diff_key(offer), offer)
-    return chosen
+    by_change: dict[DigestChange, ProposalDraft] = {}
+    for draft in sorted(drafts, key=lambda draft: draft.proposal.content_id not in known):
+        by_change.setdefault(diff_key(draft), draft)
+    return by_change
 
 
-def diff_key(offer: ProposalDraft) -> Change:
-    """What the offer would do: which digest becomes which."""
-    return offer.proposal.base_digest, offer.proposal.digest
+def diff_key(draft: ProposalDraft) -> DigestChange:
+    """Return the digest change that the draft proposes."""
+    return draft.proposal.base_digest, draft.proposal.digest
 
 
-def _place(proposal: Proposal) -> tuple[object, ...]:
+def _subject(proposal: Proposal) -> tuple[object, ...]:
+    """Return what a proposal is about; a new proposal about the same subject supersedes it."""
     return (proposal.key, proposal.slot, proposal.regression_id)
 
 
-def _reason(proposal: Proposal, in_use: str | None, replaced: bool, otherwise: WithdrawalReason) -> WithdrawalReason:
+def _reason(
+    proposal: Proposal, in_use: str | None, replaced: bool, default_reason: WithdrawalReason
+) -> WithdrawalReason:
     if in_use is not None and proposal.base_digest != in_use:
         return "base_changed"
-    return "superseded" if replaced else otherwise
+    return "superseded" if replaced else default_reason

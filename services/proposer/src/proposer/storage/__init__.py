@@ -1,1 +1,1 @@
-"""All SQL of this service, a file for each noun. Nothing here commits."""
+"""All SQL of the proposer, a file for each noun. Nothing here commits."""

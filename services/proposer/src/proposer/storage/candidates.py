@@ -1,36 +1,37 @@
-"""All SQL of the candidates: liked answers, and what speaks against them.
+"""SQL of candidates and of the objections to them.
 
-A candidate is `barred` once somebody objects to its execution or takes its text back; it then stays, unseen, until it
-is too old. The flag is kept in the row, so that choosing needs no join.
+A candidate is excluded (column `barred`) once somebody objects to its execution or revokes its example. It is kept,
+hidden, until it expires. The flag is a column so that selecting examples needs no join.
 """
 
 from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy import Row, TextClause, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.candidates import MOST, WINDOW
+from proposer.domain.candidates import CANDIDATE_WINDOW, MAX_EXAMPLES
 from proposer.domain.model import Candidate, Objection, PromptKey, PromptState
-from proposer.storage.keys import key_columns, key_from_row
-from proposer.storage.tables import candidates
+from proposer.storage.tables import candidates, key_columns, key_from_row
 from ratchet.prompt import example_digest
-from shared.messaging.store import Tx
 
 KEPT = 500
-"""Candidates kept for each prompt, by rank and again by age: enough to refill a set of five for long."""
+"""Candidates kept for each prompt: this many by rank, and as many by age, to refill a set of five from."""
 
 OBJECTIONS_KEPT = timedelta(days=3)
-"""How late a liked answer may come after the objection to it: it waits for its execution for a day at most."""
+"""How long an objection is kept, to exclude candidates that arrive after it. Feedback waits at most a day."""
 
 TOP = 50
+"""Candidates that are read first; the whole pool is read only if these fill no set."""
+
 _PER_CONTRIBUTOR = 20
-"""Candidates kept and looked at of one contributor (all of those without one count as one): inputs may repeat."""
+"""Candidates kept and considered of one contributor; those without a contributor count as one. Inputs may repeat."""
 
 _BEST_FIRST = "grant_eligible DESC, score DESC, received_at, feedback_id"
-"""`Candidate.rank`, but for what is served now, which an index cannot know."""
+"""`Candidate.rank` without `live`, which an index cannot know."""
 
-_ADD = text(
+_INSERT = text(
     """INSERT INTO proposer.candidates
          (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input, output,
           input_key, "user", contributor, grant_eligible, occurred_at, received_at, barred)
@@ -53,7 +54,7 @@ _ADD = text(
        ON CONFLICT DO NOTHING"""
 )
 
-_OBJECT = text(
+_SAVE_OBJECTIONS = text(
     """INSERT INTO proposer.objections AS o (project, environment, execution_id, feedback_id, received_at)
        SELECT * FROM unnest(CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:execution_id AS text[]),
                             CAST(:feedback_id AS uuid[]), CAST(:received_at AS timestamptz[]))
@@ -62,26 +63,26 @@ _OBJECT = text(
          WHERE (o.received_at, o.feedback_id) < (EXCLUDED.received_at, EXCLUDED.feedback_id)"""
 )
 
-_OBJECTED = """UPDATE proposer.candidates c SET barred = true FROM {objections}
+_EXCLUDE = """UPDATE proposer.candidates c SET barred = true FROM {objections}
        WHERE (c.project, c.environment, c.execution_id) = (o.project, o.environment, o.execution_id)
          AND NOT c.barred AND c.feedback_id <> o.feedback_id AND c.received_at <= o.received_at
        RETURNING c.project, c.environment, c.name"""
 
-_BAR = text(
-    _OBJECTED.format(
+_EXCLUDE_OBJECTED = text(
+    _EXCLUDE.format(
         objections="""unnest(CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:execution_id AS text[]),
                              CAST(:feedback_id AS uuid[]), CAST(:received_at AS timestamptz[]))
                         AS o (project, environment, execution_id, feedback_id, received_at)"""
     )
 )
 
-# What an objection missed: one that was committed at the same moment as its candidate, by another instance.
-_BAR_MISSED = text(_OBJECTED.format(objections="proposer.objections o"))
+# Candidates and objections that two instances committed at the same moment.
+_EXCLUDE_MISSED = text(_EXCLUDE.format(objections="proposer.objections o"))
 
 _USABLE = """project = :project AND environment = :environment AND name = :name
            AND NOT barred AND received_at >= :since"""
 
-_LOAD = text(
+_POOL = text(
     f"""SELECT * FROM (
          SELECT *, row_number() OVER (PARTITION BY contributor ORDER BY {_BEST_FIRST}) AS nth
          FROM proposer.candidates WHERE {_USABLE}) AS ranked
@@ -95,7 +96,7 @@ _SERVED = text(
        ORDER BY {_BEST_FIRST} LIMIT :limit"""
 )
 
-_LIVE_BARRED = text(
+_LIVE_OBJECTION = text(
     """SELECT EXISTS (
          SELECT FROM proposer.candidates c JOIN proposer.prompts p USING (project, environment, name)
          WHERE c.project = :project AND c.environment = :environment AND c.name = :name
@@ -103,7 +104,7 @@ _LIVE_BARRED = text(
 )
 
 _EXPIRE = text("DELETE FROM proposer.candidates WHERE received_at < :since RETURNING project, environment, name")
-_FORGET_OBJECTIONS = text("DELETE FROM proposer.objections WHERE received_at < :since")
+_EXPIRE_OBJECTIONS = text("DELETE FROM proposer.objections WHERE received_at < :since")
 
 _TRIM = text(
     f"""DELETE FROM proposer.candidates c USING (
@@ -117,76 +118,79 @@ _TRIM = text(
 )
 
 
-async def save_candidates(tx: Tx, found: Sequence[Candidate]) -> None:
-    """Keeps candidates; one that is there already stays as it is, one that is spoken against is barred at once."""
-    if found:
-        rows = [_row(c) for c in found]
-        await tx.conn.execute(_ADD, {column: [row[column] for row in rows] for column in rows[0]})
+class CandidateRepository:
+    """Candidates and objections in the transaction of `conn`."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def save_candidates(self, new: Sequence[Candidate]) -> None:
+        """Save candidates; one that is saved already is left unchanged, one with an objection is excluded at once."""
+        if new:
+            rows = [_row(c) for c in new]
+            await self._conn.execute(_INSERT, {column: [row[column] for row in rows] for column in rows[0]})
+
+    async def save_objections(self, objections: Sequence[Objection]) -> set[PromptKey]:
+        """Save objections (at most one per execution) and return the prompts that lost a candidate to them."""
+        if not objections:
+            return set()
+        fields = ("project", "environment", "execution_id", "feedback_id", "received_at")
+        columns = {field: [getattr(objection, field) for objection in objections] for field in fields}
+        await self._conn.execute(_SAVE_OBJECTIONS, columns)
+        return {PromptKey(*row) for row in await self._conn.execute(_EXCLUDE_OBJECTED, columns)}
+
+    async def list_top(self, state: PromptState, now: datetime) -> list[Candidate]:
+        """Return the `TOP` best candidates within the window that are not excluded, best first. Reads the index."""
+        return await self._list(_TOP, state, now, limit=TOP)
+
+    async def list_served(self, state: PromptState, now: datetime) -> list[Candidate]:
+        """Return at most `TOP` candidates that are live examples, best first."""
+        if not state.live_example_digests:
+            return []
+        return await self._list(_SERVED, state, now, served=list(state.live_example_digests), limit=TOP)
+
+    async def list_pool(self, state: PromptState, now: datetime) -> list[Candidate]:
+        """Return at most `KEPT` candidates, best first, and at most 20 of each contributor."""
+        return await self._list(_POOL, state, now, per_contributor=_PER_CONTRIBUTOR, limit=KEPT)
+
+    async def _list(self, statement: TextClause, state: PromptState, now: datetime, **values: Any) -> list[Candidate]:
+        values |= {**key_columns(state.key), "since": now - CANDIDATE_WINDOW}
+        found = await self._conn.execute(statement, values)
+        return [candidate_from_row(row, state.live_example_digests) for row in found]
+
+    async def get_lowest_ranked(self, states: Sequence[PromptState]) -> dict[PromptKey, Candidate]:
+        """Return the last member of each full example set."""
+        by_key = {state.key: state for state in states}
+        last = {state.key: state.chosen[-1] for state in states if len(state.chosen) == MAX_EXAMPLES}
+        c = candidates.c
+        wanted = tuple_(c.project, c.environment, c.name, c.feedback_id).in_(
+            [(key.project, key.environment, key.name, feedback_id) for key, feedback_id in last.items()]
+        )
+        rows = await self._conn.execute(select(candidates).where(wanted)) if last else ()
+        found = [candidate_from_row(row, by_key[key_from_row(row)].live_example_digests) for row in rows]
+        return {candidate.key: candidate for candidate in found}
+
+    async def has_live_objection(self, key: PromptKey) -> bool:
+        """Return whether somebody has objected to a live example."""
+        return bool((await self._conn.execute(_LIVE_OBJECTION, key_columns(key))).scalar())
+
+    async def delete_expired(self, now: datetime) -> set[PromptKey]:
+        """Delete candidates past the window or over the limits; return the prompts whose example set may change."""
+        expired = {PromptKey(*row) for row in await self._conn.execute(_EXPIRE, {"since": now - CANDIDATE_WINDOW})}
+        excluded = {PromptKey(*row) for row in await self._conn.execute(_EXCLUDE_MISSED)}
+        await self._conn.execute(_EXPIRE_OBJECTIONS, {"since": now - OBJECTIONS_KEPT})
+        await self._conn.execute(_TRIM, {"kept": KEPT, "per_contributor": _PER_CONTRIBUTOR})
+        return expired | excluded
 
 
-async def save_objections(tx: Tx, objections: Sequence[Objection]) -> set[PromptKey]:
-    """Keeps the objections (at most one for each execution) and tells the prompts that lost a candidate by them."""
-    if not objections:
-        return set()
-    fields = ("project", "environment", "execution_id", "feedback_id", "received_at")
-    columns = {field: [getattr(objection, field) for objection in objections] for field in fields}
-    await tx.conn.execute(_OBJECT, columns)
-    return {PromptKey(*row) for row in await tx.conn.execute(_BAR, columns)}
-
-
-async def load_top(tx: Tx, state: PromptState, now: datetime) -> list[Candidate]:
-    """The `TOP` best that may be chosen: within the window and not barred, best first. Straight from the index."""
-    values = {**key_columns(state.key), "since": now - WINDOW, "limit": TOP}
-    return [candidate(row, state.live_example_digests) for row in await tx.conn.execute(_TOP, values)]
-
-
-async def load_served(tx: Tx, state: PromptState, now: datetime) -> list[Candidate]:
-    """Those that may be chosen and are served now, at most `TOP`."""
-    if not state.live_example_digests:
-        return []
-    values = {**key_columns(state.key), "since": now - WINDOW, "served": list(state.live_example_digests), "limit": TOP}
-    return [candidate(row, state.live_example_digests) for row in await tx.conn.execute(_SERVED, values)]
-
-
-async def load_pool(tx: Tx, state: PromptState, now: datetime) -> list[Candidate]:
-    """As `load_top` up to `KEPT`, but only each contributor's best: no crowd of one user hides the others."""
-    values = {**key_columns(state.key), "since": now - WINDOW, "per_contributor": _PER_CONTRIBUTOR, "limit": KEPT}
-    return [candidate(row, state.live_example_digests) for row in await tx.conn.execute(_LOAD, values)]
-
-
-async def lowest_ranked(tx: Tx, states: Sequence[PromptState]) -> dict[PromptKey, Candidate]:
-    """The last member of each full example set: whoever is not better can't enter."""
-    known = {state.key: state for state in states}
-    last = {state.key: state.chosen[-1] for state in states if len(state.chosen) == MOST}
-    wanted = tuple_(candidates.c.project, candidates.c.environment, candidates.c.name, candidates.c.feedback_id).in_(
-        [(key.project, key.environment, key.name, feedback_id) for key, feedback_id in last.items()]
-    )
-    found = await tx.conn.execute(select(candidates).where(wanted)) if last else ()
-    return {key_from_row(row): candidate(row, known[key_from_row(row)].live_example_digests) for row in found}
-
-
-async def has_live_objection(tx: Tx, key: PromptKey) -> bool:
-    """Whether somebody has objected to an example that is served now."""
-    return bool((await tx.conn.execute(_LIVE_BARRED, key_columns(key))).scalar())
-
-
-async def expire_candidates(tx: Tx, now: datetime) -> set[PromptKey]:
-    """Deletes what is past the window, and what is too much; tells the prompts that lost a candidate."""
-    gone = {PromptKey(*row) for row in await tx.conn.execute(_EXPIRE, {"since": now - WINDOW})}
-    missed = {PromptKey(*row) for row in await tx.conn.execute(_BAR_MISSED)}
-    await tx.conn.execute(_FORGET_OBJECTIONS, {"since": now - OBJECTIONS_KEPT})
-    await tx.conn.execute(_TRIM, {"kept": KEPT, "per_contributor": _PER_CONTRIBUTOR})
-    return gone | missed
-
-
-def candidate(row: Row[Any], served: Container[str] = ()) -> Candidate:
-    """The value in a row of `candidates`, where the examples with the digests `served` are live."""
+def candidate_from_row(row: Row[Any], live_examples: Container[str] = ()) -> Candidate:
+    """Return the candidate in a row; it is live if its example digest is among `live_examples`."""
     r = row._mapping
     return Candidate(
         PromptKey(r["project"], r["environment"], r["name"]), r["target"], r["digest"], r["feedback_id"],
         r["execution_id"], r["score"], r["input"], r["output"], r["input_key"], r["user"],
         r["contributor"], r["grant_eligible"], r["occurred_at"], r["received_at"],
-        r["example_digest"] in served,
+        r["example_digest"] in live_examples,
     )  # fmt: skip
 
 

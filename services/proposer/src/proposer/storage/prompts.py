@@ -1,4 +1,4 @@
-"""All SQL of prompts: what is live or seen, what it says, how it does. Each function joins the caller's transaction."""
+"""SQL of prompts: live and observed versions, their contents and measurements."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,15 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.acceptance import Measured
+from proposer.domain.acceptance import VersionMeasurement
 from proposer.domain.model import PromptKey, PromptState
-from proposer.storage.keys import key_columns, key_from_row, matches_key
-from proposer.storage.tables import documents, measurements, prompts
+from proposer.storage.tables import documents, key_columns, key_from_row, matches_key, measurements, prompts
 from ratchet.prompt import Prompt, parse
 from shared.events.promotion import PromptLive
 from shared.events.quality import Measurement, QualityMeasured
-from shared.messaging.store import Tx
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _REVOKE = text(
@@ -25,7 +24,7 @@ _REVOKE = text(
        EXCEPT SELECT :project, :environment, :name, unnest(CAST(:served AS text[]))
        ON CONFLICT DO NOTHING"""
 )
-_BAR_REVOKED = text(
+_EXCLUDE_REVOKED = text(
     """UPDATE proposer.candidates c SET barred = true FROM proposer.revoked_examples r
        WHERE c.project = :project AND c.environment = :environment AND c.name = :name
          AND (r.project, r.environment, r.name, r.example_digest)
@@ -33,104 +32,104 @@ _BAR_REVOKED = text(
 )
 
 
-async def lock_prompts(tx: Tx, targets: dict[PromptKey, str]) -> dict[PromptKey, PromptState]:
-    """The state of these prompts, locked until the transaction ends; new ones are made with their target.
+class PromptRepository:
+    """Prompts in the transaction of `conn`."""
 
-    Everything that decides about a prompt takes its lock first: two instances never decide at the same time.
-    """
-    if not targets:
-        return {}
-    rows = [{**key_columns(key), "target": targets[key]} for key in sorted(targets)]
-    await tx.conn.execute(insert(prompts).values(rows).on_conflict_do_nothing())
-    mine = tuple_(prompts.c.project, prompts.c.environment, prompts.c.name).in_(
-        [(key.project, key.environment, key.name) for key in targets]
-    )
-    ordered = prompts.c.project, prompts.c.environment, prompts.c.name
-    locked = await tx.conn.execute(select(prompts).where(mine).order_by(*ordered).with_for_update())
-    return {state.key: state for state in map(_state, locked)}
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
+    async def lock_prompts(self, targets: dict[PromptKey, str]) -> dict[PromptKey, PromptState]:
+        """Lock the prompts until the transaction ends and return their states; create missing ones with their target.
 
-async def save_live(tx: Tx, event: PromptLive, digests: Sequence[str]) -> bool:
-    """Notes what is served now; False if something of a higher sequence was known already."""
-    done = await tx.conn.execute(
-        update(prompts)
-        .where(matches_key(prompts, key_from_row(event)), prompts.c.live_sequence < event.sequence)
-        .values(
-            live=event.digest,
-            live_sequence=event.sequence,
-            live_examples={slot: len(examples) for slot, examples in event.examples.items()},
-            live_example_digests=list(digests),
-            target=event.target,
+        Every decision about a prompt takes this lock first, so two instances never decide at the same time. Blocks
+        while another transaction holds one of the locks.
+        """
+        if not targets:
+            return {}
+        rows = [{**key_columns(key), "target": targets[key]} for key in sorted(targets)]
+        await self._conn.execute(insert(prompts).values(rows).on_conflict_do_nothing())
+        ordered = prompts.c.project, prompts.c.environment, prompts.c.name
+        wanted = tuple_(*ordered).in_([(key.project, key.environment, key.name) for key in targets])
+        locked = await self._conn.execute(select(prompts).where(wanted).order_by(*ordered).with_for_update())
+        return {state.key: state for state in map(_state, locked)}
+
+    async def save_live(self, event: PromptLive, digests: Sequence[str]) -> bool:
+        """Save the live version and the digests of its examples; return False if a higher sequence is saved already."""
+        saved = await self._conn.execute(
+            update(prompts)
+            .where(matches_key(prompts, key_from_row(event)), prompts.c.live_sequence < event.sequence)
+            .values(
+                live=event.digest,
+                live_sequence=event.sequence,
+                live_examples={slot: len(examples) for slot, examples in event.examples.items()},
+                live_example_digests=list(digests),
+                target=event.target,
+            )
+            .returning(prompts.c.name)
         )
-        .returning(prompts.c.name)
-    )
-    return done.first() is not None
+        return saved.first() is not None
 
+    async def revoke_missing(self, event: PromptLive, digests: Sequence[str]) -> None:
+        """Exclude for good the examples that were live until now and are not among `digests`: they were revoked."""
+        key = key_columns(key_from_row(event))
+        await self._conn.execute(_REVOKE, {**key, "served": list(digests), "sequence": event.sequence})
+        await self._conn.execute(_EXCLUDE_REVOKED, key)
 
-async def revoke_missing(tx: Tx, event: PromptLive, digests: Sequence[str]) -> None:
-    """Bars the examples that were served until now and are not any more, for good: somebody took them back."""
-    await tx.conn.execute(
-        _REVOKE, {**key_columns(key_from_row(event)), "served": list(digests), "sequence": event.sequence}
-    )
-    await tx.conn.execute(_BAR_REVOKED, key_columns(key_from_row(event)))
+    async def save_seen(self, key: PromptKey, digest: str, at: datetime) -> None:
+        """Save a version that an app reported. The one that was first seen last counts as in use."""
+        newer = tuple_(func.coalesce(prompts.c.seen_at, _NEVER), func.coalesce(prompts.c.seen, "")) < tuple_(at, digest)
+        mine = update(prompts).where(matches_key(prompts, key), newer)
+        await self._conn.execute(mine.values(seen=digest, seen_at=at))
 
+    async def save_document(self, key: PromptKey, prompt: Prompt, at: datetime) -> None:
+        """Save the content of a version. A content that is saved already is left unchanged."""
+        row = {**key_columns(key), "digest": prompt.digest, "document": prompt.to_dict(), "first_seen": at}
+        await self._conn.execute(insert(documents).values(row).on_conflict_do_nothing())
 
-async def save_seen(tx: Tx, key: PromptKey, digest: str, at: datetime) -> None:
-    """Notes a version that an app reported; the one that appeared last is taken to be in use."""
-    newer = tuple_(func.coalesce(prompts.c.seen_at, _NEVER), func.coalesce(prompts.c.seen, "")) < tuple_(at, digest)
-    await tx.conn.execute(update(prompts).where(matches_key(prompts, key), newer).values(seen=digest, seen_at=at))
+    async def get_documents(self, key: PromptKey, digests: Iterable[str | None]) -> dict[str, Prompt]:
+        """Return the known contents among `digests`, by digest."""
+        wanted = [digest for digest in set(digests) if digest is not None]
+        if not wanted:
+            return {}
+        mine = matches_key(documents, key), documents.c.digest.in_(wanted)
+        found = await self._conn.execute(select(documents.c.digest, documents.c.document).where(*mine))
+        return {row.digest: parse(row.document) for row in found}
 
+    async def get_document(self, key: PromptKey, digest: str | None) -> Prompt | None:
+        """Return the content with this digest; None if it is unknown."""
+        return (await self.get_documents(key, [digest])).get(digest or "")
 
-async def save_document(tx: Tx, key: PromptKey, prompt: Prompt, at: datetime) -> None:
-    """Keeps the content of a version. Content has one digest, so a second time changes nothing."""
-    row = {**key_columns(key), "digest": prompt.digest, "document": prompt.to_dict(), "first_seen": at}
-    await tx.conn.execute(insert(documents).values(row).on_conflict_do_nothing())
+    async def save_chosen(self, key: PromptKey, feedback_ids: Sequence[UUID]) -> None:
+        """Save the members of the example set, best first."""
+        await self._conn.execute(update(prompts).where(matches_key(prompts, key)).values(chosen=list(feedback_ids)))
 
-
-async def load_documents(tx: Tx, key: PromptKey, digests: Iterable[str | None]) -> dict[str, Prompt]:
-    """The known contents among `digests`."""
-    wanted = [digest for digest in set(digests) if digest is not None]
-    if not wanted:
-        return {}
-    found = await tx.conn.execute(
-        select(documents.c.digest, documents.c.document).where(
-            matches_key(documents, key), documents.c.digest.in_(wanted)
+    async def save_measurement(self, event: QualityMeasured) -> None:
+        """Save the latest window of one metric of one version."""
+        statement = insert(measurements).values(
+            project=event.project, environment=event.environment, name=event.prompt, identity=event.identity,
+            target=event.target, metric=event.metric, direction=event.direction,
+            measurement=event.measurement.model_dump(), window_end=event.window.end,
+        )  # fmt: skip
+        await self._conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=["project", "environment", "name", "identity", "target", "metric"],
+                set_={"measurement": statement.excluded.measurement, "window_end": statement.excluded.window_end},
+                where=measurements.c.window_end < statement.excluded.window_end,
+            )
         )
-    )
-    return {row.digest: parse(row.document) for row in found}
 
-
-async def save_chosen(tx: Tx, key: PromptKey, chosen: Sequence[UUID]) -> None:
-    """Notes the feedbacks of the example set."""
-    await tx.conn.execute(update(prompts).where(matches_key(prompts, key)).values(chosen=list(chosen)))
-
-
-async def save_measurement(tx: Tx, event: QualityMeasured) -> None:
-    """Keeps the last window of one metric of one prompt version."""
-    kept = insert(measurements).values(
-        project=event.project, environment=event.environment, name=event.prompt, identity=event.identity,
-        target=event.target, metric=event.metric, direction=event.direction,
-        measurement=event.measurement.model_dump(), window_end=event.window.end,
-    )  # fmt: skip
-    await tx.conn.execute(
-        kept.on_conflict_do_update(
-            index_elements=["project", "environment", "name", "identity", "target", "metric"],
-            set_={"measurement": kept.excluded.measurement, "window_end": kept.excluded.window_end},
-            where=measurements.c.window_end < kept.excluded.window_end,
+    async def list_measurements(self, state: PromptState) -> list[VersionMeasurement]:
+        """Return the latest measurement of each metric of the version in use."""
+        found = await self._conn.execute(
+            select(measurements).where(
+                matches_key(measurements, state.key),
+                measurements.c.identity == state.in_use,
+                measurements.c.target == state.target,
+            )
         )
-    )
-
-
-async def load_measured(tx: Tx, state: PromptState) -> list[Measured]:
-    """How the version in use does, by metric."""
-    found = await tx.conn.execute(
-        select(measurements).where(
-            matches_key(measurements, state.key),
-            measurements.c.identity == state.in_use,
-            measurements.c.target == state.target,
-        )
-    )
-    return [Measured(row.metric, row.direction, Measurement.model_validate(row.measurement)) for row in found]
+        return [
+            VersionMeasurement(row.metric, row.direction, Measurement.model_validate(row.measurement)) for row in found
+        ]
 
 
 def _state(row: Row[Any]) -> PromptState:

@@ -1,4 +1,4 @@
-"""All SQL of what the API shows: read only, on a connection of its own."""
+"""Queries of the HTTP routes: read only, without the caller's lock."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,37 +7,36 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.candidates import WINDOW
+from proposer.domain.candidates import CANDIDATE_WINDOW
 from proposer.domain.model import Candidate, PromptKey
-from proposer.storage.candidates import candidate
-from proposer.storage.keys import key_from_row
-from proposer.storage.tables import candidates, documents, prompts, proposals, regressions
+from proposer.storage.candidates import candidate_from_row
+from proposer.storage.tables import candidates, documents, key_from_row, prompts, proposals, regressions
 from ratchet.prompt import Prompt, parse
 
 
 async def list_candidates(
-    conn: AsyncConnection, place: tuple[str, str], now: datetime, filters: Mapping[str, object], page: tuple[int, int]
+    conn: AsyncConnection, scope: tuple[str, str], now: datetime, filters: Mapping[str, object], page: tuple[int, int]
 ) -> list[Candidate]:
-    """What may be chosen in `place` (project, environment): by prompt name, best first.
+    """Return the candidates of `scope` (project, environment) that may be selected, by prompt name, best first.
 
-    `filters` may hold a `name`, a `feedback_id` and an `execution_id`; `page` is (offset, limit).
+    `filters` may have `name`, `feedback_id` and `execution_id`; `page` is (offset, limit).
     """
     c = candidates.c
     statement = (
         select(candidates)
-        .where(c.project == place[0], c.environment == place[1], ~c.barred, c.received_at >= now - WINDOW)
+        .where(c.project == scope[0], c.environment == scope[1], ~c.barred, c.received_at >= now - CANDIDATE_WINDOW)
         .where(*(c[column] == value for column, value in filters.items()))
         .order_by(c.name, c.grant_eligible.desc(), c.score.desc(), c.received_at, c.feedback_id)
         .offset(page[0])
         .limit(page[1])
     )
-    return [candidate(row) for row in await conn.execute(statement)]
+    return [candidate_from_row(row) for row in await conn.execute(statement)]
 
 
-async def chosen_sets(
-    conn: AsyncConnection, place: tuple[str, str], names: Sequence[str]
+async def get_example_sets(
+    conn: AsyncConnection, scope: tuple[str, str], names: Sequence[str]
 ) -> dict[PromptKey, tuple[tuple[UUID, ...], Prompt | None]]:
-    """The example set of each prompt (feedback ids, best first), and the document in use where it is known."""
+    """Return the example set of each prompt (feedback ids, best first) and its document in use, if that is known."""
     in_use = and_(
         documents.c.project == prompts.c.project,
         documents.c.environment == prompts.c.environment,
@@ -47,15 +46,15 @@ async def chosen_sets(
     rows = await conn.execute(
         select(prompts, documents.c.document)
         .select_from(prompts.outerjoin(documents, in_use))
-        .where(prompts.c.project == place[0], prompts.c.environment == place[1], prompts.c.name.in_(names))
+        .where(prompts.c.project == scope[0], prompts.c.environment == scope[1], prompts.c.name.in_(names))
     )
     return {key_from_row(row): (tuple(row.chosen), parse(row.document) if row.document else None) for row in rows}
 
 
 async def list_drafts(
-    conn: AsyncConnection, place: tuple[str, str], regression_id: UUID | None, page: tuple[int, int]
+    conn: AsyncConnection, scope: tuple[str, str], regression_id: UUID | None, page: tuple[int, int]
 ) -> list[dict[str, object]]:
-    """What became of each regression in `place`, the latest first."""
+    """Return each regression in `scope` with its proposal or the reason why there is none, latest change first."""
     statement = (
         select(
             regressions.c.regression_id, regressions.c.target, regressions.c.name, regressions.c.state,
@@ -63,7 +62,7 @@ async def list_drafts(
             regressions.c.reason, regressions.c.detail, regressions.c.changed_at,
         )
         .select_from(regressions.outerjoin(proposals, proposals.c.id == regressions.c.proposal_id))
-        .where(regressions.c.project == place[0], regressions.c.environment == place[1])
+        .where(regressions.c.project == scope[0], regressions.c.environment == scope[1])
         .order_by(regressions.c.changed_at.desc(), regressions.c.regression_id)
         .offset(page[0])
         .limit(page[1])

@@ -1,4 +1,6 @@
-"""The tables of the schema `proposer`."""
+"""The tables of the schema `proposer`, and the key columns of a prompt."""
+
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -6,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Float,
     Index,
@@ -14,10 +17,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    and_,
     text,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB
 
+from proposer.domain.model import PromptKey
 from shared.auth.tables import key_table
 from shared.messaging.tables import messaging_tables
 from shared.runtime.database import metadata_for
@@ -121,7 +126,7 @@ candidates = Table(
     Column("grant_eligible", Boolean, nullable=False, server_default="false"),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Column("barred", Boolean, nullable=False),
+    Column("barred", Boolean, nullable=False),  # excluded: objected to, or revoked
     Index(
         "ix_candidates_rank",
         "project",
@@ -177,4 +182,19 @@ metric_declarations = Table(
     Column("revision", Integer, nullable=False),
     Column("declared", JSONB, nullable=False),
 )
-"""`target` is empty for what is declared of all targets."""
+"""`target` is empty for a declaration that applies to all targets."""
+
+
+def key_columns(key: PromptKey) -> dict[str, str]:
+    """Return the key columns with their values."""
+    return {"project": key.project, "environment": key.environment, "name": key.name}
+
+
+def matches_key(table: Table, key: PromptKey) -> ColumnElement[bool]:
+    """Return the condition that a row of `table` belongs to the prompt."""
+    return and_(*(table.c[column] == value for column, value in key_columns(key).items()))
+
+
+def key_from_row(row: Any) -> PromptKey:
+    """Return the prompt that a row or an event is about."""
+    return PromptKey(row.project, row.environment, row.name)

@@ -23,14 +23,14 @@ from tests.support.proposer import NOW
 
 
 class Proposer:
-    """One instance; several may stand on one database."""
+    """One instance of the proposer; several may share a database."""
 
     def __init__(self, engine: AsyncEngine, start: datetime = NOW) -> None:
         self.engine = engine
         self.clock = FakeClock(start)
         self.store = SqlStore(engine, "proposer")
-        self.desk = ProposalService(self.clock, "ratchet/proposer")
-        subscriptions = Handlers(self.desk, self.clock).subscriptions()
+        self.service = ProposalService(self.clock, "ratchet/proposer")
+        subscriptions = Handlers(self.service, self.clock).subscriptions()
         metrics, cap = Metrics("proposer"), DeadLetterBudget(60)
         self._deliveries = {
             event: Delivery(f"proposer.{s.name}", s, self.store, self.clock, metrics, cap)
@@ -38,33 +38,35 @@ class Proposer:
             for event in s.events
         }
 
-    async def take(self, *events: Event) -> None:
-        """Delivers events as one poll of Kafka would, each as a message of its own."""
-        await self.settle([Envelope(uuid4(), self.clock.now(), "test", event, "correlation") for event in events])
+    async def deliver(self, *events: Event) -> None:
+        """Deliver events of one topic as one poll of Kafka would, each as a message of its own."""
+        await self.deliver_envelopes(
+            [Envelope(uuid4(), self.clock.now(), "test", event, "correlation") for event in events]
+        )
 
-    async def settle(self, sent: Sequence[Envelope[Event]]) -> None:
-        """Delivers messages of one topic."""
+    async def deliver_envelopes(self, sent: Sequence[Envelope[Event]]) -> None:
+        """Deliver messages of one topic."""
         delivery = self._deliveries[type(sent[0].event)]
         await delivery.settle([record(envelope, offset) for offset, envelope in enumerate(sent)])
 
-    async def keep_up(self) -> None:
-        """What the background job does every minute."""
-        await expire_stale_candidates(self.store, self.desk, self.clock)
+    async def expire(self) -> None:
+        """Run the periodic job once."""
+        await expire_stale_candidates(self.store, self.service, self.clock)
 
-    async def told(self) -> list[Any]:
-        """The events in the outbox, oldest first."""
+    async def emitted(self) -> list[Any]:
+        """Return the events in the outbox, oldest first."""
         async with self.engine.connect() as conn:
             rows = await conn.execute(text("SELECT topic, payload FROM proposer.outbox ORDER BY id"))
             return [CATALOG[f"ratchet.{row.topic}.v1"].model_validate_json(row.payload) for row in rows]
 
-    async def told_anew(self) -> list[Any]:
-        """The events since this was last asked."""
-        found = await self.told()
+    async def drain_emitted(self) -> list[Any]:
+        """Return the events in the outbox and delete them."""
+        found = await self.emitted()
         async with self.engine.begin() as conn:
             await conn.execute(text("DELETE FROM proposer.outbox"))
         return found
 
     async def rows(self, sql: str) -> list[Any]:
-        """What a query gives."""
+        """Return the rows of a query."""
         async with self.engine.connect() as conn:
             return list(await conn.execute(text(sql)))
