@@ -1,4 +1,4 @@
-"""What the documents name exists."""
+"""Files, functions, modules and links that the documents name exist."""
 
 import ast
 import re
@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SOURCES = [ROOT / "sdk/src", ROOT / "shared/src", *ROOT.glob("services/*/src")]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md")]
 )
-PATH = re.compile(r"`((?:sdk|services|shared|deploy|tests|docs|benchmarks)/[\w./-]+\.\w+)`(?: ·\s+`([\w.]+)`)?")
+_TOP = "sdk|services|shared|deploy|tests|docs|benchmarks|backtest"
+PATH = re.compile(rf"`((?:{_TOP})/[\w./-]+\.\w+)`(?: ·\s+`([\w.]+)`)?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
+GLOSSARY_NAME = re.compile(r"`((?:ratchet|shared|collector|analyzer|proposer|gatekeeper|console)(?:\.\w+)+)` \|$", re.M)
 
 
 def names_in(path: Path) -> set[str]:
-    """Functions, classes, and `Class.method` of a Python file."""
+    """Return functions, classes, assigned names, and `Class.method` of a Python file."""
     found: set[str] = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -24,25 +27,49 @@ def names_in(path: Path) -> set[str]:
         if isinstance(node, ast.ClassDef):
             members = (m for m in node.body if isinstance(m, ast.FunctionDef | ast.AsyncFunctionDef))
             found |= {f"{node.name}.{member.name}" for member in members}
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
     return found
 
 
+def module_file(name: str) -> Path | None:
+    """Return the file of a dotted module name, or None."""
+    below = name.replace(".", "/")
+    candidates = (source / f"{below}{end}" for source in SOURCES for end in (".py", "/__init__.py"))
+    return next((path for path in candidates if path.exists()), None)
+
+
+def exists(dotted: str) -> bool:
+    """Return whether `package.module` or `package.module.Name` exists."""
+    module, _, name = dotted.rpartition(".")
+    if module_file(dotted):
+        return True
+    path = module_file(module)
+    return path is not None and name in names_in(path)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_files_and_functions_that_are_named_exist(document: str) -> None:
+def test_named_files_and_functions_exist(document: str) -> None:
     for path, name in PATH.findall((ROOT / document).read_text()):
         assert (ROOT / path).exists(), path
         assert not name or name in names_in(ROOT / path), f"{path} · {name}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str) -> None:
+def test_links_point_to_existing_files(document: str) -> None:
     for target in LINK.findall((ROOT / document).read_text()):
         assert ((ROOT / document).parent / target).exists(), target
 
 
-def test_the_way_of_one_event_is_told_in_full() -> None:
-    told = (ROOT / "docs" / "one-event.md").read_text()
-    assert len([name for _, name in PATH.findall(told) if name]) >= 20
+def test_names_in_the_glossary_exist() -> None:
+    names = GLOSSARY_NAME.findall((ROOT / "docs" / "glossary.md").read_text())
+    assert len(names) >= 30
+    assert [name for name in names if not exists(name)] == []
+
+
+def test_each_decision_record_says_when_to_revisit_it() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [path.name for path in records if "**Revisit when**" not in path.read_text()] == []
 
 
 def test_every_row_of_the_reliability_matrix_names_tests_that_exist() -> None:

@@ -30,7 +30,7 @@ def test_documents_show_the_same_lines(document: str) -> None:
     text = (ROOT / document).read_text()
     assert f"```python\n{plain('my-app')}```" in text
     assert "pip install ./sdk" in text
-    assert "`render` gives the list of messages (`role`, `content`)" in text
+    assert "`render` returns the list of messages (`role`, `content`)" in text
 
 
 def test_it_is_five_lines_beside_what_is_imported() -> None:
