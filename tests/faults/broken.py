@@ -21,6 +21,8 @@ from collector.domain.model import OutgoingEvent
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from collector.storage.repository import PostgresRepository
+from shared.messaging import delivery
+from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.sql_store import SqlTx
@@ -59,7 +61,10 @@ def no_inbox(death: Death) -> None:
 
 
 def ack_first(death: Death) -> None:
-    """Messages are acknowledged before they are settled; it dies between the two."""
+    """Messages are acknowledged before they are processed; it dies between the two.
+
+    Positions beside the inbox would notice that and read the messages again, so this variant keeps none.
+    """
 
     async def consume(self: SubscriptionConsumer, message: Any) -> None:
         _, last = self._ends(message.raw_message)
@@ -68,7 +73,15 @@ def ack_first(death: Death) -> None:
             death()
         await self._settle(message.raw_message)
 
+    async def compare_nothing(self: SubscriptionConsumer) -> None:
+        pass
+
+    def record_nothing(_: Sequence[Any]) -> BatchPositions:
+        return BatchPositions([])
+
     SubscriptionConsumer.consume = consume  # type: ignore[method-assign]
+    SubscriptionConsumer.compare_positions = compare_nothing  # type: ignore[method-assign]
+    delivery.BatchPositions = record_nothing  # type: ignore[assignment, attr-defined]
 
 
 def no_outbox(death: Death) -> None:

@@ -30,11 +30,17 @@ class Failpoint:
     consumer: str | None = None
     """Only calls of the object with this `consumer`."""
 
-    def install(self, die: Callable[[], None]) -> None:
-        """Wrap the method so that `die` is called at this point."""
+    def find(self) -> tuple[Any, str]:
+        """Return the method's owner and name. Raises AttributeError where there is no such method."""
         module, _, path = self.method.partition(":")
         *owners, name = path.split(".")
         owner: Any = functools.reduce(getattr, owners, importlib.import_module(module))
+        getattr(owner, name)
+        return owner, name
+
+    def install(self, die: Callable[[], None]) -> None:
+        """Wrap the method so that `die` is called at this point."""
+        owner, name = self.find()
         method = getattr(owner, name)
         setattr(owner, name, self._around_commit(method, die) if "commit" in self.when else self._around(method, die))
 
@@ -66,17 +72,17 @@ class Failpoint:
         return begin
 
 
-_BOOKS = "collector.storage.repository:PgBooks"
+_REPOSITORY = "collector.storage.repository:PostgresRepository"
 _STORE = "shared.messaging.sql_store:SqlStore"
-_READER = "shared.messaging.consumer:Reader"
+_CONSUMER = "shared.messaging.consumer:SubscriptionConsumer"
 
 INTAKE = {
-    "intake.queued": Failpoint("collector.ingest.service:Writer.write", "before"),
-    "intake.claimed": Failpoint(f"{_BOOKS}.claim", "after"),
-    "intake.executions-stored": Failpoint(f"{_BOOKS}.add_executions", "after"),
-    "intake.feedback-stored": Failpoint(f"{_BOOKS}.put_opinions", "after"),
-    "intake.emitted": Failpoint(f"{_BOOKS}.emit", "after"),
-    "intake.committed": Failpoint("collector.ingest.service:Writer.write", "after"),
+    "intake.queued": Failpoint("collector.ingest.service:BatchWriter.write", "before"),
+    "intake.claimed": Failpoint(f"{_REPOSITORY}.claim", "after"),
+    "intake.executions-stored": Failpoint(f"{_REPOSITORY}.add_executions", "after"),
+    "intake.feedback-stored": Failpoint(f"{_REPOSITORY}.put_opinions", "after"),
+    "intake.emitted": Failpoint(f"{_REPOSITORY}.emit", "after"),
+    "intake.committed": Failpoint("collector.ingest.service:BatchWriter.write", "after"),
 }
 RELAY = {
     "relay.read": Failpoint(f"{_STORE}.pending", "after"),
@@ -88,22 +94,22 @@ RELAY = {
 def consumption(consumer: str) -> dict[str, Failpoint]:
     """The points on the way of a batch through one subscription."""
     return {
-        "consumer.received": Failpoint(f"{_READER}.consume", "before", consumer),
+        "consumer.received": Failpoint(f"{_CONSUMER}.consume", "before", consumer),
         "consumer.claimed": Failpoint("shared.messaging.sql_store:SqlTx.claim", "after"),
         "consumer.handled": Failpoint(f"{_STORE}.begin", "before-commit"),
         "consumer.committed": Failpoint(f"{_STORE}.begin", "after-commit"),
-        "consumer.unacknowledged": Failpoint(f"{_READER}._acknowledge", "before", consumer),
-        "consumer.acknowledged": Failpoint(f"{_READER}._acknowledge", "after", consumer),
+        "consumer.unacknowledged": Failpoint(f"{_CONSUMER}._acknowledge", "before", consumer),
+        "consumer.acknowledged": Failpoint(f"{_CONSUMER}._acknowledge", "after", consumer),
     }
 
 
 DECISION = {
-    "decision.recorded": Failpoint("gatekeeper.proposals.decisions:announce", "before"),
-    "decision.announced": Failpoint("gatekeeper.proposals.decisions:announce", "after"),
-    "decision.emitted": Failpoint("gatekeeper.proposals.decisions:say_decided", "after"),
-    "decision.sealed": Failpoint("gatekeeper.transaction:Change.seal", "after"),
-    "decision.committed": Failpoint("gatekeeper.delivery.notifier:Bell.ring", "before"),
-    "decision.notified": Failpoint("gatekeeper.delivery.notifier:Bell.ring", "after"),
+    "decision.recorded": Failpoint("gatekeeper.proposals.decisions:publish_live", "before"),
+    "decision.announced": Failpoint("gatekeeper.proposals.decisions:publish_live", "after"),
+    "decision.emitted": Failpoint("gatekeeper.proposals.decisions:emit_proposal_decided", "after"),
+    "decision.sealed": Failpoint("gatekeeper.transaction:UnitOfWork.seal", "after"),
+    "decision.committed": Failpoint("gatekeeper.delivery.notifier:PromotionNotifier.ring", "before"),
+    "decision.notified": Failpoint("gatekeeper.delivery.notifier:PromotionNotifier.ring", "after"),
 }
 SWEEP: dict[str, dict[str, Failpoint]] = {
     "collector": INTAKE | RELAY,
