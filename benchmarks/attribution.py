@@ -5,7 +5,7 @@
 Every stream has several dimensions, an innocent change of its own, and a date with an interval as a detector gives it.
 Right means: the kind, the dimension and the level are named first and alone; for what can't be told from inside, that
 it is said so (two that start together: both are named as possible). The rule has no way to say so, nor to name traffic.
-With `--ledger` no date is handed over: the values go through the service's own ledger, and what it raises is judged.
+With `--engine` no date is handed over: the values go through the service's own ledger, and what it raises is judged.
 The falls are as small as an alarm can be, so some streams stay silent; where only traffic changed, all of them should.
 Shares come with the 95 % interval of so many streams (Wilson, 1927); other streams begin at another `--first` seed.
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 from analyzer.domain.attribution.causes import RankedCause
 from analyzer.domain.attribution.contrasts import ChangePoint
-from analyzer.domain.attribution.ranking import Attribution, attribute
+from analyzer.domain.attribution.ranking import Attribution, rank_hypotheses
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.metrics.extraction import metric_named
@@ -45,17 +45,17 @@ def dated(values: Sequence[Value], change: ChangePoint) -> Attribution:
     timeline = Timeline(NAMES)
     for value in values:
         timeline.add(*value)
-    return attribute(timeline, change)
+    return rank_hypotheses(timeline, change)
 
 
 def raised(values: Sequence[Value]) -> RegressionDetected | None:
     """The first regression that the ledger raises."""
-    ledger = QualityEngine()
+    engine = QualityEngine()
     for number, (cell, value, at) in enumerate(values):
         levels = {name: level for name, level in zip(NAMES, cell, strict=True) if level}
         fact = ExecutionFact(str(number), levels["model"], levels, outcome=levels["outcome"])
         uses = (Use("answer", levels["prompt_version:answer"]),)
-        for turn in ledger.take(Reading(_OF, _METRIC, uses, fact, value, None, at, at)):
+        for turn in engine.apply(Reading(_OF, _METRIC, uses, fact, value, None, at, at)):
             if isinstance(turn, RegressionDetected):
                 return turn
     return None
@@ -79,7 +79,7 @@ def largest_drop(values: Sequence[Value], change: ChangePoint) -> tuple[str, str
     return max(drops, key=lambda each: drops[each])
 
 
-def measure(kind: str, first: int, streams: int, ledger: bool) -> dict[str, Any]:
+def measure(kind: str, first: int, streams: int, engine: bool) -> dict[str, Any]:
     """Of the answers (`n`) how many are right, or a wrong name said for certain; the rule's; milliseconds of a stream.
 
     An answer of the ledger is what it raised.
@@ -88,7 +88,7 @@ def measure(kind: str, first: int, streams: int, ledger: bool) -> dict[str, Any]
     for seed in range(first, first + streams):
         values, change, truth = stream(seed, kind)
         start = time.perf_counter()
-        found = raised(values) if ledger else dated(values, change)
+        found = raised(values) if engine else dated(values, change)
         row["ms"] += 1000 * (time.perf_counter() - start) / streams
         if found is None:
             continue
@@ -137,7 +137,7 @@ def main() -> None:
         print(f"{'fault':32}{'n':>6}{'right':>8} {'':18}{'wrongly':>9}{'largest drop':>14}{'ms':>7}")
     rows = []
     for kind in FAULTS:
-        rows.append(measure(kind, options.first, options.streams, options.ledger))
+        rows.append(measure(kind, options.first, options.streams, options.engine))
         if not options.json:
             show(rows[-1])
     rows.append(together(rows))

@@ -90,13 +90,13 @@ def timed(work: Callable[[], object], events: int) -> dict[str, float]:
 
 def fold(records: Sequence[FakeRecord], size: int) -> None:
     """Everything but the database."""
-    ledger = QualityEngine()
+    engine = QualityEngine()
     for batch in batches(records, size):
         for each in batch:
             for found in readings(decode(each).event):  # type: ignore[arg-type]
                 if isinstance(found, Reading):
-                    ledger.take(found)
-        ledger.due()
+                    engine.apply(found)
+        engine.pending_measurements()
 
 
 async def nothing(tx: Tx, events: Sequence[Received[Any]]) -> None:
@@ -108,7 +108,7 @@ async def settle(dsn: str, handler: Subscription | None, records: Sequence[FakeR
     settings, clock = AnalyzerSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:9"), SystemClock()
     db = engine(settings)
     measuring = Handlers(Rules(), clock, "ratchet/analyzer")
-    subscription = handler or measuring.subscription()
+    subscription = handler or measuring.subscriptions()[0]
     cap = DeadLetterBudget(60)
     delivery = Delivery(
         f"bench-{time.monotonic_ns()}", subscription, SqlStore(db, "analyzer"), clock, Metrics("x"), cap

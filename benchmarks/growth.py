@@ -41,18 +41,18 @@ class Service:
 
     rules: Rules = field(default_factory=Rules)
     streams: dict[StreamKey, str] = field(default_factory=dict)
-    courses: dict[Dimension, str] = field(default_factory=dict)
+    histories: dict[Dimension, str] = field(default_factory=dict)
 
     def take(self, events: Sequence[ExecutionRecorded]) -> int:
         """A batch; the number of values in it."""
         found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
-        ledger = QualityEngine(self.rules)
-        ledger.know(self._streams(found), (), self._courses(found))
+        engine = QualityEngine(self.rules)
+        engine.preload(self._streams(found), (), self._courses(found))
         for reading in found:
-            ledger.take(reading)
-        ledger.due()
-        self.streams |= {key: stream.dump() for key, stream in ledger.changed.items()}
-        self.courses |= {dimension: course.dump() for dimension, course in ledger.changed_courses.items()}
+            engine.apply(reading)
+        engine.pending_measurements()
+        self.streams |= {key: stream.dump() for key, stream in engine.changed.items()}
+        self.histories |= {dimension: history.dump() for dimension, history in engine.changed_histories.items()}
         return len(found)
 
     def _streams(self, found: Sequence[Reading]) -> Iterator[Stream]:
@@ -63,17 +63,17 @@ class Service:
         }
         for key, metric in touched.items():
             if key in self.streams:
-                watching = self.rules.watching(key.line.dimension, metric)
+                watching = self.rules.watching(key.prompt_metric.dimension, metric)
                 yield Stream.load(key, watching, json.loads(self.streams[key]))
 
     def _courses(self, found: Sequence[Reading]) -> Iterator[DimensionHistory]:
         for dimension in {each.dimension for each in found}:
-            if dimension in self.courses:
-                yield DimensionHistory.load(dimension, json.loads(self.courses[dimension]))
+            if dimension in self.histories:
+                yield DimensionHistory.load(dimension, json.loads(self.histories[dimension]))
 
     @property
     def bytes(self) -> int:
-        return sum(map(len, (*self.streams.values(), *self.courses.values())))
+        return sum(map(len, (*self.streams.values(), *self.histories.values())))
 
 
 def texts(rnd: random.Random, length: int) -> Iterator[str]:

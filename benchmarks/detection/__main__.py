@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from analyzer.domain.detection import Settings
+from analyzer.domain.detection import DetectionSettings
 from benchmarks.detection.families import QUIET, Stream
 from benchmarks.detection.streams_of import streams_of
 from benchmarks.detection.subject import SETTINGS, Subject
 
-PRODUCT = Settings()
+PRODUCT = DetectionSettings()
 _NEVER = 10**9
 
 
@@ -25,7 +25,7 @@ class Stopwatch:
     def __init__(self, whole: bool) -> None:
         self.seconds, self.values, self.whole = 0.0, 0, whole
 
-    def first_alarm(self, stream: Stream, settings: Settings) -> tuple[int, int] | None:
+    def first_alarm(self, stream: Stream, settings: DetectionSettings) -> tuple[int, int] | None:
         """When the first alarm came, and where it put the change."""
         subject, base = Subject(stream["meta"], settings, self.whole), stream["meta"]["base"]
         values = stream["x"].tolist()
@@ -41,7 +41,7 @@ class Stopwatch:
         return None if found is None else (index, found)
 
 
-def row(streams: Iterator[Stream], watch: Stopwatch, settings: Settings) -> str:
+def row(streams: Iterator[Stream], watch: Stopwatch, settings: DetectionSettings) -> str:
     """Share of quiet streams with an alarm, or median delay, power within 2,000 and median error of the date."""
     delays: list[int] = []
     errors: list[int] = []

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 
-from analyzer.domain.detection import Kind, Monitor, Settings
+from analyzer.domain.detection import DetectionSettings, Monitor, ValueKind
 
 LENGTHS = (10_000, 100_000, 1_000_000)
 FALLEN = 3000
@@ -19,7 +19,7 @@ def _falling(rnd: random.Random, at: int) -> float:
     return rnd.betavariate(8.0, 2.0) if at < FALLEN else rnd.betavariate(7.0, 3.0)
 
 
-STREAMS: dict[str, tuple[Kind, float | None, Callable[[random.Random, int], float]]] = {
+STREAMS: dict[str, tuple[ValueKind, float | None, Callable[[random.Random, int], float]]] = {
     "scores": ("bounded", None, lambda rnd, at: rnd.betavariate(8.0, 2.0)),
     "scores that fell": ("bounded", None, _falling),
     "thumbs": ("binary", None, lambda rnd, at: float(rnd.random() < 0.85)),
@@ -31,7 +31,7 @@ STREAMS: dict[str, tuple[Kind, float | None, Callable[[random.Random, int], floa
 def main() -> None:
     print("stream\tvalues\tµs a value\tbytes of state")
     for name, (kind, agreed, draw) in STREAMS.items():
-        rnd, monitor, fed = random.Random(name), Monitor(kind, Settings(), agreed=agreed), 0
+        rnd, monitor, fed = random.Random(name), Monitor(kind, DetectionSettings(), agreed=agreed), 0
         for length in LENGTHS:
             values = [draw(rnd, at) for at in range(fed, length)]
             began = time.process_time()

@@ -15,10 +15,10 @@ from itertools import accumulate
 from statistics import fmean
 from typing import NamedTuple
 
-from analyzer.domain.detection import Estimate, Finding, Kind, Monitor, Settings
+from analyzer.domain.detection import DetectionSettings, Estimate, Finding, Monitor, ValueKind
 
 LEAST, OFTEN, SELDOM, WATCHED, CHANGE = 100, 5, 25, 1500, 500
-POLICY = Settings()
+POLICY = DetectionSettings()
 Draw = Callable[[random.Random, float], float]
 PARTS = ("before", "after", "drop")
 
@@ -26,7 +26,7 @@ PARTS = ("before", "after", "drop")
 class Family(NamedTuple):
     """Values of which kind, how one of a given mean is drawn, and the mean before a drop; for `correlated`, AR(1)."""
 
-    kind: Kind
+    kind: ValueKind
     draw: Draw
     mean: float
     phi: float = 0.0

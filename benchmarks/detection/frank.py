@@ -13,9 +13,9 @@ from itertools import permutations
 from pathlib import Path
 from statistics import fmean
 
-from analyzer.domain.detection import Finding, Monitor, Settings
+from analyzer.domain.detection import DetectionSettings, Finding, Monitor
 
-POLICY = Settings()
+POLICY = DetectionSettings()
 FOUND, FLOOR = 0.15, 0.05
 
 
@@ -34,10 +34,10 @@ class Compared:
 
 def compared(before: Sequence[float], after: Sequence[float]) -> Compared:
     """`after` as a new version, watched until it is a regression or ends; `before` is the version before it."""
-    standard = Monitor("bounded", POLICY)
+    baseline = Monitor("bounded", POLICY)
     for value in before:
-        standard.learn(value)
-    monitor, said = Monitor("bounded", POLICY, reference=standard.reference()), list[str]()
+        baseline.learn(value)
+    monitor, said = Monitor("bounded", POLICY, reference=baseline.reference()), list[str]()
     shown, at = None, 0
     for at, value in enumerate(after, 1):
         if monitor.observe(value):

@@ -6,18 +6,18 @@ How many of them ever alarmed, within 1,000, 10,000 and 100,000 values, after 1,
 import argparse
 import random
 
-from analyzer.domain.detection import Kind, Monitor
+from analyzer.domain.detection import Monitor, ValueKind
 from tests.support.monitors import STATISTIC, Draw, beta, judge, share
 
 HORIZONS = (1000, 10_000, 100_000)
-QUIET: dict[str, tuple[Kind, Draw]] = {
+QUIET: dict[str, tuple[ValueKind, Draw]] = {
     "scores": ("bounded", beta(0.8)),
     "judge": ("bounded", judge),
     "thumbs": ("binary", share(0.85)),
 }
 
 
-def first_alarm(kind: Kind, draw: Draw, rnd: random.Random) -> int | None:
+def first_alarm(kind: ValueKind, draw: Draw, rnd: random.Random) -> int | None:
     monitor = Monitor(kind, STATISTIC)
     for _ in range(1000):
         monitor.learn(draw(rnd))

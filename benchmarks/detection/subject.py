@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from analyzer.domain.detection import Kind, Monitor, Settings, State
+from analyzer.domain.detection import DetectionSettings, JsonState, Monitor, ValueKind
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
 
-SETTINGS = Settings(alpha=0.05, minimum=0, floor=0.0)
+SETTINGS = DetectionSettings(alpha=0.05, minimum=0, floor=0.0)
 _HARMLESS = {"bounded": "down", "binary": "down", "positive": "up", "real": "down"}
 
 
@@ -17,10 +17,10 @@ class Subject:
     at alpha itself.
     """
 
-    def __init__(self, meta: dict[str, Any], settings: Settings = SETTINGS, whole: bool = False) -> None:
+    def __init__(self, meta: dict[str, Any], settings: DetectionSettings = SETTINGS, whole: bool = False) -> None:
         self._settings, self._segmented = settings, settings if whole else settings.residualised()
         self._base, self._switch = int(meta["base"]), meta.get("switch")
-        self._kind: Kind = "rare" if meta.get("p0") else meta["kind"]
+        self._kind: ValueKind = "rare" if meta.get("p0") else meta["kind"]
         self._agreed: float | None = meta.get("p0")
         self._turned = self._kind != "rare" and meta["dir"] != _HARMLESS[self._kind]
         self._index = -1
@@ -28,7 +28,7 @@ class Subject:
         self._profile = SegmentProfile()
         self.monitor = self._monitor(None)
 
-    def _monitor(self, reference: State | None) -> Monitor:
+    def _monitor(self, reference: JsonState | None) -> Monitor:
         self._kept = []
         return Monitor(self._kind, self._settings, reference=reference, agreed=self._agreed)
 
@@ -50,7 +50,7 @@ class Subject:
             if self._settings is not self._segmented:
                 self._settings = self._segmented
                 self.monitor = self._monitor(None)
-            value = self._profile.take((segment,), value)
+            value = self._profile.adjust((segment,), value)
         self._kept.append(self._index)
         if self._index < self._base and self._kind != "rare":
             self.monitor.learn(value)

@@ -1,4 +1,4 @@
-"""An analyzer without a bus: messages go straight into its delivery, events are read from its outbox."""
+"""An analyzer without a bus: messages are delivered directly, events are read from its outbox."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,34 +19,34 @@ from tests.support.messaging import record
 
 
 class Analyzer:
-    """One instance; several may stand on one database."""
+    """One instance; several may share a database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         clock = FakeClock()
         self.engine = engine
         self.store = SqlStore(engine, "analyzer")
-        self.measuring = Handlers(Rules(), clock, "ratchet/analyzer")
+        self.handlers = Handlers(Rules(), clock, "ratchet/analyzer")
         self.delivery = Delivery(
             "analyzer.quality",
-            self.measuring.subscription(),
+            self.handlers.subscriptions()[0],
             self.store,
             clock,
             Metrics("analyzer"),
             DeadLetterBudget(60),
         )
 
-    async def take(self, sent: Sequence[Envelope[Event]]) -> None:
-        """Delivers messages as one poll of Kafka would."""
+    async def deliver(self, sent: Sequence[Envelope[Event]]) -> None:
+        """Deliver messages like one poll of Kafka."""
         await self.delivery.settle([record(envelope, offset) for offset, envelope in enumerate(sent)])
 
-    async def told(self, topic: str) -> list[Any]:
-        """The events of a topic in the outbox, oldest first."""
+    async def emitted(self, topic: str) -> list[Any]:
+        """Return the events of a topic in the outbox, oldest first."""
         async with self.engine.connect() as conn:
             statement = text("SELECT payload FROM analyzer.outbox WHERE topic = :topic ORDER BY id")
             rows = await conn.execute(statement, {"topic": topic})
             return [CATALOG[f"ratchet.{topic}.v1"].model_validate_json(row.payload) for row in rows]
 
     async def rows(self, sql: str) -> list[Any]:
-        """What a query gives."""
+        """Return the rows of a query."""
         async with self.engine.connect() as conn:
             return list(await conn.execute(text(sql)))

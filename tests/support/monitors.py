@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from analyzer.domain.detection import Kind, Monitor, Settings, State
+from analyzer.domain.detection import DetectionSettings, JsonState, Monitor, ValueKind
 
 Draw = Callable[[random.Random], float]
-STATISTIC = Settings(minimum=0, floor=0.0)
+STATISTIC = DetectionSettings(minimum=0, floor=0.0)
 """The statistic by itself: no policy on top."""
 JUDGE = ((0.0, 0.25, 0.5, 0.75, 1.0), (0.03, 0.05, 0.12, 0.3, 0.5))
 
@@ -60,7 +60,7 @@ def first_alarm(watch: Watch, history: Iterable[float], watched: Iterable[float]
     return next((index for index, value in enumerate(watched, 1) if watch.observe(value)), None)
 
 
-def reference(kind: Kind, values: Iterable[float], settings: Settings = STATISTIC) -> State:
+def reference(kind: ValueKind, values: Iterable[float], settings: DetectionSettings = STATISTIC) -> JsonState:
     """The standard that a stream of these values sets."""
     monitor = Monitor(kind, settings)
     for value in values:

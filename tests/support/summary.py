@@ -45,7 +45,7 @@ async def judge(dsn: str, load: Load) -> Verdict:
     """Compares what was acknowledged with the analyzer's state, post by post. Wait until all is drained first."""
     ledger = QualityEngine()
     streams = [stream for row in await rows(dsn, _STREAMS) for stream in read_streams(row, ledger)]
-    known = ((stream.key.line.dimension, stream.sums) for stream in streams)
+    known = ((stream.key.prompt_metric.dimension, stream.sums) for stream in streams)
     counted = {dimension.metric: sums for dimension, sums in known if not dimension.mirrored}
     sent = [post for post in load.work if post.metric in counted]
     return Verdict(

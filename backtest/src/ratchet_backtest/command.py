@@ -84,7 +84,7 @@ def backtest(
     Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, cannot be used, or no value in it can;
     of Langfuse besides 1 what it says cannot be used, 3 it cannot be reached, 4 the keys may not read there.
     """
-    from analyzer.domain.rules import BadRules, read_rules
+    from analyzer.domain.rules import InvalidRules, read_rules
     from ratchet.tables import Layout
     from ratchet_backtest.columns import PRESETS, Given
     from ratchet_backtest.html_report import render_html
@@ -122,7 +122,7 @@ def backtest(
         found = answered(question, partial(_of_file, file) if file else partial(_of_langfuse, days), asked)
         if html:
             html.write_text(render_html(found), "utf-8")
-    except (BadFile, BadRules, OSError) as error:
+    except (BadFile, InvalidRules, OSError) as error:
         fail(str(error), Exit.USAGE)
     if json:
         as_json(plain(found))

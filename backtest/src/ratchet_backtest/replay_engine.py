@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from analyzer.domain.attribution.losing_terms import LosingTerm
-from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Dimension, Metric, Reading, Use
-from analyzer.domain.regressions.evidence import to_percentage_points
 from analyzer.domain.rules import Rule, Rules
+from analyzer.domain.units import to_percentage_points
 
 __all__ = ["ExecutionFact", "LosingTerm", "ReplayEngine", "Verdict", "WatchedMetric", "to_percentage_points"]
 
@@ -65,19 +65,19 @@ class ReplayEngine:
 
     def take(
         self, watched: WatchedMetric, version: str | None, fact: ExecutionFact, at: float, value: float
-    ) -> list[Turn]:
+    ) -> list[RegressionEvent]:
         """One value on the metric's scale, of an execution that ran at Unix time `at`; what it led to."""
         uses = self._uses.get(version)
         if uses is None:
             uses = self._uses[version] = (Use(PROMPT, version or ""),)
-        return self._ledger.take(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
+        return self._ledger.apply(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
 
     def verdict(self, watched: WatchedMetric) -> Verdict:
         """What is known of a metric that raised nothing: each version, against what it was compared with."""
         answers = {
             stream.finding().answer
             for key, stream in self._ledger.streams.items()
-            if key.line.dimension == watched.dimension
+            if key.prompt_metric.dimension == watched.dimension
         }
         if answers <= {"no baseline yet", "no data"}:
             return "no baseline yet" if "no baseline yet" in answers else "no data"

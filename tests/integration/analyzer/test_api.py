@@ -14,7 +14,7 @@ async def filled(analyzer: Analyzer) -> None:
     """A regression of the target `bot`, executions of `other`, one feedback without an execution."""
     scores = one_after_another([("v1", [1.0] * 150), ("v2", [0.0] * 150)])
     calls = (recorded(number, target="other") for number in range(5))
-    await analyzer.take(envelopes([*scores, *calls, feedback(900, execution=None, target="")]))
+    await analyzer.deliver(envelopes([*scores, *calls, feedback(900, execution=None, target="")]))
 
 
 async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -> None:
@@ -30,9 +30,9 @@ async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -
     assert item["affected_executions"] == [f"e{number}" for number in range(250, 230, -1)]
     assert one == item
     assert explanation["what"].startswith("score.Factuality of bot in production got worse: from 100.0 %")
-    assert any("label:v1" in sentence for sentence in explanation["raised"])
+    assert any("label:v1" in sentence for sentence in explanation["reasons"])
     assert any("label:v1 → label:v2" in sentence for sentence in explanation["causes"])
-    assert any("50 values count so far" in sentence for sentence in explanation["mind"])
+    assert any("50 values so far" in sentence for sentence in explanation["counter_evidence"])
     assert (await client.get("/v1/regressions", params={"state": "resolved"})).json()["items"] == []
 
 

@@ -25,13 +25,13 @@ def drop(seed: int = 1) -> list[Envelope[Event]]:
 
 async def in_batches(analyzer: Analyzer, sent: Sequence[Envelope[Event]], size: int) -> None:
     for start in range(0, len(sent), size):
-        await analyzer.take(sent[start : start + size])
+        await analyzer.deliver(sent[start : start + size])
 
 
 async def test_a_bad_version_is_raised_once_and_a_good_one_resolves_it(analyzer: Analyzer) -> None:
     await in_batches(analyzer, drop(), 50)
-    (detected,) = await analyzer.told("regression.detected")
-    (resolved,) = await analyzer.told("regression.resolved")
+    (detected,) = await analyzer.emitted("regression.detected")
+    (resolved,) = await analyzer.emitted("regression.resolved")
     assert (detected.revision, resolved.revision) == (1, 2)
     assert detected.regression_id == resolved.regression_id
     assert detected.causes[0].kind == "prompt_version"
@@ -64,22 +64,22 @@ def strip(state: str) -> list[object]:
 
 async def test_what_was_told_adds_up_to_what_came(analyzer: Analyzer) -> None:
     await in_batches(analyzer, drop(), 60)
-    told = await analyzer.told("quality.measured")
+    told = await analyzer.emitted("quality.measured")
     assert sum(window.measurement.n for window in told if window.identity == "label:v1") >= 150 - 25
     assert all(window.measurement.n >= 25 for window in told)
 
 
 async def test_a_message_that_comes_again_counts_once(analyzer: Analyzer) -> None:
     sent = envelopes(feedback(number) for number in range(40))
-    await analyzer.take([*sent, *sent[:10]])
-    await analyzer.take(sent)
+    await analyzer.deliver([*sent, *sent[:10]])
+    await analyzer.deliver(sent)
     (row,) = await analyzer.rows("SELECT CAST(state AS jsonb) -> 2 -> 0 AS n FROM analyzer.streams")
     assert row.n == 40
 
 
 async def test_executions_are_measured_by_outcome_and_latency(analyzer: Analyzer) -> None:
-    await analyzer.take(envelopes(recorded(number) for number in range(30)))
-    told = {event.metric: event for event in await analyzer.told("quality.measured")}
+    await analyzer.deliver(envelopes(recorded(number) for number in range(30)))
+    told = {event.metric: event for event in await analyzer.emitted("quality.measured")}
     assert set(told) == {"error_rate", "latency_ms"}
     assert told["error_rate"].measurement.mean == 0.0
     assert told["latency_ms"].measurement.mean == pytest.approx(120.0)
@@ -88,7 +88,7 @@ async def test_executions_are_measured_by_outcome_and_latency(analyzer: Analyzer
 async def test_what_counts_nowhere_is_counted_as_such(analyzer: Analyzer) -> None:
     alone = [feedback(number, execution=None, target="") for number in range(3)]
     odd = feedback(4, kind="label", value=None, label="purple")
-    await analyzer.take(envelopes([*alone, odd]))
+    await analyzer.deliver(envelopes([*alone, odd]))
     rows = await analyzer.rows("SELECT reason, n FROM analyzer.uncounted ORDER BY reason")
     assert [(row.reason, row.n) for row in rows] == [("unjoined", 3), ("unknown_label", 1)]
     assert await analyzer.rows("SELECT 1 FROM analyzer.streams") == []
@@ -96,7 +96,7 @@ async def test_what_counts_nowhere_is_counted_as_such(analyzer: Analyzer) -> Non
 
 async def test_consent_given_and_withdrawn_leaves_n_and_mean_exact(analyzer: Analyzer) -> None:
     chains = [[(1.0, True), (0.0, False), (0.0, True)], [(1.0, False), (1.0, True)], [(1.0, True), (1.0, False)]]
-    await analyzer.take(envelopes(event for number, said in enumerate(chains) for event in opinions(number, said)))
+    await analyzer.deliver(envelopes(event for number, said in enumerate(chains) for event in opinions(number, said)))
     (row,) = await analyzer.rows("SELECT CAST(state AS jsonb) -> 2 AS sums FROM analyzer.streams")
     assert row.sums == [2, 1_000_000, 1_000_000_000_000]
     rows = await analyzer.rows("SELECT n FROM analyzer.uncounted WHERE reason = 'no_consent'")
@@ -126,6 +126,6 @@ async def test_the_database_refuses_a_second_open_regression(analyzer: Analyzer)
 async def test_real_judgements_through_the_whole_service(analyzer: Analyzer) -> None:
     judged = frank()
     await in_batches(analyzer, envelopes(one_after_another((name, judged[name]) for name in ("bart", "bus"))), 500)
-    (detected,) = await analyzer.told("regression.detected")
+    (detected,) = await analyzer.emitted("regression.detected")
     assert detected.current.n <= 120
     assert detected.delta_pp < -5

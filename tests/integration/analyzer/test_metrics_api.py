@@ -26,8 +26,8 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     analyzer: Analyzer, client: httpx.AsyncClient, tuner: dict[str, str]
 ) -> None:
     sent = envelopes([*scores(1, 150, "v1", 0.1), *scores(151, 145, "v2", 0.5)])
-    await analyzer.take(sent[:270])
-    assert await analyzer.told("regression.detected") == []
+    await analyzer.deliver(sent[:270])
+    assert await analyzer.emitted("regression.detected") == []
     (first, _) = (await client.get("/v1/quality")).json()["items"]
     assert (first["verdict"], first["direction"], first["delta_pp"]) == ("direction not declared", "undeclared", None)
     before = await metric(client, "score.wordiness")
@@ -37,7 +37,7 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     said = await client.put(path, json={"direction": "lower_is_better"}, headers=tuner)
     assert (said.status_code, said.json()["direction"], said.json()["origin"]) == (200, "lower_is_better", "declared")
     assert said.json()["declared"] == {"direction": "lower_is_better"}
-    (event,) = await analyzer.told("metric.declared")
+    (event,) = await analyzer.emitted("metric.declared")
     assert (event.metric, event.target, event.revision, event.by) == ("score.wordiness", None, 1, "reader")
     assert event.declared == DeclaredMetric(direction="lower_is_better")
     canonical = b'{"direction":"lower_is_better"}'
@@ -46,8 +46,8 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     assert told["label:v2"]["verdict"] == "regressed"
     assert (told["label:v1"]["measurement"]["n"], told["label:v1"]["measurement"]["mean"]) == (150, pytest.approx(0.1))
 
-    await analyzer.take(sent[270:])
-    (raised,) = await analyzer.told("regression.detected")
+    await analyzer.deliver(sent[270:])
+    (raised,) = await analyzer.emitted("regression.detected")
     assert (raised.direction, raised.baseline.n, raised.delta_pp) == ("lower_is_better", 150, -40.0)
     windows = (await client.get("/v1/quality/series", params={"target": "bot", "metric": "score.wordiness"})).json()
     assert sum(window["n"] for window in windows["items"]) == 295
@@ -60,7 +60,7 @@ async def test_what_is_not_counted_is_told_and_counts_once_it_has_a_meaning(
     odd = [feedback(n, kind="score", name="grade", value=value) for n, value in enumerate([8.0, -1.0, 1.5])]
     words = ["A", "partially_correct", "a", "correct"]
     labels = [feedback(10 + n, kind="label", name="verdict", value=None, label=word) for n, word in enumerate(words)]
-    await analyzer.take(envelopes([*odd, *labels]))
+    await analyzer.deliver(envelopes([*odd, *labels]))
     grade, verdict = await metric(client, "score.grade"), await metric(client, "label.verdict")
     (found,) = grade["uncounted"]
     assert (found["reason"], found["n"], found["low"], found["high"]) == ("out_of_range", 3, -1.0, 8.0)
@@ -77,7 +77,7 @@ async def test_what_is_not_counted_is_told_and_counts_once_it_has_a_meaning(
     later = [event.model_copy(update={"feedback_id": feedback(500 + n).feedback_id}) for n, event in enumerate(odd)]
     sent = envelopes([*odd, *labels, *later, *[feedback(30 + n, kind="label", name="verdict", value=None, label=word)
                                                for n, word in enumerate(words)]])[7:]  # fmt: skip
-    await analyzer.take(sent)
+    await analyzer.deliver(sent)
     assert ((await metric(client, "score.grade"))["n"], (await metric(client, "label.verdict"))["n"]) == (3, 4)
 
 
@@ -122,7 +122,7 @@ async def test_who_may_declare_and_who_sees_it(
 
 
 async def test_pages_of_metrics_follow_each_other(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
-    await analyzer.take(envelopes([feedback(n, kind="score", name=f"s{n}", value=0.5) for n in range(5)]))
+    await analyzer.deliver(envelopes([feedback(n, kind="score", name=f"s{n}", value=0.5) for n in range(5)]))
     seen, cursor = [], None
     while True:
         params: dict[str, Any] = {"limit": 2, **({"cursor": cursor} if cursor else {})}

@@ -5,11 +5,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.storage.tables import courses, measured, metadata, metric_definitions, regressions, streams, uncounted
+from analyzer.storage.tables import histories, measured, metadata, metric_definitions, regressions, streams, uncounted
 
 
 def differences(conn: Connection) -> list[object]:
-    known = {table.name for table in (streams, courses, measured, metric_definitions, regressions, uncounted)}
+    known = {table.name for table in (streams, histories, measured, metric_definitions, regressions, uncounted)}
     options = {
         "include_schemas": True,
         "include_name": lambda name, kind, _: kind != "schema" or name == "analyzer",

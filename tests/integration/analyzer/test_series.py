@@ -40,7 +40,7 @@ async def asked(client: httpx.AsyncClient, **params: Any) -> dict[str, Any]:
 
 
 async def test_a_drop_shows_window_by_window(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
-    await analyzer.take(envelopes([*thumbs(range(100)), *thumbs(range(100, 200), 0.0, "v2")]))
+    await analyzer.deliver(envelopes([*thumbs(range(100)), *thumbs(range(100, 200), 0.0, "v2")]))
     page = await asked(client, **THUMBS)
     assert page["next"] is None
     assert [(item["identity"], item["n"], item["mean"]) for item in page["items"]] == [
@@ -58,7 +58,7 @@ async def test_a_drop_shows_window_by_window(analyzer: Analyzer, client: httpx.A
 async def test_batches_add_to_windows_and_corrections_take_back(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
     sent = [*thumbs(range(25)), *(replacing(number, 0.0, 1.0) for number in range(5))]
     for start in range(0, len(sent), 7):
-        await analyzer.take(envelopes(sent)[start : start + 7])
+        await analyzer.deliver(envelopes(sent)[start : start + 7])
     (row,) = await analyzer.rows(KEPT)
     assert (row.seconds, row.n, row.total, int(row.squares)) == (5, 25, 20_000_000, 20 * 10**12)
     ((item,), _) = (await asked(client, **THUMBS)).values()
@@ -66,7 +66,7 @@ async def test_batches_add_to_windows_and_corrections_take_back(analyzer: Analyz
 
 
 async def test_limits_widen_windows_until_all_is_shown(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
-    await analyzer.take(envelopes(thumbs(range(1500))))
+    await analyzer.deliver(envelopes(thumbs(range(1500))))
     fine, coarse = await asked(client, **THUMBS), await asked(client, **THUMBS, limit=6)
     assert (len(fine["items"]), len(coarse["items"]), coarse["next"]) == (60, 5, None)
     assert sum(item["n"] for item in coarse["items"]) == sum(item["n"] for item in fine["items"]) == 1500
@@ -77,7 +77,7 @@ async def test_limits_widen_windows_until_all_is_shown(analyzer: Analyzer, clien
 async def test_a_night_does_not_widen_windows(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
     morning = 5 * 8 * 3600
     sent = [*thumbs(range(500)), *thumbs(range(morning, morning + 500))]
-    await analyzer.take(envelopes(sent))
+    await analyzer.deliver(envelopes(sent))
     assert [item["n"] for item in (await asked(client, **THUMBS, limit=50))["items"]] == [50] * 20
     assert [item["n"] for item in (await asked(client, latest=7))["items"]] == [50] * 7
     one = await asked(client, **THUMBS, since=START.isoformat(), until=(START + timedelta(hours=1)).isoformat())
@@ -85,7 +85,7 @@ async def test_a_night_does_not_widen_windows(analyzer: Analyzer, client: httpx.
 
 
 async def test_scattered_values_still_fit_the_limit(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
-    await analyzer.take(envelopes(thumbs(range(0, 5 * 3600 * 40, 5 * 3600))))
+    await analyzer.deliver(envelopes(thumbs(range(0, 5 * 3600 * 40, 5 * 3600))))
     page = await asked(client, **THUMBS, limit=8)
     assert page["next"] is None
     assert len(page["items"]) <= 8
@@ -94,7 +94,7 @@ async def test_scattered_values_still_fit_the_limit(analyzer: Analyzer, client: 
 
 async def test_more_versions_than_fit_are_told_of(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
     sent = [each for number in range(4) for each in thumbs(range(number * 25, number * 25 + 25), version=f"v{number}")]
-    await analyzer.take(envelopes([*sent, *thumbs(range(100, 125), target="other")]))
+    await analyzer.deliver(envelopes([*sent, *thumbs(range(100, 125), target="other")]))
     page = await asked(client, **THUMBS, limit=3)
     assert [item["identity"] for item in page["items"]] == ["label:v0", "label:v1", "label:v2"]
     assert (await asked(client, **THUMBS, limit=3, since=page["next"]))["items"] == []
@@ -103,7 +103,7 @@ async def test_more_versions_than_fit_are_told_of(analyzer: Analyzer, client: ht
 async def test_the_latest_windows_of_every_metric(
     analyzer: Analyzer, client: httpx.AsyncClient, another: dict[str, str]
 ) -> None:
-    await analyzer.take(envelopes([*thumbs(range(400)), *(recorded(number, target="calm") for number in range(60))]))
+    await analyzer.deliver(envelopes([*thumbs(range(400)), *(recorded(number, target="calm") for number in range(60))]))
     page = await asked(client, latest=3)
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for item in page["items"]:
@@ -124,7 +124,7 @@ async def test_old_windows_are_put_together_and_forgotten(
     analyzer: Analyzer, client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     clock = FakeClock(START)
-    await analyzer.take(envelopes(thumbs(range(1600))))
+    await analyzer.deliver(envelopes(thumbs(range(1600))))
     before = await asked(client, **THUMBS)
     clock.advance(timedelta(hours=6, minutes=5, seconds=20))
     await compact_windows(engine, clock)
@@ -134,7 +134,7 @@ async def test_old_windows_are_put_together_and_forgotten(
     assert [item["n"] for item in after["items"]] == [1500, 25, 25, 25, 25]
     assert after["items"][1:] == before["items"][60:]
     late = thumbs([1499], 0.0, feedback_id=ANOTHER, received_at=START + timedelta(hours=30))
-    await analyzer.take(envelopes([*thumbs(range(1600)), *late])[-1:])
+    await analyzer.deliver(envelopes([*thumbs(range(1600)), *late])[-1:])
     await compact_windows(engine, clock)
     assert [row.n for row in await analyzer.rows(KEPT)][:1] == [1501]
     clock.advance(timedelta(days=30))

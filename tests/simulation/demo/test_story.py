@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Reading
 from analyzer.handlers import readings
 from proposer.domain.drafts import Draft, draft_fix
@@ -28,13 +28,13 @@ _A_SECOND = 20
 
 
 @dataclass
-class Watched:
+class WatchedTerm:
     """In the place of the SDK's client: what it is told goes to a ledger; it serves `live`, or the default."""
 
-    ledger: QualityEngine = field(default_factory=QualityEngine)
+    engine: QualityEngine = field(default_factory=QualityEngine)
     live: Prompt | None = None
     documents: dict[str, Prompt] = field(default_factory=dict)
-    turns: list[tuple[int, Turn]] = field(default_factory=list)
+    turns: list[tuple[int, RegressionEvent]] = field(default_factory=list)
     executions: dict[str, ExecutionFacts] = field(default_factory=dict)
 
     def prompt(self, name: str, default: Path, target: str) -> Any:
@@ -81,21 +81,21 @@ class Watched:
     def _take(self, event: ExecutionRecorded | FeedbackCreated) -> None:
         for reading in readings(event):
             if isinstance(reading, Reading):
-                self.turns += [(len(self.executions), turn) for turn in self.ledger.take(reading)]
+                self.turns += [(len(self.executions), turn) for turn in self.engine.apply(reading)]
 
 
 _PLACE: dict[str, Any] = {"project": "default", "environment": "production", "target": TARGET}
 
 
-def play(tmp_path: Path, seed: int, *, healthy: bool) -> tuple[Watched, Story]:
-    file, watched = tmp_path / "answer.json", Watched()
+def play(tmp_path: Path, seed: int, *, healthy: bool) -> tuple[WatchedTerm, Story]:
+    file, watched = tmp_path / "answer.json", WatchedTerm()
     ensure_prompt(file)
     fleet = Fleet(lambda: watched, file)  # type: ignore[arg-type, return-value]
     fleet.deploy()
     return watched, Story(fleet, file, seed, healthy)
 
 
-def metrics(watched: Watched, kind: type[Turn]) -> set[str]:
+def metrics(watched: WatchedTerm, kind: type[RegressionEvent]) -> set[str]:
     return {turn.metric for _, turn in watched.turns if isinstance(turn, kind)}
 
 

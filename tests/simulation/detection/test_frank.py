@@ -55,11 +55,11 @@ def test_disjoint_halves_of_one_system_are_silent() -> None:
 
 def ledger_on(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:
     """What the whole ledger raises."""
-    ledger, raised = QualityEngine(), list[RegressionDetected]()
+    engine, raised = QualityEngine(), list[RegressionDetected]()
     for event in one_after_another(versions):
         for reading in readings(event):
             assert isinstance(reading, Reading)
-            raised += [turn for turn in ledger.take(reading) if isinstance(turn, RegressionDetected)]
+            raised += [turn for turn in engine.apply(reading) if isinstance(turn, RegressionDetected)]
     return raised
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from analyzer.domain.detection import Estimate, Monitor, Settings
-from analyzer.domain.detection.intervals import share_of
+from analyzer.domain.detection import DetectionSettings, Estimate, Monitor
+from analyzer.domain.detection.intervals import estimate_rate
 from tests.support.monitors import Draw, beta, correlated, drawn, judge, reference, share
 from tests.support.soak import scaled
 
@@ -28,7 +28,7 @@ def test_mean_and_difference_after_a_switch(draw: Callable[[random.Random, int],
     left_out = 0
     for run in range(RUNS):
         rnd = random.Random(run)
-        monitor = Monitor("bounded", Settings(), reference=reference("bounded", draw(rnd, 1000)))
+        monitor = Monitor("bounded", DetectionSettings(), reference=reference("bounded", draw(rnd, 1000)))
         missed = False
         for at, value in enumerate(draw(rnd, LOOKS[-1]), 1):
             monitor.observe(value)
@@ -51,5 +51,5 @@ def test_rates(rate: float) -> None:
     for run in range(RUNS):
         rnd = random.Random(run)
         values = drawn(share(rate), rnd, 1000)
-        left_out += any(not inside(share_of(n, int(sum(values[:n]))), rate) for n in LOOKS)
+        left_out += any(not inside(estimate_rate(n, int(sum(values[:n]))), rate) for n in LOOKS)
     assert left_out <= ALLOWED

@@ -13,7 +13,7 @@ from statistics import fmean, pvariance
 
 import pytest
 
-from analyzer.domain.detection import Kind, Monitor
+from analyzer.domain.detection import Monitor, ValueKind
 from tests.support.monitors import (
     STATISTIC,
     Draw,
@@ -32,7 +32,7 @@ from tests.support.soak import scaled
 RUNS, HISTORY, WATCHED = scaled(40, 200), 500, 1500
 ALLOWED = RUNS // 10
 Make = Callable[[list[float]], Watch]
-QUIET: dict[str, tuple[Kind, Draw]] = {
+QUIET: dict[str, tuple[ValueKind, Draw]] = {
     "scores": ("bounded", beta(0.8)),
     "scores near 1": ("bounded", beta(0.97, 20.0)),
     "judge": ("bounded", judge),
@@ -84,7 +84,7 @@ def test_a_stream_against_its_own_past(family: str) -> None:
 class Switched:
     """A new version that begins after the history, which is its reference."""
 
-    def __init__(self, kind: Kind, history: list[float]) -> None:
+    def __init__(self, kind: ValueKind, history: list[float]) -> None:
         self.monitor = Monitor(kind, STATISTIC, reference=reference(kind, history))
 
     def learn(self, value: float) -> None:

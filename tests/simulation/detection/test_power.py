@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 
-from analyzer.domain.detection import Kind, Monitor
+from analyzer.domain.detection import Monitor, ValueKind
 from tests.support.monitors import STATISTIC, Draw, beta, drawn, first_alarm, latency, reference, share
 
 RUNS = 40
@@ -18,7 +18,7 @@ NEVER = 10**6
     ("binary", share(0.85), share(0.70), 160),
     ("positive", latency(), latency(1.5), 100),
 ])  # fmt: skip
-def test_a_drop_that_nobody_declared(kind: Kind, before: Draw, after: Draw, within: int) -> None:
+def test_a_drop_that_nobody_declared(kind: ValueKind, before: Draw, after: Draw, within: int) -> None:
     delays = []
     for run in range(RUNS):
         rnd = random.Random(run)
@@ -33,7 +33,7 @@ def test_a_drop_that_nobody_declared(kind: Kind, before: Draw, after: Draw, with
     ("binary", share(0.85), share(0.70), 80),
     ("positive", latency(), latency(1.2), 260),
 ])  # fmt: skip
-def test_a_switch_to_something_worse(kind: Kind, before: Draw, after: Draw, within: int) -> None:
+def test_a_switch_to_something_worse(kind: ValueKind, before: Draw, after: Draw, within: int) -> None:
     delays = []
     for run in range(RUNS):
         rnd = random.Random(run)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Reading
 from analyzer.handlers import Measurable, readings
 
-Feed = Callable[[QualityEngine, Iterable[Measurable]], list[Turn]]
+Feed = Callable[[QualityEngine, Iterable[Measurable]], list[RegressionEvent]]
 
 
 def read(events: Iterable[Measurable]) -> Iterator[Reading]:
@@ -18,7 +18,7 @@ def read(events: Iterable[Measurable]) -> Iterator[Reading]:
 
 
 @pytest.fixture
-def ledger() -> QualityEngine:
+def engine() -> QualityEngine:
     return QualityEngine()
 
 
@@ -26,7 +26,7 @@ def ledger() -> QualityEngine:
 def feed() -> Feed:
     """Feeds events to a ledger and gives back what they led to."""
 
-    def feed(ledger: QualityEngine, events: Iterable[Measurable]) -> list[Turn]:
-        return [turn for reading in read(events) for turn in ledger.take(reading)]
+    def feed(engine: QualityEngine, events: Iterable[Measurable]) -> list[RegressionEvent]:
+        return [turn for reading in read(events) for turn in engine.apply(reading)]
 
     return feed

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.metrics.extraction import metric_named
-from analyzer.domain.regressions.explanation import Explanation, explain
+from analyzer.domain.regressions.explanation import Explanation, explain_regression
 from analyzer.domain.rules import Rule, Rules
 from analyzer.handlers import Measurable
 from tests.support.quality import facts, recorded
@@ -12,11 +12,11 @@ from tests.unit.analyzer.conftest import Feed
 from tests.unit.analyzer.test_regression_lifecycle import thumbs
 
 
-def explained(feed: Feed, events: Iterable[Measurable], ledger: QualityEngine | None = None) -> Explanation:
-    known = ledger or QualityEngine()
+def explained(feed: Feed, events: Iterable[Measurable], engine: QualityEngine | None = None) -> Explanation:
+    known = engine or QualityEngine()
     feed(known, events)
     (regression,) = known.regressions.values()
-    return explain(regression, metric_named(regression.detected.metric))
+    return explain_regression(regression, metric_named(regression.detected.metric))
 
 
 def has(sentences: tuple[str, ...], *parts: str) -> bool:
@@ -28,36 +28,39 @@ def test_a_worse_version_is_told_with_both_sides_and_its_level(feed: Feed) -> No
     assert told.what.startswith("thumb of bot in production got worse: from 90.0 % [")
     assert "n=300" in told.what
     assert "to 50.0 % [" in told.what
-    assert has(told.raised, "Prompt answer, label:v2 is compared with label:v1")
-    assert has(told.raised, "at most 5 % would ever raise", "switch/2")
-    assert has(told.raised, "−40.0 pp, between −", "Less than 5 pp is not raised")
-    assert has(told.raised, "It began at 2026-01-01 00:05:00 UTC")
+    assert has(told.reasons, "Prompt answer, label:v2 is compared with label:v1")
+    assert has(told.reasons, "with a probability of at most 5 %", "switch/2")
+    assert has(told.reasons, "−40.0 pp, between −", "Changes smaller than 5 pp do not open")
+    assert has(told.reasons, "It began at 2026-01-01 00:05:00 UTC")
     assert has(told.causes, "prompt version answer, label:v1 → label:v2")
 
 
 def test_what_would_end_it_is_said_with_what_is_known_of_it(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 300, 0.9), *thumbs(300, 100, 0.5, "v2"), *thumbs(400, 60, 0.9, "v3")])
-    assert has(told.mind, "by 100 of them or more", "above 70.0 %", "the latest ones (200 at most) reaches 85.0 %")
-    assert has(told.mind, "label:v3 on model-a is in use: 60 values count so far, the mean of the latest 60 is 90.0 %")
+    assert has(told.counter_evidence, "at least 100 values", "above 70.0 %", "the latest 200 or fewer reaches 85.0 %")
+    assert has(
+        told.counter_evidence,
+        "label:v3 on model-a is in use: 60 values so far, the mean of the latest 60 is 90.0 %",
+    )
 
 
 def test_after_its_end_it_says_by_what(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 300, 0.9)])
-    assert has(told.mind, "Resolved at 2026-01-01", "(n=100) since then")
-    assert has(told.mind, "prompt version answer, ", " → label:v1: it came into use before the recovery")
+    assert has(told.counter_evidence, "Resolved at 2026-01-01", "(n=100) since then")
+    assert has(told.counter_evidence, "prompt version answer, ", " → label:v1: it came into use before the recovery")
 
 
 def test_causes_that_came_together_are_told_as_such(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.3, "v2", "model-b")])
-    assert has(told.causes, "can't be told")
+    assert has(told.causes, "cannot be distinguished")
     assert has(told.causes, "model, model-a → model-b")
-    assert has(told.mind, "To tell the causes apart")
+    assert has(told.counter_evidence, "To distinguish the causes")
 
 
 def test_a_fall_without_a_switch_has_an_interval_of_its_time(feed: Feed) -> None:
     told = explained(feed, [*thumbs(0, 500, 0.9), *thumbs(500, 400, 0.3)])
-    assert has(told.raised, "compared with its own earlier values")
-    assert has(told.raised, "It began between", "most likely at")
+    assert has(told.reasons, "compared with its own earlier values")
+    assert has(told.reasons, "It began between", "most likely at")
     assert has(told.causes, "unknown: ")
 
 
@@ -66,24 +69,24 @@ def test_latency_is_told_in_its_own_unit(feed: Feed) -> None:
     slow = (recorded(n, "v2", latency_ms=200.0 + n % 7) for n in range(300, 450))
     told = explained(feed, [*fast, *slow])
     assert told.what.startswith("latency_ms of bot in production got worse: from 103 ms [")
-    assert has(told.raised, "+97.", "%, between +", "Less than 10 % is not raised")
-    assert has(told.mind, "that the mean is below ")
+    assert has(told.reasons, "+97.", "%, between +", "Changes smaller than 10 % do not open")
+    assert has(told.counter_evidence, "the mean is below ")
 
 
 def test_one_bad_value_is_enough_where_a_rule_says_so(feed: Feed) -> None:
-    ledger = QualityEngine(Rules(rules=[Rule(metric="thumb", safety=True)]))
-    told = explained(feed, [*thumbs(0, 50, 1.0), *thumbs(50, 1, 0.0)], ledger)
-    assert has(told.raised, "one bad value is enough")
+    engine = QualityEngine(Rules(rules=[Rule(metric="thumb", safety=True)]))
+    told = explained(feed, [*thumbs(0, 50, 1.0), *thumbs(50, 1, 0.0)], engine)
+    assert has(told.reasons, "with one bad value")
     assert has(told.causes, "safety: ")
-    assert has(told.mind, "resolved after 100 values without a bad one; 0 so far")
+    assert has(told.counter_evidence, "resolved after 100 values without a bad one; 0 so far")
 
 
 def test_an_agreed_rate_is_told_as_one(feed: Feed) -> None:
-    ledger = QualityEngine(Rules(rules=[Rule(metric="error_rate", agreed=0.01)]))
+    engine = QualityEngine(Rules(rules=[Rule(metric="error_rate", agreed=0.01)]))
     calls = (recorded(n, facts=facts(n, outcome="error" if n % 4 == 0 else "ok"), latency_ms=None) for n in range(150))
-    told = explained(feed, calls, ledger)
-    assert has(told.raised, "against the rate that was agreed on")
-    assert has(told.mind, "at most twice the agreed 0.01")
+    told = explained(feed, calls, engine)
+    assert has(told.reasons, "compared with the agreed rate")
+    assert has(told.counter_evidence, "at most twice the agreed 0.01")
 
 
 def test_words_and_segments_that_lose_are_named(feed: Feed) -> None:
@@ -98,5 +101,5 @@ def test_words_and_segments_that_lose_are_named(feed: Feed) -> None:
             yield thumb.model_copy(update={"execution": execution, "value": float(not (tax and lost))})
 
     told = explained(feed, [*asked(0, 400, "v1"), *asked(400, 200, "v2")])
-    assert has(told.causes, "route tax got worse by more than the rest")
-    assert has(told.causes, "inputs with “tax” lost") or has(told.causes, "inputs with “law” lost")
+    assert has(told.causes, "route tax got worse more than the rest")
+    assert has(told.causes, "inputs with “tax” got worse") or has(told.causes, "inputs with “law” got worse")

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from analyzer.domain.metrics.extraction import Reason, UncountedValue, from_execution, from_feedback
+from analyzer.domain.metrics.extraction import UncountedReason, UncountedValue, from_execution, from_feedback
 from analyzer.domain.model import Reading
 from shared.events.feedback import Consent, PromptUse, Replaced
 from tests.support.quality import facts, feedback, recorded
@@ -48,7 +48,7 @@ def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
         ({"kind": "rating", "value": 0.0}, "out_of_range"),
     ],
 )
-def test_what_counts_nowhere(fields: dict[str, Any], reason: Reason) -> None:
+def test_what_counts_nowhere(fields: dict[str, Any], reason: UncountedReason) -> None:
     (found,) = from_feedback(feedback(1, **fields))
     assert isinstance(found, UncountedValue)
     assert found.reason == reason

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.domain.streams.recent_values import BLOCK, BLOCKS, RecentValues
-from analyzer.domain.streams.samples import Thinned, Worst
+from analyzer.domain.streams.samples import ThinnedSample, WorstSample
 from analyzer.domain.streams.sums import Sums
 
 values = st.lists(st.floats(0, 1), max_size=600)
@@ -46,7 +46,7 @@ def test_a_correction_counts_only_within_the_window() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1000), st.text(max_size=3))), st.randoms(use_true_random=False))
 def test_the_worst_are_the_worst_in_any_order(samples, rnd) -> None:  # type: ignore[no-untyped-def]
-    worst = Worst(5)
+    worst = WorstSample(5)
     shuffled = list(samples)
     rnd.shuffle(shuffled)
     for value, at, name in shuffled:
@@ -55,7 +55,7 @@ def test_the_worst_are_the_worst_in_any_order(samples, rnd) -> None:  # type: ig
 
 
 def test_samples_are_dropped_and_pruned() -> None:
-    worst = Worst(3)
+    worst = WorstSample(3)
     for index, name in enumerate(("a", "b", "c", "d")):
         worst.add(0.0, float(index), name)
     assert worst.since(0.0) == ("d", "c", "b")
@@ -65,7 +65,7 @@ def test_samples_are_dropped_and_pruned() -> None:
 
 
 def test_the_past_is_thinned_and_of_constant_size() -> None:
-    sample = Thinned()
+    sample = ThinnedSample()
     for number in range(1, 20_001):
         sample.add(float(number), f"e{number}")
         assert len(sample.kept) <= 60
@@ -73,11 +73,11 @@ def test_the_past_is_thinned_and_of_constant_size() -> None:
     for back, known in ((50, 20), (500, 10), (1500, 5)):
         assert len(sample.before(20_000.0 - back, 20)) >= known
     assert sample.before(1.0, 20) == ()
-    assert Thinned.load(json.loads(json.dumps(sample.dump()))) == sample
+    assert ThinnedSample.load(json.loads(json.dumps(sample.dump()))) == sample
 
 
 def test_what_was_taken_back_is_no_longer_known() -> None:
-    sample = Thinned()
+    sample = ThinnedSample()
     for number in range(1, 9):
         sample.add(float(number), f"e{number}")
     sample.drop("e8")

@@ -5,25 +5,31 @@ import random
 
 import pytest
 
-from analyzer.domain.detection import Monitor, Settings
-from analyzer.domain.regressions.recovery import ANEW, LEAD, CurrentVersionTracker, RareEventRecovery, Recovery
+from analyzer.domain.detection import DetectionSettings, Monitor
+from analyzer.domain.regressions.recovery import (
+    RESTART_AFTER,
+    SWITCH_AFTER,
+    CurrentVersionTracker,
+    RareEventRecovery,
+    Recovery,
+)
 
-SETTINGS = Settings()
+SETTINGS = DetectionSettings()
 
 
-def recovery(before: float = 0.9, after: float = 0.5, settings: Settings = SETTINGS) -> Recovery:
+def recovery(before: float = 0.9, after: float = 0.5, settings: DetectionSettings = SETTINGS) -> Recovery:
     rnd, monitor = random.Random(1), Monitor("binary", settings)
     for _ in range(500):
         monitor.learn(float(rnd.random() < before))
     reference = monitor.reference()
     assert reference is not None
-    return Recovery.of("binary", settings, reference, before, after)
+    return Recovery.from_alarm("binary", settings, reference, before, after)
 
 
 def until(watch: Recovery, mean: float, most: int, seed: int) -> int | None:
     """How many values of that mean it takes."""
     rnd = random.Random(seed)
-    return next((n + 1 for n in range(most) if watch.take(float(rnd.random() < mean))), None)
+    return next((n + 1 for n in range(most) if watch.observe(float(rnd.random() < mean))), None)
 
 
 def test_a_full_recovery_is_shown_soon() -> None:
@@ -62,8 +68,8 @@ def test_another_version_is_asked_anew() -> None:
 
 
 def test_each_return_asks_for_twice_as_many_values() -> None:
-    assert [recovery().again(times).least for times in (1, 2, 3, 9)] == [100, 200, 400, ANEW]
-    taken = until(recovery().again(2), 0.9, 1000, 1)
+    assert [recovery().require_more(times).least for times in (1, 2, 3, 9)] == [100, 200, 400, RESTART_AFTER]
+    taken = until(recovery().require_more(2), 0.9, 1000, 1)
     assert taken is not None
     assert taken >= 200
 
@@ -73,15 +79,15 @@ def test_a_restart_of_the_service_changes_nothing(cut: int) -> None:
     rnd, watch = random.Random(3), recovery()
     values = [float(rnd.random() < 0.69) for _ in range(1200)]
     for value in values[:cut]:
-        watch.take(value)
-    again = Recovery.load(SETTINGS, json.loads(json.dumps(watch.dump())))
-    assert [again.take(value) for value in values[cut:]] == [watch.take(value) for value in values[cut:]]
-    assert again.dump() == watch.dump()
+        watch.observe(value)
+    require_more = Recovery.load(SETTINGS, json.loads(json.dumps(watch.dump())))
+    assert [require_more.observe(value) for value in values[cut:]] == [watch.observe(value) for value in values[cut:]]
+    assert require_more.dump() == watch.dump()
 
 
 def test_calm_counts_from_the_last_bad_value() -> None:
     calm = RareEventRecovery(None, 100)
-    answers = [calm.take(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
+    answers = [calm.observe(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
     assert answers == [False] * 199 + [True]
     calm.restart()
     assert calm == RareEventRecovery(None, 100)
@@ -89,17 +95,17 @@ def test_calm_counts_from_the_last_bad_value() -> None:
 
 def test_an_agreed_rate_must_be_shown_to_be_kept_again() -> None:
     calm = RareEventRecovery(0.05, 100)
-    assert not any(calm.take(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
+    assert not any(calm.observe(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
     calm.restart()
-    taken = next(number for number in range(5000) if calm.take(float(number % 20 != 0)))
+    taken = next(number for number in range(5000) if calm.observe(float(number % 20 != 0)))
     assert 100 <= taken < 1500
     assert RareEventRecovery.load(json.loads(json.dumps(calm.dump()))) == calm
 
 
 def test_a_canary_does_not_change_what_is_in_use() -> None:
     use = CurrentVersionTracker()
-    turns = [use.turns("new" if number % 5 == 0 else "old") for number in range(1, 1000)]
+    turns = [use.observe("new" if number % 5 == 0 else "old") for number in range(1, 1000)]
     assert turns == [True] + [False] * 998
-    assert sum(use.turns("new") for _ in range(LEAD + 1)) == 1
+    assert sum(use.observe("new") for _ in range(SWITCH_AFTER + 1)) == 1
     assert use.label == "new"
     assert CurrentVersionTracker.load(json.loads(json.dumps(use.dump()))) == use

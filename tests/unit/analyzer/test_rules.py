@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import DetectionPolicy, Dimension
-from analyzer.domain.rules import BadRules, Rule, Rules, WatchRules, read_rules
+from analyzer.domain.rules import InvalidRules, Rule, Rules, WatchRules, read_rules
 from analyzer.settings import AnalyzerSettings
 
 
@@ -66,7 +66,7 @@ def test_what_was_answered_is_remembered() -> None:
 def test_a_file_that_cant_be_used_is_named_with_its_field(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = tmp_path / "rules.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(BadRules) as caught:
+    with pytest.raises(InvalidRules) as caught:
         read_rules(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
@@ -76,7 +76,7 @@ def test_settings_read_the_file_and_refuse_a_bad_one(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\ntarget = "bot"\nfloor = 2\n')
     given = {"database_url": "postgresql://x/y", "kafka_bootstrap": "127.0.0.1:9"}
-    rules = AnalyzerSettings(**given, rules=path, reopen_days=1).rules_in_force()  # type: ignore[arg-type]
+    rules = AnalyzerSettings(**given, rules=path, reopen_days=1).load_rules()  # type: ignore[arg-type]
     assert watched(rules, "thumb").settings.floor == pytest.approx(0.02)
     assert rules.policy.reopen_seconds == 86_400
     with pytest.raises(ValidationError, match="gone"):

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import Reading
-from analyzer.domain.series import KEPT_FOR, Extent, WindowKey, added, aligned, page, wider, width
+from analyzer.domain.series import KEPT_FOR, Extent, WindowKey, aligned, split_page, wider, width, windowed_sums
 from analyzer.domain.streams.sums import Sums, measurement
 from analyzer.handlers import readings
 from shared.events.base import Event
@@ -19,7 +19,7 @@ BEGUN = int(START.timestamp())
 
 def measured(events: Iterable[Event]) -> dict[WindowKey, Sums]:
     found = [each for event in events for each in readings(event)]  # type: ignore[arg-type]
-    return added(each for each in found if isinstance(each, Reading))
+    return windowed_sums(each for each in found if isinstance(each, Reading))
 
 
 def test_a_value_lies_in_the_window_in_which_its_execution_ran() -> None:
@@ -92,9 +92,9 @@ def test_widths_grow_to_the_end_of_what_is_kept() -> None:
 
 def test_pages_do_not_part_a_window() -> None:
     rows = [(0, 5), (5, 5), (5, 5), (10, 5)]
-    assert page(rows, 4) == (4, None)
-    assert page(rows[:3], 2) == (1, 5)
-    assert page([(5, 5), (5, 5)], 1) == (1, 10)
+    assert split_page(rows, 4) == (4, None)
+    assert split_page(rows[:3], 2) == (1, 5)
+    assert split_page([(5, 5), (5, 5)], 1) == (1, 10)
 
 
 def test_windows_begin_at_multiples_of_their_width() -> None:

@@ -37,19 +37,19 @@ def events(seed: int, n: int) -> list[Reading]:
 WATCHING = Rules().watching(Dimension("acme", "production", "bot", "thumb"), metric_named("thumb"))
 
 
-def restarted(ledger: QualityEngine) -> QualityEngine:
+def restarted(engine: QualityEngine) -> QualityEngine:
     """The ledger that a new process reads from what the old one wrote."""
     new = QualityEngine()
-    new.know(
-        [_restarted(stream, ledger.rules) for stream in ledger.streams.values()],
-        [_reread(regression) for regression in ledger.regressions.values()],
-        [DimensionHistory.load(course.dimension, json.loads(course.dump())) for course in ledger.courses.values()],
+    new.preload(
+        [_restarted(stream, engine.rules) for stream in engine.streams.values()],
+        [_reread(regression) for regression in engine.regressions.values()],
+        [DimensionHistory.load(history.dimension, json.loads(history.dump())) for history in engine.histories.values()],
     )
     return new
 
 
 def _restarted(stream: Stream, rules: Rules) -> Stream:
-    dimension = stream.key.line.dimension
+    dimension = stream.key.prompt_metric.dimension
     watching = rules.watching(dimension, metric_named(dimension.metric))
     return Stream.load(stream.key, watching, json.loads(stream.dump()))
 
@@ -69,8 +69,8 @@ def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
     for index, reading in enumerate(events(seed, 640)):
         if index in restarts:
             interrupted = restarted(interrupted)
-        turns += whole.take(reading)
-        turns_again += interrupted.take(reading)
+        turns += whole.apply(reading)
+        turns_again += interrupted.apply(reading)
     assert turns == turns_again
     assert {key: stream.dump() for key, stream in whole.streams.items()} == {
         key: stream.dump() for key, stream in interrupted.streams.items()
@@ -85,9 +85,9 @@ def test_sums_do_not_depend_on_the_order_of_arrival(rnd: random.Random) -> None:
     rnd.shuffle(shuffled)
     ordered, mixed = QualityEngine(), QualityEngine()
     for reading in found:
-        ordered.take(reading)
+        ordered.apply(reading)
     for reading in shuffled:
-        mixed.take(reading)
+        mixed.apply(reading)
     assert {key: stream.sums for key, stream in ordered.streams.items()} == {
         key: stream.sums for key, stream in mixed.streams.items()
     }
@@ -101,42 +101,42 @@ def test_each_users_last_word_counts_if_it_may(chains: list[list[tuple[float, bo
     """Whatever consent was given or withdrawn before, and in whatever order the events arrive."""
     told = [event for number, said in enumerate(chains) for event in opinions(number, said)]
     rnd.shuffle(told)
-    ledger = QualityEngine()
+    engine = QualityEngine()
     for event in told:
         for found in readings(event):
             if isinstance(found, Reading):
-                ledger.take(found)
+                engine.apply(found)
     expected = Sums()
     for value in (said[-1][0] for said in chains if said[-1][1] is not False):
         expected.add(value)
-    counted = next((stream.sums for stream in ledger.streams.values()), Sums())
+    counted = next((stream.sums for stream in engine.streams.values()), Sums())
     assert counted == expected
 
 
 def test_state_stays_small() -> None:
-    ledger = QualityEngine()
+    engine = QualityEngine()
     sizes = []
     rnd = random.Random(2)
     for number in range(12_000):
         for found in readings(feedback(number, value=float(rnd.random() < 0.8))):
             assert isinstance(found, Reading)
-            ledger.take(found)
+            engine.apply(found)
         if number in (4_000, 11_999):
-            ledger.due()
-            sizes.append(len(next(iter(ledger.streams.values())).dump()))
+            engine.pending_measurements()
+            sizes.append(len(next(iter(engine.streams.values())).dump()))
     assert sizes[1] < 1.15 * sizes[0]
     assert sizes[1] < 12_000
 
 
 def test_a_window_is_told_at_25_values_or_after_a_minute() -> None:
-    ledger = QualityEngine()
+    engine = QualityEngine()
 
     def take(*numbers: int) -> list[int]:
         for number in numbers:
             for found in readings(feedback(number)):
                 assert isinstance(found, Reading)
-                ledger.take(found)
-        return [told.measurement.n for told in ledger.due()]
+                engine.apply(found)
+        return [told.measurement.n for told in engine.pending_measurements()]
 
     assert take(*range(24)) == []
     assert take(24) == [25]

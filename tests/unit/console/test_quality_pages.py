@@ -24,7 +24,7 @@ def regression(**parts: Any) -> dict[str, Any]:
         "causes": [{"kind": "prompt_version", "name": "answer", "before": DIGEST, "after": OTHER, "where": None,
                     "explains_pp": -30.0, "n": 100, "since": None, "evidence": EVIL}],
         "affected_executions": ["e1"], "good_executions": [],
-        "explanation": {"what": EVIL, "raised": [EVIL], "causes": [], "mind": []},
+        "explanation": {"what": EVIL, "reasons": [EVIL], "causes": [], "counter_evidence": []},
         **parts,
     }  # fmt: skip
 

@@ -196,9 +196,9 @@ def test_lists_show_what_matters(
 def test_a_regression_is_explained_in_sentences(run: Run, server: FakeServer) -> None:
     told = {
         "what": "thumb of bot got worse",
-        "raised": ["It is claimed at 0.05."],
+        "reasons": ["It is claimed at 0.05."],
         "causes": ["m\x1b[2J"],
-        "mind": ["No."],
+        "counter_evidence": ["No."],
     }
     server.pages["GET /v1/regressions/r1"] = {"state": "open", "explanation": told}
     lines = run("explain", "r1").output.splitlines()

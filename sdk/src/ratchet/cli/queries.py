@@ -35,9 +35,9 @@ def explain(
     told = found["explanation"]
     line(f"{told['what']} ({found['state']})")
     for heading, part in (
-        ("why it was raised", "raised"),
+        ("why it was raised", "reasons"),
         ("likely causes", "causes"),
-        ("what would resolve it", "mind"),
+        ("what would resolve it", "counter_evidence"),
     ):
         line("")
         line(f"{heading}:")

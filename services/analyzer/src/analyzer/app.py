@@ -1,4 +1,4 @@
-"""Wiring: settings in, an ASGI app with the bus handlers attached out."""
+"""Composition root: build the ASGI app with its handlers from settings."""
 
 from fastapi import FastAPI
 
@@ -14,15 +14,15 @@ from shared.service.bootstrap import Platform, Service, build_service_app
 
 
 def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
-    """One instance of the analyzer."""
+    """Build one instance of the analyzer."""
     platform = Platform.of(settings, clock or SystemClock(), flow)
-    rules = settings.rules_in_force()
-    measuring = Handlers(rules, platform.clock, platform.source)
+    rules = settings.load_rules()
+    handlers = Handlers(rules, platform.clock, platform.source)
     return build_service_app(
         Service(
             platform,
             title="Ratchet analyzer",
-            subscriptions=[measuring.subscription()],
+            subscriptions=handlers.subscriptions(),
             routers=[
                 series_router(platform.engine),
                 metrics_router(platform.engine, platform.store, platform.clock, platform.source),

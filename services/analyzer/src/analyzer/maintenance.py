@@ -1,4 +1,4 @@
-"""What becomes of old windows: put together after six hours, forgotten after thirty days."""
+"""Retention of time windows: merge after 6 hours, delete after 30 days."""
 
 import asyncio
 
@@ -12,14 +12,14 @@ _EVERY_S = 600.0
 
 
 async def compact_windows(engine: AsyncEngine, clock: Clock) -> None:
-    """One round. Only windows that are over are put together."""
+    """Merge and delete old windows once; only complete windows are merged."""
     now = clock.now().timestamp()
     async with engine.begin() as conn:
-        await SeriesStore(conn).tidy(aligned(now - FINE_FOR, COARSE), now - KEPT_FOR)
+        await SeriesStore(conn).compact(aligned(now - FINE_FOR, COARSE), now - KEPT_FOR)
 
 
 async def compact_periodically(engine: AsyncEngine, clock: Clock) -> None:
-    """`tidy` every ten minutes."""
+    """Run `compact_windows` every 10 minutes until cancelled."""
     while True:
         await asyncio.sleep(_EVERY_S)
         await compact_windows(engine, clock)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from analyzer.domain.attribution.contrasts import ChangePoint, Comparison, compare
-from analyzer.domain.attribution.losing_segments import losing
+from analyzer.domain.attribution.losing_segments import losing_segments
 from analyzer.domain.attribution.timeline import Timeline
 
 CHANGE = ChangePoint(1500, 1450, 1550)
@@ -23,7 +23,7 @@ def compared(seed: int, fall: dict[str, float]) -> Comparison:
 
 
 def test_a_segment_that_loses_is_named_with_its_numbers() -> None:
-    (found,) = losing(compared(1, {"de": 0.3}))
+    (found,) = losing_segments(compared(1, {"de": 0.3}))
     assert (found.dimension, found.level) == ("language", "de")
     assert found.before == pytest.approx(0.85, abs=0.06)
     assert found.low < -0.3 < found.high < 0.0
@@ -33,20 +33,20 @@ def test_a_segment_that_loses_is_named_with_its_numbers() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    found = losing(compared(1, {"de": 0.5, "fr": 0.25}))
+    found = losing_segments(compared(1, {"de": 0.5, "fr": 0.25}))
     assert found[0].level == "de"
 
 
 def test_noise_is_not_named() -> None:
     """At level 5 %, over 30 streams; more than 5 would be one chance in 300."""
-    named = sum(bool(losing(compared(seed, {}))) for seed in range(30))
+    named = sum(bool(losing_segments(compared(seed, {}))) for seed in range(30))
     assert named <= 5
 
 
 def test_where_all_lose_alike_none_stands_out() -> None:
-    named = sum(bool(losing(compared(seed, dict.fromkeys(("en", "de", "fr"), 0.2)))) for seed in range(15))
+    named = sum(bool(losing_segments(compared(seed, dict.fromkeys(("en", "de", "fr"), 0.2)))) for seed in range(15))
     assert named <= 4
 
 
 def test_without_values_nobody_loses() -> None:
-    assert losing(compare(Timeline(("language",)), CHANGE)) == ()
+    assert losing_segments(compare(Timeline(("language",)), CHANGE)) == ()

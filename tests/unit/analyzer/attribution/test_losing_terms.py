@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.domain.attribution.contrasts import ChangePoint
-from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, Terms, words
+from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, TermSketch, words
 
 pytestmark = pytest.mark.simulation
 
@@ -21,9 +21,9 @@ VOCABULARY = ["".join(_RND.choices(string.ascii_lowercase, k=7)) for _ in range(
 LIKELY = list(accumulate(1.0 / (rank + 1) for rank in range(2000)))
 
 
-def sketch(seed: int, fall: float = 0.0, everybody: float = 0.0, share: float = 0.15, users: int = 300) -> Terms:
+def sketch(seed: int, fall: float = 0.0, everybody: float = 0.0, share: float = 0.15, users: int = 300) -> TermSketch:
     """Inputs of a dozen words. `hard` is bad all the time; from number 1,500 on `refund` is bad more often."""
-    rnd, terms = random.Random(seed), Terms()
+    rnd, terms = random.Random(seed), TermSketch()
     for number in range(SWITCH + 500):
         said = rnd.choices(VOCABULARY, cum_weights=LIKELY, k=8)
         said += [word for word, part in (("refund", share), ("hard", 0.1)) if rnd.random() < part]
@@ -66,7 +66,7 @@ def test_what_fewer_than_five_people_say_is_not_shown() -> None:
 
 
 def test_memory_is_flat_in_history_and_words() -> None:
-    rnd, terms, sizes = random.Random(1), Terms(), []
+    rnd, terms, sizes = random.Random(1), TermSketch(), []
     for number in range(10_000):
         text = " ".join("".join(rnd.choices(string.ascii_lowercase, k=8)) for _ in range(6))
         terms.add(text, rnd.random() < 0.3, float(number), f"e{number}")
@@ -78,12 +78,12 @@ def test_memory_is_flat_in_history_and_words() -> None:
 
 @given(st.lists(st.tuples(st.lists(st.sampled_from(VOCABULARY[:200]), max_size=8), st.booleans()), max_size=200))
 def test_a_sketch_reads_back_and_goes_on_the_same(said: list[tuple[list[str], bool]]) -> None:
-    terms = Terms()
+    terms = TermSketch()
     for number, (each, bad) in enumerate(said):
         if number == 100:
-            terms = Terms.load(json.loads(json.dumps(terms.dump())))
+            terms = TermSketch.load(json.loads(json.dumps(terms.dump())))
         terms.add(" ".join(each), bad, float(number), f"e{number}")
-    whole = Terms()
+    whole = TermSketch()
     for number, (each, bad) in enumerate(said):
         whole.add(" ".join(each), bad, float(number), f"e{number}")
     assert terms == whole

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from analyzer.domain.attribution.contrasts import ChangePoint
-from analyzer.domain.attribution.ranking import Attribution, attribute
+from analyzer.domain.attribution.ranking import Attribution, rank_hypotheses
 from analyzer.domain.attribution.timeline import Timeline
 
 Levels = dict[str, str]
@@ -41,7 +41,7 @@ def test_a_version_that_came_long_before_is_not_blamed() -> None:
     def levels(number: int, _: random.Random) -> Levels:
         return {"model": "m1", "prompt_version:answer": "v2" if number >= 700 else "v1"}
 
-    found = attribute(told(levels, late), CHANGE)
+    found = rank_hypotheses(told(levels, late), CHANGE)
     assert (found.certain, kinds(found)) == (False, ["unknown"])
     assert "all got worse alike" in found.causes[0].evidence
 
@@ -50,14 +50,14 @@ def test_a_version_that_came_after_is_not_blamed() -> None:
     def levels(number: int, _: random.Random) -> Levels:
         return {"model": "m1", "prompt_version:answer": "v2" if number >= 1800 else "v1"}
 
-    assert kinds(attribute(told(levels, late), CHANGE)) == ["unknown"]
+    assert kinds(rank_hypotheses(told(levels, late), CHANGE)) == ["unknown"]
 
 
 def test_a_switch_is_named_with_its_levels_and_when_it_began() -> None:
     def levels(number: int, _: random.Random) -> Levels:
         return {"model": "m1", "prompt_version:answer": "v2" if number >= SWITCH else "v1"}
 
-    found = attribute(told(levels, late), CHANGE)
+    found = rank_hypotheses(told(levels, late), CHANGE)
     (cause,) = found.causes
     assert (found.certain, cause.kind, cause.name, cause.before, cause.after) == (
         True, "prompt_version", "answer", "v1", "v2",
@@ -73,7 +73,7 @@ def test_two_that_start_together_are_both_named() -> None:
         new = number >= SWITCH
         return {"model": "m2" if new else "m1", "prompt_version:answer": "v2" if new else "v1"}
 
-    found = attribute(told(levels, late), CHANGE)
+    found = rank_hypotheses(told(levels, late), CHANGE)
     assert (found.certain, set(kinds(found))) == (False, {"model", "prompt_version"})
 
 
@@ -82,7 +82,7 @@ def test_two_prompts_that_are_switched_together_are_both_named() -> None:
         new = "2" if number >= SWITCH else "1"
         return {"prompt_version:answer": f"v{new}", "prompt_version:judge": f"j{new}"}
 
-    found = attribute(told(levels, late), CHANGE)
+    found = rank_hypotheses(told(levels, late), CHANGE)
     assert {cause.name for cause in found.causes} == {"answer", "judge"}
     assert not found.certain
 
@@ -97,7 +97,7 @@ def test_two_that_start_together_are_told_apart_where_the_values_can() -> None:
             "prompt_version:answer": "v2" if new else "v1",
         }
 
-    found = attribute(told(levels, lambda _, each: 0.2 if each["model"] == "m2" else 0.0), CHANGE)
+    found = rank_hypotheses(told(levels, lambda _, each: 0.2 if each["model"] == "m2" else 0.0), CHANGE)
     assert (found.certain, kinds(found)) == (True, ["model"])
 
 
@@ -115,7 +115,7 @@ def test_a_second_cause_is_named_after_the_first() -> None:
             else 0.0
         )
 
-    found = attribute(told(levels, fall), CHANGE)
+    found = rank_hypotheses(told(levels, fall), CHANGE)
     assert [(cause.kind, cause.after) for cause in found.causes] == [("prompt_version", "v2"), ("segment", "de")]
 
 
@@ -123,7 +123,9 @@ def test_a_version_that_is_worse_in_one_language_is_named_with_it() -> None:
     def levels(number: int, rnd: random.Random) -> Levels:
         return {"language": rnd.choice(["en", "de"]), "prompt_version:answer": "v2" if number >= SWITCH else "v1"}
 
-    found = attribute(told(levels, lambda number, each: late(number, each) * 2 * (each["language"] == "de")), CHANGE)
+    found = rank_hypotheses(
+        told(levels, lambda number, each: late(number, each) * 2 * (each["language"] == "de")), CHANGE
+    )
     (cause,) = found.causes
     assert (cause.kind, cause.after, cause.where) == ("prompt_version", "v2", ("language", "de"))
     assert cause.evidence.endswith("only where language is de")
@@ -136,7 +138,9 @@ def test_traffic_and_a_fall_are_told_apart() -> None:
         hard = rnd.random() < (0.7 if number >= SWITCH else 0.2)
         return {"route": "hard" if hard else "easy", "model": "m2" if number >= SWITCH else "m1"}
 
-    found = attribute(told(levels, lambda number, each: late(number, each) + 0.2 * (each["route"] == "hard")), CHANGE)
+    found = rank_hypotheses(
+        told(levels, lambda number, each: late(number, each) + 0.2 * (each["route"] == "hard")), CHANGE
+    )
     assert found.mix == pytest.approx(-0.1, abs=0.02)
     assert found.within == pytest.approx(-0.1, abs=0.02)
     assert found.raw == pytest.approx(found.mix + found.within)
@@ -149,15 +153,15 @@ def test_errors_that_began_with_it_are_named() -> None:
 
     errors = told(levels, lambda number, _: 0.3 if number >= SWITCH else -0.1)
     steady = told(levels, lambda *_: 0.0)
-    assert kinds(attribute(told(levels, late), CHANGE, errors)) == ["upstream_errors"]
-    assert kinds(attribute(told(levels, late), CHANGE, steady)) == ["unknown"]
+    assert kinds(rank_hypotheses(told(levels, late), CHANGE, errors)) == ["upstream_errors"]
+    assert kinds(rank_hypotheses(told(levels, late), CHANGE, steady)) == ["unknown"]
 
 
 def test_a_change_that_may_have_come_at_any_time_is_explained_by_the_likeliest() -> None:
     def levels(number: int, _: random.Random) -> Levels:
         return {"model": "m2" if number >= SWITCH else "m1"}
 
-    found = attribute(told(levels, late), ChangePoint(SWITCH, 0, SWITCH + 60))
+    found = rank_hypotheses(told(levels, late), ChangePoint(SWITCH, 0, SWITCH + 60))
     assert (found.certain, kinds(found)) == (True, ["model"])
 
 
@@ -167,17 +171,17 @@ def test_a_few_values_that_surely_fell_are_enough_for_a_name() -> None:
     def levels(number: int, _: random.Random) -> Levels:
         return {"region": "xx" if number >= SWITCH and number % 8 == 0 else "eu"}
 
-    found = attribute(told(levels, lambda _, each: 0.7 * (each["region"] == "xx"), SWITCH + 125), CHANGE)
+    found = rank_hypotheses(told(levels, lambda _, each: 0.7 * (each["region"] == "xx"), SWITCH + 125), CHANGE)
     assert (found.certain, [cause.after for cause in found.causes]) == (True, ["xx"])
 
 
 def test_where_nothing_fell_nothing_is_named() -> None:
-    found = attribute(told(lambda *_: {"model": "m1"}, lambda *_: 0.0), CHANGE)
+    found = rank_hypotheses(told(lambda *_: {"model": "m1"}, lambda *_: 0.0), CHANGE)
     assert (found.certain, kinds(found)) == (False, ["unknown"])
 
 
 @pytest.mark.parametrize("change", [ChangePoint(0, 0, 0), ChangePoint(5000, 4000, 6000), ChangePoint(30, 0, 60)])
 def test_without_values_on_both_sides_nothing_is_named(change: ChangePoint) -> None:
-    found = attribute(told(lambda *_: {"model": "m1"}, late, 60), change)
+    found = rank_hypotheses(told(lambda *_: {"model": "m1"}, late, 60), change)
     assert (found.certain, kinds(found)) == (False, ["unknown"])
-    assert kinds(attribute(Timeline(("model",)), change)) == ["unknown"]
+    assert kinds(rank_hypotheses(Timeline(("model",)), change)) == ["unknown"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analyzer.domain.attribution.time_blocks import UNIT
 from analyzer.domain.attribution.timeline import CELLS, LEVELS, Timeline
-from analyzer.domain.segments.dimensions import NOT_TOLD, OTHER
+from analyzer.domain.segments.dimensions import NOT_GIVEN, OTHER
 
 pytestmark = pytest.mark.simulation
 
@@ -151,7 +151,7 @@ def test_a_dimension_may_be_added() -> None:
     timeline = filled([(("a", "m"), 1.0)] * 30)
     timeline.widen("prompt_version:judge")
     timeline.add(("a", "m", "j1"), 1.0, 30.0)
-    assert counted(timeline) == {("a", "m", NOT_TOLD): [30, 30 * UNIT], ("a", "m", "j1"): [1, UNIT]}
+    assert counted(timeline) == {("a", "m", NOT_GIVEN): [30, 30 * UNIT], ("a", "m", "j1"): [1, UNIT]}
 
 
 def test_dimensions_are_not_added_for_ever() -> None:

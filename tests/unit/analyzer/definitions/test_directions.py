@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.domain.engine import QualityEngine, Turn
+from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
 from analyzer.domain.metrics.extraction import UncountedValue
 from analyzer.domain.model import Reading
@@ -40,11 +40,11 @@ def declared(metric: str, declaration: Declaration, target: str | None = None, g
 
 
 def feed(
-    ledger: QualityEngine, events: Iterable[FeedbackCreated], definitions: Definitions | None = None
-) -> list[Turn]:
+    engine: QualityEngine, events: Iterable[FeedbackCreated], definitions: Definitions | None = None
+) -> list[RegressionEvent]:
     known = definitions or Definitions()
     found = chain.from_iterable(readings(event, known) for event in events)
-    return [turn for reading in found if isinstance(reading, Reading) for turn in ledger.take(reading)]
+    return [turn for reading in found if isinstance(reading, Reading) for turn in engine.apply(reading)]
 
 
 def uncounted(events: Iterable[FeedbackCreated], definitions: Definitions | None = None) -> list[UncountedValue]:
@@ -71,10 +71,10 @@ def test_less_of_what_is_good_is_a_regression_and_more_is_none(name: str) -> Non
 
 @pytest.mark.parametrize(("said", "before", "after"), [(LOWER, 0.1, 0.4), (HIGHER, 0.4, 0.1)])
 def test_what_came_before_a_declaration_counts_after_it(said: Declaration, before: float, after: float) -> None:
-    ledger, events = QualityEngine(), switch("wordiness", before, after)
-    assert feed(ledger, events[:-25]) == []
-    assert feed(ledger, events[-25:], declared("score.wordiness", said)) != []
-    told = [stream.sums.n for key, stream in ledger.streams.items() if key.identity == "label:v1"]
+    engine, events = QualityEngine(), switch("wordiness", before, after)
+    assert feed(engine, events[:-25]) == []
+    assert feed(engine, events[-25:], declared("score.wordiness", said)) != []
+    told = [stream.sums.n for key, stream in engine.streams.items() if key.identity == "label:v1"]
     assert told == [150, 150]
 
 
@@ -96,21 +96,21 @@ def test_a_late_declaration_leaves_the_state_of_an_early_one(values: list[float]
 
 def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -> None:
     for before, after in ((0.1, 0.9), (0.9, 0.1)):
-        ledger = QualityEngine()
-        assert feed(ledger, switch("wordiness", before, after)) == []
-        told = ledger.due()
+        engine = QualityEngine()
+        assert feed(engine, switch("wordiness", before, after)) == []
+        told = engine.pending_measurements()
         assert {event.direction for event in told} == {"undeclared"}
         assert sorted(event.measurement.mean for event in told) == pytest.approx(sorted((before, after)))
 
 
 def test_a_regression_ends_when_its_metric_is_declared_to_be_the_other_way_round() -> None:
-    ledger = QualityEngine()
-    assert len(feed(ledger, switch("Factuality", 0.9, 0.2))) == 1
-    (ended,) = feed(ledger, scores("Factuality", 400, "v2", [0.2]), declared("score.Factuality", LOWER))
+    engine = QualityEngine()
+    assert len(feed(engine, switch("Factuality", 0.9, 0.2))) == 1
+    (ended,) = feed(engine, scores("Factuality", 400, "v2", [0.2]), declared("score.Factuality", LOWER))
     assert isinstance(ended, RegressionResolved)
     assert "direction" in ended.resolved_by.evidence
     more = scores("Factuality", 401, "v2", [0.2] * 300)
-    assert feed(ledger, more, declared("score.Factuality", LOWER)) == []
+    assert feed(engine, more, declared("score.Factuality", LOWER)) == []
 
 
 def test_a_declared_scale_makes_later_values_count_on_it() -> None:
@@ -124,10 +124,10 @@ def test_a_declared_scale_makes_later_values_count_on_it() -> None:
 
 
 def test_values_of_another_scale_are_no_baseline() -> None:
-    ledger = QualityEngine()
-    feed(ledger, scores("Factuality", 1, "v1", [1.0] * 150))
+    engine = QualityEngine()
+    feed(engine, scores("Factuality", 1, "v1", [1.0] * 150))
     scale = declared("score.Factuality", Declaration(scale=(0.0, 10.0)), generation=1)
-    assert feed(ledger, scores("Factuality", 200, "v2", [1.0] * 150), scale) == []
+    assert feed(engine, scores("Factuality", 200, "v2", [1.0] * 150), scale) == []
 
 
 def test_each_name_is_a_metric_of_its_own() -> None:

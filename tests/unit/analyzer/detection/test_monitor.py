@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.domain.detection import Kind, Monitor, Settings
+from analyzer.domain.detection import DetectionSettings, Monitor, ValueKind
 from tests.support.monitors import STATISTIC, beta, drawn, judge, latency, reference, share
 
-POLICY = Settings()
+POLICY = DetectionSettings()
 
 
 def fed(monitor: Monitor, values: list[float]) -> Monitor:
@@ -20,7 +20,7 @@ def fed(monitor: Monitor, values: list[float]) -> Monitor:
     return monitor
 
 
-def switched(before: list[float], after: list[float], policy: Settings = POLICY) -> Monitor:
+def switched(before: list[float], after: list[float], policy: DetectionSettings = POLICY) -> Monitor:
     return fed(Monitor("bounded", policy, reference=reference("bounded", before)), after)
 
 
@@ -132,11 +132,11 @@ def test_few_values_set_no_standard() -> None:
     assert Monitor("rare", POLICY, agreed=0.1).reference() is None
 
 
-KINDS: list[tuple[Kind, float | None]] = [("bounded", None), ("binary", None), ("positive", None), ("rare", 0.02)]
+KINDS: list[tuple[ValueKind, float | None]] = [("bounded", None), ("binary", None), ("positive", None), ("rare", 0.02)]
 
 
 @pytest.mark.parametrize(("kind", "agreed"), KINDS)
-def test_a_restart_changes_nothing(kind: Kind, agreed: float | None) -> None:
+def test_a_restart_changes_nothing(kind: ValueKind, agreed: float | None) -> None:
     """Saved and loaded after every batch of 37 values, as JSON text: every answer is the same to the last bit."""
     rnd = random.Random(11)
     draw = {"bounded": judge, "binary": share(0.85), "positive": latency(), "rare": share(0.05)}[kind]
@@ -154,7 +154,7 @@ def test_a_restart_changes_nothing(kind: Kind, agreed: float | None) -> None:
 @given(st.lists(st.floats(0.0, 1.0), max_size=300), st.integers(0, 300))
 @settings(max_examples=50, deadline=None)
 def test_any_values_survive_a_restart(values: list[float], cut: int) -> None:
-    policy = Settings(minimum=50, warmup=50)
+    policy = DetectionSettings(minimum=50, warmup=50)
     whole = fed(Monitor("bounded", policy), values)
     parts = fed(Monitor("bounded", policy), values[:cut])
     parts = fed(Monitor.load(json.loads(json.dumps(parts.dump())), policy), values[cut:])

@@ -3,10 +3,10 @@
 import json
 import random
 
-from analyzer.domain.detection import NonInferiorityTest, Settings
+from analyzer.domain.detection import DetectionSettings, NonInferiorityTest
 from tests.support.monitors import beta, drawn, reference
 
-POLICY = Settings()
+POLICY = DetectionSettings()
 
 
 def recovery(seed: int, mean: float, n: int) -> int | None:

@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.detection.intervals import share_of
-from analyzer.domain.detection.rate import Rate
+from analyzer.domain.detection.intervals import estimate_rate
+from analyzer.domain.detection.rate import RareEventTest
 
 
-def wealth(rate: Rate, stakes_left: float) -> float:
+def wealth(rate: RareEventTest, stakes_left: float) -> float:
     return sum(rate.sums) + stakes_left
 
 
 @given(st.floats(0.001, 0.3), st.lists(st.booleans(), max_size=150))
 def test_nobody_expects_to_win_while_the_rate_is_kept(agreed: float, prefix: list[bool]) -> None:
     """At the agreed rate the sum is expected to grow by no more than what was staked anew."""
-    up, down = Rate(agreed, 0.05), Rate(agreed, 0.05)
+    up, down = RareEventTest(agreed, 0.05), RareEventTest(agreed, 0.05)
     for happened in prefix:
         up.observe(happened)
         down.observe(happened)
@@ -30,33 +30,33 @@ def test_nobody_expects_to_win_while_the_rate_is_kept(agreed: float, prefix: lis
     assert expected <= (now + staked) * (1.0 + 1e-9)
 
 
-def settled(rate: Rate) -> None:
+def settled(rate: RareEventTest) -> None:
     """Does now what can wait until the next event."""
-    rate._settle(rate._waiting)
+    rate._add_quiet(rate._waiting)
 
 
 def test_stakes_add_up_to_no_more_than_one() -> None:
-    rate = Rate(0.5, 0.05)
+    rate = RareEventTest(0.5, 0.05)
     staked = sum(5 * 1000.0 / ((n + 1000.0) * (n + 1001.0) * 5) for n in range(200_000))
     assert staked < 1.0
     assert rate.alpha == 0.05
 
 
 def test_a_rare_event_by_itself_is_no_alarm() -> None:
-    rate = Rate(0.001, 0.05)
+    rate = RareEventTest(0.001, 0.05)
     assert not any(rate.observe(index == 500) for index in range(2000))
     assert (rate.n, rate.events) == (2000, 1)
 
 
 def test_state_reads_back() -> None:
-    rate = Rate(0.01, 0.05)
+    rate = RareEventTest(0.01, 0.05)
     for index in range(333):
         rate.observe(index % 50 == 0)
-    assert Rate.load(rate.dump()).dump() == rate.dump()
+    assert RareEventTest.load(rate.dump()).dump() == rate.dump()
 
 
 @pytest.mark.parametrize(("n", "events"), [(100, 0), (100, 3), (100, 100), (10_000, 20)])
 def test_the_interval_of_a_rate(n: int, events: int) -> None:
-    found = share_of(n, events)
+    found = estimate_rate(n, events)
     assert 0.0 <= found.low <= found.mean <= found.high <= 1.0
     assert found.high - found.low < 6 * (max(events, 1) * 1.0) ** 0.5 / n + 0.06

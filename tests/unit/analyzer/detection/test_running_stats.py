@@ -10,19 +10,19 @@ from tests.support.monitors import beta, correlated, drawn, judge
 
 
 def past_of(values: list[float], bounded: bool = True) -> RunningStats:
-    past = RunningStats(bounded)
+    stats = RunningStats(bounded)
     for at in range(0, len(values), BLOCK):
         block = values[at : at + BLOCK]
-        past.add(fmean(block), fmean(value * value for value in block))
-    return past
+        stats.add(fmean(block), fmean(value * value for value in block))
+    return stats
 
 
 def test_level_and_spread_are_those_of_the_values() -> None:
     values = drawn(judge, random.Random(1), 2000)
-    past = past_of(values)
-    assert past.level == pytest.approx(fmean(values))
-    assert past.spread == pytest.approx(pvariance(values))
-    assert past.variance * BLOCK == pytest.approx(pvariance(values), rel=0.15)
+    stats = past_of(values)
+    assert stats.level == pytest.approx(fmean(values))
+    assert stats.spread == pytest.approx(pvariance(values))
+    assert stats.variance * BLOCK == pytest.approx(pvariance(values), rel=0.15)
 
 
 def test_independent_values_have_no_long_memory() -> None:
@@ -44,9 +44,9 @@ def test_harmful_skew_is_seen() -> None:
 
 def test_a_burst_is_clipped_and_not_forgotten() -> None:
     values = [*drawn(beta(0.9, 50.0), random.Random(5), 500), *[0.0] * 5]
-    past = past_of(values)
-    assert past.excess < -0.5
-    assert past.level == pytest.approx(fmean(values))
+    stats = past_of(values)
+    assert stats.excess < -0.5
+    assert stats.level == pytest.approx(fmean(values))
 
 
 def test_equal_values_keep_a_little_doubt() -> None:

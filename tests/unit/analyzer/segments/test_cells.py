@@ -3,50 +3,50 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.domain.segments.cells import CELLS, LEVELS, Cells
+from analyzer.domain.segments.cells import CELLS, LEVELS, CellIndex
 from analyzer.domain.segments.dimensions import OTHER, Cell
 
 many = st.lists(st.tuples(st.integers(0, 30).map(str), st.integers(0, 4).map(str)), max_size=300)
 
 
 def test_the_first_have_places_of_their_own() -> None:
-    cells = Cells()
-    assert [cells.place((str(number),)) for number in range(LEVELS)] == list(range(LEVELS))
-    assert cells.place(("3",)) == 3
-    assert cells.place(("one too many",)) == cells.place(("another",)) == LEVELS
+    cells = CellIndex()
+    assert [cells.assign((str(number),)) for number in range(LEVELS)] == list(range(LEVELS))
+    assert cells.assign(("3",)) == 3
+    assert cells.assign(("one too many",)) == cells.assign(("another",)) == LEVELS
     assert cells.kept[LEVELS] == (OTHER,)
 
 
 def test_a_cell_without_room_is_other_in_all_dimensions() -> None:
-    cells = Cells()
+    cells = CellIndex()
     for number in range(CELLS):
-        cells.place((str(number % 16), str(number // 16), "same"))
-    assert cells.place(("0", "9", "same")) == CELLS
+        cells.assign((str(number % 16), str(number // 16), "same"))
+    assert cells.assign(("0", "9", "same")) == CELLS
     assert cells.kept[CELLS] == (OTHER, OTHER, OTHER)
-    assert cells.seek(("0", "8", "same")) == CELLS
+    assert cells.find(("0", "8", "same")) == CELLS
 
 
 def test_seeking_admits_nobody() -> None:
-    cells = Cells()
-    assert cells.seek(("a",)) == -1
+    cells = CellIndex()
+    assert cells.find(("a",)) == -1
     assert cells.kept == []
 
 
 @given(many)
 def test_places_are_bounded_and_never_change(come: list[Cell]) -> None:
-    cells = Cells()
-    first = {cell: cells.place(cell) for cell in reversed(come)}
-    again = {cell: cells.place(cell) for cell in reversed(come)}
+    cells = CellIndex()
+    first = {cell: cells.assign(cell) for cell in reversed(come)}
+    again = {cell: cells.assign(cell) for cell in reversed(come)}
     assert len(cells.kept) <= CELLS + 1
     assert all(cells.kept[place] == cell or OTHER in cells.kept[place] for cell, place in again.items())
     assert first.keys() == again.keys()
-    assert {cell: cells.place(cell) for cell in come} == again
+    assert {cell: cells.assign(cell) for cell in come} == again
 
 
 @given(many, many)
 def test_cells_that_were_read_back_give_the_same_places(come: list[Cell], later: list[Cell]) -> None:
-    cells = Cells()
+    cells = CellIndex()
     for cell in come:
-        cells.place(cell)
-    again = Cells(list(cells.kept))
-    assert [again.place(cell) for cell in later] == [cells.place(cell) for cell in later]
+        cells.assign(cell)
+    again = CellIndex(list(cells.kept))
+    assert [again.assign(cell) for cell in later] == [cells.assign(cell) for cell in later]

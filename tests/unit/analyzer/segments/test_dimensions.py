@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.domain.segments.dimensions import DEFAULTS, LONGEST_LEVEL, NOT_TOLD, Dimensions
+from analyzer.domain.segments.dimensions import DEFAULTS, LONGEST_LEVEL, NOT_GIVEN, Dimensions
 from tests.support.quality import facts
 
 
@@ -27,7 +27,7 @@ def test_well_known_names_need_no_setting() -> None:
 
 
 def test_what_is_not_told_has_a_level_of_its_own() -> None:
-    assert set(levels(model=None).values()) == {NOT_TOLD}
+    assert set(levels(model=None).values()) == {NOT_GIVEN}
 
 
 @pytest.mark.parametrize("names", [("tenant",), ("tenant", "tenant")])

@@ -22,14 +22,14 @@ ADDED: dict[Cell, tuple[int, float]] = {
 def test_sums_of_effects_are_found() -> None:
     found = expectation(ADDED, 0.01)
     for cell, (_, mean) in ADDED.items():
-        assert found.of(cell)[0] == pytest.approx(mean, abs=0.01)
+        assert found.estimate(cell)[0] == pytest.approx(mean, abs=0.01)
     assert found.common(("a", "new")) == pytest.approx(0.6, abs=0.01)
     assert found.common(("new", "new")) == pytest.approx(0.5)
 
 
 def test_a_cell_that_was_never_seen_is_what_its_levels_have_in_common() -> None:
     without = {cell: sums for cell, sums in ADDED.items() if cell != ("a", "x")}
-    assert expectation(without, 0.0001).of(("a", "x"))[0] == pytest.approx(0.8, abs=0.05)
+    assert expectation(without, 0.0001).estimate(("a", "x"))[0] == pytest.approx(0.8, abs=0.05)
 
 
 def test_the_whole_is_weighed_as_wanted() -> None:
@@ -41,7 +41,7 @@ def test_the_whole_is_weighed_as_wanted() -> None:
 def test_an_expectation_lies_between_the_cell_and_its_kin(table: dict[Cell, tuple[int, float]], spread: float) -> None:
     found = expectation(table, spread)
     for cell, (n, mean) in table.items():
-        level, size = found.of(cell)
+        level, size = found.estimate(cell)
         ends = sorted((mean, found.common(cell)))
         assert ends[0] - 1e-9 <= level <= ends[1] + 1e-9
         assert size >= n
@@ -52,4 +52,4 @@ def test_the_order_of_cells_hardly_matters(table: dict[Cell, tuple[int, float]])
     turned = dict(reversed(table.items()))
     one, other = expectation(table, 0.1), expectation(turned, 0.1)
     for cell in table:
-        assert one.of(cell)[0] == pytest.approx(other.of(cell)[0], abs=1e-6)
+        assert one.estimate(cell)[0] == pytest.approx(other.estimate(cell)[0], abs=1e-6)

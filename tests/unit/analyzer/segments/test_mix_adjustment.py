@@ -21,7 +21,7 @@ def settled(reference: list[tuple[Cell, float]]) -> SegmentProfile:
     profile = SegmentProfile()
     for cell, value in reference:
         profile.learn(cell, value)
-    profile.settle()
+    profile.set_reference()
     return profile
 
 
@@ -34,8 +34,8 @@ def traffic(seed: int, n: int, hard: float, fall: float = 0.0) -> list[tuple[Cel
 
 def moved(profile: SegmentProfile, former: list[tuple[Cell, float]], later: list[tuple[Cell, float]]) -> float:
     """By how much the mean of residuals differs between two stretches."""
-    old = fmean(profile.take(cell, value) for cell, value in former)
-    return fmean(profile.take(cell, value) for cell, value in later) - old
+    old = fmean(profile.adjust(cell, value) for cell, value in former)
+    return fmean(profile.adjust(cell, value) for cell, value in later) - old
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -54,14 +54,14 @@ def test_a_fall_that_the_mix_hides_is_seen_and_stays_seen(seed: int) -> None:
     assert fmean(value for _, value in masked) == pytest.approx(0.75, abs=0.02)
     first, later = masked[:1000], masked[1000:]
     assert moved(profile, traffic(seed + 100, 500, 0.5), first) == pytest.approx(-0.08, abs=0.03)
-    assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.67, abs=0.03)
+    assert fmean(profile.adjust(cell, value) for cell, value in later) == pytest.approx(0.67, abs=0.03)
 
 
 def test_a_level_that_the_reference_does_not_know_is_compared_with_the_whole() -> None:
     profile = settled([(("old",), 0.9), (("other",), 0.5)] * 50)
     assert profile.residual(("new",), 0.2) == pytest.approx(0.2)
     for _ in range(300):
-        assert profile.take(("new",), 0.2) == pytest.approx(0.2)
+        assert profile.adjust(("new",), 0.2) == pytest.approx(0.2)
 
 
 def test_with_other_levels_equal() -> None:
@@ -79,7 +79,7 @@ def test_the_first_reference_needs_nobody_to_take_it() -> None:
         profile.learn(cell, value)
     later = traffic(2, 3000, 0.9)
     assert fmean(value for _, value in later) < 0.65
-    assert fmean(profile.take(cell, value) for cell, value in later) == pytest.approx(0.81, abs=0.02)
+    assert fmean(profile.adjust(cell, value) for cell, value in later) == pytest.approx(0.81, abs=0.02)
 
 
 @pytest.mark.parametrize("switch", [110, 250, 450, 790, 3000])
@@ -90,7 +90,7 @@ def test_a_switch_is_seen_in_full_whenever_it_comes(switch: int) -> None:
     for number in range(switch + 3000):
         route, model = rnd.choice(["a", "b"]), "old" if number < switch else "new"
         fall = 0.1 * (route == "b") + 0.1 * (model == "new")
-        taken.append(profile.take((route, model), rnd.gauss(0.8 - fall, 0.05)))
+        taken.append(profile.adjust((route, model), rnd.gauss(0.8 - fall, 0.05)))
     assert fmean(taken[switch:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
     assert fmean(taken[-500:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
 
@@ -99,7 +99,7 @@ def test_a_rare_level_is_got_to_know() -> None:
     rnd, profile = random.Random(4), SegmentProfile()
     for _ in range(3000):
         language = "rare" if rnd.random() < 0.02 else rnd.choice(["en", "de"])
-        profile.take((language,), rnd.gauss(0.4 if language == "rare" else 0.8, 0.05))
+        profile.adjust((language,), rnd.gauss(0.4 if language == "rare" else 0.8, 0.05))
     assert profile.residual(("rare",), 0.4) == pytest.approx(0.8, abs=0.05)
 
 
@@ -107,7 +107,7 @@ def test_where_nothing_differs_values_are_left_alone() -> None:
     profile = settled([((), 0.25), ((), 0.75)] * 100)
     assert profile.residual((), 0.3) == 0.3
     assert profile.widened == (0.0, 0.0)
-    assert [SegmentProfile().take((level,), 0.3) for level in "abc"] == [0.3] * 3
+    assert [SegmentProfile().adjust((level,), 0.3) for level in "abc"] == [0.3] * 3
 
 
 def test_cells_with_few_values_are_believed_less() -> None:
@@ -126,7 +126,7 @@ def test_a_cell_of_which_all_was_taken_back_has_no_mean_of_its_own() -> None:
     for cell, value in [*told, (("a", "b"), 0.0)]:
         profile.learn(cell, value)
     profile.learn(("a", "b"), 0.0, -1)
-    profile.settle()
+    profile.set_reference()
     assert profile.residual(("a", "b"), 0.5) == pytest.approx(0.5)
 
 
@@ -142,8 +142,8 @@ def test_what_is_taken_back_leaves_no_trace(
         for cell, value in withdrawn:
             corrected.learn(cell, value, sign)
     assert corrected.n == plain.n
-    plain.settle()
-    corrected.settle()
+    plain.set_reference()
+    corrected.set_reference()
     for cell, _ in kept:
         assert corrected.residual(cell, 0.5) == plain.residual(cell, 0.5)
 
@@ -156,10 +156,10 @@ def test_a_profile_reads_back_and_goes_on_the_same(
     for cell, value in before:
         profile.learn(cell, value)
     if settle:
-        profile.settle()
+        profile.set_reference()
     again = SegmentProfile.load(json.loads(json.dumps(profile.dump())))
     assert again == profile
-    assert [again.take(*each) for each in after] == [profile.take(*each) for each in after]
+    assert [again.adjust(*each) for each in after] == [profile.adjust(*each) for each in after]
     assert again == profile
 
 
@@ -176,9 +176,9 @@ def test_memory_is_flat_however_many_levels_there_are() -> None:
     for users in (100, 10_000):
         rnd, profile = random.Random(1), SegmentProfile()
         for number in range(10_000):
-            profile.take((rnd.choice("abc"), f"user-{rnd.randrange(users)}"), rnd.random())
+            profile.adjust((rnd.choice("abc"), f"user-{rnd.randrange(users)}"), rnd.random())
             if number == 1000:
-                profile.settle()
+                profile.set_reference()
         sizes.append(len(json.dumps(profile.dump())))
         assert len(profile.cells.kept) <= CELLS + 1
     assert sizes[1] < 1.1 * sizes[0]
@@ -196,7 +196,7 @@ def test_a_dimension_with_too_many_levels_spoils_no_other() -> None:
 def test_getting_to_know_cells_moves_nothing_else() -> None:
     """What is known better with each doubling doesn't step the level of what is watched."""
     profile, told = SegmentProfile(), traffic(3, 3200, 0.3)
-    taken = [profile.take(cell, value) for cell, value in told]
+    taken = [profile.adjust(cell, value) for cell, value in told]
     parts = [fmean(taken[start:end]) for start, end in ((50, 400), (400, 800), (800, 1600), (1600, 3200))]
     assert max(parts) - min(parts) < 0.03
     assert fmean(profile.reference().residual(*each) for each in told) == pytest.approx(fmean(taken[800:]), abs=0.01)
@@ -207,12 +207,12 @@ def test_getting_to_know_cells_moves_nothing_else() -> None:
 def test_a_successor_goes_on_at_the_same_level(hard: float, better: float) -> None:
     """A version is watched by its predecessor's profile, and its own successor by its own: levels must agree."""
     first = settled(traffic(1, 2000, 0.3))
-    standard, own = first.reference(), first.successor()
+    baseline, own = first.reference(), first.successor()
     told = traffic(2, 2000, hard, fall=-better)
     watched = []
     for cell, value in told:
         own.learn(cell, value)
-        watched.append(standard.residual(cell, value))
+        watched.append(baseline.residual(cell, value))
     again = [own.reference().residual(*each) for each in told[:300]]
     assert fmean(again) == pytest.approx(fmean(watched[:300]), abs=0.012)
     assert own.n == 2000

@@ -1,4 +1,4 @@
-"""Who may ask what the analyzer knows, and by which words."""
+"""Parameter types of the API: principals that may read, and names."""
 
 from typing import Annotated
 
@@ -8,6 +8,6 @@ from shared.auth.principal import Principal
 from shared.web.authentication import require
 
 Reader = Annotated[Principal, Depends(require("read", "review", "tune", "operate"))]
-_Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
-Target = _Word
-MetricName = _Word
+_Name = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+Target = _Name
+MetricName = _Name

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from analyzer.api.access import Reader, Target
 from analyzer.domain.metrics.declaration import DeclarationBody, is_metric, misfit
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
-from analyzer.storage.definitions import DefinitionStore, written
+from analyzer.storage.definitions import DefinitionStore, declaration_to_json
 from ratchet.prompt.canonical import Json, canonical_bytes, digest_of
 from shared.auth.principal import Principal
 from shared.events import Envelope, new_id
@@ -148,7 +148,7 @@ def _defined(definitions: Definitions, scope: TargetScope) -> dict[str, Any]:
 
 def _declared(own: Declared) -> dict[str, Any]:
     """Return a declaration in the form that PUT takes."""
-    found = written(own.declaration)
+    found = declaration_to_json(own.declaration)
     if "floor" in found:
         found["floor_pp"] = round(100.0 * found.pop("floor"), 6)
     return found

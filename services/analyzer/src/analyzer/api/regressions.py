@@ -16,11 +16,12 @@ from analyzer.domain.detection import Finding
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.metrics.definitions import Definitions
 from analyzer.domain.model import Metric
-from analyzer.domain.regressions.evidence import evidence_in_units, to_percentage_points
-from analyzer.domain.regressions.explanation import explain
+from analyzer.domain.regressions.evidence import evidence_in_units
+from analyzer.domain.regressions.explanation import explain_regression
 from analyzer.domain.rules import Rules
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.sums import measurement
+from analyzer.domain.units import to_percentage_points
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.repository import read_regression, read_streams
 from analyzer.storage.tables import regressions, streams, uncounted
@@ -75,7 +76,7 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
         definitions = await definitions_of(reader)
         regression = read_regression(rows[0], rules, definitions)
         metric = definitions.find(*regression.dimension[:4]).by(regression.detected.direction)
-        explanation = asdict(explain(regression, metric))
+        explanation = asdict(explain_regression(regression, metric))
         return {**_regression(rows[0]), "good_executions": rows[0].good, "explanation": explanation}
 
     @router.get("/quality")
@@ -94,9 +95,9 @@ def routes(engine: AsyncEngine, rules: Rules) -> APIRouter:
             conditions.append(tuple_(*_ORDER) > last)
         rows = await fetch(_STREAMS.where(*conditions).order_by(*_ORDER).limit(limit))
         nowhere = await fetch(_UNCOUNTED.where(*_within(uncounted.c, reader, None)))
-        ledger = QualityEngine(rules, await definitions_of(reader))
+        engine = QualityEngine(rules, await definitions_of(reader))
         return {
-            "items": [item for row in rows for item in row_to_view(row, ledger)],
+            "items": [item for row in rows for item in row_to_view(row, engine)],
             "next": str(rows[-1].id) if len(rows) == limit else None,
             "uncounted": {row.reason: int(row.n) for row in nowhere},
         }
@@ -152,15 +153,15 @@ def _regression(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def row_to_view(row: Row[Any], ledger: QualityEngine) -> list[dict[str, Any]]:
+def row_to_view(row: Row[Any], engine: QualityEngine) -> list[dict[str, Any]]:
     """A row of streams as the API tells it: nothing where no value counts by the definition in force."""
-    metric = ledger.definitions.find(row.project, row.environment, row.target, row.metric).metric
-    return [to_view(stream, metric, ledger.rules) for stream in islice(read_streams(row, ledger), 1)]
+    metric = engine.definitions.find(row.project, row.environment, row.target, row.metric).metric
+    return [to_view(stream, metric, engine.rules) for stream in islice(read_streams(row, engine), 1)]
 
 
 def to_view(stream: Stream, metric: Metric, rules: Rules) -> dict[str, Any]:
     """A stream as the API tells it."""
-    dimension, prompt = stream.key.line
+    dimension, prompt = stream.key.prompt_metric
     finding, declared = stream.finding(), metric.direction != "undeclared"
     settings = rules.watching(dimension, metric).settings
     return {
@@ -173,7 +174,7 @@ def to_view(stream: Stream, metric: Metric, rules: Rules) -> dict[str, Any]:
         "direction": metric.direction,
         "unit": metric.unit,
         "measurement": measurement(stream.sums, metric).model_dump(),
-        "compared_with": stream.standard.identity if stream.standard else None,
+        "compared_with": stream.baseline.identity if stream.baseline else None,
         "verdict": finding.answer if declared else "direction not declared",
         "method": finding.method,
         "alpha": settings.alpha,

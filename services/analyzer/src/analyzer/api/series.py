@@ -1,4 +1,4 @@
-"""HTTP: what was measured, window after window."""
+"""HTTP API of measured values by time window."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,24 +12,24 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from analyzer.api.access import MetricName, Reader, Target
 from analyzer.domain.metrics.definitions import Definitions, TargetMetrics
 from analyzer.domain.model import Dimension
-from analyzer.domain.series import FINE, aligned, page, wider, width
+from analyzer.domain.series import FINE, aligned, split_page, wider, width
 from analyzer.domain.streams.sums import Sums, measurement
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.series import FOREVER, SeriesStore
 from shared.auth.principal import Principal
 from shared.problems import invalid
 
-_LOOKED = 60
-"""Windows of a dimension by which the width of its sparkline is chosen."""
-_MOST_LATEST = 50_000
+_WIDTH_SAMPLE = 60
+"""Windows of a dimension that determine the width of its sparkline windows."""
+_MAX_LATEST = 50_000
 
 
 def series_router(engine: AsyncEngine) -> APIRouter:
-    """Of the caller's project and environment."""
+    """Return the routes; they read the caller's project and environment."""
     router = APIRouter(prefix="/v1", tags=["quality"])
 
     @router.get("/quality/series")
-    async def series(
+    async def list_windows(
         reader: Reader,
         target: Target = None,
         metric: MetricName = None,
@@ -38,49 +38,49 @@ def series_router(engine: AsyncEngine) -> APIRouter:
         latest: Annotated[int | None, Query(ge=1, le=60)] = None,
         limit: Annotated[int, Query(ge=1, le=2000)] = 300,
     ) -> dict[str, Any]:
-        """Each window's own values, with their 95 % interval; oldest first.
+        """Return the mean and 95 % interval of each time window, oldest first.
 
-        Of one `target` and `metric`: all from `since` to `until`, in windows so wide that `limit` of them show it; only
-        where more versions than that ran beside each other, `next` is the `since` of the next page. With `latest`: so
-        many of the newest windows of each metric of each target, or of those asked for. A window is 5 s wide at least,
-        and wide enough for 25 values on average.
+        Without `latest`: all values of one `target` and `metric` from `since` to `until`, in windows wide enough that
+        about `limit` of them cover it; if more versions ran in parallel, `next` is the `since` of the next page. With
+        `latest`: that number of newest windows of each metric of each target, or of those that are given. A window is
+        at least 5 s wide, and wide enough for 25 values on average.
         """
         async with engine.connect() as conn:
             store = SeriesStore(conn)
             definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
             if latest is not None:
                 if since is not None or until is not None:
-                    raise invalid("since" if since else "until", "does not go with latest")
-                return await _latest(store, definitions, reader, target, metric, latest)
+                    raise invalid("since" if since else "until", "cannot be combined with latest")
+                return await _list_latest(store, definitions, reader, target, metric, latest)
             if target is None or metric is None:
-                raise invalid("target" if target is None else "metric", "is needed without latest")
+                raise invalid("target" if target is None else "metric", "is required unless latest is given")
             names = (reader.project, reader.environment, target, metric)
             dimension = Dimension(*names, definitions.find(*names).metric.generation)
-            span = since.timestamp() if since else 0.0, int(until.timestamp()) if until else FOREVER
-            return await _whole(store, definitions, dimension, *span, limit)
+            bounds = since.timestamp() if since else 0.0, int(until.timestamp()) if until else FOREVER
+            return await _list_range(store, definitions, dimension, *bounds, limit)
 
     return router
 
 
-async def _whole(
+async def _list_range(
     store: SeriesStore, definitions: Definitions, dimension: Dimension, since: float, until: int, limit: int
 ) -> dict[str, Any]:
-    extent = await store.span(dimension, aligned(since, FINE), until)
+    extent = await store.get_extent(dimension, aligned(since, FINE), until)
     if extent is None:
         return {"items": [], "next": None}
     step: int | None = width(extent, limit)
     rows: list[Row[Any]] = []
     while step is not None and (not rows or len(rows) > limit):
-        asked = (dimension.id, step, aligned(max(since, extent.start), step))
-        rows, step = await store.windows([asked], limit + 1, until), wider(step)
-    shown, following = page([(row.start, row.seconds) for row in rows], limit)
+        request = (dimension.id, step, aligned(max(since, extent.start), step))
+        rows, step = await store.list_windows([request], limit + 1, until), wider(step)
+    shown, following = split_page([(row.start, row.seconds) for row in rows], limit)
     return {
-        "items": _items(dimension, definitions, rows[:shown]),
-        "next": None if following is None else _moment(following),
+        "items": _to_views(dimension, definitions, rows[:shown]),
+        "next": None if following is None else _iso(following),
     }
 
 
-async def _latest(
+async def _list_latest(
     store: SeriesStore,
     definitions: Definitions,
     reader: Principal,
@@ -89,20 +89,20 @@ async def _latest(
     latest: int,
 ) -> dict[str, Any]:
     within = {"project": reader.project, "environment": reader.environment, "target": target, "metric": metric}
-    asked = []
-    for dimension, extent in (await store.recent(within, _LOOKED)).items():
+    requests = []
+    for dimension, extent in (await store.list_recent(within, _WIDTH_SAMPLE)).items():
         if dimension.generation == definitions.find(*dimension[:4]).metric.generation:
             seconds = width(extent)
-            asked.append((dimension.id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
-    rows = await store.windows(asked, _MOST_LATEST)
-    return {"items": _items(Dimension(reader.project, reader.environment, "", ""), definitions, rows), "next": None}
+            requests.append((dimension.id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
+    rows = await store.list_windows(requests, _MAX_LATEST)
+    return {"items": _to_views(Dimension(reader.project, reader.environment, "", ""), definitions, rows), "next": None}
 
 
-def _items(within: Dimension, definitions: Definitions, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    return [_item(row, definitions.find(within.project, within.environment, row.target, row.metric)) for row in rows]
+def _to_views(within: Dimension, definitions: Definitions, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    return [_to_view(row, definitions.find(within.project, within.environment, row.target, row.metric)) for row in rows]
 
 
-def _item(row: Row[Any], defined: TargetMetrics) -> dict[str, Any]:
+def _to_view(row: Row[Any], defined: TargetMetrics) -> dict[str, Any]:
     found = measurement(Sums(row.n, row.total, int(row.squares)), defined.usual)
     return {
         "target": row.target,
@@ -111,8 +111,8 @@ def _item(row: Row[Any], defined: TargetMetrics) -> dict[str, Any]:
         "unit": defined.definition.unit,
         "prompt": row.prompt,
         "identity": row.identity,
-        "start": _moment(row.start),
-        "end": _moment(row.start + row.seconds),
+        "start": _iso(row.start),
+        "end": _iso(row.start + row.seconds),
         "n": found.n,
         "mean": found.mean,
         "low": found.low,
@@ -120,5 +120,5 @@ def _item(row: Row[Any], defined: TargetMetrics) -> dict[str, Any]:
     }
 
 
-def _moment(seconds: float) -> str:
+def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,4 +1,4 @@
-"""The analyzer's words: what is measured, of what, and when a finding is one."""
+"""Value types of the analyzer: metrics, dimensions, streams and readings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,24 +8,25 @@ from uuid import UUID
 from shared.events import derived_id
 from shared.metric_catalog import Direction
 
-Kind = Literal["binary", "bounded", "real"]
-"""What a metric's scale is: 0 or 1, from 0 (worst) to 1 (best), or any number. More is always better."""
+ScaleKind = Literal["binary", "bounded", "real"]
+"""The scale of a metric: 0 or 1, from 0 (worst) to 1 (best), or any number. More is always better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One dimension of quality.
+    """A measure of quality.
 
-    `to_scale` maps a value in the metric's own unit to its scale, on which all is summed and compared; `from_scale`
-    goes back. `floor` is the smallest drop, on the scale, that is worth a person's attention. `mirrored`: its direction
-    is the opposite of the usual one of its kind, so the scale runs the other way. While the direction is undeclared,
-    values are summed both ways, and nothing is raised. `generation` counts the changes of scale or of label meanings.
+    `to_scale` converts a value from the metric's own unit to its scale, on which values are summed and compared;
+    `from_scale` converts back. `floor` is the smallest drop, on the scale, that is reported. `mirrored`: the direction
+    is the opposite of the usual one of its kind, so the scale is reversed. While the direction is undeclared, values
+    are summed in both directions and no regression opens. `generation` counts changes of the scale or of label
+    meanings.
     """
 
     name: str
     direction: Direction
     unit: str
-    kind: Kind
+    kind: ScaleKind
     to_scale: Callable[[float], float]
     from_scale: Callable[[float], float]
     floor: float = 0.05
@@ -35,10 +36,10 @@ class Metric:
 
 
 class Dimension(NamedTuple):
-    """One metric of one target: there is at most one open regression of it.
+    """One metric of one target, with at most one open regression.
 
-    Values of different generations are not comparable. `mirrored` keeps both directions of an undeclared metric apart
-    in memory; they share a row, so ids are of `names` alone.
+    Values of different generations are not comparable. `mirrored` separates both directions of an undeclared metric in
+    memory; they share a row, so ids are derived from `names` only.
     """
 
     project: str
@@ -50,12 +51,12 @@ class Dimension(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What ids are derived from: the generation counts from the first change on."""
+        """The names that ids are derived from; includes the generation if it is not 0."""
         return (*self[:4], f"generation {self.generation}") if self.generation else self[:4]
 
     @property
     def subject(self) -> "Dimension":
-        """The dimension without what tells its definitions apart: what regressions are about."""
+        """The dimension without generation and direction: the subject of regressions."""
         return Dimension(*self[:4])
 
     @property
@@ -64,7 +65,7 @@ class Dimension(NamedTuple):
 
 
 class PromptMetric(NamedTuple):
-    """The versions of one prompt, seen through one metric of one target."""
+    """One metric of one target for all versions of one prompt."""
 
     dimension: Dimension
     prompt: str
@@ -77,12 +78,12 @@ class PromptMetric(NamedTuple):
 class StreamKey(NamedTuple):
     """The values of one metric of one version (`identity`) of one prompt of one target."""
 
-    line: PromptMetric
+    prompt_metric: PromptMetric
     identity: str
 
     @property
     def id(self) -> UUID:
-        return derived_id("stream", *self.line.dimension.names, self.line.prompt, self.identity)
+        return derived_id("stream", *self.prompt_metric.dimension.names, self.prompt_metric.prompt, self.identity)
 
 
 class Use(NamedTuple):
@@ -93,7 +94,7 @@ class Use(NamedTuple):
 
 
 class Facts(Protocol):
-    """What is known of the execution behind a value; `shared.events.feedback.ExecutionFacts` is one."""
+    """Facts of the execution of a value; implemented by `shared.events.feedback.ExecutionFacts`."""
 
     @property
     def execution_id(self) -> str: ...
@@ -112,8 +113,8 @@ class Facts(Protocol):
 class Reading(NamedTuple):
     """One measured value, on the metric's scale.
 
-    `value` None takes a value back; `former` is what it takes the place of (None: nothing that was measured).
-    Unix times: `at` is when the execution ran, by the app's clock; `received` when we heard of it, by ours.
+    `former` is the value that it replaces (None: none was measured); `value` None removes that one. Unix times: `at` is
+    when the execution ran, by the app's clock; `received` is by the server's clock.
     """
 
     dimension: Dimension
@@ -128,10 +129,10 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DetectionPolicy:
-    """What holds for every target and metric that no rule speaks of.
+    """Defaults for targets and metrics without a rule.
 
-    `alpha` bounds the chance that a stream in which nothing gets worse ever raises an alarm. `minimum` values are
-    measured on each side of a conclusion. A regression that comes back within `reopen_seconds` is the same one.
+    `alpha`: maximum probability that a stream which does not get worse ever raises an alarm. `minimum`: values on each
+    side of a conclusion. A regression that returns within `reopen_seconds` is reopened.
     """
 
     alpha: float = 0.05

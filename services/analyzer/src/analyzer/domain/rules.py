@@ -1,4 +1,4 @@
-"""What holds for which target and metric: defaults that need no thought, and rules that say otherwise."""
+"""Rules: settings for single targets and metrics that override the defaults."""
 
 import math
 import tomllib
@@ -10,22 +10,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from analyzer.domain.detection import Settings
-from analyzer.domain.model import DetectionPolicy, Dimension, Kind, Metric
+from analyzer.domain.detection import DetectionSettings
+from analyzer.domain.model import DetectionPolicy, Dimension, Metric, ScaleKind
 from analyzer.domain.segments.dimensions import DEFAULTS, Dimensions
 
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Rule(BaseModel):
-    """One `[[rule]]` of a rules file; `*` in `target` and `metric` stands for anything. The last that fits counts.
+    """One `[[rule]]` of a rules file; `*` in `target` and `metric` matches anything. The last match applies.
 
-    floor       the smallest drop worth an alarm: percentage points, or per cent for latency and cost
-    alpha       the chance that a stream in which nothing gets worse ever alarms
+    floor       smallest drop that is reported: percentage points, or per cent for latency and cost
+    alpha       maximum probability that a stream which does not get worse ever raises an alarm
     minimum     values on each side of a conclusion
-    agreed      for rare events: the rate of bad values (0 to 1) that was agreed on; the test is exact then
-    safety      one bad value is enough
-    dimensions  what values are split by, instead of the well-known names; in rules for all metrics only
+    agreed      for rare events: the agreed rate of bad values (0 to 1); the test is exact
+    safety      one bad value opens a regression
+    dimensions  dimensions to split values by, instead of the defaults; in rules for all metrics only
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,7 +39,7 @@ class Rule(BaseModel):
     safety: bool | None = None
     dimensions: Annotated[tuple[Pattern, ...], Field(max_length=12)] | None = None
 
-    def fits(self, target: str, metric: str) -> bool:
+    def matches(self, target: str, metric: str) -> bool:
         return fnmatchcase(target, self.target) and fnmatchcase(metric, self.metric)
 
 
@@ -51,56 +51,57 @@ class RulesFile(BaseModel):
     rule: tuple[Rule, ...] = ()
 
 
-class BadRules(Exception):
-    """A rules file can't be used; the message names the file and the field."""
+class InvalidRules(Exception):
+    """A rules file is invalid; the message names the file and the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchRules:
-    """How one dimension is watched. `agreed`: the agreed rate of bad values, if there is one."""
+    """Test settings of one dimension. `agreed`: the agreed rate of bad values, if any."""
 
-    kind: Kind
-    settings: Settings
+    kind: ScaleKind
+    settings: DetectionSettings
     agreed: float | None = None
     safety: bool = False
 
 
 @dataclass(slots=True)
 class Rules:
-    """Answers for each dimension; what was answered once is remembered."""
+    """Settings for each dimension, cached."""
 
     policy: DetectionPolicy = field(default_factory=DetectionPolicy)
     rules: Sequence[Rule] = ()
-    _watching: dict[tuple[Dimension, Kind, float, bool], WatchRules] = field(default_factory=dict)
+    _watching: dict[tuple[Dimension, ScaleKind, float, bool], WatchRules] = field(default_factory=dict)
     _dimensions: dict[str, Dimensions] = field(default_factory=dict)
 
     def watching(self, dimension: Dimension, metric: Metric) -> WatchRules:
+        """Return the settings of a dimension."""
         key = (dimension, metric.kind, metric.floor, metric.safety)
         known = self._watching.get(key)
         if known is None:
-            if len(self._watching) > _REMEMBERED:
+            if len(self._watching) > _MAX_CACHED:
                 self._watching.clear()
             known = self._watching[key] = self._decide(dimension, metric)
         return known
 
     def dimensions(self, target: str) -> Dimensions:
-        """What the target's values are split by."""
+        """Return the dimensions that values of `target` are split by."""
         known = self._dimensions.get(target)
         if known is None:
-            if len(self._dimensions) > _REMEMBERED:
+            if len(self._dimensions) > _MAX_CACHED:
                 self._dimensions.clear()
-            named = [rule.dimensions for rule in self.rules if rule.dimensions and rule.fits(target, "*")]
+            named = [rule.dimensions for rule in self.rules if rule.dimensions and rule.matches(target, "*")]
             known = self._dimensions[target] = Dimensions(named[-1] if named else tuple(DEFAULTS))
         return known
 
     def _decide(self, dimension: Dimension, metric: Metric) -> WatchRules:
-        said: dict[str, object] = {}
+        given_fields: dict[str, object] = {}
         for rule in self.rules:
-            if rule.fits(dimension.target, dimension.metric):
-                said |= rule.model_dump(exclude_none=True, exclude={"target", "metric", "dimensions"})
-        given = Rule.model_validate(said)
+            if rule.matches(dimension.target, dimension.metric):
+                given_fields |= rule.model_dump(exclude_none=True, exclude={"target", "metric", "dimensions"})
+        given = Rule.model_validate(given_fields)
         floor = metric.floor if given.floor is None else _on_scale(given.floor, metric)
-        settings = Settings(
+        settings = DetectionSettings(
             alpha=given.alpha or self.policy.alpha, minimum=given.minimum or self.policy.minimum, floor=floor
         )
         agreed = given.agreed if metric.kind == "binary" else None
@@ -108,7 +109,7 @@ class Rules:
         return WatchRules(metric.kind, settings, agreed, safety and metric.kind != "real")
 
 
-_REMEMBERED = 4096
+_MAX_CACHED = 4096
 
 
 def _on_scale(floor: float, metric: Metric) -> float:
@@ -116,12 +117,12 @@ def _on_scale(floor: float, metric: Metric) -> float:
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
-    """The rules of a TOML file. Raises BadRules."""
+    """Return the rules of a TOML file. Raises InvalidRules."""
     try:
         return RulesFile.model_validate(tomllib.loads(path.read_text())).rule
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadRules(f"{path}: {error}") from None
+        raise InvalidRules(f"{path}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field_name = ".".join(str(part) for part in first["loc"])
-        raise BadRules(f"{path}: {field_name}: {first['msg']}") from None
+        raise InvalidRules(f"{path}: {field_name}: {first['msg']}") from None

@@ -1,4 +1,4 @@
-"""Short windows of time: what a batch adds to them, and how wide those are that a chart shows."""
+"""Time windows of measured values: additions of a batch, and window widths for charts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,28 +8,27 @@ from analyzer.domain.model import Dimension, Metric, PromptMetric, Reading, Stre
 from analyzer.domain.streams.sums import Sums
 
 FINE, COARSE = 5, 300
-"""Seconds of a window as it is kept: of the last six hours, and before."""
+"""Seconds of a stored window: of the last six hours, and of older ones."""
 FINE_FOR, KEPT_FOR = 6 * 3600, 30 * 86_400
-"""Seconds after which windows are put together, and after which they are forgotten."""
+"""Seconds after which windows are merged, and after which they are deleted."""
 ENOUGH = 25
-"""Values in a window that is shown, on average: with fewer, an interval spans nearly the whole scale."""
+"""Average number of values in a shown window; with fewer, an interval spans nearly the whole scale."""
 _STEPS = (FINE, 10, 15, 20, 30, 60, 120, COARSE, 900, 3600, 6 * 3600, 86_400, 5 * 86_400, KEPT_FOR)
 
 
 class WindowKey(NamedTuple):
-    """The window of a stream that begins at the Unix time `start` and lasts so many seconds."""
+    """The window of a stream that starts at the Unix time `start` and lasts `seconds`."""
 
     stream: StreamKey
     start: int
     seconds: int
 
 
-def added(readings: Iterable[Reading]) -> dict[WindowKey, Sums]:
-    """What readings add to the windows; nothing where an execution ran before all that is kept.
+def windowed_sums(readings: Iterable[Reading]) -> dict[WindowKey, Sums]:
+    """Return what readings add to the windows, without executions older than the retention.
 
-    A value belongs where its execution ran, by the app's clock, whenever we hear of it. So a feedback that replaces
-    another one is taken back from the very window that had it, and no order matters. A value that is summed both ways
-    counts once.
+    The window of a value is that of its execution, by the app's clock, so a replaced feedback is removed from the
+    window that holds it, in any order. A value that is summed in both directions counts once.
     """
     found: dict[tuple[Dimension, tuple[Use, ...], int, int], Sums] = defaultdict(Sums)
     for dimension, metric, uses, _, value, former, at, received in readings:
@@ -39,24 +38,24 @@ def added(readings: Iterable[Reading]) -> dict[WindowKey, Sums]:
             seconds = FINE if age <= FINE_FOR else COARSE
             sums = found[dimension._replace(mirrored=False), uses, aligned(at, seconds), seconds]
             sums.replace(_usual(former, metric), _usual(value, metric))
-    places: dict[WindowKey, Sums] = defaultdict(Sums)
+    windows: dict[WindowKey, Sums] = defaultdict(Sums)
     for (dimension, uses, start, seconds), sums in found.items():
         for use in uses:
-            places[WindowKey(StreamKey(PromptMetric(dimension, use.prompt), use.identity), start, seconds)].merge(sums)
-    return places
+            windows[WindowKey(StreamKey(PromptMetric(dimension, use.prompt), use.identity), start, seconds)].merge(sums)
+    return windows
 
 
 def _usual(value: float | None, metric: Metric) -> float | None:
-    """A value on the scale of the metric's usual direction: so windows outlast a declaration."""
+    """Return a value on the scale of the usual direction, so that windows stay valid after a declaration."""
     if value is None or not metric.mirrored:
         return value
     return -value if metric.kind == "real" else 1.0 - value
 
 
 class Extent(NamedTuple):
-    """What there is to show between two Unix times: `n` values in `rows` windows, which begin at so many `moments`.
+    """Data between two Unix times: `n` values in `rows` windows, with `moments` different start times.
 
-    `active` counts the seconds without the time in which nothing came: of a gap, at most twelve windows' time.
+    `active` is the number of seconds without gaps; a gap counts for at most twelve windows.
     """
 
     start: int
@@ -68,31 +67,31 @@ class Extent(NamedTuple):
 
 
 def width(extent: Extent, limit: int | None = None) -> int:
-    """Seconds of a window: as few as give it 25 values on average, and show all in about 90 % of `limit` rows.
+    """Return the seconds of a window: the fewest for 25 values on average and for about 90 % of `limit` rows.
 
-    The rest of them is for windows in which one version follows another, and for those that are cut by a gap.
+    The other rows are for windows with several versions and for windows that are cut by a gap.
     """
-    beside_each_other = extent.rows / extent.moments
-    enough = ENOUGH * extent.active * beside_each_other / max(extent.n, 1)
-    room = extent.active * beside_each_other / (0.9 * limit) if limit else 0.0
+    versions = extent.rows / extent.moments
+    enough = ENOUGH * extent.active * versions / max(extent.n, 1)
+    room = extent.active * versions / (0.9 * limit) if limit else 0.0
     return next((step for step in _STEPS if step >= max(enough, room)), _STEPS[-1])
 
 
 def wider(seconds: int) -> int | None:
-    """The next width; None where there is none."""
+    """Return the next width; None after the last one."""
     return next((step for step in _STEPS if step > seconds), None)
 
 
 def aligned(moment: float, seconds: int) -> int:
-    """The start of the window that `moment` lies in."""
+    """Return the start of the window that contains the Unix time `moment`."""
     return int(moment // seconds) * seconds
 
 
-def page(windows: Sequence[tuple[int, int]], limit: int) -> tuple[int, int | None]:
-    """How many of the rows make a page of `limit`, and the Unix time that the next one begins at, if there is one.
+def split_page(windows: Sequence[tuple[int, int]], limit: int) -> tuple[int, int | None]:
+    """Return the number of rows of a page of `limit`, and the Unix time at which the next page starts, if any.
 
-    `windows` has start and seconds of each row, in order. Rows of the same start stay together; of a start with
-    more rows than a page holds, the rest is left out.
+    `windows` has start and seconds of each row, in order. Rows of the same start stay on one page; of a start with more
+    rows than a page holds, the rest is omitted.
     """
     if len(windows) <= limit:
         return len(windows), None

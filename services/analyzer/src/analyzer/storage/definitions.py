@@ -1,4 +1,4 @@
-"""Declarations of metrics, and what is not counted, in the database."""
+"""Repository of metric declarations and of values that are not counted."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +17,7 @@ _LOAD = text(
        JOIN unnest(CAST(:projects AS text[]), CAST(:environments AS text[])) AS asked (project, environment)
          ON d.project = asked.project AND d.environment = asked.environment"""
 )
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 13))")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 13))")
 _DECLARE = text(
     """INSERT INTO analyzer.metric_definitions AS d
          (project, environment, target, metric, declaration, generation, revision, declared_by, declared_at)
@@ -28,7 +28,7 @@ _DECLARE = text(
              declared_by = EXCLUDED.declared_by, declared_at = EXCLUDED.declared_at
        RETURNING revision"""
 )
-# Words come from apps, and could be of any number: past a limit they are counted together.
+# Labels come from apps: beyond a limit they are counted together.
 _COUNT = text(
     """INSERT INTO analyzer.uncounted AS u
          (project, environment, target, metric, reason, word, n, low, high, latest)
@@ -43,8 +43,8 @@ _COUNT = text(
          SET n = u.n + EXCLUDED.n, low = least(u.low, EXCLUDED.low), high = greatest(u.high, EXCLUDED.high),
              latest = EXCLUDED.latest"""
 )
-_MOST_WORDS = 100
-# A stream's third part is its sums, and their first one the number of values: see `Stream.dump`.
+_MAX_WORDS = 100
+# Element 2 of the state has the sums, the first of them n: see `Stream.dump`.
 _COUNTS = text(
     """SELECT target, metric, generation, sum(CAST(coalesce(state, mirrored) -> 2 ->> 0 AS bigint)) AS n
        FROM analyzer.streams
@@ -61,13 +61,13 @@ _UNCOUNTED = text(
 
 
 class DefinitionStore:
-    """The tables `metric_definitions` and `uncounted`, on the connection of the caller's transaction."""
+    """The tables `metric_definitions` and `uncounted`, in the caller's transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
     async def load(self, projects: Collection[tuple[str, str]]) -> Definitions:
-        """Return what is declared in these projects and environments."""
+        """Return the declarations of these projects and environments."""
         if not projects:
             return Definitions()
         names, environments = zip(*sorted(projects), strict=True)
@@ -75,36 +75,36 @@ class DefinitionStore:
         return Definitions(
             {
                 TargetScope(row.project, row.environment, row.target or None, row.metric): Declared(
-                    read_declaration(json.loads(row.declaration)), row.generation
+                    declaration_from_json(json.loads(row.declaration)), row.generation
                 )
                 for row in rows
             }
         )
 
     async def lock(self, scope: TargetScope) -> None:
-        """Wait until nobody else declares anything of this project and environment."""
-        await self._conn.execute(_ALONE, {"name": json.dumps(scope[:2])})
+        """Lock the declarations of the project and environment; waits for other transactions."""
+        await self._conn.execute(_LOCK, {"name": json.dumps(scope[:2])})
 
     async def declare(self, scope: TargetScope, declared: Declared, declared_by: str) -> int:
-        """Save a declaration in the place of the one before it; return its revision."""
+        """Save a declaration, replacing the previous one; return its revision."""
         values = {**scope._asdict(), "target": scope.target or "", "declared_by": declared_by}
-        declaration = json.dumps(written(declared.declaration))
+        declaration = json.dumps(declaration_to_json(declared.declaration))
         values |= {"declaration": declaration, "generation": declared.generation}
         revision: int = (await self._conn.execute(_DECLARE, values)).scalar_one()
         return revision
 
     async def counts(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
         """Return how many values each metric of each target counts, by generation."""
-        given = {"project": project, "environment": environment, "target": target}
-        return list(await self._conn.execute(_COUNTS, given))
+        filters = {"project": project, "environment": environment, "target": target}
+        return list(await self._conn.execute(_COUNTS, filters))
 
     async def uncounted(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
-        """Return what is not counted, most frequent first within each metric."""
-        given = {"project": project, "environment": environment, "target": target}
-        return list(await self._conn.execute(_UNCOUNTED, given))
+        """Return the uncounted values, most frequent first within each metric."""
+        filters = {"project": project, "environment": environment, "target": target}
+        return list(await self._conn.execute(_UNCOUNTED, filters))
 
     async def count(self, found: Iterable[UncountedValue]) -> None:
-        """Add to what is not counted, in the order of its keys, so that two transactions can't wait for each other."""
+        """Add uncounted values, in key order so that transactions cannot deadlock."""
         totals: dict[tuple[str, ...], list[Any]] = {}
         for each in found:
             total = totals.setdefault(each[:6], [0, None, None])
@@ -114,12 +114,12 @@ class DefinitionStore:
                 total[2] = each.value if total[2] is None else max(total[2], each.value)
         names = ("project", "environment", "target", "metric", "reason", "word")
         for key, (n, low, high) in sorted(totals.items()):
-            values = {**dict(zip(names, key, strict=True)), "n": n, "low": low, "high": high, "words": _MOST_WORDS}
+            values = {**dict(zip(names, key, strict=True)), "n": n, "low": low, "high": high, "words": _MAX_WORDS}
             await self._conn.execute(_COUNT, values)
 
 
-def written(declaration: Declaration) -> dict[str, Any]:
-    """Return a declaration as JSON: only what it says."""
+def declaration_to_json(declaration: Declaration) -> dict[str, Any]:
+    """Return the declared fields as JSON."""
     found = {
         "direction": declaration.direction,
         "unit": declaration.unit,
@@ -132,8 +132,8 @@ def written(declaration: Declaration) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def read_declaration(found: Mapping[str, Any]) -> Declaration:
-    """Return the declaration that `written` wrote."""
+def declaration_from_json(found: Mapping[str, Any]) -> Declaration:
+    """Return the declaration of a stored JSON object."""
     scale = found.get("scale")
     return Declaration(
         found.get("direction"),

@@ -1,4 +1,4 @@
-"""What the analyzer keeps: loading and saving what one batch touches, in a few statements whatever its size."""
+"""Repository of streams, histories and regressions: a fixed number of statements per batch."""
 
 import json
 from collections import defaultdict
@@ -22,8 +22,7 @@ from shared.events.quality import RegressionDetected, RegressionResolved
 
 T = TypeVar("T")
 
-# One writer a target at a time, whichever instance: state that is made anew has no row yet that could be locked.
-# Sorted, so that two batches can't wait for each other.
+# One writer per target: new state has no row yet that could be locked. Sorted, so that batches cannot deadlock.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 7)) FROM unnest(CAST(:names AS text[])) AS name")
 _STREAM = """project, environment, target, metric, prompt, identity, generation,
              CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored"""
@@ -32,7 +31,7 @@ _CANDIDATES = text(
     f"""SELECT DISTINCT ON (line_id) {_STREAM} FROM analyzer.streams
         WHERE line_id = ANY(CAST(:lines AS uuid[])) AND reference ORDER BY line_id, last DESC"""
 )
-# A direction that is not in force keeps the state that it had.
+# The state of a direction that is not in force is unchanged.
 _SAVE_STREAMS = text(
     """INSERT INTO analyzer.streams AS s (id, line_id, project, environment, target, metric, prompt, identity,
                                           generation, reference, last, state, mirrored)
@@ -85,64 +84,66 @@ _SAVE_COURSES = text(
 
 
 class QualityStore:
-    """The analyzer's tables, on the connection of the caller's transaction."""
+    """The analyzer's state, in the caller's transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def load(self, readings: Sequence[Reading], ledger: QualityEngine) -> None:
-        """Fills `ledger` with all that `readings` may touch; their targets are ours until the transaction ends."""
+    async def load(self, readings: Sequence[Reading], engine: QualityEngine) -> None:
+        """Load the state that `readings` may touch into `engine`, and lock their targets until the transaction ends."""
         keys = {StreamKey(PromptMetric(r.dimension, use.prompt), use.identity) for r in readings for use in r.uses}
         if not keys:
             return
-        dimensions = {key.line.dimension for key in keys}
-        await self._conn.execute(_LOCK, {"names": sorted({json.dumps(of[:3]) for of in dimensions})})
-        ledger.know(
-            await self._streams(ledger, _TOUCHED, ids=list({key.id for key in keys})),
-            await self._regressions(ledger, dimensions),
+        dimensions = {key.prompt_metric.dimension for key in keys}
+        await self._conn.execute(_LOCK, {"names": sorted({json.dumps(dimension[:3]) for dimension in dimensions})})
+        engine.preload(
+            await self._streams(engine, _TOUCHED, ids=list({key.id for key in keys})),
+            await self._regressions(engine, dimensions),
             await self._courses(dimensions),
         )
-        known = ledger.streams
-        young = {key.line for key in keys if (stream := known.get(key)) is None or stream.young}
-        if young:
-            ledger.know(await self._streams(ledger, _CANDIDATES, lines=list({line.id for line in young})))
+        known = engine.streams
+        accepts_baseline = {
+            key.prompt_metric for key in keys if (stream := known.get(key)) is None or stream.accepts_baseline
+        }
+        if accepts_baseline:
+            engine.preload(await self._streams(engine, _CANDIDATES, lines=list({line.id for line in accepts_baseline})))
 
-    async def save(self, ledger: QualityEngine) -> None:
-        """Writes what changed."""
-        if ledger.changed:
-            await self._conn.execute(_SAVE_STREAMS, _columns(ledger.changed.values()))
-        if ledger.changed_courses:
-            await self._conn.execute(_SAVE_COURSES, _course_columns(ledger.changed_courses.values()))
-        for regression in ledger.changed_regressions.values():
+    async def save(self, engine: QualityEngine) -> None:
+        """Save what has changed."""
+        if engine.changed:
+            await self._conn.execute(_SAVE_STREAMS, _columns(engine.changed.values()))
+        if engine.changed_histories:
+            await self._conn.execute(_SAVE_COURSES, _course_columns(engine.changed_histories.values()))
+        for regression in engine.changed_regressions.values():
             await self._conn.execute(_SAVE_REGRESSION, _row(regression))
 
-    async def _streams(self, ledger: QualityEngine, statement: Any, **values: Any) -> list[Stream]:
+    async def _streams(self, engine: QualityEngine, statement: Any, **values: Any) -> list[Stream]:
         rows = await self._conn.execute(statement, values)
-        return [stream for row in rows for stream in read_streams(row, ledger)]
+        return [stream for row in rows for stream in read_streams(row, engine)]
 
     async def _courses(self, dimensions: Collection[Dimension]) -> list[DimensionHistory]:
-        """Those of `dimensions`, and how the calls of their targets ended."""
+        """Return the histories of `dimensions` and of the error rates of their targets."""
         wanted = {*dimensions, *(dimension.subject._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
         rows = await self._conn.execute(_COURSES, {"ids": list({dimension.id for dimension in wanted})})
         return [
             DimensionHistory.load(dimension, json.loads(state)) for row in rows for dimension, state in _states(row)
         ]
 
-    async def _regressions(self, ledger: QualityEngine, dimensions: Collection[Dimension]) -> list[Regression]:
+    async def _regressions(self, engine: QualityEngine, dimensions: Collection[Dimension]) -> list[Regression]:
         subjects = {dimension.subject.id for dimension in dimensions}
         rows = await self._conn.execute(_LATEST, {"ids": list(subjects)})
-        return [read_regression(row, ledger.rules, ledger.definitions) for row in rows]
+        return [read_regression(row, engine.rules, engine.definitions) for row in rows]
 
 
-def read_streams(row: Row[Any], ledger: QualityEngine) -> Iterator[Stream]:
+def read_streams(row: Row[Any], engine: QualityEngine) -> Iterator[Stream]:
     """Yield the streams of a row with its key's columns and its states as text: one for each direction in force."""
-    found = ledger.definitions.find(row.project, row.environment, row.target, row.metric)
+    found = engine.definitions.find(row.project, row.environment, row.target, row.metric)
     states = dict(_states(row))
     for metric in found.metrics:
         dimension = Dimension(row.project, row.environment, row.target, row.metric, metric.generation, metric.mirrored)
         if dimension in states:
             key = StreamKey(PromptMetric(dimension, row.prompt), row.identity)
-            yield Stream.load(key, ledger.rules.watching(dimension, metric), json.loads(states[dimension]))
+            yield Stream.load(key, engine.rules.watching(dimension, metric), json.loads(states[dimension]))
 
 
 def _states(row: Row[Any]) -> list[tuple[Dimension, str]]:
@@ -161,10 +162,10 @@ def _paired(changed: Iterable[tuple[UUID, bool, T]]) -> list[tuple[UUID, T | Non
 
 
 def _course_columns(changed: Iterable[DimensionHistory]) -> dict[str, list[Any]]:
-    """Courses as arrays, a column each."""
-    rows = _paired((course.dimension.id, course.dimension.mirrored, course) for course in changed)
-    shown = [usual or mirrored for _, usual, mirrored in rows]
-    dimensions = [course.dimension for course in shown if course is not None]
+    """Return histories as one array per column."""
+    rows = _paired((history.dimension.id, history.dimension.mirrored, history) for history in changed)
+    present = [usual or mirrored for _, usual, mirrored in rows]
+    dimensions = [history.dimension for history in present if history is not None]
     return {
         "dimension_id": [dimension_id for dimension_id, _, _ in rows],
         **_dimension_columns(dimensions),
@@ -179,17 +180,17 @@ def _dimension_columns(dimensions: Sequence[Dimension]) -> dict[str, list[Any]]:
 
 
 def _columns(changed: Iterable[Stream]) -> dict[str, list[Any]]:
-    """Streams as arrays, a column each."""
-    rows = _paired((stream.key.id, stream.key.line.dimension.mirrored, stream) for stream in changed)
-    shown = [usual or mirrored for _, usual, mirrored in rows]
-    streams = [stream for stream in shown if stream is not None]
+    """Return streams as one array per column."""
+    rows = _paired((stream.key.id, stream.key.prompt_metric.dimension.mirrored, stream) for stream in changed)
+    present = [usual or mirrored for _, usual, mirrored in rows]
+    streams = [stream for stream in present if stream is not None]
     return {
         "id": [stream_id for stream_id, _, _ in rows],
-        "line_id": [stream.key.line.id for stream in streams],
-        **_dimension_columns([stream.key.line.dimension for stream in streams]),
-        "prompt": [stream.key.line.prompt for stream in streams],
+        "line_id": [stream.key.prompt_metric.id for stream in streams],
+        **_dimension_columns([stream.key.prompt_metric.dimension for stream in streams]),
+        "prompt": [stream.key.prompt_metric.prompt for stream in streams],
         "identity": [stream.key.identity for stream in streams],
-        "reference": [stream.fit for stream in streams],
+        "reference": [stream.can_be_baseline for stream in streams],
         "last": [stream.last for stream in streams],
         "state": [usual and usual.dump() for _, usual, _ in rows],
         "mirrored": [mirrored and mirrored.dump() for _, _, mirrored in rows],
@@ -218,7 +219,7 @@ def _row(regression: Regression) -> dict[str, Any]:
 
 
 def read_regression(row: Row[Any], rules: Rules, definitions: Definitions) -> Regression:
-    """A regression, from a row with its moments and good executions; its events, terms and memory as text."""
+    """Return the regression of a row; JSON columns must be selected as text."""
     detected = RegressionDetected.model_validate_json(row.detected)
     dimension = Dimension(detected.project, detected.environment, detected.target, detected.metric)
     return Regression.load(

@@ -1,4 +1,4 @@
-"""The windows in the database: added to with a batch, put together when they are old, read for charts."""
+"""Repository of time windows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from analyzer.domain.model import Dimension
 from analyzer.domain.series import COARSE, FINE, Extent, WindowKey
 from analyzer.domain.streams.sums import Sums
 
-# In the order of their keys, so that two transactions can't wait for each other.
+# In key order, so that transactions cannot deadlock.
 _ADD = text(
     """INSERT INTO analyzer.measured AS m (dimension_id, start, seconds, stream_id, n, total, squares)
        SELECT dimension_id, start, seconds, stream_id, n, total, CAST(squares AS numeric)
@@ -23,8 +23,8 @@ _ADD = text(
        ON CONFLICT (dimension_id, start, seconds, stream_id) DO UPDATE
          SET n = m.n + EXCLUDED.n, total = m.total + EXCLUDED.total, squares = m.squares + EXCLUDED.squares"""
 )
-_ALONE = text("SELECT pg_try_advisory_xact_lock(hashtextextended('analyzer.measured', 11))")
-_GATHER = text(
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('analyzer.measured', 11))")
+_MERGE = text(
     f"""WITH old AS (DELETE FROM analyzer.measured WHERE seconds = {FINE} AND start < :before
                      RETURNING dimension_id, start, stream_id, n, total, squares)
         INSERT INTO analyzer.measured AS m (dimension_id, start, seconds, stream_id, n, total, squares)
@@ -33,17 +33,17 @@ _GATHER = text(
         ON CONFLICT (dimension_id, start, seconds, stream_id) DO UPDATE
           SET n = m.n + EXCLUDED.n, total = m.total + EXCLUDED.total, squares = m.squares + EXCLUDED.squares"""
 )
-_FORGET = text("DELETE FROM analyzer.measured WHERE start < :before")
-# A day in which nothing came is no reason for wide windows.
+_DELETE = text("DELETE FROM analyzer.measured WHERE start < :before")
+# Gaps do not widen the windows.
 _EXTENT = """SELECT min(start) AS start, max(start + seconds) AS "end", CAST(sum(n) AS bigint) AS n,
                     CAST(sum(least(gap, seconds * 12)) AS bigint) AS active,
                     count(*) AS rows, count(*) FILTER (WHERE gap > 0) AS moments
              FROM (SELECT start, seconds, n, lead(start, 1, start + seconds) OVER (ORDER BY start) - start AS gap"""
-_SPAN = text(
+_EXTENT_OF_RANGE = text(
     f"""{_EXTENT} FROM analyzer.measured
         WHERE dimension_id = :id AND start >= :since AND start < :until AND n > 0) AS kept"""
 )
-_RECENT = text(
+_EXTENTS_OF_LATEST = text(
     f"""SELECT c.project, c.environment, c.target, c.metric, c.generation, recent.*
         FROM analyzer.courses AS c CROSS JOIN LATERAL (
           {_EXTENT} FROM (SELECT start, seconds, n FROM analyzer.measured WHERE dimension_id = c.dimension_id AND n > 0
@@ -53,7 +53,7 @@ _RECENT = text(
           AND (CAST(:target AS text) IS NULL OR c.target = :target)
           AND (CAST(:metric AS text) IS NULL OR c.metric = :metric)"""
 )
-# A window that was put together is never told as a shorter one.
+# A merged window is never returned as a shorter one.
 _WINDOWS = text(
     """SELECT s.target, s.metric, s.prompt, s.identity, w.start, w.seconds, w.n, w.total, w.squares
        FROM unnest(CAST(:ids AS uuid[]), CAST(:widths AS int[]), CAST(:since AS bigint[])) AS d (id, width, since)
@@ -67,20 +67,22 @@ _WINDOWS = text(
        ORDER BY s.target, s.metric, w.start, w.seconds, s.prompt, s.identity LIMIT :limit"""
 )
 FOREVER = 2**62
-"""A Unix time that nothing comes after."""
+"""A Unix time after all others."""
 
 
 class SeriesStore:
-    """The table `measured`, on the connection of the caller's transaction."""
+    """The table `measured`, in the caller's transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def add(self, windows: Mapping[WindowKey, Sums]) -> None:
-        """Adds what a batch measured to what is there."""
+    async def add_windows(self, windows: Mapping[WindowKey, Sums]) -> None:
+        """Add the sums of a batch."""
         if not windows:
             return
-        ids = {stream: (stream.line.dimension.id, stream.id) for stream in {place.stream for place in windows}}
+        ids = {
+            stream: (stream.prompt_metric.dimension.id, stream.id) for stream in {window.stream for window in windows}
+        }
         rows = [
             (ids[stream][0], start, seconds, ids[stream][1], sums.n, sums.total, str(sums.squares))
             for (stream, start, seconds), sums in windows.items()
@@ -88,28 +90,36 @@ class SeriesStore:
         names = ("dimension_id", "start", "seconds", "stream_id", "n", "total", "squares")
         await self._conn.execute(_ADD, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
-    async def tidy(self, fine_since: float, kept_since: float) -> None:
-        """Puts windows that begin before `fine_since` together, and forgets those before `kept_since` (Unix times).
+    async def compact(self, fine_since: float, kept_since: float) -> None:
+        """Merge windows that start before `fine_since`, delete those before `kept_since` (Unix times).
 
-        One instance at a time: another one has nothing to do.
+        Does nothing while another instance does it.
         """
-        if await self._conn.scalar(_ALONE):
-            await self._conn.execute(_FORGET, {"before": int(kept_since)})
-            await self._conn.execute(_GATHER, {"before": int(fine_since)})
+        if await self._conn.scalar(_TRY_LOCK):
+            await self._conn.execute(_DELETE, {"before": int(kept_since)})
+            await self._conn.execute(_MERGE, {"before": int(fine_since)})
 
-    async def span(self, dimension: Dimension, since: int, until: int) -> Extent | None:
-        """What there is of `dimension` between two Unix times."""
-        rows = await self._conn.execute(_SPAN, {"id": dimension.id, "since": since, "until": until})
+    async def get_extent(self, dimension: Dimension, since: int, until: int) -> Extent | None:
+        """Return the extent of `dimension` between two Unix times; None without values."""
+        rows = await self._conn.execute(_EXTENT_OF_RANGE, {"id": dimension.id, "since": since, "until": until})
         row = rows.one()
         return Extent(*row) if row.n else None
 
-    async def recent(self, within: dict[str, str | None], looked: int) -> dict[Dimension, Extent]:
-        """The newest `looked` windows of each dimension of a project, environment, target and metric (None: all)."""
-        rows = await self._conn.execute(_RECENT, {**within, "looked": looked})
+    async def list_recent(self, within: dict[str, str | None], n: int) -> dict[Dimension, Extent]:
+        """Return the extent of the latest `n` windows of each dimension.
+
+        `within` has project, environment, target and metric; None means all.
+        """
+        rows = await self._conn.execute(_EXTENTS_OF_LATEST, {**within, "looked": n})
         return {Dimension(*row[:5]): Extent(*row[5:]) for row in rows}
 
-    async def windows(self, asked: Sequence[tuple[UUID, int, int]], limit: int, until: int = FOREVER) -> list[Row[Any]]:
-        """At most `limit` windows, of each dimension's id with seconds of each and Unix time since; oldest first."""
-        ids, widths, since = zip(*asked, strict=True) if asked else ((), (), ())
+    async def list_windows(
+        self, requests: Sequence[tuple[UUID, int, int]], limit: int, until: int = FOREVER
+    ) -> list[Row[Any]]:
+        """Return at most `limit` windows, oldest first.
+
+        A request is a dimension id, the seconds of a window and the Unix time of the first one.
+        """
+        ids, widths, since = zip(*requests, strict=True) if requests else ((), (), ())
         values = {"ids": list(ids), "widths": list(widths), "since": list(since), "limit": limit, "until": until}
         return list(await self._conn.execute(_WINDOWS, values))

@@ -24,9 +24,9 @@ from shared.runtime.database import metadata_for
 SCHEMA = "analyzer"
 metadata = metadata_for(SCHEMA)
 
-# `state` is JSON, not JSONB: it is read back exactly as it was written, and nothing in it is searched.
-# `mirrored` is the state by the opposite direction; that of a direction which was never in force is null.
-# `reference`: has values enough to be compared with. `last`: Unix time of the latest value.
+# `state` is JSON, not JSONB: it must be restored exactly and is never searched. `mirrored` is the state of the opposite
+# direction; a direction that was never in force is null. `reference`: other versions may be compared with it. `last`:
+# Unix time of the latest value.
 streams = Table(
     "streams",
     metadata,
@@ -43,7 +43,7 @@ streams = Table(
     Column("last", Float(53), nullable=False),
     Column("state", JSON),
     Column("mirrored", JSON),
-    # Room for new row versions on the same page: the row is rewritten with every batch.
+    # Free space for new row versions on the same page, since every batch rewrites the row.
     postgresql_with={"fillfactor": "50"},
 )
 Index("ix_streams_target", streams.c.project, streams.c.environment, streams.c.target, streams.c.metric)
@@ -80,8 +80,8 @@ Index(
 Index("ix_regressions_dimension", regressions.c.dimension_id, regressions.c.position)
 Index("ix_regressions_listed", regressions.c.project, regressions.c.environment, regressions.c.position)
 
-# A dimension's own past, by which a fall is explained.
-courses = Table(
+# History of a dimension, to explain regressions.
+histories = Table(
     "courses",
     metadata,
     Column("dimension_id", Uuid, primary_key=True),
@@ -95,8 +95,8 @@ courses = Table(
     postgresql_with={"fillfactor": "50"},
 )
 
-# What was declared of metrics; the target "" stands for all. A row stays when its declaration is taken back, since its
-# generation never counts down.
+# Declarations of metrics; the target "" means all. A row is kept when its declaration is removed, since its generation
+# must never decrease.
 metric_definitions = Table(
     "metric_definitions",
     metadata,
@@ -111,7 +111,7 @@ metric_definitions = Table(
     Column("declared_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
 )
 
-# Values that are not counted, by reason; `word` is a label's, `low` and `high` are the ends of what was out of range.
+# Uncounted values by reason; `word` is a label, `low` and `high` bound the values that were out of range.
 uncounted = Table(
     "uncounted",
     metadata,
@@ -127,8 +127,8 @@ uncounted = Table(
     Column("latest", DateTime(timezone=True), nullable=False, server_default=text("now()")),
 )
 
-# Values by when their executions ran: whole windows of `seconds` that begin at the Unix time `start`.
-# Sums in millionths, as in `streams`; squares have no bound that BIGINT could hold.
+# Values by time of execution, in windows of `seconds` that start at the Unix time `start`. Sums in millionths, as in
+# `streams`; sums of squares may exceed BIGINT.
 measured = Table(
     "measured",
     metadata,

@@ -1,1 +1,1 @@
-"""Why a fall came: the past of a dimension cell by cell, hypotheses about it, and the causes that the data can tell."""
+"""Causes of a regression: history by cell, hypotheses and their ranking."""

@@ -1,4 +1,4 @@
-"""Before and after a change, cell by cell: what the mix of traffic did, and what happened within the cells."""
+"""Comparison before and after a change by cell: effect of the traffic mix, and changes within cells."""
 
 import math
 from collections import defaultdict
@@ -11,19 +11,19 @@ from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.expectation import expectation
 
 RECENT = 1000
-"""Before a change the latest values count: at least so many, and four times as many as came after it."""
+"""Values compared before a change: at least this many, and four times as many as after it."""
 _FEW = 100
-"""If fewer values came after the interval (or before it), all after (before) the likeliest moment count."""
+"""With fewer values after (before) the interval, all after (before) the most likely time are used."""
 _RARE = 0.05
 _GROWN = 5.0
 _UNSURE = 3.0
-"""A step of shares may lie wherever the log-likelihood is within this of the best place."""
+"""A step of shares may be wherever the log-likelihood is within this of the maximum."""
 _FLAT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """When something changed: the likeliest moment, and the interval that it lies in. Unix times."""
+    """Time of a change: most likely time and interval, as Unix times."""
 
     at: float
     low: float
@@ -32,7 +32,7 @@ class ChangePoint:
 
 @dataclass(frozen=True, slots=True)
 class CellTable:
-    """n and mean of each cell in a span of time, and the variance within cells."""
+    """n and mean of each cell in a time span, and the sum of squares within cells."""
 
     cells: Mapping[Cell, tuple[int, float]]
     squares: float
@@ -46,14 +46,14 @@ class CellTable:
         return sum(n * mean for n, mean in self.cells.values()) / max(self.n, 1)
 
     def share(self, at: int, level: str | None) -> float:
-        """The part of the values whose cell has `level` in the dimension at that place."""
+        """Return the share of values with `level` in dimension number `at`."""
         return sum(n for cell, (n, _) in self.cells.items() if cell[at] == level) / max(self.n, 1)
 
     def levels(self, at: int) -> list[str | None]:
         return list(dict.fromkeys(cell[at] for cell in self.cells))
 
     def level_mean(self, at: int, level: str | None) -> float:
-        """The mean of those values; that of all where there are none."""
+        """Return the mean of the values with `level`; the overall mean if there are none."""
         found = [sums for cell, sums in self.cells.items() if cell[at] == level]
         n = sum(count for count, _ in found)
         return sum(count * mean for count, mean in found) / n if n else self.mean
@@ -61,7 +61,7 @@ class CellTable:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A cell after the change: `fall` is its mean less what it was expected to be, `weight` the inverse variance."""
+    """A cell after the change: `fall` is mean - expected, `weight` the inverse variance."""
 
     cell: Cell
     n: int
@@ -76,7 +76,7 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides of a change. `new[d]` holds the levels of dimension d that came with it, or nearly."""
+    """Both sides of a change. `new[d]` holds the levels of dimension d that are (nearly) new after it."""
 
     names: tuple[str, ...]
     before: CellTable
@@ -86,22 +86,22 @@ class Comparison:
 
     @property
     def raw(self) -> float:
-        """The change of the mean as it is."""
+        """The change of the mean."""
         return self.after.mean - self.before.mean
 
     @property
     def within(self) -> float:
-        """The part of it that happened within cells (Oaxaca and Blinder, 1973; shares of the time after)."""
+        """The part of the change within cells (Oaxaca and Blinder, 1973; shares after the change)."""
         return sum(each.n * each.fall for each in self.contrasts) / max(self.after.n, 1)
 
     @property
     def mix(self) -> float:
-        """The part that a change of traffic explains: cells as good as they were, in other shares."""
+        """The part of the change that traffic explains: cells of unchanged quality in other shares."""
         return self.raw - self.within
 
     @property
     def mix_error(self) -> float:
-        """The standard error of `mix`, as far as it comes from chance in who came."""
+        """The standard error of `mix` from random traffic."""
         n = max(self.after.n, 1)
         centre = sum(each.n * each.expected for each in self.contrasts) / n
         spread = sum(each.n * (each.expected - centre) ** 2 for each in self.contrasts) / n
@@ -109,16 +109,16 @@ class Comparison:
 
 
 def compare(timeline: Timeline, change: ChangePoint) -> Comparison:
-    """The latest values before the change's interval and all after it; blocks that reach into it are left out."""
+    """Compare the latest values before the interval of the change with all after it, without blocks inside it."""
     late = [block for block in timeline.blocks if block.start >= change.high]
     if sum(block.filled for block in late) < _FEW:
         late = [block for block in timeline.blocks if block.start >= change.at]
     needed = max(RECENT, 4 * sum(block.filled for block in late))
-    past = [block for block in timeline.blocks if block.end <= change.low]
-    if sum(block.filled for block in past) < _FEW:
-        past = [block for block in timeline.blocks if block.end <= change.at]
+    earlier = [block for block in timeline.blocks if block.end <= change.low]
+    if sum(block.filled for block in earlier) < _FEW:
+        earlier = [block for block in timeline.blocks if block.end <= change.at]
     early: list[TimeBlock] = []
-    for block in reversed(past):
+    for block in reversed(earlier):
         if sum(each.filled for each in early) >= needed:
             break
         early.append(block)
@@ -128,28 +128,28 @@ def compare(timeline: Timeline, change: ChangePoint) -> Comparison:
 
 
 def table(timeline: Timeline, blocks: Iterable[TimeBlock]) -> CellTable:
-    """What these blocks hold, together."""
+    """Return the cells of these blocks together."""
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     squares = 0
     for block in blocks:
         squares += block.squares
-        for place, (n, total) in block.sums.items():
-            sums[place][0] += n
-            sums[place][1] += total
-    cells = {timeline.cells[place]: (n, total / (n * UNIT)) for place, (n, total) in sums.items() if n > 0}
+        for index, (n, total) in block.sums.items():
+            sums[index][0] += n
+            sums[index][1] += total
+    cells = {timeline.cells[index]: (n, total / (n * UNIT)) for index, (n, total) in sums.items() if n > 0}
     explained = sum(n * mean * mean for n, mean in cells.values())
     return CellTable(cells, max(squares / UNIT / UNIT - explained, 0.0))
 
 
 def _new_levels(before: CellTable, after: CellTable, at: int) -> frozenset[str | None]:
-    """Levels that were rare before and have grown to a share that matters."""
+    """Return the levels that were rare before and have a relevant share after."""
     levels = {cell[at] for cell in after.cells}
     shares = {level: (before.share(at, level), after.share(at, level)) for level in levels}
     return frozenset(level for level, (old, now) in shares.items() if old < _RARE and now > max(_RARE, _GROWN * old))
 
 
 def _contrasts(before: CellTable, after: CellTable, new: tuple[frozenset[str | None], ...]) -> tuple[Contrast, ...]:
-    """Each cell after, against what is expected of it by the cells before; nothing is expected of new levels."""
+    """Return each cell after the change with its expectation from cells before; new levels have no own one."""
     free = before.n + after.n - len(before.cells) - len(after.cells)
     variance = max((before.squares + after.squares) / max(free, 1), _FLAT * _FLAT)
     old = {
@@ -162,19 +162,19 @@ def _contrasts(before: CellTable, after: CellTable, new: tuple[frozenset[str | N
     expected = expectation(old, variance)
     found = []
     for cell, (n, mean) in after.cells.items():
-        level, size = expected.of(cell)
+        level, size = expected.estimate(cell)
         found.append(Contrast(cell, n, mean, level, 1.0 / (variance * (1.0 / n + 1.0 / size))))
     return tuple(found)
 
 
-def onset(timeline: Timeline, place: int, level: str | None, old: float, now: float) -> tuple[float, float]:
-    """When the share of `level` stepped from `old` to `now`: the times between which it may have. Unix times."""
+def onset(timeline: Timeline, index: int, level: str | None, old: float, now: float) -> tuple[float, float]:
+    """Return the interval in which the share of `level` stepped from `old` to `now`, as Unix times."""
     old, now = (min(max(share, _FLAT), 1.0 - _FLAT) for share in (old, now))
     gain = best = 0.0
     gains = [0.0]
     for block in timeline.blocks:
         n = sum(count for count, _ in block.sums.values())
-        hits = sum(count for at, (count, _) in block.sums.items() if timeline.cells[at][place] == level)
+        hits = sum(count for at, (count, _) in block.sums.items() if timeline.cells[at][index] == level)
         gain += hits * math.log(old / now) + (n - hits) * math.log((1.0 - old) / (1.0 - now))
         gains.append(gain)
         best = max(best, gain)

@@ -1,24 +1,24 @@
-"""Which segments lose: levels that fell more than the rest did, and not by chance."""
+"""Segments that got significantly worse than the rest."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from analyzer.domain.attribution.causes import text
+from analyzer.domain.attribution.causes import level_text
 from analyzer.domain.attribution.contrasts import Comparison, Contrast
 from analyzer.domain.segments.dimensions import NAMELESS
 
 FEWEST = 20
 ALPHA = 0.05
-"""The chance that any segment is named by noise: shared by all that are looked at (Bonferroni)."""
+"""Maximum probability that noise names a segment, shared by all tested segments (Bonferroni)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LosingSegment:
-    """The `n` values of a level since the change: their mean is `after`; `before` is what the same cells had.
+    """A level with its `n` values since the change: mean `after`, expected mean `before`.
 
-    Their change lies between `low` and `high` at the corrected level; `rest` is the change of all other values.
+    `low` and `high` bound their change at the corrected level; `rest` is the change of all other values.
     """
 
     dimension: str
@@ -31,28 +31,28 @@ class LosingSegment:
     rest: float
 
 
-def losing(comparison: Comparison) -> tuple[LosingSegment, ...]:
-    """The segments that lost more than the rest, worst first; empty if none stands out."""
+def losing_segments(comparison: Comparison) -> tuple[LosingSegment, ...]:
+    """Return the segments that got significantly worse than the rest, worst first."""
     split = [
-        (name, level, *_split(comparison.contrasts, place, level))
-        for place, name in enumerate(comparison.names)
-        for level in comparison.after.levels(place)
+        (name, level, *_split(comparison.contrasts, index, level))
+        for index, name in enumerate(comparison.names)
+        for level in comparison.after.levels(index)
         if level not in NAMELESS
     ]
     known = [each for each in split if min(_n(each[2]), _n(each[3])) >= FEWEST]
     if not known:
         return ()
     z = NormalDist().inv_cdf(1.0 - ALPHA / (2.0 * len(known)))
-    found = [_judged(name, text(level), inside, outside, z) for name, level, inside, outside in known]
+    found = [_tested(name, level_text(level), inside, outside, z) for name, level, inside, outside in known]
     return tuple(sorted((each for each in found if each), key=lambda each: each.low + each.high))
 
 
-def _split(contrasts: Sequence[Contrast], place: int, level: str | None) -> tuple[list[Contrast], list[Contrast]]:
-    inside = [each for each in contrasts if each.cell[place] == level]
-    return inside, [each for each in contrasts if each.cell[place] != level]
+def _split(contrasts: Sequence[Contrast], index: int, level: str | None) -> tuple[list[Contrast], list[Contrast]]:
+    inside = [each for each in contrasts if each.cell[index] == level]
+    return inside, [each for each in contrasts if each.cell[index] != level]
 
 
-def _judged(
+def _tested(
     dimension: str, level: str, inside: Sequence[Contrast], outside: Sequence[Contrast], z: float
 ) -> LosingSegment | None:
     (fall, error), (rest, rest_error) = _fall(inside), _fall(outside)
@@ -64,7 +64,7 @@ def _judged(
 
 
 def _fall(contrasts: Sequence[Contrast]) -> tuple[float, float]:
-    """The mean change of these values, and its standard error."""
+    """Return the mean change of these values, and its standard error."""
     n = _n(contrasts)
     fall = sum(each.n * each.fall for each in contrasts) / n
     return fall, math.sqrt(sum(each.n**2 / each.weight for each in contrasts)) / n

@@ -1,17 +1,17 @@
-"""Sums over the values of a while, and a list of them whose length doesn't grow with the past."""
+"""Sums over blocks of successive values, and a list of blocks of bounded length."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 UNIT = 10_000
-"""Values are counted in whole ten-thousandths, so that what is taken back leaves no trace."""
+"""Values are counted in whole ten-thousandths, so that removing a value is exact."""
 
 
 @dataclass(slots=True)
 class TimeBlock:
-    """`filled` values that came one after another, between two Unix times; sums in units.
+    """`filled` successive values between two Unix times; sums in units.
 
-    `sums` holds [n, sum] by a place that the owner gives out. A block of size s is made of 2**s first ones.
+    `sums` holds [n, sum] by an index that the owner assigns. A block of size s is merged from 2**s initial ones.
     """
 
     start: float
@@ -21,11 +21,11 @@ class TimeBlock:
     squares: int = 0
     sums: dict[int, list[int]] = field(default_factory=dict)
 
-    def take(self, at: float, place: int, units: int) -> None:
-        """One value more. What comes late doesn't stretch a block into the past."""
-        own = self.sums.get(place)
+    def add(self, at: float, index: int, units: int) -> None:
+        """Add a value. A late value does not extend the block to an earlier time."""
+        own = self.sums.get(index)
         if own is None:
-            own = self.sums[place] = [0, 0]
+            own = self.sums[index] = [0, 0]
         own[0] += 1
         own[1] += units
         self.squares += units * units
@@ -33,9 +33,9 @@ class TimeBlock:
         if at > self.end:
             self.end = at
 
-    def replace(self, place: int, former: int, units: int | None) -> None:
-        """Another value in the place of a former one, or none."""
-        own = self.sums[place]
+    def replace(self, index: int, former: int, units: int | None) -> None:
+        """Replace a former value, or remove it if `units` is None."""
+        own = self.sums[index]
         own[1] -= former
         self.squares -= former * former
         if units is None:
@@ -49,22 +49,22 @@ class TimeBlock:
         self.filled += later.filled
         self.size += 1
         self.squares += later.squares
-        for place, (n, total) in later.sums.items():
-            cell = self.sums.setdefault(place, [0, 0])
+        for index, (n, total) in later.sums.items():
+            cell = self.sums.setdefault(index, [0, 0])
             cell[0] += n
             cell[1] += total
 
-    def move(self, places: list[int]) -> None:
-        """Renumbers places; those that become one are put together, those that become -1 are left out."""
+    def move(self, indices: list[int]) -> None:
+        """Renumber the indices; equal ones are merged, -1 is removed."""
         old, self.sums = self.sums, {}
-        for place, (n, total) in old.items():
-            if places[place] >= 0:
-                cell = self.sums.setdefault(places[place], [0, 0])
+        for index, (n, total) in old.items():
+            if indices[index] >= 0:
+                cell = self.sums.setdefault(indices[index], [0, 0])
                 cell[0] += n
                 cell[1] += total
 
     def dump(self) -> list[Any]:
-        sums = [number for place, (n, total) in self.sums.items() for number in (place, n, total)]
+        sums = [number for index, (n, total) in self.sums.items() for number in (index, n, total)]
         return [self.start, self.end, self.filled, self.size, self.squares, sums]
 
     @classmethod
@@ -72,26 +72,26 @@ class TimeBlock:
         start, end, filled, size, squares, sums = state
         numbers = iter(sums)
         return cls(
-            start, end, filled, size, squares, {place: [n, t] for place, n, t in zip(*[numbers] * 3, strict=True)}
+            start, end, filled, size, squares, {index: [n, t] for index, n, t in zip(*[numbers] * 3, strict=True)}
         )
 
 
-def follow(blocks: list[TimeBlock], at: float, alike: int, sizes: int) -> None:
-    """Opens a block after the others: none overlap."""
+def append_block(blocks: list[TimeBlock], at: float, alike: int, sizes: int) -> None:
+    """Append a block after the others, without overlap."""
     start = max(at, blocks[-1].end) if blocks else at
     blocks.append(TimeBlock(start, start))
     fold(blocks, alike, sizes)
 
 
 def fold(blocks: list[TimeBlock], alike: int, sizes: int) -> None:
-    """Merges the oldest blocks of a size two by two while more than `alike` are closed; the last one is still open.
+    """Merge the two oldest blocks of a size while there are more than `alike` complete ones.
 
-    Blocks double in length, so none is longer than about a quarter of its age (with `alike` 4). After `sizes` sizes the
-    oldest is forgotten.
+    Blocks double in length, so none is longer than about a quarter of its age (with `alike` 4). The oldest block of the
+    largest of `sizes` sizes is removed.
     """
     size = 0
     while sum(block.size == size for block in blocks[:-1]) > alike:
-        first = next(place for place, block in enumerate(blocks) if block.size == size)
+        first = next(index for index, block in enumerate(blocks) if block.size == size)
         if size == sizes - 1:
             del blocks[first]
             break

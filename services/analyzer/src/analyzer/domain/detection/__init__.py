@@ -1,10 +1,19 @@
-"""Findings one can stake a decision on: sequential tests that may be looked at after every value.
+"""Sequential tests whose error rates hold although they are evaluated after every value.
 
-`Monitor` watches a stream, `NonInferiorityTest` what comes after an alarm; see their modules for how they are used.
+`Monitor` tests a stream for a drop, `NonInferiorityTest` tests for recovery after an alarm.
 """
 
 from analyzer.domain.detection.monitor import Monitor
 from analyzer.domain.detection.non_inferiority import NonInferiorityTest
-from analyzer.domain.detection.types import Estimate, Finding, Kind, Settings, Since, State
+from analyzer.domain.detection.types import ChangeInterval, DetectionSettings, Estimate, Finding, JsonState, ValueKind
 
-__all__ = ["Estimate", "Finding", "Kind", "Monitor", "NonInferiorityTest", "Settings", "Since", "State"]
+__all__ = [
+    "ChangeInterval",
+    "DetectionSettings",
+    "Estimate",
+    "Finding",
+    "JsonState",
+    "Monitor",
+    "NonInferiorityTest",
+    "ValueKind",
+]

@@ -1,26 +1,29 @@
-"""Values are averaged in blocks of five: means are nearer to normal, and the work is done once for five values."""
+"""Means of blocks of five values: closer to a normal distribution than single values, and a fifth of the work."""
 
 import math
 
 from analyzer.domain.detection.running_stats import BLOCK
-from analyzer.domain.detection.types import Kind, State
+from analyzer.domain.detection.types import JsonState, ValueKind
 
 _TINY = 1e-9
 Block = tuple[float, float]
 """The mean of a block's values, and the mean of their squares."""
 
 
-class Blocks:
-    """Gathers values, on the scale on which they are compared, where smaller is worse."""
+class BlockAverager:
+    """Averages values in blocks, on the scale of comparison: smaller is worse."""
 
     __slots__ = ("_filled", "_logarithmic", "_square", "_total")
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: ValueKind) -> None:
         self._logarithmic = kind == "positive"
         self._filled, self._total, self._square = 0, 0.0, 0.0
 
-    def take(self, value: float) -> Block | None:
-        """The block that `value` filled, if it did. NaN is no value; what isn't above 0 has the smallest logarithm."""
+    def add(self, value: float) -> Block | None:
+        """Add a value and return the block that it completes, else None.
+
+        NaN is ignored. For `positive` values, 0 and less count as 1e-9 before the logarithm.
+        """
         if self._logarithmic:
             value = -math.log(value if value > _TINY else _TINY) if value == value else value
         if value != value:
@@ -36,15 +39,15 @@ class Blocks:
 
     @property
     def waiting(self) -> int:
-        """Values in the block that isn't full yet."""
+        """The number of values in the incomplete block."""
         return self._filled
 
-    def dump(self) -> State:
+    def dump(self) -> JsonState:
         return [self._filled, self._total, self._square]
 
     @classmethod
-    def load(cls, kind: Kind, state: State) -> "Blocks":
-        """The blocks that `dump` wrote."""
+    def load(cls, kind: ValueKind, state: JsonState) -> "BlockAverager":
+        """Return the averager that `dump` wrote."""
         blocks = cls(kind)
         blocks._filled, blocks._total, blocks._square = state
         return blocks

@@ -1,129 +1,137 @@
-"""From statistics to words: regressed, holds, inconclusive, no baseline yet, no data."""
+"""Findings from test statistics: regressed, holds, inconclusive, no baseline yet, no data."""
 
 import math
 from typing import NamedTuple
 
-from analyzer.domain.detection.drift import INFLATION, VARIANCE, Drift, N, Point, drop_score, sides
-from analyzer.domain.detection.intervals import LEVEL, drop_of, mean_of, widening
-from analyzer.domain.detection.rate import Rate
+from analyzer.domain.detection.drift import INFLATION, VARIANCE, ChangeCandidate, DriftScan, N, drop_score, sides
+from analyzer.domain.detection.intervals import LEVEL, estimate_drop, estimate_mean, widening
+from analyzer.domain.detection.rate import RareEventTest
 from analyzer.domain.detection.running_stats import BLOCK, RunningStats
-from analyzer.domain.detection.switch import SOONEST, Switch
+from analyzer.domain.detection.switch import FIRST_LOOK, SwitchTest
 from analyzer.domain.detection.thresholds import drift_height, switch_height
-from analyzer.domain.detection.types import Answer, Estimate, Finding, Kind, Settings, Since
+from analyzer.domain.detection.types import Answer, ChangeInterval, DetectionSettings, Estimate, Finding, ValueKind
 from analyzer.domain.detection.variance import variance_models
 
 SWITCH, DRIFT, RATE = "switch/2", "drift/2", "rate/2"
 _TWICE = 2.0
-"""A rate holds when it is shown to be below so many times the agreed one: the smallest rise that is betted on."""
+"""A rate holds if it is shown to be below this multiple of the agreed one, the smallest rise that is tested."""
 _NEAR = 2.0
-"""Candidates whose squared score is within twice this of the best are in the change's interval."""
+"""Candidates whose squared score is within twice this of the best belong to the interval of the change."""
 
 
-def nothing_yet(n: int, settings: Settings) -> Finding:
-    """Without another version, and without a past of its own that is long enough, `n` values say nothing."""
+def no_finding(n: int, settings: DetectionSettings) -> Finding:
+    """Return the finding of `n` values that have nothing to be compared with."""
     return Finding("no baseline yet" if n else "no data", DRIFT, settings.alpha, False)
 
 
-def switch_finding(switch: Switch, kind: Kind, settings: Settings) -> Finding:
-    """All values since the switch against the reference."""
+def switch_finding(switch: SwitchTest, kind: ValueKind, settings: DetectionSettings) -> Finding:
+    """Return the finding of all values since the switch against the reference."""
     reference, n = switch.reference, switch.n
-    if n < SOONEST:
+    if n < FIRST_LOOK:
         return Finding("inconclusive", SWITCH, switch.alpha, False)
     earlier, later = variance_models(kind, *switch.sides, reference.variance, reference.inflation)
 
     def at(width: float) -> tuple[Estimate, Estimate]:
-        return mean_of(reference.n, reference.raw, earlier, width), mean_of(n, switch.raw / n, later, width)
+        return estimate_mean(reference.n, reference.raw, earlier, width), estimate_mean(n, switch.raw / n, later, width)
 
-    drop = drop_of(*at(widening(switch.blocks)))
-    found = Sides(at(widening(reference.n))[0], at(widening(n))[1], drop)
+    drop = estimate_drop(*at(widening(switch.blocks)))
+    found = ComparedMeans(at(widening(reference.n))[0], at(widening(n))[1], drop)
     significant = switch.score > switch_height(switch.blocks, switch.alpha)
     answer = _answer(significant, found, settings)
-    shown = _shown(kind, found.before, found.after)
-    return Finding(answer, SWITCH, switch.alpha, significant, *shown, drop, Since(0, 0, 0))
+    converted = _in_value_unit(kind, found.before, found.after)
+    return Finding(answer, SWITCH, switch.alpha, significant, *converted, drop, ChangeInterval(0, 0, 0))
 
 
-def drift_finding(drift: Drift, found: Point | None, past: RunningStats, kind: Kind, settings: Settings) -> Finding:
-    """The suffix that looks worst, or (where nothing is significant) the shortest one that shows that it holds."""
+def drift_finding(
+    drift: DriftScan, found: ChangeCandidate | None, stats: RunningStats, kind: ValueKind, settings: DetectionSettings
+) -> Finding:
+    """Return the finding of the most significant suffix; if none is, of the shortest one that holds."""
     if found is not None:
-        return _told(drift, found, past, _suffix(drift, found, past, kind), kind, settings, True)
-    enough = [point for point in drift.points if (past.n - point[N]) * BLOCK >= settings.minimum]
+        return _drift_result(drift, found, stats, _suffix(drift, found, stats, kind), kind, settings, True)
+    enough = [point for point in drift.points if (stats.n - point[N]) * BLOCK >= settings.minimum]
     if not enough:
-        return nothing_yet(int(past.n) * BLOCK, settings)
+        return no_finding(int(stats.n) * BLOCK, settings)
     for point in reversed(enough):
-        suffix = _suffix(drift, point, past, kind)
+        suffix = _suffix(drift, point, stats, kind)
         if _answer(False, suffix, settings) == "holds":
-            return _told(drift, point, past, suffix, kind, settings, False)
-    worst = max(enough, key=lambda point: drop_score(point, past))
-    return _told(drift, worst, past, _suffix(drift, worst, past, kind), kind, settings, False)
+            return _drift_result(drift, point, stats, suffix, kind, settings, False)
+    worst = max(enough, key=lambda point: drop_score(point, stats))
+    return _drift_result(drift, worst, stats, _suffix(drift, worst, stats, kind), kind, settings, False)
 
 
-class Sides(NamedTuple):
-    """Both sides of a comparison, and the drop between them; unbounded by what values can be."""
+class ComparedMeans(NamedTuple):
+    """Estimates of both sides of a comparison and of the drop; not clipped to the range of values."""
 
     before: Estimate
     after: Estimate
     drop: Estimate
 
 
-def _suffix(drift: Drift, point: Point, past: RunningStats, kind: Kind) -> Sides:
-    first, then = sides(point, past)
+def _suffix(drift: DriftScan, point: ChangeCandidate, stats: RunningStats, kind: ValueKind) -> ComparedMeans:
+    first, then = sides(point, stats)
     earlier, later = variance_models(kind, first, then, point[VARIANCE], point[INFLATION])
-    # The point was chosen by what came after it, so each side must hold for all points that might have been.
-    width = drift_height(then.blocks, past.n / drift.start, (1.0 - LEVEL) / 2.0)
-    before = mean_of(int(first.blocks), first.mean, earlier, width)
-    after = mean_of(int(then.blocks), then.mean, later, width)
-    return Sides(before, after, drop_of(before, after))
+    # The candidate was selected by the values after it, so each interval must hold for all candidates.
+    width = drift_height(then.blocks, stats.n / drift.start, (1.0 - LEVEL) / 2.0)
+    before = estimate_mean(int(first.blocks), first.mean, earlier, width)
+    after = estimate_mean(int(then.blocks), then.mean, later, width)
+    return ComparedMeans(before, after, estimate_drop(before, after))
 
 
-def _told(
-    drift: Drift, point: Point, past: RunningStats, found: Sides, kind: Kind, settings: Settings, significant: bool
+def _drift_result(
+    drift: DriftScan,
+    point: ChangeCandidate,
+    stats: RunningStats,
+    found: ComparedMeans,
+    kind: ValueKind,
+    settings: DetectionSettings,
+    significant: bool,
 ) -> Finding:
-    shown = _shown(kind, found.before, found.after)
+    converted = _in_value_unit(kind, found.before, found.after)
     answer = _answer(significant, found, settings)
-    return Finding(answer, DRIFT, drift.alpha, significant, *shown, found.drop, _since(drift, point, past))
+    return Finding(answer, DRIFT, drift.alpha, significant, *converted, found.drop, _since(drift, point, stats))
 
 
-def _since(drift: Drift, point: Point, past: RunningStats) -> Since:
-    """The candidates that fit nearly as well as `point`, and their neighbours."""
-    scores = [drop_score(each, past) for each in drift.points]
-    best = drop_score(point, past)
-    near = [place for place, score in enumerate(scores) if score > 0.0 and best * best - score * score <= 2.0 * _NEAR]
+def _since(drift: DriftScan, point: ChangeCandidate, stats: RunningStats) -> ChangeInterval:
+    """Return the interval of candidates that fit nearly as well as `point`, with their neighbours."""
+    scores = [drop_score(each, stats) for each in drift.points]
+    best = drop_score(point, stats)
+    near = [index for index, score in enumerate(scores) if score > 0.0 and best * best - score * score <= 2.0 * _NEAR]
     if not near:
-        return Since(int(point[N]) * BLOCK, int(point[N]) * BLOCK, int(point[N]) * BLOCK)
+        return ChangeInterval(int(point[N]) * BLOCK, int(point[N]) * BLOCK, int(point[N]) * BLOCK)
     low = drift.points[max(near[0] - 1, 0)][N]
-    high = drift.points[near[-1] + 1][N] if near[-1] + 1 < len(drift.points) else past.n
-    return Since(int(point[N]) * BLOCK, int(low) * BLOCK, int(high) * BLOCK)
+    high = drift.points[near[-1] + 1][N] if near[-1] + 1 < len(drift.points) else stats.n
+    return ChangeInterval(int(point[N]) * BLOCK, int(low) * BLOCK, int(high) * BLOCK)
 
 
-def _answer(significant: bool, found: Sides, settings: Settings) -> Answer:
+def _answer(significant: bool, found: ComparedMeans, settings: DetectionSettings) -> Answer:
     drop, least = found.drop, min(found.before.n, found.after.n)
     if least < settings.minimum:
         return "no data" if least == 0 else "inconclusive"
-    # Nobody should read of a regression whose interval holds "no change".
+    # A regression whose interval contains "no change" must not be reported.
     if significant and drop.low > 0.0 and drop.mean >= settings.floor:
         return "regressed"
     return "holds" if drop.high < settings.floor else "inconclusive"
 
 
-def _shown(kind: Kind, before: Estimate, after: Estimate) -> tuple[Estimate, Estimate]:
-    """Means in the values' own unit."""
+def _in_value_unit(kind: ValueKind, before: Estimate, after: Estimate) -> tuple[Estimate, Estimate]:
+    """Return both means in the unit of the values."""
     if kind in ("bounded", "binary"):
-        return _cut(before), _cut(after)
+        return _clip(before), _clip(after)
     if kind == "positive":
         return _exp(before), _exp(after)
     return before, after
 
 
-def _cut(of: Estimate) -> Estimate:
-    return Estimate(of.n, of.mean, max(0.0, of.low), min(1.0, of.high), of.level)
+def _clip(found: Estimate) -> Estimate:
+    return Estimate(found.n, found.mean, max(0.0, found.low), min(1.0, found.high), found.level)
 
 
-def _exp(of: Estimate) -> Estimate:
-    return Estimate(of.n, math.exp(-of.mean), math.exp(-of.high), math.exp(-of.low), of.level)
+def _exp(found: Estimate) -> Estimate:
+    return Estimate(found.n, math.exp(-found.mean), math.exp(-found.high), math.exp(-found.low), found.level)
 
 
-def rate_finding(rate: Rate, settings: Settings) -> Finding:
-    """Against an agreed rate, which is exact: it has no interval."""
+def rate_finding(rate: RareEventTest, settings: DetectionSettings) -> Finding:
+    """Return the finding of a test against an agreed rate, which is exact and has no interval."""
     if rate.n == 0:
         return Finding("no data", RATE, rate.alpha, False)
     seen = rate.estimate()

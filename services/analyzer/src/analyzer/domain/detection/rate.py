@@ -1,30 +1,30 @@
-"""Rare bad events against an agreed rate: bets, exact at every rate; nothing is assumed normal."""
+"""Test of rare bad events against an agreed rate: exact at every rate, without a normal approximation."""
 
-from analyzer.domain.detection.intervals import share_of
-from analyzer.domain.detection.types import Estimate, State
+from analyzer.domain.detection.intervals import estimate_rate
+from analyzer.domain.detection.types import Estimate, JsonState
 
 _RATIOS = (2.0, 3.0, 5.0, 10.0, 30.0)
-"""The rises that are betted on, as multiples of the agreed rate."""
+"""Alternatives that are tested, as multiples of the agreed rate."""
 _RICH = 1e15
 
 
-_SLAB = 64
+_BATCH = 64
 _SOON = 1000.0
-"""Half of the stakes lie on a rise within this many values; the other half on all later ones."""
+"""Half of the stakes are on a rise within this many values, the other half on later ones."""
 
 
-class Rate:
-    """A weighted Shiryaev-Roberts sum of bets (Shin, Ramdas and Rinaldo, 2024): events come more often than `agreed`.
+class RareEventTest:
+    """Weighted Shiryaev-Roberts e-process (Shin, Ramdas and Rinaldo, 2024) for a rate above `agreed`.
 
-    Null hypothesis: each event's chance, given the past, is at most `agreed`. Under it the sum is expected never to
-    exceed the stakes, which add up to one; so it ever reaches 1/alpha with a chance of at most alpha (Ville).
+    Null hypothesis: the probability of each event, given the earlier values, is at most `agreed`. Under it the expected
+    sum never exceeds the stakes, which add up to one, so it reaches 1/alpha with probability at most alpha (Ville).
     """
 
     __slots__ = ("_lost", "_waiting", "_won", "agreed", "alpha", "events", "n", "sums")
 
     def __init__(self, agreed: float, alpha: float) -> None:
         if not 0.0 < agreed < 1.0:
-            raise ValueError("the agreed rate lies between 0 and 1")
+            raise ValueError("agreed: must be between 0 and 1")
         rates = [min(agreed * ratio, (1.0 + agreed) / 2.0) for ratio in _RATIOS]
         self._won = [rate / agreed for rate in rates]
         self._lost = [(1.0 - rate) / (1.0 - agreed) for rate in rates]
@@ -33,29 +33,32 @@ class Rate:
         self.sums = [0.0] * len(rates)
 
     def observe(self, happened: bool) -> bool:
-        """Takes a value; whether the evidence suffices. Without an event it only falls: the sums can wait."""
+        """Add a value and return whether the rate is shown to be above `agreed`.
+
+        Values without an event only lower the sums, so they are added in batches.
+        """
         self.n += 1
         self._waiting += 1
         if not happened:
-            if self._waiting == _SLAB:
-                self._settle(self._waiting)
+            if self._waiting == _BATCH:
+                self._add_quiet(self._waiting)
             return False
         self.events += 1
-        self._settle(self._waiting - 1)
+        self._add_quiet(self._waiting - 1)
         stake = self._stake(self.n)
         self.sums = [min((old + stake) * won, _RICH) for old, won in zip(self.sums, self._won, strict=True)]
         return self.significant
 
     def _stake(self, n: int) -> float:
-        """What is staked on each of the values since the last settling, up to the `n`th; never more than planned."""
+        """Return the stake on each value since the last update, up to the `n`th."""
         return _SOON / ((n + _SOON) * (n + _SOON + 1.0) * len(_RATIOS))
 
-    def _settle(self, values: int) -> None:
-        """Settles so many values without an event."""
+    def _add_quiet(self, values: int) -> None:
+        """Update the sums with `values` values without an event."""
         stake = self._stake(self.n)
-        for place, lost in enumerate(self._lost):
+        for index, lost in enumerate(self._lost):
             left = lost**values
-            self.sums[place] = self.sums[place] * left + stake * lost * (1.0 - left) / (1.0 - lost)
+            self.sums[index] = self.sums[index] * left + stake * lost * (1.0 - left) / (1.0 - lost)
         self._waiting = 0
 
     @property
@@ -63,15 +66,15 @@ class Rate:
         return sum(self.sums) >= 1.0 / self.alpha
 
     def estimate(self) -> Estimate:
-        """The rate so far."""
-        return share_of(self.n, self.events)
+        """Return the rate so far, with its interval."""
+        return estimate_rate(self.n, self.events)
 
-    def dump(self) -> State:
+    def dump(self) -> JsonState:
         return [self.agreed, self.alpha, self.n, self.events, self._waiting, self.sums]
 
     @classmethod
-    def load(cls, state: State) -> "Rate":
-        """The bets that `dump` wrote."""
+    def load(cls, state: JsonState) -> "RareEventTest":
+        """Return the test that `dump` wrote."""
         agreed, alpha, n, events, waiting, sums = state
         rate = cls(agreed, alpha)
         rate.n, rate.events, rate._waiting, rate.sums = n, events, waiting, list(sums)

@@ -1,34 +1,33 @@
-"""What is remembered of a stream's past: level, spread, skewness and long-run variance, in constant size."""
+"""Running statistics of a stream: level, spread, skewness and long-run variance, in constant size."""
 
 import math
 
-from analyzer.domain.detection.types import State
+from analyzer.domain.detection.types import JsonState
 
 BLOCK = 5
 """Values are averaged in blocks of this many; everything below counts blocks."""
 CLIP = 3.0
-"""Blocks are clipped at this many standard deviations, so that a short burst is no drop."""
+"""Blocks are clipped at this many standard deviations, so that a short burst does not count as a drop."""
 COARSE = (20, 80, 320)
 """Lengths, in blocks, whose means show slow movement: seasons, long correlations."""
 _TRUSTED = (0.5, 1.0, 1.0)
-"""How many of its own standard errors each coarse variance is divided by before it counts."""
+"""Standard errors by which each coarse variance is reduced before it counts."""
 _FEW = 6
 _FREE = 10
 _REFRESH = 5
 _MOST_CORRELATION = 0.6
 _CAREFUL = 1.2
-"""Where much of the variance is slow, little of it has been seen: the surcharge grows with what was found."""
+"""Exponent of the inflation: slow variance is underestimated, the more so the larger it is."""
 _PSEUDO = 0.5
-"""A bounded stream's variance is taken as if a best and a worst value had been seen besides: no stream is certain."""
+"""Pseudo-count: the variance of a bounded stream includes one best and one worst value, so it is never 0."""
 
 
 class RunningStats:
-    """Sums over clipped block means, as distances from the first block, and what follows from them.
+    """Sums over clipped block means, as distances from the first block, and statistics derived from them.
 
-    `variance` is that of a block; `inflation` (1 or more) is what correlation and seasons add to the variance of a sum;
-    `skew` is the third standardised moment of a block; `excess` is what clipping took
-    off; `squares` are of single values. They are brought up to date
-    with each fifth block.
+    `variance`: of a block mean. `inflation` (1 or more): factor by which correlation and seasons raise the variance of
+    a sum. `skew`: third standardised moment of a block mean. `excess`: sum that clipping removed. `squares`: of single
+    values. Derived statistics are updated with each fifth block.
     """
 
     __slots__ = (
@@ -63,7 +62,7 @@ class RunningStats:
         self.coarse: list[list[float]] = [[0, 0.0, 0.0] for _ in COARSE]
 
     def add(self, mean: float, square: float) -> float:
-        """Takes a block, by the means of its values and of their squares; how far from the origin it was counted."""
+        """Add a block by the mean of its values and of their squares; return its clipped distance from the origin."""
         n = self.n
         if n == 0:
             self.origin = mean
@@ -91,7 +90,7 @@ class RunningStats:
 
     @property
     def level(self) -> float:
-        """The plain mean of all values."""
+        """The mean of all values, unclipped."""
         return self.origin + (self.sum + self.excess) / self.n
 
     @property
@@ -102,7 +101,7 @@ class RunningStats:
 
     @property
     def clips(self) -> tuple[float, float]:
-        """The lowest and the highest block mean that is counted as it is."""
+        """The lowest and the highest block mean that is not clipped."""
         return self.origin + self._low, self.origin + self._high
 
     def _refresh(self) -> None:
@@ -123,17 +122,17 @@ class RunningStats:
         self.inflation = float(f"{self._inflated(mean, fine):.4g}")
 
     def _coarsen(self) -> None:
-        for place, length in enumerate(COARSE):
+        for index, length in enumerate(COARSE):
             if self.n % length == 0:
-                count, mean, spread = self.coarse[place]
-                value = (self.sum - self._marks[place]) / length
+                count, mean, spread = self.coarse[index]
+                value = (self.sum - self._marks[index]) / length
                 move = value - mean
                 mean += move / (count + 1)
-                self.coarse[place] = [count + 1, mean, spread + move * (value - mean)]
-                self._marks[place] = self.sum
+                self.coarse[index] = [count + 1, mean, spread + move * (value - mean)]
+                self._marks[index] = self.sum
 
     def _inflated(self, mean: float, variance: float) -> float:
-        """The largest of what neighbours' correlation and each coarse variance say; 1 where none is significant."""
+        """Return the largest inflation by neighbours' correlation or a coarse variance; 1 if none is significant."""
         n = self.n
         correlation = min((self._lag - (n - 1) * mean * mean) / ((n - 1) * variance), _MOST_CORRELATION)
         largest = (1.0 + correlation) / (1.0 - correlation) if correlation > 0.0 else 1.0
@@ -143,17 +142,19 @@ class RunningStats:
                 largest = max(largest, ratio / (1.0 + trusted * math.sqrt(2.0 / (count - 1))))
         return math.pow(largest, _CAREFUL)
 
-    def dump(self) -> State:
+    def dump(self) -> JsonState:
         sums = [self.n, self.origin, self.sum, self.squares, self.excess, self._before, self._lag, self._cubes]
         derived = [self._spread, self._blocks, self._low, self._high, self.variance, self.inflation, self.skew]
         return [self.bounded, *sums, *derived, self._marks, self.coarse]
 
     @classmethod
-    def load(cls, state: State) -> "RunningStats":
-        """The past that `dump` wrote."""
-        past = cls(state[0])
-        past.n, past.origin, past.sum, past.squares, past.excess, past._before, past._lag, past._cubes = state[1:9]
-        past._spread, past._blocks, past._low, past._high = state[9:13]
-        past.variance, past.inflation, past.skew = state[13:16]
-        past._marks, past.coarse = list(state[16]), [list(each) for each in state[17]]
-        return past
+    def load(cls, state: JsonState) -> "RunningStats":
+        """Return the statistics that `dump` wrote."""
+        stats = cls(state[0])
+        stats.n, stats.origin, stats.sum, stats.squares, stats.excess, stats._before, stats._lag, stats._cubes = state[
+            1:9
+        ]
+        stats._spread, stats._blocks, stats._low, stats._high = state[9:13]
+        stats.variance, stats.inflation, stats.skew = state[13:16]
+        stats._marks, stats.coarse = list(state[16]), [list(each) for each in state[17]]
+        return stats

@@ -1,13 +1,13 @@
-"""What the detectors are asked and what they answer."""
+"""Types of the detectors: settings, estimates and findings."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-State = list[Any]
-"""Memory as JSON: numbers, strings and lists. Floats read back exactly."""
+JsonState = list[Any]
+"""Saved state as JSON: numbers, strings and lists. Floats are restored exactly."""
 
-Kind = Literal["bounded", "binary", "positive", "real", "rare"]
-"""What values are, and which way is worse.
+ValueKind = Literal["bounded", "binary", "positive", "real", "rare"]
+"""The range of values, and which direction is worse.
 
 bounded   scores from 0 (worst) to 1 (best)
 binary    0 (worse) or 1 (better), such as thumbs
@@ -20,12 +20,12 @@ Answer = Literal["regressed", "holds", "inconclusive", "no baseline yet", "no da
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The one setting of all streams.
+class DetectionSettings:
+    """Settings of the tests.
 
-    `alpha`: the chance, at most, that a stream in which nothing changes ever raises an alarm, however long one watches.
-    `minimum`: measured values on each side before anything is concluded. `floor`: the smallest drop worth an alarm,
-    in the values' unit (log scale for `positive`). `warmup`: values that a stream's own past must have.
+    `alpha`: maximum probability that a stream without a change ever raises an alarm. `minimum`: values on each side
+    before a conclusion. `floor`: smallest drop that is reported, in the unit of the values (log scale for `positive`).
+    `warmup`: values of its own before a stream is tested for drift.
     """
 
     alpha: float = 0.05
@@ -33,17 +33,17 @@ class Settings:
     floor: float = 0.05
     warmup: int = 250
 
-    def residualised(self) -> "Settings":
-        """For values from which their segment's mean was taken: a shift of traffic alone must never alarm.
+    def residualised(self) -> "DetectionSettings":
+        """Return the settings for values adjusted by their segment's mean: a twentieth of alpha.
 
-        Segment means are estimates too, and segments are more questions to the same data: a twentieth of alpha.
+        Segment means are estimates too, and a change of traffic alone must not alarm.
         """
         return replace(self, alpha=self.alpha / 20.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean, or a difference of means, of `n` values, with an interval at `level` that may be watched."""
+    """A mean or a difference of means of `n` values, with a confidence sequence at `level`."""
 
     n: int
     mean: float
@@ -53,8 +53,8 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
-    """When it changed: the number of values of this stream before the change, and the interval around it."""
+class ChangeInterval:
+    """Position of the change, as the number of values before it, with an interval."""
 
     index: int
     low: int
@@ -63,10 +63,10 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What can be said now.
+    """The current result of the tests.
 
-    `significant` says that the null hypothesis (nothing got worse) is refuted at `alpha`; `answer` also asks for the
-    floor and the minimum. `drop` is before minus after, positive when it got worse. All numbers are in the values' unit
+    `significant`: the null hypothesis (nothing got worse) is refuted at `alpha`; `answer` also requires the floor and
+    the minimum. `drop` is before minus after, positive if it got worse. All numbers are in the unit of the values
     (`positive`: means are geometric, the drop is on the log scale; `rare`: a rise of the rate is a positive drop).
     """
 
@@ -77,4 +77,4 @@ class Finding:
     before: Estimate | None = None
     after: Estimate | None = None
     drop: Estimate | None = None
-    since: Since | None = None
+    since: ChangeInterval | None = None

@@ -1,4 +1,4 @@
-"""What `PUT /v1/metrics/{name}` takes, and which of it fits which metric (pure)."""
+"""The body of `PUT /v1/metrics/{name}`, and its validation for a metric."""
 
 import math
 from typing import Annotated, Literal
@@ -14,13 +14,13 @@ from shared.metric_catalog import (
     normalized_label,
 )
 
-Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
+LabelWord = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
 _KINDS = ("thumb", "rating", "label", "score")
 _BUILT_IN = ("error_rate", "latency_ms", "cost_usd")
 
 
 class DeclarationBody(BaseModel):
-    """A whole declaration: a field that is left out is as by default."""
+    """A complete declaration: missing fields have their default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,13 +29,13 @@ class DeclarationBody(BaseModel):
     scale: tuple[float, float] | None = Field(None, description="smallest and largest value")
     aggregation: Aggregation | None = None
     floor_pp: Annotated[float, Field(gt=0, lt=100)] | None = Field(
-        None, description="smallest change that is raised: points of the scale, or per cent under a geometric mean"
+        None, description="smallest change that is reported: points of the scale, or per cent under a geometric mean"
     )
     safety: bool | None = None
-    labels: Annotated[dict[Word, Meaning], Field(max_length=200)] | None = None
+    labels: Annotated[dict[LabelWord, Meaning], Field(max_length=200)] | None = None
 
     def declaration(self) -> Declaration:
-        """Return what the catalogue takes."""
+        """Return the declaration for the catalogue."""
         return Declaration(
             self.direction,
             self.unit,
@@ -59,21 +59,21 @@ def misfit(name: str, body: DeclarationBody) -> tuple[str, str] | None:
     """Return the first field that does not fit the metric, with the reason; None if all do."""
     default = definition_of(name)
     if default.kind == "label" and body.direction is not None:
-        return "direction", "labels are counted by their meanings: declare `labels`"
+        return "direction", "not allowed for labels, which are counted by their meanings: declare `labels`"
     if default.kind != "label" and body.labels is not None:
-        return "labels", "only metrics of labels have words"
+        return "labels", "allowed for metrics of labels only"
     if name in _BUILT_IN and (body.direction is not None or body.unit is not None):
         return ("direction" if body.direction is not None else "unit"), f"{name} is built in; its meaning is fixed"
     if default.kind != "score" and (body.scale is not None or body.aggregation is not None):
         return ("scale" if body.scale is not None else "aggregation"), f"the scale of a {default.kind} is fixed"
     if body.scale is not None and not (all(map(math.isfinite, body.scale)) and body.scale[0] < body.scale[1]):
-        return "scale", "must be a smaller number and a larger one, as [0, 10]"
-    return _misfit_of_amount(definition_of(name, body.declaration()), body)
+        return "scale", "must be two numbers, the smaller one first, such as [0, 10]"
+    return _amount_misfit(definition_of(name, body.declaration()), body)
 
 
-def _misfit_of_amount(declared: MetricDefinition, body: DeclarationBody) -> tuple[str, str] | None:
+def _amount_misfit(declared: MetricDefinition, body: DeclarationBody) -> tuple[str, str] | None:
     if declared.amount and declared.scale[0] < 0.0:
-        return "scale", "under a geometric mean values are at least 0"
+        return "scale", "must start at 0 or above under a geometric mean"
     if declared.amount and body.safety:
-        return "safety", "no single amount is bad by itself: use a floor"
+        return "safety", "not allowed for amounts, whose single values are not bad: use `floor_pp`"
     return None

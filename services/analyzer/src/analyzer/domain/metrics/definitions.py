@@ -1,4 +1,4 @@
-"""The definitions in force, and the metrics that they make (pure)."""
+"""Definitions in force, and the metrics derived from them."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from analyzer.domain.model import Kind, Metric
+from analyzer.domain.model import Metric, ScaleKind
 from shared.metric_catalog import Declaration, Direction, MetricDefinition, definition_of
 
 _LEAST = 1e-6
@@ -15,7 +15,7 @@ _BOTH: tuple[Direction, Direction] = ("higher_is_better", "lower_is_better")
 
 
 class TargetScope(NamedTuple):
-    """What a declaration holds for: a metric of one target, or of all (`target` None)."""
+    """The scope of a declaration: a metric of one target, or of all (`target` None)."""
 
     project: str
     environment: str
@@ -25,7 +25,7 @@ class TargetScope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A declaration. `generation` counts the times it changed what values mean: the scale, or words of labels."""
+    """A declaration. `generation` counts changes of the scale or of label meanings."""
 
     declaration: Declaration = field(default_factory=Declaration)
     generation: int = 0
@@ -33,7 +33,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class TargetMetrics:
-    """The definition in force, and the metrics that its values are summed by: one for each direction it may have."""
+    """The definition in force, and one metric for each direction that values are summed in."""
 
     definition: MetricDefinition
     metrics: tuple[Metric, ...]
@@ -41,62 +41,62 @@ class TargetMetrics:
 
     @property
     def metric(self) -> Metric:
-        """The metric that is shown."""
+        """The metric for display."""
         return self.metrics[0]
 
     @property
     def usual(self) -> Metric:
-        """The metric by the usual direction of its kind, on whose scale windows of time are summed."""
+        """The metric in the usual direction of its kind, on whose scale time windows are summed."""
         return self.by("lower_is_better" if usually_lower(self.definition) else "higher_is_better")
 
     def by(self, direction: Direction) -> Metric:
         """Return the metric as if `direction` were declared."""
-        return metric_of(replace(self.definition, direction=direction), self.metric.generation)
+        return to_metric(replace(self.definition, direction=direction), self.metric.generation)
 
 
 @dataclass(slots=True)
 class Definitions:
-    """Answers for each metric of each target; what was answered once is remembered."""
+    """Definitions by metric and target, cached."""
 
     declared: Mapping[TargetScope, Declared] = field(default_factory=dict)
     _found: dict[TargetScope, TargetMetrics] = field(default_factory=dict)
 
     def find(self, project: str, environment: str, target: str | None, metric: str) -> TargetMetrics:
-        """Return what is in force for `metric` of `target`; without one, for targets that declare nothing."""
+        """Return the definition in force for `metric` of `target`; without one, of targets without a declaration."""
         scope = (
             TargetScope(project, environment, target, metric) if self.declared else TargetScope("", "", None, metric)
         )
         found = self._found.get(scope)
         if found is None:
-            if len(self._found) > _REMEMBERED:
+            if len(self._found) > _MAX_CACHED:
                 self._found.clear()
             found = self._found[scope] = self._decide(scope)
         return found
 
     def _decide(self, scope: TargetScope) -> TargetMetrics:
-        """A target's declaration comes before the project's, field by field. Generations add up: each is used once."""
+        """Merge declarations: the target's fields override the project's. Generations add up, so each is unique."""
         nothing = Declared()
         general = self.declared.get(scope._replace(target=None), nothing)
         special = self.declared.get(scope, nothing) if scope.target is not None else nothing
         declaration = special.declaration.over(general.declaration)
         definition = definition_of(scope.metric, declaration)
         generation = general.generation + special.generation
-        return TargetMetrics(definition, metrics_of(definition, generation), declaration)
+        return TargetMetrics(definition, to_metrics(definition, generation), declaration)
 
 
-_REMEMBERED = 4096
+_MAX_CACHED = 4096
 
 
-def metrics_of(definition: MetricDefinition, generation: int = 0) -> tuple[Metric, ...]:
-    """Return the metrics that values are summed by. While the direction is undeclared there are two, one each way."""
+def to_metrics(definition: MetricDefinition, generation: int = 0) -> tuple[Metric, ...]:
+    """Return the metrics that values are summed by: two while the direction is undeclared, one for each."""
     if definition.declared:
-        return (metric_of(definition, generation),)
-    ways = (metric_of(replace(definition, direction=direction), generation) for direction in _BOTH)
+        return (to_metric(definition, generation),)
+    ways = (to_metric(replace(definition, direction=direction), generation) for direction in _BOTH)
     return tuple(sorted((replace(way, direction="undeclared") for way in ways), key=lambda way: way.mirrored))
 
 
-def metric_of(definition: MetricDefinition, generation: int = 0) -> Metric:
-    """Return the metric of a definition; one of undeclared direction as if more were better."""
+def to_metric(definition: MetricDefinition, generation: int = 0) -> Metric:
+    """Return the metric of a definition; an undeclared direction counts as higher_is_better."""
     lower = definition.direction == "lower_is_better"
     kind, to_scale, from_scale = _scale(definition, lower)
     return Metric(
@@ -114,16 +114,16 @@ def metric_of(definition: MetricDefinition, generation: int = 0) -> Metric:
 
 
 def usually_lower(definition: MetricDefinition) -> bool:
-    """Return whether of such values less is better unless something else is said."""
+    """Return whether less is better by default for such values."""
     return definition.amount or definition.kind == "error"
 
 
 def _scale(
     definition: MetricDefinition, lower: bool
-) -> tuple[Kind, Callable[[float], float], Callable[[float], float]]:
+) -> tuple[ScaleKind, Callable[[float], float], Callable[[float], float]]:
     if definition.amount:
-        return ("real", _rarity, _amount_of_rarity) if lower else ("real", _log, math.exp)
-    kind: Kind = "binary" if definition.binary else "bounded"
+        return ("real", _rarity, _amount_from_rarity) if lower else ("real", _log, math.exp)
+    kind: ScaleKind = "binary" if definition.binary else "bounded"
     if definition.scale == (0.0, 1.0):
         return (kind, _complement, _complement) if lower else (kind, _same, _same)
     low, high = definition.scale
@@ -147,7 +147,7 @@ def _rarity(value: float) -> float:
     return -_log(value)
 
 
-def _amount_of_rarity(scaled: float) -> float:
+def _amount_from_rarity(scaled: float) -> float:
     return math.exp(-scaled)
 
 

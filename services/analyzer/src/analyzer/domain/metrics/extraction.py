@@ -1,4 +1,4 @@
-"""What is measured: from feedback kinds and execution fields to metrics.
+"""Extraction of readings from feedback and executions.
 
 | from | metric | in its own unit | scale (more is better) |
 |---|---|---|---|
@@ -10,26 +10,26 @@
 | execution's latency | `latency_ms` | milliseconds, geometric mean | −log |
 | execution's cost | `cost_usd` | US dollars, geometric mean | −log |
 
-Direction, scale, floor and the meanings of labels are those of the metric's definition: declared, or by default
-(`shared.metric_catalog`). Where less is better, the scale runs the other way. Of a metric of undeclared direction
-values are summed both ways, so that what came before counts once somebody declares it. Latency and cost have heavy
-tails, so they are summed and compared on the log scale: what is shown is the geometric mean; 10 % more is the floor.
-Implicit feedback is measured apart (`implicit.thumb`). Comments and corrections are text: they measure nothing.
+Direction, scale, floor and meanings of labels are those of the metric's definition: declared, or the default
+(`shared.metric_catalog`). If less is better, the scale is reversed. While the direction is undeclared, values are
+summed in both directions, so that they count once it is declared. Latency and cost have heavy tails, so they are summed
+and compared on the log scale: the mean is geometric and the floor is 10 %. Implicit feedback has metrics of its own
+(`implicit.thumb`). Comments and corrections are not measured.
 
-What is not measured is counted by target, metric and reason instead: feedback without its execution (`unjoined`),
-without consent to quality (`no_consent`), labels of unknown meaning (`unknown_label`, by their word) or that judge
-nothing (`neutral_label`), and values outside their scale (`out_of_range`), which are left out, never clipped.
+Values that are not measured are counted by target, metric and reason: feedback without its execution (`unjoined`),
+without consent to quality (`no_consent`), labels of unknown meaning (`unknown_label`, by word) or neutral ones
+(`neutral_label`), and values outside their scale (`out_of_range`), which are never clipped.
 
-Of a user's opinions on an execution the latest counts, if it may. What it replaces is taken back whether or not the
-latest is measured: a user who withdraws consent leaves n and the mean, and comes back with the next opinion. What
-never counted comes without its value in `replaces`, and is not taken back.
+The latest feedback of a user about an execution counts, if it has consent. The value that it replaces is removed in any
+case: a user who withdraws consent leaves n and the mean. A value that never counted is missing in `replaces` and is not
+removed.
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from analyzer.domain.metrics.definitions import Definitions, TargetMetrics, metric_of
+from analyzer.domain.metrics.definitions import Definitions, TargetMetrics, to_metric
 from analyzer.domain.model import Dimension, Metric, Reading, Use
 from shared.events.feedback import (
     Consent,
@@ -40,13 +40,12 @@ from shared.events.feedback import (
     PromptUse,
 )
 from shared.metric_catalog import definition_of, meaning_of, metric_name, normalized_label
-from shared.units import signed
 
-Reason = Literal["unjoined", "no_consent", "unknown_label", "neutral_label", "out_of_range"]
-"""Why a value is not counted."""
+UncountedReason = Literal["unjoined", "no_consent", "unknown_label", "neutral_label", "out_of_range"]
+"""The reason why a value is not counted."""
 
 BY_DEFAULT = Definitions()
-"""Definitions of a project that declared nothing."""
+"""The definitions of a project without declarations."""
 _FAILED: frozenset[Outcome] = frozenset({"error", "timeout"})
 _NO_PROMPT = (Use("", "none"),)
 _LONGEST_WORD = 60
@@ -60,7 +59,7 @@ class UncountedValue(NamedTuple):
     environment: str
     target: str
     metric: str
-    reason: Reason
+    reason: UncountedReason
     word: str = ""
     value: float | None = None
 
@@ -68,7 +67,7 @@ class UncountedValue(NamedTuple):
 @lru_cache(maxsize=4096)
 def metric_named(name: str) -> Metric:
     """Return the metric of that name by its default definition."""
-    return metric_of(definition_of(name))
+    return to_metric(definition_of(name))
 
 
 ERROR_RATE = metric_named("error_rate")
@@ -77,7 +76,7 @@ COST = metric_named("cost_usd")
 
 
 def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | UncountedValue]:
-    """Yield what one feedback measures (one reading for each direction it is summed in), or why it is not counted."""
+    """Yield the readings of one feedback (one for each direction it is summed in), or why it is not counted."""
     if event.kind == "comment" or event.kind == "correction":
         return
     name = metric_name(event.kind, event.name, event.source == "implicit")
@@ -107,8 +106,10 @@ def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT)
 def from_execution(
     event: ExecutionRecorded, definitions: Definitions = BY_DEFAULT
 ) -> Iterator[Reading | UncountedValue]:
-    """Yield what one execution measures by itself: its outcome, latency, cost and scores. A completion measures
-    what it adds."""
+    """Yield the readings of one execution: outcome, latency, cost and scores.
+
+    A completion yields only what it adds.
+    """
     if _refused(event.facts.consent):
         if event.revision == 1:
             yield _uncounted(event, "", "no_consent")
@@ -130,7 +131,7 @@ def from_execution(
 def _value(
     event: FeedbackCreated, found: TargetMetrics, value: float | None, label: str | None
 ) -> float | UncountedValue | None:
-    """Return a feedback's value in its metric's own unit, or why it has none; None where nothing was said."""
+    """Return a feedback's value in its metric's own unit, or why it has none; None if it has no value."""
     definition = found.definition
     if definition.kind == "label":
         if label is None:
@@ -138,7 +139,7 @@ def _value(
         meaning = meaning_of(label, event.name or "", definition.labels)
         if meaning in _MEANINGS:
             return _MEANINGS[meaning]
-        reason: Reason = "neutral_label" if meaning == "neutral" else "unknown_label"
+        reason: UncountedReason = "neutral_label" if meaning == "neutral" else "unknown_label"
         return _uncounted(event, definition.name, reason, word=_word(label))
     if value is None:
         return None
@@ -146,19 +147,23 @@ def _value(
 
 
 def _word(label: str) -> str:
-    """Return a label as it is shown: words are short, and what is longer is a text, which belongs nowhere else."""
+    """Return a label for display; longer ones are texts of users and are not stored."""
     plain = normalized_label(label)
     return plain if len(plain) <= _LONGEST_WORD else f"longer than {_LONGEST_WORD} characters"
 
 
 def _uncounted(
-    event: FeedbackCreated | ExecutionRecorded, metric: str, reason: Reason, word: str = "", value: float | None = None
+    event: FeedbackCreated | ExecutionRecorded,
+    metric: str,
+    reason: UncountedReason,
+    word: str = "",
+    value: float | None = None,
 ) -> UncountedValue:
     return UncountedValue(event.project, event.environment, event.target, metric, reason, word, value)
 
 
 def _refused(consent: Consent) -> bool:
-    """Unknown consent counts for quality; only a no does not."""
+    """Return whether consent to quality was refused; unknown consent counts."""
     return consent.quality is False
 
 
@@ -184,18 +189,8 @@ def _readings(
 
 
 def _uses(prompts: tuple[PromptUse, ...]) -> tuple[Use, ...]:
-    """The prompts that a value speaks of, each name once."""
+    """Return the prompts of a value, without duplicate names."""
     if len(prompts) == 1:
         return (Use(prompts[0].name, prompts[0].identity),)
     named = {prompt.name: Use(prompt.name, prompt.identity) for prompt in prompts}
     return tuple(named.values()) or _NO_PROMPT
-
-
-def change_unit(metric: Metric) -> str:
-    """What its changes are told in: per cent of what was before for amounts, points of the scale else."""
-    return "%" if metric.kind == "real" else "pp"
-
-
-def moved(points: float, metric: Metric) -> str:
-    """A change as the metric moved, without its unit, from points of which negative ones are worse."""
-    return signed(points, metric.direction == "lower_is_better")

@@ -1,17 +1,15 @@
-"""From a finding to a regression: what fell, by how much, since when, why, and what would be its end."""
+"""Create a regression from a finding: size, date, causes and the test of recovery."""
 
-import math
 from dataclasses import asdict, replace
 from typing import Any
 
 from analyzer.domain.attribution.causes import RankedCause
 from analyzer.domain.attribution.contrasts import ChangePoint, compare
-from analyzer.domain.attribution.losing_segments import LosingSegment, losing
-from analyzer.domain.attribution.ranking import Attribution, attribute
+from analyzer.domain.attribution.losing_segments import LosingSegment, losing_segments
+from analyzer.domain.attribution.ranking import Attribution, rank_hypotheses
 from analyzer.domain.detection import Estimate, Finding
-from analyzer.domain.detection.intervals import share_of
+from analyzer.domain.detection.intervals import estimate_rate
 from analyzer.domain.dimension_history import DimensionHistory
-from analyzer.domain.metrics.extraction import change_unit, moved
 from analyzer.domain.model import Dimension, Metric, Reading, Use
 from analyzer.domain.regressions.lifecycle import Regression, utc_from_unix
 from analyzer.domain.regressions.recovery import RareEventRecovery, Recovery
@@ -19,17 +17,18 @@ from analyzer.domain.rules import WatchRules
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
 from analyzer.domain.streams.stream import Baseline, Stream
 from analyzer.domain.streams.sums import Sums
+from analyzer.domain.units import change_unit, format_points, to_percentage_points
 from shared.events import derived_id
 from shared.events.quality import Cause, CauseKind, Losing, Measurement, RegressionDetected, Window
-from shared.events.quality import Change as ChangeTold
+from shared.events.quality import Change as ReportedChange
 from shared.units import format_value
 
 SAFETY = "safety/1"
-_SHOWN = 10
-_GOOD = 20
+_MAX_LISTED = 10
+_MAX_GOOD = 20
 _UNDATED: dict[bool, tuple[CauseKind, str]] = {
-    True: ("safety", "one such value is enough"),
-    False: ("unknown", "events are counted against an agreed rate: no change is dated"),
+    True: ("safety", "a rule opens a regression with one bad value"),
+    False: ("unknown", "bad values are compared with an agreed rate, so no change is dated"),
 }
 
 
@@ -38,102 +37,108 @@ def open_regression(
     finding: Finding,
     reading: Reading,
     watching: WatchRules,
-    course: DimensionHistory,
+    history: DimensionHistory,
     errors: DimensionHistory | None,
 ) -> Regression:
-    """The regression that `stream` shows with `reading`: for the first time, at revision 1."""
-    dimension, prompt = stream.key.line
-    metric, change = reading.metric, change_of(stream, finding, reading)
+    """Return the regression of `stream` that `reading` has made significant, at revision 1."""
+    dimension, prompt = stream.key.prompt_metric
+    metric, change = reading.metric, change_point(stream, finding, reading)
     assert metric.direction != "undeclared"
-    explained = with_version_switch(stream, finding, attribute_finding(finding, course, errors, change))
+    explained = with_version_switch(stream, finding, attribute_finding(finding, history, errors, change))
     detected = RegressionDetected(
         project=dimension.project,
         environment=dimension.environment,
         target=dimension.target,
         regression_id=derived_id(
-            "regression", *_words_of(dimension), prompt, stream.key.identity, str(stream.sums.n), stream.cleared
+            "regression", *_id_parts(dimension), prompt, stream.key.identity, str(stream.sums.n), stream.cleared
         ),
         revision=1,
         metric=metric.name,
         direction=metric.direction,
         unit=metric.unit,
-        change_unit="%" if metric.kind == "real" else "pp",
+        change_unit=change_unit(metric),
         window=Window(start=utc_from_unix(change.at), end=utc_from_unix(max(reading.at, change.at))),
         method=finding.method,
         alpha=0.0 if finding.method == SAFETY else watching.settings.alpha,
         floor_pp=round(to_percentage_points(watching.settings.floor, metric), 3),
-        change=ChangeTold(at=utc_from_unix(change.at), low=utc_from_unix(change.low), high=utc_from_unix(change.high)),
+        change=ReportedChange(
+            at=utc_from_unix(change.at), low=utc_from_unix(change.low), high=utc_from_unix(change.high)
+        ),
         affected_executions=stream.worst.since(change.low),
         certain=explained.certain,
-        causes=tuple(_cause(each, metric) for each in rank_causes(explained)[:_SHOWN]),
+        causes=tuple(_cause(each, metric) for each in rank_causes(explained)[:_MAX_LISTED]),
         raw_pp=_signed(explained.raw, metric),
         mix_pp=_signed(explained.mix, metric),
-        losing=tuple(_losing(each, metric) for each in losing(compare(course.timeline, change))[:_SHOWN]),
+        losing=tuple(
+            _losing(each, metric) for each in losing_segments(compare(history.timeline, change))[:_MAX_LISTED]
+        ),
         **evidence_in_units(finding, metric),
     )
     return Regression(
         detected=detected,
         use=Use(prompt, stream.key.identity),
         model=reading.facts.model,
-        standard=baseline_of(stream),
-        recovery=recovery_of(stream, finding, metric, watching),
+        baseline=compared_baseline(stream),
+        recovery=recovery_test(stream, finding, metric, watching),
         after=min(reading.at, reading.received),
         opened_at=utc_from_unix(reading.received),
-        good=tuple(each for each in course.good.before(change.at, _GOOD) if each not in detected.affected_executions),
-        terms=tuple(asdict(term) for term in course.terms.losing(change)[:_SHOWN]),
+        good=tuple(
+            each for each in history.good.before(change.at, _MAX_GOOD) if each not in detected.affected_executions
+        ),
+        terms=tuple(asdict(term) for term in history.terms.losing(change)[:_MAX_LISTED]),
         generation=metric.generation,
     )
 
 
-def _words_of(dimension: Dimension) -> tuple[str, ...]:
+def _id_parts(dimension: Dimension) -> tuple[str, ...]:
     return (*dimension.names, "mirrored") if dimension.mirrored else dimension.names
 
 
-def change_of(stream: Stream, finding: Finding, reading: Reading) -> ChangePoint:
-    """When it changed. Where the finding has no date, with the value that showed it."""
-    since, marks = finding.since, stream.marks
-    if since is None or not marks.kept:
+def change_point(stream: Stream, finding: Finding, reading: Reading) -> ChangePoint:
+    """Return the time of the change; that of `reading` if the finding has no date."""
+    since, time_index = finding.since, stream.time_index
+    if since is None or not time_index.kept:
         return ChangePoint(reading.at, reading.at, reading.at)
-    return ChangePoint(marks.before(since.index), marks.before(since.low), marks.after(since.high))
+    return ChangePoint(time_index.before(since.index), time_index.before(since.low), time_index.after(since.high))
 
 
 def attribute_finding(
-    finding: Finding, course: DimensionHistory, errors: DimensionHistory | None, change: ChangePoint
+    finding: Finding, history: DimensionHistory, errors: DimensionHistory | None, change: ChangePoint
 ) -> Attribution:
-    """The ranked causes; that it can't be told is one."""
+    """Return the ranked causes of a finding."""
     if finding.since is None:
         kind, evidence = _UNDATED[finding.method == SAFETY]
         return Attribution(False, (RankedCause(kind, None, None, None, 0.0, 0.0, 0.0, 0, evidence),), 0.0, 0.0, 0.0)
-    return attribute(course.timeline, change, errors.timeline if errors and errors is not course else None)
+    return rank_hypotheses(history.timeline, change, errors.timeline if errors and errors is not history else None)
 
 
 def with_version_switch(stream: Stream, finding: Finding, explained: Attribution) -> Attribution:
-    """Name the version where a comparison of two versions raised it, and nothing else explains it.
+    """Name the version as cause if two versions were compared and nothing else explains the regression.
 
-    Not certain: what else came with that version, and was not recorded, can't be told from it.
+    It is not certain: something that is not recorded may have changed at the same time.
     """
-    standard, identity = stream.standard, stream.key.identity
+    baseline, identity = stream.baseline, stream.key.identity
     declared = finding.since is not None and finding.since.index == 0
-    if standard is None or standard.identity == identity or not declared or not finding.drop:
+    if baseline is None or baseline.identity == identity or not declared or not finding.drop:
         return explained
     if any(cause.kind != "unknown" for cause in explained.causes):
         return explained
     fall, n = -finding.drop.mean, finding.after.n if finding.after else 0
-    evidence = "values since it came are worse than those before it; nothing else that is recorded changed with it"
+    evidence = "values since its start are worse than before; no other recorded property changed at that time"
     cause = RankedCause(
-        "prompt_version", stream.key.line.prompt, standard.identity, identity, fall, fall, 0.0, n, evidence
+        "prompt_version", stream.key.prompt_metric.prompt, baseline.identity, identity, fall, fall, 0.0, n, evidence
     )
     return replace(explained, certain=False, causes=(cause,))
 
 
 def rank_causes(explained: Attribution) -> list[RankedCause]:
-    """What explains most first; of causes that can't be told apart, the one that a person can undo here."""
+    """Return the causes, most explained first; of indistinguishable ones, a prompt version first."""
     causes = list(explained.causes)
     return causes if explained.certain else sorted(causes, key=lambda cause: cause.kind != "prompt_version")
 
 
 def evidence_in_units(finding: Finding, metric: Metric) -> dict[str, Any]:
-    """What was measured on both sides, in the metric's own unit, and the drop between them in points."""
+    """Return both measurements in the metric's own unit and the change in points, as fields of the event."""
     assert finding.before is not None
     assert finding.after is not None
     assert finding.drop is not None
@@ -148,34 +153,29 @@ def evidence_in_units(finding: Finding, metric: Metric) -> dict[str, Any]:
 
 
 def safety_finding(sums: Sums, bad: int) -> Finding:
-    """`bad` values where none is accepted, after those that `sums` holds."""
+    """Return the finding of `bad` values after those in `sums`, where no bad value is accepted."""
     n = sums.n + bad
-    share = share_of(n, bad + round(sums.n * (1.0 - sums.mean)))
+    share = estimate_rate(n, bad + round(sums.n * (1.0 - sums.mean)))
     now = Estimate(n, 1.0 - share.mean, 1.0 - share.high, 1.0 - share.low, share.level)
     drop = Estimate(n, share.mean, share.low, share.high, share.level)
     return Finding("regressed", SAFETY, 0.0, False, Estimate(0, 1.0, 1.0, 1.0, share.level), now, drop)
 
 
-def baseline_of(stream: Stream) -> Baseline:
-    """What the stream was compared with: another version, or its own values before the change."""
-    if stream.standard is not None:
-        return stream.standard
+def compared_baseline(stream: Stream) -> Baseline:
+    """Return the baseline of the comparison: another version, or its own values before the change."""
+    if stream.baseline is not None:
+        return stream.baseline
     return Baseline(stream.key.identity, stream.monitor.before() or [], SegmentProfile.load(stream.profile.dump()))
 
 
-def recovery_of(stream: Stream, finding: Finding, metric: Metric, watching: WatchRules) -> Recovery | RareEventRecovery:
-    """What would be its end: values within the floor of the baseline, or bad ones as rare as agreed."""
+def recovery_test(
+    stream: Stream, finding: Finding, metric: Metric, watching: WatchRules
+) -> Recovery | RareEventRecovery:
+    """Return the test of recovery: a mean near the baseline, or bad values as rare as agreed."""
     reference, settings = stream.monitor.before(), watching.settings
     if finding.since is None or reference is None or finding.before is None or finding.after is None:
         return RareEventRecovery(watching.agreed, settings.minimum)
-    return Recovery.of(metric.kind, settings, reference, finding.before.mean, finding.after.mean)
-
-
-def to_percentage_points(drop: float, metric: Metric) -> float:
-    """A drop on the metric's scale in percentage points; on a log scale, by how many per cent the amount is worse."""
-    if metric.kind != "real":
-        return 100.0 * drop
-    return 100.0 * (-math.expm1(-drop) if metric.direction == "higher_is_better" else math.expm1(drop))
+    return Recovery.from_alarm(metric.kind, settings, reference, finding.before.mean, finding.after.mean)
 
 
 def _signed(change: float, metric: Metric) -> float:
@@ -208,13 +208,13 @@ def _cause(cause: RankedCause, metric: Metric) -> Cause:
 
 
 def _evidence(cause: RankedCause, metric: Metric) -> str:
-    """What a cause rests on, with its numbers as the metric is told."""
+    """Return the evidence of a cause with its numbers in reported units."""
     if cause.was is not None:
         return f"{cause.evidence}; its mean was {format_value(metric.from_scale(cause.was), metric.unit)} before"
     if not cause.z:
         return cause.evidence
-    by = f"{moved(_signed(cause.effect, metric), metric)} {change_unit(metric)}"
-    fell = f"{cause.n:,} values moved by {by} against the same segments before (z {cause.z:.1f})"
+    by = f"{format_points(_signed(cause.effect, metric), metric)} {change_unit(metric)}"
+    fell = f"{cause.n:,} values changed by {by} compared with the same segments before (z {cause.z:.1f})"
     return f"{fell}; {cause.evidence}" if cause.evidence else fell
 
 

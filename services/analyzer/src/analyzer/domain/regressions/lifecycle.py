@@ -1,6 +1,6 @@
-"""The life of a regression: raised, resolved by the same rigour, and reopened if it comes back. One open per dimension.
+"""Life cycle of a regression: opened, resolved, reopened. At most one is open per dimension.
 
-An odd revision opens it, an even one resolves it.
+Odd revisions open it, even ones resolve it.
 """
 
 import json
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from analyzer.domain.detection import Settings
+from analyzer.domain.detection import DetectionSettings
 from analyzer.domain.model import Dimension, Reading, Use
 from analyzer.domain.regressions.recovery import CurrentVersionTracker, RareEventRecovery, Recovery
 from analyzer.domain.segments.dimensions import Cell
@@ -21,18 +21,17 @@ from shared.events.quality import Cause, RegressionDetected, RegressionResolved
 
 @dataclass(slots=True)
 class Regression:
-    """An aggregate: `resolved` is None while it is open.
+    """A regression; `resolved` is None while it is open.
 
-    `recovery` and `window` are about its end: all values of the dimension of executions from `after` on, since the
-    version and model that are `in_use` came into use. `good` names executions from before the change that went well,
-    the latest first. `terms` are the inputs that lost, for people only: they are words of users, so no event carries
-    them.
+    `recovery` and `window` cover all values of the dimension from `after` on, since the version and model `in_use` came
+    into use. `good`: good executions from before the change, latest first. `terms`: input terms that got worse; they
+    are words of users, so no event carries them.
     """
 
     detected: RegressionDetected
     use: Use
     model: str | None
-    standard: Baseline
+    baseline: Baseline
     recovery: Recovery | RareEventRecovery
     after: float
     opened_at: datetime
@@ -58,27 +57,27 @@ class Regression:
 
     @property
     def times(self) -> int:
-        """How often it was raised."""
+        """How often it was opened."""
         return (self.detected.revision + 1) // 2
 
     @property
     def name(self) -> str:
-        """The regression at this revision: evidence that begins after it knows it by this."""
+        """The regression at this revision, as stored by streams whose evidence restarted after it."""
         return f"{self.id}/{self.revision}"
 
     @property
     def dimension(self) -> Dimension:
-        of = self.detected
-        return Dimension(of.project, of.environment, of.target, of.metric)
+        detected = self.detected
+        return Dimension(detected.project, detected.environment, detected.target, detected.metric)
 
     def comparable(self, reading: Reading) -> bool:
-        """Whether `reading` is measured by the definition that the regression was raised by."""
+        """Return whether `reading` is measured by the definition that the regression was opened with."""
         metric = reading.metric
         return self.generation == metric.generation and self.detected.direction == metric.direction
 
     def dump(self) -> str:
-        """What recovery needs, as JSON; the events are kept beside it."""
-        watched = [self.standard.dump(), self.after, self.window.dump(), self.in_use.dump()]
+        """Return the state of the recovery as JSON; events are stored separately."""
+        watched = [self.baseline.dump(), self.after, self.window.dump(), self.in_use.dump()]
         recovery = [isinstance(self.recovery, RareEventRecovery), self.recovery.dump()]
         return json.dumps([list(self.use), self.model, *watched, *recovery, self.generation])
 
@@ -88,20 +87,20 @@ class Regression:
         detected: RegressionDetected,
         resolved: RegressionResolved | None,
         moments: tuple[datetime, datetime | None],
-        shown: tuple[list[str], list[dict[str, Any]]],
-        settings: Settings,
+        samples: tuple[list[str], list[dict[str, Any]]],
+        settings: DetectionSettings,
         state: list[Any],
     ) -> "Regression":
-        """The regression that `dump` wrote; `shown` has good executions, and the terms that lost."""
-        use, model, standard, after, window, in_use, calm, recovering, *generation = state
+        """Return the regression that `dump` wrote; `samples` has good executions and terms."""
+        use, model, baseline, after, window, in_use, rare, recovering, *generation = state
         opened_at, resolved_at = moments
-        good, terms = shown
+        good, terms = samples
         return cls(
             detected,
             Use(*use),
             model,
-            Baseline.load(standard),
-            RareEventRecovery.load(recovering) if calm else Recovery.load(settings, recovering),
+            Baseline.load(baseline),
+            RareEventRecovery.load(recovering) if rare else Recovery.load(settings, recovering),
             after,
             opened_at,
             tuple(good),
@@ -115,10 +114,10 @@ class Regression:
 
 
 def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
-    """Takes a reading of an open regression's dimension, which came from `cell`; True if that resolved it."""
+    """Test a reading from `cell` for recovery of an open regression; return whether it resolves it."""
     if reading.at < regression.after:
         return False
-    profile, recovering = regression.standard.profile, regression.recovery
+    profile, recovering = regression.baseline.profile, regression.recovery
     if reading.former is not None or reading.value is None:
         former, value = (
             None if each is None else profile.residual(cell, each) for each in (reading.former, reading.value)
@@ -126,24 +125,24 @@ def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
         regression.window.correct(former, value, reading.at)
         return False
     compared, label = profile.residual(cell, reading.value), _label(regression.use.prompt, reading)
-    if regression.in_use.turns(label):
+    if regression.in_use.observe(label):
         regression.window = RecentValues()
         recovering.restart()
     regression.window.add(compared, reading.at)
     if isinstance(recovering, RareEventRecovery):
-        over = recovering.take(reading.value)
+        recovered = recovering.observe(reading.value)
     else:
-        # What was taken back since may keep it open, though the evidence was won.
-        over = recovering.take(compared) and regression.window.sums.mean >= recovering.level
-    if over:
+        # Corrections may keep it open although the evidence was significant.
+        recovered = recovering.observe(compared) and regression.window.sums.mean >= recovering.level
+    if recovered:
         _resolve(regression, reading)
-    return over
+    return recovered
 
 
-def redefined(regression: Regression, reading: Reading) -> RegressionResolved:
-    """Resolve a regression whose metric means something else since: what it was raised by is measured no more."""
+def resolve_redefined(regression: Regression, reading: Reading) -> RegressionResolved:
+    """Resolve a regression whose metric has been redefined, since no new value is comparable."""
     detected, metric = regression.detected, reading.metric
-    what = "direction" if metric.generation == regression.generation else "scale or the meaning of its labels"
+    changed = "direction" if metric.generation == regression.generation else "scale or the meaning of its labels"
     regression.resolved = RegressionResolved(
         project=detected.project,
         environment=detected.environment,
@@ -153,14 +152,16 @@ def redefined(regression: Regression, reading: Reading) -> RegressionResolved:
         metric=detected.metric,
         baseline=detected.baseline,
         current=detected.current,
-        resolved_by=Cause(kind="unknown", evidence=f"the metric's {what} was changed since it was raised"),
+        resolved_by=Cause(
+            kind="unknown", evidence=f"the metric's {changed} was changed after the regression was opened"
+        ),
     )
     regression.resolved_at = utc_from_unix(reading.received)
     return regression.resolved
 
 
 def _label(prompt: str, reading: Reading) -> str:
-    """The version of `prompt` and the model behind a reading, as one label."""
+    """Return the version of `prompt` and the model of a reading as one label."""
     identity = next((use.identity for use in reading.uses if use.prompt == prompt), "none")
     return json.dumps([identity, reading.facts.model])
 
@@ -195,23 +196,24 @@ def _resolved_by(regression: Regression, identity: str, model: str | None) -> Ca
     if model and regression.model and model != regression.model:
         evidence = "it came into use before the recovery"
         return Cause(kind="model", before=regression.model, after=model, evidence=evidence)
-    return Cause(kind="unknown", evidence="the same version on the same model recovered")
+    return Cause(kind="unknown", evidence="the same version recovered on the same model")
 
 
 def returns(last: Regression | None, use: Use, received: float, seconds: float) -> bool:
-    """Whether what `use` shows now is the return of `last`: of the same version, within so many seconds of its end."""
+    """Return whether a regression of `use` is a return of `last`: same version, at most `seconds` after its end."""
     if last is None or last.resolved_at is None or last.use != use:
         return False
     return received - last.resolved_at.timestamp() <= seconds
 
 
 def reopened(found: Regression, last: Regression) -> Regression:
-    """`found` as the return of `last`: the same regression at its next revision, and harder to resolve."""
+    """Return `found` as the next revision of `last`, with more values required to resolve it."""
     detected = found.detected.model_copy(
         update={"regression_id": last.id, "revision": last.revision + 1, "returned": True}
     )
-    return replace(found, detected=detected, recovery=found.recovery.again(last.times + 1))
+    return replace(found, detected=detected, recovery=found.recovery.require_more(last.times + 1))
 
 
 def utc_from_unix(seconds: float) -> datetime:
+    """Return a Unix time as a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)

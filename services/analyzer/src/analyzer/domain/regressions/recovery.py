@@ -1,31 +1,29 @@
-"""Whether what fell has come back: the alarm's own question turned round, asked of what is in use now."""
+"""Tests of recovery: non-inferiority of the current version and model to the baseline."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analyzer.domain.detection import Kind, Settings, State
-from analyzer.domain.detection import NonInferiorityTest as Watch
-from analyzer.domain.detection.intervals import share_of
+from analyzer.domain.detection import DetectionSettings, JsonState, NonInferiorityTest, ValueKind
+from analyzer.domain.detection.intervals import estimate_rate
 
-ANEW = 500
-"""After so many values, then twice as many and so on, the question is asked anew: values of a long bad while must not
-outvote those of a fix."""
-LEAD = 25
-"""So many values in a row, at most, are needed until another version or model counts as the one in use."""
+RESTART_AFTER = 500
+"""The test restarts after 500 values, then after 1,000, 2,000 … more, so that a long bad period does not mask a fix."""
+SWITCH_AFTER = 25
+"""Values in a row, at most, until another version or model counts as the one in use."""
 _TWICE = 2.0
 
 
 @dataclass(slots=True)
 class CurrentVersionTracker:
-    """The version and model (`label`) that most of the latest values came from; a canary's few don't change it."""
+    """The version and model (`label`) of most of the latest values; a canary's few values do not change it."""
 
     label: str | None = None
     lead: int = 0
 
-    def turns(self, label: str) -> bool:
-        """Takes a value's label; whether that one is in use from now on, in the place of another."""
+    def observe(self, label: str) -> bool:
+        """Add the label of a value; return whether it replaces the current label."""
         if label == self.label:
-            self.lead = min(self.lead + 1, LEAD)
+            self.lead = min(self.lead + 1, SWITCH_AFTER)
             return False
         self.lead -= 1
         if self.lead >= 0:
@@ -38,79 +36,80 @@ class CurrentVersionTracker:
 
     @classmethod
     def load(cls, state: list[Any]) -> "CurrentVersionTracker":
-        """What `dump` wrote."""
+        """Return the tracker that `dump` wrote."""
         return cls(*state)
 
 
 @dataclass(slots=True)
 class Recovery:
-    """Evidence that the mean is above `proven`: that half of the drop is undone, or all but the floor if that is more.
+    """Test that the mean is above `proven`: half of the drop is recovered, or all but the floor if that is more.
 
-    The null hypothesis is about the baseline and the drop that the alarm measured: they count as exact. It is asked
-    anew when another version or model comes into use, and after 500, 1,000, 2,000 … values; each asking errs with a
-    chance of at most alpha, and needs `least` values. Besides, the mean of the latest values must reach `level`: be
-    within the floor of the baseline.
+    Baseline and drop are those of the alarm, taken as exact. The test restarts when another version or model comes into
+    use, and after 500, 1,000, 2,000 … values; each run errs with probability at most alpha and needs `least` values. In
+    addition, the mean of the latest values must reach `level`, which is within the floor of the baseline.
     """
 
-    kind: Kind
-    settings: Settings
-    reference: State
+    kind: ValueKind
+    settings: DetectionSettings
+    reference: JsonState
     level: float
     proven: float
     least: int
-    _watch: Watch | None = None
+    _test: NonInferiorityTest | None = None
     n: int = 0
-    _until: int = ANEW
+    _until: int = RESTART_AFTER
 
     @classmethod
-    def of(cls, kind: Kind, settings: Settings, reference: State, before: float, after: float) -> "Recovery":
-        """Begins; `before` and `after` are the means that the alarm measured; `reference` says how values spread."""
+    def from_alarm(
+        cls, kind: ValueKind, settings: DetectionSettings, reference: JsonState, before: float, after: float
+    ) -> "Recovery":
+        """Return a new test; `before` and `after` are the means of the alarm, `reference` gives the spread."""
         margin = max(settings.floor, (before - after) / 2.0)
         return cls(kind, settings, reference, before - settings.floor, before - margin, settings.minimum)
 
-    def again(self, times: int) -> "Recovery":
-        """A recovery from what was raised so many `times`: each time asks for twice as many values as the last."""
-        return replace(self, least=min(self.least << (times - 1), ANEW))
+    def require_more(self, times: int) -> "Recovery":
+        """Return the test for a regression that was opened `times` times: each time needs twice as many values."""
+        return replace(self, least=min(self.least << (times - 1), RESTART_AFTER))
 
     def restart(self) -> None:
-        """Asks anew: another version or model is in use."""
-        self._begin(ANEW)
+        """Restart the test: another version or model is in use."""
+        self._start(RESTART_AFTER)
 
-    def take(self, value: float) -> bool:
-        """Takes a value; whether the null hypothesis is refuted with it, by enough values."""
-        watch = self._watch
-        if watch is None or self.n >= self._until:
-            watch = self._begin(2 * self._until if watch else ANEW)
+    def observe(self, value: float) -> bool:
+        """Add a value; return whether the null hypothesis is refuted by enough values."""
+        test = self._test
+        if test is None or self.n >= self._until:
+            test = self._start(2 * self._until if test else RESTART_AFTER)
         self.n += 1
-        return watch.observe(value)
+        return test.observe(value)
 
-    def _begin(self, until: int) -> Watch:
+    def _start(self, until: int) -> NonInferiorityTest:
         self.n, self._until = 0, until
-        self._watch = Watch(self.kind, self._asked, self.reference, self.proven)
-        return self._watch
+        self._test = NonInferiorityTest(self.kind, self._settings, self.reference, self.proven)
+        return self._test
 
     @property
-    def _asked(self) -> Settings:
+    def _settings(self) -> DetectionSettings:
         return replace(self.settings, minimum=self.least)
 
     def dump(self) -> list[Any]:
-        watch = self._watch.dump() if self._watch else None
-        return [self.kind, self.reference, self.level, self.proven, self.least, watch, self.n, self._until]
+        test = self._test.dump() if self._test else None
+        return [self.kind, self.reference, self.level, self.proven, self.least, test, self.n, self._until]
 
     @classmethod
-    def load(cls, settings: Settings, state: list[Any]) -> "Recovery":
-        """The recovery that `dump` wrote."""
-        kind, reference, level, proven, least, watch, n, until = state
+    def load(cls, settings: DetectionSettings, state: list[Any]) -> "Recovery":
+        """Return the test that `dump` wrote."""
+        kind, reference, level, proven, least, test, n, until = state
         recovery = cls(kind, settings, reference, level, proven, least, None, n, until)
-        recovery._watch = Watch.load(watch, recovery._asked) if watch else None
+        recovery._test = NonInferiorityTest.load(test, recovery._settings) if test else None
         return recovery
 
 
 @dataclass(slots=True)
 class RareEventRecovery:
-    """Whether bad events are rare again: at most twice the `agreed` rate, by an exact interval that may be watched.
+    """Test that bad events are rare again: at most twice the `agreed` rate, by an exact confidence sequence.
 
-    Without an agreed rate: none of the last `minimum` values was bad. Counted anew with each version or model.
+    Without an agreed rate: none of the last `minimum` values was bad. It restarts with each version or model.
     """
 
     agreed: float | None
@@ -118,16 +117,16 @@ class RareEventRecovery:
     n: int = 0
     bad: int = 0
 
-    def again(self, times: int) -> "RareEventRecovery":
-        """A recovery from what was raised so many `times`: each time asks for twice as many values as the last."""
-        return replace(self, minimum=min(self.minimum << (times - 1), ANEW))
+    def require_more(self, times: int) -> "RareEventRecovery":
+        """Return the test for a regression that was opened `times` times: each time needs twice as many values."""
+        return replace(self, minimum=min(self.minimum << (times - 1), RESTART_AFTER))
 
     def restart(self) -> None:
-        """Counts anew: another version or model is in use."""
+        """Restart the count: another version or model is in use."""
         self.n = self.bad = 0
 
-    def take(self, value: float) -> bool:
-        """Takes a value (below a half: bad); whether it is calm with it."""
+    def observe(self, value: float) -> bool:
+        """Add a value (below 0.5: bad); return whether bad events are rare again."""
         bad = value < 0.5
         if bad and self.agreed is None:
             self.restart()
@@ -136,12 +135,12 @@ class RareEventRecovery:
         self.bad += bad
         if self.n < self.minimum or bad:
             return False
-        return self.agreed is None or share_of(self.n, self.bad).high <= _TWICE * self.agreed
+        return self.agreed is None or estimate_rate(self.n, self.bad).high <= _TWICE * self.agreed
 
     def dump(self) -> list[Any]:
         return [self.agreed, self.minimum, self.n, self.bad]
 
     @classmethod
     def load(cls, state: list[Any]) -> "RareEventRecovery":
-        """The recovery that `dump` wrote."""
+        """Return the test that `dump` wrote."""
         return cls(*state)

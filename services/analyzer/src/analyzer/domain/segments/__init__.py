@@ -1,1 +1,1 @@
-"""What traffic does to values: cells of declared dimensions, and what is expected of each."""
+"""Adjustment of values by traffic segment: cells of declared dimensions and their expected means."""

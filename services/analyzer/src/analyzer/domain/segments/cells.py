@@ -1,4 +1,4 @@
-"""A bounded list of the cells that traffic falls into."""
+"""A bounded index of the cells of traffic."""
 
 from dataclasses import dataclass, field
 
@@ -9,48 +9,48 @@ LEVELS = 16
 
 
 @dataclass(slots=True)
-class Cells:
-    """Gives each cell a place: the first 16 levels of a dimension and the first 64 cells have their own.
+class CellIndex:
+    """Assign an index to each cell: the first 64 cells and the first 16 levels of a dimension have their own.
 
-    A level past that is "other" (None), and a cell past that is other in all dimensions. First come, not most
-    frequent: what is frequent comes early, and a counter that makes room by eviction would forget what a cell was
-    known for. Places never change, so two runs over the same values agree.
+    Further levels are "other" (None); further cells are other in all dimensions. First come first served: frequent
+    cells come early, and evicting a cell would lose its statistics. Indices never change, so runs over the same values
+    agree.
     """
 
     kept: list[Cell] = field(default_factory=list)
-    # Shortcuts that follow from `kept`: not saved.
-    _places: dict[Cell, int] = field(default_factory=dict, compare=False)
+    # Derived from `kept`; not saved.
+    _indices: dict[Cell, int] = field(default_factory=dict, compare=False)
     _levels: list[set[str | None]] = field(default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
-        for place, cell in enumerate(self.kept):
-            self._know(cell, place)
+        for index, cell in enumerate(self.kept):
+            self._index(cell, index)
 
-    def place(self, cell: Cell) -> int:
-        """The place of `cell`, which may be a new one: then it is the last of `kept`."""
-        place = self.seek(cell)
-        if place < 0:
-            place = len(self.kept)
-            self.kept.append(self.narrow(cell) if place < CELLS else (OTHER,) * len(cell))
-            self._know(self.kept[place], place)
-        return place
+    def assign(self, cell: Cell) -> int:
+        """Return the index of `cell`; a new cell is appended to `kept`."""
+        index = self.find(cell)
+        if index < 0:
+            index = len(self.kept)
+            self.kept.append(self.narrow(cell) if index < CELLS else (OTHER,) * len(cell))
+            self._index(self.kept[index], index)
+        return index
 
-    def seek(self, cell: Cell) -> int:
-        """The place of `cell`, or -1 if it has none yet."""
-        place = self._places.get(self.narrow(cell), -1)
-        return self._places.get((OTHER,) * len(cell), -1) if place < 0 and len(self.kept) >= CELLS else place
+    def find(self, cell: Cell) -> int:
+        """Return the index of `cell`, or -1 if it has none."""
+        index = self._indices.get(self.narrow(cell), -1)
+        return self._indices.get((OTHER,) * len(cell), -1) if index < 0 and len(self.kept) >= CELLS else index
 
     def narrow(self, cell: Cell) -> Cell:
-        """The cell, in which levels that a full dimension doesn't know are "other"."""
-        if not self._levels or cell in self._places:
+        """Return the cell with unknown levels of full dimensions replaced by "other"."""
+        if not self._levels or cell in self._indices:
             return cell
         return tuple(
             OTHER if level not in known and len(known) >= LEVELS else level
             for level, known in zip(cell, self._levels, strict=True)
         )
 
-    def _know(self, cell: Cell, place: int) -> None:
-        self._places[cell] = place
+    def _index(self, cell: Cell, index: int) -> None:
+        self._indices[cell] = index
         self._levels = self._levels or [set() for _ in cell]
         for level, known in zip(cell, self._levels, strict=True):
             if level is not OTHER:

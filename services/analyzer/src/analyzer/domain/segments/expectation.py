@@ -1,9 +1,9 @@
-"""What a cell's mean is expected to be: its own as far as it is known, else what its levels have in common.
+"""Expected means of cells: own mean, shrunk to the sum of the effects of its levels.
 
-The means of cells are explained by a sum of effects, one for each level of each dimension, by least squares with a
-ridge (backfitting). A cell's own mean is then shrunk to that sum. Both are shrunk as empirical Bayes estimates are: by
-the part of their distance that chance explains (by moments: DerSimonian and Laird, 1986). A level that is not known
-has no effect, so such a cell is compared with the whole, other things equal.
+The means of cells are fitted by a sum of effects, one for each level of each dimension, by least squares with a ridge
+(backfitting). The mean of a cell is then shrunk to that sum. Both are empirical Bayes estimates, with the variance
+estimated by moments (DerSimonian and Laird, 1986). An unknown level has no effect, so its cell is compared with the
+overall mean, other levels equal.
 """
 
 from collections.abc import Mapping
@@ -13,38 +13,40 @@ from analyzer.domain.segments.dimensions import FORGOTTEN, Cell
 
 _ROUNDS = 12
 _ENOUGH = 10.0
-"""The sum of effects is never worth more than a tenth of all values."""
+"""The weight of the sum of effects is at most a tenth of all values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """`centre` is the mean of the whole, `effects` those of each dimension's levels; a sum of effects is worth `trust`
-    values of a cell's own."""
+    """Fitted means: overall `centre` plus `effects` by level of each dimension.
+
+    The sum of effects weighs as much as `trust` values of a cell.
+    """
 
     cells: Mapping[Cell, tuple[int, float]]
     centre: float
     effects: tuple[dict[str | None, float], ...]
     trust: float
 
-    def of(self, cell: Cell) -> tuple[float, float]:
-        """The expected mean of a cell, and how many values it is as good as."""
+    def estimate(self, cell: Cell) -> tuple[float, float]:
+        """Return the expected mean of a cell, and the number of values it is worth."""
         n, mean = self.cells.get(cell, (0, 0.0))
         common = self.common(cell)
-        if n <= 0:  # unknown, or all taken back; where nothing varies, the sum of effects may be worth no value at all
+        if n <= 0:  # unknown, or all values removed; `trust` may be 0
             return common, self.trust
         return common + (mean - common) * n / (n + self.trust), n + self.trust
 
     def common(self, cell: Cell) -> float:
-        """What its levels have in common with others of these levels."""
+        """Return the sum of effects of the levels of `cell`."""
         return self.centre + sum(effects.get(level, 0.0) for level, effects in zip(cell, self.effects, strict=True))
 
 
 def expectation(
     cells: Mapping[Cell, tuple[int, float]], variance: float, weights: Mapping[Cell, float] | None = None
 ) -> Expectation:
-    """From n and mean of each cell and the variance within cells; at least one cell has values.
+    """Fit the expectation from n and mean of each cell and the variance within cells.
 
-    The whole is weighed by `weights`, or by n.
+    At least one cell must have values. The overall mean is weighted by `weights`, or by n.
     """
     weigh = weights or {cell: float(n) for cell, (n, _) in cells.items()}
     size = sum(weigh.values())
@@ -71,9 +73,9 @@ def _refit(
     ridge: float,
     effects: dict[str | None, float],
 ) -> None:
-    """Fits one dimension's effects to what the others leave, as if `ridge` more values had shown none.
+    """Fit the effects of one dimension to the residuals `rest`, with `ridge` additional values of effect 0.
 
-    `rest` is what all dimensions leave; it and `effects` are changed.
+    Updates `rest` and `effects`.
     """
     sums: dict[str | None, list[float]] = {}
     for cell, (n, _) in cells.items():
@@ -89,7 +91,7 @@ def _refit(
 
 
 def _trust(cells: Mapping[Cell, tuple[int, float]], rest: Mapping[Cell, float], variance: float) -> float:
-    """The variance within cells over that of true means round the sums of effects."""
+    """Return the variance within cells over that of true means around the sums of effects."""
     size = sum(n for n, _ in cells.values())
     spread = sum(n * rest[cell] ** 2 for cell, (n, _) in cells.items()) - (len(cells) - 1) * variance
     scale = size - sum(n * n for n, _ in cells.values()) / size

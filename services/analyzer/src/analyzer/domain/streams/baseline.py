@@ -1,4 +1,4 @@
-"""Which version another one is compared with."""
+"""Choice of the version that another one is compared with."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from analyzer.domain.streams.stream import Stream
 
 
 def predecessor(stream: Stream, others: Sequence[Stream]) -> Stream | None:
-    """The version that was current before `stream`: of those with enough values, the one last in use.
+    """Return the version in use before `stream`: of those with enough values, the one used last.
 
-    A version that raised a regression is nobody's standard.
+    A version with a regression is never a baseline.
     """
-    fit = [other for other in others if other is not stream and other.fit]
-    return max(fit, key=lambda other: (other.last, other.started), default=None)
+    candidates = [other for other in others if other is not stream and other.can_be_baseline]
+    return max(candidates, key=lambda other: (other.last, other.started), default=None)

@@ -1,4 +1,4 @@
-"""The latest values of a stream, in blocks: enough to say how good it is now, in constant size."""
+"""The latest values of a stream in blocks: its current quality, in constant size."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ BLOCKS = 8
 
 @dataclass(slots=True)
 class ValueBlock:
-    """Up to 25 values in the order in which they came; `start` is the Unix time of the first execution."""
+    """At most 25 values in order of receipt; `start` is the Unix time of the first execution."""
 
     sums: Sums
     start: float
@@ -24,21 +24,21 @@ class ValueBlock:
 
 @dataclass(slots=True)
 class RecentValues:
-    """The latest blocks."""
+    """The latest 8 blocks of values."""
 
     blocks: list[ValueBlock] = field(default_factory=list)
 
     def add(self, value: float, at: float) -> bool:
-        """Takes a value of an execution that ran at `at`; True if the oldest block had to make room for it."""
-        moved = (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
+        """Add a value of an execution at the Unix time `at`; return whether the oldest block was removed."""
+        removed = (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
         block = self.blocks[-1]
         block.sums.add(value)
         block.filled += 1
         block.start = min(block.start, at)
-        return moved
+        return removed
 
     def correct(self, former: float | None, value: float | None, at: float) -> None:
-        """Puts `value` in the place of `former`, if its execution ran within the window."""
+        """Replace `former` by `value`, if its execution is within the window."""
         if not self.blocks or at < self.start:
             return
         self.blocks[-1].sums.replace(former, value)
@@ -53,10 +53,10 @@ class RecentValues:
     @property
     def sums(self) -> Sums:
         """The sums of the window's values."""
-        every = Sums()
+        total = Sums()
         for block in self.blocks:
-            every.merge(block.sums)
-        return every
+            total.merge(block.sums)
+        return total
 
     @property
     def start(self) -> float:
@@ -67,5 +67,5 @@ class RecentValues:
 
     @classmethod
     def load(cls, state: list[Any]) -> "RecentValues":
-        """The window that `dump` wrote."""
+        """Return the values that `dump` wrote."""
         return cls([ValueBlock(Sums(*block[:3]), *block[3:]) for block in state])

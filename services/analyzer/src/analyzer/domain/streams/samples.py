@@ -1,4 +1,4 @@
-"""Bounded samples of executions: the worst of a window, and good ones from all of the past."""
+"""Bounded samples of executions: the worst of a window, and good ones of the whole history."""
 
 from bisect import insort
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from typing import Any
 
 _MOST, _EACH, _SPARSEST = 60, 6, 1024
 
-Sample = tuple[float, float, str]
-"""Value, negated Unix time, execution id: worst first, of equals the latest first."""
+SampledExecution = tuple[float, float, str]
+"""Value, negated Unix time, execution id: worst first, latest first among equals."""
 
 
 @dataclass(slots=True)
-class Worst:
-    """At most `size` executions with the smallest values."""
+class WorstSample:
+    """The `size` executions with the smallest values."""
 
     size: int
-    kept: list[Sample] = field(default_factory=list)
+    kept: list[SampledExecution] = field(default_factory=list)
 
     def add(self, value: float, at: float, execution_id: str) -> None:
         sample = (value, -at, execution_id)
@@ -26,42 +26,42 @@ class Worst:
         insort(self.kept, sample)
 
     def drop(self, execution_id: str) -> None:
-        """Forgets an execution: its value was taken back."""
+        """Remove an execution whose value was removed."""
         self.kept = [sample for sample in self.kept if sample[2] != execution_id]
 
     def since(self, start: float) -> tuple[str, ...]:
-        """The executions that ran at or after `start`, worst first, each once."""
+        """Return the executions at or after the Unix time `start`, worst first, without duplicates."""
         return tuple(dict.fromkeys(sample[2] for sample in self.kept if -sample[1] >= start))
 
     def prune(self, start: float) -> None:
-        """Forgets what ran before `start`, so that it takes nobody's place."""
+        """Remove executions before the Unix time `start`."""
         self.kept = [sample for sample in self.kept if -sample[1] >= start]
 
 
 @dataclass(slots=True)
-class Thinned:
-    """At most 60 executions out of all of the past, the denser the later.
+class ThinnedSample:
+    """At most 60 executions of the whole history, denser towards the end.
 
-    Of all the latest six; of each second one the latest six; of each fourth; and so on, up to each 1,024th. So whenever
-    something turns out to have changed, some are known from before it.
+    It keeps the latest six, the latest six of every second one, of every fourth one, and so on up to every 1,024th, so
+    executions from before any change are known.
     """
 
     n: int = 0
     kept: list[tuple[int, float, str]] = field(default_factory=list)
 
     def add(self, at: float, execution_id: str) -> None:
-        """Takes an execution that ran at the Unix time `at`."""
+        """Add an execution that ran at the Unix time `at`."""
         self.n += 1
         if len(self.kept) >= _MOST:
             self.kept = [each for each in self.kept if self.n - each[0] < _EACH * _stride(each[0])]
         self.kept.append((self.n, at, execution_id))
 
     def drop(self, execution_id: str) -> None:
-        """Forgets an execution: its value was taken back."""
+        """Remove an execution whose value was removed."""
         self.kept = [each for each in self.kept if each[2] != execution_id]
 
     def before(self, moment: float, most: int) -> tuple[str, ...]:
-        """The latest executions that ran before the Unix time `moment`, the latest first, each once."""
+        """Return at most `most` executions before the Unix time `moment`, latest first, without duplicates."""
         found = sorted(((at, execution_id) for _, at, execution_id in self.kept if at < moment), reverse=True)
         return tuple(dict.fromkeys(execution_id for _, execution_id in found))[:most]
 
@@ -69,12 +69,12 @@ class Thinned:
         return [self.n, self.kept]
 
     @classmethod
-    def load(cls, state: list[Any]) -> "Thinned":
-        """The sample that `dump` wrote."""
+    def load(cls, state: list[Any]) -> "ThinnedSample":
+        """Return the sample that `dump` wrote."""
         n, kept = state
         return cls(n, [(number, at, execution_id) for number, at, execution_id in kept])
 
 
 def _stride(number: int) -> int:
-    """The largest power of two that divides `number`, 1,024 at most."""
+    """Return the largest power of two that divides `number`, at most 1,024."""
     return min(number & -number, _SPARSEST)

@@ -1,49 +1,48 @@
-"""Sums that don't depend on order: counted in whole millionths, so that a value taken back leaves no trace."""
+"""Sums in whole millionths: independent of order, and exact after a value is removed."""
 
 import math
 from dataclasses import dataclass
 
+from analyzer.domain.detection.intervals import LEVEL, widening
 from analyzer.domain.model import Metric
 from shared.events.quality import Measurement
 
 UNIT = 1_000_000
-LEVEL = 0.95
-# The interval is narrowest, for its level, at about this many values (Waudby-Smith et al., 2024, section 2.3).
 _TUNED_FOR = 100.0
-_RHO2 = (-2.0 * math.log(1.0 - LEVEL) + math.log(-2.0 * math.log(1.0 - LEVEL)) + 1.0) / _TUNED_FOR
+"""Values at which the interval is narrowest."""
 
 
 @dataclass(slots=True)
 class Sums:
-    """Count, sum and sum of squares of values, in millionths: integers, so that adding is exact in any order."""
+    """Count, sum and sum of squares of values, as integers in millionths."""
 
     n: int = 0
     total: int = 0
     squares: int = 0
 
     def add(self, value: float, sign: int = 1) -> None:
-        """Counts `value`; with `sign` -1, takes it back."""
+        """Add `value`; with `sign` -1, remove it."""
         units = round(value * UNIT)
         self.n += sign
         self.total += sign * units
         self.squares += sign * units * units
 
     def replace(self, former: float | None, value: float | None) -> None:
-        """Counts `value` in the place of `former`; None stands for no value."""
+        """Replace `former` by `value`; None stands for no value."""
         if former is not None:
             self.add(former, -1)
         if value is not None:
             self.add(value)
 
     def merge(self, other: "Sums") -> None:
-        """Counts all that `other` counted."""
+        """Add all values of `other`."""
         self.n += other.n
         self.total += other.total
         self.squares += other.squares
 
     @property
     def mean(self) -> float:
-        """0 where nothing was counted. Between a correction and a late original it may lie outside the scale."""
+        """The mean; 0 without values. It may be outside the scale while a correction precedes its original."""
         return self.total / (self.n * UNIT) if self.n > 0 else 0.0
 
     @property
@@ -57,12 +56,11 @@ class Sums:
 
 
 def measurement(sums: Sums, metric: Metric) -> Measurement:
-    """Mean and 95 % interval in the metric's own unit.
+    """Return mean and 95 % interval in the metric's own unit, clipped to its scale.
 
-    The interval is an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, 2024):
-    it holds at all sample sizes at once, as far as a mean of so many values is normal. For shares and
-    scores the variance is taken as if one best and one worst value had been seen besides, so that "all good"
-    is never shown as certain. Nothing is shown outside the scale.
+    The interval is an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, 2024): valid at
+    all sample sizes at once, as far as means are normal. The variance of shares and scores includes one best and one
+    worst value, so that "all good" is never shown as certain.
     """
     mean, half = sums.mean, _half_width(sums, metric.kind != "real")
     low, high = mean - half, mean + half
@@ -77,5 +75,4 @@ def _half_width(sums: Sums, bounded: bool) -> float:
     if n <= 0:
         return 1.0 if bounded else 0.0
     variance = (sums.variance * n + 0.5) / (n + 2) if bounded else sums.variance
-    grown = n * _RHO2 + 1.0
-    return math.sqrt(variance * 2.0 * grown / (n * n * _RHO2) * math.log(math.sqrt(grown) / (1.0 - LEVEL)))
+    return math.sqrt(variance / n) * widening(n, _TUNED_FOR)
