@@ -8,11 +8,10 @@ from typing import Any
 import uvicorn
 from pydantic_core import to_json
 
-from collector.api.fast_path import protocol_of
-from collector.api.ingest import ROUTES, App, Intake, IntakeMiddleware, Scope, Send
+from collector.api.ingest import App, IngestEndpoint, IngestMiddleware, Scope, Send
 from collector.api.request import Receive
 from collector.app import Parts
-from collector.domain.model import IngestItem, Judgement, NewFeedback, Origin, key_hash
+from collector.domain.model import IngestItem, ItemStatus, NewFeedback, Origin, key_hash
 from collector.ingest.group_commit import write_all
 from collector.ingest.service import BatchWriter, IngestService, PseudonymKeyCache
 from collector.settings import CollectorSettings
@@ -24,21 +23,17 @@ TRANSACTIONS = 16
 """How many transactions run at once where each request has its own."""
 
 
-Served = tuple[App, Any]
-"""An app, and uvicorn's setting `http` that it is served with."""
-
-
-def full(parts: Parts) -> Served:
+def full(parts: Parts) -> App:
     """The collector as it is."""
-    return _served(parts, parts.desk)
+    return _app(parts, parts.service)
 
 
-def _served(parts: Parts, desk: IngestService) -> Served:
-    intake = Intake(desk, parts.platform.keys, parts.settings, parts.platform.limiter)
-    return IntakeMiddleware(_nothing, intake), protocol_of(frozenset(ROUTES), intake.take)
+def _app(parts: Parts, service: IngestService) -> App:
+    endpoint = IngestEndpoint(service, parts.platform.keys, parts.settings, parts.platform.limiter)
+    return IngestMiddleware(_nothing, endpoint)
 
 
-def bare(parts: Parts) -> Served:
+def bare(parts: Parts) -> App:
     """The same durable effect without checks of any kind."""
     clock = SystemClock()
 
@@ -52,7 +47,7 @@ def bare(parts: Parts) -> Served:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    return app, "httptools"
+    return app
 
 
 def _unchecked(value: dict[str, Any], origin: Origin) -> IngestItem:
@@ -64,11 +59,11 @@ def _unchecked(value: dict[str, Any], origin: Origin) -> IngestItem:
     )  # fmt: skip
 
 
-def each(parts: Parts) -> Served:
+def each(parts: Parts) -> App:
     """The collector as it is, with a transaction for each request."""
     platform = parts.platform
-    desk = IngestService(_Direct(parts), PseudonymKeyCache(platform.engine), SystemClock())  # type: ignore[arg-type]
-    return _served(parts, desk)
+    service = IngestService(_Direct(parts), PseudonymKeyCache(platform.engine), SystemClock())  # type: ignore[arg-type]
+    return _app(parts, service)
 
 
 class _Direct:
@@ -80,10 +75,10 @@ class _Direct:
         for _ in range(TRANSACTIONS):
             self._free.put_nowait(BatchWriter(DedicatedConnection(parts.platform.engine), shards, wake))
 
-    def submit(self, items: Sequence[IngestItem], _: int) -> "asyncio.Task[list[Judgement | Exception]]":
+    def submit(self, items: Sequence[IngestItem], _: int) -> "asyncio.Task[list[ItemStatus | Exception]]":
         return asyncio.create_task(self._write(items))
 
-    async def _write(self, items: Sequence[IngestItem]) -> list[Judgement | Exception]:
+    async def _write(self, items: Sequence[IngestItem]) -> list[ItemStatus | Exception]:
         writer = await self._free.get()
         try:
             return await write_all(writer.write, items)
@@ -95,14 +90,14 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError(scope["path"])
 
 
-MODES: dict[str, Callable[[Parts], Served]] = {"full": full, "bare": bare, "each": each}
+MODES: dict[str, Callable[[Parts], App]] = {"full": full, "bare": bare, "each": each}
 
 
 def serve(mode: str, dsn: str, port: int) -> None:
     """Serves one mode until it is ended."""
     settings = CollectorSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:1", database_pool=TRANSACTIONS + 4)
-    parts = Parts.of(settings, SystemClock())
-    inner, http = MODES[mode](parts)
+    parts = Parts.build(settings, SystemClock())
+    inner = MODES[mode](parts)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -110,7 +105,7 @@ def serve(mode: str, dsn: str, port: int) -> None:
         else:
             await inner(scope, receive, send)
 
-    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http=http)
+    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools")
     uvicorn.Server(config).run()
 
 

@@ -78,9 +78,9 @@ _CONSUMER = "shared.messaging.consumer:SubscriptionConsumer"
 
 INTAKE = {
     "intake.queued": Failpoint("collector.ingest.service:BatchWriter.write", "before"),
-    "intake.claimed": Failpoint(f"{_REPOSITORY}.claim", "after"),
-    "intake.executions-stored": Failpoint(f"{_REPOSITORY}.add_executions", "after"),
-    "intake.feedback-stored": Failpoint(f"{_REPOSITORY}.put_opinions", "after"),
+    "intake.claimed": Failpoint(f"{_REPOSITORY}.save_claims", "after"),
+    "intake.executions-stored": Failpoint(f"{_REPOSITORY}.save_executions", "after"),
+    "intake.feedback-stored": Failpoint(f"{_REPOSITORY}.replace_current_feedback", "after"),
     "intake.emitted": Failpoint(f"{_REPOSITORY}.emit", "after"),
     "intake.committed": Failpoint("collector.ingest.service:BatchWriter.write", "after"),
 }

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from collector.api.ingest import Intake, IntakeMiddleware
+from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.app import Parts
 from collector.settings import CollectorSettings
 from shared.testing.clock import FakeClock
@@ -90,12 +90,12 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[Running]:
     """An instance on the database `dsn`, as the service's own role."""
-    parts = Parts.of(
+    parts = Parts.build(
         CollectorSettings(database_url=as_role(dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:1", **settings),
         clock,
     )
-    intake = Intake(parts.desk, parts.platform.keys, parts.settings, parts.platform.limiter)
-    app = IntakeMiddleware(PlainTextResponse("elsewhere"), intake)
+    endpoint = IngestEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
+    app = IngestMiddleware(PlainTextResponse("elsewhere"), endpoint)
     writer = asyncio.create_task(parts.committer.run())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
@@ -104,7 +104,7 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-        for line in (*parts.hot, parts.quiet):
+        for line in (*parts.write_connections, parts.maintenance_connection):
             await line.close()
         await parts.platform.engine.dispose()
 

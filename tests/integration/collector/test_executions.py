@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from collector.api.executions import MOST_IDS
+from collector.api.executions import MAX_IDS
 from collector.app import build_app
 from collector.settings import CollectorSettings
-from collector.storage.statements import LATEST
+from collector.storage.queries import LATEST_EXECUTION
 from tests.support.databases import as_role, psql
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ def test_the_newest_is_found_by_its_index(migrated_dsn: Callable[..., str]) -> N
                   now() + make_interval(secs => n)
            FROM generate_series(1, 5000) AS n""",
     )
-    statement = LATEST.replace("$1", "'shop'").replace("$2", "'production'").replace("$3", "'target-3'")
+    statement = LATEST_EXECUTION.replace("$1", "'shop'").replace("$2", "'production'").replace("$3", "'target-3'")
     assert "Index Scan Backward using ix_executions_latest" in psql(dsn, f"EXPLAIN {statement}")
 
 
 async def test_what_is_forgotten_is_not_shown(collector: "Running", reader: httpx.AsyncClient) -> None:
     await collector.post("executions", EXECUTION)
     collector.grow_old(91)
-    await collector.parts.upkeep.once()
+    await collector.parts.maintenance.run_once()
     assert await asked(reader, "e1") == []
     assert (await reader.get("/v1/executions/latest?target=answers")).status_code == 404
 
@@ -115,7 +115,7 @@ async def test_what_is_forgotten_is_not_shown(collector: "Running", reader: http
     ("path", "field"),
     [
         ("", "id"),
-        ("?" + "&".join(f"id=e{n}" for n in range(MOST_IDS + 1)), "id"),
+        ("?" + "&".join(f"id=e{n}" for n in range(MAX_IDS + 1)), "id"),
         ("?id=", "id.0"),
         ("?id=%00", "id.0"),
         ("/latest", "target"),

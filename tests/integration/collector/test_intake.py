@@ -220,13 +220,13 @@ async def test_a_trace_stands_for_its_root_execution(collector: "Running") -> No
 async def test_after_a_day_feedback_goes_out_unjoined(collector: "Running") -> None:
     await collector.post("feedback", DOWN)
     collector.clock.advance(timedelta(hours=23))
-    assert await collector.parts.upkeep.once() == 0
+    assert await collector.parts.maintenance.run_once() == 0
     collector.clock.advance(timedelta(hours=1, seconds=1))
-    assert await collector.parts.upkeep.once() == 1
+    assert await collector.parts.maintenance.run_once() == 1
     (event,) = collector.events("feedback.created")
     created = FeedbackCreated.model_validate(event)
     assert (created.target, created.execution) == ("", None)
-    assert await collector.parts.upkeep.once() == 0
+    assert await collector.parts.maintenance.run_once() == 0
 
 
 async def test_what_went_out_unjoined_is_not_taken_back(collector: "Running") -> None:
@@ -234,7 +234,7 @@ async def test_what_went_out_unjoined_is_not_taken_back(collector: "Running") ->
     collector.clock.advance(timedelta(hours=2))
     await collector.post("feedback", [{**DOWN, "value": "up"}, DOWN])  # ann's wait with what they replace
     collector.clock.advance(timedelta(hours=22, seconds=1))
-    assert await collector.parts.upkeep.once() == 2
+    assert await collector.parts.maintenance.run_once() == 2
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", {**DOWN, "user": "bob", "value": "up"})
     first, bobs, second, third, bobs_last = collector.events("feedback.created")
@@ -252,7 +252,7 @@ async def test_what_an_execution_met_in_time_is_taken_back_though_it_waited(coll
     collector.clock.advance(timedelta(hours=25))
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", {**DOWN, "value": "up"})
-    assert await collector.parts.upkeep.once() == 0
+    assert await collector.parts.maintenance.run_once() == 0
     assert collector.events("feedback.created")[1]["replaces"]["value"] == 0.0
 
 
@@ -264,7 +264,7 @@ async def test_upkeep_joins_what_missed_its_execution(collector: "Running") -> N
         collector.dsn,
         "UPDATE collector.waiting SET reference = (SELECT reference FROM collector.executions)",
     )
-    assert await collector.parts.upkeep.once() == 1
+    assert await collector.parts.maintenance.run_once() == 1
     assert collector.events("feedback.created")[0]["execution"]["execution_id"] == "e1"
     assert collector.count("waiting") == 0
 
@@ -272,11 +272,11 @@ async def test_upkeep_joins_what_missed_its_execution(collector: "Running") -> N
 async def test_old_rows_are_forgotten(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", DOWN)
-    await collector.parts.upkeep.once()
+    await collector.parts.maintenance.run_once()
     collector.grow_old(91)
     collector.clock.advance(timedelta(hours=2))
     await collector.post("executions", {**EXECUTION, "id": "new"})
-    await collector.parts.upkeep.once()
+    await collector.parts.maintenance.run_once()
     assert (collector.count("executions"), collector.count("opinions")) == (1, 0)
 
 
@@ -284,7 +284,7 @@ async def test_a_clock_that_is_ahead_forgets_nothing_early(collector: "Running")
     await collector.post("executions", EXECUTION)
     psql(collector.dsn, "UPDATE collector.executions SET received_at = now()")
     collector.clock.advance(timedelta(days=10 * 365))
-    await collector.parts.upkeep.once()
+    await collector.parts.maintenance.run_once()
     assert collector.count("executions") == 1
 
 

@@ -36,8 +36,8 @@ def received(event: Any) -> Received[Any]:
 
 async def take(collector: "Running", *events: Any) -> None:
     """Hands events to their handler as delivery does: after a claim, in one transaction."""
-    handlers = Handlers(collector.parts.desk, collector.parts.platform.keys, 4)
-    handler = handlers.take_submitted if isinstance(events[0], FeedbackSubmitted) else handlers.take_live
+    handlers = Handlers(collector.parts.service, collector.parts.platform.keys, 4)
+    handler = handlers.ingest_submitted if isinstance(events[0], FeedbackSubmitted) else handlers.save_served_prompts
     batch = [received(event) for event in events]
     async with collector.parts.platform.store.begin() as tx:
         await tx.claim("collector.test", [one.id for one in batch])
@@ -154,7 +154,7 @@ async def test_no_api_key_stays_in_any_table(collector: "Running") -> None:
         good.model_dump_json(),
     ]
     platform = collector.parts.platform
-    handlers = Handlers(collector.parts.desk, platform.keys, 4)
+    handlers = Handlers(collector.parts.service, platform.keys, 4)
     (subscription,) = (each for each in handlers.subscriptions() if each.name == "submitted")
     delivery = Delivery(
         "collector.submitted", subscription, platform.store, collector.clock, Metrics("t"), DeadLetterBudget(9)

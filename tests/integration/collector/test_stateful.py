@@ -67,7 +67,7 @@ class Intake(RuleBasedStateMachine):
         self.fragile = []
         for instance in self.instances:
             instance.keys["ingest"] = f"rk_ingest_{'s' * 43}"
-            self.fragile.append(Fragile(instance.parts.hot))
+            self.fragile.append(Fragile(instance.parts.write_connections))
         self.numbers = itertools.count()
         self.sent: dict[str, dict[str, Any]] = {}
         self.accepted: dict[str, str] = {}  # idempotency key → feedback id
@@ -129,12 +129,12 @@ class Intake(RuleBasedStateMachine):
     def upkeep(self) -> None:
         async def together() -> None:
             rounds = await asyncio.gather(
-                *(instance.parts.upkeep.once() for instance in self.instances), return_exceptions=True
+                *(instance.parts.maintenance.run_once() for instance in self.instances), return_exceptions=True
             )
             # One may hold what the other needs, and is asked again, as it asks itself a second later.
             for instance, moved in zip(self.instances, rounds, strict=True):
                 if isinstance(moved, Retryable):
-                    await instance.parts.upkeep.once()
+                    await instance.parts.maintenance.run_once()
                 elif isinstance(moved, BaseException):
                     raise moved
 

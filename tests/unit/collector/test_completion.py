@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from analyzer.domain.metrics.extraction import from_execution
 from analyzer.domain.model import Reading
-from collector.api.responses import outcome_of
 from collector.domain.completion import Completion, complete
 from collector.domain.model import Mismatch, NewExecution, Origin, RecordedExecution
-from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.pseudonyms import PseudonymKey
 from collector.domain.request_context import RequestContext
-from collector.domain.validation import read_completion, read_execution
+from collector.domain.validation import parse_completion, parse_execution
+from collector.ingest.service import outcome_of
 from shared.events.feedback import ExecutionRecorded
 from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+SENDER = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 FIRST: dict[str, Any] = {"id": "e1", "target": "bot", "prompts": [{"name": "p", "version": "1"}], "trace_id": "t"}
 WORDS = st.text("abc", min_size=1, max_size=3)
 LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -40,7 +40,7 @@ DIVIDED = ("scores", "attributes", "usage")
 
 
 def item(sender: RequestContext = SENDER, **fields: Any) -> NewExecution:
-    return read_execution({**FIRST, **fields}, sender)
+    return parse_execution({**FIRST, **fields}, sender)
 
 
 def kept(execution: NewExecution) -> RecordedExecution:
@@ -119,7 +119,7 @@ def test_another_value_is_refused_by_the_name_of_its_field(
 
 def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them() -> None:
     first = item(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
-    later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), SENDER.pseudonyms)
+    later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), SENDER.pseudonym_key)
     completion = complete(kept(first), item(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0))
     assert isinstance(completion, Completion)
     event = ExecutionRecorded.model_validate_json(completion.payload)
@@ -132,7 +132,7 @@ def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them()
 def test_what_is_too_large_together_or_from_before_an_upgrade_is_refused() -> None:
     large = kept(item(input="a" * 700_000))
     assert complete(large, item(output="b" * 100_000)) == Mismatch(
-        (("body", "together with what was recorded more than 768000 bytes"),)
+        (("body", "must have at most 768000 bytes together with what was recorded"),)
     )
     old = kept(item())._replace(values=None)
     found = complete(old, item(output="b"))
@@ -143,6 +143,6 @@ def test_what_is_too_large_together_or_from_before_an_upgrade_is_refused() -> No
 @pytest.mark.parametrize(("body", "field"), [('{"id": "e2", "target": "bot"}', "id"), ("[]", "body"), ("{}", "target")])
 def test_a_request_that_names_its_id_is_one_object_of_that_id(body: str, field: str) -> None:
     with pytest.raises(Problem) as refused:
-        read_completion(body.encode(), SENDER, "e1")
+        parse_completion(body.encode(), SENDER, "e1")
     assert refused.value.errors[0]["field"] == field
-    assert read_completion(b'{"id": 7, "target": "bot"}', SENDER, "7").id == "7"
+    assert parse_completion(b'{"id": 7, "target": "bot"}', SENDER, "7").id == "7"

@@ -115,7 +115,7 @@ def test_the_queue_gives_everything_in_order_and_keeps_to_its_limit(sizes: list[
     for size in sizes:
         queue.put(Submission(list(range(size)), size, loop.create_future()))
     taken = []
-    while group := queue.take(limit):
+    while group := queue.pop_group(limit):
         assert len(group) == 1 or sum(len(ticket.items) for ticket in group) <= limit
         taken += [len(ticket.items) for ticket in group]
     assert taken == sizes

@@ -5,7 +5,9 @@ import json
 import asyncpg
 import pytest
 
-from collector.api.responses import ItemResult, batch_response, outcome_of, single_response
+from collector.api.responses import batch_response, single_response
+from collector.domain.outcomes import ItemResult
+from collector.ingest.service import outcome_of
 from shared.errors import Retryable
 from shared.problems import Problem, invalid
 

@@ -11,16 +11,17 @@ import pytest
 
 from collector.domain import validation as reading
 from collector.domain.model import Origin
-from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.outcomes import ItemResult
+from collector.domain.pseudonyms import PseudonymKey
 from collector.domain.request_context import RequestContext
-from collector.domain.validation import read_request
-from collector.ingest import service as desk_module
-from collector.ingest.service import SMALL, IngestService
+from collector.domain.validation import parse_request
+from collector.ingest import service as ingest_service
+from collector.ingest.service import MAX_INLINE_BYTES, IngestService
 from shared.problems import Problem
 from shared.testing.clock import FakeClock
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
+SENDER = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 
 
 @pytest.mark.parametrize(
@@ -37,14 +38,14 @@ def test_sizes_are_checked_before_anything_is_scrubbed(
 ) -> None:
     monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
     with pytest.raises(Problem) as caught:
-        read_request("executions", json.dumps({"target": "t", **fields}).encode(), SENDER)
+        parse_request("executions", json.dumps({"target": "t", **fields}).encode(), SENDER)
     assert (caught.value.status, caught.value.errors[0]["field"]) == (status, field)
 
 
 def test_a_long_comment_is_refused_before_it_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
     comment = {"execution_id": "e", "kind": "comment", "value": "4 1 " * 5_001}
-    found = read_request("feedback", json.dumps([comment] * 50).encode(), SENDER)
+    found = parse_request("feedback", json.dumps([comment] * 50).encode(), SENDER)
     assert isinstance(found, list)
     assert all(isinstance(item, Problem) for item in found)
 
@@ -58,7 +59,9 @@ class Kept:
         return done
 
 
-@pytest.mark.parametrize(("size", "on_the_loop"), [(SMALL - 1_000, True), (SMALL + 1_000, False), (700_000, False)])
+@pytest.mark.parametrize(
+    ("size", "on_the_loop"), [(MAX_INLINE_BYTES - 1_000, True), (MAX_INLINE_BYTES + 1_000, False), (700_000, False)]
+)
 async def test_large_contents_are_read_in_a_thread(
     size: int, on_the_loop: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,10 +69,12 @@ async def test_large_contents_are_read_in_a_thread(
 
     def noted(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
-        return read_request(*arguments)
+        return parse_request(*arguments)
 
-    monkeypatch.setattr(desk_module, "read_request", noted)
-    desk = IngestService(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
+    monkeypatch.setattr(ingest_service, "parse_request", noted)
+    service = IngestService(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
     content = json.dumps({"target": "t", "output": "x" * size}).encode()
-    assert (await desk.take("executions", content, SENDER)).status == 200
+    result = await service.ingest("executions", content, SENDER)
+    assert isinstance(result, ItemResult)
+    assert result.outcome == "accepted"
     assert (threads == [threading.current_thread()]) == on_the_loop

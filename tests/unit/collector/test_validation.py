@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.domain import messages as joining
+from collector.domain import messages
 from collector.domain.clock_skew import clock_skew
 from collector.domain.feedback_values import read_value
 from collector.domain.model import ExecutionContext, Origin, PreviousFeedback, WaitingFeedback
-from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.pseudonyms import PseudonymKey
 from collector.domain.request_context import MAX_SKEW, RequestContext
-from collector.domain.validation import read_execution, read_feedback
+from collector.domain.validation import parse_execution, parse_feedback
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated
 from shared.events.message import MAX_PAYLOAD
 from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32))
-KEYED = RequestContext("key", Origin("shop", "production", NOW), Pseudonyms("k1", b"s" * 32), "idem")
+SENDER = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
+KEYED = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32), "idem")
 
 PROMPT_NAMES = st.from_regex(r"[a-z]{1,5}(/[A-Z\u00fc]{1,3})?", fullmatch=True)
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
@@ -63,11 +63,11 @@ EXECUTIONS = st.fixed_dictionaries(
 def created(
     item: dict[str, Any], joined: ExecutionContext | None, former: PreviousFeedback | None = None
 ) -> FeedbackCreated:
-    feedback = read_feedback(item, SENDER)
+    feedback = parse_feedback(item, SENDER)
     entry = WaitingFeedback(
-        feedback.event_id, feedback.origin, feedback.reference, joining.with_previous_feedback(feedback, former)
+        feedback.event_id, feedback.origin, feedback.reference, messages.with_previous_feedback(feedback, former)
     )
-    message = joining.feedback_created_message(entry, joined).message
+    message = messages.feedback_created_message(entry, joined).message
     event = FeedbackCreated.model_validate_json(message.value)
     assert message.key == event.key
     return event
@@ -75,7 +75,7 @@ def created(
 
 @given(FEEDBACK, EXECUTIONS)
 def test_every_accepted_feedback_is_an_event(item: dict[str, Any], about: dict[str, Any]) -> None:
-    execution = read_execution(about, SENDER)
+    execution = parse_execution(about, SENDER)
     event = created(
         item, ExecutionContext(execution.target, execution.facts), PreviousFeedback(str(UUID(int=7)), 1.0, None)
     )
@@ -91,7 +91,7 @@ def test_every_accepted_feedback_is_an_event(item: dict[str, Any], about: dict[s
 
 @given(EXECUTIONS)
 def test_every_accepted_execution_is_an_event(item: dict[str, Any]) -> None:
-    execution = read_execution(item, SENDER)
+    execution = parse_execution(item, SENDER)
     event = ExecutionRecorded.model_validate_json(execution.payload)
     assert event.facts == ExecutionFacts.model_validate_json(execution.facts)
     assert (event.target, event.facts.execution_id) == (item["target"], execution.id)
@@ -101,32 +101,32 @@ def test_every_accepted_execution_is_an_event(item: dict[str, Any]) -> None:
 
 def test_the_largest_feedback_and_execution_fit_into_one_message() -> None:
     text = "\x01" * 20_000  # six bytes each in JSON
-    execution = read_execution({"target": "t", "output": "x" * 765_000}, SENDER)
-    feedback = read_feedback({"execution_id": "e", "kind": "comment", "value": text}, SENDER)
+    execution = parse_execution({"target": "t", "output": "x" * 765_000}, SENDER)
+    feedback = parse_feedback({"execution_id": "e", "kind": "comment", "value": text}, SENDER)
     entry = WaitingFeedback(feedback.event_id, feedback.origin, feedback.reference, feedback.payload)
     assert (
-        len(joining.feedback_created_message(entry, ExecutionContext("t" * 128, execution.facts)).message.value)
+        len(messages.feedback_created_message(entry, ExecutionContext("t" * 128, execution.facts)).message.value)
         < MAX_PAYLOAD
     )
     with pytest.raises(Problem) as caught:
-        read_execution({"target": "t", "output": "\x01" * 150_000}, SENDER)
+        parse_execution({"target": "t", "output": "\x01" * 150_000}, SENDER)
     assert caught.value.status == 413
 
 
 @given(FEEDBACK, st.integers(0, 999))
 def test_the_same_key_and_body_give_the_same_item(item: dict[str, Any], index: int) -> None:
-    first, again = read_feedback(item, KEYED, index), read_feedback(json.loads(json.dumps(item)), KEYED, index)
+    first, again = parse_feedback(item, KEYED, index), parse_feedback(json.loads(json.dumps(item)), KEYED, index)
     assert (first.id, first.event_id, first.claims) == (again.id, again.event_id, again.claims)
-    other = read_feedback({**item, "name": "another"}, KEYED, index)
+    other = parse_feedback({**item, "name": "another"}, KEYED, index)
     assert first.claims[-1].key == other.claims[-1].key
     assert first.claims[-1].body != other.claims[-1].body
     assert UUID(first.event_id).version == 8
-    assert read_feedback(item, KEYED, index + 1).claims[-1].key != first.claims[-1].key
+    assert parse_feedback(item, KEYED, index + 1).claims[-1].key != first.claims[-1].key
 
 
 def test_without_id_and_key_each_post_is_a_new_item() -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True}
-    first, again = read_feedback(item, SENDER), read_feedback(item, SENDER)
+    first, again = parse_feedback(item, SENDER), parse_feedback(item, SENDER)
     assert first.event_id != again.event_id
     assert first.claims == ()
     assert UUID(first.event_id).version == 7
@@ -135,28 +135,37 @@ def test_without_id_and_key_each_post_is_a_new_item() -> None:
 
 def test_each_source_has_its_own_opinion() -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True}
-    told, guessed = read_feedback(item, SENDER), read_feedback({**item, "source": "implicit"}, SENDER)
+    told, guessed = parse_feedback(item, SENDER), parse_feedback({**item, "source": "implicit"}, SENDER)
     assert told.slot != guessed.slot
-    assert read_feedback({**item, "source": "explicit"}, SENDER).slot == told.slot
+    assert parse_feedback({**item, "source": "explicit"}, SENDER).slot == told.slot
 
 
 @pytest.mark.parametrize(("quality", "kept"), [(True, 1.0), (None, 1.0), (False, None)])
 def test_an_opinion_without_consent_leaves_nothing_to_take_back(quality: bool | None, kept: float | None) -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True, "consent": {"quality": quality}}
-    assert read_feedback(item, SENDER).value == kept
+    assert parse_feedback(item, SENDER).value == kept
     assert created(item, None).value == 1.0
 
 
 def test_users_are_told_apart_by_project_and_never_named() -> None:
-    names = Pseudonyms("k1", b"s" * 32)
-    assert names.of("shop", "ann") == names.of("shop", "ann")
-    assert len({names.of("shop", "ann"), names.of("bank", "ann"), Pseudonyms("k1", b"t" * 32).of("shop", "ann")}) == 3
-    assert "ann" not in names.of("shop", "ann")
+    names, other = PseudonymKey("k1", b"s" * 32), PseudonymKey("k1", b"t" * 32)
+    assert names.pseudonym("shop", "ann") == names.pseudonym("shop", "ann")
+    assert (
+        len(
+            {
+                names.pseudonym("shop", "ann"),
+                names.pseudonym("bank", "ann"),
+                other.pseudonym("shop", "ann"),
+            }
+        )
+        == 3
+    )
+    assert "ann" not in names.pseudonym("shop", "ann")
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=4), timedelta(days=-3000)])
 def test_clocks_may_differ_a_little(ahead: timedelta) -> None:
-    assert SENDER.moment(NOW + ahead) == (NOW + ahead, None)
+    assert SENDER.event_time(NOW + ahead) == (NOW + ahead, None)
 
 
 A_CALENDAR = timedelta(days=3_650_000)
@@ -166,7 +175,7 @@ ANY_TIME = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours
 
 @given(st.none() | ANY_TIME, st.timedeltas(-A_CALENDAR, A_CALENDAR))
 def test_no_time_and_no_clock_is_refused(occurred_at: datetime | None, skew: timedelta) -> None:
-    moment, noted = SENDER._replace(skew=skew).moment(occurred_at)
+    moment, noted = SENDER._replace(skew=skew).event_time(occurred_at)
     assert moment <= NOW + MAX_SKEW
     assert (noted is None) == (occurred_at is None or moment == occurred_at)
 
@@ -177,12 +186,12 @@ def test_a_date_that_cannot_be_read_says_nothing(date: bytes) -> None:
 
 
 def test_numbers_are_ids() -> None:
-    execution = read_execution({"id": 42, "target": "t", "user": 5, "prompts": [{"name": "p", "version": 7}]}, SENDER)
-    feedback = read_feedback({"execution_id": "42", "kind": "thumb", "value": True}, SENDER)
+    execution = parse_execution({"id": 42, "target": "t", "user": 5, "prompts": [{"name": "p", "version": 7}]}, SENDER)
+    feedback = parse_feedback({"execution_id": "42", "kind": "thumb", "value": True}, SENDER)
     assert (execution.id, execution.reference) == ("42", feedback.reference)
     assert (
         execution.facts
-        == read_execution(
+        == parse_execution(
             {"id": "42", "target": "t", "user": "5", "prompts": [{"name": "p", "version": "7"}]}, SENDER
         ).facts
     )
@@ -200,7 +209,7 @@ def test_numbers_are_ids() -> None:
     ],
 )
 def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: tuple[int | None, int | None]) -> None:
-    execution = read_execution({"target": "t", "usage": given}, SENDER)
+    execution = parse_execution({"target": "t", "usage": given}, SENDER)
     usage = ExecutionRecorded.model_validate_json(execution.payload).usage
     assert (usage.input_tokens, usage.output_tokens) == counts
 
@@ -215,5 +224,5 @@ def test_values_mean_what_their_kind_says() -> None:
 @pytest.mark.parametrize("name", ["a,b", "a/../b", "", "x" * 129, "a\u200b", " a"])
 def test_what_is_no_name_of_a_prompt_is_refused(name: str) -> None:
     with pytest.raises(Problem) as refused:
-        read_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, SENDER)
+        parse_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, SENDER)
     assert refused.value.errors[0]["field"] == "prompts[0].name"

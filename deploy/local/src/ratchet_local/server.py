@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gatekeeper.bootstrap import first_link
 from ratchet_local.aggregate_health import aggregate_app
@@ -70,8 +71,7 @@ async def _serve(
         server = _Server(
             uvicorn.Config(
                 streams,
-                # The collector's hot routes come before the gateway.
-                http=guarded(apps["collector"].state.protocol, ConnectionLimits()),
+                http=guarded(HttpToolsProtocol, ConnectionLimits()),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -1,4 +1,4 @@
-"""`python -m collector` serves; `python -m collector migrate` brings its schema up to date."""
+"""`python -m collector` serves; `python -m collector migrate` migrates the schema."""
 
 from collector.app import build_app
 from collector.settings import CollectorSettings

@@ -1,19 +1,19 @@
-"""Wiring: the collector as an ASGI app."""
+"""Composition root of the collector: settings to ASGI app."""
 
 from dataclasses import dataclass
 
 from fastapi import FastAPI
 
 from collector.api.executions import executions_router
-from collector.api.fast_path import protocol_of
-from collector.api.ingest import ROUTES, Intake, IntakeMiddleware
-from collector.domain.model import IngestItem, Judgement
+from collector.api.ingest import IngestEndpoint, IngestMiddleware
+from collector.domain.model import IngestItem, ItemStatus
 from collector.handlers import Handlers
 from collector.ingest.group_commit import GroupCommitter
 from collector.ingest.service import BatchWriter, IngestService, PseudonymKeyCache
 from collector.maintenance import Maintenance
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
+from collector.storage.execution_reader import ExecutionReader
 from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.bootstrap import Platform, Service, build_service_app
@@ -21,55 +21,54 @@ from shared.service.bootstrap import Platform, Service, build_service_app
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an instance is made of. `committer` and `upkeep` are to be run."""
+    """The parts of an instance. `committer.run` and `maintenance.run` are background tasks."""
 
     platform: Platform
     settings: CollectorSettings
-    committer: "GroupCommitter[IngestItem, Judgement]"
-    upkeep: Maintenance
-    desk: IngestService
-    hot: tuple[DedicatedConnection, ...]
-    quiet: DedicatedConnection
+    committer: "GroupCommitter[IngestItem, ItemStatus]"
+    maintenance: Maintenance
+    service: IngestService
+    write_connections: tuple[DedicatedConnection, ...]
+    maintenance_connection: DedicatedConnection
 
     @classmethod
-    def of(cls, settings: CollectorSettings, clock: Clock, flow: Flow | None = None) -> "Parts":
-        """Opens nothing yet."""
+    def build(cls, settings: CollectorSettings, clock: Clock, flow: Flow | None = None) -> "Parts":
+        """Return the parts. Opens no connection yet."""
         platform = Platform.of(settings, clock, flow)
-        hot = tuple(DedicatedConnection(platform.engine) for _ in range(settings.writers))
-        quiet = DedicatedConnection(platform.engine)
+        write_connections = tuple(DedicatedConnection(platform.engine) for _ in range(settings.writers))
+        maintenance_connection = DedicatedConnection(platform.engine)
 
         def on_emit() -> None:
-            platform.store.on_emit()  # the relay puts itself there when it starts
+            platform.store.on_emit()  # the relay replaces it when it starts
 
-        upkeep = Maintenance(quiet, settings, clock, on_emit)
+        maintenance = Maintenance(maintenance_connection, settings, clock, on_emit)
 
         def on_recorded() -> None:
             on_emit()
-            upkeep.notify()
+            maintenance.notify()
 
-        writers = [BatchWriter(line, settings.relay_shards, on_recorded) for line in hot]
-        committer = GroupCommitter[IngestItem, Judgement](
+        writers = [BatchWriter(connection, settings.relay_shards, on_recorded) for connection in write_connections]
+        committer = GroupCommitter[IngestItem, ItemStatus](
             *(writer.write for writer in writers), max_items=settings.queue_items
         )
-        desk = IngestService(committer, PseudonymKeyCache(platform.engine), clock)
-        return cls(platform, settings, committer, upkeep, desk, hot, quiet)
+        service = IngestService(committer, PseudonymKeyCache(platform.engine), clock)
+        return cls(platform, settings, committer, maintenance, service, write_connections, maintenance_connection)
 
 
 def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
-    """The app of one instance. It opens connections when it starts, not before."""
-    parts = Parts.of(settings, clock or SystemClock(), flow)
+    """Return the app of one instance. It opens connections at its startup."""
+    parts = Parts.build(settings, clock or SystemClock(), flow)
     keys = parts.platform.keys
-    intake = Intake(parts.desk, keys, settings, parts.platform.limiter)
+    endpoint = IngestEndpoint(parts.service, keys, settings, parts.platform.limiter)
     app = build_service_app(
         Service(
             parts.platform,
             title="Ratchet collector",
-            subscriptions=Handlers(parts.desk, keys, settings.relay_shards).subscriptions(),
-            background=(parts.committer.run, parts.upkeep.run),
-            close=tuple(line.close for line in (*parts.hot, parts.quiet)),
-            routers=(executions_router(parts.platform.engine),),
-            state={"protocol": protocol_of(frozenset(ROUTES), intake.take)},
+            subscriptions=Handlers(parts.service, keys, settings.relay_shards).subscriptions(),
+            background=(parts.committer.run, parts.maintenance.run),
+            close=tuple(connection.close for connection in (*parts.write_connections, parts.maintenance_connection)),
+            routers=(executions_router(ExecutionReader(parts.platform.engine)),),
         )
     )
-    app.add_middleware(IntakeMiddleware, intake=intake)
+    app.add_middleware(IngestMiddleware, endpoint=endpoint)
     return app

@@ -1,4 +1,4 @@
-"""What the collector takes from Kafka: raw feedback of apps, and the prompts that Ratchet serves."""
+"""Handlers of Kafka events: submitted feedback, and prompts that Ratchet serves."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,22 +19,23 @@ from shared.problems import Problem
 
 
 class Handlers:
-    """Runs inside the transaction that also marks the events as taken."""
+    """Handlers that run in the transaction that also marks the events as consumed."""
 
-    def __init__(self, desk: IngestService, keys: KeyStore, shards: int) -> None:
-        self._desk = desk
+    def __init__(self, service: IngestService, keys: KeyStore, shards: int) -> None:
+        self._service = service
         self._keys = keys
         self._shards = shards
 
     def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the subscriptions of the collector."""
         return (
-            Subscription("submitted", (FeedbackSubmitted,), self.take_submitted),
-            Subscription("served", (PromptLive,), self.take_live),
+            Subscription("submitted", (FeedbackSubmitted,), self.ingest_submitted),
+            Subscription("served", (PromptLive,), self.save_served_prompts),
         )
 
-    async def take_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:
-        """Keeps raw feedback as if it had been posted. Raises `Permanent` where a post would be refused."""
-        items = [await self._read(received) for received in events]
+    async def ingest_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:
+        """Ingest submitted feedback like a posted one. Raises Permanent where a post would be refused."""
+        items = [await self._verify_and_parse(received) for received in events]
         with transient_errors():
             statuses = await ingest(PostgresRepository(await raw_connection(tx), self._shards), items)
         tx.emitted = True
@@ -43,23 +44,25 @@ class Handlers:
         if "changed" in statuses:
             raise Permanent("id-conflict")
 
-    async def _read(self, received: Received[FeedbackSubmitted]) -> IngestItem:
+    async def _verify_and_parse(self, received: Received[FeedbackSubmitted]) -> IngestItem:
         event = received.event
         try:
             principal = await self._keys.authenticate_proof(event.key_id, partial(is_signed, event))
-            # Nobody who can read the topic can make one submission count twice: without a key of its own its signature
-            # names it.
-            once = event.idempotency_key or event.signature
-            sender = await self._desk.sender(principal.require("ingest", "browser-ingest"), once, received.traceparent)
-            check_age(event.submitted_at, sender.origin.received_at)
-            return await self._desk.read_feedback(event.body.encode(), sender)
+            principal.require("ingest", "browser-ingest")
+            # The signature identifies a submission without a key, so that replaying it on the topic is a duplicate.
+            idempotency_key = event.idempotency_key or event.signature
+            context = await self._service.request_context(principal, idempotency_key, received.traceparent)
+            check_age(event.submitted_at, context.origin.received_at)
+            return await self._service.parse_feedback(event.body.encode(), context)
         except Problem as problem:
             fields = ", ".join(error["field"] for error in problem.errors)
             raise Permanent(f"{problem.code}: {fields}" if fields else problem.code) from None
 
-    async def take_live(self, tx: Tx, events: Sequence[Received[PromptLive]]) -> None:
-        """Remembers which digests are ours: they are not observed."""
+    async def save_served_prompts(self, tx: Tx, events: Sequence[Received[PromptLive]]) -> None:
+        """Store the digests that Ratchet serves, which are not reported as observed."""
         prompts = [received.event for received in events]
         with transient_errors():
-            books = PostgresRepository(await raw_connection(tx), self._shards)
-            await books.serve([(live.project, live.environment, live.name, live.digest) for live in prompts])
+            repository = PostgresRepository(await raw_connection(tx), self._shards)
+            await repository.save_served_prompts(
+                [(live.project, live.environment, live.name, live.digest) for live in prompts]
+            )

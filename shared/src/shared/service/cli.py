@@ -54,14 +54,11 @@ async def _preflight(settings: ServiceSettings) -> None:
 
 
 def serve(app: Any, settings: ProcessSettings) -> None:
-    """Runs one instance until it is told to stop. A taken port ends it with one clear line.
-
-    `app.state.protocol`, where it is set, is the service's own uvicorn protocol.
-    """
+    """Runs one instance until it is told to stop. A taken port ends it with one clear line."""
     raise_open_files()
     config = uvicorn.Config(
         app,
-        http=guarded(getattr(app.state, "protocol", HttpToolsProtocol), ConnectionLimits()),
+        http=guarded(HttpToolsProtocol, ConnectionLimits()),
         ws="none",
         host=settings.host,
         port=settings.port,

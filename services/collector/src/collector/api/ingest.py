@@ -1,19 +1,20 @@
-"""`POST /v1/executions` and `POST /v1/feedback`: plain ASGI, in front of the framework, since they are hot.
+"""`POST /v1/executions`, `POST /v1/feedback` and `PUT /v1/executions/{id}`.
 
-`PUT /v1/executions/{id}` goes the same way: it records an execution, or completes it.
+They are plain ASGI in front of the framework, because they receive nearly all requests. The steps of each: request,
+authenticate, parse, validate, group commit, response.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from collector.api.request import ClientDisconnected, Headers, Receive, read_body, read_headers, too_large
-from collector.api.responses import HttpResponse, overloaded, refused
+from collector.api.request import ClientDisconnected, Receive, read_body, read_headers, too_large
+from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
+from collector.domain.outcomes import overloaded
 from collector.domain.request_context import Route
 from collector.ingest.group_commit import QueueFull
-from collector.ingest.service import SMALL, IngestService
+from collector.ingest.service import IngestService
 from collector.settings import CollectorSettings
 from shared.auth.keys import KeyStore
-from shared.auth.principal import Principal
 from shared.problems import Problem
 from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
@@ -30,103 +31,81 @@ ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
     _EXECUTIONS: ("executions", ("ingest",)),
 }
 """Path → route, and the scopes of which a key needs one."""
-_ADMITTED = "ratchet.admitted"
-_READ = frozenset({("GET", "/v1/executions")})
-"""What is asked at a hot path and is not hot."""
+_READS = frozenset({("GET", _EXECUTIONS)})
+"""Method and path of requests that the framework answers on the same paths."""
 
 
-class Intake:
-    """Reads the requests of the hot routes, and hands what they hold to the desk."""
+class IngestEndpoint:
+    """Answers the requests that ingest items."""
 
-    def __init__(self, desk: IngestService, keys: KeyStore, settings: CollectorSettings, limiter: RateLimiter) -> None:
-        self._desk = desk
+    def __init__(
+        self, service: IngestService, keys: KeyStore, settings: CollectorSettings, limiter: RateLimiter
+    ) -> None:
+        self._service = service
         self._keys = keys
         self._settings = settings
         self._limiter = limiter
 
-    async def answer(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> HttpResponse:
-        """The answer to any request. Raises Problem, `QueueFull`, or `ClientDisconnected`."""
-        execution_id = completed_id(scope)
-        if scope["method"] != "POST" and execution_id is None:
-            allowed = ", ".join(["POST", *(method for method, path in _READ if path == scope["path"])])
-            raise Problem(405, "method", f"Only {allowed} is answered here", headers={"Allow": allowed})
-        if scope["query_string"]:
-            check_names(scope["query_string"], ())
-        settings = self._settings
-        headers = read_headers(scope["headers"], settings.body_limit)
-        fields = self._admit(scope, headers, self._keys.cached(headers.authorization))
+    async def respond(self, scope: Scope, receive: Receive, route: Route, scopes: tuple[str, ...]) -> HttpResponse:
+        """Return the response to a request. Raises Problem, QueueFull, Retryable or ClientDisconnected."""
+        execution_id = execution_id_of_path(scope)
+        _check_method_and_query(scope, execution_id)
+        headers = read_headers(scope["headers"], self._settings.body_limit)
+        quota = self._limiter.admit(self._keys.cached(headers.authorization), scope, headers.forwarded)
         principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
-        sender = await self._desk.sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
-        limit = settings.browser_body_limit if sender.key_scope == "browser-ingest" else settings.body_limit
+        context = await self._service.request_context(
+            principal, headers.idempotency_key, headers.traceparent, headers.date
+        )
+        browser = context.key_scope == "browser-ingest"
+        limit = self._settings.browser_body_limit if browser else self._settings.body_limit
         if headers.length > limit:
             raise too_large(limit)
-        content = await read_body(receive, limit, settings.receipt_seconds)
+        content = await read_body(receive, limit, self._settings.receipt_seconds)
         if execution_id is None:
-            answer = await self._desk.take(route, content, sender)
+            response = ingest_response(await self._service.ingest(route, content, context))
         else:
-            answer = await self._desk.complete(content, sender._replace(idempotency_key=None), execution_id)
-        return answer.with_headers(fields)
-
-    def take(self, scope: Scope, body: bytes, send: Callable[[HttpResponse], None]) -> bool:
-        """Takes a single object where all that it needs is at hand: `send` is called once it is kept.
-
-        False for anything else, and for what has to be refused: `answer` finds the same, and says why.
-        """
-        if scope["method"] != "POST" or not body.startswith(b"{") or len(body) > SMALL or scope["query_string"]:
-            return False
-        route, scopes = ROUTES[scope["path"]]
-        try:
-            headers = read_headers(scope["headers"], SMALL)
-            principal = self._keys.cached(headers.authorization)
-            if principal is None:
-                return False
-            principal.require(*scopes)
-            sender = self._desk.known_sender(principal, headers.idempotency_key, headers.traceparent, headers.date)
-            if sender is None:
-                return False
-            fields = self._admit(scope, headers, principal)
-            answer = lambda kept: send(kept.with_headers(fields))  # noqa: E731
-            self._desk.take_one(route, body, sender, answer)
-        except Exception:
-            return False
-        return True
-
-    def _admit(self, scope: Scope, headers: Headers, principal: Principal | None) -> dict[str, str]:
-        """The header fields about rate limits; a request that was looked at twice counts once. Raises Problem 429."""
-        fields: dict[str, str] | None = scope.get(_ADMITTED)
-        if fields is None:
-            fields = scope[_ADMITTED] = self._limiter.admit(principal, scope, headers.forwarded)
-        return fields
+            context = context._replace(idempotency_key=None)
+            response = single_response(await self._service.complete(content, context, execution_id))
+        return response.with_headers(quota)
 
 
-class IntakeMiddleware:
-    """Answers what is sent in; everything else is for `app`, and so is reading."""
+class IngestMiddleware:
+    """Sends ingesting requests to the endpoint, and all others to `app`."""
 
-    def __init__(self, app: App, intake: Intake) -> None:
+    def __init__(self, app: App, endpoint: IngestEndpoint) -> None:
         self._app = app
-        self._intake = intake
+        self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = ROUTES.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None and completed_id(scope) is not None:
+        if found is None and execution_id_of_path(scope) is not None:
             found = ROUTES[_EXECUTIONS]
-        if found is None or (scope["method"], scope["path"]) in _READ:
+        if found is None or (scope["method"], scope["path"]) in _READS:
             await self._app(scope, receive, send)
             return
         try:
-            answer = await self._intake.answer(scope, receive, *found)
+            response = await self._endpoint.respond(scope, receive, *found)
         except ClientDisconnected:
             return
         except Exception as error:
-            answer = refused(_problem(error))
-        await _send(send, answer)
+            response = problem_response(_problem(error))
+        await _send(send, response)
 
 
-def completed_id(scope: Scope) -> str | None:
-    """The id of the execution that a request records or completes by its path; None for any other request."""
+def execution_id_of_path(scope: Scope) -> str | None:
+    """Return the id in the path of a `PUT /v1/executions/{id}`; None for any other request."""
     if scope["type"] != "http" or scope["method"] != "PUT" or not scope["path"].startswith(f"{_EXECUTIONS}/"):
         return None
     return str(scope["path"][len(_EXECUTIONS) + 1 :])
+
+
+def _check_method_and_query(scope: Scope, execution_id: str | None) -> None:
+    """Raises Problem 405 for another method, 422 for a query parameter."""
+    if scope["method"] != "POST" and execution_id is None:
+        allowed = ", ".join(["POST", *(method for method, path in _READS if path == scope["path"])])
+        raise Problem(405, "method", f"This path accepts only {allowed}", headers={"Allow": allowed})
+    if scope["query_string"]:
+        check_names(scope["query_string"], ())
 
 
 def _problem(error: Exception) -> Problem:
@@ -134,12 +113,12 @@ def _problem(error: Exception) -> Problem:
         return error
     if isinstance(error, QueueFull) or classify(error) is FailureClass.RETRYABLE:
         return overloaded()
-    logger(__name__).error("intake failed", error=type(error).__name__)  # its text may hold a user's
+    logger(__name__).error("ingestion failed", error=type(error).__name__)  # its message may contain a user's text
     return Problem(500, "internal", "Something went wrong here; it was logged")
 
 
-async def _send(send: Send, answer: HttpResponse) -> None:
-    headers = [(b"content-type", answer.media), (b"content-length", b"%d" % len(answer.body))]
-    headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+async def _send(send: Send, response: HttpResponse) -> None:
+    headers = [(b"content-type", response.media), (b"content-length", b"%d" % len(response.body))]
+    headers += [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,4 +1,4 @@
-"""A request as it comes in: its headers, and its body within a size and a time."""
+"""Reading of requests: headers, and the body within limits of size and time."""
 
 import asyncio
 import re
@@ -15,11 +15,11 @@ _CLOSE = {"Connection": "close"}
 
 
 class ClientDisconnected(Exception):
-    """The client hung up before its request was complete: nobody waits for an answer."""
+    """The client disconnected before its request was complete."""
 
 
 class Headers(NamedTuple):
-    """What the hot routes read of a request's headers."""
+    """The headers that ingestion uses."""
 
     authorization: str | None = None
     idempotency_key: str | None = None
@@ -30,7 +30,7 @@ class Headers(NamedTuple):
 
 
 def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
-    """Raises Problem 415 for what is not plain JSON, 413 for what says that it is too large, 422 or 400."""
+    """Return the headers. Raises Problem 415 for another media type, 413 for a large Content-Length, 422 or 400."""
     found = dict(pairs)
     _check_media(found.get(b"content-type"), found.get(b"content-encoding"))
     length = found.get(b"content-length", b"0")
@@ -40,7 +40,7 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Heade
         raise too_large(body_limit)
     key = found.get(b"idempotency-key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without blanks")
+        raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
     trace = found.get(b"traceparent", b"")
     authorization = found.get(b"authorization")
     return Headers(
@@ -59,23 +59,23 @@ def _check_media(content_type: bytes | None, encoding: bytes | None) -> None:
         if media != b"application/json" and not media.endswith(b"+json"):
             raise invalid("Content-Type", "must be application/json", 415)
     if encoding is not None and encoding.strip().lower() != b"identity":
-        raise invalid("Content-Encoding", "bodies are taken uncompressed", 415)
+        raise invalid("Content-Encoding", "must be identity: compressed bodies are not supported", 415)
 
 
 async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
-    """The whole body. Raises Problem 413 past `limit` bytes, 408 after `seconds`, and `ClientDisconnected`."""
+    """Return the whole body. Raises Problem 413 past `limit` bytes, 408 after `seconds`, or ClientDisconnected."""
     try:
         async with asyncio.timeout(seconds):
             message = await receive()
             if not message.get("more_body", False) and message["type"] == "http.request":
                 return _within(message.get("body", b""), limit)
-            return await _read_on(message, receive, limit)
+            return await _read_chunks(message, receive, limit)
     except TimeoutError:
-        error = {"field": "body", "reason": f"did not come within {seconds:g} s"}
-        raise Problem(408, "too-slow", "The request came too slowly", error["reason"], [error], _CLOSE) from None
+        error = {"field": "body", "reason": f"must arrive within {seconds:g} s"}
+        raise Problem(408, "too-slow", "The request arrived too slowly", error["reason"], [error], _CLOSE) from None
 
 
-async def _read_on(message: MutableMapping[str, Any], receive: Receive, limit: int) -> bytes:
+async def _read_chunks(message: MutableMapping[str, Any], receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
         if message["type"] != "http.request":
@@ -94,5 +94,5 @@ def _within(body: bytes | bytearray, limit: int) -> bytes:
 
 
 def too_large(limit: int) -> Problem:
-    error = {"field": "body", "reason": f"longer than {limit} bytes"}
+    error = {"field": "body", "reason": f"must have at most {limit} bytes"}
     return Problem(413, "too-large", "The request is too large", f"body: {error['reason']}", [error], _CLOSE)

@@ -1,7 +1,7 @@
-"""What an execution that is sent again adds to the one that was kept. Pure.
+"""Completion of a recorded execution by one sent later. Pure.
 
-A field that was absent is filled in, once; one that says the same again is a repeat. Fields by which feedback and
-values are counted belong to what was recorded first: filled in later, they would not move what was counted before.
+A field that was absent is filled in once; the same value again is a repeat. Fields by which feedback and values are
+counted can't be filled in later: that would not move what was counted before.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from collector.domain.model import Mismatch, NewExecution, RecordedExecution, as
 from collector.domain.validation import MAX_EXECUTION, REST
 
 _IDENTITY = frozenset({"execution_id", "occurred_at", "clock_skew_s"})
-"""Of the facts: what stays as it was first told."""
+"""Facts that keep their first value."""
 _FIRST_ONLY = frozenset({"prompts", "consent", "trace_id", "parent_id"})
 _ANOTHER_VALUE = "was recorded with another value, which was kept"
 _TOO_LATE = "was absent when the execution was recorded; feedback and values are counted by it, so it can't be added"
@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 
 
 class Completion(NamedTuple):
-    """The execution as it is now, and the `execution.recorded` that says what is new."""
+    """The completed execution, and its `execution.recorded` with what is new."""
 
     execution: RecordedExecution
     event_id: str
@@ -31,7 +31,7 @@ class Completion(NamedTuple):
 
 
 def complete(known: RecordedExecution, item: NewExecution) -> Completion | Mismatch | None:
-    """Return what `item` adds to `known`, the fields in its way, or None where it adds nothing."""
+    """Return the completion of `known` by `item`; the fields that prevent it; or None where it adds nothing."""
     if known.values is None:
         return Mismatch((("id", _UNKNOWN),))
     facts, values = _leaves(from_json(known.facts)), _leaves(from_json(known.values))
@@ -47,13 +47,13 @@ def complete(known: RecordedExecution, item: NewExecution) -> Completion | Misma
     all_facts = to_json(_nested({**facts, **added_facts}))
     payload = _payload(item, all_facts, {*added_facts, *added_values}, revision)
     if len(payload) > MAX_EXECUTION:
-        return Mismatch((("body", f"together with what was recorded more than {MAX_EXECUTION} bytes"),))
+        return Mismatch((("body", f"must have at most {MAX_EXECUTION} bytes together with what was recorded"),))
     execution = RecordedExecution(known.target, all_facts, to_json(_nested({**values, **added_values})), revision)
     return Completion(execution, as_uuid(key_hash("completion", item.reference.hex(), str(revision))), payload)
 
 
 def _added(known: Mapping[Path, Any], new: Mapping[Path, Any], mismatches: list[tuple[str, str]]) -> dict[Path, Any]:
-    """Return the leaves of `new` that `known` lacks; what is in their way is appended to `mismatches`."""
+    """Return the leaves of `new` that `known` lacks. Appends conflicting fields to `mismatches`."""
     added = {}
     for path, value in new.items():
         if path in known:
@@ -67,7 +67,7 @@ def _added(known: Mapping[Path, Any], new: Mapping[Path, Any], mismatches: list[
 
 
 def _payload(item: NewExecution, facts: bytes, added: set[Path], revision: int) -> bytes:
-    """Return the event: the whole facts, and of the other fields those members that are new."""
+    """Return the event: all facts, and the new members of the other fields."""
     sent = from_json(item.payload)
     del sent["facts"]
     rest = {name: sent.pop(name) for name in REST if name in sent}
@@ -77,7 +77,7 @@ def _payload(item: NewExecution, facts: bytes, added: set[Path], revision: int) 
 
 
 def _leaves(document: Mapping[str, Any]) -> dict[Path, Any]:
-    """Return the values of a document that say something, by path; members of an object are values of their own."""
+    """Return the non-empty values of a document by path; members of an object have paths of their own."""
     leaves: dict[Path, Any] = {}
     for name, value in document.items():
         members = {(name, inner): value[inner] for inner in value} if isinstance(value, dict) else {(name,): value}

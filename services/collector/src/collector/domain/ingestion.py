@@ -1,14 +1,14 @@
-"""Takes a group of items in one transaction: claim, decide, keep, emit."""
+"""Ingestion of a group of items in one transaction: deduplicate, store, emit."""
 
 from collections.abc import Iterable, Sequence
 
-from collector.domain import messages as joining
+from collector.domain import messages
 from collector.domain.completion import complete
 from collector.domain.model import (
     Claim,
     CurrentFeedback,
     IngestItem,
-    Judgement,
+    ItemStatus,
     Mismatch,
     NewExecution,
     NewFeedback,
@@ -20,81 +20,82 @@ from collector.domain.model import (
 )
 
 
-async def ingest(books: Repository, items: Sequence[IngestItem]) -> list[Judgement]:
-    """Keeps what is new among `items` and puts its events into the outbox; a status for each, in their order."""
+async def ingest(repository: Repository, items: Sequence[IngestItem]) -> list[ItemStatus]:
+    """Store the new ones among `items` and write their events to the outbox; return a status for each, in order."""
     claims = first_claims(items)
-    taken = await books.claim(claims) if claims else {}
-    statuses, kept = classify_claims(items, taken)
+    existing = await repository.save_claims(claims) if claims else {}
+    statuses, kept = classify_claims(items, existing)
     fresh = [item for item, status in zip(items, statuses, strict=True) if status == "accepted"]
-    outgoing = await _executions(books, [item for item in fresh if isinstance(item, NewExecution)])
-    outgoing += await _feedback(books, [item for item in fresh if isinstance(item, NewFeedback)])
-    judgements: list[Judgement] = [*statuses]
+    outgoing = await _executions(repository, [item for item in fresh if isinstance(item, NewExecution)])
+    outgoing += await _feedback(repository, [item for item in fresh if isinstance(item, NewFeedback)])
+    results: list[ItemStatus] = [*statuses]
     if "changed" in statuses:
-        outgoing += await _completions(books, items, judgements, kept)
-    if given_back := [claim.key for claim in claims if claim.key not in kept and claim.key not in taken]:
-        await books.unclaim(given_back)
+        outgoing += await _completions(repository, items, results, kept)
+    if released := [claim.key for claim in claims if claim.key not in kept and claim.key not in existing]:
+        await repository.delete_claims(released)
     if outgoing:
-        await books.emit(outgoing)
-    return judgements
+        await repository.emit(outgoing)
+    return results
 
 
 async def _completions(
-    books: Repository, items: Sequence[IngestItem], judgements: list[Judgement], kept: set[bytes]
+    repository: Repository, items: Sequence[IngestItem], results: list[ItemStatus], kept: set[bytes]
 ) -> list[OutgoingEvent]:
-    """Adds to kept executions what was sent again with more: puts its judgement and its claims where they belong."""
-    again = [(i, item) for i, item in enumerate(items) if judgements[i] == "changed" and isinstance(item, NewExecution)]
+    """Complete stored executions by items that were sent again with more. Updates `results` and `kept`."""
+    again = [(i, item) for i, item in enumerate(items) if results[i] == "changed" and isinstance(item, NewExecution)]
     outgoing = []
-    for index, item in sorted(again, key=lambda each: each[1].reference):  # as two instances must lock them
-        known = await books.lock_execution(item.reference)
+    for index, item in sorted(again, key=lambda each: each[1].reference):  # so that instances lock in one order
+        known = await repository.lock_execution(item.reference)
         if known is None:
             continue
         completion = complete(known, item)
         if isinstance(completion, Mismatch):
-            judgements[index] = completion
+            results[index] = completion
             continue
         kept.update(claim.key for claim in item.claims)
-        judgements[index] = "duplicate" if completion is None else "accepted"
+        results[index] = "duplicate" if completion is None else "accepted"
         if completion is not None:
-            await books.save_execution(item.reference, completion.execution)
-            outgoing.append(joining.completed(item, completion))
+            await repository.update_execution(item.reference, completion.execution)
+            outgoing.append(messages.execution_completed_message(item, completion))
     return outgoing
 
 
-async def _executions(books: Repository, executions: Sequence[NewExecution]) -> list[OutgoingEvent]:
+async def _executions(repository: Repository, executions: Sequence[NewExecution]) -> list[OutgoingEvent]:
     if not executions:
         return []
-    await books.add_executions(executions)
-    outgoing = [joining.execution_recorded_message(execution) for execution in executions]
-    sightings = [(item.origin, sighting) for item in executions for sighting in item.sightings]
-    if sightings:
-        outgoing += [joining.prompt_observed_message(*sighting) for sighting in await books.observe(sightings)]
+    await repository.save_executions(executions)
+    outgoing = [messages.execution_recorded_message(execution) for execution in executions]
+    observed = [(item.origin, prompt) for item in executions for prompt in item.observed_prompts]
+    if observed:
+        outgoing += [messages.prompt_observed_message(*new) for new in await repository.save_observed_prompts(observed)]
     return outgoing + [
-        joining.feedback_created_message(entry, joined) for entry, joined in await books.release(executions)
+        messages.feedback_created_message(entry, execution)
+        for entry, execution in await repository.pop_waiting_feedback(executions)
     ]
 
 
-async def _feedback(books: Repository, feedback: Sequence[NewFeedback]) -> list[OutgoingEvent]:
+async def _feedback(repository: Repository, feedback: Sequence[NewFeedback]) -> list[OutgoingEvent]:
     if not feedback:
         return []
-    opinions = await books.put_opinions(latest(feedback))
+    replaced = await repository.replace_current_feedback(latest(feedback))
     outgoing: list[OutgoingEvent] = []
     waiting: list[WaitingFeedback] = []
-    for item, former in zip(feedback, previous_feedback(feedback, opinions), strict=True):
+    for item, previous in zip(feedback, previous_feedback(feedback, replaced), strict=True):
         entry = WaitingFeedback(
-            item.event_id, item.origin, item.reference, joining.with_previous_feedback(item, former)
+            item.event_id, item.origin, item.reference, messages.with_previous_feedback(item, previous)
         )
-        joined = opinions[item.slot].joined
-        if joined is None:
+        execution = replaced[item.slot].execution
+        if execution is None:
             waiting.append(entry)
         else:
-            outgoing.append(joining.feedback_created_message(entry, joined))
+            outgoing.append(messages.feedback_created_message(entry, execution))
     if waiting:
-        await books.wait(waiting)
+        await repository.save_waiting_feedback(waiting)
     return outgoing
 
 
 def first_claims(items: Iterable[IngestItem]) -> list[Claim]:
-    """The claims of a group, each key once: the first to name it wants it."""
+    """Return the claims of a group without repeated keys; the first item with a key has it."""
     claims: dict[bytes, Claim] = {}
     for item in items:
         for claim in item.claims:
@@ -102,16 +103,18 @@ def first_claims(items: Iterable[IngestItem]) -> list[Claim]:
     return list(claims.values())
 
 
-def classify_claims(items: Iterable[IngestItem], taken: dict[bytes, bytes | None]) -> tuple[list[Status], set[bytes]]:
-    """What each item is, and the claims that stand for something kept.
+def classify_claims(
+    items: Iterable[IngestItem], existing: dict[bytes, bytes | None]
+) -> tuple[list[Status], set[bytes]]:
+    """Return the status of each item, and the keys of the claims to keep.
 
-    `taken` are the claims that were there before: id → hash of the body they were taken with. A refused item
-    keeps no claim, or what it named could never be sent again.
+    `existing` has the claims stored before: key → hash of the body. A refused item keeps no claim: its key must stay
+    usable.
     """
-    known = dict(taken)
+    known = dict(existing)
     statuses: list[Status] = []
     for item in items:
-        status = _judge(item.claims, known)
+        status = _status(item.claims, known)
         statuses.append(status)
         if status in ("accepted", "duplicate"):
             for claim in item.claims:
@@ -119,27 +122,27 @@ def classify_claims(items: Iterable[IngestItem], taken: dict[bytes, bytes | None
     return statuses, set(known)
 
 
-def _judge(claims: Iterable[Claim], known: dict[bytes, bytes | None]) -> Status:
+def _status(claims: Iterable[Claim], known: dict[bytes, bytes | None]) -> Status:
     repeated = [claim for claim in claims if claim.key in known]
-    for claim in reversed(repeated):  # the item's own id comes first, and an execution may be sent again with more
-        former = known[claim.key]
-        if None not in (claim.body, former) and claim.body != former:
+    for claim in reversed(repeated):  # the Idempotency-Key before the item's own id, whose body a completion may change
+        stored = known[claim.key]
+        if None not in (claim.body, stored) and claim.body != stored:
             return claim.mismatch
     return "duplicate" if repeated else "accepted"
 
 
 def latest(feedback: Iterable[NewFeedback]) -> list[NewFeedback]:
-    """The last of each slot: what is current once all of `feedback` is taken."""
+    """Return the last feedback of each slot, which is current once the group is stored."""
     return list({item.slot: item for item in feedback}.values())
 
 
 def previous_feedback(
-    feedback: Iterable[NewFeedback], opinions: dict[bytes, CurrentFeedback]
+    feedback: Iterable[NewFeedback], replaced: dict[bytes, CurrentFeedback]
 ) -> list[PreviousFeedback | None]:
-    """What each feedback replaces: what the slot held before the group, or its predecessor within the group."""
-    current = {slot: opinion.former for slot, opinion in opinions.items()}
-    replaced = []
+    """Return what each feedback replaces: that of its slot before the group, or the preceding one in the group."""
+    current = {slot: entry.previous for slot, entry in replaced.items()}
+    found = []
     for item in feedback:
-        replaced.append(current[item.slot])
+        found.append(current[item.slot])
         current[item.slot] = PreviousFeedback(item.id, item.value, item.label)
-    return replaced
+    return found

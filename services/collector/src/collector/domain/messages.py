@@ -1,4 +1,4 @@
-"""How a feedback and its execution become one event, and how events are put into their messages. Pure."""
+"""Events of the collector as messages; a feedback event contains the facts of its execution. Pure."""
 
 from uuid import UUID
 
@@ -24,57 +24,57 @@ SOURCE = "ratchet/collector"
 
 
 def execution_recorded_message(item: NewExecution) -> OutgoingEvent:
-    """The `execution.recorded` of an accepted execution."""
+    """Return the `execution.recorded` of an accepted execution."""
     key = f"{item.origin.project}/{item.target}"
     return _outgoing(ExecutionRecorded, item.event_id, key, item.payload, item.origin)
 
 
-def completed(item: NewExecution, completion: Completion) -> OutgoingEvent:
-    """The `execution.recorded` of what was added to an execution."""
+def execution_completed_message(item: NewExecution, completion: Completion) -> OutgoingEvent:
+    """Return the `execution.recorded` of a completion."""
     key = f"{item.origin.project}/{item.target}"
     return _outgoing(ExecutionRecorded, completion.event_id, key, completion.payload, item.origin)
 
 
-def with_previous_feedback(item: NewFeedback, former: PreviousFeedback | None) -> bytes:
-    """The feedback's payload, which says what it replaces."""
-    if former is None:
+def with_previous_feedback(item: NewFeedback, previous: PreviousFeedback | None) -> bytes:
+    """Return the payload of a feedback, with the feedback that it replaces."""
+    if previous is None:
         return item.payload
-    replaces = to_json({"feedback_id": former.feedback_id, "value": former.value, "label": former.label})
+    replaces = to_json({"feedback_id": previous.feedback_id, "value": previous.value, "label": previous.label})
     return b'{"replaces":' + replaces + b"," + item.payload[1:]
 
 
-def current_feedback(entry: WaitingFeedback) -> tuple[bytes, UUID]:
-    """The slot and the id of a feedback that waits."""
+def slot_and_id(entry: WaitingFeedback) -> tuple[bytes, UUID]:
+    """Return the slot and the id of a waiting feedback."""
     created = from_json(entry.payload)
     return feedback_slot(entry.reference, created), UUID(created["feedback_id"])
 
 
-def feedback_created_message(entry: WaitingFeedback, joined: ExecutionContext | None) -> OutgoingEvent:
-    """The `feedback.created` of a feedback, with its execution's facts; unjoined, its target is empty."""
-    target = "" if joined is None else joined.target
-    facts = b"" if joined is None else b'"execution":' + joined.facts + b","
+def feedback_created_message(entry: WaitingFeedback, execution: ExecutionContext | None) -> OutgoingEvent:
+    """Return the `feedback.created` of a feedback with its execution's facts; without one, the target is empty."""
+    target = "" if execution is None else execution.target
+    facts = b"" if execution is None else b'"execution":' + execution.facts + b","
     payload = b'{"target":' + to_json(target) + b"," + facts + entry.payload[1:]
     return _outgoing(FeedbackCreated, entry.event_id, f"{entry.origin.project}/{target}", payload, entry.origin)
 
 
-def prompt_observed_message(origin: Origin, sighting: ObservedPrompt) -> OutgoingEvent:
-    """The `prompt.observed` of a digest that is new to us, or known so far without its document."""
+def prompt_observed_message(origin: Origin, prompt: ObservedPrompt) -> OutgoingEvent:
+    """Return the `prompt.observed` of a digest seen for the first time, or for the first time with its document."""
     event = PromptObserved(
         project=origin.project,
         environment=origin.environment,
-        name=sighting.name,
-        target=sighting.target,
-        digest=sighting.digest,
-        document=None if sighting.document is None else dict(sighting.document),
+        name=prompt.name,
+        target=prompt.target,
+        digest=prompt.digest,
+        document=None if prompt.document is None else dict(prompt.document),
         first_seen=origin.received_at,
     )
-    told = "document" if sighting.document is not None else "digest"
-    event_id = str(derived_id("observed", origin.project, origin.environment, sighting.name, sighting.digest, told))
+    part = "document" if prompt.document is not None else "digest"
+    event_id = str(derived_id("observed", origin.project, origin.environment, prompt.name, prompt.digest, part))
     return _outgoing(PromptObserved, event_id, event.key, event.model_dump_json().encode(), origin)
 
 
 def _outgoing(event: type[Event], event_id: str, key: str, payload: bytes, origin: Origin) -> OutgoingEvent:
-    """CloudEvents' binary mode. The event begins a chain of causes, so its correlation id is its own."""
+    """Return a message in CloudEvents binary mode. The event has no cause, so its correlation id is its own id."""
     headers = [
         ("ce_specversion", "1.0"),
         ("ce_id", event_id),

@@ -1,7 +1,7 @@
-"""What the collector works with: items that were checked and scrubbed, and what became of them.
+"""Value types of the collector, and the repository that ingestion needs.
 
-Nothing here is ever changed. Most are tuples, and items are not frozen, because a dozen are made for each request,
-and a frozen dataclass takes four times as long to make.
+Values are immutable by convention. Most are tuples, and items are not frozen dataclasses: a dozen are made per
+request, and creating a frozen one takes four times as long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,39 +17,40 @@ Status = Literal["accepted", "duplicate", "conflict", "changed"]
 
 
 class Mismatch(NamedTuple):
-    """The fields (path, reason) that keep an execution from being completed: nothing of the item was kept."""
+    """The fields (path, reason) that prevent an execution from being completed; nothing of the item is stored."""
 
     fields: tuple[tuple[str, str], ...]
 
 
-Judgement = Status | Mismatch
-"""What became of an item."""
+ItemStatus = Status | Mismatch
+"""The status of an ingested item."""
 
 
 def key_hash(*parts: str) -> bytes:
-    """16 bytes that stand for these parts in an index."""
+    """Return a 16-byte hash of these parts, for an index."""
     return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()
 
 
 def feedback_slot(reference: bytes, created: Mapping[str, Any]) -> bytes:
-    """The place of a user's one opinion of a source, kind and name on what `reference` stands for.
+    """Return the key of a user's current feedback of one source, kind and name about `reference`.
 
-    `created` holds the fields of the `feedback.created`.
+    `created` has the fields of the `feedback.created`.
     """
     fields = (created.get(name) or "" for name in ("user", "source", "kind", "name"))
     return key_hash(reference.hex(), *fields)
 
 
 def as_uuid(key: bytes) -> str:
-    """A UUIDv8 (RFC 9562, section 5.8) made of 16 bytes from `hashed`: repeats of a request have one id."""
+    """Return a UUIDv8 (RFC 9562, section 5.8) of a `key_hash`: repeats of a request have one id."""
     text = key.hex()
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[key[8] & 3]}{text[17:20]}-{text[20:]}"
 
 
 class Claim(NamedTuple):
-    """A name (from `hashed`) that an item may be taken under only once.
+    """A key (from `key_hash`) under which only one item is accepted.
 
-    `body` is the 16-byte hash that a repeat must match, or it gets the status `mismatch`; None matches any.
+    `body` is the 16-byte hash that a repeat must match; one that does not gets the status `mismatch`. None matches
+    any body.
     """
 
     key: bytes
@@ -58,7 +59,7 @@ class Claim(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What all items of one request share."""
+    """The origin that all items of one request share."""
 
     project: str
     environment: str
@@ -68,7 +69,7 @@ class Origin(NamedTuple):
 
 @dataclass(slots=True)
 class IngestItem:
-    """One thing that was sent to us. `id` is what its sender calls it, `event_id` (a UUID) what the bus does."""
+    """An execution or a feedback. `id` is the sender's, `event_id` (a UUID) that of its event."""
 
     origin: Origin
     id: str
@@ -79,10 +80,11 @@ class IngestItem:
 
 @dataclass(slots=True)
 class NewFeedback(IngestItem):
-    """`payload` is a `feedback.created` without what only the database knows: target, execution, replaces.
+    """A feedback. `payload` is a `feedback.created` without target, execution and replaces, which need the database.
 
-    `id` is a UUID. `reference` stands for the execution or trace, `slot` for the user's one opinion of this
-    source, kind and name on it. `value` and `label` are what the next one takes back: None where it may not be counted.
+    `id` is a UUID. `reference` is the key of the execution or trace, `slot` that of the user's current feedback of
+    this source, kind and name about it. `value` and `label` are retracted by the next feedback of the slot; None
+    where this one may not be counted.
     """
 
     reference: bytes
@@ -92,7 +94,7 @@ class NewFeedback(IngestItem):
 
 
 class ObservedPrompt(NamedTuple):
-    """A prompt's digest in use, and its document where the app sent it."""
+    """The digest of a prompt in use, and its document where the app sent it."""
 
     name: str
     target: str
@@ -102,9 +104,9 @@ class ObservedPrompt(NamedTuple):
 
 @dataclass(slots=True)
 class NewExecution(IngestItem):
-    """`payload` is a whole `execution.recorded`; `facts` what feedback is joined with, as JSON.
+    """An execution. `payload` is a whole `execution.recorded`; `facts` is the JSON that feedback is joined with.
 
-    `values` is JSON of what else a completion must not contradict: numbers, and hashes of texts and lists.
+    `values` is JSON of the other fields, which a completion must not contradict: numbers, and hashes of the rest.
     """
 
     target: str
@@ -112,11 +114,11 @@ class NewExecution(IngestItem):
     trace: bytes | None
     facts: bytes
     values: bytes
-    sightings: tuple[ObservedPrompt, ...] = ()
+    observed_prompts: tuple[ObservedPrompt, ...] = ()
 
 
 class RecordedExecution(NamedTuple):
-    """An execution as it was kept, `facts` and `values` as in `NewExecution`. No values: it can't be completed."""
+    """A stored execution, `facts` and `values` as in `NewExecution`. Without values it can't be completed."""
 
     target: str
     facts: bytes
@@ -125,7 +127,7 @@ class RecordedExecution(NamedTuple):
 
 
 class PreviousFeedback(NamedTuple):
-    """The opinion that a feedback takes the place of; `feedback_id` is a UUID. It has no value if it never counted."""
+    """The feedback that another one replaces; `feedback_id` is a UUID. It has no value if it was never counted."""
 
     feedback_id: str
     value: float | None
@@ -140,10 +142,10 @@ class ExecutionContext(NamedTuple):
 
 
 class CurrentFeedback(NamedTuple):
-    """What a slot held before, and the execution behind it, each None where there is none."""
+    """The previous feedback of a slot and the execution it is about, each None where there is none."""
 
-    former: PreviousFeedback | None = None
-    joined: ExecutionContext | None = None
+    previous: PreviousFeedback | None = None
+    execution: ExecutionContext | None = None
 
 
 class WaitingFeedback(NamedTuple):
@@ -156,43 +158,55 @@ class WaitingFeedback(NamedTuple):
 
 
 class OutgoingEvent(NamedTuple):
-    """An event on its way into the outbox."""
+    """An event to be written to the outbox."""
 
     event_id: str
     message: Message
 
 
 class Repository(Protocol):
-    """The collector's tables, inside one transaction. Nothing here commits."""
+    """The collector's tables, within one transaction. No method commits."""
 
-    async def claim(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
-        """Takes the claims that are free; gives back the others, with the body hash they were taken with."""
+    async def save_claims(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
+        """Store the claims whose keys are new; return the keys of the others and the body hash stored with each."""
         ...
 
-    async def unclaim(self, keys: Sequence[bytes]) -> None:
-        """Gives back claims that this transaction took."""
+    async def delete_claims(self, keys: Sequence[bytes]) -> None:
+        """Delete claims that this transaction stored."""
         ...
 
-    async def add_executions(self, executions: Sequence[NewExecution]) -> None: ...
+    async def save_executions(self, executions: Sequence[NewExecution]) -> None:
+        """Store new executions."""
+        ...
 
     async def lock_execution(self, reference: bytes) -> RecordedExecution | None:
-        """The execution as it was kept, which nobody else changes until the transaction ends."""
+        """Return a stored execution, locked until the transaction ends; None where it is unknown."""
         ...
 
-    async def save_execution(self, reference: bytes, execution: RecordedExecution) -> None: ...
-
-    async def release(self, executions: Sequence[NewExecution]) -> list[tuple[WaitingFeedback, ExecutionContext]]:
-        """Takes out the feedback that waits for one of these executions or their traces, the oldest first."""
+    async def update_execution(self, reference: bytes, execution: RecordedExecution) -> None:
+        """Replace a stored execution."""
         ...
 
-    async def observe(self, sightings: Sequence[tuple[Origin, ObservedPrompt]]) -> list[tuple[Origin, ObservedPrompt]]:
-        """Keeps the digests that we do not serve; gives back those new to us, or first with a document now."""
+    async def pop_waiting_feedback(
+        self, executions: Sequence[NewExecution]
+    ) -> list[tuple[WaitingFeedback, ExecutionContext]]:
+        """Delete and return the feedback that waits for one of these executions or their traces, oldest first."""
         ...
 
-    async def put_opinions(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
-        """Makes these the current opinions of their slots (one each); slot → what was there before."""
+    async def save_observed_prompts(
+        self, observed: Sequence[tuple[Origin, ObservedPrompt]]
+    ) -> list[tuple[Origin, ObservedPrompt]]:
+        """Store digests that Ratchet does not serve; return those that are new, or have their first document."""
         ...
 
-    async def wait(self, waiting: Sequence[WaitingFeedback]) -> None: ...
+    async def replace_current_feedback(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
+        """Make each feedback the current one of its slot (one per slot); return by slot what it replaced."""
+        ...
 
-    async def emit(self, outgoing: Sequence[OutgoingEvent]) -> None: ...
+    async def save_waiting_feedback(self, waiting: Sequence[WaitingFeedback]) -> None:
+        """Store feedback whose execution is unknown so far."""
+        ...
+
+    async def emit(self, outgoing: Sequence[OutgoingEvent]) -> None:
+        """Write events to the outbox."""
+        ...

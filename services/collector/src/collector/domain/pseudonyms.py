@@ -1,17 +1,17 @@
-"""Users as keyed hashes: the same user is the same word within a project, and nobody can turn it round."""
+"""Pseudonyms of users: keyed hashes, equal for one user of a project and irreversible without the key."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
 
 
 @dataclass(frozen=True, slots=True)
-class Pseudonyms:
-    """A hashing key (256 random bits) and the id that its pseudonyms start with, so that keys can change."""
+class PseudonymKey:
+    """A hashing key (256 random bits), and the id with which its pseudonyms begin, so that keys can be rotated."""
 
     key_id: str
     secret: bytes
 
-    def of(self, project: str, user: str) -> str:
-        """The pseudonym of `user`; different in each project."""
+    def pseudonym(self, project: str, user: str) -> str:
+        """Return the pseudonym of `user`, which differs between projects."""
         keyed = blake2b(f"{project}\x1f{user}".encode(), digest_size=16, key=self.secret)  # a MAC: RFC 7693
         return f"{self.key_id}:{keyed.hexdigest()}"

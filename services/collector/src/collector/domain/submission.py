@@ -1,4 +1,4 @@
-"""Whether a submission on Kafka was signed by whom it names, lately. Pure."""
+"""Checks of a submission on Kafka: its signature and its age. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -6,22 +6,22 @@ from ratchet.signing import is_submission
 from shared.events.feedback import FeedbackSubmitted
 from shared.problems import invalid
 
-OLDEST = timedelta(days=7)
-"""Of a submission: less than a receipt is kept, so that whoever sends an old one again is known to repeat it."""
+MAX_AGE = timedelta(days=7)
+"""Maximum age. It is less than the retention of receipts, so that a replayed submission is a duplicate."""
 
 
 def is_signed(event: FeedbackSubmitted, hashed_secret: str) -> bool:
-    """Whether whoever has the key with this hash signed exactly this submission."""
+    """Whether the owner of the key with this hash signed exactly this submission."""
     return is_submission(
         hashed_secret, event.key_id, event.submitted_at, event.idempotency_key, event.body, event.signature
     )
 
 
 def check_age(submitted_at: str, now: datetime) -> None:
-    """Raises Problem 422 for a time that can't be read, or is older than `OLDEST`."""
+    """Check that a submission is at most `MAX_AGE` old. Raises Problem 422, also for a malformed time."""
     try:
         age = now - datetime.fromisoformat(submitted_at)
     except (ValueError, TypeError):
         raise invalid("submitted_at", "must be an ISO 8601 time with an offset") from None
-    if age > OLDEST:
-        raise invalid("submitted_at", f"is more than {OLDEST.days} days ago")
+    if age > MAX_AGE:
+        raise invalid("submitted_at", f"must be at most {MAX_AGE.days} days ago")

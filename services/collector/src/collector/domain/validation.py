@@ -1,25 +1,28 @@
-"""From a parsed body to an item that may be kept: checked, scrubbed, its users hashed. Pure."""
+"""Validation: from a request's content to items that are checked, scrubbed, and have pseudonyms for users. Pure."""
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from collector.domain.feedback_values import read_value
 from collector.domain.model import IngestItem, NewExecution, NewFeedback, ObservedPrompt, feedback_slot, key_hash
+from collector.domain.outcomes import MAX_LISTED_ERRORS
 from collector.domain.pii.scrub import scrub
-from collector.domain.request_context import RequestContext, Route, read
+from collector.domain.request_context import RequestContext, Route
 from collector.domain.schemas import TEXT_LIMIT, ExecutionBody, FeedbackBody, PromptBody, Scoped
 from ratchet.prompt import PromptError, parse
 from shared.events.message import MAX_PAYLOAD
-from shared.problems import Problem, invalid
+from shared.problems import Problem, invalid, printable, reason_of
 from shared.strict_json import strict_json
 
-MAX_FEEDBACK = 130_000
-"""Bytes of JSON: what the longest text needs when each of its characters is escaped, and the rest."""
-MAX_EXECUTION = MAX_PAYLOAD - MAX_FEEDBACK - 2_000
-"""Bytes of JSON. A feedback carries its execution's facts: both together must fit into one message."""
+B = TypeVar("B", bound=Scoped)
 
+MAX_FEEDBACK = 130_000
+"""Bytes of JSON: the longest text with each character escaped, and the other fields."""
+MAX_EXECUTION = MAX_PAYLOAD - MAX_FEEDBACK - 2_000
+"""Bytes of JSON. A feedback event contains its execution's facts: both must fit into one message."""
 
 MAX_ITEMS = 1000
 _NUMBERS = ("usage", "cost", "latency_ms", "scores")
@@ -28,62 +31,63 @@ REST = (*_NUMBERS, *_CONTENTS)
 """The fields of an execution outside its facts."""
 
 
-def read_request(route: Route, content: bytes, sender: RequestContext) -> IngestItem | list[IngestItem | Problem]:
-    """What a request's content stands for: one item, or of an array one item or refusal each. Raises Problem."""
+def parse_request(route: Route, content: bytes, context: RequestContext) -> IngestItem | list[IngestItem | Problem]:
+    """Return the item of an object, or for an array an item or the problem of each element. Raises Problem."""
     body = strict_json(content)
     if isinstance(body, dict):
-        return read_item(route, body, sender)
+        return parse_item(route, body, context)
     if not isinstance(body, list):
         raise invalid("body", "must be an object or an array of objects")
     if not 1 <= len(body) <= MAX_ITEMS:
-        raise invalid("body", f"an array holds 1 to {MAX_ITEMS} items")
-    return [_read_element(route, value, sender, index) for index, value in enumerate(body)]
+        raise invalid("body", f"an array must have 1 to {MAX_ITEMS} items")
+    return [_parse_element(route, value, context, index) for index, value in enumerate(body)]
 
 
-def read_completion(content: bytes, sender: RequestContext, execution_id: str) -> IngestItem:
-    """The execution in a request that names its id. Raises Problem."""
+def parse_completion(content: bytes, context: RequestContext, execution_id: str) -> IngestItem:
+    """Return the execution of a request whose path has its id. Raises Problem."""
     body = strict_json(content)
     if not isinstance(body, dict):
         raise invalid("body", "must be an object")
     if (given := body.get("id")) is not None and str(given) != execution_id:
-        raise invalid("id", "is not the id of the path")
-    return read_execution({**body, "id": execution_id}, sender)
+        raise invalid("id", "must be the id in the path")
+    return parse_execution({**body, "id": execution_id}, context)
 
 
-def _read_element(route: Route, value: object, sender: RequestContext, index: int) -> IngestItem | Problem:
+def _parse_element(route: Route, value: object, context: RequestContext, index: int) -> IngestItem | Problem:
     try:
         if not isinstance(value, dict):
             raise invalid("body", "must be an object")
-        return read_item(route, value, sender, index)
+        return parse_item(route, value, context, index)
     except Problem as problem:
         return problem
 
 
-def read_item(route: Route, item: object, sender: RequestContext, index: int = 0) -> IngestItem:
-    """The item that `item`, a parsed JSON value, stands for. Raises Problem, which names the field."""
-    return read_feedback(item, sender, index) if route == "feedback" else read_execution(item, sender, index)
+def parse_item(route: Route, item: object, context: RequestContext, index: int = 0) -> IngestItem:
+    """Return the item of a parsed JSON value. Raises Problem, which names the field."""
+    return parse_feedback(item, context, index) if route == "feedback" else parse_execution(item, context, index)
 
 
-def read_feedback(item: object, sender: RequestContext, index: int = 0) -> NewFeedback:
-    body: FeedbackBody = read(FeedbackBody, item)
-    origin = sender.origin
+def parse_feedback(item: object, context: RequestContext, index: int = 0) -> NewFeedback:
+    """Return the feedback of a parsed JSON object, the element `index` of its array. Raises Problem."""
+    body: FeedbackBody = validate_body(FeedbackBody, item)
+    origin = context.origin
     if body.execution_id is None and body.trace_id is None:
-        raise invalid("execution_id", "feedback needs an execution_id or a trace_id")
+        raise invalid("execution_id", "is missing: name an execution_id or a trace_id")
     if body.kind == "score" and body.name is None:
-        raise invalid("name", "a score needs a name")
-    sender.check_scope(body)
+        raise invalid("name", "is missing: a score has a name")
+    context.check_scope(body)
     value = read_value(body.kind, body.value)
-    own = None if body.id is None else str(body.id)
-    event_id, claims = sender.identify("feedback", item, own, index)
-    feedback_id = own or event_id
-    user = sender.user(body.user)
+    own_id = None if body.id is None else str(body.id)
+    event_id, claims = context.identify("feedback", item, own_id, index)
+    feedback_id = own_id or event_id
+    user = context.pseudonym(body.user)
     about = ("execution", body.execution_id) if body.execution_id else ("trace", str(body.trace_id))
     label = value.label and scrub(value.label)
-    occurred_at, skew = sender.moment(body.occurred_at)
-    created = _filled(
-        feedback_id=feedback_id, kind=body.kind, source=body.source, key_scope=sender.key_scope, name=body.name,
+    occurred_at, skew = context.event_time(body.occurred_at)
+    created = _without_none(
+        feedback_id=feedback_id, kind=body.kind, source=body.source, key_scope=context.key_scope, name=body.name,
         value=value.number, label=label, text=value.text and scrub(value.text), user=user,
-        occurred_at=occurred_at, clock_skew_s=skew, **_common(body, sender),
+        occurred_at=occurred_at, clock_skew_s=skew, **_common(body, context),
     )  # fmt: skip
     reference = key_hash(origin.project, origin.environment, *about)
     slot = feedback_slot(reference, created)
@@ -93,46 +97,48 @@ def read_feedback(item: object, sender: RequestContext, index: int = 0) -> NewFe
     return feedback
 
 
-def read_execution(item: object, sender: RequestContext, index: int = 0) -> NewExecution:
-    body: ExecutionBody = read(ExecutionBody, item)
-    origin = sender.origin
-    sender.check_scope(body)
+def parse_execution(item: object, context: RequestContext, index: int = 0) -> NewExecution:
+    """Return the execution of a parsed JSON object, the element `index` of its array. Raises Problem."""
+    body: ExecutionBody = validate_body(ExecutionBody, item)
+    origin = context.origin
+    context.check_scope(body)
     _check_sizes(body)
-    event_id, claims = sender.identify("executions", item, body.id, index)
+    event_id, claims = context.identify("executions", item, body.id, index)
     execution_id = body.id or str(event_id)
-    sightings = tuple(_sightings(body.prompts, body.target))
-    facts = to_json(_facts(body, sender, execution_id))
-    recorded = _recorded(body, sender)
+    observed_prompts = tuple(_observed_prompts(body.prompts, body.target))
+    facts = to_json(_facts(body, context, execution_id))
+    recorded = _recorded(body, context)
     payload = b'{"facts":' + facts + b"," + to_json(recorded)[1:]
     if len(payload) > MAX_EXECUTION:
         raise _too_large()
-    place = (origin.project, origin.environment)
+    scope = (origin.project, origin.environment)
     root = body.trace_id is not None and body.parent_id is None
     return NewExecution(
-        origin, execution_id, event_id, claims, payload, body.target, key_hash(*place, "execution", execution_id),
-        key_hash(*place, "trace", str(body.trace_id)) if root else None, facts, to_json(_values(recorded)), sightings,
+        origin, execution_id, event_id, claims, payload, body.target, key_hash(*scope, "execution", execution_id),
+        key_hash(*scope, "trace", str(body.trace_id)) if root else None, facts, to_json(_values(recorded)),
+        observed_prompts,
     )  # fmt: skip
 
 
 def _check_sizes(body: ExecutionBody) -> None:
-    """Refuse what is too large before its texts are scrubbed. Raises Problem 413 or 422."""
+    """Check sizes before texts are scrubbed. Raises Problem 413 or 422."""
     total = len(body.input or "") + len(body.output or "") + sum(map(len, body.contexts))
     for field, members in (("attributes", body.attributes), ("parameters", body.parameters)):
         for name, value in members.items():
             size = len(value) if isinstance(value, str) else 0
             if size > TEXT_LIMIT:
-                raise invalid(f"{field}.{name}", f"longer than {TEXT_LIMIT} characters")
+                raise invalid(f"{field}.{name}", f"must have at most {TEXT_LIMIT} characters")
             total += size
     if total > MAX_EXECUTION:
         raise _too_large()
 
 
 def _too_large() -> Problem:
-    return invalid("body", f"an execution of more than {MAX_EXECUTION} bytes fits into no message", 413)
+    return invalid("body", f"an execution must have at most {MAX_EXECUTION} bytes", 413)
 
 
-def _common(body: Scoped, sender: RequestContext) -> dict[str, Any]:
-    origin = sender.origin
+def _common(body: Scoped, context: RequestContext) -> dict[str, Any]:
+    origin = context.origin
     return {
         "project": origin.project,
         "environment": origin.environment,
@@ -146,32 +152,32 @@ def _consent(body: Scoped) -> dict[str, bool | None] | None:
     return None if given is None else {"quality": given.quality, "learning": given.learning}
 
 
-def _facts(body: ExecutionBody, sender: RequestContext, execution_id: str) -> dict[str, Any]:
-    """`shared.events.feedback.ExecutionFacts`, as a dictionary."""
-    occurred_at, skew = sender.moment(body.occurred_at)
-    return _filled(
+def _facts(body: ExecutionBody, context: RequestContext, execution_id: str) -> dict[str, Any]:
+    """Return `shared.events.feedback.ExecutionFacts` as a dictionary."""
+    occurred_at, skew = context.event_time(body.occurred_at)
+    return _without_none(
         execution_id=execution_id, trace_id=body.trace_id, parent_id=body.parent_id,
-        prompts=[_filled(name=use.name, digest=use.digest, version=use.version) for use in body.prompts],
-        model=body.model, arm=body.arm, user=sender.user(body.user), session=_scrubbed(body.session),
+        prompts=[_without_none(name=use.name, digest=use.digest, version=use.version) for use in body.prompts],
+        model=body.model, arm=body.arm, user=context.pseudonym(body.user), session=_scrubbed(body.session),
         input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
-        attributes={name: scrub(_plain(value)) for name, value in body.attributes.items() if value is not None},
+        attributes={name: scrub(_as_text(value)) for name, value in body.attributes.items() if value is not None},
         consent=_consent(body), occurred_at=occurred_at, clock_skew_s=skew,
     )  # fmt: skip
 
 
-def _recorded(body: ExecutionBody, sender: RequestContext) -> dict[str, Any]:
-    """`shared.events.feedback.ExecutionRecorded` but for its facts, as a dictionary."""
-    origin = sender.origin
-    return _filled(
+def _recorded(body: ExecutionBody, context: RequestContext) -> dict[str, Any]:
+    """Return `shared.events.feedback.ExecutionRecorded` without its facts, as a dictionary."""
+    origin = context.origin
+    return _without_none(
         project=origin.project, environment=origin.environment, target=body.target, received_at=origin.received_at,
         contexts=[scrub(context) for context in body.contexts], tools=body.tools,
-        parameters={name: scrub(_plain(value)) for name, value in body.parameters.items()},
+        parameters={name: scrub(_as_text(value)) for name, value in body.parameters.items()},
         usage=body.usage and body.usage.model_dump(), cost=body.cost, latency_ms=body.latency_ms, scores=body.scores,
     )  # fmt: skip
 
 
 def _values(recorded: dict[str, Any]) -> dict[str, Any]:
-    """What a completion is compared with, of the fields outside the facts; of texts and lists a hash is enough."""
+    """Return the fields outside the facts as completions are compared with: numbers, and hashes of other values."""
     values = {name: recorded[name] for name in _NUMBERS if recorded.get(name) not in (None, {})}
     for name in _CONTENTS:
         if recorded[name]:
@@ -179,8 +185,8 @@ def _values(recorded: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _sightings(prompts: list[PromptBody], target: str) -> list[ObservedPrompt]:
-    """The prompts whose content has an identity. Raises Problem where a document's digest is not the one claimed."""
+def _observed_prompts(prompts: list[PromptBody], target: str) -> list[ObservedPrompt]:
+    """Return the prompts that have a digest or a document. Raises Problem 422 where the two do not match."""
     found = []
     for index, use in enumerate(prompts):
         document = None
@@ -197,8 +203,8 @@ def _sightings(prompts: list[PromptBody], target: str) -> list[ObservedPrompt]:
     return found
 
 
-def _filled(**fields: Any) -> dict[str, Any]:
-    """The fields that say something: an event's defaults mean the same as absence."""
+def _without_none(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are not None, which is the default of all of them."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -206,6 +212,29 @@ def _scrubbed(text: str | None) -> str | None:
     return None if text is None else scrub(text)
 
 
-def _plain(value: object) -> str:
-    """A parameter or an attribute as text: JSON, but a string stands for itself."""
+def _as_text(value: object) -> str:
+    """Return a parameter or an attribute as text: a string as it is, any other value as JSON."""
     return value if isinstance(value, str) else to_json(value).decode()
+
+
+def validate_body(body_type: type[B], item: object) -> B:
+    """Return `item` as a body. Raises Problem 422, which names up to 20 invalid fields."""
+    try:
+        body: B = body_type.__pydantic_validator__.validate_python(item)
+        return body
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)[:MAX_LISTED_ERRORS]
+        errors = [{"field": _path(fault["loc"]), "reason": reason_of(fault)} for fault in faults]
+        detail = "; ".join(f"{error['field']}: {error['reason']}" for error in errors)
+        raise Problem(422, "invalid", "The request is not valid", detail, errors) from None
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """Return the field's path in the body, such as `prompts[0].name`."""
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part not in ("str", "bool", "int", "float", "[key]"):  # names of a union's branches
+            path += f".{part}" if path else part
+    return printable(path or "body")

@@ -1,4 +1,4 @@
-"""Group commit: requests that come while transactions run share the next one."""
+"""Group commit: requests that arrive while transactions run share the next one."""
 
 import asyncio
 from collections import deque
@@ -15,11 +15,11 @@ Write = Callable[[Sequence[T]], Awaitable[Sequence[R]]]
 
 
 class QueueFull(Exception):
-    """More is waiting for the database than may wait: come back later."""
+    """The queue for the database is full; the request may be sent again later."""
 
 
 class Submission(Generic[T, R]):
-    """Items that were handed in together. `done` holds a result, or the error, for each."""
+    """Items that were queued together. `done` resolves to a result or an error for each."""
 
     __slots__ = ("done", "items", "weight")
 
@@ -30,43 +30,46 @@ class Submission(Generic[T, R]):
 
 
 class Queue(Generic[T, R]):
-    """Tickets in the order they came, bounded by their items and by their weight in bytes."""
+    """Submissions in order of arrival, bounded by their number of items and their weight in bytes."""
 
     def __init__(self, max_items: int, max_weight: int) -> None:
         self._max_items = max_items
         self._max_weight = max_weight
-        self._tickets: deque[Submission[T, R]] = deque()
+        self._submissions: deque[Submission[T, R]] = deque()
         self.items = 0
         self.weight = 0
 
-    def put(self, ticket: Submission[T, R]) -> None:
-        """Raises `QueueFull`, and takes nothing, where the ticket does not fit. An empty queue takes any ticket."""
-        fits = self.items + len(ticket.items) <= self._max_items and self.weight + ticket.weight <= self._max_weight
-        if self._tickets and not fits:
+    def put(self, submission: Submission[T, R]) -> None:
+        """Append a submission. Raises QueueFull where it does not fit; an empty queue accepts any."""
+        fits = (
+            self.items + len(submission.items) <= self._max_items
+            and self.weight + submission.weight <= self._max_weight
+        )
+        if self._submissions and not fits:
             raise QueueFull
-        self._tickets.append(ticket)
-        self.items += len(ticket.items)
-        self.weight += ticket.weight
+        self._submissions.append(submission)
+        self.items += len(submission.items)
+        self.weight += submission.weight
 
-    def take(self, limit: int) -> list[Submission[T, R]]:
-        """The oldest tickets with at most `limit` items together, but at least one ticket where there is one."""
+    def pop_group(self, limit: int) -> list[Submission[T, R]]:
+        """Remove and return the oldest submissions with at most `limit` items in total, but at least one if any."""
         group: list[Submission[T, R]] = []
         size = 0
-        while self._tickets and (not group or size + len(self._tickets[0].items) <= limit):
-            ticket = self._tickets.popleft()
-            group.append(ticket)
-            size += len(ticket.items)
-            self.weight -= ticket.weight
+        while self._submissions and (not group or size + len(self._submissions[0].items) <= limit):
+            submission = self._submissions.popleft()
+            group.append(submission)
+            size += len(submission.items)
+            self.weight -= submission.weight
         self.items -= size
         return group
 
 
 class GroupCommitter(Generic[T, R]):
-    """Takes what has gathered, writes it in one transaction, and only then answers.
+    """Writes the queued submissions in one transaction, and resolves them after its commit.
 
-    Each of `writes` works on one group at a time: while one waits for the disk, another takes what came meanwhile.
-    It gets the items of a group and returns a result for each after the commit; nothing of a group
-    for which it raises may be kept.
+    Each of `writes` handles one group at a time: while one waits for the disk, another writes what arrived meanwhile.
+    It gets the items of a group and returns a result for each after the commit. Where it raises, nothing of the group
+    may be stored.
     """
 
     def __init__(
@@ -78,39 +81,39 @@ class GroupCommitter(Generic[T, R]):
         self._filled = asyncio.Event()
 
     def submit(self, items: Sequence[T], weight: int) -> "asyncio.Future[list[R | Exception]]":
-        """Hands in items that weigh so many bytes. Raises `QueueFull`. The future never holds an error itself."""
-        ticket: Submission[T, R] = Submission(items, weight, asyncio.get_running_loop().create_future())
-        self._queue.put(ticket)
+        """Queue `items` (`weight` bytes in total). Raises QueueFull. The future never resolves to an error itself."""
+        submission: Submission[T, R] = Submission(items, weight, asyncio.get_running_loop().create_future())
+        self._queue.put(submission)
         self._filled.set()
-        return ticket.done
+        return submission.done
 
     async def run(self) -> None:
-        """Writes until cancelled; what is being written then is written to its end."""
+        """Write until cancelled; a write in progress then is completed."""
         async with asyncio.TaskGroup() as tasks:
             for write in self._writes:
-                tasks.create_task(self._serve(write))
+                tasks.create_task(self._run_writer(write))
 
-    async def _serve(self, write: Write[T, R]) -> None:
+    async def _run_writer(self, write: Write[T, R]) -> None:
         while True:
             await self._filled.wait()
             self._filled.clear()
-            while group := self._queue.take(self._group):
-                await asyncio.shield(asyncio.ensure_future(self._settle(write, group)))
+            while group := self._queue.pop_group(self._group):
+                await asyncio.shield(asyncio.ensure_future(self._write_group(write, group)))
 
-    async def _settle(self, write: Write[T, R], group: Sequence[Submission[T, R]]) -> None:
-        results = await write_all(write, [item for ticket in group for item in ticket.items])
+    async def _write_group(self, write: Write[T, R], group: Sequence[Submission[T, R]]) -> None:
+        results = await write_all(write, [item for submission in group for item in submission.items])
         start = 0
-        for ticket in group:
-            end = start + len(ticket.items)
-            if not ticket.done.done():  # the client may have gone meanwhile
-                ticket.done.set_result(results[start:end])
+        for submission in group:
+            end = start + len(submission.items)
+            if not submission.done.done():  # the client may have disconnected
+                submission.done.set_result(results[start:end])
             start = end
 
 
 async def write_all(write: Write[T, R], items: Sequence[T]) -> list[R | Exception]:
-    """Writes `items`; where that fails for a reason of theirs, halves them until the bad one stands alone.
+    """Write `items` and return a result or an error for each; bisect a group that fails because of an item.
 
-    Where the database is away or busy nothing is tried again: the clients are told, and know their items.
+    While the database is unavailable or busy nothing is retried here: the clients get an error and repeat.
     """
     try:
         return list(await write(items))
@@ -118,7 +121,9 @@ async def write_all(write: Write[T, R], items: Sequence[T]) -> list[R | Exceptio
         if classify(error) is FailureClass.RETRYABLE:
             return [error] * len(items)
         if len(items) == 1:
-            logger(__name__).error("an item can't be kept", error=type(error).__name__)  # its text may hold a user's
+            logger(__name__).error(
+                "an item can't be stored", error=type(error).__name__
+            )  # its message may contain a user's text
             return [error]
     middle = len(items) // 2
     return await write_all(write, items[:middle]) + await write_all(write, items[middle:])

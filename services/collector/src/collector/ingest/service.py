@@ -1,4 +1,4 @@
-"""The way of every item: who sends it, what it says, and into the next group commit."""
+"""Ingestion of a request's content: parse, validate, and write by group commit."""
 
 import asyncio
 import secrets
@@ -7,137 +7,135 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from collector.api.responses import HttpResponse, ItemResult, batch_response, outcome_of, outcome_response
 from collector.domain.clock_skew import NO_SKEW, clock_skew
 from collector.domain.ingestion import ingest
-from collector.domain.model import IngestItem, Judgement, Origin
-from collector.domain.pseudonyms import Pseudonyms
+from collector.domain.model import IngestItem, ItemStatus, Origin
+from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
+from collector.domain.pseudonyms import PseudonymKey
 from collector.domain.request_context import RequestContext, Route, key_scope
-from collector.domain.validation import read_completion, read_item, read_request
+from collector.domain.validation import parse_completion, parse_request
 from collector.ingest.group_commit import GroupCommitter
 from collector.storage.connections import DedicatedConnection
 from collector.storage.repository import PostgresRepository
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
-from shared.strict_json import strict_json
+from shared.runtime.failures import FailureClass, classify, is_data_fault, sqlstate_of
 
 T = TypeVar("T")
 
-SMALL = 20_000
-"""Bytes of a content that is read on the event loop."""
-_THREADS = 2
-"""How many large contents are read at once."""
+MAX_INLINE_BYTES = 20_000
+"""Content up to this size is parsed on the event loop, larger content in a thread."""
+_PARSER_THREADS = 2
 
 
 class BatchWriter:
-    """Keeps groups of items on a line of its own, a transaction each, and wakes the relay."""
+    """Writes groups of items, one transaction each, on a connection of its own."""
 
-    def __init__(self, line: DedicatedConnection, shards: int, on_emit: Callable[[], None]) -> None:
-        self._line = line
+    def __init__(self, connection: DedicatedConnection, shards: int, on_emit: Callable[[], None]) -> None:
+        """`on_emit` is called after each commit; it wakes the relay."""
+        self._connection = connection
         self._shards = shards
         self._on_emit = on_emit
 
-    async def write(self, items: Sequence[IngestItem]) -> list[Judgement]:
-        """The statuses of `items`, once they are committed. Raises `Retryable`, or what is wrong with one."""
-        async with self._line.begin() as pg:
+    async def write(self, items: Sequence[IngestItem]) -> list[ItemStatus]:
+        """Return the statuses of `items` after their commit. Raises Retryable, or the error that an item causes."""
+        async with self._connection.begin() as pg:
             statuses = await ingest(PostgresRepository(pg, self._shards), items)
         self._on_emit()
         return statuses
 
 
 class PseudonymKeyCache:
-    """The pseudonyms' key, loaded when the first user is to be hashed; all instances share one."""
+    """The key of pseudonyms: read at first use, created where there is none. All instances share one."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self.loaded: Pseudonyms | None = None
+        self._key: PseudonymKey | None = None
 
-    async def get(self) -> Pseudonyms:
-        if self.loaded is None:
-            line = DedicatedConnection(self._engine)
+    async def get(self) -> PseudonymKey:
+        """Return the key. Raises Retryable while the database is unavailable."""
+        if self._key is None:
+            connection = DedicatedConnection(self._engine)
             try:
-                async with line.begin() as pg:
-                    self.loaded = Pseudonyms(*await PostgresRepository(pg, 1).user_key(secrets.token_bytes(32)))
+                async with connection.begin() as pg:
+                    new_secret = secrets.token_bytes(32)
+                    self._key = PseudonymKey(*await PostgresRepository(pg, 1).get_pseudonym_key(new_secret))
             finally:
-                await line.close()
-        return self.loaded
+                await connection.close()
+        return self._key
 
 
 class IngestService:
-    """Takes the parsed bodies of requests."""
+    """Parses, validates and writes what requests contain."""
 
     def __init__(
-        self, committer: "GroupCommitter[IngestItem, Judgement]", names: PseudonymKeyCache, clock: Clock
+        self,
+        committer: "GroupCommitter[IngestItem, ItemStatus]",
+        pseudonym_key: PseudonymKeyCache,
+        clock: Clock,
     ) -> None:
         self._committer = committer
-        self._names = names
+        self._pseudonym_key = pseudonym_key
         self._clock = clock
-        self._threads = asyncio.Semaphore(_THREADS)
+        self._parser_threads = asyncio.Semaphore(_PARSER_THREADS)
 
-    async def sender(
+    async def request_context(
         self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None = None
     ) -> RequestContext:
-        """What the items of one request have in common. `date` is the request's header of that name."""
-        await self._names.get()
-        sender = self.known_sender(principal, idempotency_key, traceparent, date)
-        assert sender is not None
-        return sender
-
-    def known_sender(
-        self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None = None
-    ) -> RequestContext | None:
-        """The same at once; None before the pseudonyms' key is loaded."""
-        pseudonyms = self._names.loaded
-        if pseudonyms is None:
-            return None
+        """Return what the items of one request have in common. `date` is the value of its header `Date`."""
+        pseudonym_key = await self._pseudonym_key.get()
         now = self._clock.now()
         origin = Origin(principal.project, principal.environment, now, traceparent)
         skew = NO_SKEW if date is None else clock_skew(date, now)
-        return RequestContext(principal.key_id, origin, pseudonyms, idempotency_key, key_scope(principal), skew)
+        return RequestContext(principal.key_id, origin, pseudonym_key, idempotency_key, key_scope(principal), skew)
 
-    def take_one(
-        self, route: Route, content: bytes, sender: RequestContext, send: Callable[[HttpResponse], None]
-    ) -> None:
-        """Hands in one object; `send` gets the answer when it is settled. Raises Problem, or `Full`, before that."""
-        item = read_item(route, strict_json(content), sender)
-        done = self._committer.submit([item], len(content))
-        done.add_done_callback(lambda outcomes: send(outcome_response(item.id, outcomes.result()[0])))
+    async def ingest(self, route: Route, content: bytes, context: RequestContext) -> ItemResult | list[ItemResult]:
+        """Write the object or the valid items of the array in `content`; return a result for each.
 
-    async def take(self, route: Route, content: bytes, sender: RequestContext) -> HttpResponse:
-        """Keeps what is right in a request's content and says so. Raises Problem, or `Full`."""
-        read = await self._read(route, content, sender)
-        if not isinstance(read, list):
-            return outcome_response(read.id, (await self._committer.submit([read], len(content)))[0])
-        items = [item for item in read if not isinstance(item, Problem)]
-        outcomes = iter(await self._committer.submit(items, len(content)) if items else [])
-        return batch_response(
-            [
-                ItemResult(None, item) if isinstance(item, Problem) else ItemResult(item.id, outcome_of(next(outcomes)))
-                for item in read
-            ]
-        )
+        Raises Problem, or QueueFull.
+        """
+        parsed = await self._parse(lambda: parse_request(route, content, context), len(content))
+        if not isinstance(parsed, list):
+            return await self._commit(parsed, len(content))
+        items = [item for item in parsed if not isinstance(item, Problem)]
+        written = iter(await self._committer.submit(items, len(content)) if items else [])
+        return [
+            ItemResult(None, item) if isinstance(item, Problem) else ItemResult(item.id, outcome_of(next(written)))
+            for item in parsed
+        ]
 
-    async def complete(self, content: bytes, sender: RequestContext, execution_id: str) -> HttpResponse:
-        """Records or completes the execution of this id. Raises Problem, or `Full`."""
-        item = await self._reading(lambda: read_completion(content, sender, execution_id), len(content))
-        return outcome_response(item.id, (await self._committer.submit([item], len(content)))[0])
+    async def complete(self, content: bytes, context: RequestContext, execution_id: str) -> ItemResult:
+        """Record or complete the execution with this id. Raises Problem, or QueueFull."""
+        item = await self._parse(lambda: parse_completion(content, context, execution_id), len(content))
+        return await self._commit(item, len(content))
 
-    async def read_feedback(self, content: bytes, sender: RequestContext) -> IngestItem:
-        """One feedback that did not come by HTTP. Raises Problem."""
-        read = await self._read("feedback", content, sender)
-        if isinstance(read, list):
+    async def parse_feedback(self, content: bytes, context: RequestContext) -> IngestItem:
+        """Return one feedback that did not come over HTTP. Raises Problem."""
+        parsed = await self._parse(lambda: parse_request("feedback", content, context), len(content))
+        if isinstance(parsed, list):
             raise invalid("body", "must be an object")
-        return read
+        return parsed
 
-    async def _read(
-        self, route: Route, content: bytes, sender: RequestContext
-    ) -> IngestItem | list[IngestItem | Problem]:
-        return await self._reading(lambda: read_request(route, content, sender), len(content))
+    async def _commit(self, item: IngestItem, size: int) -> ItemResult:
+        (written,) = await self._committer.submit([item], size)
+        return ItemResult(item.id, outcome_of(written))
 
-    async def _reading(self, read: Callable[[], T], size: int) -> T:
-        """Small contents are read at once, large ones in a thread, so that other requests go on meanwhile."""
-        if size <= SMALL:
-            return read()
-        async with self._threads:
-            return await asyncio.to_thread(read)
+    async def _parse(self, parse: Callable[[], T], size: int) -> T:
+        """Run `parse`, for a large content in a thread, so that other requests are served meanwhile."""
+        if size <= MAX_INLINE_BYTES:
+            return parse()
+        async with self._parser_threads:
+            return await asyncio.to_thread(parse)
+
+
+def outcome_of(result: ItemStatus | Exception) -> Outcome:
+    """Return the outcome of an item. Raises Problem 503 where the whole request may be sent again."""
+    if not isinstance(result, Exception):
+        return outcome_of_status(result)
+    if classify(result) is FailureClass.RETRYABLE:
+        raise overloaded() from result
+    if is_data_fault(result):
+        detail = f"the database refuses a value of it ({sqlstate_of(result)})"
+        return Problem(422, "invalid", "The item can't be stored", detail)
+    return Problem(500, "internal", "Something went wrong here; it was logged")

@@ -1,4 +1,4 @@
-"""Direct lines to PostgreSQL: what the hot path uses instead of the pool, and what handlers borrow from theirs."""
+"""asyncpg connections: long-lived ones outside SQLAlchemy's pool, and that of a handler's transaction."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
@@ -12,9 +12,9 @@ from shared.runtime.failures import FailureClass, classify, is_connection_doubtf
 
 
 class DedicatedConnection:
-    """One connection that stays open, for one transaction after the other (never two at once).
+    """One connection that stays open, for one transaction at a time.
 
-    Statements are planned once, and always by index: the tables they look into may have been empty then.
+    Statements are planned once, and always to use indexes: the tables may have been empty at planning time.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -23,9 +23,9 @@ class DedicatedConnection:
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[Any]:
-        """A transaction on an asyncpg connection. Raises `Retryable` for whatever is not the fault of its values.
+        """Return a transaction on an asyncpg connection. Raises Retryable for errors that its values do not cause.
 
-        After such an error, and where the connection died, the next transaction opens another connection.
+        After such an error, and where the connection was lost, the next transaction opens another connection.
         """
         with transient_errors():
             try:
@@ -41,14 +41,14 @@ class DedicatedConnection:
                 raise
 
     async def _is_lost(self) -> bool:
-        """Whether the connection is there no more: what failed then says nothing about the values."""
+        """Whether the connection was lost, so that the error says nothing about the values."""
         try:
             return self._conn is None or bool((await self._driver()).is_closed())
         except Exception:  # SQLAlchemy refuses a connection that was invalidated
             return True
 
     async def close(self) -> None:
-        """Gives the connection up; the next transaction opens another."""
+        """Close the connection; the next transaction opens another."""
         conn, self._conn = self._conn, None
         if conn is not None:
             with contextlib.suppress(Exception):
@@ -70,7 +70,7 @@ class DedicatedConnection:
 
 
 async def raw_connection(tx: Tx) -> Any:
-    """The asyncpg connection of a handler's transaction, which must have begun."""
+    """Return the asyncpg connection of a handler's transaction, which must have begun."""
     pg = (await tx.conn.get_raw_connection()).driver_connection
     assert pg is not None
     assert pg.is_in_transaction()
@@ -79,7 +79,7 @@ async def raw_connection(tx: Tx) -> Any:
 
 @contextlib.contextmanager
 def transient_errors() -> Iterator[None]:
-    """Turn what the database or its driver raises into `Retryable`, unless the values are at fault."""
+    """Raise Retryable for errors of the database or its driver, unless the values cause them."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The collector's books on PostgreSQL: asyncpg without a layer above it, since this is the hot path."""
+"""The collector's repository on PostgreSQL, by asyncpg directly, because it is on the hot path."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from collector.domain.messages import current_feedback
+from collector.domain.messages import slot_and_id
 from collector.domain.model import (
     Claim,
     CurrentFeedback,
@@ -21,39 +21,39 @@ from collector.domain.model import (
     RecordedExecution,
     WaitingFeedback,
 )
-from collector.storage import statements as sql
+from collector.storage import queries as sql
 from shared.messaging.sql_store import shard_of
 
-_ANY_BODY = bytes(16)  # in a receipt: nothing that a repeat must match
+_ANY_BODY = bytes(16)
+"""The body hash of a receipt that matches any body."""
 
 
 class PostgresRepository:
-    """`collector.domain.model.Books` on a connection with an open transaction.
+    """`collector.domain.model.Repository` on a connection with an open transaction.
 
-    Rows are written in the order of their keys: two instances that write the same ones wait for each other,
-    and never both.
+    Rows are written in the order of their keys, so that instances that write the same rows can't deadlock.
     """
 
     def __init__(self, pg: Any, shards: int) -> None:
         self._pg = pg
         self._shards = shards
 
-    async def claim(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
+    async def save_claims(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
         packed = b"".join(sorted(claim.key + (claim.body or _ANY_BODY) for claim in claims))
-        free = await self._pg.fetch(sql.CLAIM, packed)
-        if len(free) == len(claims):
+        saved = await self._pg.fetch(sql.SAVE_CLAIMS, packed)
+        if len(saved) == len(claims):
             return {}
-        taken = list({claim.key for claim in claims}.difference(row[0] for row in free))
-        rows = await self._pg.fetch(sql.CLAIMED, taken)
+        existing = list({claim.key for claim in claims}.difference(row[0] for row in saved))
+        rows = await self._pg.fetch(sql.LIST_CLAIMS, existing)
         return {key: None if body == _ANY_BODY else body for key, body in rows}
 
-    async def unclaim(self, keys: Sequence[bytes]) -> None:
-        await self._pg.execute(sql.UNCLAIM, keys)
+    async def delete_claims(self, keys: Sequence[bytes]) -> None:
+        await self._pg.execute(sql.DELETE_CLAIMS, keys)
 
-    async def add_executions(self, executions: Sequence[NewExecution]) -> None:
+    async def save_executions(self, executions: Sequence[NewExecution]) -> None:
         rows = sorted(executions, key=lambda execution: execution.reference)
         await self._pg.execute(
-            sql.ADD_EXECUTIONS,
+            sql.SAVE_EXECUTIONS,
             [row.reference for row in rows],
             [row.trace for row in rows],
             [row.origin.project for row in rows],
@@ -68,22 +68,24 @@ class PostgresRepository:
         row = await self._pg.fetchrow(sql.LOCK_EXECUTION, reference)
         return None if row is None else RecordedExecution(*row)
 
-    async def save_execution(self, reference: bytes, execution: RecordedExecution) -> None:
-        await self._pg.execute(sql.SAVE_EXECUTION, reference, execution.facts, execution.values, execution.revision)
+    async def update_execution(self, reference: bytes, execution: RecordedExecution) -> None:
+        await self._pg.execute(sql.UPDATE_EXECUTION, reference, execution.facts, execution.values, execution.revision)
 
-    async def release(self, executions: Sequence[NewExecution]) -> list[tuple[WaitingFeedback, ExecutionContext]]:
+    async def pop_waiting_feedback(
+        self, executions: Sequence[NewExecution]
+    ) -> list[tuple[WaitingFeedback, ExecutionContext]]:
         facts: dict[bytes, ExecutionContext] = {}
         for execution in executions:
             for reference in (execution.reference, execution.trace):
                 if reference is not None:
                     facts.setdefault(reference, ExecutionContext(execution.target, execution.facts))
-        rows = await self._pg.fetch(sql.RELEASE, list(facts))
+        rows = await self._pg.fetch(sql.POP_WAITING_FEEDBACK, list(facts))
         return [(_waiting(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
 
-    async def put_opinions(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
+    async def replace_current_feedback(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
         rows = sorted(feedback, key=lambda item: item.slot)
         found = await self._pg.fetch(
-            sql.PUT_OPINIONS,
+            sql.REPLACE_CURRENT_FEEDBACK,
             b"".join([row.slot + row.reference + bytes.fromhex(row.id.replace("-", "")) for row in rows]),
             [row.value for row in rows],
             [row.label for row in rows],
@@ -97,24 +99,26 @@ class PostgresRepository:
             for slot, feedback_id, value, label, target, facts in found
         }
 
-    async def observe(self, sightings: Sequence[tuple[Origin, ObservedPrompt]]) -> list[tuple[Origin, ObservedPrompt]]:
+    async def save_observed_prompts(
+        self, observed: Sequence[tuple[Origin, ObservedPrompt]]
+    ) -> list[tuple[Origin, ObservedPrompt]]:
         wanted: dict[tuple[str, ...], tuple[Origin, ObservedPrompt]] = {}
-        for origin, sighting in sightings:
-            key = (origin.project, origin.environment, sighting.name, sighting.digest)
-            if key not in wanted or (sighting.document and not wanted[key][1].document):
-                wanted[key] = (origin, sighting)
+        for origin, prompt in observed:
+            key = (origin.project, origin.environment, prompt.name, prompt.digest)
+            if key not in wanted or (prompt.document and not wanted[key][1].document):
+                wanted[key] = (origin, prompt)
         keys = sorted(wanted)
         rows = await self._pg.fetch(
-            sql.OBSERVE,
+            sql.SAVE_OBSERVED_PROMPTS,
             *([key[part] for key in keys] for part in range(4)),
             [wanted[key][1].document is not None for key in keys],
             [wanted[key][0].received_at for key in keys],
         )
         return [wanted[tuple(row)] for row in rows]
 
-    async def wait(self, waiting: Sequence[WaitingFeedback]) -> None:
+    async def save_waiting_feedback(self, waiting: Sequence[WaitingFeedback]) -> None:
         await self._pg.execute(
-            sql.WAIT,
+            sql.SAVE_WAITING_FEEDBACK,
             [row.event_id for row in waiting],
             [row.reference for row in waiting],
             [row.origin.project for row in waiting],
@@ -136,59 +140,65 @@ class PostgresRepository:
             [message.value for message in messages],
         )
 
-    async def joinable(self, since: datetime, limit: int) -> list[tuple[int, WaitingFeedback, ExecutionContext | None]]:
-        """Feedback that waits since `since` or later though its execution is known; (row, feedback, execution).
+    async def list_joinable_feedback(
+        self, since: datetime, limit: int
+    ) -> list[tuple[int, WaitingFeedback, ExecutionContext | None]]:
+        """Return feedback received at `since` or later that waits although its execution is known.
 
-        Rows that another instance works on are left out.
+        As (row id, feedback, execution); rows that another instance has locked are skipped.
         """
-        rows = await self._pg.fetch(sql.JOINABLE, since, limit)
+        rows = await self._pg.fetch(sql.LIST_JOINABLE_FEEDBACK, since, limit)
         return [(row["id"], _waiting(row), ExecutionContext(row["target"], row["facts"])) for row in rows]
 
-    async def overdue(self, before: datetime, limit: int) -> list[tuple[int, WaitingFeedback, ExecutionContext | None]]:
-        """Feedback that waits since before `before`, as from `joinable`, or for an execution that is still unknown.
+    async def list_overdue_feedback(
+        self, before: datetime, limit: int
+    ) -> list[tuple[int, WaitingFeedback, ExecutionContext | None]]:
+        """Return feedback received before `before`, with its execution or None where that is still unknown.
 
-        What goes out without execution is never counted: what replaces it has no value to take back.
+        Feedback sent without an execution is never counted, so its value is removed from what replaces it.
         """
-        rows = await self._pg.fetch(sql.OVERDUE, before, limit)
+        rows = await self._pg.fetch(sql.LIST_OVERDUE_FEEDBACK, before, limit)
         if not rows:
             return []
         found = [(row["id"], _waiting(row)) for row in rows]
-        opinions = {row: current_feedback(entry) for row, entry in found}
-        # First held, then looked up: who replaced one of them by now, and knew its execution, shows it to us too.
-        await self._pg.execute(sql.HOLD_OPINIONS, [slot for slot, _ in opinions.values()])
-        known = await self._pg.fetch(sql.FACTS, list({entry.reference for _, entry in found}))
+        current = {row: slot_and_id(entry) for row, entry in found}
+        # Lock before reading: a transaction that replaced one of them has then committed, and its execution is visible.
+        await self._pg.execute(sql.LOCK_CURRENT_FEEDBACK, [slot for slot, _ in current.values()])
+        known = await self._pg.fetch(sql.LIST_FACTS, list({entry.reference for _, entry in found}))
         facts = {reference: ExecutionContext(target, facts) for reference, target, facts in known}
-        await self._uncount([(entry, *opinions[row]) for row, entry in found if entry.reference not in facts])
+        await self._retract([(entry, *current[row]) for row, entry in found if entry.reference not in facts])
         return [(row, entry, facts.get(entry.reference)) for row, entry in found]
 
-    async def _uncount(self, gone: Sequence[tuple[WaitingFeedback, bytes, UUID]]) -> None:
-        """Takes the value out of opinions (entry, slot, feedback) that go out without execution."""
-        ids = [feedback_id for _, _, feedback_id in gone]
+    async def _retract(self, unjoined: Sequence[tuple[WaitingFeedback, bytes, UUID]]) -> None:
+        """Remove the values of feedback (entry, slot, feedback id) that is sent without an execution."""
+        ids = [feedback_id for _, _, feedback_id in unjoined]
         await self._pg.execute(
-            sql.UNCOUNT_OPINIONS, [slot for _, slot, _ in gone], [feedback_id.bytes for feedback_id in ids]
+            sql.RETRACT_CURRENT_FEEDBACK, [slot for _, slot, _ in unjoined], [feedback_id.bytes for feedback_id in ids]
         )
         await self._pg.execute(
-            sql.UNCOUNT_REPLACED, [entry.reference for entry, _, _ in gone], [str(feedback_id) for feedback_id in ids]
+            sql.RETRACT_REPLACED_FEEDBACK,
+            [entry.reference for entry, _, _ in unjoined],
+            [str(feedback_id) for feedback_id in ids],
         )
 
-    async def forget_waiting(self, rows: Sequence[int]) -> None:
-        await self._pg.execute(sql.FORGET_WAITING, rows)
+    async def delete_waiting_feedback(self, rows: Sequence[int]) -> None:
+        await self._pg.execute(sql.DELETE_WAITING_FEEDBACK, rows)
 
-    async def serve(self, prompts: Sequence[tuple[str, str, str, str]]) -> None:
-        """Remembers (project, environment, name, digest) as served by Ratchet."""
+    async def save_served_prompts(self, prompts: Sequence[tuple[str, str, str, str]]) -> None:
+        """Store (project, environment, name, digest) of prompts that Ratchet serves."""
         rows = sorted(set(prompts))
-        await self._pg.execute(sql.SERVE, *([row[part] for row in rows] for part in range(4)))
+        await self._pg.execute(sql.SAVE_SERVED_PROMPTS, *([row[part] for row in rows] for part in range(4)))
 
-    async def user_key(self, secret: bytes) -> tuple[str, bytes]:
-        """The id and the secret that users are hashed with; `secret` becomes it where there is none."""
-        await self._pg.execute(sql.ADD_USER_KEY, "k1", secret)
-        row = await self._pg.fetchrow(sql.USER_KEY)
+    async def get_pseudonym_key(self, secret: bytes) -> tuple[str, bytes]:
+        """Return the id and the secret of the pseudonym key; store `secret` as one where there is none."""
+        await self._pg.execute(sql.SAVE_PSEUDONYM_KEY, "k1", secret)
+        row = await self._pg.fetchrow(sql.GET_PSEUDONYM_KEY)
         return row["id"], row["secret"]
 
-    async def purge(self, now: datetime, ages: dict[str, timedelta]) -> None:
+    async def delete_expired(self, now: datetime, ages: dict[str, timedelta]) -> None:
         """Delete the rows of each named table that are older than its age by this clock and by the database's."""
         for table, age in ages.items():
-            await self._pg.execute(sql.PURGE[table], now, age)
+            await self._pg.execute(sql.DELETE_EXPIRED[table], now, age)
 
 
 def _waiting(row: Any) -> WaitingFeedback:

@@ -1,17 +1,17 @@
-"""All SQL of the collector. Arrays come in order and parallel to each other; times are the collector's clock."""
+"""SQL of the collector. Array parameters are parallel and sorted; times are those of the collector's clock."""
 
-# Keys are packed, 16 bytes each: arrays cost the driver more than anything else that it does.
-CLAIM = """
+# Keys are packed into one value, 16 bytes each: encoding arrays is the most expensive work of the driver.
+SAVE_CLAIMS = """
 INSERT INTO collector.receipts (key, body)
 SELECT substring($1::bytea FROM n * 32 + 1 FOR 16), substring($1::bytea FROM n * 32 + 17 FOR 16)
 FROM generate_series(0, length($1::bytea) / 32 - 1) AS n
 ON CONFLICT DO NOTHING RETURNING key"""
 
-CLAIMED = "SELECT key, body FROM collector.receipts WHERE key = ANY($1::bytea[])"
+LIST_CLAIMS = "SELECT key, body FROM collector.receipts WHERE key = ANY($1::bytea[])"
 
-UNCLAIM = "DELETE FROM collector.receipts WHERE key = ANY($1::bytea[])"
+DELETE_CLAIMS = "DELETE FROM collector.receipts WHERE key = ANY($1::bytea[])"
 
-ADD_EXECUTIONS = """
+SAVE_EXECUTIONS = """
 INSERT INTO collector.executions (reference, trace, project, environment, target, facts, recorded_values, received_at)
 SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
                      $8::timestamptz[])
@@ -20,18 +20,18 @@ ON CONFLICT DO NOTHING"""
 LOCK_EXECUTION = """
 SELECT target, facts, recorded_values, revision FROM collector.executions WHERE reference = $1 FOR UPDATE"""
 
-SAVE_EXECUTION = """
+UPDATE_EXECUTION = """
 UPDATE collector.executions SET facts = $2, recorded_values = $3, revision = $4 WHERE reference = $1"""
 
-# A trace stands for its root execution; of several roots the first that came.
+# A trace means its root execution; of several roots, the one received first.
 _FACTS = """LATERAL (
     SELECT target, facts FROM collector.executions WHERE reference = {about}
     UNION ALL
     (SELECT target, facts FROM collector.executions WHERE trace = {about} ORDER BY received_at LIMIT 1)
     LIMIT 1) AS e"""
 
-# `old` is what the slot held before this statement (PostgreSQL 18).
-PUT_OPINIONS = f"""
+# `old` is the row before this statement (PostgreSQL 18).
+REPLACE_CURRENT_FEEDBACK = f"""
 WITH given AS (
     SELECT substring($1::bytea FROM n::int * 48 - 47 FOR 16) AS slot,
            substring($1::bytea FROM n::int * 48 - 31 FOR 16) AS reference,
@@ -46,38 +46,38 @@ put AS (
 SELECT put.slot, put.feedback_id, put.value, put.label, e.target, e.facts
 FROM put JOIN given USING (slot) LEFT JOIN {_FACTS.format(about="given.reference")} ON true"""
 
-WAIT = """
+SAVE_WAITING_FEEDBACK = """
 INSERT INTO collector.waiting (event_id, reference, project, environment, payload, received_at, traceparent)
 SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::text[])"""
 
-RELEASE = """
+POP_WAITING_FEEDBACK = """
 DELETE FROM collector.waiting WHERE reference = ANY($1::bytea[])
 RETURNING id, event_id, reference, project, environment, payload, received_at, traceparent"""
 
-# What two transactions hid from each other: the feedback's did not see the execution, nor the execution's it.
-JOINABLE = f"""
+# Pairs of concurrent transactions: neither the feedback's nor the execution's saw the other's row.
+LIST_JOINABLE_FEEDBACK = f"""
 SELECT w.id, w.event_id, w.reference, w.project, w.environment, w.payload, w.received_at, w.traceparent,
        e.target, e.facts
 FROM collector.waiting AS w JOIN {_FACTS.format(about="w.reference")} ON true
 WHERE w.received_at >= $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w SKIP LOCKED"""
 
-OVERDUE = """
+LIST_OVERDUE_FEEDBACK = """
 SELECT id, event_id, reference, project, environment, payload, received_at, traceparent
 FROM collector.waiting WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
-HOLD_OPINIONS = "SELECT FROM collector.opinions WHERE slot = ANY($1::bytea[]) ORDER BY slot FOR UPDATE"
+LOCK_CURRENT_FEEDBACK = "SELECT FROM collector.opinions WHERE slot = ANY($1::bytea[]) ORDER BY slot FOR UPDATE"
 
-FACTS = f"""
+LIST_FACTS = f"""
 SELECT given.reference, e.target, e.facts
 FROM unnest($1::bytea[]) AS given(reference) JOIN {_FACTS.format(about="given.reference")} ON true"""
 
-UNCOUNT_OPINIONS = """
+RETRACT_CURRENT_FEEDBACK = """
 UPDATE collector.opinions AS o SET value = NULL, label = NULL
 FROM unnest($1::bytea[], $2::bytea[]) AS gone(slot, feedback_id)
 WHERE (o.slot, o.feedback_id) = (gone.slot, gone.feedback_id)"""
 
-# What replaces them and waits itself. Who holds such a row may wait for one of ours, so we don't wait for it.
-UNCOUNT_REPLACED = """
+# Waiting feedback that replaces them. NOWAIT: who has locked such a row may be waiting for one of our locks.
+RETRACT_REPLACED_FEEDBACK = """
 WITH next AS (
     SELECT id, convert_from(payload, 'UTF8')::jsonb AS created FROM collector.waiting
     WHERE reference = ANY($1::bytea[])
@@ -87,9 +87,9 @@ UPDATE collector.waiting AS w
 SET payload = convert_to((next.created #- '{replaces,value}' #- '{replaces,label}')::text, 'UTF8')
 FROM next WHERE w.id = next.id"""
 
-FORGET_WAITING = "DELETE FROM collector.waiting WHERE id = ANY($1::bigint[])"
+DELETE_WAITING_FEEDBACK = "DELETE FROM collector.waiting WHERE id = ANY($1::bigint[])"
 
-OBSERVE = """
+SAVE_OBSERVED_PROMPTS = """
 INSERT INTO collector.observed AS o (project, environment, name, digest, documented, first_seen)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[])
     AS g(project, environment, name, digest, documented, at)
@@ -101,7 +101,7 @@ ON CONFLICT (project, environment, name, digest) DO UPDATE SET documented = true
     WHERE excluded.documented AND NOT o.documented
 RETURNING project, environment, name, digest"""
 
-SERVE = """
+SAVE_SERVED_PROMPTS = """
 INSERT INTO collector.served (project, environment, name, digest)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING"""
 
@@ -109,14 +109,17 @@ EMIT = """
 INSERT INTO collector.outbox (shard, event_id, topic, key, headers, payload)
 SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[])"""
 
-ADD_USER_KEY = "INSERT INTO collector.user_keys (id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+SAVE_PSEUDONYM_KEY = "INSERT INTO collector.user_keys (id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
-USER_KEY = "SELECT id, secret FROM collector.user_keys ORDER BY created_at DESC, id DESC LIMIT 1"
+GET_PSEUDONYM_KEY = "SELECT id, secret FROM collector.user_keys ORDER BY created_at DESC, id DESC LIMIT 1"
 
-SHOWN = "SELECT reference, target, facts, received_at FROM collector.executions WHERE reference = ANY($1::bytea[])"
+LIST_EXECUTIONS = (
+    "SELECT reference, target, facts, received_at FROM collector.executions WHERE reference = ANY($1::bytea[])"
+)
 
-# The index knows the hash, and the names decide. Asked both at once, the planner expects so little that it would sort.
-LATEST = """
+# The inner query uses the index on the hash; the outer one compares the names. In one WHERE clause, the planner would
+# expect so few rows that it would sort them all.
+LATEST_EXECUTION = """
 SELECT target, facts, received_at FROM (
     SELECT project, environment, target, facts, received_at FROM collector.executions
     WHERE hashtextextended(project || '/' || environment || '/' || target, 0)
@@ -124,10 +127,9 @@ SELECT target, facts, received_at FROM (
     ORDER BY received_at DESC LIMIT 1) AS newest
 WHERE (project, environment, target) = ($1::text, $2::text, $3::text)"""
 
-PURGE = {
+DELETE_EXPIRED = {
     "receipts": "DELETE FROM collector.receipts WHERE received_at < LEAST(now(), $1) - $2::interval",
     "executions": "DELETE FROM collector.executions WHERE received_at < LEAST(now(), $1) - $2::interval",
     "opinions": "DELETE FROM collector.opinions WHERE updated_at < LEAST(now(), $1) - $2::interval",
 }
-"""Table → how its rows of more than an age ($2) are deleted: an instance whose clock ($1) is ahead of the database's
-deletes nothing early."""
+"""Table → statement that deletes rows older than $2. A clock ($1) ahead of the database's deletes nothing early."""
