@@ -1,0 +1,163 @@
+"""Trace one thumb, and one whole loop, through all services in one process.
+
+    python -m tests.architecture.trace          # the files that one thumb enters
+    python -m tests.architecture.trace --check  # compare docs/one-event.md with a thumb and a whole loop
+
+Counted are files of the product (sdk, shared, services) in which at least one function is called between
+`Client.feedback` in the app and the commit in the analyzer. The system is warm: an execution and a thumb went through
+before. The proposer consumes the same event at the same time; its files are counted separately. Calls of background
+tasks in that time are counted, modules that are only imported are not.
+"""
+
+import argparse
+import contextlib
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ratchet import Ratchet
+from tests.support.databases import psql
+from tests.support.eventually import eventually_sync
+from tests.support.full_loop import BAD_TEXT, GOOD_TEXT, NAME, TARGET, one_proposal, one_regression, rate
+from tests.support.in_process import InProcessSystem, in_process_system
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "one-event.md"
+PRODUCT = tuple(f"{ROOT}/{top}/" for top in ("sdk", "shared", "services"))
+PARALLEL = "services/proposer/"
+STEP = re.compile(r"^\| \d+ \| `([\w./-]+)` · `([\w.]+)` \|", re.M)
+Call = tuple[str, str]
+"""A file, relative to the repository, and the qualified name of a function in it."""
+
+
+@dataclass
+class Recorder:
+    """Records calls of product functions, in all threads that start after `installed`."""
+
+    calls: list[Call] = field(default_factory=list)
+    recording: bool = False
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Trace calls during the block, no lines."""
+        threading.settrace(self._on_call)
+        sys.settrace(self._on_call)
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)
+
+    @contextlib.contextmanager
+    def record(self) -> Iterator[list[Call]]:
+        """Collect the calls during the block in the yielded list."""
+        self.calls = []
+        self.recording = True
+        yield self.calls
+        self.recording = False
+
+    def _on_call(self, frame: FrameType, event: str, _: Any) -> None:
+        if self.recording and event == "call" and frame.f_code.co_filename.startswith(PRODUCT):
+            path = frame.f_code.co_filename[len(str(ROOT)) + 1 :]
+            self.calls.append((path, frame.f_code.co_qualname.replace(".<locals>", "")))
+
+
+@contextlib.contextmanager
+def recorded_system() -> Iterator[tuple[InProcessSystem, Recorder]]:
+    """Start a system whose calls can be recorded."""
+    recorder = Recorder()
+    with recorder.installed(), tempfile.TemporaryDirectory() as folder, in_process_system(Path(folder)) as system:
+        yield system, recorder
+
+
+def trace_thumb(system: InProcessSystem, recorder: Recorder) -> list[Call]:
+    """Return the calls of one thumb on an execution that the system knows, in order."""
+    with system.site.client() as app:
+        run = app.record(prompts=[app.prompt(NAME, GOOD_TEXT, target=TARGET)], input="question", output="answer")
+        app.feedback(run, kind="thumb", value=True, user="user-0")
+        eventually_sync(lambda: _measured_events(system) == 2, within=60)
+        with recorder.record() as calls:
+            app.feedback(run, kind="thumb", value=False, user="user-1")
+            eventually_sync(lambda: _measured_events(system) == 3, within=60)
+    return calls
+
+
+def trace_loop(system: InProcessSystem, recorder: Recorder) -> list[Call]:
+    """Return the calls from the first bad thumbs to the approved fix in the app, in order."""
+    site = system.site
+    with site.client() as app:
+        _rate(app, GOOD_TEXT, "good", lambda number: number % 10 != 0)
+        with recorder.record() as calls:
+            _rate(app, BAD_TEXT, "bad", lambda number: number % 10 < 4)
+            one_regression(site)
+            proposal = one_proposal(site)
+            decision = {"verdict": "approved", "reason": "it cites again", "digest": proposal["digest"]}
+            site.post(f"/v1/proposals/{proposal['id']}/decisions", decision).raise_for_status()
+            eventually_sync(lambda: app.prompt(NAME, BAD_TEXT, target=TARGET).live)
+    return calls
+
+
+def _rate(app: Ratchet, text: str, tag: str, up: Callable[[int], bool]) -> None:
+    rate(app, app.prompt(NAME, text, target=TARGET), 120, up, tag)
+
+
+def _measured_events(system: InProcessSystem) -> int:
+    return int(psql(system.dsn, "SELECT count(*) FROM analyzer.inbox WHERE consumer = 'analyzer.quality'"))
+
+
+def steps(document: str) -> tuple[list[Call], list[Call]]:
+    """Return the steps of one thumb and those of the rest of the loop, from the tables of docs/one-event.md."""
+    thumb, _, loop = document.partition("## The rest of the loop")
+    return STEP.findall(thumb), STEP.findall(loop)
+
+
+def missing_steps(steps: Sequence[Call], calls: Sequence[Call]) -> list[str]:
+    """Return the steps without a call after the call of the step before."""
+    position, missing = 0, []
+    for path, name in steps:
+        found = (
+            index for index in range(position, len(calls))
+            if calls[index][0] == path and (calls[index][1] == name or calls[index][1].startswith(f"{name}."))
+        )  # fmt: skip
+        index = next(found, None)
+        if index is None:
+            missing.append(f"{path} · {name}")
+        else:
+            position = index
+    return missing
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="exit with 1 if docs/one-event.md differs from the trace")
+    check = parser.parse_args().check
+    with recorded_system() as (system, recorder):
+        thumb = trace_thumb(system, recorder)
+        loop = trace_loop(system, recorder) if check else []
+    if not check:
+        print(report(thumb))
+        return 0
+    documented = steps(DOCUMENT.read_text())
+    missing = missing_steps(documented[0], thumb) + missing_steps(documented[1], loop)
+    print("\n".join(f"not entered after the step before: {step}" for step in missing))
+    return 1 if missing else 0
+
+
+def report(calls: Sequence[Call]) -> str:
+    """Return the number of files entered, and each file with its functions, in order."""
+    files: dict[str, dict[str, None]] = {}
+    for path, name in calls:
+        files.setdefault(path, {})[name] = None
+    own = [path for path in files if not path.startswith(PARALLEL)]
+    lines = [f"{len(own)} files entered by one thumb, and {len(files) - len(own)} of the proposer at the same time"]
+    return "\n".join([*lines, *(f"{path}: {', '.join(names)}" for path, names in files.items())])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""All services, PostgreSQL, Valkey and the broker of `make run`, with the services in a thread of this process."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ratchet_local.aggregate_health import aggregate_app
+from ratchet_local.assembly import Installation, assembled, migrate_all
+from ratchet_local.backing_services import BackingServices, serving
+from ratchet_local.credentials import ensure_credentials
+from ratchet_local.data_dir import DataDir
+from ratchet_local.embedded import EmbeddedBroker
+from ratchet_local.gateway import Gateway
+from shared.messaging.topics import topics
+from shared.runtime.log import configure_logging
+from shared.web.connections import ConnectionLimits, guarded
+from tests.support.full_loop import Site
+
+
+@dataclass(frozen=True, slots=True)
+class InProcessSystem:
+    """`site` as its users see it, and the superuser's DSN of its database."""
+
+    site: Site
+    dsn: str
+
+
+@contextlib.contextmanager
+def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
+    """Start everything with its data in `folder`; stop it after the block."""
+    home = DataDir(folder)
+    servers = BackingServices.of(home)
+    with serving(servers), home.open_log("ratchet") as log, socket.socket() as listener:
+        configure_logging("info", log)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        servers.start()
+        broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics(partitions=1)})
+        ready: Future[tuple[uvicorn.Server, dict[str, str]]] = Future()
+        thread = threading.Thread(target=lambda: asyncio.run(_serve(home, servers, broker, listener, ready)))
+        thread.start()
+        server, credentials = ready.result(60)
+        try:
+            yield InProcessSystem(Site(**credentials), servers.postgres.dsn())
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            broker.close()
+
+
+async def _serve(
+    home: DataDir,
+    servers: BackingServices,
+    broker: EmbeddedBroker,
+    listener: socket.socket,
+    ready: "Future[tuple[uvicorn.Server, dict[str, str]]]",
+) -> None:
+    try:
+        owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
+        await migrate_all(owner_url)
+        credentials = await ensure_credentials(home, owner_url, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        installation = Installation(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
+        async with assembled(installation) as apps:
+            protocol = guarded(HttpToolsProtocol, ConnectionLimits())
+            app = Gateway(apps, aggregate_app(apps))
+            config = uvicorn.Config(
+                app, http=protocol, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1
+            )
+            server = uvicorn.Server(config)
+            ready.set_result((server, credentials))  # connections wait in the listener until it serves
+            await server.serve(sockets=[listener])
+    except BaseException as error:
+        if not ready.done():
+            ready.set_exception(error)
+        raise
