@@ -79,7 +79,7 @@ async def extend_chain(dsn: str, signer: Signer, project: str, entries: int) -> 
     head = await conn.fetchrow("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = $1", project)
     rows = list(chain(entries, project, *(head or (0, START))))
     ends = [(row[1], row[5]) for row in rows if row[1] % 2 == 0 or row is rows[-1]]
-    signed = [(seq, digest, signer.head(project, seq, digest)) for seq, digest in ends]
+    signed = [(seq, digest, signer.sign_head(project, seq, digest)) for seq, digest in ends]
     anchors = [(project, seq, digest, signature.key_id, signature.value) for seq, digest, signature in signed]
     columns = ["project", "seq", "kind", "entry", "previous", "hash"]
     await conn.copy_records_to_table("audit", schema_name="gatekeeper", records=rows, columns=columns, timeout=900)

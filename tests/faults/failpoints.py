@@ -7,6 +7,7 @@ methods from outside: production code carries none of it.
 
 import functools
 import importlib
+import inspect
 import os
 import runpy
 import sys
@@ -42,7 +43,23 @@ class Failpoint:
         """Wrap the method so that `die` is called at this point."""
         owner, name = self.find()
         method = getattr(owner, name)
-        setattr(owner, name, self._around_commit(method, die) if "commit" in self.when else self._around(method, die))
+        if "commit" in self.when:
+            setattr(owner, name, self._around_commit(method, die))
+        else:
+            around = self._around if inspect.iscoroutinefunction(method) else self._around_call
+            setattr(owner, name, around(method, die))
+
+    def _around_call(self, method: Callable[..., Any], die: Callable[[], None]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*arguments: Any, **named: Any) -> Any:
+            if self.when == "before":
+                die()
+            result = method(*arguments, **named)
+            if self.when == "after":
+                die()
+            return result
+
+        return call
 
     def _around(self, method: Callable[..., Awaitable[Any]], die: Callable[[], None]) -> Callable[..., Any]:
         @functools.wraps(method)
@@ -103,13 +120,16 @@ def consumption(consumer: str) -> dict[str, Failpoint]:
     }
 
 
+_DECISIONS = "gatekeeper.proposals.decisions"
+_NOTIFY = "gatekeeper.delivery.notifier:PromotionNotifier.notify"
+
 DECISION = {
-    "decision.recorded": Failpoint("gatekeeper.proposals.decisions:publish_live", "before"),
-    "decision.announced": Failpoint("gatekeeper.proposals.decisions:publish_live", "after"),
-    "decision.emitted": Failpoint("gatekeeper.proposals.decisions:emit_proposal_decided", "after"),
-    "decision.sealed": Failpoint("gatekeeper.transaction:UnitOfWork.seal", "after"),
-    "decision.committed": Failpoint("gatekeeper.delivery.notifier:PromotionNotifier.ring", "before"),
-    "decision.notified": Failpoint("gatekeeper.delivery.notifier:PromotionNotifier.ring", "after"),
+    "decision.recorded": Failpoint(f"{_DECISIONS}:publish_live", "before"),
+    "decision.announced": Failpoint(f"{_DECISIONS}:publish_live", "after"),
+    "decision.emitted": Failpoint(f"{_DECISIONS}:emit_proposal_decided", "after"),
+    "decision.sealed": Failpoint("gatekeeper.unit_of_work:UnitOfWork.sign_audit_head", "after"),
+    "decision.committed": Failpoint(_NOTIFY, "before"),
+    "decision.notified": Failpoint(_NOTIFY, "after"),
 }
 SWEEP: dict[str, dict[str, Failpoint]] = {
     "collector": INTAKE | RELAY,

@@ -19,7 +19,7 @@ from gatekeeper.app import build_app
 from gatekeeper.bootstrap import bootstrap
 from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
 from gatekeeper.keys.signer import Signer
-from gatekeeper.proposals.handlers import on_ready
+from gatekeeper.proposals.handlers import ProposalHandlers
 from gatekeeper.settings import GatekeeperSettings
 from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from ratchet.signing import new_private_key
@@ -101,7 +101,7 @@ class World:
 
     async def arrive(self, event: ProposalReady) -> None:
         """What the bus would do with the event: what somebody halted meanwhile is tried again."""
-        handle = on_ready(self.signer, SystemClock())
+        handle = ProposalHandlers(self.signer, SystemClock()).on_ready
         for again in (True, True, False):
             try:
                 async with SqlStore(self.service, "gatekeeper").begin() as tx:
@@ -200,7 +200,7 @@ async def world(dsn: str, **more: Any) -> AsyncIterator[World]:
             await owner.dispose()
             await service.dispose()
             await app.state.keys._engine.dispose()
-            await app.state.bell.close()
+            await app.state.notifier.close()
             await app.state.switch.engine.dispose()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from gatekeeper.keys.signer import Signer
-from gatekeeper.promotion.live_version import LiveRow, event, payload
+from gatekeeper.promotion.live_version import LiveRow, live_event, unsigned_payload
 from shared.events.promotion import PromptLive
 
 
@@ -34,4 +34,4 @@ def live_row(**parts: Any) -> LiveRow:
 def some_live(signer: Signer) -> PromptLive:
     """The event of `live_row()`, signed."""
     row = live_row()
-    return event(row, signer.live(payload(row)))
+    return live_event(row, signer.sign_live(unsigned_payload(row)))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.repository import AuditQuery, _select
+from gatekeeper.audit.repository import AuditQuery, entries_statement
 from tests.support.gatekeeper import World, document
 
 Entry = tuple[int, str, str]
@@ -87,8 +87,8 @@ async def test_an_odd_question_is_refused_by_the_field(busy: World, query: str, 
 )
 async def test_each_question_has_its_index(busy: World, wanted: AuditQuery, index: str) -> None:
     """As the planner sees it where reading everything is no choice."""
-    values = {"project": "default", "limit": 9, "seen": wanted.seen, "kind": wanted.kind, "by": wanted.by}
-    statement = str(_select(wanted))
+    values = {"project": "default", "limit": 9, "after": wanted.after, "kind": wanted.kind, "by": wanted.by}
+    statement = str(entries_statement(wanted))
     for name, value in values.items():
         statement = statement.replace(f":{name}", f"'{value}'" if isinstance(value, str) else str(value))
     async with busy.owner.begin() as conn:

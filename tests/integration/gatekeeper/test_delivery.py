@@ -170,13 +170,13 @@ async def test_more_streams_of_a_key_than_it_may_have_are_refused(migrated_dsn: 
         theirs = hub.join(HERE, None, key_id="another")
         answer = await gate.ask("maker_key", "GET", "/v1/stream")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-        assert {client.key_id for client in hub.connected(HERE)} == {mine.key_id, theirs.key_id}
+        assert {client.key_id for client in hub.clients(HERE)} == {mine.key_id, theirs.key_id}
 
 
 async def test_the_bus_alone_tells_another_instance(gate: World) -> None:
     async with other_instance(gate) as (catching, client):
         await gate.promote(ONE)
-        await catching.catch_up([Notification(*HERE, "greeting", 1), Notification(*HERE, "unknown", 1)])
+        await catching.sync([Notification(*HERE, "greeting", 1), Notification(*HERE, "unknown", 1)])
         assert (await told(client))["digest"] == digest(ONE)
 
 

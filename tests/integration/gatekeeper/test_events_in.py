@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from gatekeeper.proposals.handlers import on_withdrawn
+from gatekeeper.proposals.handlers import ProposalHandlers
 from gatekeeper.registry.handlers import on_observed
 from shared.errors import Permanent
 from shared.events.feedback import PromptObserved
@@ -28,7 +28,7 @@ async def observe(gate: World, seen: str, words: dict[str, Any] | None) -> None:
 
 async def withdraw(gate: World, proposal_id: object, **place: str) -> None:
     event = ProposalWithdrawn(**{**PLACE, **place}, proposal_id=proposal_id, revision=2, reason="superseded")
-    handle = on_withdrawn(gate.signer, SystemClock())
+    handle = ProposalHandlers(gate.signer, SystemClock()).on_withdrawn
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
         await handle(tx, [received(event)])
 

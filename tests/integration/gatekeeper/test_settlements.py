@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from gatekeeper.audit.handlers import on_declared, on_operation, on_settled
+from gatekeeper.audit.handlers import AuditHandlers
 from shared.errors import Permanent
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
@@ -27,7 +27,7 @@ def settled(gate: World, **parts: Any) -> Received[Any]:
 
 async def arrive(gate: World, *events: Received[Any]) -> None:
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
-        await on_settled(gate.signer, SystemClock())(tx, events)
+        await AuditHandlers(gate.signer, SystemClock()).on_settled(tx, events)
 
 
 async def entries(gate: World) -> list[dict[str, Any]]:
@@ -103,8 +103,9 @@ def reported(gate: World, event: type[OperationPerformed] | type[MetricDeclared]
 async def record(gate: World, *events: Received[Any]) -> None:
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
         for event in events:
-            handler = on_operation if isinstance(event.event, OperationPerformed) else on_declared
-            await handler(gate.signer, SystemClock())(tx, [event])
+            handlers = AuditHandlers(gate.signer, SystemClock())
+            handle = handlers.on_operation if isinstance(event.event, OperationPerformed) else handlers.on_declared
+            await handle(tx, [event])
 
 
 async def acts(gate: World) -> list[dict[str, Any]]:

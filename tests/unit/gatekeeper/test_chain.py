@@ -28,12 +28,12 @@ def chain(length: int) -> list[AuditEntry]:
 
 
 def anchor(entry: AuditEntry, signer: Signer = SIGNER) -> Anchor:
-    return Anchor(entry.seq, entry.hash, signer.head("p", entry.seq, entry.hash).value)
+    return Anchor(entry.seq, entry.hash, signer.sign_head("p", entry.seq, entry.hash).value)
 
 
 @cache
 def signed(anchor: Anchor) -> bool:
-    return SIGNER.signed_head("p", anchor.seq, anchor.hash, anchor.signature)
+    return SIGNER.verify_head("p", anchor.seq, anchor.hash, anchor.signature)
 
 
 def checked(
@@ -43,9 +43,9 @@ def checked(
     by_seq = {anchor.seq: anchor for anchor in anchors}
     for start in range(0, len(entries), 4):
         rows = [(entry, by_seq.pop(entry.seq, None)) for entry in entries[start : start + 4]]
-        check.take((entry, a.hash if a else None, a.signature if a else None) for entry, a in rows)
-    check.end(head, by_seq)
-    return check.found
+        check.add((entry, a.hash if a else None, a.signature if a else None) for entry, a in rows)
+    check.finish(head, by_seq)
+    return check.faults
 
 
 def test_an_empty_chain_is_whole() -> None:
@@ -93,7 +93,7 @@ def test_a_head_written_down_tells_a_rewind() -> None:
     assert checked(entries[:3], (3, entries[2].hash), [anchor(entries[2])]) == []
     known = (5, entries[4].hash)
     assert checked(entries[:3], (3, entries[2].hash), [anchor(entries[2])], known) == [
-        "entry 5 is not the one that was written down"
+        "entry 5 does not have the given hash"
     ]
 
 

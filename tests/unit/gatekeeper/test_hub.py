@@ -69,16 +69,16 @@ async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
     clock.advance(timedelta(seconds=5))
     frames = second.frames(0.01)
     hub.push(HERE, frame("a", 7))
-    assert next(second.told()).sequence is None, "waiting is not sent"
+    assert next(second.statuses()).sequence is None, "waiting is not sent"
     await read(frames)
     await read(frames)
-    assert hub.connected(HERE) == [first, second]
-    assert [told for client in hub.connected(HERE) for told in client.told()] == [
+    assert hub.clients(HERE) == [first, second]
+    assert [status for client in hub.clients(HERE) for status in client.statuses()] == [
         DeliveryStatus("web-1", None, None, None, started),
         DeliveryStatus("web-2", "a", 7, "sha256:7", started + timedelta(seconds=5)),
         DeliveryStatus("web-2", "b", None, None, started),
     ]
-    assert hub.connected(("acme", "nowhere")) == []
+    assert hub.clients(("acme", "nowhere")) == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=30))
@@ -87,11 +87,11 @@ def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
     client = StreamClient(None, None, "", FakeClock().now)
     taken: dict[str, int] = {}
     for name, sequence in pushes:
-        assert hub.behind(HERE, name, sequence) == (sequence > taken.get(name, 0))
+        assert hub.is_newer(HERE, name, sequence) == (sequence > taken.get(name, 0))
         hub.push(HERE, frame(name, sequence))
         taken[name] = max(sequence, taken.get(name, 0))
-        client.offer(frame(name, sequence))
-    assert {name: kept.sequence for name, kept in client._waiting.items()} == taken
+        client.enqueue(frame(name, sequence))
+    assert {name: kept.sequence for name, kept in client._pending.items()} == taken
 
 
 async def test_no_key_takes_the_streams_of_others() -> None:
@@ -105,17 +105,17 @@ async def test_no_key_takes_the_streams_of_others() -> None:
     for client in mine:
         hub.leave(HERE, client)
     again = hub.join(HERE, None, key_id="a")
-    assert set(hub.connected(HERE)) == {theirs, again}
+    assert set(hub.clients(HERE)) == {theirs, again}
 
 
 async def test_the_streams_of_a_key_end_at_once_and_nobody_elses() -> None:
     hub = Hub(9)
     gone, stays = hub.join(HERE, None, key_id="a"), hub.join(HERE, None, key_id="b")
     elsewhere = hub.join(("acme", "staging"), None, key_id="a")
-    assert sorted(hub.keys()) == ["a", "b"]
+    assert sorted(hub.key_ids()) == ["a", "b"]
     waiting = asyncio.create_task(anext(gone.frames(99), None))
     await asyncio.sleep(0)
-    hub.end_streams(HERE, "a")
+    hub.close_streams(HERE, "a")
     assert await waiting is None
     hub.push(HERE, frame("x", 1))
     hub.push(("acme", "staging"), frame("x", 1))

@@ -4,8 +4,9 @@ from uuid import uuid4
 
 import pytest
 
+from gatekeeper.delivery.hub import live_frame
 from gatekeeper.keys.signer import Signer
-from gatekeeper.promotion.live_version import authorisation, frame
+from gatekeeper.promotion.live_version import authorisation
 from ratchet.signing import live_bytes, new_private_key, verify
 from shared.events.promotion import PromptLive
 from tests.support.live_rows import live_row, some_live
@@ -27,7 +28,7 @@ def test_a_row_cites_its_one_authorisation(kind: str) -> None:
 
 def test_a_frame_is_one_server_sent_event() -> None:
     signer = Signer(new_private_key())
-    written = frame(some_live(signer))
+    written = live_frame(some_live(signer)).data
     kind, number, data, *rest = written.decode().split("\n")
     assert (kind, number, rest) == ("event: prompt", "id: 7", ["", ""])
     assert PromptLive.model_validate_json(data.removeprefix("data: ")).sequence == 7

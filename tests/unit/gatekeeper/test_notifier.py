@@ -1,11 +1,11 @@
-"""The doorbell: it never fails the caller, and carries no content."""
+"""Notifications of promotions: publishing never fails or delays the caller, and carries no content."""
 
 import asyncio
 from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisUnavailable
 
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.notifier import Notification, PromotionNotifier
@@ -18,7 +18,7 @@ class FakeRedis:
     """Publishes into a list; `fails` makes it raise, `silent` makes it hang."""
 
     def __init__(self, fails: bool = False, silent: bool = False) -> None:
-        self.said: list[str] = []
+        self.published: list[str] = []
         self.calls = 0
         self.fails = fails
         self.silent = silent
@@ -28,53 +28,54 @@ class FakeRedis:
         if self.silent:
             await asyncio.Event().wait()
         if self.fails:
-            raise RedisAway("away")
-        self.said.append(text)
+            raise RedisUnavailable("unavailable")
+        self.published.append(text)
 
     async def aclose(self) -> None:
         return None
 
 
-def bell(redis: FakeRedis | None) -> PromotionNotifier:
+def notifier_for(redis: FakeRedis | None) -> PromotionNotifier:
     return PromotionNotifier(Hub(1), cast(Redis, redis))
 
 
-async def settle(rung: PromotionNotifier) -> None:
-    while rung._ringing:
-        await asyncio.wait(rung._ringing)
+async def finish(notifier: PromotionNotifier) -> None:
+    while notifier._publishing:
+        await asyncio.wait(notifier._publishing)
 
 
-async def test_it_tells_where_and_which_but_not_what() -> None:
+async def test_a_notification_names_the_version_without_its_content() -> None:
     redis = FakeRedis()
-    rung = bell(redis)
-    await rung.ring([some_live(Signer(new_private_key()))])
-    await settle(rung)
-    assert [Notification.decoded(text) for text in redis.said] == [Notification("acme", "production", "greeting", 7)]
+    notifier = notifier_for(redis)
+    notifier.notify([some_live(Signer(new_private_key()))])
+    await finish(notifier)
+    assert [Notification.decode(text) for text in redis.published] == [
+        Notification("acme", "production", "greeting", 7)
+    ]
 
 
-@pytest.mark.parametrize("trouble", [{"fails": True}, {"silent": True}])
-async def test_a_dead_or_silent_redis_costs_the_caller_nothing_and_is_left_alone(trouble: dict[str, Any]) -> None:
-    redis = FakeRedis(**trouble)
-    rung = bell(redis)
+@pytest.mark.parametrize("failure", [{"fails": True}, {"silent": True}])
+async def test_a_dead_or_silent_redis_neither_delays_the_caller_nor_is_asked_again(failure: dict[str, Any]) -> None:
+    redis = FakeRedis(**failure)
+    notifier = notifier_for(redis)
     live = some_live(Signer(new_private_key()))
-    async with asyncio.timeout(0.1):
-        await rung.ring([live])
-    await settle(rung)
-    await rung.ring([live])
-    await settle(rung)
+    notifier.notify([live])
+    await finish(notifier)
+    notifier.notify([live])
+    await finish(notifier)
     assert redis.calls == 1, "the breaker is open"
-    await rung.close()
+    await notifier.close()
 
 
-async def test_without_redis_this_instances_clients_are_told_all_the_same() -> None:
+async def test_without_redis_the_clients_of_this_instance_are_pushed_to() -> None:
     hub = Hub(1)
     client = hub.join(("acme", "production"), None)
-    await PromotionNotifier(hub, None).ring([some_live(Signer(new_private_key()))])
+    PromotionNotifier(hub, None).notify([some_live(Signer(new_private_key()))])
     async with asyncio.timeout(60):
         assert b'"sequence":7' in await anext(client.frames(5))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '["a","b","c","d"]', '["a","b","c"]', "[1,2,3,4]"])
-def test_anything_else_is_no_notice(text: str) -> None:
-    with pytest.raises(ValueError, match="not a notice"):
-        Notification.decoded(text)
+def test_anything_else_is_not_a_notification(text: str) -> None:
+    with pytest.raises(ValueError, match="not a notification"):
+        Notification.decode(text)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.promotion.live_version import LiveVersion, previous
+from gatekeeper.promotion.live_version import LiveVersion, previous_digest
 
 
 def promoted(digest: str, base: str | None) -> LiveVersion:
@@ -15,30 +15,30 @@ def rolled(digest: str, base: str) -> LiveVersion:
 
 
 def test_nothing_is_before_nothing() -> None:
-    assert previous([]) is None
+    assert previous_digest([]) is None
 
 
 def test_nothing_is_before_the_first() -> None:
-    assert previous([promoted("a", None)]) is None
+    assert previous_digest([promoted("a", None)]) is None
 
 
 def test_before_the_first_may_be_what_was_observed() -> None:
-    assert previous([promoted("a", "observed")]) == "observed"
+    assert previous_digest([promoted("a", "observed")]) == "observed"
 
 
 def test_going_back_twice_goes_two_versions_back() -> None:
     history = [promoted("a", None), promoted("b", "a"), promoted("c", "b")]
-    assert previous(history) == "b"
-    assert previous([*history, rolled("b", "c")]) == "a"
-    assert previous([*history, rolled("b", "c"), rolled("a", "b")]) is None
+    assert previous_digest(history) == "b"
+    assert previous_digest([*history, rolled("b", "c")]) == "a"
+    assert previous_digest([*history, rolled("b", "c"), rolled("a", "b")]) is None
 
 
 def test_with_and_without_an_example_is_one_version() -> None:
     history = [promoted("a", None), promoted("b", "a"), LiveVersion("b-", "b", "example_revoked")]
-    assert previous(history) == "a"
+    assert previous_digest(history) == "a"
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.booleans()), max_size=12))
 def test_any_history_has_an_end(rows: list[tuple[str, str, bool]]) -> None:
     history = [LiveVersion(digest, base, "promoted" if plain else "example_revoked") for digest, base, plain in rows]
-    assert previous(history) in {None, "a", "b", "c"}
+    assert previous_digest(history) in {None, "a", "b", "c"}

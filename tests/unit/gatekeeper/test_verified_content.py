@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from gatekeeper.proposals.edits import content_of, kind_of
-from gatekeeper.proposals.verified_content import DigestMismatch, unreadable, verify_content
+from gatekeeper.proposals.edits import edit_content, edit_kind
+from gatekeeper.proposals.verified_content import DigestMismatch, mismatch_reason, verify_content
 from ratchet.prompt import PromptError, parse, readable
 from tests.support.gatekeeper import NEVER, digest, document, few_shot, ready
 from tests.support.prompts import documents
@@ -38,21 +38,21 @@ def test_a_document_that_is_none_is_refused_without_repeating_it() -> None:
     event = ready(document("x"), None).model_copy(update={"document": {"schema": "secret words"}})
     with pytest.raises(PromptError) as caught:
         verify_content(event)
-    assert "secret" not in unreadable(caught.value)
-    assert unreadable(UnicodeError("secret")) == "UnicodeError"
+    assert "secret" not in mismatch_reason(caught.value)
+    assert mismatch_reason(UnicodeError("secret")) == "UnicodeError"
 
 
 @given(documents(), documents())
 def test_a_persons_draft_says_what_changes_and_what_undoes_it(old: dict[str, object], new: dict[str, object]) -> None:
     base, draft = parse(old), parse(new)
-    content = content_of("why", base.digest, base, draft)
+    content = edit_content("why", base.digest, base, draft)
     assert (content["diff"] == "") == (base == draft)
     assert content["rollback"] == base.to_dict()
-    assert kind_of(base.digest) == "edit"
+    assert edit_kind(base.digest) == "edit"
 
 
 def test_a_first_version_has_nothing_to_go_back_to() -> None:
-    content = content_of("why", None, None, parse(BASE))
+    content = edit_content("why", None, None, parse(BASE))
     assert content["example_sets"] == [], "as in what the proposer drafts: readers need not ask who wrote it"
-    assert (content["rollback"], kind_of(None)) == (None, "first_version")
+    assert (content["rollback"], edit_kind(None)) == (None, "first_version")
     assert content["diff"].splitlines()[3:] == [f"+{line}" for line in readable(parse(BASE))], "all of it is added"

@@ -1,4 +1,4 @@
-"""`python -m gatekeeper` serves; `migrate` and `bootstrap` are one-shot jobs with an owner's database address."""
+"""`python -m gatekeeper` serves; `migrate` and `bootstrap` are jobs that need the database owner's URL."""
 
 import sys
 

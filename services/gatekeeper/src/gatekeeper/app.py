@@ -1,11 +1,11 @@
-"""Wiring: the gatekeeper's parts, put together."""
+"""Composition root of the gatekeeper."""
 
 from datetime import timedelta
 
 from fastapi import FastAPI, Request, Response
 
 from gatekeeper.audit.api import audit_router
-from gatekeeper.audit.handlers import on_declared, on_operation, on_settled
+from gatekeeper.audit.handlers import AuditHandlers
 from gatekeeper.delivery.api import delivery_router
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.live_sync import LiveSync
@@ -17,7 +17,8 @@ from gatekeeper.kill_switch.api import kill_switch_router
 from gatekeeper.kill_switch.service import KillSwitch, reserved_engine
 from gatekeeper.promotion.api import promotion_router
 from gatekeeper.proposals.api import proposals_router
-from gatekeeper.proposals.handlers import on_ready, on_withdrawn
+from gatekeeper.proposals.decisions import DecisionTerms
+from gatekeeper.proposals.handlers import ProposalHandlers
 from gatekeeper.registry.api import registry_router
 from gatekeeper.registry.handlers import on_observed
 from gatekeeper.registry.prompt_names import PREFIX
@@ -25,10 +26,7 @@ from gatekeeper.sessions.api import people_router, sessions_router
 from gatekeeper.settings import GatekeeperSettings
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.events.feedback import PromptObserved
-from shared.events.metrics import MetricDeclared
-from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.events.promotion import KeyChanged, PromptLive
-from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.flow_control import Flow
 from shared.messaging.store import Broadcast, Subscription
 from shared.problems import Problem
@@ -39,68 +37,57 @@ from shared.web.connections import ConnectionLimits
 from shared.web.encoded_paths import EncodedPaths
 from shared.web.error_handlers import problem_response
 
-_MAX_BATCH = 50  # a change locks its project: a batch should not keep people waiting
-
 
 def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
-    """The ASGI app of one gatekeeper instance."""
+    """Return the ASGI app of one gatekeeper instance."""
     platform = Platform.of(settings, clock or SystemClock(), flow)
     engine, signer = platform.engine, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
     streams = min(settings.max_streams, ConnectionLimits().most // 2)
     hub = Hub(streams, platform.clock, min(settings.max_streams_per_key, streams))
-    bell = PromotionNotifier(hub, redis)
-    catching = LiveSync(engine, hub, platform.keys)
-    desk = UnitOfWorkFactory(
-        platform.store,
-        platform.clock,
-        signer,
-        bell,
-        timedelta(minutes=settings.decision_minutes),
-        settings.policy_version,
-    )
-    switch = KillSwitch.of(desk, reserved_engine(settings))
-    background: list[Background] = [lambda: catching.poll(settings.poll_seconds), switch.keep_connected]
+    notifier = PromotionNotifier(hub, redis)
+    live_sync = LiveSync(engine, hub, platform.keys)
+    units = UnitOfWorkFactory(platform.store, platform.clock, signer)
+    terms = DecisionTerms(timedelta(minutes=settings.decision_minutes), settings.policy_version)
+    switch = KillSwitch.create(units, reserved_engine(settings))
+    background: list[Background] = [lambda: live_sync.poll(settings.poll_seconds), switch.keep_connected]
     if redis is not None:
-        background.append(lambda: listen(redis, catching))
+        background.append(lambda: listen(redis, live_sync))
     service = Service(
         platform,
         "Ratchet gatekeeper",
         subscriptions=(
             Subscription("observed", (PromptObserved,), on_observed),
-            Subscription("proposals", (ProposalReady,), on_ready(signer, platform.clock), _MAX_BATCH),
-            Subscription("withdrawals", (ProposalWithdrawn,), on_withdrawn(signer, platform.clock), _MAX_BATCH),
-            Subscription("settlements", (DeadLetterSettled,), on_settled(signer, platform.clock), _MAX_BATCH),
-            Subscription("operations", (OperationPerformed,), on_operation(signer, platform.clock), _MAX_BATCH),
-            Subscription("declarations", (MetricDeclared,), on_declared(signer, platform.clock), _MAX_BATCH),
+            *ProposalHandlers(signer, platform.clock).subscriptions(),
+            *AuditHandlers(signer, platform.clock).subscriptions(),
         ),
         broadcasts=(
-            Broadcast("live", (PromptLive,), catching.on_live),
-            Broadcast("revocations", (KeyChanged,), catching.on_keys),
+            Broadcast("live", (PromptLive,), live_sync.on_prompt_live),
+            Broadcast("revocations", (KeyChanged,), live_sync.on_key_changed),
         ),
         routers=(
-            registry_router(engine, desk),
+            registry_router(engine, units),
             delivery_router(engine, hub, settings.instance),
-            promotion_router(desk),
-            proposals_router(engine, desk),
-            grants_router(engine, desk),
+            promotion_router(units, notifier),
+            proposals_router(engine, units, notifier, terms),
+            grants_router(engine, units, notifier),
             kill_switch_router(engine, switch),
             audit_router(engine, signer, switch),
-            keys_router(engine, desk),
-            people_router(engine, desk),
-            sessions_router(engine, desk, timedelta(hours=settings.session_hours)),
+            keys_router(engine, units),
+            people_router(engine, units),
+            sessions_router(engine, units, timedelta(hours=settings.session_hours)),
         ),
         background=background,
-        close=(bell.close, switch.engine.dispose),
+        close=(notifier.close, switch.engine.dispose),
         owns_keys=True,
-        state={"hub": hub, "bell": bell, "switch": switch},
+        state={"hub": hub, "notifier": notifier, "switch": switch},
     )
     app = build_service_app(service)
-    app.add_exception_handler(BoundaryError, _refused)
+    app.add_exception_handler(BoundaryError, _on_boundary_error)
     app.add_middleware(EncodedPaths, prefix=PREFIX)
     return app
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _on_boundary_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, BoundaryError)
-    return problem_response(Problem(error.status, error.code, error.title, error.because))
+    return problem_response(Problem(error.status, error.code, error.title, error.detail))

@@ -1,4 +1,4 @@
-"""Sets up a project: its people, their keys, and the key that signs. Run with the database owner's credentials."""
+"""Set up a project: people, API keys and the signing key. Needs the database owner's credentials."""
 
 import argparse
 import asyncio
@@ -14,14 +14,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gatekeeper.keys.api_keys import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS, KeyPlan, NewKey, new_api_key
+from gatekeeper.keys.api_keys import (
+    ALL_ENVIRONMENTS_KEYS,
+    DEFAULT_KEYS,
+    LINK_LIFETIME,
+    KeyPlan,
+    NewKey,
+    new_api_key,
+    new_sign_in_token,
+)
 from gatekeeper.keys.events import emit_key_changed
 from gatekeeper.keys.signer import Signer
 from gatekeeper.kill_switch.repository import ALL_ENVIRONMENTS
 from gatekeeper.sessions.roles import ROLES
-from gatekeeper.sessions.tokens import LINK_LASTS, new_token
 from gatekeeper.settings import GatekeeperSettings
-from gatekeeper.transaction import UnitOfWork
+from gatekeeper.unit_of_work import UnitOfWork
 from ratchet.signing import new_private_key
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock, SystemClock
@@ -41,7 +48,7 @@ _LINK = """SELECT gatekeeper.add_link(:project, :environment, :subject, CAST(:sc
 
 
 def signing_key(path: Path) -> str:
-    """The private key in `path`; a new one, readable only by its owner, where there is none yet."""
+    """Return the private key in the file `path`; if there is none, create it, readable only by its owner."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -59,25 +66,25 @@ async def bootstrap(
     keys: Iterable[KeyPlan] = DEFAULT_KEYS,
     clock: Clock | None = None,
 ) -> dict[str, str]:
-    """Makes what is missing, and returns the raw keys made now, by label: nobody can show them again.
+    """Create the project, people and keys that are missing. Return the new raw keys by label; they are shown only now.
 
-    Repeating it changes nothing and returns nothing. `database_url` is the owner's (postgresql+asyncpg://…), on a
-    migrated schema. Each new key goes out as a signed `key.changed`.
+    A repeat changes nothing and returns {}. `database_url`: that of the owner (postgresql+asyncpg://…) of a migrated
+    schema. Emits a signed `key.changed` for each new key.
     """
-    made: dict[str, str] = {}
-    async with _as_owner(database_url, private_key, clock) as change:
-        run = change.tx.conn.execute
+    created: dict[str, str] = {}
+    async with _as_owner(database_url, private_key, clock) as unit:
+        run = unit.conn.execute
         await run(text("SELECT pg_advisory_xact_lock(hashtext('ratchet bootstrap'))"))
-        await run(text(_SIGNER), {"key_id": change.signer.key_id, "public": change.signer.public})
+        await run(text(_SIGNER), {"key_id": unit.signer.key_id, "public": unit.signer.public})
         await run(text(_PROJECT), {"project": project})
         for plan in keys:
             where = {"project": project, "environment": environment, "subject": plan.subject}
-            if not await _has(change, plan, where):
+            if not await _has_key(unit, plan, where):
                 key = new_api_key()
-                await _store(change, plan, key, where)
-                made[plan.label] = key.raw
-        await change.seal(project)
-    return made
+                await _save_key(unit, plan, key, where)
+                created[plan.label] = key.raw
+        await unit.sign_audit_head(project)
+    return created
 
 
 async def first_link(
@@ -89,15 +96,15 @@ async def first_link(
     environment: str = "production",
     clock: Clock | None = None,
 ) -> str:
-    """The path of a one-time sign-in link of an admin, for whoever owns the database; good for half an hour."""
-    token = new_token()
-    async with _as_owner(database_url, private_key, clock) as change:
-        known = await change.tx.conn.execute(text(_KNOWN), {"project": project, "subject": subject})
+    """Create a sign-in link for an admin. Return its path, which works once, for 30 minutes."""
+    token = new_sign_in_token()
+    async with _as_owner(database_url, private_key, clock) as unit:
+        known = await unit.conn.execute(text(_KNOWN), {"project": project, "subject": subject})
         where = {"project": project, "environment": environment, "subject": known.scalar_one()}
-        await change.tx.conn.execute(text(_PERSON), {"project": project, "subject": where["subject"]})
-        values = {**where, "scopes": list(ROLES["admin"]), "token": token, "lifetime": LINK_LASTS}
-        await change.tx.conn.execute(text(_LINK), values)
-        await change.seal(project)
+        await unit.conn.execute(text(_PERSON), {"project": project, "subject": where["subject"]})
+        values = {**where, "scopes": list(ROLES["admin"]), "token": token, "lifetime": LINK_LIFETIME}
+        await unit.conn.execute(text(_LINK), values)
+        await unit.sign_audit_head(project)
     return f"/sign-in#{token}"
 
 
@@ -111,13 +118,13 @@ async def _as_owner(database_url: str, private_key: str, clock: Clock | None) ->
         await db.dispose()
 
 
-async def _has(change: UnitOfWork, plan: KeyPlan, where: dict[str, str]) -> bool:
+async def _has_key(unit: UnitOfWork, plan: KeyPlan, where: dict[str, str]) -> bool:
     values = {**where, "kind": plan.kind, "scopes": list(plan.scopes)}
-    return (await change.tx.conn.execute(text(_HAS), values)).first() is not None
+    return (await unit.conn.execute(text(_HAS), values)).first() is not None
 
 
-async def _store(change: UnitOfWork, plan: KeyPlan, key: NewKey, where: dict[str, str]) -> None:
-    run = change.tx.conn.execute
+async def _save_key(unit: UnitOfWork, plan: KeyPlan, key: NewKey, where: dict[str, str]) -> None:
+    run = unit.conn.execute
     if plan.kind == "person":
         await run(text(_PERSON), {"project": where["project"], "subject": plan.subject})
     values: dict[str, Any] = {
@@ -127,13 +134,13 @@ async def _store(change: UnitOfWork, plan: KeyPlan, key: NewKey, where: dict[str
         "kind": plan.kind,
         "scopes": list(plan.scopes),
     }
-    await emit_key_changed(change, (await run(text(_KEY), values)).mappings())
+    await emit_key_changed(unit, (await run(text(_KEY), values)).mappings())
     facts = {"key_id": key.key_id, "environment": where["environment"], "subject": plan.subject, "of": plan.kind}
     await run(text(_AUDIT), {"project": where["project"], "facts": json.dumps(facts)})
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`python -m gatekeeper bootstrap`: prints the new keys as JSON, once. Needs the owner's RATCHET_DATABASE_URL."""
+    """Run `python -m gatekeeper bootstrap`: print the new keys as JSON, once."""
     parser = argparse.ArgumentParser(prog="python -m gatekeeper bootstrap", description=__doc__)
     parser.add_argument("--project", default="default")
     parser.add_argument("--environment", default="production", help="'*': a key that halts the whole project")
@@ -141,11 +148,11 @@ def main(arguments: Sequence[str]) -> None:
     if path := os.environ.get("RATCHET_SIGNING_KEY_FILE"):
         signing_key(Path(path))
     settings = GatekeeperSettings.load()
-    made = bootstrap(
+    keys = bootstrap(
         settings.database_url,
         settings.signer().private,
         project=options.project,
         environment=options.environment,
         keys=ALL_ENVIRONMENTS_KEYS if options.environment == ALL_ENVIRONMENTS else DEFAULT_KEYS,
     )
-    print(json.dumps(asyncio.run(made), indent=2))
+    print(json.dumps(asyncio.run(keys), indent=2))

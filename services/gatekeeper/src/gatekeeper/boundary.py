@@ -1,4 +1,4 @@
-"""How the service calls the database's functions: each is a door in the boundary (see migrations/sql)."""
+"""Call the functions of the database that form the authorisation boundary (see storage/functions)."""
 
 import json
 from collections.abc import Sequence
@@ -11,33 +11,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gatekeeper.errors import BoundaryError
 
 _REFUSED = "RG001"
+"""The SQLSTATE of the function `gatekeeper.refuse`."""
 
 
-async def call_function(conn: AsyncConnection, door: str, *arguments: object) -> Sequence[RowMapping]:
-    """The rows that a function of the schema answers with.
+async def call_function(conn: AsyncConnection, function: str, *arguments: object) -> Sequence[RowMapping]:
+    """Return the rows of `gatekeeper.<function>(…)`; dictionaries are passed as jsonb.
 
-    Raises `BoundaryError` when the boundary says no: the transaction is over then, and nothing of it remains.
+    Raises BoundaryError if the function refuses the call; the transaction is aborted then.
     """
     names = [
-        f":p{place}" if not _is_json(value) else f"CAST(:p{place} AS jsonb)" for place, value in enumerate(arguments)
+        f":p{index}" if not isinstance(value, dict) else f"CAST(:p{index} AS jsonb)"
+        for index, value in enumerate(arguments)
     ]
-    values = {f"p{place}": json.dumps(value) if _is_json(value) else value for place, value in enumerate(arguments)}
+    values = {f"p{index}": json.dumps(v) if isinstance(v, dict) else v for index, v in enumerate(arguments)}
     try:
-        done = await conn.execute(text(f"SELECT * FROM gatekeeper.{door}({', '.join(names)})"), values)
+        result = await conn.execute(text(f"SELECT * FROM gatekeeper.{function}({', '.join(names)})"), values)
     except DBAPIError as error:
-        if (refused := boundary_error_in(error)) is not None:
-            raise refused from None
+        if (refusal := boundary_error_in(error)) is not None:
+            raise refusal from None
         raise
-    return done.mappings().all()
+    return result.mappings().all()
 
 
 def boundary_error_in(error: DBAPIError) -> BoundaryError | None:
-    """The boundary's refusal inside a database error; None where it is another error."""
+    """Return the refusal of the boundary in a database error; None if it is another error."""
     if getattr(error.orig, "sqlstate", None) != _REFUSED:
         return None
     cause: Any = error.orig.__cause__ if error.orig else None
     return BoundaryError(str(getattr(cause, "message", "refused")), str(getattr(cause, "detail", "")))
-
-
-def _is_json(value: object) -> bool:
-    return isinstance(value, dict)

@@ -1,58 +1,82 @@
-"""What every route that changes something needs: who asks, one transaction, and the ring of the bell after it."""
+"""Unit of work: one transaction with its outbox and the signed end of the audit chain."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from uuid import uuid4
+from datetime import datetime
+from uuid import UUID
 
-from fastapi import Request
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.boundary import boundary_error_in
-from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.keys.signer import Signer
-from gatekeeper.transaction import UnitOfWork
+from shared.events import Envelope
+from shared.events.base import Event
 from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Tx
 from shared.runtime.clock import Clock
-from shared.web.authentication import authorization
+from shared.web.correlation import correlation_id
+
+_HEAD = text("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = :project")
+_ANCHOR = text(
+    """INSERT INTO gatekeeper.audit_anchors (project, seq, hash, key_id, signature)
+       VALUES (:project, :seq, :hash, :key_id, :signature) ON CONFLICT DO NOTHING"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """The changes of one request or one event. Events and signatures commit with the transaction, or not at all."""
+
+    tx: Tx
+    signer: Signer
+    now: datetime
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def conn(self) -> AsyncConnection:
+        """The connection of the transaction."""
+        return self.tx.conn
+
+    async def emit(self, event: Event, event_id: UUID) -> None:
+        """Add `event` to the outbox."""
+        envelope = Envelope(
+            event_id, self.now, "ratchet/gatekeeper", event, self.correlation_id, self.causation_id, self.traceparent
+        )
+        await self.tx.emit(envelope)
+
+    async def sign_audit_head(self, project: str) -> None:
+        """Sign the last entry of the project's audit chain. Call it after the last change."""
+        head = (await self.conn.execute(_HEAD, {"project": project})).one_or_none()
+        if head is None:
+            return
+        signature = self.signer.sign_head(project, head.seq, head.hash)
+        values = {"seq": head.seq, "hash": head.hash, "key_id": signature.key_id, "signature": signature.value}
+        await self.conn.execute(_ANCHOR, {"project": project, **values})
 
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWorkFactory:
-    """`lifetime` is how long an approval may wait for its promotion; `policy` is written into each decision."""
+    """Begins units of work on one database."""
 
     store: SqlStore
     clock: Clock
     signer: Signer
-    bell: PromotionNotifier
-    lifetime: timedelta
-    policy: str
 
     @asynccontextmanager
-    async def change(self, request: Request) -> AsyncIterator[UnitOfWork]:
-        """A change that commits at the end of the block; what went live is pushed right after the commit."""
-        correlation = request.headers.get("x-correlation-id", "")[:100]
-        if not correlation.isascii() or not correlation.isprintable() or not correlation:
-            correlation = str(uuid4())
-        async with self.begin(correlation) as change:
-            yield change
+    async def begin(self) -> AsyncIterator[UnitOfWork]:
+        """Begin a unit of work that commits at the end of the block. Its events carry the request's correlation id.
 
-    @asynccontextmanager
-    async def begin(self, correlation: str | None = None) -> AsyncIterator[UnitOfWork]:
-        """As `change`, for work that no request waits for. Raises Refused also for what is refused at the commit."""
+        Raises BoundaryError also for what the database refuses at the commit.
+        """
         try:
             async with self.store.begin() as tx:
-                change = UnitOfWork(tx, self.signer, self.clock.now(), correlation or str(uuid4()))
-                yield change
+                yield UnitOfWork(tx, self.signer, self.clock.now(), correlation_id())
         except DBAPIError as error:
-            if (refused := boundary_error_in(error)) is not None:
-                raise refused from None
+            if (refusal := boundary_error_in(error)) is not None:
+                raise refusal from None
             raise
-        if change.lives:
-            await self.bell.ring(change.lives)
-
-
-def raw_key(request: Request) -> str:
-    """The key as the caller sent it: the boundary checks it again, itself."""
-    return (authorization(request) or "").partition(" ")[2].strip()

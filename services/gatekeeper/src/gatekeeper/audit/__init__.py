@@ -1,1 +1,1 @@
-"""The hash-chained record of who did what."""
+"""The hash-chained audit log."""

@@ -1,11 +1,11 @@
-"""The audit log over HTTP."""
+"""HTTP API of the audit log."""
 
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.audit import repository as store
+from gatekeeper.audit import repository
 from gatekeeper.audit.verification import Verifier
 from gatekeeper.keys.signer import Signer
 from gatekeeper.kill_switch.service import KillSwitch
@@ -19,13 +19,13 @@ _KIND = r"^[a-z-]+(\.[a-z_]+)?$"
 
 
 def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> APIRouter:
-    """Routes under `/v1/audit`."""
+    """Return the routes below `/v1/audit`."""
     router = APIRouter(prefix="/v1/audit", tags=["audit"])
     verifier = Verifier(engine, signer)
 
     @router.get("")
     async def entries(
-        who: Reader,
+        principal: Reader,
         order: Literal["asc", "desc"] = "asc",
         kind: Annotated[str | None, Query(pattern=_KIND, max_length=64)] = None,
         by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
@@ -37,25 +37,25 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
         `kind` is a complete kind (`loop.halted`) or the part before its dot (`loop`).
         """
         [seq] = decode_cursor(cursor, int)
-        query = store.AuditQuery(order == "desc", seq, kind, by)
+        query = repository.AuditQuery(order == "desc", seq, kind, by)
         async with engine.connect() as conn:
-            return page(await store.list_entries(conn, who.project, query, limit), limit, "seq")
+            return page(await repository.list_entries(conn, principal.project, query, limit), limit, "seq")
 
     @router.get("/verify")
     async def verify(
-        who: Reader,
+        principal: Reader,
         seq: Annotated[int | None, Query(ge=1)] = None,
         head: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
         scope: Literal["all", "new"] = "all",
     ) -> dict[str, Any]:
-        """Check the whole chain; with `seq` and `head`, also that it still holds an end that you wrote down.
+        """Verify the whole chain; with `seq` and `head`, also that it has this entry with this hash.
 
-        `scope=new` begins where this instance last found the chain whole; `from` says where that is.
+        `scope=new` verifies from the entry that this instance verified last; `from` is the first verified entry.
         """
         if (seq is None) != (head is None):
-            raise invalid("head", "goes together with seq")
+            raise invalid("head", "must be combined with seq")
         expected = None if seq is None or head is None else (seq, head)
-        await switch.audit(who.project)
-        return await verifier.verify(who.project, expected, new=scope == "new")
+        await switch.audit(principal.project)
+        return await verifier.verify(principal.project, expected, new=scope == "new")
 
     return router

@@ -1,17 +1,18 @@
-"""Checking a hash chain (pure)."""
+"""Verification of a hash chain, row by row (pure)."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from pydantic_core import from_json
-
 START = "0" * 64
+"""The previous hash of the first entry."""
+_MAX_FAULTS = 20
 
 
 @dataclass(slots=True)
 class AuditEntry:
-    """A row of the chain: `hash` is the SHA-256 of `entry`, which holds the former row's hash."""
+    """A row of the chain. `hash` is the SHA-256 of `entry`, which contains the hash of the previous row."""
 
     seq: int
     kind: str
@@ -22,7 +23,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A signed statement that the chain ended so."""
+    """A signed statement that the chain ended with entry `seq`."""
 
     seq: int
     hash: str
@@ -31,69 +32,70 @@ class Anchor:
 
 @dataclass
 class ChainCheck:
-    """Reads a chain row by row, in order, in constant memory, and keeps what is wrong.
+    """A verification in constant memory.
 
-    It begins after entry `seq` with that `hash`, which somebody checked earlier, or at the beginning. `expected` is an
-    entry (seq, hash) that somebody wrote down. `found` names at most 20 faults.
+    It begins after entry `seq` with that `hash`, or at the start of the chain. `expected` is an entry (seq, hash) that
+    the chain must contain. `faults` has at most 20 descriptions.
     """
 
-    signed: Callable[[Anchor], bool]
+    verify_anchor: Callable[[Anchor], bool]
     seq: int = 0
     hash: str = START
     expected: tuple[int, str] | None = None
-    found: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     _anchor: Anchor | None = None
 
-    def take(self, entries: Iterable[tuple[AuditEntry, str | None, str | None]]) -> None:
-        """Check rows, each with the hash and the signature of its anchor where it has one.
+    def add(self, entries: Iterable[tuple[AuditEntry, str | None, str | None]]) -> None:
+        """Check the next rows, each with the hash and the signature of its anchor, if it has one.
 
-        Of the anchors of one call, the signature of the last is checked: it covers all that comes before it.
+        Of the anchors of one call only the last signature is checked: it covers all entries before it.
         """
         last: Anchor | None = None
         for entry, anchored, signature in entries:
-            self._entry(entry)
+            self._check(entry)
             if anchored is not None and signature is not None:
                 if anchored != entry.hash:
-                    self.fault(f"a signed head at {entry.seq} is not in the chain")
+                    self.add_fault(f"a signed head at {entry.seq} is not in the chain")
                 last = Anchor(entry.seq, anchored, signature)
         if last is not None:
             self._anchor = last
-            if not self.signed(last):
-                self.fault(f"the signature of the head at {last.seq} is not ours")
+            if not self.verify_anchor(last):
+                self.add_fault(f"the signature of the head at {last.seq} is not ours")
 
-    def _entry(self, entry: AuditEntry) -> None:
+    def _check(self, entry: AuditEntry) -> None:
         if entry.seq != self.seq + 1:
-            self.fault(f"entries {self.seq + 1} to {entry.seq - 1} are missing")
+            self.add_fault(f"entries {self.seq + 1} to {entry.seq - 1} are missing")
         elif entry.previous != self.hash:
-            self.fault(f"entry {entry.seq} does not follow entry {self.seq}")
+            self.add_fault(f"entry {entry.seq} does not follow entry {self.seq}")
         if sha256(entry.entry.encode()).hexdigest() != entry.hash:
-            self.fault(f"entry {entry.seq} was altered")
-        elif not _says(entry):
-            self.fault(f"entry {entry.seq} does not say what its row says")
+            self.add_fault(f"entry {entry.seq} was altered")
+        elif not _matches_columns(entry):
+            self.add_fault(f"entry {entry.seq} differs from the columns of its row")
         self.seq, self.hash = entry.seq, entry.hash
         if self.expected is not None and entry.seq == self.expected[0] and entry.hash == self.expected[1]:
             self.expected = None
 
-    def fault(self, what: str) -> None:
-        """Note something wrong."""
-        if len(self.found) < 20:
-            self.found.append(what)
+    def add_fault(self, fault: str) -> None:
+        """Add a description of a fault, up to 20."""
+        if len(self.faults) < _MAX_FAULTS:
+            self.faults.append(fault)
 
-    def end(self, head: tuple[int, str] | None, stray: Iterable[int] = ()) -> None:
-        """Check the tail: the head that is kept apart, and that it is signed. `stray`: anchors without an entry."""
+    def finish(self, head: tuple[int, str] | None, stray: Iterable[int] = ()) -> None:
+        """Check the end of the chain. `head`: the separately stored end; `stray`: numbers of anchors without entry."""
         if head != ((self.seq, self.hash) if self.seq else None):
-            self.fault(f"the chain ends at {self.seq}, its head says {head[0] if head else 'nothing'}")
+            self.add_fault(f"the chain ends at {self.seq}, its head says {head[0] if head else 'nothing'}")
         for seq in stray:
-            self.fault(f"a signed head at {seq} is not in the chain")
+            self.add_fault(f"a signed head at {seq} is not in the chain")
         if self.seq and (self._anchor is None or self._anchor.seq != self.seq):
-            self.fault(f"the end at {self.seq} is not signed")
+            self.add_fault(f"the end at {self.seq} is not signed")
         if self.expected is not None:
-            self.fault(f"entry {self.expected[0]} is not the one that was written down")
+            self.add_fault(f"entry {self.expected[0]} does not have the given hash")
 
 
-def _says(entry: AuditEntry) -> bool:
+def _matches_columns(entry: AuditEntry) -> bool:
     try:
-        said = from_json(entry.entry)
-        return bool((said["seq"], said["kind"], said["previous"]) == (entry.seq, entry.kind, entry.previous))
+        content = json.loads(entry.entry)
+        columns = (entry.seq, entry.kind, entry.previous)
+        return bool((content["seq"], content["kind"], content["previous"]) == columns)
     except (ValueError, KeyError, TypeError):
         return False

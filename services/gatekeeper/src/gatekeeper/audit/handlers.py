@@ -1,52 +1,67 @@
-"""Record acts of people in other services in the audit chain."""
+"""Handlers that record operator actions of other services in the audit chain."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.boundary import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.keys.signer import Signer
-from gatekeeper.transaction import UnitOfWork
+from gatekeeper.unit_of_work import UnitOfWork
 from shared.errors import Permanent
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.messaging.cloudevents import Received
-from shared.messaging.store import Handler, Tx
+from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
-
-def on_settled(signer: Signer, clock: Clock) -> Handler:
-    """`dead_letter.settled`: record who replayed or discarded which letter, once an event."""
-    return _recorder(signer, clock, _record_settlement)
+_MAX_BATCH = 50
+"""Events per transaction. Each locks its project, so a batch must be short."""
 
 
-def on_operation(signer: Signer, clock: Clock) -> Handler:
-    """`operation.performed`: record who sent events again or resumed a consumer, once an event."""
-    return _recorder(signer, clock, _record_operation)
+@dataclass(frozen=True, slots=True)
+class AuditHandlers:
+    """Append one audit entry per event."""
 
+    signer: Signer
+    clock: Clock
 
-def on_declared(signer: Signer, clock: Clock) -> Handler:
-    """`metric.declared`: record who declared which metric, once an event."""
-    return _recorder(signer, clock, _record_declaration)
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the subscriptions of these handlers."""
+        return (
+            Subscription("settlements", (DeadLetterSettled,), self.on_settled, _MAX_BATCH),
+            Subscription("operations", (OperationPerformed,), self.on_operation, _MAX_BATCH),
+            Subscription("declarations", (MetricDeclared,), self.on_declared, _MAX_BATCH),
+        )
 
+    async def on_settled(self, tx: Tx, events: Sequence[Received[DeadLetterSettled]]) -> None:
+        """Record who replayed or discarded a dead letter."""
+        await self._record(tx, events, _record_settlement)
 
-def _recorder(signer: Signer, clock: Clock, record: Callable[[UnitOfWork, Received[Any]], Awaitable[None]]) -> Handler:
-    async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
+    async def on_operation(self, tx: Tx, events: Sequence[Received[OperationPerformed]]) -> None:
+        """Record who republished events or resumed a consumer."""
+        await self._record(tx, events, _record_operation)
+
+    async def on_declared(self, tx: Tx, events: Sequence[Received[MetricDeclared]]) -> None:
+        """Record who declared or withdrew a metric."""
+        await self._record(tx, events, _record_declaration)
+
+    async def _record(
+        self, tx: Tx, events: Sequence[Received[Any]], record: Callable[[UnitOfWork, Received[Any]], Awaitable[None]]
+    ) -> None:
         for received in events:
-            change = UnitOfWork(tx, signer, clock.now(), received.correlation_id, str(received.id))
+            unit = UnitOfWork(tx, self.signer, self.clock.now(), received.correlation_id, str(received.id))
             try:
-                await record(change, received)
+                await record(unit, received)
             except BoundaryError as error:
                 raise Permanent(error.code) from None
-            await change.seal(received.event.project)
-
-    return handle
+            await unit.sign_audit_head(received.event.project)
 
 
-async def _record_settlement(change: UnitOfWork, received: Received[DeadLetterSettled]) -> None:
+async def _record_settlement(unit: UnitOfWork, received: Received[DeadLetterSettled]) -> None:
     event = received.event
     await call_function(
-        change.tx.conn,
+        unit.conn,
         "note_settlement",
         received.id,
         event.project,
@@ -60,11 +75,11 @@ async def _record_settlement(change: UnitOfWork, received: Received[DeadLetterSe
     )
 
 
-async def _record_operation(change: UnitOfWork, received: Received[OperationPerformed]) -> None:
+async def _record_operation(unit: UnitOfWork, received: Received[OperationPerformed]) -> None:
     event = received.event
     republished = event.operation == "events_republished"
     await call_function(
-        change.tx.conn,
+        unit.conn,
         "note_operation",
         received.id,
         event.project,
@@ -81,12 +96,12 @@ async def _record_operation(change: UnitOfWork, received: Received[OperationPerf
     )
 
 
-async def _record_declaration(change: UnitOfWork, received: Received[MetricDeclared]) -> None:
+async def _record_declaration(unit: UnitOfWork, received: Received[MetricDeclared]) -> None:
     event = received.event
     declared = event.declared
     low, high = declared.scale or (None, None)
     await call_function(
-        change.tx.conn,
+        unit.conn,
         "note_declaration",
         received.id,
         event.project,

@@ -1,4 +1,4 @@
-"""The audit chain's SQL: reading it."""
+"""Read the audit chain."""
 
 import json
 from dataclasses import dataclass
@@ -10,33 +10,37 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which entries: beyond `seen` in the order of reading, of one kind (or the part of it before its dot), by one."""
+    """Filters of a list of entries.
+
+    `after`: the number of the last entry of the page before; `kind`: a kind, or its part before the dot; `by`: a
+    subject.
+    """
 
     newest_first: bool = False
-    seen: int | None = None
+    after: int | None = None
     kind: str | None = None
     by: str | None = None
 
 
-async def list_entries(conn: AsyncConnection, project: str, wanted: AuditQuery, limit: int) -> list[dict[str, Any]]:
-    """Entries in order, each with its hash and the text of the reason that it names, where it is kept."""
-    values = {"project": project, "seen": wanted.seen, "kind": wanted.kind, "by": wanted.by, "limit": limit}
+async def list_entries(conn: AsyncConnection, project: str, query: AuditQuery, limit: int) -> list[dict[str, Any]]:
+    """Return entries in order, each with its hash and the text of its reason, if that is stored."""
+    values = {"project": project, "after": query.after, "kind": query.kind, "by": query.by, "limit": limit}
     given = {name: value for name, value in values.items() if value is not None}
-    found = await conn.execute(_select(wanted), given)
+    found = await conn.execute(entries_statement(query), given)
     return [{**json.loads(row.entry), "hash": row.hash, "reason": row.reason} for row in found]
 
 
-def _select(wanted: AuditQuery) -> TextClause:
-    """Only the conditions that are asked, each in the words of its index: a rare kind is found as fast as any."""
+def entries_statement(query: AuditQuery) -> TextClause:
+    """Return the statement of a query. Each condition is written as its index has it, so that rare kinds are fast."""
     clauses = ["project = :project"]
-    if wanted.seen is not None:
-        clauses.append("seq < :seen" if wanted.newest_first else "seq > :seen")
-    if wanted.kind is not None:
+    if query.after is not None:
+        clauses.append("seq < :after" if query.newest_first else "seq > :after")
+    if query.kind is not None:
         clauses.append("split_part(kind, '.', 1) = split_part(:kind, '.', 1)")
-        clauses += ["kind = :kind"] if "." in wanted.kind else []
-    if wanted.by is not None:
+        clauses += ["kind = :kind"] if "." in query.kind else []
+    if query.by is not None:
         clauses.append("CAST(entry AS jsonb) ->> 'by' = :by")
-    order = "DESC" if wanted.newest_first else "ASC"
+    order = "DESC" if query.newest_first else "ASC"
     return text(
         f"""SELECT a.entry, a.hash, r.content AS reason FROM (
                 SELECT project, seq, entry, hash FROM gatekeeper.audit

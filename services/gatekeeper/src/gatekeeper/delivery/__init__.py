@@ -1,1 +1,1 @@
-"""What is live, for apps: read, and pushed."""
+"""Delivery of live prompts to apps: read and streamed."""

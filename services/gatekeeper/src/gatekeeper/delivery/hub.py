@@ -1,6 +1,6 @@
-"""Who is connected to this instance, and what each has still to be sent (no I/O).
+"""Connected clients of this instance and what each has still to be sent (no I/O).
 
-A slow client costs at most one frame a prompt: a newer version takes the place of one that it has not read.
+A slow client costs at most one frame per prompt: a newer version replaces one that the client has not read.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakSet
 
+from shared.events.promotion import PromptLive
 from shared.runtime.clock import Clock, SystemClock
 
 Scope = tuple[str, str]
@@ -17,16 +18,16 @@ Scope = tuple[str, str]
 
 
 class TooManyStreams(Exception):
-    """This instance has as many streams as it may."""
+    """This instance has the largest allowed number of open streams."""
 
 
 class TooManyStreamsOfKey(Exception):
-    """This instance has as many streams of one API key as it may."""
+    """One API key has the largest allowed number of open streams at this instance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One version of one prompt, as the bytes that every client gets."""
+    """A version of a prompt as a server-sent event, encoded once for all clients."""
 
     name: str
     sequence: int
@@ -34,10 +35,19 @@ class Frame:
     data: bytes
 
 
+def live_frame(live: PromptLive) -> Frame:
+    """Return the server-sent event of a live version."""
+    data = b"event: prompt\nid: %d\ndata: %b\n\n" % (live.sequence, live.model_dump_json().encode())
+    return Frame(live.name, live.sequence, live.digest, data)
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """What one client was last sent of one prompt, and when. Without a version: it is connected since then, and was
-    sent none; `name` is None for one that wants all prompts."""
+    """What a client was last sent of one prompt, and when.
+
+    Without a version, nothing was sent yet and `since` is when the client connected; `name` is None for a client of
+    all prompts.
+    """
 
     instance: str | None
     name: str | None
@@ -48,69 +58,72 @@ class DeliveryStatus:
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class StreamClient:
-    """One open stream. `names` None means all prompts; `instance` is what the app's process calls itself; `key_id` is
-    the API key that opened it."""
+    """An open stream.
+
+    `names` None means all prompts; `instance` is the name that the app's process gave itself; `key_id` is the API key
+    that opened the stream.
+    """
 
     names: frozenset[str] | None
     instance: str | None
     key_id: str
     _now: Callable[[], datetime]
-    _since: datetime = field(init=False)
-    _waiting: dict[str, Frame] = field(default_factory=dict)
-    _offered: dict[str, int] = field(default_factory=dict)
-    _told: dict[str, DeliveryStatus] = field(default_factory=dict)
-    _bell: asyncio.Event = field(default_factory=asyncio.Event)
-    _ended: bool = False
+    _connected_at: datetime = field(init=False)
+    _pending: dict[str, Frame] = field(default_factory=dict)
+    _enqueued: dict[str, int] = field(default_factory=dict)
+    _sent: dict[str, DeliveryStatus] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _closed: bool = False
 
     def __post_init__(self) -> None:
-        self._since = self._now()
+        self._connected_at = self._now()
 
-    def offer(self, frame: Frame) -> None:
-        """Puts a frame in the client's way, unless it had this version or a newer one."""
+    def enqueue(self, frame: Frame) -> None:
+        """Queue `frame` for the client; ignored if it is not newer than the last one of its prompt."""
         if self.names is not None and frame.name not in self.names:
             return
-        if frame.sequence > self._offered.get(frame.name, 0):
-            self._offered[frame.name] = frame.sequence
-            self._waiting[frame.name] = frame
-            self._bell.set()
+        if frame.sequence > self._enqueued.get(frame.name, 0):
+            self._enqueued[frame.name] = frame.sequence
+            self._pending[frame.name] = frame
+            self._wake.set()
 
-    def end(self) -> None:
-        """Write nothing more: `frames` ends at once."""
-        self._ended = True
-        self._bell.set()
+    def close(self) -> None:
+        """End `frames` at once, without what is pending."""
+        self._closed = True
+        self._wake.set()
 
     async def frames(self, keep_alive: float) -> AsyncIterator[bytes]:
-        """What to write, until `end`; a comment after `keep_alive` seconds of silence."""
-        while not self._ended:
+        """Yield what to send until `close`; a comment after `keep_alive` seconds without a frame."""
+        while not self._closed:
             try:
                 async with asyncio.timeout(keep_alive):
-                    await self._bell.wait()
+                    await self._wake.wait()
             except TimeoutError:
                 yield b": keep-alive\n\n"
                 continue
-            self._bell.clear()
-            if self._ended:
+            self._wake.clear()
+            if self._closed:
                 return
-            waiting, self._waiting = self._waiting, {}
-            yield b"".join(frame.data for frame in waiting.values())
-            for frame in waiting.values():
-                self._told[frame.name] = DeliveryStatus(
+            pending, self._pending = self._pending, {}
+            yield b"".join(frame.data for frame in pending.values())
+            for frame in pending.values():
+                self._sent[frame.name] = DeliveryStatus(
                     self.instance, frame.name, frame.sequence, frame.digest, self._now()
                 )
 
-    def told(self) -> Iterator[DeliveryStatus]:
-        """A row for each name that it wants, or, where it wants all, for each that it was sent; at least one."""
-        wanted = sorted(self._told if self.names is None else self.names)
-        if not wanted:
-            yield DeliveryStatus(self.instance, None, None, None, self._since)
-        for name in wanted:
-            yield self._told.get(name) or DeliveryStatus(self.instance, name, None, None, self._since)
+    def statuses(self) -> Iterator[DeliveryStatus]:
+        """Yield a status per wanted prompt, or per sent prompt for a client of all prompts; at least one."""
+        names = sorted(self._sent if self.names is None else self.names)
+        if not names:
+            yield DeliveryStatus(self.instance, None, None, None, self._connected_at)
+        for name in names:
+            yield self._sent.get(name) or DeliveryStatus(self.instance, name, None, None, self._connected_at)
 
 
 class Hub:
-    """All clients of one instance, by project and environment, and the newest sequences that it has pushed.
+    """The clients of one instance by project and environment, and the newest sequences that it has pushed.
 
-    Clients are held weakly: a stream that was given up before its first frame never gets to `leave`.
+    Clients are held weakly: a stream that is abandoned before its first frame never calls `leave`.
     """
 
     def __init__(self, limit: int, clock: Clock | None = None, limit_per_key: int | None = None) -> None:
@@ -123,7 +136,7 @@ class Hub:
     def join(
         self, scope: Scope, names: Iterable[str] | None, instance: str | None = None, key_id: str = ""
     ) -> StreamClient:
-        """A new client, which gets every push from now on. Raises Crowded or TooManyOfKey."""
+        """Add a client, which gets every push from now on. Raises TooManyStreams or TooManyStreamsOfKey."""
         if self.size >= self._limit:
             raise TooManyStreams
         if sum(client.key_id == key_id for client in self._clients.get(scope, ())) >= self._limit_per_key:
@@ -133,37 +146,37 @@ class Hub:
         return client
 
     def leave(self, scope: Scope, client: StreamClient) -> None:
-        """The client is gone."""
+        """Remove a client."""
         self._clients[scope].discard(client)
         if not self._clients[scope]:
             del self._clients[scope]
 
-    def end_streams(self, scope: Scope, key_id: str) -> None:
-        """End all streams that an API key of this environment opened."""
+    def close_streams(self, scope: Scope, key_id: str) -> None:
+        """Close all streams that an API key of this environment opened."""
         for client in tuple(self._clients.get(scope, ())):
             if client.key_id == key_id:
-                client.end()
+                client.close()
 
     def push(self, scope: Scope, frame: Frame) -> None:
-        """Hands a version to everybody who wants it; older ones than pushed before are left out."""
-        if self.behind(scope, frame.name, frame.sequence):
+        """Queue a version for every client that wants it; ignored if it is not newer than the last one pushed."""
+        if self.is_newer(scope, frame.name, frame.sequence):
             self._pushed[scope, frame.name] = frame.sequence
             for client in tuple(self._clients.get(scope, ())):
-                client.offer(frame)
+                client.enqueue(frame)
 
-    def behind(self, scope: Scope, name: str, sequence: int) -> bool:
-        """Whether this instance has not pushed that version yet."""
+    def is_newer(self, scope: Scope, name: str, sequence: int) -> bool:
+        """Return whether this instance has not pushed that version yet."""
         return sequence > self._pushed.get((scope, name), 0)
 
-    def connected(self, scope: Scope) -> list[StreamClient]:
-        """The clients of one environment, by what they call themselves."""
+    def clients(self, scope: Scope) -> list[StreamClient]:
+        """Return the clients of one environment, by the name of their instance."""
         return sorted(self._clients.get(scope, ()), key=lambda client: client.instance or "")
 
-    def keys(self) -> list[str]:
-        """The API keys with open streams."""
+    def key_ids(self) -> list[str]:
+        """Return the ids of the API keys with open streams."""
         return list({client.key_id for clients in self._clients.values() for client in clients})
 
     @property
     def size(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return sum(len(clients) for clients in self._clients.values())

@@ -1,4 +1,4 @@
-"""How an instance learns what others made live: it reads the database when a bell rings, and from time to time."""
+"""Push what other instances made live: read the database on notifications, on events and at intervals."""
 
 import asyncio
 from collections import defaultdict
@@ -8,65 +8,63 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.delivery.frames import to_frame
-from gatekeeper.delivery.hub import Hub, Scope
+from gatekeeper.delivery.hub import Hub, Scope, live_frame
 from gatekeeper.delivery.notifier import Notification
 from gatekeeper.promotion.repository import list_live
 from shared.auth.keys import KeyStore
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.messaging.cloudevents import Received
 
-# Rows show up when their transaction commits, which the database ends after 30 s at the latest.
 _OVERLAP = timedelta(seconds=60)
+"""Rows become visible when their transaction commits, at most 30 s after their timestamp."""
 _NOW = text("SELECT clock_timestamp()")
 _SINCE = text(
     """SELECT project, environment, name, max(sequence) AS sequence FROM gatekeeper.live_history
        WHERE at > :since GROUP BY project, environment, name"""
 )
-
-_VOID = text(
+_INVALID_KEYS = text(
     """SELECT project, environment, key_id FROM gatekeeper.api_keys
        WHERE key_id = ANY(:keys) AND (revoked OR coalesce(expires_at <= now(), false))"""
 )
 
 
 class LiveSync:
-    """Pushes to the hub's clients what went live elsewhere, and ends the streams of keys that were revoked there."""
+    """Pushes versions that went live at other instances, and closes the streams of keys that were revoked there."""
 
     def __init__(self, engine: AsyncEngine, hub: Hub, keys: KeyStore) -> None:
         self._engine = engine
         self._keys = keys
         self.hub = hub
 
-    async def catch_up(self, notices: Iterable[Notification]) -> None:
-        """Reads what this instance has not pushed yet, and pushes it."""
-        wanted: dict[Scope, set[str]] = defaultdict(set)
-        for notice in notices:
-            scope = (notice.project, notice.environment)
-            if self.hub.behind(scope, notice.name, notice.sequence):
-                wanted[scope].add(notice.name)
-        for (project, environment), names in wanted.items():
+    async def sync(self, notifications: Iterable[Notification]) -> None:
+        """Read the versions that this instance has not pushed yet, and push them."""
+        names: dict[Scope, set[str]] = defaultdict(set)
+        for notification in notifications:
+            scope = (notification.project, notification.environment)
+            if self.hub.is_newer(scope, notification.name, notification.sequence):
+                names[scope].add(notification.name)
+        for scope, wanted in names.items():
             async with self._engine.connect() as conn:
-                found = await list_live(conn, project, environment, sorted(names))
-            for said in found:
-                self.hub.push((project, environment), to_frame(said))
+                found = await list_live(conn, *scope, sorted(wanted))
+            for live in found:
+                self.hub.push(scope, live_frame(live))
 
-    async def on_live(self, events: Sequence[Received[PromptLive]]) -> None:
-        """`prompt.live` from the bus: the way that works without Redis. The content comes from the database."""
-        said = [received.event for received in events]
-        await self.catch_up(Notification(e.project, e.environment, e.name, e.sequence) for e in said)
+    async def on_prompt_live(self, events: Sequence[Received[PromptLive]]) -> None:
+        """Handle `prompt.live`, which arrives without Redis. The content comes from the database."""
+        live = [received.event for received in events]
+        await self.sync(Notification(e.project, e.environment, e.name, e.sequence) for e in live)
 
-    async def on_keys(self, events: Sequence[Received[KeyChanged]]) -> None:
-        """`key.changed` from the bus: a revoked key's streams end at once.
+    async def on_key_changed(self, events: Sequence[Received[KeyChanged]]) -> None:
+        """Handle `key.changed`: close the streams of revoked keys.
 
-        It proves nothing, so it is not verified: who is sent away too early comes back, and is looked up.
+        Signatures are not verified: a client whose stream is closed without need reconnects and is authenticated.
         """
         for event in (received.event for received in events if received.event.revoked):
             self._keys.forget(event.key_id)
-            self.hub.end_streams((event.project, event.environment), event.key_id)
+            self.hub.close_streams((event.project, event.environment), event.key_id)
 
     async def poll(self, every: float) -> None:
-        """The backstop: looks every `every` seconds for what neither Redis nor Kafka told, and for keys that ended."""
+        """Look every `every` seconds for versions and revocations that no notification brought; until cancelled."""
         async with self._engine.connect() as conn:
             since = (await conn.execute(_NOW)).scalar_one()
         while True:
@@ -74,9 +72,9 @@ class LiveSync:
             async with self._engine.connect() as conn:
                 now = (await conn.execute(_NOW)).scalar_one()
                 rows = (await conn.execute(_SINCE, {"since": since - _OVERLAP})).all()
-                keys = self.hub.keys()
-                void = (await conn.execute(_VOID, {"keys": keys})).all() if keys else []
-            for project, environment, key in void:
-                self.hub.end_streams((project, environment), key)
-            await self.catch_up(Notification(*row) for row in rows)
+                keys = self.hub.key_ids()
+                invalid = (await conn.execute(_INVALID_KEYS, {"keys": keys})).all() if keys else []
+            for project, environment, key_id in invalid:
+                self.hub.close_streams((project, environment), key_id)
+            await self.sync(Notification(*row) for row in rows)
             since = now

@@ -1,1 +1,1 @@
-"""Standing authorisations for one few-shot slot, and the examples that came in by them."""
+"""Grants: standing authorisations for few-shot proposals."""

@@ -1,19 +1,22 @@
-"""Grants and revocations over HTTP."""
+"""HTTP API of grants and of the revocation of examples."""
 
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.grants import repository as store
+from gatekeeper.delivery.notifier import PromotionNotifier
+from gatekeeper.grants import repository
 from gatekeeper.grants.service import use_grant
+from gatekeeper.promotion.publish import live_summary
 from gatekeeper.promotion.rollback import remove_revoked_examples
-from gatekeeper.proposals import repository as proposals
-from gatekeeper.request_body import read_fields
-from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from gatekeeper.proposals.repository import list_open_ids
+from gatekeeper.request import Body, OptionalReason, PromptName, ShortText, body_schema, json_body, presented_key
+from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.events.promotion import PromptLive
 from shared.problems import invalid
@@ -23,68 +26,108 @@ from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 _DIGEST_LENGTH = 71
+_MAX_LIFETIME_S = 365 * 86_400
 
 
-def grants_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
-    """Routes under `/v1/grants` and `/v1/examples`."""
+def _parse_time(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 2000 <= moment.year <= 9000:
+        raise ValueError("must be a time like 2026-01-31T12:00:00Z")
+    return moment
+
+
+Time = Annotated[datetime, BeforeValidator(_parse_time)]
+Uses = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class NewGrant(Body):
+    """A grant for `count` few-shot proposals of one slot, at most `per_hour` in an hour, until `expires_at`."""
+
+    name: PromptName
+    slot: ShortText
+    count: Uses
+    per_hour: Uses
+    expires_at: Time
+
+
+class GrantRevocation(Body):
+    """Why a grant is revoked."""
+
+    reason: OptionalReason = ""
+
+
+class ExampleRevocation(Body):
+    """Why an example is revoked; may be empty."""
+
+    reason: OptionalReason
+
+
+def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
+    """Return the routes below `/v1/grants` and `/v1/examples`."""
     router = APIRouter(prefix="/v1", tags=["grants"])
 
     @router.get("/grants")
-    async def grants(who: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+    async def grants(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the grants of the environment, newest first."""
         after = decode_cursor(cursor, datetime, UUID)
         async with engine.connect() as conn:
-            return page(
-                await store.list_grants(conn, who.project, who.environment, after, limit), limit, "given_at", "id"
-            )
+            found = await repository.list_grants(conn, principal.project, principal.environment, after, limit)
+        return page(found, limit, "given_at", "id")
 
-    @router.post("/grants", status_code=201)
-    async def give(request: Request, who: Reviewer) -> dict[str, Any]:
-        """Lets few-shot proposals for one slot go live without a decision each. Covers what is open already, too."""
-        fields = await read_fields(request)
-        name, slot = fields.prompt_name("name"), fields.text("slot")
-        count, per_hour = fields.whole("count", 1, 10_000), fields.whole("per_hour", 1, 10_000)
-        expires_at = fields.moment("expires_at")
-        fields.end()
-        lasts = (expires_at - desk.clock.now()).total_seconds()
-        if not 0 < lasts <= 365 * 86_400:
-            raise invalid("expires_at", "must lie ahead, at most 365 days")
-        async with desk.change(request) as change:
-            conn = change.tx.conn
-            [given] = await call_function(conn, "give_grant", raw_key(request), name, slot, count, per_hour, expires_at)
-            for proposal_id in await proposals.list_open_ids(conn, who.project, who.environment, name):
-                await use_grant(change, who.project, who.environment, proposal_id)
-            await change.seal(who.project)
-            return await store.get_grant(conn, who.project, who.environment, given["id"])
+    @router.post("/grants", status_code=201, openapi_extra=body_schema(NewGrant))
+    async def give(
+        request: Request, principal: Reviewer, body: Annotated[NewGrant, Depends(json_body(NewGrant))]
+    ) -> dict[str, Any]:
+        """Authorise few-shot proposals for one slot in advance. Covered proposals that are open go live at once."""
+        if not 0 < (body.expires_at - units.clock.now()).total_seconds() <= _MAX_LIFETIME_S:
+            raise invalid("expires_at", "must be in the future, at most 365 days ahead")
+        project, environment = principal.project, principal.environment
+        terms = (body.name, body.slot, body.count, body.per_hour, body.expires_at)
+        promoted: list[PromptLive] = []
+        async with units.begin() as unit:
+            [given] = await call_function(unit.conn, "give_grant", presented_key(request), *terms)
+            for proposal_id in await list_open_ids(unit.conn, project, environment, body.name):
+                promoted += await use_grant(unit, project, environment, proposal_id)
+            await unit.sign_audit_head(project)
+            grant = await repository.get_grant(unit.conn, project, environment, given["id"])
+        notifier.notify(promoted)
+        return grant
 
-    @router.post("/grants/{grant_id}/revoke")
-    async def revoke(request: Request, who: Reviewer, grant_id: UUID) -> dict[str, Any]:
-        """End a grant and revoke every example that came in by it: what is live goes on without them."""
-        fields = await read_fields(request, optional=True)
-        reason = fields.optional_text("reason", 2000)
-        fields.end()
-        async with desk.change(request) as change:
-            raw = raw_key(request)
-            await call_function(change.tx.conn, "revoke_grant", raw, grant_id, reason)
-            await remove_revoked_examples(change, raw, who.project, who.environment)
-            await change.seal(who.project)
-        return {"id": grant_id, "revoked": True, "live": _told(change.lives)}
+    @router.post("/grants/{grant_id}/revoke", openapi_extra=body_schema(GrantRevocation, required=False))
+    async def revoke(
+        request: Request,
+        principal: Reviewer,
+        grant_id: UUID,
+        body: Annotated[GrantRevocation, Depends(json_body(GrantRevocation, optional=True))],
+    ) -> dict[str, Any]:
+        """Revoke a grant and every example that it let in; live prompts continue without them."""
+        promoted = await _revoke(request, principal, "revoke_grant", grant_id, body.reason)
+        return {"id": grant_id, "revoked": True, "live": [live_summary(live) for live in promoted]}
 
-    @router.post("/examples/{digest}/revoke")
-    async def revoke_example(request: Request, who: Reviewer, digest: str) -> dict[str, Any]:
-        """Take one example out of every live prompt of the environment; its text is kept. Works while halted."""
-        fields = await read_fields(request)
-        reason = fields.text("reason", 2000, empty=True)
-        fields.end()
-        async with desk.change(request) as change:
-            raw = raw_key(request)
-            await call_function(change.tx.conn, "revoke_example", raw, digest[:_DIGEST_LENGTH], reason)
-            await remove_revoked_examples(change, raw, who.project, who.environment)
-            await change.seal(who.project)
-        return {"digest": digest[:_DIGEST_LENGTH], "revoked": True, "live": _told(change.lives)}
+    @router.post("/examples/{digest}/revoke", openapi_extra=body_schema(ExampleRevocation))
+    async def revoke_example(
+        request: Request,
+        principal: Reviewer,
+        digest: str,
+        body: Annotated[ExampleRevocation, Depends(json_body(ExampleRevocation))],
+    ) -> dict[str, Any]:
+        """Remove an example from every live prompt of the environment; its text is kept. Works while halted."""
+        digest = digest[:_DIGEST_LENGTH]
+        promoted = await _revoke(request, principal, "revoke_example", digest, body.reason)
+        return {"digest": digest, "revoked": True, "live": [live_summary(live) for live in promoted]}
+
+    async def _revoke(
+        request: Request, principal: Principal, function: str, revoked: UUID | str, reason: str
+    ) -> list[PromptLive]:
+        key = presented_key(request)
+        async with units.begin() as unit:
+            await call_function(unit.conn, function, key, revoked, reason)
+            promoted = await remove_revoked_examples(unit, key, principal)
+            await unit.sign_audit_head(principal.project)
+        notifier.notify(promoted)
+        return promoted
 
     return router
-
-
-def _told(lives: list[PromptLive]) -> list[dict[str, Any]]:
-    return [live.model_dump(mode="json", exclude={"document", "examples"}) for live in lives]

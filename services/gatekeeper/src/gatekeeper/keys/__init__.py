@@ -1,1 +1,1 @@
-"""Who may speak, and the key that signs."""
+"""API keys and the signing key."""

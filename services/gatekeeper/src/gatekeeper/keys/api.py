@@ -1,77 +1,97 @@
-"""Keys over HTTP: the public halves that sign, and the API keys that an admin issues to services."""
+"""HTTP API of public signing keys, and of the API keys that an admin issues to services."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BeforeValidator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.keys import repository as store
+from gatekeeper.keys import repository
 from gatekeeper.keys.api_keys import new_api_key
 from gatekeeper.keys.events import emit_key_changed
-from gatekeeper.request_body import Fields, read_fields
-from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from gatekeeper.request import Body, OptionalReason, ShortText, body_schema, json_body, presented_key
+from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
-from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
-Anybody = Annotated[Principal, Depends(require())]
+AnyKey = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require("read"))]
 Admin = Annotated[Principal, Depends(require("admin", person=True))]
-_SERVICE_SCOPES = ("ingest", "browser-ingest", "read", "operate")
+ServiceScope = Literal["ingest", "browser-ingest", "read", "operate"]
+_SERVICE_SCOPES: tuple[ServiceScope, ...] = get_args(ServiceScope)
 
 
-def keys_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
-    """Routes under `/v1/signing-keys` and `/v1/keys`."""
+def service_scopes(value: object) -> list[ServiceScope]:
+    """Return the scopes in `value`, each once, in a fixed order. Raises ValueError if they are invalid.
+
+    A key that may be public has no other scope: it could send executions otherwise.
+    """
+    if not isinstance(value, list) or not value or any(scope not in _SERVICE_SCOPES for scope in value):
+        raise ValueError(f"must be a list of {', '.join(_SERVICE_SCOPES)}")
+    if "browser-ingest" in value and len(set(value)) > 1:
+        raise ValueError("browser-ingest is for keys that may be public: issue another key for other scopes")
+    return [scope for scope in _SERVICE_SCOPES if scope in value]
+
+
+class NewKey(Body):
+    """The service that gets a key, and the key's scopes."""
+
+    subject: ShortText
+    scopes: Annotated[list[ServiceScope], BeforeValidator(service_scopes)]
+
+
+class KeyRevocation(Body):
+    """Why a key is revoked."""
+
+    reason: OptionalReason = ""
+
+
+def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes below `/v1/signing-keys` and `/v1/keys`."""
     router = APIRouter(prefix="/v1", tags=["keys"])
 
     @router.get("/signing-keys")
-    async def signing_keys(_: Anybody) -> dict[str, Any]:
-        """All public keys, oldest first: whose signatures clients may believe."""
+    async def signing_keys(_: AnyKey) -> dict[str, Any]:
+        """Return all public signing keys, oldest first; clients verify signatures with them."""
         async with engine.connect() as conn:
-            return {"keys": await store.list_signing_keys(conn)}
+            return {"keys": await repository.list_signing_keys(conn)}
 
     @router.get("/keys")
-    async def keys(who: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+    async def keys(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the valid keys of the environment by subject, without those of sessions; never their secrets."""
         after = decode_cursor(cursor, str, str)
         async with engine.connect() as conn:
-            return page(await store.list_keys(conn, who.project, who.environment, after, limit), limit, "subject", "id")
+            found = await repository.list_keys(conn, principal.project, principal.environment, after, limit)
+        return page(found, limit, "subject", "id")
 
-    @router.post("/keys", status_code=201)
-    async def issue_key(request: Request, who: Admin) -> dict[str, Any]:
-        """A new key for a service; `key` is shown in this answer and never again."""
-        fields = await read_fields(request)
-        subject, scopes = fields.text("subject"), service_scopes(fields)
-        fields.end()
-        made = new_api_key()
-        async with desk.change(request) as change:
-            door = ("issue_key", raw_key(request), subject, scopes, made.key_id, made.secret_hash)
-            issued = await call_function(change.tx.conn, *door)
-            await emit_key_changed(change, issued)
-            await change.seal(who.project)
-        return {"id": made.key_id, "subject": issued[0]["subject"], "scopes": scopes, "key": made.raw}
+    @router.post("/keys", status_code=201, openapi_extra=body_schema(NewKey))
+    async def issue_key(
+        request: Request, principal: Admin, body: Annotated[NewKey, Depends(json_body(NewKey))]
+    ) -> dict[str, Any]:
+        """Issue a key to a service; `key` is shown in this answer and never again."""
+        key = new_api_key()
+        arguments = (presented_key(request), body.subject, body.scopes, key.key_id, key.secret_hash)
+        async with units.begin() as unit:
+            issued = await call_function(unit.conn, "issue_key", *arguments)
+            await emit_key_changed(unit, issued)
+            await unit.sign_audit_head(principal.project)
+        return {"id": key.key_id, "subject": issued[0]["subject"], "scopes": body.scopes, "key": key.raw}
 
-    @router.post("/keys/{key_id}/revoke")
-    async def revoke_key(request: Request, who: Admin, key_id: str) -> dict[str, Any]:
-        """End a key of the environment, in all services within seconds; one of a session ends that session."""
-        fields = await read_fields(request, optional=True)
-        reason = fields.optional_text("reason", 2000)
-        fields.end()
-        async with desk.change(request) as change:
-            await emit_key_changed(
-                change, await call_function(change.tx.conn, "revoke_key", raw_key(request), key_id[:64], reason)
-            )
-            await change.seal(who.project)
-        return {"id": key_id[:64], "revoked": True}
+    @router.post("/keys/{key_id}/revoke", openapi_extra=body_schema(KeyRevocation, required=False))
+    async def revoke_key(
+        request: Request,
+        principal: Admin,
+        key_id: str,
+        body: Annotated[KeyRevocation, Depends(json_body(KeyRevocation, optional=True))],
+    ) -> dict[str, Any]:
+        """Revoke a key of the environment in all services, within seconds; a key of a session ends the session."""
+        key_id = key_id[:64]
+        async with units.begin() as unit:
+            changed = await call_function(unit.conn, "revoke_key", presented_key(request), key_id, body.reason)
+            await emit_key_changed(unit, changed)
+            await unit.sign_audit_head(principal.project)
+        return {"id": key_id, "revoked": True}
 
     return router
-
-
-def service_scopes(fields: Fields) -> list[str]:
-    """Return the scopes asked for. Raises Problem 422, also if a key that may be public could send executions."""
-    scopes = fields.choices("scopes", *_SERVICE_SCOPES)
-    if "browser-ingest" in scopes and len(scopes) > 1:
-        raise invalid("scopes", "browser-ingest is for keys that may be public: issue another key for other scopes")
-    return scopes

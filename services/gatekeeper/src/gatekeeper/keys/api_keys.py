@@ -1,7 +1,8 @@
-"""New API keys (pure but for chance): `rk_<key id>_<secret>`, of which only the secret's SHA-256 is kept."""
+"""New API keys, `rk_<key id>_<secret>`, and sign-in tokens. Only the SHA-256 of a secret is stored."""
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 
 from gatekeeper.sessions.roles import ROLES
@@ -10,7 +11,7 @@ from shared.events.promotion import Scope, SubjectKind
 
 @dataclass(frozen=True, slots=True)
 class KeyPlan:
-    """A key that somebody ought to have. `label` is what the credentials call it."""
+    """A key to create. `label`: its name in the credentials."""
 
     label: str
     subject: str
@@ -20,7 +21,7 @@ class KeyPlan:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just made; `raw` is shown once and never stored."""
+    """A new key; `raw` is shown once and never stored."""
 
     key_id: str
     raw: str
@@ -33,13 +34,21 @@ DEFAULT_KEYS = (
     KeyPlan("reviewer_key", "reviewer", "person", ("read", "tune", "review", "operate")),
     KeyPlan("admin_key", "admin", "person", ROLES["admin"]),
 )
-"""Who decides is not who manages people and keys: nobody holds both by default."""
+"""The reviewer decides, the admin manages people and keys."""
 
 ALL_ENVIRONMENTS_KEYS = (KeyPlan("all_environments_key", "emergency", "person", ("read", "operate", "review")),)
-"""What `bootstrap --environment '*'` makes: it halts and resumes the whole project, and nothing else."""
+"""What `bootstrap --environment '*'` creates: a key that halts and resumes the whole project."""
 
 
 def new_api_key() -> NewKey:
-    """A key of 256 random bits."""
+    """Create a key with a secret of 256 random bits."""
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     return NewKey(key_id, f"rk_{key_id}_{secret}", sha256(secret.encode()).hexdigest())
+
+
+LINK_LIFETIME = timedelta(minutes=30)
+
+
+def new_sign_in_token() -> str:
+    """Create a token of 256 random bits for the fragment of a sign-in link (behind `#`), which browsers don't send."""
+    return f"rl_{secrets.token_urlsafe(32)}"

@@ -1,4 +1,4 @@
-"""The SQL of keys: reading them."""
+"""Read API keys and signing keys."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _KEYS = text(
 
 
 async def list_signing_keys(conn: AsyncConnection) -> list[dict[str, Any]]:
-    """Public keys, oldest first."""
+    """Return the public signing keys, oldest first."""
     return [dict(row) for row in (await conn.execute(_SIGNING)).mappings()]
 
 

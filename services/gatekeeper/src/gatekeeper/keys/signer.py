@@ -1,4 +1,4 @@
-"""The Ed25519 key that signs what is live, who may speak, and where the audit chain ends."""
+"""The Ed25519 key that signs live versions, API keys and the ends of audit chains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from shared.events.promotion import Signature
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with one private key (base64url of 32 bytes). Raises ValueError if it is none."""
+    """A private key (base64url of 32 bytes) with its public half. Raises ValueError if the key is malformed."""
 
     private: str = field(repr=False)
     public: str = field(init=False)
@@ -20,23 +20,23 @@ class Signer:
         object.__setattr__(self, "public", public)
         object.__setattr__(self, "key_id", key_id(public))
 
-    def live(self, payload: Mapping[str, object]) -> Signature:
-        """Signs a `prompt.live` in its JSON form; see `ratchet.signing.live_bytes`."""
-        return self._signature(live_bytes(payload))
+    def sign_live(self, payload: Mapping[str, object]) -> Signature:
+        """Sign a `prompt.live` in its JSON form; see `ratchet.signing.live_bytes`."""
+        return self._sign(live_bytes(payload))
 
-    def key(self, payload: Mapping[str, object]) -> Signature:
-        """Signs a `key.changed` in its JSON form; see `ratchet.signing.key_bytes`."""
-        return self._signature(key_bytes(payload))
+    def sign_key(self, payload: Mapping[str, object]) -> Signature:
+        """Sign a `key.changed` in its JSON form; see `ratchet.signing.key_bytes`."""
+        return self._sign(key_bytes(payload))
 
-    def head(self, project: str, seq: int, head: str) -> Signature:
-        """Signs where a project's audit chain ends."""
-        return self._signature(_head_bytes(project, seq, head))
+    def sign_head(self, project: str, seq: int, head: str) -> Signature:
+        """Sign the last entry of a project's audit chain. `head`: its hash."""
+        return self._sign(_head_bytes(project, seq, head))
 
-    def signed_head(self, project: str, seq: int, head: str, signature: str) -> bool:
-        """Whether this key signed that the chain ends so."""
+    def verify_head(self, project: str, seq: int, head: str, signature: str) -> bool:
+        """Return whether `signature` is this key's signature of that entry as the last one."""
         return verify(self.public, _head_bytes(project, seq, head), signature)
 
-    def _signature(self, message: bytes) -> Signature:
+    def _sign(self, message: bytes) -> Signature:
         return Signature(key_id=self.key_id, value=sign(self.private, message))
 
 

@@ -1,53 +1,69 @@
-"""The kill switch over HTTP. It needs the database and nothing else."""
+"""HTTP API of the kill switch. It needs the database and no other server."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.kill_switch import repository as store
+from gatekeeper.kill_switch import repository
 from gatekeeper.kill_switch.service import KillSwitch
-from gatekeeper.request_body import read_fields
+from gatekeeper.request import Body, Reason, body_schema, json_body
 from shared.auth.principal import Principal
 from shared.events.promotion import LoopHalted, LoopResumed
 from shared.web.authentication import require
 
-Anybody = Annotated[Principal, Depends(require())]
+AnyKey = Annotated[Principal, Depends(require())]
+
+
+class SwitchChange(Body):
+    """Why promotions are halted or resumed."""
+
+    reason: Reason
+
+
+SwitchBody = Annotated[SwitchChange, Depends(json_body(SwitchChange))]
 
 
 def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
-    """Stopping needs no permission, resuming does. Each key changes the switch of its environment."""
+    """Return the routes `/v1/loop`, `/v1/halt` and `/v1/resume`. A key changes the switch of its environment."""
     router = APIRouter(prefix="/v1", tags=["loop"])
+    schema = body_schema(SwitchChange)
+    switch_key = Depends(switch.authenticate)
 
-    async def change(
-        request: Request, after: BackgroundTasks, function: str, event: type[LoopHalted | LoopResumed]
+    async def set_switch(
+        request: Request,
+        principal: Principal,
+        background: BackgroundTasks,
+        function: str,
+        event_type: type[LoopHalted | LoopResumed],
+        reason: str,
     ) -> dict[str, Any]:
-        principal = await switch.principal(request)
-        fields = await read_fields(request)
-        reason = fields.text("reason", 2000)
-        fields.end()
-        state, changed = await switch.change(request, principal, function, event, reason)
+        state, changed = await switch.change(request, principal, function, event_type, reason)
         if changed:
-            after.add_task(switch.try_audit, principal.project)
+            background.add_task(switch.try_audit, principal.project)
         return state
 
     @router.get("/loop")
-    async def loop(who: Anybody) -> dict[str, Any]:
-        """Whether promotions are halted in the key's environment, since when, by whom and why."""
+    async def loop(principal: AnyKey) -> dict[str, Any]:
+        """Return whether promotions are halted in the key's environment, since when, by whom and why."""
         async with engine.connect() as conn:
-            return await store.get_kill_switch(conn, who.project, who.environment)
+            return await repository.get_kill_switch(conn, principal.project, principal.environment)
 
-    @router.post("/halt")
-    async def halt(request: Request, after: BackgroundTasks) -> dict[str, Any]:
-        """Stop all promotions of the key's environment; by a key for all environments, of the project.
+    @router.post("/halt", openapi_extra=schema)
+    async def halt(
+        request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
+    ) -> dict[str, Any]:
+        """Halt all promotions of the key's environment; with a key for all environments, of the project.
 
-        Any person may, and any service with the scope `operate`. Rollback stays possible.
+        Needs the key of a person, or of a service with the scope `operate`. Rollback stays possible.
         """
-        return await change(request, after, "halt", LoopHalted)
+        return await set_switch(request, principal, background, "halt", LoopHalted, body.reason)
 
-    @router.post("/resume")
-    async def resume(request: Request, after: BackgroundTasks) -> dict[str, Any]:
-        """Allow promotions again where this key's halt would stop them. Needs a person with the scope `review`."""
-        return await change(request, after, "resume", LoopResumed)
+    @router.post("/resume", openapi_extra=schema)
+    async def resume(
+        request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
+    ) -> dict[str, Any]:
+        """Resume promotions where a halt by this key would stop them. Needs a person with the scope `review`."""
+        return await set_switch(request, principal, background, "resume", LoopResumed, body.reason)
 
     return router

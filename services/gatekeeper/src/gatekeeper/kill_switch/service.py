@@ -1,4 +1,4 @@
-"""The kill switch on connections of its own: nothing that keeps the other routes waiting keeps it waiting."""
+"""The kill switch on reserved connections, so that busy routes can't delay it."""
 
 import asyncio
 import logging
@@ -9,8 +9,9 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.kill_switch import repository as store
-from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from gatekeeper.kill_switch import repository
+from gatekeeper.request import presented_key
+from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.keys import KeyStore
 from shared.auth.principal import Principal
 from shared.events import derived_id
@@ -29,59 +30,67 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KillSwitch:
-    """Halts and resumes. `desk` is the other routes' unit of work, `reserved` the same on reserved connections."""
+    """Halts and resumes promotions.
 
-    desk: UnitOfWorkFactory
+    `units` are the transactions of the other routes, `reserved` those on the reserved connections of `engine`.
+    """
+
+    units: UnitOfWorkFactory
     reserved: UnitOfWorkFactory
     keys: KeyStore
     engine: AsyncEngine
 
     @classmethod
-    def of(cls, desk: UnitOfWorkFactory, db: AsyncEngine) -> "KillSwitch":
-        """`db` is what `reserved_engine` returns."""
-        ordinary = desk.store
-        own = SqlStore(db, ordinary.schema, ordinary.shards, on_emit=lambda: ordinary.on_emit())
-        return cls(desk, replace(desk, store=own), KeyStore(db, ordinary.schema), db)
+    def create(cls, units: UnitOfWorkFactory, reserved: AsyncEngine) -> "KillSwitch":
+        """Create the switch. `reserved`: an engine of `reserved_engine`."""
+        shared = units.store
+        store = SqlStore(reserved, shared.schema, shared.shards, on_emit=lambda: shared.on_emit())
+        return cls(units, replace(units, store=store), KeyStore(reserved, shared.schema), reserved)
 
-    async def principal(self, request: Request) -> Principal:
-        """Whose key it is, looked up on a reserved connection. Raises Problem 401, or TimeoutError after 2 s."""
+    async def authenticate(self, request: Request) -> Principal:
+        """Return the principal of the request's key. Raises Problem 401, or TimeoutError after 2 s."""
         async with asyncio.timeout(_LIMIT_S):
             return await self.keys.authenticate(authorization(request))
 
     async def change(
-        self, request: Request, principal: Principal, function: str, event: type[LoopHalted | LoopResumed], reason: str
+        self,
+        request: Request,
+        principal: Principal,
+        function: str,
+        event_type: type[LoopHalted | LoopResumed],
+        reason: str,
     ) -> tuple[dict[str, Any], bool]:
-        """The state after the change, and whether it is one. It is committed when this returns.
+        """Call `halt` or `resume`. Return the committed state, and whether it has changed.
 
-        Raises `Refused`, and DBAPIError or TimeoutError where the switch can't be changed within 2 s.
+        Raises BoundaryError, and DBAPIError or TimeoutError if the switch can't be changed within 2 s.
         """
-        where = (principal.project, principal.environment)
-        async with asyncio.timeout(_LIMIT_S), self.reserved.change(request) as change:
-            [row] = await call_function(change.tx.conn, function, raw_key(request), reason)
+        async with asyncio.timeout(_LIMIT_S), self.reserved.begin() as unit:
+            [row] = await call_function(unit.conn, function, presented_key(request), reason)
             if row["changed"]:
-                fact = {"project": row["project"], "environment": row["environment"], "revision": row["revision"]}
-                said = event(**fact, by=row["by"], reason=reason)
-                await change.emit(said, derived_id("loop", row["project"], str(row["revision"])))
-            return await store.get_kill_switch(change.tx.conn, *where), row["changed"]
+                switch = {"project": row["project"], "environment": row["environment"], "revision": row["revision"]}
+                event = event_type(**switch, by=row["by"], reason=reason)
+                await unit.emit(event, derived_id("loop", row["project"], str(row["revision"])))
+            state = await repository.get_kill_switch(unit.conn, principal.project, principal.environment)
+        return state, row["changed"]
 
     async def audit(self, project: str) -> None:
-        """Write the changes that the audit chain does not hold yet."""
-        async with self.desk.begin() as change:
-            if await store.list_unaudited(change.tx.conn, project):
-                await call_function(change.tx.conn, "audit_loop", project)
-                await change.seal(project)
+        """Append the changes that the audit chain does not have yet."""
+        async with self.units.begin() as unit:
+            if await repository.has_unaudited_changes(unit.conn, project):
+                await call_function(unit.conn, "audit_loop", project)
+                await unit.sign_audit_head(project)
 
     async def try_audit(self, project: str) -> None:
-        """As `audit`; where the database can't be asked now, the chain's next entry brings them along."""
+        """Call `audit`; if the database is unavailable, the next entry of the chain appends the changes first."""
         try:
             await self.audit(project)
         except Exception as error:
             if classify(error) is not FailureClass.RETRYABLE:
                 raise
-            log.warning("the audit of a change of the kill switch waits", extra={"error": type(error).__name__})
+            log.warning("kill switch change not audited yet", extra={"error": type(error).__name__})
 
     async def keep_connected(self) -> None:
-        """Open the reserved connections, and see every 15 s that they are alive. Runs until cancelled."""
+        """Open the reserved connections and check them every 15 s. Runs until cancelled."""
         while True:
             await asyncio.gather(*(self._ping() for _ in range(_CONNECTIONS)), return_exceptions=True)
             await asyncio.sleep(_PING_S)
@@ -92,5 +101,5 @@ class KillSwitch:
 
 
 def reserved_engine(settings: Any) -> AsyncEngine:
-    """Two connections for the kill switch alone. `settings` are a service's."""
+    """Create an engine with two connections for the kill switch. `settings`: those of the service."""
     return engine(settings.model_copy(update={"database_pool": _CONNECTIONS}))

@@ -1,1 +1,1 @@
-"""Promotion and going back."""
+"""Promotion and rollback."""

@@ -1,4 +1,4 @@
-"""From a row of history to the signed fact that it is live (pure)."""
+"""Live versions: the `prompt.live` event of a row of history, and the version before the live one (pure)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.events.promotion import PromptLive, Signature
 class LiveRow:
     """A row of `gatekeeper.live_history` with the content that it serves.
 
-    `examples`: slot → list of {"input", "output"}, for the slots that hold a set.
+    `examples`: slot → list of {"input", "output"}, for the slots that hold an example set.
     """
 
     project: str
@@ -32,8 +32,8 @@ class LiveRow:
     examples: Mapping[str, Sequence[Mapping[str, str]]]
 
 
-def payload(row: LiveRow) -> dict[str, Any]:
-    """The JSON form of a `prompt.live`, all but its signature."""
+def unsigned_payload(row: LiveRow) -> dict[str, Any]:
+    """Return the JSON form of a `prompt.live` without its signature."""
     return {
         "project": row.project,
         "environment": row.environment,
@@ -50,42 +50,37 @@ def payload(row: LiveRow) -> dict[str, Any]:
 
 
 def authorisation(row: LiveRow) -> dict[str, str]:
-    """The one authorisation that a row cites."""
+    """Return the authorisation that a row cites; each cites exactly one."""
     cited = (("decision", row.decision_id), ("grant", row.grant_use_id), ("rollback", row.rollback_id))
     [(kind, cited_id)] = [(kind, cited_id) for kind, cited_id in cited if cited_id is not None]
     return {"kind": kind, "id": str(cited_id), "by": row.by}
 
 
-def event(row: LiveRow, signature: Signature) -> PromptLive:
-    """The event of a row whose signature is known."""
-    return PromptLive.model_validate({**payload(row), "signature": signature})
-
-
-def frame(live: PromptLive) -> bytes:
-    """A server-sent event, written once for all clients."""
-    return b"event: prompt\nid: %d\ndata: %b\n\n" % (live.sequence, live.model_dump_json().encode())
+def live_event(row: LiveRow, signature: Signature) -> PromptLive:
+    """Return the event of a row whose signature is known."""
+    return PromptLive.model_validate({**unsigned_payload(row), "signature": signature})
 
 
 @dataclass(frozen=True, slots=True)
 class LiveVersion:
-    """One row of a name's history, as far as going back needs it."""
+    """A version in the history of a name, as far as rollback needs it."""
 
     digest: str
     base_digest: str | None
     reason: str
 
 
-def previous(history: Sequence[LiveVersion]) -> str | None:
-    """The version before the one that is live now; None where nothing was. `history` is in order of sequence.
+def previous_digest(history: Sequence[LiveVersion]) -> str | None:
+    """Return the digest of the version before the live one; None if there is none. `history`: by sequence.
 
-    It is what the live digest first replaced here, so that going back twice goes two versions back, rather than
-    to and fro. Where examples were taken back, the versions with and without them are one version.
+    It is the version that the live digest replaced when it first went live, so two rollbacks go two versions back
+    instead of back and forth. Versions with and without revoked examples count as one version.
     """
     current = history[-1].digest if history else None
     seen: set[str] = set()
     while current is not None and current not in seen:
         seen.add(current)
-        first = next((step for step in history if step.digest == current), None)
+        first = next((version for version in history if version.digest == current), None)
         if first is None or first.reason == "promoted":
             return first.base_digest if first else None
         current = first.base_digest

@@ -1,60 +1,60 @@
-"""Going back: to a version that ran here before, or on without examples that were taken back."""
-
-from sqlalchemy import text
+"""Rollback to an earlier version, and removal of revoked examples from live versions."""
 
 from gatekeeper.boundary import call_function
 from gatekeeper.errors import BoundaryError
-from gatekeeper.promotion.live_version import previous
-from gatekeeper.promotion.repository import list_history, publish_live
+from gatekeeper.promotion.live_version import previous_digest
+from gatekeeper.promotion.publish import publish_live
+from gatekeeper.promotion.repository import list_history, list_live_with_revoked
 from gatekeeper.registry import repository as registry
 from gatekeeper.registry.content import version_content, without_revoked_examples
-from gatekeeper.transaction import UnitOfWork
+from gatekeeper.unit_of_work import UnitOfWork
+from shared.auth.principal import Principal
+from shared.events.promotion import PromptLive
 
 
 async def roll_back(
-    change: UnitOfWork, raw: str, where: tuple[str, str, str], to_digest: str | None, reason: str
-) -> None:
-    """Makes `to_digest`, or the version before the live one, live again. `where`: project, environment, name.
+    unit: UnitOfWork, key: str, principal: Principal, name: str, to_digest: str | None, reason: str
+) -> PromptLive:
+    """Make `to_digest`, or the version before the live one, live again. `key`: the principal's API key.
 
-    Raises Refused, for example `nothing-before`, `never-live` or `prompt-not-live`.
+    Raises BoundaryError, for example `nothing-before`, `never-live` or `prompt-not-live`.
     """
-    project, environment, name = where
-    conn = change.tx.conn
-    steps = await list_history(conn, *where)
-    if not steps:
+    project, environment = principal.project, principal.environment
+    history = await list_history(unit.conn, project, environment, name)
+    if not history:
         raise BoundaryError("prompt-not-live", "nothing is live under this name")
-    target = to_digest or previous(steps)
+    target = to_digest or previous_digest(history)
     if target is None:
         raise BoundaryError("nothing-before", "the live version is the first of its name here")
-    effective = await store_without_revoked(change, project, environment, target)
-    await publish_live(change, await call_function(conn, "roll_back", raw, name, target, effective, reason))
-    await change.seal(project)
+    effective = await _save_without_revoked(unit, project, environment, target)
+    rows = await call_function(unit.conn, "roll_back", key, name, target, effective, reason)
+    [live] = await publish_live(unit, rows)
+    await unit.sign_audit_head(project)
+    return live
 
 
-async def remove_revoked_examples(change: UnitOfWork, raw: str, project: str, environment: str) -> None:
-    """Replace every live version of the environment that serves a revoked example by the same without it."""
-    conn = change.tx.conn
-    tainted = await conn.execute(
-        text(
-            """SELECT name, digest FROM gatekeeper.tainted
-               WHERE project = :project AND environment = :environment"""
-        ),
-        {"project": project, "environment": environment},
-    )
-    for row in tainted.all():
-        effective = await store_without_revoked(change, project, environment, row.digest)
-        await publish_live(change, await call_function(conn, "cleanse", raw, environment, row.name, effective))
+async def remove_revoked_examples(unit: UnitOfWork, key: str, principal: Principal) -> list[PromptLive]:
+    """Replace each live version of the environment that serves a revoked example by the same version without it.
+
+    Return the new live versions. `key`: the principal's API key.
+    """
+    project, environment = principal.project, principal.environment
+    promoted: list[PromptLive] = []
+    for name, digest in await list_live_with_revoked(unit.conn, project, environment):
+        effective = await _save_without_revoked(unit, project, environment, digest)
+        rows = await call_function(unit.conn, "cleanse", key, environment, name, effective)
+        promoted += await publish_live(unit, rows)
+    return promoted
 
 
-async def store_without_revoked(change: UnitOfWork, project: str, environment: str, digest: str) -> str:
-    """Stores the version without its revoked examples; its digest, which is `digest` where there are none."""
-    conn = change.tx.conn
-    prompt = await registry.get_version(conn, project, digest)
+async def _save_without_revoked(unit: UnitOfWork, project: str, environment: str, digest: str) -> str:
+    """Store the version without its revoked examples. Return its digest: `digest` if it has none."""
+    prompt = await registry.get_version(unit.conn, project, digest)
     if prompt is None:
         return digest
     sets = [slot.set for slot in prompt.slots.values() if slot.set is not None]
-    gone = await registry.list_revoked_examples(conn, project, environment)
-    clean = without_revoked_examples(prompt, await registry.list_set_members(conn, project, sets), gone)
-    await registry.save_contents(conn, "example_sets", project, clean.sets)
-    await registry.save_contents(conn, "prompt_versions", project, [version_content(clean.prompt)])
+    revoked = await registry.list_revoked_examples(unit.conn, project, environment)
+    clean = without_revoked_examples(prompt, await registry.list_set_members(unit.conn, project, sets), revoked)
+    await registry.save_contents(unit.conn, "example_sets", project, clean.sets)
+    await registry.save_contents(unit.conn, "prompt_versions", project, [version_content(clean.prompt)])
     return clean.prompt.digest

@@ -1,1 +1,1 @@
-"""Proposals, and what people decide about them."""
+"""Proposals and decisions about them."""

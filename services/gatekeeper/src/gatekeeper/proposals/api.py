@@ -1,22 +1,34 @@
-"""Proposals over HTTP: people write, read and decide."""
+"""HTTP API of proposals: people propose, read and decide."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.proposals import repository as store
-from gatekeeper.proposals.decisions import decide_proposal
-from gatekeeper.proposals.edits import content_of, kind_of
+from gatekeeper.delivery.notifier import PromotionNotifier
+from gatekeeper.promotion.publish import live_summary
+from gatekeeper.proposals import repository
+from gatekeeper.proposals.decisions import DecisionRequest, DecisionTerms, decide_proposal
+from gatekeeper.proposals.edits import edit_content, edit_kind
 from gatekeeper.registry import repository as registry
 from gatekeeper.registry.content import version_content
 from gatekeeper.registry.prompt_names import NameInQuery
-from gatekeeper.request_body import read_fields
-from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
-from ratchet.prompt import PromptError, parse
+from gatekeeper.request import (
+    Body,
+    Digest,
+    Label,
+    OptionalReason,
+    PromptName,
+    Reason,
+    body_schema,
+    json_body,
+    presented_key,
+)
+from gatekeeper.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from ratchet.prompt import Prompt, PromptError, parse
 from shared.auth.principal import Principal
 from shared.events import derived_id, new_id
 from shared.events.proposals import Verdict
@@ -25,46 +37,59 @@ from shared.web.authentication import require
 from shared.web.pagination import Cursor, Limit, decode_cursor, page
 
 Reader = Annotated[Principal, Depends(require("read"))]
-Maker = Annotated[Principal, Depends(require("tune", person=True))]
+Author = Annotated[Principal, Depends(require("tune", person=True))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
-_SENT = ("target", "name", "base_digest", "digest")
 State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
 
 
-def proposals_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
-    """Routes under `/v1/proposals`."""
+class NewProposal(Body):
+    """An edited prompt, or a first version with `base_digest` null. `document` is a prompt document."""
+
+    target: Label
+    name: PromptName
+    base_digest: Digest | None = None
+    document: dict[str, Any]
+    why: Reason
+
+
+class Decision(Body):
+    """A verdict about exactly `digest`; `reason` may be empty."""
+
+    verdict: Verdict
+    digest: Digest
+    reason: OptionalReason
+
+
+def proposals_router(
+    engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms
+) -> APIRouter:
+    """Return the routes below `/v1/proposals`."""
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
-    @router.post("", status_code=201)
-    async def propose(request: Request, who: Maker) -> dict[str, Any]:
-        """An edited prompt, or a first version: somebody else decides about it. Idempotency-Key is honoured."""
-        fields = await read_fields(request)
-        target, name = fields.word("target", 128), fields.prompt_name("name")
-        base_digest = fields.optional_digest("base_digest")
-        document, why = fields.object("document"), fields.text("why", 2000)
-        fields.end()
+    @router.post("", status_code=201, openapi_extra=body_schema(NewProposal))
+    async def propose(
+        request: Request, principal: Author, body: Annotated[NewProposal, Depends(json_body(NewProposal))]
+    ) -> dict[str, Any]:
+        """Propose an edited prompt or a first version; another person decides about it.
+
+        A repeat with the same `Idempotency-Key` and body returns the proposal of the first request.
+        """
         try:
-            draft = parse(document, "document")
+            draft = parse(body.document, "document")
         except PromptError as error:
             raise invalid(error.field, error.reason) from None
-        proposal_id = _new_id(request, who, desk)
-        async with desk.change(request) as change:
-            conn = change.tx.conn
-            base = None if base_digest is None else await registry.get_version(conn, who.project, base_digest)
-            await registry.save_contents(conn, "prompt_versions", who.project, [version_content(draft)])
-            content = content_of(why, base_digest, base, draft)
-            arguments = (proposal_id, target, name, kind_of(base_digest), base_digest, draft.digest, content)
-            await call_function(conn, "propose", raw_key(request), *arguments)
-            stored = await _load(conn, who, proposal_id)
-            sent = (target, name, base_digest, draft.digest, why)
-            if sent != (*(stored[part] for part in _SENT), stored["evidence"]["summary"]):
+        proposal_id = _proposal_id(request, principal, units)
+        async with units.begin() as unit:
+            await _save(unit, principal, presented_key(request), proposal_id, body, draft)
+            stored = await _load(unit.conn, principal, proposal_id)
+            if not _is_repeat(stored, body, draft):
                 raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
-            await change.seal(who.project)
+            await unit.sign_audit_head(principal.project)
         return stored
 
     @router.get("")
     async def proposals(
-        who: Reader,
+        principal: Reader,
         name: NameInQuery,
         state: State | None = None,
         cursor: Cursor = None,
@@ -72,45 +97,62 @@ def proposals_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
         brief: bool = False,
     ) -> dict[str, Any]:
         """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
-        query = store.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
+        query = repository.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
         async with engine.connect() as conn:
-            found = await store.list_proposals(conn, who.project, who.environment, query)
+            found = await repository.list_proposals(conn, principal.project, principal.environment, query)
         return page(found, limit, "opened_at", "id")
 
     @router.get("/{proposal_id}")
-    async def proposal(who: Reader, proposal_id: UUID) -> dict[str, Any]:
-        """One proposal with its document, diff, evidence, and what was decided."""
+    async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
+        """Return a proposal with its document, diff, evidence, and decision or grant."""
         async with engine.connect() as conn:
-            return await _load(conn, who, proposal_id)
+            return await _load(conn, principal, proposal_id)
 
-    @router.post("/{proposal_id}/decisions")
-    async def decisions(request: Request, who: Reviewer, proposal_id: UUID) -> dict[str, Any]:
-        """Yes, no, or changes requested about exactly `digest`. A yes makes it live, or changes nothing at all."""
-        fields = await read_fields(request)
-        verdict = cast(Verdict, fields.choice("verdict", "approved", "rejected", "changes_requested"))
-        digest, reason = fields.digest("digest"), fields.text("reason", 2000, empty=True)
-        fields.end()
-        async with desk.change(request) as change:
-            found = await _load(change.tx.conn, who, proposal_id)
-            await decide_proposal(change, raw_key(request), found, verdict, digest, reason, desk.lifetime, desk.policy)
-            decided = await _load(change.tx.conn, who, proposal_id)
-        live = change.lives[0].model_dump(mode="json", exclude={"document", "examples"}) if change.lives else None
-        return {"proposal": decided, "live": live}
+    @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(Decision))
+    async def decisions(
+        request: Request,
+        principal: Reviewer,
+        proposal_id: UUID,
+        body: Annotated[Decision, Depends(json_body(Decision))],
+    ) -> dict[str, Any]:
+        """Approve, reject, or request changes. An approval makes exactly `digest` live, or changes nothing."""
+        decision = DecisionRequest(presented_key(request), proposal_id, body.verdict, body.digest, body.reason)
+        async with units.begin() as unit:
+            decided, promoted = await decide_proposal(unit, principal, decision, terms)
+        notifier.notify(promoted)
+        return {"proposal": decided, "live": live_summary(promoted[0]) if promoted else None}
 
     return router
 
 
-def _new_id(request: Request, who: Principal, desk: UnitOfWorkFactory) -> UUID:
-    idempotency = request.headers.get("idempotency-key")
-    if idempotency is None:
-        return new_id(desk.clock.now())
-    if not 1 <= len(idempotency) <= 200:
+def _proposal_id(request: Request, principal: Principal, units: UnitOfWorkFactory) -> UUID:
+    idempotency_key = request.headers.get("idempotency-key")
+    if idempotency_key is None:
+        return new_id(units.clock.now())
+    if not 1 <= len(idempotency_key) <= 200:
         raise invalid("Idempotency-Key", "must have 1 to 200 characters")
-    return derived_id("proposal", who.key_id, idempotency)
+    return derived_id("proposal", principal.key_id, idempotency_key)
 
 
-async def _load(conn: AsyncConnection, who: Principal, proposal_id: UUID) -> dict[str, Any]:
-    found = await store.get_proposal(conn, who.project, who.environment, proposal_id)
+async def _save(
+    unit: UnitOfWork, principal: Principal, key: str, proposal_id: UUID, body: NewProposal, draft: Prompt
+) -> None:
+    base = body.base_digest and await registry.get_version(unit.conn, principal.project, body.base_digest)
+    await registry.save_contents(unit.conn, "prompt_versions", principal.project, [version_content(draft)])
+    content = edit_content(body.why, body.base_digest, base or None, draft)
+    kind = edit_kind(body.base_digest)
+    arguments = (proposal_id, body.target, body.name, kind, body.base_digest, draft.digest, content)
+    await call_function(unit.conn, "propose", key, *arguments)
+
+
+def _is_repeat(stored: dict[str, Any], body: NewProposal, draft: Prompt) -> bool:
+    sent = (body.target, body.name, body.base_digest, draft.digest, body.why)
+    columns = ("target", "name", "base_digest", "digest")
+    return sent == (*(stored[column] for column in columns), stored["evidence"]["summary"])
+
+
+async def _load(conn: AsyncConnection, principal: Principal, proposal_id: UUID) -> dict[str, Any]:
+    found = await repository.get_proposal(conn, principal.project, principal.environment, proposal_id)
     if found is None:
         raise Problem(404, "unknown-proposal", "There is no such proposal here")
     return found

@@ -1,52 +1,91 @@
-"""Deciding: a person's verdict and, where it is a yes, the promotion, in one transaction."""
+"""Decide about a proposal: the verdict of a person and, for an approval, the promotion, in one transaction."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from gatekeeper.boundary import call_function
-from gatekeeper.promotion.repository import publish_live
-from gatekeeper.transaction import UnitOfWork
+from gatekeeper.errors import BoundaryError
+from gatekeeper.promotion.publish import publish_live
+from gatekeeper.proposals.repository import get_proposal
+from gatekeeper.unit_of_work import UnitOfWork
+from shared.auth.principal import Principal
 from shared.events import derived_id
+from shared.events.promotion import PromptLive
 from shared.events.proposals import ProposalDecided, Verdict
 
 
-async def decide_proposal(
-    change: UnitOfWork,
-    raw: str,
-    proposal: Mapping[str, Any],
-    verdict: Verdict,
-    digest: str,
-    reason: str,
-    lifetime: timedelta,
-    policy: str,
-) -> None:
-    """Writes the decision and, for an approval, makes the version live. `proposal` as `proposals.store.one` shows it.
+@dataclass(frozen=True, slots=True)
+class DecisionTerms:
+    """What the service adds to each decision: how long an approval may be used, and the version of the policy."""
 
-    Raises Refused; then nothing of it remains, the decision neither.
+    lifetime: timedelta
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRequest:
+    """A reviewer's verdict about exactly `digest`. `key`: the reviewer's API key, which the database verifies."""
+
+    key: str
+    proposal_id: UUID
+    verdict: Verdict
+    digest: str
+    reason: str
+
+
+async def decide_proposal(
+    unit: UnitOfWork, principal: Principal, request: DecisionRequest, terms: DecisionTerms
+) -> tuple[dict[str, Any], list[PromptLive]]:
+    """Store a decision and, for an approval, make the version live.
+
+    Return the proposal in its JSON form with the decision, and the versions that went live. Raises BoundaryError;
+    the decision is not stored then either.
     """
-    conn = change.tx.conn
-    [decided] = await call_function(conn, "decide", raw, proposal["id"], verdict, digest, reason, lifetime, policy)
-    if verdict == "approved":
-        await publish_live(change, await call_function(conn, "promote", decided["decision_id"]))
+    decided = await _save_decision(unit, request, terms)
+    promoted: list[PromptLive] = []
+    if request.verdict == "approved":
+        promoted = await publish_live(unit, await call_function(unit.conn, "promote", decided["decision_id"]))
+    proposal = await get_proposal(unit.conn, principal.project, principal.environment, request.proposal_id)
+    assert proposal is not None
     await emit_proposal_decided(
-        change, proposal, verdict, decided["revision"], decided["by"], decision_id=decided["decision_id"]
+        unit,
+        proposal,
+        request.verdict,
+        decided["revision"],
+        decided["by"],
+        decision_id=decided["decision_id"],
     )
-    await change.seal(proposal["project"])
+    await unit.sign_audit_head(principal.project)
+    return proposal, promoted
+
+
+async def _save_decision(unit: UnitOfWork, request: DecisionRequest, terms: DecisionTerms) -> Mapping[Any, Any]:
+    verdict = (request.verdict, request.digest, request.reason)
+    policy = (terms.lifetime, terms.policy_version)
+    try:
+        [decided] = await call_function(unit.conn, "decide", request.key, request.proposal_id, *verdict, *policy)
+    except BoundaryError as error:
+        if error.code == "other-environment":  # for this key it does not exist
+            raise BoundaryError("unknown-proposal", "there is no such proposal in this environment") from None
+        raise
+    return decided
 
 
 async def emit_proposal_decided(
-    change: UnitOfWork,
+    unit: UnitOfWork,
     proposal: Mapping[str, Any],
     verdict: Verdict,
     revision: int,
     by: str,
+    *,
     decision_id: UUID | None = None,
     grant_id: UUID | None = None,
 ) -> None:
-    """Emits `proposal.decided`."""
-    said = ProposalDecided(
+    """Emit `proposal.decided` for a proposal in its JSON form, once per revision."""
+    event = ProposalDecided(
         project=proposal["project"],
         environment=proposal["environment"],
         target=proposal["target"],
@@ -59,4 +98,4 @@ async def emit_proposal_decided(
         decision_id=decision_id,
         grant_id=grant_id,
     )
-    await change.emit(said, derived_id("proposal.decided", str(proposal["id"]), str(revision)))
+    await unit.emit(event, derived_id("proposal.decided", str(event.proposal_id), str(event.revision)))

@@ -1,17 +1,17 @@
-"""What a person's edit amounts to (pure): the proposal's kind, its diff and what would undo it."""
+"""Content of a proposal that a person writes: kind, diff, evidence and rollback (pure)."""
 
 from typing import Any
 
 from ratchet.prompt import Prompt, PromptError, foreign_syntax, parse, unified
 
 
-def kind_of(base_digest: str | None) -> str:
-    """An edit replaces something, a first version nothing."""
+def edit_kind(base_digest: str | None) -> str:
+    """Return the kind of a person's proposal."""
     return "first_version" if base_digest is None else "edit"
 
 
-def content_of(why: str, base_digest: str | None, base: Prompt | None, draft: Prompt) -> dict[str, Any]:
-    """The parts of a person's proposal that no column holds; the same names as in `proposal.ready`."""
+def edit_content(why: str, base_digest: str | None, base: Prompt | None, draft: Prompt) -> dict[str, Any]:
+    """Return the parts of a person's proposal that no column holds, under the names that `proposal.ready` has."""
     return {
         "diff": unified(base, draft),
         "evidence": {"regression_id": None, "feedback_ids": [], "execution_ids": [], "summary": why},
@@ -22,10 +22,10 @@ def content_of(why: str, base_digest: str | None, base: Prompt | None, draft: Pr
     }
 
 
-def warnings(document: dict[str, Any]) -> list[str]:
-    """What whoever decides about a document should know: template syntax that is text here."""
+def syntax_warnings(document: dict[str, Any]) -> list[str]:
+    """Return a warning per template syntax of another library, which is plain text in Ratchet; at most 20."""
     try:
         found = foreign_syntax(parse(document))
     except PromptError:
         return []
-    return [f"{syntax} is no variable here: it is sent to the model as it is" for syntax in found[:20]]
+    return [f"{syntax} is not a variable here: it is sent to the model as it is" for syntax in found[:20]]

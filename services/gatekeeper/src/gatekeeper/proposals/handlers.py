@@ -1,53 +1,80 @@
-"""Events about proposals: a draft is kept, and goes live at once only where a grant covers it."""
+"""Handlers of `proposal.ready` and `proposal.withdrawn`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gatekeeper.boundary import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.grants.service import use_grant
 from gatekeeper.keys.signer import Signer
-from gatekeeper.proposals.verified_content import VerifiedContent, unreadable, verify_content
+from gatekeeper.proposals.verified_content import VerifiedContent, mismatch_reason, verify_content
 from gatekeeper.registry import repository as registry
-from gatekeeper.transaction import UnitOfWork
+from gatekeeper.unit_of_work import UnitOfWork
 from shared.errors import Permanent, Retryable
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
 from shared.messaging.cloudevents import Received
-from shared.messaging.store import Handler, Tx
+from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
+_MAX_BATCH = 50
+"""Events per transaction. Each locks its project, so a batch must be short."""
 _HALTED = ("halted", "project-halted")
-"""Somebody halted while a grant was used: the next try finds that, and leaves the proposal to a person."""
+"""A person halted promotions while a grant was used: the retry sees that and leaves the proposal open."""
 
 
-def on_ready(signer: Signer, clock: Clock) -> Handler:
-    """`proposal.ready`: stores its contents and opens it; a repeat, or one withdrawn before, changes nothing."""
+@dataclass(frozen=True, slots=True)
+class ProposalHandlers:
+    """Store proposals and close withdrawn ones. A version goes live here only if a grant covers it."""
 
-    async def handle(tx: Tx, events: Sequence[Received[ProposalReady]]) -> None:
+    signer: Signer
+    clock: Clock
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the subscriptions of these handlers."""
+        return (
+            Subscription("proposals", (ProposalReady,), self.on_ready, _MAX_BATCH),
+            Subscription("withdrawals", (ProposalWithdrawn,), self.on_withdrawn, _MAX_BATCH),
+        )
+
+    async def on_ready(self, tx: Tx, events: Sequence[Received[ProposalReady]]) -> None:
+        """Store the contents of proposals and open them; a repeated or already withdrawn one changes nothing.
+
+        Clients are not notified here: `prompt.live` reaches every instance through Kafka.
+        """
         for received in events:
             try:
-                brought = verify_content(received.event)
+                contents = verify_content(received.event)
             except ValueError as error:
-                raise Permanent(unreadable(error)) from None
-            change = UnitOfWork(
-                tx, signer, clock.now(), received.correlation_id, str(received.id), received.traceparent
-            )
+                raise Permanent(mismatch_reason(error)) from None
             try:
-                await _open(change, received.event, brought)
+                await _open(self._unit(tx, received), received.event, contents)
             except BoundaryError as error:
                 if error.code in _HALTED:
                     raise Retryable(error.code) from None
                 raise Permanent(error.code) from None
 
-    return handle
+    async def on_withdrawn(self, tx: Tx, events: Sequence[Received[ProposalWithdrawn]]) -> None:
+        """Close proposals that are still open. One that has not arrived yet is closed on arrival."""
+        for received in events:
+            event = received.event
+            unit = self._unit(tx, received)
+            try:
+                await call_function(unit.conn, "withdraw", event.proposal_id, event.project, event.reason, "proposer")
+            except BoundaryError as error:
+                raise Permanent(error.code) from None
+            await unit.sign_audit_head(event.project)
+
+    def _unit(self, tx: Tx, received: Received[ProposalReady] | Received[ProposalWithdrawn]) -> UnitOfWork:
+        cause = (received.correlation_id, str(received.id), received.traceparent)
+        return UnitOfWork(tx, self.signer, self.clock.now(), *cause)
 
 
-async def _open(change: UnitOfWork, event: ProposalReady, brought: VerifiedContent) -> None:
-    conn = change.tx.conn
-    await registry.save_contents(conn, "prompt_versions", event.project, brought.versions)
-    await registry.save_contents(conn, "examples", event.project, brought.examples)
-    await registry.save_contents(conn, "example_sets", event.project, brought.sets)
+async def _open(unit: UnitOfWork, event: ProposalReady, contents: VerifiedContent) -> None:
+    await registry.save_contents(unit.conn, "prompt_versions", event.project, contents.versions)
+    await registry.save_contents(unit.conn, "examples", event.project, contents.examples)
+    await registry.save_contents(unit.conn, "example_sets", event.project, contents.sets)
     await call_function(
-        conn,
+        unit.conn,
         "open_proposal",
         event.proposal_id,
         event.project,
@@ -59,23 +86,7 @@ async def _open(change: UnitOfWork, event: ProposalReady, brought: VerifiedConte
         event.digest,
         event.author,
         event.revision,
-        brought.content,
+        contents.content,
     )
-    await use_grant(change, event.project, event.environment, event.proposal_id)
-    await change.seal(event.project)
-
-
-def on_withdrawn(signer: Signer, clock: Clock) -> Handler:
-    """`proposal.withdrawn`: closes the proposal if it is still open, also where it has not come yet."""
-
-    async def handle(tx: Tx, events: Sequence[Received[ProposalWithdrawn]]) -> None:
-        for received in events:
-            event = received.event
-            change = UnitOfWork(tx, signer, clock.now(), received.correlation_id, str(received.id))
-            try:
-                await call_function(tx.conn, "withdraw", event.proposal_id, event.project, event.reason, "proposer")
-            except BoundaryError as error:
-                raise Permanent(error.code) from None
-            await change.seal(event.project)
-
-    return handle
+    await use_grant(unit, event.project, event.environment, event.proposal_id)
+    await unit.sign_audit_head(event.project)

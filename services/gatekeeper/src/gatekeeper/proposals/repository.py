@@ -1,4 +1,4 @@
-"""The SQL of proposals: the database's functions write them, these statements read them."""
+"""Read proposals. The functions of the database write them."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatekeeper.proposals.edits import warnings
+from gatekeeper.proposals.edits import syntax_warnings
 
 _WHOLE = "p.content, v.canonical"
 _BRIEF = "p.content - CAST('{diff,rollback,example_sets}' AS text[]) AS content, NULL AS canonical"
@@ -24,17 +24,17 @@ _SELECT = """SELECT p.id, p.project, p.environment, p.target, p.name, p.kind, p.
              LEFT JOIN gatekeeper.grant_uses u ON u.proposal_id = p.id
              LEFT JOIN gatekeeper.grants g ON g.id = u.grant_id
              WHERE p.project = :project AND p.environment = :environment"""
-_ONE = text(f"{_SELECT.format(parts=_WHOLE)} AND p.id = :id")
-_SOME = """ AND (CAST(:state AS text) IS NULL OR p.state = :state)
+_BY_ID = text(f"{_SELECT.format(parts=_WHOLE)} AND p.id = :id")
+_FILTERED = """ AND (CAST(:state AS text) IS NULL OR p.state = :state)
             AND (CAST(:name AS text) IS NULL OR p.name = :name)
             AND (CAST(:opened_at AS timestamptz) IS NULL
                  OR p.opened_at <= :opened_at AND (p.opened_at, p.id) < (:opened_at, CAST(:id AS uuid)))
             ORDER BY p.opened_at DESC, p.id DESC LIMIT :limit"""
 _PAGES = {
-    False: text(f"{_SELECT.format(parts=_WHOLE)}{_SOME}"),
-    True: text(f"{_SELECT.format(parts=_BRIEF)}{_SOME}"),
+    False: text(f"{_SELECT.format(parts=_WHOLE)}{_FILTERED}"),
+    True: text(f"{_SELECT.format(parts=_BRIEF)}{_FILTERED}"),
 }
-"""Whether a page is brief → its statement."""
+"""Statement by `ProposalQuery.brief`."""
 _COLUMNS = (
     "id",
     "project",
@@ -67,8 +67,8 @@ class ProposalQuery:
 async def get_proposal(
     conn: AsyncConnection, project: str, environment: str, proposal_id: UUID
 ) -> dict[str, Any] | None:
-    """A proposal as the API shows it; None where there is none here."""
-    found = await conn.execute(_ONE, {"project": project, "environment": environment, "id": proposal_id})
+    """Return a proposal in its JSON form; None if there is none in this environment."""
+    found = await conn.execute(_BY_ID, {"project": project, "environment": environment, "id": proposal_id})
     row = found.mappings().first()
     return None if row is None else to_view(row)
 
@@ -91,7 +91,7 @@ async def list_proposals(
 
 
 async def list_open_ids(conn: AsyncConnection, project: str, environment: str, name: str) -> list[UUID]:
-    """The open few-shot proposals of a name, oldest first."""
+    """Return the ids of the open few-shot proposals of a name, oldest first."""
     found = await conn.execute(
         text(
             """SELECT id FROM gatekeeper.proposals
@@ -104,13 +104,13 @@ async def list_open_ids(conn: AsyncConnection, project: str, environment: str, n
 
 
 def to_view(row: RowMapping) -> dict[str, Any]:
-    """The JSON form of a proposal with what was decided about it; a brief one has no `document`."""
+    """Return the JSON form of a proposal with its decision or grant; a brief one has no `document`."""
     content = row["content"]
     view: dict[str, Any] = {column: row[column] for column in _COLUMNS}
     view |= content if isinstance(content, dict) else json.loads(content)
     if row["canonical"] is not None:
         view["document"] = json.loads(row["canonical"])
-        view["warnings"] = warnings(view["document"])
+        view["warnings"] = syntax_warnings(view["document"])
     view["decision"] = None
     if row["decision_id"] is not None:
         view["decision"] = {

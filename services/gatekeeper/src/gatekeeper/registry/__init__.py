@@ -1,1 +1,1 @@
-"""What prompts say, by content, and what was seen in use."""
+"""Prompt versions and example sets by digest, and observed digests."""

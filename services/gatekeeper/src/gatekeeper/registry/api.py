@@ -1,4 +1,4 @@
-"""What prompts there are, what each was before, and what a version says; that a person looked at what was observed."""
+"""HTTP API of the registry: prompts, their versions, and reviews of observed digests."""
 
 import re
 from typing import Annotated, Any
@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.promotion.live_version import previous
+from gatekeeper.promotion.live_version import previous_digest
 from gatekeeper.promotion.repository import list_history
-from gatekeeper.registry import repository as store
+from gatekeeper.registry import repository
 from gatekeeper.registry.prompt_names import NameInPath, NameInQuery
-from gatekeeper.request_body import read_fields
-from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from gatekeeper.request import Body, Reason, body_schema, json_body, presented_key
+from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
@@ -24,66 +24,75 @@ Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def registry_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
-    """Routes under `/v1/prompts` and `/v1/versions` for people; they come before the one that takes all as a name."""
+class Archive(Body):
+    """Why a prompt is archived."""
+
+    reason: Reason
+
+
+def registry_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes below `/v1/prompts` and `/v1/versions` for people.
+
+    They must precede `GET /v1/prompts/{name}`, whose name matches any path.
+    """
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.get("/prompts")
     async def prompts(
-        who: Reader, name: NameInQuery, cursor: Cursor = None, limit: Limit = 100, archived: bool = False
+        principal: Reader, name: NameInQuery, cursor: Cursor = None, limit: Limit = 100, archived: bool = False
     ) -> dict[str, Any]:
-        """All names, or one, with what is live and what was observed; `reviewed` false: nobody has looked at it.
+        """Return all names, or one, with what is live and what was observed.
 
-        Archived ones are left out, unless asked for by `archived=true` or by name.
-        `elsewhere`, for people: what is live under the name in other environments of the project.
+        `reviewed` is false for an observed digest that nobody has reviewed. Archived prompts are included with
+        `archived=true` or by name. `elsewhere`: what is live in other environments of the project; for people only.
         """
         [after] = decode_cursor(cursor, str)
+        query = repository.PromptQuery(after or "", limit, name, archived)
         async with engine.connect() as conn:
-            found = await store.list_prompts(conn, who, after or "", limit, name, archived)
-        return page(found, limit, "name")
+            return page(await repository.list_prompts(conn, principal, query), limit, "name")
 
     @router.get("/prompts/{name:path}/versions")
-    async def versions(who: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
-        """Return what was live under a name, newest first.
+    async def versions(principal: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
+        """Return the versions that were live under a name, newest first.
 
-        `previous` is the digest that going back leads to from what is live now; null where there is none.
+        `previous` is the digest that a rollback of the live version leads to; null if there is none.
         """
         [before] = decode_cursor(cursor, int)
+        scope = (principal.project, principal.environment, name)
         async with engine.connect() as conn:
-            found = await store.list_versions(conn, who.project, who.environment, name, before, limit)
-            steps = await list_history(conn, who.project, who.environment, name)
-        return page(found, limit, "sequence", previous=previous(steps))
+            found = await repository.list_versions(conn, *scope, before, limit)
+            history = await list_history(conn, *scope)
+        return page(found, limit, "sequence", previous=previous_digest(history))
 
     @router.post("/prompts/{name:path}/observed/{digest}/review")
-    async def review(request: Request, who: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
-        """Notes that a person has looked at an observed digest: `by` and `at` of the first look. Promotes nothing."""
+    async def review(request: Request, principal: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
+        """Mark an observed digest as reviewed. Return who reviewed it first, and when. Makes nothing live."""
         digest = decoded(digest)
         if not _DIGEST.fullmatch(digest):
             raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
-        async with desk.change(request) as change:
-            [row] = await call_function(change.tx.conn, "review_observed", raw_key(request), name, digest)
-            await change.seal(who.project)
+        async with units.begin() as unit:
+            [row] = await call_function(unit.conn, "review_observed", presented_key(request), name, digest)
+            await unit.sign_audit_head(principal.project)
         return {"name": name, "digest": digest, "reviewed": True, **row}
 
-    @router.post("/prompts/{name:path}/archive")
-    async def archive(request: Request, who: Reviewer, name: NameInPath) -> dict[str, Any]:
-        """Takes a prompt that is no longer used out of the lists. What apps are served does not change by this.
+    @router.post("/prompts/{name:path}/archive", openapi_extra=body_schema(Archive))
+    async def archive(
+        request: Request, principal: Reviewer, name: NameInPath, body: Annotated[Archive, Depends(json_body(Archive))]
+    ) -> dict[str, Any]:
+        """Remove an unused prompt from the lists; apps are served as before.
 
-        Whatever goes live under the name later, by approval, grant or rollback, brings it back.
+        The prompt returns to the lists when a version goes live under its name by approval, grant or rollback.
         """
-        fields = await read_fields(request)
-        reason = fields.text("reason", 2000)
-        fields.end()
-        async with desk.change(request) as change:
-            [row] = await call_function(change.tx.conn, "archive_prompt", raw_key(request), name, reason)
-            await change.seal(who.project)
-        return {"name": name, "archived": {**row, "reason": reason}}
+        async with units.begin() as unit:
+            [row] = await call_function(unit.conn, "archive_prompt", presented_key(request), name, body.reason)
+            await unit.sign_audit_head(principal.project)
+        return {"name": name, "archived": {**row, "reason": body.reason}}
 
     @router.get("/versions/{digest}")
-    async def version(who: Reader, digest: str) -> dict[str, Any]:
-        """The document of a digest that is known in this project, whether it was ever live or not."""
+    async def version(principal: Reader, digest: str) -> dict[str, Any]:
+        """Return the document of a digest that the project knows, whether it was ever live or not."""
         async with engine.connect() as conn:
-            found = await store.get_version_row(conn, who.project, digest)
+            found = await repository.get_version_row(conn, principal.project, digest)
         if found is None:
             raise Problem(404, "unknown-version", "The content of this version is not known")
         return found

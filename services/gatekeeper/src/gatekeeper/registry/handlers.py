@@ -1,8 +1,8 @@
-"""Events that the registry takes in."""
+"""Handler of `prompt.observed`."""
 
 from collections.abc import Sequence
 
-from gatekeeper.registry import repository as store
+from gatekeeper.registry import repository
 from gatekeeper.registry.content import version_content
 from ratchet.prompt import Prompt, PromptError, parse
 from shared.events.feedback import PromptObserved
@@ -11,17 +11,17 @@ from shared.messaging.store import Tx
 
 
 async def on_observed(tx: Tx, events: Sequence[Received[PromptObserved]]) -> None:
-    """`prompt.observed`: keeps the digest, and its content where the app told it truly. Nothing goes live by this."""
+    """Store observed digests, and their content if the digest is that of the document. Makes nothing live."""
     for received in events:
         event = received.event
-        prompt = parsed_document(event)
+        prompt = verified_document(event)
         if prompt is not None:
-            await store.save_contents(tx.conn, "prompt_versions", event.project, [version_content(prompt)])
-        await store.save_observation(tx.conn, event)
+            await repository.save_contents(tx.conn, "prompt_versions", event.project, [version_content(prompt)])
+        await repository.save_observation(tx.conn, event)
 
 
-def parsed_document(event: PromptObserved) -> Prompt | None:
-    """The document of an observation, if it is one and has the digest that the app says."""
+def verified_document(event: PromptObserved) -> Prompt | None:
+    """Return the document of an observation; None if it is missing, invalid, or has another digest."""
     if event.document is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The name of a prompt in a path, of which routes see the percent-encoded form, and in a query."""
+"""Names of prompts in paths, which routes receive percent-encoded, and in queries."""
 
 import unicodedata
 from typing import Annotated
@@ -9,21 +9,21 @@ from shared.problems import invalid
 from shared.web.encoded_paths import decoded
 
 PREFIX = "/v1/prompts/"
-"""Below it, routes see paths as sent: `x%2Fversions` is the prompt `x/versions`, `x/versions` the versions of `x`."""
+"""Routes below it get paths as sent: `x%2Fversions` is the prompt `x/versions`, `x/versions` the versions of `x`."""
 
 
 def name_in_path(name: str) -> str:
-    """The name as it is stored: decoded, in NFC. Also one that a former rule let in."""
+    """Return the name as it is stored: decoded, in NFC. Names that are not valid today may be stored, too."""
     return stored_name("name", decoded(name))
 
 
 def name_in_query(name: Annotated[str | None, Query()] = None) -> str | None:
-    """The name that a list is asked for, as it is stored; None where it is asked for all."""
+    """Return the name that a list is filtered by, as it is stored; None for all names."""
     return None if name is None else stored_name("name", name)
 
 
 def stored_name(field: str, name: str) -> str:
-    """The name in NFC, in which names are stored. Raises Problem 422 for NUL, which PostgreSQL can't be asked for."""
+    """Return the name in NFC, as names are stored. Raises Problem 422 for NUL, which PostgreSQL can't hold."""
     if "\0" in name:
         raise invalid(field, "must not hold NUL")
     return unicodedata.normalize("NFC", name)

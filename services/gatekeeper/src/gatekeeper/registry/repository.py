@@ -1,7 +1,8 @@
-"""The registry's SQL: versions, example sets, what was observed."""
+"""Read and store versions, example sets and observed digests."""
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -57,7 +58,7 @@ _VERSIONS = text(
 
 
 async def save_contents(conn: AsyncConnection, table: str, project: str, contents: Iterable[Content]) -> None:
-    """Stores contents in `prompt_versions`, `examples` or `example_sets`; what is there already stays."""
+    """Store contents in `prompt_versions`, `examples` or `example_sets`; existing ones stay unchanged."""
     rows = [{"project": project, "digest": c.digest, "canonical": c.canonical} for c in contents]
     if rows:
         statement = f"""INSERT INTO gatekeeper.{table} (project, digest, canonical)
@@ -66,7 +67,7 @@ async def save_contents(conn: AsyncConnection, table: str, project: str, content
 
 
 async def get_version(conn: AsyncConnection, project: str, digest: str) -> Prompt | None:
-    """A stored version; None where its content is not known, or is no prompt document of ours."""
+    """Return a stored version; None if its content is unknown or not a valid prompt document."""
     found = await conn.execute(
         text("SELECT canonical FROM gatekeeper.prompt_versions WHERE project = :project AND digest = :digest"),
         {"project": project, "digest": digest},
@@ -79,7 +80,7 @@ async def get_version(conn: AsyncConnection, project: str, digest: str) -> Promp
 
 
 async def get_version_row(conn: AsyncConnection, project: str, digest: str) -> dict[str, Any] | None:
-    """A stored version as it stands, and since when it is known."""
+    """Return the document of a stored version and when it was added; None if it is unknown."""
     found = await conn.execute(
         text(
             "SELECT canonical, added_at FROM gatekeeper.prompt_versions WHERE project = :project AND digest = :digest"
@@ -91,7 +92,7 @@ async def get_version_row(conn: AsyncConnection, project: str, digest: str) -> d
 
 
 async def list_set_members(conn: AsyncConnection, project: str, sets: Iterable[str]) -> dict[str, list[str]]:
-    """The examples of each known set, in order."""
+    """Return set digest → digests of its examples in order, for the known sets."""
     found = await conn.execute(
         text("SELECT digest, canonical FROM gatekeeper.example_sets WHERE project = :project AND digest = ANY (:sets)"),
         {"project": project, "sets": list(sets)},
@@ -100,7 +101,7 @@ async def list_set_members(conn: AsyncConnection, project: str, sets: Iterable[s
 
 
 async def list_revoked_examples(conn: AsyncConnection, project: str, environment: str) -> set[str]:
-    """The examples that people revoked in an environment."""
+    """Return the digests of the examples that were revoked in an environment or the whole project."""
     found = await conn.execute(
         text(
             """SELECT digest FROM gatekeeper.example_revocations
@@ -112,7 +113,7 @@ async def list_revoked_examples(conn: AsyncConnection, project: str, environment
 
 
 async def save_observation(conn: AsyncConnection, event: PromptObserved) -> None:
-    """Remembers that a digest is in use."""
+    """Store that a digest is in use."""
     await conn.execute(
         text(
             """INSERT INTO gatekeeper.observed (project, environment, name, digest, target, first_seen)
@@ -122,22 +123,26 @@ async def save_observation(conn: AsyncConnection, event: PromptObserved) -> None
     )
 
 
-async def list_prompts(
-    conn: AsyncConnection, who: Principal, after: str, limit: int, name: str | None = None, archived: bool = False
-) -> Sequence[dict[str, Any]]:
-    """Names in order (with the `archived` ones or without), or the one that is asked for.
+@dataclass(frozen=True, slots=True)
+class PromptQuery:
+    """Filters and page of the list of names. `after`: the last name of the page before; "" for the first page."""
 
-    Each has what is live and the digests that were observed.
+    after: str
+    limit: int
+    name: str | None = None
+    archived: bool = False
 
-    People are also told what is live in the project's other environments; services have no business there.
+
+async def list_prompts(conn: AsyncConnection, principal: Principal, query: PromptQuery) -> Sequence[dict[str, Any]]:
+    """Return names in order, each with what is live and the digests that were observed.
+
+    People also get what is live in the other environments of the project; services do not.
     """
-    where = {"project": who.project, "environment": who.environment}
-    rows = (
-        await conn.execute(_LIST, {**where, "after": after, "limit": limit, "name": name, "archived": archived})
-    ).all()
+    scope = {"project": principal.project, "environment": principal.environment}
+    rows = (await conn.execute(_LIST, scope | asdict(query))).all()
     names = {"names": [row.name for row in rows]}
-    seen = (await conn.execute(_OBSERVED, where | names)).all()
-    others = (await conn.execute(_ELSEWHERE, where | names)).all() if who.kind == "person" else []
+    seen = (await conn.execute(_OBSERVED, scope | names)).all()
+    others = (await conn.execute(_ELSEWHERE, scope | names)).all() if principal.kind == "person" else []
     return [
         {
             "name": row.name,
@@ -180,7 +185,10 @@ def _live(row: Row[Any]) -> dict[str, Any]:
 async def list_versions(
     conn: AsyncConnection, project: str, environment: str, name: str, before: int | None, limit: int
 ) -> Sequence[dict[str, Any]]:
-    """What was live under a name, newest first, with its document and its authorisation."""
+    """Return the versions that were live under a name, newest first, with document and authorisation.
+
+    `before`: the sequence of the last version of the page before; None for the first page.
+    """
     found = await conn.execute(
         _VERSIONS,
         {"project": project, "environment": environment, "name": name, "before": before, "limit": limit},

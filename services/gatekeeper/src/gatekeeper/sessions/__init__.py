@@ -1,1 +1,1 @@
-"""People: who they are, how they sign in, and their sessions."""
+"""People, their roles, sign-in links and sessions."""

@@ -1,73 +1,85 @@
-"""People, and their signing in and out, over HTTP. A session belongs to somebody known."""
+"""HTTP API of people, sign-in links and sessions."""
 
 from datetime import timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
-from gatekeeper.keys.api_keys import new_api_key
+from gatekeeper.keys.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
 from gatekeeper.keys.events import emit_key_changed
-from gatekeeper.request_body import read_fields
-from gatekeeper.sessions import repository as store
+from gatekeeper.request import Body, ShortText, body_schema, json_body, presented_key
+from gatekeeper.sessions import repository
 from gatekeeper.sessions.cookies import clear_session_cookies, set_session_cookies
 from gatekeeper.sessions.roles import ROLES, Role, person_role
-from gatekeeper.sessions.tokens import LINK_LASTS, new_token
-from gatekeeper.unit_of_work import UnitOfWorkFactory, raw_key
+from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import own_pages_only, require
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
-Anybody = Annotated[Principal, Depends(require())]
+AnyKey = Annotated[Principal, Depends(require())]
 Person = Annotated[Principal, Depends(require("read", person=True))]
 Reader = Annotated[Principal, Depends(require("read"))]
 
 
-def sessions_router(engine: AsyncEngine, desk: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
-    """Routes under `/v1/sessions`, and `/v1/session`. `lifetime` is that of a session."""
+class SignIn(Body):
+    """The token of a sign-in link."""
+
+    token: ShortText
+
+
+class NewLink(Body):
+    """The person that a sign-in link is for, and the role of the session."""
+
+    subject: ShortText
+    role: Role
+
+
+def sessions_router(engine: AsyncEngine, units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
+    """Return the routes below `/v1/sessions`, and `/v1/session`. `lifetime`: that of a session."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
-    @router.post("/sessions", status_code=201)
-    async def sign_in(request: Request, response: Response) -> dict[str, Any]:
-        """A link's token for a session: two cookies, of which scripts see neither."""
-        own_pages_only(request)
-        fields = await read_fields(request)
-        token = fields.text("token")
-        fields.end()
+    @router.post(
+        "/sessions", status_code=201, dependencies=[Depends(own_pages_only)], openapi_extra=body_schema(SignIn)
+    )
+    async def sign_in(
+        request: Request, response: Response, body: Annotated[SignIn, Depends(json_body(SignIn))]
+    ) -> dict[str, Any]:
+        """Exchange the token of a link for a session: two cookies that scripts can't read."""
         acting, reading = new_api_key(), new_api_key()
         keys = (acting.key_id, acting.secret_hash, reading.key_id, reading.secret_hash)
-        async with desk.change(request) as change:
-            made = await call_function(change.tx.conn, "open_session", token, *keys, lifetime)
-            await emit_key_changed(change, made)
-            await change.seal(made[0]["project"])
+        async with units.begin() as unit:
+            opened = await call_function(unit.conn, "open_session", body.token, *keys, lifetime)
+            await emit_key_changed(unit, opened)
+            await unit.sign_audit_head(opened[0]["project"])
         set_session_cookies(response, request, acting.raw, reading.raw, lifetime)
         return {
-            "subject": made[0]["subject"],
-            "role": person_role(made[0]["scopes"]),
-            "expires_at": made[0]["expires_at"],
+            "subject": opened[0]["subject"],
+            "role": person_role(opened[0]["scopes"]),
+            "expires_at": opened[0]["expires_at"],
         }
 
     @router.post("/sessions/end")
-    async def sign_out(request: Request, response: Response, who: Person) -> dict[str, Any]:
-        """Ends the session that the request belongs to."""
-        async with desk.change(request) as change:
-            await emit_key_changed(change, await call_function(change.tx.conn, "close_session", raw_key(request)))
-            await change.seal(who.project)
+    async def sign_out(request: Request, response: Response, principal: Person) -> dict[str, Any]:
+        """End the session of the request's key."""
+        async with units.begin() as unit:
+            await emit_key_changed(unit, await call_function(unit.conn, "close_session", presented_key(request)))
+            await unit.sign_audit_head(principal.project)
         clear_session_cookies(response)
         return {"ended": True}
 
     @router.get("/session")
-    async def session(who: Anybody) -> dict[str, Any]:
-        """Who asks, and what they may in all: for the reading key of a session, too, what its acting key may."""
+    async def session(principal: AnyKey) -> dict[str, Any]:
+        """Return who the key belongs to and its scopes; for the reading key of a session those of the acting key."""
         async with engine.connect() as conn:
-            found = await store.get_session(conn, who.key_id)
-        scopes = sorted(who.scopes) if found is None else found["scopes"]
+            found = await repository.get_session(conn, principal.key_id)
+        scopes = sorted(principal.scopes) if found is None else found["scopes"]
         return {
-            "subject": who.subject,
-            "kind": who.kind,
-            "project": who.project,
-            "environment": who.environment,
+            "subject": principal.subject,
+            "kind": principal.kind,
+            "project": principal.project,
+            "environment": principal.environment,
             "role": person_role(scopes),
             "scopes": scopes,
             "expires_at": None if found is None else found["expires_at"],
@@ -76,34 +88,34 @@ def sessions_router(engine: AsyncEngine, desk: UnitOfWorkFactory, lifetime: time
     return router
 
 
-def people_router(engine: AsyncEngine, desk: UnitOfWorkFactory) -> APIRouter:
-    """Routes under `/v1/people` and `/v1/sign-in-links`."""
+def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes `/v1/people` and `/v1/sign-in-links`."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.get("/people")
-    async def people(who: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+    async def people(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the people of the project by subject, with their scopes and role in this environment."""
         [after] = decode_cursor(cursor, str)
         async with engine.connect() as conn:
-            found = await store.list_people(conn, who.project, who.environment, after or "", limit)
+            found = await repository.list_people(conn, principal.project, principal.environment, after or "", limit)
         return page([{**person, "role": person_role(person["scopes"])} for person in found], limit, "subject")
 
-    @router.post("/sign-in-links", status_code=201)
-    async def make_link(request: Request, who: Person) -> dict[str, Any]:
-        """A link for oneself, or, by an admin, for anybody; `token` is shown once and lets in once."""
-        fields = await read_fields(request)
-        subject, role = fields.text("subject"), cast(Role, fields.choice("role", *ROLES))
-        fields.end()
-        token = new_token()
-        async with desk.change(request) as change:
-            door = ("make_link", raw_key(request), subject, list(ROLES[role]), token, LINK_LASTS)
-            [made] = await call_function(change.tx.conn, *door)
-            await change.seal(who.project)
+    @router.post("/sign-in-links", status_code=201, openapi_extra=body_schema(NewLink))
+    async def make_link(
+        request: Request, principal: Person, body: Annotated[NewLink, Depends(json_body(NewLink))]
+    ) -> dict[str, Any]:
+        """Create a sign-in link for oneself or, as an admin, for any person; `path` is shown once and works once."""
+        token = new_sign_in_token()
+        scopes = list(ROLES[body.role])
+        arguments = (presented_key(request), body.subject, scopes, token, LINK_LIFETIME)
+        async with units.begin() as unit:
+            [link] = await call_function(unit.conn, "make_link", *arguments)
+            await unit.sign_audit_head(principal.project)
         return {
-            "subject": made["subject"],
-            "role": person_role(made["scopes"]),
+            "subject": link["subject"],
+            "role": person_role(link["scopes"]),
             "path": f"/sign-in#{token}",
-            "expires_at": made["expires_at"],
+            "expires_at": link["expires_at"],
         }
 
     return router

@@ -1,4 +1,4 @@
-"""The two cookies of a session: the console reads by one, and only the API, under `/v1`, gets the one that decides."""
+"""The two cookies of a session: the console reads with one; browsers send the acting one to `/v1` only."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ _PATHS = {ACTING_COOKIE: "/v1", READING_COOKIE: "/"}
 
 
 def set_session_cookies(response: Response, request: Request, acting: str, reading: str, lifetime: timedelta) -> None:
-    """Sets both, unseen by scripts, never sent by other sites' pages, and over TLS only where there is TLS."""
+    """Set both cookies: hidden from scripts, not sent by pages of other sites, and `Secure` if the request used TLS."""
     secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
     for name, value in ((ACTING_COOKIE, acting), (READING_COOKIE, reading)):
         response.set_cookie(
@@ -26,6 +26,6 @@ def set_session_cookies(response: Response, request: Request, acting: str, readi
 
 
 def clear_session_cookies(response: Response) -> None:
-    """Makes the browser forget both."""
+    """Delete both cookies."""
     for name, path in _PATHS.items():
         response.delete_cookie(name, path=path, httponly=True, samesite="strict")

@@ -1,4 +1,4 @@
-"""The SQL of people and sessions: reading them."""
+"""Read people and sessions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _SESSION = text(
        FROM gatekeeper.sessions s JOIN gatekeeper.api_keys a ON a.key_id = s.acting
        WHERE :key_id IN (s.acting, s.reading)"""
 )
-# What a person may: by keys that last, and by what the links of the last sessions gave.
+# The scopes of a person: those of lasting keys, and those of unexpired sign-in links.
 _PEOPLE = text(
     """SELECT p.subject, p.added_at,
               ARRAY(SELECT DISTINCT scope FROM (
@@ -30,7 +30,7 @@ _PEOPLE = text(
 
 
 async def get_session(conn: AsyncConnection, key_id: str) -> dict[str, Any] | None:
-    """What the session of a key may in all, and until when; None for a key of its own."""
+    """Return the scopes and the end of the session that a key belongs to; None if it belongs to none."""
     row = (await conn.execute(_SESSION, {"key_id": key_id})).mappings().first()
     return None if row is None else dict(row)
 

@@ -1,4 +1,4 @@
-"""What people are called for what they may (pure)."""
+"""Roles of people: named sets of scopes (pure)."""
 
 from collections.abc import Collection
 from typing import Literal
@@ -13,10 +13,10 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
     "reviewer": ("read", "tune", "review"),
     "admin": ("read", "tune", "review", "operate", "admin"),
 }
-"""From the one that may least."""
+"""Role → scopes, in rising order."""
 
 
 def person_role(scopes: Collection[str]) -> Role:
-    """The highest role that these scopes make up; a viewer where they make up none."""
+    """Return the highest role whose scopes are all in `scopes`; viewer if there is none."""
     held = [role for role, needed in ROLES.items() if set(needed) <= set(scopes)]
     return held[-1] if held else "viewer"
