@@ -113,10 +113,10 @@ async def settle(dsn: str, handler: Subscription | None, records: Sequence[FakeR
     delivery = Delivery(
         f"bench-{time.monotonic_ns()}", subscription, SqlStore(db, "analyzer"), clock, Metrics("x"), cap
     )
-    await delivery.settle(records[:1])
+    await delivery.process(records[:1])
     watch = Stopwatch()
     for batch in batches(records[1:], size):
-        await delivery.settle(batch)
+        await delivery.process(batch)
     found = watch.per(len(records) - 1)
     await db.dispose()
     return found

@@ -10,9 +10,10 @@ from shared.errors import Permanent
 from shared.events import derived_id
 from shared.events.message import Message
 from shared.messaging.consumed_positions import ABSENT, Gap
+from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox_holds import Held
-from shared.messaging.sql_store import SqlStore, shard_of
-from shared.messaging.store import DeadLetter
+from shared.messaging.sql_outbox import shard_of
+from shared.messaging.sql_store import SqlStore
 from shared.testing.store import FakeStore
 from tests.support.messaging import SCHEMA, envelope, feedback, record, scratch_engine
 
@@ -46,7 +47,7 @@ async def test_claims_an_event_once_for_each_consumer(store: AnyStore) -> None:
 
 async def test_a_transaction_that_raises_leaves_no_trace(store: AnyStore) -> None:
     event = uuid4()
-    letter = DeadLetter.of("a", record(envelope()), Permanent())
+    letter = DeadLetter.from_record("a", record(envelope()), Permanent())
 
     async def fail() -> None:
         async with store.begin() as tx:
@@ -81,7 +82,7 @@ async def test_emitted_events_wait_in_order_and_carry_what_they_were_given(store
 
 
 async def test_a_dead_letter_is_kept_once_mirrored_and_settled_once(store: AnyStore) -> None:
-    letter = DeadLetter.of("a", record(envelope(), offset=7), Permanent())
+    letter = DeadLetter.from_record("a", record(envelope(), offset=7), Permanent())
     for _ in range(2):
         async with store.begin() as tx:
             await tx.park(letter)
@@ -172,7 +173,7 @@ async def test_no_more_bytes_are_read_than_asked_for_but_always_a_message(store:
 async def test_what_is_held_stays_out_of_the_way(store: AnyStore) -> None:
     async with store.begin() as tx:
         await tx.emit(*[envelope(feedback(target=f"bot-{number}")) for number in range(3)])
-        await tx.park(DeadLetter.of("a", record(envelope()), Permanent()))
+        await tx.park(DeadLetter.from_record("a", record(envelope()), Permanent()))
     topic, mirror = "feedback.created", "feedback.created.dlq"
 
     async def found(*held: Any) -> list[tuple[str, str]]:
@@ -203,7 +204,7 @@ async def test_what_kafka_would_not_take_never_gets_into_the_outbox(store: AnySt
         async with store.begin() as tx:
             await tx.emit(envelope(large))
 
-    with pytest.raises(Permanent, match="more than a message may have"):
+    with pytest.raises(Permanent, match="at most 900000 are allowed"):
         await emit()
     assert await unsent(store) == []
 

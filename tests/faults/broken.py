@@ -46,18 +46,18 @@ class Death:
 
 def no_inbox(death: Death) -> None:
     """Every event is taken for a new one; it dies between a transaction and its acknowledgement."""
-    acknowledge = SubscriptionConsumer._acknowledge
+    commit = SubscriptionConsumer._commit
 
     async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
         return set(ids)
 
-    async def dying(self: SubscriptionConsumer, settled: dict[TopicPartition, int]) -> None:
-        if self.consumer == "analyzer.quality":
+    async def dying(self: SubscriptionConsumer, positions: dict[TopicPartition, int]) -> None:
+        if self.group == "analyzer.quality":
             death()
-        await acknowledge(self, settled)
+        await commit(self, positions)
 
     SqlTx.claim = claim  # type: ignore[method-assign]
-    SubscriptionConsumer._acknowledge = dying  # type: ignore[method-assign]
+    SubscriptionConsumer._commit = dying  # type: ignore[method-assign]
 
 
 def ack_first(death: Death) -> None:
@@ -68,10 +68,10 @@ def ack_first(death: Death) -> None:
 
     async def consume(self: SubscriptionConsumer, message: Any) -> None:
         _, last = self._ends(message.raw_message)
-        await self._acknowledge({partition: record.offset + 1 for partition, record in last.items()})
-        if self.consumer == "analyzer.quality":
+        await self._commit({partition: record.offset + 1 for partition, record in last.items()})
+        if self.group == "analyzer.quality":
             death()
-        await self._settle(message.raw_message)
+        await self._process(message.raw_message)
 
     async def compare_nothing(self: SubscriptionConsumer) -> None:
         pass

@@ -29,7 +29,7 @@ class Failpoint:
     method: str
     when: Literal["before", "after", "before-commit", "after-commit"]
     consumer: str | None = None
-    """Only calls of the object with this `consumer`."""
+    """Only calls of the SubscriptionConsumer with this `group`."""
 
     def find(self) -> tuple[Any, str]:
         """Return the method's owner and name. Raises AttributeError where there is no such method."""
@@ -64,7 +64,7 @@ class Failpoint:
     def _around(self, method: Callable[..., Awaitable[Any]], die: Callable[[], None]) -> Callable[..., Any]:
         @functools.wraps(method)
         async def call(*arguments: Any, **named: Any) -> Any:
-            meant = self.consumer is None or arguments[0].consumer == self.consumer
+            meant = self.consumer is None or arguments[0].group == self.consumer
             if meant and self.when == "before":
                 die()
             result = await method(*arguments, **named)
@@ -115,8 +115,8 @@ def consumption(consumer: str) -> dict[str, Failpoint]:
         "consumer.claimed": Failpoint("shared.messaging.sql_store:SqlTx.claim", "after"),
         "consumer.handled": Failpoint(f"{_STORE}.begin", "before-commit"),
         "consumer.committed": Failpoint(f"{_STORE}.begin", "after-commit"),
-        "consumer.unacknowledged": Failpoint(f"{_CONSUMER}._acknowledge", "before", consumer),
-        "consumer.acknowledged": Failpoint(f"{_CONSUMER}._acknowledge", "after", consumer),
+        "consumer.unacknowledged": Failpoint(f"{_CONSUMER}._commit", "before", consumer),
+        "consumer.acknowledged": Failpoint(f"{_CONSUMER}._commit", "after", consumer),
     }
 
 

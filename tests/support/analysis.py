@@ -37,7 +37,7 @@ class Analyzer:
 
     async def deliver(self, sent: Sequence[Envelope[Event]]) -> None:
         """Deliver messages like one poll of Kafka."""
-        await self.delivery.settle([record(envelope, offset) for offset, envelope in enumerate(sent)])
+        await self.delivery.process([record(envelope, offset) for offset, envelope in enumerate(sent)])
 
     async def emitted(self, topic: str) -> list[Any]:
         """Return the events of a topic in the outbox, oldest first."""

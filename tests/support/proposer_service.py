@@ -47,7 +47,7 @@ class Proposer:
     async def deliver_envelopes(self, sent: Sequence[Envelope[Event]]) -> None:
         """Deliver messages of one topic."""
         delivery = self._deliveries[type(sent[0].event)]
-        await delivery.settle([record(envelope, offset) for offset, envelope in enumerate(sent)])
+        await delivery.process([record(envelope, offset) for offset, envelope in enumerate(sent)])
 
     async def expire(self) -> None:
         """Run the periodic job once."""

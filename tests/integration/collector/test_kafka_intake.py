@@ -164,7 +164,7 @@ async def test_no_api_key_stays_in_any_table(collector: "Running") -> None:
         FakeRecord("feedback.submitted", 0, offset, key, text.encode(), (*_message(collector).headers, ("key", key)))
         for offset, text in enumerate(messages)
     ]
-    await delivery.settle(records)
+    await delivery.process(records)
     assert (collector.count("dead_letters"), collector.count("waiting")) == (4, 1)
     owners = psql(
         collector.dsn, "SELECT project FROM collector.dead_letters WHERE payload LIKE '%ingest%'::bytea ORDER BY 1"

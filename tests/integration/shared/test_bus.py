@@ -177,7 +177,7 @@ async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(wo
     await emit(store, range(30))
 
     def behind() -> ConsumerLag | None:
-        found = bus.standing("scratch.effects", "feedback.created")
+        found = bus.lag("scratch.effects", "feedback.created")
         return found if found is not None and found.lag == 30 else None
 
     stuck = await eventually(behind)
@@ -185,7 +185,7 @@ async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(wo
     assert stuck is not None
     assert stuck.oldest is not None
     assert before - 1 < stuck.oldest <= time.time()
-    await eventually(lambda: bus.standing("scratch.effects", "feedback.created") == ConsumerLag(0, None))
+    await eventually(lambda: bus.lag("scratch.effects", "feedback.created") == ConsumerLag(0, None))
     assert len(world.effects) == 30
 
 

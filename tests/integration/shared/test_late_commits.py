@@ -90,9 +90,9 @@ class ByTheLastId(SqlStore):
     last = 0
 
     async def pending(
-        self, shards: Collection[int], limit: int, most_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+        self, shards: Collection[int], limit: int, max_bytes: int = 1 << 30, held: Held = NOTHING_HELD
     ) -> list[Pending]:
-        found = await super().pending(shards, limit, most_bytes, held)
+        found = await super().pending(shards, limit, max_bytes, held)
         return [row for row in found if row.id > self.last]
 
     async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:

@@ -26,6 +26,7 @@ from shared.messaging.cloudevents import Received
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import RepublishScope, republish
 from shared.messaging.retention import delete_expired
+from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending, Subscription, Tx
 from shared.messaging.topic_stats import TopicStats
@@ -36,7 +37,7 @@ from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.web.error_handlers import install_problems
 from shared.web.health import health_router
-from shared.web.operations_api import DeadLetters, operations_router
+from shared.web.operations_api import operations_router
 from shared.web.operator_actions import OperatorActions
 from tests.support.databases import as_role, psql
 from tests.support.messaging import NOW, SCHEMA, ScratchSettings, async_dsn, envelope, feedback, record, scratch_engine
@@ -100,14 +101,12 @@ async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
     subscription = Subscription("effects", (FeedbackCreated,), desk.handle)
     bus = Bus(settings, [subscription], [], store, clock, desk.metrics)
     desk.delivery = bus.deliveries[CONSUMER]
-    await desk.delivery.settle([desk.parked])
+    await desk.delivery.process([desk.parked])
     desk.app.state.keys = desk.keys
     install_problems(desk.app)
-    letters = DeadLetters(SCHEMA, engine, bus.deliveries, clock)
+    letters = DeadLetterRepository(engine, SCHEMA)
     traffic = TopicStats(settings, engine, bus, desk.metrics, NOW)
-    desk.app.include_router(
-        operations_router(SCHEMA, letters, traffic, OperatorActions(SCHEMA, store, bus.deliveries, clock))
-    )
+    desk.app.include_router(operations_router(SCHEMA, letters, traffic, OperatorActions(store, bus.deliveries, clock)))
     desk.app.include_router(health_router(engine, NoProblems(), desk.metrics.backlog))
     yield desk
     await engine.dispose()
@@ -156,7 +155,7 @@ async def test_a_dead_letter_can_be_discarded(desk: Desk) -> None:
         path = f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/discard"
         assert (await operator.post(path)).json()["status"] == "discarded"
         desk.broken = False
-        await desk.delivery.settle([desk.parked])
+        await desk.delivery.process([desk.parked])
         assert desk.taken == [], "sent again, it stays given up"
         assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
 
@@ -213,7 +212,7 @@ async def test_a_dead_letter_is_nobodys_but_its_projects_and_environments(desk: 
 
 async def test_a_letter_whose_project_is_unknown_is_for_admins_who_do_not_see_what_it_says(desk: Desk) -> None:
     secret = FakeRecord("feedback.created", 0, 9, b"key", b"garbage of somebody", (("h", b"v"),))
-    await desk.delivery.settle([secret])
+    await desk.delivery.process([secret])
     async with desk.client("operate") as operator, desk.client_of("admin") as admin:
         assert len((await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]) == 1
         items = (await admin.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
@@ -335,7 +334,7 @@ async def test_health_says_that_the_database_is_read_only(desk: Desk) -> None:
 
     async with desk.client("read") as anybody:
         answer = (await anybody.get("/health/ready")).json()
-    assert (answer["status"], answer["problems"]) == ("degraded", ["database: read-only, nothing can be accepted"])
+    assert (answer["status"], answer["problems"]) == ("degraded", ["database: read-only, no writes are accepted"])
 
 
 async def test_an_old_schema_is_named(desk: Desk) -> None:

@@ -78,7 +78,7 @@ async def test_one_percent_of_poison_delays_and_loses_nothing_good(service: Serv
     longest = 0.0
     for start in range(0, MESSAGES, BATCH):
         began = time.monotonic()
-        await service.delivery.settle(sent[start : start + BATCH])
+        await service.delivery.process(sent[start : start + BATCH])
         longest = max(longest, time.monotonic() - began)
     bad = MESSAGES // 100
     assert len(service.counted) == MESSAGES - bad - 1
@@ -92,7 +92,7 @@ async def test_one_percent_of_poison_delays_and_loses_nothing_good(service: Serv
 async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: Service) -> None:
     service.broken = True
     sent = [record(envelope(feedback(value=float(number))), offset=number) for number in range(BATCH)]
-    settling = asyncio.create_task(service.delivery.settle(sent))
+    settling = asyncio.create_task(service.delivery.process(sent))
     await eventually(lambda: service.delivery.paused, within=120)
     assert len(await service.parked()) == LIMIT
     assert not settling.done()
@@ -100,7 +100,7 @@ async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: 
 
     repaired = Service(service.store)  # the process of the next deploy; nothing was acknowledged: all comes again
     await repaired.delivery.refresh()
-    again = asyncio.create_task(repaired.delivery.settle(sent))
+    again = asyncio.create_task(repaired.delivery.process(sent))
     await asyncio.sleep(0)
     assert repaired.counted == {}, "it stays paused over the restart"
     assert await repaired.delivery.resume(envelope())

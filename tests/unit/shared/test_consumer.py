@@ -135,7 +135,7 @@ async def test_what_is_in_hand_counts_as_waiting_and_its_time_is_known(world: Wo
     world.gate.set()
     await taking
     assert await world.reader.measure(105.0) == {"t": ConsumerLag(1, 41.0)}
-    assert world.metrics.settled.totals == {("c", "t"): 3}
+    assert world.metrics.processed.totals == {("c", "t"): 3}
 
 
 @pytest.fixture

@@ -81,15 +81,15 @@ async def test_a_repeat_does_not_change_the_order() -> None:
     """A relay that died sends again from where it was: the repeat of an old event comes after a newer one."""
     bench = Bench()
     old, new = envelope(feedback(value=1.0)), envelope(feedback(value=2.0))
-    await bench.delivery.settle([record(old, 0), record(new, 1), record(old, 2)])
+    await bench.delivery.process([record(old, 0), record(new, 1), record(old, 2)])
     assert bench.effects.taken == [old.id, new.id]
 
 
 async def test_a_batch_is_taken_in_one_transaction_and_once() -> None:
     bench = Bench()
     records = batch(1, 2, 3)
-    await bench.delivery.settle([*records, records[0]])
-    await bench.delivery.settle(records)
+    await bench.delivery.process([*records, records[0]])
+    await bench.delivery.process(records)
     assert len(bench.effects.taken) == len(set(bench.effects.taken)) == 3
     assert bench.effects.calls == 1
 
@@ -97,14 +97,14 @@ async def test_a_batch_is_taken_in_one_transaction_and_once() -> None:
 async def test_order_within_a_batch_is_kept() -> None:
     bench = Bench()
     records = batch(*range(10))
-    await bench.delivery.settle(records)
+    await bench.delivery.process(records)
     assert [str(taken) for taken in bench.effects.taken] == [dict(r.headers)["ce_id"].decode() for r in records]
 
 
 async def test_poison_is_parked_alone_and_the_rest_goes_on() -> None:
     bench = Bench()
     bench.effects.poison = {6.0: ValueError("no"), 9.0: Permanent("never")}
-    await bench.delivery.settle(batch(*range(16)))
+    await bench.delivery.process(batch(*range(16)))
     assert len(bench.effects.taken) == 14
     assert sorted(bench.parked) == ["exhausted", "permanent"]
     assert len(bench.slept) == 2, "an unknown error is tried three times, a permanent one once"
@@ -123,7 +123,7 @@ async def test_what_is_no_event_is_parked(headers: Any, value: bytes | None, rea
     bench = Bench()
     good = record(envelope())
     bad = FakeRecord("feedback.created", 0, 1, None, value, good.headers if headers is None else headers)
-    await bench.delivery.settle([bad, good])
+    await bench.delivery.process([bad, good])
     assert len(bench.effects.taken) == 1
     assert bench.parked == [reason]
 
@@ -132,7 +132,7 @@ async def test_an_unknown_major_is_parked_until_the_code_knows_it() -> None:
     bench = Bench()
     good = record(envelope())
     headers = tuple((n, b"ratchet.feedback.created.v9" if n == "ce_type" else v) for n, v in good.headers)
-    await bench.delivery.settle([FakeRecord("feedback.created", 0, 1, None, good.value, headers)])
+    await bench.delivery.process([FakeRecord("feedback.created", 0, 1, None, good.value, headers)])
     assert bench.parked == ["unknown-type"]
 
 
@@ -140,7 +140,7 @@ async def test_an_unknown_major_is_parked_until_the_code_knows_it() -> None:
 async def test_a_passing_failure_delays_and_never_parks(error: Exception) -> None:
     bench = Bench()
     bench.effects.passing = [error] * 50
-    await bench.delivery.settle(batch(1, 2))
+    await bench.delivery.process(batch(1, 2))
     assert len(bench.effects.taken) == 2
     assert bench.parked == []
     assert max(bench.slept) == 5.0
@@ -155,7 +155,7 @@ async def test_a_commit_that_fails_has_no_effect_and_comes_again() -> None:
             raise failures.pop()
 
     bench.store.before_commit = fail
-    await bench.delivery.settle(batch(1))
+    await bench.delivery.process(batch(1))
     assert len(bench.store.state.inbox) == 1
 
 
@@ -163,7 +163,7 @@ async def lost_to_a_bad_deploy(budget: DeadLetterBudget) -> int:
     """How many of 50 messages have no effect by themselves once a build in which every message fails was replaced."""
     bench = Bench(budget)
     bench.effects.poison = {float(value): Permanent("bad build") for value in range(50)}
-    task = asyncio.create_task(bench.delivery.settle(batch(*range(50))))
+    task = asyncio.create_task(bench.delivery.process(batch(*range(50))))
     await eventually(lambda: bench.delivery.paused or task.done())
     bench.effects.poison = {}
     await bench.delivery.resume(envelope())
@@ -186,7 +186,7 @@ async def test_dead_letters_without_a_limit_would_be_seen() -> None:
 async def test_a_consumer_that_fails_on_everything_pauses_until_an_operator_resumes_it() -> None:
     bench = Bench(budget=3)
     bench.effects.poison = {float(value): Permanent("no") for value in range(8)}
-    settling = asyncio.create_task(bench.delivery.settle(batch(*range(8))))
+    settling = asyncio.create_task(bench.delivery.process(batch(*range(8))))
     await eventually(lambda: bench.delivery.paused and len(bench.slept) > 100)
     assert len(bench.parked) == 3
     assert not settling.done(), "nothing is acknowledged meanwhile"
@@ -202,13 +202,13 @@ async def test_a_consumer_that_fails_on_everything_pauses_until_an_operator_resu
 async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> None:
     bench = Bench(budget=1)
     bench.effects.poison = {float(value): Permanent("no") for value in range(3)}
-    paused = asyncio.create_task(bench.delivery.settle(batch(0, 1)))
+    paused = asyncio.create_task(bench.delivery.process(batch(0, 1)))
     await eventually(lambda: bench.delivery.paused)
     await cancel_all([paused])
 
     other = Bench(budget=1, store=bench.store)
     other.effects.poison = {2.0: Permanent("no")}
-    waiting = asyncio.create_task(other.delivery.settle(batch(2)))
+    waiting = asyncio.create_task(other.delivery.process(batch(2)))
     await eventually(lambda: other.delivery.paused)
     assert len(bench.parked) == 1, "a paused consumer parks nothing, in whichever instance"
     await cancel_all([waiting])
@@ -222,7 +222,7 @@ async def test_one_bad_message_in_a_hundred_never_pauses() -> None:
     bench = Bench(budget=5)
     bench.effects.poison = {-1.0: Permanent("no")}
     for _ in range(30):
-        await bench.delivery.settle(batch(-1, *range(99)))
+        await bench.delivery.process(batch(-1, *range(99)))
     assert (len(bench.parked), bench.delivery.paused) == (30, False)
 
 
@@ -232,7 +232,7 @@ def test_a_budget_is_exhausted_by_letters_alone(good: list[bool], limit: int) ->
     letters = 0
     for is_good in good:
         if is_good:
-            budget.count_settled(1)
+            budget.count_processed(1)
         else:
             last, letters = budget.is_last, letters + 1
             budget.count_letter()
@@ -256,7 +256,7 @@ async def test_a_consumer_says_since_when_it_repeats_a_batch() -> None:
         await sleep(seconds)
 
     bench.delivery._sleep = watch
-    await bench.delivery.settle(batch(1))
+    await bench.delivery.process(batch(1))
     assert len(set(seen)) == 1
     assert None not in seen
     assert exposed[0] == 100.0
@@ -266,7 +266,7 @@ async def test_a_consumer_says_since_when_it_repeats_a_batch() -> None:
 async def test_a_parked_event_can_be_taken_again_once() -> None:
     bench = Bench()
     bench.effects.poison = {1.0: Permanent("not yet")}
-    await bench.delivery.settle(batch(1))
+    await bench.delivery.process(batch(1))
     (kept,) = bench.store.state.letters.values()
     report = envelope()
     with pytest.raises(Permanent):
@@ -284,7 +284,7 @@ async def test_a_parked_event_can_be_taken_again_once() -> None:
 async def test_what_is_discarded_is_reported_once() -> None:
     bench = Bench()
     bench.effects.poison = {1.0: Permanent("no")}
-    await bench.delivery.settle(batch(1))
+    await bench.delivery.process(batch(1))
     (kept,) = bench.store.state.letters.values()
     assert [await bench.delivery.discard(kept.letter, envelope()) for _ in range(2)] == [True, False]
     assert bench.told == ["feedback.created.dlq", "feedback.created"]
@@ -294,8 +294,8 @@ async def test_what_is_sent_again_is_parked_once() -> None:
     bench = Bench()
     bench.effects.poison = {1.0: Permanent("no")}
     sent = envelope(feedback(value=1.0))
-    await bench.delivery.settle([record(sent, offset=1)])
-    await bench.delivery.settle([record(sent, offset=9)])
+    await bench.delivery.process([record(sent, offset=1)])
+    await bench.delivery.process([record(sent, offset=9)])
     assert bench.parked == ["permanent"]
 
 
@@ -303,7 +303,7 @@ async def test_an_api_key_in_a_dead_letter_is_kept_for_its_replay_and_never_sent
     bench = Bench()
     secret = b"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
     payload = b'{"api_key":"rk_ab12_' + secret + b'","body":'
-    await bench.delivery.settle([FakeRecord("feedback.submitted", 0, 0, None, payload, record(envelope()).headers)])
+    await bench.delivery.process([FakeRecord("feedback.submitted", 0, 0, None, payload, record(envelope()).headers)])
     (kept,) = bench.store.state.letters.values()
     (row,) = bench.store.state.outbox
     assert secret in kept.letter.payload
@@ -313,7 +313,7 @@ async def test_an_api_key_in_a_dead_letter_is_kept_for_its_replay_and_never_sent
 async def test_an_api_key_in_a_header_or_key_is_never_sent_on() -> None:
     bench = Bench()
     secret = b"rk_ab12_abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
-    await bench.delivery.settle([FakeRecord("feedback.submitted", 0, 0, secret, b"{", (("authorization", secret),))])
+    await bench.delivery.process([FakeRecord("feedback.submitted", 0, 0, secret, b"{", (("authorization", secret),))])
     (row,) = bench.store.state.outbox
     assert row.message.key == "rk_ab12_[secret]"
     assert dict(row.message.headers)["authorization"] == "rk_ab12_[secret]"

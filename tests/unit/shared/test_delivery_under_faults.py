@@ -64,7 +64,7 @@ class Loop(RuleBasedStateMachine):
 
     def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         """Settle a batch; whether it may be acknowledged."""
-        run_now(delivery.settle(records))
+        run_now(delivery.process(records))
         return True
 
     @rule(target_number=st.integers(0, 4), dies=st.booleans(), poison=st.sampled_from([False] * 7 + [True]))
@@ -241,7 +241,7 @@ class DefaultAcknowledgement(Loop):
 
     def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         with contextlib.suppress(Retryable, Permanent):
-            run_now(delivery._take(run_now(delivery._decode(records))))
+            run_now(delivery._run_transaction(run_now(delivery._decode(records))))
         return True
 
 
@@ -250,7 +250,7 @@ class EndlessNegativeAcknowledgement(Loop):
 
     def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         try:
-            run_now(delivery._take(run_now(delivery._decode(records))))
+            run_now(delivery._run_transaction(run_now(delivery._decode(records))))
         except (Retryable, Permanent):
             consumer.positions |= {(it.topic, it.partition): it.offset for it in reversed(records)}
             return False

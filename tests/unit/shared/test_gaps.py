@@ -123,7 +123,7 @@ class Service(RuleBasedStateMachine):
             GROUP, subscription, self.store, FakeClock(), self.metrics, DeadLetterBudget(10),
             keeps_positions=self.keeps_positions,
         )  # fmt: skip
-        self.reader = SubscriptionConsumer(GROUP, delivery.settle, True, NoFlow(), self.metrics, self.detector)
+        self.reader = SubscriptionConsumer(GROUP, delivery.process, True, NoFlow(), self.metrics, self.detector)
         self.reader.subscriber = type("Subscriber", (), {"consumer": self.kafka})()
         self.kafka.assign()
 

@@ -40,7 +40,7 @@ def test_no_span_of_time_has_more_than_its_quota(quota: int, window: float, paus
     taken: list[float] = []
     for pause in pauses:
         now += pause
-        if buckets.take("a", now).allowed:
+        if buckets.consume("a", now).allowed:
             taken.append(now)
     for index, start in enumerate(taken):
         assert all(
@@ -51,7 +51,7 @@ def test_no_span_of_time_has_more_than_its_quota(quota: int, window: float, paus
 @given(st.integers(1, 20), st.integers(0, 60))
 def test_what_remains_may_follow_at_once(quota: int, asked: int) -> None:
     buckets = TokenBuckets(RateLimitPolicy("key", quota, 10.0))
-    answers = [buckets.take("a", 5.0) for _ in range(asked)]
+    answers = [buckets.consume("a", 5.0) for _ in range(asked)]
     assert [answer.allowed for answer in answers] == [number < quota for number in range(asked)]
     assert [answer.remaining for answer in answers if answer.allowed] == list(range(quota - 1, -1, -1))[:asked]
 
@@ -60,28 +60,28 @@ def test_ten_times_the_limit_gets_the_limit_and_a_neighbour_gets_all() -> None:
     """Reliability row H6: 60 s of 10,000 requests a second where 1,000 are allowed, beside one of 100 a second."""
     buckets, admitted, neighbour = TokenBuckets(RateLimitPolicy("key", 10_000, 10.0)), 0, 0
     for tick in range(600_000):
-        admitted += buckets.take("tenant", tick / 10_000).allowed
+        admitted += buckets.consume("tenant", tick / 10_000).allowed
         if tick % 100 == 0:
-            neighbour += buckets.take("neighbour", tick / 10_000).allowed
+            neighbour += buckets.consume("neighbour", tick / 10_000).allowed
     assert admitted == pytest.approx(10_000 + 60 * 1_000, rel=0.001)
     assert neighbour == 6_000
 
 
 def test_refused_requests_cost_nothing_and_wait_as_long_as_said() -> None:
     buckets = TokenBuckets(RateLimitPolicy("key", 2, 10.0))
-    assert [buckets.take("a", 0.0).allowed for _ in range(5)] == [True, True, False, False, False]
-    wait = buckets.take("a", 0.0).reset
+    assert [buckets.consume("a", 0.0).allowed for _ in range(5)] == [True, True, False, False, False]
+    wait = buckets.consume("a", 0.0).reset
     assert wait == 5
-    assert buckets.take("a", float(wait)).allowed
+    assert buckets.consume("a", float(wait)).allowed
 
 
 def test_buckets_are_bounded_and_full_ones_are_forgotten_first() -> None:
     buckets = TokenBuckets(RateLimitPolicy("address", 1, 10.0), most=100)
-    assert buckets.take("held", 9.0).allowed
+    assert buckets.consume("held", 9.0).allowed
     for number in range(1_000):
-        buckets.take(str(number), 0.0 if number < 90 else 15.0)
+        buckets.consume(str(number), 0.0 if number < 90 else 15.0)
         assert len(buckets) <= 100
-    assert not TokenBuckets(RateLimitPolicy("key", 1, 10.0)).take("a", 0.0).remaining
+    assert not TokenBuckets(RateLimitPolicy("key", 1, 10.0)).consume("a", 0.0).remaining
 
 
 def test_a_key_has_its_quota_and_strangers_share_that_of_their_address() -> None:

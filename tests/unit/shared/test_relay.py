@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.errors import Permanent
 from shared.events.message import MAX_PAYLOAD, Message
+from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.relay import BATCH_BYTES, Relay
 from shared.messaging.send_result import SendResult
-from shared.messaging.store import DeadLetter
 from shared.runtime.background import cancel_all
 from shared.runtime.metrics import Metrics
 from shared.testing.bus import FakeBus
@@ -87,7 +87,7 @@ async def test_a_topic_without_room_waits_alone() -> None:
     bus.fate = lambda message: SendResult.NO_ROOM if message.topic == "feedback.created" else SendResult.SENT
     await emit(store, 5)
     async with store.begin() as tx:
-        await tx.park(DeadLetter.of("a", record(envelope()), Permanent()))
+        await tx.park(DeadLetter.from_record("a", record(envelope()), Permanent()))
     task = asyncio.create_task(relay_of(store, bus).run())
     await eventually(lambda: sent(bus) == 1)
     bus.fate = lambda _: SendResult.SENT

@@ -6,16 +6,17 @@ from analyzer.api.metrics import metrics_router
 from analyzer.api.regressions import routes
 from analyzer.api.series import series_router
 from analyzer.handlers import Handlers
-from analyzer.maintenance import compact_periodically
+from analyzer.maintenance import COMPACTION_S, compact_windows
 from analyzer.settings import AnalyzerSettings
 from shared.messaging.flow_control import Flow
+from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.bootstrap import Platform, Service, build_service_app
 
 
 def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """Build one instance of the analyzer."""
-    platform = Platform.of(settings, clock or SystemClock(), flow)
+    platform = Platform.create(settings, clock or SystemClock(), flow)
     rules = settings.load_rules()
     handlers = Handlers(rules, platform.clock, platform.source)
     return build_service_app(
@@ -28,6 +29,6 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
                 metrics_router(platform.engine, platform.store, platform.clock, platform.source),
                 routes(platform.engine, rules),
             ],
-            background=[lambda: compact_periodically(platform.engine, platform.clock)],
+            background=[lambda: run_every(COMPACTION_S, lambda: compact_windows(platform.engine, platform.clock))],
         )
     )

@@ -34,7 +34,7 @@ class Parts:
     @classmethod
     def build(cls, settings: CollectorSettings, clock: Clock, flow: Flow | None = None) -> "Parts":
         """Return the parts. Opens no connection yet."""
-        platform = Platform.of(settings, clock, flow)
+        platform = Platform.create(settings, clock, flow)
         write_connections = tuple(DedicatedConnection(platform.engine) for _ in range(settings.writers))
         maintenance_connection = DedicatedConnection(platform.engine)
 

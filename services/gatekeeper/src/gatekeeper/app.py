@@ -40,7 +40,7 @@ from shared.web.error_handlers import problem_response
 
 def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """Return the ASGI app of one gatekeeper instance."""
-    platform = Platform.of(settings, clock or SystemClock(), flow)
+    platform = Platform.create(settings, clock or SystemClock(), flow)
     engine, signer = platform.engine, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
     streams = min(settings.max_streams, ConnectionLimits().most // 2)

@@ -5,21 +5,22 @@ from fastapi import FastAPI
 from proposer.api.candidates import candidates_router
 from proposer.api.drafts import drafts_router
 from proposer.handlers import Handlers
-from proposer.maintenance import expire_periodically
+from proposer.maintenance import expire_stale_candidates
 from proposer.service import ProposalService
 from proposer.settings import ProposerSettings
 from shared.messaging.flow_control import Flow
+from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.bootstrap import Platform, Service, build_service_app
 
 
 def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """Build one instance of the proposer as an ASGI app."""
-    platform = Platform.of(settings, clock or SystemClock(), flow)
+    platform = Platform.create(settings, clock or SystemClock(), flow)
     service = ProposalService(platform.clock, platform.source)
 
-    async def maintenance() -> None:
-        await expire_periodically(platform.store, service, platform.clock, settings.upkeep_seconds)
+    async def expire() -> None:
+        await expire_stale_candidates(platform.store, service, platform.clock)
 
     return build_service_app(
         Service(
@@ -27,6 +28,6 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
             "Ratchet proposer",
             subscriptions=Handlers(service, platform.clock).subscriptions(),
             routers=(candidates_router(platform.engine, platform.clock), drafts_router(platform.engine)),
-            background=(maintenance,),
+            background=(lambda: run_every(settings.upkeep_seconds, expire),),
         )
     )

@@ -1,7 +1,5 @@
 """Periodic job: delete expired candidates and update the example sets that contained them."""
 
-import asyncio
-
 from proposer.service import ProposalService
 from proposer.storage.repository import Repository
 from shared.messaging.store import Store
@@ -15,10 +13,3 @@ async def expire_stale_candidates(store: Store, service: ProposalService, clock:
         affected = await repository.candidates.delete_expired(clock.now())
         for state in (await repository.prompts.lock_prompts(dict.fromkeys(affected, ""))).values():
             await service.sync_examples(tx, state, None, force=False)
-
-
-async def expire_periodically(store: Store, service: ProposalService, clock: Clock, every: float) -> None:
-    """Run `expire_stale_candidates` every `every` seconds until cancelled."""
-    while True:
-        await asyncio.sleep(every)
-        await expire_stale_candidates(store, service, clock)

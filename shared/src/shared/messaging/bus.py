@@ -1,4 +1,4 @@
-"""The bus: FastStream on Kafka with manual, named acknowledgement after the transaction, and a watchdog."""
+"""The bus: FastStream consumers that commit named offsets after each transaction, and a watchdog."""
 
 import asyncio
 import contextlib
@@ -29,20 +29,20 @@ from shared.runtime.settings import ProcessSettings
 _WATCH_S = 5.0
 _STALLED_S = 60.0
 _RETRYING_S = 60.0
-"""A batch that fails for longer, for a reason that is not its own, is a problem of this instance."""
+"""A batch that fails for longer, for a reason outside of it, is reported as a problem of this instance."""
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
 _FETCH_WAIT_MS = 100
 _EMBEDDED_WAIT_MS = 20
-"""An idle fetch waits that long there, even where a message comes meanwhile: half of it is a hop's median."""
+"""The embedded broker answers an idle fetch only after this time, even if a message arrives meanwhile."""
 _NOTIFIED_WAIT_MS = 5
-"""Where arrivals are notified, a consumer fetches only when something is there, or is just about to pause."""
+"""With notified arrivals, a consumer fetches only if there are messages, or once before it pauses."""
 _ENDLESS_MS = 2**31 - 1
-"""After waiting that long in vain, FastStream sleeps as long again: so let it wait until something comes."""
+"""After a fetch without messages, FastStream sleeps for this time again: so let the fetch wait without limit."""
 
 
 class Bus:
-    """All subscriptions of one service instance. `run` keeps them consuming whatever the brokers do."""
+    """All subscriptions of one service instance. `run` consumes until cancelled, through failures of the brokers."""
 
     def __init__(
         self,
@@ -74,43 +74,43 @@ class Bus:
             )
             for subscription in subscriptions
         }
-        # The embedded broker forgets everything at its end: whatever an inbox lacks is sent again at its start.
+        # The embedded broker loses its data when it stops: events that an inbox lacks are republished when it starts.
         groups = () if settings.embedded_bus else self.deliveries
         self._detectors = {group: GapDetector(group, store, metrics) for group in groups}
-        self._readers: list[SubscriptionConsumer] = []
+        self._consumers: list[SubscriptionConsumer] = []
         if self.flow.arrivals is not None:
             self.flow.arrivals.subscribe(self._on_arrival)
 
     def group(self, name: str) -> str:
-        """The consumer group of a subscription."""
+        """Return the consumer group of a subscription."""
         return f"{self._settings.service}.{name}"
 
     @property
     def subscribed(self) -> list[tuple[str, str]]:
-        """(consumer group, topic) of everything that is read exactly once."""
+        """(consumer group, topic) of all subscriptions."""
         return [(self.group(it.name), event.topic) for it in self._subscriptions for event in it.events]
 
     @property
     def problems(self) -> list[str]:
-        """What keeps this instance from consuming, in words; empty when all is well."""
+        """What keeps this instance from consuming, as text; empty if nothing does."""
         found = [] if self.connected else ["not connected to Kafka"]
         now = self._clock.now()
         for name, delivery in self.deliveries.items():
             if delivery.paused:
-                found.append(f"{name} is paused until an operator resumes it: too many dead letters")
+                found.append(f"{name} is paused because of too many dead letters, until an operator resumes it")
             elif (since := delivery.retrying_since) and (seconds := (now - since).total_seconds()) > _RETRYING_S:
-                found.append(f"{name} has repeated a batch for {seconds:.0f} s: {delivery.retrying_error}")
+                found.append(f"{name} has retried a batch for {seconds:.0f} s: {delivery.retrying_error}")
         for detector in self._detectors.values():
             found += detector.problems
         return found
 
-    def standing(self, consumer: str, topic: str) -> ConsumerLag | None:
-        """How far a consumer is behind, as last measured; None if that is unknown or it reads no partition here."""
-        found = next((reader for reader in self._readers if reader.consumer == consumer), None)
+    def lag(self, consumer: str, topic: str) -> ConsumerLag | None:
+        """Return the last measured lag of a consumer group; None if unknown, or if it reads no partition here."""
+        found = next((reader for reader in self._consumers if reader.group == consumer), None)
         return None if found is None else found.measured.get(topic)
 
     def broker(self) -> KafkaBroker:
-        """A FastStream broker with every subscription attached (also what AsyncAPI is generated from)."""
+        """Return a FastStream broker with every subscription attached; AsyncAPI is generated from it, too."""
         broker = KafkaBroker(
             self._settings.kafka_bootstrap.split(","),
             client_id=f"ratchet-{self._settings.service}-{self._settings.instance}",
@@ -118,36 +118,42 @@ class Bus:
             allow_auto_create_topics=False,
             security=faststream_security(self._settings),
             metadata_max_age_ms=30_000,
-            # While a broker is away each consumer asks for it in several loops; ten times a second is a storm.
+            # While a broker is unavailable, several loops of each consumer retry: 100 ms would be a storm of requests.
             retry_backoff_ms=100 if self._settings.embedded_bus else 500,
             graceful_timeout=5.0,
             apply_types=False,
             logger=logging.getLogger("faststream"),
         )
-        self._readers = []
+        self._consumers = []
         for subscription in self._subscriptions:
             delivery = self.deliveries[self.group(subscription.name)]
             detector = self._detectors.get(delivery.consumer)
-            reader = SubscriptionConsumer(delivery.consumer, delivery.settle, True, self.flow, self._metrics, detector)
-            self._attach(broker, reader, subscription, subscription.max_batch)
-        for broadcast in self._broadcasts:
-            reader = SubscriptionConsumer(
-                self.group(broadcast.name), self._spread(broadcast), False, self.flow, self._metrics
+            consumer = SubscriptionConsumer(
+                delivery.consumer, delivery.process, True, self.flow, self._metrics, detector
             )
-            self._attach(broker, reader, broadcast, 500)
+            self._attach(broker, consumer, subscription, subscription.max_batch)
+        for broadcast in self._broadcasts:
+            consumer = SubscriptionConsumer(
+                self.group(broadcast.name), self._broadcast_processor(broadcast), False, self.flow, self._metrics
+            )
+            self._attach(broker, consumer, broadcast, 500)
         return broker
 
     def _attach(
-        self, broker: KafkaBroker, reader: SubscriptionConsumer, subscription: Subscription | Broadcast, max_batch: int
+        self,
+        broker: KafkaBroker,
+        consumer: SubscriptionConsumer,
+        subscription: Subscription | Broadcast,
+        max_batch: int,
     ) -> None:
         embedded = self._settings.embedded_bus
-        static = reader.grouped and not embedded
-        reader.subscriber = broker.subscriber(
+        static = consumer.grouped and not embedded
+        consumer.subscriber = broker.subscriber(
             *[event.topic for event in subscription.events],
             batch=True,
-            group_id=reader.consumer if reader.grouped else None,
-            group_instance_id=f"{reader.consumer}.{self._settings.instance}" if static else None,
-            auto_offset_reset="earliest" if reader.grouped else "latest",
+            group_id=consumer.group if consumer.grouped else None,
+            group_instance_id=f"{consumer.group}.{self._settings.instance}" if static else None,
+            auto_offset_reset="earliest" if consumer.grouped else "latest",
             ack_policy=AckPolicy.MANUAL,
             max_records=max_batch,
             fetch_max_wait_ms=self._fetch_wait_ms(),
@@ -156,14 +162,14 @@ class Bus:
             max_poll_interval_ms=_MAX_POLL_MS,
             batch_timeout_ms=_ENDLESS_MS,
             consumer_timeout_ms=200 if self.flow.arrivals is None else 10_000,  # between looks at what to fetch
-            parser=reader.parse,
-            decoder=_whole,
+            parser=consumer.parse,
+            decoder=_undecoded,
             no_reply=True,
-            title=f"{reader.consumer}",
+            title=f"{consumer.group}",
             description=subscription.events[0].__doc__,
         )
-        reader.subscriber(reader.consume)
-        self._readers.append(reader)
+        consumer.subscriber(consumer.consume)
+        self._consumers.append(consumer)
 
     def _fetch_wait_ms(self) -> int:
         if self.flow.arrivals is not None:
@@ -171,11 +177,11 @@ class Bus:
         return _EMBEDDED_WAIT_MS if self._settings.embedded_bus else _FETCH_WAIT_MS
 
     def _on_arrival(self, partition: TopicPartition) -> None:
-        for reader in self._readers:
-            reader.resume(partition)
+        for consumer in self._consumers:
+            consumer.resume(partition)
 
-    def _spread(self, broadcast: Broadcast) -> Callable[[Sequence[Record]], Any]:
-        async def settle(records: Sequence[Record]) -> None:
+    def _broadcast_processor(self, broadcast: Broadcast) -> Callable[[Sequence[Record]], Any]:
+        async def process(records: Sequence[Record]) -> None:
             events = []
             for record in records:
                 with contextlib.suppress(Permanent):
@@ -183,12 +189,12 @@ class Bus:
             try:
                 await broadcast.handler(events)
             except Exception as error:
-                self.log.warning("broadcast failed", consumer=broadcast.name, error=type(error).__name__)
+                self.log.warning("broadcast handler failed", consumer=broadcast.name, error=type(error).__name__)
 
-        return settle
+        return process
 
     async def run(self) -> None:
-        """Consumes until cancelled; rebuilds the broker when it can't start or stops making progress."""
+        """Consume until cancelled; rebuild the broker if it cannot start or makes no progress."""
         failures = 0
         while True:
             broker = self.broker()
@@ -196,12 +202,12 @@ class Bus:
                 await self._refresh()
                 await broker.start()
                 self.connected, failures = True, 0
-                self.log.info("consuming", consumers=[reader.consumer for reader in self._readers])
+                self.log.info("consuming", consumers=[consumer.group for consumer in self._consumers])
                 await self._watch()
-                self.log.warning("no progress although messages wait: consumers are rebuilt")
+                self.log.warning("no progress although messages wait; rebuilding consumers")
             except Exception as error:
                 failures += 1
-                self.log.warning("bus not reachable", error=type(error).__name__)
+                self.log.warning("Kafka is not reachable; retrying", error=type(error).__name__)
                 await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S)) - 1])
             finally:
                 self.connected = False
@@ -209,39 +215,41 @@ class Bus:
                     await asyncio.wait_for(broker.stop(), 10)
 
     async def _watch(self) -> None:
-        """Measures the lag every few seconds; returns when a consumer stands still with work before it."""
+        """Measure the lag every 5 s; return when a consumer with a lag has made no progress for 60 s."""
         while True:
             await asyncio.sleep(_WATCH_S)
-            if not self._settings.embedded_bus:  # there, no other instance pauses a consumer
+            if not self._settings.embedded_bus:  # the embedded bus has a single instance, which knows its pauses
                 await self._refresh()
-            for reader in self._readers:
-                if await self._stalled(reader):
+            for consumer in self._consumers:
+                if await self._stalled(consumer):
                     return
 
     async def _refresh(self) -> None:
-        """Learns which consumers are paused, by other instances or since before the start."""
+        """Read which consumers are paused, by other instances or before the start."""
         for delivery in self.deliveries.values():
-            with contextlib.suppress(Exception):  # a database that is away
+            with contextlib.suppress(Exception):  # the database may be unavailable
                 await delivery.refresh()
 
-    async def _stalled(self, reader: SubscriptionConsumer) -> bool:
-        with contextlib.suppress(Exception):  # Kafka or the database is away: the next look compares
-            await reader.compare_positions()
+    async def _stalled(self, consumer: SubscriptionConsumer) -> bool:
+        with contextlib.suppress(
+            Exception
+        ):  # Kafka or the database may be unavailable: retried at the next measurement
+            await consumer.compare_positions()
         try:
-            measured = await reader.measure(self._clock.now().timestamp())
+            measured = await consumer.measure(self._clock.now().timestamp())
             self.connected = True
         except Exception:
             self.connected = False
             return False
         for topic, it in measured.items():
-            self._metrics.lag.labels(reader.consumer, topic).set(it.lag)
-            self._metrics.oldest.labels(reader.consumer, topic).set(math.nan if it.oldest is None else it.oldest)
-        delivery = self.deliveries.get(reader.consumer)
-        if not any(it.lag for it in measured.values()) or (delivery is not None and delivery.settling):
-            reader.progress = time.monotonic()
-        return time.monotonic() - reader.progress > _STALLED_S
+            self._metrics.lag.labels(consumer.group, topic).set(it.lag)
+            self._metrics.oldest.labels(consumer.group, topic).set(math.nan if it.oldest is None else it.oldest)
+        delivery = self.deliveries.get(consumer.group)
+        if not any(it.lag for it in measured.values()) or (delivery is not None and delivery.processing):
+            consumer.progress = time.monotonic()
+        return time.monotonic() - consumer.progress > _STALLED_S
 
 
-async def _whole(message: KafkaMessage) -> KafkaMessage:
-    """A decoder that hands the handler the message itself."""
+async def _undecoded(message: KafkaMessage) -> KafkaMessage:
+    """Return the message itself, undecoded."""
     return message

@@ -1,29 +1,29 @@
-"""Whether Kafka and the database agree on what a consumer has taken (pure)."""
+"""Comparison of a consumer's positions in Kafka and in the database (pure)."""
 
 from typing import NamedTuple
 
 Partition = tuple[str, int]
-"""Topic and number."""
+"""Topic and partition number."""
 
 ABSENT = -1
-"""The position of a partition of which the database has no row: nothing of it was ever taken."""
+"""The position of a partition without a row in the database: none of its messages was ever processed."""
 
 
 class PositionGap(Exception):
-    """A batch starts after the database's position: what is between was never taken by this database."""
+    """A batch starts after the database's position: this database never processed the messages between them."""
 
 
 class LogState(NamedTuple):
-    """One partition as Kafka has it. `committed`: the group's offset; None if it never committed one."""
+    """The state of a partition in Kafka. `committed`: the group's offset; None if it never committed one."""
 
     committed: int | None
     kept: int
-    """The first offset that is not deleted yet."""
+    """The first offset that Kafka has not deleted."""
     end: int
 
 
 class Gap(NamedTuple):
-    """The offsets from `first` up to `next` were not taken by this database; the first `lost` of them are deleted."""
+    """Offsets from `first` up to `next` that this database has not processed; the first `lost` are deleted."""
 
     first: int
     next: int
@@ -31,11 +31,12 @@ class Gap(NamedTuple):
 
     @property
     def replayed(self) -> int:
+        """Number of offsets that can be read again."""
         return self.next - self.first - self.lost
 
 
 class Decision(NamedTuple):
-    """What to do: the database is to hold `position`; with `seek`, Kafka's group goes back to it."""
+    """The position to store; with `seek`, the consumer goes back to it. `new_log`: Kafka's log was recreated."""
 
     position: int
     seek: bool = False
@@ -44,22 +45,22 @@ class Decision(NamedTuple):
 
 
 def reconcile(position: int | None, log: LogState, compacted: bool) -> Decision | None:
-    """Compare the database's position with Kafka's; None where they agree.
+    """Compare the database's position with Kafka's; return what to change, or None if they agree.
 
-    `position` is None where the database does not know it (it was used before positions were kept): Kafka's counts.
-    Kafka ahead of the database: the database was restored from a backup, and what is between is read again. Kafka's log
-    shorter than the position: it is another log, and positions start again. Of a compacted topic nothing is lost: what
-    is deleted was superseded.
+    A `position` of None is unknown (the database was used before positions were kept): Kafka's is adopted. If Kafka is
+    ahead, the database was restored from a backup, and the messages between are read again. If Kafka's log ends before
+    the position, it is another log, and positions start again. A compacted topic loses nothing: deleted messages were
+    superseded.
     """
     start = log.kept if log.committed is None or log.committed > log.end else log.committed
     if position is None or (position == ABSENT and log.committed is None):
         return Decision(start)
     if position > log.end:
         return Decision(start, new_log=True)
-    former = max(position, 0)
-    resume = max(former, log.kept)
-    behind = log.committed is not None and former < start
-    lost = 0 if compacted else resume - former
+    stored = max(position, 0)
+    resume = max(stored, log.kept)
+    behind = log.committed is not None and stored < start
+    lost = 0 if compacted else resume - stored
     if not behind and resume == position:
         return None
-    return Decision(resume, behind, Gap(former, max(start, resume), lost) if behind or lost else None)
+    return Decision(resume, behind, Gap(stored, max(start, resume), lost) if behind or lost else None)

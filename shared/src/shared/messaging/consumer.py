@@ -1,4 +1,4 @@
-"""One subscription's consumer: takes batches, acknowledges what was settled, knows how far it is behind."""
+"""Consumer of one subscription: passes batches on, commits the offsets of what was processed, measures its lag."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ _topic_of = attrgetter("topic")
 
 
 class PartitionLag(NamedTuple):
-    """What is left to do in one partition. `since`: Unix seconds; None if unknown."""
+    """The unprocessed messages of one partition. `since`: Unix seconds when they began to wait; None if unknown."""
 
     topic: str
     messages: int
@@ -33,10 +33,10 @@ class PartitionLag(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsumerLag:
-    """How far this instance is behind on one topic, in the partitions that it reads.
+    """Lag of this instance on one topic, in messages, over the partitions that it reads.
 
-    `oldest`: Unix seconds; the oldest message not settled was sent then or a little later. None if there is none, or
-    if that is unknown.
+    `oldest`: Unix seconds; the oldest unprocessed message was sent then or a little later. None if there is none, or
+    if its time is unknown.
     """
 
     lag: int
@@ -44,79 +44,79 @@ class ConsumerLag:
 
 
 def lag_by_topic(partitions: Iterable[PartitionLag]) -> dict[str, ConsumerLag]:
-    """The standing in each topic. What is unknown of one partition that is behind is unknown of its topic."""
+    """Return the lag by topic. If the time is unknown for one partition with a lag, it is unknown for its topic."""
     found: dict[str, ConsumerLag] = {}
     unknown = set()
     for topic, messages, since in partitions:
-        former = found.get(topic, ConsumerLag(0, None))
-        times = [at for at in (former.oldest, since if messages else None) if at is not None]
-        found[topic] = ConsumerLag(former.lag + messages, min(times, default=None))
+        previous = found.get(topic, ConsumerLag(0, None))
+        times = [at for at in (previous.oldest, since if messages else None) if at is not None]
+        found[topic] = ConsumerLag(previous.lag + messages, min(times, default=None))
         if messages and since is None:
             unknown.add(topic)
     return {topic: ConsumerLag(it.lag, None) if topic in unknown else it for topic, it in found.items()}
 
 
 class SubscriptionConsumer:
-    """Hands batches to `settle` and acknowledges exactly what was settled.
+    """Passes batches to `process` and commits exactly the offsets of what was processed.
 
-    `measured` is what the last `measure` found by topic: empty before the first, and while Kafka does not answer.
+    `measured` is the result of the last `measure` by topic: empty before the first, and while Kafka does not answer.
     """
 
     def __init__(
         self,
-        consumer: str,
-        settle: Callable[[Sequence[Record]], Any],
+        group: str,
+        process: Callable[[Sequence[Record]], Any],
         grouped: bool,
         flow: Flow,
         metrics: Metrics,
         detector: GapDetector | None = None,
     ) -> None:
-        self.consumer = consumer
+        self.group = group
         self.grouped = grouped
         self.subscriber: Any = None
         self.progress = time.monotonic()
         self.measured: dict[str, ConsumerLag] = {}
-        self._settle = settle
+        self._process = process
         self._flow = flow
         self._metrics = metrics
         self._detector = detector
         self._compared: tuple[frozenset[TopicPartition], float] = (frozenset(), 0.0)
         self._log = logger(__name__)
         self._positions: dict[TopicPartition, int] = {}
-        self._in_hand: dict[TopicPartition, Any] = {}
+        self._current: dict[TopicPartition, Any] = {}
         self._later_than: dict[TopicPartition, float] = {}
-        """Of each partition: what it has that is not settled was sent after that (Unix seconds)."""
+        """Partition → Unix seconds after which its unprocessed messages were sent."""
 
     async def parse(self, raw: tuple[Record, ...]) -> KafkaMessage:
-        """FastStream's own parser decodes headers and loses a batch in which that fails; ours reads nothing."""
+        """Return the batch undecoded: FastStream's own parser loses a batch whose headers it cannot decode."""
         return KafkaMessage(body=b"", raw_message=raw, consumer=self.subscriber.consumer)
 
     async def consume(self, message: KafkaMessage) -> None:
-        """Settles one batch, then acknowledges it. FastStream would drop what this raises: it raises nothing."""
+        """Process one batch, then commit its offsets. Raises nothing: FastStream would drop the batch."""
         records: Any = message.raw_message
         first, last = self._ends(records)
-        self._in_hand = first
+        self._current = first
         try:
-            taken = await self._settle_or_seek(records, first)
+            processed = await self._process_or_seek(records, first)
         finally:
-            self._in_hand = {}
+            self._current = {}
         self.progress = time.monotonic()
-        if not taken:
+        if not processed:
             return
-        settled = {partition: record.offset + 1 for partition, record in last.items()}
-        self._positions.update(settled)
-        self._note(records, last)
+        positions = {partition: record.offset + 1 for partition, record in last.items()}
+        self._positions.update(positions)
+        self._count(records, last)
         if self.grouped:
-            await self._acknowledge(settled)
+            await self._commit(positions)
         if self._detector is not None:
-            self._detector.settled(settled)
-        self._pause(settled)
+            self._detector.advance(positions)
+        self._pause(positions)
 
-    async def _settle_or_seek(self, records: Sequence[Any], first: Mapping[TopicPartition, Any]) -> bool:
-        """Settles `records`; False where the database lacks what is before them, and reading starts again there."""
+    async def _process_or_seek(self, records: Sequence[Any], first: Mapping[TopicPartition, Any]) -> bool:
+        """Process `records`; return False if the database lacks earlier ones, then consuming restarts at those."""
         while True:
             try:
-                await self._settle(records)
+                await self._process(records)
                 return True
             except PositionGap:
                 assert self._detector is not None
@@ -126,9 +126,10 @@ class SubscriptionConsumer:
                     return False
 
     async def compare_positions(self) -> None:
-        """Compares Kafka's positions with the database's: at each new assignment, and once a minute.
+        """Compare Kafka's positions with the database's, at each new assignment and once a minute.
 
-        A database restored while nothing is sent shows here, else with the next batch. Raises what Kafka or it raises.
+        This finds a restored database while no messages arrive; otherwise the next batch does. Raises what Kafka or the
+        database raises.
         """
         consumer = self.subscriber.consumer
         if self._detector is None or consumer is None:
@@ -140,51 +141,51 @@ class SubscriptionConsumer:
             self._compared = (assigned, now)
 
     def _ends(self, records: Sequence[Any]) -> tuple[dict[TopicPartition, Any], dict[TopicPartition, Any]]:
-        """The first and the last record of each partition; tells of gaps on the way."""
+        """Return the first and the last record of each partition; report gaps between offsets to the flow control."""
         first: dict[TopicPartition, Any] = {}
         last: dict[TopicPartition, Any] = {}
         for record in records:
             partition = TopicPartition(record.topic, record.partition)
-            former = last.get(partition)
-            expected = former.offset + 1 if former is not None else self._positions.get(partition)
+            previous = last.get(partition)
+            expected = previous.offset + 1 if previous is not None else self._positions.get(partition)
             if expected is not None and record.offset > expected:
-                self._flow.gap(self.consumer, record.topic, record.partition, expected, record.offset)
-            if former is None:
+                self._flow.gap(self.group, record.topic, record.partition, expected, record.offset)
+            if previous is None:
                 first[partition] = record
             last[partition] = record
         return first, last
 
-    def _note(self, records: Sequence[Record], last: dict[TopicPartition, Any]) -> None:
+    def _count(self, records: Sequence[Record], last: dict[TopicPartition, Any]) -> None:
         for topic, number in Counter(map(_topic_of, records)).items():
-            self._metrics.settled.add((self.consumer, topic), number)
+            self._metrics.processed.add((self.group, topic), number)
         for partition, record in last.items():
-            self._after(partition, record.timestamp / 1000)
+            self._raise_bound(partition, record.timestamp / 1000)
 
-    def _after(self, partition: TopicPartition, at: float) -> None:
+    def _raise_bound(self, partition: TopicPartition, at: float) -> None:
         self._later_than[partition] = max(at, self._later_than.get(partition, 0.0))
 
-    async def _acknowledge(self, settled: dict[TopicPartition, int]) -> None:
-        """Commits by name: FastStream's `ack()` commits the position of every partition, settled or not.
+    async def _commit(self, positions: dict[TopicPartition, int]) -> None:
+        """Commit named offsets: FastStream's `ack()` commits the position of every partition, processed or not.
 
-        A failed commit loses nothing: the messages come again and are known by their ids.
+        A failed commit loses nothing: the messages are delivered again and recognised by their ids.
         """
         consumer = self.subscriber.consumer
         try:
             owned = consumer.assignment()
-            await consumer.commit({partition: offset for partition, offset in settled.items() if partition in owned})
+            await consumer.commit({partition: offset for partition, offset in positions.items() if partition in owned})
         except Exception as error:
-            self._log.warning("offsets not committed", consumer=self.consumer, error=type(error).__name__)
-        for partition, offset in settled.items():
-            self._flow.consumed(self.consumer, partition.topic, partition.partition, offset)
+            self._log.warning("offsets not committed", consumer=self.group, error=type(error).__name__)
+        for partition, offset in positions.items():
+            self._flow.consumed(self.group, partition.topic, partition.partition, offset)
 
     def resume(self, partition: TopicPartition) -> None:
-        """Fetch from `partition` again, if this instance reads it: a message was sent there."""
+        """Resume fetching from `partition`, if it is assigned to this instance: a message was sent there."""
         consumer = self.subscriber.consumer
         if consumer is not None and partition in consumer.assignment():
             consumer.resume(partition)
 
     def _pause(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Stop fetching from partitions that were read to their end, until `resume`; only where that is called."""
+        """Pause fetching from partitions that were read to their end, until `resume`; only if arrivals are notified."""
         arrivals, consumer = self._flow.arrivals, self.subscriber.consumer
         if arrivals is None:
             return
@@ -192,7 +193,7 @@ class SubscriptionConsumer:
         consumer.pause(*(it for it, position in positions.items() if it in owned and position >= arrivals.end(it)))
 
     async def measure(self, now: float) -> dict[str, ConsumerLag]:
-        """Asks Kafka how far the topics reach, at `now` (Unix seconds). Raises where it does not answer."""
+        """Return the lag by topic at `now` (Unix seconds). Raises if Kafka does not answer."""
         consumer = self.subscriber.consumer
         try:
             ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), _ANSWER_S)
@@ -201,7 +202,7 @@ class SubscriptionConsumer:
             self.measured = {}
             raise
         for (partition, end), it in zip(ends.items(), behind, strict=True):
-            if it.messages:  # from a sender outside of this process
+            if it.messages:  # sent by another process
                 self.resume(partition)
             else:
                 self._pause({partition: end})
@@ -209,13 +210,13 @@ class SubscriptionConsumer:
         return self.measured
 
     async def _behind(self, partition: TopicPartition, end: int, now: float) -> PartitionLag:
-        """A message in hand is known exactly; one that waits is later than what was settled before it."""
-        head = self._in_hand.get(partition)
+        """Return a partition's lag. The time of a batch in progress is known exactly; otherwise it is a lower bound."""
+        head = self._current.get(partition)
         if head is not None:
             return PartitionLag(partition.topic, max(0, end - head.offset), head.timestamp / 1000)
         position: int | None = self._positions.get(partition)
         if position is None:
             position = int(await asyncio.wait_for(self.subscriber.consumer.position(partition), _ANSWER_S))
         if end <= position:
-            self._after(partition, now)
+            self._raise_bound(partition, now)
         return PartitionLag(partition.topic, max(0, end - position), self._later_than.get(partition))

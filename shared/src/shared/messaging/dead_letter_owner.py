@@ -10,34 +10,30 @@ from shared.messaging.topics import WRITERS
 
 
 class Owner(NamedTuple):
-    """None where it can't be known."""
+    """Project and environment of a dead letter; None if unknown."""
 
     project: str | None
     environment: str | None
 
 
 class OwnerClaim(NamedTuple):
-    """What a payload says of its owner: by name, or by the API key that signed it, or that it carries."""
+    """The owner that a message claims: by name, or by the API key that signed it or that it contains."""
 
     owner: Owner
     key_id: str | None = None
     is_proof: Callable[[str], bool] = lambda _: False
-    """Whether the message proves that it comes from whoever has the key; it gets the hash of the key's secret."""
+    """Whether the message proves possession of the key, given the hash of the key's secret."""
 
-
-OWN_LETTERS = """(project = :project AND (environment IS NULL OR environment = :environment)
-                  OR project IS NULL AND CAST(:admin AS boolean))"""
-"""SQL: the letters that a key of `:project` and `:environment`, with the scope `admin` or not, may see."""
 
 _NOBODY = Owner(None, None)
 _SIGNED = ("key_id", "submitted_at", "idempotency_key", "body", "signature")
 
 
 def claim_of(topic: str, key: bytes | None, payload: bytes) -> OwnerClaim:
-    """Read whose message it is.
+    """Return the owner that a message claims.
 
-    Only services write the other topics: they name the project in the payload, and in the key where that can't be read.
-    What apps write themselves counts by the API key that signed it, whatever else it says.
+    Services name the project in the payload; if that is unreadable, the message key has it. A message of an app belongs
+    to the project of the API key that signed it, whatever else it says.
     """
     try:
         fact = json.loads(payload)
@@ -53,7 +49,7 @@ def claim_of(topic: str, key: bytes | None, payload: bytes) -> OwnerClaim:
 
 
 def _by_key(known: dict[str, object]) -> OwnerClaim:
-    """By the signature, or by the key itself in messages of former versions; it is redacted before it is kept."""
+    """Return the claim by signature, or by the API key itself in messages of older versions (redacted when stored)."""
     if isinstance(key := known.get("api_key"), str):
         prefix, _, rest = key.partition("_")
         key_id, _, secret = rest.partition("_")

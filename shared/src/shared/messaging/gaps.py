@@ -1,4 +1,4 @@
-"""Gaps between what a consumer took and what its database knows: found, reported, and read again where possible."""
+"""Detection of gaps between Kafka's offsets and the database's positions: report them, and replay what is kept."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -13,20 +13,20 @@ from shared.runtime.log import logger
 from shared.runtime.metrics import Metrics
 
 _ANSWER_S = 5.0
-_AGAIN_S = 0.5
+_RETRY_S = 0.5
 
 
 class GapDetector:
     """Compares the positions of one consumer in Kafka and in the database.
 
-    A database that was restored from a backup is behind Kafka: the consumer goes back to the database's position, and
-    what it had taken before, the inbox knows. What Kafka has deleted meanwhile is lost to this consumer: the service
-    that emitted it can send it again (`republish`). Each gap is logged, counted and kept in the database.
+    A database that was restored from a backup is behind Kafka: the consumer seeks back to the database's position, and
+    the inbox recognises events that were processed before. Events that Kafka has deleted are lost to this consumer
+    until the service that emitted them republishes them. Each gap is logged, counted and stored in the database.
     """
 
     def __init__(self, consumer: str, store: Store, metrics: Metrics) -> None:
         self.gaps: dict[TopicPartition, Gap] = {}
-        """Gaps found by this instance: lost events, and what is not replayed yet."""
+        """Open gaps that this instance found: with lost events, or not replayed completely yet."""
         self._consumer = consumer
         self._store = store
         self._metrics = metrics
@@ -35,18 +35,18 @@ class GapDetector:
 
     @property
     def problems(self) -> list[str]:
-        """The gaps in words, at most one line a topic."""
+        """The open gaps as text, at most one line per topic."""
         topics = sorted({partition.topic for partition in self.gaps})
         return [self._problem(topic, [gap for it, gap in self.gaps.items() if it.topic == topic]) for topic in topics]
 
     def _problem(self, topic: str, gaps: Collection[Gap]) -> str:
         lost, replayed = sum(gap.lost for gap in gaps), sum(gap.replayed for gap in gaps)
         if lost:
-            return f"{self._consumer} lacks {lost} events of {topic} that Kafka has deleted: republish them"
-        return f"{self._consumer} replays {replayed} events of {topic}: the database is older than Kafka's offsets"
+            return f"{self._consumer} has lost {lost} events of {topic} that Kafka has deleted: republish them"
+        return f"{self._consumer} is replaying {replayed} events of {topic}: the database is older than Kafka's offsets"
 
-    def settled(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Forget gaps that were replayed whole, and what was seen of them."""
+    def advance(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Close gaps that were replayed completely up to `positions`."""
         for partition, position in positions.items():
             self._holes.pop(partition, None)
             gap = self.gaps.get(partition)
@@ -54,25 +54,25 @@ class GapDetector:
                 del self.gaps[partition]
 
     async def resolve(
-        self, kafka: Any, firsts: Mapping[TopicPartition, int], settled: Mapping[TopicPartition, int]
+        self, kafka: Any, firsts: Mapping[TopicPartition, int], processed: Mapping[TopicPartition, int]
     ) -> bool:
-        """Find out why a batch that starts at `firsts` does not follow the database's positions; repeat until it can.
+        """Handle a batch that starts at `firsts`, after the database's positions; retry until Kafka and it answer.
 
-        Returns whether reading starts again earlier, so that the batch must be given up. To be called only between
-        two fetches: then what is fetched next is what Kafka has from there on.
+        Returns whether consuming restarts at an earlier offset, so that the batch must be dropped. Call it only between
+        two fetches, so that the next fetch begins at the offset that was sought.
         """
         while True:
             try:
-                return await self._resolve(kafka, firsts, settled)
+                return await self._resolve(kafka, firsts, processed)
             except Exception as error:
-                self._log.warning("positions not compared yet", error=type(error).__name__)
-                await asyncio.sleep(_AGAIN_S)
+                self._log.warning("positions could not be compared; retrying", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
 
     async def _resolve(
-        self, kafka: Any, firsts: Mapping[TopicPartition, int], settled: Mapping[TopicPartition, int]
+        self, kafka: Any, firsts: Mapping[TopicPartition, int], processed: Mapping[TopicPartition, int]
     ) -> bool:
         owned = kafka.assignment()
-        sought = await self.check(kafka, owned, settled)  # all of them: where one is behind, others are
+        sought = await self.check(kafka, owned, processed)  # all partitions: if one is behind, others are
         sought |= await self._skip_holes(kafka, {it: firsts[it] for it in firsts.keys() & owned - sought})
         if not sought and firsts.keys() <= owned:
             return False
@@ -81,15 +81,15 @@ class GapDetector:
         return True
 
     async def check(
-        self, kafka: Any, partitions: Collection[TopicPartition], settled: Mapping[TopicPartition, int]
+        self, kafka: Any, partitions: Collection[TopicPartition], processed: Mapping[TopicPartition, int]
     ) -> set[TopicPartition]:
-        """Compare the positions of `partitions`; the ones that are read again from an earlier offset.
+        """Compare the positions of `partitions`; return those that are read again from an earlier offset.
 
-        `settled`: what this instance took, also where it could not commit the offset. Raises what Kafka or the store
-        raises.
+        `processed`: next offsets of this instance, including those that it could not commit. Raises what Kafka or the
+        store raises.
         """
-        taken = dict(settled)
-        # In this order: an offset is committed after the position is, and the log ends after both.
+        local = dict(processed)
+        # In this order: an offset is committed after its position, and the end of the log is behind both.
         asked = list(partitions)
         async with asyncio.timeout(_ANSWER_S):
             committed = dict(zip(asked, await asyncio.gather(*map(kafka.committed, asked)), strict=True))
@@ -101,7 +101,7 @@ class GapDetector:
             if it not in kafka.assignment():
                 continue
             position = positions.get((it.topic, it.partition), ABSENT)
-            offsets = [at for at in (committed[it], taken.get(it)) if at is not None]
+            offsets = [at for at in (committed[it], local.get(it)) if at is not None]
             log = LogState(max(offsets, default=None), kept[it], ends[it])
             decision = reconcile(position, log, it.topic in COMPACTED)
             if decision is None or not await self._store_position(it, position, decision):
@@ -113,7 +113,10 @@ class GapDetector:
         return sought
 
     async def _skip_holes(self, kafka: Any, firsts: Mapping[TopicPartition, int]) -> set[TopicPartition]:
-        """Where the log itself skips offsets: believed when seen twice, the second time from the position on."""
+        """Accept offsets that the log itself skips, once a second read from the position has shown the same hole.
+
+        Returns the partitions that are read again.
+        """
         positions = await self._positions()
         sought = set()
         for it, first in firsts.items():
@@ -133,29 +136,29 @@ class GapDetector:
         async with self._store.begin() as tx:
             return await tx.positions(self._consumer)
 
-    async def _store_position(self, at: TopicPartition, former: int | None, decision: Decision) -> bool:
-        """Write a decision down and report it; False where the position has changed meanwhile."""
+    async def _store_position(self, at: TopicPartition, expected: int | None, decision: Decision) -> bool:
+        """Store the decided position and report it; return False if the position has changed meanwhile."""
         async with self._store.begin() as tx:
             changed = await tx.replace_position(
-                self._consumer, (at.topic, at.partition), former, decision.position, decision.gap
+                self._consumer, (at.topic, at.partition), expected, decision.position, decision.gap
             )
         if changed:
-            self._report(at, former, decision)
+            self._report(at, expected, decision)
         return changed
 
-    def _report(self, at: TopicPartition, former: int | None, decision: Decision) -> None:
+    def _report(self, at: TopicPartition, expected: int | None, decision: Decision) -> None:
         log = self._log.bind(topic=at.topic, partition=at.partition)
         if decision.new_log:
-            log.warning("position reset: Kafka's log ends before it", former=former, position=decision.position)
+            log.warning("position reset: Kafka's log ends before it", previous=expected, position=decision.position)
         gap = decision.gap
         if gap is None or self.gaps.get(at) == gap:
             return
         self.gaps[at] = gap
         fields = {"first": gap.first, "next": gap.next, "replayed": gap.replayed, "lost": gap.lost}
         if gap.lost:
-            log.error("gap: Kafka has deleted events that the database lacks; republish them", **fields)
+            log.error("gap: Kafka has deleted events that this consumer has not processed; republish them", **fields)
         else:
-            log.error("gap: the database is older than Kafka's offsets; events are replayed", **fields)
+            log.error("gap: the database is older than Kafka's offsets; replaying events", **fields)
         for outcome, count in (("replayed", gap.replayed), ("lost", gap.lost)):
             if count:
                 self._metrics.gaps.labels(self._consumer, at.topic, outcome).inc(count)

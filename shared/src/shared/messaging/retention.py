@@ -1,26 +1,24 @@
-"""Forgets in time: texts after the retention, inbox entries only when no replay can bring their events back."""
-
-import asyncio
+"""Retention: which rows of the delivery tables are deleted, and when."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.messaging.topics import COMPACTED
 
-_EVERY_S = 600.0
+SWEEP_S = 600.0
+"""Seconds between two runs of `delete_expired`."""
 _OUTBOX_FACTOR = 2
 _INBOX_FACTOR = 4
-"""An event stays in the outbox for two retentions, however often it is sent again, and in Kafka for one more after it
-was last sent: the inbox must know it for longer than that, or it would count twice."""
+"""An event stays in the outbox for two retention periods, however often it is republished, and in Kafka for one more
+after it was last sent. The inbox must remember it for longer than that, or a replay would be counted twice."""
 
 
 async def delete_expired(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
-    """Deletes what is older than the retention: sent outbox rows; inbox rows after four times as long.
+    """Delete sent outbox rows and handled dead letters after `retention_hours`, inbox rows after four times as long.
 
-    A dead letter stays, with its text, until an operator replays or discards it; then for one retention more.
-
-    What was sent again stays in the outbox for twice as long at most. Rows of compacted topics stay: such a topic must
-    be rebuilt whole.
+    A parked dead letter is kept, with its text, until an operator replays or discards it; then for `retention_hours`.
+    A republished outbox row is deleted after twice `retention_hours` at the latest. Rows of compacted topics are kept,
+    because such a topic must be rebuilt completely.
     """
     kept = ", ".join(f"'{topic}'" for topic in sorted(COMPACTED))
     for table, condition, hours in (
@@ -34,10 +32,3 @@ async def delete_expired(engine: AsyncEngine, schema: str, retention_hours: int)
                 text(f"DELETE FROM {schema}.{table} WHERE {condition} < now() - make_interval(hours => :hours)"),
                 {"hours": hours},
             )
-
-
-async def delete_expired_periodically(engine: AsyncEngine, schema: str, retention_hours: int) -> None:
-    """`sweep` every ten minutes."""
-    while True:
-        await asyncio.sleep(_EVERY_S)
-        await delete_expired(engine, schema, retention_hours)

@@ -1,4 +1,4 @@
-"""What goes out of a service, what comes in and what lies parked: one look for operators."""
+"""Statistics for operators: what a service sends, consumes and has parked, by topic."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,15 +8,18 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.messaging.bus import Bus
-from shared.messaging.dead_letter_owner import OWN_LETTERS
+from shared.messaging.sql_dead_letters import VISIBLE_LETTERS
 from shared.messaging.topics import written_by
 from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
 
 class TopicStats:
-    """One instance's view. Counts and rates are its own, lags are of the partitions that it reads; what is unsent
-    is the whole service's. Dead letters are those that the viewer may see: see `letter_owner`."""
+    """Statistics of one instance.
+
+    Counts and rates are those of the instance, lags those of the partitions that it reads, unsent messages those of
+    the whole service. Dead letters are those that the viewer may see: see `VISIBLE_LETTERS`.
+    """
 
     def __init__(
         self, settings: ServiceSettings, engine: AsyncEngine, bus: Bus, metrics: Metrics, started: datetime
@@ -33,7 +36,7 @@ class TopicStats:
         )
         self._parked = text(
             f"""SELECT topic, consumer, count(*) AS parked, min(parked_at) AS oldest FROM {self._service}.dead_letters
-                WHERE status = 'parked' AND {OWN_LETTERS} GROUP BY topic, consumer ORDER BY topic, consumer"""
+                WHERE status = 'parked' AND {VISIBLE_LETTERS} GROUP BY topic, consumer ORDER BY topic, consumer"""
         )
         self._gaps = text(
             f"""SELECT consumer, topic, partition, gap_first, gap_next, gap_lost, gap_found_at
@@ -41,14 +44,15 @@ class TopicStats:
                 ORDER BY gap_found_at DESC, consumer, topic, partition"""
         )
 
-    async def shown(self, viewer: Mapping[str, object]) -> dict[str, Any]:
-        """`{instance, since, topics, consumers, dead_letters, gaps}`. Times are ISO 8601, rates per second.
+    async def snapshot(self, viewer: Mapping[str, object]) -> dict[str, Any]:
+        """Return `{instance, since, topics, consumers, dead_letters, gaps}`. Times are ISO 8601, rates per second.
 
-        `sent` counts since `since`. A rate is counted over the last 55 to 60 s, or since then, and null in the first
-        five seconds. `lag` is measured every five seconds and null before, and while Kafka does not answer.
-        `oldest_unprocessed_at`: by the Kafka timestamps, that message was sent then or a little later; null where
-        nothing waits or it is not known yet. A gap: the database was older than Kafka's offsets when it was found; the
-        events from offset `first` up to `next` were read again, but for the first `lost`, which Kafka had deleted.
+        `sent` counts since `since`. A rate covers the last 55 to 60 s, or the time since `since` if that is shorter; it
+        is null in the first five seconds. `lag` is measured every five seconds; it is null before the first
+        measurement and while Kafka does not answer. `oldest_unprocessed_at` comes from Kafka's timestamps: the message
+        was sent then or a little later; null if no message waits or its time is unknown. A gap was found when the
+        database was older than Kafka's offsets: the events from offset `first` up to `next` were read again, except
+        the first `lost`, which Kafka had deleted.
         """
         unsent = {row["topic"]: row for row in await self._rows(self._unsent)}
         names = sorted(written_by(self._service) | set(unsent) | set(self._metrics.sent.totals))
@@ -75,12 +79,12 @@ class TopicStats:
         }
 
     def _consumer(self, consumer: str, topic: str) -> dict[str, Any]:
-        standing = self._bus.standing(consumer, topic)
+        standing = self._bus.lag(consumer, topic)
         oldest = None if standing is None else standing.oldest
         return {
             "consumer": consumer,
             "topic": topic,
-            "rate_per_s": self._metrics.settled.per_second((consumer, topic)),
+            "rate_per_s": self._metrics.processed.per_second((consumer, topic)),
             "lag": None if standing is None else standing.lag,
             "oldest_unprocessed_at": None if oldest is None else datetime.fromtimestamp(oldest, UTC).isoformat(),
             "paused": self._bus.deliveries[consumer].paused,

@@ -1,32 +1,39 @@
-"""Tasks that go on whatever happens, and their sure end."""
+"""Background tasks: periodic actions, restart after a failure, and reliable cancellation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from shared.runtime.log import logger
 
-_AGAIN_S = 1.0
+_RETRY_S = 1.0
+
+
+async def run_every(seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+    """Wait `seconds`, then run `action`; repeat until cancelled. Raises what `action` raises: see `supervise`."""
+    while True:
+        await asyncio.sleep(seconds)
+        await action()
 
 
 def supervise(name: str, job: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
-    """Runs a job, and again when it fails: a service half dead is worse than a noisy one."""
-    return asyncio.create_task(_again_and_again(name, job), name=name)
+    """Start `job` as a task that is restarted one second after each failure, which is logged."""
+    return asyncio.create_task(_restart_on_failure(name, job), name=name)
 
 
-async def _again_and_again(name: str, job: Callable[[], Awaitable[None]]) -> None:
+async def _restart_on_failure(name: str, job: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await job()
             return
         except Exception:
-            logger(__name__).exception("background job failed", job=name)
-            await asyncio.sleep(_AGAIN_S)
+            logger(__name__).exception("background job failed; it is restarted", job=name)
+            await asyncio.sleep(_RETRY_S)
 
 
 async def cancel_all(tasks: Iterable["asyncio.Task[None]"]) -> None:
-    """Cancels tasks until they have ended: some libraries swallow a cancellation that comes at the wrong time."""
+    """Cancel `tasks` repeatedly until all have ended: some libraries swallow a single cancellation."""
     pending = {task for task in tasks if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+        _, pending = await asyncio.wait(pending, timeout=_RETRY_S)

@@ -79,6 +79,12 @@ async def check_durability(db: AsyncEngine) -> None:
                 )
 
 
+async def is_read_only(db: AsyncEngine) -> bool:
+    """Return whether the server accepts no writes, as a standby or one with a full disk does."""
+    async with db.connect() as conn:
+        return bool(await conn.scalar(text("SELECT current_setting('transaction_read_only')::boolean")))
+
+
 async def check_schema(db: AsyncEngine, schema: str, heads: Sequence[str]) -> None:
     """Raises `SchemaOutdated`, with a line that says what to do, unless the schema stands at `heads`."""
     try:

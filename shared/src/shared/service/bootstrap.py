@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.auth.keys import KeyStore
@@ -16,11 +15,12 @@ from shared.messaging.bus import Bus
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.relay import PollIntervals, Relay
-from shared.messaging.retention import delete_expired_periodically
+from shared.messaging.retention import SWEEP_S, delete_expired
+from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Broadcast, Subscription
 from shared.messaging.topic_stats import TopicStats
-from shared.runtime.background import cancel_all, supervise
+from shared.runtime.background import cancel_all, run_every, supervise
 from shared.runtime.clock import Clock
 from shared.runtime.database import check_schema, engine
 from shared.runtime.metrics import Metrics
@@ -30,7 +30,7 @@ from shared.web.correlation import Correlated
 from shared.web.error_handlers import install_problems
 from shared.web.health import health_router
 from shared.web.host import ValidHost
-from shared.web.operations_api import DeadLetters, operations_router
+from shared.web.operations_api import operations_router
 from shared.web.operator_actions import OperatorActions
 from shared.web.query import refuse_unknown_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
@@ -55,7 +55,7 @@ class Platform:
     limiter: RateLimiter
 
     @classmethod
-    def of(cls, settings: ServiceSettings, clock: Clock, flow: Flow | None = None) -> "Platform":
+    def create(cls, settings: ServiceSettings, clock: Clock, flow: Flow | None = None) -> "Platform":
         """Opens nothing yet: connections are made when they are needed."""
         db = engine(settings)
         store = SqlStore(db, settings.service, settings.relay_shards)
@@ -100,7 +100,9 @@ def build_service_app(service: Service) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await check_schema(platform.engine, settings.service, heads(settings.service))
-        await _announce(platform, bus, subscriptions)
+        await platform.store.register_subscriptions(
+            [(bus.group(it.name), event.topic) for it in subscriptions for event in it.events]
+        )
         tasks = _start(service, bus)
         try:
             yield
@@ -125,10 +127,10 @@ def build_service_app(service: Service) -> FastAPI:
     app.add_middleware(RateLimited, limiter=platform.limiter, keys=platform.keys)
     app.add_middleware(Correlated)
     app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
-    letters = DeadLetters(settings.service, platform.engine, bus.deliveries, platform.clock)
-    traffic = TopicStats(settings, platform.engine, bus, platform.metrics, platform.clock.now())
-    operations = OperatorActions(settings.service, platform.store, bus.deliveries, platform.clock)
-    app.include_router(operations_router(settings.service, letters, traffic, operations))
+    letters = DeadLetterRepository(platform.engine, settings.service)
+    stats = TopicStats(settings, platform.engine, bus, platform.metrics, platform.clock.now())
+    actions = OperatorActions(platform.store, bus.deliveries, platform.clock)
+    app.include_router(operations_router(settings.service, letters, stats, actions))
     for router in service.routers:
         app.include_router(router)
 
@@ -154,7 +156,9 @@ def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
     jobs: dict[str, Background] = {
         "relay": relay.run,
         "bus": bus.run,
-        "janitor": lambda: delete_expired_periodically(platform.engine, settings.service, settings.retention_hours),
+        "retention": lambda: run_every(
+            SWEEP_S, lambda: delete_expired(platform.engine, settings.service, settings.retention_hours)
+        ),
         **{f"background-{index}": job for index, job in enumerate(service.background)},
     }
     return [supervise(name, job) for name, job in jobs.items()]
@@ -166,22 +170,3 @@ async def _stop(tasks: Sequence["asyncio.Task[None]"], service: Service) -> None
         with contextlib.suppress(Exception):
             await close()
     await service.platform.engine.dispose()
-
-
-async def _announce(platform: Platform, bus: Bus, subscriptions: Sequence[Subscription]) -> None:
-    """Writes down who subscribes to what, so that `republish` knows which inbox ought to have an event."""
-    schema = platform.settings.service
-    rows = [
-        {"consumer": bus.group(subscription.name), "topic": event.topic}
-        for subscription in subscriptions
-        for event in subscription.events
-    ]
-    if rows:
-        async with platform.engine.begin() as conn:
-            await conn.execute(
-                text(
-                    f"INSERT INTO {schema}.subscriptions (consumer, topic) VALUES (:consumer, :topic) "
-                    "ON CONFLICT DO NOTHING"
-                ),
-                rows,
-            )

@@ -1,9 +1,12 @@
-"""The command line of every service: `python -m <service>` serves, `python -m <service> migrate` migrates."""
+"""The command line of every service: `python -m <service>` serves, `python -m <service> migrate` migrates.
 
+Services parse arguments with argparse, so that their images need neither typer nor rich; tools for people use typer.
+"""
+
+import argparse
 import asyncio
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
@@ -20,26 +23,36 @@ from shared.web.connections import ConnectionLimits, guarded, raise_open_files
 def run_service(
     settings_type: type[ServiceSettings],
     build_app: Callable[[Any], Any],
-    arguments: list[str] | None = None,
+    arguments: Sequence[str] | None = None,
 ) -> None:
-    """Serves until SIGTERM or Ctrl-C; or migrates, with an owner's RATCHET_DATABASE_URL, and ends.
+    """Run the command that `arguments` name (by default those of the process).
 
-    RATCHET_ROLE_PASSWORD, where set, becomes the password of the service's database role on migration.
+    Without a command, serve until SIGTERM or Ctrl-C. `migrate` needs the database owner's RATCHET_DATABASE_URL;
+    RATCHET_ROLE_PASSWORD, if set, becomes the password of the service's database role.
     """
-    words = sys.argv[1:] if arguments is None else arguments
+    command = service_parser(settings_type.service).parse_args(arguments).command
     settings = settings_type.load()
     configure_logging(settings.log_level)
-    if words == ["migrate"]:
+    if command == "migrate":
         migrate_now(settings.service, settings.database_url, os.environ.get("RATCHET_ROLE_PASSWORD"))
-    elif words:
-        exit_with_message(f"usage: python -m {settings.service} [migrate]")
     else:
-        asyncio.run(_preflight(settings))
+        asyncio.run(_check_database(settings))
         serve(build_app(settings), settings)
 
 
-async def _preflight(settings: ServiceSettings) -> None:
-    """Ends the process with one clear line where the database is away forgetful, or of another schema."""
+def service_parser(service: str) -> argparse.ArgumentParser:
+    """Return the parser of a service's arguments: no command to serve, or `migrate`."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {service}", description=f"Serve the {service}, or migrate its database schema."
+    )
+    parser.add_argument(
+        "command", nargs="?", choices=["migrate"], help="migrate: bring the schema up to date and exit; default: serve"
+    )
+    return parser
+
+
+async def _check_database(settings: ServiceSettings) -> None:
+    """Exit with a message if the database is unavailable, may lose data, or has another schema version."""
     db = engine(settings)
     try:
         await check_schema(db, settings.service, heads(settings.service))
@@ -48,13 +61,15 @@ async def _preflight(settings: ServiceSettings) -> None:
     except (SchemaOutdated, NotDurable) as error:
         exit_with_message(f"{settings.service}: {error}")
     except (OSError, DBAPIError) as error:
-        exit_with_message(f"{settings.service}: the database does not answer: {type(error).__name__}")
+        exit_with_message(
+            f"{settings.service}: the database does not answer ({type(error).__name__}): check RATCHET_DATABASE_URL"
+        )
     finally:
         await db.dispose()
 
 
 def serve(app: Any, settings: ProcessSettings) -> None:
-    """Runs one instance until it is told to stop. A taken port ends it with one clear line."""
+    """Run one instance until it receives SIGTERM or SIGINT. Exit with a message if it cannot start."""
     raise_open_files()
     config = uvicorn.Config(
         app,

@@ -14,9 +14,10 @@ from shared.events.base import Event
 from shared.events.message import Message
 from shared.messaging.cloudevents import encode
 from shared.messaging.consumed_positions import ABSENT, Gap, Partition
+from shared.messaging.dead_letters import DeadLetter, mirror_message
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
-from shared.messaging.sql_store import dlq_message, shard_of
-from shared.messaging.store import DeadLetter, Pending
+from shared.messaging.sql_outbox import shard_of
+from shared.messaging.store import Pending
 from shared.runtime.clock import Clock
 from shared.testing.clock import FakeClock
 
@@ -75,7 +76,7 @@ class FakeTx:
     async def park(self, letter: DeadLetter) -> None:
         if letter.id not in self._store.state.letters | self.letters:
             self.letters[letter.id] = Letter(letter)
-            self.messages.append(dlq_message(letter))
+            self.messages.append(mirror_message(letter))
 
     async def pause(self, consumer: str, topics: Sequence[str], reason: str) -> None:
         self.pauses[consumer] = reason
@@ -99,9 +100,9 @@ class FakeTx:
         return {at: offset for (owner, at), offset in known.items() if owner == consumer}
 
     async def replace_position(
-        self, consumer: str, at: Partition, former: int | None, offset: int, gap: Gap | None
+        self, consumer: str, at: Partition, expected: int | None, offset: int, gap: Gap | None
     ) -> bool:
-        if (await self.positions(consumer)).get(at, ABSENT) != former:
+        if (await self.positions(consumer)).get(at, ABSENT) != expected:
             return False
         self.moved[consumer, at] = offset
         if gap is not None:
@@ -164,7 +165,7 @@ class FakeStore:
                 self._leases[shard] = (holder, token, gone)
 
     async def pending(
-        self, shards: Collection[int], limit: int, most_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+        self, shards: Collection[int], limit: int, max_bytes: int = 1 << 30, held: Held = NOTHING_HELD
     ) -> list[Pending]:
         found: list[Pending] = []
         total = 0
@@ -175,7 +176,7 @@ class FakeStore:
             if (message.topic, message.key) in held.keys:
                 continue
             total += len(message.value)
-            if len(found) == limit or (found and total > most_bytes):
+            if len(found) == limit or (found and total > max_bytes):
                 break
             found.append(Pending(row.id, message))
         return found

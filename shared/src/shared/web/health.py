@@ -5,28 +5,29 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fastapi import APIRouter, Response
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.runtime.backlog import Backlog
+from shared.runtime.database import is_read_only
 
 UNSENT_S = 60.0
-"""A message that has waited longer to be sent makes the service degraded."""
+"""A message that waits longer than this to be sent makes the service degraded."""
+_DATABASE_S = 2.0
 
 
 class Consuming(Protocol):
-    """What readiness asks of a bus."""
+    """The part of a bus that readiness needs."""
 
     @property
     def problems(self) -> Sequence[str]: ...
 
 
 def health_router(engine: AsyncEngine, bus: Consuming, backlog: Backlog) -> APIRouter:
-    """`/health/live`: the process answers. `/health/ready`: `{status, problems, outbox}`.
+    """Return the routes `/health/live` (the process answers) and `/health/ready` (`{status, problems, outbox}`).
 
-    `status` is `ready`; `degraded` (still 200: what is accepted is kept, and reading works) where `problems` names what
-    does not work; or `not ready` (503) where the database does not answer. `outbox.oldest_unsent_s` is the age in
-    seconds of the oldest message that waits for Kafka.
+    `status` is `ready`; `degraded` (HTTP 200: accepted data is stored, reads work) if `problems` is not empty; or
+    `not ready` (HTTP 503) if the database does not answer. `outbox.oldest_unsent_s` is the age in seconds of the oldest
+    message that waits to be sent to Kafka.
     """
     router = APIRouter(prefix="/health", include_in_schema=False)
 
@@ -38,13 +39,13 @@ def health_router(engine: AsyncEngine, bus: Consuming, backlog: Backlog) -> APIR
     async def ready(response: Response) -> dict[str, object]:
         problems = [*bus.problems, *_unsent(backlog)]
         try:
-            async with asyncio.timeout(2), engine.connect() as conn:
-                read_only = await conn.scalar(text("SELECT current_setting('transaction_read_only')::boolean"))
+            async with asyncio.timeout(_DATABASE_S):
+                read_only = await is_read_only(engine)
         except Exception as error:
             response.status_code = 503
             return {"status": "not ready", "problems": [f"database: {type(error).__name__}", *problems]}
         if read_only:
-            problems.insert(0, "database: read-only, nothing can be accepted")
+            problems.insert(0, "database: read-only, no writes are accepted")
         status = "degraded" if problems else "ready"
         return {"status": status, "problems": problems, "outbox": {"oldest_unsent_s": round(backlog.age(), 1)}}
 
@@ -53,4 +54,4 @@ def health_router(engine: AsyncEngine, bus: Consuming, backlog: Backlog) -> APIR
 
 def _unsent(backlog: Backlog) -> list[str]:
     age = backlog.age()
-    return [f"outbox: the oldest message has waited for {age:.0f} s"] if age > UNSENT_S else []
+    return [f"outbox: the oldest unsent message has waited for {age:.0f} s"] if age > UNSENT_S else []

@@ -1,15 +1,18 @@
-"""Operators' acts that concern a whole service; each is reported to the gatekeeper's audit in the same transaction."""
+"""Actions of operators on one service; each is reported to the gatekeeper's audit in the same transaction."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.auth.principal import Principal
 from shared.events import Envelope, Event, new_id
-from shared.events.operations import OperationPerformed
+from shared.events.operations import DeadLetterSettled, OperationPerformed, Settled
+from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import RepublishScope, queue_again
+from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.sql_store import SqlStore
 from shared.problems import Problem
 from shared.runtime.clock import Clock
@@ -17,7 +20,7 @@ from shared.web.correlation import correlation_id
 
 
 class Republish(BaseModel):
-    """Body of a republish request: see `shared.messaging.republish.Scope`."""
+    """Body of a republish request: see `shared.messaging.republish.RepublishScope`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,11 +30,12 @@ class Republish(BaseModel):
 
 
 class OperatorActions:
-    """Republish and resume, for the service that `store` belongs to."""
+    """Republishes events, resumes consumers, replays and discards dead letters of the service that owns `store`."""
 
-    def __init__(self, service: str, store: SqlStore, deliveries: Mapping[str, Delivery], clock: Clock) -> None:
-        self._service = service
+    def __init__(self, store: SqlStore, deliveries: Mapping[str, Delivery], clock: Clock) -> None:
+        self._service = store.schema
         self._store = store
+        self._letters = DeadLetterRepository(store.engine, store.schema)
         self._deliveries = deliveries
         self._clock = clock
 
@@ -40,38 +44,74 @@ class OperatorActions:
         scope = RepublishScope(body.since, body.topic, body.lacking, principal.project)
         async with self._store.begin() as tx:
             count = await queue_again(tx.conn, self._service, scope)
-            event = OperationPerformed(
-                project=principal.project,
-                environment=principal.environment,
-                operation="events_republished",
-                service=self._service,
-                events=count,
-                republished_topic=body.topic,
-                since=body.since,
-                lacking=body.lacking,
-                by=principal.subject,
-                key_id=principal.key_id,
-            )
+            facts = {"events": count, "republished_topic": body.topic, "since": body.since, "lacking": body.lacking}
+            event = OperationPerformed(operation="events_republished", **self._actor(principal), **facts)
             await tx.emit(self._envelope(event))
         return count
 
     async def resume(self, consumer: str, principal: Principal) -> None:
-        """Let a paused consumer go on. Raises Problem 404 if there is none of this name, 409 if it is not paused."""
+        """Resume a paused consumer. Raises Problem 404 for an unknown consumer, 409 if it is not paused."""
         delivery = self._deliveries.get(consumer)
         if delivery is None:
             raise Problem(404, "consumer-unknown", "This service has no such consumer")
-        event = OperationPerformed(
-            project=principal.project,
-            environment=principal.environment,
-            operation="consumer_resumed",
-            service=self._service,
-            consumer=consumer,
-            by=principal.subject,
-            key_id=principal.key_id,
-        )
+        event = OperationPerformed(operation="consumer_resumed", consumer=consumer, **self._actor(principal))
         if not await delivery.resume(self._envelope(event)):
             raise Problem(409, "not-paused", "The consumer is not paused")
+
+    async def replay(self, letter_id: UUID, principal: Principal) -> None:
+        """Process a parked message again.
+
+        Raises Problem 404 if no letter that the principal may see is parked under this id, 409 if it fails again.
+        """
+        letter, delivery = await self._parked(letter_id, principal)
+        try:
+            await delivery.replay(letter, self._report(letter, "replayed", principal))
+        except Exception as error:
+            raise Problem(409, "replay-failed", "It failed again and stays parked", type(error).__name__) from error
+
+    async def discard(self, letter_id: UUID, principal: Principal) -> None:
+        """Discard a parked message for good. Raises Problem 404 as `replay` does."""
+        letter, delivery = await self._parked(letter_id, principal)
+        await delivery.discard(letter, self._report(letter, "discarded", principal))
+
+    async def _parked(self, letter_id: UUID, principal: Principal) -> tuple[DeadLetter, Delivery]:
+        letter = await self._letters.get_parked(viewer(principal), letter_id)
+        if letter is None:
+            raise Problem(404, "dead-letter-unknown", "No parked dead letter has this id")
+        delivery = self._deliveries.get(letter.consumer)
+        if delivery is None:
+            raise Problem(409, "consumer-unknown", "This version has no such consumer", letter.consumer)
+        return letter, delivery
+
+    def _report(self, letter: DeadLetter, outcome: Settled, principal: Principal) -> Envelope[Event]:
+        event = DeadLetterSettled(
+            letter_id=letter.id,
+            consumer=letter.consumer,
+            letter_topic=letter.topic,
+            outcome=outcome,
+            **self._actor(principal),
+        )
+        return self._envelope(event)
+
+    def _actor(self, principal: Principal) -> dict[str, Any]:
+        """Return the fields that say who acts, and on which service."""
+        return {
+            "project": principal.project,
+            "environment": principal.environment,
+            "service": self._service,
+            "by": principal.subject,
+            "key_id": principal.key_id,
+        }
 
     def _envelope(self, event: Event) -> Envelope[Event]:
         now = self._clock.now()
         return Envelope(new_id(now), now, f"ratchet/{self._service}", event, correlation_id())
+
+
+def viewer(principal: Principal) -> dict[str, object]:
+    """Return the parameters of `shared.messaging.sql_dead_letters.VISIBLE_LETTERS`."""
+    return {
+        "project": principal.project,
+        "environment": principal.environment,
+        "admin": "admin" in principal.scopes,
+    }

@@ -52,7 +52,7 @@ class TokenBuckets:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def take(self, partition: str, now: float) -> Admission:
+    def consume(self, partition: str, now: float) -> Admission:
         """Take a token out of the bucket of `partition`; a request that finds none costs nothing."""
         policy = self.policy
         if not policy.quota:

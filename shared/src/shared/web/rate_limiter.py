@@ -50,14 +50,14 @@ class RateLimiter:
         """
         now = self._monotonic()
         if principal is not None and "browser-ingest" not in principal.scopes:  # nearly all: without a list
-            admission = self._keys.take(principal.key_id, now)
+            admission = self._keys.consume(principal.key_id, now)
             if admission.allowed:
                 policy = self._key_policy
                 return {"RateLimit-Policy": policy, "RateLimit": str(admission)} if policy else {}
             raise self._refuse(admission)
-        found = [self._addresses.take(self._clients.resolve(scope, forwarded), now)]
+        found = [self._addresses.consume(self._clients.resolve(scope, forwarded), now)]
         if principal is not None and found[0].allowed:
-            found.append(self._keys.take(principal.key_id, now))
+            found.append(self._keys.consume(principal.key_id, now))
         for admission in found:
             if not admission.allowed:
                 raise self._refuse(admission)

@@ -18,7 +18,7 @@ from collector.domain.model import (
 )
 from shared.events import Event, derived_id, event_type
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
-from shared.events.message import Message
+from shared.events.message import Message, cloudevent_headers
 
 SOURCE = "ratchet/collector"
 
@@ -75,16 +75,7 @@ def prompt_observed_message(origin: Origin, prompt: ObservedPrompt) -> OutgoingE
 
 def _outgoing(event: type[Event], event_id: str, key: str, payload: bytes, origin: Origin) -> OutgoingEvent:
     """Return a message in CloudEvents binary mode. The event has no cause, so its correlation id is its own id."""
-    headers = [
-        ("ce_specversion", "1.0"),
-        ("ce_id", event_id),
-        ("ce_type", event_type(event)),
-        ("ce_source", SOURCE),
-        ("ce_time", origin.received_at.isoformat()),
-        ("ce_subject", key),
-        ("content-type", "application/json"),
-        ("correlationid", event_id),
-    ]
-    if origin.traceparent is not None:
-        headers.append(("traceparent", origin.traceparent))
-    return OutgoingEvent(event_id, Message(event.topic, key, payload, tuple(headers)))
+    headers = cloudevent_headers(
+        event_id, event_type(event), SOURCE, origin.received_at, key, event_id, traceparent=origin.traceparent
+    )
+    return OutgoingEvent(event_id, Message(event.topic, key, payload, headers))

@@ -1,5 +1,7 @@
 """SQL of the collector. Array parameters are parallel and sorted; times are those of the collector's clock."""
 
+from shared.messaging.sql_outbox import insert_statement
+
 # Keys are packed into one value, 16 bytes each: encoding arrays is the most expensive work of the driver.
 SAVE_CLAIMS = """
 INSERT INTO collector.receipts (key, body)
@@ -105,9 +107,7 @@ SAVE_SERVED_PROMPTS = """
 INSERT INTO collector.served (project, environment, name, digest)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING"""
 
-EMIT = """
-INSERT INTO collector.outbox (shard, event_id, topic, key, headers, payload)
-SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[])"""
+EMIT = insert_statement("collector", ("$1", "$2", "$3", "$4", "$5", "$6"))
 
 SAVE_PSEUDONYM_KEY = "INSERT INTO collector.user_keys (id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 

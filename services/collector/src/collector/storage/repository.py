@@ -22,7 +22,7 @@ from collector.domain.model import (
     WaitingFeedback,
 )
 from collector.storage import queries as sql
-from shared.messaging.sql_store import shard_of
+from shared.messaging.sql_outbox import shard_of
 
 _ANY_BODY = bytes(16)
 """The body hash of a receipt that matches any body."""

@@ -17,6 +17,7 @@ from shared.auth.principal import Principal
 from shared.events import derived_id
 from shared.events.promotion import LoopHalted, LoopResumed
 from shared.messaging.sql_store import SqlStore
+from shared.runtime.background import run_every
 from shared.runtime.database import engine
 from shared.runtime.failures import FailureClass, classify
 from shared.web.authentication import authorization
@@ -90,10 +91,12 @@ class KillSwitch:
             log.warning("kill switch change not audited yet", extra={"error": type(error).__name__})
 
     async def keep_connected(self) -> None:
-        """Open the reserved connections and check them every 15 s. Runs until cancelled."""
-        while True:
-            await asyncio.gather(*(self._ping() for _ in range(_CONNECTIONS)), return_exceptions=True)
-            await asyncio.sleep(_PING_S)
+        """Open the reserved connections, and check them every 15 s. Runs until cancelled."""
+        await self._ping_all()
+        await run_every(_PING_S, self._ping_all)
+
+    async def _ping_all(self) -> None:
+        await asyncio.gather(*(self._ping() for _ in range(_CONNECTIONS)), return_exceptions=True)
 
     async def _ping(self) -> None:
         async with self.engine.connect() as conn:
