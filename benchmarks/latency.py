@@ -135,11 +135,11 @@ def approve(http: httpx.Client, keys: dict[str, str], base: str | None, text: st
 def watch(url: str, key: str, clients: int, rounds: int) -> None:
     """A process of apps: prints when all of its clients are connected, and when all serve each version."""
     seen: list[tuple[str, float]] = []
-    take: Callable[..., bool] = PromptCache.take
+    take: Callable[..., bool] = PromptCache.accept
 
-    def timed(shelf: PromptCache, payload: object, names: frozenset[str]) -> bool:
-        taken = take(shelf, payload, names)
-        live = shelf.get(NAME)
+    def timed(cache: PromptCache, payload: object, names: frozenset[str]) -> bool:
+        taken = take(cache, payload, names)
+        live = cache.get(NAME)
         if taken and live is not None:
             seen.append((live.prompt.digest, time.monotonic()))
         return taken

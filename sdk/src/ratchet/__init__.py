@@ -1,4 +1,4 @@
-"""Send what people think of an LLM app's answers to Ratchet, and serve the prompts that people approved."""
+"""The Ratchet SDK: send executions and feedback of an LLM app, and serve approved prompts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["AsyncRatchet", "NoPrompt", "Ratchet", "ServedPrompt"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the client when it is asked for: who needs only `ratchet.prompt` does not pay for an HTTP library."""
+    """Import the client at first use, so that `ratchet.prompt` alone does not import an HTTP library."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ratchet import client

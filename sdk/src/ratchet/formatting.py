@@ -1,4 +1,4 @@
-"""How the terminal and the console write identities. Pure."""
+"""Formatting of digests for the terminal and the console. Pure."""
 
 from ratchet.sanitize import visible
 
@@ -6,6 +6,6 @@ NOTHING = "nothing"
 
 
 def short_digest(identity: object) -> str:
-    """The first 12 hexadecimal digits of a digest; what is no digest stays as it is, with nothing in it invisible."""
+    """Return the first 12 hexadecimal digits of a digest; any other text made `visible`."""
     text = visible(str(identity)) if identity else NOTHING
     return text[7:19] if text.startswith("sha256:") else text

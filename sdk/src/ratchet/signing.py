@@ -1,6 +1,6 @@
-"""What is signed, in which bytes, and how: Ed25519 (RFC 8032) over RFC 8785 JSON.
+"""Signatures of prompts, keys and submissions: Ed25519 (RFC 8032) over RFC 8785 JSON, and HMAC-SHA256.
 
-Each signed form carries its own name and version. Keys and signatures are base64url texts without padding:
+Each signed form contains its own name and version. Keys and signatures are base64url without padding:
 32 bytes of private seed, 32 of public key, 64 of signature.
 """
 
@@ -30,9 +30,9 @@ _KEY_FIELDS = (
 
 
 def live_bytes(live: Mapping[str, object]) -> bytes:
-    """The signed form of a `prompt.live`; the document and the examples are in it by their digests.
+    """Return the signed bytes of a `prompt.live`, which contain the document and the examples by their digests.
 
-    `live` is its JSON form (ids as texts). Raises KeyError for an absent field, PromptError for no JSON.
+    `live` is its JSON form (ids as text). Raises KeyError for a missing field, PromptError for a non-JSON value.
     """
     examples = live["examples"]
     signed = {"schema": "ratchet.live/1", "examples_digest": examples_digest(examples)}
@@ -40,15 +40,15 @@ def live_bytes(live: Mapping[str, object]) -> bytes:
 
 
 def examples_digest(examples: object) -> str:
-    """Binds all served example sets, slot by slot: `{slot: [{"input", "output"}, …]}`. Raises PromptError."""
+    """Return the digest of all served example sets: `{slot: [{"input", "output"}, …]}`. Raises PromptError."""
     return digest_of(canonical_bytes(normal(examples, "examples")))
 
 
 def key_bytes(key: Mapping[str, object]) -> bytes:
-    """The signed form of a `key.changed`, scopes sorted. `key` is its JSON form.
+    """Return the signed bytes of a `key.changed`, scopes sorted. `key` is its JSON form.
 
-    An `expires_at` is in it where there is one: keys that were signed before there were any stay what they were.
-    Raises KeyError for an absent field, PromptError for no JSON.
+    `expires_at` is included only where it is set, so that signatures made before it existed stay valid.
+    Raises KeyError for a missing field, PromptError for a non-JSON value.
     """
     scopes = normal(key["scopes"], "scopes")
     if not isinstance(scopes, list):
@@ -58,17 +58,17 @@ def key_bytes(key: Mapping[str, object]) -> bytes:
 
 
 def secret_hash(secret: str) -> str:
-    """Return the hexadecimal SHA-256 of an API key's secret: what the server keeps of it."""
+    """Return the hexadecimal SHA-256 of an API key's secret: what the server stores of it."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def submission_signature(
     hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str
 ) -> str:
-    """Return the proof that whoever has an API key submitted `body`: hexadecimal HMAC-SHA256, keyed by `secret_hash`.
+    """Return the signature of a submission by an API key: hexadecimal HMAC-SHA256, keyed by `secret_hash`.
 
-    `submitted_at` is signed as the text that it is. Raises ValueError where `hashed_secret` is not hexadecimal, or a
-    text can't be written in UTF-8.
+    `submitted_at` is signed as text. Raises ValueError where `hashed_secret` is not hexadecimal or a text can't be
+    encoded in UTF-8.
     """
     parts = ("ratchet.submission/1", key_id, submitted_at, idempotency_key or "")
     message = b"".join(b"%d:%b," % (len(part), part) for part in (text.encode() for text in (*parts, body)))
@@ -78,7 +78,7 @@ def submission_signature(
 def is_submission(
     hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str, signature: str
 ) -> bool:
-    """Whether `signature` is what `submission_signature` says. False for texts that can't be signed."""
+    """Whether `signature` is the `submission_signature` of the rest. False for texts that can't be encoded."""
     try:
         wanted = submission_signature(hashed_secret, key_id, submitted_at, idempotency_key, body)
         return hmac.compare_digest(wanted.encode(), signature.encode())
@@ -87,22 +87,22 @@ def is_submission(
 
 
 def new_private_key() -> str:
-    """A fresh private key."""
+    """Return a new private key."""
     return _encode(Ed25519PrivateKey.generate().private_bytes_raw())
 
 
 def public_key(private: str) -> str:
-    """The public key of a private one. Raises ValueError if it is none."""
+    """Return the public key of a private one. Raises ValueError for a malformed key."""
     return _encode(_private(private).public_key().public_bytes_raw())
 
 
 def key_id(public: str) -> str:
-    """A short name of a public key: the first 16 hexadecimal digits of its SHA-256. Raises ValueError."""
+    """Return the id of a public key: the first 16 hexadecimal digits of its SHA-256. Raises ValueError."""
     return hashlib.sha256(_decode(public)).hexdigest()[:16]
 
 
 def sign(private: str, message: bytes) -> str:
-    """The signature of `message`. Raises ValueError if `private` is no private key."""
+    """Return the signature of `message`. Raises ValueError for a malformed private key."""
     return _encode(_private(private).sign(message))
 
 

@@ -12,7 +12,7 @@ TOPIC = "feedback.submitted"
 
 
 class KafkaMessage(NamedTuple):
-    """What a producer of any Kafka client sends. The API key is in none of it."""
+    """A message for any Kafka producer. It does not contain the API key."""
 
     topic: str
     key: bytes
@@ -25,13 +25,13 @@ def feedback_message(
 ) -> KafkaMessage:
     """Return the message that submits `feedback`, the body of a `POST /v1/feedback`, signed by `api_key`.
 
-    Send one message again, or make it again with the same `idempotency_key` or `id`, and it counts once. The collector
-    takes it for seven days after `now`. Raises ValueError for what is no API key, or no JSON.
+    A message that is sent again, or created again with the same `idempotency_key` or `id`, counts once. The collector
+    accepts it for seven days after `now`. Raises ValueError for a malformed API key, or values that are not JSON.
     """
     prefix, _, rest = api_key.strip().partition("_")
     key_id, _, secret = rest.partition("_")
     if prefix != "rk" or not key_id or not secret:
-        raise ValueError("api_key must be rk_<id>_<secret>")
+        raise ValueError("api_key must have the form rk_<id>_<secret>")
     time = (now or datetime.now(UTC)).isoformat()
     body = json.dumps(feedback, allow_nan=False, ensure_ascii=False)
     signature = submission_signature(secret_hash(secret), key_id, time, idempotency_key, body)

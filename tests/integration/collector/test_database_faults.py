@@ -58,7 +58,7 @@ class App:
     async def _post(self, batch: Batch) -> None:
         answer = await self.collector.post("executions", batch.body, Idempotency_Key=batch.key)
         self.statuses.append(answer.status_code)
-        self.queue.settle(batch, outcome(batch, answer.status_code, answer.headers, answer.content), 0.0)
+        self.queue.apply(batch, outcome(batch, answer.status_code, answer.headers, answer.content), 0.0)
 
     async def drain(self) -> None:
         while self.queue.pending:

@@ -203,7 +203,7 @@ def test_a_regression_is_explained_in_sentences(run: Run, server: FakeServer) ->
     server.pages["GET /v1/regressions/r1"] = {"state": "open", "explanation": told}
     lines = run("explain", "r1").output.splitlines()
     assert lines[0] == "thumb of bot got worse (open)"
-    assert lines[2:4] == ["why it was raised:", "  It is claimed at 0.05."]
+    assert lines[2:4] == ["why it was detected:", "  It is claimed at 0.05."]
     assert "  m<U+001B>[2J" in lines
     assert lines[-1] == "  No."
     assert json.loads(run("explain", "r1", "--json").stdout)["explanation"] == told

@@ -38,7 +38,7 @@ SIGNED = ["project", "environment", "name", "target", "digest", "sequence", "rea
 def test_no_signed_fact_can_be_changed(field: str) -> None:
     payload = live_payload("answer", from_text("Hello"), 4)
     payload[field] = 5 if field == "sequence" else "other"
-    assert refused(payload) == "its signature is wrong"
+    assert refused(payload) == "its signature is invalid"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_another_key_is_not_believed() -> None:
     }
     assert refused(payload) == "it is signed with a key that is not trusted"
     payload["signature"]["key_id"] = signing.key_id(PUBLIC)
-    assert refused(payload) == "its signature is wrong"
+    assert refused(payload) == "its signature is invalid"
 
 
 @pytest.mark.parametrize("place", ["project", "environment"])

@@ -85,7 +85,7 @@ def test_with_too_many_names_all_is_pushed(
     server.push(live_payload(names[0], NEW))
     eventually_sync(lambda: client.prompt(names[0], "default").live)
     assert client.refused_prompts == 0
-    assert caplog.text.count("too many to be asked for") == 1
+    assert caplog.text.count("too many for one request") == 1
 
 
 def test_a_query_fits_into_a_request_line() -> None:

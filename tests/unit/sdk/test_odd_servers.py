@@ -14,7 +14,7 @@ from ratchet import Ratchet
 from ratchet.client.items import PromptUse, RecordedItem, with_documents
 from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry
-from ratchet.client.transport import MOST_BYTES, BatchPoster
+from ratchet.client.transport import MAX_BYTES, BatchPoster
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer
@@ -39,7 +39,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
         httpx.Response(200, content=DEEP),
         httpx.Response(503, content=DEEP),
         httpx.Response(200, content=b'{"results": [' + b"9" * 5_000 + b"]}"),
-        httpx.Response(200, content=b" " * (MOST_BYTES + 1)),
+        httpx.Response(200, content=b" " * (MAX_BYTES + 1)),
         httpx.Response(301, headers={"location": "http://elsewhere"}),
     ],
 )
@@ -127,7 +127,7 @@ def test_an_answer_has_an_end(size: int, step: float, why: str) -> None:
     assert isinstance(result, Retry)
     assert why in result.reason
     assert body.closed
-    assert body.given <= MOST_BYTES + size
+    assert body.given <= MAX_BYTES + size
     poster.close()
 
 
@@ -142,7 +142,7 @@ def test_a_client_that_cannot_be_made_is_made_later() -> None:
 
     poster = BatchPoster(new_client, 10.0)
     made.append(broken)
-    assert poster.post(BATCH) == Retry("no HTTP client can be made: ImportError: no socksio", misconfigured=True)
+    assert poster.post(BATCH) == Retry("the HTTP client can't be created: ImportError: no socksio", misconfigured=True)
     made.append(lambda: httpx.Client(base_url="http://ratchet", transport=httpx.MockTransport(accept)))
     for _ in range(2):
         assert poster.post(BATCH) == Delivered()
@@ -169,7 +169,7 @@ def test_trouble_is_a_warning_when_it_changed_or_lasts() -> None:
 
     assert [told("503", now) for now in (0.0, 30.0, 61.0, 90.0, 500.0)] == [False, False, True, False, False]
     assert [told(reason, 501.0, True) for reason in ("401", "401", "403")] == [True, False, True]
-    trouble.over()
+    trouble.reset()
     assert [told("401", 600.0, True), told("503", 700.0), told("401", 701.0, True)] == [True, False, False]
 
 
@@ -193,7 +193,7 @@ def test_one_route_in_trouble_is_told_though_the_other_goes_well(caplog: pytest.
     assert len(warnings(caplog)) == 1
 
 
-def settle_all(results: list[Any]) -> Outcome:
+def resolve_all(results: list[Any]) -> Outcome:
     body = json.dumps({"results": results}).encode()
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
     return BatchPoster(lambda: httpx.Client(base_url="http://ratchet", transport=transport), 10.0).post(BATCH)
@@ -201,4 +201,4 @@ def settle_all(results: list[Any]) -> Outcome:
 
 @pytest.mark.parametrize("entry", [{"status": []}, {"status": {}}, {"status": "refused", "problem": {"detail": [[]]}}])
 def test_a_result_of_any_shape_settles(entry: object) -> None:
-    assert isinstance(settle_all([entry]), Delivered)
+    assert isinstance(resolve_all([entry]), Delivered)

@@ -11,10 +11,10 @@ import pytest
 
 from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import Options
-from ratchet.client.poller import LEAST_INTERVAL, Poller
+from ratchet.client.poller import MIN_INTERVAL, Poller
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.response_limits import UnexpectedStatus
-from ratchet.client.subscriber import LiveSubscriber, asked_pause, is_refused, is_silent
+from ratchet.client.subscriber import LiveSubscriber, is_refused, is_silent, requested_pause
 from ratchet.prompt import Prompt, from_text
 from tests.support.eventually import eventually
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
@@ -40,12 +40,12 @@ class Clock:
 
 
 class Polled:
-    """A poller with its server, its shelf and its clock."""
+    """A poller with its server, its cache and its clock."""
 
     def __init__(self, trust: Trust | None = None) -> None:
         self.server, self.clock = FakeServer(), Clock()
-        self.shelf = PromptCache(trust or Trust(trusted_keys([PUBLIC]), "acme", "production"))
-        self.poller = Poller(self.shelf, 10.0, self.clock.monotonic, self.clock.sleep)
+        self.cache = PromptCache(trust or Trust(trusted_keys([PUBLIC]), "acme", "production"))
+        self.poller = Poller(self.cache, 10.0, self.clock.monotonic, self.clock.sleep)
         self.times: list[float] = []
         """When each request came."""
 
@@ -57,7 +57,7 @@ class Polled:
         return httpx.MockTransport(self.answer)
 
     def served(self, name: str) -> Prompt | None:
-        live = self.shelf.get(name)
+        live = self.cache.get(name)
         return None if live is None else live.prompt
 
     def asked(self, name: str) -> list[httpx.Request]:
@@ -84,7 +84,7 @@ async def test_each_name_is_polled_every_15_to_30_seconds_and_costs_nothing_unch
         polled.poller.begin(now=False)
         await polled.rounds(3)
         assert polled.served("support/answer") == polled.served("summary") == OLD
-    assert all(LEAST_INTERVAL <= seconds <= 2 * LEAST_INTERVAL for seconds in polled.clock.waits)
+    assert all(MIN_INTERVAL <= seconds <= 2 * MIN_INTERVAL for seconds in polled.clock.waits)
     assert len(set(polled.clock.waits)) > 1, "jittered"
     first, second, *_ = polled.asked("support/answer")
     assert first.url.raw_path == b"/v1/prompts/support%2Fanswer"
@@ -130,7 +130,7 @@ async def test_what_cannot_be_trusted_is_not_served_and_logged_once(
         )
         await polled.rounds(len(polled.asked("summary")) + 4)
         assert polled.served("summary") == OLD
-    assert polled.shelf.refused == 1
+    assert polled.cache.refused == 1
     assert sum(record.levelno == logging.ERROR for record in caplog.records) == 1
 
 
@@ -172,9 +172,9 @@ async def test_without_a_trusted_key_nothing_is_asked() -> None:
         polled.poller.begin(now=True)
         await eventually(lambda: len(polled.clock.waits) > 3)
         assert polled.server.requests == []
-        polled.shelf.pin(trusted_keys([PUBLIC]))
+        polled.cache.pin(trusted_keys([PUBLIC]))
         await eventually(lambda: polled.served("summary") == NEW)
-    assert polled.shelf.refused == 0
+    assert polled.cache.refused == 0
 
 
 async def test_a_stream_that_fails_again_and_again_does_not_put_off_the_next_poll() -> None:
@@ -207,8 +207,8 @@ def test_what_makes_polling_needed() -> None:
     assert not any(map(is_refused, (None, UnexpectedStatus(500), OSError())))
     assert all(map(is_silent, (httpx.ReadTimeout(""), httpx.ConnectTimeout(""), TimeoutError())))
     assert not any(map(is_silent, (None, UnexpectedStatus(503), httpx.ReadError(""))))
-    assert 30 <= asked_pause(UnexpectedStatus(503, 30.0)) <= 60
-    assert asked_pause(UnexpectedStatus(503)) == asked_pause(OSError()) == 0
+    assert 30 <= requested_pause(UnexpectedStatus(503, 30.0)) <= 60
+    assert requested_pause(UnexpectedStatus(503)) == requested_pause(OSError()) == 0
 
 
 @asynccontextmanager
@@ -219,7 +219,7 @@ async def listening(polled: Polled) -> AsyncIterator[LiveSubscriber]:
         return httpx.AsyncClient(base_url="http://ratchet", transport=polled.server.transport())
 
     asked: dict[str, Any] = {name: asyncio.Future() for name in NAMES}
-    listener = LiveSubscriber(Options("http://ratchet", "k"), polled.shelf, client, "test", asked, polled.poller)
+    listener = LiveSubscriber(Options("http://ratchet", "k"), polled.cache, client, "test", asked, polled.poller)
     task = asyncio.create_task(listener.follow_all())
     yield listener
     listener.closed = True

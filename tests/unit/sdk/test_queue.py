@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratchet.client.items import PromptUse, RecordedItem, Route
-from ratchet.client.known_documents import MANY, KnownDocuments
+from ratchet.client.known_documents import MANY_DOCUMENTS, KnownDocuments
 from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
 from ratchet.prompt import from_text
 
@@ -53,24 +53,24 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
         if batch is None:
             return
         if fate == "lost before":
-            sending.settle(batch, Retry("gone"), now)
+            sending.apply(batch, Retry("gone"), now)
         elif fate == "lost after":
             server.take(batch)
-            sending.settle(batch, Retry("gone"), now)
+            sending.apply(batch, Retry("gone"), now)
         elif fate == "too large" and len(batch.items) > 1 and batch.key not in server.bodies:
-            sending.settle(batch, Split(), now)
+            sending.apply(batch, Split(), now)
         elif fate == "failed one" and batch.key not in server.bodies:
-            sending.settle(batch, Delivered(repeat=(0,)), now)
+            sending.apply(batch, Delivered(repeat=(0,)), now)
             server.effects.update(taken.id for taken in batch.items[1:])
         elif fate == "failed all" and batch.key not in server.bodies:
-            sending.settle(batch, Delivered(repeat=tuple(range(len(batch.items)))), now)
+            sending.apply(batch, Delivered(repeat=tuple(range(len(batch.items)))), now)
         elif fate == "refused one" and batch.key not in server.bodies:
             refused.add(batch.items[0].id)
-            sending.settle(batch, Delivered(refused=((0, "no"),)), now)
+            sending.apply(batch, Delivered(refused=((0, "no"),)), now)
             server.effects.update(taken.id for taken in batch.items[1:])
         else:
             server.take(batch)
-            sending.settle(batch, Delivered(), now)
+            sending.apply(batch, Delivered(), now)
 
     for number, step in enumerate(steps):
         if step in ("executions", "feedback"):
@@ -112,7 +112,7 @@ def test_batches_keep_to_their_size_unless_one_item_is_larger(sizes: list[int]) 
         assert len(batch.items) <= 4
         assert sum(len(taken.encoded) for taken in batch.items) <= 500 or len(batch.items) == 1
         sent += [taken.id for taken in batch.items]
-        sending.settle(batch, Delivered(), 0.0)
+        sending.apply(batch, Delivered(), 0.0)
     assert sent == [str(number) for number in range(len(sizes))]
 
 
@@ -121,15 +121,15 @@ def test_a_repeat_is_the_same_batch_after_a_growing_pause() -> None:
     sending.offer(item(1))
     first = sending.next(0.0)
     assert first is not None
-    sending.settle(first, Retry("gone"), 10.0)
+    sending.apply(first, Retry("gone"), 10.0)
     assert (sending.next(10.5), sending.due()) == (None, 11.0)
     sending.offer(item(2))
     assert sending.next(11.0) is first
-    sending.settle(first, Retry("gone"), 11.0)
+    sending.apply(first, Retry("gone"), 11.0)
     assert sending.due() == 13.0
-    sending.settle(first, Retry("busy", after=60), 13.0)
+    sending.apply(first, Retry("busy", after=60), 13.0)
     assert sending.due() == 73.0
-    sending.settle(first, Retry("now", after=0), 73.0)
+    sending.apply(first, Retry("now", after=0), 73.0)
     assert sending.due() == 77.0, "a server that asks for no pause gets one"
 
 
@@ -138,7 +138,7 @@ def test_trouble_with_one_route_does_not_hold_up_the_other() -> None:
     sending.offer(item(1, "executions"))
     blocked = sending.next(0.0)
     assert blocked is not None
-    sending.settle(blocked, Retry("gone"), 0.0)
+    sending.apply(blocked, Retry("gone"), 0.0)
     sending.offer(item(2, "feedback"))
     other = sending.next(0.5)
     assert other is not None
@@ -153,7 +153,7 @@ def test_a_busy_route_does_not_hold_up_the_other() -> None:
     sent: list[str] = []
     while (batch := sending.next(0.0)) is not None:
         sent.append(batch.route)
-        sending.settle(batch, Delivered(), 0.0)
+        sending.apply(batch, Delivered(), 0.0)
     assert sent == ["executions", "feedback"] * 3
 
 
@@ -172,7 +172,7 @@ def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None
         batch = sending.next(100.0)
         assert batch is not None
         assert documents_in(batch) == [prompt.digest]
-        sending.settle(batch, outcome, 0.0)
+        sending.apply(batch, outcome, 0.0)
     assert documents_in(sending.next(100.0)) == []
 
 
@@ -186,7 +186,7 @@ def test_documents_that_wait_count_once_each() -> None:
     assert [sending.offer(with_default(0, 9_000)) for _ in range(20)] == [True] * 20, "one document for all"
     assert [sending.offer(with_default(number, 9_000)) for number in range(1, 4)] == [False] * 3
     while (batch := sending.next(0.0)) is not None:
-        sending.settle(batch, Delivered(), 0.0)
+        sending.apply(batch, Delivered(), 0.0)
     assert [sending.offer(with_default(number, 9_000)) for number in range(4)] == [True, True, False, False]
 
 
@@ -197,7 +197,7 @@ def test_documents_count_for_the_size_of_a_batch() -> None:
     sizes: list[int] = []
     while (batch := sending.next(0.0)) is not None:
         sizes.append(len(batch.items))
-        sending.settle(batch, Delivered(), 0.0)
+        sending.apply(batch, Delivered(), 0.0)
     assert sizes == [2, 2]
 
 
@@ -206,7 +206,7 @@ def test_documents_that_the_server_knows_do_not_count_for_a_batch() -> None:
     for number in range(4):
         sending.offer(with_default(number, 6_000))
     while (batch := sending.next(0.0)) is not None:
-        sending.settle(batch, Delivered(), 0.0)
+        sending.apply(batch, Delivered(), 0.0)
     for number in range(4):
         sending.offer(with_default(number, 6_000))
     known = sending.next(0.0)
@@ -233,7 +233,7 @@ def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.D
         waiting += size * taken
         batch = sending.next(0.0)
         if batch is not None and data.draw(st.booleans()):
-            sending.settle(batch, Delivered(), 0.0)
+            sending.apply(batch, Delivered(), 0.0)
             waiting -= sum(len(sent.encoded) for sent in batch.items)
 
 
@@ -248,8 +248,8 @@ def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
 def test_a_name_with_many_documents_is_told_once() -> None:
     known = KnownDocuments()
     told = [known.add([PromptUse("answer", f"d{number}"), PromptUse("steady", "s")]) for number in range(120)]
-    assert [number for number, names in enumerate(told) if names] == [MANY - 1]
-    assert told[MANY - 1] == ["answer"]
+    assert [number for number, names in enumerate(told) if names] == [MANY_DOCUMENTS - 1]
+    assert told[MANY_DOCUMENTS - 1] == ["answer"]
 
 
 def test_an_item_on_which_the_server_fails_waits_behind_the_others() -> None:
@@ -258,15 +258,15 @@ def test_an_item_on_which_the_server_fails_waits_behind_the_others() -> None:
         sending.offer(item(number))
     first = sending.next(0)
     assert first is not None
-    sending.settle(first, Delivered(repeat=(0,)), 0)
+    sending.apply(first, Delivered(repeat=(0,)), 0)
     order: list[str | None] = []
     while (batch := sending.next(0)) is not None and len(order) < 4:
         order += [taken.id for taken in batch.items]
-        sending.settle(batch, Delivered(), 0)
+        sending.apply(batch, Delivered(), 0)
     assert order == ["2", "3", "0"]
     assert (sending.pending, sending.counters.sent, sending.counters.refused) == (0, 4, 0)
     sending.offer(item(9))
     last = sending.next(0)
     assert last is not None
-    sending.settle(last, Delivered(repeat=(0,)), 0)
+    sending.apply(last, Delivered(repeat=(0,)), 0)
     assert sending.next(0) is None, "where it failed on all of a batch, there is a pause"

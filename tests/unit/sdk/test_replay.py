@@ -157,7 +157,7 @@ def test_a_rate_is_kept(replay: Callable[..., Result]) -> None:
     ("found", "words", "message"),
     [
         (FRANK, ["--as", "frank", "--order", "bart;bus"], "--order"),
-        (FRANK, ["--as", "frank", "--order", "nobody"], "no system nobody"),
+        (FRANK, ["--as", "frank", "--order", "nobody"], "unknown system nobody"),
         (FRANK, ["--as", "halueval"], "no query"),
         (FRANK, ["--as", "else"], "--as"),
         ([{"other": 1}], ["--as", "events"], "no feedback"),

@@ -116,10 +116,10 @@ def test_threads_of_a_forked_child_share_one_state(server: FakeServer, monkeypat
     begun, begin = [0], Ratchet._new_process
     together = threading.Barrier(8)
 
-    def counted(self: Ratchet, shelf: object) -> object:
+    def counted(self: Ratchet, cache: object) -> object:
         begun[0] += 1
         threading.Event().wait(0.05)  # the other threads get on meanwhile
-        return begin(self, shelf)  # type: ignore[arg-type]
+        return begin(self, cache)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ratchet, "_new_process", counted)
 

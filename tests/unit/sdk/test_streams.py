@@ -9,7 +9,7 @@ import pytest
 
 from ratchet import Ratchet
 from ratchet.client import response_limits as bounded
-from ratchet.client.response_limits import MOST_BYTES, BoundedEvents, ResponseTooLarge
+from ratchet.client.response_limits import MAX_BYTES, BoundedEvents, ResponseTooLarge
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import PUBLIC, FakeServer, live_payload
@@ -35,12 +35,12 @@ async def passed(*chunks: bytes) -> int:
     return sum([len(chunk) async for chunk in BoundedEvents(Chunks(*chunks))])
 
 
-HALF = b"x" * (MOST_BYTES // 2)
+HALF = b"x" * (MAX_BYTES // 2)
 
 
 @pytest.mark.parametrize("end", [[b"\n\n"], [b"\n", b"\n"], [b"\r\n\r\n"], [b"\r", b"\n", b"\r", b"\n"]])
 async def test_events_may_be_many(end: list[bytes]) -> None:
-    assert await passed(*[HALF, HALF[:-10], *end] * 4) > 3 * MOST_BYTES
+    assert await passed(*[HALF, HALF[:-10], *end] * 4) > 3 * MAX_BYTES
 
 
 @pytest.mark.parametrize("rest", [b"", b"\n", b"\ndata: "])

@@ -9,7 +9,7 @@ import pytest
 
 from ratchet import Ratchet
 from ratchet.client.options import certificates
-from ratchet.client.sender import LEAST_JOIN
+from ratchet.client.sender import MIN_JOIN
 from tests.support.ratchet_server import PUBLIC, FakeServer
 
 PROGRAM = """
@@ -107,7 +107,7 @@ def test_closing_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch) -> No
     assert not client.close(0.2)
     monkeypatch.undo()
     release.set()
-    assert waits == [LEAST_JOIN, LEAST_JOIN], "the time was used up by what is to be sent"
+    assert waits == [MIN_JOIN, MIN_JOIN], "the time was used up by what is to be sent"
 
 
 def test_only_https_reads_the_authorities() -> None:

@@ -50,11 +50,11 @@ def test_no_value_of_a_text_raises(value: object) -> None:
 
 
 def test_an_object_that_can_not_be_written_is_nothing() -> None:
-    class Odd:
+    class InvalidValue:
         def __str__(self) -> str:
             raise RuntimeError
 
-    assert text(OWN, Odd()) == "n is ."
+    assert text(OWN, InvalidValue()) == "n is ."
 
 
 @pytest.mark.parametrize(

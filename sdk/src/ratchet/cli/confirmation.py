@@ -1,4 +1,4 @@
-"""Asking before something is changed: nothing is sent without `--yes` or an explicit yes on a terminal."""
+"""Confirmation: nothing is changed without `--yes` or a yes on a terminal."""
 
 import sys
 from typing import Annotated
@@ -7,7 +7,10 @@ import typer
 
 from ratchet.cli.output import Exit, fail
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where standard input is no terminal.")]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Don't ask. Required where standard input is not a terminal."),
+]
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -24,11 +27,11 @@ def confirm(question: str, yes: bool) -> None:
         fail("not confirmed, nothing was sent", Exit.NOT_CONFIRMED)
 
 
-def asks(yes: bool) -> bool:
-    """Whether a person is to be asked, who has to see what about."""
+def needs_confirmation(yes: bool) -> bool:
+    """Whether a person will be asked, and so must see what is changed."""
     return not yes and on_terminal()
 
 
 def on_terminal() -> bool:
-    """Whether somebody can answer."""
+    """Whether standard input is a terminal."""
     return sys.stdin.isatty()

@@ -1,4 +1,4 @@
-"""Where the server is and which key to show it. Pure but for reading one file."""
+"""URL and API key of the server, from the environment or a local run's file."""
 
 import json
 from collections.abc import Mapping
@@ -12,23 +12,25 @@ FILE = Path(".ratchet/credentials.json")
 
 
 class NoCredentials(Exception):
-    """Nothing says where the server is, or no key fits the command; the message says what to set."""
+    """The URL or a key for the command is missing or malformed; the message says what to set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """The URL of a server and an API key."""
+
     url: str
     key: str
 
 
 def find(role: Role, environ: Mapping[str, str], file: Path = FILE) -> Credentials:
-    """RATCHET_URL and RATCHET_KEY, each else from the credentials that a local run keeps. Raises NoCredentials."""
+    """Return RATCHET_URL and RATCHET_KEY, or what is missing from a local run's file. Raises NoCredentials."""
     url, key = environ.get("RATCHET_URL"), environ.get("RATCHET_KEY")
-    kept = {} if url and key else _kept(file)
-    url, key = url or kept.get("url"), key or kept.get(f"{role}_key")
+    stored = {} if url and key else _read_file(file)
+    url, key = url or stored.get("url"), key or stored.get(f"{role}_key")
     if not url or not key:
         missing = "RATCHET_URL" if not url else "RATCHET_KEY"
-        raise NoCredentials(f"set {missing}, or run this where {file} is")
+        raise NoCredentials(f"{missing} is not set: set it, or run this in the directory of {file}")
     if not url.startswith(("http://", "https://")):
         raise NoCredentials("RATCHET_URL must begin with http:// or https://")
     if not url.partition("://")[2].strip("/"):
@@ -38,11 +40,11 @@ def find(role: Role, environ: Mapping[str, str], file: Path = FILE) -> Credentia
     return Credentials(url.rstrip("/"), key.strip())
 
 
-def _kept(file: Path) -> dict[str, str]:
+def _read_file(file: Path) -> dict[str, str]:
     try:
-        kept = json.loads(file.read_text("utf-8"))
+        stored = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise NoCredentials(f"{file} can't be read: {type(error).__name__}") from None
-    return {str(name): str(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+    return {str(name): str(value) for name, value in stored.items()} if isinstance(stored, dict) else {}

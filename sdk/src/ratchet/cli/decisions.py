@@ -1,4 +1,4 @@
-"""Commands that decide: yes, no, back, stop, go on, and standing permissions."""
+"""Commands that decide: approve, reject, roll back, archive, halt, resume, and grants."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -6,101 +6,104 @@ from urllib.parse import quote
 
 import typer
 
-from ratchet.cli.confirmation import Yes, asks, confirm
+from ratchet.cli.confirmation import Yes, confirm, needs_confirmation
 from ratchet.cli.output import AsJson, as_json, fail, line, show
 from ratchet.cli.proposal_view import show_proposal, show_rollback
 from ratchet.cli.session import get, post
 
-Reason = Annotated[str, typer.Option(help="Why; it stays in the audit log.")]
+Reason = Annotated[str, typer.Option(help="Reason, stored in the audit log.")]
 ProposalId = Annotated[str, typer.Argument(help="The proposal's id.")]
 
 _HALTED = "stopped from the command line"
 _MAX_REASON = 2000
-"""Characters; `halt` shortens a longer reason, so that a halt is never refused for its wording."""
+"""Characters; `halt` shortens a longer reason, so that it is never refused because of it."""
 
-grants = typer.Typer(invoke_without_command=True, help="Standing permissions for few-shot slots: list, give, revoke.")
+grants = typer.Typer(
+    invoke_without_command=True,
+    help="Grants, which let few-shot examples go live without a decision each: list, give, revoke.",
+)
 
 
 def approve(
     proposal_id: ProposalId,
-    digest: Annotated[str | None, typer.Option(help="Approve only if this is what it proposes.")] = None,
+    digest: Annotated[str | None, typer.Option(help="Approve only if the proposal has this digest.")] = None,
     reason: Reason = "",
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Make a proposal live: exactly what is shown. Goes live only after a y on a terminal, or with --yes."""
+    """Approve a proposal and make exactly the shown text live, after confirmation."""
     found = get("reviewer", _proposal(proposal_id))
     if digest not in (None, found["digest"]):
-        fail(f"it proposes {found['digest']}, not {digest}")
-    if asks(yes):
+        fail(f"the proposal has the digest {found['digest']}, not {digest}")
+    if needs_confirmation(yes):
         show_proposal(found, err=True)
     confirm("Make this live?", yes)
     body = {"verdict": "approved", "reason": reason, "digest": found["digest"]}
     answer = post("reviewer", _proposal(proposal_id) + "/decisions", body)
     live: dict[str, Any] = answer.get("live") or {}
-    _tell(answer, json, f"live: {live.get('name')} {live.get('digest')} (sequence {live.get('sequence')})")
+    _print_answer(answer, json, f"live: {live.get('name')} {live.get('digest')} (sequence {live.get('sequence')})")
 
 
 def reject(
     proposal_id: ProposalId,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the audit log.")],
-    changes: Annotated[bool, typer.Option("--changes", help="Ask for changes instead of a plain no.")] = False,
+    reason: Annotated[str, typer.Option(help="Reason, stored in the audit log.")],
+    changes: Annotated[bool, typer.Option("--changes", help="Request changes instead of rejecting it.")] = False,
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Say no to a proposal, or ask for changes."""
+    """Reject a proposal, or request changes."""
     found = get("reviewer", _proposal(proposal_id))
-    if asks(yes):
+    if needs_confirmation(yes):
         show_proposal(found, err=True)
-    confirm("Ask for changes?" if changes else "Reject this?", yes)
+    confirm("Request changes?" if changes else "Reject this?", yes)
     verdict = "changes_requested" if changes else "rejected"
     body = {"verdict": verdict, "reason": reason, "digest": found["digest"]}
     answer = post("reviewer", _proposal(proposal_id) + "/decisions", body)
-    _tell(answer, json, f"{verdict}: {proposal_id}")
+    _print_answer(answer, json, f"{verdict}: {proposal_id}")
 
 
 def rollback(
     name: Annotated[str, typer.Argument(help="The prompt's name.")],
-    to: Annotated[str | None, typer.Option(help="The digest to go back to; the version before by default.")] = None,
+    to: Annotated[str | None, typer.Option(help="The digest to roll back to; the previous version by default.")] = None,
     reason: Reason = "",
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Go back to a version that was live before. Works while the loop is halted."""
-    if asks(yes):
+    """Roll back to a version that was live before. Works while the kill switch is on."""
+    if needs_confirmation(yes):
         to = show_rollback(name, to)
     confirm("Make this live?", yes)
     answer = post("reviewer", f"/v1/prompts/{quote(name, safe='')}/rollback", {"to_digest": to, "reason": reason})
-    _tell(answer, json, f"live: {name} {answer.get('digest')} (sequence {answer.get('sequence')})")
+    _print_answer(answer, json, f"live: {name} {answer.get('digest')} (sequence {answer.get('sequence')})")
 
 
 def archive(
     name: Annotated[str, typer.Argument(help="The prompt's name.")],
-    reason: Annotated[str, typer.Option(help="Why; it stays in the audit log.")],
+    reason: Annotated[str, typer.Option(help="Reason, stored in the audit log.")],
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Take an unused prompt out of the lists. Apps are served as before; whatever goes live brings it back."""
-    confirm(f"Archive {name}? What apps are served does not change.", yes)
+    """Hide an unused prompt from lists. Apps are still served; it reappears when a version goes live."""
+    confirm(f"Archive {name}? Apps are still served the same version.", yes)
     answer = post("reviewer", f"/v1/prompts/{quote(name, safe='')}/archive", {"reason": reason})
-    _tell(answer, json, f"archived: {name}")
+    _print_answer(answer, json, f"archived: {name}")
 
 
 def halt(reason: Reason = _HALTED, yes: Yes = False, json: AsJson = False) -> None:
-    """Stop all promotions in the key's environment, at once: this never asks, with or without --yes. Any person may."""
+    """Stop all promotions in the key's environment at once (kill switch). Never asks for confirmation."""
     body = {"reason": reason[:_MAX_REASON] or _HALTED}
-    _tell(post("reviewer", "/v1/halt", body), json, "halted: nothing is promoted until somebody resumes")
+    _print_answer(post("reviewer", "/v1/halt", body), json, "halted: nothing is promoted until somebody resumes")
 
 
 def resume(reason: Reason = "resumed from the command line", yes: Yes = False, json: AsJson = False) -> None:
-    """Let promotions in the key's environment go on."""
-    confirm("Let promotions go on?", yes)
-    _tell(post("reviewer", "/v1/resume", {"reason": reason}), json, "promotions go on")
+    """Allow promotions in the key's environment again."""
+    confirm("Allow promotions again?", yes)
+    _print_answer(post("reviewer", "/v1/resume", {"reason": reason}), json, "promotions are allowed again")
 
 
 @grants.callback()
 def list_grants(context: typer.Context, json: AsJson = False) -> None:
-    """All grants, newest first."""
+    """List all grants, newest first."""
     if context.invoked_subcommand is None:
         columns = {
             "id": "id", "prompt": "name", "slot": "slot", "used": "used", "of": "count", "an hour": "per_hour",
@@ -113,19 +116,19 @@ def list_grants(context: typer.Context, json: AsJson = False) -> None:
 def give(
     name: Annotated[str, typer.Argument(help="The prompt's name.")],
     slot: Annotated[str, typer.Argument(help="Its few-shot slot.")],
-    count: Annotated[int, typer.Option(min=1, help="Promotions in all.")] = 20,
-    per_hour: Annotated[int, typer.Option(min=1, help="Promotions an hour.")] = 10,
+    count: Annotated[int, typer.Option(min=1, help="Maximum promotions in total.")] = 20,
+    per_hour: Annotated[int, typer.Option(min=1, help="Maximum promotions per hour.")] = 10,
     hours: Annotated[float, typer.Option(min=0.01, max=8760, help="Lifetime in hours, at most 365 days.")] = 24,
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Let few-shot examples for one slot go live without a decision each."""
-    bounds = f"{count} times in all, {per_hour} an hour, for {hours:g} hours"
+    """Give a grant: few-shot examples for one slot go live without a decision each."""
+    bounds = f"{count} times in total, {per_hour} per hour, for {hours:g} hours"
     confirm(f"Let examples for {name} / {slot} go live without a decision each, {bounds}?", yes)
     expires_at = datetime.now(UTC) + timedelta(hours=hours)
     body = {"name": name, "slot": slot, "count": count, "per_hour": per_hour, "expires_at": expires_at.isoformat()}
     answer = post("reviewer", "/v1/grants", body)
-    _tell(answer, json, f"given: {answer.get('id')}")
+    _print_answer(answer, json, f"given: {answer.get('id')}")
 
 
 @grants.command()
@@ -135,18 +138,18 @@ def revoke(
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """End a grant, and take every example back that came in by it."""
-    confirm(f"Revoke the grant {grant_id} and every example that came in by it?", yes)
+    """Revoke a grant and every example that went live by it."""
+    confirm(f"Revoke the grant {grant_id} and every example that went live by it?", yes)
     answer = post("reviewer", f"/v1/grants/{quote(grant_id, safe='')}/revoke", {"reason": reason})
-    _tell(answer, json, f"revoked: {grant_id}")
+    _print_answer(answer, json, f"revoked: {grant_id}")
 
 
 def _proposal(proposal_id: str) -> str:
     return f"/v1/proposals/{quote(proposal_id, safe='')}"
 
 
-def _tell(answer: dict[str, Any], json: bool, said: str) -> None:
+def _print_answer(answer: dict[str, Any], json: bool, text: str) -> None:
     if json:
         as_json(answer)
     else:
-        line(said)
+        line(text)

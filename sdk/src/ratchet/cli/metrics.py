@@ -1,4 +1,4 @@
-"""`ratchet metrics`: what metrics mean, how many values they count, and what is not counted and why."""
+"""`ratchet metrics`: definitions of metrics, counted values, and why others are not counted."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -11,11 +11,11 @@ from ratchet.cli.output import AsJson, Exit, as_json, fail, line, table
 from ratchet.cli.session import get, session
 
 metrics = typer.Typer(
-    no_args_is_help=True, help="What metrics mean: direction, scale, and labels; what is not counted."
+    no_args_is_help=True, help="Definitions of metrics: direction, scale and labels; values that are not counted."
 )
 
-Target = Annotated[str | None, typer.Option(help="Of this target only.")]
-Words = Annotated[list[str] | None, typer.Option(metavar="WORD", help="Labels of this meaning; may be repeated.")]
+Target = Annotated[str | None, typer.Option(help="Only this target.")]
+Words = Annotated[list[str] | None, typer.Option(metavar="WORD", help="Label with this meaning; may be repeated.")]
 _DIRECTIONS = {"higher": "higher_is_better", "lower": "lower_is_better"}
 _SHOWN = {"higher_is_better": "more is better", "lower_is_better": "less is better", "undeclared": "not declared"}
 
@@ -24,7 +24,7 @@ _SHOWN = {"higher_is_better": "more is better", "lower_is_better": "less is bett
 def list_metrics(
     target: Target = None, limit: Annotated[int, typer.Option(min=1, max=1000)] = 500, json: AsJson = False
 ) -> None:
-    """Each metric of each target: its direction and scale, how many values count, and which do not."""
+    """List each metric of each target: direction, scale, and the numbers of counted and uncounted values."""
     found = get("maker", "/v1/metrics", target=target, limit=limit)
     if json:
         as_json(found)
@@ -44,37 +44,38 @@ def list_metrics(
         ),
     )
     if found["next"]:
-        line("there are more: --limit", err=True)
+        line("more results exist: raise --limit", err=True)
     if any(item["direction"] == "undeclared" for item in found["items"]):
-        line("a metric without a direction raises nothing: ratchet metrics set NAME --direction higher|lower", err=True)
+        line("a metric without a direction has no alarms: ratchet metrics set NAME --direction higher|lower", err=True)
 
 
 @metrics.command("set")
 def set_metric(
     name: Annotated[str, typer.Argument(help="As `ratchet metrics list` shows it, such as score.toxicity.")],
     target: Target = None,
-    direction: Annotated[Literal["higher", "lower"] | None, typer.Option(help="Which end is better.")] = None,
-    scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The values it may have, as 0:10.")] = None,
+    direction: Annotated[Literal["higher", "lower"] | None, typer.Option(help="The better end of the scale.")] = None,
+    scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The range of values, such as 0:10.")] = None,
     aggregation: Annotated[
-        Literal["mean", "geometric_mean"] | None, typer.Option(help="geometric_mean for amounts without an upper end.")
+        Literal["mean", "geometric_mean"] | None,
+        typer.Option(help="geometric_mean for amounts without upper limit."),
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Shown after values.")] = None,
     floor: Annotated[
-        float | None, typer.Option(help="Smallest change that is raised, in points of the scale or per cent.")
+        float | None, typer.Option(help="Smallest change that raises an alarm, in points of the scale or percent.")
     ] = None,
-    safety: Annotated[bool | None, typer.Option("--safety/--no-safety", help="One bad value is enough.")] = None,
+    safety: Annotated[bool | None, typer.Option("--safety/--no-safety", help="One bad value raises an alarm.")] = None,
     good: Words = None,
     bad: Words = None,
     neutral: Words = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Forget what was declared before.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Delete the previous declaration.")] = False,
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Declare what a metric means; what no flag names stays as it was declared.
+    """Declare a metric; options that are not given keep their declared values.
 
-    A direction applies to all values so far. Another scale, aggregation or meaning of a label starts the metric anew.
+    A direction also applies to earlier values. Another scale, aggregation or meaning of a label restarts the metric.
     """
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "direction": _DIRECTIONS[direction] if direction else None,
         "scale": _ends(scale) if scale else None,
         "aggregation": aggregation,
@@ -85,16 +86,16 @@ def set_metric(
     labels = {
         word: meaning for meaning, words in (("good", good), ("bad", bad), ("neutral", neutral)) for word in words or ()
     }
-    given = {field: value for field, value in said.items() if value is not None}
+    given = {field: value for field, value in options.items() if value is not None}
     if not given and not labels and not reset:
-        fail("nothing to declare: give --direction, --scale, --good, … or --reset", Exit.USAGE)
+        fail("nothing to declare: pass --direction, --scale, --good, … or --reset", Exit.USAGE)
     path = f"/v1/metrics/{quote(name, safe='')}"
     with session("maker") as server:
         before = {} if reset else server.get(path, target=target)["declared"]
         body = {**before, **given}
         if labels:
             body["labels"] = {**before.get("labels", {}), **labels}
-        confirm(f"Declare {name} of {target or 'all targets'}: {_told(body)}?", yes)
+        confirm(f"Declare {name} of {target or 'all targets'}: {_describe(body)}?", yes)
         answer = server.put(path, body, target=target)
     if json:
         as_json(answer)
@@ -103,7 +104,7 @@ def set_metric(
 
 
 def uncounted(found: Mapping[str, Any]) -> str:
-    """Return one reason in words: `12 out of range (-1 to 8)`, `3 unknown label "a"`."""
+    """Return a reason as text: `12 out of range (-1 to 8)`, `3 unknown label "a"`."""
     text = f"{found['n']:,} {found['reason'].replace('_', ' ')}"
     if found["word"]:
         return f'{text} "{found["word"]}"'
@@ -124,8 +125,8 @@ def _ends(text: str) -> list[float]:
     try:
         return [float(low), float(high)]
     except ValueError:
-        fail(f"--scale: {text!r} is not like 0:10", Exit.USAGE)
+        fail(f"--scale: {text!r} must have the form LOW:HIGH, such as 0:10", Exit.USAGE)
 
 
-def _told(body: Mapping[str, Any]) -> str:
-    return ", ".join(f"{field} {value}" for field, value in body.items()) or "as by default"
+def _describe(body: Mapping[str, Any]) -> str:
+    return ", ".join(f"{field} {value}" for field, value in body.items()) or "the defaults"

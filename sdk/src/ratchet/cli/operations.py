@@ -1,4 +1,4 @@
-"""Commands for operators: the audit log, events sent again, dead letters."""
+"""Commands for operators: the audit log, republishing events, dead letters."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,18 +12,18 @@ from ratchet.cli.session import get, post
 SERVICES = ("collector", "analyzer", "proposer", "gatekeeper")
 _LONG = 600.0
 
-Services = Annotated[list[str] | None, typer.Option("--service", help="Only this one; may be repeated.")]
+Services = Annotated[list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")]
 
-audit = typer.Typer(no_args_is_help=True, help="The hash-chained log of all that was decided.")
+audit = typer.Typer(no_args_is_help=True, help="The hash-chained log of all decisions.")
 
 
 @audit.command()
 def verify(
-    seq: Annotated[int | None, typer.Option(help="An entry's number that you wrote down …")] = None,
-    head: Annotated[str | None, typer.Option(help="… and its hash: finds a log that was cut since.")] = None,
+    seq: Annotated[int | None, typer.Option(help="The number of an entry that you noted …")] = None,
+    head: Annotated[str | None, typer.Option(help="… and its hash: detects a log that was truncated since.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Check that no entry was changed, removed or cut off. Exit code 1 if any was."""
+    """Check that no entry was changed, removed or truncated. Exit code 1 if one was."""
     answer = get("maker", "/v1/audit/verify", seq=seq, head=head)
     if json:
         as_json(answer)
@@ -35,11 +35,11 @@ def verify(
 
 @audit.command("list")
 def list_entries(
-    cursor: Annotated[str | None, typer.Option(help="The `next` of the page before (see --json).")] = None,
+    cursor: Annotated[str | None, typer.Option(help="The `next` of the previous page (see --json).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     json: AsJson = False,
 ) -> None:
-    """Entries in order."""
+    """List the entries in order."""
     columns = {"seq": "seq", "kind": "kind", "by": "by", "at": "at", "reason": "reason", "hash": "hash"}
     show(get("maker", "/v1/audit", cursor=cursor, limit=limit), json, columns)
 
@@ -48,16 +48,16 @@ def republish(
     service: Services = None,
     since: Annotated[str | None, typer.Option(help="Only events from this time on, such as 2026-01-31T12:00Z.")] = None,
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
-    lacking: Annotated[bool, typer.Option("--lacking", help="Only what some consumer has not seen.")] = False,
+    lacking: Annotated[bool, typer.Option("--lacking", help="Only events that some consumer lacks.")] = False,
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Send events again from the database, for instance after Kafka was lost. Nothing is counted twice."""
+    """Send events again from the database, for instance after Kafka lost them. Nothing is counted twice."""
     confirm(f"Send the events of {', '.join(service or SERVICES)} again?", yes)
     body = {"since": since, "topic": topic, "lacking": lacking}
     sent: dict[str, int] = {}
     for name in service or SERVICES:
-        with console(stderr=True).status(f"{name} looks for what to send again"):
+        with console(stderr=True).status(f"{name}: republishing"):
             sent[name] = post("reviewer", f"/v1/ops/{name}/republish", body, timeout=_LONG).get("republished", 0)
         if not json:
             line(f"{name}: {sent[name]} events")
@@ -67,14 +67,14 @@ def republish(
 
 def dead_letters(
     service: Services = None,
-    replay: Annotated[str | None, typer.Option(help="Take this one again; needs --service.")] = None,
-    discard: Annotated[str | None, typer.Option(help="Give this one up; needs --service.")] = None,
+    replay: Annotated[str | None, typer.Option(help="Process this dead letter again; needs --service.")] = None,
+    discard: Annotated[str | None, typer.Option(help="Discard this dead letter; needs --service.")] = None,
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """What could not be processed, with its origin; take one again or give it up."""
+    """List events that could not be processed; replay or discard one."""
     if replay or discard:
-        _settle(service or [], "replay" if replay else "discard", replay or discard or "", yes, json)
+        _resolve_dead_letter(service or [], "replay" if replay else "discard", replay or discard or "", yes, json)
         return
     items: list[dict[str, Any]] = []
     for name in service or SERVICES:
@@ -92,11 +92,11 @@ def resume_consumer(
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Let a consumer go on that paused after too many dead letters. Repair the cause first."""
+    """Resume a consumer that paused after too many dead letters. Repair the cause first."""
     service = consumer.partition(".")[0]
     if service not in SERVICES:
-        fail(f"a consumer is named SERVICE.NAME, with one of {', '.join(SERVICES)}", Exit.USAGE)
-    confirm(f"Let {consumer} go on?", yes)
+        fail(f"CONSUMER must have the form SERVICE.NAME, SERVICE being one of {', '.join(SERVICES)}", Exit.USAGE)
+    confirm(f"Resume {consumer}?", yes)
     answer = post("reviewer", f"/v1/ops/{service}/consumers/{quote(consumer, safe='')}/resume", {})
     if json:
         as_json(answer)
@@ -104,7 +104,7 @@ def resume_consumer(
         line(f"{answer.get('status')}: {consumer}")
 
 
-def _settle(services: list[str], verb: str, letter: str, yes: bool, json: bool) -> None:
+def _resolve_dead_letter(services: list[str], verb: str, letter: str, yes: bool, json: bool) -> None:
     if len(services) != 1:
         fail(f"--{verb} needs exactly one --service", Exit.USAGE)
     confirm(f"{verb.capitalize()} the dead letter {letter} of {services[0]}?", yes)

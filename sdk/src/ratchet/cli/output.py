@@ -1,4 +1,4 @@
-"""What the commands print. Texts from the server were written by strangers: none reaches the terminal raw."""
+"""Output of the commands. Texts from the server are untrusted and made `visible` before they are printed."""
 
 import json
 import sys
@@ -34,13 +34,13 @@ class Exit(IntEnum):
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
-    """Says on stderr what went wrong, and ends the command."""
+    """Print an error on stderr and end the command with this exit code."""
     typer.echo(f"ratchet: {visible(message)}", err=True)
     raise typer.Exit(code)
 
 
 def as_json(value: object) -> None:
-    """JSON in ASCII, so that no terminal reads an escape in it."""
+    """Print JSON in ASCII, which contains no terminal escapes."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=True))
 
 
@@ -49,13 +49,13 @@ def line(text: str, *, err: bool = False) -> None:
     typer.echo(visible(text), err=err)
 
 
-def block(text: str, *, spelled: bool = False, err: bool = False) -> None:
-    """Print several lines, each made safe; `spelled`: invisible characters are spelled out already, as in a diff."""
-    typer.echo(visible_once(text) if spelled else visible_lines(text), err=err)
+def block(text: str, *, escaped: bool = False, err: bool = False) -> None:
+    """Print several lines, each made safe; `escaped`: invisible characters are escaped already."""
+    typer.echo(visible_once(text) if escaped else visible_lines(text), err=err)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; wide enough for whole ids where nobody looks at a terminal."""
+    """Print a table; wide enough for whole ids where stdout is not a terminal."""
     grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         grid.add_row(*(Text(cell(value)) for value in row))
@@ -63,7 +63,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def cell(value: object) -> str:
-    """A value in a table: short, on one line."""
+    """Return a value for a table cell: one line of at most 100 characters."""
     if value is None:
         return "–"
     if isinstance(value, float):
@@ -73,23 +73,23 @@ def cell(value: object) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on stdout or stderr."""
+    """Return a console on stdout or stderr."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else _WIDE, highlight=False)
 
 
 def show(answer: Mapping[str, Any], json_wanted: bool, columns: Mapping[str, str]) -> None:
-    """A list of the server: as JSON, or the `columns` (heading → dotted field) of its items as a table."""
+    """Print a list of the server as JSON, or the `columns` (heading → dotted field) of its items as a table."""
     if json_wanted:
         as_json(answer)
         return
     table(list(columns), ([reach(item, field) for field in columns.values()] for item in answer["items"]))
     if answer.get("next"):
-        typer.echo("there are more: --limit", err=True)
+        typer.echo("more results exist: raise --limit", err=True)
 
 
 def reach(item: object, field: str) -> object:
-    """The value at a dotted place, None where there is none."""
+    """Return the value of a dotted field; None where it is absent."""
     for part in field.split("."):
         item = item.get(part) if isinstance(item, Mapping) else None
     return item

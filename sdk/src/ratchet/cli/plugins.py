@@ -1,4 +1,4 @@
-"""Commands that other packages bring: found by their entry points, imported when they are asked for."""
+"""Commands of other packages, found by entry points and imported when they are called."""
 
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -10,12 +10,12 @@ from typer.main import get_command
 from ratchet.cli.output import fail
 
 GROUP = "ratchet.commands"
-ELSEWHERE = {"backtest": "ratchet-backtest"}
-"""Commands of ours that are not part of the SDK, and the distribution that has them."""
+OTHER_PACKAGES = {"backtest": "ratchet-backtest"}
+"""Commands of Ratchet that other distributions contain, by name."""
 
 
 class Commands(TyperGroup):
-    """The SDK's own commands, and those in the entry point group `ratchet.commands`: functions as typer takes them."""
+    """The SDK's own commands, and those in the entry point group `ratchet.commands`: functions for typer."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *sorted(_found())]
@@ -27,8 +27,8 @@ class Commands(TyperGroup):
         found = _found().get(cmd_name)
         if found is not None:
             return _command(cmd_name, found.load())
-        if cmd_name in ELSEWHERE:
-            fail(f"{cmd_name} is part of {ELSEWHERE[cmd_name]}: pip install {ELSEWHERE[cmd_name]}")
+        if cmd_name in OTHER_PACKAGES:
+            fail(f"{cmd_name} is part of {OTHER_PACKAGES[cmd_name]}: pip install {OTHER_PACKAGES[cmd_name]}")
         return None
 
 

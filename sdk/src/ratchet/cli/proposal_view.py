@@ -1,4 +1,4 @@
-"""One proposal, as a person who is to decide about it has to see it: all of the text that would go live."""
+"""The view of a proposal for a decision: all of the text that would go live."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from ratchet.prompt import Prompt, PromptError, foreign_syntax, parse, unified
 
 
 def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
-    """Print a proposal: who, why, its criteria, its examples, and the diff, or a first version's whole text."""
+    """Print a proposal: author, reason, criteria, examples, and the diff, or the whole text of a first version."""
     line(f"{found['name']} ({found['kind']}, {found['state']}) by {found['author']}", err=err)
     line(f"why: {found.get('evidence', {}).get('summary', '')}", err=err)
     line(f"base {short_digest(found['base_digest'])}", err=err)
@@ -29,47 +29,47 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
             block(f"  in:  {example.get('input')}\n  out: {example.get('output')}", err=err)
     new = _document(found.get("document"))
     for syntax in foreign_syntax(new) if new else ():
-        line(f"warning: {syntax} is no variable here: it is sent to the model as it is", err=err)
-    block(text_of(found), spelled=True, err=err)
+        line(f"warning: {syntax} is not a variable here and is sent to the model unchanged", err=err)
+    block(text_of(found), escaped=True, err=err)
 
 
 def show_rollback(name: str, to_digest: str | None) -> str:
-    """Print what a rollback changes, on stderr; returns the digest that it leads to. Ends the command without one."""
+    """Print what a rollback changes, on stderr; return its digest. Ends the command where there is none."""
     answer = get("reviewer", f"/v1/prompts/{quote(name, safe='')}/versions", limit=100)
     items: list[dict[str, Any]] = answer["items"]
     if not items:
-        fail(f"nothing is live under {name}", Exit.NOT_FOUND)
+        fail(f"no version of {name} is live", Exit.NOT_FOUND)
     target = to_digest or answer.get("previous")
     if target is None:
-        fail(f"the live version of {name} is the first of its name here", Exit.CONFLICT)
-    line(f"{name}: from {items[0]['digest']} back to {target}", err=True)
+        fail(f"{name} has no previous version", Exit.CONFLICT)
+    line(f"{name}: roll back from {items[0]['digest']} to {target}", err=True)
     known = next((item for item in items if item["digest"] == target), None)
     new = _document((known or get("reviewer", f"/v1/versions/{target}")).get("document"))
     if new is not None:
-        block(difference(_document(items[0].get("document")), new, items[0]["digest"]), spelled=True, err=True)
+        block(difference(_document(items[0].get("document")), new, items[0]["digest"]), escaped=True, err=True)
     return str(target)
 
 
 def text_of(found: Mapping[str, Any]) -> str:
-    """What a proposal changes, made here from its documents; where they can't be read, as the server says.
+    """Return what a proposal changes, computed from its documents, or the server's diff where they can't be read.
 
-    Ends the command where the document is not the one that the digest names: nobody decides about another text.
+    Ends the command where the document does not have the digest of the proposal.
     """
     new = _document(found.get("document"))
     if new is None:
         return str(found.get("diff", ""))
     if new.digest != found["digest"]:
-        fail(f"the server's document is {new.digest}, not {found['digest']}, which the proposal names", Exit.FAILED)
+        fail(f"the document has the digest {new.digest}, but the proposal names {found['digest']}", Exit.FAILED)
     return difference(_document(found.get("rollback")), new, str(found.get("base_digest") or NOTHING))
 
 
 def difference(old: Prompt | None, new: Prompt, base: str) -> str:
-    """A unified diff; where the old text is not known or there is none, the whole new one as additions."""
+    """Return a unified diff; where there is no old text, the whole new one as additions."""
     return unified(old, new, names=(short_digest(base), short_digest(new.digest)))
 
 
 def _document(value: object) -> Prompt | None:
-    """A document of a schema that this version reads."""
+    """Return a parsed document; None where this version can't parse it."""
     try:
         return None if value is None else parse(value)
     except PromptError:

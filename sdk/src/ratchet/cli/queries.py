@@ -1,4 +1,4 @@
-"""Commands that only look."""
+"""Commands that read."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,47 +11,47 @@ from ratchet.cli.proposal_view import show_proposal
 from ratchet.cli.session import get
 from ratchet.formatting import short_digest
 
-Limit = Annotated[int, typer.Option(min=1, max=100, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, max=100, help="Maximum number of results.")]
 
 
 def regressions(
     state: Annotated[str | None, typer.Option(help="open or resolved")] = None,
-    target: Annotated[str | None, typer.Option(help="Of this target only.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only this target.")] = None,
     limit: Limit = 20,
     json: AsJson = False,
 ) -> None:
-    """What got worse, newest first: baseline and current with n and interval, and the likely cause."""
+    """List regressions, newest first: baseline and current value with n and interval, and the likely cause."""
     show_regressions(get("maker", "/v1/regressions", state=state, target=target, limit=limit), json)
 
 
 def explain(
     regression_id: Annotated[str, typer.Argument(help="See `ratchet regressions`.")], json: AsJson = False
 ) -> None:
-    """Why a regression was raised, in plain words, and what would resolve it."""
+    """Explain why a regression was detected, and what would resolve it."""
     found = get("maker", f"/v1/regressions/{quote(regression_id, safe='')}")
     if json:
         as_json(found)
         return
-    told = found["explanation"]
-    line(f"{told['what']} ({found['state']})")
+    explanation = found["explanation"]
+    line(f"{explanation['what']} ({found['state']})")
     for heading, part in (
-        ("why it was raised", "reasons"),
+        ("why it was detected", "reasons"),
         ("likely causes", "causes"),
         ("what would resolve it", "counter_evidence"),
     ):
         line("")
         line(f"{heading}:")
-        for sentence in told[part]:
+        for sentence in explanation[part]:
             line(f"  {sentence}")
 
 
 def proposals(
-    proposal_id: Annotated[str | None, typer.Argument(help="Show this one, with all that it changes.")] = None,
+    proposal_id: Annotated[str | None, typer.Argument(help="Show this proposal with all its changes.")] = None,
     state: Annotated[str | None, typer.Option(help="open, approved, rejected, …")] = None,
     limit: Limit = 20,
     json: AsJson = False,
 ) -> None:
-    """Drafted fixes, newest first; or one, with its diff and its evidence."""
+    """List proposals, newest first; or show one with its diff and evidence."""
     if proposal_id is None:
         columns = {
             "id": "id", "prompt": "name", "kind": "kind", "state": "state", "author": "author",
@@ -68,10 +68,10 @@ def proposals(
 
 def prompts(
     limit: Limit = 100,
-    archived: Annotated[bool, typer.Option("--archived", help="Also those that were archived.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Include archived prompts.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Every prompt name: what is live, and how many observed versions nobody reviewed."""
+    """List prompts: the live version, and the number of observed versions that nobody reviewed."""
     answer = get("maker", "/v1/prompts", limit=limit, archived="true" if archived else None)
     if not json:
         for item in answer["items"]:
@@ -84,18 +84,18 @@ def prompts(
 
 
 def candidates(
-    name: Annotated[str | None, typer.Option(help="Of this prompt only.")] = None,
-    slot: Annotated[str | None, typer.Option(help="Which are chosen for this slot.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only this prompt.")] = None,
+    slot: Annotated[str | None, typer.Option(help="The slot for which examples are chosen.")] = None,
     limit: Limit = 20,
     json: AsJson = False,
 ) -> None:
-    """Answers that people liked, and whether they are chosen as few-shot examples."""
+    """List candidate examples, and whether they are chosen for the slot."""
     columns = {"prompt": "name", "score": "score", "chosen": "chosen", "input": "input", "output": "output"}
     show(get("maker", "/v1/candidates", name=name, slot=slot, limit=limit), json, columns)
 
 
 def show_regressions(answer: dict[str, Any], json: bool) -> None:
-    """Regressions as JSON or as a table."""
+    """Print regressions as JSON or as a table."""
     if not json:
         for item in answer["items"]:
             item["was"], item["is"] = (measured(item.get(side)) for side in ("baseline", "current"))
@@ -109,7 +109,7 @@ def show_regressions(answer: dict[str, Any], json: bool) -> None:
 
 
 def likely(cause: Mapping[str, Any]) -> str:
-    """A hypothesised cause in a few words: `prompt answer: label:1 → label:2`."""
+    """Return a hypothesised cause as text: `prompt answer: label:1 → label:2`."""
     if cause.get("kind") == "unknown":
         return f"unknown: {cause.get('evidence')}"
     what = f"prompt {cause['name']}" if cause.get("kind") == "prompt_version" else str(cause.get("kind"))
@@ -117,7 +117,7 @@ def likely(cause: Mapping[str, Any]) -> str:
 
 
 def moved(regression: dict[str, Any]) -> str:
-    """How much it changed, as the metric moved: events tell what is worse as a minus."""
+    """Return the change in the metric's own direction; events have a negative sign for worse."""
     points = float(regression.get("delta_pp") or 0.0)
     turned = -points if regression.get("direction") == "lower_is_better" else points
     unit = regression.get("change_unit") or ("%" if regression.get("metric") in ("latency_ms", "cost_usd") else "pp")
@@ -125,7 +125,7 @@ def moved(regression: dict[str, Any]) -> str:
 
 
 def measured(side: Any) -> str:
-    """A measured value as people read it: mean, interval, and how many values it rests on."""
+    """Return a measurement as text: mean, interval and number of values."""
     if not isinstance(side, dict):
         return "unknown"
     mean, low, high = (figure(side[part]) for part in ("mean", "low", "high"))
@@ -133,5 +133,5 @@ def measured(side: Any) -> str:
 
 
 def figure(value: float) -> str:
-    """Three digits after the point, or three that count where a value is small, as costs are."""
+    """Return a number with three decimals, or three significant digits where it is below 0.01."""
     return f"{value:.3g}" if 0 < value < 0.01 else f"{value:.3f}"

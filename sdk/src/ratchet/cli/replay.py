@@ -1,4 +1,4 @@
-"""`ratchet replay`: files of what people said, sent as if it happened now."""
+"""`ratchet replay`: send the executions and feedback of a file as if they happened now."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -21,71 +21,71 @@ from ratchet.client.sender import Sender
 from ratchet.tables import BadFile, read_records
 
 _CHUNK = 200
-_PATIENCE = 60.0
-_POLL = 0.2
+_FLUSH_TIMEOUT_S = 60.0
+_POLL_S = 0.2
 
 
 def replay(
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="JSON, CSV, .xlsx or Parquet; packed or not.")
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSON, CSV, .xlsx or Parquet; may be compressed.")
     ],
-    source: Annotated[Source, typer.Option("--as", help="What the file holds.")],
-    order: Annotated[str, typer.Option(help="frank: systems in turn, such as bart,bus or bart:0-125=first,…")] = "",
+    source: Annotated[Source, typer.Option("--as", help="What the file contains.")],
+    order: Annotated[str, typer.Option(help="frank: order of systems, such as bart,bus or bart:0-125=first,…")] = "",
     target: Annotated[str, typer.Option(help="The target to report about; the source's name by default.")] = "",
-    rate: Annotated[float | None, typer.Option(min=0.1, help="At most so many rows a second.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is analysed; print the regressions.")] = False,
-    timeout: Annotated[float, typer.Option(help="Wait at most so many seconds for the analysis.")] = 300,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Maximum rows per second.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the analysis and print the regressions.")] = False,
+    timeout: Annotated[float, typer.Option(help="Maximum seconds to wait for the analysis.")] = 300,
     json: AsJson = False,
 ) -> None:
-    """Send a file's executions and feedback. Sent again, it counts nothing twice.
+    """Send a file's executions and feedback. Replaying it again counts nothing twice.
 
-    The file is read as `ratchet backtest` reads it; one row that cannot be read ends it before anything is sent.
+    The file is read as by `ratchet backtest`; nothing is sent if a row can't be read.
     """
-    place = target or source
+    target = target or source
     try:
         found = [row for _, row in read_records(file)]
-        planned = steps(source, found, place, parts(order) if order else (), datetime.now(UTC))
+        planned = steps(source, found, target, parts(order) if order else (), datetime.now(UTC))
     except (BadFile, OSError, ValueError) as error:
         fail(str(error), Exit.USAGE)
     with session("ingest") as server:
-        _check_scope(server)  # a wrong address or key shows here, not after a minute of trying
-        before = _State.now(server, place) if wait else None
+        _check_scope(server)  # fail at once for a wrong URL or key
+        before = _State.now(server, target) if wait else None
         result = _send_all(planned, rate)
-        raised = None if before is None else _raised(server, place, before, result, timeout)
-    _tell({"rows": len(planned), **result.told()}, raised, json)
+        regressions = None if before is None else _new_regressions(server, target, before, result, timeout)
+    _print_report({"rows": len(planned), **result.counts()}, regressions, json)
 
 
-def _tell(report: dict[str, Any], raised: list[dict[str, Any]] | None, json: bool) -> None:
+def _print_report(report: dict[str, Any], regressions: list[dict[str, Any]] | None, json: bool) -> None:
     if json:
-        as_json(report if raised is None else {**report, "regressions": raised})
+        as_json(report if regressions is None else {**report, "regressions": regressions})
     else:
         line("{rows} rows: {executions} executions and {feedback} feedback new, "
              "{duplicates} known before, {refused} refused".format_map(report))  # fmt: skip
-        if raised is not None:
-            show_regressions({"items": raised}, False)
+        if regressions is not None:
+            show_regressions({"items": regressions}, False)
     if report["refused"]:
         fail(f"{report['refused']} items were refused")
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What became of the executions and of the opinions about them."""
+    """Counters of the sent executions and feedback."""
 
-    ran: Counters
-    opinions: Counters
+    executions: Counters
+    feedback: Counters
 
-    def told(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         return {
-            "executions": self.ran.sent - self.ran.duplicates,
-            "feedback": self.opinions.sent - self.opinions.duplicates,
-            "duplicates": self.ran.duplicates + self.opinions.duplicates,
-            "refused": self.ran.refused + self.opinions.refused,
+            "executions": self.executions.sent - self.executions.duplicates,
+            "feedback": self.feedback.sent - self.feedback.duplicates,
+            "duplicates": self.executions.duplicates + self.feedback.duplicates,
+            "refused": self.executions.refused + self.feedback.refused,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the analyzer has taken in so far: how many values, and which regressions."""
+    """The state of the analyzer: the number of values, and the regressions."""
 
     values: int
     regressions: tuple[str, ...]
@@ -99,24 +99,27 @@ class _State:
 
 
 def _send_all(planned: Sequence[ReplayStep], rate: float | None) -> _Sent:
-    """Sends a chunk's executions, then its feedback: each waits until the server has answered for it."""
+    """Send chunk by chunk, the executions before the feedback; wait for the server's answers to each."""
     chunk = _CHUNK if rate is None else max(1, min(_CHUNK, int(rate / 10)))
     with _sender() as runs, _sender() as opinions, _progress() as bar:
         task = bar.add_task("sending", total=len(planned))
         began = time.monotonic()
         for start in range(0, len(planned), chunk):
-            some = planned[start : start + chunk]
+            rows = planned[start : start + chunk]
             for sender, items in (
-                (runs, [item for step in some for item in step.executions]),
-                (opinions, [item for step in some for item in step.feedback]),
+                (runs, [item for step in rows for item in step.executions]),
+                (opinions, [item for step in rows for item in step.feedback]),
             ):
                 for item in items:
                     sender.offer(item)
-                if not sender.flush(_PATIENCE):
-                    fail(f"the server accepts nothing: {sender.trouble}", _exit_code(sender.trouble))
-            bar.advance(task, len(some))
+                if not sender.flush(_FLUSH_TIMEOUT_S):
+                    fail(
+                        f"the server accepted nothing in {_FLUSH_TIMEOUT_S:g} s: {sender.last_error}",
+                        _exit_code(sender.last_error),
+                    )
+            bar.advance(task, len(rows))
             if rate is not None:
-                time.sleep(max(0.0, began + (start + len(some)) / rate - time.monotonic()))
+                time.sleep(max(0.0, began + (start + len(rows)) / rate - time.monotonic()))
         return _Sent(runs.counters, opinions.counters)
 
 
@@ -125,15 +128,15 @@ def _check_scope(server: Session) -> None:
         fail("this key lacks the scope ingest", Exit.NOT_AUTHORISED)
 
 
-def _exit_code(trouble: str | None) -> Exit:
-    refused = (trouble or "").endswith((" 401", " 403"))
+def _exit_code(reason: str | None) -> Exit:
+    refused = (reason or "").endswith((" 401", " 403"))
     return Exit.NOT_AUTHORISED if refused else Exit.UNREACHABLE
 
 
 @contextmanager
 def _sender() -> Iterator[Sender]:
-    who = credentials("ingest")
-    sender = Sender(Options(who.url, who.key), lambda: new_client(who))
+    found = credentials("ingest")
+    sender = Sender(Options(found.url, found.key), lambda: new_client(found))
     try:
         yield sender
     finally:
@@ -141,13 +144,13 @@ def _sender() -> Iterator[Sender]:
 
 
 def _progress() -> Progress:
-    shown = console(stderr=True)
-    return Progress(console=shown, transient=True, disable=not shown.is_terminal)
+    output = console(stderr=True)
+    return Progress(console=output, transient=True, disable=not output.is_terminal)
 
 
-def _raised(server: Session, target: str, before: _State, sent: _Sent, timeout: float) -> list[dict[str, Any]]:
-    """The regressions raised since, once the analyzer has taken all new opinions and rests."""
-    deadline, new = time.monotonic() + timeout, sent.told()["feedback"]
+def _new_regressions(server: Session, target: str, before: _State, sent: _Sent, timeout: float) -> list[dict[str, Any]]:
+    """The regressions regressions since, once the analyzer has taken all new opinions and rests."""
+    deadline, new = time.monotonic() + timeout, sent.counts()["feedback"]
     last = -1
     with _progress() as bar:
         task = bar.add_task("analysing", total=new)
@@ -161,7 +164,7 @@ def _raised(server: Session, target: str, before: _State, sent: _Sent, timeout: 
             if time.monotonic() > deadline:
                 fail(f"analysed {state.values - before.values} of {new} values in {timeout:g} s", Exit.UNFINISHED)
             last = state.values
-            time.sleep(_POLL)
+            time.sleep(_POLL_S)
 
 
 def _regressions(server: Session, target: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Talking to the server: every failure ends the command with its exit code."""
+"""Requests to the server; every failure ends the command with its exit code."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _CODES = {
 
 
 def credentials(role: Role) -> Credentials:
-    """The credentials for a role; ends the command where there are none."""
+    """Return the credentials for a role; ends the command where there are none."""
     try:
         return find(role, os.environ)
     except NoCredentials as error:
@@ -29,22 +29,22 @@ def credentials(role: Role) -> Credentials:
 
 
 class Session:
-    """A connection with the key of one role."""
+    """A connection with the API key of one role."""
 
-    def __init__(self, who: Credentials, client: httpx.Client) -> None:
-        self._who, self._client = who, client
+    def __init__(self, credentials: Credentials, client: httpx.Client) -> None:
+        self._credentials, self._client = credentials, client
 
     def get(self, path: str, **params: object) -> dict[str, Any]:
-        """The JSON object at a path; parameters that are None are left out."""
+        """GET a JSON object; parameters that are None are left out."""
         given = {name: str(value) for name, value in params.items() if value is not None}
         return self._call("GET", path, params=given)
 
     def post(self, path: str, body: Mapping[str, object], timeout: float = _TIMEOUT) -> dict[str, Any]:
-        """The JSON object that a path answers to a body."""
+        """POST a body; return the JSON object of the response."""
         return self._call("POST", path, json=body, timeout=timeout)
 
     def put(self, path: str, body: Mapping[str, object], **params: object) -> dict[str, Any]:
-        """The JSON object that a path answers to a body that takes the place of what is there."""
+        """PUT a body; return the JSON object of the response."""
         given = {name: str(value) for name, value in params.items() if value is not None}
         return self._call("PUT", path, json=body, params=given)
 
@@ -52,42 +52,42 @@ class Session:
         try:
             answer = self._client.request(method, path, **request)
         except httpx.HTTPError as error:
-            fail(f"{self._who.url} can't be reached: {type(error).__name__}", Exit.UNREACHABLE)
+            fail(f"{self._credentials.url} can't be reached: {type(error).__name__}", Exit.UNREACHABLE)
         return read(answer)
 
 
 @contextmanager
 def session(role: Role) -> Iterator[Session]:
-    """A connection for a command that asks more than once."""
-    who = credentials(role)
-    with new_client(who) as client:
-        yield Session(who, client)
+    """Return a connection for a command with several requests."""
+    found = credentials(role)
+    with new_client(found) as client:
+        yield Session(found, client)
 
 
-def new_client(who: Credentials) -> httpx.Client:
-    """An HTTP client that shows the key."""
+def new_client(credentials: Credentials) -> httpx.Client:
+    """Return an HTTP client that sends the API key."""
     return httpx.Client(
-        base_url=who.url,
-        headers={"authorization": f"Bearer {who.key}"},
+        base_url=credentials.url,
+        headers={"authorization": f"Bearer {credentials.key}"},
         timeout=_TIMEOUT,
-        verify=certificates(who.url),
+        verify=certificates(credentials.url),
     )
 
 
 def get(role: Role, path: str, **params: object) -> dict[str, Any]:
-    """`Session.get`, once."""
+    """Call `Session.get` on a connection of its own."""
     with session(role) as server:
         return server.get(path, **params)
 
 
 def post(role: Role, path: str, body: Mapping[str, object], timeout: float = _TIMEOUT) -> dict[str, Any]:
-    """`Session.post`, once."""
+    """Call `Session.post` on a connection of its own."""
     with session(role) as server:
         return server.post(path, body, timeout)
 
 
 def read(answer: httpx.Response) -> dict[str, Any]:
-    """An answer's JSON object; ends the command for a problem, and for what is not Ratchet's."""
+    """Return the JSON object of a response; ends the command for a problem or any other content."""
     try:
         body = answer.json()
     except ValueError:
@@ -96,19 +96,19 @@ def read(answer: httpx.Response) -> dict[str, Any]:
     if not answer.is_success:
         fail(problem(found) or f"the server answered {answer.status_code}", exit_code(answer.status_code))
     if not found:
-        fail(f"the server's answer ({answer.status_code}) is not Ratchet's: check RATCHET_URL")
+        fail(f"the response ({answer.status_code}) is not from a Ratchet server: check RATCHET_URL")
     return found
 
 
 def problem(body: Mapping[str, Any]) -> str:
-    """The one line that says what was refused: `title: detail`, or the detail alone where it says it all."""
+    """Return a problem as one line: `title: detail`, or one of them where the other adds nothing."""
     parts = ("detail",) if body.get("code") == "scope-missing" and body.get("detail") else ("title", "detail")
     texts = [str(body[part]) for part in parts if body.get(part)]
     return ": ".join(texts[:1] if len({text.casefold() for text in texts}) == 1 else texts)
 
 
 def exit_code(status: int) -> Exit:
-    """What a refusal's HTTP status means for the shell."""
+    """Return the exit code of an HTTP status."""
     if status >= 500 or status == 429:
         return Exit.UNREACHABLE
     return _CODES.get(status, Exit.FAILED)

@@ -1,4 +1,4 @@
-"""The command that lets its person into the console."""
+"""The command `ratchet sign-in`."""
 
 from typing import Annotated
 
@@ -11,14 +11,14 @@ from ratchet.cli.session import credentials, session
 
 
 def sign_in(
-    person: Annotated[str | None, typer.Option("--for", help="Somebody else's link: an admin's to make.")] = None,
-    role: Annotated[str, typer.Option(help="viewer, operator, reviewer or admin; of one's own at most.")] = "admin",
+    person: Annotated[str | None, typer.Option("--for", help="For another person; needs an admin's key.")] = None,
+    role: Annotated[str, typer.Option(help="viewer, operator, reviewer or admin; at most that of the key.")] = "admin",
     yes: Yes = False,
     json: AsJson = False,
 ) -> None:
-    """Print a link into the console that works once, within half an hour. Asks only where it is for somebody else."""
+    """Print a link that signs in to the console, once and within 30 minutes."""
     if person is not None:
-        confirm(f"Make a link that signs in {person} as {role}?", yes)
+        confirm(f"Create a link that signs in {person} as {role}?", yes)
     key: Role = "reviewer" if person is None else "admin"
     with session(key) as server:
         subject = person or server.get("/v1/session")["subject"]

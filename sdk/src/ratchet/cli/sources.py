@@ -1,4 +1,4 @@
-"""Files of what people said, as executions and feedback. Pure: the same file gives the same ids for ever."""
+"""Rows of a file as executions and feedback. Pure: the same file always gives the same ids."""
 
 import json
 import re
@@ -30,7 +30,7 @@ _ANSWER = {
 
 @dataclass(frozen=True, slots=True)
 class ReplayStep:
-    """One row: what to send, executions before feedback."""
+    """The items of one row, executions before feedback."""
 
     executions: tuple[RecordedItem, ...] = ()
     feedback: tuple[RecordedItem, ...] = ()
@@ -38,7 +38,7 @@ class ReplayStep:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some rows of one system, in the file's order, under a label of their own."""
+    """Rows of one system, in the file's order, with a label."""
 
     system: str
     rows: slice
@@ -46,7 +46,7 @@ class Part:
 
 
 def parts(order: str) -> tuple[Part, ...]:
-    """`bart,bus` or `bart:0-125=first,bart:125-250=second`: systems, rows from and to (exclusive), labels.
+    """Parse `bart,bus` or `bart:0-125=first,bart:125-250=second`: system, rows from and to (exclusive), label.
 
     Raises ValueError.
     """
@@ -54,7 +54,7 @@ def parts(order: str) -> tuple[Part, ...]:
     for text in order.split(","):
         match = _PART.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"--order: {text.strip()!r} is not like system, system:0-125 or system:0-125=label")
+            raise ValueError(f"--order: {text.strip()!r} must have the form system, system:0-125 or system:0-125=label")
         first, last = match["first"], match["last"]
         rows = slice(int(first), int(last)) if first is not None else slice(None)
         found.append(Part(match["system"], rows, match["label"] or match["system"]))
@@ -64,7 +64,7 @@ def parts(order: str) -> tuple[Part, ...]:
 def steps(
     source: Source, found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime
 ) -> list[ReplayStep]:
-    """What to send for these rows, in order; each a millisecond after the one before. Raises BadFile."""
+    """Return the items of these rows, in order and a millisecond apart. Raises BadFile."""
     make = {"frank": _frank, "halueval": _halueval, "events": _events}[source]
     try:
         return make(found, target, order, start)
@@ -75,14 +75,14 @@ def steps(
 
 
 def _frank(found: Sequence[dict[str, Any]], target: str, order: Sequence[Part], start: datetime) -> list[ReplayStep]:
-    """Factuality of summaries, judged by people, 0 to 1; the system is the prompt's version."""
+    """FRANK: factuality of summaries, judged by people, 0 to 1; the system is the prompt's version."""
     systems: dict[str, list[dict[str, Any]]] = {}
     for row in found:
         systems.setdefault(row["model_name"], []).append(row)
     chosen = order or parts(",".join(systems))
     for part in chosen:
         if part.system not in systems:
-            raise ValueError(f"--order: there is no system {part.system}; there are {', '.join(sorted(systems))}")
+            raise ValueError(f"--order: unknown system {part.system}; the file has {', '.join(sorted(systems))}")
     picked = [(row, part.label) for part in chosen for row in systems[part.system][part.rows]]
     return [_judged(row, label, target, _moment(start, i)) for i, (row, label) in enumerate(picked)]
 
@@ -96,14 +96,14 @@ def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Repl
         {"model": row["model_name"], "attributes": {"dataset": row["dataset"]}},
         now,
     )
-    said = feedback(
+    judgement = feedback(
         _uuid(name), {"execution_id": name}, "score", _number(row, "Factuality"), {"name": "Factuality"}, now
     )
-    return ReplayStep((ran,), (said,))
+    return ReplayStep((ran,), (judgement,))
 
 
 def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[ReplayStep]:
-    """Real questions and answers; people marked the hallucinations."""
+    """HaluEval: questions and answers in which people marked hallucinations."""
     prompt = parse(_ANSWER)
     use = PromptUse("answer", prompt.digest, prompt)
     made = []
@@ -120,7 +120,7 @@ def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], s
 
 
 def _events(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[ReplayStep]:
-    """Lines of {"execution": body} or {"feedback": body}, as the HTTP API takes them; no id gets a derived one."""
+    """Lines of {"execution": body} or {"feedback": body}, as for the HTTP API; missing ids are derived."""
     made = []
     for row in found:
         if "execution" in row:
@@ -137,7 +137,7 @@ def _item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> Rec
 
 
 def _number(row: dict[str, Any], name: str) -> float:
-    """A cell as a number, however the file writes it."""
+    """Return a cell as a number in any notation."""
     try:
         found = parse_number(row[name])
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The client that an app uses: records, feedback and prompts."""
+"""The client of an app: executions, feedback and prompts."""
 
 from ratchet.client.clients import AsyncRatchet, Ratchet
 from ratchet.client.items import Consent, ExecutionFields, FeedbackFields, PromptLabel

@@ -1,4 +1,4 @@
-"""An item without the optional fields that the server refuses, so that the rest of it is not lost. Pure."""
+"""Removal of optional fields that the server refuses, so that the rest of an item is kept. Pure."""
 
 import json
 import re
@@ -17,9 +17,9 @@ _PATH = re.compile(r"(?:\[0\]\.)?([a-z_]+)(?:\[(\d+)\]|\.(.+))?", re.DOTALL)
 
 
 def without(item: RecordedItem, fields: Iterable[str]) -> RecordedItem | None:
-    """`item` without these fields, named by paths such as `cost`, `attributes.tenant` and `prompts[0].digest`.
+    """Return `item` without these fields, given as paths such as `cost`, `attributes.tenant`, `prompts[0].digest`.
 
-    None where one of them is required, is unknown, or can't be left out.
+    None where one of them is required, unknown, or can't be removed.
     """
     names = list(dict.fromkeys(fields))
     try:
@@ -31,7 +31,7 @@ def without(item: RecordedItem, fields: Iterable[str]) -> RecordedItem | None:
     indices: dict[str, set[int]] = {}
     for name in names:
         path = _PATH.match(name)
-        if path is None or path[1] in _REQUIRED[item.route] or not _leave_out(body, path, indices):
+        if path is None or path[1] in _REQUIRED[item.route] or not _remove(body, path, indices):
             return None
     for name, found in indices.items():
         if name in body:
@@ -41,14 +41,14 @@ def without(item: RecordedItem, fields: Iterable[str]) -> RecordedItem | None:
     return replace(item, encoded=encode(body), documents=documents, dropped=(*item.dropped, *names))
 
 
-def _leave_out(body: dict[str, Any], path: re.Match[str], indices: dict[str, set[int]]) -> bool:
-    """Whether the field could be left out of `body`; elements of lists are gathered in `indices`."""
+def _remove(body: dict[str, Any], path: re.Match[str], indices: dict[str, set[int]]) -> bool:
+    """Remove a field from `body`; return whether that is possible. Adds elements of lists to `indices`."""
     name, index, member = path.groups()
     value = body.get(name)
     if value is None:
         return False
     if name == "consent":
-        body[name] = dict(_NO_CONSENT)  # what can't be read allows nothing
+        body[name] = dict(_NO_CONSENT)  # an invalid consent permits nothing
         return bool(value != _NO_CONSENT)
     if index is not None and isinstance(value, list):
         indices.setdefault(name, set()).add(int(index))

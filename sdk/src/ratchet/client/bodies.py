@@ -1,6 +1,6 @@
-"""The bodies that the server takes, made of what an app hands over. Pure.
+"""Conversion of an app's values to the server's JSON bodies. Pure.
 
-An odd optional field is left out and named, so that the rest is not lost.
+An optional field that can't be converted is left out and recorded by name, so that the rest is kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,42 +8,42 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from ratchet.client.values import Odd, clean, identifier, moment, number, plain, scalar, text
+from ratchet.client.values import InvalidValue, clean, identifier, moment, number, plain, scalar, text
 
 Body = dict[str, Any]
 
 _FORBIDDING = {"quality": False, "learning": False}
-"""What stands for a consent that can't be read: the item is kept, and counts for nothing."""
+"""The consent sent in place of an invalid one: the item is stored, but not used."""
 _THUMBS = {1.0: True, 0.0: False, -1.0: False}
 _CONTENTS = ("page_content", "text", "content")
 
 
 class Dropped(list[str]):
-    """The fields that were left out, by name, such as `cost` or `attributes.tenant`."""
+    """Names of the fields that were left out, such as `cost` or `attributes.tenant`."""
 
     def read(self, name: str, convert: Callable[[Any], Any], value: object) -> Any:
-        """The converted value; None where it is odd."""
+        """Return the converted value; None, and record the name, where it can't be converted."""
         try:
             return convert(value)
-        except Exception:  # a value's own code may raise anything, and another thread may change it
+        except Exception:  # a value's own code may raise anything
             self.append(name)
             return None
 
 
 def execution_body(fields: Mapping[str, Any], now: datetime) -> tuple[Body, Dropped]:
-    """The optional fields of an execution."""
+    """Return the optional fields of an execution, and the names of those left out."""
     return _body(fields, _EXECUTION, now)
 
 
 def feedback_body(kind: object, value: object, fields: Mapping[str, Any], now: datetime) -> tuple[Body, Dropped]:
-    """The optional fields of a feedback, with kind and value. Raises Odd for a value of no obvious meaning."""
+    """Return the fields of feedback with kind and value, and the names of those left out. Raises InvalidValue."""
     body, dropped = _body(fields, _FEEDBACK, now)
     shown = plain(kind)
     return {"kind": shown, "value": _value(shown, value), **body}, dropped
 
 
 def item_id(value: object, new: Callable[[], str]) -> str:
-    """The id of an item: the app's own as its text, or a new one where there is none, or it is odd."""
+    """Return the app's own id as text, or a new one where it is absent or invalid."""
     try:
         return identifier(value) or new()
     except Exception:
@@ -51,7 +51,7 @@ def item_id(value: object, new: Callable[[], str]) -> str:
 
 
 def feedback_id(value: object, new: Callable[[], str]) -> str:
-    """A UUID: the app's own, one that is derived from the app's own id, or a new one."""
+    """Return a UUID: the app's own, one derived from the app's own id, or a new one."""
     given = item_id(value, new)
     try:
         return str(UUID(given))
@@ -79,7 +79,7 @@ def _simple(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped]
 def _amount(value: object) -> float | None:
     found = None if isinstance(value, bool) else number(value)
     if found is None or found < 0:
-        raise Odd("must be a number that is not negative")
+        raise InvalidValue("must be a number of at least 0")
     return found
 
 
@@ -92,13 +92,13 @@ def _occurred_at(value: object) -> str:
 
 
 def _written(value: object) -> Any:
-    """An input or output: a text, or messages and objects as they are, which the server writes as text."""
+    """Return an input or output: text, or messages and objects, which the server converts to text."""
     found = plain(value)
     return found if isinstance(found, str | list | dict) else text(found)
 
 
 def _members(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped], Any]:
-    """A mapping, member by member; None is as absent."""
+    """Return a converter of mappings, which converts each member and drops None."""
 
     def read(value: object, dropped: Dropped) -> Body | None:
         given = dropped.read(name, _as_mapping, value)
@@ -111,23 +111,23 @@ def _members(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped
 
 
 def _as_mapping(value: Any) -> Mapping[Any, Any]:
-    """A mapping; of an object, its fields."""
+    """Return a mapping, or the fields of an object."""
     if isinstance(value, Mapping):
         return dict(value.items())
     found = plain(value) if hasattr(value, "model_dump") or not hasattr(value, "__dict__") else vars(value)
     if not isinstance(found, Mapping):
-        raise Odd("must be an object")
+        raise InvalidValue("must be an object")
     return found
 
 
 def _usage(value: object, dropped: Dropped) -> Body | None:
-    """Counts of tokens, by whatever names a provider gives them; the server knows these."""
+    """Return token counts by the provider's names, which the server maps to its own."""
     given = dropped.read("usage", _as_mapping, value) or {}
     return {str(name): count for name, item in given.items() if (count := _count(item)) is not None} or None
 
 
 def _count(value: object) -> int | None:
-    """A whole number, or None: a provider's usage holds details that nobody asks for."""
+    """Return a whole number, or None for other details of a provider's usage."""
     try:
         found = plain(value)
     except Exception:
@@ -146,14 +146,14 @@ def _listed(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped]
 
 
 def _context(value: Any) -> str | None:
-    """A retrieved text: a string, or what a document holds of one."""
+    """Return a retrieved text: a string, or the text of a document."""
     found = plain(value)
     texts = [found[key] for key in _CONTENTS if isinstance(found, dict) and isinstance(found.get(key), str)]
     return texts[0] if texts else text(found)
 
 
 def _tool(value: Any) -> str | None:
-    """A tool's name: as it is, or of a declaration or a function."""
+    """Return the name of a tool, given as a name, a declaration or a function."""
     if callable(value) and hasattr(value, "__name__"):
         return identifier(value.__name__)
     found = value if isinstance(value, str) else getattr(value, "name", None) or plain(value)
@@ -161,7 +161,7 @@ def _tool(value: Any) -> str | None:
         found = found.get("name") or dict(found.get("function") or {}).get("name")
     name = identifier(found)
     if name is None:
-        raise Odd("must name a tool")
+        raise InvalidValue("must name a tool")
     return name
 
 
@@ -175,12 +175,12 @@ def _read_consent(value: object) -> Body:
     if not found.keys() <= _FORBIDDING.keys() or not all(
         item is None or isinstance(item, bool) for item in found.values()
     ):
-        raise Odd("must say true or false of quality and learning")
+        raise InvalidValue("must have only quality and learning, each true, false or null")
     return found
 
 
 def _value(kind: object, value: object) -> Any:
-    """The value of a feedback as its kind has it. Raises Odd."""
+    """Return the value of feedback as its kind requires. Raises InvalidValue."""
     found = plain(value)
     if kind == "thumb" and isinstance(found, int | float):
         return _THUMBS.get(float(found), found)

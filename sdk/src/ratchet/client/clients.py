@@ -7,7 +7,7 @@ from typing import Self
 
 from ratchet.client.core import Client
 from ratchet.client.prompts import Default, ServedPrompt
-from ratchet.client.subscriber import wait_for_result
+from ratchet.client.subscriber import resolve
 
 
 class Ratchet(Client):
@@ -28,7 +28,7 @@ class Ratchet(Client):
         try:
             first.result(self._options.first_wait)
         except TimeoutError:
-            wait_for_result(first)
+            resolve(first)
         return self._serve(name, default, target)
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -57,7 +57,7 @@ class AsyncRatchet(Client):
         if not first.done():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(first)), self._options.first_wait)
-            wait_for_result(first)
+            resolve(first)
         return self._serve(name, default, target)
 
     async def flush(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109

@@ -21,7 +21,7 @@ from ratchet.client.options import OptionFields, certificates, read_options
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
-from ratchet.client.sender import LEAST_JOIN, Sender
+from ratchet.client.sender import MIN_JOIN, Sender
 from ratchet.client.stream import SubscriberThread
 from ratchet.client.threads import ExitHook
 from ratchet.client.values import identifier
@@ -157,7 +157,7 @@ class Client:
         process.exit_hook.unregister()
         process.stream.stop()
         complete = process.sender.close(timeout)
-        process.stream.join(max(LEAST_JOIN, deadline - time.monotonic()))
+        process.stream.join(max(MIN_JOIN, deadline - time.monotonic()))
         return complete
 
     def _send(self, item_id: str, make: Callable[[], items.RecordedItem]) -> None:

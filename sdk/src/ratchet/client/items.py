@@ -1,4 +1,4 @@
-"""What an app records, as the bodies that the server takes."""
+"""Items of an app, encoded as the server's JSON bodies."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,18 +9,18 @@ from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from ratchet.client.bodies import Dropped, execution_body, feedback_body
-from ratchet.client.values import Odd, identifier
+from ratchet.client.values import InvalidValue, identifier
 from ratchet.prompt import Prompt
 
 Route = Literal["executions", "feedback"]
 Kind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
 Id = str | int | UUID
-"""An id: a number or a UUID stands for its text."""
+"""An id; a number or a UUID is sent as text."""
 Outcome = Literal["ok", "error", "refused", "timeout"]
 
 
 class Consent(TypedDict, total=False):
-    """What the user agreed to; absent is unknown, which never counts for learning."""
+    """What the user consented to; absent means unknown, which never permits learning."""
 
     quality: bool | None
     learning: bool | None
@@ -29,9 +29,9 @@ class Consent(TypedDict, total=False):
 class ExecutionFields(TypedDict, total=False):
     """The facts of one LLM call; all optional. `cost` in US dollars, `latency_ms` in milliseconds.
 
-    `input` and `output`: a text, or messages and objects as the model's client has them. `usage`: a mapping or object
-    with the provider's own names. `occurred_at` without a zone is local time. A value that nothing can be made of is
-    left out, logged and counted; the rest is sent.
+    `input` and `output`: a text, or messages and objects of the model's client. `usage`: a mapping or object with the
+    provider's own names. `occurred_at` without a time zone is local time. A value that can't be converted is left out,
+    logged and counted; the rest is sent.
     """
 
     id: Id
@@ -57,7 +57,7 @@ class ExecutionFields(TypedDict, total=False):
 
 
 class FeedbackFields(TypedDict, total=False):
-    """The optional parts of a feedback. `name` tells scores and labels of several kinds apart."""
+    """The optional fields of feedback. `name` distinguishes several scores or labels."""
 
     id: Id
     name: str | None
@@ -68,7 +68,7 @@ class FeedbackFields(TypedDict, total=False):
 
 
 class PromptLabel(TypedDict, total=False):
-    """A prompt that Ratchet did not serve: by its digest, or only by the app's own `version`."""
+    """A prompt that Ratchet did not serve, by its digest or only by the app's own `version`."""
 
     name: str
     digest: str
@@ -77,7 +77,7 @@ class PromptLabel(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class PromptUse:
-    """A prompt that an execution used; `document` while the server may not know its content."""
+    """A prompt that an execution used, with its `document` where the server may not have it."""
 
     name: str
     digest: str
@@ -86,14 +86,14 @@ class PromptUse:
 
 @dataclass(frozen=True, slots=True)
 class RecordedItem:
-    """One accepted thing to send: its JSON, and the documents that its prompts may have to explain."""
+    """An item to send: its JSON, and the documents of its prompts that the server may need."""
 
     route: Route
     id: str
     encoded: bytes
     documents: tuple[PromptUse, ...] = ()
     dropped: tuple[str, ...] = ()
-    """The fields that were left out, since nothing could be made of their values."""
+    """The fields that were left out because their values can't be converted."""
 
 
 def execution(
@@ -103,7 +103,7 @@ def execution(
     fields: Mapping[str, Any],
     now: datetime,
 ) -> RecordedItem:
-    """An odd optional field is left out. Raises ValueError for a target or a size that JSON can't carry."""
+    """Return an execution; invalid optional fields are left out. Raises ValueError for an invalid target."""
     body, dropped = execution_body(fields, now)
     uses = prompt_uses(prompts, dropped)
     named = [{"name": use.name, "digest": use.digest} if isinstance(use, PromptUse) else use for use in uses]
@@ -120,14 +120,17 @@ def feedback(
     fields: Mapping[str, Any],
     now: datetime,
 ) -> RecordedItem:
-    """`about` names the execution or the trace. An odd optional field is left out. Raises ValueError for others."""
+    """Return feedback about the execution or trace in `about`; invalid optional fields are left out.
+
+    Raises ValueError for an invalid required field.
+    """
     body, dropped = feedback_body(kind, value, fields, now)
     named = {name: found for name, given in about.items() if (found := identifier(given)) is not None}
     return RecordedItem("feedback", id, encode({"id": id, **named, **body}), dropped=tuple(dropped))
 
 
 def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[PromptUse | dict[str, str]]:
-    """What of `prompts` names one: a use, a label, or a name alone. None is as absent."""
+    """Return the valid ones of `prompts`: uses, labels, or names. None is skipped."""
     found = [dropped.read(f"prompts[{index}]", _use, prompt) for index, prompt in enumerate(prompts)]
     return [use for use in found if use is not None]
 
@@ -137,18 +140,18 @@ def _use(prompt: object) -> PromptUse | dict[str, str] | None:
         return prompt
     label = {"name": prompt} if isinstance(prompt, str) else prompt
     if not isinstance(label, Mapping):
-        raise Odd("must be a served prompt or a label")
+        raise InvalidValue("must be a served prompt or a label")
     found = {str(name): text for name, value in label.items() if (text := identifier(value)) is not None}
     if "name" not in found:
-        raise Odd("must have a name")
+        raise InvalidValue("must have a name")
     return found
 
 
 def with_documents(item: RecordedItem, digests: frozenset[str]) -> bytes:
-    """The item's JSON with the documents of these digests put in."""
+    """Return the item's JSON with the documents of these digests."""
     try:
         body = json.loads(item.encoded)
-    except RecursionError:  # what could just be written can be too deep to be read
+    except RecursionError:  # JSON that could be written may be nested too deeply to be read
         return item.encoded
     for use in item.documents:
         if use.digest in digests and use.document:
@@ -159,8 +162,7 @@ def with_documents(item: RecordedItem, digests: frozenset[str]) -> bytes:
 
 
 def encode(body: object) -> bytes:
-    """Compact JSON; a UUID is its text. Raises ValueError for NaN, infinities, lone surrogates, cycles and other
-    foreign types."""
+    """Return compact JSON, UUIDs as text. Raises ValueError for NaN, lone surrogates, cycles and other types."""
     try:
         return json.dumps(body, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_text).encode()
     except (TypeError, RecursionError) as error:

@@ -1,26 +1,25 @@
-"""How loud a trouble is told."""
+"""Log level of repeated failures."""
 
 import logging
 
-_LASTING = 60.0
+_WARN_AFTER_S = 60.0
 
 
 class LogThrottle:
-    """A warning at once where people have to put something right, else once it lasted a minute; no second one
-    before it changed or ended."""
+    """Returns WARNING once per failure: at once for a misconfiguration, else after a minute; INFO for repeats."""
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._warned: str | None = None
 
-    def over(self) -> None:
-        """The server answered as it should."""
+    def reset(self) -> None:
+        """Note that the server answered."""
         self._since = self._warned = None
 
     def level(self, reason: str, misconfigured: bool, now: float) -> int:
-        """The logging level for another failure; `now` in seconds."""
+        """Return the logging level of a failure; `now` in seconds."""
         self._since = now if self._since is None else self._since
-        lasts = self._warned is None and now - self._since >= _LASTING
+        lasts = self._warned is None and now - self._since >= _WARN_AFTER_S
         if lasts or (misconfigured and reason != self._warned):
             self._warned = reason
             return logging.WARNING

@@ -1,4 +1,4 @@
-"""How many bytes items keep in memory, or bring along."""
+"""Memory use of queued items."""
 
 from collections.abc import Container, Iterable, Iterator
 
@@ -6,27 +6,27 @@ from ratchet.client.items import RecordedItem
 
 
 class MemoryUse:
-    """The bytes of items: their JSON, and once each document that is not `known`. Not thread-safe."""
+    """The bytes of items: their JSON, and each document that is not `known` once. Not thread-safe."""
 
     def __init__(self, known: Container[str] = frozenset()) -> None:
         self._known = known
         self._holders: dict[str, int] = {}
         self.total = 0
 
-    def with_(self, item: RecordedItem) -> int:
-        """The total that one more item would make."""
+    def total_with(self, item: RecordedItem) -> int:
+        """Return the total with one more item."""
         total = self.total + len(item.encoded)
         if not item.documents:  # most have none
             return total
         return total + sum(size for digest, size in self._held(item) if digest not in self._holders)
 
     def add(self, item: RecordedItem) -> None:
-        self.total = self.with_(item)
+        self.total = self.total_with(item)
         for digest, _ in self._held(item) if item.documents else ():
             self._holders[digest] = self._holders.get(digest, 0) + 1
 
     def remove(self, items: Iterable[RecordedItem]) -> None:
-        """Takes away items that were added."""
+        """Remove items that were added before."""
         for item in items:
             self.total -= len(item.encoded)
             for digest, size in self._held(item):

@@ -18,7 +18,7 @@ from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 
-LEAST_INTERVAL = 15.0
+MIN_INTERVAL = 15.0
 """Seconds between two polls, at least; at most twice as many."""
 
 
@@ -30,18 +30,18 @@ def jittered(seconds: float) -> float:
 class Poller:
     """Get each prompt with `If-None-Match`, every 15 to 30 s or as late as `Retry-After` says.
 
-    What is fetched is verified by `PromptCache.take`, as a pushed prompt is.
+    What is fetched is verified by `PromptCache.accept`, as a pushed prompt is.
     """
 
     def __init__(
         self,
-        shelf: PromptCache,
+        cache: PromptCache,
         timeout: float,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`timeout` in seconds, of each request."""
-        self._shelf, self._timeout = shelf, timeout
+        self._cache, self._timeout = cache, timeout
         self._monotonic, self._sleep = monotonic, sleep
         self._needed = asyncio.Event()
         self._due: float | None = None
@@ -57,7 +57,7 @@ class Poller:
         """Poll until `pause` or `stop`: first `now`, else after one interval, unless a poll is due already."""
         self._needed.set()
         if self._due is None:
-            self._due = self._monotonic() + (0.0 if now else jittered(LEAST_INTERVAL))
+            self._due = self._monotonic() + (0.0 if now else jittered(MIN_INTERVAL))
 
     def pause(self) -> None:
         """Stop polling. The time of the next poll stays, for a stream that fails again and again."""
@@ -78,14 +78,14 @@ class Poller:
                 continue
             later = await self._poll(client, names)
             if self._due is not None:
-                self._due = self._monotonic() + jittered(max(LEAST_INTERVAL, later))
+                self._due = self._monotonic() + jittered(max(MIN_INTERVAL, later))
 
     async def fetch(self, client: httpx.AsyncClient, name: str) -> BoundedResponse:
-        """Get one prompt and hand it to the shelf if it changed. Raises what `get` raises, and ValueError."""
+        """Get one prompt and put it into the cache if it changed. Raises what `get` raises, and ValueError."""
         headers = {"if-none-match": self._etags[name]} if name in self._etags else {}
         answer = await get(client, f"/v1/prompts/{quote(name, safe='')}", self._timeout, headers)
         if answer.status == 200 and self._rejected.get(name) != answer.body:
-            if self._shelf.take(json.loads(answer.body), frozenset({name})):
+            if self._cache.accept(json.loads(answer.body), frozenset({name})):
                 if etag := answer.headers.get("etag"):
                     self._etags[name] = etag
             else:
@@ -97,7 +97,7 @@ class Poller:
 
         A refusal or a fault of the network ends the round. The order is random, so that no name keeps others waiting.
         """
-        if not self._shelf.trusts_keys:
+        if not self._cache.trusts_keys:
             return 0.0
         for name in random.sample(sorted(names), len(names)):
             try:

@@ -1,4 +1,4 @@
-"""What a client can serve now, shared by the app's threads and the one that listens."""
+"""Cache of verified live prompts, shared by the app's threads and the subscriber's."""
 
 import logging
 import threading
@@ -13,14 +13,14 @@ log = logging.getLogger("ratchet")
 
 
 class PromptCache:
-    """The verified live prompts by name, whom to trust, and the defaults as read before. Thread-safe."""
+    """Verified live prompts by name, the trusted keys, and parsed defaults. Thread-safe."""
 
     def __init__(self, trust: Trust, live: Mapping[str, LivePrompt] | None = None) -> None:
         self._lock = threading.Lock()
         self._trust = trust
         self._live = dict(live or {})
         self._defaults: dict[str, tuple[Default, Prompt]] = {}
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
         self._refused = 0
         self._warned: set[tuple[str, str]] = set()
         self._scanned: dict[str, str] = {}
@@ -31,11 +31,11 @@ class PromptCache:
 
     @property
     def refused(self) -> int:
-        """How many versions from the server were not trusted, or unfit for the app."""
+        """The number of versions from the server that were not trusted or not compatible with the app."""
         return self._refused
 
     def pin(self, keys: Mapping[str, str]) -> None:
-        """Trusts these keys from now on, if none was trusted before."""
+        """Trust these keys, unless others are trusted already."""
         with self._lock:
             if not self._trust.keys:
                 self._trust = Trust(dict(keys), self._trust.project, self._trust.environment)
@@ -44,10 +44,10 @@ class PromptCache:
         return self._live.get(name)
 
     def serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
-        """The live version, unless an app that fills in the variables of `default` can't render it; else `default`.
+        """Return the live version, or `default` where the app's variables can't render the live version.
 
-        What keeps a version from being served, or is left out of it, is told once. Raises NoPrompt, and what
-        `default` raises.
+        An incompatible version and variables that it does not use are logged once. Raises NoPrompt, and what `default`
+        raises.
         """
         live = self._live.get(name)
         if default is None:
@@ -55,14 +55,14 @@ class PromptCache:
         own = self.default(name, default)
         if live is None:
             return self._served(name, None, own, target)
-        unfit = incompatibilities(live.prompt, own)
+        incompatible = incompatibilities(live.prompt, own)
         unused = sorted(own.variables.keys() - live.prompt.variables.keys())
-        if (unfit or unused) and self._is_news(name, live.sequence, bool(unfit)):
-            _tell(name, unfit, unused)
-        return self._served(name, None if unfit else live, own, target or live.target)
+        if (incompatible or unused) and self._is_unreported(name, live.sequence, bool(incompatible)):
+            _log_incompatibility(name, incompatible, unused)
+        return self._served(name, None if incompatible else live, own, target or live.target)
 
-    def take(self, payload: object, names: frozenset[str]) -> bool:
-        """Serves a prompt from now on if it is one of `names` and can be trusted; else what was before."""
+    def accept(self, payload: object, names: frozenset[str]) -> bool:
+        """Serve a prompt from now on if it is one of `names` and trusted; return whether it is."""
         name = str(payload.get("name")) if isinstance(payload, Mapping) else ""
         if name not in names:
             return False
@@ -74,7 +74,7 @@ class PromptCache:
         return True
 
     def default(self, name: str, default: Default) -> Prompt:
-        """The prompt that a default stands for; a text or file is read once. Raises PromptError or OSError."""
+        """Return the parsed default; a text or file is read once. Raises PromptError or OSError."""
         if isinstance(default, Mapping):
             return default_prompt(default)
         known = self._defaults.get(name)
@@ -83,7 +83,7 @@ class PromptCache:
         return known[1]
 
     def after_fork(self) -> "PromptCache":
-        """The same knowledge with a lock that nobody in this process holds."""
+        """Return a copy with a lock that no thread of this process holds."""
         return PromptCache(self._trust, self._live)
 
     def _served(self, name: str, live: LivePrompt | None, own: Prompt | None, target: str | None) -> ServedPrompt:
@@ -92,7 +92,7 @@ class PromptCache:
             self._scanned[name] = found.digest
             if unsupported := foreign_syntax(found.prompt):
                 parts = ", ".join(unsupported[:3])
-                self._warn_once(name, f"sent to the model as it is, for it is no variable here: {parts}", "syntax")
+                self._warn_once(name, f"not a variable here, sent to the model unchanged: {parts}", "syntax")
         return found
 
     def _warn_once(self, name: str, message: str, kind: str = "values") -> None:
@@ -102,11 +102,11 @@ class PromptCache:
             self._warned.add((name, kind))
         log.warning("ratchet: %s: %s", visible(name), visible(message))
 
-    def _is_news(self, name: str, sequence: int, refused: bool) -> bool:
+    def _is_unreported(self, name: str, sequence: int, refused: bool) -> bool:
         with self._lock:
-            if self._told.get(name) == sequence:
+            if self._reported.get(name) == sequence:
                 return False
-            self._told[name] = sequence
+            self._reported[name] = sequence
             self._refused += refused
             return True
 
@@ -121,13 +121,13 @@ class PromptCache:
             self._live[name] = live
 
 
-def _tell(name: str, unfit: list[str], unused: list[str]) -> None:
-    if unfit:
-        why = visible("; ".join(unfit))
-        log.error("ratchet: the live version of %s is not served, for unlike the app's default %s", visible(name), why)
+def _log_incompatibility(name: str, incompatible: list[str], unused: list[str]) -> None:
+    if incompatible:
+        why = visible("; ".join(incompatible))
+        log.error("ratchet: the live version of %s is not served: unlike the app's default %s", visible(name), why)
     else:
         log.warning(
-            "ratchet: the live version of %s has no use for %s of the app's default, which is left out",
+            "ratchet: the live version of %s does not use %s of the app's default",
             visible(name),
             visible(", ".join(unused)),
         )

@@ -1,4 +1,4 @@
-"""What an app is served under a prompt's name: the live version, or until there is one its own default."""
+"""Prompts served to an app: the live version, or the app's own default."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,9 +16,8 @@ log = logging.getLogger("ratchet")
 
 Default = str | Path | Prompt | Mapping[str, object]
 
-
 Warn = Callable[[str, str], None]
-"""Takes a prompt's name and what its developers should know."""
+"""Logs a warning about the prompt of a name."""
 
 
 def _warn(name: str, message: str) -> None:
@@ -26,15 +25,15 @@ def _warn(name: str, message: str) -> None:
 
 
 class NoPrompt(LookupError):
-    """Nothing can be served: no version is live, or the server is away, and the app gave no default."""
+    """No version is live or the server is unavailable, and the app gave no default."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedPrompt:
-    """A prompt to use once: `live` tells whether people made it live, or it is the app's own default.
+    """A prompt to use once: the live version (`live`), or the app's own default.
 
-    Pass it to `record(prompts=[…])`, so that quality is told apart by its digest. `default` is the app's own
-    prompt, where it gave one: its variables are what the app fills in.
+    Pass it to `record(prompts=[…])`, so that quality is measured by its digest. `default` is the app's own prompt,
+    where it gave one: the app fills in its variables.
     """
 
     name: str
@@ -49,7 +48,7 @@ class ServedPrompt:
 
     @property
     def digest(self) -> str:
-        """The identity of what was rendered."""
+        """The digest of the prompt that was rendered."""
         return self._rendered.digest
 
     @property
@@ -61,11 +60,11 @@ class ServedPrompt:
         return self.prompt.model
 
     def render(self, **variables: object) -> list[dict[str, Any]]:
-        """The messages, examples included. Values are converted (see `ratchet.client.variables`), not refused.
+        """Return the messages with examples. Values are converted (see `ratchet.client.variables`), not refused.
 
-        A variable of the app's default that a live version has no use for is left out: an edit that drops one
-        must not break the app. Where a live version can't be rendered with these values, the default is, which is
-        logged once. Raises PromptError where a variable is missing, or is none of the prompt's, also for the default.
+        Variables of the app's default that a live version does not use are ignored. Where a live version can't be
+        rendered with these values, the default is, which is logged once. Raises PromptError where a variable is
+        missing or unknown, also for the default.
         """
         known = self.default.variables if self.default else {}
         used = {name: value for name, value in variables.items() if name in self.prompt.variables or name not in known}
@@ -76,23 +75,23 @@ class ServedPrompt:
                 raise
             rendered = render(self.default, fitted(self.default, variables))
             self._fallback[:] = [self.default]
-            self.warn(self.name, f"the live version can't be rendered, so the app's default is: {error}")
+            self.warn(self.name, f"the live version can't be rendered, so the app's default is used: {error}")
         else:
             self._fallback.clear()
         return rendered
 
     def text(self, **variables: object) -> str:
-        """The rendered messages as one text, for an app that sends a single string."""
+        """Return the rendered messages as one text, for an app that sends a single string."""
         return "\n\n".join(filter(None, map(_text, self.render(**variables))))
 
     def use(self) -> PromptUse:
-        """How an execution names it: a default brings its document, as the server may not know it."""
+        """Return how an execution refers to it; a default includes its document, which the server may not have."""
         own = not self.live or bool(self._fallback)
         return PromptUse(self.name, self.digest, self._rendered if own else None)
 
 
 def _text(message: Mapping[str, Any]) -> str:
-    """The text of a message: of its parts, those that have one."""
+    """Return the text of a message, or of its parts that have one."""
     content = message.get("content")
     if not isinstance(content, list):
         return str(content or "")
@@ -103,25 +102,24 @@ def _text(message: Mapping[str, Any]) -> str:
 def served(
     name: str, live: LivePrompt | None, default: Prompt | None, target: str | None = None, warn: Warn = _warn
 ) -> ServedPrompt:
-    """Raises NoPrompt."""
+    """Return the live version, else the default. Raises NoPrompt."""
     if live is not None:
         return ServedPrompt(name, live.prompt, True, live.examples, live.sequence, target or live.target, default, warn)
     if default is not None:
         return ServedPrompt(name, default, False, target=target, default=default, warn=warn)
-    raise NoPrompt(f"no version of {name} is known, and it has no default")
+    raise NoPrompt(f"no version of {name} is live, and no default was given")
 
 
 def default_prompt(default: Default) -> Prompt:
-    """A text, a document, or a file: `.json` holds a document, any other name a text.
+    """Return the prompt of a text, a document, or a file: `.json` contains a document, any other file a text.
 
-    A file is UTF-8, UTF-16 with or without a mark, or else Windows-1252, which is logged as a WARNING.
-
-    Raises PromptError or OSError: a wrong default is a fault of the app, shown at once.
+    A file is UTF-8, UTF-16 with or without a byte order mark, or else Windows-1252, which is logged as a WARNING.
+    Raises PromptError or OSError.
     """
     if isinstance(default, Prompt):
         return default
     if isinstance(default, Path):
-        from ratchet.tables.encodings import decode  # its package reads files of all kinds: only where there is one
+        from ratchet.tables.encodings import decode  # imported here because its package is large
 
         content, note = decode(default.read_bytes(), "strict")
         if note:

@@ -1,7 +1,7 @@
-"""What waits to be sent, and in which batches: a state machine without threads, clock or network.
+"""Queue of items to send, in batches: a state machine without threads, clock or network.
 
-An item that was accepted is sent until the server has answered for it. A repeat sends the same batch, byte by
-byte, under the same idempotency key, so that it counts once however often an answer gets lost.
+An accepted item is sent until the server has answered for it. A retry sends the same bytes under the same idempotency
+key, so that the items count once however many responses get lost.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ ROUTES: tuple[Route, ...] = ("executions", "feedback")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that travel together."""
+    """Items that are sent in one request."""
 
     route: Route
     key: str
@@ -29,8 +29,8 @@ class Batch:
 class Delivered:
     """The server answered for each item.
 
-    `refused`: index and reason of those it will never take. `repeat`: the indexes of those on which it failed.
-    `amended`: index and replacement of those that it takes without some optional fields.
+    `refused`: index and reason of items that it will never accept. `repeat`: indexes of items to send again.
+    `amended`: index and replacement of items to send again without some optional fields.
     """
 
     duplicates: int = 0
@@ -41,9 +41,9 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try the same batch again, after a pause, of at least `after` seconds where the server asked for that.
+    """Send the same batch again after a pause, of at least `after` seconds where the server asked for that.
 
-    `misconfigured`: it will not pass by itself, people have to put something right.
+    `misconfigured`: it fails until somebody changes the configuration.
     """
 
     reason: str
@@ -53,7 +53,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Too large in one piece; nothing of it was taken."""
+    """The batch was refused as a whole; send it in halves."""
 
 
 Outcome = Delivered | Retry | Split
@@ -61,7 +61,7 @@ Outcome = Delivered | Retry | Split
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Since the client began: accepted = sent + refused + pending + abandoned. `dropped` were never accepted.
+    """Since the client was created: accepted = sent + refused + pending + abandoned. `dropped` were never accepted.
 
     `dropped_fields`: optional fields that were left out of accepted items.
     """
@@ -85,10 +85,9 @@ class _Lane:
 
 
 class SendQueue:
-    """One lane a route, so that trouble on one does not hold up the other. Not thread-safe.
+    """The queue, with one lane per route, so that failures of one do not delay the other. Not thread-safe.
 
-    When `capacity` items or `capacity_bytes` of them are pending, new ones are dropped and counted: what was
-    accepted is kept.
+    When `capacity` items or `capacity_bytes` are pending, new items are dropped and counted.
     """
 
     def __init__(
@@ -105,28 +104,28 @@ class SendQueue:
         self._batch_size, self._batch_bytes = batch_size, batch_bytes
         self._new_key, self._pause = new_key, pause
         self._lanes: dict[Route, _Lane] = {route: _Lane() for route in ROUTES}
-        self._weight = MemoryUse()
-        self._explained = KnownDocuments()
-        self._restless: list[str] = []
+        self._memory = MemoryUse()
+        self._known_documents = KnownDocuments()
+        self._varying_names: list[str] = []
         self.counters = Counters()
 
     @property
     def pending(self) -> int:
-        """Accepted items that the server has not answered for."""
+        """The number of accepted items that the server has not answered for."""
         return sum(len(lane.waiting) + sum(len(b.items) for b in lane.inflight) for lane in self._lanes.values())
 
     def offer(self, item: RecordedItem) -> bool:
-        """Takes an item, or drops it because the queue is full."""
-        if self.pending >= self._capacity or self._weight.with_(item) > self._capacity_bytes:
+        """Queue an item; False where the queue is full and it was dropped."""
+        if self.pending >= self._capacity or self._memory.total_with(item) > self._capacity_bytes:
             self._count(dropped=1)
             return False
-        self._weight.add(item)
+        self._memory.add(item)
         self._lanes[item.route].waiting.append(item)
         self._count(accepted=1, dropped_fields=len(item.dropped))
         return True
 
     def next(self, now: float) -> Batch | None:
-        """The batch to send now: the one to repeat, or a new one. Settle it before asking for the next."""
+        """Return the batch to send now, a repeated or a new one, or None. Call `apply` before the next."""
         for route, lane in self._lanes.items():
             if lane.not_before <= now and (lane.inflight or lane.waiting):
                 if not lane.inflight:
@@ -136,11 +135,11 @@ class SendQueue:
         return None
 
     def due(self) -> float | None:
-        """When the next batch may be sent; None when nothing waits."""
+        """Return when the next batch may be sent; None when nothing waits."""
         return min((lane.not_before for lane in self._lanes.values() if lane.inflight or lane.waiting), default=None)
 
-    def settle(self, batch: Batch, outcome: Outcome, now: float) -> None:
-        """What the server made of a batch."""
+    def apply(self, batch: Batch, outcome: Outcome, now: float) -> None:
+        """Apply the outcome of a batch; `now` in seconds."""
         lane = self._lanes[batch.route]
         match outcome:
             case Retry(after=after):
@@ -153,15 +152,17 @@ class SendQueue:
             case Delivered(duplicates=duplicates, refused=refused, repeat=repeat, amended=amended):
                 lane.inflight.popleft()
                 self._put_back(lane, batch, repeat, now)
-                self._weight.remove(item for index, item in enumerate(batch.items) if index not in repeat)
+                self._memory.remove(item for index, item in enumerate(batch.items) if index not in repeat)
                 if not (refused or repeat or amended):
-                    self._restless += self._explained.add(use for item in batch.items for use in item.documents)
+                    self._varying_names += self._known_documents.add(
+                        use for item in batch.items for use in item.documents
+                    )
                 self._send_amended(lane, batch, amended)
                 sent = len(batch.items) - len(refused) - len(repeat) - len(amended)
                 self._count(sent=sent, duplicates=duplicates, refused=len(refused))
 
     def _put_back(self, lane: _Lane, batch: Batch, repeat: tuple[int, ...], now: float) -> None:
-        """Queue the items of `repeat` behind the others, so that an item on which the server fails holds up none."""
+        """Queue the items of `repeat` behind the others, so that a failing item delays none of them."""
         lane.waiting.extend(batch.items[index] for index in repeat)
         if len(repeat) < len(batch.items):
             lane.attempts, lane.not_before = 0, 0.0
@@ -172,55 +173,55 @@ class SendQueue:
             self._count(retries=1)
 
     def close(self) -> int:
-        """Gives up on all that is pending, counts it, and takes no more."""
+        """Drop all pending items and accept no more; return their number."""
         left, self._capacity = self.pending, 0
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.inflight.clear()
-        self._weight = MemoryUse()
+        self._memory = MemoryUse()
         self._count(abandoned=left)
         return left
 
-    def restless(self) -> list[str]:
-        """The names that had many different defaults by now; each is returned once."""
-        found, self._restless = self._restless, []
+    def pop_varying_names(self) -> list[str]:
+        """Return the prompt names that reached many different defaults, each once."""
+        found, self._varying_names = self._varying_names, []
         return found
 
     def refuse(self) -> None:
-        """Counts an item that could not even become JSON."""
+        """Count an item that could not be encoded."""
         self._count(accepted=1, refused=1)
 
     def _send_amended(self, lane: _Lane, batch: Batch, amended: tuple[tuple[int, RecordedItem], ...]) -> None:
         for index, item in reversed(amended):
-            self._weight.add(item)
+            self._memory.add(item)
             lane.waiting.appendleft(item)
             self._count(dropped_fields=len(item.dropped) - len(batch.items[index].dropped))
 
     def _batch(self, waiting: deque[RecordedItem]) -> Batch:
         items: list[RecordedItem] = []
-        weight = MemoryUse(self._explained)
+        weight = MemoryUse(self._known_documents)
         while waiting and len(items) < self._batch_size:
             weight.add(waiting[0])
             if items and weight.total > self._batch_bytes:
                 break
             items.append(waiting.popleft())
-        return self._closed(items)
+        return self._new_batch(items)
 
-    def _closed(self, items: Iterable[RecordedItem]) -> Batch:
-        """A batch with its body and key; each document that the server may not know is in it once."""
-        taken = tuple(items)
-        explained: set[str] = set()
+    def _new_batch(self, items: Iterable[RecordedItem]) -> Batch:
+        """Return a batch with its body and key, and once each document that the server may not have."""
+        batch_items = tuple(items)
+        included: set[str] = set()
         parts: list[bytes] = []
-        for item in taken:
-            missing = {use.digest for use in item.documents if use.digest not in self._explained} - explained
+        for item in batch_items:
+            missing = {use.digest for use in item.documents if use.digest not in self._known_documents} - included
             parts.append(with_documents(item, frozenset(missing)) if missing else item.encoded)
-            explained |= missing
+            included |= missing
         body = b"[" + b",".join(parts) + b"]"
-        return Batch(taken[0].route, self._new_key(), taken, body)
+        return Batch(batch_items[0].route, self._new_key(), batch_items, body)
 
     def _halves(self, batch: Batch) -> list[Batch]:
         middle = len(batch.items) // 2
-        return [self._closed(half) for half in (batch.items[:middle], batch.items[middle:])]
+        return [self._new_batch(half) for half in (batch.items[:middle], batch.items[middle:])]
 
     def _count(self, **more: int) -> None:
         now = {name: getattr(self.counters, name) + count for name, count in more.items()}

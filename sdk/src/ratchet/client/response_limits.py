@@ -1,4 +1,4 @@
-"""Answers and streams of a server that may be odd: each has an end in size and in time."""
+"""Limits of size and time for responses and streams."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 
 import httpx
 
-MOST_BYTES = 1_000_000
-"""Of an answer, and of one pushed event."""
+MAX_BYTES = 1_000_000
+"""Maximum size of a response, and of one pushed event."""
 
 
 class ResponseTooLarge(Exception):
-    """More than any answer of the server has; the message says of what."""
+    """A response or event that exceeds `MAX_BYTES`."""
 
 
 class UnexpectedStatus(Exception):
-    """The server answered with another status than 200."""
+    """A response with another status than 200."""
 
     def __init__(self, status: int, retry_after: float | None = None) -> None:
-        """`retry_after`: for how many seconds the server asks to wait."""
+        """`retry_after`: the seconds that the server asks to wait."""
         super().__init__(f"the server answered {status}")
         self.status, self.retry_after = status, retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class BoundedResponse:
-    """A whole answer; the headers' names are in lower case, and they do not count when answers are compared."""
+    """A whole response. Header names are in lower case; headers are ignored in comparisons."""
 
     status: int
     body: bytes
@@ -35,31 +35,31 @@ class BoundedResponse:
 async def get(
     client: httpx.AsyncClient, path: str, seconds: float, headers: Mapping[str, str] | None = None
 ) -> BoundedResponse:
-    """The answer to a GET within so many seconds. Raises TimeoutError, Excess or httpx.HTTPError."""
+    """Return the response to a GET within `seconds`. Raises TimeoutError, ResponseTooLarge or httpx.HTTPError."""
     async with asyncio.timeout(seconds), client.stream("GET", path, headers=headers) as response:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > MOST_BYTES:
-                raise ResponseTooLarge("the answer is too long")
+            if len(body) > MAX_BYTES:
+                raise ResponseTooLarge("the response is too long")
         return BoundedResponse(response.status_code, bytes(body), dict(response.headers))
 
 
 class BoundedEvents(httpx.AsyncByteStream):
-    """A stream of server-sent events that is given up by Excess at one that is too long."""
+    """A stream of server-sent events that raises ResponseTooLarge at an event that is too long."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, heard: Callable[[], None] = lambda: None) -> None:
-        """`heard` is called at each chunk."""
-        self._stream, self._heard = stream, heard
+    def __init__(self, stream: httpx.AsyncByteStream, on_chunk: Callable[[], None] = lambda: None) -> None:
+        """`on_chunk` is called at each chunk."""
+        self._stream, self._on_chunk = stream, on_chunk
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         length, last = 0, b""
         async for chunk in self._stream:
-            self._heard()
+            self._on_chunk()
             seen = last + chunk
-            end = max(seen.rfind(b"\n\n"), seen.rfind(b"\r\n\r\n"))  # where the last whole event ended
+            end = max(seen.rfind(b"\n\n"), seen.rfind(b"\r\n\r\n"))  # the end of the last whole event
             length = length + len(chunk) if end < 0 else len(seen) - end
-            if length > MOST_BYTES:
+            if length > MAX_BYTES:
                 raise ResponseTooLarge("a pushed event is too long")
             last = seen[-3:]
             yield chunk

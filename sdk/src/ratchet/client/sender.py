@@ -1,4 +1,4 @@
-"""The background thread that sends batches. Not started before the first item."""
+"""The background thread that sends batches; it starts with the first item."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 
 from ratchet.client.items import RecordedItem
-from ratchet.client.known_documents import MANY
+from ratchet.client.known_documents import MANY_DOCUMENTS
 from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.options import Options
 from ratchet.client.queue import ROUTES, Batch, Counters, Delivered, Outcome, Retry, SendQueue
@@ -19,16 +19,16 @@ from ratchet.sanitize import visible
 
 log = logging.getLogger("ratchet")
 
-_LONGEST_PAUSE = 30.0
-_MOST_WARNED = 100
+_MAX_PAUSE = 30.0
+_MAX_WARNED_FIELDS = 100
 _INNER = re.compile(r"[.\[]")
-LEAST_JOIN = 0.1
-"""Seconds that an idle thread may take to end, when the time to close is over."""
+MIN_JOIN = 0.1
+"""Seconds to wait for an idle thread to end when the deadline of `close` has passed."""
 
 
 def pause(attempt: int) -> float:
-    """Seconds before the next attempt: doubling from 0.1 to 30, at random between half and whole."""
-    return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1)  # noqa: S311
+    """Return the seconds before the next attempt: doubling from 0.1 to 30, with a random factor of 0.5 to 1."""
+    return min(_MAX_PAUSE, 0.1 * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1)  # noqa: S311
 
 
 class Sender:
@@ -59,9 +59,9 @@ class Sender:
         self._idle = False
         self._warned_full = self._warned_thread = False
         self._warned_fields: set[str] = set()
-        self._troubles = {route: LogThrottle() for route in ROUTES}
-        self.trouble: str | None = None
-        """Why the last batch has to be sent again; None once one was answered for."""
+        self._throttles = {route: LogThrottle() for route in ROUTES}
+        self.last_error: str | None = None
+        """Why the last batch must be sent again; None after a successful one."""
 
     @property
     def counters(self) -> Counters:
@@ -73,7 +73,7 @@ class Sender:
             return self._queue.pending
 
     def offer(self, item: RecordedItem) -> bool:
-        """Takes an item; False when the queue is full or the sender closed. Never blocks on the network."""
+        """Queue an item; False when the queue is full or the sender closed. Never blocks on the network."""
         with self._changed:
             if not self._queue.offer(item):
                 self._warn_dropped()
@@ -86,13 +86,13 @@ class Sender:
         return True
 
     def refuse(self, item_id: str, reason: str) -> None:
-        """Counts and reports an item that could not become JSON."""
+        """Count and log an item that could not be encoded."""
         with self._changed:
             self._queue.refuse()
         log.warning("ratchet: %s was not sent: %s", visible(str(item_id)), visible(reason))
 
     def flush(self, timeout: float) -> bool:
-        """Waits until everything pending is answered for; False at the deadline, and where no thread can be had."""
+        """Wait until the server has answered for all items; False at the deadline or without a thread."""
         deadline = self._monotonic() + timeout
         with self._changed:
             if self._queue.pending and not self._start():
@@ -107,7 +107,7 @@ class Sender:
                 self._hurried -= 1
 
     def close(self, timeout: float) -> bool:
-        """Sends what is pending until the deadline, then ends the thread. False if anything was given up."""
+        """Send pending items for up to `timeout` seconds, then end the thread; False if any was left unsent."""
         deadline = self._monotonic() + timeout
         complete = self.flush(timeout)
         with self._changed:
@@ -116,13 +116,13 @@ class Sender:
             self._changed.notify_all()
             thread = self._thread
         if thread is not None:
-            thread.join(max(LEAST_JOIN, deadline - self._monotonic()))
+            thread.join(max(MIN_JOIN, deadline - self._monotonic()))
         if left:
             log.warning("ratchet: closed with %d items unsent", left)
         return complete
 
     def _start(self) -> bool:
-        """Whether the thread runs. Where the machine has none to spare, the next item or flush tries again."""
+        """Start the thread if needed; return whether it runs. Otherwise the next item or flush tries again."""
         if self._thread is None:
             self._on_start()
             thread = threading.Thread(target=self._run, name="ratchet-sender", daemon=True)
@@ -138,23 +138,23 @@ class Sender:
         poster = BatchPoster(self._new_client, self._options.timeout)
         while (batch := self._await_batch()) is not None:
             result = poster.post(batch)
-            self.trouble = _reason_to_repeat(batch, result)
+            self.last_error = _reason_to_repeat(batch, result)
             with contextlib.suppress(Exception):  # a log handler of the app's
-                self._report(batch, result)  # before it is settled: who waits for a flush finds it said
-            restless = self._settle(batch, result)
+                self._report(batch, result)  # before `_apply`, so that it is logged when `flush` returns
+            varying = self._apply(batch, result)
             with contextlib.suppress(Exception):
-                _report_restless(restless)
+                _report_varying_names(varying)
         poster.close()
 
-    def _settle(self, batch: Batch, result: Outcome) -> list[str]:
+    def _apply(self, batch: Batch, result: Outcome) -> list[str]:
         with self._changed:
             if not self._closing:
-                self._queue.settle(batch, result, self._monotonic())
+                self._queue.apply(batch, result, self._monotonic())
             self._changed.notify_all()
-            return self._queue.restless()
+            return self._queue.pop_varying_names()
 
     def _await_batch(self) -> Batch | None:
-        """The next batch once it is due; None when closing."""
+        """Return the next batch once it is due; None when closing."""
         with self._changed:
             while not self._closing:
                 due, now = self._queue.due(), self._monotonic()
@@ -169,36 +169,36 @@ class Sender:
             return None
 
     def _gather(self) -> None:
-        """Waits a moment, so that items share a batch; not when one is full or somebody waits for a flush."""
+        """Wait for `flush_interval`, so that items share a batch; not when one is full or `flush` waits."""
         if self._queue.pending < self._options.batch_size and not self._hurried and not self._closing:
             self._changed.wait(self._options.flush_interval)
 
     def _warn_dropped(self) -> None:
         if not self._warned_full:
             self._warned_full = True
-            log.warning("ratchet: items are dropped, because the queue is full or closed; counters tell how many")
+            log.warning("ratchet: items are dropped, because the queue is full or closed; see client.counters")
 
     def _report_fields(self, item: RecordedItem) -> None:
-        """Logs a field that was left out; each name once."""
+        """Log the fields that were left out, each name once."""
         for field in item.dropped:
             name = f"{item.route} {_INNER.split(field)[0]}"
-            if name not in self._warned_fields and len(self._warned_fields) < _MOST_WARNED:
+            if name not in self._warned_fields and len(self._warned_fields) < _MAX_WARNED_FIELDS:
                 self._warned_fields.add(name)
-                log.warning("ratchet: the field %s of %s was left out, because nothing can be made of its value; "
-                            "counters tell how often", visible(field), item.route)  # fmt: skip
+                log.warning("ratchet: the field %s of %s was left out, because its value can't be converted; "
+                            "see counters.dropped_fields", visible(field), item.route)  # fmt: skip
 
     def _warn_no_thread(self, error: Exception) -> None:
         if not self._warned_thread:
             self._warned_thread = True
-            log.warning("ratchet: nothing is sent for now, because no thread can be started: %s", error)
+            log.warning("ratchet: nothing is sent now, because no thread can be started: %s", error)
 
     def _report(self, batch: Batch, result: Outcome) -> None:
-        trouble = self._troubles[batch.route]
+        throttle = self._throttles[batch.route]
         reason = _reason_to_repeat(batch, result)
         if reason is None:
-            trouble.over()
+            throttle.reset()
         else:
-            level = trouble.level(reason, isinstance(result, Retry) and result.misconfigured, self._monotonic())
+            level = throttle.level(reason, isinstance(result, Retry) and result.misconfigured, self._monotonic())
             number = len(result.repeat) if isinstance(result, Delivered) else len(batch.items)
             log.log(level, "ratchet: %s will be sent again: %s", f"{number} {batch.route}", visible(reason))
         for _, item in result.amended if isinstance(result, Delivered) else ():
@@ -209,13 +209,13 @@ class Sender:
 
 
 def _reason_to_repeat(batch: Batch, result: Outcome) -> str | None:
-    """Why items of `batch` are sent again; None where the server has answered for all of them."""
+    """Return why items of `batch` are sent again; None where the server has answered for all."""
     if isinstance(result, Delivered) and result.repeat:
-        return f"the server failed on {len(result.repeat)} of {len(batch.items)}"
+        return f"the server failed for {len(result.repeat)} of {len(batch.items)}"
     return result.reason if isinstance(result, Retry) else None
 
 
-def _report_restless(names: list[str]) -> None:
+def _report_varying_names(names: list[str]) -> None:
     for name in names:
-        why = "variables keep it one prompt, whose quality can be told"
-        log.warning("ratchet: %s had %d different defaults so far: %s", visible(str(name)), MANY, why)
+        why = "use variables, so that it stays one prompt whose quality is measured"
+        log.warning("ratchet: %s had %d different defaults so far: %s", visible(str(name)), MANY_DOCUMENTS, why)

@@ -1,7 +1,7 @@
-"""Keeping prompts current: one connection a client, for all names in use.
+"""Subscription to live prompts: one connection per client, for all names in use.
 
-A name is first asked for once, then pushed, and polled while the stream does not work. Whatever arrives is verified
-before anything serves it; while the server is away, what was verified last stays.
+A name is first requested once, then pushed, and polled while the stream does not work. Everything received is verified
+before it is served; while the server is unavailable, the last verified versions are served.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ log = logging.getLogger("ratchet")
 
 Transport = Callable[[], httpx.AsyncClient]
 
-_LASTING = 5.0
-"""Seconds after which a stream counts as one that works."""
+_WORKING_AFTER_S = 5.0
+"""Seconds after which a stream counts as working."""
 
 _MAX_DOUBLINGS = 6
 
@@ -43,46 +43,46 @@ _MAX_QUERY_BYTES = 6_000
 
 
 class LiveSubscriber:
-    """What runs in the stream's event loop. `changed` says there that names were added, or that `closed` was set."""
+    """The coroutines of the subscriber's event loop. Set `changed` there after adding names or setting `closed`."""
 
     def __init__(
         self,
         options: Options,
-        shelf: PromptCache,
+        cache: PromptCache,
         client: Transport,
         instance: str,
         asked: Mapping[str, "Future[None]"],
         poller: Poller | None = None,
     ) -> None:
-        """`asked`, to which other threads add: who waits for the first answer for each name."""
-        self._options, self._shelf, self._new_client = options, shelf, client
+        """`asked`: by name, the future of the first answer. Other threads add to it."""
+        self._options, self._cache, self._new_client = options, cache, client
         self._instance, self._asked = instance, asked
-        self._trouble = LogThrottle()
-        self._poller = poller or Poller(shelf, options.timeout)
+        self._throttle = LogThrottle()
+        self._poller = poller or Poller(cache, options.timeout)
         self._warned_many = False
         self.changed = asyncio.Event()
         self.closed = False
 
     async def follow_all(self) -> None:
-        """Makes the HTTP client, as often as it takes, and listens; until closed."""
+        """Create the HTTP client, repeatedly if that fails, and follow all names; until closed."""
         attempt = 0
         while not self.closed:
             try:
                 async with self._new_client() as client:
                     await self._follow_with(client)
-            except Exception as error:  # a proxy, a certificate file, a module that is not there
+            except Exception as error:  # a proxy, a certificate file, a missing module
                 attempt += 1
-                self._tell(f"{type(error).__name__}: {error}", True)
-                self.settle_all()
+                self._log_failure(f"{type(error).__name__}: {error}", True)
+                self.resolve_all()
                 await self._rest(pause(min(attempt, _MAX_DOUBLINGS)))
 
-    def settle_all(self) -> None:
-        """Ends every wait for a first answer."""
+    def resolve_all(self) -> None:
+        """Resolve all futures of first answers."""
         for first in list(self._asked.values()):
-            wait_for_result(first)
+            resolve(first)
 
     async def _follow_with(self, client: httpx.AsyncClient) -> None:
-        """Asks once for each new name, and listens anew whenever the names change; until closed."""
+        """Request each new name once, and reconnect whenever the names change; until closed."""
         names: frozenset[str] = frozenset()
         tasks: list[asyncio.Task[None]] = []
         listening: asyncio.Task[None] | None = None
@@ -100,51 +100,51 @@ class LiveSubscriber:
                 await _cancelled(task)
 
     async def _rest(self, seconds: float) -> None:
-        """Waits so long, or until something changed."""
+        """Wait for `seconds`, or until `changed` is set."""
         self.changed.clear()
         if not self.closed:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.changed.wait(), seconds)
 
     async def _listen(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
-        """Takes what is pushed for these names, or polled meanwhile; until cancelled."""
+        """Receive pushed and polled versions of these names; until cancelled."""
         async with asyncio.TaskGroup() as both:
             both.create_task(self._poller.run(client, names))
             both.create_task(self._stream(client, names))
 
     async def _stream(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
-        """Takes what is pushed for these names; comes back after every failure."""
+        """Receive pushed versions of these names; reconnect after every failure."""
         loop, attempt = asyncio.get_running_loop(), 0
         while True:
             began = loop.time()
             failure: Exception | None = None
             try:
-                await self._know_keys(client)
-                await self._take_pushed(client, names)
+                await self._pin_keys(client)
+                await self._receive_pushed(client, names)
             except UnexpectedStatus as error:
                 failure = error
-                self._tell(str(error), misconfigured(error.status))
-            except Exception as error:  # whatever it is, the thread must come back
+                self._log_failure(str(error), misconfigured(error.status))
+            except Exception as error:  # any error: the thread must reconnect
                 failure = error
-                self._tell(type(error).__name__)
-            attempt = 1 if loop.time() - began > _LASTING else attempt + 1
+                self._log_failure(type(error).__name__)
+            attempt = 1 if loop.time() - began > _WORKING_AFTER_S else attempt + 1
             if attempt > 1 or is_refused(failure) or is_silent(failure):
                 self._poller.begin(now=is_silent(failure))
-            await asyncio.sleep(max(pause(min(attempt, _MAX_DOUBLINGS)), asked_pause(failure)))
+            await asyncio.sleep(max(pause(min(attempt, _MAX_DOUBLINGS)), requested_pause(failure)))
 
     async def _first(self, client: httpx.AsyncClient, name: str, first: "Future[None]") -> None:
         try:
-            await self._know_keys(client)
+            await self._pin_keys(client)
             await self._poller.fetch(client, name)
-        except Exception as error:  # whatever it is, the default serves
+        except Exception as error:  # any error: the default is served
             with contextlib.suppress(Exception):  # a log handler of the app's
                 log.info("ratchet: the default is served: %s", type(error).__name__)
         finally:
-            wait_for_result(first)
+            resolve(first)
 
-    async def _know_keys(self, client: httpx.AsyncClient) -> None:
-        """Pins the server's keys where the app named none. Raises ValueError, and what `get` raises."""
-        if self._shelf.trusts_keys:
+    async def _pin_keys(self, client: httpx.AsyncClient) -> None:
+        """Pin the server's keys where the app configured none. Raises ValueError, and what `get` raises."""
+        if self._cache.trusts_keys:
             return
         answer = await get(client, "/v1/signing-keys", self._options.timeout)
         if answer.status != 200:
@@ -152,33 +152,33 @@ class LiveSubscriber:
         try:
             keys = trusted_keys([str(entry["public_key"]) for entry in json.loads(answer.body)["keys"]])
         except (KeyError, TypeError) as error:
-            raise ValueError("no signing keys") from error
-        self._shelf.pin(keys)
+            raise ValueError("the response has no signing keys") from error
+        self._cache.pin(keys)
 
-    async def _take_pushed(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
+    async def _receive_pushed(self, client: httpx.AsyncClient, names: frozenset[str]) -> None:
         response = await self._opened(client, names)
         try:
             if response.status_code != 200:
                 raise UnexpectedStatus(response.status_code, retry_after(response.headers))
-            self._trouble.over()
+            self._throttle.reset()
             chunks = cast(httpx.AsyncByteStream, response.stream)
-            response.stream = BoundedEvents(chunks, self._stop_polling_after(_LASTING))
+            response.stream = BoundedEvents(chunks, self._stop_polling_after(_WORKING_AFTER_S))
             async for event in EventSource(response).aiter_sse():
-                if event.event == "prompt" and self._shelf.take(json.loads(event.data), names):
+                if event.event == "prompt" and self._cache.accept(json.loads(event.data), names):
                     self._poller.pause()
         finally:
             await response.aclose()
 
     def _stop_polling_after(self, seconds: float) -> Callable[[], None]:
-        """Return what to call at each chunk of a stream: the first one that late proves that the stream works."""
+        """Return a callback for each chunk of a stream; after `seconds` a chunk proves that the stream works."""
         loop = asyncio.get_running_loop()
         began = loop.time()
 
-        def heard() -> None:
+        def on_chunk() -> None:
             if loop.time() - began > seconds:
                 self._poller.stop()
 
-        return heard
+        return on_chunk
 
     async def _opened(self, client: httpx.AsyncClient, names: frozenset[str]) -> httpx.Response:
         params = names_query(names)
@@ -198,15 +198,15 @@ class LiveSubscriber:
         async with asyncio.timeout(self._options.silence):
             return await client.send(request, stream=True)
 
-    def _tell(self, reason: str, wrong: bool = False) -> None:
-        level = self._trouble.level(reason, wrong, asyncio.get_running_loop().time())
+    def _log_failure(self, reason: str, is_misconfigured: bool = False) -> None:
+        level = self._throttle.level(reason, is_misconfigured, asyncio.get_running_loop().time())
         with contextlib.suppress(Exception):  # a log handler of the app's
-            log.log(level, "ratchet: prompts stay as they are: %s", visible(reason))
+            log.log(level, "ratchet: prompts are not updated: %s", visible(reason))
 
     def _warn_many(self, count: int) -> None:
         if not self._warned_many:
             self._warned_many = True
-            log.warning("ratchet: %d names of prompts are too many to be asked for: all of them are pushed", count)
+            log.warning("ratchet: %d prompt names are too many for one request: all prompts are pushed", count)
 
 
 def names_query(names: Set[str]) -> dict[str, str]:
@@ -222,17 +222,17 @@ def is_refused(failure: Exception | None) -> bool:
 
 
 def is_silent(failure: Exception | None) -> bool:
-    """Whether nothing was heard for longer than the server's keep-alive allows."""
+    """Whether nothing was received for longer than the server's keep-alive interval."""
     return isinstance(failure, TimeoutError | httpx.TimeoutException)
 
 
-def asked_pause(failure: Exception | None) -> float:
+def requested_pause(failure: Exception | None) -> float:
     """Return how many seconds to wait at least, as the server asked by `Retry-After`, jittered; else 0."""
     return jittered(failure.retry_after or 0.0) if isinstance(failure, UnexpectedStatus) else 0.0
 
 
-def wait_for_result(first: "Future[None]") -> None:
-    """Ends the wait for a first answer; nothing happens if it ended before."""
+def resolve(first: "Future[None]") -> None:
+    """Resolve the future of a first answer, unless it is resolved already."""
     with contextlib.suppress(InvalidStateError):
         first.set_result(None)
 

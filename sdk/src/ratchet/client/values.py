@@ -1,6 +1,6 @@
-"""Values of an app's own types, as the plain values that JSON has. Pure.
+"""Conversion of an app's values to JSON types. Pure.
 
-What has one obvious meaning is converted; everything else raises Odd, and its field is left out.
+A value with one obvious meaning is converted; any other raises InvalidValue, and its field is left out.
 """
 
 import dataclasses
@@ -14,35 +14,34 @@ from enum import Enum
 from typing import Any
 
 MAX_DEPTH = 24
-"""Levels of nesting: the server takes 32, and a value stands inside a body."""
-_MOST_MEMBERS = 100_000
+"""Maximum nesting of a value; the server accepts bodies of 32 levels."""
+_MAX_MEMBERS = 100_000
 _INT64 = 2**63
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 _EPOCH_UNITS = {10: 1, 13: 1e3, 16: 1e6, 19: 1e9}
-"""Digits of a present-day epoch → its units a second."""
-
+"""Number of digits of a present-day epoch time → its units per second."""
 
 _MISSING = ("NAType", "NaTType")
-"""Types of pandas.NA and pandas.NaT: cells without a value."""
+"""Names of the types of pandas.NA and pandas.NaT, which mean no value."""
 
 
-class Odd(ValueError):
-    """A value that has no obvious meaning for its field."""
+class InvalidValue(ValueError):
+    """A value that can't be converted for its field."""
 
 
 def clean(text: str) -> str:
-    """`text`, in which what JSON or a database can't hold (NUL, lone surrogates) became U+FFFD."""
+    """Return `text` with NUL and lone surrogates, which can't be stored, replaced by U+FFFD."""
     return text if text.isascii() and "\0" not in text else _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def plain(value: object, depth: int = 0) -> Any:
-    """`value` as JSON has it: None, bool, int, float, str, list or dict. Raises Odd."""
+    """Return `value` as a JSON type: None, bool, int, float, str, list or dict. Raises InvalidValue."""
     if depth > MAX_DEPTH:
-        raise Odd("is nested too deeply")
+        raise InvalidValue("is nested too deeply")
     match value:
         case _ if type(value).__name__ in _MISSING:
             return None
-        case Enum():  # before str and int: an enum may be one of them
+        case Enum():  # before str and int, of which an enum may be a subclass
             return plain(value.value, depth + 1)
         case None | bool():
             return value
@@ -65,15 +64,15 @@ def plain(value: object, depth: int = 0) -> Any:
 
 def _members(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     members = list(value.items())
-    if len(members) > _MOST_MEMBERS:
-        raise Odd("has too many members")
+    if len(members) > _MAX_MEMBERS:
+        raise InvalidValue("has too many members")
     return members
 
 
 def _converted(value: object, depth: int) -> Any:
-    """What is no type of JSON's: containers, array scalars, data classes, models, ids."""
+    """Return other types converted: containers, array scalars, data classes, models, ids."""
     if isinstance(value, type):
-        raise Odd("is a class")
+        raise InvalidValue("is a class")
     for name in ("tolist", "model_dump", "to_dict", "_asdict", "dict"):  # numpy, torch; pydantic; others
         convert = getattr(value, name, None)
         if callable(convert):
@@ -87,53 +86,56 @@ def _converted(value: object, depth: int) -> Any:
 
 def _bounded(values: Iterable[Any]) -> Iterable[Any]:
     for index, value in enumerate(values):
-        if index >= _MOST_MEMBERS:
-            raise Odd("has too many members")
+        if index >= _MAX_MEMBERS:
+            raise InvalidValue("has too many members")
         yield value
 
 
 def _spelled(value: object) -> str:
-    """The text of a UUID, a path or an object id: of a type that says itself how it is written."""
+    """Return the text of a UUID, a path or an object id: of any type that defines `__str__`."""
     if type(value).__str__ is object.__str__ or isinstance(value, BaseException):
-        raise Odd(f"{type(value).__name__} is not JSON serializable")
+        raise InvalidValue(f"{type(value).__name__} is not JSON serializable")
     return clean(str(value))
 
 
 def identifier(value: object) -> str | None:
-    """An id, a user or a name: a string, or a number or UUID as its text. None for nothing. Raises Odd."""
+    """Return an id, a user or a name as text; None where it is empty. Raises InvalidValue."""
     found = plain(value)
     if isinstance(found, float) and found.is_integer():
-        found = int(found)  # a column of numbers with a gap
+        found = int(found)  # an integer column with missing values
     if isinstance(found, bool | float | list | dict):
-        raise Odd("must be a string, an integer or a UUID")
+        raise InvalidValue("must be a string, an integer or a UUID")
     return None if found is None or found == "" else str(found)
 
 
 def number(value: object) -> float | None:
-    """A finite number, also one that is written in a string. None for nothing. Raises Odd."""
+    """Return a finite number, also from a string; None for None. Raises InvalidValue."""
     found = plain(value)
     if isinstance(found, str):
         found = _read_number(found)
     if isinstance(found, list | dict):
-        raise Odd("must be a number")
+        raise InvalidValue("must be a number")
     return float(found) if isinstance(found, bool) else found
 
 
 def text(value: object) -> str | None:
-    """A string; what is none as its JSON. Raises Odd."""
+    """Return a string as it is, any other value as JSON. Raises InvalidValue."""
     found = plain(value)
     return found if found is None or isinstance(found, str) else dumps(found)
 
 
 def scalar(value: object) -> Any:
-    """A string, number or boolean; what is nested as its JSON. Raises Odd."""
+    """Return a string, number or boolean as it is, a nested value as JSON. Raises InvalidValue."""
     found = plain(value)
     return dumps(found) if isinstance(found, list | dict) else found
 
 
 def moment(value: object) -> datetime:
-    """A time with its zone. Without one it is the machine's local time, as everywhere in Python; a number is an
-    epoch of seconds, milli-, micro- or nanoseconds. Raises Odd."""
+    """Return a time with its zone.
+
+    Without a zone it is local time, as in Python; a number is an epoch time in seconds, milli-, micro- or
+    nanoseconds. Raises InvalidValue.
+    """
     if isinstance(value, datetime):
         return value.astimezone() if value.tzinfo is None else value
     found = plain(value)
@@ -144,17 +146,17 @@ def moment(value: object) -> datetime:
             return datetime.fromtimestamp(found / _EPOCH_UNITS[len(str(int(found)))], UTC)
     except (ValueError, KeyError, OverflowError, OSError):
         pass
-    raise Odd("must be a datetime with a time zone")
+    raise InvalidValue("must be a datetime with a time zone")
 
 
 def dumps(value: object) -> str:
-    """Compact JSON of a plain value."""
+    """Return compact JSON of a plain value."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise Odd("must be finite")
+        raise InvalidValue("must be finite")
     return value
 
 
@@ -162,11 +164,11 @@ def _decoded(value: bytes) -> str:
     try:
         return clean(value.decode())
     except UnicodeDecodeError:
-        raise Odd("is not UTF-8") from None
+        raise InvalidValue("is not UTF-8") from None
 
 
 def _read_number(text: str) -> float:
     try:
         return _finite(float(text))
     except ValueError:
-        raise Odd("must be a number") from None
+        raise InvalidValue("must be a number") from None

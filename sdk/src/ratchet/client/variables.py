@@ -1,20 +1,20 @@
-"""The values that an app fills in, as the types that a prompt declares. Pure; raises nothing: an app must not stop."""
+"""Conversion of an app's values to the types of a prompt's variables. Pure; raises nothing."""
 
 import contextlib
 import math
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ratchet.client.values import Odd, clean, plain
+from ratchet.client.values import InvalidValue, clean, plain
 from ratchet.prompt import Prompt, VariableType
 from ratchet.prompt.canonical import canonical_bytes, normal
 
 
 def fitted(prompt: Prompt, given: Mapping[str, object]) -> dict[str, object]:
-    """`given` with each declared variable's value converted where that has one obvious meaning, else as it is.
+    """Return `given` with the values of declared variables converted where there is one obvious way.
 
-    A string takes everything: None as nothing, true and false, numbers, lists and objects as JSON, all else as `str`
-    writes it. A number takes a text that is one, a boolean the words true and false.
+    A string variable accepts everything: None as the empty string, booleans, numbers, lists and objects as JSON, other
+    values by `str`. A number accepts a numeric text, a boolean the words true and false.
     """
     return {
         name: _fitted(value, prompt.variables[name].type) if name in prompt.variables else value
@@ -27,7 +27,7 @@ def _fitted(value: object, kind: VariableType) -> object:
         return "" if kind == "string" else None
     if kind == "string":
         return _text(value)
-    with contextlib.suppress(Odd):
+    with contextlib.suppress(InvalidValue):
         value = plain(value)
     if isinstance(value, str):
         return _number(value) if kind == "number" else _boolean(value) if kind == "boolean" else value
@@ -40,14 +40,14 @@ def _text(value: object) -> str:
     try:
         found = plain(value)
         return found if isinstance(found, str) else canonical_bytes(normal(found, "value")).decode()
-    except Exception:  # an object of the app's, of which nothing is known
+    except Exception:  # an object of the app
         return clean(_str(value))
 
 
 def _str(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # an object of the app's
+    except Exception:  # an object of the app
         return ""
 
 
