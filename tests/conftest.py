@@ -15,7 +15,7 @@ import pytest_socket
 import redis
 from hypothesis import HealthCheck, settings
 
-from deploy.kafka.topics import make_topics
+from deploy.kafka.topics import create_topics
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.ports import free_port
 from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
@@ -205,7 +205,7 @@ def kafka_bootstrap(kafka_server: ApacheKafka) -> str:
     """The `host:port` of a real Apache Kafka on which all topics are empty and no group remembers anything."""
     admin = admin_of(kafka_server)
     wipe(admin)
-    make_topics(admin, topics(), replication=1)
+    create_topics(admin, topics(), replication=1)
     return kafka_server.bootstrap
 
 
@@ -214,7 +214,7 @@ def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
     """An Apache Kafka of the test's own, with all topics: it may be killed and started again."""
     server = ApacheKafka(tmp_path / "kafka")
     server.start()
-    make_topics(admin_of(server), topics(), replication=1)
+    create_topics(admin_of(server), topics(), replication=1)
     yield server
     server.stop()
 
@@ -226,7 +226,7 @@ def secured_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
     server = ApacheKafka(tmp_path / "kafka", users={name: name for name in names})
     server.start()
     admin = admin_of(server)
-    make_topics(admin, topics(), replication=1)
+    create_topics(admin, topics(), replication=1)
     secure(admin)
     yield server
     server.stop()

@@ -1,7 +1,7 @@
-"""Makes Ratchet's topics on a Kafka, and who may write them: `python -m deploy.kafka.topics [--acls]`.
+"""Create Ratchet's topics and access rules on a Kafka cluster: `python -m deploy.kafka.topics [--acls]`.
 
-Safe to repeat. Reads RATCHET_KAFKA_BOOTSTRAP and, for SASL PLAIN, RATCHET_KAFKA_USER and
-RATCHET_KAFKA_PASSWORD (of a user who may do this). Exit code 0: all is there; 1: what Kafka refused.
+Idempotent. Reads RATCHET_KAFKA_BOOTSTRAP and, for SASL PLAIN, RATCHET_KAFKA_USER and RATCHET_KAFKA_PASSWORD of a
+user who may create topics and ACLs. Exit code 0: everything exists; 1: Kafka refused it.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from confluent_kafka.admin import (
 from shared.messaging.topics import SERVICES, WRITERS, Topic, dead_letters_of, topics
 
 PRIVATE = frozenset({"feedback.submitted"})
-"""Topics that only the collector reads: what users wrote is not scrubbed there yet."""
+"""Topics that only the collector reads: personal data is not scrubbed there yet."""
 
-NEWS = (
+CONSOLE_TOPICS = (
     "quality.measured",
     "regression.detected",
     "regression.resolved",
@@ -37,13 +37,13 @@ NEWS = (
     "loop.halted",
     "loop.resumed",
 )
-"""What the console listens to, in no group."""
+"""Topics that the console reads, without a consumer group."""
 
 _SECONDS = 30.0
 
 
 def admin_client(environment: Mapping[str, str]) -> AdminClient:
-    """A client for the Kafka that the environment names."""
+    """Return a client for the cluster in the environment variables."""
     config: dict[str, str | int | float | bool] = {"bootstrap.servers": environment["RATCHET_KAFKA_BOOTSTRAP"]}
     if user := environment.get("RATCHET_KAFKA_USER"):
         config |= {
@@ -55,20 +55,22 @@ def admin_client(environment: Mapping[str, str]) -> AdminClient:
     return AdminClient(config)
 
 
-def make_topics(admin: AdminClient, wanted: Iterable[Topic], replication: int) -> None:
-    """Create what is missing. What is there already stays as it is. Raises KafkaException."""
+def create_topics(admin: AdminClient, wanted: Iterable[Topic], replication: int) -> None:
+    """Create missing topics; existing ones are not changed. Raises KafkaException."""
     new = [NewTopic(t.name, t.partitions, replication, config=t.config) for t in wanted]
-    _settle(admin.create_topics(new, operation_timeout=_SECONDS).values())
+    _await_all(admin.create_topics(new, operation_timeout=_SECONDS).values())
 
 
-def make_acls(admin: AdminClient) -> None:
-    """Allow each principal its part; the broker refuses all else. Raises KafkaException."""
-    _settle(admin.create_acls(acls(), request_timeout=_SECONDS).values())
+def create_acls(admin: AdminClient) -> None:
+    """Create the access rules; the broker refuses everything else. Raises KafkaException."""
+    _await_all(admin.create_acls(acls(), request_timeout=_SECONDS).values())
 
 
 def acls() -> list[AclBinding]:
-    """Who may do what: a topic's writers write, every service reads, in consumer groups of its own name;
-    the console only hears of news."""
+    """Return the access rules: a topic's writers write it, every service reads in consumer groups of its own name.
+
+    The console reads `CONSOLE_TOPICS` only.
+    """
     writes = [_allow(writer, name, AclOperation.WRITE) for name in sorted(WRITERS) for writer in WRITERS[name]]
     reads = [
         _allow(service, name, AclOperation.READ)
@@ -76,15 +78,15 @@ def acls() -> list[AclBinding]:
         for service in SERVICES
         if service == "collector" or name not in PRIVATE
     ]
-    parks = [
+    dead_letters = [
         _allow(service, dead_letters_of(name), operation)
         for name in sorted(WRITERS)
         for service in SERVICES
         for operation in (AclOperation.WRITE, AclOperation.DESCRIBE)
     ]
-    hears = [_allow("console", name, AclOperation.READ) for name in NEWS]
+    console = [_allow("console", name, AclOperation.READ) for name in CONSOLE_TOPICS]
     groups = [_allow_groups(service) for service in SERVICES]
-    return [*writes, *reads, *hears, *parks, *groups]
+    return [*writes, *reads, *console, *dead_letters, *groups]
 
 
 def _allow(service: str, topic: str, operation: AclOperation) -> AclBinding:
@@ -101,7 +103,7 @@ def _binding(
     return AclBinding(kind, name, pattern, f"User:{service}", "*", operation, AclPermissionType.ALLOW)
 
 
-def _settle(results: Iterable[Future[None]]) -> None:
+def _await_all(results: Iterable[Future[None]]) -> None:
     for result in results:
         try:
             result.result()
@@ -111,19 +113,20 @@ def _settle(results: Iterable[Future[None]]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Make Ratchet's topics on a Kafka.")
-    parser.add_argument("--replication", type=int, default=1, help="copies of each partition (default 1)")
-    parser.add_argument("--acls", action="store_true", help="also make the access rules, one principal a service")
+    """Run the command; return the exit code."""
+    parser = argparse.ArgumentParser(description="Create Ratchet's topics on a Kafka cluster.")
+    parser.add_argument("--replication", type=int, default=1, help="replicas of each partition (default 1)")
+    parser.add_argument("--acls", action="store_true", help="also create access rules, one principal per service")
     options = parser.parse_args()
     admin = admin_client(os.environ)
     try:
-        make_topics(admin, topics(), options.replication)
+        create_topics(admin, topics(), options.replication)
         if options.acls:
-            make_acls(admin)
+            create_acls(admin)
     except KafkaException as error:
         print(f"topics: Kafka refused: {error.args[0].str()}", file=sys.stderr)
         return 1
-    print(f"topics: {len(topics())} topics are there" + (", with their access rules" if options.acls else ""))
+    print(f"topics: {len(topics())} topics exist" + (", with their access rules" if options.acls else ""))
     return 0
 
 

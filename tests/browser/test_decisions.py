@@ -26,7 +26,7 @@ def digest_live(site: Site) -> str:
     ("button", "dialog", "verb", "state"),
     [
         ("Reject…", "reject", "Reject", "rejected"),
-        ("Ask for changes…", "changes", "Ask for changes", "changes_requested"),
+        ("Request changes…", "changes", "Request changes", "changes_requested"),
     ],
 )
 def test_a_no_needs_a_reason_and_changes_nothing(
@@ -53,10 +53,10 @@ def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, si
         field = author.page.locator("textarea.prompt").first
         field.fill("Reply to the mail, kindly.")
         expect(author.page.locator("#preview ins").first).to_contain_text("kindly")
-        author.page.get_by_label("For whoever decides").fill("kinder")
+        author.page.get_by_label("Reason, for the reviewer").fill("kinder")
         author.page.get_by_role("button", name="Send the proposal").click()
         author.page.wait_for_url("**/proposals/*")
-        author.sees("It is your own: somebody else must decide.")
+        author.sees("This is your own proposal: another reviewer must decide.")
         expect(author.page.get_by_role("button", name="Approve…")).to_have_count(0)
         reviewer.open(author.page.url.removeprefix(site.url))
         reviewer.page.keyboard.press("a")
@@ -120,9 +120,9 @@ def test_an_example_is_taken_out_everywhere(admin: Visitor, live: str) -> None:
     admin.sees("Approved by reviewer")
     count = len(site.get(f"/v1/prompts/{REPLY}")["examples"]["examples"])
     admin.open("/few-shots")
-    page.get_by_role("button", name="Take out…").first.click()
+    page.get_by_role("button", name="Revoke…").first.click()
     page.locator("dialog[open] textarea").fill("it is not one of ours")
-    page.locator("dialog[open]").get_by_role("button", name="Take out", exact=True).click()
+    page.locator("dialog[open]").get_by_role("button", name="Revoke", exact=True).click()
     eventually_sync(lambda: len(site.get(f"/v1/prompts/{REPLY}")["examples"]["examples"]) == count - 1)
     assert HOSTILE.split("\x1b")[0] in page.locator("#page").inner_text()
 
@@ -136,7 +136,7 @@ def test_what_was_observed_is_looked_at(admin: Visitor) -> None:
     eventually_sync(lambda: [item for item in site.items("/v1/prompts") if item["name"] == "greeting"])
     admin.open("/prompts/greeting")
     admin.sees("unreviewed")
-    admin.page.get_by_role("button", name="I have looked").first.click()
+    admin.page.get_by_role("button", name="Mark as reviewed").first.click()
     seen = eventually_sync(
         lambda: [
             observed

@@ -59,16 +59,16 @@ def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
 def test_the_audit_is_verified(admin: Visitor) -> None:
     admin.open("/audit")
     admin.page.get_by_role("link", name="Verify").first.click()
-    admin.sees("The audit is whole")
+    admin.sees("The audit is intact")
 
 
 def test_somebody_is_invited_and_comes_in(browser: Browser, admin: Visitor) -> None:
     page = admin.page
     admin.open("/people")
-    page.get_by_role("button", name="Make a sign-in link…").click()
-    page.get_by_label("For whom").fill("carl")
+    page.get_by_role("button", name="Create a sign-in link…").click()
+    page.get_by_label("Person").fill("carl")
     page.locator("dialog#invite input[value=viewer]").check()
-    page.locator("dialog#invite").get_by_role("button", name="Make the link").click()
+    page.locator("dialog#invite").get_by_role("button", name="Create the link").click()
     link = page.locator("#the-link")
     expect(link).to_contain_text("/sign-in#rl_")
     with visiting(browser, admin.site) as carl:
@@ -81,7 +81,7 @@ def test_a_key_is_shown_once_works_and_ends(admin: Visitor) -> None:
     page = admin.page
     admin.open("/people")
     page.get_by_role("button", name="Issue a key…").click()
-    page.get_by_label("For what").fill("night-job")
+    page.get_by_label("App or service").fill("night-job")
     page.locator("dialog#issue").get_by_role("button", name="Issue the key").click()
     expect(page.locator("#the-key")).to_contain_text("rk_")
     key = page.locator("#the-key").inner_text()
@@ -99,9 +99,9 @@ def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Pa
     """The key and the lines are what the page shows; it then tells of what came in, by itself."""
     page = admin.page
     admin.open("/")
-    page.get_by_role("link", name="Wire an app").first.click()
+    page.get_by_role("link", name="Connect an app").first.click()
     page.get_by_label("Target").fill("parcel-bot")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Create a key").click()
     key = page.locator("#environment [data-part=key]")
     expect(key).to_contain_text("rk_")

@@ -22,7 +22,7 @@ def test_a_link_lets_in_once_and_is_not_left_in_the_address(visitor: Visitor) ->
     expect(page.locator(".who")).to_contain_text("reviewer")
     assert "rk_" not in page.evaluate("document.cookie")
     page.goto(visitor.site.url + made["path"])
-    expect(page.locator("#known")).to_contain_text("Somebody is signed in here already")
+    expect(page.locator("#known")).to_contain_text("Somebody is signed in already")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("used before")
     assert page.url == visitor.site.url + "/sign-in"

@@ -27,12 +27,12 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
         page = visitor.page
         page.goto(link_of(runner.output))
         page.wait_for_url(site.url + "/")
-        visitor.sees("No app has sent anything yet")
+        visitor.sees("No data yet")
         with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
             try:
                 visitor.sees("support-bot")
                 expect(page.locator("#page")).to_contain_text("thumb of support-bot", timeout=_SOON)
-                restore = page.locator("a.row", has_text="Put back what was lost in answer")
+                restore = page.locator("a.row", has_text="Restore removed parts of answer")
                 expect(restore).to_be_visible(timeout=_SOON)
                 visitor.picture("overview")
 
@@ -45,7 +45,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 visitor.picture("regression")
 
                 page.get_by_role("link", name="Review the fix").click()
-                visitor.sees("Put back what was lost in answer")
+                visitor.sees("Restore removed parts of answer")
                 expect(page.locator("tr.added ins").first).to_contain_text("Cite the number of the article")
                 visitor.picture("proposal")
                 page.wait_for_load_state("load")  # keys are heard when the scripts are there

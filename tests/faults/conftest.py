@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka.topics import make_topics
+from deploy.kafka.topics import create_topics
 from ratchet_local.routes import SERVICES
 from shared.messaging.topics import topics
 from tests.support.databases import Databases
@@ -25,7 +25,7 @@ def make_fleet(
     def make() -> Fleet:
         admin = admin_of(kafka_server)
         wipe(admin)
-        make_topics(admin, topics(), replication=1)
+        create_topics(admin, topics(), replication=1)
         dsn = databases.migrated(*SERVICES)
         made.append(Fleet(dsn, kafka_server.bootstrap, Path(tmp_path_factory.mktemp("fleet"))))
         return made[-1]

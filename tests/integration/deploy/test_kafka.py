@@ -4,7 +4,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from deploy.kafka.topics import make_topics
+from deploy.kafka.topics import create_topics
 from shared.messaging.topics import PARTITIONS, topics
 from tests.support.eventually import eventually_sync
 from tests.support.kafka import ApacheKafka, admin_of
@@ -30,7 +30,7 @@ async def _write(server: ApacheKafka, user: str, topic: str, password: str | Non
 
 def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
     admin = admin_of(kafka_server)
-    make_topics(admin, topics(), replication=1)
+    create_topics(admin, topics(), replication=1)
     wanted = {topic.name: topic.partitions for topic in topics()}
     assert wanted["prompt.live"] == PARTITIONS
 

@@ -19,7 +19,7 @@ def written(api: Made) -> Made:
 async def test_acts_are_read_newest_first_a_page_at_a_time(written: Made) -> None:
     async with browsing(written) as client:
         page = (await client.get("/audit?kind=loop&by=eve&cursor=Wzld")).text
-    assert "halted the loop" in page
+    assert "halted promotions" in page
     assert "&lt;i&gt;eve&lt;/i&gt;" in page
     assert "<i>eve" not in page
     assert "/audit?kind=loop&amp;by=eve&amp;cursor=WzNd" in page
@@ -38,8 +38,8 @@ async def test_a_form_left_empty_asks_for_all(written: Made) -> None:
 async def test_nothing_of_a_kind_is_said(written: Made) -> None:
     written.answers["/v1/audit"] = {"items": [], "next": None}
     async with browsing(written) as client:
-        assert "Nothing like that" in (await client.get("/audit?kind=grant")).text
-        assert "Nothing yet" in (await client.get("/audit")).text
+        assert "No entries match" in (await client.get("/audit?kind=grant")).text
+        assert "No entries yet" in (await client.get("/audit")).text
 
 
 async def test_a_whole_chain_shows_its_end_to_write_down(written: Made) -> None:
@@ -47,10 +47,10 @@ async def test_a_whole_chain_shows_its_end_to_write_down(written: Made) -> None:
     async with browsing(written) as client:
         page = (await client.get("/audit/verify")).text
         against = (await client.get(f"/audit/verify?seq=3&head={HEAD}")).text
-    assert "The audit is whole" in page
+    assert "The audit is intact" in page
     assert "1,234 entries" in page
     assert HEAD in page
-    assert "It still holds entry 3" in against
+    assert "Entry 3 has the recorded head" in against
     assert written.queries("/v1/audit/verify") == [{}, {"seq": "3", "head": HEAD}]
 
 
@@ -59,6 +59,6 @@ async def test_a_broken_chain_says_what_is_wrong(written: Made) -> None:
     written.answers["/v1/audit/verify"] = wrong
     async with browsing(written) as client:
         page = (await client.get(f"/audit/verify?seq=1&head={HEAD}")).text
-    assert "The audit is not whole" in page
+    assert "The audit is not intact" in page
     assert "entry 2 was altered" in page
-    assert "It still holds" not in page
+    assert "has the recorded head" not in page

@@ -15,9 +15,9 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "facts", "said", "href"),
+    ("kind", "facts", "sentence", "href"),
     [
-        ("loop.halted", {}, "halted the loop", None),
+        ("loop.halted", {}, "halted promotions", None),
         ("proposal.opened", {"proposal_id": _ID, "name": "a b"}, "proposed a change of a b", f"/proposals/{_ID}"),
         ("proposal.withdrawn", {"proposal_id": _ID}, "withdrew a proposal", f"/proposals/{_ID}"),
         (
@@ -27,7 +27,7 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
             f"/proposals/{_ID}",
         ),
         ("prompt.promoted", {"name": "a/b"}, "made a version of a/b live", "/prompts/a%2Fb"),
-        ("prompt.rolled_back", {"name": "answer"}, "went back to a former version of answer", "/prompts/answer"),
+        ("prompt.rolled_back", {"name": "answer"}, "rolled answer back to an earlier version", "/prompts/answer"),
         ("grant.given", {"name": "answer"}, "gave a grant for examples in answer", "/few-shots"),
         (
             "dead-letter.replayed",
@@ -38,7 +38,7 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
         (
             "operation.events_republished",
             {"service": "collector", "events": 0},
-            "sent 0 events of the collector again",
+            "republished 0 events of the collector",
             "/topics",
         ),
         (
@@ -56,15 +56,20 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
             "signed in: a key for read, tune",
             None,
         ),
-        ("key.issued", {"subject": "ann", "of": "person", "scopes": "operate read"}, "signed in: a key by which", None),
+        (
+            "key.issued",
+            {"subject": "ann", "of": "person", "scopes": "operate read"},
+            "signed in: a key for the",
+            None,
+        ),
         ("link.made", {"subject": "eve\u202e"}, "made a sign-in link for eve<U+202E>", None),
         ("moon.landed_on", {}, "moon landed on", None),
         ("prompt.promoted", {}, "made a version of unknown live", None),
     ],
 )
-def test_an_act_is_one_sentence(kind: str, facts: dict[str, Any], said: str, href: str | None) -> None:
+def test_an_act_is_one_sentence(kind: str, facts: dict[str, Any], sentence: str, href: str | None) -> None:
     found = describe_entry(entry(kind, **facts))
-    assert found.said.startswith(said)
+    assert found.sentence.startswith(sentence)
     assert found.href == href
 
 

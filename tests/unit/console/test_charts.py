@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from console.domain.charts import chart
-from console.domain.sparkline import spark
+from console.domain.sparkline import sparkline
 from tests.support.console import DIGEST, NOW, OTHER
 
 REGRESSION: dict[str, Any] = {
@@ -40,7 +40,7 @@ def test_each_version_has_a_line_of_its_own_and_a_mark_where_it_begins() -> None
 def test_no_line_is_drawn_by_one_point() -> None:
     assert chart(REGRESSION, [window(DIGEST, 0)]) is None
     assert chart({**REGRESSION, "change": None}, [window(DIGEST, 0), window(DIGEST, 10)]) is not None
-    assert spark([window(DIGEST, 0)]) is None
+    assert sparkline([window(DIGEST, 0)]) is None
 
 
 def test_only_the_latest_versions_are_drawn() -> None:
@@ -51,12 +51,12 @@ def test_only_the_latest_versions_are_drawn() -> None:
 
 
 def test_a_sparkline_stays_inside_its_box() -> None:
-    drawn = spark([window(DIGEST, 0, 0.2), window(DIGEST, 10, 0.9), window(DIGEST, 20, 0.9)])
+    drawn = sparkline([window(DIGEST, 0, 0.2), window(DIGEST, 10, 0.9), window(DIGEST, 20, 0.9)])
     assert drawn is not None
     numbers = [float(word) for word in drawn.band.replace("M", " ").replace("L", " ").replace("Z", " ").split()]
     assert all(0 <= x <= 150 for x in numbers[::2])
     assert all(2 <= y <= 32 for y in numbers[1::2])
-    flat = spark([{"mean": 0.0, "low": 0.0, "high": 0.0}] * 2)
+    flat = sparkline([{"mean": 0.0, "low": 0.0, "high": 0.0}] * 2)
     assert flat is not None
 
 

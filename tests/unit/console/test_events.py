@@ -1,4 +1,4 @@
-"""The stream by which an open page hears of news: who is gone early, and whose session ended, holds no place."""
+"""The event stream of open pages: a closed page and an ended session free their stream."""
 
 import asyncio
 import gc
@@ -6,26 +6,24 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import httpx
-import pytest
 from fastapi import FastAPI
 
 from console.app import build_app
-from console.notifications import OpenPages
-from console.pages import session
+from console.notifications import Notifications
 from console.settings import ConsoleSettings
 from tests.support.console import SETTINGS, Made
 
-PLACE = ("acme", "production")
+SCOPE = ("acme", "production")
 
 
 def console(api: Made) -> FastAPI:
-    """One that keeps a single page up to date."""
+    """Build a console for a single open page."""
     settings = ConsoleSettings.model_validate({**SETTINGS, "max_pages": 1})
     return build_app(settings, transport=httpx.MockTransport(api.answer))
 
 
-async def listen(app: FastAPI, until: asyncio.Event, heard: Callable[[bytes], None]) -> None:
-    """Asks for the stream, as a browser that goes away at `until`."""
+async def listen(app: FastAPI, until: asyncio.Event, on_body: Callable[[bytes], None]) -> None:
+    """Request the stream as a browser that disconnects at `until`."""
 
     async def receive() -> dict[str, Any]:
         await until.wait()
@@ -33,7 +31,7 @@ async def listen(app: FastAPI, until: asyncio.Event, heard: Callable[[bytes], No
 
     async def send(message: MutableMapping[str, Any]) -> None:
         await asyncio.sleep(0)  # as a socket that has to be waited for
-        heard(message.get("body", b""))
+        on_body(message.get("body", b""))
 
     headers = [(b"cookie", b"ratchet_reading=rk_a_b")]
     asgi = {"version": "3.0", "spec_version": "2.3"}
@@ -43,25 +41,24 @@ async def listen(app: FastAPI, until: asyncio.Event, heard: Callable[[bytes], No
     await app(scope, receive, send)
 
 
-async def test_who_is_gone_before_the_stream_begins_holds_no_place() -> None:
+async def test_a_page_closed_before_the_first_frame_frees_its_stream() -> None:
     app, gone = console(Made()), asyncio.Event()
     gone.set()
     await listen(app, gone, lambda _: None)
     gc.collect()
-    pages: OpenPages = app.state.pages
-    pages.join(PLACE, "ann")
+    pages: Notifications = app.state.notifications
+    pages.join(*SCOPE, "ann")
 
 
-async def test_news_without_a_pause_does_not_outlast_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_constant_notifications_do_not_outlast_the_session() -> None:
     api = Made()
     app = console(api)
-    pages: OpenPages = app.state.pages
-    monkeypatch.setattr(session, "_KEEP_ALIVE_S", 0.001)
+    pages = app.state.notifications = Notifications(1, keep_alive=0.001)
 
-    def heard(body: bytes) -> None:
+    def on_body(body: bytes) -> None:
         api.refuse("/v1/session", 403)
-        pages.tell(PLACE, "prompt.live")
+        pages.publish(*SCOPE, "prompt.live")
 
     async with asyncio.timeout(60):
-        await listen(app, asyncio.Event(), heard)
-    pages.join(PLACE, "ann")
+        await listen(app, asyncio.Event(), on_body)
+    pages.join(*SCOPE, "ann")

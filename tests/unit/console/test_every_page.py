@@ -45,8 +45,8 @@ async def test_a_new_system_shows_how_to_begin(api: Made) -> None:
     empty(api)
     async with browsing(api) as client:
         page = (await client.get("/")).text
-    assert "No app has sent anything yet" in page
-    assert "Nothing waits" in page
+    assert "No data yet" in page
+    assert "None." in page
 
 
 async def test_a_service_that_is_away_is_named(api: Made) -> None:
@@ -55,13 +55,13 @@ async def test_a_service_that_is_away_is_named(api: Made) -> None:
     async with browsing(api) as client:
         answer = await client.get("/")
     assert answer.status_code == 503
-    assert "A service does not answer" in answer.text
+    assert "A service does not respond" in answer.text
     assert "/v1/quality" in answer.text
     assert "data-again" in answer.text
 
 
 async def test_a_key_that_a_service_does_not_know_yet_is_waited_for(api: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.page_context._UNTIL_THE_KEY_IS_KNOWN", (0.0, 0.0))
+    monkeypatch.setattr("console.page_context._KEY_UNKNOWN_RETRIES_S", (0.0, 0.0))
     empty(api)
     api.refuse("/v1/regressions", 401)
     async with browsing(api) as client:

@@ -53,7 +53,7 @@ async def test_an_example_that_is_live_can_be_taken_out(filled: Made) -> None:
     assert f'data-api="/v1/examples/{example_digest(LIKED).replace(":", "%3A")}/revoke"' in page
     assert "So &lt;b&gt;&lt;U+202E&gt;&lt;/b&gt;." in page
     assert "1 of at most 3" in page
-    assert "Nothing is in it yet" in page
+    assert "No examples yet" in page
 
 
 async def test_candidates_say_why_and_from_which_feedback(filled: Made) -> None:
@@ -79,14 +79,14 @@ async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(fil
     assert "2 of 5" in page
     assert "3 left" in page
     assert f'data-api="/v1/grants/{GRANT["id"]}/revoke"' in page
-    assert "All examples that came in by it are taken back" in page
+    assert "All examples that went live by it are revoked" in page
 
 
 async def test_who_does_not_review_may_only_look(filled: Made) -> None:
     filled.sign_in("read", role="viewer")
     page = await page_of(filled)
     assert "data-opens" not in page.split('id="page"')[1].split("</main>")[0]
-    assert "takes a reviewer" in page
+    assert "Only reviewers" in page
 
 
 async def test_candidates_of_one_prompt_are_asked_for(filled: Made) -> None:
@@ -100,7 +100,7 @@ async def test_parts_that_are_away_leave_the_rest(filled: Made) -> None:
     for path in ("/v1/candidates", "/v1/proposals", "/v1/prompts/answer"):
         filled.answers[path] = None
     page = await page_of(filled)
-    assert "They can't be had now" in page
+    assert "Candidates are not available now" in page
     assert "2 of 5" in page
 
 
@@ -108,15 +108,15 @@ async def test_a_new_system_says_how_examples_come_to_be(api: Made) -> None:
     nothing: dict[str, Any] = {"items": [], "next": None}
     api.answers |= dict.fromkeys(("/v1/prompts", "/v1/proposals", "/v1/candidates", "/v1/grants"), nothing)
     page = await page_of(api)
-    assert "No prompt was seen yet" in page
+    assert "No prompts yet" in page
     assert "None yet. A thumb up" in page
-    assert "None was given" in page
+    assert "No grants." in page
 
 
 @pytest.mark.parametrize(
     ("given", "state", "left"),
     [
-        ({}, "stands", 3),
+        ({}, "active", 3),
         ({"used": 5}, "used up", 0),
         ({"expires_at": "2026-01-02T03:04:05Z"}, "expired", 3),
         ({"revoked_at": NOW, "used": 5}, "revoked", 0),
@@ -126,4 +126,4 @@ def test_a_grant_is_spent_in_one_of_three_ways(given: dict[str, Any], state: str
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     [grant] = grants([{**GRANT, **given}], now)
     assert (grant.state, grant.left) == (state, left)
-    assert grants([{**GRANT, **given}, GRANT], now - timedelta(days=1))[0].state == "stands"
+    assert grants([{**GRANT, **given}, GRANT], now - timedelta(days=1))[0].state == "active"

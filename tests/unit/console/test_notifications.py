@@ -1,4 +1,4 @@
-"""Open pages hear of news of their own place, each topic once, and a full house says so."""
+"""Open pages are notified of topics of their own environment, once each; the number of pages is limited."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from console.handlers import NEWS, notification_subscriptions
-from console.notifications import OpenPage, OpenPages, TooManyStreams
+from console.handlers import NOTIFIED_EVENTS, notification_subscription
+from console.notifications import Notifications, OpenPage, TooManyPages
 from deploy.kafka import topics
 from shared.events.promotion import LoopHalted
 from shared.messaging.cloudevents import Received
@@ -17,7 +17,7 @@ from tests.support.golden import example
 HERE, THERE = ("text", "text"), ("text", "staging")
 
 
-async def heard(page: OpenPage) -> str:
+async def next_frame(page: OpenPage) -> str:
     frames = page.frames(keep_alive=5)
     async with asyncio.timeout(60):
         return (await anext(frames)).decode()
@@ -27,52 +27,52 @@ def received(event: Any) -> Received[Any]:
     return Received(event, uuid4(), datetime.now(UTC), "ratchet/test", "c", None, None, event.topic, 0, 0)
 
 
-async def test_news_of_many_topics_is_told_at_once() -> None:
-    pages = OpenPages(3)
-    page = pages.join(HERE, "ann")
-    for kind in (*NEWS, *NEWS):
-        await notification_subscriptions(pages).handler([received(example(kind).event)])
-    assert await heard(page) == f"data: {' '.join(sorted(kind.topic for kind in NEWS))}\n\n"
+async def test_many_topics_are_sent_in_one_frame() -> None:
+    pages = Notifications(3)
+    page = pages.join(*HERE, "ann")
+    for kind in (*NOTIFIED_EVENTS, *NOTIFIED_EVENTS):
+        await notification_subscription(pages).handler([received(example(kind).event)])
+    assert await next_frame(page) == f"data: {' '.join(sorted(kind.topic for kind in NOTIFIED_EVENTS))}\n\n"
 
 
-async def test_a_halt_is_heard_in_every_environment_and_all_else_only_where_it_happened() -> None:
-    pages = OpenPages(3)
-    here, there, other = (pages.join(place, "ann") for place in (HERE, THERE, ("other", "text")))
-    await notification_subscriptions(pages).handler([received(example(kind).event) for kind in NEWS])
-    assert "regression.detected" in await heard(here)
-    assert await heard(there) == f"data: {LoopHalted.topic} loop.resumed\n\n"
+async def test_a_halt_is_sent_to_every_environment_and_other_topics_to_their_own() -> None:
+    pages = Notifications(3)
+    here, there, other = (pages.join(*scope, "ann") for scope in (HERE, THERE, ("other", "text")))
+    await notification_subscription(pages).handler([received(example(kind).event) for kind in NOTIFIED_EVENTS])
+    assert "regression.detected" in await next_frame(here)
+    assert await next_frame(there) == f"data: {LoopHalted.topic} loop.resumed\n\n"
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await anext(other.frames(keep_alive=5))
 
 
-async def test_silence_is_kept_alive() -> None:
-    frames = OpenPage(HERE, "ann").frames(keep_alive=0.001)
+async def test_silence_sends_a_keep_alive() -> None:
+    frames = OpenPage(*HERE, "ann").frames(keep_alive=0.001)
     assert (await anext(frames)).startswith(b":")
 
 
-def test_a_full_house_says_so_until_somebody_leaves() -> None:
-    pages = OpenPages(1)
-    page = pages.join(HERE, "ann")
-    with pytest.raises(TooManyStreams):
-        pages.join(THERE, "bob")
+def test_the_number_of_pages_is_limited() -> None:
+    pages = Notifications(1)
+    page = pages.join(*HERE, "ann")
+    with pytest.raises(TooManyPages):
+        pages.join(*THERE, "bob")
     pages.leave(page)
-    pages.join(THERE, "bob")
+    pages.join(*THERE, "bob")
 
 
-def test_one_person_does_not_take_all_places() -> None:
-    pages = OpenPages(1000)
-    with pytest.raises(TooManyStreams):
-        kept = [pages.join(HERE, "ann") for _ in range(1000)]
-    kept = [pages.join(HERE, "bob")]
+def test_the_number_of_pages_of_a_person_is_limited() -> None:
+    pages = Notifications(1000)
+    with pytest.raises(TooManyPages):
+        kept = [pages.join(*HERE, "ann") for _ in range(1000)]
+    kept = [pages.join(*HERE, "bob")]
     assert kept
 
 
-def test_a_stream_that_was_given_up_before_it_began_holds_no_place() -> None:
-    pages = OpenPages(1)
+def test_a_page_without_a_first_frame_frees_its_stream() -> None:
+    pages = Notifications(1)
     for _ in range(3):
-        pages.join(HERE, "ann")
+        pages.join(*HERE, "ann")
 
 
-def test_kafka_lets_the_console_hear_just_that() -> None:
-    assert set(topics.NEWS) == {kind.topic for kind in NEWS}
+def test_kafka_acls_let_the_console_read_just_these_topics() -> None:
+    assert set(topics.CONSOLE_TOPICS) == {kind.topic for kind in NOTIFIED_EVENTS}

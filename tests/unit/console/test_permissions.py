@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from console.domain.permissions import decision_rights
-from console.viewer import Viewer
+from console.domain.viewer import Viewer
 
 REVIEWER = Viewer("ann", "reviewer", "acme", "production", frozenset({"read", "tune", "review"}))
 LOOKER = Viewer("tom", "viewer", "acme", "production", frozenset({"read"}))
@@ -28,9 +28,9 @@ def test_a_reviewer_may_and_others_are_named() -> None:
 @pytest.mark.parametrize(
     ("of", "viewer", "halted", "says"),
     [
-        (proposal(state="rejected"), REVIEWER, False, "decided before"),
-        (proposal(), LOOKER, False, "takes a reviewer"),
-        (proposal(author="ann", author_kind="person"), REVIEWER, False, "your own"),
+        (proposal(state="rejected"), REVIEWER, False, "already decided"),
+        (proposal(), LOOKER, False, "Only reviewers decide"),
+        (proposal(author="ann", author_kind="person"), REVIEWER, False, "your own proposal"),
         (proposal(), REVIEWER, True, "halted"),
     ],
 )

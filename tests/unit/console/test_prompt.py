@@ -88,7 +88,7 @@ def test_ways_back_begin_with_the_version_before_and_reach_what_ran_before_ratch
     past = [version(3, DIGEST, OTHER), version(2, OTHER, DIGEST), version(1, DIGEST, THIRD)]
     assert [way.digest for way in rollback_choices(past, True, THIRD, DIGEST)] == [THIRD, OTHER]
     assert [way.digest for way in rollback_choices(past, False, OTHER, DIGEST)] == [OTHER]
-    assert rollback_choices(past, True, THIRD, None)[0].label == "what ran before Ratchet · " + "ef" * 6
+    assert rollback_choices(past, True, THIRD, None)[0].label == "used before Ratchet · " + "ef" * 6
     assert rollback_choices([], True, None, None) == []
 
 
@@ -96,17 +96,17 @@ async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: Made) -> 
     api.sign_in("read", role="viewer")
     managed(api)
     page = (await page_of(api)).text
-    assert "rollback" not in page
-    assert "I have looked" not in page
+    assert 'data-opens="rollback"' not in page
+    assert "Mark as reviewed" not in page
     assert "Propose an edit" not in page
-    assert "Rolling back takes a reviewer" in page
-    assert "A reviewer can note" in page
+    assert "Only reviewers roll back" in page
+    assert "Only reviewers mark versions as reviewed" in page
 
 
 async def test_what_was_observed_differs_from_what_is_live_and_waits_for_a_look(api: Made) -> None:
     managed(api)
     page = (await page_of(api)).text
-    assert "How it differs from what is live" in page
+    assert "Changes from the live version" in page
     assert f'data-api="/v1/prompts/answer/observed/{THIRD.replace(":", "%3A")}/review"' in page
 
 
@@ -114,16 +114,16 @@ async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(a
     unmanaged(api)
     page = (await page_of(api)).text
     assert "is not managed by Ratchet yet" in page
-    assert "How it differs from the one seen before it" in page
-    assert "nothing was approved under this name" in page
-    assert "rollback" not in page
+    assert "Changes from the version observed before" in page
+    assert "no version was approved yet" in page
+    assert 'data-opens="rollback"' not in page
 
 
 async def test_a_text_that_is_not_known_is_said_to_be_unknown(api: Made) -> None:
     unmanaged(api)
     api.answers["/v1/prompts"]["items"][0]["observed"][0]["content_known"] = False
     page = (await page_of(api)).text
-    assert "Its text is unknown: the app told only the digest." in page
+    assert "The text is unknown: the app sent only its digest." in page
 
 
 async def test_what_somebody_has_looked_at_is_folded_away(api: Made) -> None:
@@ -132,10 +132,10 @@ async def test_what_somebody_has_looked_at_is_folded_away(api: Made) -> None:
     api.answers["/v1/prompts"]["items"][0]["observed"] = [{**seen, "reviewed": True}]
     del api.answers[f"/v1/versions/{THIRD}"]
     page = (await page_of(api)).text
-    assert "Nothing is unreviewed" in page
+    assert "All are reviewed" in page
     assert "1 reviewed, or part of a decision" in page
     assert f'href="/prompts/answer/compare?b={THIRD.replace(":", "%3A")}"' in page, "its text was not had at once"
-    assert "I have looked" not in page
+    assert "Mark as reviewed" not in page
 
 
 async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to_be(api: Made) -> None:
@@ -150,9 +150,7 @@ async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to
     assert "× 2" in page
     assert "web-9" not in page
     api.answers["/v1/instances"] = None
-    assert (
-        "That can&#39;t be had now" in (await page_of(api)).text or "That can't be had now" in (await page_of(api)).text
-    )
+    assert "Not available now" in (await page_of(api)).text
 
 
 async def test_older_versions_are_a_page_further(api: Made) -> None:
@@ -168,8 +166,8 @@ async def test_a_first_version_has_nothing_before_it(api: Made) -> None:
     managed(api)
     api.answers["/v1/prompts/answer/versions"] = {"items": [version(2, DIGEST, None)], "next": None, "previous": None}
     page = (await page_of(api)).text
-    assert "there is nothing to go back to" in page
-    assert "rollback" not in page
+    assert "there is nothing to roll back to" in page
+    assert 'data-opens="rollback"' not in page
 
 
 async def test_a_name_that_nobody_uses_leads_nowhere(api: Made) -> None:
@@ -187,7 +185,7 @@ async def test_any_two_versions_are_compared(api: Made) -> None:
     assert "<del>brief</del>" in page
     assert "<ins>long</ins>" in page
     same = (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={OTHER}")).text
-    assert "one and the same version" in same
+    assert "Both are the same version" in same
     assert (await page_of(api, "/prompts/answer/compare?a=nonsense")).status_code == 404
 
 
@@ -198,14 +196,14 @@ async def test_a_comparison_begins_with_the_last_change(api: Made) -> None:
     assert f'<option value="{OTHER}" selected>' in page
     unmanaged(api)
     api.answers["/v1/prompts"]["items"][0]["observed"].pop()
-    assert "There is only one version yet" in (await page_of(api, "/prompts/answer/compare")).text
+    assert "There is only one version" in (await page_of(api, "/prompts/answer/compare")).text
 
 
 async def test_a_text_that_can_not_be_had_is_not_compared(api: Made) -> None:
     managed(api)
     del api.answers[f"/v1/versions/{OTHER}"]
-    assert "is not known here" in (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
-    assert "be had now" in (await page_of(api, f"/prompts/answer/back?to_digest={OTHER}")).text
+    assert "unknown or not available now" in (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
+    assert "not available now" in (await page_of(api, f"/prompts/answer/back?to_digest={OTHER}")).text
 
 
 async def test_the_dialog_asks_what_going_back_to_another_version_changes(api: Made) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from console.domain.prompt_edits import fields, kept, posted, preview
+from console.domain.prompt_edits import fields, kept, parse_form, preview
 from ratchet.prompt import parse
 from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
 from tests.support.prompts import minimal
@@ -56,7 +56,7 @@ def test_the_rest_is_kept_and_shown_with_what_hides() -> None:
 
 
 def test_texts_are_put_into_the_document_and_nowhere_else() -> None:
-    sent = posted(form("Be long, {{who}}.", "Stop."))
+    sent = parse_form(form("Be long, {{who}}.", "Stop."))
     assert sent["base_digest"] == DIGEST
     assert [it.get("content") for it in sent["document"]["messages"]] == ["Be long, {{who}}.", None, "Stop."]
     assert {**sent["document"], "messages": 0} == {**DOCUMENT, "messages": 0}
@@ -65,11 +65,11 @@ def test_texts_are_put_into_the_document_and_nowhere_else() -> None:
 @pytest.mark.parametrize("document", ["", "[]", "7", '{"messages": 3}', "{}", "[" * 200_000, '{"messages": ["x"]}'])
 def test_a_form_that_holds_no_document_is_refused(document: str) -> None:
     with pytest.raises(ValueError, match=r"document|value"):
-        posted(form("x", document=document))
+        parse_form(form("x", document=document))
 
 
 def test_a_preview_names_the_field_that_is_wrong() -> None:
-    sent = posted(form("Be brief, {{whom}}."))
+    sent = parse_form(form("Be brief, {{whom}}."))
     seen = preview(DOCUMENT, sent["document"])
     assert (seen.digest, seen.field) == (None, "messages[0].content")
     assert "whom" in seen.problem
@@ -77,7 +77,7 @@ def test_a_preview_names_the_field_that_is_wrong() -> None:
 
 def test_line_ends_of_a_browser_change_nothing() -> None:
     text = str(fields(DOCUMENT)[0].content).replace("\n", "\r\n")
-    assert preview(DOCUMENT, posted(form(text))["document"]).differs == []
+    assert preview(DOCUMENT, parse_form(form(text))["document"]).differs == []
 
 
 async def test_the_form_holds_the_version_to_begin_with(api: Made) -> None:
@@ -87,8 +87,8 @@ async def test_the_form_holds_the_version_to_begin_with(api: Made) -> None:
     assert "&lt;/textarea&gt;&lt;script&gt;" in page
     assert "is not managed by Ratchet yet" in page
     assert f'name="base_digest" value="{DIGEST}"' in page
-    assert "Examples of the slot <b>shots</b> come here" in page
-    assert "Nothing differs yet" in page
+    assert "Examples of the slot <b>shots</b> are inserted here" in page
+    assert "No changes yet" in page
     assert "data-draft" in page
     assert 'data-live=""' in page, "a draft that is being written is never replaced"
 
@@ -97,18 +97,18 @@ async def test_who_is_alone_is_told_before_they_write(api: Made) -> None:
     known(api, LIVE)
     api.answers["/v1/people"] = {"items": [{"subject": "ann", "scopes": ["review"]}], "next": None}
     async with browsing(api) as client:
-        assert "Nobody else reviews here yet" in (await client.get("/prompts/answer/edit")).text
+        assert "There is no other reviewer yet" in (await client.get("/prompts/answer/edit")).text
         api.answers["/v1/people"]["items"].append({"subject": "bob", "scopes": ["review"]})
-        assert "Nobody else" not in (await client.get("/prompts/answer/edit")).text
+        assert "There is no other reviewer" not in (await client.get("/prompts/answer/edit")).text
         api.answers["/v1/people"] = None
-        assert "Nobody else" not in (await client.get("/prompts/answer/edit")).text, "not known"
+        assert "There is no other reviewer" not in (await client.get("/prompts/answer/edit")).text, "not known"
 
 
 async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(api: Made) -> None:
     known(api, LIVE)
     async with browsing(api) as client:
         page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
-    assert "You begin with" in page
+    assert "The edit starts from" in page
     assert f'name="base_digest" value="{OTHER}"' in page
 
 
@@ -118,13 +118,13 @@ async def test_who_may_not_propose_is_told(api: Made) -> None:
     async with browsing(api) as client:
         answer = await client.get("/prompts/answer/edit")
     assert answer.status_code == 403
-    assert "takes a reviewer" in answer.text
+    assert "Only reviewers" in answer.text
 
 
 async def test_what_is_not_known_can_not_be_edited(api: Made) -> None:
     known(api, content_known=False)
     async with browsing(api) as client:
-        assert "told only digests" in (await client.get("/prompts/answer/edit")).text
+        assert "sent its digest only" in (await client.get("/prompts/answer/edit")).text
         known(api)
         del api.answers[f"/v1/versions/{DIGEST}"]
         assert (await client.get("/prompts/answer/edit")).status_code == 404
@@ -136,7 +136,7 @@ async def test_a_preview_shows_what_the_edit_changes_and_sends_nothing(api: Made
         part = (await client.post("/prompts/answer/preview", content=form("Be <b>brief</b>, {{who}}."))).text
     assert "<html" not in part
     assert "&lt;" in part
-    assert "It would be" in part
+    assert "New version:" in part
     assert {request.method for request in api.asked} == {"GET"}
 
 
@@ -146,9 +146,9 @@ async def test_a_preview_of_nonsense_says_so(api: Made) -> None:
         odd = await client.post("/prompts/answer/preview", content=b"\xff")
         large = await client.post("/prompts/answer/preview", content=b"x" * 1_000_001)
         nowhere = await client.post("/prompts/answer/preview", content=form("Be.", base="../secrets"))
-    assert "document: can&#39;t be read, or is too large" in odd.text
+    assert "document: must be a JSON document of at most 1 MB" in odd.text
     assert odd.text == large.text
-    assert "It would be" in nowhere.text
+    assert "New version:" in nowhere.text
     assert not [request for request in api.asked if "secrets" in request.url.path]
 
 

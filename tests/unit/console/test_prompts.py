@@ -42,6 +42,6 @@ async def test_the_next_names_come_after_the_last(api: Made) -> None:
     api.answers["/v1/prompts"] = {"items": [], "next": None}
     async with browsing(api) as client:
         page = (await client.get("/prompts?cursor=WyJncmVldCJd")).text
-    assert "No prompt was seen yet" in page
+    assert "No prompts yet" in page
     assert api.queries("/v1/prompts") == [{"cursor": "WyJncmVldCJd", "limit": "50"}]
     assert 'hx-get="/prompts?cursor=WyJncmVldCJd"' in page

@@ -69,7 +69,7 @@ async def test_others_are_told_who_makes_keys(api: Made) -> None:
     api.sign_in("read", role="viewer")
     async with browsing(api) as client:
         page = (await client.get("/start?target=shop")).text
-    assert "An admin creates keys" in page
+    assert "Only admins create keys" in page
     assert "/v1/keys" not in page
 
 

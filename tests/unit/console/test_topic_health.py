@@ -56,7 +56,7 @@ def shown(alpha: Any, beta: Any = None) -> dict[str, TopicHealth]:
 )
 def test_how_a_consumer_stands(facts: dict[str, Any], state: str) -> None:
     found = shown(says(taken=(takes("alpha.x", "b.made", **facts),)))
-    assert found["b.made"].takers[0].state == state
+    assert found["b.made"].consumers[0].state == state
     assert found["b.made"].state == state
 
 
@@ -69,7 +69,7 @@ def test_what_is_wrong_comes_first_then_names() -> None:
     )
     found = shown(alpha)
     assert list(found) == ["b.made", "told", "raw", "a.made"]
-    assert [taker.name for taker in found["b.made"].takers] == ["alpha.x", "alpha.a"]
+    assert [taker.name for taker in found["b.made"].consumers] == ["alpha.x", "alpha.a"]
     assert topics_needing_attention(list(found.values())) == {"paused": 1, "dead letters": 3}
 
 
@@ -111,6 +111,6 @@ def test_a_topic_of_nobodys_list_is_sent_by_who_says_so() -> None:
 
 def test_letters_of_a_consumer_that_is_no_more_are_shown() -> None:
     found = shown(says(letters=(letter("alpha.gone", "b.made", 2),)))
-    [gone] = found["b.made"].takers
+    [gone] = found["b.made"].consumers
     assert (gone.name, gone.parked, gone.waits) == ("alpha.gone", 2, None)
     assert gone.state == "dead letters"

@@ -1,4 +1,4 @@
-"""`python -m console` serves: it has no tables to migrate."""
+"""Command line of the console: `python -m console` serves. It has no tables to migrate."""
 
 from console.app import build_app
 from console.settings import ConsoleSettings

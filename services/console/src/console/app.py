@@ -1,4 +1,4 @@
-"""Wiring: settings in, an ASGI app out, with open pages that hear of news from the bus."""
+"""Composition root of the console."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -9,11 +9,12 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware.gzip import GZipMiddleware
 
-from console.error_pages import SecurityHeaders, install_errors
-from console.handlers import notification_subscriptions
-from console.notifications import OpenPages
-from console.pages import PAGES
-from console.rendering import environment
+from console.error_pages import install_error_pages
+from console.handlers import notification_subscription
+from console.notifications import Notifications
+from console.pages import PAGE_ROUTERS
+from console.rendering import template_environment
+from console.security_headers import SecurityHeaders
 from console.settings import ConsoleSettings
 from console.static_files import ImmutableStatic
 from console.upstream import Upstream
@@ -37,10 +38,10 @@ def build_app(
     flow: Flow | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
-    """One instance of the console. `transport` reaches the services without a socket, where they share a process."""
+    """Build one instance of the console. `transport` reaches services in the same process without a socket."""
     clock = clock or SystemClock()
-    pages, metrics = OpenPages(settings.max_pages), Metrics(settings.service)
-    bus = Bus(settings, (), (notification_subscriptions(pages),), NoStore(), clock, metrics, flow)
+    notifications, metrics = Notifications(settings.max_pages), Metrics(settings.service)
+    bus = Bus(settings, (), (notification_subscription(notifications),), NoStore(), clock, metrics, flow)
     upstream = Upstream(httpx.AsyncClient(base_url=settings.api_url, timeout=_TIMEOUT_S, transport=transport))
 
     @contextlib.asynccontextmanager
@@ -60,22 +61,22 @@ def build_app(
         redirect_slashes=False,
         openapi_url=None,
     )
-    app.state.bus, app.state.pages, app.state.upstream = bus, pages, upstream
-    app.state.templates, app.state.clock = environment(), clock
-    install_errors(app)
+    app.state.bus, app.state.notifications, app.state.upstream = bus, notifications, upstream
+    app.state.templates, app.state.clock = template_environment(), clock
+    install_error_pages(app)
     app.add_middleware(ValidHost)
     app.add_middleware(RateLimited, limiter=RateLimiter(settings, refused=metrics.refused))
     for middleware in (GZipMiddleware, SecurityHeaders, Correlated):
         app.add_middleware(middleware)
     app.add_middleware(EncodedPaths, prefix="/prompts/")
     app.mount("/static", ImmutableStatic(directory=str(files("console") / "static")), name="static")
-    for pages_of in PAGES:
-        app.include_router(pages_of())
+    for page_router in PAGE_ROUTERS:
+        app.include_router(page_router())
 
     @app.get("/health/live")
     @app.get("/health/ready")
     async def health() -> dict[str, object]:
-        """It has nothing of its own that could be away; pages say what is."""
+        """Report whether the bus works. Unavailable services are shown on the pages that need them."""
         return {"status": "degraded" if bus.problems else "ready", "problems": bus.problems}
 
     @app.get("/metrics")

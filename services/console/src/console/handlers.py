@@ -1,16 +1,16 @@
-"""Life-cycle events come in; open pages hear that there is news."""
+"""Event handlers of the console: notify open pages of events that change what they show."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from console.notifications import OpenPages
+from console.notifications import Notifications
 from shared.events.promotion import LoopHalted, LoopResumed, PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Broadcast
 
-NEWS = (
+NOTIFIED_EVENTS = (
     QualityMeasured,
     RegressionDetected,
     RegressionResolved,
@@ -21,16 +21,16 @@ NEWS = (
     LoopHalted,
     LoopResumed,
 )
-_OF_ALL_ENVIRONMENTS = ("loop.halted", "loop.resumed")
+_ALL_ENVIRONMENTS = ("loop.halted", "loop.resumed")
 
 
-def notification_subscriptions(pages: OpenPages) -> Broadcast:
-    """What tells `pages`."""
+def notification_subscription(notifications: Notifications) -> Broadcast:
+    """Return the subscription that publishes topics with new events to `notifications`."""
 
-    async def on_news(events: Sequence[Received[Any]]) -> None:
+    async def on_events(events: Sequence[Received[Any]]) -> None:
         for received in events:
             event = received.event
-            everywhere = event.topic in _OF_ALL_ENVIRONMENTS
-            pages.tell((event.project, None if everywhere else event.environment), event.topic)
+            environment = None if event.topic in _ALL_ENVIRONMENTS else event.environment
+            notifications.publish(event.project, environment, event.topic)
 
-    return Broadcast("news", NEWS, on_news)
+    return Broadcast("news", NOTIFIED_EVENTS, on_events)

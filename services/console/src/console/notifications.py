@@ -1,73 +1,70 @@
-"""Open pages, and what they are told: that something of a topic changed. What it is they ask for themselves."""
+"""Notifications of open pages: the names of topics that have new events. The page then reloads its content."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from weakref import WeakSet
 
-Place = tuple[str, str | None]
-"""A project and an environment; None for what concerns all of a project's."""
+from shared.web.event_stream import KEEP_ALIVE, KEEP_ALIVE_S, wait_for_event
+
+_MAX_PAGES_PER_PERSON = 60
 
 
-_EACH = 60
-"""Pages that one person may keep open, so that nobody takes all the places."""
-
-
-class TooManyStreams(Exception):
-    """This instance keeps as many pages up to date as it may, or as many of one person's."""
+class TooManyPages(Exception):
+    """This instance, or this person, has as many open pages as allowed."""
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class OpenPage:
-    """One page that listens. News of a topic that was not told yet is told once."""
+    """The event stream of one open page. A topic is sent once, however many events it had since the last frame."""
 
-    place: tuple[str, str]
-    who: str
-    _news: set[str] = field(default_factory=set)
-    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    project: str
+    environment: str
+    subject: str
+    _topics: set[str] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, topic: str) -> None:
-        self._news.add(topic)
-        self._bell.set()
+    def notify(self, topic: str) -> None:
+        """Send `topic` in the next frame."""
+        self._topics.add(topic)
+        self._changed.set()
 
     async def frames(self, keep_alive: float) -> AsyncIterator[bytes]:
-        """Server-sent events for ever: the topics with news, or a comment after `keep_alive` seconds of silence."""
+        """Yield server-sent events with the changed topics; a comment after `keep_alive` seconds of silence."""
         while True:
-            try:
-                async with asyncio.timeout(keep_alive):
-                    await self._bell.wait()
-            except TimeoutError:
-                yield b": keep-alive\n\n"
+            if not await wait_for_event(self._changed, keep_alive):
+                yield KEEP_ALIVE
                 continue
-            self._bell.clear()
-            topics, self._news = sorted(self._news), set()
+            topics, self._topics = sorted(self._topics), set()
             yield f"data: {' '.join(topics)}\n\n".encode()
 
 
-class OpenPages:
-    """All open pages of one instance, `most` of them.
+class Notifications:
+    """The open pages of one instance, at most `max_pages`. `keep_alive`: seconds of silence before a comment.
 
-    Held weakly: a stream that was given up before its first frame never gets to `leave`.
+    Pages are held weakly: a stream that is closed before its first frame never calls `leave`.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_pages: int, keep_alive: float = KEEP_ALIVE_S) -> None:
+        self.keep_alive = keep_alive
+        self._max_pages = max_pages
         self._pages: WeakSet[OpenPage] = WeakSet()
 
-    def join(self, place: tuple[str, str], who: str) -> OpenPage:
-        """A page of `who`, which hears all news of a place from now on. Raises Crowded."""
-        if len(self._pages) >= self._most or sum(page.who == who for page in self._pages) >= _EACH:
-            raise TooManyStreams
-        page = OpenPage(place, who)
+    def join(self, project: str, environment: str, subject: str) -> OpenPage:
+        """Add an open page of the person `subject`. Raises TooManyPages."""
+        of_person = sum(page.subject == subject for page in self._pages)
+        if len(self._pages) >= self._max_pages or of_person >= _MAX_PAGES_PER_PERSON:
+            raise TooManyPages
+        page = OpenPage(project, environment, subject)
         self._pages.add(page)
         return page
 
     def leave(self, page: OpenPage) -> None:
+        """Remove an open page."""
         self._pages.discard(page)
 
-    def tell(self, place: Place, topic: str) -> None:
-        """Tells every page of a place."""
-        project, environment = place
+    def publish(self, project: str, environment: str | None, topic: str) -> None:
+        """Notify all pages of an environment; of all environments of the project if `environment` is None."""
         for page in tuple(self._pages):
-            if page.place[0] == project and environment in (None, page.place[1]):
-                page.tell(topic)
+            if page.project == project and environment in (None, page.environment):
+                page.notify(topic)

@@ -1,48 +1,59 @@
-"""Templates: what they may call, and how they name their static files."""
+"""Rendering of Jinja templates: filters, addresses of static files, pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
 from urllib.parse import quote
 
+from fastapi import Request
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from console.domain import formatting as telling
+from console.domain import formatting
 from ratchet.formatting import short_digest
 from ratchet.sanitize import visible, visible_lines
 
 
-def environment() -> Environment:
-    """Everything is escaped, and an unknown name is an error."""
-    made = Environment(
+def template_environment() -> Environment:
+    """Return the template environment: autoescaping is on, and an unknown name is an error."""
+    environment = Environment(
         loader=PackageLoader("console"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
+    environment.filters.update(
         short=short_digest,
-        amount=telling.amount,
-        measured=telling.measured,
-        change=telling.change,
-        interval=telling.interval,
-        payload=telling.payload,
-        rate=telling.rate,
-        words=telling.words,
+        amount=formatting.amount,
+        measured=formatting.measured,
+        change=formatting.change,
+        interval=formatting.interval,
+        payload=formatting.payload,
+        rate=formatting.rate,
+        words=formatting.words,
         quoted=quoted,
         seen=visible,
         seen_lines=visible_lines,
         time=time_element,
     )
-    made.globals.update(static=static_names())
-    return made
+    environment.globals.update(static=static_addresses())
+    return environment
+
+
+def render_page(request: Request, template: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:
+    """Return a rendered template as the response. Without a viewer the page has no header and no dialogs."""
+    templates: Environment = request.app.state.templates
+    url = request.url
+    address = f"{url.path}?{url.query}" if url.query else url.path
+    context = {"viewer": None, "kill_switch": None, "path": url.path, "address": address, **values}
+    return HTMLResponse(templates.get_template(template).render(context), status)
 
 
 def time_element(moment: object) -> Markup:
-    """A moment in UTC, which a script puts into the viewer's zone; the exact one shows on hover."""
+    """Return a `<time>` element in UTC with the exact time as its title; a script shows it in the viewer's zone."""
     if not moment:
         return Markup('<span class="soft">never</span>')
     at = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
@@ -51,18 +62,18 @@ def time_element(moment: object) -> Markup:
 
 
 def quoted(name: object) -> str:
-    """A name as one part of an address, whatever it holds."""
+    """Return a name percent-encoded as one segment of an address."""
     return quote(str(name), safe="")
 
 
-def static_names() -> Callable[[str], str]:
-    """A file's address, with its content's hash in it: browsers may keep it for ever."""
+def static_addresses() -> Callable[[str], str]:
+    """Return a function from the name of a static file to its address, which has the hash of its content."""
     folder = files("console") / "static"
-    known: dict[str, str] = {}
+    hashes: dict[str, str] = {}
 
     def address(name: str) -> str:
-        if name not in known:
-            known[name] = sha256(folder.joinpath(name).read_bytes()).hexdigest()[:12]
-        return f"/static/{name}?v={known[name]}"
+        if name not in hashes:
+            hashes[name] = sha256(folder.joinpath(name).read_bytes()).hexdigest()[:12]
+        return f"/static/{name}?v={hashes[name]}"
 
     return address

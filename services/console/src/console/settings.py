@@ -1,4 +1,4 @@
-"""What the console can be told from outside."""
+"""Settings of the console, read from environment variables."""
 
 from typing import ClassVar
 
@@ -8,12 +8,12 @@ from shared.runtime.settings import ProcessSettings
 
 
 class ConsoleSettings(ProcessSettings):
-    """`api_url` is where the paths under `/v1` of all services are reached: the gateway."""
+    """Settings of the console. `api_url` is the gateway, where the paths under `/v1` of all services are served."""
 
     service: ClassVar[str] = "console"
 
-    api_url: str = Field("http://127.0.0.1:8080", description="the gateway of the services")
-    max_pages: int = Field(500, ge=1, description="open pages that one instance keeps up to date")
+    api_url: str = Field("http://127.0.0.1:8080", description="URL of the gateway of the services")
+    max_pages: int = Field(500, ge=1, description="maximum number of open pages that one instance notifies")
 
     @field_validator("api_url")
     @classmethod

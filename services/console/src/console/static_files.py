@@ -1,4 +1,4 @@
-"""Static files: a browser may keep what has its content's hash in its address."""
+"""Static files with cache headers."""
 
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -6,10 +6,10 @@ from starlette.types import Scope
 
 
 class ImmutableStatic(StaticFiles):
-    """Kept for ever where the address names a version, asked for again where it does not."""
+    """Static files that are cached for a year if the address has the content's hash, else revalidated."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
+        response = await super().get_response(path, scope)
         versioned = b"v=" in scope["query_string"]
-        answer.headers["cache-control"] = "public, max-age=31536000, immutable" if versioned else "no-cache"
-        return answer
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if versioned else "no-cache"
+        return response

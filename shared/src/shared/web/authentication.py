@@ -11,6 +11,9 @@ from shared.problems import Problem
 ACTING_COOKIE = "ratchet_acting"
 """Holds the key of a person's session that may decide. Browsers send it to `/v1` only."""
 
+READING_COOKIE = "ratchet_reading"
+"""Holds the key of a person's session that only reads, for the console."""
+
 _SAFE = frozenset({"GET", "HEAD"})
 
 

@@ -1,14 +1,11 @@
-"""Each act of the audit as a sentence (pure): who did what, about what, and where to look at it."""
+"""Audit entries as sentences: who did what, and the page of what it was done to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from console.domain.formatting import words
+from console.domain.json_object import JsonObject
 from ratchet.sanitize import visible
-
-Item = Mapping[str, Any]
 
 KINDS = (
     "proposal",
@@ -23,73 +20,73 @@ KINDS = (
     "key",
     "link",
 )
-"""What acts are about: the part of their kind before its dot."""
+"""The subjects of entries: the part of their kind before the dot."""
 
 _VERDICTS = {"approved": "approved", "rejected": "rejected", "changes_requested": "asked for changes of"}
-_SAID = {
-    "loop.halted": "halted the loop",
-    "loop.resumed": "resumed the loop",
+_SENTENCES = {
+    "loop.halted": "halted promotions",
+    "loop.resumed": "resumed promotions",
     "proposal.opened": "proposed a change of {name}",
     "proposal.withdrawn": "withdrew a proposal",
     "proposal.decided": "{verdict} a proposal for {name}",
     "prompt.promoted": "made a version of {name} live",
-    "prompt.rolled_back": "went back to a former version of {name}",
-    "prompt.example_revoked": "took examples out of what is live of {name}",
+    "prompt.rolled_back": "rolled {name} back to an earlier version",
+    "prompt.example_revoked": "removed revoked examples from the live version of {name}",
     "grant.given": "gave a grant for examples in {name}",
     "grant.revoked": "revoked a grant",
-    "example.revoked": "took an example back",
-    "prompt.archived": "archived the prompt {name}: it left the lists, and is served as before",
-    "observed.reviewed": "looked at a version of {name} that went live around Ratchet",
+    "example.revoked": "revoked an example",
+    "prompt.archived": "archived the prompt {name}: it is not listed any more, and still served",
+    "observed.reviewed": "reviewed a version of {name} that was not served by Ratchet",
     "dead-letter.replayed": "replayed a dead letter of {topic} to {consumer}",
     "dead-letter.discarded": "discarded a dead letter of {topic} to {consumer}",
-    "operation.events_republished": "sent {events} events of the {service} again",
+    "operation.events_republished": "republished {events} events of the {service}",
     "operation.consumer_resumed": "resumed the paused consumer {consumer}",
     "metric.declared": "declared what the metric {metric} means",
     "metric.withdrawn": "withdrew the declaration of the metric {metric}",
     "key.issued": "issued a key to {subject}",
-    "key.revoked": "ended a key of {subject}",
+    "key.revoked": "revoked a key of {subject}",
     "link.made": "made a sign-in link for {subject}",
 }
-_NAMED = ("name", "topic", "consumer", "subject", "service", "events", "metric")
-_READING = frozenset({"read", "operate"})
-"""What the console's own key of a session may be for; the key that decides is another."""
-_ALREADY_SAID = frozenset({"at", "by", "kind", "schema", "project"})
+_FIELDS = ("name", "topic", "consumer", "subject", "service", "events", "metric")
+_READING_SCOPES = frozenset({"read", "operate"})
+"""The scopes of a session's reading key, which the console uses."""
+_SHOWN_ELSEWHERE = frozenset({"at", "by", "kind", "schema", "project"})
 
 
 @dataclass(frozen=True, slots=True)
 class AuditSentence:
-    """`said` goes after the name of who did it; `href` leads to what it is about, where there is a page for that."""
+    """`sentence` follows the name of `by`; `href` is the page of what it was done to, if there is one."""
 
     seq: int
     at: str
     by: str
-    said: str
+    sentence: str
     href: str | None
     facts: tuple[tuple[str, str], ...]
 
 
-def describe_entry(entry: Item) -> AuditSentence:
-    """One entry as people read it; an unknown kind is told by its own name."""
+def describe_entry(entry: JsonObject) -> AuditSentence:
+    """Return an entry as a sentence; an unknown kind is shown by its name."""
     facts = tuple(
         (words(name), str(value))
         for name, value in sorted(entry.items())
-        if name not in _ALREADY_SAID and value is not None
+        if name not in _SHOWN_ELSEWHERE and value is not None
     )
-    return AuditSentence(entry["seq"], entry["at"], str(entry["by"]), _said(entry), _href(entry), facts)
+    return AuditSentence(entry["seq"], entry["at"], str(entry["by"]), _sentence(entry), _href(entry), facts)
 
 
-def _said(entry: Item) -> str:
+def _sentence(entry: JsonObject) -> str:
     if entry["kind"] == "key.issued" and entry.get("of") == "person" and entry.get("subject") == entry["by"]:
         scopes = str(entry.get("scopes") or "unknown").split()
-        if _READING.issuperset(scopes):
-            return "signed in: a key by which the console shows pages"
+        if _READING_SCOPES.issuperset(scopes):
+            return "signed in: a key for the console to read"
         return f"signed in: a key for {visible(', '.join(scopes))}"
-    told = {name: visible(str(entry.get(name, "unknown"))) for name in _NAMED}
+    values = {name: visible(str(entry.get(name, "unknown"))) for name in _FIELDS}
     verdict = _VERDICTS.get(str(entry.get("verdict")), "decided about")
-    return _SAID.get(entry["kind"], words(str(entry["kind"]).replace(".", " "))).format(**told, verdict=verdict)
+    return _SENTENCES.get(entry["kind"], words(str(entry["kind"]).replace(".", " "))).format(**values, verdict=verdict)
 
 
-def _href(entry: Item) -> str | None:
+def _href(entry: JsonObject) -> str | None:
     about = str(entry["kind"]).partition(".")[0]
     if entry.get("proposal_id"):
         return f"/proposals/{quote(str(entry['proposal_id']), safe='')}"

@@ -1,29 +1,29 @@
-"""What a regression's chart shows (pure), as the script takes it."""
+"""Data of a regression's chart, for the script that draws it."""
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from console.domain.json_object import JsonObject
 from ratchet.formatting import short_digest
 from shared.units import unit_of
 
-Item = Mapping[str, Any]
-_MOST_VERSIONS = 6
+_MAX_VERSIONS = 6
 
 
-def chart(regression: Item, windows: Sequence[Item]) -> str | None:
-    """JSON: `times` (seconds), and for each version its `low`, `high`, `mean` and `n` at these times, null where none.
+def chart(regression: JsonObject, windows: Sequence[JsonObject]) -> str | None:
+    """Return JSON; None if there are fewer than two windows.
 
-    `role` is what a version was, `marks` are where versions begin, `change` is two seconds. The latest six versions are
-    shown. None where fewer than two windows are known.
+    `times` are seconds; each of the latest six versions has a `role` and its `low`, `high`, `mean` and `n` at these
+    times, or null. `marks` are where versions begin, `change` is the interval of the change in seconds.
     """
     if len(windows) < 2:
         return None
-    latest: dict[str, list[Item]] = {}
+    latest: dict[str, list[JsonObject]] = {}
     for window in sorted(windows, key=lambda window: str(window["end"])):
         latest.setdefault(window["identity"], []).append(window)
-    versions = dict(sorted(latest.items(), key=lambda item: str(item[1][0]["start"]))[-_MOST_VERSIONS:])
+    versions = dict(sorted(latest.items(), key=lambda item: str(item[1][0]["start"]))[-_MAX_VERSIONS:])
     times = sorted({_seconds(window["end"]) for own in versions.values() for window in own})
     change = regression["change"]
     return json.dumps(
@@ -42,19 +42,19 @@ def chart(regression: Item, windows: Sequence[Item]) -> str | None:
     )
 
 
-def _roles(regression: Item, versions: Mapping[str, Sequence[Item]]) -> dict[str, str]:
-    """What each version was, in the order of their first windows: `earlier`, `before`, `worse`, `later`, `after`.
+def _roles(regression: JsonObject, versions: Mapping[str, Sequence[JsonObject]]) -> dict[str, str]:
+    """Return the role of each version, by first window: `earlier`, `before`, `worse`, `later` or `after`.
 
-    The worse one is the version that is blamed, else the last one that was there when it changed; a version that
-    fell by itself has no role.
+    `worse` is the version in the first cause, else the last version that was in use before the change. A single
+    version has the role "".
     """
     order = list(versions)
-    blamed = [cause["after"] for cause in regression["causes"] if cause["kind"] == "prompt_version"]
+    suspected = [cause["after"] for cause in regression["causes"] if cause["kind"] == "prompt_version"]
     since = regression["change"]["high"] if regression["change"] else regression["opened_at"]
     there = [it for it in order if _seconds(versions[it][0]["start"]) <= _seconds(since)]
-    worse = next((order.index(it) for it in blamed if it in versions), max(len(there) - 1, 0))
+    worse = next((order.index(it) for it in suspected if it in versions), max(len(there) - 1, 0))
     last = len(order) - 1
-    roles = {it: "earlier" if place < worse - 1 else "later" for place, it in enumerate(order)}
+    roles = {it: "earlier" if index < worse - 1 else "later" for index, it in enumerate(order)}
     if last == 0:
         return {order[0]: ""}
     if worse > 0:
@@ -64,7 +64,7 @@ def _roles(regression: Item, versions: Mapping[str, Sequence[Item]]) -> dict[str
     return {**roles, order[worse]: "worse"}
 
 
-def _columns(identity: str, windows: Sequence[Item], times: Sequence[float]) -> dict[str, Any]:
+def _columns(identity: str, windows: Sequence[JsonObject], times: Sequence[float]) -> dict[str, Any]:
     at = {_seconds(window["end"]): window for window in windows}
     parts = {part: [at[time][part] if time in at else None for time in times] for part in ("low", "high", "mean", "n")}
     return {"label": short_digest(identity), **parts}

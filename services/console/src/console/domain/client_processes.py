@@ -1,16 +1,15 @@
-"""Which processes of apps serve which version of a prompt (pure)."""
+"""App processes and the version of a prompt that each was sent."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-Item = Mapping[str, Any]
+from console.domain.json_object import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class ClientProcess:
-    """Connections of one process that were sent the same. `state`: current, behind, or its own text."""
+    """Connections of one process that were sent the same version. `state`: current, behind, or its own text."""
 
     instance: str
     connections: int
@@ -20,9 +19,9 @@ class ClientProcess:
     state: str
 
 
-def processes(items: Iterable[Item], name: str, live: Item | None) -> list[ClientProcess]:
-    """The processes that listen for `name`, those that are behind first; an instance that says no name is unnamed."""
-    groups: dict[tuple[str, int | None, str | None], list[Item]] = defaultdict(list)
+def processes(items: Iterable[JsonObject], name: str, live: JsonObject | None) -> list[ClientProcess]:
+    """Return the processes that subscribe to the prompt `name`, those not current first."""
+    groups: dict[tuple[str, int | None, str | None], list[JsonObject]] = defaultdict(list)
     for item in items:
         if item["name"] == name:
             groups[item["instance"] or "unnamed", item["sequence"], item["digest"]].append(item)
@@ -33,7 +32,7 @@ def processes(items: Iterable[Item], name: str, live: Item | None) -> list[Clien
     return sorted(found, key=lambda process: (process.state == "current", process.instance))
 
 
-def _state(sequence: int | None, live: Item | None) -> str:
+def _state(sequence: int | None, live: JsonObject | None) -> str:
     if live is not None and sequence == live["sequence"]:
         return "current"
     return "its own text" if sequence is None else "behind"

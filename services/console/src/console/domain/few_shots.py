@@ -1,18 +1,17 @@
-"""Few-shot examples as a page shows them: what is live in each slot, what may come, what grants are left (pure)."""
+"""Few-shot examples: the live ones of each slot, candidates and grants."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from console.domain.json_object import JsonObject
 from ratchet.prompt import example_digest
-
-Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An example and what names it."""
+class ExampleView:
+    """An example and its digest."""
 
     digest: str
     input: str
@@ -21,65 +20,62 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
-    """A slot of a live prompt, which takes at most `most` examples."""
+    """A slot of a live prompt with its examples, at most `most`."""
 
     name: str
     slot: str
     most: int
-    examples: tuple[Shown, ...]
+    examples: tuple[ExampleView, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateView:
-    """What may become an example; `live` in these slots already."""
+    """A candidate; `live` are the slots that contain it already."""
 
-    item: Item
+    item: JsonObject
     live: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class GrantView:
-    """`left` of its uses; `state`: stands, used up, expired, revoked."""
+    """A grant with the uses that are `left`; `state`: active, used up, expired or revoked."""
 
-    item: Item
+    item: JsonObject
     left: int
     state: str
 
 
-def slots(lives: Iterable[Item]) -> list[SlotView]:
-    """The slots of `prompt.live` documents, by prompt and slot."""
+def slots(lives: Iterable[JsonObject]) -> list[SlotView]:
+    """Return the slots of `prompt.live` documents, by prompt and slot."""
     return [
-        SlotView(live["name"], slot, spec["max"], tuple(map(_shown, live["examples"].get(slot, ()))))
+        SlotView(live["name"], slot, spec["max"], tuple(map(_example, live["examples"].get(slot, ()))))
         for live in lives
         for slot, spec in sorted(live["document"].get("slots", {}).items())
     ]
 
 
-def candidates(items: Iterable[Item], filled: Iterable[SlotView]) -> list[CandidateView]:
-    """Candidates, each with the slots of its prompt that hold it by now."""
-    held = {(slot.name, shown.digest, slot.slot) for slot in filled for shown in slot.examples}
-    found = []
-    for item in items:
-        digest = example_digest(item)
-        found.append(
-            CandidateView(item, tuple(sorted(slot for name, of, slot in held if (name, of) == (item["name"], digest))))
-        )
-    return found
+def candidates(items: Iterable[JsonObject], filled: Iterable[SlotView]) -> list[CandidateView]:
+    """Return candidates, each with the slots of its prompt that contain it already."""
+    live: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for slot in filled:
+        for example in slot.examples:
+            live[slot.name, example.digest].add(slot.slot)
+    return [CandidateView(item, tuple(sorted(live.get((item["name"], example_digest(item)), ())))) for item in items]
 
 
-def grants(items: Iterable[Item], now: datetime) -> list[GrantView]:
-    """Those that stand first."""
+def grants(items: Iterable[JsonObject], now: datetime) -> list[GrantView]:
+    """Return grants, active ones first."""
     found = [GrantView(item, max(0, item["count"] - item["used"]), _state(item, now)) for item in items]
-    return sorted(found, key=lambda grant: grant.state != "stands")
+    return sorted(found, key=lambda grant: grant.state != "active")
 
 
-def _shown(example: Item) -> Shown:
-    return Shown(example_digest(example), example["input"], example["output"])
+def _example(example: JsonObject) -> ExampleView:
+    return ExampleView(example_digest(example), example["input"], example["output"])
 
 
-def _state(item: Item, now: datetime) -> str:
+def _state(item: JsonObject, now: datetime) -> str:
     if item["revoked_at"]:
         return "revoked"
     if datetime.fromisoformat(item["expires_at"]) <= now:
         return "expired"
-    return "used up" if item["used"] >= item["count"] else "stands"
+    return "used up" if item["used"] >= item["count"] else "active"

@@ -1,4 +1,4 @@
-"""Metrics and what is not counted, as the page shows them (pure)."""
+"""Metrics of each target with their definition and the values that are not counted."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from console.domain.json_object import JsonObject
 from shared import units
 
-Item = Mapping[str, Any]
 _REASONS = {
     "unjoined": "without their execution",
     "no_consent": "without consent to quality",
     "unknown_label": "of a label without a meaning",
-    "neutral_label": "of a label that judges nothing",
+    "neutral_label": "of a neutral label",
     "out_of_range": "outside the scale",
 }
 _DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
@@ -22,7 +22,7 @@ _ORIGINS = {"declared": "declared", "name": "known by its name", "kind": "usual 
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinitionRow:
-    """One metric of a target. `api` is where its declaration goes; `kept` what stays of the one in force, by field."""
+    """One metric of a target. `api` is the path of its declaration; `kept` are the declared fields except direction."""
 
     name: str
     direction: str
@@ -38,29 +38,31 @@ class MetricDefinitionRow:
 
     @property
     def declarable(self) -> bool:
-        """Whether its direction is for people to say."""
+        """Whether its direction is not known and must be declared."""
         return self.direction == "undeclared"
 
 
 @dataclass(frozen=True, slots=True)
 class MetricTarget:
+    """A target with its metrics."""
+
     name: str
     rows: tuple[MetricDefinitionRow, ...]
 
 
-def metric_targets(items: Iterable[Item]) -> list[MetricTarget]:
+def metric_targets(items: Iterable[JsonObject]) -> list[MetricTarget]:
     """Return the metrics of each target; undeclared ones first, then those with most that is not counted."""
     grouped = groupby(sorted(items, key=lambda item: item["target"]), key=lambda item: item["target"])
     return [MetricTarget(name, tuple(map(_row, sorted(found, key=_rank)))) for name, found in grouped]
 
 
-def _rank(item: Item) -> tuple[bool, bool, str]:
+def _rank(item: JsonObject) -> tuple[bool, bool, str]:
     return item["direction"] != "undeclared", not item["uncounted"], item["metric"]
 
 
-def _row(item: Item) -> MetricDefinitionRow:
+def _row(item: JsonObject) -> MetricDefinitionRow:
     metric, target = item["metric"], item["declared_for"]
-    place = f"?target={quote(target, safe='')}" if target is not None else ""
+    query = f"?target={quote(target, safe='')}" if target is not None else ""
     return MetricDefinitionRow(
         metric,
         item["direction"] or "",
@@ -70,13 +72,13 @@ def _row(item: Item) -> MetricDefinitionRow:
         item["n"],
         tuple(map(_reason, item["uncounted"])),
         _advice(metric, item["uncounted"]),
-        f"/v1/metrics/{quote(metric, safe='')}{place}",
+        f"/v1/metrics/{quote(metric, safe='')}{query}",
         {name: value for name, value in item["declared"].items() if name != "direction"},
         "more good words are better" if item["kind"] == "label" else _DIRECTIONS.get(item["direction"] or "", ""),
     )
 
 
-def _scale(item: Item) -> str:
+def _scale(item: JsonObject) -> str:
     if not item["scale"]:
         return ""
     low, high = item["scale"]
@@ -89,7 +91,7 @@ def _scale(item: Item) -> str:
     return f"{low:g} to {high:g}{' stars' if item['unit'] == 'stars' else ''}"
 
 
-def _reason(found: Item) -> str:
+def _reason(found: JsonObject) -> str:
     """Return `3 of a label without a meaning: “a”`, `2 outside the scale: −1 to 8`."""
     text = f"{found['n']:,} {_REASONS.get(found['reason'], found['reason'])}"
     if found["word"]:
@@ -100,7 +102,7 @@ def _reason(found: Item) -> str:
     return f"{text}: {low}" if low == high else f"{text}: {low} to {high}"
 
 
-def _advice(metric: str, found: Sequence[Item]) -> str:
+def _advice(metric: str, found: Sequence[JsonObject]) -> str:
     """Return the command that makes later values count, or nothing."""
     reasons = {each["reason"] for each in found}
     if metric.partition(".")[0] == "score" and "out_of_range" in reasons:

@@ -1,15 +1,15 @@
-"""Who may decide about a proposal, and why somebody may not (pure). The gatekeeper asks all of it again."""
+"""Who may decide about a proposal, and why the viewer may not. The gatekeeper enforces the same rules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.viewer import Viewer
+from console.domain.viewer import Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRights:
-    """`may`: the viewer can decide now; else `because` says what is missing. `others`: who else may; None: unknown."""
+    """`may`: whether the viewer can decide; if not, `because` is the reason. `others` may decide too; None: unknown."""
 
     may: bool
     because: str
@@ -19,7 +19,7 @@ class DecisionRights:
 def decision_rights(
     proposal: Mapping[str, Any], viewer: Viewer, people: Sequence[Mapping[str, Any]] | None, halted: bool
 ) -> DecisionRights:
-    """Nobody decides about a proposal of their own; an approval waits while the loop is halted."""
+    """Return whether `viewer` may decide. Nobody decides about their own proposal; nothing is approved while halted."""
     author = proposal["author"] if proposal["author_kind"] == "person" else None
     because = _because(proposal, viewer, author, halted)
     others = None if people is None else reviewers(people, author, viewer.subject)
@@ -27,17 +27,17 @@ def decision_rights(
 
 
 def reviewers(people: Sequence[Mapping[str, Any]], *without: str | None) -> tuple[str, ...]:
-    """Who reviews, but for some."""
+    """Return the people who may review, except those in `without`."""
     return tuple(it["subject"] for it in people if "review" in it["scopes"] and it["subject"] not in without)
 
 
 def _because(proposal: Mapping[str, Any], viewer: Viewer, author: str | None, halted: bool) -> str:
     if proposal["state"] != "open":
-        return "It was decided before."
+        return "This proposal is already decided."
     if not viewer.may("review"):
-        return "Your role does not decide: it takes a reviewer."
+        return "Only reviewers decide. Your role may not."
     if author == viewer.subject:
-        return "It is your own: somebody else must decide."
+        return "This is your own proposal: another reviewer must decide."
     if halted:
-        return "The loop is halted: nothing is promoted until a reviewer resumes."
+        return "Promotions are halted until a reviewer resumes them."
     return ""

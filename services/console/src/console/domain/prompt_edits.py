@@ -1,4 +1,4 @@
-"""An edit of a prompt as a form: a field for each message, the rest kept as it is; and what it would change (pure)."""
+"""Edit form of a prompt: one field for each message, and the preview of the change."""
 
 import copy
 import json
@@ -11,13 +11,13 @@ from console.domain.side_by_side import DiffRow, Document, diff_rows
 from ratchet.prompt import PromptError, foreign_syntax, parse
 from ratchet.sanitize import visible_lines
 
-_MOST_FIELDS = 1000
+_MAX_FIELDS = 1000
 _ROWS = (4, 24)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One message, or a place or `shape` that can't be written in. `name` is where its text stands in the body."""
+    """One message. `slot` or `shape` are set if it can't be edited as text; `name` is the form field of its text."""
 
     number: int
     name: str
@@ -28,14 +28,14 @@ class Field:
 
     @property
     def rows(self) -> int:
-        """How many lines tall it is shown."""
-        least, most = _ROWS
-        return min(most, max(least, self.content.count("\n") + 1 + len(self.content) // 90))
+        """The height of the text area in lines."""
+        lowest, highest = _ROWS
+        return min(highest, max(lowest, self.content.count("\n") + 1 + len(self.content) // 90))
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`differs` from what it would replace; or what is wrong with it, and in which field."""
+    """The difference from the base version; or the `problem` and its `field`."""
 
     digest: str | None
     differs: list[DiffRow]
@@ -45,7 +45,7 @@ class Preview:
 
 
 def fields(document: Document) -> list[Field]:
-    """The messages in order."""
+    """Return the fields of the messages, in order."""
     return [
         Field(n + 1, f"document.messages.{n}.content", it.get("role", ""), _text(it), it.get("slot"), _shape(it))
         for n, it in enumerate(document["messages"])
@@ -58,20 +58,20 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 def _shape(message: Mapping[str, Any]) -> str | None:
-    """What a message is that a text field can't hold: parts, tool calls, or the place of messages; as JSON."""
+    """Return a message as JSON if a text field can't edit it: content parts, tool calls or a placeholder."""
     if "slot" in message or isinstance(message.get("content"), str):
         return None
     return json.dumps(message, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def kept(document: Document) -> str:
-    """What an edit leaves as it is, for people."""
+    """Return the rest of the document, which an edit doesn't change, for display."""
     rest = {key: value for key, value in document.items() if key != "messages"}
     return visible_lines(json.dumps(rest, indent=2, ensure_ascii=False, sort_keys=True))
 
 
 def preview(base: Document | None, document: object) -> Preview:
-    """What the document would change of `base`."""
+    """Return the difference between `base` and an edited document."""
     try:
         made = parse(document)
     except PromptError as error:
@@ -79,12 +79,12 @@ def preview(base: Document | None, document: object) -> Preview:
     return Preview(made.digest, diff_rows(base, made.to_dict()), warnings=tuple(foreign_syntax(made)))
 
 
-def posted(form: bytes) -> dict[str, Any]:
-    """The fields of a form as the API would get them: `document` as JSON, with the texts of its messages put in.
+def parse_form(form: bytes) -> dict[str, Any]:
+    """Return the submitted form as the API body: `base_digest`, and `document` with the edited texts.
 
-    Raises ValueError.
+    Raises ValueError if the form or its document is malformed.
     """
-    given = dict(parse_qsl(form.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    given = dict(parse_qsl(form.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     try:
         document = _with_texts(json.loads(given["document"]), given)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

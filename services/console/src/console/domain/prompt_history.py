@@ -1,19 +1,18 @@
-"""A prompt's past, and what was seen of it around Ratchet, as pages show them (pure)."""
+"""Earlier and observed versions of a prompt."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from console.domain.json_object import JsonObject
 from console.domain.side_by_side import DiffRow, Document, diff_rows, lines_of, unfilled
 from ratchet.formatting import short_digest
 
-Item = Mapping[str, Any]
 _TEXTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChoice:
-    """A version that can be picked, told in a line."""
+    """A version in a list of choices."""
 
     digest: str
     label: str
@@ -21,10 +20,12 @@ class VersionChoice:
 
 @dataclass(frozen=True, slots=True)
 class ObservedVersion:
-    """A digest that was observed. `against` is what its text is compared with, the digest that ran before where nothing
-    is live; `differs` and `text` are None where a text is not known."""
+    """An observed version. `against` is the live version, or the one observed before if nothing is live.
 
-    item: Item
+    `differs` and `text` are None if a text is not known.
+    """
+
+    item: JsonObject
     live: bool
     against: str | None
     differs: list[DiffRow] | None
@@ -33,8 +34,10 @@ class ObservedVersion:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPreview:
-    """What going back `to` a version changes, and what apps do not fill in for it; `rows` is None where a text is not
-    known."""
+    """What a rollback `to` a version changes, and the variables that apps don't fill in for it.
+
+    `rows` is None if a text is not known.
+    """
 
     to: str | None
     rows: list[DiffRow] | None
@@ -42,15 +45,17 @@ class RollbackPreview:
 
 
 def rollback_preview(documents: Mapping[str, Document], live: str | None, to: str | None) -> RollbackPreview:
-    """From what is live to another version."""
+    """Return the preview of a rollback from the live version to another one."""
     before, after = documents.get(live or ""), documents.get(to or "")
     if before is None or after is None:
         return RollbackPreview(to, None, [])
     return RollbackPreview(to, diff_rows(before, after), unfilled(before, after))
 
 
-def version_choices(versions: Iterable[Item], observed: Iterable[Item], *others: str | None) -> list[VersionChoice]:
-    """Every digest once: what was live, the newest first, then what was only observed, then `others`."""
+def version_choices(
+    versions: Iterable[JsonObject], observed: Iterable[JsonObject], *others: str | None
+) -> list[VersionChoice]:
+    """Return each version once: live ones, newest first, then observed ones, then `others`."""
     labels: dict[str, str] = {}
     for version in versions:
         labels.setdefault(version["digest"], f"number {version['sequence']}")
@@ -62,39 +67,41 @@ def version_choices(versions: Iterable[Item], observed: Iterable[Item], *others:
 
 
 def rollback_choices(
-    versions: Sequence[Item], whole: bool, previous: str | None, live: str | None
+    versions: Sequence[JsonObject], whole: bool, previous: str | None, live: str | None
 ) -> list[VersionChoice]:
-    """What one can go back to: the version before first, then whatever else was live here, and what ran before all of
-    them. `whole`: the versions, newest first, reach back to the first one."""
+    """Return the versions to roll back to: the previous one, other live ones, and the one before Ratchet.
+
+    `whole`: `versions`, newest first, include the first one.
+    """
     before = versions[-1]["base_digest"] if versions and whole else None
     found = version_choices(versions, ())
     numbered = {choice.digest for choice in found}
     for digest in dict.fromkeys(filter(None, (previous, before))):
         if digest not in numbered:
-            found.append(VersionChoice(digest, f"what ran before Ratchet · {short_digest(digest)}"))
+            found.append(VersionChoice(digest, f"used before Ratchet · {short_digest(digest)}"))
     return sorted((each for each in found if each.digest != live), key=lambda each: each.digest != previous)
 
 
-def texts_wanted(observed: Sequence[Item], *others: str | None) -> list[str]:
-    """The digests whose texts a page shows: some of the newest observed ones whose content is known, and `others`."""
+def texts_wanted(observed: Sequence[JsonObject], *others: str | None) -> list[str]:
+    """Return the digests whose texts the page needs: `others`, and up to seven observed ones with known content."""
     known = [seen["digest"] for seen in observed[: _TEXTS + 1] if seen["content_known"]]
     return list(dict.fromkeys([*filter(None, others), *known]))
 
 
 def observed_versions(
-    observed: Sequence[Item], documents: Mapping[str, Document], live: str | None
+    observed: Sequence[JsonObject], documents: Mapping[str, Document], live: str | None
 ) -> list[ObservedVersion]:
-    """Each observed digest with what it changed: against what is live, else against what was seen before it."""
+    """Return the observed versions with their difference from the live version, else from the one observed before."""
     found = []
-    for place, item in enumerate(observed):
+    for index, item in enumerate(observed):
         digest = item["digest"]
-        older = next((it["digest"] for it in observed[place + 1 :] if it["digest"] in documents), None)
+        older = next((it["digest"] for it in observed[index + 1 :] if it["digest"] in documents), None)
         against = older if live is None or live == digest else live
-        found.append(_seen(item, documents, against, live == digest))
+        found.append(_observed(item, documents, against, live == digest))
     return found
 
 
-def _seen(item: Item, documents: Mapping[str, Document], against: str | None, live: bool) -> ObservedVersion:
+def _observed(item: JsonObject, documents: Mapping[str, Document], against: str | None, live: bool) -> ObservedVersion:
     document = documents.get(item["digest"])
     base = documents.get(against) if against else None
     differs = diff_rows(base, document) if document and base else None

@@ -1,4 +1,4 @@
-"""Two prompts beside each other, word by word (pure)."""
+"""Differences between two prompts, word by word."""
 
 import difflib
 import json
@@ -13,12 +13,12 @@ from ratchet.sanitize import visible
 Document = dict[str, Any]
 
 Part = tuple[str, bool]
-"""Some text of a line, and whether it differs from the other side."""
+"""A part of a line, and whether it differs from the other side."""
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _CONTEXT = 3
-_ALIKE = 0.4
-"""Lines that share less are shown as one gone and one come, not as one that changed."""
+_MIN_SIMILARITY = 0.4
+"""Lines with a lower ratio are shown as removed and added, not as changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class DiffLine:
 
 @dataclass(frozen=True, slots=True)
 class DiffRow:
-    """Two lines beside each other. `skipped` counts equal lines that are left out above it."""
+    """A line of each side. `skipped` is the number of equal lines left out before it."""
 
     kind: Literal["same", "changed", "removed", "added"]
     before: DiffLine | None
@@ -40,21 +40,21 @@ class DiffRow:
 
 
 def diff_rows(before: Document | None, after: Document, context: int = _CONTEXT) -> list[DiffRow]:
-    """The differences with `context` equal lines around them; nothing before stands for an empty text."""
-    found = list(_all(lines_of(before), lines_of(after)))
-    return list(_near(found, context))
+    """Return the differences with `context` equal lines around them. `before` None counts as an empty text."""
+    rows = list(_all_rows(lines_of(before), lines_of(after)))
+    return list(_with_context(rows, context))
 
 
 def unfilled(before: Document | None, after: Document) -> list[str]:
-    """What apps that fill in `before` do not give to `after`; nothing where either is not known."""
+    """Return what `after` needs and apps of `before` don't fill in; nothing if either document is unknown."""
     try:
         return incompatibilities(parse(after), parse(before)) if before is not None else []
     except PromptError:
         return []
 
 
-def foreign(document: Document) -> list[str]:
-    """Template syntax of other tools in a document; nothing where it is of a schema that is not known here."""
+def foreign_template_syntax(document: Document) -> list[str]:
+    """Return template syntax of other tools in a document; nothing if its schema is unknown."""
     try:
         return foreign_syntax(parse(document))
     except PromptError:
@@ -62,7 +62,7 @@ def foreign(document: Document) -> list[str]:
 
 
 def lines_of(document: Document | None) -> list[str]:
-    """A prompt document as lines for reviewers; as indented JSON where it is of a schema that is not known here."""
+    """Return a document as lines for reviewers; as indented JSON if its schema is unknown."""
     if document is None:
         return []
     try:
@@ -73,7 +73,7 @@ def lines_of(document: Document | None) -> list[str]:
         ]
 
 
-def _all(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffRow]:
+def _all_rows(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffRow]:
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for tag, i, i_end, j, j_end in matcher.get_opcodes():
         if tag == "equal":
@@ -85,21 +85,24 @@ def _all(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffRow]:
 
 
 def _different(
-    old: Sequence[str], new: Sequence[str], gone: tuple[int, int], come: tuple[int, int]
+    old: Sequence[str], new: Sequence[str], removed: tuple[int, int], added: tuple[int, int]
 ) -> Iterator[DiffRow]:
-    (i, i_end), (j, j_end) = gone, come
-    while i < i_end and j < j_end and _alike(old[i], new[j]):
+    (i, i_end), (j, j_end) = removed, added
+    while i < i_end and j < j_end and _similar(old[i], new[j]):
         before, after = _words(old[i], new[j])
         yield DiffRow("changed", DiffLine(i + 1, before), DiffLine(j + 1, after))
         i, j = i + 1, j + 1
-    for place in range(i, i_end):
-        yield DiffRow("removed", DiffLine(place + 1, ((old[place], True),)), None)
-    for place in range(j, j_end):
-        yield DiffRow("added", None, DiffLine(place + 1, ((new[place], True),)))
+    for index in range(i, i_end):
+        yield DiffRow("removed", DiffLine(index + 1, ((old[index], True),)), None)
+    for index in range(j, j_end):
+        yield DiffRow("added", None, DiffLine(index + 1, ((new[index], True),)))
 
 
-def _alike(old: str, new: str) -> bool:
-    return difflib.SequenceMatcher(None, _WORDS.findall(old), _WORDS.findall(new), autojunk=False).ratio() >= _ALIKE
+def _similar(old: str, new: str) -> bool:
+    return (
+        difflib.SequenceMatcher(None, _WORDS.findall(old), _WORDS.findall(new), autojunk=False).ratio()
+        >= _MIN_SIMILARITY
+    )
 
 
 def _words(old: str, new: str) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
@@ -115,12 +118,12 @@ def _words(old: str, new: str) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     return tuple(before), tuple(after)
 
 
-def _near(found: Sequence[DiffRow], context: int) -> Iterator[DiffRow]:
-    """Rows at most `context` away from a difference; each knows how many were left out before it."""
-    changes = [place for place, row in enumerate(found) if row.kind != "same"]
-    kept = sorted({near for at in changes for near in range(max(0, at - context), min(len(found), at + context + 1))})
+def _with_context(rows: Sequence[DiffRow], context: int) -> Iterator[DiffRow]:
+    """Yield the rows at most `context` rows from a difference, with the number of rows left out before each."""
+    changes = [index for index, row in enumerate(rows) if row.kind != "same"]
+    kept = sorted({near for at in changes for near in range(max(0, at - context), min(len(rows), at + context + 1))})
     last = -1
-    for place in kept:
-        row = found[place]
-        yield DiffRow(row.kind, row.before, row.after, place - last - 1)
-        last = place
+    for index in kept:
+        row = rows[index]
+        yield DiffRow(row.kind, row.before, row.after, index - last - 1)
+        last = index

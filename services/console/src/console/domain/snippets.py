@@ -1,4 +1,4 @@
-"""The code that wires somebody's app (pure): what `examples/` runs, with their target in it."""
+"""Code that connects an app, as in `examples/`, with the target filled in."""
 
 import json
 import re
@@ -45,22 +45,22 @@ async def thumb(call: str, up: bool) -> None:
 
 
 def plain(target: str) -> str:
-    """For an ordinary program; `your_model` and `question` are the app's own."""
+    """Return the code for a Python program; `your_model` and `question` are the app's own."""
     return _PLAIN.format(**_names(target))
 
 
 def fastapi(target: str) -> str:
-    """For a FastAPI app."""
+    """Return the code for a FastAPI app."""
     return _FASTAPI.format(**_names(target))
 
 
 def _names(target: str) -> dict[str, str]:
-    """The target and a prompt name of its own: apps that use one name are served one text."""
+    """Return the target and its prompt name, as literals. Each target gets its own name: one name has one text."""
     return {"target": _literal(target), "name": _literal(_prompt_name(target))}
 
 
 def _prompt_name(target: str) -> str:
-    """`<target>-answer`, with other characters than letters and digits left out where that would be no name."""
+    """Return `<target>-answer`; if that is no valid name, with other characters than letters and digits as `-`."""
     try:
         return prompt_name(f"{target[: MAX_NAME - len(_SUFFIX)]}{_SUFFIX}")
     except PromptError:
@@ -69,5 +69,5 @@ def _prompt_name(target: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """In Python's words, with nothing invisible in it."""
+    """Return a Python string literal without invisible characters."""
     return json.dumps(text) if text.isascii() else ascii(text)

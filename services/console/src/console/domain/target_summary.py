@@ -1,4 +1,4 @@
-"""What the overview says of each target (pure)."""
+"""Summary of each target on the overview."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from console.domain.sparkline import Spark, spark
+from console.domain.json_object import JsonObject
+from console.domain.sparkline import Sparkline, sparkline
 
-Item = Mapping[str, Any]
-_RUNNING = frozenset({"error_rate", "latency_ms", "cost_usd"})
+_OPERATIONAL = frozenset({"error_rate", "latency_ms", "cost_usd"})
 _WORST_FIRST = ("regressed", "direction not declared", "inconclusive", "no baseline yet", "no data", "holds")
 _COMPARED = frozenset({"regressed", "inconclusive", "holds"})
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric of a target: the version in use, how good it is, what is known of it, and its course.
+    """One metric of a target: the version in use (`identity`), its measurement and verdict.
 
-    `by_itself`: no version before it is known, so it is compared with its own earlier values.
+    `own_baseline`: no earlier version is known, so the version is compared with its own earlier values.
     """
 
     metric: str
@@ -26,12 +26,14 @@ class MetricRow:
     verdict: str
     measurement: Mapping[str, Any]
     identity: str
-    by_itself: bool
-    spark: Spark | None
+    own_baseline: bool
+    sparkline: Sparkline | None
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSummary:
+    """A target with its metrics, and the numbers of unreviewed versions and open regressions."""
+
     name: str
     metrics: tuple[MetricRow, ...]
     unreviewed: int
@@ -39,19 +41,22 @@ class TargetSummary:
 
 
 def targets(
-    quality: Sequence[Item], series: Sequence[Item], regressions: Sequence[Item], prompts: Sequence[Item]
+    quality: Sequence[JsonObject],
+    series: Sequence[JsonObject],
+    regressions: Sequence[JsonObject],
+    prompts: Sequence[JsonObject],
 ) -> list[TargetSummary]:
-    """By name. `series` are the newest windows of each metric, oldest first: the last one's version is in use."""
-    courses: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    """Return the summaries by name. `series` are the latest windows of each metric, oldest first."""
+    windows: dict[tuple[str, str], list[JsonObject]] = defaultdict(list)
     for window in series:
-        courses[window["target"], window["metric"]].append(window)
-    streams: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
+        windows[window["target"], window["metric"]].append(window)
+    streams: dict[str, dict[str, list[JsonObject]]] = defaultdict(lambda: defaultdict(list))
     for item in quality:
         streams[item["target"]][item["metric"]].append(item)
     return [
         TargetSummary(
             name,
-            tuple(_row(metric, items, courses[name, metric]) for metric, items in sorted(metrics.items(), key=_rank)),
+            tuple(_row(metric, items, windows[name, metric]) for metric, items in sorted(metrics.items(), key=_rank)),
             _unreviewed(name, prompts),
             sum(regression["target"] == name for regression in regressions),
         )
@@ -59,50 +64,50 @@ def targets(
     ]
 
 
-def _row(metric: str, items: Sequence[Item], course: Sequence[Item]) -> MetricRow:
-    used, course = _in_use(course)
+def _row(metric: str, items: Sequence[JsonObject], windows: Sequence[JsonObject]) -> MetricRow:
+    used, windows = _version_in_use(windows)
     item = next((item for item in items if item["identity"] == used), None)
     if item is None:
         item = min(items, key=lambda it: (_WORST_FIRST.index(it["verdict"]), -it["measurement"]["n"]))
-    by_itself = item["verdict"] in _COMPARED and item["compared_with"] in (None, item["identity"])
+    own_baseline = item["verdict"] in _COMPARED and item["compared_with"] in (None, item["identity"])
     return MetricRow(
         metric,
         item.get("unit"),
         item["verdict"],
         item["measurement"],
         item["identity"],
-        by_itself,
-        spark(_whole(course)),
+        own_baseline,
+        sparkline(_without_partial_window(windows)),
     )
 
 
-def _in_use(course: Sequence[Item]) -> tuple[str | None, Sequence[Item]]:
-    """The version that came last, and the course without what others still had to say after it came."""
+def _version_in_use(windows: Sequence[JsonObject]) -> tuple[str | None, Sequence[JsonObject]]:
+    """Return the version that appeared last, and the windows without those of other versions after it appeared."""
     seen: dict[str, list[str]] = {}
-    for window in course:
+    for window in windows:
         seen.setdefault(str(window["start"]), []).append(window["identity"])
     starts = sorted(seen)
     if not starts:
-        return None, course
+        return None, windows
     earlier = seen[starts[-2]] if len(starts) > 1 else []
     latest = seen[starts[-1]]
     used = next((identity for identity in reversed(latest) if identity not in earlier), latest[-1])
-    came = next((start for start in reversed(starts) if used not in seen[start]), "")
-    return used, [it for it in course if it["identity"] == used or str(it["start"]) <= came]
+    appeared = next((start for start in reversed(starts) if used not in seen[start]), "")
+    return used, [it for it in windows if it["identity"] == used or str(it["start"]) <= appeared]
 
 
 def _rank(metric: tuple[str, object]) -> tuple[int, str]:
-    """What people said comes first, then what their conduct says, then how the app ran."""
+    """Sort explicit feedback first, then implicit feedback, then operational metrics."""
     name = metric[0]
-    return (2 if name in _RUNNING else 1 if name.startswith("implicit.") else 0), name
+    return (2 if name in _OPERATIONAL else 1 if name.startswith("implicit.") else 0), name
 
 
-def _whole(course: Sequence[Item]) -> Sequence[Item]:
-    """Without the newest window while it holds few values: it looks like a fall or a rise, and is neither."""
-    if len(course) > 2 and course[-1]["n"] < median(window["n"] for window in course) / 2:
-        return course[:-1]
-    return course
+def _without_partial_window(windows: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    """Return the windows without the latest one while it has few values, which would look like a change."""
+    if len(windows) > 2 and windows[-1]["n"] < median(window["n"] for window in windows) / 2:
+        return windows[:-1]
+    return windows
 
 
-def _unreviewed(target: str, prompts: Iterable[Item]) -> int:
+def _unreviewed(target: str, prompts: Iterable[JsonObject]) -> int:
     return sum(seen["target"] == target and not seen["reviewed"] for prompt in prompts for seen in prompt["observed"])

@@ -1,11 +1,11 @@
-"""The pages, a module for each thing that they show."""
+"""The pages, one module for each resource."""
 
 from console.pages.audit import audit_pages
 from console.pages.few_shots import few_shot_pages
 from console.pages.metrics import metric_pages
 from console.pages.overview import overview_pages
 from console.pages.people import people_pages
-from console.pages.prompt_edits import editing_pages
+from console.pages.prompt_edits import prompt_edit_pages
 from console.pages.prompts import prompt_pages
 from console.pages.proposals import proposal_pages
 from console.pages.regressions import regression_pages
@@ -13,12 +13,12 @@ from console.pages.session import session_pages
 from console.pages.start import start_pages
 from console.pages.topics import topic_pages
 
-PAGES = (
+PAGE_ROUTERS = (
     session_pages,
     overview_pages,
     regression_pages,
     proposal_pages,
-    editing_pages,
+    prompt_edit_pages,
     prompt_pages,
     few_shot_pages,
     metric_pages,

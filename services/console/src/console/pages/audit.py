@@ -1,4 +1,4 @@
-"""Who did what: the audit, the newest first, and whether its chain is whole."""
+"""Pages of the audit: entries, newest first, and the verification of the chain."""
 
 from typing import Annotated
 
@@ -9,25 +9,26 @@ from console.domain.audit_entries import KINDS, describe_entry
 from console.page_context import Page
 from shared.web.pagination import Cursor
 
-_A_PAGE = 50
-Given = Annotated[str, Query(max_length=200)]
-"""As a form sends it: empty where nothing was written."""
+_PAGE_SIZE = 50
+FormText = Annotated[str, Query(max_length=200)]
+"""A form field: empty if nothing was entered."""
 
 
 def audit_pages() -> APIRouter:
-    """Below `/audit`."""
+    """Return the routes below `/audit`."""
     router = APIRouter(prefix="/audit")
 
     @router.get("")
-    async def audit(page: Page, kind: Given = "", by: Given = "", cursor: Cursor = None) -> HTMLResponse:
-        asked = {"kind": kind or None, "by": by or None}
-        found, people = await page.all(
-            page.get("/v1/audit", order="desc", cursor=cursor, limit=_A_PAGE, **asked), page.maybe("/v1/people")
+    async def audit(page: Page, kind: FormText = "", by: FormText = "", cursor: Cursor = None) -> HTMLResponse:
+        filters = {"kind": kind or None, "by": by or None}
+        found, people = await page.gather(
+            page.get("/v1/audit", order="desc", cursor=cursor, limit=_PAGE_SIZE, **filters),
+            page.get_or_none("/v1/people"),
         )
-        older = page.address(**asked, cursor=found["next"]) if found["next"] else None
-        return page.show(
+        older = page.address(**filters, cursor=found["next"]) if found["next"] else None
+        return page.render(
             "audit.html",
-            deeds=[describe_entry(entry) for entry in found["items"]],
+            entries=[describe_entry(entry) for entry in found["items"]],
             older=older,
             kinds=KINDS,
             kind=kind,
@@ -36,9 +37,9 @@ def audit_pages() -> APIRouter:
         )
 
     @router.get("/verify")
-    async def verify(page: Page, seq: Given = "", head: Given = "") -> HTMLResponse:
-        """Asks for the whole chain to be checked, also against an end that somebody wrote down earlier."""
+    async def verify(page: Page, seq: FormText = "", head: FormText = "") -> HTMLResponse:
+        """Verify the whole chain, and optionally that it still contains a head that was recorded before."""
         found = await page.get("/v1/audit/verify", seq=seq.strip() or None, head=head.strip() or None)
-        return page.show("audit_verified.html", it=found, seq=seq, head=head)
+        return page.render("audit_verified.html", it=found, seq=seq, head=head)
 
     return router

@@ -1,4 +1,4 @@
-"""Few-shots: examples that are live, candidates as they come in, and the grants by which they go live."""
+"""Page of few-shot examples: live examples, candidates and grants."""
 
 from typing import Annotated, Any
 
@@ -9,12 +9,12 @@ from console.domain.few_shots import candidates, grants, slots
 from console.page_context import Page, PageContext
 from console.rendering import quoted
 
-_A_PAGE = 12
-_PROMPTS = 20
+_PAGE_SIZE = 12
+_MAX_PROMPTS = 20
 
 
 def few_shot_pages() -> APIRouter:
-    """`/few-shots`."""
+    """Return the route `/few-shots`."""
     router = APIRouter()
 
     @router.get("/few-shots")
@@ -23,30 +23,30 @@ def few_shot_pages() -> APIRouter:
         name: Annotated[str | None, Query(max_length=256)] = None,
         cursor: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
     ) -> HTMLResponse:
-        known, given, offered, found = await page.all(
+        prompts, all_grants, proposals, found = await page.gather(
             page.get("/v1/prompts", limit=100),
             page.get("/v1/grants"),
-            page.maybe("/v1/proposals", state="open", limit=100),
-            page.maybe("/v1/candidates", name=name, cursor=cursor, limit=_A_PAGE),
+            page.get_or_none("/v1/proposals", state="open", limit=100),
+            page.get_or_none("/v1/candidates", name=name, cursor=cursor, limit=_PAGE_SIZE),
         )
-        filled = slots(await _lives(page, known["items"]))
-        return page.show(
+        live_slots = slots(await _live_prompts(page, prompts["items"]))
+        return page.render(
             "few_shots.html",
-            slots=filled,
-            prompts=known["items"],
-            proposals=[it for it in offered["items"] if it["kind"] == "few_shot"] if offered else [],
-            grants=grants(given["items"], page.now),
-            candidates=candidates(found["items"], filled) if found else None,
+            slots=live_slots,
+            prompts=prompts["items"],
+            proposals=[it for it in proposals["items"] if it["kind"] == "few_shot"] if proposals else [],
+            grants=grants(all_grants["items"], page.now),
+            candidates=candidates(found["items"], live_slots) if found else None,
             older=page.address(name=name, cursor=found["next"]) if found and found["next"] else None,
             name_asked=name,
-            first=(cursor or 0) + 1,
+            paged=cursor is not None,
         )
 
     return router
 
 
-async def _lives(page: PageContext, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The live prompts with their documents and examples: the first of them."""
-    names = [item["name"] for item in items if item["live"]][:_PROMPTS]
-    found = await page.all(*(page.maybe(f"/v1/prompts/{quoted(name)}") for name in names))
+async def _live_prompts(page: PageContext, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first 20 live prompts with their documents and examples."""
+    names = [item["name"] for item in items if item["live"]][:_MAX_PROMPTS]
+    found = await page.gather(*(page.get_or_none(f"/v1/prompts/{quoted(name)}") for name in names))
     return [live for live in found if live]

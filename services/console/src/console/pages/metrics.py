@@ -1,4 +1,4 @@
-"""What metrics mean, and which values are not counted and why."""
+"""Page of metrics: their definition, and the values that are not counted."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ from console.page_context import Page
 
 
 def metric_pages() -> APIRouter:
-    """`/quality`; `/metrics` is what Prometheus reads."""
+    """Return the route `/quality` (`/metrics` is for Prometheus)."""
     router = APIRouter()
 
     @router.get("/quality")
     async def metrics(page: Page, cursor: Annotated[str | None, Query(max_length=2000)] = None) -> HTMLResponse:
         found = await page.get("/v1/metrics", cursor=cursor, limit=200)
-        older = page.address(cursor=found["next"]) if found["next"] else None
-        return page.show("metrics.html", targets=metric_targets(found["items"]), older=older)
+        more = page.address(cursor=found["next"]) if found["next"] else None
+        return page.render("metrics.html", targets=metric_targets(found["items"]), more=more)
 
     return router

@@ -1,4 +1,4 @@
-"""Proposing an edit: a form over a version's messages, and what it would change while one writes."""
+"""Page to propose an edit: a form with the messages of a version, and a preview of the change."""
 
 import re
 from typing import Annotated, Any
@@ -7,71 +7,75 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from console.domain.permissions import reviewers
-from console.domain.prompt_edits import Preview, fields, kept, posted, preview
+from console.domain.prompt_edits import Preview, fields, kept, parse_form, preview
+from console.errors import AccessDenied
 from console.page_context import NameInPath, Page, PageContext
-from console.pages.prompts import Digest, documents, one_prompt
-from console.viewer import AccessDenied
+from console.pages.prompts import Digest, get_documents, get_prompt
 
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
-def editing_pages() -> APIRouter:
-    """`/prompts/{name}/edit`, and its preview. They come before the page that takes all the rest as a name."""
+def prompt_edit_pages() -> APIRouter:
+    """Return the routes `/prompts/{name}/edit` and its preview.
+
+    They must be included before `/prompts/{name}`, which matches any path.
+    """
     router = APIRouter(prefix="/prompts/{name:path}")
 
     @router.get("/edit")
     async def edit(page: Page, name: NameInPath, start: Annotated[Digest, Query(alias="from")] = None) -> HTMLResponse:
         if not page.viewer.may("tune"):
-            raise AccessDenied(403, "scope-missing", "Proposing an edit takes a reviewer")
-        it = await one_prompt(page, name)
-        start, base, target = _ends(it, start)
-        known = await documents(page, {start, base})
+            raise AccessDenied(403, "scope-missing", "Only reviewers propose edits")
+        it = await get_prompt(page, name)
+        start, base, target = _versions(it, start)
+        known = await get_documents(page, {start, base})
         document = known.get(start, {})
-        seen = preview(known.get(base), document)
-        if seen.problem:
-            raise AccessDenied(404, "unknown-version", "The text of this version is not known here")
-        people = await page.maybe("/v1/people")
+        result = preview(known.get(base), document)
+        if result.problem:
+            raise AccessDenied(404, "unknown-version", "The text of this version is not known")
+        people = await page.get_or_none("/v1/people")
         alone = people is not None and not reviewers(people["items"], page.viewer.subject)
-        made = {"document": document, "fields": fields(document), "kept": kept(document), "seen": seen}
-        return page.show("prompt_edit.html", it=it, target=target, start=start, base=base, alone=alone, **made)
+        made = {"document": document, "fields": fields(document), "kept": kept(document), "preview": result}
+        return page.render("prompt_edit.html", it=it, target=target, start=start, base=base, alone=alone, **made)
 
     @router.post("/preview")
-    async def previewed(page: Page, request: Request) -> HTMLResponse:
-        """A part of the form's page. It changes nothing anywhere."""
-        return page.show("prompt_preview.html", seen=await _previewed(page, await _body(request)))
+    async def edit_preview(page: Page, request: Request) -> HTMLResponse:
+        """Render the preview inside the form. It changes nothing."""
+        return page.render("prompt_preview.html", preview=await _preview(page, await _body(request)))
 
     return router
 
 
-def _ends(it: dict[str, Any], start: str | None) -> tuple[str, str, str]:
-    """The version to begin with, the one to replace, and the target: what is live, else what was observed last."""
-    known = [seen for seen in it["observed"] if seen["content_known"]]
+def _versions(it: dict[str, Any], start: str | None) -> tuple[str, str, str]:
+    """Return the version to start from, the base to replace, and the target.
+
+    The base is the live version, else the latest observed one with a known text.
+    """
+    known = [version for version in it["observed"] if version["content_known"]]
     if it["live"]:
         return start or it["live"]["digest"], it["live"]["digest"], it["live"]["target"]
     if not known:
-        raise AccessDenied(
-            404, "unknown-version", "The text of this prompt is not known here: the app told only digests"
-        )
-    first = next((seen for seen in known if seen["digest"] == start), known[0])
+        raise AccessDenied(404, "unknown-version", "The text of this prompt is not known: the app sent its digest only")
+    first = next((version for version in known if version["digest"] == start), known[0])
     return first["digest"], first["digest"], first["target"]
 
 
 async def _body(request: Request) -> bytes | None:
-    """None where it is larger than any prompt."""
+    """Return the request body; None if it is larger than 1 MB."""
     found = bytearray()
     async for chunk in request.stream():
         found += chunk
-        if len(found) > _MOST_BYTES:
+        if len(found) > _MAX_BYTES:
             return None
     return bytes(found)
 
 
-async def _previewed(page: PageContext, form: bytes | None) -> Preview:
+async def _preview(page: PageContext, form: bytes | None) -> Preview:
     try:
-        sent = posted(form or b"")
+        submitted = parse_form(form or b"")
     except ValueError:
-        return Preview(None, [], "document", "can't be read, or is too large")
-    base: str = sent["base_digest"]
-    known = await documents(page, [base]) if _DIGEST.fullmatch(base) else {}
-    return preview(known.get(base), sent["document"])
+        return Preview(None, [], "document", "must be a JSON document of at most 1 MB")
+    base: str = submitted["base_digest"]
+    known = await get_documents(page, [base]) if _DIGEST.fullmatch(base) else {}
+    return preview(known.get(base), submitted["document"])

@@ -1,4 +1,4 @@
-"""Prompts: what is live under each name, what runs around Ratchet, what was live before, and any two compared."""
+"""Pages of prompts: list, one prompt with its versions, comparison of two versions, rollback preview."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -16,63 +16,63 @@ from console.domain.prompt_history import (
     version_choices,
 )
 from console.domain.side_by_side import diff_rows
+from console.errors import AccessDenied
 from console.page_context import NameInPath, Page, PageContext
 from console.rendering import quoted
-from console.viewer import AccessDenied
 from shared.web.pagination import Cursor
 
-_A_PAGE = 50
-_VERSIONS = 20
-_MOST = 100
+_PAGE_SIZE = 50
+_VERSION_PAGE_SIZE = 20
+_MAX_CHOICES = 100
 Digest = Annotated[str | None, Query(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 def prompt_pages() -> APIRouter:
-    """Below `/prompts`. A name may hold slashes, so what is more exact comes first."""
+    """Return the routes below `/prompts`. Names may contain slashes, so the more specific routes come first."""
     router = APIRouter(prefix="/prompts")
 
     @router.get("")
     async def prompts(page: Page, cursor: Cursor = None) -> HTMLResponse:
-        found = await page.get("/v1/prompts", cursor=cursor, limit=_A_PAGE)
+        found = await page.get("/v1/prompts", cursor=cursor, limit=_PAGE_SIZE)
         more = page.address(cursor=found["next"]) if found["next"] else None
-        return page.show("prompts.html", items=found["items"], more_names=more)
+        return page.render("prompts.html", items=found["items"], more_names=more)
 
     @router.get("/{name:path}/compare")
     async def compare(page: Page, name: NameInPath, a: Digest = None, b: Digest = None) -> HTMLResponse:
-        it, past = await page.all(one_prompt(page, name), _past(page, name, _MOST))
-        newest = version_choices(past["items"], it["observed"], a, b)
-        b = b or (newest[0].digest if newest else None)
-        a = a or past["previous"] or next((each.digest for each in newest if each.digest != b), None)
-        known = await documents(page, filter(None, (a, b)))
+        it, history = await page.gather(get_prompt(page, name), _versions(page, name, _MAX_CHOICES))
+        choices = version_choices(history["items"], it["observed"], a, b)
+        b = b or (choices[0].digest if choices else None)
+        a = a or history["previous"] or next((each.digest for each in choices if each.digest != b), None)
+        known = await get_documents(page, filter(None, (a, b)))
         found = diff_rows(known[a], known[b]) if a in known and b in known else None
-        return page.show("prompt_compare.html", name=name, choices=newest, a=a, b=b, rows=found)
+        return page.render("prompt_compare.html", name=name, choices=choices, a=a, b=b, rows=found)
 
     @router.get("/{name:path}/back")
-    async def going_back(page: Page, name: NameInPath, to_digest: Digest = None) -> HTMLResponse:
-        """What going back to a version would change: a part of the dialog."""
-        live = (await one_prompt(page, name))["live"]
+    async def rollback_preview_part(page: Page, name: NameInPath, to_digest: Digest = None) -> HTMLResponse:
+        """Render what a rollback would change, inside the dialog."""
+        live = (await get_prompt(page, name))["live"]
         now = live["digest"] if live else None
-        known = await documents(page, filter(None, (now, to_digest)))
-        return page.show("prompt_back.html", back=rollback_preview(known, now, to_digest))
+        known = await get_documents(page, filter(None, (now, to_digest)))
+        return page.render("prompt_back.html", back=rollback_preview(known, now, to_digest))
 
     @router.get("/{name:path}")
     async def prompt(page: Page, name: NameInPath, cursor: Cursor = None) -> HTMLResponse:
-        it, past, instances = await page.all(
-            one_prompt(page, name), _past(page, name, _VERSIONS, cursor), page.maybe("/v1/instances")
+        it, history, instances = await page.gather(
+            get_prompt(page, name), _versions(page, name, _VERSION_PAGE_SIZE, cursor), page.get_or_none("/v1/instances")
         )
         live = it["live"]["digest"] if it["live"] else None
-        ways = rollback_choices(past["items"], past["next"] is None, past["previous"], live)
-        first = ways[0].digest if ways else None
-        known = await documents(page, texts_wanted(it["observed"], live, first))
-        return page.show(
+        choices = rollback_choices(history["items"], history["next"] is None, history["previous"], live)
+        first = choices[0].digest if choices else None
+        known = await get_documents(page, texts_wanted(it["observed"], live, first))
+        return page.render(
             "prompt.html",
             it=it,
-            versions=past["items"],
-            older=page.address(cursor=past["next"]) if past["next"] else None,
-            previous=past["previous"],
-            ways_back=ways,
+            versions=history["items"],
+            older=page.address(cursor=history["next"]) if history["next"] else None,
+            previous=history["previous"],
+            rollback_choices=choices,
             back=rollback_preview(known, live, first),
-            seen=observed_versions(it["observed"], known, live),
+            observed=observed_versions(it["observed"], known, live),
             processes=processes(instances["items"], name, it["live"]) if instances else None,
             text=fields(known[live]) if live in known else None,
             rest=kept(known[live]) if live in known else None,
@@ -81,20 +81,20 @@ def prompt_pages() -> APIRouter:
     return router
 
 
-async def one_prompt(page: PageContext, name: str) -> dict[str, Any]:
-    """What is live and observed under a name. Raises Refused where nothing ever was."""
+async def get_prompt(page: PageContext, name: str) -> dict[str, Any]:
+    """Return the live and observed versions of a prompt. Raises AccessDenied (404) if there are none."""
     found = await page.get("/v1/prompts", name=name, limit=1)
     if not found["items"]:
-        raise AccessDenied(404, "unknown-prompt", "No prompt of this name was seen here")
+        raise AccessDenied(404, "unknown-prompt", "No prompt has this name")
     return dict(found["items"][0])
 
 
-async def documents(page: PageContext, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The documents of those digests that are known."""
+async def get_documents(page: PageContext, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the documents with these digests, by digest; unknown ones are left out."""
     wanted = list(digests)
-    found = await page.all(*(page.maybe(f"/v1/versions/{digest}") for digest in wanted))
+    found = await page.gather(*(page.get_or_none(f"/v1/versions/{digest}") for digest in wanted))
     return {digest: answer["document"] for digest, answer in zip(wanted, found, strict=True) if answer}
 
 
-async def _past(page: PageContext, name: str, limit: int, cursor: str | None = None) -> dict[str, Any]:
+async def _versions(page: PageContext, name: str, limit: int, cursor: str | None = None) -> dict[str, Any]:
     return await page.get(f"/v1/prompts/{quoted(name)}/versions", cursor=cursor, limit=limit)

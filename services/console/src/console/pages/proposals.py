@@ -1,6 +1,5 @@
-"""What was drafted: the list, and one with its difference, its evidence, and who may decide."""
+"""Pages of proposals: list, and one proposal with its difference, evidence and decision."""
 
-import asyncio
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -9,17 +8,17 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from console.domain.permissions import decision_rights
-from console.domain.side_by_side import diff_rows, foreign, lines_of, unfilled
+from console.domain.side_by_side import diff_rows, foreign_template_syntax, lines_of, unfilled
 from console.page_context import Page, PageContext
 from shared.web.pagination import Cursor
 
-_A_PAGE = 50
-_SHOWN = 6
+_PAGE_SIZE = 50
+_MAX_EXECUTIONS = 6
 _STATES = ("open", "approved", "rejected", "changes_requested", "withdrawn")
 
 
 def proposal_pages() -> APIRouter:
-    """Below `/proposals`."""
+    """Return the routes below `/proposals`."""
     router = APIRouter(prefix="/proposals")
 
     @router.get("")
@@ -29,9 +28,9 @@ def proposal_pages() -> APIRouter:
         name: Annotated[str | None, Query(max_length=200)] = None,
         cursor: Cursor = None,
     ) -> HTMLResponse:
-        found = await page.get("/v1/proposals", state=state, name=name, cursor=cursor, limit=_A_PAGE, brief="true")
+        found = await page.get("/v1/proposals", state=state, name=name, cursor=cursor, limit=_PAGE_SIZE, brief="true")
         older = page.address(state=state, name=name, cursor=found["next"]) if found["next"] else None
-        return page.show(
+        return page.render(
             "proposals.html", items=found["items"], older=older, state_asked=state, name_asked=name, states=_STATES
         )
 
@@ -39,32 +38,32 @@ def proposal_pages() -> APIRouter:
     async def proposal(page: Page, proposal_id: UUID) -> HTMLResponse:
         found = await page.get(f"/v1/proposals/{proposal_id}")
         evidence = found["evidence"]
-        executions, people, live, regression = await asyncio.gather(
+        executions, people, live, regression = await page.gather(
             _executions(page, evidence["execution_ids"]),
-            page.maybe("/v1/people"),
-            page.maybe(f"/v1/prompts/{quote(found['name'], safe='')}"),
+            page.get_or_none("/v1/people"),
+            page.get_or_none(f"/v1/prompts/{quote(found['name'], safe='')}"),
             _regression(page, evidence["regression_id"]),
         )
-        return page.show(
+        return page.render(
             "proposal.html",
             it=found,
             rows=diff_rows(found["rollback"], found["document"]),
             unfilled=unfilled(found["rollback"], found["document"]),
-            foreign_syntax=foreign(found["document"]),
-            way_back=lines_of(found["rollback"]),
+            foreign_syntax=foreign_template_syntax(found["document"]),
+            rollback_lines=lines_of(found["rollback"]),
             executions=executions,
             regression=regression,
             live=live,
-            deciding=decision_rights(found, page.viewer, people["items"] if people else None, page.loop["halted"]),
+            rights=decision_rights(found, page.viewer, people["items"] if people else None, page.kill_switch["halted"]),
         )
 
     return router
 
 
 async def _executions(page: PageContext, ids: list[str]) -> list[dict[str, Any]]:
-    found = await page.maybe("/v1/executions", id=ids[:_SHOWN]) if ids else None
+    found = await page.get_or_none("/v1/executions", id=ids[:_MAX_EXECUTIONS]) if ids else None
     return list(found["items"]) if found else []
 
 
 async def _regression(page: PageContext, regression_id: str | None) -> dict[str, Any] | None:
-    return await page.maybe(f"/v1/regressions/{regression_id}") if regression_id else None
+    return await page.get_or_none(f"/v1/regressions/{regression_id}") if regression_id else None

@@ -1,58 +1,59 @@
-"""Signing in, and the stream by which an open page hears of news."""
+"""Sign-in page, and the event stream that notifies open pages."""
 
 import time
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response
 
-from console.notifications import OpenPage, OpenPages, TooManyStreams
-from console.page_context import READING_COOKIE, Page, show
-
-_KEEP_ALIVE_S = 15.0
+from console.notifications import Notifications, OpenPage, TooManyPages
+from console.page_context import Page, PageContext
+from console.rendering import render_page
+from shared.web.authentication import READING_COOKIE
+from shared.web.event_stream import CONNECTED, event_stream_response
 
 
 def session_pages() -> APIRouter:
-    """`/sign-in` and `/events`."""
+    """Return the routes `/sign-in` and `/events`."""
     router = APIRouter()
 
     @router.get("/sign-in")
     async def sign_in(request: Request) -> HTMLResponse:
-        """A script sends the token behind the `#` to the gatekeeper: it never reaches this service."""
-        return show(request.app.state.templates, request, "sign_in.html", {})
+        """Render the form. A script sends the token after `#` to the gatekeeper; the console never receives it."""
+        return render_page(request, "sign_in.html", {})
 
     @router.get("/sign-in/known")
     async def known(request: Request) -> dict[str, bool]:
-        """Whether somebody is signed in here: then the script asks first, for a link may be another person's.
+        """Return whether somebody is signed in, in which case the script asks before it replaces the session.
 
-        The page itself can't know: what another site leads to comes without cookies.
+        The page itself can't tell: browsers send no cookies when another site links to it.
         """
         return {"known": READING_COOKIE in request.cookies}
 
     @router.get("/events")
     async def events(request: Request, page: Page) -> Response:
-        """Server-sent events: the names of topics that have news for this person's project and environment."""
-        pages: OpenPages = request.app.state.pages
+        """Stream the names of topics with new events of the viewer's project and environment."""
+        notifications: Notifications = request.app.state.notifications
         try:
-            joined = pages.join((page.viewer.project, page.viewer.environment), page.viewer.subject)
-        except TooManyStreams:
+            open_page = notifications.join(page.viewer.project, page.viewer.environment, page.viewer.subject)
+        except TooManyPages:
             return Response(status_code=503, headers={"retry-after": "5"})
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(_frames(page, pages, joined), headers=headers, media_type="text/event-stream")
+        return event_stream_response(_frames(page, notifications, open_page))
 
     return router
 
 
-async def _frames(page: Page, pages: OpenPages, joined: OpenPage) -> AsyncIterator[bytes]:
-    """Ends soon after the session did, however much news there is."""
-    asked = time.monotonic()
+async def _frames(page: PageContext, notifications: Notifications, open_page: OpenPage) -> AsyncIterator[bytes]:
+    """Yield frames; end at most `keep_alive` seconds after the session ended."""
+    keep_alive = notifications.keep_alive
+    checked = time.monotonic()
     try:
-        yield b": connected\n\n"
-        async for frame in joined.frames(_KEEP_ALIVE_S):
-            if time.monotonic() - asked >= _KEEP_ALIVE_S:
-                if await page.maybe("/v1/session") is None:
+        yield CONNECTED
+        async for frame in open_page.frames(keep_alive):
+            if time.monotonic() - checked >= keep_alive:
+                if await page.get_or_none("/v1/session") is None:
                     return
-                asked = time.monotonic()
+                checked = time.monotonic()
             yield frame
     finally:
-        pages.leave(joined)
+        notifications.leave(open_page)

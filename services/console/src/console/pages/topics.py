@@ -1,4 +1,4 @@
-"""What operators keep open: topics, who sends and takes them, what waits; and dead letters."""
+"""Pages for operators: topics with their senders and consumers, and dead letters."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -7,43 +7,45 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from console.domain.topic_health import parked, topics, topics_needing_attention
+from console.errors import ServiceUnavailable
 from console.page_context import Page, PageContext
-from console.viewer import ServiceUnavailable
 from shared.messaging.topics import SERVICES, WRITERS
 
 Service = Literal["analyzer", "collector", "gatekeeper", "proposer"]
-_A_PAGE = 20
+_PAGE_SIZE = 20
 
 
 def topic_pages() -> APIRouter:
-    """Below `/topics`."""
+    """Return the routes below `/topics`."""
     router = APIRouter(prefix="/topics")
 
     @router.get("")
     async def all_topics(page: Page) -> HTMLResponse:
         answers = await _answers(page)
         shown = topics(answers, WRITERS, page.now)
-        return page.show("topics.html", topics=shown, troubles=topics_needing_attention(shown), answers=answers)
+        return page.render(
+            "topics.html", topics=shown, needs_attention=topics_needing_attention(shown), answers=answers
+        )
 
     @router.get("/dead-letters")
     async def dead_letters(
         page: Page, service: Service | None = None, before: Annotated[datetime | None, Query()] = None
     ) -> HTMLResponse:
         counts = parked(await _answers(page))
-        lying = next((name for name, n in counts.items() if n), SERVICES[0])
-        asked = service or lying
-        path = f"/v1/ops/{asked}/dead-letters"
-        found = await page.get(path, before=before and before.isoformat(), limit=_A_PAGE)
-        older = page.address(service=asked, before=found["next"]) if found["next"] else None
-        return page.show("dead_letters.html", items=found["items"], older=older, service=asked, counts=counts)
+        with_letters = next((name for name, n in counts.items() if n), SERVICES[0])
+        selected = service or with_letters
+        path = f"/v1/ops/{selected}/dead-letters"
+        found = await page.get(path, before=before and before.isoformat(), limit=_PAGE_SIZE)
+        older = page.address(service=selected, before=found["next"]) if found["next"] else None
+        return page.render("dead_letters.html", items=found["items"], older=older, service=selected, counts=counts)
 
     return router
 
 
 async def _answers(page: PageContext) -> dict[str, dict[str, Any] | None]:
-    """What each service says of its topics; None where it is away."""
-    said = await page.all(*(_topics_of(page, service) for service in SERVICES))
-    return dict(zip(SERVICES, said, strict=True))
+    """Return the topics of each service; None if it is unavailable."""
+    answers = await page.gather(*(_topics_of(page, service) for service in SERVICES))
+    return dict(zip(SERVICES, answers, strict=True))
 
 
 async def _topics_of(page: PageContext, service: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-// What pages do: forms go to the API, times are the viewer's, news refreshes the page, keys move through it.
+// Entry point: forms send JSON to the API, times are local, notifications refresh the page, keyboard shortcuts.
 import { localise } from "./times.js";
 import { draw } from "./charts.js";
 import { listen } from "./live.js";
@@ -26,9 +26,9 @@ function show(comparison, view) {
 
 async function copy(button) {
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
-  const said = button.textContent;
+  const label = button.textContent;
   button.textContent = "Copied";
-  setTimeout(() => (button.textContent = said), 1500);
+  setTimeout(() => (button.textContent = label), 1500);
 }
 
 document.addEventListener("click", (event) => {
@@ -40,7 +40,7 @@ document.addEventListener("click", (event) => {
   if (button.dataset.copies) copy(button);
 });
 
-// The menu closes as menus do: by Escape, and by a press on anything.
+// The menu closes on Escape and on any click.
 document.addEventListener("click", (event) => {
   const menu = document.querySelector(".who[open]");
   if (menu && !event.target.closest(".who summary")) menu.open = false;
@@ -64,30 +64,30 @@ document.addEventListener("keydown", (event) => press(event, opens));
 document.addEventListener("htmx:after:swap", () => ready());
 
 function ready() {
-  for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
+  for (const element of document.querySelectorAll("[data-origin]")) element.textContent = location.origin;
   localise(document);
   draw(document);
 }
 
-const here = document.querySelector(".bar nav [aria-current]");
-if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+const current = document.querySelector(".bar nav [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft - 40;
 
 ready();
 listen(page);
 setInterval(() => localise(document), 5_000);
 
-const door = document.querySelector("[data-sign-in]");
-if (door) {
-  enter();
-  // A link that is pasted where this page is open already loads nothing: only its hash changes.
-  window.addEventListener("hashchange", enter);
+const signInForm = document.querySelector("[data-sign-in]");
+if (signInForm) {
+  signInFromHash();
+  // A link that is pasted into this page changes only the hash and loads nothing.
+  window.addEventListener("hashchange", signInFromHash);
 }
 
-async function enter() {
+async function signInFromHash() {
   if (location.hash.length < 2) return;
-  door.querySelector("input").value = location.hash.slice(1);
+  signInForm.querySelector("input").value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
   const { known } = await (await fetch("/sign-in/known")).json();
   if (known) document.getElementById("known").hidden = false;
-  else door.querySelector("form").requestSubmit();
+  else signInForm.querySelector("form").requestSubmit();
 }

@@ -1,9 +1,9 @@
-// Forms speak JSON to the services' own API, as the person who is signed in; the console's service never sees it.
+// Forms send JSON to the services' API as the signed-in person; the console itself never receives it.
 import { localise } from "./times.js";
 
 const READERS = { number: Number, json: JSON.parse, flag: (text) => text === "true" };
 
-function body(form) {
+function requestBody(form) {
   const fields = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "checkbox" && !field.checked)) continue;
@@ -16,28 +16,28 @@ function body(form) {
   return fields;
 }
 
-// `document.messages.0.content` goes into the document that came before it.
+// Set a nested value, such as `document.messages.0.content`, in a document that is set already.
 function put(fields, name, value) {
   const path = name.split(".");
   const last = path.pop();
-  path.reduce((place, key) => place[key], fields)[last] = value;
+  path.reduce((parent, key) => parent[key], fields)[last] = value;
 }
 
 async function post(path, content, method = "POST") {
-  const answer = await fetch(path, {
+  const response = await fetch(path, {
     method,
     headers: { "content-type": "application/json" },
     body: JSON.stringify(content),
   });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(told(answer.status, said));
-  return said;
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(errorMessage(response.status, body));
+  return body;
 }
 
-function told(status, said) {
+function errorMessage(status, problem) {
   if (status === 401) return "Your session has ended. Sign in again; nothing was changed.";
-  if (!said.title) return `The server answered ${status}. Nothing was changed.`;
-  return said.detail ? `${said.title}: ${said.detail}` : said.title;
+  if (!problem.title) return `The server answered ${status}. Nothing was changed.`;
+  return problem.detail ? `${problem.title}: ${problem.detail}` : problem.title;
 }
 
 async function attempt(form, work) {
@@ -48,9 +48,9 @@ async function attempt(form, work) {
   try {
     await work();
   } catch (error) {
-    const words = error instanceof TypeError ? "The server can't be reached. Nothing was changed." : error.message;
-    if (problem) [problem.textContent, problem.hidden] = [words, false];
-    else toast(words);
+    const message = error instanceof TypeError ? "The server can't be reached. Nothing was changed." : error.message;
+    if (problem) [problem.textContent, problem.hidden] = [message, false];
+    else toast(message);
   } finally {
     for (const button of buttons) button.disabled = false;
   }
@@ -60,32 +60,32 @@ export function submit(event) {
   event.preventDefault();
   const form = event.target;
   return attempt(form, async () => {
-    const said = await post(form.dataset.api, body(form), form.dataset.method);
+    const created = await post(form.dataset.api, requestBody(form), form.dataset.method);
     form.closest("dialog")?.close();
     form.reset();
     const shown = form.dataset.shows ? document.getElementById(form.dataset.shows) : null;
-    if (shown) return reveal(shown, said);
+    if (shown) return reveal(shown, created);
     if (form.dataset.done) toast(form.dataset.done);
-    const then = (form.dataset.then ?? "").replace("{id}", encodeURIComponent(said.id ?? ""));
+    const then = (form.dataset.then ?? "").replace("{id}", encodeURIComponent(created.id ?? ""));
     if (then) location.assign(then);
     else window.htmx.trigger(document.getElementById("page"), "refresh");
   });
 }
 
-// What is shown once: each element with `data-part` takes that part of the answer. A dialog forgets it when it is closed.
-function reveal(shown, said) {
-  const places = [...shown.querySelectorAll("[data-part]")];
-  for (const place of places) {
-    const value = String(said[place.dataset.part] ?? "");
-    place.textContent = place.dataset.part === "path" ? location.origin + value : value;
-    if (place.matches("time")) place.dateTime = value;
+// Show a secret once: each element with `data-part` shows that field of the response. A dialog clears it when closed.
+function reveal(shown, created) {
+  const elements = [...shown.querySelectorAll("[data-part]")];
+  for (const element of elements) {
+    const value = String(created[element.dataset.part] ?? "");
+    element.textContent = element.dataset.part === "path" ? location.origin + value : value;
+    if (element.matches("time")) element.dateTime = value;
   }
   localise(shown);
   shown.hidden = false;
   if (!shown.matches("dialog")) return shown.scrollIntoView({ block: "nearest" });
   shown.showModal();
   const forget = () => {
-    for (const place of places) place.textContent = "";
+    for (const element of elements) element.textContent = "";
     window.htmx.trigger(document.getElementById("page"), "refresh");
   };
   shown.addEventListener("close", forget, { once: true });
@@ -101,9 +101,9 @@ export function signIn(event) {
   });
 }
 
-export function toast(words) {
-  const place = document.getElementById("toast");
-  place.textContent = words;
-  place.hidden = false;
-  setTimeout(() => (place.hidden = true), 5000);
+export function toast(message) {
+  const element = document.getElementById("toast");
+  element.textContent = message;
+  element.hidden = false;
+  setTimeout(() => (element.hidden = true), 5000);
 }

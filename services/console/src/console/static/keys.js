@@ -1,4 +1,4 @@
-// j and k move through a list, a and r open what may be decided on this page, ? tells of all.
+// Keyboard shortcuts: j and k move through a list, a and r open the dialogs of a decision, ? shows help.
 const WRITING = "input, textarea, select, [contenteditable]";
 
 export function press(event, opens) {

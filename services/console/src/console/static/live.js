@@ -1,5 +1,5 @@
-// Hears of news by server-sent events; a page whose topics have news asks for itself again. Says when the line is dead.
-const AT_MOST_EVERY = 1000;
+// Receives notifications by server-sent events and refreshes the page if one of its topics changed. Shows a lost connection.
+const MIN_INTERVAL_MS = 1000;
 
 export function listen(page) {
   if (page().querySelector("[data-again]")) setInterval(() => location.reload(), 3000);
@@ -9,50 +9,50 @@ export function listen(page) {
   const refresh = () => {
     waiting = null;
     if (document.querySelector("dialog[open]") || page().querySelector("form[data-draft]")) {
-      waiting = setTimeout(refresh, AT_MOST_EVERY);
+      waiting = setTimeout(refresh, MIN_INTERVAL_MS);
       return;
     }
     last = Date.now();
     window.htmx.trigger(page(), "refresh");
   };
   const soon = () => {
-    if (waiting === null) waiting = setTimeout(refresh, Math.max(0, last + AT_MOST_EVERY - Date.now()));
+    if (waiting === null) waiting = setTimeout(refresh, Math.max(0, last + MIN_INTERVAL_MS - Date.now()));
   };
   const wanted = () => ["loop.", ...(page().dataset.live || "").split(" ").filter(Boolean)];
   connect((topics) => topics.some((topic) => wanted().some((want) => topic.startsWith(want))) && soon(), soon);
   if (wanted().includes("clock")) setInterval(soon, 5000);
 }
 
-function connect(heard, back) {
+function connect(onTopics, onReconnect) {
   const line = document.getElementById("connection");
   let lost = null;
   const source = new EventSource("/events");
-  source.onmessage = (event) => heard(event.data.split(" "));
+  source.onmessage = (event) => onTopics(event.data.split(" "));
   source.onopen = () => {
-    if (lost !== null) back();
+    if (lost !== null) onReconnect();
     lost = null;
     line.hidden = true;
   };
   source.onerror = () => {
     lost ??= new Date();
-    line.textContent = `Connection lost. This is what was known at ${lost.toLocaleTimeString()}; trying again.`;
+    line.textContent = `Connection lost. This page is as of ${lost.toLocaleTimeString()}; reconnecting.`;
     line.hidden = false;
     if (source.readyState === EventSource.CLOSED) {
       source.close();
-      setTimeout(() => again(heard, back), 2000);
+      setTimeout(() => reconnect(onTopics, onReconnect), 2000);
     }
   };
 }
 
-// A closed source tries no more by itself: the answer was no stream. Signed out, the page leads to the door.
-async function again(heard, back) {
+// A closed source does not reconnect itself: the response was no stream. If signed out, go to the sign-in page.
+async function reconnect(onTopics, onReconnect) {
   try {
     const answer = await fetch("/health/live", { cache: "no-store" });
     if (answer.ok) {
       const session = await fetch(location.pathname, { method: "HEAD", redirect: "manual", cache: "no-store" });
       if (session.type === "opaqueredirect") return location.assign("/sign-in");
-      back();
+      onReconnect();
     }
   } catch {}
-  connect(heard, back);
+  connect(onTopics, onReconnect);
 }

@@ -1,4 +1,4 @@
-// `<time>` in the viewer's own zone and how long ago; the exact moment shows on hover.
+// Show `<time>` elements in the viewer's time zone and relative to now; the exact time as the title.
 const ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
 const near = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const far = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from shared.web.authentication import ACTING_COOKIE
+from shared.web.authentication import ACTING_COOKIE, READING_COOKIE
 
-READING_COOKIE = "ratchet_reading"
 _PATHS = {ACTING_COOKIE: "/v1", READING_COOKIE: "/"}
 
 
