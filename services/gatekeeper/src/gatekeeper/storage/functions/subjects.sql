@@ -1,4 +1,11 @@
--- Names that only look different: punctuation and digits set nobody apart, and a service is not called like a person.
+-- Names of people and services, compared so that none can be mistaken for another.
+
+-- NFC, without blanks around it, and with one blank for each run of them.
+CREATE OR REPLACE FUNCTION gatekeeper.clean_subject(raw text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT btrim(regexp_replace(normalize(raw, NFC),
+        '[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'))
+$$;
 
 -- What two subjects have in common that people read as the same: letter case, compatibility forms (NFKC), letters of
 -- Cyrillic and Greek that look like Latin ones (after Unicode TR 39), digits and signs that stand for letters (0 o, 1 l i,
@@ -12,6 +19,26 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, gateke
         '[[:punct:][:space:]]', '', 'g'), 'rn', 'm'), 'vv', 'w')
 $$;
 
+CREATE OR REPLACE FUNCTION gatekeeper.check_subject(subject text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+DECLARE
+    scripts text[] := ARRAY[
+        '[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]', '[\u0370-\u03ff\u1f00-\u1fff]',
+        '[\u0400-\u052f\u1c80-\u1c8f\u2de0-\u2dff\ua640-\ua69f]', '[\u0530-\u058f]', '[\u10a0-\u10ff\u1c90-\u1cbf]',
+        '[\u13a0-\u13ff\uab70-\uabbf]', '[\u2c80-\u2cff]', '[\ua4d0-\ua4ff]'];
+BEGIN
+    IF subject IS DISTINCT FROM gatekeeper.clean_subject(subject) OR length(subject) NOT BETWEEN 1 AND 200 THEN
+        PERFORM gatekeeper.refuse('subject-invalid', 'a subject has 1 to 200 characters, no blanks around it, and is in NFC');
+    ELSIF subject ~ '[\u0001-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f]'
+       OR subject ~ '[\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000E0000-\U000E0FFF]' THEN
+        PERFORM gatekeeper.refuse('subject-invalid', 'a subject has no characters that can''t be seen');
+    ELSIF (SELECT count(*) FROM unnest(scripts) s WHERE normalize(subject, NFKC) ~ s) > 1 THEN
+        PERFORM gatekeeper.refuse('subject-confusable', 'a subject mixes no letters of Latin, Greek, Cyrillic and the like');
+    END IF;
+END $$;
+
+-- How somebody of the project is called that is meant by this subject, or the subject itself where it is new.
+-- Letter case and blanks don't matter; what only looks like somebody is refused.
 CREATE OR REPLACE FUNCTION gatekeeper.known_subject(in_project text, raw text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -57,7 +84,7 @@ BEGIN
 END $$;
 
 -- A service is called like no person, and like no other service but itself.
-CREATE FUNCTION gatekeeper.check_service(in_project text, named text) RETURNS void
+CREATE OR REPLACE FUNCTION gatekeeper.check_service(in_project text, named text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     wanted text := gatekeeper.subject_key(named);
@@ -79,21 +106,3 @@ BEGIN
         PERFORM gatekeeper.refuse('subject-confusable', format('it looks like %s, a service of this project', found));
     END IF;
 END $$;
-
-CREATE OR REPLACE FUNCTION gatekeeper.issue_key(raw text, in_subject text, in_scopes text[], new_id text, hash text)
-RETURNS SETOF gatekeeper.api_keys
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'admin');
-    named text := gatekeeper.clean_subject(in_subject);
-BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
-    PERFORM gatekeeper.check_service(who.project, named);
-    PERFORM gatekeeper.check_scopes(who, in_scopes, ARRAY['ingest', 'browser-ingest']);
-    IF NOT in_scopes <@ ARRAY['ingest', 'browser-ingest', 'read', 'operate'] THEN
-        PERFORM gatekeeper.refuse('not-allowed', 'a service gets no scope of a person');
-    END IF;
-    RETURN NEXT gatekeeper.add_key(ROW(new_id, who.project, who.environment, named, 'service',
-                                       in_scopes)::gatekeeper.speaker, hash, NULL, who.subject);
-END $$;
-REVOKE ALL ON FUNCTION gatekeeper.check_service(text, text) FROM PUBLIC;

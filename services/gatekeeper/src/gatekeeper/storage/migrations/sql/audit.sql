@@ -1,4 +1,4 @@
--- The audit chain: each row's hash covers its entry, and the entry holds the former row's hash.
+-- The audit chain and what it records of other services.
 
 CREATE TABLE gatekeeper.audit (
     project  text NOT NULL REFERENCES gatekeeper.projects,
@@ -37,24 +37,33 @@ CREATE TABLE gatekeeper.audit_anchors (
 );
 SELECT gatekeeper.freeze('gatekeeper.audit_anchors');
 
--- Appends one entry. `facts` is flat and holds ids, digests and numbers: never what a user wrote.
-CREATE FUNCTION gatekeeper.append_audit(in_project text, kind text, by text, facts jsonb) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-DECLARE
-    head gatekeeper.audit_heads;
-    next_seq bigint;
-    content text;
-BEGIN
-    PERFORM gatekeeper.lock_project(in_project);
-    SELECT * INTO head FROM gatekeeper.audit_heads h WHERE h.project = in_project;
-    next_seq := coalesce(head.seq, 0) + 1;
-    content := gatekeeper.canonical(facts || jsonb_build_object(
-        'schema', 'ratchet.audit/1', 'project', in_project, 'seq', next_seq, 'kind', kind, 'by', by,
-        'at', gatekeeper.rfc3339(clock_timestamp()), 'previous', coalesce(head.hash, repeat('0', 64))));
-    INSERT INTO gatekeeper.audit (project, seq, kind, entry, previous, hash)
-    VALUES (in_project, next_seq, kind, content, coalesce(head.hash, repeat('0', 64)), gatekeeper.sha256_hex(content));
-    INSERT INTO gatekeeper.audit_heads (project, seq, hash)
-    VALUES (in_project, next_seq, gatekeeper.sha256_hex(content))
-    ON CONFLICT (project) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
-    RETURN next_seq;
-END $$;
+-- One row an event that a service sent. What it says stands in the audit: ids, never what was in the letter.
+CREATE TABLE gatekeeper.letter_settlements (
+    event_id  uuid PRIMARY KEY,
+    project   text NOT NULL,
+    audit_seq bigint NOT NULL,
+    FOREIGN KEY (project, audit_seq) REFERENCES gatekeeper.audit (project, seq)
+);
+SELECT gatekeeper.freeze('gatekeeper.letter_settlements');
+
+-- The audit is read by the part of the kind before its dot, and by who did it (measured with 100,000 entries: 0.3 ms
+-- instead of 40 and 440).
+CREATE INDEX ix_audit_group ON gatekeeper.audit (project, split_part(kind, '.', 1), seq);
+CREATE INDEX ix_audit_by ON gatekeeper.audit (project, (entry::jsonb ->> 'by'), seq);
+
+CREATE TABLE gatekeeper.reasons (
+    project text NOT NULL,
+    digest  text NOT NULL CONSTRAINT ck_reasons_digest CHECK (digest = 'sha256:' || gatekeeper.sha256_hex(content)),
+    content text NOT NULL CHECK (length(content) BETWEEN 1 AND 2000),
+    PRIMARY KEY (project, digest)
+);
+SELECT gatekeeper.freeze('gatekeeper.reasons');
+
+-- One row an event that a service sent. What it says stands in the audit: ids, digests and numbers.
+CREATE TABLE gatekeeper.reported_acts (
+    event_id  uuid PRIMARY KEY,
+    project   text NOT NULL,
+    audit_seq bigint NOT NULL,
+    FOREIGN KEY (project, audit_seq) REFERENCES gatekeeper.audit (project, seq)
+);
+SELECT gatekeeper.freeze('gatekeeper.reported_acts');

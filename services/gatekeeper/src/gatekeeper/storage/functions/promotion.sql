@@ -1,6 +1,52 @@
--- The only ways to a new live version. Each writes its audit entry and its row of history, or nothing.
+-- What is live: every way in, and the checks that no row can bypass.
 
-CREATE FUNCTION gatekeeper.go_live(
+-- Whether apps are served this digest under the name.
+CREATE OR REPLACE FUNCTION gatekeeper.is_served(in_project text, in_environment text, in_name text, in_digest text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM gatekeeper.live l WHERE (l.project, l.environment, l.name, l.digest)
+                   = (in_project, in_environment, in_name, in_digest))
+$$;
+
+-- The boundary itself: holds for every INSERT, whoever sends it and by whatever function.
+CREATE OR REPLACE FUNCTION gatekeeper.live_is_authorised() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+DECLARE
+    halted boolean;
+    present gatekeeper.live;
+BEGIN
+    PERFORM gatekeeper.lock_project(NEW.project);
+    halted := gatekeeper.is_halted(NEW.project, NEW.environment);
+    SELECT * INTO present FROM gatekeeper.live l
+    WHERE (l.project, l.environment, l.name) = (NEW.project, NEW.environment, NEW.name);
+    IF NEW.sequence <> coalesce(present.sequence, 0) + 1 THEN
+        PERFORM gatekeeper.refuse('sequence', 'sequences go up by one');
+    END IF;
+    PERFORM gatekeeper.refuse(gap, 'this version can''t be served')
+    FROM gatekeeper.serving_gap(NEW.project, NEW.environment, NEW.digest) gap WHERE gap IS NOT NULL;
+    NEW.base_digest := CASE
+        WHEN NEW.decision_id IS NOT NULL THEN gatekeeper.check_decision(NEW, present, halted)
+        WHEN NEW.grant_use_id IS NOT NULL THEN gatekeeper.check_grant_use(NEW, present, halted)
+        ELSE gatekeeper.check_rollback(NEW, present) END;
+    RETURN NEW;
+END $$;
+
+-- Nothing may say that it is live, unless it is: the bus gets only what the history holds.
+CREATE OR REPLACE FUNCTION gatekeeper.announced_is_live() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
+DECLARE
+    said jsonb := convert_from(NEW.payload, 'UTF8')::jsonb;
+BEGIN
+    IF NOT EXISTS (SELECT FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
+                   WHERE (h.project, h.environment, h.name, h.sequence, h.digest) = (said ->> 'project',
+                       said ->> 'environment', said ->> 'name', (said ->> 'sequence')::bigint, said ->> 'digest')
+                   AND v.canonical::jsonb = said -> 'document') THEN
+        PERFORM gatekeeper.refuse('not-live', 'prompt.live may only say what the history of live versions holds');
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- The only ways to a new live version. Each writes its audit entry and its row of history, or nothing.
+CREATE OR REPLACE FUNCTION gatekeeper.go_live(
     in_project text, in_environment text, in_name text, in_target text, in_digest text, in_reason text,
     in_decision uuid, in_use uuid, in_rollback uuid, in_by text, facts jsonb
 ) RETURNS SETOF gatekeeper.live_history
@@ -20,7 +66,7 @@ BEGIN
 END $$;
 
 -- Makes live what a decision approved.
-CREATE FUNCTION gatekeeper.promote(in_decision uuid) RETURNS SETOF gatekeeper.live_history
+CREATE OR REPLACE FUNCTION gatekeeper.promote(in_decision uuid) RETURNS SETOF gatekeeper.live_history
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     d gatekeeper.decisions;
@@ -37,14 +83,13 @@ BEGIN
 END $$;
 
 -- Makes a proposal live under the first grant that covers it. No row where none does: then a person decides.
-CREATE FUNCTION gatekeeper.use_grant(in_proposal uuid)
+CREATE OR REPLACE FUNCTION gatekeeper.use_grant(in_proposal uuid)
 RETURNS TABLE (grant_id uuid, given_by text, revision integer, sequence bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     p gatekeeper.proposals;
     g gatekeeper.grants;
     u gatekeeper.grant_uses;
-    is_halted boolean;
     number_now integer;
     went bigint;
 BEGIN
@@ -52,9 +97,10 @@ BEGIN
     IF p.id IS NULL THEN
         RETURN;
     END IF;
-    is_halted := gatekeeper.lock_project(p.project);
+    PERFORM gatekeeper.lock_project(p.project);
     SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal;
-    IF is_halted OR gatekeeper.serving_gap(p.project, p.digest) IS NOT NULL
+    IF gatekeeper.is_halted(p.project, p.environment)
+       OR gatekeeper.serving_gap(p.project, p.environment, p.digest) IS NOT NULL OR gatekeeper.needs_person(p)
        OR p.state <> 'open' OR p.kind <> 'few_shot' OR p.author_kind <> 'service' OR p.base_digest IS DISTINCT
         FROM (SELECT l.digest FROM gatekeeper.live l
               WHERE (l.project, l.environment, l.name) = (p.project, p.environment, p.name)) THEN
@@ -76,57 +122,3 @@ BEGIN
         'use', number_now, 'proposal_id', p.id, 'base_digest', p.base_digest)) l;
     RETURN QUERY SELECT g.id, g.given_by, p.revision + 1, went;
 END $$;
-
--- The record of going back, and going back.
-CREATE FUNCTION gatekeeper.go_back(
-    who gatekeeper.speaker, in_environment text, in_name text, in_kind text, in_to text, in_digest text, in_reason text
-) RETURNS SETOF gatekeeper.live_history
-LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-DECLARE
-    present gatekeeper.live;
-    r gatekeeper.rollbacks;
-BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
-    SELECT * INTO present FROM gatekeeper.live l
-    WHERE (l.project, l.environment, l.name) = (who.project, in_environment, in_name);
-    IF present.digest IS NULL THEN
-        PERFORM gatekeeper.refuse('prompt-not-live', 'nothing is live under this name');
-    END IF;
-    INSERT INTO gatekeeper.rollbacks (project, environment, name, kind, from_digest, to_digest, digest, rolled_by, key_id,
-                                      reason)
-    VALUES (who.project, in_environment, in_name, in_kind, present.digest, in_to, in_digest, who.subject, who.key_id,
-            in_reason) RETURNING * INTO r;
-    RETURN QUERY SELECT * FROM gatekeeper.go_live(r.project, r.environment, r.name, present.target, r.digest, r.kind,
-        NULL, NULL, r.id, r.rolled_by, jsonb_build_object('rollback_id', r.id, 'rollback_hash', r.hash,
-        'base_digest', r.from_digest, 'to_digest', r.to_digest, 'key_id', r.key_id));
-END $$;
-
--- Back to `in_to`; `in_digest` is the same, or the same without examples that were taken back since.
-CREATE FUNCTION gatekeeper.roll_back(raw text, in_name text, in_to text, in_digest text, in_reason text)
-RETURNS SETOF gatekeeper.live_history
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
-BEGIN
-    RETURN QUERY SELECT * FROM gatekeeper.go_back(who, who.environment, in_name, 'rolled_back', in_to, in_digest, in_reason);
-END $$;
-
--- What is live goes on without the examples that were taken back.
-CREATE FUNCTION gatekeeper.cleanse(raw text, in_environment text, in_name text, in_digest text)
-RETURNS SETOF gatekeeper.live_history
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
-    now_live text := (SELECT l.digest FROM gatekeeper.live l
-        WHERE (l.project, l.environment, l.name) = (who.project, in_environment, in_name));
-BEGIN
-    RETURN QUERY SELECT * FROM gatekeeper.go_back(who, in_environment, in_name, 'example_revoked', now_live, in_digest, '');
-END $$;
-
--- The prompts that serve an example which was taken back.
-CREATE VIEW gatekeeper.tainted AS
-    SELECT l.project, l.environment, l.name, l.target, l.digest
-    FROM gatekeeper.live l
-    WHERE EXISTS (SELECT FROM gatekeeper.slots_of(l.project, l.digest) s,
-                              gatekeeper.examples_of(l.project, s.set_digest) e
-                  JOIN gatekeeper.example_revocations r ON r.project = l.project AND r.digest = e.digest);
