@@ -12,6 +12,7 @@ from proposer.app import build_app
 from proposer.settings import ProposerSettings
 from proposer.storage.tables import keys
 from shared.auth.principal import hash_secret
+from shared.events import derived_id
 from shared.testing.clock import FakeClock
 from tests.support.proposer import NOW, cause, feedback, live, prompt, regression, slotted
 from tests.support.proposer_service import Proposer
@@ -65,13 +66,28 @@ async def test_one_feedbacks_candidate_can_be_asked_for(api: httpx.AsyncClient, 
 
 
 async def test_pages_follow_each_other(api: httpx.AsyncClient, proposer: Proposer) -> None:
-    await proposer.deliver(*(feedback(n) for n in range(5)))
-    seen, cursor = [], "0"
-    while cursor is not None:
-        answer = (await api.get("/v1/candidates", params={"limit": 2, "cursor": cursor})).json()
+    ranked = [feedback(n) for n in range(3)] + [
+        feedback(3, kind="rating", value=4.0),
+        feedback(4, key_scope="browser-ingest"),
+    ]
+    await proposer.deliver(*ranked)
+    seen: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+    while query:
+        answer = (await api.get("/v1/candidates", params=query)).json()
         seen += [item["execution_id"] for item in answer["items"]]
-        cursor = answer["next"]
+        query = {"limit": 2, "cursor": answer["next"]} if answer["next"] else {}
     assert seen == [f"e{n}" for n in range(5)]
+
+
+async def test_pages_of_drafts_follow_each_other(api: httpx.AsyncClient, proposer: Proposer) -> None:
+    fallen = [regression(regression_id=derived_id("regression", str(n))) for n in range(3)]
+    await proposer.deliver(*fallen)  # all changed at the same time
+    first = (await api.get("/v1/drafts", params={"limit": 2})).json()
+    second = (await api.get("/v1/drafts", params={"limit": 2, "cursor": first["next"]})).json()
+    listed = [item["regression_id"] for item in (*first["items"], *second["items"])]
+    assert listed == sorted(str(each.regression_id) for each in fallen)
+    assert second["next"] is None
 
 
 async def test_drafts_show_the_outcome_of_each_regression(api: httpx.AsyncClient, proposer: Proposer) -> None:
@@ -101,6 +117,8 @@ async def test_another_project_sees_nothing(api: httpx.AsyncClient, proposer: Pr
         ("candidates?name=%00", 422),
         ("candidates?limit=0", 422),
         ("candidates?cursor=-1", 422),
+        ("candidates?cursor=WyJhIiwxLCJ4IiwiMjAyNi0wMS0wMVQwMDowMDowMCswMDowMCIsIjAiXQ", 422),
+        ("drafts?cursor=WzFd", 422),
         ("candidates?feedback_id=x", 422),
         ("candidates?name=%ff%fe", 200),
         ("drafts?regression_id=x", 422),

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from console.domain.few_shots import candidates, grants, slots
 from console.page_context import Page, PageContext
 from console.rendering import quoted
+from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 12
 _MAX_PROMPTS = 20
@@ -21,7 +22,7 @@ def few_shot_pages() -> APIRouter:
     async def few_shots(
         page: Page,
         name: Annotated[str | None, Query(max_length=256)] = None,
-        cursor: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
+        cursor: Cursor = None,
     ) -> HTMLResponse:
         prompts, all_grants, proposals, found = await page.gather(
             page.get("/v1/prompts", limit=100),

@@ -1,18 +1,21 @@
 """`GET /v1/candidates`: the candidates of few-shot examples."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proposer.api.parameters import Cursor, Limit, Reader, Word, page
+from proposer.api.parameters import Limit, Reader, Word
 from proposer.domain.candidates import MAX_EXAMPLES
 from proposer.domain.model import Candidate
-from proposer.storage.queries import get_example_sets, list_candidates
+from proposer.storage.queries import CandidatePosition, get_example_sets, list_candidates
 from ratchet.prompt import Prompt
+from shared.problems import invalid
 from shared.runtime.clock import Clock
+from shared.web.pagination import Cursor, decode_cursor, encode_cursor
 
 
 def candidates_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
@@ -22,18 +25,37 @@ def candidates_router(engine: AsyncEngine, clock: Clock) -> APIRouter:
     @router.get("/candidates")
     async def candidates(
         principal: Reader, name: Word = None, slot: Word = None, feedback_id: UUID | None = None,
-        execution_id: Word = None, limit: Limit = 100, cursor: Cursor = 0,
+        execution_id: Word = None, limit: Limit = 100, cursor: Cursor = None,
     ) -> dict[str, Any]:  # fmt: skip
         given = {"name": name, "feedback_id": feedback_id, "execution_id": execution_id}
         filters = {column: value for column, value in given.items() if value is not None}
         scope = (principal.project, principal.environment)
+        after = decode_position(cursor)
         async with engine.connect() as conn:
-            found = await list_candidates(conn, scope, clock.now(), filters, (cursor, limit))
+            found = await list_candidates(conn, scope, clock.now(), filters, after, limit)
             sets = await get_example_sets(conn, scope, sorted({c.key.name for c in found}))
         members = {key: members_of(slot, *example_set) for key, example_set in sets.items()}
-        return page([to_json(c, members.get(c.key, ())) for c in found], cursor, limit)
+        following = encode_position(found[-1]) if len(found) >= limit else None
+        return {"items": [to_json(c, members.get(c.key, ())) for c in found], "next": following}
 
     return router
+
+
+def encode_position(candidate: Candidate) -> str:
+    """Return the cursor of the page that follows `candidate`."""
+    eligible, score = int(candidate.grant_eligible), repr(candidate.score)
+    return encode_cursor(candidate.key.name, eligible, score, candidate.received_at, candidate.feedback_id)
+
+
+def decode_position(cursor: str | None) -> CandidatePosition | None:
+    """Return the position in a cursor. Raises Problem 422 that names `cursor`."""
+    if cursor is None:
+        return None
+    name, eligible, score, received_at, feedback_id = decode_cursor(cursor, str, int, str, datetime, UUID)
+    try:
+        return CandidatePosition(name, bool(eligible), float(score), received_at, feedback_id)
+    except ValueError:
+        raise invalid("cursor", "must be the `next` of a page of this list") from None
 
 
 def members_of(slot: str | None, chosen: Sequence[UUID], prompt: Prompt | None) -> Sequence[UUID]:

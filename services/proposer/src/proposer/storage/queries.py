@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proposer.domain.candidates import CANDIDATE_WINDOW
@@ -14,12 +15,31 @@ from proposer.storage.tables import candidates, documents, key_from_row, prompts
 from ratchet.prompt import Prompt, parse
 
 
+class CandidatePosition(NamedTuple):
+    """The position of a candidate in the list: by prompt name, best first."""
+
+    name: str
+    grant_eligible: bool
+    score: float
+    received_at: datetime
+    feedback_id: UUID
+
+    def sort_key(self) -> tuple[str, bool, float, datetime, UUID]:
+        """Return the ascending key that equals the order of the list."""
+        return self.name, not self.grant_eligible, -self.score, self.received_at, self.feedback_id
+
+
 async def list_candidates(
-    conn: AsyncConnection, scope: tuple[str, str], now: datetime, filters: Mapping[str, object], page: tuple[int, int]
+    conn: AsyncConnection,
+    scope: tuple[str, str],
+    now: datetime,
+    filters: Mapping[str, object],
+    after: CandidatePosition | None,
+    limit: int,
 ) -> list[Candidate]:
     """Return the candidates of `scope` (project, environment) that may be selected, by prompt name, best first.
 
-    `filters` may have `name`, `feedback_id` and `execution_id`; `page` is (offset, limit).
+    `filters` may have `name`, `feedback_id` and `execution_id`; the page starts `after` a candidate.
     """
     c = candidates.c
     statement = (
@@ -27,9 +47,11 @@ async def list_candidates(
         .where(c.project == scope[0], c.environment == scope[1], ~c.barred, c.received_at >= now - CANDIDATE_WINDOW)
         .where(*(c[column] == value for column, value in filters.items()))
         .order_by(c.name, c.grant_eligible.desc(), c.score.desc(), c.received_at, c.feedback_id)
-        .offset(page[0])
-        .limit(page[1])
+        .limit(limit)
     )
+    if after is not None:
+        position = (c.name, not_(c.grant_eligible), -c.score, c.received_at, c.feedback_id)
+        statement = statement.where(tuple_(*position) > tuple_(*after.sort_key()))
     return [candidate_from_row(row) for row in await conn.execute(statement)]
 
 
@@ -52,9 +74,16 @@ async def get_example_sets(
 
 
 async def list_drafts(
-    conn: AsyncConnection, scope: tuple[str, str], regression_id: UUID | None, page: tuple[int, int]
+    conn: AsyncConnection,
+    scope: tuple[str, str],
+    regression_id: UUID | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[dict[str, object]]:
-    """Return each regression in `scope` with its proposal or the reason why there is none, latest change first."""
+    """Return each regression in `scope` with its proposal or the reason why there is none, latest change first.
+
+    The page starts `after` a regression (its `changed_at` and id).
+    """
     statement = (
         select(
             regressions.c.regression_id, regressions.c.target, regressions.c.name, regressions.c.state,
@@ -64,9 +93,12 @@ async def list_drafts(
         .select_from(regressions.outerjoin(proposals, proposals.c.id == regressions.c.proposal_id))
         .where(regressions.c.project == scope[0], regressions.c.environment == scope[1])
         .order_by(regressions.c.changed_at.desc(), regressions.c.regression_id)
-        .offset(page[0])
-        .limit(page[1])
+        .limit(limit)
     )  # fmt: skip
+    if after is not None:
+        at, last = after
+        r = regressions.c
+        statement = statement.where(or_(r.changed_at < at, and_(r.changed_at == at, r.regression_id > last)))
     if regression_id is not None:
         statement = statement.where(regressions.c.regression_id == regression_id)
     return [dict(row) for row in (await conn.execute(statement)).mappings()]
