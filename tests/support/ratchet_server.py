@@ -1,4 +1,4 @@
-"""A Ratchet server in memory for tests of the client: it counts effects, and can be told to misbehave."""
+"""An in-memory Ratchet server for tests of the client, which counts effects and can inject faults."""
 
 import asyncio
 import json
@@ -65,23 +65,23 @@ class FakeServer:
         return httpx.Response(200, json=self.live[name], headers={"etag": etag})
 
     def push(self, payload: dict[str, Any], *, keep: bool = True) -> None:
-        """Makes a prompt live, and tells every connected client."""
+        """Make a prompt live and push it to every connected client."""
         if keep:
             self.live[payload["name"]] = payload
         for stream in self.streams:
             stream.send(payload)
 
     def connected(self, name: str) -> bool:
-        """Whether a client listens for this name now."""
+        """Whether a client is subscribed to this name."""
         return any(stream.open and stream.wants(name) for stream in self.streams)
 
     def disconnect(self) -> None:
-        """Ends all streams, as a restart of the server does."""
+        """Close all streams, as a restart of the server does."""
         for stream in self.streams:
             stream.end()
 
     def count(self, path: str) -> int:
-        """How many requests came for a path."""
+        """Return the number of requests to a path."""
         return sum(request.url.path == path for request in self.requests)
 
     def _take(self, request: httpx.Request) -> httpx.Response:

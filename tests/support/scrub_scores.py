@@ -1,6 +1,6 @@
-"""What scrubbing finds of labelled data, by kind and language. `python -m tests.support.scrubbing` publishes it.
+"""Recall and precision of scrubbing by kind and language. `python -m tests.support.scrub_scores` publishes them.
 
-The seeds of what is published and tested are not those that the patterns were written with.
+The published and tested seeds are not those with which the patterns were written.
 """
 
 from collections import Counter

@@ -46,7 +46,7 @@ def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_
     assert lines[1] == "fell: user-thumbs of support-bot"
     assert lines[3] == "user-thumbs of support-bot: regressed, 1 regression would have been raised"
     assert "likely prompt version answer: 6 → 7 (" in result.stdout
-    shown = lines.index("    what would put it back, in answer 7: Puts back 1 removed line; keeps what was added.")
+    shown = lines.index("    what would put it back, in answer 7: Restores 1 removed line; keeps what was added.")
     assert lines[shown + 1 : shown + 7] == [
         "      --- answer 7",
         "      +++ answer 7, mended",

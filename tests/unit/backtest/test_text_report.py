@@ -220,13 +220,13 @@ def test_a_past_of_answers_says_first_what_fell() -> None:
 
 def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     diff = "--- answer 7\n+++ answer 7, mended\n@@ -9,0 +10 @@\n+  Cite <U+202E>."
-    found = Repair("answer\x1b", 6, 7, "restore", "Puts back 1 removed line.", diff)
+    found = Repair("answer\x1b", 6, 7, "restore", "Restores 1 removed line.", diff)
     none = Repair("answer", 6, 7, None, "version 6 can't be compared: it was deleted", "")
     falls = (replace(FALL, repair=found), replace(FALL, repair=none))
     print_report(replace(REPORT, results=(replace(RESULT, falls=falls),), notes=("1 left out: a note",)))
     told = capsys.readouterr().out
     assert "\n1 left out: a note\n" in told
-    assert "    what would put it back, in answer<U+001B> 7: Puts back 1 removed line.\n      --- answer 7\n" in told
+    assert "    what would put it back, in answer<U+001B> 7: Restores 1 removed line.\n      --- answer 7\n" in told
     assert "\n      +  Cite <U+202E>.\n" in told
     assert "    what would put it back can't be told: version 6 can't be compared: it was deleted\n" in told
 

@@ -16,14 +16,14 @@ KNOWN: dict[str, Prompt] = {document.digest: document for document in (GOOD, CUT
 
 def test_what_was_removed_is_put_back() -> None:
     found = draft_fix(regression(cause(GOOD.digest, CUT.digest)), KNOWN, live=CUT.digest)
-    assert found == Draft("restore", "answer", CUT, GOOD, "Puts back 1 removed line; keeps what was added.")
+    assert found == Draft("restore", "answer", CUT, GOOD, "Restores 1 removed line; keeps what was added.")
 
 
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (REWORDED, "Goes back to the last good version: messages was replaced."),
-        (GROWN, "Goes back to the last good version: nothing had been removed."),
+        (REWORDED, "Rolls back to the last good version: messages was replaced."),
+        (GROWN, "Rolls back to the last good version: nothing had been removed."),
     ],
 )
 def test_otherwise_the_last_good_version_comes_back(bad: Prompt, why: str) -> None:
@@ -37,7 +37,7 @@ def test_fields_that_come_back_are_named() -> None:
     bad = prompt("b")
     found = draft_fix(regression(cause(good.digest, bad.digest)), {good.digest: good, bad.digest: bad}, None)
     assert isinstance(found, Draft)
-    assert found.why == "Puts back 1 removed line, model, variables.a; keeps what was added."
+    assert found.why == "Restores 1 removed line, model, variables.a; keeps what was added."
 
 
 @pytest.mark.parametrize(

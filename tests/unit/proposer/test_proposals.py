@@ -33,7 +33,7 @@ def test_a_fix_is_bound_to_what_it_replaces() -> None:
     assert event.evidence.regression_id == FELL.regression_id
     assert event.evidence.execution_ids == ("e1", "e2")
     assert event.evidence.summary == (
-        "Puts back 1 removed line; keeps what was added. "
+        "Restores 1 removed line; keeps what was added. "
         "thumb of bot went from 90.0 % (n=500) to 70.0 % (n=120), −20.0 pp; It changed."
     )
     assert "+  b" in event.diff

@@ -13,15 +13,15 @@ GOOD = prompt("You are a clerk.", "Cite your sources.", "Be brief.")
     [
         (
             prompt("You are a clerk.", "Be brief."),
-            Fix("restore", GOOD, "Puts back 1 removed line; keeps what was added."),
+            Fix("restore", GOOD, "Restores 1 removed line; keeps what was added."),
         ),
         (
             prompt("You are a clerk.", "Never mind sources.", "Be brief."),
-            Fix("rollback", GOOD, "Goes back to the last good version: messages was replaced."),
+            Fix("rollback", GOOD, "Rolls back to the last good version: messages was replaced."),
         ),
         (
             prompt("You are a clerk.", "Cite your sources.", "Be brief.", "Guess if you must."),
-            Fix("rollback", GOOD, "Goes back to the last good version: nothing had been removed."),
+            Fix("rollback", GOOD, "Rolls back to the last good version: nothing had been removed."),
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The prompt document: reading, digest, rendering and comparing. Pure: no network, no files, no clock."""
+"""Prompt documents: parsing, digests, rendering and comparison. Pure: no network, no files, no clock."""
 
 from ratchet.prompt.canonical import Json
 from ratchet.prompt.compatibility import incompatibilities

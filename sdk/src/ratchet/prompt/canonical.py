@@ -1,4 +1,4 @@
-"""JSON values in one form only: what RFC 8785 can write, so that the same content has the same bytes."""
+"""Canonical JSON (RFC 8785): equal content has equal bytes."""
 
 import hashlib
 import re
@@ -20,35 +20,32 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def canonical_bytes(value: Json) -> bytes:
-    """RFC 8785 (JSON Canonicalization Scheme) of a value that `normal` has accepted."""
+    """Return the RFC 8785 (JSON Canonicalization Scheme) bytes of a value returned by `normal`."""
     return rfc8785.dumps(value)
 
 
 def digest_of(canonical: bytes) -> str:
-    """The name of a content: `sha256:` and 64 hexadecimal digits."""
+    """Return the digest of canonical bytes: `sha256:` and 64 hexadecimal digits."""
     return "sha256:" + hashlib.sha256(canonical).hexdigest()
 
 
 def exact_text(value: object, field: str) -> str:
-    """A text that every store and every JSON reader can carry. Raises PromptError."""
+    """Return a text without NUL and lone surrogates, which not every store can hold. Raises PromptError."""
     if not isinstance(value, str):
         raise PromptError(field, "must be a text")
     if _UNSTORABLE.search(value):
-        raise PromptError(field, "must have neither NUL nor lone surrogates")
+        raise PromptError(field, "must not contain NUL or lone surrogates")
     return value
 
 
 def normal_text(value: object, field: str) -> str:
-    """A text in Unicode NFC with LF line ends: what looks the same to a reviewer is the same.
-
-    Raises PromptError.
-    """
+    """Return a text in Unicode NFC with LF line ends, so that texts that look equal are equal. Raises PromptError."""
     text = exact_text(value, field)
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def normal(value: object, field: str, depth: int = 0) -> Json:
-    """A deep copy of a JSON value, with one Python form per value (1.0 becomes 1). Raises PromptError."""
+    """Return a deep copy of a JSON value with one Python form per value (1.0 becomes 1). Raises PromptError."""
     if depth > MAX_DEPTH:
         raise PromptError(field, f"is nested deeper than {MAX_DEPTH}")
     if value is None or isinstance(value, bool):
@@ -65,7 +62,7 @@ def normal(value: object, field: str, depth: int = 0) -> Json:
 
 
 def normal_number(value: int | float, field: str) -> int | float:
-    """A number that JSON carries between all languages unchanged (IEEE 754 double). Raises PromptError."""
+    """Return a number that is exact in every language's JSON (IEEE 754 double). Raises PromptError."""
     try:
         number = float(value)
         if number != number or number in (float("inf"), float("-inf")):
@@ -74,7 +71,7 @@ def normal_number(value: int | float, field: str) -> int | float:
             return int(value)
         # A whole float of 2**53 and more is read back as an integer: accept what writes the same digits.
         if isinstance(value, int) and rfc8785.dumps(number) != str(value).encode():
-            raise PromptError(field, "must be a number that a double can carry exactly")
+            raise PromptError(field, "must be a number that a double represents exactly")
     except OverflowError:
-        raise PromptError(field, "must be a number that a double can carry exactly") from None
+        raise PromptError(field, "must be a number that a double represents exactly") from None
     return number

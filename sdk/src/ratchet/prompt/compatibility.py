@@ -1,12 +1,12 @@
-"""Whether who fills in one prompt's variables can render another. Pure."""
+"""Compatibility of the variables of two prompts. Pure."""
 
 from ratchet.prompt.document import Prompt
 
 
 def incompatibilities(prompt: Prompt, like: Prompt) -> list[str]:
-    """What keeps an app that fills in what `like` requires from rendering `prompt`; nothing if it can.
+    """Return why an app that fills in the required variables of `like` can't render `prompt`; empty if it can.
 
-    What `prompt` has no use for keeps nobody: an app may leave it out.
+    Variables that `prompt` does not use are ignored.
     """
     found = []
     for name, variable in prompt.variables.items():

@@ -1,4 +1,4 @@
-"""What differs between two prompts: as a structure for programs, and as lines for reviewers."""
+"""Differences between two prompts, as a structure for programs and as lines for reviewers."""
 
 import difflib
 import json
@@ -23,9 +23,9 @@ Absent: TypeAlias = Literal[_Absence.ABSENT]
 
 @dataclass(frozen=True, slots=True)
 class PromptChange:
-    """One place that differs. ABSENT stands for a place that one side does not have; None is JSON's null.
+    """A difference. ABSENT means that one side does not have the field; None is JSON's null.
 
-    `path` is like `messages[0].content`; in a list it counts places of `before`, of `after` where added.
+    `path` is like `messages[0].content`; indexes are those of `before`, or of `after` for added elements.
     """
 
     path: str
@@ -34,15 +34,15 @@ class PromptChange:
 
 
 def diff(before: Prompt, after: Prompt) -> tuple[PromptChange, ...]:
-    """Every smallest place that differs; empty exactly when the digests are equal."""
+    """Return the smallest differences; empty exactly when the digests are equal."""
     return tuple(_changes("", before.to_dict(), after.to_dict()))
 
 
 def unified(before: Prompt | None, after: Prompt, context: int = 3, names: tuple[str, str] | None = None) -> str:
-    """A unified diff for people, messages line by line; empty exactly when the digests are equal.
+    """Return a unified diff for people, messages line by line; empty exactly when the digests are equal.
 
-    With nothing before, the whole of `after` as additions. `names` stand above it in place of the digests. Lines of
-    text are indented and show invisible characters, so that no text can pass for a heading or hide.
+    Without `before`, all of `after` as additions. `names` replace the digests in its header. Lines of text are
+    indented and show invisible characters, so that no text can look like a heading or be hidden.
     """
     was, now = map(visible, names or ("nothing" if before is None else before.digest, after.digest))
     old = [] if before is None else readable(before)
@@ -51,9 +51,9 @@ def unified(before: Prompt | None, after: Prompt, context: int = 3, names: tuple
 
 
 def readable(prompt: Prompt) -> list[str]:
-    """The document as lines for reviewers; two documents have the same lines only if they are the same.
+    """Return the document as lines for reviewers; only equal documents have equal lines.
 
-    No text in it can pass for a heading or hide: lines of text are indented and show invisible characters.
+    Lines of text are indented and show invisible characters, so that no text can look like a heading or be hidden.
     """
     document = prompt.to_dict()
     lines: list[str] = []
@@ -70,7 +70,7 @@ def _changes(path: str, before: Json, after: Json) -> Iterator[PromptChange]:
         yield from _object_changes(path, before, after)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _list_changes(path, before, after)
-    elif canonical_bytes(before) != canonical_bytes(after):  # not ==, which takes 1 for True
+    elif canonical_bytes(before) != canonical_bytes(after):  # not ==, for which 1 equals True
         yield PromptChange(path, before, after)
 
 
@@ -118,7 +118,7 @@ def _message_lines(message: Entry) -> list[str]:
 
 
 def _part_lines(part: Json) -> list[str]:
-    """What a text says is indented by four, so that it can't pass for a part."""
+    """Return the lines of a content part. Text is indented by four, so that it can't look like a part."""
     if isinstance(part, str):
         return ["  content:", *_indented(part, 4)]
     if isinstance(part, dict) and part.keys() == {"type", "text"} and part["type"] == "text":

@@ -1,4 +1,4 @@
-"""The prompt document's values. `parsing.parse` makes them; nothing else should."""
+"""Value types of a prompt document, created by `parser.parse` only."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ VariableType = Literal["string", "number", "boolean", "list", "messages"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn; `content` may hold `{{variable}}`."""
+    """A turn; `content` may contain `{{variable}}`."""
 
     role: Role
     content: str
@@ -22,23 +22,23 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SlotPlace:
-    """Where a slot's examples are rendered, as user and assistant turns."""
+    """The position at which a slot's examples are rendered, as user and assistant turns."""
 
     slot: str
 
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """Where the messages of the variable `name` are rendered, such as a conversation's history."""
+    """The position at which the messages of the variable `name` are rendered, such as a conversation's history."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class StructuredMessage:
-    """A turn that is more than a text: `content` is null or a list of parts, or `extras` hold tool calls and the like.
+    """A turn that is more than text: `content` is null or a list of parts, or `extras` contain tool calls and the like.
 
-    The texts of `content` may hold `{{variable}}`; `extras` are sent as they are.
+    The texts of `content` may contain `{{variable}}`; `extras` are sent as they are.
     """
 
     role: Role
@@ -50,12 +50,12 @@ class StructuredMessage:
 
 
 Entry = Message | SlotPlace | Placeholder | StructuredMessage
-"""One of a document's messages."""
+"""A message of a document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What a `{{name}}` takes. One that isn't required and isn't given renders as nothing."""
+    """A variable of a prompt. An optional one without a value renders as the empty string."""
 
     type: VariableType
     required: bool
@@ -63,7 +63,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for at most `max` examples; `set` is the digest of the example set in it, None while empty."""
+    """A slot for at most `max` examples; `set` is the digest of its example set, None while empty."""
 
     max: int
     set: str | None
@@ -71,7 +71,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """A checked document. Two are equal when their digests are."""
+    """A validated document. Prompts are equal if their digests are."""
 
     messages: tuple[Entry, ...]
     variables: Mapping[str, Variable]
@@ -80,16 +80,16 @@ class Prompt:
     _canonical: bytes = field(repr=False)
 
     def canonical(self) -> bytes:
-        """RFC 8785 JSON with the schema's version and all nulls and defaults inside."""
+        """Return RFC 8785 JSON with the schema's version, nulls and defaults."""
         return self._canonical
 
     @cached_property
     def digest(self) -> str:
-        """The identity of the content: `sha256:<hex>` of `canonical()`."""
+        """Return the digest of the content: `sha256:<hex>` of `canonical()`."""
         return digest_of(self._canonical)
 
     def to_dict(self) -> dict[str, Json]:
-        """The canonical document as a fresh JSON object, free to change."""
+        """Return the canonical document as a new JSON object."""
         return {key: normal(value, key) for key, value in json.loads(self._canonical).items()}
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""The one error of this package, and how it names a place in a document."""
+"""The error of this package, and paths of fields in a document."""
 
 import re
 
@@ -6,10 +6,10 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class PromptError(ValueError):
-    """A document, a variable or an example is not what it must be.
+    """A document, a variable or an example is invalid.
 
-    `field` is the place, for example `messages[0].content`; `reason` says what is wrong with it.
-    Neither repeats the offending text, so both may be logged.
+    `field` is its path, such as `messages[0].content`; `reason` says what is wrong. Neither contains the invalid text,
+    so both may be logged.
     """
 
     def __init__(self, field: str, reason: str) -> None:
@@ -19,7 +19,7 @@ class PromptError(ValueError):
 
 
 def at(field: str, key: str | int) -> str:
-    """The place of `key` inside `field`: `a.b`, `a[0]`, or `a["x.y"]` where the key has other characters."""
+    """Return the path of `key` in `field`: `a.b`, `a[0]`, or `a["x.y"]` where the key has other characters."""
     if isinstance(key, int):
         return f"{field}[{key}]"
     if not _PLAIN_KEY.fullmatch(key):
@@ -28,7 +28,7 @@ def at(field: str, key: str | int) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as one short printable ASCII word, safe in a log line."""
+    """Return `text` as a short printable ASCII word, safe in a log line."""
     shown = text if len(text) <= 64 else text[:64] + "…"
     escaped = shown.encode("ascii", "backslashreplace").decode().replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in escaped) + '"'

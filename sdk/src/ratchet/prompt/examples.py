@@ -1,4 +1,4 @@
-"""Few-shot examples: an input with the output that people liked, and the digests that name them."""
+"""Digests of few-shot examples and example sets."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,15 +6,15 @@ from ratchet.prompt.canonical import canonical_bytes, digest_of, exact_text
 
 
 def example_digest(example: Mapping[str, object]) -> str:
-    """The identity of one example: of its `input` and `output` only. Raises PromptError."""
+    """Return the digest of an example's `input` and `output`. Raises PromptError."""
     texts = {part: exact_text(example.get(part), part) for part in ("input", "output")}
     return digest_of(canonical_bytes({"schema": "ratchet.example/1", **texts}))
 
 
 def example_set_digest(examples: Iterable[Mapping[str, object]]) -> str:
-    """The identity of examples in their order. Raises PromptError.
+    """Return the digest of examples in their order. Raises PromptError.
 
-    It is made from the examples' digests, so that it can be checked without the examples' texts.
+    It is computed from the examples' digests, so that it can be verified without their texts.
     """
     digests = [example_digest(example) for example in examples]
     return digest_of(canonical_bytes({"schema": "ratchet.examples/1", "examples": [*digests]}))

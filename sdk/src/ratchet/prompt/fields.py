@@ -1,4 +1,4 @@
-"""Reading an untrusted JSON object field by field; each refusal is a PromptError that names the field."""
+"""Validation of untrusted JSON objects; each error is a PromptError that names the field."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T", bound=str)
 def members(
     value: object, field: str, *, required: Collection[str] = (), optional: Collection[str] = ()
 ) -> Mapping[str, object]:
-    """An object that has all `required` and no other than these and the `optional` keys."""
+    """Return an object that has all `required` keys and no others than these and `optional` ones."""
     if not isinstance(value, Mapping):
         raise PromptError(field or "document", "must be an object")
     for key in required:
@@ -25,7 +25,7 @@ def members(
 
 
 def named(value: object, field: str) -> Iterator[tuple[str, object]]:
-    """The entries of an object whose keys are names. None stands for no entry."""
+    """Yield the entries of an object whose keys are names; none for None."""
     if value is None:
         return
     if not isinstance(value, Mapping):
@@ -35,14 +35,14 @@ def named(value: object, field: str) -> Iterator[tuple[str, object]]:
 
 
 def name(value: object, field: str) -> str:
-    """A name of a variable or slot: a letter or `_`, then up to 63 letters, digits or `_`, all ASCII."""
+    """Return the name of a variable or slot: a letter or `_`, then up to 63 ASCII letters, digits or `_`."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise PromptError(field, "must be a name: ASCII letters, digits and _, at most 64")
     return value
 
 
 def one_of(value: object, allowed: tuple[T, ...], field: str) -> T:
-    """One of a few words."""
+    """Return a value that is one of `allowed`."""
     if not isinstance(value, str) or value not in allowed:
         raise PromptError(field, "must be one of: " + ", ".join(allowed))
     return next(word for word in allowed if word == value)

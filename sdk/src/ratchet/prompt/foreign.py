@@ -1,4 +1,4 @@
-"""Template syntax of other tools in a prompt: it is text here, and is sent to the model as it is. Pure."""
+"""Template syntax of other tools in a prompt, which is text here and sent to the model unchanged. Pure."""
 
 import re
 
@@ -22,9 +22,9 @@ _OURS = re.compile(rf"[ \t]*{NAME.pattern}[ \t]*")
 
 
 def foreign_syntax(prompt: Prompt) -> list[str]:
-    """What in the messages looks like syntax of Mustache, Jinja, a format string and the like, each once.
+    """Return what in the messages looks like Mustache, Jinja, format strings and the like, each once.
 
-    `{{name}}` is ours, and `\\{{name}}` is text on purpose; neither is in the list.
+    `{{name}}` is a variable, and `\\{{name}}` is escaped; neither is in the list.
     """
     found: dict[str, None] = {}
     for message in prompt.messages:

@@ -1,4 +1,4 @@
-"""Putting back what one side lacks, without taking anything from the other."""
+"""Merging of two versions: what one lacks is restored, nothing of the other is removed."""
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
@@ -10,11 +10,11 @@ T = TypeVar("T", bound=Hashable)
 V = TypeVar("V")
 
 MAX_ITEMS = 1_000
-"""Comparing is quadratic at worst, and documents come from outside: longer ones are not merged."""
+"""Maximum length. Comparison is quadratic at worst and documents are untrusted; longer ones are not merged."""
 
 
 class MergeConflict(Exception):
-    """Both sides hold something else at `where`: nothing can be put back there without taking something away."""
+    """The versions differ at `where` in a way that can't be merged without removing something."""
 
     def __init__(self, where: str) -> None:
         super().__init__(where)
@@ -23,7 +23,7 @@ class MergeConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Merged(Generic[T]):
-    """A sequence that holds all of both sides in their order; `removed` and `added` as seen from the good side."""
+    """A sequence with all elements of both sides in order; `removed` and `added` are relative to the good side."""
 
     items: tuple[T, ...]
     removed: tuple[T, ...]
@@ -31,7 +31,7 @@ class Merged(Generic[T]):
 
 
 def merge_sequences(good: Sequence[T], bad: Sequence[T], where: str) -> Merged[T]:
-    """`bad` with the items that it lacks of `good` put back. Raises Clash where items stand in others' places."""
+    """Return `bad` with the items of `good` that it lacks. Raises MergeConflict where items were replaced."""
     if _within(bad, good):
         return Merged(tuple(good), _left_over(good, bad), ())
     if _within(good, bad):
@@ -51,7 +51,7 @@ def merge_sequences(good: Sequence[T], bad: Sequence[T], where: str) -> Merged[T
 
 
 def merge_mappings(good: Mapping[str, V], bad: Mapping[str, V], where: str) -> dict[str, V]:
-    """`bad` with the keys that it lacks of `good`. Raises Clash where a key has another value on each side."""
+    """Return `bad` with the keys of `good` that it lacks. Raises MergeConflict where the values of a key differ."""
     for key in good.keys() & bad.keys():
         if not _same(good[key], bad[key]):
             raise MergeConflict(f"{where}.{key}")
@@ -59,19 +59,19 @@ def merge_mappings(good: Mapping[str, V], bad: Mapping[str, V], where: str) -> d
 
 
 def merge_values(good: V | None, bad: V | None, where: str) -> V | None:
-    """The value of the side that has one. Raises Clash where each side has its own."""
+    """Return the value of the side that has one. Raises MergeConflict where both differ."""
     if good is not None and bad is not None and not _same(good, bad):
         raise MergeConflict(where)
     return good if bad is None else bad
 
 
 def _same(a: object, b: object) -> bool:
-    # As JSON: in Python, True equals 1.
+    # As JSON, because in Python True equals 1.
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
 def _within(part: Sequence[T], whole: Sequence[T]) -> bool:
-    # Asked first because difflib, which takes the longest block first, does not always find it out.
+    # Checked first, because difflib, which matches the longest block first, does not always find it.
     rest = iter(whole)
     return all(item in rest for item in part)
 

@@ -1,4 +1,4 @@
-"""Messages of a prompt document: reading them, their canonical JSON, and the texts in them."""
+"""Messages of a prompt document: validation, canonical JSON, and their texts."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,19 +10,19 @@ from ratchet.prompt.placeholders import tidy
 
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant", "developer", "tool")
 _FIRST_ROLES = ("system", "user", "assistant")
-"""Those of `ratchet.prompt/1`."""
+"""Roles of `ratchet.prompt/1`."""
 _EXTRAS = ("name", "tool_calls", "tool_call_id")
 
 
 def parse_messages(value: object, field: str) -> tuple[Entry, ...]:
-    """The messages of a document. Raises PromptError."""
+    """Return the messages of a document. Raises PromptError."""
     if not isinstance(value, list | tuple) or not value:
         raise PromptError(field, "must be a list of at least one message")
     return tuple(_message(item, at(field, i)) for i, item in enumerate(value))
 
 
 def message_json(message: Entry) -> dict[str, Json]:
-    """A message in its canonical form."""
+    """Return the canonical form of a message."""
     match message:
         case SlotPlace(slot):
             return {"slot": slot}
@@ -35,19 +35,19 @@ def message_json(message: Entry) -> dict[str, Json]:
 
 
 def is_first_schema(message: Entry) -> bool:
-    """Whether `ratchet.prompt/1` can say it."""
+    """Whether the message is valid in `ratchet.prompt/1`."""
     return isinstance(message, SlotPlace) or (isinstance(message, Message) and message.role in _FIRST_ROLES)
 
 
 def texts(message: Entry) -> list[str]:
-    """The texts in which variables are filled in: all those of the content."""
+    """Return the texts of the content, in which variables are filled in."""
     if isinstance(message, Message):
         return [message.content]
     return texts_in(message.content) if isinstance(message, StructuredMessage) else []
 
 
 def texts_in(content: object) -> list[str]:
-    """The texts of a content; keys, and the `type` of a part, are none."""
+    """Return the texts of a content, without keys and the `type` of parts."""
     match content:
         case str():
             return [content]
@@ -59,7 +59,7 @@ def texts_in(content: object) -> list[str]:
 
 
 def with_texts(value: Json, change: Callable[[str], str]) -> Json:
-    """A content with each of `texts_in` changed."""
+    """Return a content with `change` applied to each of `texts_in`."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -88,7 +88,7 @@ def _message(value: object, field: str) -> Entry:
 
 
 def _content(value: object, field: str) -> Json:
-    """A text, null, or a list of parts, of which each says its type."""
+    """Return a text, null, or a list of parts with a type each. Raises PromptError."""
     if value is None:
         return None
     if not isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""Reading a prompt document strictly, into its one canonical form.
+"""Strict parsing of prompt documents into their canonical form.
 
-Documents that mean the same have the same bytes: key order, absent or explicit defaults, `1.0` or `1`, CRLF
+Equal documents have equal bytes: key order, absent or explicit defaults, `1.0` or `1`, CRLF
 or LF, composed or decomposed letters in messages, `{{ x }}` or `{{x}}` make no difference.
 """
 
@@ -18,7 +18,7 @@ from ratchet.prompt.placeholders import names
 
 SCHEMA = "ratchet.prompt/1"
 SCHEMA_2 = "ratchet.prompt/2"
-"""Also the roles developer and tool, parts, tool calls and placeholders. Either may be given: the content decides."""
+"""Adds the roles developer and tool, parts, tool calls and placeholders. The content decides which schema is used."""
 MAX_BYTES = 128 * 1024  # canonical: one message of the bus carries a document several times
 MAX_EXAMPLES = 5
 
@@ -27,9 +27,9 @@ _OPTIONAL = ("variables", "model", "parameters", "tools", "response_format", "sl
 
 
 def parse(value: object, field: str = "") -> Prompt:
-    """The prompt that a JSON object describes. `field` is where the object stands, for error messages.
+    """Return the prompt of a JSON object. `field` is the path of the object in error messages.
 
-    Raises PromptError, which names the first wrong field.
+    Raises PromptError, which names the first invalid field.
     """
     root = members(value, field, required=("schema", "messages"), optional=_OPTIONAL)
     if root["schema"] not in (SCHEMA, SCHEMA_2):
@@ -59,20 +59,20 @@ def parse(value: object, field: str = "") -> Prompt:
 
 
 def parse_json(text: str | bytes) -> Prompt:
-    """The prompt in a JSON text. Raises PromptError, also where it is not JSON or has a key twice."""
+    """Return the prompt of a JSON text. Raises PromptError, also for invalid JSON and duplicate keys."""
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise PromptError("document", "must be JSON") from None
     except PromptError:
         raise
-    except ValueError:  # an integer of more digits than Python reads
-        raise PromptError("document", "must have numbers that a double can carry") from None
+    except ValueError:  # an integer with more digits than Python parses
+        raise PromptError("document", "must have numbers that a double can represent") from None
     return parse(value)
 
 
 def from_text(text: str, role: Role = "system") -> Prompt:
-    """A document of one message; each `{{name}}` in it becomes a required string. Raises PromptError."""
+    """Return a document of one message; each `{{name}}` in it is a required string. Raises PromptError."""
     content = normal_text(text, "text")
     return parse(
         {
@@ -84,9 +84,9 @@ def from_text(text: str, role: Role = "system") -> Prompt:
 
 
 def with_slot(prompt: Prompt, slot: str, set_digest: str | None) -> Prompt:
-    """The same prompt with another example set, or none, in one slot.
+    """Return the prompt with another example set, or none, in a slot.
 
-    Raises PromptError for an unknown slot or what is no digest.
+    Raises PromptError for an unknown slot or a malformed digest.
     """
     if slot not in prompt.slots:
         raise PromptError(at("slots", slot), "is not a slot of this prompt")
@@ -128,17 +128,17 @@ def _check_variables_declared(messages: tuple[Entry, ...], variables: Mapping[st
             if used not in variables:
                 raise PromptError(at(at(field, i), "content"), f"uses the undeclared variable {used}")
             if variables[used].type == "messages":
-                raise PromptError(at(at(field, i), "content"), f"uses {used}, which holds messages, inside a text")
+                raise PromptError(at(at(field, i), "content"), f"uses {used}, a variable of messages, in a text")
 
 
 def _with_placeholders(variables: dict[str, Variable], messages: tuple[Entry, ...]) -> dict[str, Variable]:
-    """A placeholder declares its variable by itself, as one that need not be given."""
+    """Return the variables with those of placeholders, which are optional."""
     placed = {entry.name: Variable("messages", False) for entry in messages if isinstance(entry, Placeholder)}
     return {**placed, **variables}
 
 
 def _schema(messages: tuple[Entry, ...], variables: Mapping[str, Variable]) -> str:
-    """The first schema that can say it: documents of the first keep their bytes."""
+    """Return the first schema in which the document is valid."""
     first = all(map(is_first_schema, messages)) and all(v.type != "messages" for v in variables.values())
     return SCHEMA if first else SCHEMA_2
 
@@ -186,10 +186,10 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise PromptError("document", f"has the key {quoted(key)} twice")
+            raise PromptError("document", f"has the duplicate key {quoted(key)}")
         found[key] = value
     return found
 
 
 def _no_constant(constant: str) -> NoReturn:
-    raise PromptError("document", f"must not hold {constant}")
+    raise PromptError("document", f"must not contain {constant}")

@@ -1,4 +1,4 @@
-"""`{{name}}` in a message. `\\{{name}}` is the text itself; braces around anything else are text too."""
+"""Placeholders `{{name}}` in a message. `\\{{name}}` is escaped; braces around anything else are text."""
 
 import re
 from collections.abc import Callable
@@ -9,16 +9,16 @@ _PLACEHOLDER = re.compile(r"(\\?)\{\{[ \t]*(" + NAME.pattern + r")[ \t]*\}\}")
 
 
 def names(content: str) -> list[str]:
-    """The variables that a content uses, in order of first use."""
+    """Return the variables that a content uses, in order of first use."""
     found = (match[2] for match in _PLACEHOLDER.finditer(content) if not match[1])
     return list(dict.fromkeys(found))
 
 
 def tidy(content: str) -> str:
-    """The same content with no blanks inside its placeholders."""
+    """Return the content without spaces in its placeholders."""
     return _PLACEHOLDER.sub(lambda match: match[0] if match[1] else "{{" + match[2] + "}}", content)
 
 
 def fill(content: str, value_of: Callable[[str], str]) -> str:
-    """The content with each placeholder replaced, in one pass: nothing inside a value is looked at again."""
+    """Return the content with each placeholder replaced, in one pass: values are not interpreted."""
     return _PLACEHOLDER.sub(lambda match: match[0][1:] if match[1] else value_of(match[2]), content)

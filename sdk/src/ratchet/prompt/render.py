@@ -1,4 +1,4 @@
-"""From a prompt to the messages for a model. Values and examples are data: nothing in them is interpreted."""
+"""Rendering of a prompt to messages for a model. Values and examples are not interpreted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +14,12 @@ RenderedMessage = dict[str, Any]
 
 
 def render(prompt: Prompt, variables: Mapping[str, object], examples: Examples | None = None) -> list[RenderedMessage]:
-    """`[{"role", "content", …}, …]` with the variables filled in and each slot's examples as turns.
+    """Return `[{"role", "content", …}, …]` with variables filled in and each slot's examples as turns.
 
-    A string is used as it is; a number, boolean or list as RFC 8785 JSON, so that an element of a list can't
-    pass for two. `examples` maps a slot to `{"input", "output"}` pairs, best first; a slot without any
-    renders nothing. Raises PromptError for an unknown, missing or mistyped variable, an unknown slot, or
-    more examples than the slot takes.
+    A string is inserted unchanged; a number, boolean or list as RFC 8785 JSON, so that an element of a list can't look
+    like two. `examples` maps a slot to `{"input", "output"}` pairs, best first; a slot without examples renders
+    nothing. Raises PromptError for an unknown, missing or mistyped variable, an unknown slot, or more examples than
+    the slot allows.
     """
     values = _values(prompt.variables, variables)
     given = examples or {}
@@ -41,7 +41,7 @@ def render(prompt: Prompt, variables: Mapping[str, object], examples: Examples |
 
 
 def _inserted(value: object, field: str) -> list[RenderedMessage]:
-    """The messages of a placeholder as they were given: their format is the app's and its model's."""
+    """Return the messages of a placeholder unchanged; the app chooses their format."""
     given = value if isinstance(value, list | tuple) else ()
     for i, message in enumerate(given):
         if not isinstance(message, Mapping):
@@ -64,7 +64,7 @@ def _written(value: object, variable: Variable, field: str) -> str:
     if not _fits(value, variable.type):
         raise PromptError(field, f"must be a {variable.type}")
     if variable.type == "messages":
-        return ""  # is no text: `_inserted` renders it
+        return ""  # messages: `_inserted` renders them
     if isinstance(value, str):
         return exact_text(value, field)
     return canonical_bytes(normal(value, field)).decode()
@@ -85,7 +85,7 @@ def _fits(value: object, kind: str) -> bool:
 def _turns(examples: Sequence[Mapping[str, str]], slot: str, most: int) -> list[RenderedMessage]:
     field = at("examples", slot)
     if len(examples) > most:
-        raise PromptError(field, f"holds more than {most} examples")
+        raise PromptError(field, f"has more than {most} examples")
     turns: list[RenderedMessage] = []
     for i, example in enumerate(examples):
         place = at(field, i)

@@ -1,7 +1,7 @@
-"""The smallest fix of a prompt that got worse: what was removed is put back, what was added stays.
+"""The smallest fix of a prompt that got worse: what was removed is restored, what was added is kept.
 
-Messages are compared line by line, a message's role and a slot's place counting as lines of their own; the other
-fields by their names. Where a line or a field was replaced, there is no such fix: see `Conflict`.
+Messages are compared line by line, where a message's role and a slot's position are lines too; other fields by name.
+Where a line or a field was replaced there is no such fix: see `Conflict`.
 """
 
 import json
@@ -20,9 +20,9 @@ _VALUES = ("model", "response_format")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One line of a message (`line`), the start of one (`turn`, a role), the place of a `slot`, or a `whole` message.
+    """A line of a message (`line`), its start (`turn`, a role), the position of a `slot`, or a `whole` message.
 
-    Structured messages and placeholders are wholes, as JSON: they are put back as they were, or not at all.
+    Structured messages and placeholders are whole messages, as JSON: they are restored completely or not at all.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`prompt` holds all of both versions. `lines` were put back into messages, `fields` elsewhere."""
+    """A restored prompt, which contains all of both versions. `lines` were restored in messages, `fields` elsewhere."""
 
     prompt: Prompt
     lines: tuple[str, ...]
@@ -40,13 +40,13 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """At `where` one version says something else than the other, so that putting back would take away."""
+    """The versions differ at `where`, so that restoring one would remove part of the other."""
 
     where: str
 
 
 def restore(good: Prompt, bad: Prompt) -> Restored | Conflict:
-    """`bad` with everything that it lacks of `good`."""
+    """Return `bad` with everything of `good` that it lacks."""
     was, now = good.to_dict(), bad.to_dict()
     try:
         messages = _merge_messages(was["messages"], now["messages"])
@@ -62,11 +62,11 @@ def restore(good: Prompt, bad: Prompt) -> Restored | Conflict:
     except PromptError as error:
         return Conflict(error.field)
     lines = tuple(token.text for token in messages.removed if token.kind == "line")
-    return Restored(prompt, lines, _fields_put_back(prompt.to_dict(), now))
+    return Restored(prompt, lines, _restored_fields(prompt.to_dict(), now))
 
 
 def tokens(messages: Iterable[Mapping[str, Any]]) -> list[Token]:
-    """The messages of a document as one list of tokens."""
+    """Return the messages of a document as one list of tokens."""
     found: list[Token] = []
     for message in messages:
         if "slot" in message:
@@ -80,7 +80,7 @@ def tokens(messages: Iterable[Mapping[str, Any]]) -> list[Token]:
 
 
 def untokens(items: Iterable[Token]) -> list[dict[str, Any]]:
-    """The messages that a list of tokens stands for. Raises Clash where a line belongs to no message."""
+    """Return the messages of a list of tokens. Raises MergeConflict where a line belongs to no message."""
     messages: list[dict[str, Any]] = []
     turn = False
     for token in items:
@@ -101,19 +101,19 @@ def untokens(items: Iterable[Token]) -> list[dict[str, Any]]:
 
 def _merge_messages(good: Any, bad: Any) -> Merged[Token]:
     merged = merge_sequences(tokens(good), tokens(bad), "messages")
-    moved = {token for token in merged.removed if _tells(token)} & set(merged.added)
-    if moved:  # a line that only changed its place would stand there twice
+    moved = {token for token in merged.removed if _has_content(token)} & set(merged.added)
+    if moved:  # a moved line would occur twice
         raise MergeConflict("messages")
     return merged
 
 
-def _tells(token: Token) -> bool:
+def _has_content(token: Token) -> bool:
     return token.kind in ("slot", "whole") or (token.kind == "line" and bool(token.text.strip()))
 
 
 def _merge_tools(good: Any, bad: Any) -> list[Any]:
     merged = merge_sequences(_written(good), _written(bad), "tools")
-    if _names(merged.removed) & _names(merged.added):  # one tool with two descriptions: it was changed, not removed
+    if _names(merged.removed) & _names(merged.added):  # a tool with two descriptions was changed, not removed
         raise MergeConflict("tools")
     return [json.loads(tool) for tool in merged.items]
 
@@ -131,7 +131,7 @@ def _tool_name(tool: Mapping[str, Any]) -> str:
     return str(named.get("name") or json.dumps(tool, sort_keys=True))  # type: ignore[union-attr]
 
 
-def _fields_put_back(restored: Mapping[str, Any], bad: Mapping[str, Any]) -> tuple[str, ...]:
+def _restored_fields(restored: Mapping[str, Any], bad: Mapping[str, Any]) -> tuple[str, ...]:
     found = [f"{name}.{key}" for name in _MAPPINGS for key in restored[name] if key not in bad[name]]
     found += [name for name in (*_VALUES, "tools") if restored[name] != bad[name]]
     return tuple(sorted(found))

@@ -1,4 +1,4 @@
-"""Which fix a prompt needs that got worse. No language model is asked."""
+"""The smallest fix of a prompt that got worse, without a language model. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ from ratchet.prompt.restore import Conflict, Restored, restore
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """`prompt` should replace the bad version. `why` says in one sentence what it does and why it is not smaller."""
+    """A fix: `prompt` should replace the bad version; `why` says in one sentence what it changes and why."""
 
     kind: Literal["restore", "rollback"]
     prompt: Prompt
@@ -17,16 +17,16 @@ class Fix:
 
 
 def smallest_fix(good: Prompt, bad: Prompt) -> Fix:
-    """What was removed is put back and what was added stays; where that can't be, the good version comes back."""
+    """Return a fix that restores what was removed and keeps what was added, else a rollback to the good version."""
     found = restore(good, bad)
     if isinstance(found, Conflict):
-        return Fix("rollback", good, f"Goes back to the last good version: {found.where} was replaced.")
+        return Fix("rollback", good, f"Rolls back to the last good version: {found.where} was replaced.")
     if found.prompt == bad:
-        return Fix("rollback", good, "Goes back to the last good version: nothing had been removed.")
-    return Fix("restore", found.prompt, _what_is_put_back(found))
+        return Fix("rollback", good, "Rolls back to the last good version: nothing had been removed.")
+    return Fix("restore", found.prompt, _restored_parts(found))
 
 
-def _what_is_put_back(found: Restored) -> str:
+def _restored_parts(found: Restored) -> str:
     parts = [f"{len(found.lines)} removed line{'s' * (len(found.lines) != 1)}"] if found.lines else []
     parts += found.fields
-    return f"Puts back {', '.join(parts) or 'a removed message'}; keeps what was added."
+    return f"Restores {', '.join(parts) or 'a removed message'}; keeps what was added."

@@ -61,7 +61,7 @@ def test_what_no_document_can_say_is_refused(message: dict[str, Any]) -> None:
 
 def test_a_dropped_instruction_is_put_back(told: Told) -> None:
     kind, why, diff = repaired(told, version(6, GOOD), version(7, BAD))
-    assert (kind, why) == ("restore", "Puts back 1 removed line; keeps what was added.")
+    assert (kind, why) == ("restore", "Restores 1 removed line; keeps what was added.")
     assert diff[:2] == ["--- answer 7", "+++ answer 7, mended"]
     assert [line for line in diff[2:] if line[0] in "+-"] == ["+  Cite the article that you took it from."]
 

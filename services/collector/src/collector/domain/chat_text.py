@@ -1,4 +1,4 @@
-"""Inputs and outputs as text: what chat models take and give, in the shapes of their clients. Pure."""
+"""Text of inputs and outputs: messages of chat models, in the shapes of their clients. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,25 +9,25 @@ _INSTRUCTIONS = frozenset({"system", "developer"})
 
 
 def as_text(value: object) -> str:
-    """A string as it is; messages as their text; any other JSON value as compact JSON.
+    """Return a string unchanged, messages as text, any other JSON value as compact JSON.
 
-    Instructions (of the roles system and developer) are left out beside other messages: they are the prompt, which an
-    execution names by digest or version. One message is its text alone; several are `role: text` with a blank line
-    between them.
+    Messages of the roles system and developer are left out where there are others: they are the prompt, which an
+    execution names by digest or version. A single message is its text; several are `role: text`, separated by blank
+    lines.
     """
     if isinstance(value, str):
         return value
     messages: list[Any] = value if isinstance(value, list) else [value]
     if not messages or not all(_is_message(message) for message in messages):
         return to_json(value).decode()
-    said = [message for message in messages if message["role"] not in _INSTRUCTIONS] or messages
-    if len(said) == 1:
-        return _content(said[0])
-    return "\n\n".join(f"{message['role']}: {_content(message)}" for message in said)
+    shown = [message for message in messages if message["role"] not in _INSTRUCTIONS] or messages
+    if len(shown) == 1:
+        return _content(shown[0])
+    return "\n\n".join(f"{message['role']}: {_content(message)}" for message in shown)
 
 
 def _is_message(value: object) -> bool:
-    """Whether it is what a client of a chat model calls a message: a role, and something said or called."""
+    """Whether a value is a message of a chat model: a role, and a content or tool calls."""
     return isinstance(value, Mapping) and isinstance(value.get("role"), str) and bool(_CARRIERS & value.keys())
 
 
@@ -35,15 +35,15 @@ _CARRIERS = frozenset({"content", "parts", "tool_calls"})
 
 
 def _content(message: Mapping[str, Any]) -> str:
-    said = message.get("content", message.get("parts"))
-    parts = said if isinstance(said, list) else [] if said is None else [said]
+    shown = message.get("content", message.get("parts"))
+    parts = shown if isinstance(shown, list) else [] if shown is None else [shown]
     calls = message.get("tool_calls")
     texts = [_part(part) for part in parts] + [_call(call) for call in (calls if isinstance(calls, list) else ())]
     return "\n".join(text for text in texts if text)
 
 
 def _part(part: object) -> str:
-    """A text, or the kind of what is none: `[image_url]`."""
+    """Return the text of a part, or its type such as `[image_url]`."""
     if isinstance(part, str):
         return part
     if isinstance(part, Mapping):
@@ -58,7 +58,7 @@ def _part(part: object) -> str:
 
 
 def _call(call: object) -> str:
-    """A tool call as `name(arguments)`."""
+    """Return a tool call as `name(arguments)`."""
     inner = call.get("function") if isinstance(call, Mapping) else None
     found = inner if isinstance(inner, Mapping) else call
     if not isinstance(found, Mapping) or "name" not in found:

@@ -1,4 +1,4 @@
-"""What a feedback's value means, kind by kind."""
+"""Values of feedback by kind. Pure."""
 
 import math
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from shared.problems import invalid
 
 _THUMBS = {"up": 1.0, "down": 0.0}
 _LABEL_LIMIT = 200
-_NUMBER_LIMIT = 1e12  # sums of squares of such numbers still fit
+_NUMBER_LIMIT = 1e12  # sums of squares of such numbers are finite
 
 
 class Value(NamedTuple):
-    """Exactly one is set: the number of a thumb, rating or score; a label's word; a text."""
+    """A parsed value. Exactly one field is set: the number of a thumb, rating or score; a label; a text."""
 
     number: float | None = None
     label: str | None = None
@@ -21,16 +21,16 @@ class Value(NamedTuple):
 
 
 def read_value(kind: FeedbackKind, value: object) -> Value:
-    """The meaning of `value`. Raises Problem 422 on the field `value`."""
+    """Return the parsed value. Raises Problem 422 for the field `value`."""
     if kind == "thumb":
         return Value(number=_thumb(value))
     if kind in ("rating", "score"):
         number = _number(value)
         if kind == "rating" and not 1 <= number <= 5:
-            raise invalid("value", "a rating lies between 1 and 5")
+            raise invalid("value", "must be between 1 and 5 for a rating")
         return Value(number=number)
     if not isinstance(value, str) or not value.strip():
-        raise invalid("value", f"a {kind} is a string that is not empty")
+        raise invalid("value", f"must be a non-empty string for a {kind}")
     if kind == "label":
         return Value(label=_limited(value, _LABEL_LIMIT))
     return Value(text=_limited(value, TEXT_LIMIT))
@@ -41,18 +41,18 @@ def _thumb(value: object) -> float:
         return float(value)
     if isinstance(value, str) and value in _THUMBS:
         return _THUMBS[value]
-    raise invalid("value", 'a thumb is true, false, "up" or "down"')
+    raise invalid("value", 'must be true, false, "up" or "down" for a thumb')
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise invalid("value", "must be a finite number")
     if abs(value) > _NUMBER_LIMIT:
-        raise invalid("value", f"beyond {_NUMBER_LIMIT:g}")
+        raise invalid("value", f"must be between -{_NUMBER_LIMIT:g} and {_NUMBER_LIMIT:g}")
     return float(value)
 
 
 def _limited(text: str, limit: int) -> str:
     if len(text) > limit:
-        raise invalid("value", f"longer than {limit} characters")
+        raise invalid("value", f"must have at most {limit} characters")
     return text

@@ -1,6 +1,6 @@
-"""The two bodies that the collector accepts, field by field.
+"""Request bodies of executions and feedback.
 
-Types are strict: "5" is no number. But an id may be an integer, which stands for its text.
+Types are strict: "5" is not a number. But an id may be an integer, which is read as text.
 """
 
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from ratchet.prompt import PromptError, prompt_name
 from shared.events.feedback import FeedbackKind, FeedbackSource, Outcome
 
 TEXT_LIMIT = 20_000
-"""Characters of a comment or a correction."""
+"""Maximum characters of a comment or a correction."""
 
 
 def _only_text(value: object) -> object:
@@ -24,7 +24,7 @@ def _only_text(value: object) -> object:
 
 
 def _word(limit: int) -> Any:
-    """A one-line string that is neither empty nor longer than `limit` characters."""
+    """Return a field of one line with 1 to `limit` characters."""
     return Field(min_length=1, max_length=limit, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 
@@ -32,7 +32,7 @@ def _id_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
-def _written(value: object) -> object:
+def _input_or_output(value: object) -> object:
     if isinstance(value, list | dict):
         return as_text(value)
     if not isinstance(value, str):
@@ -41,7 +41,7 @@ def _written(value: object) -> object:
 
 
 def _prompt_name(name: str) -> str:
-    """The one rule for names of prompts, as an error that pydantic reports."""
+    """Return a valid prompt name. Raises ValueError, which pydantic reports."""
     try:
         return prompt_name(name)
     except PromptError as error:
@@ -50,7 +50,7 @@ def _prompt_name(name: str) -> str:
 
 Id = Annotated[str, BeforeValidator(_id_text), _word(128)]
 Person = Annotated[str, BeforeValidator(_id_text), _word(256)]
-Written = Annotated[str, BeforeValidator(_written)]
+Written = Annotated[str, BeforeValidator(_input_or_output)]
 Name = Annotated[str, _word(128)]
 PromptName = Annotated[str, AfterValidator(_prompt_name)]
 Word = Annotated[str, _word(256)]
@@ -62,11 +62,13 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Body(BaseModel):
+    """A strict body without unknown fields, whose errors do not contain the input."""
+
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class ConsentBody(Body):
-    """What the user agreed to; absent is unknown."""
+    """What the user consented to; absent means unknown."""
 
     quality: bool | None = None
     learning: bool | None = None
@@ -82,12 +84,14 @@ class PromptBody(Body):
 
 
 class UsageBody(Body):
+    """Token counts."""
+
     input_tokens: Count | None = None
     output_tokens: Count | None = None
 
 
 class Scoped(Body):
-    """Project and environment come from the key; a body may repeat them."""
+    """Common fields. Project and environment are those of the API key; a body may repeat them."""
 
     project: str | None = None
     environment: str | None = None
@@ -96,7 +100,7 @@ class Scoped(Body):
 
 
 class ExecutionBody(Scoped):
-    """One LLM call."""
+    """An LLM call."""
 
     id: Id | None = None
     trace_id: Id | None = None
@@ -121,7 +125,7 @@ class ExecutionBody(Scoped):
 
 
 class FeedbackBody(Scoped):
-    """What somebody thought of an execution, or of a whole trace. `value` is read by its kind."""
+    """Feedback about an execution or a whole trace. The type of `value` depends on `kind`."""
 
     id: Uuid | None = None
     execution_id: Id | None = None

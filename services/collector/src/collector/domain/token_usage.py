@@ -1,4 +1,4 @@
-"""Counts of tokens by the names that model providers give them. Pure."""
+"""Token counts under the names of model providers. Pure."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ _NAMES = {
         "candidatesTokenCount", "eval_count", "outputTokenCount",
     ),
 }  # fmt: skip
-"""Ours → those of OpenAI, Anthropic, Google, Bedrock, Ollama and the Vercel AI SDK; the first that says something."""
+"""Our name → names of OpenAI, Anthropic, Google, Bedrock, Ollama and the Vercel AI SDK; the first non-null counts."""
 
 
 def as_usage(value: object) -> object:
-    """A provider's usage with our names; its other members are left out. What is no object stays as it is."""
+    """Return a provider's usage under our names, without its other members; a non-object is returned unchanged."""
     if not isinstance(value, Mapping):
         return value
     found = {

@@ -1,4 +1,4 @@
-"""Where card numbers, IBANs and IP addresses are in a text (in the form for detection)."""
+"""Search for card numbers, IBANs and IP addresses in normalized text."""
 
 import re
 from bisect import bisect_left
@@ -14,7 +14,7 @@ _IBAN_HEAD = re.compile(
     r"[0-9]{2}(?:(?<=(?<![A-Za-z0-9])[A-Za-z]{2}..)|(?<=(?<![A-Za-z0-9])[A-Za-z]{2}[ ._-]..)|"
     r"(?<=[Ii][Bb][Aa][Nn][A-Za-z]{2}..)|(?<=[Ii][Bb][Aa][Nn][A-Za-z]{2}[ ._-]..))(?=[ ./_-]{0,3}[A-Za-z0-9])"
 )
-"""The check digits behind a country: digits are rarer than letters."""
+"""The check digits after a country code, searched first because digits are rarer than letters."""
 _IBAN = re.compile(r"[A-Za-z]{2}[ ._-]?[0-9]{2}(?:[ ./_-]{0,3}[A-Za-z0-9]){11,30}")
 _SEPARATORS = str.maketrans("", "", " ./_-")
 
@@ -26,13 +26,13 @@ _IPV6 = re.compile(
     rf"(?:{_V4}|[0-9A-Fa-f]{{0,4}})(?:%[a-z0-9]{{1,15}})?(?![A-Za-z0-9_:])"
 )
 _IPV6_LENGTH = 64
-"""Characters of an IPv6 address with a zone, at most."""
+"""Maximum characters of an IPv6 address with a zone."""
 _COLONS = re.compile(r"::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:")
 _VERSION = re.compile(r"(?:\bv|version|release|build|firmware|\bver)\.? ?$", re.IGNORECASE)
 
 
 def find_cards(text: str, zones: Iterable[Bounds]) -> Iterator[Bounds]:
-    """Numbers of 13 to 19 digits that start and end at groups, with an issuer's form and a right check digit.
+    """Yield numbers of 13 to 19 digits that start and end at groups, with an issuer's form and a valid check digit.
 
     `zones` as from `digit_zones`.
     """
@@ -58,7 +58,7 @@ def _cards_of(run: str, offset: int) -> Iterator[Bounds]:
 
 
 def _card_end(digits: str, ends: list[int], first: int, checks: Luhn) -> int | None:
-    """The group at which the longest card that starts at group `first` ends, or None."""
+    """Return the group at which the longest card number from group `first` ends, or None."""
     start = ends[first - 1] if first else 0
     low = bisect_left(ends, start + CARD_LENGTHS.start, first, min(first + CARD_LENGTHS.stop, len(ends)))
     high = bisect_left(ends, start + CARD_LENGTHS.stop, low, min(first + CARD_LENGTHS.stop, len(ends)))
@@ -69,7 +69,7 @@ def _card_end(digits: str, ends: list[int], first: int, checks: Luhn) -> int | N
 
 
 def find_ibans(text: str) -> Iterator[Bounds]:
-    """IBANs with the length of their country and a right checksum, also in groups."""
+    """Yield IBANs with the length of their country and a valid checksum, also in groups."""
     for head in matches(_IBAN_HEAD, text):
         start = head.start() - (2 if text[head.start() - 1].isalpha() else 3)
         length = IBAN_LENGTHS.get(text[start : start + 2].upper())
@@ -85,7 +85,7 @@ def find_ibans(text: str) -> Iterator[Bounds]:
 
 
 def _end_of(text: str, length: int) -> int:
-    """Behind the letter or digit with this number."""
+    """Return the index after the letter or digit with this number."""
     seen = 0
     for at, char in enumerate(text):
         seen += char.isalnum()
@@ -95,7 +95,7 @@ def _end_of(text: str, length: int) -> int:
 
 
 def find_addresses(text: str) -> Iterator[Bounds]:
-    """IPv4 and IPv6 addresses; loopback addresses and what is called a version are none."""
+    """Yield IPv4 and IPv6 addresses, without loopback addresses and version numbers."""
     for pattern in (_IPV4, _IPV4_IN_ADDRESS) if "://" in text else (_IPV4,):
         for match in matches(pattern, text):
             if is_address(match[0]) and not _VERSION.search(text, max(0, match.start() - 12), match.start()):

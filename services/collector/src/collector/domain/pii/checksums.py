@@ -1,4 +1,4 @@
-"""Whether a string of the right look really is a card number, an IBAN or an IP address."""
+"""Checksums and forms of card numbers, IBANs and IP addresses."""
 
 import ipaddress
 import re
@@ -26,7 +26,7 @@ _DOUBLED = bytes(value * 2 - 9 * (value > 4) if value < 10 else 0 for value in r
 
 
 class Luhn:
-    """The checksum of ISO/IEC 7812-1 for every part of a long run of digits, each in constant time."""
+    """Luhn checksums (ISO/IEC 7812-1) of any part of a run of digits, each in constant time."""
 
     def __init__(self, digits: str) -> None:
         plain = digits.encode().translate(_PLAIN)
@@ -37,29 +37,29 @@ class Luhn:
         self._odd = list(accumulate(odd, initial=0))
 
     def holds(self, start: int, end: int) -> bool:
-        """Whether the digits `start` to `end` have a right check digit."""
+        """Whether the digits `start` to `end` have a valid check digit."""
         sums = self._even if end % 2 == 0 else self._odd
         return (sums[end] - sums[start]) % 10 == 0
 
 
 def luhn(digits: str) -> bool:
-    """Whether the last digit is the right check digit."""
+    """Whether the last digit is a valid check digit."""
     return Luhn(digits).holds(0, len(digits))
 
 
 def is_card_form(digits: str) -> bool:
-    """Whether an issuer gives out numbers that start like this and have this length."""
+    """Whether a number has the prefix and length of an issuer."""
     return _CARDS.fullmatch(digits) is not None
 
 
 def mod97(iban: str) -> bool:
-    """The checksum of IBANs (ISO 7064 mod 97-10); `iban` without blanks."""
+    """Whether an IBAN without spaces has a valid checksum (ISO 7064 mod 97-10)."""
     moved = iban[4:] + iban[:4]
     return int("".join(str(int(char, 36)) for char in moved)) % 97 == 1
 
 
 def is_address(text: str) -> bool:
-    """An IPv4 or IPv6 address that could be somebody's: loopback and unspecified ones say nothing of anybody."""
+    """Whether `text` is an IPv4 or IPv6 address, but no loopback or unspecified one."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Where secrets are in a text: known forms of keys, assignments to words such as `password`, long random strings.
+"""Search for secrets: known forms of keys, assignments to words such as `password`, long random strings.
 
-Each pattern takes time that is linear in the text's length: repeats are possessive or bounded.
+Each pattern takes linear time: repeats are possessive or bounded.
 """
 
 import math
@@ -38,9 +38,9 @@ _ASSIGNED = re.compile(
     r"(?<=a)(?:pi[_ -]?key|ccess[_ -]?key|ccount[_ -]?key|uth))"
     r"[\"']?\s{0,3}(?::|=|:=|=>)\s{0,3}[\"']?([^\s\"',;<>\[\]]{8,512}+)"
 )
-"""It starts with a set of letters, which the engine looks for quickly."""
+"""It starts with a set of letters, for which the engine searches quickly."""
 _LONG = re.compile(r"(?<!\S)\S{15,}+")
-"""The known forms of keys, and random strings, are in words of this length."""
+"""Minimum length of a word that can contain a known form of key or a random string."""
 _TOKEN = re.compile(r"(?<![\w+=-])[\w+=-]{32,}+", re.ASCII)
 _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/]{40}(?:={0,2})(?![\w+/=-])", re.ASCII)
 
@@ -69,7 +69,7 @@ _SCHEMES = ("earer ", "asic ", "oken ")
 
 
 def find_keys(text: str) -> Iterator[Bounds]:
-    """Bounds of secrets; they may overlap."""
+    """Yield bounds of secrets; they may overlap."""
     if "PRIVATE KEY" in text:
         yield from (match.span() for match in _PEM.finditer(text))
     for pattern in _possible_values(text):
@@ -79,7 +79,7 @@ def find_keys(text: str) -> Iterator[Bounds]:
 
 
 def _keys_of(text: str, start: int, end: int) -> Iterator[Bounds]:
-    """Bounds of secrets in a long word."""
+    """Yield bounds of secrets in a long word."""
     word = text[start:end]
     if "eyJ" in word:
         yield from (match.span() for match in matches(_JWT, text, start, end))
@@ -91,7 +91,7 @@ def _keys_of(text: str, start: int, end: int) -> Iterator[Bounds]:
 
 
 def _possible_values(text: str) -> Iterator[re.Pattern[str]]:
-    """The patterns of values that can match. These checks are much cheaper than the patterns."""
+    """Yield the patterns of values that can match, by checks that are much cheaper."""
     if "://" in text and "@" in text:
         yield _IN_ADDRESS
     if any(scheme in text for scheme in _SCHEMES):
@@ -103,13 +103,13 @@ def _possible_values(text: str) -> Iterator[re.Pattern[str]]:
 
 
 def _is_value(text: str) -> bool:
-    """A secret that somebody chose or drew: letters and digits, or signs among them. Words and numbers are none."""
+    """Whether a value looks like a password or a random secret, rather than a word or a number."""
     kinds = sum((any(map(str.isalpha, text)), any(map(str.isdigit, text)), not text.isalnum()))
     return kinds >= 2 and any(map(str.isdigit, text))
 
 
 def _is_random(token: str) -> bool:
-    """A long token of mixed case with digits and high entropy. Hex digests and UUIDs are no secrets."""
+    """Whether a token is long, of mixed case, with digits and high entropy; hex digests and UUIDs are not."""
     if not (any(c.islower() for c in token) and any(c.isupper() for c in token) and any(c.isdigit() for c in token)):
         return False
     size = len(token)

@@ -1,4 +1,4 @@
-"""Where e-mail addresses are in a text, also spelled ones such as `john at example dot com`."""
+"""Search for e-mail addresses, also spelled ones such as `john at example dot com`."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collector.domain.pii.windowed_search import Bounds, matches
 
 _ATTACHED = "\u0590-\u08ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-"""Letters of scripts that put no space between an address and the words around it."""
+"""Letters of scripts without spaces between an address and the words around it."""
 _LOCAL = rf"(?:[^\W{_ATTACHED}]|[.!#$%&'*+/=?^`{{|}}~-])"
 _LABEL = rf"(?:[^\W{_ATTACHED}_]|-)"
 _EMAIL = re.compile(
@@ -16,7 +16,7 @@ _EMAIL = re.compile(
 _QUOTED = re.compile(r'"[^"\s][^"\n]{0,62}"@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}')
 _ANY_SCRIPT = re.compile(r"(?<![\w.%+'-])[\w.%+'-]{1,500}+@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")
 _SERVICE = re.compile(r"(?:\S*[^\w.+-])?(?:git|hg|svn|gitea|forgejo)@", re.IGNORECASE)
-"""Accounts of version control: `git@github.com:a/b.git` belongs to nobody."""
+"""Accounts of version control, such as in `git@github.com:a/b.git`, are not personal."""
 
 _TOP = (
     r"(?:com?|net|org|info|biz|edu|gov|io|app|dev|ai|me|eu|uk|us|ca|au|nz|ie|de|at|ch|fr|be|nl|lu|es|pt|it|pl|cz|sk|hu|"
@@ -60,7 +60,7 @@ _AROUND = 400
 
 
 def may_be_spelled(text: str) -> bool:
-    """Whether `find_spelled_emails` can find anything; in a few microseconds."""
+    """Whether `find_spelled_emails` can find anything; takes a few microseconds."""
     lower = text.lower()
     if any(mark in lower for mark in _AT_MARKS):
         return True
@@ -81,7 +81,7 @@ def find_emails(text: str) -> Iterator[Bounds]:
 
 
 def _words(text: str) -> Iterator[tuple[int, int, int]]:
-    """Yield each `@`'s place between the start and the end of what can belong to its address."""
+    """Yield the start of a possible address, the index of its `@`, and its end."""
     at, last = text.find("@"), 0
     while at >= 0:
         following = text.find("@", at + 1)

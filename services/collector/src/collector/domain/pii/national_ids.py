@@ -1,6 +1,6 @@
-"""National identity, tax and health numbers: found by their form and proved by their checksum.
+"""Search for national identity, tax and health numbers, by form and checksum.
 
-A form that also other numbers have (nine digits, for one) counts only shortly after a word that names it.
+A form that other numbers also have, such as nine digits, counts only shortly after a word that names it.
 """
 
 import re
@@ -16,12 +16,12 @@ Check = Callable[[str], bool]
 _NAMED_WITHIN = 40
 """Characters between the word that names a number and the number."""
 _LEAD = 8
-"""Characters of an id before its first digit, at most."""
+"""Maximum characters of an id before its first digit."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """`named` is a pattern for words one of which has to come shortly before."""
+    """The form of a national id. `named` is a pattern of words of which one must precede it."""
 
     core: str
     pattern: re.Pattern[str]
@@ -30,7 +30,7 @@ class _Form:
 
 
 def find_national_ids(text: str, zones: Iterable[Bounds]) -> Iterator[Bounds]:
-    """Bounds of national ids in `text`, in the form for detection; `zones` as from `digit_zones`."""
+    """Yield bounds of national ids in normalized `text`; `zones` as from `digit_zones`."""
     for first, last in zones:
         for possible in matches(_ANY, text, max(0, first - _LEAD), last, MARGIN):
             start = possible.start()
@@ -53,7 +53,7 @@ def _weighted(digits: str, weights: tuple[int, ...]) -> int:
 
 
 def _is_date(year: str, month: str, day: str) -> bool:
-    """Year in two digits (any century) or four."""
+    """Whether it is a date; the year has two digits (any century) or four."""
     try:
         date(int(year) + (2000 if len(year) == 2 else 0), int(month), int(day))
     except ValueError:
@@ -201,4 +201,4 @@ _FORMS = (
 _ANY = re.compile(
     rf"(?<![A-Za-z0-9.,+/-])(?<![0-9][ .-])(?=[A-Za-z]{{0,6}}[ -]?[0-9])(?={'|'.join(form.core for form in _FORMS)})"
 )
-"""Where a number of any form could start: one pass over the text instead of one for each form."""
+"""Matches where a number of any form could start: one pass instead of one per form."""

@@ -1,6 +1,6 @@
-"""One form of a text for detection: other scripts' digits, full-width letters, special spaces and dashes become ASCII.
+"""Normalization of a text for detection: digits of other scripts, full-width letters, spaces and dashes become ASCII.
 
-Nothing of this is kept: what is found is mapped back to the text as it came.
+It is used for detection only: findings are mapped back to the original text.
 """
 
 import re
@@ -10,24 +10,24 @@ from itertools import accumulate
 
 from ratchet.sanitize import is_invisible
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 _DOTS = "\u3002\uff61\u2024\u00b7\u2022\u2027\u30fb"
-"""Dots that stand for a full stop inside a number or an address."""
+"""Characters used as a full stop in a number or an address."""
 
 
 class Folding(dict[int, str]):
-    """Code point → its form. Filled as characters come, up to a bound: most texts use few."""
+    """A bounded cache of code point → normalized form, for `str.translate`."""
 
     def __missing__(self, code: int) -> str:
         folded = fold_character(chr(code))
-        if len(self) < _REMEMBERED:
+        if len(self) < _CACHE_SIZE:
             self[code] = folded
         return folded
 
 
 def fold_character(character: str) -> str:
-    """The form of one character: NFKC, with ASCII digits, spaces and dashes; "" for what no reader sees."""
+    """Return the normalized form of a character: NFKC with ASCII digits, spaces and dashes; "" if it is invisible."""
     if character.isascii():
         return character
     category = unicodedata.category(character)
@@ -45,7 +45,7 @@ def fold_character(character: str) -> str:
 
 
 class Folded:
-    """A text in the form for detection, and the way back."""
+    """A normalized text, with the positions of its characters in the original."""
 
     def __init__(self, text: str, folding: Folding) -> None:
         self._source = text
@@ -54,7 +54,7 @@ class Folded:
         self.text = text if text.isascii() else text.translate(folding)
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the source the characters `start` to `end` of the form came from."""
+        """Return the bounds in the original of the characters `start` to `end`."""
         if self._source.isascii():
             return start, end
         if self._ends is None:

@@ -1,4 +1,4 @@
-"""Words near which a number is a phone number, and those that say that it is another one, in many languages."""
+"""Words of many languages that mark a number as a phone number, or as another number."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -7,13 +7,13 @@ from functools import cached_property
 from collector.domain.pii.windowed_search import Bounds, matches
 
 _BEFORE, _AFTER = 60, 30
-"""Characters between a word and the number."""
+"""Maximum characters between a word and the number."""
 _BETWEEN = 30
-"""Characters before the number in which a word for another kind of number counts."""
+"""Maximum characters between a word for another kind of number and the number."""
 
 
 def _words(starts: str, anywhere: str) -> re.Pattern[str]:
-    """Forms that start a word, and others. Each starts with a letter: the engine looks for a set of letters quickly."""
+    """Return a pattern of forms that start a word, and of others. Each starts with a letter, which makes it fast."""
     stems = (rf"{form[0]}(?<![^\W\d_].)(?<!\[.){form[1:]}" for form in starts.split())
     return re.compile("|".join((*stems, *anywhere.split())))
 
@@ -34,7 +34,7 @@ _OTHER = _words(
 
 
 class PhoneWords:
-    """The words of a text, found when they are first asked for."""
+    """The marking words of a text, searched at first use."""
 
     def __init__(self, text: str) -> None:
         lower = text.lower()

@@ -1,4 +1,4 @@
-"""Where phone numbers are in a text (in the form for detection)."""
+"""Search for phone numbers in normalized text."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from collector.domain.pii.phone_words import PhoneWords
 from collector.domain.pii.windowed_search import MARGIN, Bounds, matches
 
 _LEAD = 4
-"""Characters of a phone number before its first digit, at most."""
+"""Maximum characters of a phone number before its first digit."""
 _LONGEST_NAMED = 20
 
 _DATE = re.compile(
@@ -36,7 +36,7 @@ _CALLED = re.compile(
     r"\d{5}[ -]\d{5,6}|\d{4}[ -]\d{4}|\d{2}(?:[ .-]\d{2}){3}|\d{3}[ -]\d{2}[ -]\d{3}|\d{3}[ .-]\d{3}[ .-]\d{4}|"
     r"\d{3}[ -]\d{2}[ -]\d{2}|\d{3}[ -]\d{4}[ -]\d{4}|\d{2}[ -]\d{4,5}[ -]\d{4}|[78] ?\d{3} ?\d{3} ?\d{2} ?\d{2}"
 )
-"""Forms of phone numbers that count shortly after a word such as `call`."""
+"""Forms that count as phone numbers only shortly after a word such as `call`."""
 _FRENCH = re.compile(r"0[1-9](?:\.\d\d){4}")
 _COUNTED = re.compile(
     r" ?(?:[€$£¥%]|euros?\b|eur\b|usd\b|dollars?\b|z[łl]\b|pln\b|people|personas|osób|habitant|units?\b|times\b|"
@@ -46,7 +46,7 @@ _COUNTED = re.compile(
 
 
 def find_phones(text: str, zones: Iterable[Bounds]) -> Iterator[Bounds]:
-    """Bounds of international numbers, national ones with a clear form, and others near a word such as `call`.
+    """Yield bounds of international numbers, national ones of a distinct form, and others near a word such as `call`.
 
     `zones` as from `digit_zones`.
     """
@@ -64,7 +64,7 @@ def find_phones(text: str, zones: Iterable[Bounds]) -> Iterator[Bounds]:
 
 
 def _first_phone(text: str) -> int:
-    """The length of the phone number that `text`, which is too long for one, starts with; 0 if it does not."""
+    """Return the length of the phone number at the start of `text`, which is too long for one; 0 if there is none."""
     if text[0] not in "(+0":
         found = _NORTH_AMERICAN.match(text)
         return found.end() if found and not text[found.end() : found.end() + 1].isdigit() else 0
@@ -73,7 +73,7 @@ def _first_phone(text: str) -> int:
 
 
 def is_phone(text: str) -> bool:
-    """Whether it is a phone number by itself: international (+ or 00), with a leading 0, or North American."""
+    """Whether it is a phone number without context: international (+ or 00), with a leading 0, or North American."""
     shown = text.strip("()[] ")
     if _DATE.match(shown):
         return False
@@ -92,7 +92,7 @@ def _french(text: str) -> bool:
 
 
 def _is_named(words: PhoneWords, match: re.Match[str]) -> bool:
-    """Whether it has a form that is a phone number's with the words around it."""
+    """Whether it has a form of phone numbers and a word that marks it as one."""
     shown, (start, end) = match[0], match.span()
     if len(shown) > _LONGEST_NAMED or _DATE.match(shown.strip("()")) or _COUNTED.match(match.string, end):
         return False

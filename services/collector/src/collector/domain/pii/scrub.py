@@ -1,12 +1,12 @@
-"""Take personal data and secrets out of free text.
+"""Removal of personal data and secrets from free text.
 
 Covered: e-mail addresses, phone numbers, payment cards, IBANs, national ids with a checksum or an unmistakable form,
-IP addresses, and secrets (known forms of keys, values beside words such as `password`, long random strings). Not
-covered: names and postal addresses. Each find becomes a word in brackets, such as `[email]`. docs/scrubbing.md has the
-measured recall and precision.
+IP addresses, and secrets (known forms of keys, values next to words such as `password`, long random strings). Not
+covered: names and postal addresses. Each finding is replaced by a word in brackets, such as `[email]`.
+docs/scrubbing.md has the measured recall and precision.
 
-Other scripts' digits, full-width letters and special spaces count as what they stand for (`folding`). Time is linear
-in the text's length; most patterns search windows of it, so that other threads run in between (`scrub_windows`).
+Digits of other scripts, full-width letters and special spaces are normalized first (`normalization`). Time is linear in
+the length of the text; most patterns search windows of it, so that other threads run in between (`windowed_search`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,19 +24,19 @@ from collector.domain.pii.windowed_search import Bounds, digit_zones, find_dense
 Finder = Callable[[str], Iterable[Bounds]]
 
 _SUSPECT = b"0123456789@-_([{"
-"""What is covered holds one of these characters, or one of the beginnings of keys that `_HINTS` lists."""
+"""Any finding contains one of these characters, or one of the beginnings of keys in `_HINTS`."""
 _HINTS = ("AKIA", "ASIA", "ABIA", "ACCA", "AIza", "eyJ", "SG.", "assw", "ecret", "oken", "earer")
 _MIN_DENSE_DIGITS = 1_000
 _MIN_ZONE_DIGITS = 6  # of national ids, cards and phone numbers
 _MIN_IBAN_DIGITS = 4  # the rest may be letters
 _MIN_ADDRESS_DIGITS = 2
 _ROUNDS, _ROUNDS_OF_LONG_TEXTS = 8, 2
-"""A round costs time for the whole text, and somebody may write one in which each round finds a little."""
+"""Maximum search rounds. Each takes time for the whole text, and a text may be made so that each finds little."""
 _LONG_TEXT = 20_000
 
 
 class Span(NamedTuple):
-    """Something to take out: the characters `start` to `end`, and what they are, such as `email`."""
+    """A finding: the characters `start` to `end`, and their kind, such as `email`."""
 
     start: int
     end: int
@@ -44,7 +44,7 @@ class Span(NamedTuple):
 
 
 def scrub(text: str) -> str:
-    """`text` without what is covered."""
+    """Return `text` with findings replaced by their kinds in brackets."""
     found = find(text)
     if not found:
         return text
@@ -56,13 +56,13 @@ def scrub(text: str) -> str:
 
 
 def find(text: str) -> list[Span]:
-    """What `scrub` takes out of `text`, in order."""
+    """Return the findings in `text`, in order."""
     if text.isascii() and not _is_suspect(text):
         return []
     folded = Folded(text, _FOLDING)
     hidden, taken = folded.text, list[Span]()
     rounds = _ROUNDS if len(text) <= _LONG_TEXT else _ROUNDS_OF_LONG_TEXTS
-    for _ in range(rounds):  # a find may have hidden another
+    for _ in range(rounds):  # a finding may have hidden another
         before = len(taken)
         for kind, finder in _finders(hidden):
             spans = _apart(finder(hidden))
@@ -81,7 +81,7 @@ def _is_suspect(text: str) -> bool:
 
 
 def _finders(text: str) -> Iterator[tuple[str, Finder]]:
-    """Those that can find something. The checks are cheap, and nearly all texts need nothing else."""
+    """Yield the finders that can find something, by cheap checks."""
     digits = sum(map(text.count, "0123456789"))
     if digits > _MIN_DENSE_DIGITS:
         yield "number", find_dense_digits
@@ -103,7 +103,7 @@ def _finders(text: str) -> Iterator[tuple[str, Finder]]:
 
 
 def _apart(found: Iterable[Bounds]) -> list[Bounds]:
-    """Without those that overlap an earlier one, of which the first found counts; in order of place."""
+    """Return the bounds in order, without those that overlap one found earlier."""
     kept: list[Bounds] = []
     for start, end in sorted(found, key=lambda bounds: (bounds[0], -bounds[1])):
         if not kept or start >= kept[-1][1]:
@@ -112,7 +112,7 @@ def _apart(found: Iterable[Bounds]) -> list[Bounds]:
 
 
 def _without(text: str, spans: list[Bounds]) -> str:
-    """`text` of the same length, with brackets for what was found: what stands there in the end starts and ends so."""
+    """Return `text` of the same length with findings overwritten by brackets."""
     if not spans:
         return text
     parts, at = [], 0

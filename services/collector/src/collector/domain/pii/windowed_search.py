@@ -1,7 +1,7 @@
-"""Searching a long text in windows, with the result of searching it whole.
+"""Search of a long text in windows, with the same result as a search of the whole.
 
-One call of the regular expression engine holds Python's global lock until it returns. A window is searched in
-milliseconds at most, so other threads run between two of them.
+A call of the regular expression engine holds Python's global lock until it returns. A window takes milliseconds at
+most, so that other threads run in between.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 Bounds = tuple[int, int]
 
 WINDOW = 4096
-"""Characters of one search."""
+"""Characters per search."""
 REACH = 1536
 """Characters that a search sees behind its window: more than any bounded match and what has to follow it."""
 
@@ -38,7 +38,7 @@ def matches(
 
 
 MARGIN = 8
-"""Characters behind a zone of digits that can belong to what it holds, or decide about it."""
+"""Characters around a zone of digits that belong to its numbers or decide about them."""
 _DIGITS = re.compile(r"[0-9](?:[ ./()+A-Za-z:_-]{0,3}[0-9]){5,}+")
 
 
@@ -48,7 +48,7 @@ _MOMENT = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[
 
 
 def digit_zones(text: str) -> list[Bounds]:
-    """Return where at least six digits stand close together: cards, phone numbers and national ids are there.
+    """Return the bounds of zones of at least six digits, which contain all cards, phone numbers and national ids.
 
     ISO dates, which are frequent, are left out.
     """
@@ -56,7 +56,7 @@ def digit_zones(text: str) -> list[Bounds]:
 
 
 def find_dense_digits(text: str) -> Iterator[Bounds]:
-    """Yield bounds of more than 1,000 digits with nothing but separators between them.
+    """Yield bounds of more than 1,000 digits with only separators between them.
 
     They are removed whole: each of a thousand groups could start a card or a phone number. A run is passed once,
     whatever its length.
