@@ -39,7 +39,7 @@ async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -
 async def test_pages_follow_each_other(client: httpx.AsyncClient) -> None:
     first = (await client.get("/v1/quality", params={"limit": 2})).json()
     assert [item["identity"] for item in first["items"]] != []
-    second = (await client.get("/v1/quality", params={"limit": 2, "after": first["next"]})).json()
+    second = (await client.get("/v1/quality", params={"limit": 2, "cursor": first["next"]})).json()
     seen = [(item["target"], item["metric"], item["identity"]) for item in first["items"] + second["items"]]
     assert len(seen) == len(set(seen)) == 4
     assert (await client.get("/v1/regressions", params={"limit": 1})).json()["next"] is not None
@@ -70,7 +70,7 @@ async def test_pages_hold_each_of_1000_regressions_once(client: httpx.AsyncClien
             seen += [item["opened_at"] for item in page["items"]]
             if page["next"] is None:
                 break
-            params["after"] = page["next"]
+            params["cursor"] = page["next"]
         assert len(seen) == len(set(seen)) == expected
 
 
@@ -110,10 +110,10 @@ async def test_only_readers_may_read(client: httpx.AsyncClient, writer: dict[str
     [
         ("/v1/regressions?limit=0", "limit"),
         ("/v1/regressions?state=fine", "state"),
-        ("/v1/regressions?after=9999999999999999999999", "after"),
+        ("/v1/regressions?cursor=9999999999999999999999", "cursor"),
         ("/v1/regressions?target=%00", "target"),
         ("/v1/regressions/no-uuid", "regression_id"),
-        ("/v1/quality?after=x", "after"),
+        ("/v1/quality?cursor=x", "cursor"),
         ("/v1/quality?target=%00", "target"),
     ],
 )

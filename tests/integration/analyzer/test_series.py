@@ -97,7 +97,7 @@ async def test_more_versions_than_fit_are_told_of(analyzer: Analyzer, client: ht
     await analyzer.deliver(envelopes([*sent, *thumbs(range(100, 125), target="other")]))
     page = await asked(client, **THUMBS, limit=3)
     assert [item["identity"] for item in page["items"]] == ["label:v0", "label:v1", "label:v2"]
-    assert (await asked(client, **THUMBS, limit=3, since=page["next"]))["items"] == []
+    assert (await asked(client, **THUMBS, limit=3, cursor=page["next"]))["items"] == []
 
 
 async def test_the_latest_windows_of_every_metric(

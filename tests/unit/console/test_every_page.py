@@ -74,7 +74,7 @@ async def test_no_permission_and_nothing_there_are_pages(api: Made) -> None:
     api.refuse("/v1/regressions", 403, "scope-missing", "This key is not allowed to do that")
     async with browsing(api) as client:
         refused, nothing = await client.get("/regressions"), await client.get("/nowhere")
-        odd = await client.get("/regressions?after=soon")
+        odd = await client.get("/regressions?state=soon")
     assert refused.status_code == 403
     assert "You may not see this" in refused.text
     assert (nothing.status_code, odd.status_code) == (404, 404)

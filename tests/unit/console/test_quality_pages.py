@@ -93,7 +93,7 @@ async def test_a_regression_without_its_parts_is_still_told(one: Made) -> None:
 
 
 async def test_lists_are_paged_and_keep_their_filter(one: Made) -> None:
-    assert 'href="/regressions?state=open&amp;after=7"' in await page_of(one, "/regressions?state=open")
+    assert 'href="/regressions?state=open&amp;cursor=7"' in await page_of(one, "/regressions?state=open")
     assert "cursor=2026-01-02" in await page_of(one, "/proposals?state=open")
     assert one.queries("/v1/regressions")[0]["state"] == "open"
     assert one.queries("/v1/proposals")[0]["brief"] == "true"

@@ -3,7 +3,8 @@
 from fastapi import FastAPI
 
 from analyzer.api.metrics import metrics_router
-from analyzer.api.regressions import routes
+from analyzer.api.quality import quality_router
+from analyzer.api.regressions import regressions_router
 from analyzer.api.series import series_router
 from analyzer.handlers import Handlers
 from analyzer.maintenance import COMPACTION_S, compact_windows
@@ -27,7 +28,8 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
             routers=[
                 series_router(platform.engine),
                 metrics_router(platform.engine, platform.store, platform.clock, platform.source),
-                routes(platform.engine, rules),
+                quality_router(platform.engine, rules),
+                regressions_router(platform.engine, rules),
             ],
             background=[lambda: run_every(COMPACTION_S, lambda: compact_windows(platform.engine, platform.clock))],
         )

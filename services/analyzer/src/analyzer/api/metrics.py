@@ -1,12 +1,10 @@
-"""HTTP: the definitions of metrics, how many values they count, and what is not counted and why."""
+"""HTTP API of metric definitions, with counted and uncounted values."""
 
-import base64
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import Reader, Target
@@ -23,25 +21,24 @@ from shared.problems import Problem, invalid
 from shared.runtime.clock import Clock
 from shared.web.authentication import require
 from shared.web.correlation import correlation_id
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
 
 Tuner = Annotated[Principal, Depends(require("tune", "admin"))]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(max_length=2000)]
 
 
 def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: str) -> APIRouter:
-    """Metrics of the caller's project and environment. `source` is the `ce_source` of what is emitted."""
+    """Return the routes for the caller's project and environment; `source` is the `ce_source` of emitted events."""
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
     @router.get("")
     async def list_metrics(
-        reader: Reader, target: Target = None, cursor: Cursor = None, limit: Limit = 500
+        reader: Reader, target: Target = None, cursor: Cursor = None, limit: LongLimit = 500
     ) -> dict[str, Any]:
-        """List each metric of each target that sent values: its definition, `n` values, and what is not counted.
+        """List each metric of each target with values: definition, number of values `n`, and uncounted values.
 
-        Where `direction` is `undeclared`, values are counted and nothing is raised.
+        While `direction` is `undeclared`, values are counted and no regression opens.
         """
-        after = _read_cursor(cursor)
+        after = decode_cursor(cursor, str, str) if cursor else None
         async with engine.connect() as conn:
             saved = DefinitionStore(conn)
             definitions = await saved.load([(reader.project, reader.environment)])
@@ -54,25 +51,25 @@ def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: s
         items = []
         for name, metric in page:
             scope = TargetScope(reader.project, reader.environment, name, metric)
-            items.append(_item(definitions, scope, n, uncounted[name, metric]))
-        return {"items": items, "next": _cursor(page[-1]) if page and page[-1] != keys[-1] else None}
+            items.append(_to_view(definitions, scope, n, uncounted[name, metric]))
+        return {"items": items, "next": encode_cursor(*page[-1]) if page and page[-1] != keys[-1] else None}
 
     @router.get("/{name:path}")
     async def get_metric(name: str, reader: Reader, target: Target = None) -> dict[str, Any]:
         """Return the definition in force of a metric, for one target or (without `target`) for all."""
-        _known(name)
+        _check_name(name)
         async with engine.connect() as conn:
             definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
         return _defined(definitions, TargetScope(reader.project, reader.environment, target, name))
 
     @router.put("/{name:path}")
     async def put_metric(name: str, tuner: Tuner, body: DeclarationBody, target: Target = None) -> dict[str, Any]:
-        """Declare a metric, for one target or for all; `{}` takes a declaration back.
+        """Declare a metric, for one target or for all; `{}` removes the declaration.
 
-        A direction that was undeclared applies to all values from the first one on. Another scale, aggregation or
-        meaning of a label starts the metric anew, since values before and after it could not be compared.
+        A direction that was undeclared applies to all earlier values, too. Another scale, aggregation or meaning of a
+        label restarts the metric, since values before and after it are not comparable.
         """
-        _known(name)
+        _check_name(name)
         if wrong := misfit(name, body):
             raise invalid(*wrong)
         scope = TargetScope(tuner.project, tuner.environment, target or None, name)
@@ -91,7 +88,7 @@ def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: s
 
 
 def redeclared(definitions: Definitions, scope: TargetScope, body: DeclarationBody) -> Declared:
-    """Return the declaration of `body` in the place of the one in force; of the next generation where values change."""
+    """Return the declaration of `body`; with the next generation if values before it are not comparable."""
     former = definitions.declared.get(scope, Declared())
     declared = Declared(body.declaration(), former.generation)
     before = definitions.find(*_names(scope)).definition
@@ -101,7 +98,7 @@ def redeclared(definitions: Definitions, scope: TargetScope, body: DeclarationBo
 
 
 def metric_declared(scope: TargetScope, declared: Declared, revision: int, principal: Principal) -> MetricDeclared:
-    """Return the event that says what `principal` declared."""
+    """Return the event of a declaration by `principal`."""
     shown: dict[str, Json] = _declared(declared)
     return MetricDeclared(
         project=scope.project,
@@ -117,7 +114,7 @@ def metric_declared(scope: TargetScope, declared: Declared, revision: int, princ
 
 
 def _comparable(definition: MetricDefinition) -> tuple[object, ...]:
-    """Return what values must have in common to be compared."""
+    """Return the fields that comparable values have in common."""
     return definition.scale, definition.aggregation, dict(definition.labels)
 
 
@@ -125,14 +122,14 @@ def _names(scope: TargetScope) -> tuple[str, str, str | None, str]:
     return scope.project, scope.environment, scope.target, scope.metric
 
 
-def _known(name: str) -> None:
+def _check_name(name: str) -> None:
     if not is_metric(name):
         raise Problem(
             404,
             "metric-unknown",
-            "No values have a metric of this name",
-            "names are thumb, rating, label or score, as in score.toxicity, after implicit. for implicit feedback; "
-            "and error_rate, latency_ms, cost_usd",
+            "Unknown metric name",
+            "use thumb, rating, label or score, optionally with a name (score.toxicity) and the prefix implicit., "
+            "or error_rate, latency_ms or cost_usd",
         )
 
 
@@ -169,15 +166,15 @@ def described(definition: MetricDefinition) -> dict[str, Any]:
     }
 
 
-def _item(
+def _to_view(
     definitions: Definitions,
     scope: TargetScope,
     n: Mapping[tuple[str, str, int], int],
     uncounted: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return a metric of a target. What was refused before it was measured has no metric, and no definition.
+    """Return a metric of a target; values refused before extraction have neither metric nor definition.
 
-    `declared` is the target's own declaration, or else the one for all targets: `declared_for` says which.
+    `declared` is the declaration of the target (`declared_for`), or else the one for all targets.
     """
     target, metric = scope.target or "", scope.metric
     found = definitions.find(*_names(scope))
@@ -209,17 +206,3 @@ def _by_metric(rows: Sequence[Any]) -> dict[tuple[str, str], list[dict[str, Any]
             }
         )
     return found
-
-
-def _cursor(key: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
-def _read_cursor(cursor: str | None) -> tuple[str, str] | None:
-    if cursor is None:
-        return None
-    try:
-        target, metric = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except ValueError:
-        raise invalid("cursor", "must be the `next` of a page") from None
-    return str(target), str(metric)

@@ -18,6 +18,7 @@ from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.series import FOREVER, SeriesStore
 from shared.auth.principal import Principal
 from shared.problems import invalid
+from shared.web.pagination import Cursor, decode_cursor, encode_cursor
 
 _WIDTH_SAMPLE = 60
 """Windows of a dimension that determine the width of its sparkline windows."""
@@ -36,12 +37,13 @@ def series_router(engine: AsyncEngine) -> APIRouter:
         since: AwareDatetime | None = None,
         until: AwareDatetime | None = None,
         latest: Annotated[int | None, Query(ge=1, le=60)] = None,
+        cursor: Cursor = None,
         limit: Annotated[int, Query(ge=1, le=2000)] = 300,
     ) -> dict[str, Any]:
         """Return the mean and 95 % interval of each time window, oldest first.
 
         Without `latest`: all values of one `target` and `metric` from `since` to `until`, in windows wide enough that
-        about `limit` of them cover it; if more versions ran in parallel, `next` is the `since` of the next page. With
+        about `limit` of them cover it; if more versions ran in parallel, there is a next page. With
         `latest`: that number of newest windows of each metric of each target, or of those that are given. A window is
         at least 5 s wide, and wide enough for 25 values on average.
         """
@@ -56,7 +58,9 @@ def series_router(engine: AsyncEngine) -> APIRouter:
                 raise invalid("target" if target is None else "metric", "is required unless latest is given")
             names = (reader.project, reader.environment, target, metric)
             dimension = Dimension(*names, definitions.find(*names).metric.generation)
-            bounds = since.timestamp() if since else 0.0, int(until.timestamp()) if until else FOREVER
+            [start] = decode_cursor(cursor, int)
+            since_s = float(start) if start is not None else since.timestamp() if since else 0.0
+            bounds = since_s, int(until.timestamp()) if until else FOREVER
             return await _list_range(store, definitions, dimension, *bounds, limit)
 
     return router
@@ -76,7 +80,7 @@ async def _list_range(
     shown, following = split_page([(row.start, row.seconds) for row in rows], limit)
     return {
         "items": _to_views(dimension, definitions, rows[:shown]),
-        "next": None if following is None else _iso(following),
+        "next": None if following is None else encode_cursor(following),
     }
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from console.domain.charts import chart
 from console.page_context import Page, PageContext
+from shared.web.pagination import Cursor
 
 _PAGE_SIZE = 50
 _MAX_EXECUTIONS = 6
@@ -24,10 +25,10 @@ def regression_pages() -> APIRouter:
     async def regressions(
         page: Page,
         state: Annotated[str | None, Query(pattern="^(open|resolved)$")] = None,
-        after: Annotated[int | None, Query(ge=0)] = None,
+        cursor: Cursor = None,
     ) -> HTMLResponse:
-        found = await page.get("/v1/regressions", state=state, after=after, limit=_PAGE_SIZE)
-        older = None if found["next"] is None else page.address(state=state, after=found["next"])
+        found = await page.get("/v1/regressions", state=state, cursor=cursor, limit=_PAGE_SIZE)
+        older = None if found["next"] is None else page.address(state=state, cursor=found["next"])
         return page.render("regressions.html", items=found["items"], older=older, state_asked=state)
 
     @router.get("/{regression_id}")
