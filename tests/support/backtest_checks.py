@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from ratchet.tables import BadFile, Doubt
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.loader import load_dataset
-from ratchet_backtest.questions import meanings
-from ratchet_backtest.runner import FileInterpretation, Options, interpret_file, run_backtest
+from ratchet_backtest.questions import parse_meanings
+from ratchet_backtest.runner import BacktestOptions, FileInterpretation, interpret_file, run_backtest
 from tests.support.backtest_files import PastFile, draw, write
 
 FILES = 105
@@ -43,7 +43,7 @@ def _fault(file: PastFile, path: Path, judged: bool) -> str:
     """What is wrong with how a file is read; empty if nothing is."""
     told = _question(file.flags)
     try:
-        found = interpret_file(path, Options(Given()))
+        found = interpret_file(path, BacktestOptions(ColumnChoice()))
     except Doubt as doubt:
         if not file.flags:
             return f"asked without need ({doubt})"
@@ -62,10 +62,10 @@ def _fault(file: PastFile, path: Path, judged: bool) -> str:
         return f"refused with its flags ({error})"
 
 
-def _question(flags: Mapping[str, Any]) -> Options:
-    words = meanings([flags["good"]], [flags["bad"]]) if "good" in flags else {}
+def _question(flags: Mapping[str, Any]) -> BacktestOptions:
+    words = parse_meanings([flags["good"]], [flags["bad"]]) if "good" in flags else {}
     others = {name: value for name, value in flags.items() if name not in ("good", "bad")}
-    return replace(Options(Given(), meanings=words), **others)
+    return replace(BacktestOptions(ColumnChoice(), meanings=words), **others)
 
 
 def _decoded(file: PastFile, found: FileInterpretation) -> str:
@@ -86,8 +86,8 @@ def _decoded(file: PastFile, found: FileInterpretation) -> str:
     return ""
 
 
-def _verdict(file: PastFile, path: Path, question: Options) -> str:
-    (result,) = run_backtest(path, question, lambda stage, total: lambda done: None).results
+def _verdict(file: PastFile, path: Path, options: BacktestOptions) -> str:
+    (result,) = run_backtest(path, options, lambda stage, total: lambda done: None).results
     if (result.verdict == "regressed") != (file.course == "falls"):
         return f"{result.verdict} though it {file.course}"
     return ""

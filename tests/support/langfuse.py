@@ -70,7 +70,7 @@ class Langfuse:
     border: int = 0
     stuck: bool = False
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
         parts = urlsplit(target)
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.asked.append((method, parts.path, params))
@@ -93,7 +93,7 @@ class Langfuse:
         return [path for _, path, _ in self.asked]
 
     def _respond(self, request: httpx.Request) -> httpx.Response:
-        said = self.answer(request.method, request.url.raw_path.decode(), request.headers)
+        said = self.respond(request.method, request.url.raw_path.decode(), request.headers)
         if said.dropped:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
         return httpx.Response(said.status, headers=said.headers, content=said.body[: said.cut])
@@ -156,7 +156,7 @@ class Langfuse:
 class Answers(Protocol):
     """What can be served."""
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Said: ...
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said: ...
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def served(server: Answers) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            said = server.answer(self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
+            said = server.respond(self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
             if said.dropped:
                 self.close_connection = True
                 return

@@ -1,4 +1,4 @@
-"""`ratchet backtest`: a file of the past, through the very same ledger as the service, and a report of what it finds.
+"""`ratchet backtest`: run the analyzer's detection engine on historical data and report what it would have detected.
 
-Read-only, in one process, without a server: files → columns and scales → compact past → ledger → findings → report.
+Read-only, in one process, without a server: rows → columns and scales → dataset → engine → results → report.
 """

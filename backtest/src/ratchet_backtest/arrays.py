@@ -1,4 +1,4 @@
-"""Columns in little memory: 4 bytes for a name, 8 for a value."""
+"""Compact columns: 4 bytes for a name, 8 for a value."""
 
 from array import array
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from ratchet.tables.missing_values import is_blank
 from ratchet.tables.numbers import MISSING
 from ratchet.tables.rows import ABSENT, Omissions
 from ratchet_backtest.cell_values import UncountedCell
-from ratchet_backtest.scales import Scale
+from ratchet_backtest.scales import ValueScale
 
-MOST_NAMES = 10_000
-"""A column of versions, models, targets or segments may hold so many different names."""
+MAX_NAMES = 10_000
+"""Maximum number of different names in a column of versions, models, targets or segments."""
 _SHOWN = 3
 
 
 @dataclass(slots=True)
 class NameColumn:
-    """A column of names: a number for each row, and each name once; None stands for no name."""
+    """A column of names: a code for each row, and each name once; None means no name."""
 
     column: str
     names: list[str | None] = field(default_factory=list)
@@ -38,8 +38,8 @@ class NameColumn:
             cell = None if is_blank(cell) else str(cell)
         code = self._known.get(cell)
         if code is None:
-            if len(self.names) == MOST_NAMES:
-                raise BadFile(f"{self.column} holds more than {MOST_NAMES:,} different names: it can't group the rows")
+            if len(self.names) == MAX_NAMES:
+                raise BadFile(f"{self.column} has more than {MAX_NAMES:,} different names: choose another column")
             code = self._known[cell] = len(self.names)
             self.names.append(None if is_blank(cell) else cell)
         return code
@@ -50,12 +50,12 @@ class NameColumn:
 
 @dataclass(slots=True)
 class ValueColumn:
-    """A column of values on the metric's scale, NaN where there is none, and why there is none.
+    """A column of values on the metric's scale, NaN if there is none, with counts of the reasons.
 
-    `shown` has the first cells that cannot be read, with their lines or rows.
+    `shown` has the first unreadable cells, with their lines or rows.
     """
 
-    scale: Scale
+    scale: ValueScale
     found: "array[float]" = field(default_factory=lambda: array("d"))
     n: int = 0
     missing: int = 0
@@ -75,10 +75,10 @@ class ValueColumn:
             self.n += len(read)
             self.found.extend([to_scale(value) for value in read])
         else:
-            self.found.extend([self._one(number, cell) for number, cell in zip(numbers, cells, strict=True)])
+            self.found.extend([self._read_cell(number, cell) for number, cell in zip(numbers, cells, strict=True)])
 
-    def _one(self, number: int, cell: Any) -> float:
-        """The value of one cell; or NaN, and it is counted why."""
+    def _read_cell(self, number: int, cell: Any) -> float:
+        """Return the value of a cell; count the reason and return NaN if there is none."""
         if cell is ABSENT:
             return MISSING
         scale = self.scale
@@ -98,5 +98,5 @@ class ValueColumn:
             self.missing += 1
         else:
             self.outside += 1
-            self.omissions.count(number, f"is outside of {scale.low:g} to {scale.high:g}")
+            self.omissions.count(number, f"is outside {scale.low:g} to {scale.high:g}")
         return MISSING

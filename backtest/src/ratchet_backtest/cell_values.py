@@ -1,4 +1,4 @@
-"""Cells as values. What cannot be read raises ValueError with a reason that reads on after "line 7: it"."""
+"""Parsers of cells. They raise ValueError with a reason that completes "line 7 …"."""
 
 import re
 from collections import Counter
@@ -15,25 +15,25 @@ THUMBS: Mapping[str, float] = {
     **dict.fromkeys(("positive", "good"), 1.0),
     **dict.fromkeys(("negative", "bad"), 0.0),
 }
-"""Words for a thumb, whatever the column is called."""
+"""Words for a thumb in any column."""
 _OUTCOMES: Mapping[str, float] = {
     **dict.fromkeys(("error", "timeout", "failed", "failure", "fail", "exception", "errored", "timed out"), 1.0),
     **dict.fromkeys(("ok", "success", "succeeded", "completed", "passed", "done", "finished"), 0.0),
 }
 _DURATION = re.compile(r"(.*?)\s*(ms|msec|milliseconds?|s|sec|secs|seconds?|min|minutes?)", re.IGNORECASE)
 _TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
-_MOST_BROKEN = 0.1
-"""A column of which a larger share of cells cannot be read is not what it is taken for."""
+_MAX_UNREADABLE = 0.1
+"""A column with a larger share of unreadable cells is of another kind."""
 
 
 class UncountedCell(ValueError):
-    """The cell says something that is no value: a neutral label."""
+    """The cell is valid but not counted: a neutral label."""
 
 
 def numeric(low: float, high: float, mark: Mark = "point", words: bool = False) -> Read:
-    """Numbers on a scale from `low` to `high`; a percentage or a fraction is a share of it. `words` allows yes and no.
+    """Return a parser of numbers from `low` to `high`; percentages and fractions are shares of the scale.
 
-    Stars count as they are written, and only on a scale that ends at 5.
+    `words` allows yes and no. Stars are allowed on a scale that ends at 5 only.
     """
 
     def slow(cell: Any) -> float:
@@ -55,7 +55,7 @@ def numeric(low: float, high: float, mark: Mark = "point", words: bool = False) 
 
 
 def amount(mark: Mark = "point", unit: float = 1.0) -> Read:
-    """An amount; times `unit`."""
+    """Return a parser of amounts, multiplied by `unit`."""
 
     def slow(cell: Any) -> float:
         found = parse(cell, mark)
@@ -68,7 +68,7 @@ def amount(mark: Mark = "point", unit: float = 1.0) -> Read:
 
 
 def duration(mark: Mark = "point", unit: float = 1.0) -> Read:
-    """Milliseconds, of numbers that are `unit` milliseconds each unless the cell names its own unit."""
+    """Return a parser of durations in ms; numbers are `unit` ms each unless the cell names its unit."""
     plain = amount(mark)
 
     def read(cell: Any) -> float:
@@ -81,7 +81,7 @@ def duration(mark: Mark = "point", unit: float = 1.0) -> Read:
 
 
 def _fast(slow: Read, mark: Mark) -> Read:
-    """Plain numbers at once, the others by `slow`."""
+    """Return a parser that converts plain numbers directly and others by `slow`."""
     comma = mark == "comma"
 
     def read(cell: Any) -> float:
@@ -98,24 +98,24 @@ def _fast(slow: Read, mark: Mark) -> Read:
 
 
 def thumb(cell: Any) -> float:
-    """1 for up and 0 for down: in words, as yes and no, as 1 and 0, or as 1 and -1."""
+    """Parse a thumb to 1 (up) or 0 (down): words, yes and no, 1 and 0, or 1 and -1."""
     if type(cell) is str:
         word = _TONES.sub("", folded(cell))
         if word in THUMBS:
             return THUMBS[word]
-    return _binary(cell, "is no thumb up or down", down=-1.0)
+    return _binary(cell, "is not a thumb up or down", down=-1.0)
 
 
 def thumb_word(cell: Any) -> float:
-    """1 and 0 for words that mean a thumb up or down by themselves."""
+    """Parse words for a thumb to 1 (up) or 0 (down)."""
     word = _TONES.sub("", folded(cell)) if type(cell) is str else ""
     if word in THUMBS:
         return THUMBS[word]
-    raise ValueError("is no thumb up or down")
+    raise ValueError("is not a thumb up or down")
 
 
 def label(name: str, meanings: Mapping[str, Meaning]) -> Read:
-    """1 for a good word and 0 for a bad one, of labels called `name`; `meanings` are those that were given."""
+    """Return a parser of labels called `name` to 1 (good) or 0 (bad); `meanings` are the given ones."""
     known: dict[Any, float | ValueError] = {}
 
     def meant(cell: Any) -> float | ValueError:
@@ -144,21 +144,21 @@ def label(name: str, meanings: Mapping[str, Meaning]) -> Read:
 
 
 def leveled(levels: Mapping[str, float]) -> Read:
-    """The level of a word on a scale of words."""
+    """Return a parser of words to their level."""
 
     def read(cell: Any) -> float:
         if is_blank(cell):
             return MISSING
         level = levels.get(folded(cell))
         if level is None:
-            raise ValueError("is no word of this scale")
+            raise ValueError("is not a word of this scale")
         return level
 
     return read
 
 
 def failure(cell: Any) -> float:
-    """1 for an outcome that failed, 0 for one that did not."""
+    """Parse an outcome to 1 (failed) or 0 (succeeded)."""
     if type(cell) is str:
         word = folded(cell)
         if word in _OUTCOMES:
@@ -183,7 +183,7 @@ def _binary(cell: Any, reason: str, down: float = 0.0) -> float:
 
 
 def reads(cell: Any, read: Callable[[Any], float]) -> bool:
-    """Whether a cell holds something that `read` can read."""
+    """Return whether `read` can parse the cell."""
     try:
         found = read(cell)
     except UncountedCell:
@@ -194,11 +194,11 @@ def reads(cell: Any, read: Callable[[Any], float]) -> bool:
 
 
 def readable(cells: Sequence[Any], read: Callable[[Any], float]) -> bool:
-    """Whether `read` can read nearly all of these cells: a few may be broken."""
+    """Return whether `read` can parse at least 90 % of the cells."""
     if not cells:
         return False
     try:
         counts = Counter(cells)
     except TypeError:  # some are lists or objects
-        return sum(reads(cell, read) for cell in cells) >= (1.0 - _MOST_BROKEN) * len(cells)
-    return sum(n for cell, n in counts.items() if reads(cell, read)) >= (1.0 - _MOST_BROKEN) * len(cells)
+        return sum(reads(cell, read) for cell in cells) >= (1.0 - _MAX_UNREADABLE) * len(cells)
+    return sum(n for cell, n in counts.items() if reads(cell, read)) >= (1.0 - _MAX_UNREADABLE) * len(cells)

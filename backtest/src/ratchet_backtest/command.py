@@ -1,151 +1,144 @@
-"""`ratchet backtest`: its flags. The work is imported when it is asked for, so that `ratchet --help` stays quick."""
+"""`ratchet backtest`. Slow imports are made when the command runs, so that `ratchet --help` is fast."""
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from ratchet.cli.output import AsJson, Exit, as_json, fail
 from ratchet.tables import BadFile
-from ratchet_backtest.option_types import Kind, Mark, Preset
+from ratchet_backtest import command_options as flags
 
 if TYPE_CHECKING:
+    from ratchet_backtest.column_roles import ColumnChoice
     from ratchet_backtest.report import Report
-    from ratchet_backtest.runner import Options
-
-_COLUMN = "COLUMN"
+    from ratchet_backtest.runner import BacktestOptions
 
 
 def backtest(
-    file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV, JSON, .xlsx or Parquet; packed or not.")
-    ] = None,
-    langfuse: Annotated[
-        bool, typer.Option("--langfuse", help="Read LANGFUSE_HOST with LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.")
-    ] = False,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="With --langfuse: how far back.")] = 30,
-    source: Annotated[Preset | None, typer.Option("--as", help="A file of a known shape.")] = None,
-    value: Annotated[
-        list[str] | None, typer.Option("--value", "--score", metavar=_COLUMN, help="What was measured. Repeatable.")
-    ] = None,
-    time: Annotated[str | None, typer.Option(metavar=_COLUMN, help="When. Without one, the file's order.")] = None,
-    version: Annotated[str | None, typer.Option(metavar=_COLUMN, help="The prompt's version.")] = None,
-    model: Annotated[str | None, typer.Option(metavar=_COLUMN, help="The model.")] = None,
-    target: Annotated[str | None, typer.Option(metavar=_COLUMN, help="The app or route.")] = None,
-    segment: Annotated[
-        list[str] | None, typer.Option(metavar=_COLUMN, help="What traffic differs by, as language. Repeatable.")
-    ] = None,
-    user: Annotated[str | None, typer.Option(metavar=_COLUMN, help="Who said it.")] = None,
-    text: Annotated[str | None, typer.Option("--input", metavar=_COLUMN, help="What the user asked.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="What the values are.")] = None,
-    scale: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="The scale of scores, as 0:10.")] = None,
-    lower: Annotated[
-        bool | None, typer.Option("--lower-is-better/--higher-is-better", help="Which end of all scales is good.")
-    ] = None,
-    direction: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=higher|lower", help="Which end is good in one column. Repeatable."),
-    ] = None,
-    good: Annotated[list[str] | None, typer.Option(metavar="WORD,WORD", help="Labels that are good.")] = None,
-    bad: Annotated[list[str] | None, typer.Option(metavar="WORD,WORD", help="Labels that are bad.")] = None,
-    missing: Annotated[
-        list[str] | None, typer.Option(metavar="WORD,WORD", help="Words that count as empty, besides NULL, N/A …")
-    ] = None,
-    decimal: Annotated[Mark | None, typer.Option(help="The mark before decimals.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(metavar=_COLUMN, help="The metric's name, where each row is about one metric.")
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="iso, day-first, month-first, epoch-s, epoch-ms, excel, or as %d.%m.%Y."),
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="The zone of times without one, as Europe/Berlin; else UTC.")
-    ] = None,
-    newest_first: Annotated[
-        bool | None,
-        typer.Option("--newest-first/--oldest-first", help="The file's order, where times cannot tell it."),
-    ] = None,
-    header: Annotated[bool | None, typer.Option(help="Whether the first line names the columns.")] = None,
-    sheet: Annotated[str | None, typer.Option(metavar="NAME", help="The sheet of a workbook.")] = None,
-    order: Annotated[str, typer.Option(metavar="V1,V2", help="Only these versions, one after the other.")] = "",
-    rules: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The service's file of rules: floors, rates …")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a report with charts here.")] = None,
+    file: flags.File = None,
+    langfuse: flags.FromLangfuse = False,
+    days: flags.Days = 30,
+    source: flags.SourceFormat = None,
+    value: flags.Values = None,
+    time: flags.Time = None,
+    version: flags.Version = None,
+    model: flags.Model = None,
+    target: flags.TargetColumn = None,
+    segment: flags.Segments = None,
+    user: flags.User = None,
+    text: flags.Input = None,
+    kind: flags.Kind = None,
+    scale: flags.Limits = None,
+    lower: flags.LowerIsBetter = None,
+    direction: flags.Directions = None,
+    good: flags.Good = None,
+    bad: flags.Bad = None,
+    missing: flags.MissingWords = None,
+    decimal: flags.Decimal = None,
+    metric: flags.MetricColumn = None,
+    time_format: flags.TimeFormatName = None,
+    timezone: flags.Timezone = None,
+    newest_first: flags.NewestFirst = None,
+    header: flags.Header = None,
+    sheet: flags.Sheet = None,
+    order: flags.VersionOrder = "",
+    rules: flags.RulesFile = None,
+    html: flags.HtmlFile = None,
     json: AsJson = False,
 ) -> None:
-    """What Ratchet would have found in a file of the past, or on a Langfuse server: nothing is sent or changed there.
+    """Show what Ratchet would have detected in a file or a Langfuse project. Nothing is sent or changed.
 
-    What no flag says is guessed, and what was guessed is said. What is in doubt is asked on a terminal; elsewhere it
-    is refused with the flags that decide it.
+    Columns and scales are inferred unless flags name them, and the report lists what was inferred. Ambiguous ones are
+    asked on a terminal; elsewhere the command fails and names the flag that decides.
 
-    Exit codes: 0 done, whatever was found; 2 the file, or what was asked of it, cannot be used, or no value in it can;
-    of Langfuse besides 1 what it says cannot be used, 3 it cannot be reached, 4 the keys may not read there.
+    Exit codes: 0 done, with or without regressions; 2 the file or a flag is invalid, or there is no usable value. With
+    --langfuse also: 1 the server's answer is invalid, 3 the server is unreachable, 4 the keys lack permission.
     """
-    from analyzer.domain.rules import InvalidRules, read_rules
-    from ratchet.tables import Layout
-    from ratchet_backtest.columns import PRESETS, Given
-    from ratchet_backtest.html_report import render_html
-    from ratchet_backtest.questions import answered, directions, meanings, terminal, words
-    from ratchet_backtest.report import plain
-    from ratchet_backtest.runner import Options
-    from ratchet_backtest.scales import limits
-    from ratchet_backtest.text_report import print_report
+    from ratchet_backtest.column_roles import ColumnChoice
 
     if langfuse == (file is not None):
-        fail("name a file of the past, or give --langfuse", Exit.USAGE)
+        fail("give either a file or --langfuse", Exit.USAGE)
     if langfuse and source:
-        fail("--as is of files", Exit.USAGE)
-    given = Given(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
+        fail("--as: cannot be combined with --langfuse", Exit.USAGE)
     if html and not html.parent.is_dir():
-        fail(f"--html: there is no directory {html.parent}", Exit.USAGE)
+        fail(f"--html: the directory {html.parent} does not exist", Exit.USAGE)
+    choice = ColumnChoice(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
+    settings = {"kind": kind, "decimal": decimal, "metric": metric, "time_format": time_format, "zone": timezone}
+    parsed: dict[str, Any] = {"scale": scale, "lower": lower, "direction": direction, "good": good, "bad": bad}
+    parsed |= {"missing": missing, "header": header, "sheet": sheet, "order": order, "rules": rules, "source": source}
+    run = partial(_run_on_file, file) if file else partial(_run_on_langfuse, days)
+    report = _report(choice, {**settings, "newest_first": newest_first}, parsed, run, ask=not json, html=html)
+    if json:
+        from ratchet_backtest.report import report_to_json
+
+        as_json(report_to_json(report))
+    else:
+        from ratchet_backtest.text_report import print_report
+
+        print_report(report)
+
+
+def _report(
+    choice: "ColumnChoice",
+    settings: dict[str, Any],
+    parsed: dict[str, Any],
+    run: "partial[Report]",
+    ask: bool,
+    html: Path | None,
+) -> "Report":
+    """Run with the options and write the HTML file, if any; an invalid file or flag ends the command."""
+    from analyzer.domain.rules import InvalidRules
+    from ratchet_backtest.html_report import render_html
+    from ratchet_backtest.questions import run_with_questions, terminal_prompter
+
     try:
-        question = Options(
-            given.over(PRESETS[source]) if source else given,
-            kind,
-            limits(scale) if scale else None,
-            None if lower is None else "lower" if lower else "higher",
-            tuple(filter(None, order.split(","))),
-            read_rules(rules) if rules else (),
-            directions(direction or ()),
-            decimal,
-            meanings(good or (), bad or ()),
-            Layout(header, sheet, frozenset(words(missing or ()))),
-            metric,
-            time_format,
-            timezone,
-            newest_first,
-        )
-        asked = None if json else terminal()
-        found = answered(question, partial(_of_file, file) if file else partial(_of_langfuse, days), asked)
+        options = _options(choice, settings, **parsed)
+        report = run_with_questions(options, run, terminal_prompter() if ask else None)
         if html:
-            html.write_text(render_html(found), "utf-8")
+            html.write_text(render_html(report), "utf-8")
     except (BadFile, InvalidRules, OSError) as error:
         fail(str(error), Exit.USAGE)
-    if json:
-        as_json(plain(found))
-    else:
-        print_report(found)
+    return report
 
 
-def _of_file(file: Path, question: "Options") -> "Report":
+def _options(choice: "ColumnChoice", settings: dict[str, Any], **flag: Any) -> "BacktestOptions":
+    """Return the options of a run. Raises BadFile or InvalidRules."""
+    from analyzer.domain.rules import read_rules
+    from ratchet.tables import Layout
+    from ratchet_backtest.column_roles import PRESETS
+    from ratchet_backtest.questions import parse_directions, parse_meanings, split_words
+    from ratchet_backtest.runner import BacktestOptions
+    from ratchet_backtest.scales import parse_limits
+
+    return BacktestOptions(
+        choice.over(PRESETS[flag["source"]]) if flag["source"] else choice,
+        ends=parse_limits(flag["scale"]) if flag["scale"] else None,
+        better=None if flag["lower"] is None else "lower" if flag["lower"] else "higher",
+        order=tuple(filter(None, flag["order"].split(","))),
+        rules=read_rules(flag["rules"]) if flag["rules"] else (),
+        directions=parse_directions(flag["direction"] or ()),
+        meanings=parse_meanings(flag["good"] or (), flag["bad"] or ()),
+        layout=Layout(flag["header"], flag["sheet"], frozenset(split_words(flag["missing"] or ()))),
+        **settings,
+    )
+
+
+def _run_on_file(file: Path, options: "BacktestOptions") -> "Report":
     from ratchet_backtest.runner import progress, run_backtest
 
     with progress() as bar:
-        return run_backtest(file, question, bar)
+        return run_backtest(file, options, bar)
 
 
-def _of_langfuse(days: int, question: "Options") -> "Report":
+def _run_on_langfuse(days: int, options: "BacktestOptions") -> "Report":
     from ratchet_backtest.langfuse.config import MissingConfig
     from ratchet_backtest.langfuse.errors import LangfuseError
-    from ratchet_backtest.langfuse.runner import prepare_run
+    from ratchet_backtest.langfuse.runner import run_langfuse_backtest
     from ratchet_backtest.runner import progress
 
     try:
         with progress() as bar:
-            return prepare_run(days, question, bar)
+            return run_langfuse_backtest(days, options, bar)
     except MissingConfig as error:
         fail(str(error), Exit.USAGE)
     except LangfuseError as error:

@@ -1,4 +1,4 @@
-"""The past of a file in compact columns, so that it can be put in order: 16 bytes a row, and its cells."""
+"""The rows of a source in compact columns: 16 bytes per row plus its cells."""
 
 from array import array
 from bisect import bisect_left
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from ratchet.tables import BadFile
 from ratchet.tables.rows import Omissions, Unit
 from ratchet_backtest.arrays import NameColumn, ValueColumn
-from ratchet_backtest.row_order import Trend, in_order
+from ratchet_backtest.row_order import Trend, sort_rows
 from ratchet_backtest.text_store import TextStore, UserIndex
 
 
 @dataclass(slots=True)
 class Dataset:
-    """All rows that could be read. `number` is a row's line or row in the file; `at` its Unix time.
+    """All readable rows. `number` is the line or row in the file, `at` the Unix time.
 
-    Where the file has no times (`timed` is False), a row's place is its time, in seconds. `execution` names a row's
-    execution by its number. `trend` is how times go from row to row; where they are equal, `newest_first` says that
-    rows happened from the file's end to its beginning. `repeated` counts local times that existed twice.
+    Without times (`timed` is False), the position of a row is its time in seconds. `execution` returns the execution id
+    of a row number. `trend` is the order of times; `newest_first`: rows with equal times are in reverse order.
+    `repeated` counts local times that exist twice.
     """
 
     unit: Unit
@@ -40,45 +40,47 @@ class Dataset:
     execution: Callable[[int], str] = str
 
     def close(self) -> None:
-        """Forgets the texts."""
+        """Delete the texts."""
         if self.texts:
             self.texts.close()
 
-    def order(self, versions: Sequence[str] = ()) -> "Order":
-        """The rows by time; or those of `versions` only, one version after the other. Raises BadFile."""
+    def order(self, versions: Sequence[str] = ()) -> "RowOrder":
+        """Return the rows by time, or only those of `versions`, one version after the other. Raises BadFile."""
         rows: Sequence[int] = range(len(self.at))
         if self.timed and not (self.ordered and not self.newest_first):
-            rows = in_order(self.at, self.newest_first)
+            rows = sort_rows(self.at, self.newest_first)
         elif self.newest_first:
             rows = range(len(self.at) - 1, -1, -1)
         if not versions:
-            return Order(self, rows, self.timed)
+            return RowOrder(self, rows, self.timed)
         if self.version is None:
-            raise BadFile("--order needs a column of versions: --version")
+            raise BadFile("--order requires a column of versions: choose it with --version")
         known = self.version.names
         if unknown := [name for name in versions if name not in known]:
-            raise BadFile(f"--order: there is no version {unknown[0]}; there are {', '.join(filter(None, known))}")
-        places = {known.index(name): place for place, name in enumerate(versions)}
+            raise BadFile(
+                f"--order: there is no version {unknown[0]}; the versions are {', '.join(filter(None, known))}"
+            )
+        ranks = {known.index(name): rank for rank, name in enumerate(versions)}
         codes = self.version.codes
-        chosen = [row for row in rows if codes[row] in places]
-        return Order(self, sorted(chosen, key=lambda row: places[codes[row]]), False)
+        chosen = [row for row in rows if codes[row] in ranks]
+        return RowOrder(self, sorted(chosen, key=lambda row: ranks[codes[row]]), False)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """Rows in the order in which they are taken. A position counts from 0; if not `timed`, it is the time as well."""
+class RowOrder:
+    """Rows in the replayed order. Positions start at 0; without times (`timed`), they are the times in seconds."""
 
-    past: Dataset
+    dataset: Dataset
     rows: Sequence[int]
     timed: bool
 
     def at(self, position: int) -> float:
-        return self.past.at[self.rows[position]] if self.timed else float(position)
+        return self.dataset.at[self.rows[position]] if self.timed else float(position)
 
     def number(self, position: int) -> int:
-        """The line or row of the file."""
-        return self.past.number[self.rows[position]]
+        """Return the line or row of the file."""
+        return self.dataset.number[self.rows[position]]
 
     def find(self, at: float) -> int:
-        """The first position at that time or later."""
+        """Return the first position at that time or later."""
         return bisect_left(range(len(self.rows)), at, key=self.at)

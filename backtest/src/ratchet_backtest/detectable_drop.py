@@ -1,4 +1,4 @@
-"""How small a drop would have been seen: the same ledger, on the visitor's own values with a drop put in."""
+"""The smallest detectable drop, by simulation: the engine on resampled values with an inserted drop."""
 
 import math
 import random
@@ -14,20 +14,20 @@ from shared.events.quality import RegressionDetected
 POWER = 0.8
 RUNS = 20
 _BLOCK = 25
-_MOST = 1000
+_MAX_VALUES = 1000
 _STEPS = 6
-"""Halvings of the logarithm between half the floor and everything: exact to some 6 %, on the large side."""
+"""Bisections of the logarithm between half the floor and the maximum: exact to about 6 %, rounded up."""
 _TENFOLD = math.log(10.0)
-_ROOM = 1.1
+_MIN_HEADROOM = 1.1
 _FACT = ExecutionFact("")
 
 
 @dataclass(frozen=True, slots=True)
 class Detectable:
-    """The drop, in points of the scale or per cent, that was raised in `power` of `runs` simulated pasts.
+    """The drop, in points or per cent, that is detected in `power` of `runs` simulations.
 
-    It began after `before` values and was raised within `after` more. None: not even the worst one was. `most` is the
-    largest drop that there is room for, and `floor` the smallest that is raised, both in the same unit.
+    It starts after `before` values and is detected within `after` more. None: not even the largest one is. `most` is
+    the largest possible drop and `floor` the smallest reported one, in the same unit.
     """
 
     drop: float | None
@@ -39,27 +39,27 @@ class Detectable:
     floor: float = 0.0
 
     @property
-    def no_room(self) -> bool:
-        """Whether values lie so near to the worst end of their scale that hardly any drop can reach the floor."""
-        return self.before > 0 and self.most < _ROOM * self.floor
+    def no_headroom(self) -> bool:
+        """Whether values are so close to the worst end of their scale that no drop can reach the floor."""
+        return self.before > 0 and self.most < _MIN_HEADROOM * self.floor
 
 
-def detectable(
+def simulate_detectable_drop(
     values: Sequence[float],
     watched: WatchedMetric,
     rules: Sequence[Rule] = (),
     seed: int = 1,
     advance: Callable[[float], None] = lambda part: None,
 ) -> Detectable:
-    """Simulates with blocks of 25 successive values, drawn anew for each run, so that short dependence stays.
+    """Simulate runs and return the smallest drop that 80 % of them detect.
 
-    From the middle on a drop is put in. Of values from 0 to 1, some become 0: answers that fail, rather than answers
-    that are all a little worse. Latencies and costs all grow by one factor. Halving finds the smallest drop that 80 %
-    of the runs see. `advance` is told which part of the work is done.
+    Each run resamples blocks of 25 successive values, which keeps short dependence, and inserts a drop from the middle
+    on: some values from 0 to 1 become 0 (answers that fail), latencies and costs grow by a factor. `advance` is called
+    with the finished part of the work, 0 to 1.
     """
-    half = min(_MOST, len(values) // 2)
+    half = min(_MAX_VALUES, len(values) // 2)
     rng = random.Random(seed)  # noqa: S311  # a simulation
-    runs = [_run(_drawn(values, 2 * half, rng), half, watched, rules, rng) for _ in range(RUNS)]
+    runs = [_simulate(_resample(values, 2 * half, rng), half, watched, rules, rng) for _ in range(RUNS)]
     needed = _smallest(runs, watched, advance)
     metric = watched.metric
     return Detectable(
@@ -68,12 +68,12 @@ def detectable(
         half,
         RUNS,
         most=to_percentage_points(median(run.most for run in runs), metric),
-        floor=to_percentage_points(runs[0].driver.floor(watched), metric),
+        floor=to_percentage_points(runs[0].engine.floor(watched), metric),
     )
 
 
-def _drawn(values: Sequence[float], n: int, rng: random.Random) -> list[float]:
-    """`n` values in blocks of successive ones."""
+def _resample(values: Sequence[float], n: int, rng: random.Random) -> list[float]:
+    """Return `n` values in blocks of successive ones."""
     drawn: list[float] = []
     while len(drawn) < n:
         start = rng.randrange(max(1, len(values) - _BLOCK + 1))
@@ -82,59 +82,61 @@ def _drawn(values: Sequence[float], n: int, rng: random.Random) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """A simulated past: `driver` has seen its first half. `most` is the largest drop that `later` has room for."""
+class _SimulatedRun:
+    """A simulated run: `engine` has processed the first half; `most` is the largest possible drop of `later`."""
 
-    driver: ReplayEngine
+    engine: ReplayEngine
     watched: WatchedMetric
     later: Sequence[float]
     fate: Sequence[float]
     most: float
 
-    def raised(self, drop: float) -> bool:
-        """Whether a drop of the mean, on the metric's scale, is raised."""
+    def detects(self, drop: float) -> bool:
+        """Return whether a drop of the mean, on the metric's scale, is detected."""
         real = self.watched.metric.kind == "real"
         part = min(drop / self.most, 1.0) if self.most > 0.0 else 0.0
-        spare = deepcopy(self.driver)
+        copy = deepcopy(self.engine)
         return part > 0.0 and any(
-            isinstance(turn, RegressionDetected)
+            isinstance(event, RegressionDetected)
             for at, (value, drawn) in enumerate(zip(self.later, self.fate, strict=True), len(self.later))
-            for turn in spare.take(self.watched, None, _FACT, float(at), _worse(value, part, drawn, real))
+            for event in copy.apply(self.watched, None, _FACT, float(at), _lowered(value, part, drawn, real))
         )
 
 
-def _run(values: Sequence[float], half: int, watched: WatchedMetric, rules: Sequence[Rule], rng: random.Random) -> _Run:
-    driver = ReplayEngine(rules)
+def _simulate(
+    values: Sequence[float], half: int, watched: WatchedMetric, rules: Sequence[Rule], rng: random.Random
+) -> _SimulatedRun:
+    engine = ReplayEngine(rules)
     for at, value in enumerate(values[:half]):
-        driver.take(watched, None, _FACT, float(at), value)
+        engine.apply(watched, None, _FACT, float(at), value)
     later = values[half:]
     most = _TENFOLD if watched.metric.kind == "real" else sum(later, 0.0) / max(len(later), 1)
-    return _Run(driver, watched, later, [rng.random() for _ in later], most)
+    return _SimulatedRun(engine, watched, later, [rng.random() for _ in later], most)
 
 
-def _smallest(runs: Sequence[_Run], watched: WatchedMetric, advance: Callable[[float], None]) -> float | None:
-    """The smallest drop that enough runs see; None if there is none. A run that sees a drop sees larger ones."""
+def _smallest(runs: Sequence[_SimulatedRun], watched: WatchedMetric, advance: Callable[[float], None]) -> float | None:
+    """Return the smallest drop that enough runs detect, or None; a run that detects a drop detects larger ones."""
     enough, high = round(POWER * len(runs)), max(run.most for run in runs)
-    open_ones, sure = [], 0
+    open_runs, sure = [], 0
     for done, run in enumerate(runs):
-        if run.raised(high):
-            open_ones.append(run)
+        if run.detects(high):
+            open_runs.append(run)
         advance((done + 1) / (2 * len(runs)))
-    if len(open_ones) < enough:
+    if len(open_runs) < enough:
         return None
-    low = min(runs[0].driver.floor(watched) / 2.0, high)
+    low = min(runs[0].engine.floor(watched) / 2.0, high)
     for step in range(_STEPS):
         middle = math.sqrt(low * high)
-        seen = [run.raised(middle) for run in open_ones]
-        lower = sure + sum(seen) >= enough
-        # Only runs that see `high` but not `low` have to be asked again.
-        open_ones = [run for run, saw in zip(open_ones, seen, strict=True) if saw == lower]
-        low, high, sure = (low, middle, sure) if lower else (middle, high, sure + sum(seen))
+        detected = [run.detects(middle) for run in open_runs]
+        lower = sure + sum(detected) >= enough
+        # Only runs that detect `high` but not `low` are evaluated again.
+        open_runs = [run for run, saw in zip(open_runs, detected, strict=True) if saw == lower]
+        low, high, sure = (low, middle, sure) if lower else (middle, high, sure + sum(detected))
         advance(0.5 + (step + 1) / (2 * _STEPS))
     return high
 
 
-def _worse(value: float, part: float, drawn: float, real: bool) -> float:
+def _lowered(value: float, part: float, drawn: float, real: bool) -> float:
     if real:
         return value - part * _TENFOLD
     return 0.0 if drawn < part else value

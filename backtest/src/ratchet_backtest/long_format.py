@@ -1,4 +1,4 @@
-"""Files with a metric's name and its value in each row: as many columns as there are names."""
+"""Long files, with a metric name and a value in each row, as one column per metric."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from ratchet.tables import BadFile, Doubt, Option, Sample
 from ratchet.tables.missing_values import is_blank
 from ratchet.tables.rows import ABSENT, SAMPLE, Advance, Batch, Omissions, Unit
 from ratchet.tables.table import Table
-from ratchet_backtest.columns import Given, listed
-from ratchet_backtest.scales import direction_by_name
+from ratchet_backtest.column_roles import ColumnChoice, listed
+from ratchet_backtest.directions import direction_by_name
 from shared.metric_catalog import tokens
 
 _NAMES = (
@@ -34,20 +34,20 @@ _SURE = frozenset({"metric", "metric name", "score name", "feedback key", "feedb
 _ASKED = frozenset(
     {"name", "key", "scorer", "eval name", "eval type", "evaluation name", "criteria", "rubric", "dimension", "aspect"}
 )
-"""Columns whose cells may be names of metrics, or of something else, if none of them is known."""
+"""Columns whose cells may name metrics or something else."""
 _VALUES = (
     *("value", "score", "number value", "numeric value", "score value", "rating", "result", "metric score"),
     *("metric value", "assessment value", "assessment score", "eval score", "evaluation score"),
 )
 _TYPES = ("data type", "value type", "score type")
 _TEXTS = ("string value", "text value", "category", "label")
-_NO_VALUES = frozenset({"text", "correction"})
+_TEXT_TYPES = frozenset({"text", "correction"})
 _MOST_NAMES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class LongLayout:
-    """The columns of a long file: names of metrics, numbers, and where there are any their types and words."""
+    """Columns of a long file: metric names, numbers, and optionally types and texts."""
 
     name: str
     value: str
@@ -56,7 +56,7 @@ class LongLayout:
 
 
 class LongTable:
-    """A long file as a wide one: a column for each metric, whose cell is absent in the rows of other metrics."""
+    """A long file as a wide table: one column per metric, absent in the rows of other metrics."""
 
     def __init__(self, table: Table, layout: LongLayout) -> None:
         self._table, self._layout = table, layout
@@ -64,16 +64,20 @@ class LongTable:
         self.size = table.size
         plain = table.sample()
         rows = {name: cells for name, cells in plain.columns.items() if name not in _columns(layout)}
-        cells, numbers = self._gathered()
+        cells, numbers = self._collect_cells()
         self._called = {name if name not in rows else f"{name} ({layout.value})": name for name in cells}
         self.metrics = tuple(self._called)
         shown = {called: cells[name] for called, name in self._called.items()}
         self._sample = Sample({**rows, **shown}, plain.numbers, plain.decimal_commas)
         self.numbers = {called: numbers[name] for called, name in self._called.items()}
-        self.notes = (*table.notes, f"each name in {layout.name} is a metric: {listed(self.metrics)}", *self._untold)
+        self.notes = (
+            *table.notes,
+            f"each name in {layout.name} is a metric: {listed(self.metrics)}",
+            *self._text_notes,
+        )
 
     def sample(self) -> Sample:
-        """The first rows, and cells of each metric from the whole file."""
+        """Return the first rows, and cells of each metric from the whole file."""
         return self._sample
 
     def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
@@ -88,39 +92,41 @@ class LongTable:
             kept = dict(zip(others, cells, strict=False))
             yield numbers, [by_name[column] if column in by_name else kept[column] for column in columns]
 
-    def _gathered(self) -> tuple[Mapping[str, list[Any]], Mapping[str, list[int]]]:
-        """Cells of each metric, the most frequent first, and the lines or rows that they are in."""
+    def _collect_cells(self) -> tuple[Mapping[str, list[Any]], Mapping[str, list[int]]]:
+        """Return the cells of each metric, most frequent first, and their lines or rows."""
         found: dict[str, list[Any]] = {}
         numbers: dict[str, list[int]] = {}
         count: Counter[str] = Counter()
         texts: Counter[str] = Counter()
         for batch, cells in self._table.batches(_columns(self._layout), Omissions(), lambda done: None):
             types = cells[2] if self._layout.type else None
-            for place, (name, value) in enumerate(self._cells(cells)):
+            for index, (name, value) in enumerate(self._cells(cells)):
                 if name is None:
                     continue
-                if types is not None and str(types[place]).casefold() in _NO_VALUES:
+                if types is not None and str(types[index]).casefold() in _TEXT_TYPES:
                     texts[name] += 1
                     continue
                 count[name] += 1
                 if count[name] <= SAMPLE:
                     found.setdefault(name, []).append(value)
-                    numbers.setdefault(name, []).append(batch[place])
+                    numbers.setdefault(name, []).append(batch[index])
             if len(count) > _MOST_NAMES:
-                raise BadFile(f"{self._layout.name} holds more than {_MOST_NAMES} names: it cannot name metrics")
-        self._untold = (f"free texts are no values: {listed(texts)}",) if texts else ()
+                raise BadFile(
+                    f"{self._layout.name} has more than {_MOST_NAMES} different names and cannot name metrics"
+                )
+        self._text_notes = (f"free texts are not values: {listed(texts)}",) if texts else ()
         return {name: found[name] for name, _ in count.most_common()}, numbers
 
     def _cells(self, cells: Sequence[Sequence[Any]]) -> Iterator[tuple[str | None, Any]]:
         names, values = cells[0], cells[1]
         types = cells[2] if self._layout.type else None
         texts = cells[-1] if self._layout.text else None
-        for place, name in enumerate(names):
-            value = values[place]
+        for index, name in enumerate(names):
+            value = values[index]
             if texts is not None:
-                categorical = types is not None and str(types[place]).casefold() == "categorical"
-                if (categorical or is_blank(value)) and not is_blank(texts[place]):
-                    value = texts[place]
+                categorical = types is not None and str(types[index]).casefold() == "categorical"
+                if (categorical or is_blank(value)) and not is_blank(texts[index]):
+                    value = texts[index]
             yield (None if is_blank(name) else str(name)), value
 
 
@@ -128,10 +134,10 @@ def _columns(layout: LongLayout) -> list[str]:
     return [name for name in (layout.name, layout.value, layout.type, layout.text) if name is not None]
 
 
-def long_layout(sample: Sample, given: Given, metric: str | None) -> LongLayout | None:
-    """How a long file is laid out; None for a wide one. `metric` is the column of names that was given.
+def detect_long_layout(sample: Sample, given: ColumnChoice, metric: str | None) -> LongLayout | None:
+    """Return the layout of a long file; None for a wide one. `metric` is the given column of names.
 
-    Raises Doubt where names of metrics and names of something else are as likely, or BadFile.
+    Raises Doubt if the names may be those of metrics or of something else, or BadFile.
     """
     called = {" ".join(tokens(name.rpartition(".")[2])): name for name in reversed(list(sample.columns))}
     kinds = [called[name] for name in (*_TYPES, *_TEXTS) if name in called]
@@ -140,7 +146,7 @@ def long_layout(sample: Sample, given: Given, metric: str | None) -> LongLayout 
     name = metric or next((called[name] for name in _NAMES if name in called and called[name] != value), None)
     if metric and (metric not in sample.columns or value is None):
         wrong = "there is no column " + metric if metric not in sample.columns else "no column of values was found"
-        raise BadFile(f"--metric: {wrong}; there are {listed(sample.columns)}")
+        raise BadFile(f"--metric: {wrong}; the columns are {listed(sample.columns)}")
     if (
         name is None
         or value is None
@@ -159,20 +165,20 @@ def long_layout(sample: Sample, given: Given, metric: str | None) -> LongLayout 
     directed = [each for each in names if direction_by_name(each)]
     if name == given.target and (sure or directed):
         raise Doubt(
-            f"--target {name}: its names are those of metrics ({listed(list(names)[:3])})",
-            Option(f"--metric {name}", "each name is a metric of its own", "metric", name),
+            f"--target {name}: the column contains metric names ({listed(list(names)[:3])})",
+            Option(f"--metric {name}", "each name is a metric", "metric", name),
         )
     if sure or directed:
         return layout
     if name in given.named() or len(names) < 2 or " ".join(tokens(name)) not in _ASKED:
         return None
     raise Doubt(
-        f"{name} can name metrics or apps ({listed(list(names)[:3])})",
-        Option(f"--metric {name}", "each name is a metric of its own", "metric", name),
-        Option(f"--target {name}", "each name is an app or a route", "target", name),
+        f"{name} may name metrics or apps ({listed(list(names)[:3])})",
+        Option(f"--metric {name}", "each name is a metric", "metric", name),
+        Option(f"--target {name}", "each name is an app or route", "target", name),
     )
 
 
-def _all_names(sample: Sample, name: str, given: Given) -> bool:
-    """Whether the values that were named are names of metrics."""
+def _all_names(sample: Sample, name: str, given: ColumnChoice) -> bool:
+    """Return whether the chosen values are metric names."""
     return set(given.values) <= {str(cell) for cell in sample.known(name)}

@@ -1,11 +1,11 @@
-"""The report's sentences: the same for the terminal and for the page."""
+"""Sentences of the report, for the terminal and the HTML page."""
 
 from collections.abc import Iterator
 
-from ratchet_backtest.columns import listed
+from ratchet_backtest.column_roles import listed
 from ratchet_backtest.detectable_drop import Detectable
 from ratchet_backtest.replay_engine import PROMPT
-from ratchet_backtest.report import Fall, FileLocation, LeftOut, Repair, Report, Result
+from ratchet_backtest.report import FileLocation, FoundRegression, LeftOut, Report, Result, SuggestedFix
 from ratchet_backtest.threshold_rule import WINDOW
 from shared.events.quality import Cause, Measurement
 from shared.units import signed
@@ -13,90 +13,109 @@ from shared.units import signed
 _MOST = 3
 
 
+def about(found: Report) -> list[str]:
+    """Return the sentences about the file and its columns; some may be empty."""
+    return [
+        rows(found),
+        guesses(found),
+        unused(found),
+        *found.notes,
+        *left_out(found.unit, found.left_out),
+        summary(found),
+    ]
+
+
+def measured(result: Result, unit: str) -> list[str]:
+    """Return the sentences about the values of a metric."""
+    first = f"{result.description}; mean {amount(result.measured)}{missing(result, unit)}"
+    return [first, *left_out(unit, result.left_out)]
+
+
 def rows(found: Report) -> str:
-    """What was read: `2,246 rows from 2026-01-01 to 2026-02-01`."""
+    """Return the number and time span of the rows: `2,246 rows from 2026-01-01 to 2026-02-01`."""
     text = f"{found.rows:,} {found.unit if found.unit == 'answer' else 'row'}{'s' * (found.rows != 1)}"
     if found.first and found.last and found.first.time and found.last.time:
         text += f" from {found.first.time[:10]} to {found.last.time[:10]}"
-        return text + (", put in the order of their times" if found.shuffled else "")
+        return text + (", sorted by time" if found.shuffled else "")
     if not found.columns.time:
         text += (
-            f", in the order of the file: {found.columns.untimed or 'no column of times was found (--time names it)'}"
+            f", in the order of the file: {found.columns.untimed or 'no time column was found (choose it with --time)'}"
         )
     return text
 
 
 def guesses(found: Report) -> str:
-    """The columns that were guessed, or nothing."""
-    told = ((role, "are" if role.endswith("s") else "is", column) for role, column in found.columns.guessed.items())
-    text = ", ".join(" ".join(each) for each in told)
-    return f"guessed: {text}" if text else ""
+    """Return the inferred columns; empty if there are none."""
+    parts = ((role, "are" if role.endswith("s") else "is", column) for role, column in found.columns.guessed.items())
+    text = ", ".join(" ".join(each) for each in parts)
+    return f"inferred columns: {text}" if text else ""
 
 
 def unused(found: Report) -> str:
-    """The columns that count for nothing, or nothing."""
+    """Return the unused columns; empty if there are none."""
     names = found.columns.unused
-    return f"not used: {listed(names)} (flags name what they are: --help)" if names else ""
+    return f"not used: {listed(names)} (assign them with flags, see --help)" if names else ""
 
 
 def left_out(unit: str, found: tuple[LeftOut, ...]) -> list[str]:
-    """`3 left out: is not JSON (the first: line 7)`."""
-    return [f"{one.n:,} left out: {one.reason} (the first: {unit} {one.first:,})" for one in found]
+    """Return lines such as `3 left out: is not JSON (the first: line 7)`."""
+    return [f"{each.n:,} left out: {each.reason} (the first: {unit} {each.first:,})" for each in found]
 
 
-def where(place: FileLocation, unit: str) -> str:
-    """A place as people find it again."""
-    return f"{unit} {place.number:,}" + (f", {minute(place)}" if place.time else "")
+def where(location: FileLocation, unit: str) -> str:
+    """Return a location: `line 7, 2026-03-01 12:00`."""
+    return f"{unit} {location.number:,}" + (f", {minute(location)}" if location.time else "")
 
 
 def missing(result: Result, unit: str) -> str:
-    """How many rows have no such value; empty if all have one."""
+    """Return the number of rows without a value; empty if all have one."""
     if not result.missing:
         return ""
     return f", {result.missing:,} answers without" if unit == "answer" else f", {result.missing:,} missing"
 
 
-def repair(found: Repair) -> str:
-    """What would put it back, before the diff is shown."""
+def repair(found: SuggestedFix) -> str:
+    """Return the sentence before the diff of a fix."""
     if found.kind is None:
-        return f"what would put it back can't be told: {found.why}"
-    return f"what would put it back, in {found.prompt} {found.after}: {found.why}"
+        return f"no fix: {found.why}"
+    return f"fix for {found.prompt} {found.after}: {found.why}"
 
 
 def summary(found: Report) -> str:
-    """In a word: what fell, or that nothing did; empty for a file of one metric, which says it itself."""
+    """Return a summary over all metrics; empty for a file of one metric."""
     if len(found.results) < 2 and found.unit != "answer":
         return ""
-    fallen = [title(result) for result in found.results if result.falls]
-    if fallen:
-        others = len(found.results) - len(fallen)
-        return f"fell: {listed(fallen)}" + (f"; nothing was raised for {others} more" if others else "")
+    worse = [title(result) for result in found.results if result.falls]
+    if worse:
+        others = len(found.results) - len(worse)
+        return f"regressed: {listed(worse)}" + (f"; no regression in {others} other metrics" if others else "")
     if all(result.verdict in ("no baseline yet", "no data") for result in found.results):
-        return "there is nothing to compare these values with yet"
-    return "nothing fell, as far as these values can show"
+        return "there is no baseline yet to compare these values with"
+    return "no regression was detected"
 
 
-def minute(place: FileLocation) -> str:
-    """The time of a place that has one."""
-    return (place.time or "")[:16].replace("T", " ")
+def minute(location: FileLocation) -> str:
+    """Return the time of a location to the minute."""
+    return (location.time or "")[:16].replace("T", " ")
 
 
 def amount(found: Measurement) -> str:
-    """A mean with its interval and what it rests on."""
+    """Return a mean with interval and n."""
     return f"{figure(found.mean)} [{figure(found.low)}, {figure(found.high)}] n={found.n:,}"
 
 
 def figure(value: float) -> str:
-    """Three digits, or whole thousands."""
+    """Format a number with three digits, or as a whole number from 1,000."""
     return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
 
 
 def title(result: Result) -> str:
+    """Return the column and target of a result."""
     return f"{result.column} of {result.target}" if result.target else result.column
 
 
-def change(fall: Fall, result: Result) -> str:
-    """By how much, as the metric moved, with its interval."""
+def change(fall: FoundRegression, result: Result) -> str:
+    """Return the change of the metric with its interval."""
     event, turned = fall.event, result.direction == "lower_is_better"
     text = f"{signed(event.delta_pp, turned)} {result.unit}"
     if event.low_pp is None or event.high_pp is None:
@@ -109,8 +128,8 @@ def _interval(low: float, high: float, turned: bool) -> str:
     return f"[{signed(ends[0], turned)}, {signed(ends[1], turned)}]"
 
 
-def began(fall: Fall, unit: str) -> str:
-    """Since when, with its interval; a declared switch has none."""
+def began(fall: FoundRegression, unit: str) -> str:
+    """Return the start with its interval; a declared switch has none."""
     if fall.earliest == fall.latest:
         return where(fall.since, unit)
     ends = f"{unit}s {fall.earliest.number:,} to {fall.latest.number:,}"
@@ -119,43 +138,44 @@ def began(fall: Fall, unit: str) -> str:
     return f"{where(fall.since, unit)} ({ends})"
 
 
-def raised(fall: Fall, result: Result, unit: str) -> str:
-    """When it was raised, and by how much it fell."""
-    again = " again" if fall.event.returned else ""
-    return f"raised{again} at {where(fall.raised, unit)}: {change(fall, result)}"
+def detected(fall: FoundRegression, result: Result, unit: str) -> str:
+    """Return where the regression was opened, and the change."""
+    verb = "reopened" if fall.event.returned else "opened"
+    return f"{verb} at {where(fall.detected_at, unit)}: {change(fall, result)}"
 
 
-def sides(fall: Fall) -> str:
-    """What it was, and what it is."""
+def sides(fall: FoundRegression) -> str:
+    """Return both measurements."""
     return f"from {amount(fall.event.baseline)} to {amount(fall.event.current)}"
 
 
-def span(fall: Fall, unit: str) -> str:
-    """From when to when."""
-    return f"began at {began(fall, unit)}; {ended(fall, unit)}"
+def span(fall: FoundRegression, unit: str) -> str:
+    """Return start and end."""
+    return f"started at {began(fall, unit)}; {ended(fall, unit)}"
 
 
-def ended(fall: Fall, unit: str) -> str:
+def ended(fall: FoundRegression, unit: str) -> str:
+    """Return where the regression was resolved."""
     return f"resolved at {where(fall.resolved, unit)}" if fall.resolved else "still open at the end"
 
 
-def reasons(fall: Fall, result: Result) -> Iterator[str]:
-    """Causes, and who and what lost."""
+def reasons(fall: FoundRegression, result: Result) -> Iterator[str]:
+    """Yield the causes, and the segments and input terms that got worse."""
     turned = result.direction == "lower_is_better"
     if not fall.event.certain and len(fall.event.causes) > 1:
-        yield "cannot tell which of these it was:"
+        yield "these causes cannot be distinguished:"
     for found in fall.event.causes[:_MOST]:
         yield cause(found)
     for each in fall.event.losing[:_MOST]:
         by = f"{signed(each.delta_pp, turned)} {_interval(each.low_pp, each.high_pp, turned)}"
         rest = signed(each.rest_pp, turned)
-        yield f"{each.dimension} {each.level} lost most: {by}, the rest {rest}, n={each.n:,}"
+        yield f"{each.dimension} {each.level} got worse most: {by}, the rest {rest}, n={each.n:,}"
     for word in fall.words[:_MOST]:
-        yield f"inputs with “{word.term}” lost: {word.share:.0%} of {word.n:,} bad, {word.without:.0%} without it"
+        yield f"inputs with “{word.term}” got worse: {word.share:.0%} of {word.n:,} bad, others {word.without:.0%}"
 
 
 def cause(found: Cause) -> str:
-    """A hypothesis in a few words."""
+    """Return a cause with its evidence."""
     if found.kind == "unknown":
         return f"cause unknown: {found.evidence}"
     name = "" if found.name in (None, "", PROMPT, found.kind) else f" {found.name}"
@@ -168,51 +188,50 @@ def cause(found: Cause) -> str:
 
 
 def verdict(result: Result) -> str:
-    """What the one word means here."""
+    """Return the meaning of the verdict."""
     match result.verdict:
         case "regressed":
             n = len(result.falls)
-            return f"{n} regression{'s' * (n > 1)} would have been raised"
+            return f"{n} regression{'s' * (n > 1)} would have been opened"
         case "holds":
-            return f"nothing fell: shown to be within {result.floor:g} {result.unit}"
+            return f"no regression: shown to be within {result.floor:g} {result.unit}"
         case "inconclusive":
-            return (
-                f"no fall of {result.floor:g} {result.unit} or more was found, and it is not shown that there was none"
-            )
+            return f"no regression of {result.floor:g} {result.unit} or more was detected, but one cannot be excluded"
         case "no baseline yet":
-            return "there is no earlier version to compare with, and too few values for a baseline of their own"
+            return "there is no earlier version to compare with, and too few values for a baseline"
     return "there are no values"
 
 
 def threshold(result: Result) -> str:
-    """What the usual rule would have done; empty where it would never have looked."""
+    """Return the alarms of the threshold rule; empty if it has too few values."""
     found = result.threshold
     drop = "+10 %" if result.unit == "%" else "+5 pp" if result.direction == "lower_is_better" else "−5 pp"
     if result.measured.n < 2 * WINDOW:  # half of them are its baseline
         return ""
-    rule = f"a threshold on the mean of {WINDOW} ({drop}) would have cried"
+    name = f"a threshold on the mean of {WINDOW} ({drop})"
     if not found.alarms:
-        return f"{rule} never"
+        return f"{name} would never have alarmed"
+    rule = f"{name} would have alarmed"
     if found.alarms == 1:
-        return f"{rule} once, {'where no fall was found' if found.unfounded else 'in a regression'}"
-    return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them where no fall was found"
+        return f"{rule} once, {'outside of a regression' if found.unfounded else 'in a regression'}"
+    return f"{rule} {found.alarms:,} times, {found.unfounded:,} of them outside of regressions"
 
 
-def could_see(result: Result) -> str:
-    """How small a drop would have been found; empty where that was not asked."""
+def detectable_change(result: Result) -> str:
+    """Return the smallest detectable change; empty if it was not simulated."""
     seen: Detectable | None = result.detectable
     if seen is None:
         return ""
-    if seen.drop is None and seen.no_room:
+    if seen.drop is None and seen.no_headroom:
         worst = "highest" if result.direction == "lower_is_better" else "lowest"
         return (
-            f"values lie so near to the {worst} end of their scale that the worst change is {seen.most:.1f} "
-            f"{result.unit}, and less than {seen.floor:g} {result.unit} is not raised: set a smaller floor by --rules, "
-            "or the scale by --scale"
+            f"values are so close to the {worst} end of their scale that the largest possible change is "
+            f"{seen.most:.1f} {result.unit}, below the floor of {seen.floor:g} {result.unit}: "
+            "set a smaller floor with --rules, or the scale with --scale"
         )
     if seen.drop is None:
-        return "too few values: not even the worst change would have been raised"
-    within = f"would have been raised within {seen.after:,} values"
+        return "too few values: not even the largest possible change would have been detected"
+    within = f"would have been detected within {seen.after:,} values"
     runs = f"in {seen.power:.0%} of {seen.runs} simulated runs on these values"
-    what = "a rise of" if result.direction == "lower_is_better" else "a fall of"
+    what = "a rise of" if result.direction == "lower_is_better" else "a drop of"
     return f"{what} {seen.drop:.1f} {result.unit} {within}, {runs}"

@@ -1,4 +1,4 @@
-"""Doubts about a file, as questions to the person at the terminal; each answer changes what is asked of the file."""
+"""Questions on the terminal about doubts; each answer adds an option."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,48 +10,50 @@ from ratchet.sanitize import visible
 from ratchet.tables import BadFile, Doubt, Option
 from ratchet_backtest.option_types import Better
 from ratchet_backtest.report import Report
-from ratchet_backtest.runner import Options
+from ratchet_backtest.runner import BacktestOptions
 from shared.metric_catalog import Meaning, normalized_label
 
-Ask = Callable[[Doubt], tuple[Option, Any]]
-"""Returns the option that a person chose, and its value."""
+Prompter = Callable[[Doubt], tuple[Option, Any]]
+"""Return the chosen option and its value."""
 _MOST_QUESTIONS = 20
 
 
-def answered(question: Options, look: Callable[[Options], Report], ask: Ask | None) -> Report:
-    """The report, after all doubts were asked. Without `ask` the first doubt is raised. Raises BadFile."""
+def run_with_questions(
+    options: BacktestOptions, run: Callable[[BacktestOptions], Report], ask: Prompter | None
+) -> Report:
+    """Run until no doubt is left and return the report. Without `ask`, raises the first Doubt. Raises BadFile."""
     for _ in range(_MOST_QUESTIONS):
         try:
-            return look(question)
+            return run(options)
         except Doubt as doubt:
             if ask is None or not doubt.options:
                 raise
-            question = changed(question, *ask(doubt))
-    return look(question)
+            options = with_option(options, *ask(doubt))
+    return run(options)
 
 
-def changed(question: Options, option: Option, value: Any) -> Options:
-    """The question with one more thing decided."""
-    given, layout = question.given, question.layout
+def with_option(options: BacktestOptions, option: Option, value: Any) -> BacktestOptions:
+    """Return the options with one more set."""
+    given, layout = options.given, options.layout
     match option.field:
         case "header" | "sheet":
-            return replace(question, layout=replace(layout, **{option.field: value}))
+            return replace(options, layout=replace(layout, **{option.field: value}))
         case "missing":
-            return replace(question, layout=replace(layout, missing=layout.missing | frozenset(words([value]))))
+            return replace(options, layout=replace(layout, missing=layout.missing | frozenset(split_words([value]))))
         case "good" | "bad":
-            more = meanings([value], ()) if option.field == "good" else meanings((), [value])
-            return replace(question, meanings={**question.meanings, **more})
+            more = parse_meanings([value], ()) if option.field == "good" else parse_meanings((), [value])
+            return replace(options, meanings={**options.meanings, **more})
         case "value":
-            return replace(question, given=replace(given, values=(value,)))
+            return replace(options, given=replace(given, values=(value,)))
         case "time" | "target":
-            return replace(question, given=replace(given, **{option.field: value}))
+            return replace(options, given=replace(given, **{option.field: value}))
         case "directions":
-            return replace(question, directions={**question.directions, value[0]: value[1]})
-    return replace(question, **{option.field: value})
+            return replace(options, directions={**options.directions, value[0]: value[1]})
+    return replace(options, **{option.field: value})
 
 
-def terminal() -> Ask | None:
-    """Asks on the terminal; None where nobody sits at one."""
+def terminal_prompter() -> Prompter | None:
+    """Return a prompter on the terminal; None if stdin or stderr is not one."""
     return _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
 
 
@@ -72,31 +74,31 @@ def _line(prompt: str) -> str:
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        raise BadFile("nothing was chosen")
+        raise BadFile("no option was chosen")
     return line.strip()
 
 
-def words(texts: Sequence[str]) -> list[str]:
-    """`a,b` and `c` as three words in folded case."""
+def split_words(texts: Sequence[str]) -> list[str]:
+    """Return `a,b` and `c` as three case-folded words."""
     return [word.strip().casefold() for text in texts for word in text.split(",") if word.strip()]
 
 
-def meanings(good: Sequence[str], bad: Sequence[str]) -> Mapping[str, Meaning]:
-    """What given labels mean. Raises BadFile where one is both."""
-    found: dict[str, Meaning] = dict.fromkeys(map(normalized_label, words(good)), "good")
-    for word in map(normalized_label, words(bad)):
+def parse_meanings(good: Sequence[str], bad: Sequence[str]) -> Mapping[str, Meaning]:
+    """Return the meaning of each given label. Raises BadFile if one is both good and bad."""
+    found: dict[str, Meaning] = dict.fromkeys(map(normalized_label, split_words(good)), "good")
+    for word in map(normalized_label, split_words(bad)):
         if word in found:
-            raise BadFile(f"--good and --bad: {word!r} cannot be both")
+            raise BadFile(f"--good and --bad: {word!r} is in both")
         found[word] = "bad"
     return found
 
 
-def directions(texts: Sequence[str]) -> Mapping[str, Better]:
-    """`toxicity=lower` by column. Raises BadFile."""
+def parse_directions(texts: Sequence[str]) -> Mapping[str, Better]:
+    """Parse `toxicity=lower` to directions by column. Raises BadFile."""
     found: dict[str, Better] = {}
     for text in texts:
         column, _, end = text.rpartition("=")
         if not column or end not in ("higher", "lower"):
-            raise BadFile(f"--direction: {text!r} is not like toxicity=lower")
+            raise BadFile(f"--direction: {text!r} is not of the form COLUMN=higher or COLUMN=lower")
         found[column] = "lower" if end == "lower" else "higher"
     return found

@@ -1,4 +1,4 @@
-"""The report as plain data: what is printed as JSON, and what the text and the page are made of."""
+"""The report as data, for JSON, text and HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,22 +8,21 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from analyzer.domain.streams.sums import measurement
+from analyzer.domain.units import ChangeUnit, change_unit, to_percentage_points
 from ratchet.tables.rows import Omissions, Unit
-from ratchet_backtest.columns import Columns
-from ratchet_backtest.dataset import Order
+from ratchet_backtest.column_roles import ColumnRoles
+from ratchet_backtest.dataset import RowOrder
 from ratchet_backtest.detectable_drop import Detectable
-from ratchet_backtest.replay_engine import LosingTerm, ReplayEngine, Verdict, to_percentage_points
+from ratchet_backtest.replay_engine import LosingTerm, ReplayEngine, StreamVerdict
 from ratchet_backtest.results import Alarm, Series
 from shared.events.quality import Measurement, RegressionDetected, RegressionResolved
 
 SCHEMA = "ratchet.backtest/1"
-PointsUnit = Literal["pp", "%"]
-"""What changes are told in: points of the scale ×100; for latency and cost per cent of the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileLocation:
-    """A moment of the past: its position in the order taken, its line or row in the file, its time if there is one."""
+    """A row: its position in the replayed order, its line or row in the file, and its time, if any."""
 
     position: int
     number: int
@@ -32,7 +31,7 @@ class FileLocation:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Rows or values that count nowhere: why, how many, and the line or row of the first."""
+    """Omitted rows or values: reason, number, and line or row of the first."""
 
     reason: str
     n: int
@@ -40,10 +39,10 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
-    """What would put a fall back that version `after` of `prompt` brought, where `before` had been in use.
+class SuggestedFix:
+    """A fix for a regression that version `after` of `prompt` caused; `before` was in use until then.
 
-    `diff` changes `after` into what it should be; it is empty, and `kind` None, where `why` tells why there is none.
+    `diff` is the change to `after`. Without a fix it is empty, `kind` is None, and `why` is the reason.
     """
 
     prompt: str
@@ -55,14 +54,14 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
-    """A regression that would have been raised. It began at `since`, and not before `earliest` or after `latest`.
+class FoundRegression:
+    """A detected regression. It started at `since`, between `earliest` and `latest`.
 
-    `event` and `resolution` are what the service would have emitted. `words` are those of inputs that lost most.
-    `repair` is known where the prompts are.
+    `event` and `resolution` are the events that the service would have emitted. `words`: input terms that got worse.
+    `repair` is known if the prompts are.
     """
 
-    raised: FileLocation
+    detected_at: FileLocation
     since: FileLocation
     earliest: FileLocation
     latest: FileLocation
@@ -70,21 +69,21 @@ class Fall:
     event: RegressionDetected
     resolution: RegressionResolved | None
     words: tuple[LosingTerm, ...]
-    repair: Repair | None = None
+    repair: SuggestedFix | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """What the raw rule would have cried: how often, and how often while no regression was under way."""
+class ThresholdOutcome:
+    """Alarms of a simple threshold rule: all, and `unfounded` ones outside of regressions."""
 
     alarms: int
     unfounded: int
-    places: tuple[FileLocation, ...]
+    locations: tuple[FileLocation, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A point of the chart: the values between two places."""
+class ChartPoint:
+    """A point of the chart: the values between two rows."""
 
     first: FileLocation
     last: FileLocation
@@ -94,31 +93,28 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One metric of one target. `floor` is the smallest change that is raised, in `unit`."""
+    """One metric of one target. `floor` is the smallest reported change, in `unit`; `description` names the scale."""
 
     target: str | None
     column: str
     metric: str
-    told: str
+    description: str
     direction: str
-    unit: PointsUnit
+    unit: ChangeUnit
     floor: float
-    verdict: Verdict
+    verdict: StreamVerdict
     missing: int
     left_out: tuple[LeftOut, ...]
     measured: Measurement
-    falls: tuple[Fall, ...]
-    threshold: Threshold
+    falls: tuple[FoundRegression, ...]
+    threshold: ThresholdOutcome
     detectable: Detectable | None
-    course: tuple[Step, ...]
+    course: tuple[ChartPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is told. `shuffled` says that the file's rows were put in the order of their times.
-
-    `notes` tell of what was left out before there were rows.
-    """
+    """The report of a run. `shuffled`: rows were sorted by their times. `notes`: remarks about reading the source."""
 
     file: str
     unit: Unit
@@ -127,54 +123,55 @@ class Report:
     first: FileLocation | None
     last: FileLocation | None
     shuffled: bool
-    columns: Columns
+    columns: ColumnRoles
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()
     schema: str = field(default=SCHEMA)
 
 
-def report(
+def build_report(
     file: str,
-    columns: Columns,
-    order: Order,
-    driver: ReplayEngine,
+    columns: ColumnRoles,
+    order: RowOrder,
+    engine: ReplayEngine,
     series: Sequence[Series],
-    seen: Sequence[Detectable | None],
+    detectable: Sequence[Detectable | None],
     notes: tuple[str, ...] = (),
 ) -> Report:
-    """Puts together what was found; `seen` has what each series could have seen."""
-    past, n = order.past, len(order.rows)
-    results = [_result(one, order, driver, drop) for one, drop in zip(series, seen, strict=True)]
+    """Build the report; `detectable` has the detectable drop of each series, or None."""
+    dataset, n = order.dataset, len(order.rows)
+    results = [_result(each, order, engine, drop) for each, drop in zip(series, detectable, strict=True)]
     return Report(
         file=file,
-        unit=past.unit,
+        unit=dataset.unit,
         rows=n,
-        left_out=_left_out(past.omissions),
-        first=place(order, 0) if n else None,
-        last=place(order, n - 1) if n else None,
-        shuffled=order.timed and not past.ordered,
+        left_out=_left_out(dataset.omissions),
+        first=location_of(order, 0) if n else None,
+        last=location_of(order, n - 1) if n else None,
+        shuffled=order.timed and not dataset.ordered,
         columns=columns,
         results=tuple(sorted(results, key=lambda result: (result.verdict != "regressed", -result.measured.n))),
         notes=notes,
     )
 
 
-def place(order: Order, position: int) -> FileLocation:
+def location_of(order: RowOrder, position: int) -> FileLocation:
+    """Return the location of a position in the replayed order."""
     time = datetime.fromtimestamp(order.at(position), UTC).isoformat(timespec="seconds") if order.timed else None
     return FileLocation(position, order.number(position), time)
 
 
-def _result(series: Series, order: Order, driver: ReplayEngine, drop: Detectable | None) -> Result:
+def _result(series: Series, order: RowOrder, engine: ReplayEngine, drop: Detectable | None) -> Result:
     values, metric = series.values, series.watched.metric
-    falls = tuple(_fall(raised, order) for raised in series.raised)
+    falls = tuple(_regression(alarm, order) for alarm in series.alarms)
     return Result(
         target=series.target,
         column=values.scale.column,
         metric=metric.name,
-        told=values.scale.told,
+        description=values.scale.description,
         direction=metric.direction,
-        unit="%" if metric.kind == "real" else "pp",
-        floor=round(to_percentage_points(driver.floor(series.watched), metric), 6),
+        unit=change_unit(metric),
+        floor=round(to_percentage_points(engine.floor(series.watched), metric), 6),
         verdict=series.verdict,
         missing=values.missing,
         left_out=_left_out(values.omissions),
@@ -183,45 +180,52 @@ def _result(series: Series, order: Order, driver: ReplayEngine, drop: Detectable
         threshold=_threshold(series, falls, order),
         detectable=drop,
         course=tuple(
-            Step(place(order, point.first), place(order, point.last), measurement(point.sums, metric), point.version)
+            ChartPoint(
+                location_of(order, point.first),
+                location_of(order, point.last),
+                measurement(point.sums, metric),
+                point.version,
+            )
             for point in series.trace.points
         ),
     )
 
 
-def _fall(raised: Alarm, order: Order) -> Fall:
-    detected = raised.detected
+def _regression(alarm: Alarm, order: RowOrder) -> FoundRegression:
+    detected = alarm.detected
     change, window = detected.change, detected.window
     since, low, high = (change.at, change.low, change.high) if change else (window.start, window.start, window.end)
-    return Fall(
-        raised=place(order, raised.position),
-        since=_near(order, since),
-        earliest=_near(order, low),
-        latest=_near(order, high),
-        resolved=place(order, raised.resolved_position) if raised.resolved_position is not None else None,
+    return FoundRegression(
+        detected_at=location_of(order, alarm.position),
+        since=_location_at(order, since),
+        earliest=_location_at(order, low),
+        latest=_location_at(order, high),
+        resolved=location_of(order, alarm.resolved_position) if alarm.resolved_position is not None else None,
         event=detected,
-        resolution=raised.resolved,
-        words=raised.words,
+        resolution=alarm.resolved,
+        words=alarm.words,
     )
 
 
-def _near(order: Order, time: datetime) -> FileLocation:
-    return place(order, min(order.find(time.timestamp()), len(order.rows) - 1))
+def _location_at(order: RowOrder, time: datetime) -> FileLocation:
+    return location_of(order, min(order.find(time.timestamp()), len(order.rows) - 1))
 
 
-def _threshold(series: Series, falls: Sequence[Fall], order: Order) -> Threshold:
+def _threshold(series: Series, falls: Sequence[FoundRegression], order: RowOrder) -> ThresholdOutcome:
     spans = [(fall.earliest.position, fall.resolved.position if fall.resolved else len(order.rows)) for fall in falls]
     alarms = series.rule.alarms
     founded = sum(any(since <= alarm <= until for since, until in spans) for alarm in alarms)
-    return Threshold(len(alarms), len(alarms) - founded, tuple(place(order, alarm) for alarm in alarms[:200]))
+    return ThresholdOutcome(
+        len(alarms), len(alarms) - founded, tuple(location_of(order, alarm) for alarm in alarms[:200])
+    )
 
 
 def _left_out(omissions: Omissions) -> tuple[LeftOut, ...]:
     return tuple(LeftOut(reason, found.n, found.first) for reason, found in omissions.found.items())
 
 
-def plain(found: Report) -> Any:
-    """The report as JSON types."""
+def report_to_json(found: Report) -> Any:
+    """Return the report as JSON types."""
     return _ADAPTER.dump_python(found, mode="json")
 
 

@@ -9,8 +9,8 @@ _HOUR = 3600.0
 _MOST = 0.9
 
 
-def trend(times: Sequence[float]) -> Trend:
-    """Whether times go up or down from row to row, apart from a tenth of the steps."""
+def detect_trend(times: Sequence[float]) -> Trend:
+    """Return the direction of at least 90 % of the steps between rows."""
     up = down = 0
     before = times[0] if times else 0.0
     for now in times:
@@ -26,17 +26,17 @@ def trend(times: Sequence[float]) -> Trend:
     return "descending" if down >= _MOST * (up + down) else "mixed"
 
 
-def in_order(times: Sequence[float], newest_first: bool) -> Sequence[int]:
-    """The rows by time; equal times in the file's order, from its end where the newest come first."""
+def sort_rows(times: Sequence[float], newest_first: bool) -> Sequence[int]:
+    """Return the rows sorted by time; equal times in file order, reversed if `newest_first`."""
     rows = range(len(times) - 1, -1, -1) if newest_first else range(len(times))
     return sorted(rows, key=times.__getitem__)
 
 
 def resolve_repeated_hours(times: "array[float]", repeated: Sequence[int], newest_first: bool) -> None:
-    """Move the times of the hour that a change from summer time repeats to its second pass, where rows tell so.
+    """Add an hour to repeated local times that belong to the second pass, by the order of rows.
 
-    `repeated` are the rows whose local time exists twice; their times are those of the first pass. A row that would
-    lie before the one that happened before it is of the second pass.
+    `repeated` are the rows whose local time exists twice, with times of the first pass. A row whose time is before that
+    of its predecessor belongs to the second pass.
     """
     for row in reversed(repeated) if newest_first else repeated:
         before = row + 1 if newest_first else row - 1

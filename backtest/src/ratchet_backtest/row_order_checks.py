@@ -1,11 +1,11 @@
-"""Whether the order of a file without times can be relied on, and what is to be said about the order of any."""
+"""Checks of the row order of a file, and notes about it."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from ratchet.tables import Doubt, Option, Sample
-from ratchet_backtest.columns import Columns
+from ratchet_backtest.column_roles import ColumnRoles
 from ratchet_backtest.dataset import Dataset
 from shared.metric_catalog import tokens
 
@@ -17,25 +17,23 @@ _ANSWERS = (
 )
 
 
-def ask_order(sample: Sample, chosen: Columns, newest_first: bool | None) -> None:
-    """Raise Doubt where a file has no times, or only equal ones, and the newest rows may come first."""
+def ask_order(sample: Sample, chosen: ColumnRoles, newest_first: bool | None) -> None:
+    """Raise Doubt if a file has no times, or only equal ones, and may have its newest rows first."""
     if newest_first is not None:
         return
     if chosen.untimed:
-        pattern = Option(
-            "--time-format PATTERN", "its times are written as this pattern of strptime", "time_format", None
-        )
+        pattern = Option("--time-format PATTERN", "the strptime pattern of its times", "time_format", None)
         raise Doubt(chosen.untimed, pattern, *_ANSWERS)
     why = f"all times in {chosen.time} are equal" if chosen.time else "there are no times"
     for name, cells in sample.columns.items():
-        if name not in chosen.values and _falls(name, cells):
+        if name not in chosen.values and _decreases(name, cells):
             raise Doubt(f"{why}, and {name} counts down", *_ANSWERS)
     if chosen.version and _counts_down(list(dict.fromkeys(map(str, sample.known(chosen.version))))):
         raise Doubt(f"{why}, and {chosen.version} counts down", *_ANSWERS)
 
 
-def _falls(name: str, cells: Sequence[Any]) -> bool:
-    """Whether a column that numbers rows goes down with nearly every row."""
+def _decreases(name: str, cells: Sequence[Any]) -> bool:
+    """Return whether a column that numbers rows decreases with nearly every row."""
     if _NUMBERED.isdisjoint(tokens(name)) or len(cells) < _LEAST:
         return False
     try:
@@ -47,7 +45,7 @@ def _falls(name: str, cells: Sequence[Any]) -> bool:
 
 
 def _counts_down(versions: Sequence[str]) -> bool:
-    """Whether versions with numbers, in the order in which they come into use, go down."""
+    """Return whether numbered versions decrease in the order of their first use."""
     numbers = []
     for version in versions:
         digits = "".join(char if char.isdigit() else " " for char in version).split()
@@ -57,16 +55,16 @@ def _counts_down(versions: Sequence[str]) -> bool:
     return len(numbers) > 1 and numbers == sorted(numbers, reverse=True)
 
 
-def order_notes(past: Dataset) -> list[str]:
-    """What is to be said about the order in which rows were taken."""
+def order_notes(dataset: Dataset) -> list[str]:
+    """Return notes about the replayed order."""
     notes = []
-    if past.newest_first and (not past.timed or past.trend in ("descending", "flat")):
-        notes.append("the newest rows come first in the file")
-    if past.timed and len(past.at) > 1 and len(set(past.at)) <= 0.5 * len(past.at):
-        notes.append("rows of equal times count in the order of the file")
-    if past.repeated:
+    if dataset.newest_first and (not dataset.timed or dataset.trend in ("descending", "flat")):
+        notes.append("the file has its newest rows first")
+    if dataset.timed and len(dataset.at) > 1 and len(set(dataset.at)) <= 0.5 * len(dataset.at):
+        notes.append("rows with equal times are in the order of the file")
+    if dataset.repeated:
         notes.append(
-            f"{past.repeated:,} times lie in an hour that the end of summer time repeats; the order of the file tells "
-            "its two passes apart"
+            f"{dataset.repeated:,} times are in an hour that the end of summer time repeats; "
+            "they are ordered by the order of the file"
         )
     return notes

@@ -1,4 +1,4 @@
-"""What users asked, kept on disk while the past is folded: memory stays small, whatever people wrote."""
+"""Texts of users on disk, and hashes of users: memory stays small during a run."""
 
 from array import array
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import Any
 from zlib import crc32
 
 _LONGEST = 2000
-"""Characters of a text that are kept; nobody looks at more of them."""
+"""Maximum number of characters of a text that are kept."""
 
 
 class TextStore:
-    """A column of texts in a file that has no name and is gone when it is closed."""
+    """A column of texts in an unnamed temporary file, deleted by `close`."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115  # closed by `close`
@@ -24,7 +24,7 @@ class TextStore:
         self._ends.extend(list(accumulate(map(len, kept), initial=self._ends[-1]))[1:])
 
     def at(self, row: int) -> str:
-        """A text by its row; empty where there was none."""
+        """Return the text of a row; empty if there is none."""
         start, end = self._ends[row], self._ends[row + 1]
         self._file.seek(start)
         return self._file.read(end - start).decode()
@@ -34,7 +34,7 @@ class TextStore:
 
 
 class UserIndex:
-    """A column of users, as short hashes: only whether they are the same people matters."""
+    """A column of users as short hashes, to compare them for equality."""
 
     def __init__(self) -> None:
         self._hashes = array("L")

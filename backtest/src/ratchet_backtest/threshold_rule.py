@@ -1,27 +1,27 @@
-"""What most products ship: an alarm when the mean of the latest 100 values is 5 pp below the baseline's.
+"""A common threshold rule for comparison: alarm if the mean of 100 values is worse than the baseline by the floor.
 
-For latency and cost, which are compared on the log scale, it is 10 % above it: the metric's floor in both cases.
+The floor is 5 pp; 10 % for latency and cost, which are compared on the log scale.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 
 WINDOW = 100
-_MOST_BASELINE = 1000
+_MAX_BASELINE = 1000
 
 
 @dataclass(slots=True)
 class ThresholdRule:
-    """The rule, fed with all values of one metric in turn, whatever the version.
+    """The rule for all values of one metric, evaluated after every value.
 
-    Its baseline is the mean of the first 1,000 values, of the first half where there are fewer than 2,000. It is
-    looked at after every value. While it cries, it is one alarm; it can cry anew after 100 quiet values.
+    The baseline is the mean of the first 1,000 values, or of the first half if there are fewer than 2,000. Consecutive
+    values beyond the threshold are one alarm; another one needs 100 values within it first.
     """
 
     total: int
     drop: float = 0.05
     alarms: list[int] = field(default_factory=list)
-    """The positions at which it began to cry."""
+    """The positions at which alarms started."""
     baseline: float = 0.0
     _n: int = 0
     _sum: float = 0.0
@@ -30,9 +30,9 @@ class ThresholdRule:
     _learning: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._learning = min(_MOST_BASELINE, self.total // 2)
+        self._learning = min(_MAX_BASELINE, self.total // 2)
 
-    def take(self, position: int, value: float) -> None:
+    def add(self, position: int, value: float) -> None:
         self._n += 1
         if self._n <= self._learning:
             self.baseline += (value - self.baseline) / self._n

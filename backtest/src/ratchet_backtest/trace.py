@@ -1,4 +1,4 @@
-"""A metric's course for a chart: means of at most 120 equal runs of values."""
+"""Points of a chart: means of at most 120 runs of values of equal length."""
 
 from dataclasses import dataclass, field
 
@@ -9,8 +9,8 @@ _FEWEST = 25
 
 
 @dataclass(slots=True)
-class Point:
-    """Successive values: their sums, on the metric's scale, the positions they begin and end at, the last's version."""
+class TracePoint:
+    """Successive values: sums on the metric's scale, first and last position, version of the last one."""
 
     sums: Sums
     first: int
@@ -20,22 +20,22 @@ class Point:
 
 @dataclass(slots=True)
 class MetricTrace:
-    """Takes `total` values in turn."""
+    """Points of `total` values, added in order."""
 
     total: int
-    points: list[Point] = field(default_factory=list)
-    _taken: int = 0
+    points: list[TracePoint] = field(default_factory=list)
+    _added: int = 0
     _size: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._size = max(_FEWEST, -(-self.total // _POINTS))
 
-    def take(self, position: int, value: float, version: str | None) -> None:
-        left = self.total - self._taken
-        self._taken += 1
-        # The last few values, if they are no half of a point, belong to the one before.
+    def add(self, position: int, value: float, version: str | None) -> None:
+        left = self.total - self._added
+        self._added += 1
+        # A rest of less than half a point belongs to the previous point.
         if not self.points or (self.points[-1].sums.n >= self._size and 2 * left >= self._size):
-            self.points.append(Point(Sums(), position, position, version))
+            self.points.append(TracePoint(Sums(), position, position, version))
         point = self.points[-1]
         point.sums.add(value)
         point.last, point.version = position, version

@@ -35,21 +35,21 @@ def run(env: Mapping[str, str], *words: str) -> Result:
 
 @pytest.mark.parametrize("speaks", ["4.16.0", "3.150.1"])
 def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_is_shown(
-    environment: Environment, speaks: str
+    environment: Environment, detect_api: str
 ) -> None:
-    server = past(*FALLEN, version=speaks, now=datetime.now(UTC))
+    server = past(*FALLEN, version=detect_api, now=datetime.now(UTC))
     result = run(environment(server), "--langfuse")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("Langfuse at http://127.0.0.1:")
     assert ": 800 answers from " in lines[0]
-    assert lines[1] == "fell: user-thumbs of support-bot"
-    assert lines[3] == "user-thumbs of support-bot: regressed, 1 regression would have been raised"
+    assert lines[1] == "regressed: user-thumbs of support-bot"
+    assert lines[3] == "user-thumbs of support-bot: regressed, 1 regression would have been opened"
     assert "likely prompt version answer: 6 → 7 (" in result.stdout
-    shown = lines.index("    what would put it back, in answer 7: Restores 1 removed line; keeps what was added.")
+    shown = lines.index("    fix for answer 7: Restores 1 removed line; keeps what was added.")
     assert lines[shown + 1 : shown + 7] == [
         "      --- answer 7",
-        "      +++ answer 7, mended",
+        "      +++ answer 7, fixed",
         "      @@ -9,2 +9,3 @@",
         "         You are the support bot of a lamp shop.",
         "      +  Cite the article that you took it from.",
@@ -64,7 +64,7 @@ def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
     monkeypatch.setattr(detectable, "RUNS", 5)
     result = run(environment(past(*HEALTHY, now=datetime.now(UTC))), "--langfuse", "--days", "30")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[1] == "nothing fell, as far as these values can show"
+    assert result.stdout.splitlines()[1] == "no regression was detected"
     assert " values, in 80% of 5 simulated runs on these values" in result.stdout
 
 
@@ -115,13 +115,13 @@ def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: E
 @pytest.mark.parametrize(
     ("path", "fault", "code", "message"),
     [
-        ("v3/scores", ill(401), 4, "does not accept LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
-        ("v2/observations", ill(403), 4, "does not let these keys read /api/public/v2/observations"),
-        ("v3/scores", ill(429, retry_after="7200"), 3, "allows no more requests for 7200 s: try again later"),
+        ("v3/scores", ill(401), 4, "rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ("v2/observations", ill(403), 4, "does not permit these keys to read /api/public/v2/observations"),
+        ("v3/scores", ill(429, retry_after="7200"), 3, "limits requests for 7200 s: try again later"),
         ("health", Said(body=b"<html>Sign in</html>", headers={"content-type": "text/html"}), 1, "else than JSON"),
-        ("health", Said(dropped=True), 3, "can't be reached: RemoteProtocolError"),
+        ("health", Said(dropped=True), 3, "is unreachable: RemoteProtocolError"),
         ("v2/observations", Said(body=b'{"data": [{"id": 1}], "meta": {}}'), 1, "data.0.id: Input should be"),
-        ("v2/prompts/answer", ill(403), 4, "does not let these keys read"),
+        ("v2/prompts/answer", ill(403), 4, "does not permit these keys to read"),
     ],
 )
 def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
@@ -140,16 +140,16 @@ def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
 def test_an_address_where_nobody_is_is_told_at_once() -> None:
     result = run({**KEYS, "LANGFUSE_HOST": f"http://127.0.0.1:{free_port()}"}, "--langfuse")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "can't be reached: ConnectError: [Errno 111] Connection refused" in result.stderr
+    assert "is unreachable: ConnectError: [Errno 111] Connection refused" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("env", "words", "message"),
     [
-        ({}, ["--langfuse"], "set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY: --langfuse needs them"),
-        ({}, [], "name a file of the past, or give --langfuse"),
-        (KEYS, ["--langfuse", __file__], "name a file of the past, or give --langfuse"),
-        (KEYS, ["--langfuse", "--as", "frank"], "--as is of files"),
+        ({}, ["--langfuse"], "set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY: required by --langfuse"),
+        ({}, [], "give either a file or --langfuse"),
+        (KEYS, ["--langfuse", __file__], "give either a file or --langfuse"),
+        (KEYS, ["--langfuse", "--as", "frank"], "--as: cannot be combined with --langfuse"),
         (KEYS, ["--langfuse", "--days", "0"], "Invalid value"),
     ],
 )

@@ -16,12 +16,12 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic_core import from_json
 
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.langfuse.config import LangfuseConfig
 from ratchet_backtest.langfuse.http import Server, connect
-from ratchet_backtest.langfuse.runner import answer
+from ratchet_backtest.langfuse.runner import run
 from ratchet_backtest.report import Report
-from ratchet_backtest.runner import Options
+from ratchet_backtest.runner import BacktestOptions
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, served
 from tests.support.langfuse_history import FALLEN, NOW, past, score
 from tests.support.prism import guarding
@@ -42,8 +42,8 @@ class Guarded:
     said: list[tuple[str, Any]] = field(default_factory=list)
     address: str = ""
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
-        said = self.server.answer(method, target, headers)
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
+        said = self.server.respond(method, target, headers)
         self.said.append((place(self.server.asked[-1][1]), from_json(said.body)))
         return said
 
@@ -76,10 +76,10 @@ def guarded(guard: Guarded) -> Guarded:
 
 
 def told(address: str, **given: Any) -> Report:
-    who = LangfuseConfig(address, PUBLIC, SECRET)
-    with connect(who) as client:
+    config = LangfuseConfig(address, PUBLIC, SECRET)
+    with connect(config) as client:
         server = Server(address, client, lambda seconds, why: None, lambda: NOW)
-        return answer(30, Options(Given(**given)), server, lambda stage, total: lambda done: None, NOW)
+        return run(30, BacktestOptions(ColumnChoice(**given)), server, lambda stage, total: lambda done: None, NOW)
 
 
 def place(path: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.rules import Rule
-from ratchet_backtest.detectable_drop import detectable
+from ratchet_backtest.detectable_drop import simulate_detectable_drop
 from ratchet_backtest.replay_engine import ReplayEngine
 
 THUMB = ReplayEngine().watch(None, metric_named("thumb"))
@@ -19,7 +19,7 @@ def thumbs(n: int, share: float = 0.85) -> list[float]:
 
 
 def test_more_values_see_smaller_drops() -> None:
-    few, many = (detectable(thumbs(n), THUMB) for n in (800, 2000))
+    few, many = (simulate_detectable_drop(thumbs(n), THUMB) for n in (800, 2000))
     assert few.drop is not None
     assert many.drop is not None
     assert 4 <= many.drop < few.drop
@@ -27,8 +27,8 @@ def test_more_values_see_smaller_drops() -> None:
 
 
 def test_less_spread_sees_smaller_drops() -> None:
-    steady = detectable([0.8] * 800, THUMB)
-    wide = detectable(thumbs(800, 0.8), THUMB)
+    steady = simulate_detectable_drop([0.8] * 800, THUMB)
+    wide = simulate_detectable_drop(thumbs(800, 0.8), THUMB)
     assert steady.drop is not None
     assert wide.drop is not None
     assert steady.drop < wide.drop
@@ -36,30 +36,30 @@ def test_less_spread_sees_smaller_drops() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 30, 250])
 def test_too_few_values_see_nothing(n: int) -> None:
-    assert detectable(thumbs(n), THUMB).drop is None
+    assert simulate_detectable_drop(thumbs(n), THUMB).drop is None
 
 
 def test_the_same_values_give_the_same_answer() -> None:
     values = thumbs(500)
-    assert detectable(values, THUMB) == detectable(values, THUMB)
+    assert simulate_detectable_drop(values, THUMB) == simulate_detectable_drop(values, THUMB)
 
 
 def test_of_latencies_it_is_the_growth_in_per_cent() -> None:
     rng = random.Random(5)
-    found = detectable([-rng.gauss(6.5, 0.5) for _ in range(1200)], LATENCY)
+    found = simulate_detectable_drop([-rng.gauss(6.5, 0.5) for _ in range(1200)], LATENCY)
     assert found.drop is not None
     assert 10 <= found.drop <= 40
 
 
 def test_a_rule_of_the_service_counts() -> None:
-    strict = detectable(thumbs(1000), THUMB, [Rule(floor=20)])
+    strict = simulate_detectable_drop(thumbs(1000), THUMB, [Rule(floor=20)])
     assert strict.drop is not None
     assert strict.drop >= 15
 
 
 def test_progress_goes_on_to_the_end() -> None:
     told: list[float] = []
-    detectable(thumbs(600), THUMB, advance=told.append)
+    simulate_detectable_drop(thumbs(600), THUMB, advance=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
 
@@ -67,6 +67,6 @@ def test_progress_goes_on_to_the_end() -> None:
 @pytest.mark.parametrize("most", [0.02, 0.09, 0.1])
 def test_values_near_the_worst_end_leave_no_room_whatever_their_number(most: float) -> None:
     rng = random.Random(4)
-    low = detectable([rng.uniform(0.0, most) for _ in range(600)], THUMB)
-    assert (low.drop, low.no_room) == (None, True)
-    assert not detectable(thumbs(30), THUMB).no_room
+    low = simulate_detectable_drop([rng.uniform(0.0, most) for _ in range(600)], THUMB)
+    assert (low.drop, low.no_headroom) == (None, True)
+    assert not simulate_detectable_drop(thumbs(30), THUMB).no_headroom

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ratchet.tables import BadFile, Doubt
-from ratchet_backtest.columns import Given
-from ratchet_backtest.runner import Options, interpret_file
+from ratchet_backtest.column_roles import ColumnChoice
+from ratchet_backtest.runner import BacktestOptions, interpret_file
 
 N = 60
 
@@ -20,7 +20,7 @@ def save(folder: Path, header: str, rows: Sequence[str]) -> Path:
 
 def asked(path: Path) -> Doubt:
     with pytest.raises(Doubt) as caught:
-        interpret_file(path, Options(Given()))
+        interpret_file(path, BacktestOptions(ColumnChoice()))
     return caught.value
 
 
@@ -48,7 +48,7 @@ def test_a_positive_finding_of_a_bad_quality_is_asked(tmp_path: Path) -> None:
 )
 def test_long_files_call_their_columns_in_many_ways(tmp_path: Path, name: str, value: str) -> None:
     rows = [f"v1,{('toxicity', 'faithfulness')[at % 2]},0.{at % 10}" for at in range(N)]
-    found = interpret_file(save(tmp_path, f"version,{name},{value}", rows), Options(Given()))
+    found = interpret_file(save(tmp_path, f"version,{name},{value}", rows), BacktestOptions(ColumnChoice()))
     assert {each.column: each.metric.direction for each in found.scales} == {
         "toxicity": "lower_is_better",
         "faithfulness": "higher_is_better",
@@ -68,14 +68,14 @@ def test_equal_times_give_no_order(tmp_path: Path) -> None:
 def test_a_broken_column_of_values_is_shown_and_not_passed_over(tmp_path: Path) -> None:
     path = save(tmp_path, "version,score,calls", [f"v1,{'?' if at % 4 == 0 else 0.5},{at % 7}" for at in range(N)])
     doubt = asked(path)
-    assert "score: 15 of 60 cells are neither numbers nor empty, as line 2: '?'" in str(doubt)
+    assert "score: 15 of 60 cells are neither numbers nor empty, such as line 2: '?'" in str(doubt)
     assert doubt.options[0].flag.startswith("--missing")
 
 
 def test_a_column_of_values_without_any_is_named(tmp_path: Path) -> None:
     path = save(tmp_path, "version,score", ["v1,N/A"] * N)
-    with pytest.raises(BadFile, match="score holds nothing"):
-        interpret_file(path, Options(Given()))
+    with pytest.raises(BadFile, match="score is empty"):
+        interpret_file(path, BacktestOptions(ColumnChoice()))
 
 
 def test_one_number_off_the_scale_may_be_missing(tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_one_number_off_the_scale_may_be_missing(tmp_path: Path) -> None:
 def test_unquoted_delimiters_do_not_shift_columns(tmp_path: Path) -> None:
     rows = [f"v1,0.{at % 10},{('good', 'bad')[at % 2]}, thanks {at}" for at in range(N)]
     with pytest.raises(BadFile, match="the header has 3 fields and most lines have 4"):
-        interpret_file(save(tmp_path, "version,score,comment", rows), Options(Given()))
+        interpret_file(save(tmp_path, "version,score,comment", rows), BacktestOptions(ColumnChoice()))
 
 
 def test_comments_above_a_header_are_passed_over(tmp_path: Path) -> None:
     path = save(tmp_path, "# by us, for you\nwhen,version,score", [f"{at},v1,0.{at % 10}" for at in range(N)])
-    assert [each.column for each in interpret_file(path, Options(Given())).scales] == ["score"]
+    assert [each.column for each in interpret_file(path, BacktestOptions(ColumnChoice())).scales] == ["score"]

@@ -61,7 +61,7 @@ def test_words(read: Any, good: list[Any], bad: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "reason"), [(thumb, "no thumb"), (word, "of unknown meaning"), (failure, "of unknown meaning")]
+    ("read", "reason"), [(thumb, "not a thumb"), (word, "of unknown meaning"), (failure, "of unknown meaning")]
 )
 @pytest.mark.parametrize("cell", ["perhaps", 0.5, 2, {}])
 def test_words_of_unknown_meaning(read: Any, reason: str, cell: Any) -> None:

@@ -30,9 +30,9 @@ def test_what_a_terminal_shows(run: Run, write: Write) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     head, guessed, _, verdict, *rest = result.stdout.splitlines()
     assert head == "past.jsonl: 800 rows from 2026-03-01 to 2026-03-01"
-    assert guessed == "guessed: time is time, version is version, value is correct"
-    assert verdict == "correct: regressed, 1 regression would have been raised"
-    assert re.match(r"  ▼ raised at line \d+, 2026-03-01 \d\d:\d\d: −\d+\.\d pp \[", rest[1])
+    assert guessed == "inferred columns: time is time, version is version, value is correct"
+    assert verdict == "correct: regressed, 1 regression would have been opened"
+    assert re.match(r"  ▼ opened at line \d+, 2026-03-01 \d\d:\d\d: −\d+\.\d pp \[", rest[1])
 
 
 def test_json_has_the_events_that_the_service_would_have_emitted(run: Run, write: Write) -> None:
@@ -44,7 +44,7 @@ def test_json_has_the_events_that_the_service_would_have_emitted(run: Run, write
     assert (found["verdict"], report["rows"], report["columns"]["guessed"]["value"]) == ("regressed", 800, "correct")
     assert fall["event"]["metric"] == "score.correct"
     assert fall["event"]["affected_executions"]
-    assert fall["raised"]["time"] == FALLEN[fall["raised"]["number"] - 2]["time"]
+    assert fall["detected_at"]["time"] == FALLEN[fall["detected_at"]["number"] - 2]["time"]
     assert sum(step["measured"]["n"] for step in found["course"]) == 800
 
 
@@ -58,11 +58,11 @@ def test_a_page_is_written_where_asked(run: Run, write: Write, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("rows", "words", "message"),
     [
-        ([{"a": 1, "b": 2}], [], "several columns can hold the values"),
+        ([{"a": 1, "b": 2}], [], "several columns may contain the values"),
         ([{"score": 9}, {"score": 3}], [], "--scale 0:10"),
         ([{"score": 7}], ["--scale", "ten"], "--scale: 'ten' is not like 0:10"),
-        ([{"score": 1}], ["--time", "when"], "there is no column when; there are score"),
-        ([{"score": 1}], ["--order", "a"], "--order needs a column of versions"),
+        ([{"score": 1}], ["--time", "when"], "there is no column when; the columns are score"),
+        ([{"score": 1}], ["--order", "a"], "--order requires a column of versions"),
         ([{"score": 1}], ["--kind", "stars"], "Invalid value"),
     ],
 )

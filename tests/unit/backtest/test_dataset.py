@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from ratchet.tables import BadFile
 from ratchet_backtest import arrays as module
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.dataset import Dataset
 from ratchet_backtest.loader import load_dataset
-from ratchet_backtest.runner import Options, interpret_file
+from ratchet_backtest.runner import BacktestOptions, interpret_file
 from tests.unit.backtest.conftest import Write
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 def past(write: Write, rows: Rows, name: str = "past.jsonl", **given: Any) -> Dataset:
-    found = interpret_file(write(rows, name), Options(Given(**given)))
+    found = interpret_file(write(rows, name), BacktestOptions(ColumnChoice(**given)))
     return load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
 
 
@@ -37,13 +37,13 @@ def test_nothing_is_clipped_or_dropped_silently(write: Write) -> None:
     assert (scores.n, scores.missing, scores.outside, len(scores.found)) == (1000, 2, 2, 1005)
     assert all(math.isnan(value) for value in list(scores.found)[1000:])
     told = {reason: (found.n, found.first) for reason, found in scores.omissions.found.items()}
-    assert told == {"is outside of 0 to 1": (2, 1001), "is not a number": (1, 1003)}
+    assert told == {"is outside 0 to 1": (2, 1001), "is not a number": (1, 1003)}
 
 
 def test_a_scale_that_does_not_fit_is_refused(write: Write) -> None:
     rows: list[Mapping[str, Any]] = [{"score": 0.5}] * 1000
     rows += [{"score": 0.5}] * 1000 + [{"score": 7.0}] * 40
-    with pytest.raises(BadFile, match=r"score: 40 of 2,040 numbers are outside of 0 to 1 \(the first in line 2001\)"):
+    with pytest.raises(BadFile, match=r"score: 40 of 2,040 numbers are outside 0 to 1 \(the first in line 2001\)"):
         past(write, rows)
 
 
@@ -84,9 +84,9 @@ def test_versions_can_be_taken_one_after_the_other(write: Write) -> None:
     order = past(write, rows).order(["c", "a"])
     assert [order.number(position) for position in range(4)] == [3, 6, 1, 4]
     assert (order.timed, order.at(2)) == (False, 2.0)
-    with pytest.raises(BadFile, match="--order: there is no version d; there are a, b, c"):
+    with pytest.raises(BadFile, match="--order: there is no version d; the versions are a, b, c"):
         past(write, rows).order(["d"])
-    with pytest.raises(BadFile, match="--order needs a column of versions"):
+    with pytest.raises(BadFile, match="--order requires a column of versions"):
         past(write, [{"score": 1}]).order(["a"])
 
 
@@ -97,6 +97,6 @@ def test_names_may_be_of_any_type(write: Write) -> None:
 
 
 def test_a_column_of_too_many_names_groups_nothing(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_NAMES", 3)
-    with pytest.raises(BadFile, match="version holds more than 3 different names"):
+    monkeypatch.setattr(module, "MAX_NAMES", 3)
+    with pytest.raises(BadFile, match="version has more than 3 different names"):
         past(write, [{"version": version, "score": 1} for version in range(4)])

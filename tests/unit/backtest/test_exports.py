@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.dataset import Dataset
 from ratchet_backtest.loader import load_dataset
-from ratchet_backtest.runner import Options, interpret_file
+from ratchet_backtest.runner import BacktestOptions, interpret_file
 
 Rows = Sequence[Mapping[str, Any]]
 N = range(60)
@@ -215,7 +215,7 @@ def test_an_export_is_recognised(
 ) -> None:
     path = tmp_path / name
     path.write_text(export(), "utf-8")
-    found = interpret_file(path, Options(Given()))
+    found = interpret_file(path, BacktestOptions(ColumnChoice()))
     with closing(load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)) as past:
         _check(past, time, values)
     assert (found.columns.time, found.columns.version) == (time, version)

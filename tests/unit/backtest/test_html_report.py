@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet.sanitize import visible
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.html_report import render_html
-from ratchet_backtest.runner import Options, run_backtest
+from ratchet_backtest.runner import BacktestOptions, run_backtest
 from ratchet_backtest.svg_chart import safe, ticks
 from tests.unit.backtest.conftest import Write, shares
 
@@ -57,8 +57,8 @@ class Strict(HTMLParser):
 
 
 def made(write: Write, rows: list[dict[str, Any]], name: str = "past.jsonl", **given: Any) -> str:
-    question = Options(Given(**given), better="higher")
-    return render_html(run_backtest(write(rows, name), question, lambda stage, total: lambda done: None))
+    options = BacktestOptions(ColumnChoice(**given), better="higher")
+    return render_html(run_backtest(write(rows, name), options, lambda stage, total: lambda done: None))
 
 
 def test_a_page_shows_what_was_found(write: Write) -> None:
@@ -69,7 +69,7 @@ def test_a_page_shows_what_was_found(write: Write) -> None:
     everything = " ".join(read.texts)
     for told in ("regressed", "prompt version: a → b", "1,800 rows from 2026-03-01 to 2026-03-02", "resolved at line"):
         assert told in everything
-    assert 'class="raised"' in text
+    assert 'class="opened"' in text
     assert 'class="fall"' in text
 
 

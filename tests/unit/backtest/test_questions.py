@@ -8,10 +8,10 @@ import pytest
 from ratchet.tables import BadFile, Doubt, Option
 from ratchet_backtest import detectable_drop as detectable
 from ratchet_backtest import questions as doubts
-from ratchet_backtest.columns import Given
-from ratchet_backtest.questions import answered, changed, directions, meanings
+from ratchet_backtest.column_roles import ColumnChoice
+from ratchet_backtest.questions import parse_directions, parse_meanings, run_with_questions, with_option
 from ratchet_backtest.report import Report
-from ratchet_backtest.runner import Options, run_backtest
+from ratchet_backtest.runner import BacktestOptions, run_backtest
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def one_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _look(path: Path) -> Any:
-    return lambda question: run_backtest(path, question, lambda stage, total: lambda done: None)
+    return lambda options: run_backtest(path, options, lambda stage, total: lambda done: None)
 
 
 def test_one_doubt_after_the_other_is_asked(tmp_path: Path) -> None:
@@ -33,45 +33,45 @@ def test_one_doubt_after_the_other_is_asked(tmp_path: Path) -> None:
         asked.append(doubt.problem)
         return doubt.options[0], doubt.options[0].value
 
-    report: Report = answered(Options(Given()), _look(path), ask)
+    report: Report = run_with_questions(BacktestOptions(ColumnChoice()), _look(path), ask)
     assert [problem.split(" ", 1)[0] for problem in asked] == ["date:", "flurb", "flurb:"]
     (result,) = report.results
     assert (result.direction, result.measured.n) == ("higher_is_better", 240)
     with pytest.raises(Doubt, match="--time-format day-first or --time-format month-first"):
-        answered(Options(Given()), _look(path), None)
+        run_with_questions(BacktestOptions(ColumnChoice()), _look(path), None)
 
 
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("header", False, lambda question: question.layout.header is False),
-        ("sheet", "Two", lambda question: question.layout.sheet == "Two"),
-        ("missing", "gone, lost", lambda question: question.layout.missing == {"gone", "lost"}),
-        ("good", "prima", lambda question: question.meanings == {"prima": "good"}),
-        ("bad", "Kaputt", lambda question: question.meanings == {"kaputt": "bad"}),
-        ("value", "score", lambda question: question.given.values == ("score",)),
-        ("time", "date", lambda question: question.given.time == "date"),
-        ("target", "name", lambda question: question.given.target == "name"),
-        ("metric", "name", lambda question: question.metric == "name"),
-        ("directions", ("x", "lower"), lambda question: question.directions == {"x": "lower"}),
-        ("ends", (0.0, 10.0), lambda question: question.ends == (0.0, 10.0)),
-        ("newest_first", True, lambda question: question.newest_first is True),
-        ("time_format", "%d", lambda question: question.time_format == "%d"),
-        ("decimal", "comma", lambda question: question.decimal == "comma"),
-        ("kind", "percent", lambda question: question.kind == "percent"),
+        ("header", False, lambda options: options.layout.header is False),
+        ("sheet", "Two", lambda options: options.layout.sheet == "Two"),
+        ("missing", "gone, lost", lambda options: options.layout.missing == {"gone", "lost"}),
+        ("good", "prima", lambda options: options.meanings == {"prima": "good"}),
+        ("bad", "Kaputt", lambda options: options.meanings == {"kaputt": "bad"}),
+        ("value", "score", lambda options: options.given.values == ("score",)),
+        ("time", "date", lambda options: options.given.time == "date"),
+        ("target", "name", lambda options: options.given.target == "name"),
+        ("metric", "name", lambda options: options.metric == "name"),
+        ("directions", ("x", "lower"), lambda options: options.directions == {"x": "lower"}),
+        ("ends", (0.0, 10.0), lambda options: options.ends == (0.0, 10.0)),
+        ("newest_first", True, lambda options: options.newest_first is True),
+        ("time_format", "%d", lambda options: options.time_format == "%d"),
+        ("decimal", "comma", lambda options: options.decimal == "comma"),
+        ("kind", "percent", lambda options: options.kind == "percent"),
     ],
 )
 def test_an_answer_decides_its_field(field: str, value: Any, expected: Any) -> None:
-    assert expected(changed(Options(Given()), Option("--flag", "meaning", field, value), value))
+    assert expected(with_option(BacktestOptions(ColumnChoice()), Option("--flag", "meaning", field, value), value))
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:
-    assert doubts.terminal() is None
+    assert doubts.terminal_prompter() is None
 
 
 def test_flags_that_cannot_be() -> None:
-    with pytest.raises(BadFile, match="--direction: 'x' is not like toxicity=lower"):
-        directions(["x"])
-    with pytest.raises(BadFile, match="--good and --bad: 'a' cannot be both"):
-        meanings(["a"], ["A,b"])
-    assert directions(["a=b=lower"]) == {"a=b": "lower"}
+    with pytest.raises(BadFile, match="--direction: 'x' is not of the form COLUMN=higher"):
+        parse_directions(["x"])
+    with pytest.raises(BadFile, match="--good and --bad: 'a' is in both"):
+        parse_meanings(["a"], ["A,b"])
+    assert parse_directions(["a=b=lower"]) == {"a=b": "lower"}

@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from ratchet.cli import app
 from ratchet.tables import BadFile, Doubt
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.dataset import Dataset
 from ratchet_backtest.loader import load_dataset
-from ratchet_backtest.runner import Options, interpret_file
+from ratchet_backtest.runner import BacktestOptions, interpret_file
 
 Save = Callable[..., Path]
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def save(tmp_path: Path) -> Save:
 
 
 def past(path: Path, **asked: Any) -> Dataset:
-    found = interpret_file(path, Options(asked.pop("given", Given()), **asked))
+    found = interpret_file(path, BacktestOptions(asked.pop("given", ColumnChoice()), **asked))
     return load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
 
 
@@ -69,8 +69,8 @@ def test_an_unknown_direction_is_asked(save: Save) -> None:
 
 def test_names_of_metrics_are_no_targets(save: Save) -> None:
     rows = "name,score\n" + "toxicity,0.1\nfaithfulness,0.9\n" * 30
-    with pytest.raises(Doubt, match=r"--target name: its names are those of metrics .*--metric name"):
-        past(save(rows), given=Given(target="name"))
+    with pytest.raises(Doubt, match=r"--target name: the column contains metric names .*--metric name"):
+        past(save(rows), given=ColumnChoice(target="name"))
 
 
 def test_epochs_have_one_unit(save: Save) -> None:
@@ -132,7 +132,7 @@ def test_percent_cells_are_scaled_by_themselves(save: Save) -> None:
 
 
 def test_two_scales_in_a_column_are_no_scale(save: Save) -> None:
-    with pytest.raises(BadFile, match="two scales in one column"):
+    with pytest.raises(BadFile, match="may be two scales"):
         past(save([{"accuracy": cell} for cell in (0.9, 85) * 20], "past.jsonl"))
 
 
@@ -153,7 +153,7 @@ def test_unreadable_times_are_not_passed_over(save: Save) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     for flag in ("--time-format", "--newest-first", "--oldest-first"):
         assert flag in result.stderr
-    assert "the newest rows come first" in run(path, "--newest-first").stdout
+    assert "the file has its newest rows first" in run(path, "--newest-first").stdout
     falling = save("id,score\n" + "".join(f"{90 - at},{at % 2}\n" for at in range(60)), "b.csv")
     assert "id counts down" in run(falling).stderr
 
@@ -227,7 +227,7 @@ def test_marks_and_wide_encodings_lose_no_row(save: Save, encoding: str, name: s
 def test_excel_s_own_dialect(save: Save) -> None:
     """B9: `sep=`, a delimiter and a newline in the header, decimal commas."""
     text = 'sep=;\r\n"prompt\nversion";"score; 0 to 1"\r\n' + "a;0,75\r\nb;0,5\r\n" * 20
-    found = past(save(text), given=Given(values=("score; 0 to 1",)), better="higher")
+    found = past(save(text), given=ColumnChoice(values=("score; 0 to 1",)), better="higher")
     assert list(found.values[0].found) == [0.75, 0.5] * 20
 
 
@@ -285,7 +285,7 @@ def test_an_hour_that_comes_twice(save: Save) -> None:
     assert list(found.at) == [at.timestamp() for at in times]
     back = past(save("time,score\n" + "".join(f"{at},1\n" for at in reversed(local)), "b.csv"), zone="Europe/Berlin")
     assert list(back.at) == [at.timestamp() for at in reversed(times)]
-    assert "have no zone and are read as UTC (--timezone)" in run(save(rows)).stdout
+    assert "have no zone and are read as UTC (set it with --timezone)" in run(save(rows)).stdout
 
 
 @pytest.mark.parametrize("orient", ["columns", "records", "split", "index", "table"])

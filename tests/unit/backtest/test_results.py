@@ -9,15 +9,15 @@ import pytest
 
 from analyzer.domain.rules import Rule
 from ratchet.tables import BadFile
-from ratchet_backtest.columns import PRESETS, Given
+from ratchet_backtest.column_roles import PRESETS, ColumnChoice
 from ratchet_backtest.report import Report
-from ratchet_backtest.runner import Options, run_backtest
+from ratchet_backtest.runner import BacktestOptions, run_backtest
 from tests.support.requirements import data_file
 from tests.unit.backtest.conftest import Write, shares
 
 
-def found(file: Path, given: Given | None = None, **more: Any) -> Report:
-    return run_backtest(file, Options(given or Given(), **more), lambda stage, total: lambda done: None)
+def found(file: Path, given: ColumnChoice | None = None, **more: Any) -> Report:
+    return run_backtest(file, BacktestOptions(given or ColumnChoice(), **more), lambda stage, total: lambda done: None)
 
 
 def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Write) -> None:
@@ -25,8 +25,8 @@ def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Wri
     (result,) = found(write(rows)).results
     (fall,) = result.falls
     assert result.verdict == "regressed"
-    assert 2100 <= fall.raised.number <= 2200
-    assert fall.raised.time == rows[fall.raised.number - 1]["time"]
+    assert 2100 <= fall.detected_at.number <= 2200
+    assert fall.detected_at.time == rows[fall.detected_at.number - 1]["time"]
     assert 1990 <= fall.since.number <= 2050
     assert fall.resolved is not None
     assert 3100 <= fall.resolved.number <= 4500
@@ -44,7 +44,7 @@ def test_the_order_of_the_rows_in_the_file_does_not_matter(write: Write) -> None
     assert not told.shuffled
     (straight,), (mended,) = told.results[0].falls, turned.results[0].falls
     assert straight.event == mended.event.model_copy(update={"affected_executions": straight.event.affected_executions})
-    assert straight.raised.time == mended.raised.time
+    assert straight.detected_at.time == mended.detected_at.time
 
 
 @pytest.mark.parametrize("name", ["past.csv", "past.parquet"])
@@ -77,7 +77,7 @@ def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -
 def test_no_values_are_no_answer(write: Write) -> None:
     rows: Sequence[Mapping[str, Any]] = [{"score": None, "text": "a"}] * 10
     with pytest.raises(BadFile, match="no value can be used: score is empty in all 10 rows"):
-        found(write(rows), Given(values=("score",)), ends=(0.0, 1.0))
+        found(write(rows), ColumnChoice(values=("score",)), ends=(0.0, 1.0))
 
 
 def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
@@ -87,7 +87,7 @@ def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
         for both in zip(good, bad, strict=True)
         for target, row in zip(("good", "bad"), both, strict=True)
     ]
-    report = found(write(rows), Given(values=("score", "rating")))
+    report = found(write(rows), ColumnChoice(values=("score", "rating")))
     verdicts = {(result.target, result.column): result.verdict for result in report.results}
     assert verdicts.pop(("bad", "score")) == "regressed"
     assert len(verdicts) == 3
@@ -127,12 +127,12 @@ def test_the_segment_and_the_words_that_lost_are_named(write: Write) -> None:
     rng = random.Random(4)
     rows = [
         {
-            "question": question,
+            "question": options,
             "plan": plan,
             "user": f"u{rng.randrange(200)}",
-            "score": 0.0 if place > 2000 and "refund" in question and rng.random() < 0.7 else rng.choice((0.8, 1.0)),
+            "score": 0.0 if place > 2000 and "refund" in options and rng.random() < 0.7 else rng.choice((0.8, 1.0)),
         }
-        for place, question, plan in ((place, rng.choice(asked), rng.choice(("free", "paid"))) for place in range(3000))
+        for place, options, plan in ((place, rng.choice(asked), rng.choice(("free", "paid"))) for place in range(3000))
     ]
     (result,) = found(write(rows)).results
     (fall,) = result.falls

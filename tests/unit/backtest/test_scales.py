@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ratchet.tables import BadFile
-from ratchet_backtest.option_types import Better, Kind
-from ratchet_backtest.scales import ScaleOptions, limits, scale
+from ratchet_backtest.column_sample import ScaleOptions
+from ratchet_backtest.option_types import Better, ColumnKind
+from ratchet_backtest.scales import infer_scale, parse_limits
 
 
 @pytest.mark.parametrize(
@@ -33,38 +34,38 @@ from ratchet_backtest.scales import ScaleOptions, limits, scale
     ],
 )
 def test_guesses(column: str, cells: Sequence[Any], metric: str, told: str) -> None:
-    found = scale(column, cells)
-    assert (found.metric.name, found.told) == (metric, told)
+    found = infer_scale(column, cells)
+    assert (found.metric.name, found.description) == (metric, told)
 
 
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([3, 9, 7], r"s holds numbers from 3 to 9, and it is not known on which scale: give --scale 0:10"),
-        ([1, 2, 4], r"s holds numbers from 1 to 4, .*: give --scale 1:5 or --scale 0:5"),
+        ([3, 9, 7], r"s contains numbers from 3 to 9 on an unknown scale: give --scale 0:10"),
+        ([1, 2, 4], r"s contains numbers from 1 to 4 on an unknown scale: give --scale 1:5 or --scale 0:5"),
         ([-3, 250], r"--scale -3:250"),
         (
             ["fine", "so so"],
-            r"s holds words of unknown meaning: 'fine', 'so so' \(line 1: 'fine'; .*\): give --good",
+            r"s contains words of unknown meaning: 'fine', 'so so' \(line 1: 'fine'; .*\): give --good",
         ),
-        ([], "s holds nothing"),
+        ([], "s is empty"),
     ],
 )
 def test_what_is_not_clear_is_asked(cells: Sequence[Any], message: str) -> None:
     with pytest.raises(BadFile, match=message):
-        scale("s", cells)
+        infer_scale("s", cells)
 
 
 @pytest.mark.parametrize("text", ["10", "a:b", "5:1", "0:0", "0:inf", "nan:1", ":"])
 def test_scales_that_are_none(text: str) -> None:
     with pytest.raises(BadFile, match="--scale"):
-        limits(text)
+        parse_limits(text)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0, 1), st.sampled_from(["higher", "lower"]))
 def test_a_scale_maps_its_ends_to_best_and_worst_and_back(low: float, high: float, part: float, better: Better) -> None:
     assume(high - low > 1e-3)
-    found = scale("s", [], ScaleOptions(ends=(low, high), better=better))
+    found = infer_scale("s", [], ScaleOptions(ends=(low, high), better=better))
     best, worst = (high, low) if better == "higher" else (low, high)
     assert (found.metric.to_scale(best), found.metric.to_scale(worst)) == (1.0, 0.0)
     value = low + part * (high - low)
@@ -75,16 +76,16 @@ def test_a_scale_maps_its_ends_to_best_and_worst_and_back(low: float, high: floa
 
 
 @pytest.mark.parametrize("kind", ["thumb", "rating", "score", "percent", "label", "error", "latency", "cost"])
-def test_a_kind_that_is_given_is_taken(kind: Kind) -> None:
-    assert scale("anything", [3], ScaleOptions(kind, better="higher")).kind in (kind, "score")
+def test_a_kind_that_is_given_is_taken(kind: ColumnKind) -> None:
+    assert infer_scale("anything", [3], ScaleOptions(kind, better="higher")).kind in (kind, "score")
 
 
 def test_direction_can_be_given() -> None:
-    assert scale("hallucination", [0, 1], ScaleOptions(better="higher")).metric.direction == "higher_is_better"
-    assert scale("score", [0, 1], ScaleOptions(better="lower")).metric.direction == "lower_is_better"
-    effort = scale("effort", [1, 5], ScaleOptions("rating", better="lower"))
+    assert infer_scale("hallucination", [0, 1], ScaleOptions(better="higher")).metric.direction == "higher_is_better"
+    assert infer_scale("score", [0, 1], ScaleOptions(better="lower")).metric.direction == "lower_is_better"
+    effort = infer_scale("effort", [1, 5], ScaleOptions("rating", better="lower"))
     assert (effort.metric.to_scale(1.0), effort.metric.to_scale(5.0)) == (1.0, 0.0)
 
 
 def test_seconds_are_read_as_milliseconds() -> None:
-    assert scale("latency_s", [1.5]).read("1.5") == 1500.0
+    assert infer_scale("latency_s", [1.5]).read("1.5") == 1500.0

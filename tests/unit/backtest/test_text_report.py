@@ -6,11 +6,20 @@ from uuid import UUID
 
 import pytest
 
-from ratchet_backtest.columns import Columns
+from ratchet_backtest.column_roles import ColumnRoles
 from ratchet_backtest.detectable_drop import Detectable
-from ratchet_backtest.phrases import began, could_see, figure, rows, summary, threshold, unused
+from ratchet_backtest.phrases import began, detectable_change, figure, rows, summary, threshold, unused
 from ratchet_backtest.replay_engine import LosingTerm
-from ratchet_backtest.report import Fall, FileLocation, LeftOut, Repair, Report, Result, Threshold, plain
+from ratchet_backtest.report import (
+    FileLocation,
+    FoundRegression,
+    LeftOut,
+    Report,
+    Result,
+    SuggestedFix,
+    ThresholdOutcome,
+    report_to_json,
+)
 from ratchet_backtest.text_report import print_report
 from shared.events.quality import Cause, Losing, Measurement, RegressionDetected, Window
 
@@ -53,25 +62,25 @@ AGAIN = EVENT.model_copy(
     }
 )
 WORD = LosingTerm("refund", 40, 0.5, 0.13, 0.1, 0.37, 0.2, 0.5, ("17",))
-FALL = Fall(LATER, MIDDLE, MIDDLE, LATER, None, EVENT, None, (WORD,))
+FALL = FoundRegression(LATER, MIDDLE, MIDDLE, LATER, None, EVENT, None, (WORD,))
 RESULT = Result(
     target="shop",
     column="thumbs",
     metric="thumb",
-    told="thumbs up and down",
+    description="thumbs up and down",
     direction="higher_is_better",
     unit="pp",
     floor=5.0,
     verdict="regressed",
     missing=12,
-    left_out=(LeftOut("is no thumb up or down", 3, 17),),
+    left_out=(LeftOut("is not a thumb up or down", 3, 17),),
     measured=Measurement(n=4987, mean=0.81234, low=0.8, high=0.825),
     falls=(FALL, replace(FALL, resolved=FRIDAY, event=AGAIN, words=())),
-    threshold=Threshold(7, 5, (MIDDLE,)),
+    threshold=ThresholdOutcome(7, 5, (MIDDLE,)),
     detectable=None,
     course=(),
 )
-QUIET = replace(RESULT, target=None, missing=0, left_out=(), falls=(), threshold=Threshold(0, 0, ()))
+QUIET = replace(RESULT, target=None, missing=0, left_out=(), falls=(), threshold=ThresholdOutcome(0, 0, ()))
 NOTHING = Measurement(n=0, mean=0.0, low=0.0, high=1.0)
 REPORT = Report(
     file="past.csv",
@@ -81,7 +90,7 @@ REPORT = Report(
     first=MONDAY,
     last=FRIDAY,
     shuffled=True,
-    columns=Columns(time="at", values=("thumbs",), guessed={"time": "at", "segments": "language"}),
+    columns=ColumnRoles(time="at", values=("thumbs",), guessed={"time": "at", "segments": "language"}),
     results=(
         RESULT,
         replace(QUIET, verdict="holds", detectable=SEEN),
@@ -92,55 +101,57 @@ REPORT = Report(
             unit="%",
             floor=10.0,
             detectable=SEEN,
-            threshold=Threshold(2, 1, ()),
+            threshold=ThresholdOutcome(2, 1, ()),
         ),
-        replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None), threshold=Threshold(1, 1, ())),
+        replace(
+            QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None), threshold=ThresholdOutcome(1, 1, ())
+        ),
         replace(QUIET, verdict="no baseline yet"),
         replace(QUIET, verdict="no data", measured=NOTHING),
     ),
 )
 TOLD = """\
-past.csv: 4,999 rows from 2026-03-02 to 2026-03-06, put in the order of their times
-guessed: time is at, segments are language
+past.csv: 4,999 rows from 2026-03-02 to 2026-03-06, sorted by time
+inferred columns: time is at, segments are language
 1 left out: has no time (the first: line 9)
-fell: thumbs of shop; nothing was raised for 5 more
+regressed: thumbs of shop; no regression in 5 other metrics
 
-thumbs of shop: regressed, 2 regressions would have been raised
+thumbs of shop: regressed, 2 regressions would have been opened
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987, 12 missing
-  3 left out: is no thumb up or down (the first: line 17)
-  ▼ raised at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
+  3 left out: is not a thumb up or down (the first: line 17)
+  ▼ opened at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
     from 0.861 [0.844, 0.879] n=2,400 to 0.7 [0.601, 0.799] n=101
-    began at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); still open at the end
+    started at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); still open at the end
     likely prompt version: v1 → v2<U+001B>[2J (100 values)
     cause unknown: nothing else changed
-    language de lost most: −30.0 [−40.0, −20.0], the rest +0.5, n=58
-    inputs with “refund” lost: 50% of 40 bad, 13% without it
-  ▼ raised again at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
+    language de got worse most: −30.0 [−40.0, −20.0], the rest +0.5, n=58
+    inputs with “refund” got worse: 50% of 40 bad, others 13%
+  ▼ reopened at line 2,502, 2026-03-04 12:30: −16.1 pp [−26.0, −6.2]
     from 0.861 [0.844, 0.879] n=2,400 to 0.7 [0.601, 0.799] n=101
-    began at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); resolved at line 5,000, 2026-03-06 10:00
-    cannot tell which of these it was:
+    started at line 2,402, 2026-03-04 12:30 (lines 2,402 to 2,502); resolved at line 5,000, 2026-03-06 10:00
+    these causes cannot be distinguished:
     likely segment language: de (a)
     likely model: nothing → m2 (b)
-  a threshold on the mean of 100 (−5 pp) would have cried 7 times, 5 of them where no fall was found
+  a threshold on the mean of 100 (−5 pp) would have alarmed 7 times, 5 of them outside of regressions
 
-thumbs: holds, nothing fell: shown to be within 5 pp
+thumbs: holds, no regression: shown to be within 5 pp
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
-  a threshold on the mean of 100 (−5 pp) would have cried never
-  a fall of 7.3 pp would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
+  a threshold on the mean of 100 (−5 pp) would never have alarmed
+  a drop of 7.3 pp would have been detected within 1,000 values, in 80% of 20 simulated runs on these values
 
-thumbs: holds, nothing fell: shown to be within 10 %
+thumbs: holds, no regression: shown to be within 10 %
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
-  a threshold on the mean of 100 (+10 %) would have cried 2 times, 1 of them where no fall was found
-  a rise of 7.3 % would have been raised within 1,000 values, in 80% of 20 simulated runs on these values
+  a threshold on the mean of 100 (+10 %) would have alarmed 2 times, 1 of them outside of regressions
+  a rise of 7.3 % would have been detected within 1,000 values, in 80% of 20 simulated runs on these values
 
-thumbs: inconclusive, no fall of 5 pp or more was found, and it is not shown that there was none
+thumbs: inconclusive, no regression of 5 pp or more was detected, but one cannot be excluded
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
-  a threshold on the mean of 100 (−5 pp) would have cried once, where no fall was found
-  too few values: not even the worst change would have been raised
+  a threshold on the mean of 100 (−5 pp) would have alarmed once, outside of a regression
+  too few values: not even the largest possible change would have been detected
 
-thumbs: no baseline yet, there is no earlier version to compare with, and too few values for a baseline of their own
+thumbs: no baseline yet, there is no earlier version to compare with, and too few values for a baseline
   thumbs up and down; mean 0.812 [0.8, 0.825] n=4,987
-  a threshold on the mean of 100 (−5 pp) would have cried never
+  a threshold on the mean of 100 (−5 pp) would never have alarmed
 
 thumbs: no data, there are no values
 """
@@ -158,12 +169,12 @@ def test_a_report_without_times(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(
         replace(
             bare,
-            columns=Columns(values=("thumbs",)),
-            results=(replace(QUIET, falls=(replace(FALL, raised=FileLocation(6, 7, None)),)),),
+            columns=ColumnRoles(values=("thumbs",)),
+            results=(replace(QUIET, falls=(replace(FALL, detected_at=FileLocation(6, 7, None)),)),),
         )
     )
     first, second, *_ = capsys.readouterr().out.splitlines()
-    assert first == "past.csv: 10 rows, in the order of the file: no column of times was found (--time names it)"
+    assert first == "past.csv: 10 rows, in the order of the file: no time column was found (choose it with --time)"
     assert second == ""
 
 
@@ -175,30 +186,30 @@ def test_where_the_file_has_another_order_the_interval_is_told_in_times() -> Non
 
 def test_a_threshold_that_never_looked_says_nothing() -> None:
     few = replace(QUIET, measured=QUIET.measured.model_copy(update={"n": 199}))
-    assert (threshold(few), threshold(replace(QUIET, threshold=Threshold(1, 0, ())))) == (
+    assert (threshold(few), threshold(replace(QUIET, threshold=ThresholdOutcome(1, 0, ())))) == (
         "",
-        "a threshold on the mean of 100 (−5 pp) would have cried once, in a regression",
+        "a threshold on the mean of 100 (−5 pp) would have alarmed once, in a regression",
     )
 
 
 def test_columns_without_a_role_and_times_that_can_t_be_read_are_told() -> None:
-    columns = Columns(values=("thumbs",), unused=("date",), untimed="date holds no times")
+    columns = ColumnRoles(values=("thumbs",), unused=("date",), untimed="date holds no times")
     found = replace(REPORT, first=FileLocation(0, 1, None), columns=columns)
-    assert unused(found) == "not used: date (flags name what they are: --help)"
+    assert unused(found) == "not used: date (assign them with flags, see --help)"
     assert rows(found).endswith("in the order of the file: date holds no times")
 
 
 def test_no_more_than_twenty_results_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(replace(REPORT, results=(QUIET,) * 25))
-    told = capsys.readouterr().out
-    assert told.count("regressed") == 20
-    assert told.endswith("\nand 5 more: --json or --html has all of them\n")
+    description = capsys.readouterr().out
+    assert description.count("regressed") == 20
+    assert description.endswith("\nand 5 more: see --json or --html\n")
 
 
 def test_json_types_hold_all_of_it() -> None:
-    found = plain(REPORT)
+    found = report_to_json(REPORT)
     assert (found["schema"], found["results"][0]["falls"][0]["event"]["alpha"]) == ("ratchet.backtest/1", 0.05)
-    assert found["results"][0]["falls"][0]["raised"] == {
+    assert found["results"][0]["falls"][0]["detected_at"] == {
         "position": 2500,
         "number": 2502,
         "time": "2026-03-04T12:30:00+00:00",
@@ -211,35 +222,37 @@ def test_figures_are_read_at_a_glance() -> None:
 
 def test_a_past_of_answers_says_first_what_fell() -> None:
     answers = replace(REPORT, unit="answer", results=REPORT.results[:1])
-    assert summary(answers) == "fell: thumbs of shop"
-    assert summary(replace(answers, results=REPORT.results[1:3])) == "nothing fell, as far as these values can show"
-    assert summary(replace(answers, results=REPORT.results[4:])) == "there is nothing to compare these values with yet"
+    assert summary(answers) == "regressed: thumbs of shop"
+    assert summary(replace(answers, results=REPORT.results[1:3])) == "no regression was detected"
+    assert (
+        summary(replace(answers, results=REPORT.results[4:])) == "there is no baseline yet to compare these values with"
+    )
     assert summary(replace(answers, unit="line")) == "", "a file of one metric says it itself"
     assert rows(answers).startswith("4,999 answers from ")
 
 
 def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    diff = "--- answer 7\n+++ answer 7, mended\n@@ -9,0 +10 @@\n+  Cite <U+202E>."
-    found = Repair("answer\x1b", 6, 7, "restore", "Restores 1 removed line.", diff)
-    none = Repair("answer", 6, 7, None, "version 6 can't be compared: it was deleted", "")
+    diff = "--- answer 7\n+++ answer 7, fixed\n@@ -9,0 +10 @@\n+  Cite <U+202E>."
+    found = SuggestedFix("answer\x1b", 6, 7, "restore", "Restores 1 removed line.", diff)
+    none = SuggestedFix("answer", 6, 7, None, "version 6 cannot be compared: it was deleted", "")
     falls = (replace(FALL, repair=found), replace(FALL, repair=none))
     print_report(replace(REPORT, results=(replace(RESULT, falls=falls),), notes=("1 left out: a note",)))
-    told = capsys.readouterr().out
-    assert "\n1 left out: a note\n" in told
-    assert "    what would put it back, in answer<U+001B> 7: Restores 1 removed line.\n      --- answer 7\n" in told
-    assert "\n      +  Cite <U+202E>.\n" in told
-    assert "    what would put it back can't be told: version 6 can't be compared: it was deleted\n" in told
+    description = capsys.readouterr().out
+    assert "\n1 left out: a note\n" in description
+    assert "    fix for answer<U+001B> 7: Restores 1 removed line.\n      --- answer 7\n" in description
+    assert "\n      +  Cite <U+202E>.\n" in description
+    assert "    no fix: version 6 cannot be compared: it was deleted\n" in description
 
 
 def test_what_got_more_is_told_as_more(capsys: pytest.CaptureFixture[str]) -> None:
     worse = replace(RESULT, column="outcome", direction="lower_is_better")
     print_report(replace(REPORT, results=(worse,)))
-    told = capsys.readouterr().out
-    assert "+" in told.split("raised at ")[1].split(" pp")[0]
-    assert "lost most: +30.0 [+20.0, +40.0], the rest −0.5" in told
+    description = capsys.readouterr().out
+    assert "+" in description.split("opened at ")[1].split(" pp")[0]
+    assert "got worse most: +30.0 [+20.0, +40.0], the rest −0.5" in description
 
 
 def test_too_little_room_is_not_told_as_too_few_values() -> None:
     near = replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None, most=4.2, floor=5.0))
-    assert "the worst change is 4.2 pp, and less than 5 pp is not raised" in could_see(near)
-    assert "too few values" in could_see(replace(near, detectable=replace(SEEN, drop=None)))
+    assert "the largest possible change is 4.2 pp, below the floor of 5 pp" in detectable_change(near)
+    assert "too few values" in detectable_change(replace(near, detectable=replace(SEEN, drop=None)))

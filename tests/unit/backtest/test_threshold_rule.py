@@ -10,7 +10,7 @@ from ratchet_backtest.threshold_rule import WINDOW, ThresholdRule
 def cries(values: list[float]) -> list[int]:
     rule = ThresholdRule(len(values))
     for position, value in enumerate(values):
-        rule.take(position, value)
+        rule.add(position, value)
     return rule.alarms
 
 
@@ -26,7 +26,7 @@ def test_a_drop_below_five_points_is_none() -> None:
 def test_the_drop_is_the_metric_s_floor() -> None:
     rule = ThresholdRule(4000, 0.5)
     for position in range(4000):
-        rule.take(position, 0.0 if position < 2000 else -0.4)
+        rule.add(position, 0.0 if position < 2000 else -0.4)
     assert rule.alarms == []
 
 

@@ -10,7 +10,7 @@ from ratchet_backtest.trace import MetricTrace
 def test_points_are_few_about_equal_and_lose_nothing(total: int) -> None:
     trace = MetricTrace(total)
     for position in range(total):
-        trace.take(position, 0.5, "v")
+        trace.add(position, 0.5, "v")
     sizes = [point.sums.n for point in trace.points]
     assert sum(sizes) == total
     assert len(sizes) <= 121

@@ -1,5 +1,5 @@
-"""The past of an app as its Langfuse server has it: read, never written, and folded as any other past is.
+"""Backtest of a Langfuse project, read through the public API by GET only.
 
-`reading` asks page after page through `http`, the one room that reaches out; `gathering` puts scores and observations
-together; `table` gives them as rows. `mending` asks for the two versions of a prompt and shows what would put it back.
+`download` reads pages through `http`, the only module with network access; `assembly` joins scores and observations,
+`trace_table` provides them as rows, and `fix_suggestion` compares two versions of a prompt.
 """

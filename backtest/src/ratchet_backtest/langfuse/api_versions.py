@@ -1,6 +1,6 @@
-"""Which paths and parameters a server answers: version 4 by observations and cursors, version 3 by traces and pages.
+"""Paths and parameters by server version: 4 with observations and cursors, 3 with traces and page numbers.
 
-The server's own description of its API is what they are tested against.
+They are tested against Langfuse's own description of its API.
 """
 
 import re
@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 
 from ratchet_backtest.langfuse.deduplication import TimeWindow
 from ratchet_backtest.langfuse.schemas import (
-    Config,
     Generation,
     Listing,
-    Meta,
-    Root,
+    PageMeta,
+    RootTrace,
     Score,
+    ScoreConfig,
     UnexpectedResponse,
     Wire,
     iso,
@@ -29,15 +29,15 @@ _CURSORS_SINCE = 4
 
 @dataclass(frozen=True, slots=True)
 class ListRequest(Generic[W]):
-    """A listing: its path, the parameters of its first page, and the shape of its pages."""
+    """A list endpoint: path, parameters of the first page, and model of its pages."""
 
     path: str
     params: Mapping[str, str]
     shape: type[Listing[W]]
 
 
-def next_page(meta: Meta, empty: bool) -> Mapping[str, str] | None:
-    """The parameters that lead to the page after one; None after the last. Only pages by number end by being empty."""
+def next_page(meta: PageMeta, empty: bool) -> Mapping[str, str] | None:
+    """Return the parameters of the next page; None after the last. An empty page ends numbered pages."""
     if meta.cursor:
         return {"cursor": meta.cursor}
     if meta.page is not None and meta.total_pages is not None and meta.page < meta.total_pages and not empty:
@@ -45,22 +45,23 @@ def next_page(meta: Meta, empty: bool) -> Mapping[str, str] | None:
     return None
 
 
-def configs() -> ListRequest[Config]:
-    return ListRequest("/api/public/score-configs", {"page": "1", "limit": "100"}, Listing[Config])
+def score_configs() -> ListRequest[ScoreConfig]:
+    """Return the request for score configurations."""
+    return ListRequest("/api/public/score-configs", {"page": "1", "limit": "100"}, Listing[ScoreConfig])
 
 
 class V4Api:
-    """Version 4: a trace is its root observation."""
+    """API of version 4: a trace is its root observation."""
 
     def scores(self, window: TimeWindow) -> tuple[ListRequest[Score], ...]:
-        """Listings of scores, the likeliest first: the next is asked where one is missing."""
+        """Return requests for scores; each is a fallback if the server lacks the previous one."""
         span = {"fromTimestamp": iso(window.start), "toTimestamp": iso(window.end)}
         return (ListRequest("/api/public/v3/scores", {**span, "fields": "subject", "limit": "100"}, Listing[Score]),)
 
-    def roots(self, window: TimeWindow, texts: bool) -> ListRequest[Root]:
+    def roots(self, window: TimeWindow, texts: bool) -> ListRequest[RootTrace]:
         fields = "basic,metrics,trace_context" + (",io" if texts else "")
         params = {"isRootObservation": "true", "fields": fields, "limit": "100" if texts else "1000"}
-        return ListRequest(_OBSERVATIONS, {**_span(window), **params}, Listing[Root])
+        return ListRequest(_OBSERVATIONS, {**_span(window), **params}, Listing[RootTrace])
 
     def generations(self, window: TimeWindow) -> ListRequest[Generation]:
         params = {"type": "GENERATION", "fields": "basic,model,prompt,usage", "limit": "1000"}
@@ -68,7 +69,7 @@ class V4Api:
 
 
 class V3Api:
-    """Version 3 and before, at most 100 items a page."""
+    """API of version 3 and earlier: at most 100 items per page."""
 
     def scores(self, window: TimeWindow) -> tuple[ListRequest[Score], ...]:
         span = {"fromTimestamp": iso(window.start), "toTimestamp": iso(window.end), **_FIRST}
@@ -77,10 +78,10 @@ class V3Api:
             ListRequest("/api/public/scores", span, Listing[Score]),
         )
 
-    def roots(self, window: TimeWindow, texts: bool) -> ListRequest[Root]:
+    def roots(self, window: TimeWindow, texts: bool) -> ListRequest[RootTrace]:
         fields = "core,metrics" + (",io" if texts else "")
         span = {"fromTimestamp": iso(window.start), "toTimestamp": iso(window.end), "orderBy": "timestamp.asc"}
-        return ListRequest("/api/public/traces", {**span, **_FIRST, "fields": fields}, Listing[Root])
+        return ListRequest("/api/public/traces", {**span, **_FIRST, "fields": fields}, Listing[RootTrace])
 
     def generations(self, window: TimeWindow) -> ListRequest[Generation]:
         return ListRequest(
@@ -88,16 +89,16 @@ class V3Api:
         )
 
 
-Dialect = V4Api | V3Api
+LangfuseApi = V4Api | V3Api
 _OBSERVATIONS = "/api/public/v2/observations"
 _FIRST = {"page": "1", "limit": "100"}
 
 
-def api_for_version(version: str) -> Dialect:
-    """What a server of that version answers. Raises Strange."""
+def api_for_version(version: str) -> LangfuseApi:
+    """Return the API of a server version. Raises UnexpectedResponse."""
     major = re.match(r"v?(\d+)", version.strip())
     if major is None:
-        raise UnexpectedResponse(f"version {version[:40]!r} is not known")
+        raise UnexpectedResponse(f"unknown version {version[:40]!r}")
     return V4Api() if int(major[1]) >= _CURSORS_SINCE else V3Api()
 
 

@@ -1,35 +1,35 @@
-"""Scores, traces and generations, put together as they come: scores first, so that it is known what they speak of.
+"""Join scores, traces and generations to rows.
 
-A row of the past is a trace with the scores of it, or an observation with scores of its own. It has the time at which
-it ran, not the one at which somebody judged it: so a late judgement speaks of the version that it is about.
+A row is a trace with its scores, or an observation with scores of its own. Its time is that of the execution, not of
+the score, so a late score counts for the version that it is about.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from ratchet_backtest.langfuse.schemas import Generation, Root, Score, Value
+from ratchet_backtest.langfuse.schemas import Generation, RootTrace, Score, ScoreValue
 from ratchet_backtest.text_store import TextStore
 
 Prompts = tuple[tuple[str, str], ...]
-"""The prompts that were used, by name, each with its version."""
-Column = tuple[str, str]
-"""A score's name, and who gives it: API, ANNOTATION or EVAL."""
-Opinions = dict[Column, tuple[float, Value]]
-"""The latest value of each score, with the Unix time at which it was given."""
+"""Names and versions of the prompts that were used."""
+ScoreColumn = tuple[str, str]
+"""Name and source of a score; sources are API, ANNOTATION and EVAL."""
+LatestScores = dict[ScoreColumn, tuple[float, ScoreValue]]
+"""The latest value of each score, with its Unix time."""
 
 _INTERNAL = "langfuse"
 _FAILED = "ERROR"
-_SESSIONS = "scores of sessions and experiments: they speak of no single answer"
-_UNSAID = "scores that are texts or corrections: they measure nothing"
-_STRANGERS = "scores of traces that began before, or can't be read"
+_SESSIONS = "scores of sessions and experiments, which are not about a single answer"
+_UNSAID = "scores that are texts or corrections, which have no value"
+_STRANGERS = "scores of traces that started earlier or are not readable"
 _OWN = "traces of Langfuse's own evaluators"
-_ORPHANS = "generations of traces that began before, or can't be read"
+_ORPHANS = "generations of traces that started earlier or are not readable"
 
 
 @dataclass(slots=True)
 class LangfuseTrace:
-    """What is known of a trace; `text` is the place of its input."""
+    """Facts of a trace; `text` is the index of its input."""
 
     at: float
     name: str | None
@@ -37,7 +37,7 @@ class LangfuseTrace:
     release: str | None
     user: str | None
     latency: float | None
-    failed: bool
+    delay_after_failures: bool
     cost: float = 0.0
     models: tuple[str, ...] = ()
     prompts: Prompts = ()
@@ -46,7 +46,7 @@ class LangfuseTrace:
 
 @dataclass(slots=True)
 class Observation:
-    """A generation that has scores of its own."""
+    """A generation with scores of its own."""
 
     trace: str
     at: float
@@ -56,26 +56,26 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """One answer. Latency, cost and failure are the `whole` trace's."""
+    """One answer. `whole`: it is a whole trace, so latency, cost and failure apply."""
 
     at: float
     name: str
     trace: LangfuseTrace
     models: tuple[str, ...]
     prompts: Prompts
-    opinions: Opinions
+    scores: LatestScores
     whole: bool
 
 
 @dataclass(slots=True)
 class TraceAssembler:
-    """Takes what was read, each once, in this order: scores, roots, generations. `left_out` is what counts nowhere."""
+    """Joins items that are added in this order: scores, roots, generations. `left_out` counts omitted items."""
 
     texts: TextStore | None = None
     left_out: "Counter[str]" = field(default_factory=Counter)
-    columns: set[Column] = field(default_factory=set)
-    _of_traces: dict[str, Opinions] = field(default_factory=dict)
-    _of_observations: dict[str, Opinions] = field(default_factory=dict)
+    columns: set[ScoreColumn] = field(default_factory=set)
+    _trace_scores: dict[str, LatestScores] = field(default_factory=dict)
+    _observation_scores: dict[str, LatestScores] = field(default_factory=dict)
     _homes: dict[str, str | None] = field(default_factory=dict)
     _traces: dict[str, LangfuseTrace] = field(default_factory=dict)
     _observations: dict[str, Observation] = field(default_factory=dict)
@@ -83,23 +83,23 @@ class TraceAssembler:
     _inputs: int = 0
 
     def score(self, score: Score) -> None:
-        trace, observation, said = score.trace, score.observation, score.said
+        trace, observation, content = score.trace, score.observation, score.content
         if trace is None and observation is None:
             self.left_out[_SESSIONS] += 1
-        elif said is None:
+        elif content is None:
             self.left_out[_UNSAID] += 1
         else:
-            column = self._once((score.name, score.source))
+            column = self._intern((score.name, score.source))
             self.columns.add(column)
             if observation is not None:
                 self._homes[observation] = trace
-                opinions = self._of_observations.setdefault(observation, {})
+                scores = self._observation_scores.setdefault(observation, {})
             else:
-                opinions = self._of_traces.setdefault(trace or "", {})
-            if column not in opinions or opinions[column][0] <= score.at:
-                opinions[column] = (score.at, self._once(said) if type(said) is str else said)
+                scores = self._trace_scores.setdefault(trace or "", {})
+            if column not in scores or scores[column][0] <= score.at:
+                scores[column] = (score.at, self._intern(content) if type(content) is str else content)
 
-    def root(self, root: Root) -> None:
+    def root(self, root: RootTrace) -> None:
         if _internal(root.environment):
             self.left_out[_OWN] += 1
             return
@@ -108,13 +108,13 @@ class TraceAssembler:
             return
         self._traces[root.trace_id] = LangfuseTrace(
             root.at,
-            self._once(root.name),
-            self._once(root.environment),
-            self._once(root.release),
-            self._once(root.user_id),
+            self._intern(root.name),
+            self._intern(root.environment),
+            self._intern(root.release),
+            self._intern(root.user_id),
             root.seconds,
             root.level == _FAILED,
-            text=self._kept(root.input),
+            text=self._store_text(root.input),
         )
 
     def generation(self, found: Generation) -> None:
@@ -124,43 +124,43 @@ class TraceAssembler:
             return
         own: Prompts = ()
         if found.prompt_name is not None and found.prompt_version is not None:
-            own = self._once(((found.prompt_name, str(found.prompt_version)),))
-        trace.failed = trace.failed or found.level == _FAILED
+            own = self._intern(((found.prompt_name, str(found.prompt_version)),))
+        trace.delay_after_failures = trace.delay_after_failures or found.level == _FAILED
         trace.cost += found.total_cost or 0.0
-        trace.models = self._with(trace.models, (found.model,) if found.model else ())
-        trace.prompts = self._with(trace.prompts, own)
-        if found.id in self._of_observations:
-            self._observations[found.id] = Observation(found.trace_id or "", found.at, self._once(found.model), own)
+        trace.models = self._merge(trace.models, (found.model,) if found.model else ())
+        trace.prompts = self._merge(trace.prompts, own)
+        if found.id in self._observation_scores:
+            self._observations[found.id] = Observation(found.trace_id or "", found.at, self._intern(found.model), own)
 
     def rows(self) -> list[TraceRow]:
-        """All answers by their times. What scores speak of traces that did not come is counted then."""
+        """Return all answers, oldest first, and count scores without a trace as omitted."""
         rows = [
-            TraceRow(trace.at, name, trace, trace.models, trace.prompts, self._of_traces.get(name, {}), True)
+            TraceRow(trace.at, name, trace, trace.models, trace.prompts, self._trace_scores.get(name, {}), True)
             for name, trace in self._traces.items()
         ]
-        for name, opinions in self._of_observations.items():
+        for name, scores in self._observation_scores.items():
             own = self._observations.get(name)
             home = own.trace if own else self._homes[name] or ""
             if home not in self._traces:
-                self.left_out[_STRANGERS] += len(opinions)
+                self.left_out[_STRANGERS] += len(scores)
                 continue
-            rows.append(_of_its_own(home, self._traces[home], own, opinions))
-        strangers = (opinions for name, opinions in self._of_traces.items() if name not in self._traces)
+            rows.append(_observation_row(home, self._traces[home], own, scores))
+        strangers = (scores for name, scores in self._trace_scores.items() if name not in self._traces)
         self.left_out[_STRANGERS] += sum(map(len, strangers))
         return sorted(rows, key=lambda row: row.at)
 
-    def _with(self, known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Both, each once, in one order; the same ones are one object, whatever number of traces has them."""
+    def _merge(self, known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the sorted union; equal tuples are one object, to save memory."""
         if all(each in known for each in more):
             return known
-        both: tuple[Any, ...] = self._once(tuple(sorted({*known, *more})))
+        both: tuple[Any, ...] = self._intern(tuple(sorted({*known, *more})))
         return both
 
-    def _once(self, thing: Any) -> Any:
-        # By type too: True and 1.0 are equal.
+    def _intern(self, thing: Any) -> Any:
+        # By type, since True == 1.0.
         return self._same.setdefault((type(thing), thing), thing)
 
-    def _kept(self, text: Any) -> int | None:
+    def _store_text(self, text: Any) -> int | None:
         if self.texts is None:
             return None
         self.texts.extend([text])
@@ -168,12 +168,12 @@ class TraceAssembler:
         return self._inputs - 1
 
 
-def _of_its_own(home: str, trace: LangfuseTrace, own: Observation | None, opinions: Opinions) -> TraceRow:
-    """A scored observation; what it does not tell by itself is its trace's."""
+def _observation_row(home: str, trace: LangfuseTrace, own: Observation | None, scores: LatestScores) -> TraceRow:
+    """Return the row of a scored observation; missing facts are those of its trace."""
     if own is None:
-        return TraceRow(trace.at, home, trace, trace.models, trace.prompts, opinions, False)
+        return TraceRow(trace.at, home, trace, trace.models, trace.prompts, scores, False)
     models = (own.model,) if own.model else trace.models
-    return TraceRow(own.at, home, trace, models, own.prompts or trace.prompts, opinions, False)
+    return TraceRow(own.at, home, trace, models, own.prompts or trace.prompts, scores, False)
 
 
 def _internal(environment: str | None) -> bool:

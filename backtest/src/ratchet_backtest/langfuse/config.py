@@ -1,21 +1,21 @@
-"""Where the Langfuse server is, and the keys to show it."""
+"""Address and keys of the Langfuse server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _HOSTS = ("LANGFUSE_HOST", "LANGFUSE_BASE_URL")
-"""The older name is still the usual one; Langfuse's own client knows both."""
+"""Langfuse's own client accepts both names."""
 _PUBLIC, _SECRET = "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"
 
 
 class MissingConfig(ValueError):
-    """The environment does not say where or as whom; the message says what to set."""
+    """The environment lacks the address or keys; the message names the variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class LangfuseConfig:
-    """A server's address without a slash at its end, and a project's keys."""
+    """Address of a server without a trailing slash, and keys of a project."""
 
     url: str
     public_key: str
@@ -23,11 +23,11 @@ class LangfuseConfig:
 
 
 def load_config(environ: Mapping[str, str]) -> LangfuseConfig:
-    """What the environment says. Raises NoAccess, which names all that lacks."""
+    """Read the configuration from the environment. Raises MissingConfig that names all missing variables."""
     url = next((environ[name] for name in _HOSTS if environ.get(name)), "").strip().rstrip("/")
-    lacking = [name for name in (_PUBLIC, _SECRET) if not environ.get(name)]
-    if lacking or not url:
-        raise MissingConfig(f"set {', '.join([*([] if url else [_HOSTS[0]]), *lacking])}: --langfuse needs them")
+    missing = [name for name in (_PUBLIC, _SECRET) if not environ.get(name)]
+    if missing or not url:
+        raise MissingConfig(f"set {', '.join([*([] if url else [_HOSTS[0]]), *missing])}: required by --langfuse")
     return LangfuseConfig(_checked(url), environ[_PUBLIC], environ[_SECRET])
 
 
@@ -38,7 +38,7 @@ def _checked(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise MissingConfig("LANGFUSE_HOST must be like https://cloud.langfuse.com")
+        raise MissingConfig("LANGFUSE_HOST must be a URL such as https://cloud.langfuse.com")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise MissingConfig("LANGFUSE_HOST must be an address alone, without a user or a question in it")
+        raise MissingConfig("LANGFUSE_HOST must not contain a user, query or fragment")
     return url

@@ -1,37 +1,37 @@
-"""A span of time in parts, so that no cursor has to last long; and what came twice, told from what is new."""
+"""Overlapping time windows, and removal of duplicates in their overlap."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-LENGTH = timedelta(days=7)
-MOST = 12
-"""Each window costs a request at least, and servers allow few of them a minute: a long span has longer windows."""
+WINDOW_LENGTH = timedelta(days=7)
+MAX_WINDOWS = 12
+"""Each window needs at least one request, and servers limit requests, so long spans have longer windows."""
 OVERLAP = timedelta(minutes=1)
-"""Servers keep times to the millisecond and index some of them coarser: what lies at a border is asked for twice."""
+"""Servers may index times coarsely, so windows overlap."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """From `start` on, before `end`."""
+    """A time window from `start` (inclusive) to `end` (exclusive)."""
 
     start: datetime
     end: datetime
 
     def covered(self, first: float, last: float) -> float:
-        """Which part is read, 0 to 1, when the last page's items have the Unix times from `first` to `last`."""
+        """Return the part that has been read, 0 to 1, if the last page has the Unix times `first` to `last`."""
         length = (self.end - self.start).total_seconds()
         read = self.end.timestamp() - last if last <= first else last - self.start.timestamp()
         return min(1.0, max(0.0, read / length))
 
 
-def windows(start: datetime, end: datetime) -> list[TimeWindow]:
-    """The parts, oldest first; each but the first begins a minute early."""
+def split_into_windows(start: datetime, end: datetime) -> list[TimeWindow]:
+    """Return the windows, oldest first; each but the first starts one minute early."""
     return list(_windows(start, end))
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[TimeWindow]:
-    at, length = start, max(LENGTH, (end - start) / MOST)
+    at, length = start, max(WINDOW_LENGTH, (end - start) / MAX_WINDOWS)
     while at < end:
         until = min(at + length, end)
         yield TimeWindow(at if at == start else at - OVERLAP, until)
@@ -40,18 +40,18 @@ def _windows(start: datetime, end: datetime) -> Iterator[TimeWindow]:
 
 @dataclass(slots=True)
 class Deduplicator:
-    """Tells ids that are new from those that came in this window or in the one before it: memory stays small."""
+    """Detects ids that occurred in this window or the previous one; memory is bounded by two windows."""
 
     _now: set[str] = field(default_factory=set)
     _before: set[str] = field(default_factory=set)
 
-    def new(self, name: str) -> bool:
-        """Whether that id comes for the first time."""
+    def is_new(self, name: str) -> bool:
+        """Record an id and return whether it is new."""
         if name in self._now or name in self._before:
             return False
         self._now.add(name)
         return True
 
-    def turn(self) -> None:
-        """The next window begins."""
+    def next_window(self) -> None:
+        """Start the next window."""
         self._before, self._now = self._now, set()

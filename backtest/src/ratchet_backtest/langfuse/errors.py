@@ -1,21 +1,21 @@
-"""Why a Langfuse server's past can't be read: one line each, which names the server and no key."""
+"""Errors of the Langfuse client: one-line messages that name the server and never a key."""
 
 from ratchet.cli.output import Exit
 
 
 class LangfuseError(Exception):
-    """The server answered, but what it said can't be used. `code` is what the command ends with."""
+    """The answer of the server is invalid. `code` is the exit code of the command."""
 
     code = Exit.FAILED
 
 
 class Unreachable(LangfuseError):
-    """No answer came, or none but that it can't answer."""
+    """The server did not answer, or answered with a server error."""
 
     code = Exit.UNREACHABLE
 
 
 class AccessDenied(LangfuseError):
-    """The keys may not read there."""
+    """The keys lack permission."""
 
     code = Exit.NOT_AUTHORISED

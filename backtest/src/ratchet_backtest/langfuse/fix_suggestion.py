@@ -1,23 +1,23 @@
-"""For each fall that is blamed on a new version of a prompt: what would put it back, as a diff. Pure."""
+"""Suggest a fix, as a diff, for each regression whose likely cause is a new prompt version."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ratchet.prompt import Prompt, smallest_fix, unified
-from ratchet_backtest.report import Fall, Repair, Report
+from ratchet_backtest.report import FoundRegression, Report, SuggestedFix
 
-Version = tuple[str, int]
+PromptVersionKey = tuple[str, int]
 """A prompt's name, and the number of one of its versions."""
 _CONTEXT = 1
 
 
-def versions_to_compare(report: Report) -> set[Version]:
-    """The versions whose content is needed."""
+def versions_to_compare(report: Report) -> set[PromptVersionKey]:
+    """Return the versions whose content is needed."""
     return {version for result in report.results for fall in result.falls for version in _sides(fall)}
 
 
-def suggest_fixes(report: Report, contents: Mapping[Version, Prompt | str]) -> Report:
-    """The report with what would put each fall back. For a version there is its content, or why it is not known."""
+def suggest_fixes(report: Report, contents: Mapping[PromptVersionKey, Prompt | str]) -> Report:
+    """Return the report with fixes. `contents` has the content of a version, or the reason why it is missing."""
     results = (
         replace(result, falls=tuple(replace(fall, repair=_repair(fall, contents)) for fall in result.falls))
         for result in report.results
@@ -25,10 +25,10 @@ def suggest_fixes(report: Report, contents: Mapping[Version, Prompt | str]) -> R
     return replace(report, results=tuple(results))
 
 
-def _sides(fall: Fall) -> Iterator[Version]:
-    """The version before and the one after, if a new version of a prompt is the likeliest cause.
+def _sides(fall: FoundRegression) -> Iterator[PromptVersionKey]:
+    """Yield the version before and after, if a new prompt version is the most likely cause.
 
-    Answers may have had no version before: then there is nothing to go back to.
+    Yields nothing if there was no version before.
     """
     cause = fall.event.causes[0] if fall.event.causes else None
     if cause is None or cause.kind != "prompt_version" or not cause.name or cause.before == cause.after:
@@ -38,7 +38,7 @@ def _sides(fall: Fall) -> Iterator[Version]:
         yield cause.name, int(cause.after)
 
 
-def _repair(fall: Fall, contents: Mapping[Version, Prompt | str]) -> Repair | None:
+def _repair(fall: FoundRegression, contents: Mapping[PromptVersionKey, Prompt | str]) -> SuggestedFix | None:
     sides = list(_sides(fall))
     if not sides:
         return None
@@ -46,11 +46,11 @@ def _repair(fall: Fall, contents: Mapping[Version, Prompt | str]) -> Repair | No
     good, bad = (contents.get(side, "it was not read") for side in sides)
     for version, content in ((before, good), (after, bad)):
         if isinstance(content, str):
-            return Repair(name, before, after, None, f"version {version} can't be compared: {content}", "")
+            return SuggestedFix(name, before, after, None, f"version {version} cannot be compared: {content}", "")
     assert isinstance(good, Prompt)
     assert isinstance(bad, Prompt)
     if good == bad:
-        return Repair(name, before, after, None, "both versions have the same content", "")
+        return SuggestedFix(name, before, after, None, "both versions have the same content", "")
     fix = smallest_fix(good, bad)
-    heads = (f"{name} {after}", f"{name} {after}, mended" if fix.kind == "restore" else f"{name} {before}")
-    return Repair(name, before, after, fix.kind, fix.why, unified(bad, fix.prompt, _CONTEXT, heads))
+    heads = (f"{name} {after}", f"{name} {after}, fixed" if fix.kind == "restore" else f"{name} {before}")
+    return SuggestedFix(name, before, after, fix.kind, fix.why, unified(bad, fix.prompt, _CONTEXT, heads))

@@ -1,43 +1,43 @@
-"""Which columns of a Langfuse past are folded, and on which scale; a score that can't be placed on one is told of."""
+"""Selection of the columns of a Langfuse project, with their scales."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from ratchet.tables import BadFile
-from ratchet_backtest.columns import Columns, Given, listed
+from ratchet_backtest.column_roles import ColumnChoice, ColumnRoles, listed
 from ratchet_backtest.langfuse.trace_table import TraceTable
-from ratchet_backtest.runner import Options
-from ratchet_backtest.scales import Scale, scale
+from ratchet_backtest.runner import BacktestOptions
+from ratchet_backtest.scales import ValueScale, infer_scale
 
 Limits = Mapping[str, tuple[float, float]]
-"""By a score's name, from where to where its project allows it to be."""
+"""The allowed range of a score, by name."""
 _MEASURED = ("latency_ms", "cost_usd", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSelection:
-    """The columns, a scale for each of their values, and what is to be told of scores that are left out."""
+    """Column roles, a scale for each value column, and notes about omitted scores."""
 
-    columns: Columns
-    scales: tuple[Scale, ...]
+    columns: ColumnRoles
+    scales: tuple[ValueScale, ...]
     notes: tuple[str, ...]
 
 
-def select_metrics(table: TraceTable, question: Options, limits: Limits) -> MetricSelection:
-    """What flags name is taken as they say; without any, all scores that have a scale, latency, cost and errors.
+def select_metrics(table: TraceTable, options: BacktestOptions, limits: Limits) -> MetricSelection:
+    """Select the columns of flags; without flags all scores with a scale, latency, cost and errors.
 
-    Raises BadFile where a flag names what is not there, or nothing is left to fold.
+    Raises BadFile if a flag names a missing column, or nothing remains.
     """
-    given = question.given
+    given = options.given
     for name in given.named():
         if name not in table.cells:
-            raise BadFile(f"there is no column {name}; there are {listed(table.cells)}")
-    if not given.values and (question.kind or question.ends or question.better):
-        raise BadFile("--kind, --scale and --lower-is-better are of one score: name it by --value")
+            raise BadFile(f"there is no column {name}; the columns are {listed(table.cells)}")
+    if not given.values and (options.kind or options.ends or options.better):
+        raise BadFile("--kind, --scale and --lower-is-better require --value")
     scales, notes = [], []
     for name in given.values or _values(table):
         try:
-            scales.append(_scale(table, name, question, limits))
+            scales.append(_scale(table, name, options, limits))
         except BadFile as error:
             if given.values:
                 raise
@@ -52,22 +52,22 @@ def _values(table: TraceTable) -> list[str]:
     return [*(name for name in table.scores if table.known(name)), *measured]
 
 
-def _scale(table: TraceTable, name: str, question: Options, limits: Limits) -> Scale:
-    cells, score, ends = table.known(name), table.scores.get(name), question.ends
+def _scale(table: TraceTable, name: str, options: BacktestOptions, limits: Limits) -> ValueScale:
+    cells, score, ends = table.known(name), table.scores.get(name), options.ends
     allowed = limits.get(score[0]) if score else None
-    if ends is None and question.kind is None and allowed and all(_within(cell, allowed) for cell in cells):
+    if ends is None and options.kind is None and allowed and all(_within(cell, allowed) for cell in cells):
         ends = allowed
-    return scale(name, cells, replace(question.reading, ends=ends))
+    return infer_scale(name, cells, replace(options.scale_options, ends=ends))
 
 
 def _within(cell: object, allowed: tuple[float, float]) -> bool:
     return isinstance(cell, int | float) and allowed[0] <= cell <= allowed[1]
 
 
-def _columns(table: TraceTable, given: Given, scales: Sequence[Scale]) -> Columns:
-    """No role is guessed here: a column is what it is called."""
+def _columns(table: TraceTable, given: ColumnChoice, scales: Sequence[ValueScale]) -> ColumnRoles:
+    """Return the roles, by the fixed names of the columns."""
     version, model, user = (role if table.known(role) else None for role in ("version", "model", "user"))
-    values = tuple(one.column for one in scales)
-    presets = Given("time", values, "target", version=version, model=model, user=user)
+    values = tuple(each.column for each in scales)
+    presets = ColumnChoice("time", values, "target", version=version, model=model, user=user)
     found = given.over(presets)
-    return Columns(**{one.name: getattr(found, one.name) for one in fields(Given)})
+    return ColumnRoles(**{each.name: getattr(found, each.name) for each in fields(ColumnChoice)})

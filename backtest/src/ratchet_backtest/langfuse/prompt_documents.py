@@ -1,4 +1,4 @@
-"""A version of a Langfuse prompt as a prompt document, so that two of them can be compared line by line."""
+"""Conversion of a Langfuse prompt version to a prompt document."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,13 +9,13 @@ from ratchet.prompt.placeholders import names
 from ratchet_backtest.langfuse.schemas import PromptVersion
 
 _FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
-"""What a message says to a model; Langfuse adds a type of its own."""
+"""Fields of a message that are sent to a model; Langfuse adds a type."""
 
 
-def document(version: PromptVersion) -> Prompt:
-    """The same content: a text becomes a system message, chat messages stay as they are, the config the parameters.
+def to_document(version: PromptVersion) -> Prompt:
+    """Convert a version: a text becomes a system message, the config the parameters.
 
-    Raises PromptError for what a document can't say, such as a role that is no model's.
+    Raises PromptError for content that a document cannot represent, such as an unknown role.
     """
     messages = list(_messages(version.prompt))
     variables = dict.fromkeys(

@@ -1,32 +1,32 @@
-"""When a request is worth another try, and how long to wait before. Pure: the waiting is done elsewhere."""
+"""Delays before retries of a request."""
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 MOST_TRIES = 5
-"""Of one page, while the server fails."""
+"""Maximum number of attempts while the server fails."""
 MOST_REFUSALS = 20
-"""Of one page in succession, because of too many requests."""
-LONGEST = 120.0
-"""Seconds that are waited at most because a server asks to; limits count by the minute."""
-_UNTOLD = 10.0
+"""Maximum number of successive 429 responses."""
+MAX_RETRY_AFTER = 120.0
+"""Maximum Retry-After in seconds."""
+_DEFAULT_RETRY_AFTER = 10.0
 
 
-def failed(tries: int) -> float | None:
-    """Seconds to wait after the server has failed `tries` times in succession: 1, 2, 4, 8; None is to give up."""
+def delay_after_failures(tries: int) -> float | None:
+    """Return the seconds to wait after `tries` successive failures: 1, 2, 4, 8; None to give up."""
     return 2.0 ** (tries - 1) if tries < MOST_TRIES else None
 
 
-def limited(refusals: int, retry_after: str | None, now: datetime) -> float | None:
-    """Seconds to wait after `refusals` for too many requests; None is to give up."""
-    wait = retry_message(retry_after, now)
-    return wait if refusals < MOST_REFUSALS and wait <= LONGEST else None
+def delay_after_refusals(refusals: int, retry_after: str | None, now: datetime) -> float | None:
+    """Return the seconds to wait after `refusals` responses 429; None to give up."""
+    wait = parse_retry_after(retry_after, now)
+    return wait if refusals < MOST_REFUSALS and wait <= MAX_RETRY_AFTER else None
 
 
-def retry_message(retry_after: str | None, now: datetime) -> float:
-    """What a `Retry-After` says, in seconds from `now`: a number or a date; 10 where it says nothing that is known."""
+def parse_retry_after(retry_after: str | None, now: datetime) -> float:
+    """Return the seconds of a `Retry-After` (number or date) from `now`; 10 if it is missing or invalid."""
     if retry_after is None:
-        return _UNTOLD
+        return _DEFAULT_RETRY_AFTER
     try:
         return max(0.0, float(retry_after))
     except ValueError:
@@ -34,4 +34,4 @@ def retry_message(retry_after: str | None, now: datetime) -> float:
     try:
         return max(0.0, (parsedate_to_datetime(retry_after) - now).total_seconds())
     except (ValueError, TypeError):  # TypeError: a date without an offset
-        return _UNTOLD
+        return _DEFAULT_RETRY_AFTER

@@ -1,4 +1,4 @@
-"""From a Langfuse server to a report: read, chosen, folded, and mended."""
+"""Run a backtest on a Langfuse project: download, select, replay, suggest fixes."""
 
 import math
 import os
@@ -10,45 +10,47 @@ from datetime import UTC, datetime, timedelta
 from ratchet.tables import BadFile
 from ratchet_backtest.langfuse.assembly import TraceAssembler
 from ratchet_backtest.langfuse.config import load_config
-from ratchet_backtest.langfuse.download import gather, read_limits, read_prompt, speaks
+from ratchet_backtest.langfuse.download import detect_api, download_traces, read_limits, read_prompt
 from ratchet_backtest.langfuse.fix_suggestion import suggest_fixes, versions_to_compare
-from ratchet_backtest.langfuse.http import Pause, Server, connect
+from ratchet_backtest.langfuse.http import Server, Wait, connect
 from ratchet_backtest.langfuse.metric_selection import select_metrics
 from ratchet_backtest.langfuse.trace_table import TraceTable
 from ratchet_backtest.report import Report
-from ratchet_backtest.runner import Bar, DatasetContext, Options, measured
+from ratchet_backtest.runner import BacktestOptions, DatasetContext, ProgressBar, analyse_rows
 from ratchet_backtest.text_store import TextStore
 
 
-def prepare_run(days: int, question: Options, bar: Bar) -> Report:
-    """The last `days` of the server and project that the environment names. Raises NoAccess, Trouble, BadFile."""
-    who = load_config(os.environ)
-    with connect(who) as client:
-        return answer(days, question, Server(who.url, client, waiting(bar, time.sleep)), bar, datetime.now(UTC))
+def run_langfuse_backtest(days: int, options: BacktestOptions, bar: ProgressBar) -> Report:
+    """Run on the last `days` of the project in the environment. Raises MissingConfig, LangfuseError, BadFile."""
+    config = load_config(os.environ)
+    with connect(config) as client:
+        return run(
+            days, options, Server(config.url, client, wait_with_progress(bar, time.sleep)), bar, datetime.now(UTC)
+        )
 
 
-def answer(days: int, question: Options, server: Server, bar: Bar, now: datetime) -> Report:
-    """Reads, folds, simulates; nothing is told before all of it is done. Raises Trouble, BadFile."""
+def run(days: int, options: BacktestOptions, server: Server, bar: ProgressBar, now: datetime) -> Report:
+    """Run on the last `days` before `now`. Raises LangfuseError, BadFile."""
     with ExitStack() as stack:
-        texts = stack.enter_context(closing(TextStore())) if question.given.input else None
-        gathered, speech = TraceAssembler(texts), speaks(server)
+        texts = stack.enter_context(closing(TextStore())) if options.given.input else None
+        assembler, api = TraceAssembler(texts), detect_api(server)
         limits = read_limits(server)
-        gather(server, speech, now - timedelta(days=days), now, gathered, bar)
-        table = TraceTable(gathered.rows(), gathered.columns, texts)
+        download_traces(server, api, now - timedelta(days=days), now, assembler, bar)
+        table = TraceTable(assembler.rows(), assembler.columns, texts)
         if not table.size:
-            raise BadFile(f"{server.url} has no traces of the last {days} days that these keys can read")
-        choice = select_metrics(table, question, limits)
-        left = tuple(f"{n:,} left out: {reason}" for reason, n in gathered.left_out.items() if n)
-        known = DatasetContext(table.uses(), table.execution, (*choice.notes, *left))
+            raise BadFile(f"{server.url} has no traces in the last {days} days that these keys can read")
+        selection = select_metrics(table, options, limits)
+        left = tuple(f"{n:,} left out: {reason}" for reason, n in assembler.left_out.items() if n)
+        known = DatasetContext(table.uses(), table.execution, (*selection.notes, *left))
         name = f"Langfuse at {server.url}"
-        report = measured(name, table, choice.columns, choice.scales, question, bar, known)
+        report = analyse_rows(name, table, selection.columns, selection.scales, options, bar, known)
     return suggest_fixes(
         report, {version: read_prompt(server, version) for version in sorted(versions_to_compare(report))}
     )
 
 
-def waiting(bar: Bar, sleep: Callable[[float], None]) -> Pause:
-    """Waits a second at a time, so that the bar shows how long it still takes."""
+def wait_with_progress(bar: ProgressBar, sleep: Callable[[float], None]) -> Wait:
+    """Return a function that waits in steps of a second and shows the rest on the bar."""
 
     def pause(seconds: float, why: str) -> None:
         advance = bar(f"waiting: {why}", math.ceil(seconds))

@@ -1,7 +1,4 @@
-"""What a Langfuse server sends, of both its APIs, and what of it counts here. Fields that don't count are not read.
-
-The API's own description has more shapes; `dialects` says which path answers with which.
-"""
+"""Models of the responses of both API versions, with only the fields that are used; see `api_versions`."""
 
 import re
 from collections.abc import Mapping
@@ -11,20 +8,20 @@ from typing import Any, Generic, TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-Value = bool | float | str
+ScoreValue = bool | float | str
 W = TypeVar("W", bound=BaseModel)
 
 
 class InvalidJson(ValueError):
-    """An answer is not JSON: it was cut, or something else than the server answered. Worth another try."""
+    """A response is not JSON, for example truncated; a retry may succeed."""
 
 
 class UnexpectedResponse(ValueError):
-    """An answer is JSON of another shape than is known; the message names the place."""
+    """A response is JSON of an unknown shape; the message names the field."""
 
 
 class Wire(BaseModel):
-    """Fields are in camel case there."""
+    """Base model; JSON fields are in camel case."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
@@ -33,7 +30,7 @@ class Health(Wire):
     version: str
 
 
-class Root(Wire):
+class RootTrace(Wire):
     """A trace: its root observation, or on a server of version 3 the trace itself. Times are in UTC, latency in s."""
 
     trace_id: str | None = Field(validation_alias=AliasChoices("traceId", "id"))
@@ -53,14 +50,14 @@ class Root(Wire):
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, if that is known: servers that were not asked for it say -1."""
+        """The latency in seconds, if known; -1 means unknown."""
         if self.latency is not None:
             return self.latency if self.latency >= 0.0 else None
         return unix(self.end_time) - self.at if self.end_time else None
 
 
 class Generation(Wire):
-    """A call of a model, with the prompt it was made with."""
+    """A call of a model, with its prompt version."""
 
     id: str
     trace_id: str | None
@@ -91,7 +88,7 @@ class Score(Wire):
     source: str
     data_type: str
     timestamp: datetime
-    value: Value | None = None
+    value: ScoreValue | None = None
     string_value: str | None = None
     subject: Subject | None = None
     trace_id: str | None = None
@@ -114,8 +111,8 @@ class Score(Wire):
         return self.subject.id if self.subject.kind == "observation" else None
 
     @property
-    def said(self) -> Value | None:
-        """A number, yes or no, or a word; None for texts and corrections, which measure nothing."""
+    def content(self) -> ScoreValue | None:
+        """The number, boolean or word; None for texts and corrections."""
         match self.data_type:
             case "CATEGORICAL":
                 return self.string_value if self.string_value is not None else self.value
@@ -126,8 +123,8 @@ class Score(Wire):
         return None
 
 
-class Config(Wire):
-    """What a score of that name may be."""
+class ScoreConfig(Wire):
+    """The configured range of a score."""
 
     name: str
     min_value: float | None = None
@@ -135,14 +132,14 @@ class Config(Wire):
 
 
 class PromptVersion(Wire):
-    """One version of a prompt: a text, or a chat's messages and placeholders."""
+    """One version of a prompt: a text, or messages and placeholders of a chat."""
 
     prompt: str | list[dict[str, Any]]
     config: Any = None
 
 
-class Meta(Wire):
-    """Where a listing goes on: by cursor, or by the page's number."""
+class PageMeta(Wire):
+    """Position of the next page: cursor or page number."""
 
     cursor: str | None = None
     page: int | None = None
@@ -151,34 +148,34 @@ class Meta(Wire):
 
 class Listing(Wire, Generic[W]):
     data: list[W]
-    meta: Meta
+    meta: PageMeta
 
 
-def read(shape: type[W], body: bytes) -> W:
-    """An answer's body as that shape. Raises Broken or Strange."""
+def parse_response(shape: type[W], body: bytes) -> W:
+    """Parse a response. Raises InvalidJson or UnexpectedResponse."""
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
         if error.errors()[0]["type"] != "json_invalid":
-            raise UnexpectedResponse(_place(error)) from None
-    try:  # JavaScript cuts a text in the middle of a character, and sends the half of it
-        return shape.model_validate_json(_ESCAPE.sub(_whole, body))
+            raise UnexpectedResponse(_describe(error)) from None
+    try:  # JavaScript may truncate texts inside a surrogate pair
+        return shape.model_validate_json(_ESCAPE.sub(_replace_surrogate, body))
     except ValidationError as error:
         reason = error.errors()[0]
-        raise (InvalidJson if reason["type"] == "json_invalid" else UnexpectedResponse)(_place(error)) from None
+        raise (InvalidJson if reason["type"] == "json_invalid" else UnexpectedResponse)(_describe(error)) from None
 
 
 def unix(moment: datetime) -> float:
-    """Unix time; without an offset it is UTC."""
+    """Return a Unix time; times without an offset are UTC."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def iso(moment: datetime) -> str:
-    """How the API takes times."""
+    """Format a time for the API."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _place(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     first: Mapping[str, Any] = error.errors(include_input=False, include_url=False)[0]
     return ": ".join(filter(None, (".".join(map(str, first["loc"])), str(first["msg"]))))
 
@@ -188,5 +185,5 @@ _ESCAPE = re.compile(
 )
 
 
-def _whole(found: re.Match[bytes]) -> bytes:
+def _replace_surrogate(found: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if found[1] else found[0]

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from ratchet_backtest import detectable_drop as detectable
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.langfuse.http import Server
-from ratchet_backtest.langfuse.runner import answer
+from ratchet_backtest.langfuse.runner import run
 from ratchet_backtest.report import Report
-from ratchet_backtest.runner import Options
+from ratchet_backtest.runner import BacktestOptions
 from tests.support.langfuse import Langfuse
 from tests.support.langfuse_history import NOW
 
@@ -36,7 +36,7 @@ def told(waits: list[float]) -> Told:
     def told(server: Langfuse, days: int = 30, **given: Any) -> Report:
         with server.client() as client:
             reader = Server("http://langfuse.test", client, lambda seconds, why: waits.append(seconds), lambda: NOW)
-            question = given.pop("question", None) or Options(Given(**given))
-            return answer(days, question, reader, lambda stage, total: lambda done: None, NOW)
+            options = given.pop("options", None) or BacktestOptions(ColumnChoice(**given))
+            return run(days, options, reader, lambda stage, total: lambda done: None, NOW)
 
     return told

@@ -7,7 +7,7 @@ import pytest
 
 from analyzer.domain.model import Use
 from ratchet_backtest.langfuse.assembly import TraceAssembler, TraceRow
-from ratchet_backtest.langfuse.schemas import Generation, Root, Score
+from ratchet_backtest.langfuse.schemas import Generation, RootTrace, Score
 from ratchet_backtest.langfuse.trace_table import TraceTable
 from tests.support.langfuse_history import NOW, score, trace
 
@@ -20,7 +20,7 @@ def gathered(observations: list[dict[str, Any]], scores: list[dict[str, Any]]) -
         found.score(Score.model_validate(each))
     for each in observations:
         if each["isRootObservation"]:
-            found.root(Root.model_validate(each))
+            found.root(RootTrace.model_validate(each))
     for each in observations:
         if each["type"] == "GENERATION":
             found.generation(Generation.model_validate(each))
@@ -38,16 +38,16 @@ def test_a_trace_has_the_prompts_models_and_costs_of_its_generations() -> None:
     third = {**first, "id": "g3", "promptName": None, "providedModelName": None, "level": "ERROR"}
     row = only(gathered([root, first, second, third], [score(1, "thumbs", True, NOW)]).rows())
     assert row.prompts == (("answer", "6"), ("router", "2"))
-    assert (row.models, row.trace.failed) == (("large", "small"), True)
+    assert (row.models, row.trace.delay_after_failures) == (("large", "small"), True)
     assert row.trace.cost == pytest.approx(0.006)
-    assert row.opinions == {THUMBS: (NOW.timestamp(), True)}
+    assert row.scores == {THUMBS: (NOW.timestamp(), True)}
 
 
 def test_of_several_opinions_the_latest_counts() -> None:
     late = score(1, "thumbs", False, NOW + timedelta(hours=1), id="a")
     early = score(1, "thumbs", True, NOW, id="b")
     for scores in ([early, late], [late, early]):
-        assert only(gathered(trace("t1", NOW), scores).rows()).opinions[THUMBS][1] is False
+        assert only(gathered(trace("t1", NOW), scores).rows()).scores[THUMBS][1] is False
 
 
 def test_a_scored_generation_is_an_answer_of_its_own_with_its_own_prompt() -> None:
@@ -55,9 +55,9 @@ def test_a_scored_generation_is_an_answer_of_its_own_with_its_own_prompt() -> No
     second = {**first, "id": "g2", "promptName": "router", "providedModelName": "large"}
     of_it = score(1, "thumbs", True, NOW, subject={"kind": "observation", "id": "g2", "traceId": "t1"})
     whole, own = gathered([root, first, second], [of_it]).rows()
-    assert (whole.whole, whole.opinions, len(whole.prompts)) == (True, {}, 2)
+    assert (whole.whole, whole.scores, len(whole.prompts)) == (True, {}, 2)
     assert (own.name, own.prompts, own.models) == ("t1", (("router", "6"),), ("large",))
-    assert own.opinions == {THUMBS: (NOW.timestamp(), True)}
+    assert own.scores == {THUMBS: (NOW.timestamp(), True)}
 
 
 def test_a_scored_step_without_a_prompt_speaks_of_those_of_its_trace() -> None:
@@ -79,11 +79,11 @@ def test_nothing_is_left_out_without_being_counted() -> None:
     )
     assert len(found.rows()) == 1
     assert found.left_out == {
-        "scores of sessions and experiments: they speak of no single answer": 1,
-        "scores that are texts or corrections: they measure nothing": 1,
-        "scores of traces that began before, or can't be read": 2,
+        "scores of sessions and experiments, which are not about a single answer": 1,
+        "scores that are texts or corrections, which have no value": 1,
+        "scores of traces that started earlier or are not readable": 2,
         "traces of Langfuse's own evaluators": 1,
-        "generations of traces that began before, or can't be read": 1,
+        "generations of traces that started earlier or are not readable": 1,
     }
 
 

@@ -20,14 +20,17 @@ def test_the_name_that_newer_clients_use_is_known() -> None:
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({}, "set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY: --langfuse needs them"),
-        ({"LANGFUSE_HOST": "http://x", "LANGFUSE_PUBLIC_KEY": "pk"}, "set LANGFUSE_SECRET_KEY: --langfuse needs them"),
-        ({**KEYS, "LANGFUSE_HOST": " "}, "set LANGFUSE_HOST: --langfuse needs them"),
-        ({**KEYS, "LANGFUSE_HOST": "cloud.langfuse.com"}, "LANGFUSE_HOST must be like https://cloud.langfuse.com"),
-        ({**KEYS, "LANGFUSE_HOST": "http://x:port"}, "LANGFUSE_HOST must be like https://cloud.langfuse.com"),
-        ({**KEYS, "LANGFUSE_HOST": "http://[x"}, "LANGFUSE_HOST must be like https://cloud.langfuse.com"),
-        ({**KEYS, "LANGFUSE_HOST": "http://me:secret@x"}, "LANGFUSE_HOST must be an address alone"),
-        ({**KEYS, "LANGFUSE_HOST": "http://x/?a=b"}, "LANGFUSE_HOST must be an address alone"),
+        ({}, "set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY: required by --langfuse"),
+        ({"LANGFUSE_HOST": "http://x", "LANGFUSE_PUBLIC_KEY": "pk"}, "set LANGFUSE_SECRET_KEY: required by --langfuse"),
+        ({**KEYS, "LANGFUSE_HOST": " "}, "set LANGFUSE_HOST: required by --langfuse"),
+        (
+            {**KEYS, "LANGFUSE_HOST": "cloud.langfuse.com"},
+            "LANGFUSE_HOST must be a URL such as https://cloud.langfuse.com",
+        ),
+        ({**KEYS, "LANGFUSE_HOST": "http://x:port"}, "LANGFUSE_HOST must be a URL such as https://cloud.langfuse.com"),
+        ({**KEYS, "LANGFUSE_HOST": "http://[x"}, "LANGFUSE_HOST must be a URL such as https://cloud.langfuse.com"),
+        ({**KEYS, "LANGFUSE_HOST": "http://me:secret@x"}, "LANGFUSE_HOST must not contain a user"),
+        ({**KEYS, "LANGFUSE_HOST": "http://x/?a=b"}, "LANGFUSE_HOST must not contain a user"),
     ],
 )
 def test_what_lacks_is_named(environ: dict[str, str], message: str) -> None:

@@ -6,7 +6,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet_backtest.langfuse.deduplication import MOST, OVERLAP, Deduplicator, TimeWindow, windows
+from ratchet_backtest.langfuse.deduplication import (
+    MAX_WINDOWS,
+    OVERLAP,
+    Deduplicator,
+    TimeWindow,
+    split_into_windows,
+)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -14,14 +20,14 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 @given(st.floats(0.001, 400.0))
 def test_windows_cover_a_span_without_a_gap(days: float) -> None:
     end = START + timedelta(days=days)
-    parts = windows(START, end)
+    parts = split_into_windows(START, end)
     assert (parts[0].start, parts[-1].end) == (START, end)
     assert all(late.start == early.end - OVERLAP for early, late in pairwise(parts))
-    assert len(parts) <= min(MOST + 1, -(-timedelta(days=days) // timedelta(days=7)))
+    assert len(parts) <= min(MAX_WINDOWS + 1, -(-timedelta(days=days) // timedelta(days=7)))
 
 
 def test_there_is_nothing_to_read_of_no_time() -> None:
-    assert windows(START, START - timedelta(minutes=1)) == []
+    assert split_into_windows(START, START - timedelta(minutes=1)) == []
 
 
 def test_how_much_is_read_is_told_by_time_whatever_the_order() -> None:
@@ -34,9 +40,9 @@ def test_how_much_is_read_is_told_by_time_whatever_the_order() -> None:
 
 def test_ids_are_remembered_for_one_window_more() -> None:
     fresh = Deduplicator()
-    assert [fresh.new(name) for name in "aba"] == [True, True, False]
-    fresh.turn()
-    assert [fresh.new(name) for name in "bcc"] == [False, True, False]
-    fresh.turn()
-    assert fresh.new("a")
-    assert not fresh.new("c")
+    assert [fresh.is_new(name) for name in "aba"] == [True, True, False]
+    fresh.next_window()
+    assert [fresh.is_new(name) for name in "bcc"] == [False, True, False]
+    fresh.next_window()
+    assert fresh.is_new("a")
+    assert not fresh.is_new("c")

@@ -8,7 +8,7 @@ import pytest
 from ratchet.prompt import PromptError, from_text
 from ratchet_backtest.langfuse.fix_suggestion import suggest_fixes as mended_by
 from ratchet_backtest.langfuse.fix_suggestion import versions_to_compare
-from ratchet_backtest.langfuse.prompt_documents import document
+from ratchet_backtest.langfuse.prompt_documents import to_document
 from ratchet_backtest.langfuse.schemas import PromptVersion
 from tests.support.langfuse import Langfuse
 from tests.support.langfuse_history import BAD, FALLEN, GOOD, Part, past, version
@@ -35,7 +35,7 @@ def mended(told: Told, server: Langfuse) -> tuple[str | None, str, list[str]]:
 
 
 def test_a_text_is_a_system_message() -> None:
-    assert document(content("Answer {{question}}.")) == from_text("Answer {{question}}.")
+    assert to_document(content("Answer {{question}}.")) == from_text("Answer {{question}}.")
 
 
 def test_a_chat_keeps_its_turns_placeholders_and_config() -> None:
@@ -44,25 +44,25 @@ def test_a_chat_keeps_its_turns_placeholders_and_config() -> None:
         {"type": "placeholder", "name": "history"},
         TURN,
     ]
-    found = document(content(messages, {"temperature": 0.2}))
+    found = to_document(content(messages, {"temperature": 0.2}))
     assert found.to_dict()["messages"] == [{**SYSTEM, "role": "developer"}, messages[1], TURN]
     assert found.to_dict()["parameters"] == {"temperature": 0.2}
     assert found.variables["question"].type == "string"
     assert found.variables["history"].type == "messages"
-    assert document(content("a", [1])).to_dict()["parameters"] == {"config": [1]}
-    assert document(PromptVersion(prompt="a", config=None)) == from_text("a")
+    assert to_document(content("a", [1])).to_dict()["parameters"] == {"config": [1]}
+    assert to_document(PromptVersion(prompt="a", config=None)) == from_text("a")
 
 
 @pytest.mark.parametrize("message", [{"role": "narrator", "content": "x"}, {"role": "user"}, {"name": "two words"}, {}])
 def test_what_no_document_can_say_is_refused(message: dict[str, Any]) -> None:
     with pytest.raises(PromptError):
-        document(content([message]))
+        to_document(content([message]))
 
 
 def test_a_dropped_instruction_is_put_back(told: Told) -> None:
     kind, why, diff = repaired(told, version(6, GOOD), version(7, BAD))
     assert (kind, why) == ("restore", "Restores 1 removed line; keeps what was added.")
-    assert diff[:2] == ["--- answer 7", "+++ answer 7, mended"]
+    assert diff[:2] == ["--- answer 7", "+++ answer 7, fixed"]
     assert [line for line in diff[2:] if line[0] in "+-"] == ["+  Cite the article that you took it from."]
 
 
@@ -81,8 +81,8 @@ def test_texts_of_strangers_are_shown_and_never_obeyed(told: Told) -> None:
     ("good", "bad", "why"),
     [
         (GOOD, GOOD, "both versions have the same content"),
-        (GOOD, [{"role": "narrator", "content": "x"}], "version 7 can't be compared: messages[0].role"),
-        (None, BAD, "version 6 can't be compared: it was deleted"),
+        (GOOD, [{"role": "narrator", "content": "x"}], "version 7 cannot be compared: messages[0].role"),
+        (None, BAD, "version 6 cannot be compared: it was deleted"),
     ],
 )
 def test_where_there_is_no_diff_it_is_said_why(told: Told, good: Any, bad: Any, why: str) -> None:

@@ -9,7 +9,7 @@ from ratchet.cli.output import Exit
 from ratchet_backtest.langfuse.api_versions import HEALTH
 from ratchet_backtest.langfuse.config import LangfuseConfig
 from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
-from ratchet_backtest.langfuse.http import Missing, Server, connect
+from ratchet_backtest.langfuse.http import NotFound, Server, connect
 from ratchet_backtest.langfuse.schemas import Health
 from tests.support.langfuse import JSON, PUBLIC, SECRET, Langfuse, Said, ill
 from tests.support.langfuse_history import NOW
@@ -45,25 +45,29 @@ def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
 @pytest.mark.parametrize(
     ("faults", "kind", "message"),
     [
-        ([ill(502)] * 5, Unreachable, f"{FORM} answers 502 to {HEALTH}"),
-        ([DROPPED] * 5, Unreachable, f"{FORM} can't be reached: RemoteProtocolError: Server disconnected without"),
-        ([CUT] * 5, LangfuseError, f"{FORM} sent a broken answer to {HEALTH}: Invalid JSON: EOF"),
-        ([ill(429, retry_after="3600")], Unreachable, f"{FORM} allows no more requests for 3600 s: try again later"),
-        ([ill(429, retry_after="1")] * 20, Unreachable, f"{FORM} allows no more requests for 1 s: try again later"),
-        ([ill(401)], AccessDenied, f"{FORM} does not accept LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
-        ([ill(403)], AccessDenied, f"{FORM} does not let these keys read {HEALTH}"),
-        ([ill(404)], Missing, f"{FORM} has no {HEALTH}: is LANGFUSE_HOST a Langfuse server's address?"),
+        ([ill(502)] * 5, Unreachable, f"{FORM} answered 502 to {HEALTH}"),
+        ([DROPPED] * 5, Unreachable, f"{FORM} is unreachable: RemoteProtocolError: Server disconnected without"),
+        ([CUT] * 5, LangfuseError, f"{FORM} sent invalid JSON for {HEALTH}: Invalid JSON: EOF"),
+        ([ill(429, retry_after="3600")], Unreachable, f"{FORM} limits requests for 3600 s: try again later"),
+        ([ill(429, retry_after="1")] * 20, Unreachable, f"{FORM} limits requests for 1 s: try again later"),
+        ([ill(401)], AccessDenied, f"{FORM} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ([ill(403)], AccessDenied, f"{FORM} does not permit these keys to read {HEALTH}"),
+        ([ill(404)], NotFound, f"{FORM} has no {HEALTH}: check that LANGFUSE_HOST is a Langfuse server"),
         (
             [ill(308, location="https://b.test/x")],
             LangfuseError,
-            f"{FORM} sends {HEALTH} to https://b.test/x: is that what",
+            f"{FORM} redirects {HEALTH} to https://b.test/x: check LANGFUSE_HOST",
         ),
-        ([ill(400)], LangfuseError, f'{FORM} answers 400 to {HEALTH}: {{"message": "no"}}'),
-        ([PAGE], LangfuseError, f"{FORM} answers {HEALTH} with something else than JSON: <!doctype html> <title>Sign"),
+        ([ill(400)], LangfuseError, f'{FORM} answered 400 to {HEALTH}: {{"message": "no"}}'),
+        (
+            [PAGE],
+            LangfuseError,
+            f"{FORM} answered {HEALTH} with something other than JSON: <!doctype html> <title>",
+        ),
         (
             [Said(body=b'{"version": 4}', headers=JSON)],
             LangfuseError,
-            f"{FORM} answers {HEALTH} with something unknown: vers",
+            f"{FORM} answered {HEALTH} with unexpected JSON: vers",
         ),
     ],
 )
@@ -81,7 +85,7 @@ def test_each_kind_has_its_exit_code() -> None:
         Exit.UNREACHABLE,
         Exit.NOT_AUTHORISED,
     )
-    assert Missing.code == Exit.FAILED
+    assert NotFound.code == Exit.FAILED
 
 
 def test_the_first_question_is_asked_once() -> None:

@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 
 from ratchet.tables import BadFile
-from ratchet_backtest.columns import Given
+from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.langfuse.metric_selection import MetricSelection, select_metrics
 from ratchet_backtest.langfuse.trace_table import TraceTable
-from ratchet_backtest.runner import Options
+from ratchet_backtest.runner import BacktestOptions
 from tests.support.langfuse_history import NOW, score, trace
 from tests.unit.backtest.langfuse.test_assembly import gathered
 
 
-def chosen(question: Options, limits: dict[str, tuple[float, float]], **scores: list[Any]) -> MetricSelection:
+def chosen(options: BacktestOptions, limits: dict[str, tuple[float, float]], **scores: list[Any]) -> MetricSelection:
     n = max(map(len, scores.values()), default=2)
     observations = [each for number in range(n) for each in trace(f"t{number}", NOW, 6, latency=1.0 + number)]
     given = [score(number, name, value, NOW) for name, values in scores.items() for number, value in enumerate(values)]
     found = gathered(observations, given)
-    return select_metrics(TraceTable(found.rows(), found.columns, None), question, limits)
+    return select_metrics(TraceTable(found.rows(), found.columns, None), options, limits)
 
 
 def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
@@ -28,7 +28,7 @@ def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
         "verdict": ["correct", "wrong"],
         "length": [3.0, 900.0],
     }
-    found = chosen(Options(Given()), {}, **scores)
+    found = chosen(BacktestOptions(ColumnChoice()), {}, **scores)
     assert [(scale.column, scale.kind) for scale in found.scales] == [
         ("faithfulness", "score"),
         ("thumbs", "thumb"),
@@ -39,42 +39,46 @@ def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
         "time", ("faithfulness", "thumbs", "verdict", "latency_ms"), "target", "version", "model", user="user"
     )
     (note,) = found.notes
-    assert note.startswith("left out: length holds numbers from 3 to 900, and it is not known on which scale")
+    assert note.startswith("left out: length contains numbers from 3 to 900 on an unknown scale")
     assert note.endswith("(with --value length)")
 
 
 def test_a_project_s_own_limits_are_the_scale() -> None:
-    question = Options(Given(), directions={"style": "higher", "tone": "higher"})
-    found = chosen(question, {"style": (0.0, 10.0), "tone": (0.0, 1.0)}, style=[3.0, 7.0], tone=[0.0, 4.0])
+    options = BacktestOptions(ColumnChoice(), directions={"style": "higher", "tone": "higher"})
+    found = chosen(options, {"style": (0.0, 10.0), "tone": (0.0, 1.0)}, style=[3.0, 7.0], tone=[0.0, 4.0])
     assert [(scale.column, scale.low, scale.high) for scale in found.scales[:1]] == [("style", 0.0, 10.0)]
     assert "tone" in found.notes[0], "a score that lies outside was not bound by them"
 
 
 def test_flags_come_first() -> None:
-    question = Options(Given(values=("length",), target="environment", input=None), ends=(0.0, 1000.0), better="lower")
-    found = chosen(question, {"length": (0.0, 900.0)}, length=[3.0, 900.0], thumbs=[True, False])
+    options = BacktestOptions(
+        ColumnChoice(values=("length",), target="environment", input=None), ends=(0.0, 1000.0), better="lower"
+    )
+    found = chosen(options, {"length": (0.0, 900.0)}, length=[3.0, 900.0], thumbs=[True, False])
     (scale,) = found.scales
     assert (scale.low, scale.high, scale.metric.direction) == (0.0, 1000.0, "lower_is_better")
     assert (found.columns.target, found.notes) == ("environment", ())
 
 
 @pytest.mark.parametrize(
-    ("question", "message"),
+    ("options", "message"),
     [
-        (Options(Given(values=("speed",))), "there is no column speed; there are time, target"),
-        (Options(Given(values=("length",))), "give --scale 0:900"),
-        (Options(Given(), ends=(0.0, 10.0)), "name it by --value"),
-        (Options(Given(values=("thumbs",), version="branch")), "there is no column branch"),
+        (BacktestOptions(ColumnChoice(values=("speed",))), "there is no column speed; the columns are time, target"),
+        (BacktestOptions(ColumnChoice(values=("length",))), "give --scale 0:900"),
+        (BacktestOptions(ColumnChoice(), ends=(0.0, 10.0)), "require --value"),
+        (BacktestOptions(ColumnChoice(values=("thumbs",), version="branch")), "there is no column branch"),
     ],
 )
-def test_what_can_t_be_done_is_said(question: Options, message: str) -> None:
+def test_what_can_t_be_done_is_said(options: BacktestOptions, message: str) -> None:
     with pytest.raises(BadFile, match=message):
-        chosen(question, {}, length=[3.0, 900.0], thumbs=[True, False])
+        chosen(options, {}, length=[3.0, 900.0], thumbs=[True, False])
 
 
 def test_where_nothing_is_measured_that_is_said() -> None:
     with pytest.raises(BadFile, match="no scores, latencies, costs or errors"):
-        select_metrics(TraceTable(gathered(trace("t1", NOW), []).rows(), set(), None), Options(Given()), {})
+        select_metrics(
+            TraceTable(gathered(trace("t1", NOW), []).rows(), set(), None), BacktestOptions(ColumnChoice()), {}
+        )
 
 
 @pytest.mark.parametrize(
@@ -82,23 +86,23 @@ def test_where_nothing_is_measured_that_is_said() -> None:
 )
 @pytest.mark.parametrize("values", [[True, False], [1.0, 0.0], [1.0, 0.25]])
 def test_of_what_is_bad_by_its_name_less_is_better(name: str, values: list[Any]) -> None:
-    (scale, *_) = chosen(Options(Given()), {}, **{name: values}).scales
+    (scale, *_) = chosen(BacktestOptions(ColumnChoice()), {}, **{name: values}).scales
     assert (scale.column, scale.metric.direction) == (name, "lower_is_better")
     assert scale.metric.to_scale(scale.read(values[0])) < scale.metric.to_scale(scale.read(values[1]))
 
 
 @pytest.mark.parametrize("values", [[True, False], [1.0, 0.0]])
 def test_what_a_name_does_not_say_is_asked_and_a_flag_answers(values: list[Any]) -> None:
-    found = chosen(Options(Given()), {}, wordy=values)
+    found = chosen(BacktestOptions(ColumnChoice()), {}, wordy=values)
     assert all(scale.column != "wordy" for scale in found.scales)
     assert "wordy" in found.notes[0]
     assert "--direction wordy=lower" in found.notes[0]
-    for question in (
-        Options(Given(values=("wordy",)), better="lower"),
-        Options(Given(values=("wordy",), target="environment"), better="lower"),
-        Options(Given(values=("wordy",)), kind="thumb", better="lower"),
-        Options(Given(), directions={"wordy": "lower"}),
+    for options in (
+        BacktestOptions(ColumnChoice(values=("wordy",)), better="lower"),
+        BacktestOptions(ColumnChoice(values=("wordy",), target="environment"), better="lower"),
+        BacktestOptions(ColumnChoice(values=("wordy",)), kind="thumb", better="lower"),
+        BacktestOptions(ColumnChoice(), directions={"wordy": "lower"}),
     ):
-        (scale, *_) = chosen(question, {}, wordy=values).scales
+        (scale, *_) = chosen(options, {}, wordy=values).scales
         assert (scale.column, scale.metric.direction) == ("wordy", "lower_is_better")
         assert scale.metric.to_scale(scale.read(values[0])) == 0.0

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ratchet_backtest.langfuse.retry import MOST_REFUSALS, failed, limited, retry_message
+from ratchet_backtest.langfuse.retry import MOST_REFUSALS, delay_after_failures, delay_after_refusals, parse_retry_after
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_a_server_that_fails_is_asked_again_four_times() -> None:
-    assert [failed(tries) for tries in range(1, 6)] == [1.0, 2.0, 4.0, 8.0, None]
+    assert [delay_after_failures(tries) for tries in range(1, 6)] == [1.0, 2.0, 4.0, 8.0, None]
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ def test_a_server_that_fails_is_asked_again_four_times() -> None:
     ],
 )
 def test_it_is_waited_as_long_as_the_server_asks(header: str | None, seconds: float) -> None:
-    assert retry_message(header, NOW) == seconds
-    assert limited(1, header, NOW) == seconds
+    assert parse_retry_after(header, NOW) == seconds
+    assert delay_after_refusals(1, header, NOW) == seconds
 
 
 def test_nobody_waits_for_ever() -> None:
-    assert limited(1, "121", NOW) is None
-    assert limited(MOST_REFUSALS, "1", NOW) is None
-    assert limited(1, "9" * 400, NOW) is None
+    assert delay_after_refusals(1, "121", NOW) is None
+    assert delay_after_refusals(MOST_REFUSALS, "1", NOW) is None
+    assert delay_after_refusals(1, "9" * 400, NOW) is None

@@ -7,8 +7,8 @@ import pytest
 
 from ratchet.tables import BadFile
 from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
-from ratchet_backtest.langfuse.runner import waiting
-from ratchet_backtest.report import Report, plain
+from ratchet_backtest.langfuse.runner import wait_with_progress
+from ratchet_backtest.report import Report, report_to_json
 from tests.support.langfuse import JSON, Langfuse, Said, ill
 from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, past, score
 from tests.unit.backtest.langfuse.conftest import Told
@@ -34,7 +34,7 @@ def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told,
     assert (report.file, report.rows) == ("Langfuse at http://langfuse.test", 800)
     assert (result.target, result.column, result.verdict) == ("support-bot", "user-thumbs", "regressed")
     assert (cause.kind, cause.name, cause.before, cause.after) == ("prompt_version", "answer", "6", "7")
-    assert 400 <= fall.since.position < fall.raised.position < 700
+    assert 400 <= fall.since.position < fall.detected_at.position < 700
     assert fall.since.time is not None
     assert fall.since.time.startswith("2026-03-17")
     assert fall.event.affected_executions[0].startswith("t")
@@ -75,7 +75,7 @@ def test_what_comes_twice_counts_once(told: Told, version: str) -> None:
     """Items at the borders of windows, and pages that begin with the end of the one before."""
     server, twin = past(*FALLEN, version=version), past(*FALLEN, version=version)
     twin.most, twin.border = 20, 7
-    assert plain(told(twin)) == plain(told(server))
+    assert report_to_json(told(twin)) == report_to_json(told(server))
     assert len(twin.asked) > len(server.asked)
 
 
@@ -83,7 +83,7 @@ def test_what_comes_twice_counts_once(told: Told, version: str) -> None:
 def test_pages_in_a_circle_are_noticed(told: Told, version: str) -> None:
     server = past(*FALLEN, version=version)
     server.stuck = True
-    with pytest.raises(LangfuseError, match="in a circle"):
+    with pytest.raises(LangfuseError, match="repeats a page"):
         told(server)
     assert len(server.asked) < 10
 
@@ -93,7 +93,7 @@ def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> 
     page = Said(body=b'{"data": [{"id": "s', headers=JSON)
     server.faults["/api/public/v3/scores"] = [ill(429, retry_after="3"), ill(500), page, Said(dropped=True)]
     server.faults["/api/public/v2/observations"] = [ill(503), ill(429)]
-    assert plain(told(server)) == plain(told(calm))
+    assert report_to_json(told(server)) == report_to_json(told(calm))
     assert waits == [3.0, 1.0, 2.0, 4.0, 1.0, 10.0]
 
 
@@ -118,7 +118,7 @@ def test_a_lasting_trouble_ends_it_and_nothing_half_is_told(
 
 
 def test_an_empty_project_is_told_so(told: Told) -> None:
-    with pytest.raises(BadFile, match="has no traces of the last 7 days"):
+    with pytest.raises(BadFile, match="has no traces in the last 7 days"):
         told(Langfuse(), days=7)
 
 
@@ -148,7 +148,7 @@ def test_the_limits_of_a_project_s_scores_are_read(told: Told) -> None:
     server = past(*FALLEN)
     server.configs = [{"name": "quality", "minValue": 0, "maxValue": 40}, {"name": "tone", "minValue": 1}]
     server.scores += [score(number, "quality", 10.0 * (number % 4), NOW - timedelta(hours=2)) for number in range(300)]
-    assert "scores from 0 to 40, 40 is best" in [result.told for result in told(server).results]
+    assert "scores from 0 to 40, 40 is best" in [result.description for result in told(server).results]
 
 
 def test_two_prompts_in_a_trace_are_told_apart(told: Told) -> None:
@@ -180,8 +180,8 @@ def test_what_is_left_out_is_told(told: Told) -> None:
     )
     server.scores += [score(number, "length", 10.0 * number, NOW - timedelta(hours=2)) for number in range(5)]
     notes = told(server).notes
-    assert notes[0].startswith("left out: length holds numbers from 0 to 40, and it is not known on which scale")
-    assert notes[1] == "1 left out: scores of sessions and experiments: they speak of no single answer"
+    assert notes[0].startswith("left out: length contains numbers from 0 to 40 on an unknown scale")
+    assert notes[1] == "1 left out: scores of sessions and experiments, which are not about a single answer"
 
 
 def test_questions_are_read_where_they_are_asked_for(told: Told) -> None:
@@ -199,7 +199,7 @@ def test_questions_are_read_where_they_are_asked_for(told: Told) -> None:
 def test_a_wait_is_told_second_by_second() -> None:
     slept: list[float] = []
     told: list[tuple[str, int]] = []
-    pause = waiting(lambda stage, total: lambda done: told.append((stage, done)), slept.append)
+    pause = wait_with_progress(lambda stage, total: lambda done: told.append((stage, done)), slept.append)
     pause(2.5, "too many requests")
     assert slept == [1.0, 1.0, 0.5]
     assert told == [("waiting: too many requests", done) for done in (1, 2, 3)]

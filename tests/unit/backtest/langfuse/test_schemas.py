@@ -10,27 +10,27 @@ from ratchet_backtest.langfuse.schemas import (
     InvalidJson,
     Listing,
     PromptVersion,
-    Root,
+    RootTrace,
     Score,
     UnexpectedResponse,
     iso,
-    read,
+    parse_response,
 )
 
 OBSERVATION = {"id": "o", "traceId": "t", "startTime": "2026-03-01T12:00:00.000Z", "endTime": "2026-03-01T12:00:03Z"}
 SCORE = {"id": "s", "name": "n", "source": "API", "timestamp": "2026-03-01T12:00:00Z"}
 
 
-def root(**fields: Any) -> Root:
-    return read(Root, json.dumps({**OBSERVATION, **fields}).encode())
+def root(**fields: Any) -> RootTrace:
+    return parse_response(RootTrace, json.dumps({**OBSERVATION, **fields}).encode())
 
 
 def test_a_trace_is_its_root_or_itself() -> None:
     older = {"id": "t", "timestamp": "2026-03-01T12:00:00.000Z", "name": "bot", "latency": -1}
     assert root(traceName="bot", name="handle").name == "bot"
     assert (root().trace_id, root().at) == ("t", datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp())
-    assert read(Root, json.dumps(older).encode()).trace_id == "t"
-    assert read(Root, json.dumps(older).encode()).name == "bot"
+    assert parse_response(RootTrace, json.dumps(older).encode()).trace_id == "t"
+    assert parse_response(RootTrace, json.dumps(older).encode()).name == "bot"
 
 
 @pytest.mark.parametrize(
@@ -70,16 +70,16 @@ def test_a_time_without_an_offset_is_utc() -> None:
     ],
 )
 def test_scores_of_both_apis(fields: dict[str, Any], said: object, trace: str | None, observation: str | None) -> None:
-    score = read(Score, json.dumps({**SCORE, **fields}).encode())
+    score = parse_response(Score, json.dumps({**SCORE, **fields}).encode())
     assert (score.trace, score.observation) == (trace, observation)
-    assert score.said == said
-    assert type(score.said) is type(said)
+    assert score.content == said
+    assert type(score.content) is type(said)
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data": [', b"<html>", b"\xff\xfe"])
 def test_what_is_no_json_is_broken(body: bytes) -> None:
     with pytest.raises(InvalidJson):
-        read(Listing[Score], body)
+        parse_response(Listing[Score], body)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_what_is_no_json_is_broken(body: bytes) -> None:
 )
 def test_another_shape_is_strange_and_its_place_is_named(body: bytes, message: str) -> None:
     with pytest.raises(UnexpectedResponse, match=message):
-        read(Listing[Score], body)
+        parse_response(Listing[Score], body)
 
 
 def test_half_a_character_spoils_no_page() -> None:
     """JavaScript cuts texts at 16 bits; a backslash before it is another thing."""
     body = rb'{"prompt": "cut \ud83d, whole \ud83d\ude00, written \\ud83d", "config": "\udc00"}'
-    found = read(PromptVersion, body)
+    found = parse_response(PromptVersion, body)
     assert (found.prompt, found.config) == ("cut \ufffd, whole \U0001f600, written \\ud83d", "\ufffd")
     with pytest.raises(UnexpectedResponse):
-        read(PromptVersion, rb'{"prompt": 7, "config": "\udc00"}')
+        parse_response(PromptVersion, rb'{"prompt": 7, "config": "\udc00"}')

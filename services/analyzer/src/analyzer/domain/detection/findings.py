@@ -9,7 +9,14 @@ from analyzer.domain.detection.rate import RareEventTest
 from analyzer.domain.detection.running_stats import BLOCK, RunningStats
 from analyzer.domain.detection.switch import FIRST_LOOK, SwitchTest
 from analyzer.domain.detection.thresholds import drift_height, switch_height
-from analyzer.domain.detection.types import Answer, ChangeInterval, DetectionSettings, Estimate, Finding, ValueKind
+from analyzer.domain.detection.types import (
+    ChangeInterval,
+    DetectionSettings,
+    Estimate,
+    Finding,
+    StreamVerdict,
+    ValueKind,
+)
 from analyzer.domain.detection.variance import variance_models
 
 SWITCH, DRIFT, RATE = "switch/2", "drift/2", "rate/2"
@@ -103,7 +110,7 @@ def _since(drift: DriftScan, point: ChangeCandidate, stats: RunningStats) -> Cha
     return ChangeInterval(int(point[N]) * BLOCK, int(low) * BLOCK, int(high) * BLOCK)
 
 
-def _answer(significant: bool, found: ComparedMeans, settings: DetectionSettings) -> Answer:
+def _answer(significant: bool, found: ComparedMeans, settings: DetectionSettings) -> StreamVerdict:
     drop, least = found.drop, min(found.before.n, found.after.n)
     if least < settings.minimum:
         return "no data" if least == 0 else "inconclusive"
@@ -137,6 +144,6 @@ def rate_finding(rate: RareEventTest, settings: DetectionSettings) -> Finding:
     seen = rate.estimate()
     agreed = Estimate(0, rate.agreed, rate.agreed, rate.agreed, LEVEL)
     rise = Estimate(rate.n, seen.mean - rate.agreed, seen.low - rate.agreed, seen.high - rate.agreed, LEVEL)
-    within: Answer = "holds" if seen.high <= _TWICE * rate.agreed else "inconclusive"
-    answer: Answer = "regressed" if rate.significant else within
+    within: StreamVerdict = "holds" if seen.high <= _TWICE * rate.agreed else "inconclusive"
+    answer: StreamVerdict = "regressed" if rate.significant else within
     return Finding(answer, RATE, rate.alpha, rate.significant, agreed, seen, rise)

@@ -16,7 +16,7 @@ real      any number, smaller is worse
 rare      1 (the bad event happened) or 0, larger is worse, against an agreed rate
 """
 
-Answer = Literal["regressed", "holds", "inconclusive", "no baseline yet", "no data"]
+StreamVerdict = Literal["regressed", "holds", "inconclusive", "no baseline yet", "no data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Finding:
     (`positive`: means are geometric, the drop is on the log scale; `rare`: a rise of the rate is a positive drop).
     """
 
-    answer: Answer
+    answer: StreamVerdict
     method: str
     alpha: float
     significant: bool
