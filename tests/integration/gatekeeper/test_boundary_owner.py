@@ -217,13 +217,14 @@ async def test_the_guards_refuse_a_forged_row(stage: World, attack: Attack) -> N
 
 
 AUTHORISED = "ALTER TABLE gatekeeper.live_history DISABLE TRIGGER live_is_authorised"
-AT_COMMIT = "ALTER TABLE gatekeeper.live_history DISABLE TRIGGER not_halted_at_commit"
-NO_CHANGE = "ALTER TABLE gatekeeper.rollbacks DISABLE TRIGGER rollback_changes_something"
+AT_COMMIT = "ALTER TABLE gatekeeper.live_history DISABLE TRIGGER check_not_halted"
+NO_CHANGE = "ALTER TABLE gatekeeper.rollbacks DISABLE TRIGGER check_rollback_change"
 ONE_CITED = "ALTER TABLE gatekeeper.live_history DROP CONSTRAINT ck_live_history_one_authorisation"
 BOUND = "ALTER TABLE gatekeeper.live_history DROP CONSTRAINT fk_live_history_decision"
 UNIQUE = "ALTER TABLE gatekeeper.live_history DROP CONSTRAINT live_history_decision_id_key"
-PERSONS = "ALTER TABLE gatekeeper.decisions DISABLE TRIGGER decision_is_a_persons"
-COVERED = "ALTER TABLE gatekeeper.grant_uses DISABLE TRIGGER grant_use_is_covered"
+PERSONS = "ALTER TABLE gatekeeper.decisions DISABLE TRIGGER check_decision_insert"
+SUBJECTS = "ALTER TABLE gatekeeper.people DISABLE TRIGGER check_person_insert"
+COVERED = "ALTER TABLE gatekeeper.grant_uses DISABLE TRIGGER check_grant_use_insert"
 
 
 def altered_function(name: str, said: str, instead: str) -> str:
@@ -254,8 +255,8 @@ BY_EVENT_ALONE = altered_function("live_is_authorised", "gatekeeper.is_halted(NE
         (while_halted, (AUTHORISED, AT_COMMIT)),
         pytest.param(while_halted, (BY_EVENT_ALONE, AT_COMMIT), id="a kill switch through Kafka alone"),
         (a_gap, (AUTHORISED,)),
-        (by_a_service, (PERSONS, AUTHORISED)),
-        (by_the_author, (PERSONS, AUTHORISED)),
+        (by_a_service, (PERSONS, AUTHORISED, SUBJECTS)),
+        (by_the_author, (PERSONS, AUTHORISED, SUBJECTS)),
         (altered, (AUTHORISED,)),
         (grant_past_its_count, (COVERED,)),
         (grant_outside_its_slot, (COVERED,)),

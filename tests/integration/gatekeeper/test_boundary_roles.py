@@ -239,12 +239,12 @@ async def test_only_the_doors_can_be_called_and_only_by_the_gatekeeper(intruder:
     before = await intruder.state()
     doors = {
         "open_proposal", "propose", "withdraw", "decide", "promote", "use_grant", "give_grant", "revoke_grant",
-        "revoke_example", "roll_back", "cleanse", "halt", "resume",
+        "revoke_example", "roll_back", "remove_revoked", "halt", "resume",
         "make_link", "open_session", "close_session", "issue_key", "revoke_key",
-            "note_settlement", "review_observed", "archive_prompt", "audit_loop",
-        "note_operation", "note_declaration",
+            "record_settlement", "review_observed", "archive_prompt", "audit_loop",
+        "record_operation", "record_declaration",
     }  # fmt: skip
-    helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "slots_of", "examples_of", "kept_examples"}
+    helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "version_slots", "set_examples", "remaining_examples"}
     rows = await intruder.gate.sql(
         """SELECT proname, oid::regprocedure::text, prosecdef, proisstrict, proconfig,
                   has_function_privilege(:role, oid, 'EXECUTE')

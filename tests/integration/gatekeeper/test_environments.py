@@ -24,8 +24,8 @@ UNION ALL SELECT 'keys', k::text FROM gatekeeper.api_keys k WHERE {HERE}
 UNION ALL SELECT 'links', l::text FROM gatekeeper.sign_in_links l WHERE {HERE}
 UNION ALL SELECT 'switch', l::text FROM gatekeeper.loop_changes l WHERE {HERE}
 UNION ALL SELECT 'reviews', r::text FROM gatekeeper.reviews r WHERE {HERE}
-UNION ALL SELECT 'tainted', t::text FROM gatekeeper.tainted t WHERE {HERE}
-UNION ALL SELECT 'servable', gatekeeper.serving_gap(project, environment, digest)
+UNION ALL SELECT 'live_with_revoked', t::text FROM gatekeeper.live_with_revoked t WHERE {HERE}
+UNION ALL SELECT 'servable', gatekeeper.serving_refusal(project, environment, digest)
           FROM gatekeeper.live_history WHERE {HERE}
 ORDER BY 1, 2"""
 FOREIGN = (

@@ -164,19 +164,20 @@ async def test_no_decision_is_replayed_stretched_or_turned(forger: Forger) -> No
     assert (live["digest"], live["sequence"]) == (digest(ONE), 3)
 
 
-_PERSONS = "decision_is_a_persons"
+_PERSONS = "check_decision_insert"
 # What keeps forged decisions out: function, what it says, and what it would say without. Two where two stand guard.
 GUARDS: dict[str, list[tuple[str, str, str]]] = {
-    "the secret": [("speaker_of", "AND k.secret_hash = gatekeeper.sha256_hex(part[2])", "")],
-    "a key's end": [("speaker_of", "AND coalesce(k.expires_at > clock_timestamp(), true)", "")],
-    "revocation": [("speaker_of", "AND NOT k.revoked", ""), (_PERSONS, "AND NOT k.revoked", "")],
+    "the secret": [("authenticate", "AND k.secret_hash = gatekeeper.sha256_hex(part[2])", "")],
+    "a key's end": [("authenticate", "AND coalesce(k.expires_at > clock_timestamp(), true)", "")],
+    "revocation": [("authenticate", "AND NOT k.revoked", ""), (_PERSONS, "AND NOT k.revoked", "")],
     "scope": [
-        ("person_of", "OR NOT scope = ANY (found.scopes)", ""), (_PERSONS, "AND 'review' = ANY (k.scopes)", ""),
+        ("authorise_person", "OR NOT scope = ANY (found.scopes)", ""), (_PERSONS, "AND 'review' = ANY (k.scopes)", ""),
     ],
     "environment": [
-        ("decide", "p.environment <> who.environment", "false"), (_PERSONS, "AND k.environment = NEW.environment", ""),
+        ("decide", "p.environment <> principal.environment", "false"),
+        (_PERSONS, "AND k.environment = NEW.environment", ""),
     ],
-    "project": [("decide", "AND x.project = who.project", ""), (_PERSONS, "AND k.project = NEW.project", "")],
+    "project": [("decide", "AND x.project = principal.project", ""), (_PERSONS, "AND k.project = NEW.project", "")],
     "content": [("decide", "p.digest IS DISTINCT FROM in_digest", "false")],
     "four eyes": [(_PERSONS, "author_key = gatekeeper.subject_key(NEW.decided_by)", "false")],
     "the author's link": [(_PERSONS, "gatekeeper.subject_key(m) = author_key", "false")],

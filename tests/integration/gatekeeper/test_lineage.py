@@ -8,8 +8,8 @@ BASE = document("Answer.", "shots")
 ACTIVE = """
     WITH active AS (
         SELECT l.project, l.environment, l.name, e.digest
-        FROM gatekeeper.live l, gatekeeper.slots_of(l.project, l.digest) s,
-             gatekeeper.examples_of(l.project, s.set_digest) e)
+        FROM gatekeeper.live l, gatekeeper.version_slots(l.project, l.digest) s,
+             gatekeeper.set_examples(l.project, s.set_digest) e)
     SELECT a.digest, x ->> 'feedback_id', x ->> 'execution_id'
     FROM active a
     LEFT JOIN LATERAL (

@@ -111,7 +111,7 @@ async def is_in_the_chain(gate: World, words: str) -> bool:
 
 async def test_plain_text_in_the_chain_would_be_seen(gate: World) -> None:
     """The test of the test above: `decide` that writes the reason itself into the audit."""
-    said = "gatekeeper.keep_reason(d.project, d.reason)"
+    said = "gatekeeper.save_reason(d.project, d.reason)"
     [row] = await gate.sql("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'decide'")
     assert row[0].count(said) == 1
     leaky = row[0].replace(said, f"{said} || jsonb_build_object('why', d.reason)")

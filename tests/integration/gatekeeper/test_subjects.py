@@ -120,7 +120,7 @@ async def test_no_author_approves_through_a_link_for_somebody_else(gate: World, 
 
 async def test_an_author_in_other_letters_is_still_the_author(gate: World) -> None:
     """A row from before subjects were normalised."""
-    await gate.sql("ALTER TABLE gatekeeper.people DISABLE TRIGGER person_is_distinct")
+    await gate.sql("ALTER TABLE gatekeeper.people DISABLE TRIGGER check_person_insert")
     await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', 'Maker ')")
     await gate.sql(
         """UPDATE gatekeeper.api_keys SET subject = 'Maker ' WHERE subject = 'second'""",

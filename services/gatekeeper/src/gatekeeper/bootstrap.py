@@ -35,7 +35,7 @@ from shared.runtime.clock import Clock, SystemClock
 
 _PROJECT = "INSERT INTO gatekeeper.projects (project) VALUES (:project) ON CONFLICT DO NOTHING"
 _SIGNER = "INSERT INTO gatekeeper.signing_keys (key_id, public_key) VALUES (:key_id, :public) ON CONFLICT DO NOTHING"
-_KNOWN = "SELECT gatekeeper.known_subject(:project, :subject)"
+_KNOWN = "SELECT gatekeeper.existing_subject(:project, :subject)"
 _PERSON = "INSERT INTO gatekeeper.people (project, subject) VALUES (:project, :subject) ON CONFLICT DO NOTHING"
 _HAS = """SELECT 1 FROM gatekeeper.api_keys WHERE project = :project AND environment = :environment
           AND subject = :subject AND subject_kind = :kind AND scopes @> CAST(:scopes AS text[]) AND NOT revoked"""

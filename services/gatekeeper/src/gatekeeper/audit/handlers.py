@@ -62,7 +62,7 @@ async def _record_settlement(unit: UnitOfWork, received: Received[DeadLetterSett
     event = received.event
     await call_function(
         unit.conn,
-        "note_settlement",
+        "record_settlement",
         received.id,
         event.project,
         event.letter_id,
@@ -80,7 +80,7 @@ async def _record_operation(unit: UnitOfWork, received: Received[OperationPerfor
     republished = event.operation == "events_republished"
     await call_function(
         unit.conn,
-        "note_operation",
+        "record_operation",
         received.id,
         event.project,
         event.environment,
@@ -102,7 +102,7 @@ async def _record_declaration(unit: UnitOfWork, received: Received[MetricDeclare
     low, high = declared.scale or (None, None)
     await call_function(
         unit.conn,
-        "note_declaration",
+        "record_declaration",
         received.id,
         event.project,
         event.environment,

@@ -37,7 +37,7 @@ _HISTORY = text(
        WHERE (project, environment, name) = (:project, :environment, :name) ORDER BY sequence"""
 )
 _WITH_REVOKED = text(
-    "SELECT name, digest FROM gatekeeper.tainted WHERE project = :project AND environment = :environment"
+    "SELECT name, digest FROM gatekeeper.live_with_revoked WHERE project = :project AND environment = :environment"
 )
 
 

@@ -42,7 +42,7 @@ async def remove_revoked_examples(unit: UnitOfWork, key: str, principal: Princip
     promoted: list[PromptLive] = []
     for name, digest in await list_live_with_revoked(unit.conn, project, environment):
         effective = await _save_without_revoked(unit, project, environment, digest)
-        rows = await call_function(unit.conn, "cleanse", key, environment, name, effective)
+        rows = await call_function(unit.conn, "remove_revoked", key, environment, name, effective)
         promoted += await publish_live(unit, rows)
     return promoted
 

@@ -1,6 +1,6 @@
 -- Decisions about proposals.
 
--- What a decision binds, in its versioned canonical form.
+-- Return the versioned canonical form of a decision.
 CREATE OR REPLACE FUNCTION gatekeeper.canonical_decision(d gatekeeper.decisions) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT gatekeeper.canonical(jsonb_build_object(
@@ -13,8 +13,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
             'reason_digest', 'sha256:' || gatekeeper.sha256_hex(nullif(d.reason, ''))) END)
 $$;
 
--- However a decision comes to be, it is a reviewing person's, not the author's, and its form is what it says.
-CREATE OR REPLACE FUNCTION gatekeeper.decision_is_a_persons() RETURNS trigger
+-- Trigger: a decision needs a reviewing person who is not the author; canonical form and hash are computed here.
+CREATE OR REPLACE FUNCTION gatekeeper.check_decision_insert() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     author_key text := (SELECT gatekeeper.subject_key(p.author) FROM gatekeeper.proposals p
@@ -23,13 +23,13 @@ BEGIN
     IF NOT EXISTS (SELECT FROM gatekeeper.api_keys k WHERE k.key_id = NEW.key_id AND NOT k.revoked
                    AND k.subject_kind = 'person' AND k.subject = NEW.decided_by AND 'review' = ANY (k.scopes)
                    AND k.project = NEW.project AND k.environment = NEW.environment) THEN
-        PERFORM gatekeeper.refuse('not-allowed', 'only a person who may review here decides');
+        PERFORM gatekeeper.refuse('not-allowed', 'needs a person with the scope review in this environment');
     END IF;
     IF author_key = gatekeeper.subject_key(NEW.decided_by) THEN
-        PERFORM gatekeeper.refuse('own-proposal', 'somebody else must decide about your proposal');
+        PERFORM gatekeeper.refuse('own-proposal', 'another person must decide about your proposal');
     END IF;
     IF EXISTS (SELECT FROM gatekeeper.link_makers(NEW.key_id) m WHERE gatekeeper.subject_key(m) = author_key) THEN
-        PERFORM gatekeeper.refuse('author-made-link', 'the author of the proposal made the link of this session');
+        PERFORM gatekeeper.refuse('author-made-link', 'the author of the proposal created the sign-in link of this session');
     END IF;
     NEW.form := 2;
     NEW.canonical := gatekeeper.canonical_decision(NEW);
@@ -37,54 +37,54 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE OR REPLACE FUNCTION gatekeeper.decision_changes_something() RETURNS trigger
+CREATE OR REPLACE FUNCTION gatekeeper.check_decision_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     IF NEW.verdict = 'approved' AND gatekeeper.is_served(NEW.project, NEW.environment, NEW.name, NEW.digest) THEN
-        PERFORM gatekeeper.refuse('no-change', 'the document is live already');
+        PERFORM gatekeeper.refuse('no-change', 'the document is already live');
     END IF;
     RETURN NEW;
 END $$;
 
--- A person's yes, no, or changes requested about exactly this digest.
+-- Store a person's verdict about exactly this digest.
 CREATE OR REPLACE FUNCTION gatekeeper.decide(
-    raw text, in_proposal uuid, in_verdict text, in_digest text, in_reason text, lifetime interval, policy text
+    api_key text, in_proposal uuid, in_verdict text, in_digest text, in_reason text, lifetime interval, policy text
 ) RETURNS TABLE (decision_id uuid, revision integer, by text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'review');
     p gatekeeper.proposals;
     d gatekeeper.decisions;
     moment timestamptz;
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
-    SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal AND x.project = who.project;
+    PERFORM gatekeeper.lock_project(principal.project);
+    SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal AND x.project = principal.project;
     IF p.id IS NULL THEN
         PERFORM gatekeeper.refuse('unknown-proposal', 'there is no such proposal in this project');
-    ELSIF p.environment <> who.environment THEN
+    ELSIF p.environment <> principal.environment THEN
         PERFORM gatekeeper.refuse('other-environment', 'the proposal belongs to another environment than the key');
     ELSIF p.state = 'withdrawn' THEN
-        PERFORM gatekeeper.refuse('withdrawn', 'the proposal no longer stands');
+        PERFORM gatekeeper.refuse('withdrawn', 'the proposal was withdrawn');
     ELSIF p.state <> 'open' THEN
-        PERFORM gatekeeper.refuse('already-decided', 'the proposal was decided before');
+        PERFORM gatekeeper.refuse('already-decided', 'the proposal was already decided');
     ELSIF p.digest IS DISTINCT FROM in_digest THEN
-        PERFORM gatekeeper.refuse('digest-mismatch', 'the decision is about another content than the proposal');
+        PERFORM gatekeeper.refuse('digest-mismatch', 'the decision names another digest than the proposal');
     END IF;
     moment := clock_timestamp();
     INSERT INTO gatekeeper.decisions (proposal_id, project, environment, name, verdict, digest, base_digest,
                                       policy_version, decided_by, key_id, decided_at, expires_at, reason)
     VALUES (p.id, p.project, p.environment, p.name, in_verdict, p.digest, p.base_digest,
-            policy, who.subject, who.key_id, moment, moment + lifetime, in_reason)
+            policy, principal.subject, principal.key_id, moment, moment + lifetime, in_reason)
     RETURNING * INTO d;
     UPDATE gatekeeper.proposals x SET state = in_verdict, revision = p.revision + 1 WHERE x.id = p.id;
     PERFORM gatekeeper.append_audit(d.project, 'proposal.decided', d.decided_by, jsonb_build_object(
         'proposal_id', p.id, 'decision_id', d.id, 'decision_hash', d.hash, 'verdict', d.verdict,
         'environment', d.environment, 'name', d.name, 'base_digest', d.base_digest, 'digest', d.digest,
-        'key_id', d.key_id) || gatekeeper.keep_reason(d.project, d.reason));
+        'key_id', d.key_id) || gatekeeper.save_reason(d.project, d.reason));
     RETURN QUERY SELECT d.id, p.revision + 1, d.decided_by;
 END $$;
 
--- Refuses a decision that does not cover what is about to go live over `present`.
+-- Refuse a decision that does not cover replacing `present` by `wanted`.
 CREATE OR REPLACE FUNCTION gatekeeper.check_decision(wanted gatekeeper.live_history, present gatekeeper.live, halted boolean)
 RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$

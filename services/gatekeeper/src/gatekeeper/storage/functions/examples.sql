@@ -1,16 +1,16 @@
 -- Revoked examples, and versions without them.
 
--- What of a slot's set is left when the examples revoked in an environment are gone.
-CREATE OR REPLACE FUNCTION gatekeeper.kept_examples(in_project text, in_environment text, set_digest text) RETURNS text[]
+-- Return the examples of a set that are not revoked in an environment.
+CREATE OR REPLACE FUNCTION gatekeeper.remaining_examples(in_project text, in_environment text, set_digest text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-    SELECT coalesce(array_agg(e.digest ORDER BY e.place), '{}')
-    FROM gatekeeper.examples_of(in_project, set_digest) e
+    SELECT coalesce(array_agg(e.digest ORDER BY e.ordinal), '{}')
+    FROM gatekeeper.set_examples(in_project, set_digest) e
     WHERE NOT EXISTS (SELECT FROM gatekeeper.example_revocations r WHERE r.project = in_project
                       AND r.digest = e.digest AND r.environment IN ('*', in_environment))
 $$;
 
--- Whether `after` is `before` without the examples revoked in the environment, and otherwise the same.
-CREATE OR REPLACE FUNCTION gatekeeper.is_cleansed(in_project text, in_environment text, before text, after text) RETURNS boolean
+-- Return whether `after` equals `before` without the examples that are revoked in the environment.
+CREATE OR REPLACE FUNCTION gatekeeper.is_without_revoked(in_project text, in_environment text, before text, after text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     old_doc jsonb; new_doc jsonb; s record;
@@ -21,10 +21,10 @@ BEGIN
         RETURN false;
     END IF;
     FOR s IN SELECT o.slot, o.set_digest AS old_set, n.set_digest AS new_set
-             FROM gatekeeper.slots_of(in_project, before) o
-             LEFT JOIN gatekeeper.slots_of(in_project, after) n USING (slot) LOOP
-        IF gatekeeper.kept_examples(in_project, in_environment, s.old_set)
-           <> ARRAY(SELECT digest FROM gatekeeper.examples_of(in_project, s.new_set) ORDER BY place) THEN
+             FROM gatekeeper.version_slots(in_project, before) o
+             LEFT JOIN gatekeeper.version_slots(in_project, after) n USING (slot) LOOP
+        IF gatekeeper.remaining_examples(in_project, in_environment, s.old_set)
+           <> ARRAY(SELECT digest FROM gatekeeper.set_examples(in_project, s.new_set) ORDER BY ordinal) THEN
             RETURN false;
         END IF;
         old_doc := old_doc #- ARRAY['slots', s.slot, 'set'];
@@ -33,48 +33,48 @@ BEGIN
     RETURN old_doc = new_doc;
 END $$;
 
--- Why a version can't be served in an environment; null where it can. Unknown, with unknown examples, or a revoked one.
-CREATE OR REPLACE FUNCTION gatekeeper.serving_gap(in_project text, in_environment text, version text) RETURNS text
+-- Return why a version can't be served in an environment (unknown content or a revoked example); null if it can.
+CREATE OR REPLACE FUNCTION gatekeeper.serving_refusal(in_project text, in_environment text, version text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT CASE
         WHEN NOT EXISTS (SELECT FROM gatekeeper.prompt_versions v WHERE v.project = in_project AND v.digest = version)
             THEN 'unknown-version'
-        WHEN EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s
+        WHEN EXISTS (SELECT FROM gatekeeper.version_slots(in_project, version) s
                      LEFT JOIN gatekeeper.example_sets e ON e.project = in_project AND e.digest = s.set_digest
                      WHERE s.set_digest IS NOT NULL AND e.digest IS NULL)
-          OR EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s,
-                                 gatekeeper.examples_of(in_project, s.set_digest) m
+          OR EXISTS (SELECT FROM gatekeeper.version_slots(in_project, version) s,
+                                 gatekeeper.set_examples(in_project, s.set_digest) m
                      LEFT JOIN gatekeeper.examples e ON e.project = in_project AND e.digest = m.digest
                      WHERE e.digest IS NULL) THEN 'unknown-examples'
-        WHEN EXISTS (SELECT FROM gatekeeper.slots_of(in_project, version) s,
-                                 gatekeeper.examples_of(in_project, s.set_digest) m
+        WHEN EXISTS (SELECT FROM gatekeeper.version_slots(in_project, version) s,
+                                 gatekeeper.set_examples(in_project, s.set_digest) m
                      JOIN gatekeeper.example_revocations r ON r.project = in_project AND r.digest = m.digest
                      WHERE r.environment IN ('*', in_environment)) THEN 'example-revoked'
         END
 $$;
 
--- Revokes one example in the environment of the key.
-CREATE OR REPLACE FUNCTION gatekeeper.take_back(who gatekeeper.speaker, in_digest text, in_reason text) RETURNS void
+-- Revoke an example in the environment of the key.
+CREATE OR REPLACE FUNCTION gatekeeper.save_example_revocation(principal gatekeeper.principal, in_digest text, in_reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     INSERT INTO gatekeeper.example_revocations (project, environment, digest, by, reason)
-    VALUES (who.project, who.environment, in_digest, who.subject, in_reason)
+    VALUES (principal.project, principal.environment, in_digest, principal.subject, in_reason)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        PERFORM gatekeeper.append_audit(who.project, 'example.revoked', who.subject, jsonb_build_object(
-            'example', in_digest, 'environment', who.environment, 'key_id', who.key_id)
-            || gatekeeper.keep_reason(who.project, in_reason));
+        PERFORM gatekeeper.append_audit(principal.project, 'example.revoked', principal.subject, jsonb_build_object(
+            'example', in_digest, 'environment', principal.environment, 'key_id', principal.key_id)
+            || gatekeeper.save_reason(principal.project, in_reason));
     END IF;
 END $$;
 
-CREATE OR REPLACE FUNCTION gatekeeper.revoke_example(raw text, in_digest text, in_reason text) RETURNS void
+CREATE OR REPLACE FUNCTION gatekeeper.revoke_example(api_key text, in_digest text, in_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'review');
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
-    IF NOT EXISTS (SELECT FROM gatekeeper.examples e WHERE e.project = who.project AND e.digest = in_digest) THEN
+    PERFORM gatekeeper.lock_project(principal.project);
+    IF NOT EXISTS (SELECT FROM gatekeeper.examples e WHERE e.project = principal.project AND e.digest = in_digest) THEN
         PERFORM gatekeeper.refuse('unknown-example', 'there is no such example in this project');
     END IF;
-    PERFORM gatekeeper.take_back(who, in_digest, in_reason);
+    PERFORM gatekeeper.save_example_revocation(principal, in_digest, in_reason);
 END $$;

@@ -8,21 +8,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
         'given_at', gatekeeper.rfc3339(g.given_at), 'expires_at', gatekeeper.rfc3339(g.expires_at)))
 $$;
 
-CREATE OR REPLACE FUNCTION gatekeeper.grant_is_a_persons() RETURNS trigger
+CREATE OR REPLACE FUNCTION gatekeeper.check_grant_insert() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM gatekeeper.api_keys k WHERE k.key_id = NEW.key_id AND NOT k.revoked
                    AND k.subject_kind = 'person' AND k.subject = NEW.given_by AND 'review' = ANY (k.scopes)
                    AND k.project = NEW.project AND k.environment = NEW.environment) THEN
-        PERFORM gatekeeper.refuse('not-allowed', 'only a person who may review here gives a grant');
+        PERFORM gatekeeper.refuse('not-allowed', 'needs a person with the scope review in this environment');
     END IF;
     NEW.canonical := gatekeeper.canonical_grant(NEW);
     NEW.hash := gatekeeper.sha256_hex(NEW.canonical);
     RETURN NEW;
 END $$;
 
--- Why this grant does not cover replacing `base` by `version` now; null where it does.
-CREATE OR REPLACE FUNCTION gatekeeper.grant_gap(g gatekeeper.grants, base text, version text) RETURNS text
+-- Return why the grant does not cover replacing `base` by `version` now; null if it does.
+CREATE OR REPLACE FUNCTION gatekeeper.grant_refusal(g gatekeeper.grants, base text, version text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
@@ -41,22 +41,21 @@ BEGIN
     END;
 END $$;
 
--- Whether a proposal brings an example that the version which it replaces does not have, and that is not marked as
--- eligible. What is not marked at all came from a proposer that knew no marks, and needs a person too.
+-- Return whether a proposal adds an example that is not marked as eligible for grants. Such examples need a decision.
 CREATE OR REPLACE FUNCTION gatekeeper.needs_person(p gatekeeper.proposals) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT EXISTS (
-        SELECT FROM gatekeeper.slots_of(p.project, p.digest) s, gatekeeper.examples_of(p.project, s.set_digest) e
+        SELECT FROM gatekeeper.version_slots(p.project, p.digest) s, gatekeeper.set_examples(p.project, s.set_digest) e
         WHERE NOT EXISTS (
-            SELECT FROM gatekeeper.slots_of(p.project, p.base_digest) b,
-                        gatekeeper.examples_of(p.project, b.set_digest) x
+            SELECT FROM gatekeeper.version_slots(p.project, p.base_digest) b,
+                        gatekeeper.set_examples(p.project, b.set_digest) x
             WHERE b.slot = s.slot AND x.digest = e.digest)
         AND NOT EXISTS (
             SELECT FROM jsonb_path_query(p.content, 'lax $.example_sets[*].examples[*]') x
             WHERE x ->> 'digest' = e.digest AND x -> 'grant_eligible' = 'true'))
 $$;
 
-CREATE OR REPLACE FUNCTION gatekeeper.grant_use_is_covered() RETURNS trigger
+CREATE OR REPLACE FUNCTION gatekeeper.check_grant_use_insert() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     g gatekeeper.grants;
@@ -65,7 +64,7 @@ BEGIN
     PERFORM gatekeeper.lock_project(NEW.project);
     SELECT * INTO g FROM gatekeeper.grants x WHERE x.id = NEW.grant_id;
     NEW.used_at := clock_timestamp();
-    gap := gatekeeper.grant_gap(g, NEW.base_digest, NEW.digest);
+    gap := gatekeeper.grant_refusal(g, NEW.base_digest, NEW.digest);
     IF gap IS NULL AND (SELECT gatekeeper.needs_person(p) FROM gatekeeper.proposals p WHERE p.id = NEW.proposal_id) THEN
         gap := 'needs-person';
     END IF;
@@ -94,48 +93,48 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION gatekeeper.give_grant(
-    raw text, in_name text, in_slot text, in_uses integer, in_per_hour integer, in_expires timestamptz
+    api_key text, in_name text, in_slot text, in_uses integer, in_per_hour integer, in_expires timestamptz
 ) RETURNS SETOF gatekeeper.grants
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'review');
     g gatekeeper.grants;
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
+    PERFORM gatekeeper.lock_project(principal.project);
     INSERT INTO gatekeeper.grants (project, environment, name, slot, uses, per_hour, expires_at, given_by, key_id)
-    VALUES (who.project, who.environment, in_name, in_slot, in_uses, in_per_hour, in_expires, who.subject, who.key_id)
+    VALUES (principal.project, principal.environment, in_name, in_slot, in_uses, in_per_hour, in_expires, principal.subject, principal.key_id)
     RETURNING * INTO g;
     PERFORM gatekeeper.append_audit(g.project, 'grant.given', g.given_by, jsonb_build_object(
         'grant_id', g.id, 'grant_hash', g.hash, 'environment', g.environment, 'name', g.name, 'key_id', g.key_id));
     RETURN NEXT g;
 END $$;
 
--- Ends a grant and revokes every example that came in by it.
-CREATE OR REPLACE FUNCTION gatekeeper.revoke_grant(raw text, in_grant uuid, in_reason text) RETURNS void
+-- Revoke a grant and every example that it let in.
+CREATE OR REPLACE FUNCTION gatekeeper.revoke_grant(api_key text, in_grant uuid, in_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'review');
     g gatekeeper.grants;
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
+    PERFORM gatekeeper.lock_project(principal.project);
     SELECT * INTO g FROM gatekeeper.grants x
-    WHERE x.id = in_grant AND x.project = who.project AND x.environment = who.environment;
+    WHERE x.id = in_grant AND x.project = principal.project AND x.environment = principal.environment;
     IF g.id IS NULL THEN
         PERFORM gatekeeper.refuse('unknown-grant', 'there is no such grant in this project and environment');
     END IF;
-    INSERT INTO gatekeeper.grant_revocations (grant_id, by, reason) VALUES (g.id, who.subject, in_reason)
+    INSERT INTO gatekeeper.grant_revocations (grant_id, by, reason) VALUES (g.id, principal.subject, in_reason)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        PERFORM gatekeeper.append_audit(g.project, 'grant.revoked', who.subject, jsonb_build_object(
-            'grant_id', g.id, 'environment', g.environment, 'key_id', who.key_id)
-            || gatekeeper.keep_reason(g.project, in_reason));
+        PERFORM gatekeeper.append_audit(g.project, 'grant.revoked', principal.subject, jsonb_build_object(
+            'grant_id', g.id, 'environment', g.environment, 'key_id', principal.key_id)
+            || gatekeeper.save_reason(g.project, in_reason));
     END IF;
-    PERFORM gatekeeper.take_back(who, brought.digest, coalesce(nullif(in_reason, ''), 'grant ' || g.id || ' revoked'))
+    PERFORM gatekeeper.save_example_revocation(principal, brought.digest, coalesce(nullif(in_reason, ''), 'grant ' || g.id || ' revoked'))
     FROM (
         SELECT DISTINCT e.digest
-        FROM gatekeeper.grant_uses u, gatekeeper.slots_of(u.project, u.digest) s,
-             gatekeeper.examples_of(u.project, s.set_digest) e
+        FROM gatekeeper.grant_uses u, gatekeeper.version_slots(u.project, u.digest) s,
+             gatekeeper.set_examples(u.project, s.set_digest) e
         WHERE u.grant_id = g.id AND s.slot = g.slot AND NOT EXISTS (
-            SELECT FROM gatekeeper.slots_of(u.project, u.base_digest) b, gatekeeper.examples_of(u.project, b.set_digest) x
+            SELECT FROM gatekeeper.version_slots(u.project, u.base_digest) b, gatekeeper.set_examples(u.project, b.set_digest) x
             WHERE b.slot = g.slot AND x.digest = e.digest)) brought;
 END $$;

@@ -13,61 +13,61 @@ LANGUAGE sql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
                    WHERE l.project = in_project AND l.environment IN ('*', in_environment) AND l.halted)
 $$;
 
--- A key changes the switch of its own environment; a key for all environments that of the project.
-CREATE OR REPLACE FUNCTION gatekeeper.turn_loop(who gatekeeper.speaker, halt boolean, because text)
+-- Halt or resume. A key changes the switch of its environment; a key for all environments that of the project.
+CREATE OR REPLACE FUNCTION gatekeeper.set_kill_switch(principal gatekeeper.principal, halt boolean, reason_text text)
 RETURNS TABLE (project text, environment text, revision integer, by text, changed boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     now_revision integer;
     now_halted boolean;
 BEGIN
-    -- Whoever dies between this call and its commit holds the switch no longer than that.
+    -- A client that dies before its commit holds the switch for at most 2 s.
     PERFORM set_config('idle_in_transaction_session_timeout', '2s', true);
-    SELECT g.revision INTO now_revision FROM gatekeeper.loop_gates g WHERE g.project = who.project FOR UPDATE;
+    SELECT g.revision INTO now_revision FROM gatekeeper.loop_gates g WHERE g.project = principal.project FOR UPDATE;
     IF now_revision IS NULL THEN
-        PERFORM gatekeeper.refuse('unknown-project', 'the project was never set up');
+        PERFORM gatekeeper.refuse('unknown-project', 'there is no such project');
     END IF;
     SELECT l.halted INTO now_halted FROM gatekeeper.loops l
-    WHERE l.project = who.project AND l.environment = who.environment;
+    WHERE l.project = principal.project AND l.environment = principal.environment;
     IF coalesce(now_halted, false) = halt THEN
-        IF NOT halt AND gatekeeper.is_halted(who.project, who.environment) THEN
+        IF NOT halt AND gatekeeper.is_halted(principal.project, principal.environment) THEN
             PERFORM gatekeeper.refuse('project-halted', 'resume with a key for all environments of the project');
         END IF;
-        RETURN QUERY SELECT who.project, who.environment, now_revision, who.subject, false;
+        RETURN QUERY SELECT principal.project, principal.environment, now_revision, principal.subject, false;
         RETURN;
     END IF;
-    UPDATE gatekeeper.loop_gates g SET revision = now_revision + 1 WHERE g.project = who.project;
+    UPDATE gatekeeper.loop_gates g SET revision = now_revision + 1 WHERE g.project = principal.project;
     INSERT INTO gatekeeper.loop_changes (project, environment, revision, halted, by, key_id, reason)
-    VALUES (who.project, who.environment, now_revision + 1, halt, who.subject, who.key_id, because);
-    RETURN QUERY SELECT who.project, who.environment, now_revision + 1, who.subject, true;
+    VALUES (principal.project, principal.environment, now_revision + 1, halt, principal.subject, principal.key_id, reason_text);
+    RETURN QUERY SELECT principal.project, principal.environment, now_revision + 1, principal.subject, true;
 END $$;
 
--- Stopping needs no permission, but a person, or a service that operates: a key inside an app or a page has neither.
-CREATE OR REPLACE FUNCTION gatekeeper.halt(raw text, because text)
+-- Halt promotions. Needs a person, or a service with the scope operate: keys inside apps and pages are neither.
+CREATE OR REPLACE FUNCTION gatekeeper.halt(api_key text, reason_text text)
 RETURNS TABLE (project text, environment text, revision integer, by text, changed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.speaker_of(raw);
+    principal gatekeeper.principal := gatekeeper.authenticate(api_key);
 BEGIN
-    IF who.subject_kind <> 'person' AND NOT 'operate' = ANY (who.scopes) THEN
+    IF principal.subject_kind <> 'person' AND NOT 'operate' = ANY (principal.scopes) THEN
         PERFORM gatekeeper.refuse('not-allowed', 'needs the key of a person, or of a service with the scope operate');
     END IF;
-    RETURN QUERY SELECT * FROM gatekeeper.turn_loop(who, true, because);
+    RETURN QUERY SELECT * FROM gatekeeper.set_kill_switch(principal, true, reason_text);
 END $$;
 
-CREATE OR REPLACE FUNCTION gatekeeper.resume(raw text, because text)
+CREATE OR REPLACE FUNCTION gatekeeper.resume(api_key text, reason_text text)
 RETURNS TABLE (project text, environment text, revision integer, by text, changed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.speaker_of(raw);
+    principal gatekeeper.principal := gatekeeper.authenticate(api_key);
 BEGIN
-    IF who.subject_kind <> 'person' OR NOT 'review' = ANY (who.scopes) THEN
+    IF principal.subject_kind <> 'person' OR NOT 'review' = ANY (principal.scopes) THEN
         PERFORM gatekeeper.refuse('not-allowed', 'needs the key of a person with the scope review');
     END IF;
-    RETURN QUERY SELECT * FROM gatekeeper.turn_loop(who, false, because);
+    RETURN QUERY SELECT * FROM gatekeeper.set_kill_switch(principal, false, reason_text);
 END $$;
 
--- Writes the changes of the kill switch that no entry tells of yet. Returns whether there were any.
+-- Append audit entries for the changes of the kill switch that have none. Return whether there were any.
 CREATE OR REPLACE FUNCTION gatekeeper.audit_loop(in_project text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -84,7 +84,7 @@ BEGIN
         VALUES (c.project, c.revision, gatekeeper.append_entry(c.project,
             CASE WHEN c.halted THEN 'loop.halted' ELSE 'loop.resumed' END, c."by", jsonb_build_object(
                 'key_id', c.key_id, 'revision', c.revision, 'environment', c.environment,
-                'changed_at', gatekeeper.rfc3339(c.at)) || gatekeeper.keep_reason(c.project, c.reason)));
+                'changed_at', gatekeeper.rfc3339(c.at)) || gatekeeper.save_reason(c.project, c.reason)));
         added := true;
     END LOOP;
     RETURN added;
@@ -92,12 +92,12 @@ END $$;
 
 -- Asks again at the commit, with the switch held still: who halts waits for at most one commit, and no promotion
 -- commits after a halt did. The row that `turn_loop` updates also ends a transaction whose snapshot is older.
-CREATE OR REPLACE FUNCTION gatekeeper.not_halted_at_commit() RETURNS trigger
+CREATE OR REPLACE FUNCTION gatekeeper.check_not_halted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     PERFORM FROM gatekeeper.loop_gates g WHERE g.project = NEW.project FOR SHARE;
     IF NOT FOUND OR gatekeeper.is_halted(NEW.project, NEW.environment) THEN
-        PERFORM gatekeeper.refuse('halted', 'the loop was halted meanwhile');
+        PERFORM gatekeeper.refuse('halted', 'promotions were halted meanwhile');
     END IF;
     RETURN NULL;
 END $$;

@@ -1,13 +1,13 @@
--- What is live: every way in, and the checks that no row can bypass.
+-- Live versions: the functions that insert them, and the checks of every insert.
 
--- Whether apps are served this digest under the name.
+-- Return whether this digest is live under the name.
 CREATE OR REPLACE FUNCTION gatekeeper.is_served(in_project text, in_environment text, in_name text, in_digest text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT EXISTS (SELECT FROM gatekeeper.live l WHERE (l.project, l.environment, l.name, l.digest)
                    = (in_project, in_environment, in_name, in_digest))
 $$;
 
--- The boundary itself: holds for every INSERT, whoever sends it and by whatever function.
+-- Trigger: the boundary itself. It checks every INSERT, whoever sends it and by whatever function.
 CREATE OR REPLACE FUNCTION gatekeeper.live_is_authorised() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -19,10 +19,10 @@ BEGIN
     SELECT * INTO present FROM gatekeeper.live l
     WHERE (l.project, l.environment, l.name) = (NEW.project, NEW.environment, NEW.name);
     IF NEW.sequence <> coalesce(present.sequence, 0) + 1 THEN
-        PERFORM gatekeeper.refuse('sequence', 'sequences go up by one');
+        PERFORM gatekeeper.refuse('sequence', 'the sequence must be one more than the last');
     END IF;
     PERFORM gatekeeper.refuse(gap, 'this version can''t be served')
-    FROM gatekeeper.serving_gap(NEW.project, NEW.environment, NEW.digest) gap WHERE gap IS NOT NULL;
+    FROM gatekeeper.serving_refusal(NEW.project, NEW.environment, NEW.digest) gap WHERE gap IS NOT NULL;
     NEW.base_digest := CASE
         WHEN NEW.decision_id IS NOT NULL THEN gatekeeper.check_decision(NEW, present, halted)
         WHEN NEW.grant_use_id IS NOT NULL THEN gatekeeper.check_grant_use(NEW, present, halted)
@@ -30,22 +30,22 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Nothing may say that it is live, unless it is: the bus gets only what the history holds.
-CREATE OR REPLACE FUNCTION gatekeeper.announced_is_live() RETURNS trigger
+-- Trigger: the outbox accepts no `prompt.live` that `live_history` does not contain.
+CREATE OR REPLACE FUNCTION gatekeeper.check_prompt_live_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    said jsonb := convert_from(NEW.payload, 'UTF8')::jsonb;
+    live jsonb := convert_from(NEW.payload, 'UTF8')::jsonb;
 BEGIN
     IF NOT EXISTS (SELECT FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
-                   WHERE (h.project, h.environment, h.name, h.sequence, h.digest) = (said ->> 'project',
-                       said ->> 'environment', said ->> 'name', (said ->> 'sequence')::bigint, said ->> 'digest')
-                   AND v.canonical::jsonb = said -> 'document') THEN
-        PERFORM gatekeeper.refuse('not-live', 'prompt.live may only say what the history of live versions holds');
+                   WHERE (h.project, h.environment, h.name, h.sequence, h.digest) = (live ->> 'project',
+                       live ->> 'environment', live ->> 'name', (live ->> 'sequence')::bigint, live ->> 'digest')
+                   AND v.canonical::jsonb = live -> 'document') THEN
+        PERFORM gatekeeper.refuse('not-live', 'prompt.live must match a row of live_history');
     END IF;
     RETURN NEW;
 END $$;
 
--- The only ways to a new live version. Each writes its audit entry and its row of history, or nothing.
+-- Insert a row of history and its audit entry.
 CREATE OR REPLACE FUNCTION gatekeeper.go_live(
     in_project text, in_environment text, in_name text, in_target text, in_digest text, in_reason text,
     in_decision uuid, in_use uuid, in_rollback uuid, in_by text, facts jsonb
@@ -65,7 +65,7 @@ BEGIN
     RETURNING *;
 END $$;
 
--- Makes live what a decision approved.
+-- Make the version of an approval live.
 CREATE OR REPLACE FUNCTION gatekeeper.promote(in_decision uuid) RETURNS SETOF gatekeeper.live_history
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -82,7 +82,7 @@ BEGIN
         d.id, NULL, NULL, d.decided_by, jsonb_build_object('decision_id', d.id, 'base_digest', d.base_digest));
 END $$;
 
--- Makes a proposal live under the first grant that covers it. No row where none does: then a person decides.
+-- Make a proposal live under the first grant that covers it. Return no row if none does: it needs a decision.
 CREATE OR REPLACE FUNCTION gatekeeper.use_grant(in_proposal uuid)
 RETURNS TABLE (grant_id uuid, given_by text, revision integer, sequence bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
@@ -91,7 +91,7 @@ DECLARE
     g gatekeeper.grants;
     u gatekeeper.grant_uses;
     number_now integer;
-    went bigint;
+    new_sequence bigint;
 BEGIN
     SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal;
     IF p.id IS NULL THEN
@@ -100,7 +100,7 @@ BEGIN
     PERFORM gatekeeper.lock_project(p.project);
     SELECT * INTO p FROM gatekeeper.proposals x WHERE x.id = in_proposal;
     IF gatekeeper.is_halted(p.project, p.environment)
-       OR gatekeeper.serving_gap(p.project, p.environment, p.digest) IS NOT NULL OR gatekeeper.needs_person(p)
+       OR gatekeeper.serving_refusal(p.project, p.environment, p.digest) IS NOT NULL OR gatekeeper.needs_person(p)
        OR p.state <> 'open' OR p.kind <> 'few_shot' OR p.author_kind <> 'service' OR p.base_digest IS DISTINCT
         FROM (SELECT l.digest FROM gatekeeper.live l
               WHERE (l.project, l.environment, l.name) = (p.project, p.environment, p.name)) THEN
@@ -108,7 +108,7 @@ BEGIN
     END IF;
     SELECT * INTO g FROM gatekeeper.grants x
     WHERE (x.project, x.environment, x.name) = (p.project, p.environment, p.name)
-      AND gatekeeper.grant_gap(x, p.base_digest, p.digest) IS NULL
+      AND gatekeeper.grant_refusal(x, p.base_digest, p.digest) IS NULL
     ORDER BY x.expires_at, x.id LIMIT 1;
     IF g.id IS NULL THEN
         RETURN;
@@ -117,8 +117,8 @@ BEGIN
     INSERT INTO gatekeeper.grant_uses (grant_id, number, project, environment, name, proposal_id, base_digest, digest)
     VALUES (g.id, number_now, p.project, p.environment, p.name, p.id, p.base_digest, p.digest) RETURNING * INTO u;
     UPDATE gatekeeper.proposals x SET state = 'approved', revision = p.revision + 1 WHERE x.id = p.id;
-    SELECT l.sequence INTO went FROM gatekeeper.go_live(p.project, p.environment, p.name, p.target, p.digest,
+    SELECT l.sequence INTO new_sequence FROM gatekeeper.go_live(p.project, p.environment, p.name, p.target, p.digest,
         'promoted', NULL, u.id, NULL, g.given_by, jsonb_build_object('grant_id', g.id, 'grant_use_id', u.id,
         'use', number_now, 'proposal_id', p.id, 'base_digest', p.base_digest)) l;
-    RETURN QUERY SELECT g.id, g.given_by, p.revision + 1, went;
+    RETURN QUERY SELECT g.id, g.given_by, p.revision + 1, new_sequence;
 END $$;

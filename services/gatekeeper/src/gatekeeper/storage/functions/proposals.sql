@@ -1,29 +1,29 @@
 -- Proposals.
 
--- Only state and revision move, and only away from open.
-CREATE OR REPLACE FUNCTION gatekeeper.proposal_moves() RETURNS trigger
+-- Trigger: only state and revision of an open proposal can change.
+CREATE OR REPLACE FUNCTION gatekeeper.check_proposal_update() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     IF OLD.state <> 'open' OR NEW.revision <= OLD.revision
        OR to_jsonb(NEW) - '{state,revision}'::text[] <> to_jsonb(OLD) - '{state,revision}'::text[] THEN
-        PERFORM gatekeeper.refuse('immutable', 'a proposal is never edited');
+        PERFORM gatekeeper.refuse('immutable', 'only state and revision of an open proposal can change');
     END IF;
     RETURN NEW;
 END $$;
 
--- A service's proposal may arrive late: it is stored, and can't be approved. A repeat of a request answers as before.
-CREATE OR REPLACE FUNCTION gatekeeper.proposal_changes_something() RETURNS trigger
+-- Trigger: refuse a person's proposal without a change. A service's one is stored, and can't be approved.
+CREATE OR REPLACE FUNCTION gatekeeper.check_proposal_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     IF NEW.author_kind = 'person'
        AND (NEW.digest = NEW.base_digest OR gatekeeper.is_served(NEW.project, NEW.environment, NEW.name, NEW.digest))
        AND NOT EXISTS (SELECT FROM gatekeeper.proposals p WHERE p.id = NEW.id) THEN
-        PERFORM gatekeeper.refuse('no-change', 'the document is the one that it would replace, or is live already');
+        PERFORM gatekeeper.refuse('no-change', 'the document equals its base or is already live');
     END IF;
     RETURN NEW;
 END $$;
 
--- Stores a proposal. Returns its state: an earlier withdrawal closes it at once; a repeat changes nothing.
+-- Store a proposal. Return its state: an earlier withdrawal closes it at once; a repeat changes nothing.
 CREATE OR REPLACE FUNCTION gatekeeper.store_proposal(
     in_id uuid, in_project text, in_environment text, in_target text, in_name text, in_kind text, in_base text,
     in_digest text, in_author text, in_author_kind text, in_revision integer, in_content jsonb
@@ -48,7 +48,7 @@ BEGIN
     RETURN coalesce(stored, (SELECT state FROM gatekeeper.proposals p WHERE p.id = in_id));
 END $$;
 
--- A proposal that a service drafted.
+-- Store the proposal of a service.
 CREATE OR REPLACE FUNCTION gatekeeper.open_proposal(
     in_id uuid, in_project text, in_environment text, in_target text, in_name text, in_kind text, in_base text,
     in_digest text, in_author text, in_revision integer, in_content jsonb
@@ -58,26 +58,26 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp 
                                      in_digest, in_author, 'service', in_revision, in_content)
 $$;
 
--- A proposal that a person wrote: the author is whoever the key belongs to.
+-- Store the proposal of a person, whom the key identifies.
 CREATE OR REPLACE FUNCTION gatekeeper.propose(
-    raw text, in_id uuid, in_target text, in_name text, in_kind text, in_base text, in_digest text, in_content jsonb
+    api_key text, in_id uuid, in_target text, in_name text, in_kind text, in_base text, in_digest text, in_content jsonb
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'tune');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'tune');
 BEGIN
-    RETURN gatekeeper.store_proposal(in_id, who.project, who.environment, in_target, in_name, in_kind, in_base,
-                                     in_digest, who.subject, 'person', 1, in_content);
+    RETURN gatekeeper.store_proposal(in_id, principal.project, principal.environment, in_target, in_name, in_kind, in_base,
+                                     in_digest, principal.subject, 'person', 1, in_content);
 END $$;
 
--- Closes an open proposal; remembered where the proposal has not come yet. Returns the new revision, or null.
-CREATE OR REPLACE FUNCTION gatekeeper.withdraw(in_id uuid, in_project text, because text, by text) RETURNS integer
+-- Close an open proposal, or one that has not arrived yet on arrival. Return the new revision, or null.
+CREATE OR REPLACE FUNCTION gatekeeper.withdraw(in_id uuid, in_project text, reason_text text, by text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     now_revision integer;
 BEGIN
     PERFORM gatekeeper.lock_project(in_project);
-    INSERT INTO gatekeeper.withdrawals (proposal_id, project, reason) VALUES (in_id, in_project, because)
+    INSERT INTO gatekeeper.withdrawals (proposal_id, project, reason) VALUES (in_id, in_project, reason_text)
     ON CONFLICT DO NOTHING;
     UPDATE gatekeeper.proposals p SET state = 'withdrawn', revision = p.revision + 1
     WHERE p.id = in_id AND p.project = in_project AND p.author_kind = 'service' AND p.state = 'open'

@@ -1,7 +1,7 @@
 -- Contents of versions, reviews of observed digests, and archived prompts.
 
--- The slots of a version: name → digest of the example set in it, or null.
-CREATE OR REPLACE FUNCTION gatekeeper.slots_of(in_project text, version text)
+-- Return the slots of a version with the digests of their example sets (null if empty).
+CREATE OR REPLACE FUNCTION gatekeeper.version_slots(in_project text, version text)
 RETURNS TABLE (slot text, set_digest text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT s.key, s.value ->> 'set'
@@ -9,27 +9,27 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     WHERE v.project = in_project AND v.digest = version
 $$;
 
--- The examples of a set, in order, each by the digest of its content.
-CREATE OR REPLACE FUNCTION gatekeeper.examples_of(in_project text, set_digest text)
-RETURNS TABLE (place bigint, digest text)
+-- Return the digests of the examples of a set, in order.
+CREATE OR REPLACE FUNCTION gatekeeper.set_examples(in_project text, set_digest text)
+RETURNS TABLE (ordinal bigint, digest text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
-    SELECT e.place, e.digest
+    SELECT e.ordinal, e.digest
     FROM gatekeeper.example_sets s,
-         jsonb_array_elements_text(s.canonical::jsonb -> 'examples') WITH ORDINALITY e (digest, place)
+         jsonb_array_elements_text(s.canonical::jsonb -> 'examples') WITH ORDINALITY e (digest, ordinal)
     WHERE s.project = in_project AND s.digest = set_digest
 $$;
 
--- Whether `after` is `before` byte for byte, but for the digest of the example set in this one slot.
+-- Return whether `after` equals `before` byte for byte, except for the set digest of one slot.
 CREATE OR REPLACE FUNCTION gatekeeper.only_slot_differs(before text, after text, slot text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    place text[] := ARRAY['slots', slot, 'set'];
-    -- In JSON text an unescaped quote can't stand inside a string, so this token is always a member.
-    old_token text := '"set":' || coalesce(before::jsonb #> place, '""')::text;
-    new_token text := '"set":' || coalesce(after::jsonb #> place, '""')::text;
+    ordinal text[] := ARRAY['slots', slot, 'set'];
+    -- A JSON string has no unescaped quote, so this token is always a member.
+    old_token text := '"set":' || coalesce(before::jsonb #> ordinal, '""')::text;
+    new_token text := '"set":' || coalesce(after::jsonb #> ordinal, '""')::text;
     part text[] := string_to_array(before, old_token);
 BEGIN
-    IF before::jsonb #> place IS NULL OR (before::jsonb #- place) <> (after::jsonb #- place) THEN
+    IF before::jsonb #> ordinal IS NULL OR (before::jsonb #- ordinal) <> (after::jsonb #- ordinal) THEN
         RETURN false;
     END IF;
     FOR i IN 1 .. cardinality(part) - 1 LOOP
@@ -40,56 +40,56 @@ BEGIN
     RETURN false;
 END $$;
 
--- The first look counts; who looks again is told who did.
-CREATE OR REPLACE FUNCTION gatekeeper.review_observed(raw text, in_name text, in_digest text)
+-- Mark an observed digest as reviewed. Return who reviewed it first, and when.
+CREATE OR REPLACE FUNCTION gatekeeper.review_observed(api_key text, in_name text, in_digest text)
 RETURNS TABLE (by text, at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'review');
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
+    PERFORM gatekeeper.lock_project(principal.project);
     IF NOT EXISTS (SELECT FROM gatekeeper.observed o WHERE (o.project, o.environment, o.name, o.digest)
-                   = (who.project, who.environment, in_name, in_digest)) THEN
-        PERFORM gatekeeper.refuse('unknown-observation', 'this digest was never seen in use under this name');
+                   = (principal.project, principal.environment, in_name, in_digest)) THEN
+        PERFORM gatekeeper.refuse('unknown-observation', 'this digest was not observed under this name');
     END IF;
     IF NOT EXISTS (SELECT FROM gatekeeper.reviews r WHERE (r.project, r.environment, r.name, r.digest)
-                   = (who.project, who.environment, in_name, in_digest)) THEN
+                   = (principal.project, principal.environment, in_name, in_digest)) THEN
         INSERT INTO gatekeeper.reviews (project, environment, name, digest, by, key_id, audit_seq)
-        VALUES (who.project, who.environment, in_name, in_digest, who.subject, who.key_id,
-                gatekeeper.append_audit(who.project, 'observed.reviewed', who.subject, jsonb_build_object(
-                    'key_id', who.key_id, 'environment', who.environment, 'name', in_name, 'digest', in_digest)));
+        VALUES (principal.project, principal.environment, in_name, in_digest, principal.subject, principal.key_id,
+                gatekeeper.append_audit(principal.project, 'observed.reviewed', principal.subject, jsonb_build_object(
+                    'key_id', principal.key_id, 'environment', principal.environment, 'name', in_name, 'digest', in_digest)));
     END IF;
     RETURN QUERY SELECT r.by, r.at FROM gatekeeper.reviews r
                  WHERE (r.project, r.environment, r.name, r.digest)
-                 = (who.project, who.environment, in_name, in_digest);
+                 = (principal.project, principal.environment, in_name, in_digest);
 END $$;
 
--- The first time counts; a repeat answers with it.
-CREATE OR REPLACE FUNCTION gatekeeper.archive_prompt(raw text, in_name text, in_reason text)
+-- Archive a prompt. Return who archived it first, and when.
+CREATE OR REPLACE FUNCTION gatekeeper.archive_prompt(api_key text, in_name text, in_reason text)
 RETURNS TABLE (by text, at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'review');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'review');
     now_live bigint;
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
+    PERFORM gatekeeper.lock_project(principal.project);
     now_live := coalesce((SELECT l.sequence FROM gatekeeper.live l WHERE (l.project, l.environment, l.name)
-                          = (who.project, who.environment, in_name)), 0);
+                          = (principal.project, principal.environment, in_name)), 0);
     IF now_live = 0 AND NOT EXISTS (SELECT FROM gatekeeper.observed o WHERE (o.project, o.environment, o.name)
-                                    = (who.project, who.environment, in_name)) THEN
-        PERFORM gatekeeper.refuse('unknown-prompt', 'no prompt of this name was seen here');
+                                    = (principal.project, principal.environment, in_name)) THEN
+        PERFORM gatekeeper.refuse('unknown-prompt', 'there is no prompt of this name here');
     END IF;
     IF NOT EXISTS (SELECT FROM gatekeeper.archived a WHERE (a.project, a.environment, a.name, a.sequence)
-                   = (who.project, who.environment, in_name, now_live)) THEN
+                   = (principal.project, principal.environment, in_name, now_live)) THEN
         INSERT INTO gatekeeper.archived (project, environment, name, sequence, by, key_id, reason, audit_seq)
-        VALUES (who.project, who.environment, in_name, now_live, who.subject, who.key_id, in_reason,
-                gatekeeper.append_audit(who.project, 'prompt.archived', who.subject, jsonb_build_object(
-                    'key_id', who.key_id, 'environment', who.environment, 'name', in_name, 'sequence', now_live)
-                    || gatekeeper.keep_reason(who.project, in_reason)));
+        VALUES (principal.project, principal.environment, in_name, now_live, principal.subject, principal.key_id, in_reason,
+                gatekeeper.append_audit(principal.project, 'prompt.archived', principal.subject, jsonb_build_object(
+                    'key_id', principal.key_id, 'environment', principal.environment, 'name', in_name, 'sequence', now_live)
+                    || gatekeeper.save_reason(principal.project, in_reason)));
     END IF;
     RETURN QUERY SELECT a.by, a.at FROM gatekeeper.archived a
                  WHERE (a.project, a.environment, a.name, a.sequence)
-                 = (who.project, who.environment, in_name, now_live);
+                 = (principal.project, principal.environment, in_name, now_live);
 END $$;

@@ -2,20 +2,20 @@
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gatekeeper FROM ratchet_gatekeeper, PUBLIC;
 
--- Check constraints of tables that the service writes, and the view `tainted`, run with the caller's rights.
+-- Check constraints of tables that the service writes, and the view `live_with_revoked`, run with the caller's rights.
 GRANT EXECUTE ON FUNCTION gatekeeper.canonical, gatekeeper.sha256_hex, gatekeeper.rfc3339, gatekeeper.refuse,
-    gatekeeper.slots_of, gatekeeper.examples_of, gatekeeper.kept_examples
+    gatekeeper.version_slots, gatekeeper.set_examples, gatekeeper.remaining_examples
     TO ratchet_gatekeeper;
 
 -- They take the API key of a person or service as the first argument and verify it.
 GRANT EXECUTE ON FUNCTION gatekeeper.propose, gatekeeper.decide, gatekeeper.give_grant, gatekeeper.revoke_grant,
-    gatekeeper.revoke_example, gatekeeper.roll_back, gatekeeper.cleanse, gatekeeper.halt, gatekeeper.resume,
+    gatekeeper.revoke_example, gatekeeper.roll_back, gatekeeper.remove_revoked, gatekeeper.halt, gatekeeper.resume,
     gatekeeper.make_link, gatekeeper.close_session, gatekeeper.issue_key, gatekeeper.revoke_key,
     gatekeeper.review_observed, gatekeeper.archive_prompt
     TO ratchet_gatekeeper;
 
 -- They need no key: they use up an authorisation, exchange a sign-in token, or record events of other services.
 GRANT EXECUTE ON FUNCTION gatekeeper.promote, gatekeeper.use_grant, gatekeeper.open_session, gatekeeper.open_proposal,
-    gatekeeper.withdraw, gatekeeper.audit_loop, gatekeeper.note_settlement, gatekeeper.note_operation,
-    gatekeeper.note_declaration
+    gatekeeper.withdraw, gatekeeper.audit_loop, gatekeeper.record_settlement, gatekeeper.record_operation,
+    gatekeeper.record_declaration
     TO ratchet_gatekeeper;

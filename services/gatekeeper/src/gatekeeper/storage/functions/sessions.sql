@@ -1,7 +1,7 @@
 -- One-time sign-in links and sessions.
 
--- Who made the links by which the session of a key came to be: that of its own link, of the maker's session, and so on.
--- Links of the database's owner have no maker.
+-- Return who created the sign-in link of a key's session, the link of that person's session, and so on. Links that the
+-- owner of the database created are left out.
 CREATE OR REPLACE FUNCTION gatekeeper.link_makers(in_key text) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     WITH RECURSIVE chain (made_with, made_by) AS (
@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
     SELECT made_by FROM chain WHERE made_with IS NOT NULL
 $$;
 
--- `existing`: the subject had a key or a link before, so this link lets in as somebody who may be somebody else.
+-- Insert a link. `existing` in the audit: the subject had a key or a link before.
 CREATE OR REPLACE FUNCTION gatekeeper.add_link(in_project text, in_environment text, in_subject text, in_scopes text[],
                                     token text, lifetime interval, by text, made_with text DEFAULT NULL)
 RETURNS timestamptz
@@ -38,27 +38,27 @@ BEGIN
     RETURN ends;
 END $$;
 
--- One's own link gives no more than the key that asks, and for no longer; another person's is for an admin to make.
-CREATE OR REPLACE FUNCTION gatekeeper.make_link(raw text, in_subject text, in_scopes text[], token text,
+-- Create a link. One's own has at most the scopes and the lifetime of the key; another person's needs an admin.
+CREATE OR REPLACE FUNCTION gatekeeper.make_link(api_key text, in_subject text, in_scopes text[], token text,
                                                 lifetime interval)
 RETURNS TABLE (subject text, scopes text[], expires_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.person_of(raw, 'read');
+    principal gatekeeper.principal := gatekeeper.authorise_person(api_key, 'read');
     granted text[] := in_scopes;
-    meant text;
+    named text;
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
-    meant := gatekeeper.known_subject(who.project, in_subject);
-    IF meant = who.subject THEN
-        granted := ARRAY(SELECT unnest(in_scopes) INTERSECT SELECT unnest(who.scopes) ORDER BY 1);
+    PERFORM gatekeeper.lock_project(principal.project);
+    named := gatekeeper.existing_subject(principal.project, in_subject);
+    IF named = principal.subject THEN
+        granted := ARRAY(SELECT unnest(in_scopes) INTERSECT SELECT unnest(principal.scopes) ORDER BY 1);
     ELSE
-        who := gatekeeper.person_of(raw, 'admin');
-        PERFORM gatekeeper.check_scopes(who, granted, '{}');
-        INSERT INTO gatekeeper.people (project, subject) VALUES (who.project, meant) ON CONFLICT DO NOTHING;
+        principal := gatekeeper.authorise_person(api_key, 'admin');
+        PERFORM gatekeeper.check_scopes(principal, granted, '{}');
+        INSERT INTO gatekeeper.people (project, subject) VALUES (principal.project, named) ON CONFLICT DO NOTHING;
     END IF;
-    RETURN QUERY SELECT meant, granted, gatekeeper.add_link(
-        who.project, who.environment, meant, granted, token, lifetime, who.subject, who.key_id);
+    RETURN QUERY SELECT named, granted, gatekeeper.add_link(
+        principal.project, principal.environment, named, granted, token, lifetime, principal.subject, principal.key_id);
 END $$;
 
 CREATE OR REPLACE FUNCTION gatekeeper.open_session(token text, acting_id text, acting_hash text, reading_id text,
@@ -73,38 +73,38 @@ DECLARE
 BEGIN
     SELECT * INTO link FROM gatekeeper.sign_in_links l WHERE l.token_hash = gatekeeper.sha256_hex(token);
     IF link.token_hash IS NULL THEN
-        PERFORM gatekeeper.refuse('unknown-link', 'this link was never made');
+        PERFORM gatekeeper.refuse('unknown-link', 'there is no such link');
     END IF;
     PERFORM gatekeeper.lock_project(link.project);
     IF EXISTS (SELECT FROM gatekeeper.sessions s WHERE s.token_hash = link.token_hash) THEN
-        PERFORM gatekeeper.refuse('link-used', 'a link lets in once');
+        PERFORM gatekeeper.refuse('link-used', 'a link works once');
     END IF;
     IF link.expires_at <= clock_timestamp() THEN
-        PERFORM gatekeeper.refuse('link-expired', 'the link is past its time');
+        PERFORM gatekeeper.refuse('link-expired', 'the link has expired');
     END IF;
     SELECT * INTO maker FROM gatekeeper.api_keys k WHERE k.key_id = link.made_with;
     IF maker.revoked THEN
-        PERFORM gatekeeper.refuse('link-void', 'the key that made this link was revoked since');
+        PERFORM gatekeeper.refuse('link-void', 'the key that created this link was revoked');
     END IF;
     IF link.made_by = link.subject THEN
         ends := least(ends, maker.expires_at);
     END IF;
     reads := ARRAY(SELECT unnest(link.scopes) INTERSECT SELECT unnest(ARRAY['read', 'operate']) ORDER BY 1);
     RETURN NEXT gatekeeper.add_key(ROW(acting_id, link.project, link.environment, link.subject, 'person',
-                                       link.scopes)::gatekeeper.speaker, acting_hash, ends, link.subject);
+                                       link.scopes)::gatekeeper.principal, acting_hash, ends, link.subject);
     RETURN NEXT gatekeeper.add_key(ROW(reading_id, link.project, link.environment, link.subject, 'person',
-                                       reads)::gatekeeper.speaker, reading_hash, ends, link.subject);
+                                       reads)::gatekeeper.principal, reading_hash, ends, link.subject);
     INSERT INTO gatekeeper.sessions (acting, reading, token_hash) VALUES (acting_id, reading_id, link.token_hash);
 END $$;
 
-CREATE OR REPLACE FUNCTION gatekeeper.close_session(raw text) RETURNS SETOF gatekeeper.api_keys
+CREATE OR REPLACE FUNCTION gatekeeper.close_session(api_key text) RETURNS SETOF gatekeeper.api_keys
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    who gatekeeper.speaker := gatekeeper.speaker_of(raw);
+    principal gatekeeper.principal := gatekeeper.authenticate(api_key);
 BEGIN
-    PERFORM gatekeeper.lock_project(who.project);
-    IF NOT EXISTS (SELECT FROM gatekeeper.sessions s WHERE who.key_id IN (s.acting, s.reading)) THEN
+    PERFORM gatekeeper.lock_project(principal.project);
+    IF NOT EXISTS (SELECT FROM gatekeeper.sessions s WHERE principal.key_id IN (s.acting, s.reading)) THEN
         PERFORM gatekeeper.refuse('no-session', 'this key belongs to no session');
     END IF;
-    RETURN QUERY SELECT * FROM gatekeeper.end_key(who.project, who.key_id, who.subject, '');
+    RETURN QUERY SELECT * FROM gatekeeper.revoke_keys(principal.project, principal.key_id, principal.subject, '');
 END $$;

@@ -18,7 +18,7 @@ CREATE TABLE gatekeeper.grants (
     FOREIGN KEY (project, given_by) REFERENCES gatekeeper.people,
     UNIQUE (id, project, environment, name)
 );
-SELECT gatekeeper.freeze('gatekeeper.grants');
+SELECT gatekeeper.make_immutable('gatekeeper.grants');
 
 CREATE TABLE gatekeeper.grant_revocations (
     grant_id uuid PRIMARY KEY REFERENCES gatekeeper.grants,
@@ -26,7 +26,7 @@ CREATE TABLE gatekeeper.grant_revocations (
     at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason   text NOT NULL DEFAULT '' CHECK (length(reason) <= 2000)
 );
-SELECT gatekeeper.freeze('gatekeeper.grant_revocations');
+SELECT gatekeeper.make_immutable('gatekeeper.grant_revocations');
 
 CREATE TABLE gatekeeper.grant_uses (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -45,4 +45,4 @@ CREATE TABLE gatekeeper.grant_uses (
     FOREIGN KEY (proposal_id, project, environment, name, digest)
         REFERENCES gatekeeper.proposals (id, project, environment, name, digest)
 );
-SELECT gatekeeper.freeze('gatekeeper.grant_uses');
+SELECT gatekeeper.make_immutable('gatekeeper.grant_uses');

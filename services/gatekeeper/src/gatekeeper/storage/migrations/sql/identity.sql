@@ -17,16 +17,16 @@ CREATE TABLE gatekeeper.signing_keys (
     public_key text NOT NULL UNIQUE,
     added_at   timestamptz NOT NULL DEFAULT now()
 );
-SELECT gatekeeper.freeze('gatekeeper.signing_keys');
+SELECT gatekeeper.make_immutable('gatekeeper.signing_keys');
 
--- A person's key belongs to somebody known; only such a key may review.
+-- A person's key belongs to a row of `people`; only such a key can have the scope review.
 ALTER TABLE gatekeeper.api_keys
     ADD COLUMN person text GENERATED ALWAYS AS (CASE WHEN subject_kind = 'person' THEN subject END) STORED,
     ADD CONSTRAINT fk_api_keys_people FOREIGN KEY (project, person) REFERENCES gatekeeper.people,
     ADD CONSTRAINT ck_api_keys_kind CHECK (subject_kind IN ('person', 'service')),
     ADD CONSTRAINT ck_api_keys_review CHECK (subject_kind = 'person' OR NOT 'review' = ANY (scopes));
 
-CREATE TYPE gatekeeper.speaker AS (
+CREATE TYPE gatekeeper.principal AS (
     key_id text, project text, environment text, subject text, subject_kind text, scopes text[]
 );
 
@@ -35,8 +35,8 @@ ALTER TABLE gatekeeper.api_keys ADD COLUMN IF NOT EXISTS expires_at timestamptz;
 ALTER TABLE gatekeeper.api_keys
     ADD CONSTRAINT ck_api_keys_admin CHECK (subject_kind = 'person' OR NOT 'admin' = ANY (scopes));
 
--- A link lets one person in, once. The token has 256 random bits, so its SHA-256 tells nothing. `made_with` is the key
--- that asked for it; null where the database's owner did.
+-- A link signs one person in, once. The token has 256 random bits, so SHA-256 is enough. `made_with` is the key
+-- that created it; null for the owner of the database.
 CREATE TABLE gatekeeper.sign_in_links (
     token_hash  text PRIMARY KEY,
     project     text NOT NULL,
@@ -49,13 +49,13 @@ CREATE TABLE gatekeeper.sign_in_links (
     expires_at  timestamptz NOT NULL CHECK (expires_at <= made_at + interval '1 day'),
     FOREIGN KEY (project, subject) REFERENCES gatekeeper.people
 );
-SELECT gatekeeper.freeze('gatekeeper.sign_in_links');
+SELECT gatekeeper.make_immutable('gatekeeper.sign_in_links');
 
--- `acting` may all that the link says, `reading` only what changes no prompt: it is the console's.
+-- The key `acting` has the scopes of the link; `reading`, the console's, only those that change no prompt.
 CREATE TABLE gatekeeper.sessions (
     acting     text PRIMARY KEY REFERENCES gatekeeper.api_keys,
     reading    text NOT NULL UNIQUE REFERENCES gatekeeper.api_keys,
     token_hash text NOT NULL UNIQUE REFERENCES gatekeeper.sign_in_links,
     opened_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-SELECT gatekeeper.freeze('gatekeeper.sessions');
+SELECT gatekeeper.make_immutable('gatekeeper.sessions');

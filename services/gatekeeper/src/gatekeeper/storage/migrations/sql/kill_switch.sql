@@ -11,7 +11,7 @@ CREATE TABLE gatekeeper.loop_changes (
     environment text NOT NULL,
     PRIMARY KEY (project, revision)
 );
-SELECT gatekeeper.freeze('gatekeeper.loop_changes');
+SELECT gatekeeper.make_immutable('gatekeeper.loop_changes');
 CREATE INDEX ix_loop_changes_latest ON gatekeeper.loop_changes (project, environment, revision DESC);
 
 CREATE TABLE gatekeeper.loop_gates (
@@ -19,13 +19,13 @@ CREATE TABLE gatekeeper.loop_gates (
     revision integer NOT NULL DEFAULT 0
 );
 
--- The present state of each switch that was ever changed.
+-- The current state of each switch that was ever changed.
 CREATE VIEW gatekeeper.loops AS
     SELECT DISTINCT ON (project, environment) *
     FROM gatekeeper.loop_changes
     ORDER BY project, environment, revision DESC;
 
--- Which entry of the audit tells of a change. It is written later than the change, which waits for no chain.
+-- The audit entry of a change. It is appended after the change, which does not wait for the chain.
 CREATE TABLE gatekeeper.loop_audits (
     project   text NOT NULL,
     revision  integer NOT NULL,
@@ -34,13 +34,13 @@ CREATE TABLE gatekeeper.loop_audits (
     FOREIGN KEY (project, revision) REFERENCES gatekeeper.loop_changes,
     FOREIGN KEY (project, audit_seq) REFERENCES gatekeeper.audit (project, seq)
 );
-SELECT gatekeeper.freeze('gatekeeper.loop_audits');
+SELECT gatekeeper.make_immutable('gatekeeper.loop_audits');
 
--- Changes that no entry tells of yet. Revisions go up in the order of commits, so they are the last ones.
+-- Changes without an audit entry. Revisions rise in the order of commits, so these are the last ones.
 CREATE VIEW gatekeeper.unaudited_loops AS
     SELECT c.* FROM gatekeeper.loop_changes c
     WHERE c.revision > coalesce((SELECT max(a.revision) FROM gatekeeper.loop_audits a WHERE a.project = c.project), 0);
 
--- A key for all environments changes the kill switch and reads; nothing of any environment is decided by it.
+-- A key for all environments can change the kill switch and read, and nothing else.
 ALTER TABLE gatekeeper.api_keys ADD CONSTRAINT ck_api_keys_all_environments
     CHECK (environment <> '*' OR scopes <@ ARRAY['read', 'operate', 'review']);

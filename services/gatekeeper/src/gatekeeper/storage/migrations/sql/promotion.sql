@@ -18,7 +18,7 @@ CREATE TABLE gatekeeper.rollbacks (
     FOREIGN KEY (project, rolled_by) REFERENCES gatekeeper.people,
     UNIQUE (id, project, environment, name, digest, kind)
 );
-SELECT gatekeeper.freeze('gatekeeper.rollbacks');
+SELECT gatekeeper.make_immutable('gatekeeper.rollbacks');
 
 CREATE TABLE gatekeeper.live_history (
     project      text NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE gatekeeper.live_history (
     by           text NOT NULL,
     audit_seq    bigint NOT NULL,
     at           timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- A decision covers only as an approval, a rollback only as what it says it is.
+    -- For the foreign key: a decision must be an approval.
     verdict      text GENERATED ALWAYS AS (CASE WHEN decision_id IS NOT NULL THEN 'approved' END) STORED,
     PRIMARY KEY (project, environment, name, sequence),
     UNIQUE (project, environment, name, sequence, digest),
@@ -51,15 +51,15 @@ CREATE TABLE gatekeeper.live_history (
         REFERENCES gatekeeper.rollbacks (id, project, environment, name, digest, kind)
 );
 CREATE INDEX ix_live_history_at ON gatekeeper.live_history (at);
-SELECT gatekeeper.freeze('gatekeeper.live_history');
+SELECT gatekeeper.make_immutable('gatekeeper.live_history');
 
--- A view, so that what is live can't differ from how it came to be.
+-- A view, so that it can't differ from the history.
 CREATE VIEW gatekeeper.live AS
     SELECT DISTINCT ON (project, environment, name) *
     FROM gatekeeper.live_history
     ORDER BY project, environment, name, sequence DESC;
 
--- The signature that clients check; written by the service in the transaction of the promotion.
+-- The signature that clients verify; inserted by the service in the transaction of the promotion.
 CREATE TABLE gatekeeper.live_signatures (
     project     text NOT NULL,
     environment text NOT NULL,
@@ -70,4 +70,4 @@ CREATE TABLE gatekeeper.live_signatures (
     PRIMARY KEY (project, environment, name, sequence),
     FOREIGN KEY (project, environment, name, sequence) REFERENCES gatekeeper.live_history
 );
-SELECT gatekeeper.freeze('gatekeeper.live_signatures');
+SELECT gatekeeper.make_immutable('gatekeeper.live_signatures');

@@ -21,14 +21,14 @@ CREATE TABLE gatekeeper.proposals (
 );
 CREATE INDEX ix_proposals_open ON gatekeeper.proposals (project, environment, state, opened_at);
 
--- A withdrawal may come before its proposal: no topic waits for another.
+-- A withdrawal may arrive before its proposal: topics are not ordered with each other.
 CREATE TABLE gatekeeper.withdrawals (
     proposal_id uuid PRIMARY KEY,
     project     text NOT NULL REFERENCES gatekeeper.projects,
     reason      text NOT NULL,
     at          timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-SELECT gatekeeper.freeze('gatekeeper.withdrawals');
+SELECT gatekeeper.make_immutable('gatekeeper.withdrawals');
 
 CREATE TABLE gatekeeper.decisions (
     id                uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -56,4 +56,4 @@ CREATE TABLE gatekeeper.decisions (
     FOREIGN KEY (project, decided_by) REFERENCES gatekeeper.people,
     UNIQUE (id, project, environment, name, digest, verdict)
 );
-SELECT gatekeeper.freeze('gatekeeper.decisions');
+SELECT gatekeeper.make_immutable('gatekeeper.decisions');

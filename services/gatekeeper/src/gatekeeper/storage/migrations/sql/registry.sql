@@ -9,7 +9,7 @@ CREATE TABLE gatekeeper.prompt_versions (
     CONSTRAINT ck_prompt_versions_digest CHECK (digest = 'sha256:' || gatekeeper.sha256_hex(canonical)),
     CONSTRAINT ck_prompt_versions_json CHECK (canonical IS JSON OBJECT WITH UNIQUE KEYS)
 );
-SELECT gatekeeper.freeze('gatekeeper.prompt_versions');
+SELECT gatekeeper.make_immutable('gatekeeper.prompt_versions');
 
 CREATE TABLE gatekeeper.examples (
     project   text NOT NULL REFERENCES gatekeeper.projects,
@@ -21,9 +21,9 @@ CREATE TABLE gatekeeper.examples (
     CONSTRAINT ck_examples_form CHECK (canonical = gatekeeper.canonical(jsonb_build_object(
         'schema', 'ratchet.example/1', 'input', canonical::jsonb ->> 'input', 'output', canonical::jsonb ->> 'output')))
 );
-SELECT gatekeeper.freeze('gatekeeper.examples');
+SELECT gatekeeper.make_immutable('gatekeeper.examples');
 
--- A set names its examples by their digests: it stays checkable when an example's text is erased one day.
+-- A set has the digests of its examples, so it can be verified after an example's text was erased.
 CREATE TABLE gatekeeper.example_sets (
     project   text NOT NULL REFERENCES gatekeeper.projects,
     digest    text NOT NULL,
@@ -34,9 +34,9 @@ CREATE TABLE gatekeeper.example_sets (
     CONSTRAINT ck_example_sets_form
         CHECK (canonical ~ '^{"examples":\[("sha256:[0-9a-f]{64}"(,"sha256:[0-9a-f]{64}")*)?\],"schema":"ratchet.examples/1"}$')
 );
-SELECT gatekeeper.freeze('gatekeeper.example_sets');
+SELECT gatekeeper.make_immutable('gatekeeper.example_sets');
 
--- Examples that a person took back: no version that holds one goes live again.
+-- Revoked examples: no version with one goes live again in the environment ('*': in any).
 CREATE TABLE gatekeeper.example_revocations (
     project text NOT NULL REFERENCES gatekeeper.projects,
     digest  text NOT NULL CHECK (digest ~ '^sha256:[0-9a-f]{64}$'),
@@ -46,9 +46,9 @@ CREATE TABLE gatekeeper.example_revocations (
     environment text NOT NULL,
     PRIMARY KEY (project, digest, environment)
 );
-SELECT gatekeeper.freeze('gatekeeper.example_revocations');
+SELECT gatekeeper.make_immutable('gatekeeper.example_revocations');
 
--- Digests seen in use that Ratchet did not serve: unreviewed.
+-- Digests that apps used and Ratchet did not serve.
 CREATE TABLE gatekeeper.observed (
     project     text NOT NULL REFERENCES gatekeeper.projects,
     environment text NOT NULL,
@@ -58,15 +58,14 @@ CREATE TABLE gatekeeper.observed (
     first_seen  timestamptz NOT NULL,
     PRIMARY KEY (project, environment, name, digest)
 );
-SELECT gatekeeper.freeze('gatekeeper.observed');
+SELECT gatekeeper.make_immutable('gatekeeper.observed');
 
--- A prompt that is no longer used is archived: it leaves the lists. What apps are served does not change by this, so it
--- needs no authorisation of a version. Whatever goes live under the name later brings it back.
+-- Archived prompts are left out of lists; apps are served as before. A row counts until another sequence is live.
 CREATE TABLE gatekeeper.archived (
     project     text NOT NULL REFERENCES gatekeeper.projects,
     environment text NOT NULL,
     name        text NOT NULL,
-    sequence    bigint NOT NULL,  -- of what was live then; 0 where nothing was
+    sequence    bigint NOT NULL,  -- of the live version at that time; 0 if there was none
     by          text NOT NULL,
     key_id      text NOT NULL,
     reason      text NOT NULL CHECK (length(reason) BETWEEN 1 AND 2000),
@@ -75,9 +74,9 @@ CREATE TABLE gatekeeper.archived (
     PRIMARY KEY (project, environment, name, sequence),
     FOREIGN KEY (project, audit_seq) REFERENCES gatekeeper.audit (project, seq)
 );
-SELECT gatekeeper.freeze('gatekeeper.archived');
+SELECT gatekeeper.make_immutable('gatekeeper.archived');
 
--- Observed digests that a person has looked at. Nothing goes live by this.
+-- Observed digests that a person has reviewed. Nothing goes live by this.
 CREATE TABLE gatekeeper.reviews (
     project     text NOT NULL,
     environment text NOT NULL,
@@ -91,4 +90,4 @@ CREATE TABLE gatekeeper.reviews (
     FOREIGN KEY (project, environment, name, digest) REFERENCES gatekeeper.observed,
     FOREIGN KEY (project, audit_seq) REFERENCES gatekeeper.audit (project, seq)
 );
-SELECT gatekeeper.freeze('gatekeeper.reviews');
+SELECT gatekeeper.make_immutable('gatekeeper.reviews');

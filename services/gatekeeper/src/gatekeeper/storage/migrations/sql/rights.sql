@@ -1,7 +1,7 @@
 -- The service reads all tables. It writes only those by which nothing goes live; for all else it calls functions.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA gatekeeper FROM ratchet_gatekeeper, PUBLIC;
-REVOKE USAGE ON TYPE gatekeeper.speaker FROM PUBLIC;
+REVOKE USAGE ON TYPE gatekeeper.principal FROM PUBLIC;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA gatekeeper TO ratchet_gatekeeper;
 GRANT INSERT, UPDATE, DELETE ON gatekeeper.outbox, gatekeeper.inbox, gatekeeper.dead_letters, gatekeeper.relay_lease,
