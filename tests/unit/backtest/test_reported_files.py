@@ -195,7 +195,7 @@ def test_infinity_is_left_out_and_counted(save: Save, tmp_path: Path, name: str,
 def test_an_unclosed_quote_is_named(save: Save) -> None:
     """B3."""
     result = run(save('thumb,version,note\n1,a,ok\n0,a,"oops\n1,b,ok\n0,b,ok'))
-    assert (result.exit_code, "line 3: a quote is opened and never closed" in result.stderr) == (2, True)
+    assert (result.exit_code, "line 3: a quote is not closed" in result.stderr) == (2, True)
     with pytest.raises(BadFile, match="line 3: a quote is opened that is closed only in line 5"):
         past(save('thumb,version,note\n1,a,ok\n0,a,"oops\n1,b,ok\n0,b,"fine"\n1,b,ok\n'))
 

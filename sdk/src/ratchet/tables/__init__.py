@@ -1,8 +1,8 @@
-"""Files of rows: one reader for CSV, JSON, Excel and Parquet, whatever their dialect, encoding and compression.
+"""Reading of tabular files: CSV, JSON, Excel and Parquet in any dialect, encoding and compression.
 
-`open_table(path)` gives a `Table`: its columns by name, nested fields by their path, and its rows batch after batch.
-`ratchet.tables.numbers` and `ratchet.tables.times` read a whole column's cells by one rule. Everything that was guessed
-is in `Table.notes`; what cannot be decided is raised as a `Doubt` that names the flag which decides it.
+`open_table(path)` returns a `Table`: columns by name, nested fields by path, and rows in batches.
+`ratchet.tables.numbers` and `ratchet.tables.times` parse all cells of a column by one rule. Assumptions are listed in
+`Table.notes`; an ambiguity raises `Doubt`, which names the option that resolves it.
 """
 
 from ratchet.tables.encodings import decode

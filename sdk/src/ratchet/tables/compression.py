@@ -1,4 +1,4 @@
-"""A file's bytes, unpacked where it is compressed: gzip, Zstandard, bzip2, xz, or a zip of one file."""
+"""Decompression of files: gzip, Zstandard, bzip2, xz, or a zip archive of one file."""
 
 import bz2
 import gzip
@@ -26,7 +26,7 @@ _MARKS = (
 
 
 class FileContent:
-    """The unpacked bytes of `path`. `size` is the packed one; `packing` is "" where it is not compressed."""
+    """The decompressed content of `path`. `size` is the compressed size; `packing` is "" for an uncompressed file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,39 +44,39 @@ class FileContent:
 
     @property
     def suffix(self) -> str:
-        """What its name ends with, in lower case, without what says how it is packed."""
+        """The suffix of the file name in lower case, without that of the compression."""
         path = self.path
         packed = {".gz", ".zst", ".zstd", ".bz2", ".xz", ".zip", ".gzip"}
         return (path.with_suffix("") if path.suffix.casefold() in packed else path).suffix.casefold()
 
     def position(self) -> int:
-        """How much of `size` has been read by the stream that was opened last."""
+        """How much of `size` the last opened stream has read."""
         return self._raw.tell() if self._raw and not self._raw.closed else self.size
 
     @contextmanager
     def unpacked(self) -> Iterator[IO[bytes]]:
-        """Open the unpacked bytes. Raises BadFile where the packing is broken."""
+        """Open the decompressed bytes. Raises BadFile where the compression is damaged."""
         with self.path.open("rb") as raw:
             self._raw = raw
             try:
                 with _UNPACKED[self.packing](raw) as stream:
                     yield stream
             except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-                raise BadFile(f"{self.name} cannot be unpacked: it is damaged or ends too early ({error})") from None
+                raise BadFile(f"{self.name} cannot be decompressed: it is damaged or truncated ({error})") from None
 
     @contextmanager
     def text(self, encoding: Encoding, newline: str | None = "") -> Iterator[io.TextIOWrapper]:
-        """Open it as a text."""
+        """Open the content as text."""
         with self.unpacked() as stream, io.TextIOWrapper(stream, encoding.name, "replace", newline) as text:
             yield text
 
     def first(self, size: int = _CHUNK) -> bytes:
-        """The first unpacked bytes."""
+        """Return the first decompressed bytes."""
         with self.unpacked() as stream:
             return stream.read(size)
 
     def encoding(self) -> Encoding:
-        """The encoding of the whole text."""
+        """The encoding of the text."""
         with self.unpacked() as stream:
             return detect(iter(lambda: stream.read(_CHUNK), b""))
 
@@ -111,7 +111,7 @@ def _only_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(raw) as archive:
         files = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
         if len(files) != 1:
-            raise BadFile(f"it is a zip archive of {len(files)} files: unpack it and name one")
+            raise BadFile(f"it is a zip archive of {len(files)} files: extract it and pass one of them")
         with archive.open(files[0]) as stream:
             yield stream
 

@@ -1,4 +1,4 @@
-"""CSV and its relatives: a header, then a record for each row."""
+"""Delimited text such as CSV: a header, then a record per row."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ _NARROW = "has more or fewer fields than the header"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How records are written. `declared`: the first line is `sep=` and no record."""
+    """The dialect of delimited text. `declared`: the first line is `sep=`, not a record."""
 
     delimiter: str
     escape: str | None = None
@@ -38,7 +38,7 @@ class Dialect:
 
 
 class Delimited:
-    """A text of records. Where the delimiter is `;`, numbers may have decimal commas."""
+    """A delimited text. Where the delimiter is `;`, numbers may have decimal commas."""
 
     unit: Unit = "line"
 
@@ -72,7 +72,7 @@ class Delimited:
         advance(self.size)
 
     def _records(self, size: int, omissions: Omissions) -> Iterator[tuple[list[int], list[list[str]]]]:
-        """Some records at a time that are as wide as the header, with the numbers of their first lines."""
+        """Yield batches of records that are as wide as the header, with the numbers of their first lines."""
         with self._content.text(self._encoding) as text:
             before = 1 if self._dialect.declared else 0
             if before:
@@ -119,9 +119,9 @@ class Delimited:
 
 
 def _broken(error: str, number: int, last: int) -> str:
-    """Why a record is left out. Raises BadFile where rows may be hidden in it."""
+    """Return why a record is skipped. Raises BadFile where it may contain other rows."""
     if "unexpected end" in error:
-        raise BadFile(f"line {number:,}: a quote is opened and never closed; close it, or double it within a field")
+        raise BadFile(f"line {number:,}: a quote is not closed: close it, or double it within a field")
     if last > number:
         raise BadFile(
             f"line {number:,}: a quote is opened that is closed only in line {last:,}, and not at the end of a field; "
@@ -131,7 +131,7 @@ def _broken(error: str, number: int, last: int) -> str:
 
 
 def find_dialect(head: str, cut: bool) -> Dialect:
-    """The dialect that most first records have as many fields in as the first; the comma if nothing delimits."""
+    """Return the dialect in which most of the first records are equally wide; the comma by default."""
     declared = _DECLARED.match(head)
     if declared:
         return Dialect(declared[1], declared=True)
@@ -142,7 +142,7 @@ def find_dialect(head: str, cut: bool) -> Dialect:
 
 
 def _rating(head: str, dialect: Dialect, cut: bool) -> tuple[float, int] | None:
-    """Which share of the first records is equally wide, and how wide; None where it does not delimit."""
+    """Return the share of the first records with equal width, and the width; None for a single column."""
     every = list(islice(_parsed(head, dialect, broken=True), _FIRST))
     records = [record for record in every if record]
     if cut and len(records) < _FIRST:
@@ -157,7 +157,7 @@ def _rating(head: str, dialect: Dialect, cut: bool) -> tuple[float, int] | None:
 
 
 def _parsed(head: str, dialect: Dialect, broken: bool = False) -> Iterator[list[str]]:
-    """The records of a text, without empty ones; `broken` ones are left out, or empty."""
+    """Yield the non-empty records of a text; malformed ones are skipped, or empty if `broken`."""
     lines = io.StringIO(head, newline="")
     if dialect.declared:
         lines.readline()

@@ -1,4 +1,4 @@
-"""How the bytes of a text are encoded: by their mark, else UTF-16 by its zero bytes, UTF-8, or Windows-1252."""
+"""Detection of text encodings: by byte order mark, UTF-16 by zero bytes, UTF-8, else Windows-1252."""
 
 import codecs
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ _HEAD = 4096
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A codec's name, and what to say about it: None where it is plain UTF-8 or the text names it by a mark."""
+    """A codec's name, and a note about it: None for UTF-8 and for encodings with a byte order mark."""
 
     name: str
     note: str | None = None
 
 
 def detect(chunks: Iterable[bytes]) -> Encoding:
-    """The encoding of a text that comes in chunks. All of it is read: a byte near its end may decide."""
+    """Return the encoding of a text in chunks. All of them are read: the last bytes may decide."""
     remaining = iter(chunks)
     head = next(remaining, b"")
     for mark, name in _MARKS:
@@ -37,7 +37,7 @@ def detect(chunks: Iterable[bytes]) -> Encoding:
 
 
 def _without_mark(head: bytes) -> str | None:
-    """UTF-16 of texts that are mostly Latin: every second byte is zero."""
+    """Return the kind of UTF-16 without mark, in which every second byte of Latin text is zero; else None."""
     half = len(head) // 2
     if half == 0 or 0 not in head:
         return None
@@ -69,9 +69,9 @@ def _narrow(head: bytes, remaining: Iterable[bytes]) -> Encoding:
 
 
 def decode(content: bytes, errors: str = "replace") -> tuple[str, str | None]:
-    """A whole text without its mark, with newlines as `\\n`; and what to say about its encoding.
+    """Return a text without its mark and with `\\n` as newline, and a note about its encoding.
 
-    Raises UnicodeDecodeError under the errors `strict`, where some bytes of it are of no character.
+    Raises UnicodeDecodeError with the error handler `strict` for undefined bytes.
     """
     found = detect([content])
     text = content.decode(found.name, errors)

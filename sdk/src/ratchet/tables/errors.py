@@ -1,16 +1,16 @@
-"""Why a file cannot be used, and what is left for a person to decide."""
+"""Errors of files: unusable, or ambiguous."""
 
 from dataclasses import dataclass
 from typing import Any
 
 
 class BadFile(ValueError):
-    """The file, or what was asked of it, cannot be used as it is; the message says what to do."""
+    """The file or an option can't be used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One answer to a doubt: the flag that gives it, what it means, and the field of the question that it sets."""
+    """A resolution of a doubt: the option, its meaning, and the field that it sets."""
 
     flag: str
     meaning: str
@@ -19,7 +19,7 @@ class Option:
 
 
 class Doubt(BadFile):
-    """Two readings of the file are possible. `options` are the answers that a person can give."""
+    """The file is ambiguous. `options` are the possible resolutions."""
 
     def __init__(self, problem: str, *options: Option) -> None:
         flags = " or ".join(option.flag for option in options)

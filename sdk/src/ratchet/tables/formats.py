@@ -1,4 +1,4 @@
-"""Which reader a file needs: by its first bytes, and by its name where those leave it open."""
+"""Selection of the reader of a file, by its first bytes and its name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _CSV = frozenset({".csv", ".tsv", ".tab", ".psv"})
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is given about a file's layout; None and empty leave it to the file."""
+    """Given facts about the layout of a file; None and empty mean that it is detected."""
 
     header: bool | None = None
     sheet: str | None = None
@@ -29,12 +29,12 @@ class Layout:
 
 
 def open_table(path: Path, layout: Layout = Layout()) -> Table:  # it cannot be changed
-    """The file at `path`. Raises BadFile, or Doubt where its layout is for a person to decide."""
+    """Return the file at `path` as a table. Raises BadFile, or Doubt where its layout is ambiguous."""
     return Table(_source(path, layout), layout.missing)
 
 
 def read_records(path: Path, layout: Layout = Layout()) -> Iterator[tuple[int, dict[str, Any]]]:
-    """All rows as objects, with their numbers; a row that cannot be read ends it. Raises BadFile."""
+    """Yield all rows as objects, with their numbers. Raises BadFile at the first unreadable row."""
     source, omissions = _source(path, layout), Omissions()
     if isinstance(source, Json):
         yield from source.objects(omissions)
@@ -66,12 +66,12 @@ def _source(path: Path, layout: Layout) -> Source:
 
 def _text(content: FileContent, head: bytes, layout: Layout) -> Source:
     if head.startswith((b"PAR1", b"PK")):
-        raise BadFile(f"{content.name} is packed twice: unpack it")
+        raise BadFile(f"{content.name} is compressed twice: decompress it")
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if content.suffix in _JSON or (content.suffix not in _CSV and start[:1] in (b"{", b"[")):
         return Json(content)
     if start[:1] == b"<":
-        raise BadFile(f"{content.name} is a page or XML, no table: {FORMATS} can be read")
+        raise BadFile(f"{content.name} is HTML or XML: {FORMATS} can be read")
     if start[:5] == b"%PDF-" or (b"\0" in head and content.encoding().name in ("utf-8", "cp1252")):
-        raise BadFile(f"{content.name} is no text, and no format that is known: {FORMATS} can be read")
+        raise BadFile(f"{content.name} has an unknown format: {FORMATS} can be read")
     return Delimited(content, layout.header)

@@ -1,4 +1,4 @@
-"""Which record of a table is its header, and whether it has one at all."""
+"""Detection of the header of a table."""
 
 import re
 from collections import Counter
@@ -30,7 +30,7 @@ _TOTALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns' names, how many records stand before the first row, and what to say about it."""
+    """The names of columns, the number of records before the first row, and a note."""
 
     names: tuple[str, ...]
     skipped: int
@@ -38,9 +38,9 @@ class Header:
 
 
 def find_header(records: Sequence[Sequence[Any]], wanted: bool | None, unit: str) -> Header:
-    """The header of some first records, all of them not empty. Raises Doubt where the first may be a row.
+    """Return the header of the first records, all non-empty. Raises Doubt where the first may be a row.
 
-    `wanted` says that there is one, or that there is none; None leaves it to the records.
+    `wanted`: whether there is a header; None detects it.
     """
     width = modal_width(records)
     if wanted is False:
@@ -65,31 +65,31 @@ def find_header(records: Sequence[Sequence[Any]], wanted: bool | None, unit: str
 
 
 def _is_comment(records: Sequence[Sequence[Any]], place: int, width: int) -> bool:
-    """Whether a record begins with a hash, and the next one can be the header instead."""
+    """Whether a record begins with a hash and the next one can be the header."""
     following = records[place + 1] if place + 1 < len(records) else ()
     begins = bool(records[place]) and str(records[place][0]).lstrip("\ufeff ").startswith("#")
     return begins and fits(following, width) and not any(map(looks_measured, following))
 
 
 def _named_rows(records: Sequence[Sequence[Any]], width: int) -> bool:
-    """Whether the first fields can be the rows' names, as R writes them: different, numbered or no times or numbers."""
+    """Whether the first fields can be row names, as R writes them: distinct, and either numbered or not numeric."""
     first = [str(record[0]) for record in records if len(record) == width]
     return len(set(first)) == len(first) and (all(map(str.isdigit, first)) or not any(map(looks_measured, first)))
 
 
 def modal_width(records: Sequence[Sequence[Any]]) -> int:
-    """The number of fields that most records have."""
+    """Return the most frequent number of fields."""
     counts = Counter(map(len, records))
     return max(counts, key=lambda width: (counts[width], width))
 
 
 def fits(record: Sequence[Any], width: int) -> bool:
-    """As wide as the rows; or one field less, where rows have a name of their own (as R writes them)."""
+    """Whether a record is as wide as the rows, or one field less where rows have names (as R writes them)."""
     return len(record) == width or (len(record) == width - 1 > 1 and not any(map(looks_measured, record)))
 
 
 def looks_measured(cell: Any) -> bool:
-    """Whether a cell is a number or a time, which no name of a column is."""
+    """Whether a cell is a number or a time, which is not the name of a column."""
     if type(cell) is not str:
         return cell is not None
     text = cell.strip()
@@ -97,7 +97,7 @@ def looks_measured(cell: Any) -> bool:
 
 
 def _is_row(first: Sequence[Any], names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether a name is a number or time as those below it, or is itself one of the few words below it."""
+    """Whether a name is a number or time like the cells below it, or one of a few words in them."""
     below = [list(column) for column in zip(*(row for row in rows if len(row) == len(names)), strict=True)]
     if not below:
         return len(first) > 1 and any(map(looks_measured, first)) and not rows
@@ -111,7 +111,7 @@ def _is_row(first: Sequence[Any], names: Sequence[Any], rows: Sequence[Sequence[
 
 
 def _unique(names: Sequence[Any]) -> tuple[str, ...]:
-    """Names without a double: a second `score` is `score (2)`; what has none is called by its number."""
+    """Return unique names: a second `score` is `score (2)`; an unnamed column is named by its number."""
     found: list[str] = []
     for number, name in enumerate(names, 1):
         text = "" if name is None else str(name).strip().lstrip("\ufeff")
@@ -124,7 +124,7 @@ def _unique(names: Sequence[Any]) -> tuple[str, ...]:
 
 
 def is_total(record: Sequence[Any]) -> bool:
-    """Whether a record sums up those above it: the first thing in it says so, and only numbers follow."""
+    """Whether a record is a total of those above it: its first cell says so, and only numbers follow."""
     known = [cell for cell in record if not is_blank(cell)]
     if len(record) < 2 or not known or type(known[0]) is not str:
         return False

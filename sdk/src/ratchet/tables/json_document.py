@@ -1,4 +1,4 @@
-"""One JSON value that holds all rows: pandas' orientations, or an object with a list of objects somewhere in it."""
+"""Rows of a single JSON value: pandas' orientations, or an object that contains a list of objects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ _DEEPEST = 4
 
 
 def rows_of(document: Any) -> tuple[list[Row], str | None]:
-    """The rows of a document, and how they were found. Raises BadFile."""
+    """Return the rows of a document, and a note on how they were found. Raises BadFile."""
     if isinstance(document, list):
         return from_list(document), None
     if not isinstance(document, dict):
-        raise BadFile("it holds one value and no rows")
+        raise BadFile("it contains a single value and no rows")
     names, data = document.get("columns"), document.get("data")
     if isinstance(names, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
         return named_rows([*map(_name, names)], data), "read as pandas' orientation split"
@@ -35,7 +35,7 @@ def rows_of(document: Any) -> tuple[list[Row], str | None]:
 
 
 def from_list(values: Sequence[Any]) -> list[Row]:
-    """Objects as they are; lists by the names in the first of them, or by number."""
+    """Return objects unchanged, and lists as objects with the names in the first list, or numbers."""
     if values and all(isinstance(value, list) for value in values):
         first = values[0]
         if all(isinstance(name, str) for name in first) and not all(
@@ -47,12 +47,12 @@ def from_list(values: Sequence[Any]) -> list[Row]:
 
 
 def named_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Row]:
-    """Rows of cells as objects; a row that is too short lacks its last columns."""
+    """Return rows of cells as objects; a short row lacks its last columns."""
     return [dict(zip(names, row, strict=False)) for row in rows]
 
 
 def _columns(parts: Sequence[Any]) -> bool:
-    """Whether these are lists of as many cells."""
+    """Whether these are lists of equal length."""
     if not parts or not all(isinstance(part, list) for part in parts) or len({len(part) for part in parts}) != 1:
         return False
     return not all(isinstance(cell, dict) for part in parts for cell in part)
@@ -63,7 +63,7 @@ def _name(name: Any) -> str:
 
 
 def _crossed(document: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], str] | None:
-    """An object of objects that all have the same keys: columns of rows, or rows of columns."""
+    """Return the rows of an object of objects with equal keys: columns of rows, or rows of columns."""
     first, *others = document.values()
     if len(first) < 1 or any(part.keys() != first.keys() for part in others):
         return None
@@ -77,12 +77,12 @@ def _crossed(document: Mapping[str, Mapping[str, Any]]) -> tuple[list[Row], str]
 
 
 def _labels(keys: Mapping[str, Any]) -> bool:
-    """Whether these can be an index: whole numbers."""
+    """Whether these keys can be an index: whole numbers."""
     return all(key.lstrip("-").isdigit() for key in keys)
 
 
 def _lists(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, list[Row]]]:
-    """All lists of objects below a value, with their paths."""
+    """Yield all lists of objects in a value, with their paths."""
     if depth > _DEEPEST or not isinstance(value, dict):
         return
     for name, part in value.items():

@@ -1,4 +1,4 @@
-"""JSON: an object in each line, one array, objects after each other, or one document that holds the rows."""
+"""JSON files: an object per line, an array, concatenated objects, or a document that contains the rows."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _JSON_ERRORS = (ValueError, RecursionError)
 
 
 class Json:
-    """A file of JSON objects. Rows are lines where each line is an object, else counted from 1."""
+    """A file of JSON objects. Rows are numbered by line where each line is an object, else from 1."""
 
     unit: Unit = "line"
     decimal_commas = False
@@ -54,12 +54,12 @@ class Json:
         advance(self.size)
 
     def objects(self, omissions: Omissions) -> Iterator[tuple[int, Row]]:
-        """All rows with their numbers, as they are."""
+        """Yield all rows with their numbers."""
         for numbers, rows in self._batches(BATCH, omissions):
             yield from zip(numbers, rows, strict=True)
 
     def _unwrap(self) -> None:
-        """A file of a single object is a document, whatever its lines."""
+        """Whether the file is a single object, and so a document."""
         first = list(islice(self._values(Omissions()), 2))
         if len(first) != 1 or (self._shape == "values" and not isinstance(first[0][1], dict)):
             return
@@ -95,7 +95,7 @@ class Json:
 
 
 def _shape(head: str) -> _Shape:
-    """By its first lines: objects in most of them, else an array or values after each other."""
+    """Return the shape by the first lines: an object in most of them, else an array or concatenated values."""
     start = head.lstrip("\ufeff \t\r\n")
     whole = [line for line in head.split("\n")[: -1 if len(head) == _HEAD else None] if line.strip()][:_FIRST]
     parsed = sum(isinstance(_parsed(line), dict) for line in whole)
@@ -131,7 +131,7 @@ def _lines(lines: Iterable[str], omissions: Omissions) -> Iterator[tuple[int, An
 
 
 def _stream(text: Any, name: str) -> Iterator[Any]:
-    """The elements of an array, or values after each other, one at a time. Raises BadFile at the first broken one."""
+    """Yield the elements of an array or concatenated values. Raises BadFile at the first malformed one."""
     decoder, buffer, at, line = json.JSONDecoder(), text.read(_CHUNK).lstrip("\ufeff"), 0, 1
     array = buffer.lstrip().startswith("[")
     if array:
@@ -142,7 +142,7 @@ def _stream(text: Any, name: str) -> Iterator[Any]:
             return
         try:
             if at == len(buffer):
-                raise ValueError("it ends too early")
+                raise ValueError("it is truncated")
             value, end = decoder.raw_decode(buffer, at)
         except _JSON_ERRORS as error:
             more = text.read(max(_CHUNK, len(buffer) - at))
@@ -159,7 +159,7 @@ def _stream(text: Any, name: str) -> Iterator[Any]:
 
 
 def _table(values: Iterator[Any]) -> Iterator[Any]:
-    """Lists as rows of named cells, where the elements of an array are lists."""
+    """Yield rows of named cells, where the elements of an array are lists."""
     first = next(values, None)
     if first is None:
         return

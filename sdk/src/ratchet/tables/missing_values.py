@@ -1,4 +1,4 @@
-"""Cells that hold nothing, however that is written."""
+"""Missing values of cells, in all notations."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ BLANKS = frozenset(
     | {"missing", "#n/a", "#na", "#nv", "#null!", "#div/0!", "#value!", "#ref!", "<na>", "<null>", "(null)", "nat"}
     | {"not available", "not applicable", "unknown", "\\n", "(blank)", "(empty)", "[null]"}
 )
-"""Compared without surrounding blanks, in folded case."""
+"""Compared without surrounding whitespace and case-insensitively."""
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether a cell holds nothing."""
+    """Whether a cell has no value."""
     if cell is None or cell != cell or cell == []:
         return True
     return type(cell) is str and (not cell or (len(cell) < 20 and cell.strip().casefold() in BLANKS))

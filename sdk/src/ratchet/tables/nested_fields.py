@@ -1,4 +1,4 @@
-"""Fields within fields: a column is named by its path, as in `feedback.user_score`."""
+"""Nested fields: a column is named by its path, such as `feedback.user_score`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ _VALUES = ("value", "score", "avg", "number_value", "string_value", "label")
 
 
 def members(cell: Any) -> Mapping[str, Any] | None:
-    """The fields of an object, of a JSON object in a text, of a list's only object, or of a list of named values.
+    """Return the fields of an object, a JSON text, a list's only object, or a list of named values.
 
     None where a cell has no fields.
     """
@@ -40,7 +40,7 @@ def _written(text: str) -> Mapping[str, Any] | None:
 
 
 def _named(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """`[{"key": "helpful", "score": 1}]` as `{"helpful": 1}`."""
+    """Return `[{"key": "helpful", "score": 1}]` as `{"helpful": 1}`."""
     found: dict[str, Any] = {}
     for part in parts:
         name = next((part[key] for key in _NAMES if type(part.get(key)) is str), None)
@@ -52,14 +52,14 @@ def _named(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 
 def plain(cell: Any) -> Any:
-    """What a column holds where its cell is a list: its only element; else the cell."""
+    """Return the only element of a list, or the cell unchanged."""
     while type(cell) is list and len(cell) == 1:
         cell = cell[0]
     return cell
 
 
 def paths(columns: Mapping[str, Sequence[Any]]) -> dict[str, Path]:
-    """The columns of some rows by name, with their paths; a cell that is no object counts under its own name."""
+    """Return the columns of rows by name, with their paths; a cell that is not an object has its own name."""
     found: dict[str, Path] = {}
     for top, cells in columns.items():
         nested = dict.fromkeys(path for cell in cells for path in _within(cell, (top,)))
@@ -81,7 +81,7 @@ def _within(cell: Any, path: Path) -> Iterator[Path]:
 
 
 def reach(cell: Any, path: Path) -> Any:
-    """The cell at a path below another one; None where there is none."""
+    """Return the cell at a path within another one; None where it is absent."""
     for name in path:
         fields = cell if type(cell) is dict else members(cell)
         if fields is None:

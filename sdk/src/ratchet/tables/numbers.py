@@ -1,4 +1,4 @@
-"""Cells as numbers: decimal points or commas, thousands separators, percent, fractions, stars, and scales of words.
+"""Parsing of numbers: decimal points or commas, thousands separators, percent, fractions, stars, verbal scales.
 
 A cell is read by its own shape wherever that leaves no doubt (`0,75`, `1,234.5`, `1.234.567`). What is left, such as
 `1,234`, is decided for a whole column at a time by `decimal_mark`.
@@ -31,7 +31,7 @@ _SHOWN = 60
 
 
 class Number(NamedTuple):
-    """A number and what it counts: `%` and stars as they are written, `/` as a share of `of`."""
+    """A number and its unit: `%` and stars as written, `/` as a share of `of`."""
 
     value: float
     unit: Unit = ""
@@ -39,7 +39,7 @@ class Number(NamedTuple):
 
 
 def parse(cell: Any, mark: Mark = "point") -> Number | None:
-    """The number in a cell; None where there is nothing. Raises ValueError, with a reason after "line 7: it …"."""
+    """Return the number in a cell; None where it is empty. Raises ValueError with a reason after "line 7: it …"."""
     if type(cell) is str:
         return _written(cell.strip(), mark)
     if is_blank(cell):
@@ -83,7 +83,7 @@ def _written(text: str, mark: Mark) -> Number | None:
 
 
 def _numeral(text: str, mark: Mark) -> float:
-    """A numeral by its shape; `mark` decides where one group of three digits follows a single mark."""
+    """Return the value of a numeral; `mark` decides where a single mark precedes three digits."""
     plain = _SPACES.sub("", text).replace("−", "-")
     head, exponent, power = plain.partition("e") if "e" in plain else plain.partition("E")
     digits = head.lstrip("+-")
@@ -103,7 +103,7 @@ def _numeral(text: str, mark: Mark) -> float:
 
 
 def _decimal(digits: str, points: int, commas: int, mark: Mark) -> str:
-    """Which of the two marks is the decimal one here."""
+    """Return which of the two marks is the decimal one."""
     if points and commas:
         return "." if digits.rindex(".") > digits.rindex(",") else ","
     only = "." if points else ","
@@ -126,12 +126,12 @@ def _mean(parts: Sequence[Number | None]) -> Number | None:
     if not known:
         return None
     if len({(part.unit, part.of) for part in known}) > 1:
-        raise ValueError("is a list of different things")
+        raise ValueError("is a list of values with different units")
     return Number(sum(part.value for part in known) / len(known), known[0].unit, known[0].of)
 
 
 def decimal_mark(column: str, cells: Sequence[Any], commas: bool = False) -> Mark:
-    """Whether `1,234` and `1.234` in a column are thousands or decimals, by its other cells. Raises Doubt.
+    """Return whether `1,234` and `1.234` in a column are thousands or decimals, by its other cells. Raises Doubt.
 
     `commas` says that the file is of a dialect with decimal commas.
     """
@@ -161,12 +161,12 @@ def decimal_mark(column: str, cells: Sequence[Any], commas: bool = False) -> Mar
 
 
 def _bare(cell: Any) -> str:
-    """The digits and marks of a cell, without sign, unit and spaces."""
+    """Return the digits and marks of a cell, without sign, unit and spaces."""
     return re.sub(r"[^\d.,]", "", str(cell)) if type(cell) in (str, int) else ""
 
 
 def _sure(text: str) -> str | None:
-    """The decimal mark that a numeral's shape proves; None where it proves none."""
+    """Return the decimal mark that the shape of a numeral proves; None where it proves none."""
     points, commas = text.count("."), text.count(",")
     if points and commas:
         return "." if text.rindex(".") > text.rindex(",") else ","
@@ -183,7 +183,7 @@ YES_NO: Mapping[str, float] = {
     **dict.fromkeys(("nee", "falskt", "nej", "нет", "ложь", "nie", "fałsz", "假", "否", "いいえ", "아니요"), 0.0),
     **dict.fromkeys(("✗", "✘", "❌", "off", "hayır"), 0.0),
 }
-"""Words that say whether something is so, in folded case."""
+"""Words for yes and no, casefolded."""
 
 _LIKERT: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
@@ -233,11 +233,11 @@ _TWO_WORDS = frozenset(
     {"good", "bad", "helpful", "unhelpful", "not helpful", "neutral", "ok", "okay", "poor", "perfect"}
 )
 AGREEMENT: Mapping[str, float] = {word: float(at) for at, words in enumerate(_LIKERT[0], 1) for word in words}
-"""How far somebody agrees with a statement: which end is good depends on the statement."""
+"""Levels of agreement with a statement; which end is good depends on the statement."""
 
 
 def likert(words: Sequence[str]) -> Mapping[str, float] | None:
-    """The scale from 1 to 5 that has nearly all of these words, two of its levels at least; None if there is none.
+    """Return the scale from 1 to 5 that has nearly all of these words and at least two of its levels; else None.
 
     Words that are no more than good and bad are no scale.
     """
@@ -253,5 +253,5 @@ def likert(words: Sequence[str]) -> Mapping[str, float] | None:
 
 
 def folded(text: Any) -> str:
-    """A word without case, underscores, hyphens, and what surrounds it."""
+    """Return a word casefolded, without underscores, hyphens and surrounding characters."""
     return " ".join(str(text).casefold().replace("_", " ").replace("-", " ").split())

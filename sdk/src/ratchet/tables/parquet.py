@@ -1,4 +1,4 @@
-"""Parquet, by way of pyarrow: read in batches, only the columns asked for."""
+"""Parquet files, read with pyarrow: in batches, requested columns only."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 class Parquet:
-    """A Parquet file. Times with a zone come as Unix times in seconds, those without as datetimes without a zone."""
+    """A Parquet file. Times with a zone are Unix times in seconds, others naive datetimes."""
 
     unit: Unit = "row"
     decimal_commas = False
@@ -26,7 +26,7 @@ class Parquet:
         try:
             self._file = parquet.ParquetFile(path)
         except (pyarrow.ArrowException, OSError) as error:
-            raise BadFile(f"{path.name} is not a Parquet file that can be read: {error}") from None
+            raise BadFile(f"{path.name} is not a readable Parquet file: {error}") from None
         self._broken = pyarrow.ArrowException
         self._name = path.name
         self.notes: list[str] = []

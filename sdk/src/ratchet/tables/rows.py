@@ -1,4 +1,4 @@
-"""Rows in batches of cells, whatever the format: streamed, so the size of a file does not matter."""
+"""Interfaces of row sources: batches of cells, streamed, for files of any size."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any, Final, Literal, Protocol
 from ratchet.tables.missing_values import is_blank
 
 Batch = tuple[Sequence[int], Sequence[Sequence[Any]]]
-"""The numbers of some lines or rows, from 1, and for each requested column their cells; None where a row has none."""
+"""The numbers of lines or rows, from 1, and the cells of each requested column; None where a row has none."""
 Advance = Callable[[int], None]
-"""Called now and then with how much of `Rows.size` has been read."""
+"""Called from time to time with how much of `Rows.size` has been read."""
 Unit = Literal["line", "row", "answer"]
 
 SAMPLE = 2000
-"""Rows that columns are recognised by."""
+"""Number of rows by which columns are detected."""
 BATCH = 4096
 
 
@@ -27,12 +27,12 @@ class Absent:
 
 
 ABSENT: Final = Absent()
-"""A cell that does not exist, because its row is about another metric; nothing is missing there."""
+"""A cell that does not exist because its row is about another metric; it is not a missing value."""
 
 
 @dataclass(slots=True)
 class Omission:
-    """How many rows or values were left out for a reason, and the first (line of a text file, else row; from 1)."""
+    """The number of rows or values skipped for a reason, and the first one (line of a text file, else row; from 1)."""
 
     n: int
     first: int
@@ -40,7 +40,7 @@ class Omission:
 
 @dataclass(slots=True)
 class Omissions:
-    """Rows or values that were left out, by reason, in the order in which the reasons came up."""
+    """Skipped rows or values by reason, in order of the reasons' first occurrence."""
 
     found: dict[str, Omission] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ class Omissions:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Cells of the first rows, by column, in the order of the file; None where a row has none.
+    """Cells of the first rows by column, in the order of the file; None where a row has none.
 
     `numbers` are the lines or rows they come from. `decimal_commas` says that the file's dialect is one of countries
     that write decimal commas.
@@ -69,7 +69,7 @@ class Sample:
     decimal_commas: bool = False
 
     def known(self, column: str) -> list[Any]:
-        """The cells of a column that hold something."""
+        """Return the non-empty cells of a column."""
         return [cell for cell in self.columns[column] if not is_blank(cell)]
 
     @property
@@ -78,22 +78,22 @@ class Sample:
 
 
 class Rows(Protocol):
-    """A past. `unit` is what its rows are numbered by; `size` is in bytes, or in rows where those can be counted."""
+    """A source of rows. `unit` is what rows are numbered by; `size` is in bytes, or in rows where these are known."""
 
     unit: Unit
     size: int
 
     def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
-        """All rows, with these columns; those that cannot be read are counted instead. Raises BadFile."""
+        """Yield all rows with these columns; unreadable ones are counted as omissions. Raises BadFile."""
         ...
 
 
 class Source(Rows, Protocol):
-    """A file of one format. `notes` say how it is read. Its columns are those of the top level, unflattened."""
+    """A file of one format. `notes` say how it is read. Its columns are the top-level ones, not flattened."""
 
     notes: list[str]
     decimal_commas: bool
 
     def head(self, size: int) -> tuple[Sequence[int], Mapping[str, Sequence[Any]]]:
-        """The first rows, with all their columns, and their numbers. Raises BadFile."""
+        """Return the first rows with all columns, and their numbers. Raises BadFile."""
         ...

@@ -1,4 +1,4 @@
-"""A file as a table: columns by name, nested fields by path."""
+"""A table of a file: columns by name, nested fields by path."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ _NESTED = frozenset({list, dict})
 
 
 class Table:
-    """The rows of a source. Its columns are those of the first rows. `missing` are more words for an empty cell."""
+    """The rows of a source. Its columns are those of the first rows. `missing`: additional words for an empty cell."""
 
     def __init__(self, source: Source, missing: frozenset[str] = frozenset()) -> None:
         self._source, self._missing = source, missing
@@ -22,20 +22,20 @@ class Table:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How the file is read, as far as it was guessed."""
+        """Assumptions about how the file is read."""
         return tuple(self._source.notes)
 
     @property
     def complete(self) -> bool:
-        """Whether the sample has all rows."""
+        """Whether the sample contains all rows."""
         return len(self._numbers) < SAMPLE
 
     def sample(self) -> Sample:
-        """The first rows, with all their columns."""
+        """Return the first rows with all columns."""
         return Sample(self._sample, self._numbers, self._source.decimal_commas)
 
     def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
-        """All rows, with these columns. Raises BadFile."""
+        """Yield all rows with these columns. Raises BadFile."""
         chosen = [self._paths[column] for column in columns]
         tops = list(dict.fromkeys(path[0] for path in chosen))
         places = [tops.index(path[0]) for path in chosen]

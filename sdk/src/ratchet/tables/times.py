@@ -1,4 +1,4 @@
-"""Cells as Unix times: one format, one unit and one zone for a whole column.
+"""Parsing of times: one format, one unit and one zone per column.
 
 Read are ISO 8601; Unix times in s, ms, µs and ns (10, 13, 16 and 19 digits); dates with numbers in any order, with or
 without a time of day; dates with the names of months, as in RFC 2822; Excel's serial numbers when asked for.
@@ -16,13 +16,13 @@ from ratchet.tables.missing_values import is_blank
 
 Order = Literal["day-first", "month-first"]
 Parse = Callable[[Any], float | datetime]
-"""A Unix time, or a datetime without a zone. Raises ValueError."""
+"""Returns a Unix time or a naive datetime. Raises ValueError."""
 
 NO_TIME = "has no time"
 UNREADABLE = "has a time that cannot be read"
 _UNITS: Mapping[str, float] = {"epoch-s": 1.0, "epoch-ms": 1e3, "epoch-us": 1e6, "epoch-ns": 1e9}
 _EARLIEST, _LATEST = 631_152_000.0, 4_102_444_800.0
-"""1990 to 2100: what else a number of that size may be."""
+"""1990 to 2100; numbers outside are not times."""
 _EXCEL = datetime(1899, 12, 30)
 _DIGITS = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 _STAMP = re.compile(r"(?:19|20)\d{6}(?:\d{4}|\d{6})?")
@@ -83,7 +83,7 @@ _MONTHS: Mapping[str, int] = {
 
 
 def zone(name: str) -> tzinfo:
-    """A time zone by its name, as `Europe/Berlin`, or an offset, as `+02:00`. Raises BadFile."""
+    """Return a time zone by name, such as `Europe/Berlin`, or by offset, such as `+02:00`. Raises BadFile."""
     if found := _OFFSET.fullmatch(name):
         return timezone(_offset(found))
     if name.upper() in ("UTC", "Z", "GMT"):
@@ -91,12 +91,12 @@ def zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BadFile(f"--timezone: {name!r} is no zone such as Europe/Berlin or +02:00") from None
+        raise BadFile(f"--timezone: {name!r} must be a zone such as Europe/Berlin or +02:00") from None
 
 
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
-    """How a column's cells are read. `naive`: some of the cells that it was found by have no zone of their own."""
+    """The format of a column's times. `naive`: some of the sampled cells have no zone."""
 
     name: str
     parse: Parse
@@ -105,7 +105,7 @@ class TimeFormat:
 
 
 def time_format(column: str, cells: Sequence[Any], name: str | None = None) -> TimeFormat | None:
-    """The format that reads nearly all of a column's cells; None if none does. Raises Doubt, or BadFile.
+    """Return the format that parses nearly all cells of a column; None if none does. Raises Doubt, or BadFile.
 
     `name` is one of `iso`, `day-first`, `month-first`, `epoch-s`, `epoch-ms`, `epoch-us`, `epoch-ns`, `excel`, or a
     pattern of strptime, such as `%d.%m.%Y`.
@@ -124,7 +124,7 @@ def time_format(column: str, cells: Sequence[Any], name: str | None = None) -> T
 
 
 def _ordered(column: str, cells: Sequence[Any]) -> TimeFormat | None:
-    """Dates of three numbers, whose order the whole column decides."""
+    """Return the format of dates of three numbers, whose order the whole column decides."""
     shares = {order: _share(_numeric(order), cells) for order in _ORDERS}
     best = max(shares.values())
     if best < 0.9:
@@ -168,7 +168,7 @@ def _given(name: str, cells: Sequence[Any]) -> TimeFormat:
     if name in parsers:
         return _checked(TimeFormat(name, parsers[name]), cells)
     if "%" not in name:
-        raise BadFile(f"--time-format: {name!r} is neither one of {', '.join(parsers)} nor a pattern as %d.%m.%Y")
+        raise BadFile(f"--time-format: {name!r} is neither one of {', '.join(parsers)} nor a pattern such as %d.%m.%Y")
     return _checked(TimeFormat(name, _pattern(name)), cells)
 
 
@@ -203,7 +203,7 @@ def _number(cell: Any) -> float | None:
 
 
 def _unit(numbers: Sequence[float]) -> str | None:
-    """The unit in which nearly all are times from 1990 to 2100; never does a number fit two."""
+    """Return the unit in which nearly all numbers are times from 1990 to 2100; no number fits two units."""
     for name, factor in _UNITS.items():
         if sum(_EARLIEST <= number / factor <= _LATEST for number in numbers) >= 0.9 * len(numbers):
             return name
@@ -225,7 +225,7 @@ def _reason(cell: Any) -> str:
 
 
 def _typed(cell: Any) -> float | datetime:
-    """Cells that are times by their type."""
+    """Parse cells whose type is a time."""
     if isinstance(cell, datetime):
         return cell.timestamp() if cell.tzinfo else cell
     if isinstance(cell, date):
@@ -252,7 +252,7 @@ def _iso(cell: Any) -> float | datetime:
 
 
 def _loose(text: str, cell: Any) -> datetime:
-    """ISO 8601 with blanks before its zone, or with a zone's name."""
+    """Parse ISO 8601 with spaces before the zone, or with the name of a zone."""
     plain = re.sub(r"\s+(?=[-+]\d{2}:?\d{0,2}$)", "", text.replace(",", "."))
     plain = re.sub(r"\s*(UTC|GMT|Z)$", "+00:00", plain)
     plain = re.sub(r"(?<=[T ])(\d):", r"0\1:", plain)
@@ -360,5 +360,5 @@ def _fixed(name: str) -> timezone:
 def _offset(found: re.Match[str]) -> timedelta:
     ahead = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
     if ahead >= timedelta(hours=24):
-        raise BadFile(f"{found.string!r} is no offset from UTC")
+        raise BadFile(f"{found.string!r} must be an offset from UTC")
     return ahead if found[1] == "+" else -ahead

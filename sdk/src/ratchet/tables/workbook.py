@@ -1,4 +1,4 @@
-"""Excel's .xlsx, by way of openpyxl: the values of one sheet, formulas as they were calculated last."""
+"""Excel files (.xlsx), read with openpyxl: the values of one sheet, with the stored results of formulas."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -16,7 +16,7 @@ _TAIL = 3
 
 
 class Workbook:
-    """One sheet of a workbook; `sheet` names it where several have rows."""
+    """A sheet of a workbook; `sheet` names it where several have rows."""
 
     unit: Unit = "row"
     decimal_commas = False
@@ -28,8 +28,8 @@ class Workbook:
             raise BadFile(_MISSING) from None
         try:
             self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        except Exception as error:  # openpyxl raises whatever its XML and zip readers do
-            raise BadFile(f"{path.name} is not a workbook that can be read: {error}") from None
+        except Exception as error:  # openpyxl raises any error of its XML and zip readers
+            raise BadFile(f"{path.name} is not a readable workbook: {error}") from None
         self.notes: list[str] = []
         self._sheet = self._chosen(sheet)
         first = [row for _, row in islice(self._rows(), _FIRST)]
@@ -58,7 +58,7 @@ class Workbook:
         sheets = {sheet.title: sheet for sheet in self._book.worksheets}
         if name is not None:
             if name not in sheets:
-                raise BadFile(f"--sheet: there is no sheet {name}; there are {', '.join(sheets)}")
+                raise BadFile(f"--sheet: unknown sheet {name}; the file has {', '.join(sheets)}")
             return sheets[name]
         filled = [sheet for sheet in sheets.values() if len(list(islice(_filled(sheet), 2))) == 2]
         if len(filled) > 1:
@@ -71,7 +71,7 @@ class Workbook:
         return filled[0] if filled else self._book.worksheets[0]
 
     def _rows(self) -> Iterator[tuple[int, list[Any]]]:
-        """Rows that hold something, as wide as the widest cell in the first ones, with their numbers."""
+        """Yield non-empty rows, as wide as the widest of the first ones, with their numbers."""
         return _filled(self._sheet)
 
     def _records(self, size: int, omissions: Omissions) -> Iterator[tuple[list[int], list[list[Any]]]]:

@@ -113,15 +113,19 @@ def test_times_of_parquet_come_as_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("past.xlsx", b"PK\x03\x04", "past.xlsx cannot be unpacked: it is damaged"),
+        ("past.xlsx", b"PK\x03\x04", "past.xlsx cannot be decompressed: it is damaged"),
         ("past.xls", b"\xd0\xcf\x11\xe0\xa1", "past.xls is an old Excel file: save it as .xlsx or CSV"),
         ("past.csv", b"", "past.csv is empty"),
         ("past.csv", b"\n\n", "past.csv is empty"),
-        ("past.html", b"<!doctype html><table>", "past.html is a page or XML, no table: CSV, JSON"),
-        ("past.bin", b"\x00\x01\x02abc\x00", "past.bin is no text, and no format that is known"),
-        ("past.pdf", b"%PDF-1.7", "past.pdf is no text"),
-        ("past.parquet", b"PAR1", "past.parquet is not a Parquet file that can be read"),
-        ("past.csv", gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "past.csv cannot be unpacked: it is damaged or ends"),
+        ("past.html", b"<!doctype html><table>", "past.html is HTML or XML: CSV, JSON"),
+        ("past.bin", b"\x00\x01\x02abc\x00", "past.bin has an unknown format"),
+        ("past.pdf", b"%PDF-1.7", "past.pdf has an unknown format"),
+        ("past.parquet", b"PAR1", "past.parquet is not a readable Parquet file"),
+        (
+            "past.csv",
+            gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9],
+            "past.csv cannot be decompressed: it is damaged or",
+        ),
         ("past.json", b'[{"score": 1},\n{"score": ', "past.json is not JSON: line 2"),
     ],
 )
