@@ -1,4 +1,4 @@
-"""Writes the passwords and the signing key of compose.yaml: `python -m deploy.docker.env > .env`, once."""
+"""Print new passwords and a signing key for compose.yaml: `python -m deploy.docker.env > .env`, once."""
 
 import secrets
 
@@ -17,7 +17,7 @@ PASSWORDS = (
 
 
 def environment() -> dict[str, str]:
-    """New values for every variable that compose.yaml wants; they need no quotes anywhere."""
+    """Return new values of all variables of compose.yaml. They need no quoting."""
     private = new_private_key()
     return {
         **{name: secrets.token_hex(24) for name in PASSWORDS},

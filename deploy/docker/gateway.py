@@ -1,4 +1,4 @@
-"""Writes the gateway's nginx configuration from the one routing table: `python -m deploy.docker.gateway`."""
+"""Print the gateway's nginx configuration, generated from the routing table: `python -m deploy.docker.gateway`."""
 
 from ratchet_local.routes import ROUTES, STREAMS
 
@@ -68,12 +68,12 @@ _STREAM = """
 
 
 def configuration() -> str:
-    """The whole nginx.conf. Metrics are not routed: Prometheus asks each service itself."""
+    """Return nginx.conf. Metrics are not routed: Prometheus scrapes each service."""
     return _FRAME.format(locations="\n".join(_location(path, service) for path, service in ROUTES.items()))
 
 
 def _location(path: str, service: str) -> str:
-    """The path itself and all below it, but no other path that begins alike."""
+    """Return the location of a path and all paths below it."""
     stream = _STREAM if path in STREAMS else ""
     return f"""    location ~ ^{path}(/|$) {{
       proxy_pass http://{service}:8000;{stream}

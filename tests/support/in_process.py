@@ -13,8 +13,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ratchet_local.aggregate_health import aggregate_app
-from ratchet_local.assembly import Installation, assembled, migrate_all
-from ratchet_local.backing_services import BackingServices, serving
+from ratchet_local.assembly import Installation, migrate_all, run_services
+from ratchet_local.backing_services import BackingServices, stop_after
 from ratchet_local.credentials import ensure_credentials
 from ratchet_local.data_dir import DataDir
 from ratchet_local.embedded import EmbeddedBroker
@@ -38,7 +38,7 @@ def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
     """Start everything with its data in `folder`; stop it after the block."""
     home = DataDir(folder)
     servers = BackingServices.of(home)
-    with serving(servers), home.open_log("ratchet") as log, socket.socket() as listener:
+    with stop_after(servers), home.open_log("ratchet") as log, socket.socket() as listener:
         configure_logging("info", log)
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -68,7 +68,7 @@ async def _serve(
         await migrate_all(owner_url)
         credentials = await ensure_credentials(home, owner_url, f"http://127.0.0.1:{listener.getsockname()[1]}")
         installation = Installation(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
-        async with assembled(installation) as apps:
+        async with run_services(installation) as apps:
             protocol = guarded(HttpToolsProtocol, ConnectionLimits())
             app = Gateway(apps, aggregate_app(apps))
             config = uvicorn.Config(

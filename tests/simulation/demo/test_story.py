@@ -15,7 +15,7 @@ from proposer.domain.drafts import Draft, draft_fix
 from ratchet.client.prompts import default_prompt, served
 from ratchet.prompt import Message, Prompt
 from ratchet_demo.bot import PROMPT, Fleet
-from ratchet_demo.script import ADDED, DROPPED, GOOD_WHILE, TARGET
+from ratchet_demo.script import ADDED, ANSWERS_BEFORE_EDIT, DROPPED, TARGET
 from ratchet_demo.story import Story, ensure_prompt
 from shared.events import derived_id
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated, PromptUse
@@ -108,7 +108,7 @@ def test_the_edit_is_found_and_blamed_and_its_fix_helps(tmp_path: Path, seed: in
             break
     ((at, detected),) = watched.turns
     assert isinstance(detected, RegressionDetected)
-    assert GOOD_WHILE < at < GOOD_WHILE + 60 * _A_SECOND
+    assert ANSWERS_BEFORE_EDIT < at < ANSWERS_BEFORE_EDIT + 60 * _A_SECOND
     assert detected.metric in ("thumb", "implicit.thumb")
     fix = draft_fix(detected, watched.documents, None)
     assert isinstance(fix, Draft)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet_local.bounded_flow import MOST_BYTES, MOST_MESSAGES, BoundedFlow
+from ratchet_local.bounded_flow import MAX_BYTES, MAX_MESSAGES, BoundedFlow
 
-_HALF = MOST_BYTES // 2
+_HALF = MAX_BYTES // 2
 
 
 class Now:
@@ -29,8 +29,8 @@ def _flow(*groups: str, now: Now | None = None) -> BoundedFlow:
 def test_a_topic_that_nobody_reads_is_never_held_back() -> None:
     flow = _flow()
     for offset in range(10):
-        assert flow.admit("t", MOST_BYTES)
-        flow.sent("t", 0, offset, MOST_BYTES)
+        assert flow.admit("t", MAX_BYTES)
+        flow.sent("t", 0, offset, MAX_BYTES)
 
 
 def test_what_is_on_its_way_counts_before_it_is_confirmed() -> None:
@@ -42,32 +42,32 @@ def test_what_is_on_its_way_counts_before_it_is_confirmed() -> None:
 
 def test_it_waits_for_the_slowest_group_then_goes_on() -> None:
     flow = _flow("quick", "slow")
-    assert flow.admit("t", MOST_BYTES)
-    flow.sent("t", 3, 0, MOST_BYTES)
+    assert flow.admit("t", MAX_BYTES)
+    flow.sent("t", 3, 0, MAX_BYTES)
     flow.consumed("quick", "t", 3, 1)
-    assert not flow.admit("t", MOST_BYTES)
+    assert not flow.admit("t", MAX_BYTES)
     flow.consumed("slow", "t", 3, 1)
-    assert flow.admit("t", MOST_BYTES)
+    assert flow.admit("t", MAX_BYTES)
 
 
 def test_many_small_messages_are_bounded_too() -> None:
     flow = _flow("g")
-    for offset in range(MOST_MESSAGES):
+    for offset in range(MAX_MESSAGES):
         assert flow.admit("t", 1)
         flow.sent("t", offset % 12, offset // 12, 1)
     assert not flow.admit("t", 1)
 
 
 def test_a_message_alone_always_fits() -> None:
-    assert _flow("g").admit("t", MOST_BYTES * 2)
+    assert _flow("g").admit("t", MAX_BYTES * 2)
 
 
 def test_sends_that_failed_are_forgotten_after_a_while() -> None:
     now = Now()
     flow = _flow("g", now=now)
-    assert flow.admit("t", MOST_BYTES)
+    assert flow.admit("t", MAX_BYTES)
     now.seconds = 11
-    assert flow.admit("t", MOST_BYTES)
+    assert flow.admit("t", MAX_BYTES)
 
 
 def test_a_gap_is_told() -> None:
@@ -76,7 +76,7 @@ def test_a_gap_is_told() -> None:
     assert lost == ["t"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, MOST_BYTES // 3)), max_size=30), st.data())
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, MAX_BYTES // 3)), max_size=30), st.data())
 def test_unread_bytes_never_pass_the_bound(messages: list[tuple[int, int]], data: st.DataObject) -> None:
     """Whatever is sent where and read when: what a partition holds unread stays below the bound."""
 
@@ -88,7 +88,7 @@ def test_unread_bytes_never_pass_the_bound(messages: list[tuple[int, int]], data
             flow.sent("t", partition, ends[partition], size)
             ends[partition] += 1
             held[partition].append(size)
-        assert sum(map(sum, held.values())) <= MOST_BYTES
+        assert sum(map(sum, held.values())) <= MAX_BYTES
         reader = data.draw(st.integers(0, 2))
         flow.consumed("g", "t", reader, ends[reader])
         held[reader].clear()
@@ -97,8 +97,8 @@ def test_unread_bytes_never_pass_the_bound(messages: list[tuple[int, int]], data
 @pytest.mark.parametrize("partition", [0, 11])
 def test_reading_twice_changes_nothing(partition: int) -> None:
     flow = _flow("g")
-    assert flow.admit("t", MOST_BYTES)
-    flow.sent("t", partition, 0, MOST_BYTES)
+    assert flow.admit("t", MAX_BYTES)
+    flow.sent("t", partition, 0, MAX_BYTES)
     flow.consumed("g", "t", partition, 1)
     flow.consumed("g", "t", partition, 0)
-    assert flow.admit("t", MOST_BYTES)
+    assert flow.admit("t", MAX_BYTES)

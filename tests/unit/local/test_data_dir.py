@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet_local.data_dir import DataDir, DataDirInUse, shown
+from ratchet_local.data_dir import DataDir, DataDirInUse, display_path
 from ratchet_local.server import greeting
 
 _KEYS = {"url": "http://127.0.0.1:1", "ingest_key": "rk_i", "maker_key": "rk_m", "reviewer_key": "rk_r"}
@@ -42,10 +42,10 @@ def test_the_greeting_leads_into_the_console_and_shows_no_key(home: DataDir) -> 
 
 def test_paths_are_told_as_somebody_here_would_type_them(home: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home.folder.parent)
-    assert shown(home.credentials) == Path(".ratchet/credentials.json")
-    assert shown(Path("/elsewhere/log")) == Path("/elsewhere/log")
+    assert display_path(home.credentials) == Path(".ratchet/credentials.json")
+    assert display_path(Path("/elsewhere/log")) == Path("/elsewhere/log")
     link = "/sign-in#rl_" + 43 * "x"
     said = greeting(home, "http://127.0.0.1:8080", link, 12.34)
-    assert "API keys: .ratchet/credentials.json," in said
+    assert "API keys: .ratchet/credentials.json; keep" in said
     assert ".venv/bin/ratchet sign-in" in said
     assert all(len(line) < 80 for line in said.splitlines())

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from ratchet_local.aggregate_health import aggregate_app
-from ratchet_local.gateway import Gateway, ask, running
+from ratchet_local.gateway import Gateway, get_in_process, run_lifespans
 from ratchet_local.metrics_merge import merge_metrics
 
 _PAGE = '# HELP seen_total Seen\n# TYPE seen_total counter\nseen_total{kind="a"} 2.0\n'
@@ -43,32 +43,35 @@ def _gateway(ready: int = 200) -> Gateway:
     [("/v1/feedback", "collector"), ("/v1/prompts/a/versions", "gatekeeper"), ("/v1/ops/collector/x", "collector")],
 )
 async def test_requests_go_by_their_path(path: str, service: str) -> None:
-    assert await ask(_gateway(), path) == (200, json.dumps({service: path[1:]}, separators=(",", ":")).encode())
+    assert await get_in_process(_gateway(), path) == (
+        200,
+        json.dumps({service: path[1:]}, separators=(",", ":")).encode(),
+    )
 
 
 async def test_the_whole_is_ready_when_every_service_is() -> None:
-    assert (await ask(_gateway(), "/health/ready"))[0] == 200
-    status, body = await ask(_gateway(ready=503), "/health/ready")
+    assert (await get_in_process(_gateway(), "/health/ready"))[0] == 200
+    status, body = await get_in_process(_gateway(ready=503), "/health/ready")
     assert status == 503
     assert json.loads(body)["services"]["collector"] == {"status": "collector"}
-    assert json.loads((await ask(_gateway(), "/health/live"))[1]) == {"status": "live"}
+    assert json.loads((await get_in_process(_gateway(), "/health/live"))[1]) == {"status": "live"}
 
 
 async def test_metrics_of_all_services_are_one_page() -> None:
-    status, body = await ask(_gateway(), "/metrics")
+    status, body = await get_in_process(_gateway(), "/metrics")
     assert status == 200
     assert body.decode().count("# TYPE seen_total counter") == 1
     assert 'seen_total{kind="a",service="gatekeeper"} 2.0' in body.decode()
 
 
 async def test_unknown_paths_are_problems() -> None:
-    status, body = await ask(_gateway(), "/v1/unknown")
+    status, body = await get_in_process(_gateway(), "/v1/unknown")
     assert (status, json.loads(body)["code"]) == (404, "not-found")
 
 
 async def test_every_other_path_is_a_page_of_the_console() -> None:
-    assert (await ask(_gateway(), "/regressions"))[1] == b'{"console":"regressions"}'
-    assert (await ask(_gateway(), "/"))[0] == 200
+    assert (await get_in_process(_gateway(), "/regressions"))[1] == b'{"console":"regressions"}'
+    assert (await get_in_process(_gateway(), "/"))[0] == 200
 
 
 async def test_lifespans_are_entered_in_order_and_left_the_other_way() -> None:
@@ -83,7 +86,7 @@ async def test_lifespans_are_entered_in_order_and_left_the_other_way() -> None:
 
         return FastAPI(lifespan=lifespan)
 
-    async with running([app("a"), app("b")]):
+    async with run_lifespans([app("a"), app("b")]):
         seen.append("up")
     assert seen == ["+a", "+b", "up", "-b", "-a"]
 

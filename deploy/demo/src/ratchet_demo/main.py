@@ -1,4 +1,4 @@
-"""`ratchet-demo`: the bot and its customers, until it is told to end. RATCHET_URL and RATCHET_KEY say where to."""
+"""`ratchet-demo`: run the bot and its customers until stopped. Reads RATCHET_URL and RATCHET_KEY."""
 
 import argparse
 import os
@@ -14,16 +14,16 @@ from ratchet_demo.script import RATE
 from ratchet_demo.story import Story, ensure_prompt
 
 QUIET_AFTER, QUIET = 12_000, 2.0
-"""After ten minutes, few customers are left: the visitor's machine has other work."""
+"""After this many answers (ten minutes), the rate falls to `QUIET` per second, to save CPU."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs until Ctrl-C or SIGTERM, or until its parent is gone; exit code 0."""
+    """Run until Ctrl-C, SIGTERM, or the end of the parent process; exit code 0."""
     parser = argparse.ArgumentParser(prog="ratchet-demo", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("demo"), help="where the bot's own prompt file lies")
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="folder of the bot's prompt file")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=RATE, help="questions a second")
-    parser.add_argument("--healthy", action="store_true", help="nobody edits the prompt for the worse")
+    parser.add_argument("--rate", type=float, default=RATE, help="questions per second")
+    parser.add_argument("--healthy", action="store_true", help="never edit the prompt")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     file = options.folder / "answer.json"
@@ -42,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(story: Story, rate: float) -> None:
     starter, due = os.getppid(), time.monotonic()
     while os.getppid() == starter:
-        due += 1.0 / (rate if story.told.answers < QUIET_AFTER else QUIET)
+        due += 1.0 / (rate if story.stats.answers < QUIET_AFTER else QUIET)
         time.sleep(max(0.0, due - time.monotonic()))
         story.step()
-        if story.told.answers % 200 == 0:
-            print(story.told, flush=True)
+        if story.stats.answers % 200 == 0:
+            print(story.stats, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the story will be: who tells of the demo reads it here, and needs nothing else of it."""
+"""Constants and the edit of the demo's story, without other imports."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 TARGET = "support-bot"
 RATE = 20.0
 """Questions a second: a small shop's day in about two minutes."""
-GOOD_WHILE = 800
-"""So many answers come before the edit."""
+ANSWERS_BEFORE_EDIT = 800
+"""Number of answers before the edit."""
 DROPPED = "Cite the number of the article that you rely on, like [A12].\n"
 ADDED = "Sound sure of yourself.\n"
 LAST = "Be friendly.\n"
 
 
 def edit_is_due(file: Path) -> bool:
-    """Whether the edit of the bot's prompt is still to come: its line stands there, or will once the bot began."""
+    """Return whether the edit of the bot's prompt is still to come."""
     return not file.exists() or _as_written(DROPPED) in file.read_text("utf-8", errors="replace")
 
 
 def edit_prompt(file: Path) -> bool:
-    """The well-meant edit: shorter, and surer of itself. False if it was made before."""
+    """Edit the prompt: shorter and more confident. Return False if it was edited before."""
     document = json.loads(file.read_text("utf-8"))
     system = document["messages"][0]
     if DROPPED not in system["content"]:
@@ -30,5 +30,5 @@ def edit_prompt(file: Path) -> bool:
 
 
 def _as_written(text: str) -> str:
-    """How it stands within a string of a JSON file."""
+    """Return the text as it is written within a JSON string."""
     return json.dumps(text)[1:-1]

@@ -1,4 +1,4 @@
-"""What no service answers by itself: health and metrics of the whole, and unknown paths of the API."""
+"""Health and metrics of all services together, and 404 for unknown API paths."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ratchet_local.gateway import ask
+from ratchet_local.gateway import get_in_process
 from ratchet_local.metrics_merge import merge_metrics
 
 
 class AggregateHealth:
-    """The routes over all `services`."""
+    """Routes that aggregate all `services`."""
 
     def __init__(self, services: Mapping[str, ASGIApp]) -> None:
         self._services = services
@@ -25,34 +25,34 @@ class AggregateHealth:
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """Ready when every service is, degraded where one of them is; with each one's own answer."""
-        answers = {name: await ask(app, "/health/ready") for name, app in self._services.items()}
-        well = all(status == 200 for status, _ in answers.values())
-        told = {name: json.loads(body) for name, (_, body) in answers.items()}
-        degraded = any(answer.get("status") == "degraded" for answer in told.values())
-        status = "not ready" if not well else "degraded" if degraded else "ready"
-        return JSONResponse({"status": status, "services": told}, 200 if well else 503)
+        """Return ready if every service is, degraded if one of them is, with the response of each service."""
+        answers = {name: await get_in_process(app, "/health/ready") for name, app in self._services.items()}
+        all_ready = all(status == 200 for status, _ in answers.values())
+        health = {name: json.loads(body) for name, (_, body) in answers.items()}
+        degraded = any(answer.get("status") == "degraded" for answer in health.values())
+        status = "not ready" if not all_ready else "degraded" if degraded else "ready"
+        return JSONResponse({"status": status, "services": health}, 200 if all_ready else 503)
 
     async def metrics(self, _: Request) -> Response:
-        pages = {name: (await ask(app, "/metrics"))[1].decode() for name, app in self._services.items()}
+        pages = {name: (await get_in_process(app, "/metrics"))[1].decode() for name, app in self._services.items()}
         return Response(merge_metrics(pages), media_type=CONTENT_TYPE_LATEST)
 
 
 def aggregate_app(services: Mapping[str, ASGIApp]) -> Starlette:
-    """The app for all paths that are no service's."""
-    front = AggregateHealth(services)
+    """Return the app for all paths that belong to no service."""
+    aggregate = AggregateHealth(services)
     return Starlette(
         routes=[
-            Route("/health/live", front.live),
-            Route("/health/ready", front.ready),
-            Route("/metrics", front.metrics),
+            Route("/health/live", aggregate.live),
+            Route("/health/ready", aggregate.ready),
+            Route("/metrics", aggregate.metrics),
         ],
         exception_handlers={HTTPException: _problem},
     )
 
 
 async def _problem(_: Request, error: Exception) -> Response:
-    """RFC 9457, as every service answers."""
+    """Return a problem (RFC 9457), as the services do."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = error.detail if isinstance(error, HTTPException) else "Internal error"
     body = {"type": "about:blank", "title": title, "status": status, "code": title.lower().replace(" ", "-")}

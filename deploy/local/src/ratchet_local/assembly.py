@@ -1,4 +1,4 @@
-"""All services in one process: their settings, their apps, their schemas. Slow to import, quick to run."""
+"""Builds and runs all services in one process: settings, apps, schemas. Slow to import."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,7 +24,7 @@ import proposer.settings
 from ratchet_local.backing_services import BackingServices
 from ratchet_local.bounded_flow import BoundedFlow
 from ratchet_local.embedded import EmbeddedBroker
-from ratchet_local.gateway import Gateway, running
+from ratchet_local.gateway import Gateway, run_lifespans
 from ratchet_local.routes import SERVICES
 from shared.messaging.republish import RepublishScope, republish
 from shared.messaging.topics import WRITERS
@@ -37,16 +37,16 @@ from shared.runtime.roles import database_role
 _CONNECTIONS = 4
 """A service's pool: each connection is a PostgreSQL process of some 4 MB."""
 
-_ALONE_POLL_S = 30.0
-"""The only instance of the gatekeeper pushes what it makes live; looking for what others did is a backstop."""
+_SINGLE_INSTANCE_POLL_S = 30.0
+"""A single gatekeeper instance pushes what it makes live itself; polling is a fallback."""
 
 _RETRY_S = 0.5
-_INSIDE = "http://ratchet"
+_INTERNAL_URL = "http://ratchet"
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where everything is."""
+    """The backing services and keys of one installation."""
 
     servers: BackingServices
     broker: EmbeddedBroker
@@ -58,7 +58,7 @@ class Installation:
         return self.servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
 
     def settings(self, service: str) -> dict[str, object]:
-        """What each service is told; the environment may add to it."""
+        """Return the settings of a service; environment variables may add others."""
         return {
             "database_url": self.servers.postgres.dsn(user=database_role(service)),
             "database_pool": _CONNECTIONS,
@@ -72,7 +72,7 @@ class Installation:
 
 
 async def migrate_all(owner_url: str) -> None:
-    """Bring every service's schema to what its code wants; quick where it stands there already."""
+    """Migrate the schema of every service that is not at the latest revision."""
     db = create_async_engine(owner_url, poolclass=NullPool)
     try:
         for service in SERVICES:
@@ -84,71 +84,75 @@ async def migrate_all(owner_url: str) -> None:
         await db.dispose()
 
 
-def build_apps(place: Installation, flow: BoundedFlow) -> dict[str, FastAPI]:
-    """The services' apps, by name, in the order in which they start."""
+def build_apps(installation: Installation, flow: BoundedFlow) -> dict[str, FastAPI]:
+    """Return the apps of the services by name, in their start order."""
     clock = SystemClock()
-    told = place.settings
-    keeper = gatekeeper.settings.GatekeeperSettings.model_validate(
-        {**told("gatekeeper"), "signing_key": place.signing_key, "poll_seconds": _ALONE_POLL_S}
+    common = installation.settings
+    gatekeeper_settings = gatekeeper.settings.GatekeeperSettings.model_validate(
+        {**common("gatekeeper"), "signing_key": installation.signing_key, "poll_seconds": _SINGLE_INSTANCE_POLL_S}
     )
     services = {
-        "gatekeeper": gatekeeper.app.build_app(keeper, clock, flow),
+        "gatekeeper": gatekeeper.app.build_app(gatekeeper_settings, clock, flow),
         "collector": collector.app.build_app(
-            collector.settings.CollectorSettings.model_validate({**told("collector"), "writers": 1}), clock, flow
+            collector.settings.CollectorSettings.model_validate({**common("collector"), "writers": 1}), clock, flow
         ),
         "analyzer": analyzer.app.build_app(
-            analyzer.settings.AnalyzerSettings.model_validate(told("analyzer")), clock, flow
+            analyzer.settings.AnalyzerSettings.model_validate(common("analyzer")), clock, flow
         ),
         "proposer": proposer.app.build_app(
-            proposer.settings.ProposerSettings.model_validate(told("proposer")), clock, flow
+            proposer.settings.ProposerSettings.model_validate(common("proposer")), clock, flow
         ),
     }
-    # The console asks the others without leaving the process.
-    inside = httpx.ASGITransport(Gateway(services, services["gatekeeper"]))
-    shown = console.settings.ConsoleSettings(
-        kafka_bootstrap=place.broker.bootstrap, kafka_user=None, embedded_bus=True, instance="local", api_url=_INSIDE
+    # The console calls the services without a socket.
+    transport = httpx.ASGITransport(Gateway(services, services["gatekeeper"]))
+    console_settings = console.settings.ConsoleSettings(
+        kafka_bootstrap=installation.broker.bootstrap,
+        kafka_user=None,
+        embedded_bus=True,
+        instance="local",
+        api_url=_INTERNAL_URL,
     )
-    return {**services, "console": console.app.build_app(shown, clock, flow, inside)}
+    return {**services, "console": console.app.build_app(console_settings, clock, flow, transport)}
 
 
 class GapRepair:
-    """Sends again what the broker dropped before some group had read it.
+    """Republishes messages that the broker dropped before every consumer group had read them.
 
-    `wake` is called with a service whose relay has something to send again.
+    `wake` is called with a service whose relay has messages to send.
     """
 
     def __init__(self, owner_url: str) -> None:
         self.wake: Callable[[str], None] = lambda _: None
         self._db = create_async_engine(owner_url, poolclass=NullPool)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._wanted: set[str] = set()
+        self._reported: set[str] = set()
 
     def __call__(self, topic: str) -> None:
-        """Called for each gap seen: one repair of a topic at a time is enough."""
+        """Start a repair of `topic`, unless one is running; that one is repeated then."""
         if not _writers(topic):
             return
-        self._wanted.add(topic)
+        self._reported.add(topic)
         running = self._tasks.get(topic)
         if running is None or running.done():
-            logger(__name__).warning("messages were overtaken and are sent again", topic=topic)
+            logger(__name__).warning("the broker dropped unread messages: republishing", topic=topic)
             self._tasks[topic] = asyncio.create_task(self._repair(topic))
 
-    async def everything(self) -> int:
-        """What some inbox lacks, of all services: the broker forgot all at its end."""
-        return sum([await self._again(service, None) for service in SERVICES])
+    async def repair_all(self) -> int:
+        """Republish all messages that an inbox lacks, and return their number. The broker keeps nothing at its end."""
+        return sum([await self._republish(service, None) for service in SERVICES])
 
     async def _repair(self, topic: str) -> None:
-        """Goes on until no gap was seen since it last began; a database that is away delays it."""
-        while topic in self._wanted:
-            self._wanted.discard(topic)
+        """Republish until no new gap was reported; retry while the database is unavailable."""
+        while topic in self._reported:
+            self._reported.discard(topic)
             try:
                 for service in _writers(topic):
-                    await self._again(service, topic)
+                    await self._republish(service, topic)
             except (OSError, SQLAlchemyError):
-                self._wanted.add(topic)
+                self._reported.add(topic)
                 await asyncio.sleep(_RETRY_S)
 
-    async def _again(self, service: str, topic: str | None) -> int:
+    async def _republish(self, service: str, topic: str | None) -> int:
         count = await republish(self._db, service, RepublishScope(topic=topic, lacking=True))
         self.wake(service)
         return count
@@ -161,23 +165,23 @@ class GapRepair:
 
 
 def _writers(topic: str) -> list[str]:
-    """The services that can send a topic's messages again."""
+    """Return the services that can republish a topic."""
     return [writer for writer in WRITERS.get(topic, ()) if writer in SERVICES]
 
 
 @asynccontextmanager
-async def assembled(place: Installation) -> AsyncIterator[Mapping[str, FastAPI]]:
-    """The running services, by name."""
-    lost = GapRepair(place.owner_url)
-    flow = BoundedFlow(lost)
-    apps = build_apps(place, flow)
-    lost.wake = lambda service: apps[service].state.store.on_emit()
+async def run_services(installation: Installation) -> AsyncIterator[Mapping[str, FastAPI]]:
+    """Run all services until the block ends, and return their apps by name."""
+    gap_repair = GapRepair(installation.owner_url)
+    flow = BoundedFlow(gap_repair)
+    apps = build_apps(installation, flow)
+    gap_repair.wake = lambda service: apps[service].state.store.on_emit()
     for app in apps.values():
         for group, topic in app.state.bus.subscribed:
             flow.subscribe(group, topic)
     try:
-        async with running(apps.values()):
-            await lost.everything()
+        async with run_lifespans(apps.values()):
+            await gap_repair.repair_all()
             yield apps
     finally:
-        await lost.close()
+        await gap_repair.close()

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey, beside each other."""
+"""PostgreSQL and Valkey of one installation."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,20 +22,20 @@ class BackingServices:
         return cls(Postgres(home.postgres, home.log("postgres")), Valkey(home.valkey, home.log("valkey")))
 
     def start(self) -> None:
-        """Raises StartFailed where one did not come up."""
+        """Start both. Raises StartFailed."""
         with ThreadPoolExecutor(2) as threads:
             for started in [threads.submit(self.postgres.start), threads.submit(self.valkey.start)]:
                 started.result()
 
     def stop(self) -> None:
-        """End both; what is in PostgreSQL is on disk."""
+        """Stop both; PostgreSQL's data is on disk then."""
         self.valkey.stop()
         self.postgres.stop()
 
 
 @contextmanager
-def serving(servers: BackingServices) -> Iterator[None]:
-    """Ends the servers in any case, also where only one of them came up."""
+def stop_after(servers: BackingServices) -> Iterator[None]:
+    """Stop the servers after the block, even if only one of them started."""
     try:
         yield
     finally:

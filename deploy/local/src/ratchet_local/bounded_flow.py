@@ -1,7 +1,7 @@
-"""Keeps the embedded broker from forgetting what was not read yet: sending waits for the slowest reader.
+"""Back-pressure for the embedded broker: sending waits for the slowest consumer group.
 
-A partition there holds 5 MB or 100,000 messages, and drops the oldest without a word. Here a whole topic
-is held far below that, so it does not matter which partition a message goes to.
+A partition of it holds 5 MB or 100,000 messages and drops the oldest silently. The limits here are per topic and far
+below that, so the distribution over partitions does not matter.
 """
 
 import time
@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from shared.messaging.topic_ends import TopicEnds
 
-MOST_BYTES = 3_000_000
-MOST_MESSAGES = 50_000
-_FORGOTTEN_S = 10.0
+MAX_BYTES = 3_000_000
+MAX_MESSAGES = 50_000
+_SEND_TIMEOUT_S = 10.0
 
 
 class _Queue:
@@ -36,27 +36,27 @@ class _Queue:
 
 
 class _Topic:
-    """What is on its way to a topic, and what is there and not read by all of its groups."""
+    """Messages that are being sent to a topic, and those not read by all of its groups."""
 
     def __init__(self) -> None:
         self.groups: set[str] = set()
-        self.under_way = _Queue()
+        self.in_flight = _Queue()
         self._unread: dict[int, _Queue] = defaultdict(_Queue)
         self._positions: dict[tuple[int, str], int] = defaultdict(int)
 
     def fits(self, size: int) -> bool:
-        """A message alone always fits: a big one must not wait for ever."""
-        queues = (self.under_way, *self._unread.values())
+        """Return whether a message fits; a single one always does, so that a large one can't block."""
+        queues = (self.in_flight, *self._unread.values())
         messages = sum(len(queue.marks) for queue in queues)
         held = sum(queue.bytes for queue in queues)
-        return messages == 0 or (messages < MOST_MESSAGES and held + size <= MOST_BYTES)
+        return messages == 0 or (messages < MAX_MESSAGES and held + size <= MAX_BYTES)
 
     def sent(self, partition: int, offset: int, size: int) -> None:
-        self.under_way.drop_first()
+        self.in_flight.drop_first()
         self._unread[partition].push(offset, size)
 
     def consumed(self, group: str, partition: int, next_offset: int) -> None:
-        """A group that never read anything stands at 0."""
+        """Save the position of a group; a group that has read nothing is at 0."""
         self._positions[partition, group] = max(next_offset, self._positions[partition, group])
         slowest = min(self._positions[partition, reader] for reader in self.groups | {group})
         self._unread[partition].drop_below(slowest)
@@ -65,28 +65,28 @@ class _Topic:
 class BoundedFlow:
     """A `shared.messaging.flow_control.Flow` for one broker and all services in this process.
 
-    `lost` is called with a topic of which a group was overtaken in spite of it all.
+    `on_gap` is called with a topic of which a group missed messages in spite of the limits.
     """
 
-    def __init__(self, lost: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._lost = lost
+    def __init__(self, on_gap: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._on_gap = on_gap
         self._clock = clock
         self._topics: dict[str, _Topic] = defaultdict(_Topic)
         self.arrivals = TopicEnds()
 
     def subscribe(self, group: str, topic: str) -> None:
-        """From now on `group` counts as a reader of `topic`. Topics without readers are never held back."""
+        """Add `group` as a consumer of `topic`. Topics without consumers have no limit."""
         self._topics[topic].groups.add(group)
 
     def admit(self, topic: str, size: int) -> bool:
-        """Whether `size` more bytes fit; they count from now on."""
+        """Return whether `size` more bytes fit, and count them if so."""
         at = self._topics[topic]
         if not at.groups:
             return True
-        at.under_way.drop_below(self._clock() - _FORGOTTEN_S)  # their sends failed
+        at.in_flight.drop_below(self._clock() - _SEND_TIMEOUT_S)  # failed sends
         if not at.fits(size):
             return False
-        at.under_way.push(self._clock(), size)
+        at.in_flight.push(self._clock(), size)
         return True
 
     def sent(self, topic: str, partition: int, offset: int, size: int) -> None:
@@ -98,4 +98,4 @@ class BoundedFlow:
         self._topics[topic].consumed(group, partition, next_offset)
 
     def gap(self, group: str, topic: str, partition: int, first: int, next_seen: int) -> None:
-        self._lost(topic)
+        self._on_gap(topic)

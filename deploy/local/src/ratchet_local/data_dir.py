@@ -1,4 +1,4 @@
-"""The folder that everything of one installation lives in."""
+"""The data directory of one installation."""
 
 import fcntl
 import json
@@ -9,11 +9,11 @@ from typing import TextIO
 
 
 class DataDirInUse(Exception):
-    """Another process works on this folder; the message is for the terminal."""
+    """Another process uses this directory. The message is for the terminal."""
 
 
-def shown(path: Path) -> Path:
-    """A path as somebody types it who works where this runs: relative where it lies below."""
+def display_path(path: Path) -> Path:
+    """Return a path relative to the working directory if it is below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
@@ -44,16 +44,16 @@ class DataDir:
         return self.folder / "log" / f"{name}.log"
 
     def open_log(self, name: str) -> TextIO:
-        """The log to append to, by lines."""
+        """Open a log for appending, line-buffered."""
         path = self.log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a", buffering=1)
 
     def lock(self) -> TextIO:
-        """Takes the folder until the returned file is closed, or the process ends in any way.
+        """Lock the directory until the returned file is closed or the process ends.
 
         Raises:
-            InUse: another process has it.
+            DataDirInUse: another process holds the lock.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = (self.folder / "lock").open("a+")
@@ -70,7 +70,7 @@ class DataDir:
         return file
 
     def read_credentials(self) -> dict[str, str]:
-        """What was kept; empty at the first start."""
+        """Return the stored credentials; empty at the first start."""
         try:
             kept: dict[str, str] = json.loads(self.credentials.read_text())
         except FileNotFoundError:
@@ -78,7 +78,7 @@ class DataDir:
         return kept
 
     def write_credentials(self, credentials: dict[str, str]) -> None:
-        """Keep them for their owner alone: the file is whole or as before, whenever the power goes."""
+        """Replace the credentials file atomically, readable by its owner only."""
         new = self.credentials.with_suffix(".new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(json.dumps(credentials, indent=2) + "\n")

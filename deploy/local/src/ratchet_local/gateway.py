@@ -1,8 +1,9 @@
-"""One ASGI app before several: requests go by their path, lifespans are entered together."""
+"""Routes requests to the services in this process, and runs their lifespans."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,21 +11,21 @@ from ratchet_local.routes import service_of
 
 
 class Gateway:
-    """Hands each request to the service of its path; all other paths to `front`."""
+    """Routes each request to the service of its path; all other paths go to `fallback`."""
 
-    def __init__(self, services: Mapping[str, ASGIApp], front: ASGIApp) -> None:
+    def __init__(self, services: Mapping[str, ASGIApp], fallback: ASGIApp) -> None:
         self._services = services
-        self._front = front
+        self._fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         service = service_of(scope["path"])
-        app = self._front if service is None else self._services[service]
+        app = self._fallback if service is None else self._services[service]
         await app(scope, receive, send)
 
 
 @asynccontextmanager
-async def running(apps: Iterable[FastAPI]) -> AsyncIterator[None]:
-    """Enter the lifespan of each app in turn; leave them in the opposite order.
+async def run_lifespans(apps: Iterable[FastAPI]) -> AsyncIterator[None]:
+    """Enter the lifespan of each app in order; leave them in reverse order.
 
     Starlette does not run the lifespans of apps below another one.
     """
@@ -34,33 +35,11 @@ async def running(apps: Iterable[FastAPI]) -> AsyncIterator[None]:
         yield
 
 
-async def ask(app: ASGIApp, path: str) -> tuple[int, bytes]:
-    """Status and body of `GET path` on an app in this process."""
-    status, body = 500, bytearray()
-
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Mapping[str, object]) -> None:
-        nonlocal status
-        if message["type"] == "http.response.start":
-            status = int(str(message["status"]))
-        elif isinstance(part := message.get("body"), bytes):
-            body.extend(part)
-
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [],
-        "client": None,
-        "server": None,
-    }
-    await app(scope, receive, send)
-    return status, bytes(body)
+async def get_in_process(app: ASGIApp, path: str) -> tuple[int, bytes]:
+    """Return the status and body of `GET path` of an app in this process, without a socket."""
+    headers = {"accept-encoding": "identity"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=headers
+    ) as client:
+        response = await client.get(path)
+        return response.status_code, response.content

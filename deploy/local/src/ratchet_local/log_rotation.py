@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-BIG_LOG = 20_000_000
-"""Bytes of a log that is rotated; of what is rotated, at most the last so many are kept, once."""
+MAX_LOG_BYTES = 20_000_000
+"""Size at which a log is rotated; at most the last this many bytes are kept, in one rotated file."""
 
 _EVERY_S = 5.0
 _CHUNK = 1_000_000
 
 
-def rotate(log: Path, limit: int = BIG_LOG) -> bool:
+def rotate(log: Path, limit: int = MAX_LOG_BYTES) -> bool:
     """Move what a log larger than `limit` bytes holds into `….log.1`, and return whether it was that large.
 
     At most the last `limit` bytes are kept. Lines that are written while it is truncated can get lost. A disk that has
@@ -34,7 +34,7 @@ def rotate(log: Path, limit: int = BIG_LOG) -> bool:
     return True
 
 
-def rotate_all(folder: Path, limit: int = BIG_LOG) -> None:
+def rotate_all(folder: Path, limit: int = MAX_LOG_BYTES) -> None:
     """Rotate every large log of a folder; what fails is tried again at the next call."""
     for log in folder.glob("*.log"):
         try:
@@ -44,7 +44,7 @@ def rotate_all(folder: Path, limit: int = BIG_LOG) -> None:
 
 
 @contextmanager
-def rotating(folder: Path, every: float = _EVERY_S, limit: int = BIG_LOG) -> Iterator[None]:
+def rotate_periodically(folder: Path, every: float = _EVERY_S, limit: int = MAX_LOG_BYTES) -> Iterator[None]:
     """Rotate the logs of a folder every `every` seconds, in a thread, until the block ends."""
     ended = threading.Event()
 

@@ -1,4 +1,7 @@
-"""`ratchet-local`: all of Ratchet on this machine, behind one port."""
+"""`ratchet-local`: all of Ratchet on one machine, on one port.
+
+The command line is argparse's, not typer's: typer imports rich, which would delay the start of the servers.
+"""
 
 import argparse
 import errno
@@ -13,35 +16,35 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ratchet_local.backing_services import BackingServices, serving
+from ratchet_local.backing_services import BackingServices, stop_after
 from ratchet_local.data_dir import DataDir, DataDirInUse
-from ratchet_local.log_rotation import rotate_all, rotating
+from ratchet_local.log_rotation import rotate_all, rotate_periodically
 from ratchet_local.memory import limit_malloc_arenas, pause_collection
 from ratchet_local.process import StartFailed
 
 if TYPE_CHECKING:
-    from ratchet_local.demo import Demo
+    from ratchet_local.demo import DemoRunner
     from ratchet_local.embedded import EmbeddedBroker
 
 _HOST = "127.0.0.1"
 
 
-class PortTaken(Exception):
-    """The message is for the terminal."""
+class PortUnavailable(Exception):
+    """The port can't be used. The message is for the terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs until Ctrl-C or SIGTERM (exit code 0). What keeps it from starting is one line, exit code 2."""
+    """Run until Ctrl-C or SIGTERM (exit code 0). If it can't start: a one-line message and exit code 2."""
     began = time.monotonic()
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C
     limit_malloc_arenas()
     try:
         home = DataDir(options.data.resolve())
         _run(home, options, began)
     except KeyboardInterrupt:
         pass
-    except (DataDirInUse, PortTaken, StartFailed) as error:
+    except (DataDirInUse, PortUnavailable, StartFailed) as error:
         print(f"ratchet: {error}", file=sys.stderr)
         return 2
     print("ratchet: all ended", flush=True)
@@ -50,15 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ratchet-local", description="All of Ratchet on this machine, on one port.")
-    parser.add_argument("--port", type=int, default=8080, help="on loopback (default 8080)")
-    parser.add_argument("--data", type=Path, default=Path(".ratchet"), help="folder of all data (default .ratchet)")
+    parser.add_argument("--port", type=int, default=8080, help="port on loopback (default 8080)")
+    parser.add_argument("--data", type=Path, default=Path(".ratchet"), help="data directory (default .ratchet)")
     parser.add_argument(
         "--demo",
         choices=("0", "1", "healthy"),
         default="0",
-        help="1: beside it a bot that people use; healthy: whose prompt nobody edits for the worse (default 0)",
+        help="1: also run a demo bot, whose prompt gets worse; healthy: a bot whose prompt stays good (default 0)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the demo's people")
+    parser.add_argument("--seed", type=int, default=1, help="random seed of the demo")
     return parser.parse_args(arguments)
 
 
@@ -67,12 +70,12 @@ def _run(home: DataDir, options: argparse.Namespace, began: float) -> None:
         stack.enter_context(home.lock())
         listener = stack.enter_context(_listener(options.port))
         log = stack.enter_context(home.open_log("ratchet"))
-        stack.callback(logging.disable)  # what is collected later, such as an interrupted task, finds the log closed
+        stack.callback(logging.disable)  # objects that are collected later must not write to the closed log
         rotate_all(home.log("ratchet").parent)
-        stack.enter_context(rotating(home.log("ratchet").parent))
+        stack.enter_context(rotate_periodically(home.log("ratchet").parent))
         servers = BackingServices.of(home)
-        starting = stack.enter_context(_started(servers))
-        # While the servers start: reading the services' code takes as long.
+        starting = stack.enter_context(_start_servers(servers))
+        # The services' code is imported while the servers start; both take equally long.
         pause_collection()
         from ratchet_local.quick_imports import import_frameworks, without_tools
 
@@ -85,50 +88,50 @@ def _run(home: DataDir, options: argparse.Namespace, began: float) -> None:
         serve(home, servers, broker.result(), listener, log, began, demo)
 
 
-def _demo(home: DataDir, options: argparse.Namespace) -> "Demo | None":
+def _demo(home: DataDir, options: argparse.Namespace) -> "DemoRunner | None":
     if options.demo == "0":
         return None
-    from ratchet_local.demo import Demo
+    from ratchet_local.demo import DemoRunner
 
-    return Demo(home, healthy=options.demo == "healthy", seed=options.seed)
+    return DemoRunner(home, healthy=options.demo == "healthy", seed=options.seed)
 
 
 @contextmanager
-def _started(servers: BackingServices) -> Iterator["Future[None]"]:
-    """Starts the servers in a thread; ends them after that thread, whatever came in between."""
-    with serving(servers), ThreadPoolExecutor(1) as thread:
+def _start_servers(servers: BackingServices) -> Iterator["Future[None]"]:
+    """Start the servers in a thread, and stop them after the block."""
+    with stop_after(servers), ThreadPoolExecutor(1) as thread:
         yield thread.submit(servers.start)
 
 
 @contextmanager
 def _broker() -> Iterator["Future[EmbeddedBroker]"]:
-    """Make the broker in a thread, for its topics take up to a second of waiting; end it after the block."""
+    """Create the broker in a thread, which takes up to a second, and close it after the block."""
     from ratchet_local.embedded import EmbeddedBroker
     from shared.messaging.topics import topics
 
-    # A group has a single reader: more partitions would only make each of its requests longer.
+    # Each consumer group has one member here, so more partitions would only cost time.
     partitions = {topic.name: topic.partitions for topic in topics(partitions=1)}
     with ThreadPoolExecutor(1) as thread:
-        making = thread.submit(EmbeddedBroker, partitions)
+        broker = thread.submit(EmbeddedBroker, partitions)
         try:
-            yield making
+            yield broker
         finally:
-            making.result().close()
+            broker.result().close()
 
 
 def _listener(port: int) -> socket.socket:
-    """The port, ours from now on. Raises PortTaken."""
+    """Bind the port. Raises PortUnavailable."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((_HOST, port))
     except OSError as error:
         listener.close()
-        why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be had ({error.strerror})"
-        raise PortTaken(f"port {port} {why}: choose another one with --port (make run PORT=…)") from None
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error.strerror})"
+        raise PortUnavailable(f"port {port} {why}: choose another with --port (make run PORT=…)") from None
     except OverflowError:
         listener.close()
-        raise PortTaken(f"there is no port {port}") from None
+        raise PortUnavailable(f"there is no port {port}") from None
     return listener
 
 

@@ -1,4 +1,4 @@
-"""Less memory for one process with few busy threads."""
+"""Memory settings for one process with few busy threads."""
 
 import ctypes
 import gc

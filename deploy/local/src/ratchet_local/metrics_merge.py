@@ -1,4 +1,4 @@
-"""Metrics of several services as one page: the label `service` tells them apart."""
+"""Merges the Prometheus metrics of several services into one page, with the label `service`."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 
 class _Families(Collector):
-    """Families that were read already, for the library's own writer."""
+    """Parsed metric families, for the library's own writer."""
 
     def __init__(self, families: Mapping[str, Metric]) -> None:
         self._families = families
@@ -19,7 +19,7 @@ class _Families(Collector):
 
 
 def merge_metrics(pages: Mapping[str, str]) -> bytes:
-    """One page in Prometheus' text format of the pages of each service: every family once."""
+    """Return one page in Prometheus' text format from the page of each service, with each family once."""
     families: dict[str, Metric] = {}
     for service, page in pages.items():
         for family in text_string_to_metric_families(page):

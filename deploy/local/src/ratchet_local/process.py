@@ -1,4 +1,4 @@
-"""Server processes: started apart from the terminal, found again by pid, waited for, and ended."""
+"""Server processes: start in a session of their own, find by pid, wait, terminate."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = Non
 
 
 def find(pid: int, *words: str) -> psutil.Process | None:
-    """The running process `pid` if each of `words` occurs in its command line: pids are used again."""
+    """Return the running process `pid` if its command line has all `words`, because pids are reused."""
     try:
         process = psutil.Process(pid)
         line = " ".join(process.cmdline())
@@ -48,7 +48,7 @@ def find(pid: int, *words: str) -> psutil.Process | None:
 
 
 def recorded_pid(file: Path) -> int | None:
-    """The pid in the first line of a pid file; None where there is none."""
+    """Return the pid in the first line of a pid file; None if there is none."""
     try:
         return int(file.read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
@@ -77,13 +77,13 @@ def wait_until(ready: Callable[[], bool], process: psutil.Process, log: Path, wi
     while not ready():
         ended = not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
         if ended or time.monotonic() > deadline:
-            why = "ended at its start" if ended else f"was not ready within {within:g} s"
+            why = "exited at its start" if ended else f"was not ready within {within:g} s"
             raise StartFailed(f"{log.stem} {why}; the end of {log}:\n{tail(log)}")
         time.sleep(_POLL_SECONDS)
 
 
 def tail(log: Path, lines: int = 12) -> str:
-    """The last `lines` lines of a log."""
+    """Return the last `lines` lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 

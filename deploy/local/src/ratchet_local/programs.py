@@ -33,7 +33,7 @@ def public_program(name: str) -> Path:
     wheel = site_packages()
     if _open_to_all(wheel / _INSTALL / "bin" / name):
         return wheel / _INSTALL / "bin" / name
-    return copied(wheel, _shared_folder()) / _INSTALL / "bin" / name
+    return copy_programs(wheel, _shared_folder()) / _INSTALL / "bin" / name
 
 
 def site_packages() -> Path:
@@ -49,21 +49,21 @@ def _open_to_all(file: Path) -> bool:
     return all(path.stat().st_mode & stat.S_IXOTH for path in (file, *file.resolve().parents))
 
 
-def copied(wheel: Path, into: Path) -> Path:
+def copy_programs(wheel: Path, into: Path) -> Path:
     """Return the folder in `into` with the server's programs, which everybody can read and only we can write."""
     files = sorted(_server_files(wheel))
     listing = "\n".join(f"{file.relative_to(wheel)} {file.stat().st_size}" for file in files)
     name = f"ratchet-postgres-{hashlib.sha256(listing.encode()).hexdigest()[:16]}"
     copy = into / name
-    if _is_whole(copy, wheel, files):
+    if _is_complete(copy, wheel, files):
         return copy
     new = Path(tempfile.mkdtemp(dir=copy.parent, prefix=f"{name}."))
     try:
         _fill(new, wheel, files)
-        shutil.rmtree(copy, ignore_errors=True)  # what a cleaner of temporary files left of it
+        shutil.rmtree(copy, ignore_errors=True)  # an incomplete copy
         new.rename(copy)
     except OSError:
-        if not _is_whole(copy, wheel, files):  # another process was quicker
+        if not _is_complete(copy, wheel, files):  # unless another process was faster
             raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -81,20 +81,22 @@ def _shared_folder() -> Path:
     for folder in map(Path, ("/var/tmp", tempfile.gettempdir())):  # noqa: S108 - what is in it is checked
         if folder.is_dir() and _open_to_all(folder) and not os.statvfs(folder).f_flag & os.ST_NOEXEC:
             return folder
-    raise process.StartFailed("PostgreSQL's programs lie in a closed folder, and no folder for temporary files is open")
+    raise process.StartFailed(
+        "PostgreSQL's programs are in a private folder, and there is no public folder for temporary files"
+    )
 
 
-def _is_whole(copy: Path, wheel: Path, files: list[Path]) -> bool:
-    """Whether the copy is there, complete.
+def _is_complete(copy: Path, wheel: Path, files: list[Path]) -> bool:
+    """Return whether a complete copy exists.
 
-    Raises StartFailed where somebody else made it: root would run their programs.
+    Raises StartFailed if another user made it: root would run their programs.
     """
     try:
         found = copy.lstat()
     except FileNotFoundError:
         return False
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise process.StartFailed(f"{copy} was not made by this user: remove it")
+        raise process.StartFailed(f"{copy} was created by another user: remove it")
     return all((copy / file.relative_to(wheel)).is_file() for file in files)
 
 

@@ -1,4 +1,4 @@
-"""Imports without what libraries have for tools and command lines: they are a quarter of the time of a start."""
+"""Imports without optional terminal libraries, which take a quarter of the start time."""
 
 import sys
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def import_frameworks() -> None:
     """Import FastAPI and FastStream; pydantic completes their models of API documents at the first use."""
     from pydantic import BaseModel
 
-    _hide("pydantic.v1")  # FastAPI looks for models of the first pydantic, which nobody has here
+    _hide("pydantic.v1")  # FastAPI looks for pydantic v1 models; there are none
     default = BaseModel.model_config
     BaseModel.model_config = {**default, "defer_build": True}
     try:

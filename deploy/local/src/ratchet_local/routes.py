@@ -1,4 +1,4 @@
-"""Which service answers which path: the one table for the local runner and for the gateway of compose.yaml."""
+"""Routing table of paths to services, for the local runner and for the gateway of compose.yaml."""
 
 ROUTES: dict[str, str] = {
     "/v1/executions": "collector",
@@ -30,23 +30,22 @@ ROUTES: dict[str, str] = {
     "/v1/versions": "gatekeeper",
     "/v1/ops/gatekeeper": "gatekeeper",
 }
-"""A path and all below it → the service."""
+"""The service of a path and of all paths below it."""
 
 STREAMS = frozenset({"/v1/stream"})
-"""Paths whose answers go on for as long as the client listens."""
+"""Paths with streaming responses."""
 
 SERVICES = ("gatekeeper", "collector", "analyzer", "proposer")
-"""In the order in which they start: the one that knows the keys comes first."""
+"""The services in their start order: the gatekeeper, which emits the keys, is first."""
 
-
-FRONT = ("/health", "/metrics")
-"""What is told of all services together."""
+AGGREGATE_PATHS = ("/health", "/metrics")
+"""Paths that are answered for all services together."""
 
 
 def service_of(path: str) -> str | None:
-    """The service that answers `path`; None where it is about all of them, or no service's. Pages are the console's."""
+    """Return the service of `path`; None for `AGGREGATE_PATHS` and unknown API paths. All pages are the console's."""
     parts = path.split("/", 4)
     if parts[1:2] != ["v1"]:
-        return None if "/".join(parts[:2]) in FRONT else "console"
+        return None if "/".join(parts[:2]) in AGGREGATE_PATHS else "console"
     depth = 4 if path.startswith("/v1/ops/") else 3
     return ROUTES.get("/".join(parts[:depth]))

@@ -1,4 +1,4 @@
-"""Migrates, makes the keys, and serves everything on one listener until told to end."""
+"""Migrates the schemas, creates the keys, and serves all services on one listener until a signal."""
 
 import asyncio
 import signal
@@ -13,10 +13,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gatekeeper.bootstrap import first_link
 from ratchet_local.aggregate_health import aggregate_app
-from ratchet_local.assembly import Installation, assembled, migrate_all
+from ratchet_local.assembly import Installation, migrate_all, run_services
 from ratchet_local.backing_services import BackingServices
 from ratchet_local.credentials import PERSON, ensure_credentials
-from ratchet_local.data_dir import DataDir, shown
+from ratchet_local.data_dir import DataDir, display_path
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.gateway import Gateway
 from ratchet_local.memory import resume_collection
@@ -25,7 +25,7 @@ from shared.runtime.log import configure_logging
 from shared.web.connections import ConnectionLimits, guarded, raise_open_files
 
 if TYPE_CHECKING:
-    from ratchet_local.demo import Demo
+    from ratchet_local.demo import DemoRunner
 
 
 def serve(
@@ -35,9 +35,9 @@ def serve(
     listener: socket.socket,
     log: TextIO,
     began: float,
-    demo: "Demo | None" = None,
+    demo: "DemoRunner | None" = None,
 ) -> None:
-    """Returns when it was told to end and everything in here has; KeyboardInterrupt where it was not up yet."""
+    """Serve until SIGINT or SIGTERM. Raises KeyboardInterrupt if one comes before the server is ready."""
     configure_logging("info", log)
     raise_open_files()
     # uvicorn brings a quicker event loop where the platform has one
@@ -51,22 +51,22 @@ async def _serve(
     broker: EmbeddedBroker,
     listener: socket.socket,
     began: float,
-    demo: "Demo | None",
+    demo: "DemoRunner | None",
 ) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     owner_url = servers.postgres.dsn().replace("postgresql:", "postgresql+asyncpg:")
     await migrate_all(owner_url)
     credentials = await ensure_credentials(home, owner_url, url)
-    place = Installation(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
-    link = await first_link(owner_url, place.signing_key, PERSON)
+    installation = Installation(servers, broker, home.signing_key.read_text().strip(), credentials["public_key"])
+    link = await first_link(owner_url, installation.signing_key, PERSON)
 
     def ready() -> None:
         print(greeting(home, url, link, time.monotonic() - began), flush=True)
         resume_collection()
         if demo is not None:
-            demo.begin(credentials, PERSON)
+            demo.start(credentials, PERSON)
 
-    async with assembled(place) as apps:
+    async with run_services(installation) as apps:
         streams = StreamShutdown(Gateway(apps, aggregate_app(apps)))
         server = _Server(
             uvicorn.Config(
@@ -81,17 +81,17 @@ async def _serve(
                 timeout_graceful_shutdown=1,
             ),
             ready,
-            streams.end,
+            streams.begin,
         )
         try:
             await server.serve(sockets=[listener])
         finally:
             if demo is not None:
-                await asyncio.to_thread(demo.end)
+                await asyncio.to_thread(demo.stop)
 
 
 class _Server(uvicorn.Server):
-    """Says when it takes requests and when it ends; ends at a signal without raising it once more, unlike uvicorn's."""
+    """Calls `ready` and `ending` at start and shutdown; unlike uvicorn's, does not raise the signal again."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
@@ -117,14 +117,14 @@ class _Server(uvicorn.Server):
 
 
 def greeting(home: DataDir, url: str, link: str, seconds: float) -> str:
-    """What the terminal says when all is up. `link` is the path that lets one person into the console, once."""
+    """Return the text for the terminal when all is ready. `link` is the path of a sign-in link."""
     return "\n".join(
         (
             f"ratchet: ready on {url} in {seconds:.1f} s",
-            "  console, by a link that works once (.venv/bin/ratchet sign-in: another):",
+            "  sign in once with (.venv/bin/ratchet sign-in creates another link):",
             f"  {url}{link}",
-            f"  API keys: {shown(home.credentials)}, for your eyes only",
-            f"  logs: {shown(home.log('ratchet').parent)}",
-            "Ctrl-C ends everything.",
+            f"  API keys: {display_path(home.credentials)}; keep them secret",
+            f"  logs: {display_path(home.log('ratchet').parent)}",
+            "Press Ctrl-C to stop.",
         )
     )

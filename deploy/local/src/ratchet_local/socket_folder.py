@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ratchet_local import process
 
-_LONGEST = 85
+_MAX_BYTES = 85
 """A socket's path may have 107 bytes on Linux and 103 on macOS; PostgreSQL appends "/.s.PGSQL.5432"."""
 
 
@@ -18,7 +18,7 @@ def socket_folder(beside: Path) -> Path:
 
     It may be too long, or have a comma, which separates the hosts of a database address.
     """
-    if len(os.fsencode(beside)) <= _LONGEST and "," not in str(beside):
+    if len(os.fsencode(beside)) <= _MAX_BYTES and "," not in str(beside):
         return beside
     name = hashlib.sha256(os.fsencode(beside)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ratchet-{os.geteuid()}-{name}"
@@ -41,7 +41,7 @@ def make_private(folder: Path, owner: tuple[int, int]) -> None:
     try:
         found = os.fstat(opened)
         if found.st_uid not in (os.geteuid(), owner[0]) or stat.S_IMODE(found.st_mode) & 0o077:
-            raise process.StartFailed(f"{folder} belongs to somebody else or is open to others: remove it")
+            raise process.StartFailed(f"{folder} belongs to another user or is accessible to others: remove it")
         if process.is_root():
             os.fchown(opened, *owner)
     finally:

@@ -1,4 +1,4 @@
-"""Open streams end with the server: whole and quietly, instead of being cut off after its time of grace."""
+"""Ends open streaming responses when the server shuts down, instead of cutting them off after the grace period."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,42 +7,43 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class StreamShutdown:
-    """Before an ASGI app: from `end` on, an answer that waits for its reader to leave hears that the reader did."""
+    """ASGI middleware: streaming responses receive `http.disconnect` from `begin` on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._ending = asyncio.Event()
+        self._shutdown = asyncio.Event()
 
-    def end(self) -> None:
-        self._ending.set()
+    def begin(self) -> None:
+        """Disconnect all open streams."""
+        self._shutdown.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked_all = answering = False
+        request_complete = response_open = False
 
-        async def received() -> Message:
-            nonlocal asked_all
-            if asked_all:
-                return await _either(receive, self._ending.wait)
+        async def receive_message() -> Message:
+            nonlocal request_complete
+            if request_complete:
+                return await _receive_or_disconnect(receive, self._shutdown.wait)
             message = await receive()
-            asked_all = not message.get("more_body", False)
+            request_complete = not message.get("more_body", False)
             return message
 
-        async def sent(message: Message) -> None:
-            nonlocal answering
-            answering = message["type"] == "http.response.start" or message.get("more_body", False)
+        async def send_message(message: Message) -> None:
+            nonlocal response_open
+            response_open = message["type"] == "http.response.start" or message.get("more_body", False)
             await send(message)
 
-        await self._app(scope, received, sent)
-        if answering:
+        await self._app(scope, receive_message, send_message)
+        if response_open:
             await send({"type": "http.response.body", "body": b""})
 
 
-async def _either(receive: Receive, ending: Callable[[], Awaitable[object]]) -> Message:
-    """What comes next, or that the reader left where the end is sooner."""
-    coming, end = asyncio.ensure_future(receive()), asyncio.ensure_future(ending())
+async def _receive_or_disconnect(receive: Receive, shutdown: Callable[[], Awaitable[object]]) -> Message:
+    """Return the next message; `http.disconnect` if the shutdown comes first."""
+    message, end = asyncio.ensure_future(receive()), asyncio.ensure_future(shutdown())
     try:
-        await asyncio.wait((coming, end), return_when=asyncio.FIRST_COMPLETED)
-        return coming.result() if coming.done() else {"type": "http.disconnect"}
+        await asyncio.wait((message, end), return_when=asyncio.FIRST_COMPLETED)
+        return message.result() if message.done() else {"type": "http.disconnect"}
     finally:
-        coming.cancel()
+        message.cancel()
         end.cancel()
