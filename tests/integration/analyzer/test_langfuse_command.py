@@ -33,7 +33,7 @@ def run(env: Mapping[str, str], *words: str) -> Result:
     return CliRunner().invoke(app, ["backtest", *words], env={**cleared, **env})
 
 
-@pytest.mark.parametrize("speaks", ["4.16.0", "3.150.1"])
+@pytest.mark.parametrize("detect_api", ["4.16.0", "3.150.1"])
 def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_is_shown(
     environment: Environment, detect_api: str
 ) -> None:
