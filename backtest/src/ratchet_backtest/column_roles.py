@@ -66,7 +66,7 @@ class RoleAssignment:
         """Return the given column, or assign the free one with the earliest of `names` whose cells fit."""
         if given:
             return given
-        called = {name: column for column in reversed(self.free) for name in names_of_column(column)}
+        called = {name: column for column in reversed(self.free) for name in normalized_names(column)}
         found = next((called[name] for name in names if name in called and self._fits(called[name], fits)), None)
         if found:
             self.assign(role, found)
@@ -81,7 +81,7 @@ class RoleAssignment:
         return fits(self.sample.known(column))
 
 
-def names_of_column(column: str) -> tuple[str, ...]:
+def normalized_names(column: str) -> tuple[str, ...]:
     """Return the normalised last part of a column's path, and the last two parts."""
     parts = column.split(".")
     return normalized_name(column), " ".join(tokens(" ".join(parts[-2:])))

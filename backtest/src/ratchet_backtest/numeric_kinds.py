@@ -29,7 +29,7 @@ def infer_numeric_kind(column: ColumnSample) -> ColumnKind:
         return _percentages(column, plain)
     if "/" in units:
         return _fractions(column, plain, {number.of for number in numbers if number.unit == "/"})
-    return _kind_of_plain_numbers(column, values)
+    return _plain_number_kind(column, values)
 
 
 def _parsed(column: ColumnSample) -> list[Number]:
@@ -72,7 +72,7 @@ def _fractions(column: ColumnSample, plain: set[float], wholes: set[float]) -> C
     )
 
 
-def _kind_of_plain_numbers(column: ColumnSample, numbers: Sequence[float]) -> ColumnKind:
+def _plain_number_kind(column: ColumnSample, numbers: Sequence[float]) -> ColumnKind:
     words, found = column.words, set(numbers)
     low, high = _central_range(numbers)
     if found == {-1.0, 1.0} or (words & _THUMBS and found <= {-1.0, 0.0, 1.0} and len(found) < 3):

@@ -146,8 +146,8 @@ def build_report(
         unit=dataset.unit,
         rows=n,
         left_out=_left_out(dataset.omissions),
-        first=location_of(order, 0) if n else None,
-        last=location_of(order, n - 1) if n else None,
+        first=locate(order, 0) if n else None,
+        last=locate(order, n - 1) if n else None,
         shuffled=order.timed and not dataset.ordered,
         columns=columns,
         results=tuple(sorted(results, key=lambda result: (result.verdict != "regressed", -result.measured.n))),
@@ -155,7 +155,7 @@ def build_report(
     )
 
 
-def location_of(order: RowOrder, position: int) -> FileLocation:
+def locate(order: RowOrder, position: int) -> FileLocation:
     """Return the location of a position in the replayed order."""
     time = datetime.fromtimestamp(order.at(position), UTC).isoformat(timespec="seconds") if order.timed else None
     return FileLocation(position, order.number(position), time)
@@ -181,8 +181,8 @@ def _result(series: Series, order: RowOrder, engine: ReplayEngine, drop: Detecta
         detectable=drop,
         course=tuple(
             ChartPoint(
-                location_of(order, point.first),
-                location_of(order, point.last),
+                locate(order, point.first),
+                locate(order, point.last),
                 measurement(point.sums, metric),
                 point.version,
             )
@@ -196,11 +196,11 @@ def _regression(alarm: Alarm, order: RowOrder) -> FoundRegression:
     change, window = detected.change, detected.window
     since, low, high = (change.at, change.low, change.high) if change else (window.start, window.start, window.end)
     return FoundRegression(
-        detected_at=location_of(order, alarm.position),
+        detected_at=locate(order, alarm.position),
         since=_location_at(order, since),
         earliest=_location_at(order, low),
         latest=_location_at(order, high),
-        resolved=location_of(order, alarm.resolved_position) if alarm.resolved_position is not None else None,
+        resolved=locate(order, alarm.resolved_position) if alarm.resolved_position is not None else None,
         event=detected,
         resolution=alarm.resolved,
         words=alarm.words,
@@ -208,16 +208,14 @@ def _regression(alarm: Alarm, order: RowOrder) -> FoundRegression:
 
 
 def _location_at(order: RowOrder, time: datetime) -> FileLocation:
-    return location_of(order, min(order.find(time.timestamp()), len(order.rows) - 1))
+    return locate(order, min(order.find(time.timestamp()), len(order.rows) - 1))
 
 
 def _threshold(series: Series, falls: Sequence[FoundRegression], order: RowOrder) -> ThresholdOutcome:
     spans = [(fall.earliest.position, fall.resolved.position if fall.resolved else len(order.rows)) for fall in falls]
     alarms = series.rule.alarms
     founded = sum(any(since <= alarm <= until for since, until in spans) for alarm in alarms)
-    return ThresholdOutcome(
-        len(alarms), len(alarms) - founded, tuple(location_of(order, alarm) for alarm in alarms[:200])
-    )
+    return ThresholdOutcome(len(alarms), len(alarms) - founded, tuple(locate(order, alarm) for alarm in alarms[:200]))
 
 
 def _left_out(omissions: Omissions) -> tuple[LeftOut, ...]:

@@ -93,11 +93,11 @@ def infer_scale(
 
 def unique_metrics(scales: Sequence[ValueScale]) -> tuple[ValueScale, ...]:
     """Return the scales with unique metric names; duplicates are named after their column."""
-    taken: set[str] = set()
+    used: set[str] = set()
     found = []
     for each in scales:
-        name = each.metric.name if each.metric.name not in taken else f"{each.metric.name}.{each.column}"
-        taken.add(name)
+        name = each.metric.name if each.metric.name not in used else f"{each.metric.name}.{each.column}"
+        used.add(name)
         found.append(replace(each, metric=replace(each.metric, name=name)))
     return tuple(found)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ratchet.tables import Doubt, Option, Sample
 from ratchet.tables.times import TimeFormat, time_format
-from ratchet_backtest.column_roles import ColumnReader, RoleAssignment, last_part, listed, names_of_column
+from ratchet_backtest.column_roles import ColumnReader, RoleAssignment, last_part, listed, normalized_names
 from shared.metric_catalog import tokens
 
 # Names of columns by role, the likeliest first.
@@ -37,7 +37,7 @@ def find_time_column(
             return None
         return detect_time_format(column, cells, format_name, whole)
 
-    called = {name: column for column in reversed(roles.free) for name in names_of_column(column)}
+    called = {name: column for column in reversed(roles.free) for name in normalized_names(column)}
     likely = [called[name] for name in _TIMES if name in called]
     found = next((column for column in likely if timed(column)), None)
     if found is None:

@@ -20,11 +20,11 @@ LatestScores = dict[ScoreColumn, tuple[float, ScoreValue]]
 
 _INTERNAL = "langfuse"
 _FAILED = "ERROR"
-_SESSIONS = "scores of sessions and experiments, which are not about a single answer"
-_UNSAID = "scores that are texts or corrections, which have no value"
-_STRANGERS = "scores of traces that started earlier or are not readable"
-_OWN = "traces of Langfuse's own evaluators"
-_ORPHANS = "generations of traces that started earlier or are not readable"
+_SESSION_SCORES = "scores of sessions and experiments, which are not about a single answer"
+_TEXT_SCORES = "scores that are texts or corrections, which have no value"
+_WITHOUT_TRACE = "scores of traces that started earlier or are not readable"
+_EVALUATOR_TRACES = "traces of Langfuse's own evaluators"
+_GENERATIONS_WITHOUT_TRACE = "generations of traces that started earlier or are not readable"
 
 
 @dataclass(slots=True)
@@ -85,9 +85,9 @@ class TraceAssembler:
     def score(self, score: Score) -> None:
         trace, observation, content = score.trace, score.observation, score.content
         if trace is None and observation is None:
-            self.left_out[_SESSIONS] += 1
+            self.left_out[_SESSION_SCORES] += 1
         elif content is None:
-            self.left_out[_UNSAID] += 1
+            self.left_out[_TEXT_SCORES] += 1
         else:
             column = self._intern((score.name, score.source))
             self.columns.add(column)
@@ -101,7 +101,7 @@ class TraceAssembler:
 
     def root(self, root: RootTrace) -> None:
         if _internal(root.environment):
-            self.left_out[_OWN] += 1
+            self.left_out[_EVALUATOR_TRACES] += 1
             return
         known = self._traces.get(root.trace_id or "")
         if root.trace_id is None or (known and known.at <= root.at):
@@ -120,7 +120,7 @@ class TraceAssembler:
     def generation(self, found: Generation) -> None:
         trace = self._traces.get(found.trace_id or "")
         if trace is None:
-            self.left_out[_ORPHANS] += not _internal(found.environment)
+            self.left_out[_GENERATIONS_WITHOUT_TRACE] += not _internal(found.environment)
             return
         own: Prompts = ()
         if found.prompt_name is not None and found.prompt_version is not None:
@@ -142,11 +142,11 @@ class TraceAssembler:
             own = self._observations.get(name)
             home = own.trace if own else self._homes[name] or ""
             if home not in self._traces:
-                self.left_out[_STRANGERS] += len(scores)
+                self.left_out[_WITHOUT_TRACE] += len(scores)
                 continue
             rows.append(_observation_row(home, self._traces[home], own, scores))
-        strangers = (scores for name, scores in self._trace_scores.items() if name not in self._traces)
-        self.left_out[_STRANGERS] += sum(map(len, strangers))
+        without_trace = (scores for name, scores in self._trace_scores.items() if name not in self._traces)
+        self.left_out[_WITHOUT_TRACE] += sum(map(len, without_trace))
         return sorted(rows, key=lambda row: row.at)
 
     def _merge(self, known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -39,11 +39,11 @@ _EXTENT = """SELECT min(start) AS start, max(start + seconds) AS "end", CAST(sum
                     CAST(sum(least(gap, seconds * 12)) AS bigint) AS active,
                     count(*) AS rows, count(*) FILTER (WHERE gap > 0) AS moments
              FROM (SELECT start, seconds, n, lead(start, 1, start + seconds) OVER (ORDER BY start) - start AS gap"""
-_EXTENT_OF_RANGE = text(
+_RANGE_EXTENT = text(
     f"""{_EXTENT} FROM analyzer.measured
         WHERE dimension_id = :id AND start >= :since AND start < :until AND n > 0) AS kept"""
 )
-_EXTENTS_OF_LATEST = text(
+_LATEST_EXTENTS = text(
     f"""SELECT c.project, c.environment, c.target, c.metric, c.generation, recent.*
         FROM analyzer.courses AS c CROSS JOIN LATERAL (
           {_EXTENT} FROM (SELECT start, seconds, n FROM analyzer.measured WHERE dimension_id = c.dimension_id AND n > 0
@@ -101,7 +101,7 @@ class SeriesStore:
 
     async def get_extent(self, dimension: Dimension, since: int, until: int) -> Extent | None:
         """Return the extent of `dimension` between two Unix times; None without values."""
-        rows = await self._conn.execute(_EXTENT_OF_RANGE, {"id": dimension.id, "since": since, "until": until})
+        rows = await self._conn.execute(_RANGE_EXTENT, {"id": dimension.id, "since": since, "until": until})
         row = rows.one()
         return Extent(*row) if row.n else None
 
@@ -110,7 +110,7 @@ class SeriesStore:
 
         `within` has project, environment, target and metric; None means all.
         """
-        rows = await self._conn.execute(_EXTENTS_OF_LATEST, {**within, "looked": n})
+        rows = await self._conn.execute(_LATEST_EXTENTS, {**within, "looked": n})
         return {Dimension(*row[:5]): Extent(*row[5:]) for row in rows}
 
     async def list_windows(
