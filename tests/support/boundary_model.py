@@ -31,13 +31,13 @@ _TABLES = (
 
 
 @dataclass(frozen=True)
-class Books:
+class Tables:
     """All rows of the tables that authority rests on."""
 
     tables: Mapping[str, Sequence[Row]]
 
     @classmethod
-    async def read(cls, conn: AsyncConnection) -> "Books":
+    async def read(cls, conn: AsyncConnection) -> "Tables":
         found: dict[str, Sequence[Row]] = {}
         for table in _TABLES:
             rows = await conn.exec_driver_sql(f"SELECT * FROM gatekeeper.{table}")
@@ -54,13 +54,13 @@ class Books:
 
 async def violations(conn: AsyncConnection) -> list[str]:
     """Every row of history that does not rest on exactly one valid authorisation; [] is the promise."""
-    return faults(await Books.read(conn))
+    return faults(await Tables.read(conn))
 
 
-def faults(books: Books) -> list[str]:
+def faults(tables: Tables) -> list[str]:
     """See `violations`."""
-    history = sorted(books.tables["live_history"], key=lambda row: (row["environment"], row["name"], row["sequence"]))
-    found = [f"{row['name']} {row['sequence']}: {what}" for row in history for what in _row(books, history, row)]
+    history = sorted(tables.tables["live_history"], key=lambda row: (row["environment"], row["name"], row["sequence"]))
+    found = [f"{row['name']} {row['sequence']}: {what}" for row in history for what in _row(tables, history, row)]
     for column in ("decision_id", "grant_use_id", "rollback_id"):
         used = [row[column] for row in history if row[column] is not None]
         if len(used) != len(set(used)):
@@ -68,7 +68,7 @@ def faults(books: Books) -> list[str]:
     return found
 
 
-def _row(books: Books, history: Sequence[Row], row: Row) -> Iterable[str]:
+def _row(tables: Tables, history: Sequence[Row], row: Row) -> Iterable[str]:
     place = ("project", "environment", "name")
     before = [other for other in history if all(other[p] == row[p] for p in place)][: row["sequence"] - 1]
     if len(before) != row["sequence"] - 1:
@@ -79,19 +79,19 @@ def _row(books: Books, history: Sequence[Row], row: Row) -> Iterable[str]:
         yield f"cites {len(cited)} authorisations"
         return
     check = {"decision_id": _decision, "grant_use_id": _grant_use, "rollback_id": _rollback}[cited[0]]
-    yield from check(books, row, live, before)
-    if row["rollback_id"] is None and _halted(books, row):
+    yield from check(tables, row, live, before)
+    if row["rollback_id"] is None and _halted(tables, row):
         yield "went live while halted"
-    if books.text(row["project"], row["digest"]) is None:
+    if tables.text(row["project"], row["digest"]) is None:
         yield "its content is not known"
 
 
-def _decision(books: Books, row: Row, live: str | None, _: Sequence[Row]) -> Iterable[str]:
-    decision = books.by("decisions", "id", row["decision_id"])
+def _decision(tables: Tables, row: Row, live: str | None, _: Sequence[Row]) -> Iterable[str]:
+    decision = tables.by("decisions", "id", row["decision_id"])
     if decision is None:
         yield "cites no decision that there is"
         return
-    proposal = books.by("proposals", "id", decision["proposal_id"])
+    proposal = tables.by("proposals", "id", decision["proposal_id"])
     if decision["verdict"] != "approved":
         yield "rests on a decision that says no"
     if any(decision[part] != row[part] for part in ("project", "environment", "name", "digest")):
@@ -102,22 +102,22 @@ def _decision(books: Books, row: Row, live: str | None, _: Sequence[Row]) -> Ite
         yield "was approved by its author"
     if row["at"] >= decision["expires_at"]:
         yield "rests on a decision past its time"
-    if not _persons(books, decision["key_id"], decision["decided_by"], row):
+    if not _persons(tables, decision["key_id"], decision["decided_by"], row):
         yield "rests on a decision by nobody who may"
-    if not _base_fits(books, decision["base_digest"], live, row):
+    if not _base_fits(tables, decision["base_digest"], live, row):
         yield "replaced something else than was approved"
-    if not _sealed(decision, canonical_decision(decision)):
+    if not _hash_matches(decision, canonical_decision(decision)):
         yield "rests on an altered decision"
 
 
-def _grant_use(books: Books, row: Row, live: str | None, _: Sequence[Row]) -> Iterable[str]:
-    use = books.by("grant_uses", "id", row["grant_use_id"])
-    grant = books.by("grants", "id", use["grant_id"]) if use is not None else None
+def _grant_use(tables: Tables, row: Row, live: str | None, _: Sequence[Row]) -> Iterable[str]:
+    use = tables.by("grant_uses", "id", row["grant_use_id"])
+    grant = tables.by("grants", "id", use["grant_id"]) if use is not None else None
     if use is None or grant is None:
         yield "cites no grant that there is"
         return
-    ended = books.by("grant_revocations", "grant_id", grant["id"])
-    uses = [other for other in books.tables["grant_uses"] if other["grant_id"] == grant["id"]]
+    ended = tables.by("grant_revocations", "grant_id", grant["id"])
+    uses = [other for other in tables.tables["grant_uses"] if other["grant_id"] == grant["id"]]
     hour = [o for o in uses if use["used_at"] - timedelta(hours=1) < o["used_at"] <= use["used_at"]]
     if any(grant[part] != row[part] for part in ("project", "environment", "name")) or use["digest"] != row["digest"]:
         yield "rests on a grant for something else"
@@ -125,29 +125,29 @@ def _grant_use(books: Books, row: Row, live: str | None, _: Sequence[Row]) -> It
         yield "rests on a grant that was used too often"
     if use["used_at"] >= grant["expires_at"] or (ended is not None and ended["at"] < use["used_at"]):
         yield "rests on a grant past its time"
-    if not _persons(books, grant["key_id"], grant["given_by"], row):
+    if not _persons(tables, grant["key_id"], grant["given_by"], row):
         yield "rests on a grant by nobody who may"
-    old, new = books.text(row["project"], live), books.text(row["project"], row["digest"])
+    old, new = tables.text(row["project"], live), tables.text(row["project"], row["digest"])
     if old is None or new is None or not _only_slot(old, new, grant["slot"]):
         yield "changed more than the grant's slot"
 
 
-def _rollback(books: Books, row: Row, live: str | None, before: Sequence[Row]) -> Iterable[str]:
-    record = books.by("rollbacks", "id", row["rollback_id"])
+def _rollback(tables: Tables, row: Row, live: str | None, before: Sequence[Row]) -> Iterable[str]:
+    record = tables.by("rollbacks", "id", row["rollback_id"])
     if record is None:
         yield "cites no rollback that there is"
         return
     ran = {digest for other in before for digest in (other["digest"], other["base_digest"])}
     if record["digest"] != row["digest"] or record["from_digest"] != live or record["to_digest"] not in ran:
         yield "went where it never was"
-    if record["digest"] != record["to_digest"] and not _without_revoked(books, record):
+    if record["digest"] != record["to_digest"] and not _without_revoked(tables, record):
         yield "changed more than examples that were taken back"
-    if not _persons(books, record["key_id"], record["rolled_by"], row):
+    if not _persons(tables, record["key_id"], record["rolled_by"], row):
         yield "went back by nobody who may"
 
 
-def _persons(books: Books, key_id: str, subject: str, row: Row) -> bool:
-    key = books.by("api_keys", "key_id", key_id)
+def _persons(tables: Tables, key_id: str, subject: str, row: Row) -> bool:
+    key = tables.by("api_keys", "key_id", key_id)
     return key is not None and (key["subject_kind"], key["subject"], key["project"]) == (
         "person",
         subject,
@@ -155,20 +155,20 @@ def _persons(books: Books, key_id: str, subject: str, row: Row) -> bool:
     ) and key["environment"] == row["environment"] and "review" in key["scopes"]  # fmt: skip
 
 
-def _base_fits(books: Books, base: str | None, live: str | None, row: Row) -> bool:
+def _base_fits(tables: Tables, base: str | None, live: str | None, row: Row) -> bool:
     if live is not None or base is None:
         return base == live
-    seen = {(o["environment"], o["name"], o["digest"]) for o in books.tables["observed"]}
+    seen = {(o["environment"], o["name"], o["digest"]) for o in tables.tables["observed"]}
     return (row["environment"], row["name"], base) in seen
 
 
-def _halted(books: Books, row: Row) -> bool:
-    return any(_last_switched(books, row, environment) for environment in ("*", row["environment"]))
+def _halted(tables: Tables, row: Row) -> bool:
+    return any(_last_switched(tables, row, environment) for environment in ("*", row["environment"]))
 
 
-def _last_switched(books: Books, row: Row, environment: str) -> bool:
+def _last_switched(tables: Tables, row: Row, environment: str) -> bool:
     turns = [
-        t for t in books.tables["loop_changes"] if (t["project"], t["environment"]) == (row["project"], environment)
+        t for t in tables.tables["loop_changes"] if (t["project"], t["environment"]) == (row["project"], environment)
     ]
     former = [turn for turn in sorted(turns, key=lambda turn: turn["revision"]) if turn["at"] < row["at"]]
     return bool(former and former[-1]["halted"])
@@ -180,26 +180,26 @@ def _only_slot(old: dict[str, Any], new: dict[str, Any], slot: str) -> bool:
     return with_slot(parse(new), slot, old["slots"][slot]["set"]).digest == parse(old).digest
 
 
-def _without_revoked(books: Books, record: Row) -> bool:
-    old, new = (books.text(record["project"], record[which]) for which in ("to_digest", "digest"))
+def _without_revoked(tables: Tables, record: Row) -> bool:
+    old, new = (tables.text(record["project"], record[which]) for which in ("to_digest", "digest"))
     here = ("*", record["environment"])
-    gone = {row["digest"] for row in books.tables["example_revocations"] if row["environment"] in here}
+    gone = {row["digest"] for row in tables.tables["example_revocations"] if row["environment"] in here}
     assert old is not None
     assert new is not None
     for name, slot in old["slots"].items():
-        kept = [member for member in _members(books, slot["set"]) if member not in gone]
-        if kept != _members(books, new["slots"][name]["set"]):
+        kept = [member for member in _members(tables, slot["set"]) if member not in gone]
+        if kept != _members(tables, new["slots"][name]["set"]):
             return False
         new["slots"][name]["set"] = slot["set"]
     return bool(old == new)
 
 
-def _members(books: Books, digest: str | None) -> list[str]:
-    row = books.by("example_sets", "digest", digest)
+def _members(tables: Tables, digest: str | None) -> list[str]:
+    row = tables.by("example_sets", "digest", digest)
     return [] if row is None else list(json.loads(row["canonical"])["examples"])
 
 
-def _sealed(row: Row, expected: bytes) -> bool:
+def _hash_matches(row: Row, expected: bytes) -> bool:
     return bool(row["canonical"].encode() == expected and row["hash"] == sha256(expected).hexdigest())
 
 
@@ -214,13 +214,13 @@ def canonical_decision(row: Row) -> bytes:
             "evaluation_digest": row["evaluation_digest"],
             "policy_version": row["policy_version"],
             "by": row["decided_by"],
-            "decided_at": _moment(row["decided_at"]),
-            "expires_at": _moment(row["expires_at"]),
+            "decided_at": _rfc3339(row["decided_at"]),
+            "expires_at": _rfc3339(row["expires_at"]),
             "uses": 1,
             "reason_digest": f"sha256:{sha256(row['reason'].encode()).hexdigest()}" if row["reason"] else None,
         }
     )
 
 
-def _moment(value: Any) -> str:
+def _rfc3339(value: Any) -> str:
     return str(value.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))

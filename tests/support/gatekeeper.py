@@ -209,5 +209,5 @@ def secret_hash(raw: str) -> str:
     return hashlib.sha256(raw.split("_", 2)[2].encode()).hexdigest()
 
 
-def some_id() -> UUID:
+def new_uuid() -> UUID:
     return uuid4()

@@ -31,7 +31,7 @@ def live_row(**parts: Any) -> LiveRow:
     return LiveRow(**values)
 
 
-def some_live(signer: Signer) -> PromptLive:
+def signed_live(signer: Signer) -> PromptLive:
     """The event of `live_row()`, signed."""
     row = live_row()
     return live_event(row, signer.sign_live(unsigned_payload(row)))

@@ -80,14 +80,14 @@ ANCHORS = "DELETE FROM gatekeeper.audit_anchors WHERE seq > (SELECT max(seq) FRO
     ],
     ids=["altered", "rehashed", "relabelled", "hole", "cut", "cut with head", "cut with head and anchors", "all gone"],
 )
-async def test_tampering_shows(busy: World, statements: tuple[str, ...]) -> None:
+async def test_tampering_is_found(busy: World, statements: tuple[str, ...]) -> None:
     await tamper(busy, *statements)
     said = await verified(busy)
     assert said["ok"] is False
     assert said["problems"]
 
 
-async def test_a_rewind_of_everything_shows_to_who_wrote_the_head_down(gate: World) -> None:
+async def test_a_noted_head_reveals_a_rewind_of_everything(gate: World) -> None:
     """The one thing that the database alone can't tell: all of it set back to a state that was once sealed."""
     await gate.promote(BASE)
     await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
@@ -104,7 +104,7 @@ async def test_a_rewind_of_everything_shows_to_who_wrote_the_head_down(gate: Wor
     assert (await verified(gate, f"?seq={known['entries']}&head={known['head']}"))["ok"] is False
 
 
-async def test_without_switching_the_guards_off_not_even_the_owner_cuts_the_tail(busy: World) -> None:
+async def test_the_owner_cannot_cut_the_chain_with_triggers_on(busy: World) -> None:
     with pytest.raises(Exception, match="immutable"):
         await busy.sql(CUT)
     assert (await verified(busy))["ok"] is True
@@ -116,7 +116,7 @@ async def test_the_audit_says_what_kind_of_proposal_was_opened(busy: World) -> N
     assert {entry["kind"] for entry in entries} == {"proposal.opened"}
 
 
-async def test_equal_questions_at_once_are_answered_by_two_runs(busy: World) -> None:
+async def test_equal_concurrent_verifications_share_two_runs(busy: World) -> None:
     """Who waits holds no connection, and shares the run that begins after the question."""
     runs: list[str] = []
 
@@ -130,7 +130,7 @@ async def test_equal_questions_at_once_are_answered_by_two_runs(busy: World) -> 
     assert len(runs) == 2
 
 
-async def test_what_is_new_is_checked_from_the_last_whole_end_on(busy: World) -> None:
+async def test_new_entries_are_verified_from_the_last_verified_end(busy: World) -> None:
     verifier = Verifier(busy.service, busy.signer)
     first = await verifier.verify("default", new=True)
     assert (first["ok"], first["from"]) == (True, 1)
@@ -157,7 +157,7 @@ async def test_a_fault_is_named_by_its_entry_whichever_batch_has_it(
     monkeypatch.setattr(verification, "_BATCH", 2)
     assert (await verified(busy))["ok"]
     await tamper(busy, "UPDATE gatekeeper.audit SET kind = 'nothing' WHERE seq = 5")
-    assert (await verified(busy))["problems"] == ["entry 5 does not say what its row says"]
+    assert (await verified(busy))["problems"] == ["entry 5 differs from the columns of its row"]
 
 
 async def test_a_batch_reads_no_anchor_of_those_before_it(busy: World) -> None:

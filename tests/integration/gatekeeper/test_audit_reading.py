@@ -19,25 +19,25 @@ async def busy(gate: World) -> World:
     return gate
 
 
-async def asked(gate: World, query: str) -> dict[str, Any]:
+async def get_page(gate: World, query: str) -> dict[str, Any]:
     answer = await gate.ask("maker_key", "GET", f"/v1/audit{query}")
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def told(page: dict[str, Any]) -> list[Entry]:
+def summaries(page: dict[str, Any]) -> list[Entry]:
     return [(entry["seq"], entry["kind"], entry["by"]) for entry in page["items"]]
 
 
 async def pages(gate: World, query: str) -> list[Entry]:
     """All pages of two entries."""
     found: list[Entry] = []
-    page = await asked(gate, f"?limit=2{query}")
+    page = await get_page(gate, f"?limit=2{query}")
     while page["items"]:
-        found += told(page)
+        found += summaries(page)
         if page["next"] is None:
             break
-        page = await asked(gate, f"?limit=2{query}&cursor={page['next']}")
+        page = await get_page(gate, f"?limit=2{query}&cursor={page['next']}")
     return found
 
 
@@ -53,8 +53,8 @@ async def pages(gate: World, query: str) -> list[Entry]:
         ("&by=nobody", lambda entry: False),
     ],
 )
-async def test_every_question_gives_the_same_entries_from_both_ends(busy: World, query: str, matches: Any) -> None:
-    everything = told(await asked(busy, "?limit=1000"))
+async def test_every_query_gives_the_same_entries_in_both_orders(busy: World, query: str, matches: Any) -> None:
+    everything = summaries(await get_page(busy, "?limit=1000"))
     expected = [entry for entry in everything if matches(entry)]
     assert await pages(busy, query) == expected
     assert await pages(busy, f"{query}&order=desc") == expected[::-1]
@@ -72,7 +72,7 @@ async def test_every_question_gives_the_same_entries_from_both_ends(busy: World,
         (f"order=desc&cursor={'9' * 20}", "cursor"),
     ],
 )
-async def test_an_odd_question_is_refused_by_the_field(busy: World, query: str, field: str) -> None:
+async def test_an_invalid_query_is_refused_by_field(busy: World, query: str, field: str) -> None:
     answer = await busy.ask("maker_key", "GET", f"/v1/audit?{query}")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
 
@@ -85,7 +85,7 @@ async def test_an_odd_question_is_refused_by_the_field(busy: World, query: str, 
         (AuditQuery(True, by="ann"), "ix_audit_by"),
     ],
 )
-async def test_each_question_has_its_index(busy: World, wanted: AuditQuery, index: str) -> None:
+async def test_each_query_has_its_index(busy: World, wanted: AuditQuery, index: str) -> None:
     """As the planner sees it where reading everything is no choice."""
     values = {"project": "default", "limit": 9, "after": wanted.after, "kind": wanted.kind, "by": wanted.by}
     statement = str(entries_statement(wanted))

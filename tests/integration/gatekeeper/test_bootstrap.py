@@ -12,26 +12,26 @@ from tests.support.gatekeeper import World, secret_hash
 from tests.support.messaging import async_dsn
 
 
-async def test_keys_are_shown_once_and_kept_as_hashes(gate: World) -> None:
+async def test_keys_are_shown_once_and_stored_as_hashes(gate: World) -> None:
     rows = await gate.sql("SELECT secret_hash FROM gatekeeper.api_keys")
     assert {row[0] for row in rows} == {secret_hash(raw) for raw in gate.keys.values()}
     assert await bootstrap(async_dsn(gate.dsn), gate.signer.private) == {}
 
 
-async def test_every_key_is_told_and_signed(gate: World) -> None:
+async def test_every_key_is_emitted_and_signed(gate: World) -> None:
     rows = await gate.sql("SELECT payload FROM gatekeeper.outbox WHERE topic = 'key.changed'")
-    told = [json.loads(row[0]) for row in rows]
-    assert {said["key_id"] for said in told} == {raw.split("_")[1] for raw in gate.keys.values()}
-    assert all(verify(gate.signer.public, key_bytes(said), said["signature"]["value"]) for said in told)
+    found = [json.loads(row[0]) for row in rows]
+    assert {said["key_id"] for said in found} == {raw.split("_")[1] for raw in gate.keys.values()}
+    assert all(verify(gate.signer.public, key_bytes(said), said["signature"]["value"]) for said in found)
     public = (await gate.ask("browser_key", "GET", "/v1/signing-keys")).json()["keys"]
     assert public == [{"key_id": gate.signer.key_id, "public_key": gate.signer.public}]
 
 
-async def test_what_bootstrap_did_is_in_the_audit(gate: World) -> None:
+async def test_bootstrap_is_in_the_audit(gate: World) -> None:
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"] is True
 
 
-def test_a_signing_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_a_signing_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "signing.key"
     assert signing_key(path) == signing_key(path)
     assert path.stat().st_mode & 0o777 == 0o600

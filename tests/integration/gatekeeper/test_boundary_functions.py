@@ -1,4 +1,4 @@
-"""The doors, misused by the gatekeeper's own role: without a person's key nothing becomes live."""
+"""The functions of the boundary, misused by the gatekeeper's own role: without a person's key nothing becomes live."""
 
 import json
 from collections.abc import AsyncIterator
@@ -76,7 +76,7 @@ async def test_a_decision_lives_at_most_a_day(stage: World, role: Any, lifetime:
     assert await still_one(stage)
 
 
-async def test_a_decision_is_used_once_and_only_by_its_own_door(stage: World, role: Any) -> None:
+async def test_a_decision_is_used_once_and_only_by_promote(stage: World, role: Any) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     [made] = await role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"])
     assert await still_one(stage), "a decision alone makes nothing live"
@@ -96,8 +96,8 @@ async def test_a_decision_of_another_environment_is_refused(stage: World, role: 
     assert said == "other-environment"
 
 
-async def test_a_later_search_path_or_temporary_twin_changes_no_door(stage: World, role: Any) -> None:
-    """Tables and functions of the same names in pg_temp, first in the caller's path: the doors look past them."""
+async def test_a_search_path_or_temporary_table_changes_no_function(stage: World, role: Any) -> None:
+    """Tables and functions of the same names in pg_temp, first in the caller's path: the functions look past them."""
     proposal = await stage.propose(TWO, digest(ONE))
     forged = "rk_forged_" + "A" * 43
     await role.execute("SET search_path = pg_temp, gatekeeper, public")
@@ -155,7 +155,7 @@ async def test_the_outbox_takes_no_prompt_live_that_history_does_not_hold(stage:
     assert said == "not-live"
 
 
-async def test_no_content_under_a_foreign_name(stage: World, role: Any) -> None:
+async def test_no_content_under_a_foreign_digest(stage: World, role: Any) -> None:
     for table, name, content in (
         ("prompt_versions", digest(TWO), json.dumps(ONE)),
         ("examples", digest(TWO), "{}"),

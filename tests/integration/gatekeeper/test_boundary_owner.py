@@ -30,7 +30,7 @@ async def forge(gate: World, of: dict[str, Any], cites: dict[str, object], **par
 
 
 async def decision(gate: World, about: dict[str, Any], lifetime: str = "1 minute", verdict: str = "approved") -> object:
-    """A good decision that was not used: made by the door, as a reviewer."""
+    """A good decision that was not used: made by the function, as a reviewer."""
     proposal = await gate.propose(about, digest(ONE))
     [row] = await gate.sql(
         """SELECT decision_id FROM gatekeeper.decide(:raw, CAST(:id AS uuid), :verdict, :digest, '',
@@ -263,7 +263,7 @@ BY_EVENT_ALONE = altered_function("live_is_authorised", "gatekeeper.is_halted(NE
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )  # fmt: skip
-async def test_without_its_guard_the_attack_gets_through_and_is_seen(
+async def test_without_its_guard_the_attack_succeeds_and_is_detected(
     stage: World, attack: Attack, faults: tuple[str, ...]
 ) -> None:
     for fault in faults:

@@ -234,10 +234,10 @@ async def test_no_role_can_become_more_than_it_is(intruder: Intruder) -> None:
     assert await intruder.state() == before
 
 
-async def test_only_the_doors_can_be_called_and_only_by_the_gatekeeper(intruder: Intruder) -> None:
-    """Every function with arguments of nothing: what is no door says that there is no right to call it."""
+async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(intruder: Intruder) -> None:
+    """Every function with arguments of nothing: one without a grant can't be called."""
     before = await intruder.state()
-    doors = {
+    functions = {
         "open_proposal", "propose", "withdraw", "decide", "promote", "use_grant", "give_grant", "revoke_grant",
         "revoke_example", "roll_back", "remove_revoked", "halt", "resume",
         "make_link", "open_session", "close_session", "issue_key", "revoke_key",
@@ -251,11 +251,11 @@ async def test_only_the_doors_can_be_called_and_only_by_the_gatekeeper(intruder:
            FROM pg_proc WHERE pronamespace = 'gatekeeper'::regnamespace AND prorettype <> 'trigger'::regtype""",
         role=intruder.role,
     )
-    assert {row[0] for row in rows if row[2]} == doors, "exactly the doors run with the owner's rights"
+    assert {row[0] for row in rows if row[2]} == functions, "exactly the functions run with the owner's rights"
     for name, signature, _, strict, settings, may_call in rows:
         assert settings, f"{name} has a search_path of its own"
         assert settings[0].startswith("search_path=pg_catalog"), settings
-        assert may_call == (intruder.role == "ratchet_gatekeeper" and name in doors | helpers), name
+        assert may_call == (intruder.role == "ratchet_gatekeeper" and name in functions | helpers), name
         types = signature[signature.index("(") + 1 : -1]
         call = ", ".join(f"NULL::{kind}" for kind in types.split(",") if kind)
         said = await intruder.attempt(f"SELECT gatekeeper.{name}({call})")

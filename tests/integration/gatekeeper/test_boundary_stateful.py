@@ -202,7 +202,7 @@ def machine(databases: Databases) -> type[Gatekeeping]:
     return Gatekeeping
 
 
-def test_no_order_of_anything_gets_past_the_boundary(machine: type[Gatekeeping]) -> None:
+def test_no_order_of_calls_bypasses_the_boundary(machine: type[Gatekeeping]) -> None:
     run_state_machine_as_test(machine, settings=PLAN)
 
 

@@ -22,14 +22,14 @@ async def test_an_approval_makes_exactly_that_version_live_and_signs_it(gate: Wo
     assert verify(gate.signer.public, live_bytes(live), live["signature"]["value"])
 
 
-async def test_an_approval_tells_the_bus_of_the_decision_and_of_what_is_live(gate: World) -> None:
+async def test_an_approval_emits_the_decision_and_the_live_version(gate: World) -> None:
     await gate.promote(HELLO)
     topics = [row[0] for row in await gate.sql("SELECT topic FROM gatekeeper.outbox ORDER BY id")]
     assert topics[-2:] == ["prompt.live", "proposal.decided"]
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "changes_requested"])
-async def test_a_no_makes_nothing_live(gate: World, verdict: str) -> None:
+async def test_a_rejection_makes_nothing_live(gate: World, verdict: str) -> None:
     answer = await gate.decide(await gate.propose(HELLO), verdict=verdict)
     assert answer.json()["proposal"]["state"] == verdict
     assert await gate.live() is None
@@ -41,7 +41,7 @@ async def test_a_decision_about_one_digest_does_not_promote_another(gate: World)
     assert await gate.live() is None
 
 
-async def test_nobody_decides_about_a_proposal_of_their_own(gate: World) -> None:
+async def test_authors_do_not_decide_about_their_own_proposals(gate: World) -> None:
     proposal = await gate.propose(HELLO, by="second_key")
     answer = await gate.decide(proposal, by="second_key")
     assert (answer.status_code, answer.json()["code"]) == (403, "own-proposal")
@@ -63,7 +63,7 @@ async def test_a_proposal_is_decided_once(gate: World) -> None:
     assert (await gate.live() or {})["sequence"] == 1
 
 
-async def test_of_many_yeses_at_once_one_counts(gate: World) -> None:
+async def test_of_concurrent_approvals_one_counts(gate: World) -> None:
     proposal = await gate.propose(HELLO)
     answers = await asyncio.gather(
         *(gate.decide(proposal, by=key) for key in ("reviewer_key", "second_key") for _ in range(4))

@@ -30,7 +30,7 @@ ONE, TWO = document("One", "shots"), document("Two", "shots")
 HERE = ("default", "production")
 
 
-async def test_an_etag_spares_the_body_until_something_new_is_live(gate: World) -> None:
+async def test_an_etag_avoids_the_body_until_a_new_version_is_live(gate: World) -> None:
     await gate.promote(ONE)
     first = await gate.ask("ingest_key", "GET", "/v1/prompts/greeting")
     known = {"If-None-Match": first.headers["etag"]}
@@ -134,21 +134,21 @@ async def other_instance(gate: World) -> AsyncIterator[tuple[LiveSync, StreamCli
     await engine.dispose()
 
 
-async def told(client: StreamClient) -> dict[str, Any]:
+async def next_event(client: StreamClient) -> dict[str, Any]:
     async with asyncio.timeout(60):
         chunk = await anext(client.frames(9))
     return dict(json.loads(chunk.split(b"data: ")[1]))
 
 
-async def test_without_redis_and_kafka_another_instance_finds_it_by_looking(gate: World) -> None:
+async def test_without_redis_and_kafka_another_instance_polls(gate: World) -> None:
     async with other_instance(gate) as (catching, client):
         poll = asyncio.create_task(catching.poll(0.02))
         await gate.promote(ONE)
-        assert (await told(client))["digest"] == digest(ONE)
+        assert (await next_event(client))["digest"] == digest(ONE)
         poll.cancel()
 
 
-async def test_without_redis_and_kafka_another_instance_ends_the_streams_of_a_revoked_key(gate: World) -> None:
+async def test_without_redis_and_kafka_another_instance_closes_streams_of_a_revoked_key(gate: World) -> None:
     async with other_instance(gate) as (catching, other):
         client = catching.hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
         poll = asyncio.create_task(catching.poll(0.02))
@@ -156,7 +156,7 @@ async def test_without_redis_and_kafka_another_instance_ends_the_streams_of_a_re
         async with asyncio.timeout(60):
             assert [chunk async for chunk in client.frames(99)] == []
         await gate.promote(ONE)
-        assert (await told(other))["digest"] == digest(ONE)
+        assert (await next_event(other))["digest"] == digest(ONE)
         poll.cancel()
 
 
@@ -173,14 +173,14 @@ async def test_more_streams_of_a_key_than_it_may_have_are_refused(migrated_dsn: 
         assert {client.key_id for client in hub.clients(HERE)} == {mine.key_id, theirs.key_id}
 
 
-async def test_the_bus_alone_tells_another_instance(gate: World) -> None:
+async def test_kafka_alone_notifies_another_instance(gate: World) -> None:
     async with other_instance(gate) as (catching, client):
         await gate.promote(ONE)
         await catching.sync([Notification(*HERE, "greeting", 1), Notification(*HERE, "unknown", 1)])
-        assert (await told(client))["digest"] == digest(ONE)
+        assert (await next_event(client))["digest"] == digest(ONE)
 
 
-async def test_redis_rings_at_another_instance(migrated_dsn: Callable[..., str], redis_url: str) -> None:
+async def test_redis_notifies_another_instance(migrated_dsn: Callable[..., str], redis_url: str) -> None:
     async with (
         world(migrated_dsn("gatekeeper"), redis_url=redis_url) as gate,
         other_instance(gate) as (catching, client),
@@ -194,7 +194,7 @@ async def test_redis_rings_at_another_instance(migrated_dsn: Callable[..., str],
 
         await eventually(heard)
         await gate.promote(ONE)
-        assert (await told(client))["digest"] == digest(ONE)
+        assert (await next_event(client))["digest"] == digest(ONE)
         ear.cancel()
         await asyncio.gather(ear, return_exceptions=True)
         await redis.aclose()
@@ -214,7 +214,7 @@ async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World
         now = SystemClock().now()
         async with app.state.store.begin() as tx:
             await tx.emit(Envelope(new_id(now), now, "ratchet/proposer", event, "correlation"))
-        while (await told(client))["digest"] != event.digest:  # the relay has sequence 1 to tell, too
+        while (await next_event(client))["digest"] != event.digest:  # the relay has sequence 1 to tell, too
             pass
         revoked = app.state.hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
         await gate.ask("admin_key", "POST", f"/v1/keys/{revoked.key_id}/revoke")

@@ -144,7 +144,7 @@ async def test_no_forged_decision_is_accepted(forger: Forger) -> None:
     assert row[0] == digest(TWO), "the good one, for comparison"
 
 
-async def test_no_decision_is_replayed_stretched_or_turned(forger: Forger) -> None:
+async def test_no_decision_is_replayed_or_altered(forger: Forger) -> None:
     """Promotions by a decision that says no, that is past its time, stale, used or none."""
     useless = [
         await forger.decide(proposal=forger.proposals["another"], about=digest(THREE), verdict="rejected"),

@@ -66,7 +66,7 @@ async def test_what_a_grant_does_not_cover_waits(granted: World, event: Any) -> 
     assert await granted.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(0,)]
 
 
-async def test_examples_that_need_a_person_wait_and_hold_nothing_up(granted: World) -> None:
+async def test_examples_that_need_a_person_wait_and_block_nothing(granted: World) -> None:
     shown = few_shot(BASE, ("2+2", "4"), ("mine", "mine"), eligible=False)
     await granted.arrive(shown)
     assert (await live(granted))["sequence"] == 1
@@ -97,13 +97,13 @@ async def fill(gate: World, times: int) -> int:
     return int((await live(gate))["sequence"])
 
 
-async def test_a_grant_has_so_many_uses(gate: World) -> None:
+async def test_a_grant_has_a_number_of_uses(gate: World) -> None:
     await gate.promote(BASE)
     await gate.grant(count=2, per_hour=100)
     assert await fill(gate, 4) == 3
 
 
-async def test_a_grant_has_so_many_uses_an_hour(gate: World) -> None:
+async def test_a_grant_has_a_number_of_uses_per_hour(gate: World) -> None:
     await gate.promote(BASE)
     await gate.grant(count=100, per_hour=2)
     assert await fill(gate, 4) == 3
@@ -111,7 +111,7 @@ async def test_a_grant_has_so_many_uses_an_hour(gate: World) -> None:
     assert await fill(gate, 3) == 5
 
 
-async def test_a_grant_ends(gate: World) -> None:
+async def test_a_grant_expires(gate: World) -> None:
     await gate.promote(BASE)
     await gate.grant()
     await age(gate, "grants", "given_at", "expires_at")
@@ -144,7 +144,7 @@ async def test_many_proposals_at_once_do_not_exceed_a_grant(gate: World, count: 
     assert await gate.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(2,)]
 
 
-async def test_a_revoked_grant_takes_all_its_examples_back(granted: World) -> None:
+async def test_revoking_a_grant_revokes_its_examples(granted: World) -> None:
     await granted.arrive(few_shot(BASE, ("2+2", "4")))
     await granted.arrive(few_shot((await live(granted))["document"], ("2+2", "4"), ("3+3", "6")))
     [grant] = (await granted.ask("maker_key", "GET", "/v1/grants")).json()["items"]
@@ -157,7 +157,7 @@ async def test_a_revoked_grant_takes_all_its_examples_back(granted: World) -> No
     assert (await live(granted))["sequence"] == now["sequence"]
 
 
-async def test_one_example_is_taken_back_and_its_neighbour_stays(granted: World) -> None:
+async def test_one_example_is_revoked_and_the_others_stay(granted: World) -> None:
     event = few_shot(BASE, ("2+2", "5"), ("3+3", "6"))
     await granted.arrive(event)
     await granted.ask("browser_key", "POST", "/v1/halt", {"reason": "smoke"})
@@ -173,7 +173,7 @@ async def test_one_example_is_taken_back_and_its_neighbour_stays(granted: World)
     )
 
 
-async def test_an_example_taken_back_never_comes_back(granted: World) -> None:
+async def test_a_revoked_example_never_returns(granted: World) -> None:
     event = few_shot(BASE, ("2+2", "5"))
     await granted.arrive(event)
     bad = event.example_sets[0].examples[0].digest

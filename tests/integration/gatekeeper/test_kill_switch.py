@@ -42,7 +42,7 @@ async def halted(gate: World, key: str = "maker_key") -> tuple[bool, str]:
     return found["halted"], found["scope"]
 
 
-async def test_a_key_turns_the_switch_of_its_environment_alone(stage: World) -> None:
+async def test_a_key_changes_only_the_switch_of_its_environment(stage: World) -> None:
     assert await switch(stage, "staging_maker_key", "halt") == (200, "")
     assert await halted(stage, "staging_maker_key") == (True, "environment")
     assert await halted(stage) == (False, "environment")
@@ -93,7 +93,7 @@ async def committed(gate: World) -> bool:
     return await gate.sql("SELECT halted FROM gatekeeper.loops") == [(True,)]
 
 
-async def test_a_halt_waits_for_nobody_who_holds_the_project(gate: World) -> None:
+async def test_a_halt_does_not_wait_for_the_project_lock(gate: World) -> None:
     async with holding(gate, HELD):
         halting = asyncio.create_task(switch(gate, "maker_key", "halt"))
         await eventually(lambda: committed(gate))
@@ -124,7 +124,7 @@ async def test_a_halt_needs_no_connection_that_others_use(gate: World) -> None:
 
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
-async def test_no_promotion_commits_after_a_halt_did(gate: World, isolation: str) -> None:
+async def test_no_promotion_commits_after_a_halt(gate: World, isolation: str) -> None:
     """A transaction that passed every check before the halt, with its COMMIT after it, at any isolation."""
     proposal = await gate.propose(ONE)
     role = await asyncpg.connect(as_role(gate.dsn, "ratchet_gatekeeper"))

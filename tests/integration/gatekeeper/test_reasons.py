@@ -130,7 +130,7 @@ async def test_a_reason_that_was_altered_shows(gate: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/grants/00000000-0000-0000-0000-000000000000/revoke", "/v1/keys/none/revoke"])
-async def test_no_field_is_taken_and_ignored(gate: World, path: str) -> None:
+async def test_no_field_is_accepted_and_ignored(gate: World, path: str) -> None:
     for body, field in (({"why": "x"}, "why"), ({"reason": 7}, "reason"), ({"reason": "x" * 2001}, "reason")):
         answer = await gate.ask("admin_key", "POST", path, body)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)

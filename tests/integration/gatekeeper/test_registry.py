@@ -33,7 +33,7 @@ async def reviews(gate: World) -> list[dict[str, Any]]:
     return [entry for entry in items if entry["kind"] == "observed.reviewed"]
 
 
-async def test_a_version_is_shown_as_it_stands_also_if_it_was_never_live(gate: World) -> None:
+async def test_a_version_is_shown_also_if_it_was_never_live(gate: World) -> None:
     await gate.propose(ONE)
     shown = (await gate.ask("maker_key", "GET", f"/v1/versions/{digest(ONE)}")).json()
     assert (shown["digest"], shown["document"]) == (digest(ONE), ONE)
@@ -42,7 +42,7 @@ async def test_a_version_is_shown_as_it_stands_also_if_it_was_never_live(gate: W
 
 
 @pytest.mark.parametrize("asked", [NEVER, "nonsense"])
-async def test_a_version_that_nobody_told_is_not_known(gate: World, asked: str) -> None:
+async def test_an_unknown_version_is_a_404(gate: World, asked: str) -> None:
     answer = await gate.ask("maker_key", "GET", f"/v1/versions/{asked}")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-version")
 
@@ -57,42 +57,42 @@ async def test_a_version_of_another_project_is_not_known_here(gate: World) -> No
     assert (await gate.ask("maker_key", "GET", f"/v1/versions/{digest(ONE)}")).status_code == 404
 
 
-async def test_each_version_of_a_name_says_whose_target_it_was(gate: World) -> None:
+async def test_each_version_has_its_target(gate: World) -> None:
     await gate.promote(ONE)
     await gate.promote(TWO, digest(ONE))
     items = (await gate.ask("maker_key", "GET", "/v1/prompts/greeting/versions")).json()["items"]
     assert [(item["sequence"], item["target"]) for item in items] == [(2, "bot"), (1, "bot")]
 
 
-async def test_people_are_told_what_is_live_in_other_environments(gate: World) -> None:
+async def test_people_see_what_is_live_in_other_environments(gate: World) -> None:
     await gate.promote(ONE)
     plans = (*DEFAULT_KEYS, KeyPlan("reader_key", "watcher", "service", ("read",)))
     made = await bootstrap(async_dsn(gate.dsn), gate.signer.private, environment="staging", keys=plans)
     gate.keys.update({f"staging_{label}": raw for label, raw in made.items()})
     await see(gate, TWO, environment="staging")
-    told = {
+    found = {
         key: (await gate.ask(key, "GET", "/v1/prompts")).json()["items"][0]
         for key in ("maker_key", "staging_maker_key", "staging_reader_key")
     }
-    assert (told["maker_key"]["live"]["digest"], told["maker_key"]["elsewhere"]) == (digest(ONE), [])
-    assert told["staging_maker_key"]["live"] is None
-    [elsewhere] = told["staging_maker_key"]["elsewhere"]
+    assert (found["maker_key"]["live"]["digest"], found["maker_key"]["elsewhere"]) == (digest(ONE), [])
+    assert found["staging_maker_key"]["live"] is None
+    [elsewhere] = found["staging_maker_key"]["elsewhere"]
     assert (elsewhere["environment"], elsewhere["digest"]) == ("production", digest(ONE))
-    assert told["staging_reader_key"]["elsewhere"] == [], "a service's key is for its own environment"
+    assert found["staging_reader_key"]["elsewhere"] == [], "a service's key is for its own environment"
 
 
-async def test_where_going_back_leads_is_told_with_the_versions(gate: World) -> None:
+async def test_the_list_of_versions_has_the_target_of_a_rollback(gate: World) -> None:
     path = "/v1/prompts/greeting/versions"
     assert (await gate.ask("maker_key", "GET", path)).json()["previous"] is None
     await gate.promote(ONE)
     await gate.promote(TWO, digest(ONE))
-    told = (await gate.ask("maker_key", "GET", path, params={"limit": 1})).json()
-    assert (told["previous"], len(told["items"])) == (digest(ONE), 1)
+    found = (await gate.ask("maker_key", "GET", path, params={"limit": 1})).json()
+    assert (found["previous"], len(found["items"])) == (digest(ONE), 1)
     await gate.ask("reviewer_key", "POST", "/v1/prompts/greeting/rollback", {"reason": ""})
     assert (await gate.ask("maker_key", "GET", path)).json()["previous"] is None
 
 
-async def test_a_name_may_hold_a_slash_and_one_may_be_asked_for(gate: World) -> None:
+async def test_a_name_may_have_a_slash_and_be_a_filter(gate: World) -> None:
     await see(gate, ONE, "bots/de%20answer")
     await see(gate, TWO, "bots")
     quoted = "/v1/prompts/bots%2Fde%2520answer"
@@ -106,7 +106,7 @@ async def test_a_name_may_hold_a_slash_and_one_may_be_asked_for(gate: World) -> 
     assert (looked.status_code, looked.json()["name"]) == (200, "bots/de%20answer")
 
 
-async def test_a_person_has_looked_and_nothing_went_live(gate: World) -> None:
+async def test_a_review_makes_nothing_live(gate: World) -> None:
     path, other = await see(gate, ONE), await see(gate, TWO)
     first = (await gate.ask("reviewer_key", "POST", path)).json()
     again = (await gate.ask("second_key", "POST", path)).json()
@@ -133,7 +133,7 @@ async def test_a_person_has_looked_and_nothing_went_live(gate: World) -> None:
         ("/v1/prompts/greeting/observed/nonsense/review", 422, "invalid"),
     ],
 )
-async def test_only_what_was_seen_here_can_be_reviewed(gate: World, path: str, status: int, code: str) -> None:
+async def test_only_observed_digests_can_be_reviewed(gate: World, path: str, status: int, code: str) -> None:
     await see(gate, ONE)
     await see(gate, ONE, "staged", "staging")
     answer = await gate.ask("reviewer_key", "POST", path)
@@ -141,7 +141,7 @@ async def test_only_what_was_seen_here_can_be_reviewed(gate: World, path: str, s
     assert await reviews(gate) == []
 
 
-async def test_a_review_can_not_be_taken_back_or_made_without_its_entry(gate: World) -> None:
+async def test_a_review_needs_its_entry_and_is_immutable(gate: World) -> None:
     await gate.ask("reviewer_key", "POST", await see(gate, ONE))
     for statement in ("DELETE FROM gatekeeper.reviews", "UPDATE gatekeeper.reviews SET by = 'ann'"):
         with pytest.raises(Exception, match="immutable"):

@@ -22,7 +22,7 @@ async def back(gate: World, key: str = "reviewer_key", **body: object) -> tuple[
     return answer.status_code, answer.json()["digest" if answer.status_code == 200 else "code"]
 
 
-async def test_going_back_goes_one_version_back_each_time(third: World) -> None:
+async def test_each_rollback_goes_one_version_back(third: World) -> None:
     assert await back(third) == (200, digest(TWO))
     assert await back(third) == (200, digest(ONE))
     assert await back(third) == (409, "nothing-before")
@@ -31,28 +31,28 @@ async def test_going_back_goes_one_version_back_each_time(third: World) -> None:
     assert (live["sequence"], live["reason"], live["authorisation"]["kind"]) == (5, "rolled_back", "rollback")
 
 
-async def test_going_back_works_while_halted_and_uses_no_decision(third: World) -> None:
+async def test_rollback_works_while_halted_and_uses_no_decision(third: World) -> None:
     await third.ask("ingest_key", "POST", "/v1/halt", {"reason": "smoke"})
     assert await back(third, to_digest=digest(ONE)) == (200, digest(ONE))
     assert await third.sql("SELECT count(*) FROM gatekeeper.decisions") == [(3,)]
 
 
-async def test_nobody_goes_back_to_where_nobody_was(third: World) -> None:
+async def test_a_rollback_to_a_version_that_was_never_live_is_refused(third: World) -> None:
     draft = await third.propose(document("Four"), digest(THREE))
     assert await back(third, to_digest=draft["digest"]) == (409, "never-live")
     assert await back(third, to_digest=NEVER) == (409, "never-live")
 
 
 @pytest.mark.parametrize("key", ["ingest_key", "maker_key", "browser_key"])
-async def test_going_back_needs_a_reviewing_person(third: World, key: str) -> None:
+async def test_a_rollback_needs_a_reviewing_person(third: World, key: str) -> None:
     assert (await back(third, key))[0] == 403
 
 
-async def test_nothing_live_nothing_to_go_back_from(gate: World) -> None:
+async def test_without_a_live_version_there_is_no_rollback(gate: World) -> None:
     assert await back(gate) == (404, "prompt-not-live")
 
 
-async def test_after_the_first_version_one_goes_back_to_what_was_observed(gate: World) -> None:
+async def test_the_first_version_rolls_back_to_the_observed_one(gate: World) -> None:
     await gate.propose(ONE)  # its content is known from a proposal that nobody approved
     await gate.sql(
         "INSERT INTO gatekeeper.observed VALUES ('default', 'production', 'greeting', :digest, 'bot', now())",

@@ -51,7 +51,7 @@ async def by_cookie(
     return await gate.clients["api"].request(method, path, json=body, headers=headers)
 
 
-async def test_a_link_lets_in_once_and_scripts_see_neither_cookie(gate: World) -> None:
+async def test_a_link_works_once_and_scripts_see_neither_cookie(gate: World) -> None:
     token = await link(gate)
     answer = await sign_in(gate, token)
     assert answer.json()["subject"] == "reviewer"
@@ -68,7 +68,7 @@ async def test_a_link_lets_in_once_and_scripts_see_neither_cookie(gate: World) -
     assert (again.status_code, again.json()["code"]) == (410, "link-used")
 
 
-async def test_behind_tls_cookies_travel_over_tls_only(gate: World) -> None:
+async def test_cookies_are_secure_behind_tls(gate: World) -> None:
     answer = await sign_in(gate, await link(gate), **{"X-Forwarded-Proto": "https"})
     assert all("Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
 
@@ -102,8 +102,8 @@ async def test_signing_out_ends_both_keys(gate: World) -> None:
     cookies = await session(gate)
     ended = await by_cookie(gate, cookies, "POST", "/v1/sessions/end")
     assert ended.json() == {"ended": True}
-    told = await gate.sql("SELECT revoked, expires_at FROM gatekeeper.api_keys WHERE expires_at IS NOT NULL")
-    assert [row.revoked for row in told] == [True, True]
+    found = await gate.sql("SELECT revoked, expires_at FROM gatekeeper.api_keys WHERE expires_at IS NOT NULL")
+    assert [row.revoked for row in found] == [True, True]
     halted = await by_cookie(gate, cookies, "POST", "/v1/halt", {"reason": "x"})
     assert halted.json()["code"] in ("unknown-key", "unauthenticated")
 
@@ -128,12 +128,12 @@ async def test_who_am_i(gate: World) -> None:
     assert (maker["role"], maker["expires_at"]) == ("viewer", None)
 
 
-async def test_a_service_signs_nobody_in(gate: World) -> None:
+async def test_a_service_creates_no_sign_in_link(gate: World) -> None:
     body = {"subject": "app", "role": "viewer"}
     assert (await gate.ask("ingest_key", "POST", "/v1/sign-in-links", body)).status_code == 403
 
 
-async def test_ones_own_link_gives_no_more_than_ones_key(gate: World) -> None:
+async def test_ones_own_link_has_at_most_the_scopes_of_the_key(gate: World) -> None:
     cookies = await session(gate, subject="maker", role="admin", by="maker_key")
     said = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
     assert said["scopes"] == ["read", "tune"]
@@ -150,11 +150,11 @@ async def test_only_an_admin_invites_others(gate: World) -> None:
 
 
 @pytest.mark.parametrize(("token", "code"), [("rl_unknown", "unknown-link"), ("", "invalid"), (7, "invalid")])
-async def test_no_link_no_session(gate: World, token: Any, code: str) -> None:
+async def test_an_unknown_link_opens_no_session(gate: World, token: Any, code: str) -> None:
     assert (await sign_in(gate, token)).json()["code"] == code
 
 
-async def test_a_link_past_its_time(gate: World) -> None:
+async def test_an_expired_link_opens_no_session(gate: World) -> None:
     path = await first_link(async_dsn(gate.dsn), gate.signer.private, "owner")
     psql(
         gate.dsn,
@@ -173,7 +173,7 @@ async def test_the_owners_link_makes_an_admin(gate: World) -> None:
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
 
 
-async def test_keys_of_services_come_and_go(gate: World) -> None:
+async def test_keys_of_services_are_issued_and_revoked(gate: World) -> None:
     made = await gate.ask("admin_key", "POST", "/v1/keys", {"subject": "bot", "scopes": ["read", "ingest"]})
     assert made.status_code == 201, made.text
     key = made.json()
@@ -196,7 +196,7 @@ async def test_a_service_can_get_no_scope_of_a_person(gate: World, scopes: Any) 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "scopes")
 
 
-async def test_a_link_ends_with_the_key_that_made_it(gate: World) -> None:
+async def test_a_link_ends_with_the_key_that_created_it(gate: World) -> None:
     thief = await session(gate)
     one, other = [await link(gate, subject=name, by=thief["ratchet_acting"]) for name in ("reviewer", "eve")]
     stolen = thief["ratchet_acting"].split("_")[1]
@@ -224,11 +224,11 @@ async def test_what_was_opened_with_a_key_ends_with_it(gate: World) -> None:
     for key in (*first.values(), *second.values()):
         assert (await gate.ask(key, "POST", "/v1/halt", {"reason": "x"})).status_code == 401
     assert (await gate.ask(ann["ratchet_reading"], "GET", "/v1/audit/verify")).json()["ok"]
-    told = await gate.sql("SELECT entry::jsonb ->> 'key_id' AS id FROM gatekeeper.audit WHERE kind = 'key.revoked'")
-    assert len({row.id for row in told}) == len(told) == 5
+    found = await gate.sql("SELECT entry::jsonb ->> 'key_id' AS id FROM gatekeeper.audit WHERE kind = 'key.revoked'")
+    assert len({row.id for row in found}) == len(found) == 5
 
 
-async def test_one_link_opens_one_session_whoever_comes_at_once(gate: World) -> None:
+async def test_concurrent_sign_ins_open_one_session(gate: World) -> None:
     token = await link(gate)
     answers = await asyncio.gather(*(sign_in(gate, token) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201, 410, 410, 410, 410]

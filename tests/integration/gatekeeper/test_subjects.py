@@ -45,7 +45,7 @@ async def stage(gate: World) -> World:
     return gate
 
 
-async def test_a_subject_is_one_however_it_is_written(stage: World) -> None:
+async def test_spellings_of_a_subject_are_one_person(stage: World) -> None:
     people = await stage.sql("SELECT subject FROM gatekeeper.people ORDER BY 1")
     for subject in (*SAME, unicodedata.normalize("NFD", "André 10"), "andré  10"):
         answer = await invite(stage, subject)
@@ -78,7 +78,7 @@ async def test_the_database_takes_no_second_form_of_a_person(gate: World, subjec
         await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', :s)", s=subject)
 
 
-async def test_a_service_is_called_like_nobody_and_says_like_whom(gate: World) -> None:
+async def test_a_service_needs_a_distinct_name(gate: World) -> None:
     async def issue(subject: str) -> Any:
         return await gate.ask("admin_key", "POST", "/v1/keys", {"subject": subject, "scopes": ["read"]})
 
@@ -106,7 +106,7 @@ async def decided(gate: World, proposal: dict[str, Any], cookies: dict[str, str]
 
 
 @pytest.mark.parametrize("subject", ["eve", "reviewer", "Reviewer ", "second"])
-async def test_no_author_approves_through_a_link_for_somebody_else(gate: World, subject: str) -> None:
+async def test_no_author_approves_through_a_link_for_another_person(gate: World, subject: str) -> None:
     proposal = await gate.propose(document("Hello."), by="admin_key")
     cookies = await session(gate, subject=subject, role="admin")
     assert await decided(gate, proposal, cookies) == (403, "author-made-link")
@@ -136,7 +136,7 @@ async def test_others_proposals_are_decided_in_a_session_by_an_admins_link(gate:
     assert await decided(gate, proposal, cookies) == (200, "")
 
 
-async def test_a_link_by_the_databases_owner_is_nobodys(gate: World) -> None:
+async def test_a_link_by_the_databases_owner_has_no_maker(gate: World) -> None:
     """Also for an author who happens to be called `owner`."""
     path = await first_link(async_dsn(gate.dsn), gate.signer.private, "Reviewer")
     answer = await sign_in(gate, path.partition("#")[2])
@@ -146,7 +146,7 @@ async def test_a_link_by_the_databases_owner_is_nobodys(gate: World) -> None:
     assert await decided(gate, await gate.propose(document("Hello.")), cookies) == (200, "")
 
 
-async def test_a_link_for_somebody_who_is_there_is_audited_as_such(gate: World) -> None:
+async def test_a_link_for_an_existing_person_is_audited_as_such(gate: World) -> None:
     for subject in ("eve", "eve", "reviewer"):
         await link(gate, subject=subject, role="viewer")
     made = (await gate.ask("maker_key", "GET", "/v1/audit?kind=link.made")).json()["items"]
@@ -155,6 +155,6 @@ async def test_a_link_for_somebody_who_is_there_is_audited_as_such(gate: World) 
     ]  # fmt: skip
 
 
-async def test_the_reviewers_key_is_no_admins(gate: World) -> None:
+async def test_a_reviewers_key_is_not_an_admins(gate: World) -> None:
     assert (await invite(gate, "eve", by="reviewer_key")).json()["code"] == "not-allowed"
     assert (await gate.ask("reviewer_key", "POST", "/v1/keys", {"subject": "b", "scopes": ["read"]})).status_code == 403

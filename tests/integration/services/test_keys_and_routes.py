@@ -17,8 +17,8 @@ from collector.api.ingest import ROUTES as HOT
 from collector.settings import CollectorSettings
 from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
 from proposer.settings import ProposerSettings
-from tests.support.boundary_functions import Door, add_key, is_refusal, served
 from tests.support.databases import as_role
+from tests.support.routes import Route, add_key, is_refusal, served
 
 PLACE = {"project": "acme", "environment": "production"}
 PLANS = (
@@ -35,7 +35,7 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
 }
 OPERATORS = ("reviewer_key", "operator_key", "admin_key")
 # Each route, and the kinds of keys that it lets in.
-EXPECTED: dict[str, dict[Door, tuple[str, ...]]] = {
+EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
     "collector": {
         ("POST", "/v1/executions"): ("ingest_key",),
         ("POST", "/v1/feedback"): ("ingest_key", "browser_key"),
@@ -58,10 +58,10 @@ EXPECTED: dict[str, dict[Door, tuple[str, ...]]] = {
 }
 
 
-def expected(service: str) -> dict[Door, tuple[str, ...]]:
+def expected(service: str) -> dict[Route, tuple[str, ...]]:
     """The service's own routes, and those for operators that every service has."""
     ops = f"/v1/ops/{service}"
-    doors: tuple[Door, ...] = (
+    routes: tuple[Route, ...] = (
         ("GET", f"{ops}/topics"),
         ("GET", f"{ops}/dead-letters"),
         ("POST", f"{ops}/dead-letters/{{letter_id}}/replay"),
@@ -69,11 +69,11 @@ def expected(service: str) -> dict[Door, tuple[str, ...]]:
         ("POST", f"{ops}/republish"),
         ("POST", f"{ops}/consumers/{{consumer}}/resume"),
     )
-    return EXPECTED[service] | dict.fromkeys(doors, OPERATORS)
+    return EXPECTED[service] | dict.fromkeys(routes, OPERATORS)
 
 
 @dataclass(frozen=True)
-class House:
+class ServiceApi:
     """A service's API in process; `headers` holds the Authorization header of each kind of key, None for none."""
 
     service: str
@@ -81,12 +81,12 @@ class House:
     client: httpx.AsyncClient
     headers: Mapping[str, str | None]
 
-    def doors(self) -> set[Door]:
+    def routes(self) -> set[Route]:
         """What it serves; the collector's hot routes are answered in front of the framework."""
         return served(self.app) | ({("POST", path) for path in HOT} if self.service == "collector" else set())
 
-    async def knock(self, label: str, door: Door) -> httpx.Response:
-        method, path = door
+    async def request(self, label: str, route: Route) -> httpx.Response:
+        method, path = route
         header = self.headers[label]
         return await self.client.request(
             method,
@@ -97,7 +97,7 @@ class House:
 
 
 @pytest.fixture(params=APPS)
-async def house(request: pytest.FixtureRequest, migrated_dsn: Callable[..., str]) -> AsyncIterator[House]:
+async def api(request: pytest.FixtureRequest, migrated_dsn: Callable[..., str]) -> AsyncIterator[ServiceApi]:
     service: str = request.param
     dsn = migrated_dsn(service)
     keys = {plan.label: f"Bearer {add_key(dsn, service, plan, PLACE)}" for plan in PLANS}
@@ -105,21 +105,21 @@ async def house(request: pytest.FixtureRequest, migrated_dsn: Callable[..., str]
     build_app, settings = APPS[service]
     app = build_app(settings(database_url=as_role(dsn, f"ratchet_{service}"), kafka_bootstrap="127.0.0.1:9"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
-        yield House(service, app, client, {**keys, **NOBODY})
+        yield ServiceApi(service, app, client, {**keys, **NOBODY})
     await app.state.keys._engine.dispose()
 
 
-async def test_the_table_names_every_route(house: House) -> None:
-    found, table = house.doors(), set(expected(house.service))
+async def test_every_route_is_listed(api: ServiceApi) -> None:
+    found, table = api.routes(), set(expected(api.service))
     assert found == table, found ^ table
 
 
-async def test_every_key_at_every_route(house: House) -> None:
-    for door, guests in expected(house.service).items():
-        for label in house.headers:
-            answer = await house.knock(label, door)
+async def test_every_key_at_every_route(api: ServiceApi) -> None:
+    for route, guests in expected(api.service).items():
+        for label in api.headers:
+            answer = await api.request(label, route)
             if label in guests:
                 fine = answer.status_code < 500 and answer.status_code not in (401, 403)
             else:
                 fine = is_refusal(answer, 401 if label in {*NOBODY, REVOKED.label} else 403)
-            assert fine, f"{door} with {label}: {answer.status_code} {answer.text}"
+            assert fine, f"{route} with {label}: {answer.status_code} {answer.text}"

@@ -40,7 +40,7 @@ def search(
     return len(seen), None
 
 
-def test_no_order_of_acts_breaks_the_promise() -> None:
+def test_no_order_of_actions_violates_the_invariant() -> None:
     states, fault = search(scaled(4, 12))
     print(f"{states} states")
     assert fault is None
@@ -48,7 +48,7 @@ def test_no_order_of_acts_breaks_the_promise() -> None:
 
 
 @pytest.mark.parametrize("guard", sorted(GUARDS - {"change"}))
-def test_each_guard_of_the_model_is_missed(guard: str) -> None:
+def test_each_guard_of_the_model_is_needed(guard: str) -> None:
     """Without it there is a way, within five steps, to what no boundary allows."""
     tried = ACTS if guard == "environment" else HERE
     starts = (NOTHING, BOTH_RAN)

@@ -82,13 +82,13 @@ def test_a_cut_with_a_new_head_lacks_its_signature() -> None:
     assert checked(entries, (3, entries[-1].hash), []) == ["the end at 3 is not signed"]
 
 
-def test_a_chain_made_anew_lacks_our_signature() -> None:
+def test_a_recreated_chain_lacks_our_signature() -> None:
     entries = chain(3)
     stranger = Signer(new_private_key())
     assert checked(entries, (3, entries[-1].hash), [anchor(entries[-1], stranger)])
 
 
-def test_a_head_written_down_tells_a_rewind() -> None:
+def test_a_noted_head_reveals_a_rewind() -> None:
     entries = chain(5)
     assert checked(entries[:3], (3, entries[2].hash), [anchor(entries[2])]) == []
     known = (5, entries[4].hash)
@@ -97,12 +97,12 @@ def test_a_head_written_down_tells_a_rewind() -> None:
     ]
 
 
-def test_the_number_of_faults_told_is_bounded() -> None:
+def test_the_number_of_faults_is_bounded() -> None:
     assert len(checked([replace(entry, hash="x") for entry in chain(100)], None, [])) == 20
 
 
 @dataclass
-class Books:
+class Tables:
     """What is kept of a chain, to be tampered with."""
 
     entries: list[AuditEntry]
@@ -110,9 +110,9 @@ class Books:
     head: tuple[int, str] | None
 
 
-def whole(length: int) -> Books:
+def whole(length: int) -> Tables:
     entries = chain(length)
-    return Books(entries, [anchor(entry) for entry in entries[::3] + entries[-1:]], (length, entries[-1].hash))
+    return Tables(entries, [anchor(entry) for entry in entries[::3] + entries[-1:]], (length, entries[-1].hash))
 
 
 def rehashed(entries: list[AuditEntry], place: int) -> None:
@@ -124,7 +124,7 @@ def rehashed(entries: list[AuditEntry], place: int) -> None:
         entries[at] = AuditEntry(at + 1, entries[at].kind, entry, previous, sha256(entry.encode()).hexdigest())
 
 
-def tamper(books: Books, luck: random.Random) -> str:
+def tamper(books: Tables, luck: random.Random) -> str:
     """One tampering of some kind at some place; what it was."""
     entries, length = books.entries, len(books.entries)
     at, other = luck.randrange(length), luck.randrange(length)
@@ -174,7 +174,7 @@ def test_ten_thousand_tamperings_show() -> None:
     originals = {length: whole(length) for length in (4, 7, 13)}
     for round_ in range(10_000):
         original = originals[luck.choice([4, 7, 13])]
-        books = Books([*original.entries], [*original.anchors], original.head)
+        books = Tables([*original.entries], [*original.anchors], original.head)
         kind = tamper(books, luck)
         if (books.entries, books.anchors, books.head) == (original.entries, original.anchors, original.head):
             continue

@@ -30,9 +30,7 @@ MEMBERS = st.lists(st.integers(0, 9).map(lambda n: f"sha256:{n:064x}"), max_size
 
 
 @given(MEMBERS, MEMBERS, st.frozensets(st.integers(0, 9).map(lambda n: f"sha256:{n:064x}")))
-def test_what_is_left_is_in_order_and_holds_nothing_revoked(
-    shots: list[str], more: list[str], revoked: frozenset[str]
-) -> None:
+def test_the_remaining_examples_keep_their_order(shots: list[str], more: list[str], revoked: frozenset[str]) -> None:
     sets = {set_content(members).digest: members for members in (shots, more)}
     full = with_slot(with_slot(SLOTTED, "shots", set_content(shots).digest), "more", set_content(more).digest)
     clean = without_revoked_examples(full, sets, revoked)

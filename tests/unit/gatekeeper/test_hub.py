@@ -23,7 +23,7 @@ async def read(frames: AsyncIterator[bytes]) -> bytes:
         return await anext(frames)
 
 
-async def test_a_push_reaches_who_wants_it_and_nobody_else() -> None:
+async def test_a_push_reaches_only_clients_of_the_prompt() -> None:
     hub = Hub(9)
     wants, other, elsewhere = hub.join(HERE, ["a"]), hub.join(HERE, ["b"]), hub.join(("acme", "staging"), None)
     hub.push(HERE, frame("a", 1))
@@ -32,7 +32,7 @@ async def test_a_push_reaches_who_wants_it_and_nobody_else() -> None:
         assert await read(silent.frames(0.01)) == b": keep-alive\n\n"
 
 
-async def test_a_slow_client_gets_only_the_newest() -> None:
+async def test_a_slow_client_gets_only_the_newest_version() -> None:
     hub = Hub(9)
     slow = hub.join(HERE, None)
     for sequence in range(1, 1001):
@@ -41,7 +41,7 @@ async def test_a_slow_client_gets_only_the_newest() -> None:
     assert await read(slow.frames(5)) == b"a1000;b1;"
 
 
-async def test_who_left_gets_nothing_and_makes_room() -> None:
+async def test_a_client_that_left_gets_nothing_and_frees_its_slot() -> None:
     hub = Hub(1)
     first = hub.join(HERE, None)
     with pytest.raises(TooManyStreams):
@@ -54,14 +54,14 @@ async def test_who_left_gets_nothing_and_makes_room() -> None:
     assert await read(second.frames(5)) == b"a1;"
 
 
-def test_a_stream_that_was_given_up_before_it_began_holds_no_place() -> None:
+def test_an_abandoned_stream_frees_its_slot() -> None:
     hub = Hub(1)
     for _ in range(3):
         hub.join(HERE, None)
     assert hub.size == 0
 
 
-async def test_it_is_known_what_each_client_was_last_sent_and_when() -> None:
+async def test_the_status_has_what_each_client_was_last_sent() -> None:
     clock = FakeClock()
     hub, started = Hub(9, clock), clock.now()
     second, first = hub.join(HERE, ["a", "b"], "web-2"), hub.join(HERE, None, "web-1")
@@ -94,7 +94,7 @@ def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
     assert {name: kept.sequence for name, kept in client._pending.items()} == taken
 
 
-async def test_no_key_takes_the_streams_of_others() -> None:
+async def test_no_key_uses_the_streams_of_others() -> None:
     hub = Hub(3, limit_per_key=2)
     mine = [hub.join(HERE, None, key_id="a") for _ in range(2)]
     with pytest.raises(TooManyStreamsOfKey):
@@ -108,7 +108,7 @@ async def test_no_key_takes_the_streams_of_others() -> None:
     assert set(hub.clients(HERE)) == {theirs, again}
 
 
-async def test_the_streams_of_a_key_end_at_once_and_nobody_elses() -> None:
+async def test_only_the_streams_of_a_revoked_key_end() -> None:
     hub = Hub(9)
     gone, stays = hub.join(HERE, None, key_id="a"), hub.join(HERE, None, key_id="b")
     elsewhere = hub.join(("acme", "staging"), None, key_id="a")

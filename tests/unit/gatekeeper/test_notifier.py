@@ -11,7 +11,7 @@ from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.notifier import Notification, PromotionNotifier
 from gatekeeper.keys.signer import Signer
 from ratchet.signing import new_private_key
-from tests.support.live_rows import some_live
+from tests.support.live_rows import signed_live
 
 
 class FakeRedis:
@@ -47,7 +47,7 @@ async def finish(notifier: PromotionNotifier) -> None:
 async def test_a_notification_names_the_version_without_its_content() -> None:
     redis = FakeRedis()
     notifier = notifier_for(redis)
-    notifier.notify([some_live(Signer(new_private_key()))])
+    notifier.notify([signed_live(Signer(new_private_key()))])
     await finish(notifier)
     assert [Notification.decode(text) for text in redis.published] == [
         Notification("acme", "production", "greeting", 7)
@@ -58,7 +58,7 @@ async def test_a_notification_names_the_version_without_its_content() -> None:
 async def test_a_dead_or_silent_redis_neither_delays_the_caller_nor_is_asked_again(failure: dict[str, Any]) -> None:
     redis = FakeRedis(**failure)
     notifier = notifier_for(redis)
-    live = some_live(Signer(new_private_key()))
+    live = signed_live(Signer(new_private_key()))
     notifier.notify([live])
     await finish(notifier)
     notifier.notify([live])
@@ -70,7 +70,7 @@ async def test_a_dead_or_silent_redis_neither_delays_the_caller_nor_is_asked_aga
 async def test_without_redis_the_clients_of_this_instance_are_pushed_to() -> None:
     hub = Hub(1)
     client = hub.join(("acme", "production"), None)
-    PromotionNotifier(hub, None).notify([some_live(Signer(new_private_key()))])
+    PromotionNotifier(hub, None).notify([signed_live(Signer(new_private_key()))])
     async with asyncio.timeout(60):
         assert b'"sequence":7' in await anext(client.frames(5))
 

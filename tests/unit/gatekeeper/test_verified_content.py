@@ -12,7 +12,7 @@ from tests.support.prompts import documents
 BASE = document("Answer.", "shots")
 
 
-def test_a_true_proposal_brings_versions_sets_and_examples() -> None:
+def test_a_valid_proposal_has_versions_sets_and_examples() -> None:
     event = few_shot(BASE, ("2+2", "4"), ("3+3", "6"))
     brought = verify_content(event)
     assert [version.digest for version in brought.versions] == [event.digest, digest(BASE)]
@@ -20,7 +20,7 @@ def test_a_true_proposal_brings_versions_sets_and_examples() -> None:
     assert [one.digest for one in brought.examples] == [one.digest for one in event.example_sets[0].examples]
 
 
-def test_a_digest_of_something_else_is_refused() -> None:
+def test_a_wrong_digest_is_refused() -> None:
     true = few_shot(BASE, ("2+2", "4"))
     chosen = true.example_sets[0]
     false_example = chosen.examples[0].model_copy(update={"output": "5"})
@@ -34,7 +34,7 @@ def test_a_digest_of_something_else_is_refused() -> None:
             verify_content(true.model_copy(update=change))
 
 
-def test_a_document_that_is_none_is_refused_without_repeating_it() -> None:
+def test_an_invalid_document_is_refused_without_repeating_it() -> None:
     event = ready(document("x"), None).model_copy(update={"document": {"schema": "secret words"}})
     with pytest.raises(PromptError) as caught:
         verify_content(event)
@@ -43,7 +43,7 @@ def test_a_document_that_is_none_is_refused_without_repeating_it() -> None:
 
 
 @given(documents(), documents())
-def test_a_persons_draft_says_what_changes_and_what_undoes_it(old: dict[str, object], new: dict[str, object]) -> None:
+def test_a_persons_draft_has_a_diff_and_a_rollback(old: dict[str, object], new: dict[str, object]) -> None:
     base, draft = parse(old), parse(new)
     content = edit_content("why", base.digest, base, draft)
     assert (content["diff"] == "") == (base == draft)
@@ -51,7 +51,7 @@ def test_a_persons_draft_says_what_changes_and_what_undoes_it(old: dict[str, obj
     assert edit_kind(base.digest) == "edit"
 
 
-def test_a_first_version_has_nothing_to_go_back_to() -> None:
+def test_a_first_version_has_no_rollback() -> None:
     content = edit_content("why", None, None, parse(BASE))
     assert content["example_sets"] == [], "as in what the proposer drafts: readers need not ask who wrote it"
     assert (content["rollback"], edit_kind(None)) == (None, "first_version")

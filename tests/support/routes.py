@@ -10,18 +10,18 @@ from fastapi.routing import APIRoute
 from gatekeeper.keys.api_keys import KeyPlan, new_api_key
 from tests.support.databases import psql
 
-Door = tuple[str, str]
+Route = tuple[str, str]
 """Method and path of a route, the path as its template."""
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 """What is answered without a key."""
 
 
-def served(app: FastAPI) -> set[Door]:
+def served(app: FastAPI) -> set[Route]:
     """All routes of the app that need a key, however deep they are mounted."""
     return {(method, path) for method, path in _walk(app.routes) if path not in OPEN}
 
 
-def _walk(routes: Any, prefix: str = "") -> Iterator[Door]:
+def _walk(routes: Any, prefix: str = "") -> Iterator[Route]:
     for route in routes:
         if isinstance(route, APIRoute):
             yield from ((method, prefix + route.path_format) for method in route.methods or ())
@@ -31,15 +31,15 @@ def _walk(routes: Any, prefix: str = "") -> Iterator[Door]:
             yield from _walk(route.routes, prefix + getattr(route, "path", ""))
 
 
-def add_key(dsn: str, service: str, plan: KeyPlan, place: Mapping[str, str], revoked: bool = False) -> str:
+def add_key(dsn: str, service: str, plan: KeyPlan, scope: Mapping[str, str], revoked: bool = False) -> str:
     """The text of a new key in the service's copy of the keys; `dsn` is the owner's."""
     key = new_api_key()
     psql(
         dsn,
         f"""INSERT INTO {service}.api_keys (key_id, revision, secret_hash, subject, subject_kind, project,
               environment, scopes, revoked)
-            VALUES ('{key.key_id}', 1, '{key.secret_hash}', '{plan.subject}', '{plan.kind}', '{place["project"]}',
-              '{place["environment"]}', '{{{",".join(plan.scopes)}}}', {revoked})""",
+            VALUES ('{key.key_id}', 1, '{key.secret_hash}', '{plan.subject}', '{plan.kind}', '{scope["project"]}',
+              '{scope["environment"]}', '{{{",".join(plan.scopes)}}}', {revoked})""",
     )
     return key.raw
 

@@ -23,7 +23,7 @@ OPS = "/v1/ops/gatekeeper"
         (f"{OPS}/dead-letters?before={LATE}", "before"),
     ],
 )
-async def test_an_odd_question_is_refused_by_the_field(gate: World, path: str, field: str) -> None:
+async def test_an_invalid_query_is_refused_by_field(gate: World, path: str, field: str) -> None:
     answer = await gate.ask("reviewer_key", "GET", path)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
@@ -39,7 +39,7 @@ async def test_an_odd_question_is_refused_by_the_field(gate: World, path: str, f
         (f"{OPS}/republish", {"since": LATE}, "body"),
     ],
 )
-async def test_an_odd_deed_is_refused_by_the_field(gate: World, path: str, body: object, field: str) -> None:
+async def test_an_invalid_change_is_refused_by_field(gate: World, path: str, body: object, field: str) -> None:
     answer = await gate.ask("reviewer_key", "POST", path, body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]

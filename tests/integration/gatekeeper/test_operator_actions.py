@@ -35,14 +35,14 @@ async def entries(gate: World) -> list[dict[str, Any]]:
     return [entry for entry in items if entry["kind"].startswith("dead-letter.")]
 
 
-async def test_each_settlement_is_written_down_once_and_the_chain_stays_whole(gate: World) -> None:
+async def test_each_settlement_is_recorded_once(gate: World) -> None:
     replayed, discarded = settled(gate), settled(gate, outcome="discarded")
     for _ in range(2):
         await arrive(gate, replayed, discarded)
     first, second = await entries(gate)
     assert (first["kind"], second["kind"]) == ("dead-letter.replayed", "dead-letter.discarded")
-    told = {name: first[name] for name in ("letter_id", "service", "consumer", "topic", "by", "key_id")}
-    assert told == {
+    found = {name: first[name] for name in ("letter_id", "service", "consumer", "topic", "by", "key_id")}
+    assert found == {
         "letter_id": str(replayed.event.letter_id), "service": "analyzer", "consumer": "analyzer.quality",
         "topic": "feedback.created", "by": "reviewer", "key_id": replayed.event.key_id,
     }  # fmt: skip
@@ -60,13 +60,13 @@ async def test_each_settlement_is_written_down_once_and_the_chain_stays_whole(ga
         ({"service": ""}, "not-ids"),
     ],
 )
-async def test_what_names_nobody_or_more_than_ids_gets_no_entry(gate: World, parts: dict[str, str], code: str) -> None:
+async def test_a_settlement_with_a_wrong_subject_is_refused(gate: World, parts: dict[str, str], code: str) -> None:
     with pytest.raises(Permanent, match=code):
         await arrive(gate, settled(gate, **parts))
     assert await entries(gate) == []
 
 
-async def test_a_letter_of_the_gatekeepers_own_goes_the_same_way(gate: World) -> None:
+async def test_the_gatekeepers_own_dead_letters_are_recorded(gate: World) -> None:
     """From the operator's request over the outbox to the chain."""
     await gate.sql(
         """INSERT INTO gatekeeper.dead_letters (id, consumer, topic, partition, "offset", headers, payload, reason,
@@ -113,7 +113,7 @@ async def acts(gate: World) -> list[dict[str, Any]]:
     return [entry for entry in items if entry["kind"].startswith(("operation.", "metric."))]
 
 
-async def test_operations_and_declarations_are_recorded_once_and_the_chain_stays_whole(gate: World) -> None:
+async def test_operations_and_declarations_are_recorded_once(gate: World) -> None:
     declared = DeclaredMetric(scale=(0.0, 12.5), labels={"fine": "good"})
     events = [
         reported(gate, OperationPerformed, **REPUBLISHED),
@@ -147,7 +147,7 @@ async def test_operations_and_declarations_are_recorded_once_and_the_chain_stays
         (MetricDeclared, {"metric": "x" * 301}, "not-ids"),
     ],
 )
-async def test_a_report_that_names_nobody_or_more_than_ids_is_refused(
+async def test_an_operation_with_a_wrong_subject_is_refused(
     gate: World, event: type[OperationPerformed], parts: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(Permanent, match=code):

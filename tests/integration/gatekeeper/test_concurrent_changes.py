@@ -50,7 +50,7 @@ async def act(gate: World, luck: random.Random, waiting: list[dict[str, Any]]) -
     return kind, answer
 
 
-async def test_whatever_happens_at_once_what_is_live_was_authorised(gate: World) -> None:
+async def test_concurrent_changes_leave_only_authorised_versions_live(gate: World) -> None:
     luck, done = random.Random(2), Counter[str]()
     waiting: list[dict[str, Any]] = []
     await gate.promote(TEXTS[0])

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from tests.support.boundary_functions import is_refusal, served
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, later
 from tests.support.messaging import async_dsn
+from tests.support.routes import is_refusal, served
 
 BASE, NEXT = document("Answer.", "shots"), document("Answer well.", "shots")
 LABELS = ("ingest_key", "browser_key", "maker_key", "reviewer_key", "admin_key")
@@ -63,7 +63,7 @@ async def stage(gate: World) -> World:
     return gate
 
 
-async def test_the_table_names_every_route(stage: World) -> None:
+async def test_every_route_is_listed(stage: World) -> None:
     found = served(stage.app)
     assert found == set(ROUTES) | SIGNING_IN, found ^ set(ROUTES) ^ SIGNING_IN
 

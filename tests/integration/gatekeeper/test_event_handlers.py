@@ -47,7 +47,7 @@ async def state(gate: World, proposal_id: object) -> str:
     ],
     ids=["true", "no content", "other content", "no prompt"],
 )
-async def test_what_is_observed_is_kept_and_its_content_only_if_it_is_that(
+async def test_observed_content_is_stored_only_with_its_digest(
     gate: World, seen: str, words: dict[str, Any] | None, known: bool
 ) -> None:
     await observe(gate, seen, words)
@@ -65,7 +65,7 @@ async def test_a_withdrawn_proposal_can_not_be_approved(gate: World) -> None:
     assert answer.json()["code"] == "withdrawn"
 
 
-async def test_a_withdrawal_may_come_first_and_again(gate: World) -> None:
+async def test_a_withdrawal_may_arrive_first_and_repeatedly(gate: World) -> None:
     event = ready(ONE, None, kind="first_version")
     await withdraw(gate, event.proposal_id)
     await gate.arrive(event)
@@ -90,11 +90,11 @@ async def test_a_repeat_is_used_once(gate: World) -> None:
     assert await gate.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(1,)]
 
 
-async def test_a_proposal_that_is_not_what_it_says_goes_to_the_dead_letters(gate: World) -> None:
+async def test_a_proposal_with_a_wrong_digest_is_dead_lettered(gate: World) -> None:
     with pytest.raises(Permanent):
         await gate.arrive(ready(ONE, None, kind="first_version").model_copy(update={"digest": NEVER}))
 
 
-async def test_a_withdrawal_for_a_project_that_was_never_set_up_goes_there_too(gate: World) -> None:
+async def test_a_withdrawal_for_an_unknown_project_is_dead_lettered(gate: World) -> None:
     with pytest.raises(Permanent, match="unknown-project"):
         await withdraw(gate, uuid4(), project="nowhere")

@@ -43,7 +43,7 @@ async def test_a_services_late_proposal_is_kept_and_can_not_be_approved(gate: Wo
     assert (answer.status_code, answer.json()["code"]) == (409, "no-change")
 
 
-async def test_going_back_to_what_is_live_is_refused(gate: World) -> None:
+async def test_a_rollback_to_the_live_version_is_refused(gate: World) -> None:
     await gate.promote(ONE)
     await gate.promote(TWO, digest(ONE))
     body = {"to_digest": digest(TWO), "reason": ""}
@@ -59,7 +59,7 @@ async def test_a_repeated_request_answers_as_before(gate: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a,b", "x" * 129, "", " a", "a/../b", "a\u200bb", "a//b", None, 5])
-async def test_what_is_no_name_can_not_be_proposed(gate: World, name: Any) -> None:
+async def test_an_invalid_name_can_not_be_proposed(gate: World, name: Any) -> None:
     answer = await gate.ask("maker_key", "POST", "/v1/proposals", proposal(ONE, None, name))
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
     body = {"name": name, "slot": "s", "count": 1, "per_hour": 1, "expires_at": "2030-01-01T00:00:00Z"}
