@@ -110,8 +110,6 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
         blocked = LocalRunner(tmp_path / "data", other.getsockname()[1])
         done = subprocess.run(blocked.command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == (
-        f"ratchet: port {blocked.port} is in use: choose another one with --port (make run PORT=…)\n"
-    )
+    assert done.stderr == (f"ratchet: port {blocked.port} is in use: choose another with --port (make run PORT=…)\n")
     running = [process.info for process in psutil.process_iter(["name", "cmdline"])]
     assert not any("postgres" in p["name"] and str(tmp_path) in " ".join(p["cmdline"] or ()) for p in running)

@@ -1,4 +1,4 @@
-"""The support bot: three instances that answer with the prompt they are served, and tell Ratchet what they did.
+"""The support bot: three instances that answer with the prompt they are served, and record it in Ratchet.
 
 Everything here is what any app would do; nothing of it knows that this is a demonstration.
 """
@@ -18,13 +18,13 @@ INSTANCES = 3
 
 
 class Bot:
-    """One instance. `prompt_file` is the app's own prompt, served until people made another version live."""
+    """One instance. `prompt_file` is the app's own prompt, used until another version is live."""
 
     def __init__(self, client: Ratchet, prompt_file: Path) -> None:
         self._client, self._prompt_file = client, prompt_file
 
     def answer(self, person: Person, question: Question, rnd: random.Random) -> tuple[str, Reply]:
-        """The answer, and the id of the execution that gave it."""
+        """Answer a question; return the execution id and the reply."""
         prompt = self._client.prompt(PROMPT, default=self._prompt_file, target=TARGET)
         messages = prompt.render(articles=articles_text(), question=question.text)
         reply = respond(messages, question, rnd)
@@ -42,8 +42,8 @@ class Bot:
         )
         return execution_id, reply
 
-    def rated(self, execution_id: str, person: Person, opinion: Opinion) -> None:
-        """Passes on what somebody thinks."""
+    def send_opinion(self, execution_id: str, person: Person, opinion: Opinion) -> None:
+        """Send a person's opinion as feedback."""
         self._client.feedback(
             execution_id,
             kind="thumb",
@@ -58,7 +58,7 @@ class Bot:
 
 
 class Fleet:
-    """The instances that are in service; `deploy` replaces them by new ones, which read the prompt's file anew."""
+    """The running instances; `deploy` replaces them with new ones, which read the prompt file again."""
 
     def __init__(self, connect: Callable[[], Ratchet], prompt_file: Path) -> None:
         self._connect, self._prompt_file = connect, prompt_file
@@ -70,8 +70,8 @@ class Fleet:
         for bot in former:
             bot.close()
 
-    def any(self, rnd: random.Random) -> Bot:
-        """The instance that the next customer gets."""
+    def choose(self, rnd: random.Random) -> Bot:
+        """Return the instance for the next customer."""
         return rnd.choice(self._bots)
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""What the bot may know: the articles of Lumen, a shop for lamps that does not exist."""
+"""The bot's knowledge: the articles of Lumen, a fictional lamp shop."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One fact, where it stands, what an inventive answer makes of it, and how people ask for it."""
+    """A fact with its article, an invented version of it, and the questions about it."""
 
     number: str
     topic: str
@@ -16,7 +16,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asks. `article` is None where no article has the answer."""
+    """A question. `article` is None if no article answers it."""
 
     text: str
     topic: str
@@ -89,5 +89,5 @@ QUESTIONS = tuple(Question(text, article.topic, article) for article in ARTICLES
 
 
 def articles_text() -> str:
-    """All articles, as the prompt gets them."""
+    """Return all articles, as they are put into the prompt."""
     return "\n".join(f"[{article.number}] {article.fact}" for article in ARTICLES)

@@ -1,4 +1,4 @@
-"""Who asks, and what they think of what they got: noisy, partly wrong, partly without a word."""
+"""The customers and their opinions, which are noisy and partly wrong or missing."""
 
 import random
 from collections.abc import Sequence
@@ -13,8 +13,11 @@ Kind = Literal["newcomer", "regular", "expert"]
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """`rates`: how often somebody says what they think; `notices`: how often they see that an answer is wrong;
-    `pleased`: how often they like a right one; `slips`: how often they press the wrong thumb."""
+    """Behaviour of a group of customers, as probabilities.
+
+    `rates`: give feedback; `notices`: recognise a wrong answer; `pleased`: like a right one; `slips`: press the wrong
+    thumb.
+    """
 
     share: float
     rates: float
@@ -37,7 +40,7 @@ _UNKNOWN_SHARE = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a name of their own. `learning`: whether their answers may become examples."""
+    """A customer. `learning`: whether their answers may become examples."""
 
     name: str
     kind: Kind
@@ -47,14 +50,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A thumb: pressed, or (`implicit`) read from whether they had to ask again."""
+    """A thumb: pressed, or (`implicit`) derived from whether the customer asked again."""
 
     up: bool
     implicit: bool
 
 
-def people(rnd: random.Random) -> tuple[Person, ...]:
-    """The shop's customers."""
+def create_people(rnd: random.Random) -> tuple[Person, ...]:
+    """Return the shop's customers."""
     kinds: Sequence[Kind] = rnd.choices(list(HABITS), [habit.share for habit in HABITS.values()], k=_PEOPLE)
     return tuple(
         Person(f"customer-{number}", kind, rnd.choice(LANGUAGES), rnd.random() < _AGREES)
@@ -62,13 +65,13 @@ def people(rnd: random.Random) -> tuple[Person, ...]:
     )
 
 
-def asks(rnd: random.Random) -> Question:
-    """A question; now and then one that no article answers."""
+def ask_question(rnd: random.Random) -> Question:
+    """Return a question; sometimes one that no article answers."""
     return rnd.choice(UNKNOWN if rnd.random() < _UNKNOWN_SHARE else QUESTIONS)
 
 
 def opinions(person: Person, reply: Reply, rnd: random.Random) -> list[Opinion]:
-    """What the person lets us know: nothing, a thumb, what they do next, or both."""
+    """Return the person's opinions: none, a thumb, an implicit signal, or both."""
     habit = HABITS[person.kind]
     likes = rnd.random() < habit.pleased if reply.right else rnd.random() >= habit.notices
     said = []

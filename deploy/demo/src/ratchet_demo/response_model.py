@@ -1,12 +1,12 @@
-"""The response model: how the bot's answers follow its prompt. It stands where a real app calls an LLM.
+"""The response model: how the bot's answers follow its prompt. A real app calls an LLM instead.
 
-Each instruction has a stated effect, whoever wrote it and in whichever version of the prompt it stands:
+Each instruction has a fixed effect in every version of the prompt:
 
 | the prompt says | then | else |
 |---|---|---|
 | to cite the number of the article | answers rest on the article and end with it; 3 % invent | 38 % invent |
 | to say so where no article has the answer | it says so; 10 % invent | 85 % invent |
-| to use at most so many sentences | one sentence of fact | padding; takes and costs twice as much |
+| to use at most N sentences | one sentence of fact | padding; takes and costs twice as much |
 | to be friendly | a greeting | none |
 | an example of the form "In short: …" | answers begin so | they don't |
 
@@ -30,12 +30,12 @@ _INVENTS = {True: 0.03, False: 0.38}
 _INVENTS_UNKNOWN = {True: 0.10, False: 0.85}
 _PADDING = "There is more to say about it. Many of our customers ask the same, and we are glad about each of them."
 _MS, _USD = 450.0, 2e-4
-"""What a brief answer takes and costs, whatever it says."""
+"""Latency and cost of a brief answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer with the truth about it, which only the people of the demo may use: nothing tells it to Ratchet."""
+    """An answer with whether it is right, which only the demo's customers know; Ratchet does not."""
 
     text: str
     right: bool
@@ -44,16 +44,16 @@ class Reply:
 
 
 def respond(messages: Sequence[dict[str, str]], question: Question, rnd: random.Random) -> Reply:
-    """What the model answers to these messages; the last one asks the question."""
-    told = "\n".join(message["content"] for message in messages if message["role"] == "system")
-    cites, admits = bool(_CITE.search(told)), bool(_ADMIT.search(told))
+    """Return the reply to these messages; the last one has the question."""
+    instructions = "\n".join(message["content"] for message in messages if message["role"] == "system")
+    cites, admits = bool(_CITE.search(instructions)), bool(_ADMIT.search(instructions))
     text, right = _content(question, cites, admits, rnd)
-    brief = bool(_BRIEF.search(told))
+    brief = bool(_BRIEF.search(instructions))
     if not brief:
         text = f"{text} {_PADDING}"
     if any(message["role"] == "assistant" and message["content"].startswith(SHORT) for message in messages):
         text = f"{SHORT} {text}"
-    elif _FRIENDLY.search(told):
+    elif _FRIENDLY.search(instructions):
         text = f"Thank you for asking! {text}"
     times = (1.0 if brief else 2.0) * rnd.lognormvariate(0.0, 0.25)
     return Reply(text, right, round(_MS * times, 1), round(_USD * times, 8))

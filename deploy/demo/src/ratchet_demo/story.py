@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from ratchet_demo.bot import Fleet
-from ratchet_demo.people import asks, opinions, people
+from ratchet_demo.people import ask_question, create_people, opinions
 from ratchet_demo.script import ANSWERS_BEFORE_EDIT, edit_prompt
 
 
@@ -38,7 +38,7 @@ class Story:
     def __init__(self, fleet: Fleet, prompt_file: Path, seed: int, healthy: bool) -> None:
         self._fleet, self._file, self._healthy = fleet, prompt_file, healthy
         self._rnd = random.Random(seed)
-        self._people = people(self._rnd)
+        self._people = create_people(self._rnd)
         self.stats = StoryStats()
 
     def step(self) -> None:
@@ -46,11 +46,11 @@ class Story:
         if self.stats.answers == ANSWERS_BEFORE_EDIT and not self._healthy and edit_prompt(self._file):
             self._fleet.deploy()
         rnd, stats = self._rnd, self.stats
-        bot, person = self._fleet.any(rnd), rnd.choice(self._people)
-        execution_id, reply = bot.answer(person, asks(rnd), rnd)
+        bot, person = self._fleet.choose(rnd), rnd.choice(self._people)
+        execution_id, reply = bot.answer(person, ask_question(rnd), rnd)
         stats.answers += 1
         stats.right += reply.right
         for opinion in opinions(person, reply, rnd):
-            bot.rated(execution_id, person, opinion)
+            bot.send_opinion(execution_id, person, opinion)
             stats.thumbs += not opinion.implicit
             stats.up += opinion.up and not opinion.implicit

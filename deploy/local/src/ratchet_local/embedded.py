@@ -39,7 +39,7 @@ class EmbeddedBroker:
         return address.decode()
 
     def down(self) -> None:
-        """Drop all connections and take no new ones. What it holds stays."""
+        """Drop all connections and refuse new ones. Messages are kept."""
         self._check(self._lib.rd_kafka_mock_broker_set_down(self._cluster, _BROKER))
 
     def up(self) -> None:
@@ -55,11 +55,11 @@ class EmbeddedBroker:
         self._check(self._lib.rd_kafka_mock_push_request_errors_array(self._cluster, api, len(codes), array))
 
     def track(self) -> None:
-        """Remember from now on what is asked, for `asked`."""
+        """Record requests from now on, for `asked`."""
         self._lib.rd_kafka_mock_start_request_tracking(self._cluster)
 
     def asked(self, api: int) -> int:
-        """How many requests of a kind came since `track`."""
+        """Return the number of requests of an API key since `track`."""
         size = ctypes.c_size_t()
         requests = self._lib.rd_kafka_mock_get_requests(self._cluster, ctypes.byref(size))
         found = sum(self._lib.rd_kafka_mock_request_api_key(requests[index]) == api for index in range(size.value))
@@ -67,7 +67,7 @@ class EmbeddedBroker:
         return int(found)
 
     def close(self) -> None:
-        """End the broker and forget everything. Closing twice is fine."""
+        """Close the broker and drop its messages. Idempotent."""
         if self._cluster:
             self._lib.rd_kafka_mock_cluster_destroy(self._cluster)
             self._lib.rd_kafka_destroy(self._client)
@@ -93,7 +93,7 @@ class EmbeddedBroker:
 
 
 def _library() -> ctypes.CDLL:
-    """librdkafka of the wheel, with the signatures of what we call."""
+    """Return librdkafka of the wheel, with the signatures of the functions in use."""
     lib = ctypes.CDLL(str(_library_path()))
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     signatures: dict[str, tuple[type | None, list[type]]] = {
@@ -123,7 +123,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _library_path() -> Path:
-    """The wheel keeps it beside the package (Linux) or in its `.dylibs` (macOS)."""
+    """Return the path of librdkafka: next to the package (Linux) or in its `.dylibs` (macOS)."""
     spec = importlib.util.find_spec("confluent_kafka")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the package confluent-kafka is not installed")
@@ -131,4 +131,4 @@ def _library_path() -> Path:
     for folder in (package.with_name("confluent_kafka.libs"), package / ".dylibs"):
         for found in sorted(folder.glob("librdkafka*")):
             return found
-    raise RuntimeError("the package confluent-kafka has no librdkafka beside it")
+    raise RuntimeError("the package confluent-kafka has no librdkafka")

