@@ -1,4 +1,4 @@
-"""Generated streams whose cause of a fall is known: seeded, with innocent changes beside the guilty one.
+"""Generated streams with a regression of known cause, and unrelated changes; seeded.
 
 Every world has its own routes, languages, regions, models, versions: shares, qualities (a part of which is not the sum
 of its dimensions' parts) and kind of value are drawn from the seed. The date of the change is handed over as a detector
@@ -13,7 +13,7 @@ from analyzer.domain.attribution.contrasts import ChangePoint
 
 NAMES = ("route", "language", "region", "model", "retrieval_corpus", "outcome", "prompt_version:answer")
 _SPREADS = {"thumb": 0.38, "judge": 0.25, "score": 0.16}
-"""An alarm is raised when the mean is some 4.5 standard errors lower: so many values come after the change."""
+"""The alarm occurs when the mean is about 4.5 standard errors lower, which sets the values after the change."""
 TRAFFIC = ("route", "language", "region")
 Value = tuple[tuple[str | None, ...], float, float]
 """A cell, a value (0 worst, 1 best), a time."""
@@ -21,7 +21,7 @@ Value = tuple[tuple[str | None, ...], float, float]
 
 @dataclass(frozen=True)
 class Truth:
-    """What should be said: the kinds (one of which, if `certain`), and the dimension and level of the first."""
+    """The expected result: kinds (one of them if `certain`), and dimension and level of the first."""
 
     certain: bool
     kinds: frozenset[str]
@@ -31,7 +31,7 @@ class Truth:
 
 @dataclass
 class Fault:
-    """What happens at the change: shares of levels from then on, and by how much values of some cells fall."""
+    """The change: shares of levels after it, and drops of cells."""
 
     truth: Truth
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Fault:
 
 @dataclass
 class World:
-    """A target before anything happens."""
+    """A target before the change."""
 
     rnd: random.Random
     shares: dict[str, dict[str, float]]
@@ -78,13 +78,13 @@ def world(seed: str) -> World:
 
 
 def split(rnd: random.Random, levels: list[str]) -> dict[str, float]:
-    """Shares of at least about a seventh each."""
+    """Return shares of at least about a seventh each."""
     weights = [0.4 + rnd.random() for _ in levels]
     return {level: weight / sum(weights) for level, weight in zip(levels, weights, strict=True)}
 
 
 def switch(name: str, level: str, share: float) -> Callable[[World], Fault]:
-    """A new level takes `share` of the traffic, and is worse."""
+    """Return a change to a new, worse level with `share` of the traffic."""
 
     def fault(world: World) -> Fault:
         shares = {each: part * (1 - share) for each, part in world.shares[name].items() if share < 1} | {level: share}
@@ -96,7 +96,7 @@ def switch(name: str, level: str, share: float) -> Callable[[World], Fault]:
 
 
 def level_falls(name: str) -> Callable[[World], Fault]:
-    """A level that was there before gets worse: a largish one, of which there are at least two."""
+    """Return a change in which a large existing level gets worse."""
 
     def fault(world: World) -> Fault:
         level = world.rnd.choice([each for each, share in world.shares[name].items() if share <= 0.7])
@@ -108,7 +108,7 @@ def level_falls(name: str) -> Callable[[World], Fault]:
 
 
 def upstream(world: World) -> Fault:
-    """Calls fail more often."""
+    """Return a change in which calls fail more often."""
     share = 0.02 + world.fall / 0.7
     return Fault(
         Truth(True, frozenset({"upstream_errors"}), "outcome", "error"), {"outcome": {"ok": 1 - share, "error": share}}
@@ -120,7 +120,7 @@ def everything(world: World) -> Fault:
 
 
 def traffic(world: World) -> Fault:
-    """Traffic moves to a level that was worse all along; nothing got worse."""
+    """Return a change of traffic to a level that was worse before."""
     name = world.rnd.choice(TRAFFIC)
     level = min(world.shares[name], key=lambda each: world.shares[name][each])
     world.offsets[name, level] = min(world.offsets[name, level], 0.0) - 0.2
@@ -131,7 +131,7 @@ def traffic(world: World) -> Fault:
 
 
 def together(world: World) -> Fault:
-    """Prompt and model are switched at once; one of them is worse, or both are."""
+    """Return a change of prompt and model at once; one or both are worse."""
     shares = {"model": {"m9": 1.0}, "prompt_version:answer": {"v2": 1.0}}
     return Fault(Truth(False, frozenset({"prompt_version", "model"})), shares, lambda _: world.fall)
 
@@ -154,7 +154,7 @@ SINGLE = tuple(FAULTS)[:9]
 
 
 def stream(seed: int, kind: str) -> tuple[list[Value], ChangePoint, Truth]:
-    """Some 2,500 values, a second apart, of which 300 to 700 come after the change."""
+    """Return about 2,500 values, one per second, 300 to 700 of them after the change."""
     made = world(f"{kind} {seed}")
     rnd, fault = made.rnd, FAULTS[kind](made)
     before, after = rnd.randint(1500, 2500), rnd.randint(300, 600)

@@ -1,4 +1,4 @@
-"""Checks of generated files: each is read as it was meant, or refused with the flag that helps.
+"""Checks of generated files: each is read correctly, or refused with the flag that helps.
 
 Every file is decoded and compared value by value, in the order in which it happened, with the truth. A sample goes on
 to its verdict; with RATCHET_SOAK=1 all do.
@@ -26,7 +26,7 @@ SMALL, LARGE = 40, 440
 
 
 def faults(shard: int, folder: Path) -> list[str]:
-    """Return what is wrong with how the files of one shard are read."""
+    """Return the errors in reading the files of one shard."""
     rng, wrong = random.Random(shard), []
     for number in range(FILES):
         judged = number < VERDICTS
@@ -40,7 +40,7 @@ def faults(shard: int, folder: Path) -> list[str]:
 
 
 def _fault(file: PastFile, path: Path, judged: bool) -> str:
-    """What is wrong with how a file is read; empty if nothing is."""
+    """Return the errors in reading a file; empty if there are none."""
     told = _question(file.flags)
     try:
         found = interpret_file(path, BacktestOptions(ColumnChoice()))
@@ -69,7 +69,7 @@ def _question(flags: Mapping[str, Any]) -> BacktestOptions:
 
 
 def _decoded(file: PastFile, found: FileInterpretation) -> str:
-    """How the values in their order differ from the truth."""
+    """Return how the values in their order differ from the truth."""
     past = load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
     if len(past.values) != 1 or past.version is None:
         return f"other columns: {found.columns.values}, {found.columns.version}"

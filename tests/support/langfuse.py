@@ -1,6 +1,6 @@
-"""A Langfuse server for tests: both its APIs over a past in memory, with the faults that a test scripts.
+"""A Langfuse server for tests: both API versions with data in memory and scripted faults.
 
-It answers as `../shared/contracts/langfuse-openapi.yml` says; a test proves that by asking it through that contract.
+It follows `../shared/contracts/langfuse-openapi.yml`; a contract test verifies that.
 """
 
 import base64
@@ -37,7 +37,7 @@ JSON = {"content-type": "application/json; charset=utf-8"}
 
 @dataclass(frozen=True)
 class Said:
-    """An answer. Only the first `cut` bytes of it are sent; with `dropped` the connection ends instead."""
+    """A response. Only the first `cut` bytes are sent; with `dropped` the connection is closed instead."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -84,7 +84,7 @@ class Langfuse:
         return ill(404) if found is None else _said(found)
 
     def client(self) -> httpx.Client:
-        """A client of this server, without a network."""
+        """Return a client of this server without a network."""
         return httpx.Client(
             transport=httpx.MockTransport(self._respond), base_url="http://langfuse.test", auth=(PUBLIC, SECRET)
         )
@@ -119,7 +119,7 @@ class Langfuse:
         return None
 
     def _observations(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The newest first, with the fields that were asked for."""
+        """Return the observations, newest first, with the requested fields."""
         kind, root = params.get("type"), params.get("isRootObservation")
         kept = [
             each
@@ -154,14 +154,14 @@ class Langfuse:
 
 
 class Answers(Protocol):
-    """What can be served."""
+    """A server that `served` can run."""
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said: ...
 
 
 @contextmanager
 def served(server: Answers) -> Iterator[str]:
-    """The server on a port of this machine; its address."""
+    """Serve on a local port; yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -198,7 +198,7 @@ def _said(body: Any) -> Said:
 
 
 def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str) -> list[dict[str, Any]]:
-    """Those from one time on and before another; all are written alike, so that texts are compared."""
+    """Return the items from one time to another; all times have one format, so texts are compared."""
     name = "StartTime" if time == "startTime" else "Timestamp"
     start, end = (params[f"{side}{name}"] for side in ("from", "to"))
     assert all(at(datetime.fromisoformat(each)) == each for each in (start, end))
@@ -206,5 +206,5 @@ def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str) -
 
 
 def at(moment: datetime) -> str:
-    """A time as the server writes it."""
+    """Return a time in the format of the server."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

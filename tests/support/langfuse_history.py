@@ -15,7 +15,7 @@ BAD = "You are the support bot of a lamp shop.\nAsk back if it is unclear."
 
 @dataclass(frozen=True)
 class Part:
-    """So many answers by a version of the prompt, of which that share is liked by those who say so."""
+    """A number of answers by a prompt version, and the share of rated ones that are liked."""
 
     version: int | None
     n: int
@@ -23,7 +23,7 @@ class Part:
 
 
 def trace(name: str, moment: datetime, version: int | None = None, **fields: Any) -> list[dict[str, Any]]:
-    """A root observation, and the generation in it."""
+    """Return a root observation and its generation."""
     shared: dict[str, Any] = {
         "traceId": name,
         "projectId": "p",
@@ -49,7 +49,7 @@ def trace(name: str, moment: datetime, version: int | None = None, **fields: Any
 
 
 def score(number: int, name: str, value: Any, moment: datetime, **fields: Any) -> dict[str, Any]:
-    """A score of trace `t<number>`."""
+    """Return a score of trace `t<number>`."""
     kind = "BOOLEAN" if isinstance(value, bool) else "CATEGORICAL" if isinstance(value, str) else "NUMERIC"
     return {
         "id": f"{name}-{number}",
@@ -70,7 +70,7 @@ def score(number: int, name: str, value: Any, moment: datetime, **fields: Any) -
 def past(
     *parts: Part, days: float = 28.0, rated: float = 0.5, version: str = "4.16.0", seed: int = 1, now: datetime = NOW
 ) -> Langfuse:
-    """An app's `days` until now, evenly filled. Of its answers a share is rated, some minutes later."""
+    """Return a server with `days` of an app until now; a share of the answers is rated minutes later."""
     rng, server = random.Random(seed), Langfuse(version, prompts=prompts())
     every = [part for part in parts for _ in range(part.n)]
     for number, part in enumerate(every):
@@ -87,7 +87,7 @@ def prompts() -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def version(number: int, prompt: str | Sequence[dict[str, Any]], config: Any = None) -> dict[str, Any]:
-    """A version of the prompt `answer`, a text or the messages of a chat."""
+    """Return a version of the prompt `answer`, a text or chat messages."""
     kind = "text" if isinstance(prompt, str) else "chat"
     return {
         "name": "answer",

@@ -1,4 +1,4 @@
-"""What the older API of Langfuse makes of observations and scores as the newer one has them."""
+"""Conversion of observations and scores to the API of version 3."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _KEPT = (
 
 
 def trace(root: Mapping[str, Any]) -> dict[str, Any]:
-    """The trace of a root observation."""
+    """Return the trace of a root observation."""
     return {
         "id": root["traceId"],
         "timestamp": root["startTime"],
@@ -32,7 +32,7 @@ def trace(root: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def observation(found: Mapping[str, Any]) -> dict[str, Any]:
-    """An observation."""
+    """Return an observation."""
     dated = dict.fromkeys(("completionStartTime", "modelParameters", "version", "statusMessage", "promptId"))
     usage = {"input": 1, "output": 1, "total": 2, "unit": "TOKENS"}
     costs = {"calculatedInputCost": None, "calculatedOutputCost": None, "calculatedTotalCost": found["totalCost"]}
@@ -52,7 +52,7 @@ def observation(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def score(score: Mapping[str, Any]) -> dict[str, Any]:
-    """A score of any kind."""
+    """Return a score of any kind."""
     value, subject = score["value"], score["subject"]
     kind = subject["kind"]
     words = {"stringValue": str(value)} if score["dataType"] != "NUMERIC" else {}

@@ -1,4 +1,4 @@
-"""Streams with known truth, and the watches that are set on them. Seeds are fixed: a result is the same each time."""
+"""Streams with known truth, and detectors for them. Seeds are fixed, so results are reproducible."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -8,12 +8,12 @@ from analyzer.domain.detection import DetectionSettings, JsonState, Monitor, Val
 
 Draw = Callable[[random.Random], float]
 STATISTIC = DetectionSettings(minimum=0, floor=0.0)
-"""The statistic by itself: no policy on top."""
+"""Settings without minimum and floor: the test statistic alone."""
 JUDGE = ((0.0, 0.25, 0.5, 0.75, 1.0), (0.03, 0.05, 0.12, 0.3, 0.5))
 
 
-class Watch(Protocol):
-    """What is asked of any detector: to take values of history, and values under watch."""
+class Detector(Protocol):
+    """A detector that learns from history and observes values."""
 
     def learn(self, value: float) -> None: ...
 
@@ -37,7 +37,7 @@ def latency(factor: float = 1.0) -> Draw:
 
 
 def correlated(phi: float) -> Callable[[random.Random, int], list[float]]:
-    """Scores of an AR(1) process."""
+    """Return a generator of scores of an AR(1) process."""
 
     def draw(rnd: random.Random, n: int) -> list[float]:
         z, found = rnd.gauss(0.0, 1.0), []
@@ -53,15 +53,15 @@ def drawn(draw: Draw, rnd: random.Random, n: int) -> list[float]:
     return [draw(rnd) for _ in range(n)]
 
 
-def first_alarm(watch: Watch, history: Iterable[float], watched: Iterable[float]) -> int | None:
-    """How many watched values it took, looking after each of them."""
+def first_alarm(watch: Detector, history: Iterable[float], watched: Iterable[float]) -> int | None:
+    """Return the number of observed values until the first alarm, or None."""
     for value in history:
         watch.learn(value)
     return next((index for index, value in enumerate(watched, 1) if watch.observe(value)), None)
 
 
 def reference(kind: ValueKind, values: Iterable[float], settings: DetectionSettings = STATISTIC) -> JsonState:
-    """The standard that a stream of these values sets."""
+    """Return the reference of a stream of these values."""
     monitor = Monitor(kind, settings)
     for value in values:
         monitor.learn(value)

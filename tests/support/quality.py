@@ -1,4 +1,4 @@
-"""Executions and feedback for tests of the analyzer, and where the real data lies."""
+"""Executions and feedback for tests of the analyzer, and a real data set."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def facts(number: int, version: str = "v1", **fields: Any) -> ExecutionFacts:
-    """The execution with that number, a second after the one before, of the prompt `answer`."""
+    """Return an execution of the prompt `answer`, `number` seconds after START."""
     given: dict[str, Any] = {
         "execution_id": f"e{number}",
         "prompts": (PromptUse(name="answer", version=version),),
@@ -26,7 +26,7 @@ def facts(number: int, version: str = "v1", **fields: Any) -> ExecutionFacts:
 
 
 def feedback(number: int, version: str = "v1", **fields: Any) -> FeedbackCreated:
-    """A thumb up about `facts(number, version)`; fields change it."""
+    """Return a thumb up about `facts(number, version)`, with changed fields."""
     at = START + timedelta(seconds=number)
     given: dict[str, Any] = {
         "project": "acme",
@@ -43,12 +43,12 @@ def feedback(number: int, version: str = "v1", **fields: Any) -> FeedbackCreated
 
 
 def score(number: int, version: str, value: float, **fields: Any) -> FeedbackCreated:
-    """A score named Factuality."""
+    """Return a score named Factuality."""
     return feedback(number, version, kind="score", name="Factuality", value=value, **fields)
 
 
 def recorded(number: int, version: str = "v1", **fields: Any) -> ExecutionRecorded:
-    """An execution that ended well, in 120 ms."""
+    """Return a successful execution of 120 ms."""
     given: dict[str, Any] = {
         "project": "acme",
         "environment": "production",
@@ -61,29 +61,29 @@ def recorded(number: int, version: str = "v1", **fields: Any) -> ExecutionRecord
 
 
 def replacing(number: int, value: float, former: float, version: str = "v1") -> FeedbackCreated:
-    """The same user's later thumb, in the place of the one before."""
+    """Return a later thumb of the same user that replaces the former one."""
     old = Replaced(feedback_id=derived_id("feedback", str(number)), value=former)
     new_id = derived_id("feedback", str(number), "again")
     return feedback(number, version, feedback_id=new_id, value=value, replaces=old)
 
 
 def opinions(number: int, said: Iterable[tuple[float, bool | None]]) -> list[FeedbackCreated]:
-    """What one user thinks of one execution, time after time: thumbs, each with its consent to quality.
+    """Return successive thumbs of a user about an execution, each with its consent to quality.
 
-    As the collector tells it: what had no consent is replaced without its value.
+    As from the collector: a thumb without consent is replaced without its value.
     """
-    told: list[FeedbackCreated] = []
+    events: list[FeedbackCreated] = []
     former: Replaced | None = None
     for index, (value, quality) in enumerate(said):
         new_id = derived_id("feedback", str(number), str(index))
         consent = Consent(quality=quality)
-        told.append(feedback(number, feedback_id=new_id, value=value, consent=consent, replaces=former))
+        events.append(feedback(number, feedback_id=new_id, value=value, consent=consent, replaces=former))
         former = Replaced(feedback_id=new_id, value=None if quality is False else value)
-    return told
+    return events
 
 
 def one_after_another(versions: Iterable[tuple[str, Iterable[float]]]) -> Iterator[FeedbackCreated]:
-    """Scores of version after version."""
+    """Yield scores of one version after the other."""
     number = 0
     for version, values in versions:
         for value in values:
@@ -92,7 +92,7 @@ def one_after_another(versions: Iterable[tuple[str, Iterable[float]]]) -> Iterat
 
 
 def envelopes(events: Iterable[Event]) -> list[Envelope[Event]]:
-    """Each event in an envelope whose id is its place."""
+    """Return each event in an envelope with an id by its index."""
     return [
         Envelope(derived_id("test", str(index)), START, "ratchet/collector", event, f"correlation-{index}")
         for index, event in enumerate(events)
@@ -100,7 +100,7 @@ def envelopes(events: Iterable[Event]) -> list[Envelope[Event]]:
 
 
 def frank() -> dict[str, list[float]]:
-    """Human judgements of factuality by summarising system, in the file's order; skips where they are not."""
+    """Return human judgements of factuality by system, in file order; skips the test if the file is missing."""
     path = data_file("frank.jsonl")
     judged: dict[str, list[float]] = defaultdict(list)
     for line in path.read_text().splitlines():

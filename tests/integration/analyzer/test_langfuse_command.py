@@ -118,7 +118,7 @@ def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: E
         ("v3/scores", ill(401), 4, "rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
         ("v2/observations", ill(403), 4, "does not permit these keys to read /api/public/v2/observations"),
         ("v3/scores", ill(429, retry_after="7200"), 3, "limits requests for 7200 s: try again later"),
-        ("health", Said(body=b"<html>Sign in</html>", headers={"content-type": "text/html"}), 1, "else than JSON"),
+        ("health", Said(body=b"<html>Sign in</html>", headers={"content-type": "text/html"}), 1, "other than JSON"),
         ("health", Said(dropped=True), 3, "is unreachable: RemoteProtocolError"),
         ("v2/observations", Said(body=b'{"data": [{"id": 1}], "meta": {}}'), 1, "data.0.id: Input should be"),
         ("v2/prompts/answer", ill(403), 4, "does not permit these keys to read"),

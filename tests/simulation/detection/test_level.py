@@ -16,8 +16,8 @@ import pytest
 from analyzer.domain.detection import Monitor, ValueKind
 from tests.support.monitors import (
     STATISTIC,
+    Detector,
     Draw,
-    Watch,
     beta,
     correlated,
     drawn,
@@ -31,7 +31,7 @@ from tests.support.soak import scaled
 
 RUNS, HISTORY, WATCHED = scaled(40, 200), 500, 1500
 ALLOWED = RUNS // 10
-Make = Callable[[list[float]], Watch]
+Make = Callable[[list[float]], Detector]
 QUIET: dict[str, tuple[ValueKind, Draw]] = {
     "scores": ("bounded", beta(0.8)),
     "scores near 1": ("bounded", beta(0.97, 20.0)),
@@ -124,7 +124,7 @@ def test_our_own_statistic_fails_it_where_it_may_be_looked_at_once_only(
     monkeypatch.setattr(f"analyzer.detection.{of}", lambda *asked: 1.645)
     switched = of.startswith("switch")
 
-    def make(history: list[float]) -> Watch:
+    def make(history: list[float]) -> Detector:
         return Switched("bounded", history) if switched else Monitor("bounded", STATISTIC)
 
     with pytest.raises(AssertionError, match=f"alarms of {RUNS}"):
