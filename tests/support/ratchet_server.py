@@ -50,7 +50,7 @@ class FakeServer:
             answer = page(request) if callable(page) else page
             return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
         if path in ("/v1/executions", "/v1/feedback"):
-            return self._take(request)
+            return self._ingest(request)
         if path == "/v1/signing-keys":
             keys = [{"key_id": signing.key_id(key), "public_key": key} for key in self.keys]
             return httpx.Response(200, json={"keys": keys})
@@ -84,16 +84,16 @@ class FakeServer:
         """Return the number of requests to a path."""
         return sum(request.url.path == path for request in self.requests)
 
-    def _take(self, request: httpx.Request) -> httpx.Response:
+    def _ingest(self, request: httpx.Request) -> httpx.Response:
         key, body = request.headers["idempotency-key"], request.content
         assert self._batches.setdefault(key, body) == body, "the same key with another body"
-        results = [self._take_item(item, index) for index, item in enumerate(json.loads(body))]
+        results = [self._ingest_item(item, index) for index, item in enumerate(json.loads(body))]
         if self.lost_answers:
             self.lost_answers -= 1
             raise httpx.ReadTimeout("lost", request=request)
         return httpx.Response(200, json={"results": results})
 
-    def _take_item(self, item: dict[str, Any], index: int) -> dict[str, Any]:
+    def _ingest_item(self, item: dict[str, Any], index: int) -> dict[str, Any]:
         if reason := self.refuse(item):
             return {"index": index, "id": item["id"], "status": "refused", "problem": {"detail": reason}}
         status = "duplicate" if item["id"] in self.effects else "accepted"

@@ -74,7 +74,7 @@ class Running:
         return [json.loads(row) for row in rows.splitlines()]
 
     def grow_old(self, days: int) -> None:
-        """Let what is kept be so many days older."""
+        """Make all stored rows `days` older."""
         older = f"- interval '{days} days'"
         psql(
             self.dsn,

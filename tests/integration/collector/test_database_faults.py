@@ -50,7 +50,7 @@ class App:
             self.queue.offer(RecordedItem("executions", item_id, f'{{"id": "{item_id}", "target": "bot"}}'.encode()))
 
     async def send(self) -> None:
-        """Post the batch that is due, and settle it with the answer."""
+        """Post the batch that is due, and apply the outcome."""
         batch = self.queue.next(float("inf"))
         if batch is not None:
             await self._post(batch)

@@ -251,7 +251,7 @@ async def test_a_body_that_never_ends_is_cut_off(collector: "Running") -> None:
     assert_problem(response, "body")
 
 
-async def test_an_array_tells_what_is_wrong_with_each_item(collector: "Running") -> None:
+async def test_an_array_has_a_result_for_each_item(collector: "Running") -> None:
     good, bad = GOOD["feedback"], {**GOOD["feedback"], "kind": "like"}
     mixed = await collector.post("feedback", [good, bad, 7, good])
     assert mixed.status_code == 207

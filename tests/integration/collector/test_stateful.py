@@ -51,7 +51,7 @@ class Fragile:
             raise Retryable("crash between commit and answer")
 
 
-class Intake(RuleBasedStateMachine):
+class IngestMachine(RuleBasedStateMachine):
     """`given` and `run_instance` come from the test."""
 
     dsn: str
@@ -188,7 +188,7 @@ def test_each_accepted_feedback_goes_out_once(
 ) -> None:
     dsn = migrated_dsn("collector")
     add_key(dsn, "ingest", "ingest")
-    machine = type("Machine", (Intake,), {"dsn": dsn, "start": staticmethod(instance)})
+    machine = type("Machine", (IngestMachine,), {"dsn": dsn, "start": staticmethod(instance)})
     run_state_machine_as_test(
         machine,
         settings=settings(

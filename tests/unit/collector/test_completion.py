@@ -22,7 +22,7 @@ from shared.events.feedback import ExecutionRecorded
 from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
+CONTEXT = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 FIRST: dict[str, Any] = {"id": "e1", "target": "bot", "prompts": [{"name": "p", "version": "1"}], "trace_id": "t"}
 WORDS = st.text("abc", min_size=1, max_size=3)
 LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -39,8 +39,8 @@ LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 DIVIDED = ("scores", "attributes", "usage")
 
 
-def item(sender: RequestContext = SENDER, **fields: Any) -> NewExecution:
-    return parse_execution({**FIRST, **fields}, sender)
+def item(context: RequestContext = CONTEXT, **fields: Any) -> NewExecution:
+    return parse_execution({**FIRST, **fields}, context)
 
 
 def kept(execution: NewExecution) -> RecordedExecution:
@@ -73,7 +73,7 @@ def test_any_split_in_any_order_is_measured_and_kept_as_one_post(
     execution = kept(item(**first))
     events = {"first": item(**first).payload}
     for part in data.draw(st.permutations([*later, *later, first, {}])):
-        completion = complete(execution, item(RequestContext(*SENDER), **part))
+        completion = complete(execution, item(RequestContext(*CONTEXT), **part))
         assert not isinstance(completion, Mismatch)
         if completion is not None:
             execution = completion.execution
@@ -119,7 +119,7 @@ def test_another_value_is_refused_by_the_name_of_its_field(
 
 def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them() -> None:
     first = item(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
-    later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), SENDER.pseudonym_key)
+    later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), CONTEXT.pseudonym_key)
     completion = complete(kept(first), item(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0))
     assert isinstance(completion, Completion)
     event = ExecutionRecorded.model_validate_json(completion.payload)
@@ -143,6 +143,6 @@ def test_what_is_too_large_together_or_from_before_an_upgrade_is_refused() -> No
 @pytest.mark.parametrize(("body", "field"), [('{"id": "e2", "target": "bot"}', "id"), ("[]", "body"), ("{}", "target")])
 def test_a_request_that_names_its_id_is_one_object_of_that_id(body: str, field: str) -> None:
     with pytest.raises(Problem) as refused:
-        parse_completion(body.encode(), SENDER, "e1")
+        parse_completion(body.encode(), CONTEXT, "e1")
     assert refused.value.errors[0]["field"] == field
-    assert parse_completion(b'{"id": 7, "target": "bot"}', SENDER, "7").id == "7"
+    assert parse_completion(b'{"id": 7, "target": "bot"}', CONTEXT, "7").id == "7"

@@ -1,4 +1,4 @@
-"""Few writers, many requests: groups gather, a bad item stands alone, and too much is told at once."""
+"""Group commit: groups are formed, an invalid item fails alone, and a full queue refuses."""
 
 import asyncio
 import contextlib
@@ -72,7 +72,7 @@ async def test_while_one_writer_waits_another_takes_what_came_meanwhile() -> Non
     assert (slow.groups, quick.groups) == ([[1]], [[2]])
 
 
-async def test_a_client_that_left_disturbs_nobody() -> None:
+async def test_a_disconnected_client_does_not_affect_others() -> None:
     committer = GroupCommitter(Written().write)
     gone, here = committer.submit([1], 1), committer.submit([2], 1)
     gone.cancel()
@@ -114,10 +114,10 @@ def test_the_queue_gives_everything_in_order_and_keeps_to_its_limit(sizes: list[
     queue: Queue[int, str] = Queue(1000, 1000)
     for size in sizes:
         queue.put(Submission(list(range(size)), size, loop.create_future()))
-    taken = []
+    sizes_in_order = []
     while group := queue.pop_group(limit):
         assert len(group) == 1 or sum(len(ticket.items) for ticket in group) <= limit
-        taken += [len(ticket.items) for ticket in group]
-    assert taken == sizes
+        sizes_in_order += [len(ticket.items) for ticket in group]
+    assert sizes_in_order == sizes
     assert (queue.items, queue.weight) == (0, 0)
     loop.close()

@@ -1,4 +1,4 @@
-"""What clients are told."""
+"""Responses to items and arrays."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is large is refused before it is scrubbed, or read where it holds up nobody."""
+"""Large bodies are refused before they are scrubbed, or parsed in a thread."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from shared.problems import Problem
 from shared.testing.clock import FakeClock
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
+CONTEXT = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_sizes_are_checked_before_anything_is_scrubbed(
 ) -> None:
     monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
     with pytest.raises(Problem) as caught:
-        parse_request("executions", json.dumps({"target": "t", **fields}).encode(), SENDER)
+        parse_request("executions", json.dumps({"target": "t", **fields}).encode(), CONTEXT)
     assert (caught.value.status, caught.value.errors[0]["field"]) == (status, field)
 
 
 def test_a_long_comment_is_refused_before_it_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
     comment = {"execution_id": "e", "kind": "comment", "value": "4 1 " * 5_001}
-    found = parse_request("feedback", json.dumps([comment] * 50).encode(), SENDER)
+    found = parse_request("feedback", json.dumps([comment] * 50).encode(), CONTEXT)
     assert isinstance(found, list)
     assert all(isinstance(item, Problem) for item in found)
 
@@ -74,7 +74,7 @@ async def test_large_contents_are_read_in_a_thread(
     monkeypatch.setattr(ingest_service, "parse_request", noted)
     service = IngestService(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
     content = json.dumps({"target": "t", "output": "x" * size}).encode()
-    result = await service.ingest("executions", content, SENDER)
+    result = await service.ingest("executions", content, CONTEXT)
     assert isinstance(result, ItemResult)
     assert result.outcome == "accepted"
     assert (threads == [threading.current_thread()]) == on_the_loop

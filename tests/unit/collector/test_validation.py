@@ -21,7 +21,7 @@ from shared.events.message import MAX_PAYLOAD
 from shared.problems import Problem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SENDER = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
+CONTEXT = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 KEYED = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32), "idem")
 
 PROMPT_NAMES = st.from_regex(r"[a-z]{1,5}(/[A-Z\u00fc]{1,3})?", fullmatch=True)
@@ -63,7 +63,7 @@ EXECUTIONS = st.fixed_dictionaries(
 def created(
     item: dict[str, Any], joined: ExecutionContext | None, former: PreviousFeedback | None = None
 ) -> FeedbackCreated:
-    feedback = parse_feedback(item, SENDER)
+    feedback = parse_feedback(item, CONTEXT)
     entry = WaitingFeedback(
         feedback.event_id, feedback.origin, feedback.reference, messages.with_previous_feedback(feedback, former)
     )
@@ -75,7 +75,7 @@ def created(
 
 @given(FEEDBACK, EXECUTIONS)
 def test_every_accepted_feedback_is_an_event(item: dict[str, Any], about: dict[str, Any]) -> None:
-    execution = parse_execution(about, SENDER)
+    execution = parse_execution(about, CONTEXT)
     event = created(
         item, ExecutionContext(execution.target, execution.facts), PreviousFeedback(str(UUID(int=7)), 1.0, None)
     )
@@ -91,7 +91,7 @@ def test_every_accepted_feedback_is_an_event(item: dict[str, Any], about: dict[s
 
 @given(EXECUTIONS)
 def test_every_accepted_execution_is_an_event(item: dict[str, Any]) -> None:
-    execution = parse_execution(item, SENDER)
+    execution = parse_execution(item, CONTEXT)
     event = ExecutionRecorded.model_validate_json(execution.payload)
     assert event.facts == ExecutionFacts.model_validate_json(execution.facts)
     assert (event.target, event.facts.execution_id) == (item["target"], execution.id)
@@ -101,15 +101,15 @@ def test_every_accepted_execution_is_an_event(item: dict[str, Any]) -> None:
 
 def test_the_largest_feedback_and_execution_fit_into_one_message() -> None:
     text = "\x01" * 20_000  # six bytes each in JSON
-    execution = parse_execution({"target": "t", "output": "x" * 765_000}, SENDER)
-    feedback = parse_feedback({"execution_id": "e", "kind": "comment", "value": text}, SENDER)
+    execution = parse_execution({"target": "t", "output": "x" * 765_000}, CONTEXT)
+    feedback = parse_feedback({"execution_id": "e", "kind": "comment", "value": text}, CONTEXT)
     entry = WaitingFeedback(feedback.event_id, feedback.origin, feedback.reference, feedback.payload)
     assert (
         len(messages.feedback_created_message(entry, ExecutionContext("t" * 128, execution.facts)).message.value)
         < MAX_PAYLOAD
     )
     with pytest.raises(Problem) as caught:
-        parse_execution({"target": "t", "output": "\x01" * 150_000}, SENDER)
+        parse_execution({"target": "t", "output": "\x01" * 150_000}, CONTEXT)
     assert caught.value.status == 413
 
 
@@ -126,7 +126,7 @@ def test_the_same_key_and_body_give_the_same_item(item: dict[str, Any], index: i
 
 def test_without_id_and_key_each_post_is_a_new_item() -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True}
-    first, again = parse_feedback(item, SENDER), parse_feedback(item, SENDER)
+    first, again = parse_feedback(item, CONTEXT), parse_feedback(item, CONTEXT)
     assert first.event_id != again.event_id
     assert first.claims == ()
     assert UUID(first.event_id).version == 7
@@ -135,19 +135,19 @@ def test_without_id_and_key_each_post_is_a_new_item() -> None:
 
 def test_each_source_has_its_own_opinion() -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True}
-    told, guessed = parse_feedback(item, SENDER), parse_feedback({**item, "source": "implicit"}, SENDER)
+    told, guessed = parse_feedback(item, CONTEXT), parse_feedback({**item, "source": "implicit"}, CONTEXT)
     assert told.slot != guessed.slot
-    assert parse_feedback({**item, "source": "explicit"}, SENDER).slot == told.slot
+    assert parse_feedback({**item, "source": "explicit"}, CONTEXT).slot == told.slot
 
 
 @pytest.mark.parametrize(("quality", "kept"), [(True, 1.0), (None, 1.0), (False, None)])
 def test_an_opinion_without_consent_leaves_nothing_to_take_back(quality: bool | None, kept: float | None) -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True, "consent": {"quality": quality}}
-    assert parse_feedback(item, SENDER).value == kept
+    assert parse_feedback(item, CONTEXT).value == kept
     assert created(item, None).value == 1.0
 
 
-def test_users_are_told_apart_by_project_and_never_named() -> None:
+def test_pseudonyms_differ_by_project_and_hide_the_user() -> None:
     names, other = PseudonymKey("k1", b"s" * 32), PseudonymKey("k1", b"t" * 32)
     assert names.pseudonym("shop", "ann") == names.pseudonym("shop", "ann")
     assert (
@@ -165,7 +165,7 @@ def test_users_are_told_apart_by_project_and_never_named() -> None:
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=4), timedelta(days=-3000)])
 def test_clocks_may_differ_a_little(ahead: timedelta) -> None:
-    assert SENDER.event_time(NOW + ahead) == (NOW + ahead, None)
+    assert CONTEXT.event_time(NOW + ahead) == (NOW + ahead, None)
 
 
 A_CALENDAR = timedelta(days=3_650_000)
@@ -175,7 +175,7 @@ ANY_TIME = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours
 
 @given(st.none() | ANY_TIME, st.timedeltas(-A_CALENDAR, A_CALENDAR))
 def test_no_time_and_no_clock_is_refused(occurred_at: datetime | None, skew: timedelta) -> None:
-    moment, noted = SENDER._replace(skew=skew).event_time(occurred_at)
+    moment, noted = CONTEXT._replace(skew=skew).event_time(occurred_at)
     assert moment <= NOW + MAX_SKEW
     assert (noted is None) == (occurred_at is None or moment == occurred_at)
 
@@ -186,13 +186,13 @@ def test_a_date_that_cannot_be_read_says_nothing(date: bytes) -> None:
 
 
 def test_numbers_are_ids() -> None:
-    execution = parse_execution({"id": 42, "target": "t", "user": 5, "prompts": [{"name": "p", "version": 7}]}, SENDER)
-    feedback = parse_feedback({"execution_id": "42", "kind": "thumb", "value": True}, SENDER)
+    execution = parse_execution({"id": 42, "target": "t", "user": 5, "prompts": [{"name": "p", "version": 7}]}, CONTEXT)
+    feedback = parse_feedback({"execution_id": "42", "kind": "thumb", "value": True}, CONTEXT)
     assert (execution.id, execution.reference) == ("42", feedback.reference)
     assert (
         execution.facts
         == parse_execution(
-            {"id": "42", "target": "t", "user": "5", "prompts": [{"name": "p", "version": "7"}]}, SENDER
+            {"id": "42", "target": "t", "user": "5", "prompts": [{"name": "p", "version": "7"}]}, CONTEXT
         ).facts
     )
 
@@ -209,7 +209,7 @@ def test_numbers_are_ids() -> None:
     ],
 )
 def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: tuple[int | None, int | None]) -> None:
-    execution = parse_execution({"target": "t", "usage": given}, SENDER)
+    execution = parse_execution({"target": "t", "usage": given}, CONTEXT)
     usage = ExecutionRecorded.model_validate_json(execution.payload).usage
     assert (usage.input_tokens, usage.output_tokens) == counts
 
@@ -224,5 +224,5 @@ def test_values_mean_what_their_kind_says() -> None:
 @pytest.mark.parametrize("name", ["a,b", "a/../b", "", "x" * 129, "a\u200b", " a"])
 def test_what_is_no_name_of_a_prompt_is_refused(name: str) -> None:
     with pytest.raises(Problem) as refused:
-        parse_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, SENDER)
+        parse_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, CONTEXT)
     assert refused.value.errors[0]["field"] == "prompts[0].name"

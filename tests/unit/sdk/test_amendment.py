@@ -44,7 +44,7 @@ def test_a_consent_is_mended_once() -> None:
     assert amended("consent", consent={"quality": False, "learning": False}) is None
 
 
-def test_an_answer_tells_what_to_send_again() -> None:
+def test_a_response_says_what_to_send_again() -> None:
     item = RecordedItem("executions", "1", json.dumps(BODY).encode())
     batch = Batch("executions", "k", (item, item), b"")
     problem = {"detail": "cost: odd", "errors": [{"field": "cost", "reason": "odd"}]}

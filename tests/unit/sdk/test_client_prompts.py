@@ -29,7 +29,7 @@ def serves(client: Ratchet, name: str, digest: str) -> bool:
 
 
 def pushed_and_refused(client: Ratchet, server: FakeServer, payload: dict[str, Any]) -> bool:
-    """Pushes until one is refused: what is pushed while the client connects anew reaches nobody."""
+    """Push until one is refused: events pushed while the client reconnects are lost."""
     before = client.refused_prompts
     server.push(payload, keep=False)
     eventually_sync(lambda: client.refused_prompts > before, within=2)

@@ -131,7 +131,7 @@ def test_examples_are_shown(run: Run, server: FakeServer) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_nobody_decides_about_another_text_than_the_digest_names(run: Run, server: FakeServer) -> None:
+def test_a_decision_needs_the_text_that_the_digest_names(run: Run, server: FakeServer) -> None:
     server.pages["GET /v1/proposals/p1"] = {**FIRST, "document": OLD.to_dict()}
     result = run("approve", "p1", input="y\n")
     assert (result.exit_code, changes_sent(server)) == (1, 0)

@@ -1,4 +1,4 @@
-"""Names of prompts: one that is none, or one too many, keeps no other from being told."""
+"""Names of prompts: an invalid one, or too many, do not affect others."""
 
 import itertools
 from typing import Any
@@ -62,7 +62,7 @@ def test_a_name_stays_one_however_often_it_is_checked(text: str) -> None:
     assert visible(name) == name
 
 
-def test_a_wrong_name_keeps_no_other_from_being_told(client: Ratchet, server: FakeServer) -> None:
+def test_an_invalid_name_does_not_affect_others(client: Ratchet, server: FakeServer) -> None:
     client.prompt("good", "default")
     for name in NO_NAMES:
         with pytest.raises(PromptError):

@@ -72,7 +72,7 @@ class Polled:
             await asyncio.gather(task, return_exceptions=True)
 
     async def rounds(self, count: int, of: str = "summary") -> None:
-        """Wait until a name was asked for so many times."""
+        """Wait until a name was requested this many times."""
         await eventually(lambda: len(self.asked(of)) >= count)
 
 

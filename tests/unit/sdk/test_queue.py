@@ -35,7 +35,7 @@ class Server:
         self.bodies: dict[str, bytes] = {}
         self.effects: Counter[str] = Counter()
 
-    def take(self, batch: Batch) -> None:
+    def accept(self, batch: Batch) -> None:
         if batch.key not in self.bodies:
             self.effects.update(body["id"] for body in json.loads(batch.body))
         assert self.bodies.setdefault(batch.key, batch.body) == batch.body
@@ -55,7 +55,7 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
         if fate == "lost before":
             sending.apply(batch, Retry("gone"), now)
         elif fate == "lost after":
-            server.take(batch)
+            server.accept(batch)
             sending.apply(batch, Retry("gone"), now)
         elif fate == "too large" and len(batch.items) > 1 and batch.key not in server.bodies:
             sending.apply(batch, Split(), now)
@@ -69,7 +69,7 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
             sending.apply(batch, Delivered(refused=((0, "no"),)), now)
             server.effects.update(taken.id for taken in batch.items[1:])
         else:
-            server.take(batch)
+            server.accept(batch)
             sending.apply(batch, Delivered(), now)
 
     for number, step in enumerate(steps):
@@ -133,7 +133,7 @@ def test_a_repeat_is_the_same_batch_after_a_growing_pause() -> None:
     assert sending.due() == 77.0, "a server that asks for no pause gets one"
 
 
-def test_trouble_with_one_route_does_not_hold_up_the_other() -> None:
+def test_a_failing_route_does_not_delay_the_other() -> None:
     sending = queue()
     sending.offer(item(1, "executions"))
     blocked = sending.next(0.0)
@@ -245,7 +245,7 @@ def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
     assert ("d39" in known, "d29" in known) == (True, False)
 
 
-def test_a_name_with_many_documents_is_told_once() -> None:
+def test_a_name_with_many_documents_is_reported_once() -> None:
     known = KnownDocuments()
     told = [known.add([PromptUse("answer", f"d{number}"), PromptUse("steady", "s")]) for number in range(120)]
     assert [number for number, names in enumerate(told) if names] == [MANY_DOCUMENTS - 1]

@@ -1,4 +1,4 @@
-"""What answers mean: what is settled, what is tried again, what is never."""
+"""Outcomes of responses: delivered, retried or refused."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def results(*statuses: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("status", [200, 207, 422])
-def test_results_settle_item_by_item(status: int) -> None:
+def test_results_apply_item_by_item(status: int) -> None:
     body = results("accepted", "refused", "duplicate")
     assert answer(status, body, items=3) == Delivered(1, ((1, "rating: must be 1 to 5"),))
 
@@ -45,7 +45,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "wrong"), [(301, True), (401, True), (403, True), (404, True), (408, False), (503, False)]
 )
-def test_what_people_must_put_right_is_told_from_what_passes(status: int, wrong: bool) -> None:
+def test_a_misconfiguration_differs_from_a_passing_failure(status: int, wrong: bool) -> None:
     retry = answer(status)
     assert isinstance(retry, Retry)
     assert retry.misconfigured == wrong

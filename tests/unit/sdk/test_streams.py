@@ -83,9 +83,7 @@ async def test_an_answer_has_an_end_in_size_and_time() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
-def test_what_people_must_put_right_is_told_once(
-    server: FakeServer, status: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_misconfiguration_is_logged_once(server: FakeServer, status: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ratchet")
     server.pages["GET /v1/stream"] = httpx.Response(status)
     with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as client:

@@ -119,7 +119,7 @@ def test_template_syntax_is_logged_once_for_the_default_and_for_what_is_live(
     eventually_sync(lambda: client.prompt("answer", default).live)
 
 
-def test_odd_values_of_records_reach_no_log(client: Ratchet, caplog: pytest.LogCaptureFixture) -> None:
+def test_unconvertible_values_of_records_reach_no_log(client: Ratchet, caplog: pytest.LogCaptureFixture) -> None:
     given: dict[str, Any] = {"n": "my secret\x00"}
     client.prompt("answer", "n is {{n}}.").render(**given)
     assert "secret" not in caplog.text

@@ -34,7 +34,7 @@ def received(event: Any) -> Received[Any]:
     return Received(event, uuid4(), START, "app", "c", None, None, event.topic, 0, 0)
 
 
-async def take(collector: "Running", *events: Any) -> None:
+async def submit(collector: "Running", *events: Any) -> None:
     """Hands events to their handler as delivery does: after a claim, in one transaction."""
     handlers = Handlers(collector.parts.service, collector.parts.platform.keys, 4)
     handler = handlers.ingest_submitted if isinstance(events[0], FeedbackSubmitted) else handlers.save_served_prompts
@@ -61,8 +61,8 @@ def signed_anyway(**fields: str) -> FeedbackSubmitted:
 
 async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
-    await take(collector, submitted(collector, "k1"), submitted(collector, "k2", value=False))
-    await take(collector, submitted(collector, "k1"))
+    await submit(collector, submitted(collector, "k1"), submitted(collector, "k2", value=False))
+    await submit(collector, submitted(collector, "k1"))
     first, second = collector.events("feedback.created")
     assert (first["value"], second["value"], second["target"]) == (1.0, 0.0, "answers")
     again = await collector.post("feedback", submitted(collector).body.encode(), Idempotency_Key="k1")
@@ -84,7 +84,7 @@ async def test_what_a_post_would_refuse_is_for_the_dead_letters(
 ) -> None:
     event = signed_anyway(body=json.dumps({"execution_id": "e1", "kind": "thumb", "value": True, **body}))
     with pytest.raises(Permanent, match=said):
-        await take(collector, event)
+        await submit(collector, event)
     assert collector.count("waiting") == 0
 
 
@@ -97,24 +97,24 @@ async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -
         {"submitted_at": "now"},
     ):
         with pytest.raises(Permanent, match="unauthenticated"):
-            await take(collector, submitted(collector).model_copy(update=changed))
+            await submit(collector, submitted(collector).model_copy(update=changed))
     for time in ((START - timedelta(days=8)).isoformat(), "2026-11-21T11:00:00", "now"):
         with pytest.raises(Permanent, match="invalid: submitted_at"):
-            await take(collector, signed_anyway(body="{}", submitted_at=time))
-    await take(collector, submitted(collector, "k1"))
+            await submit(collector, signed_anyway(body="{}", submitted_at=time))
+    await submit(collector, submitted(collector, "k1"))
     with pytest.raises(Permanent, match="idempotency-conflict"):
-        await take(collector, submitted(collector, "k2"), submitted(collector, "k1", value=False))
+        await submit(collector, submitted(collector, "k2"), submitted(collector, "k1", value=False))
     feedback_id = str(uuid4())
-    await take(collector, submitted(collector, id=feedback_id))
+    await submit(collector, submitted(collector, id=feedback_id))
     with pytest.raises(Permanent, match="id-conflict"):
-        await take(collector, submitted(collector, id=feedback_id, value=False))
+        await submit(collector, submitted(collector, id=feedback_id, value=False))
     assert collector.count("waiting") == 2
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(days=1), timedelta(days=36_500)])
 async def test_a_clock_that_is_ahead_refuses_no_feedback(collector: "Running", ahead: timedelta) -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
-    await take(collector, submitted(collector, occurred_at=(START + ahead).isoformat()))
+    await submit(collector, submitted(collector, occurred_at=(START + ahead).isoformat()))
     (event,) = collector.events("feedback.created")
     assert datetime.fromisoformat(event["occurred_at"]) == START
     assert event["clock_skew_s"] == ahead.total_seconds()
@@ -123,7 +123,7 @@ async def test_a_clock_that_is_ahead_refuses_no_feedback(collector: "Running", a
 async def test_posts_and_batches_at_once_count_once(collector: "Running") -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
     post = collector.post("feedback", submitted(collector).body.encode(), Idempotency_Key="k1")
-    await asyncio.gather(post, take(collector, submitted(collector, "k1")))
+    await asyncio.gather(post, submit(collector, submitted(collector, "k1")))
     assert len(collector.events("feedback.created")) == 1
 
 
@@ -135,7 +135,7 @@ async def test_live_prompts_are_remembered_as_served(collector: "Running") -> No
         authorisation=Authorisation(kind="decision", id=UUID(int=1), by="eve"),
         signature=Signature(key_id="k", value="s"),
     )  # fmt: skip
-    await take(collector, live, live)
+    await submit(collector, live, live)
     use = {"prompts": [{"name": "p", "digest": prompt.digest}], "target": "answers"}
     await collector.post("executions", use)
     assert collector.events("prompt.observed") == []

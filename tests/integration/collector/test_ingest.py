@@ -256,7 +256,7 @@ async def test_what_an_execution_met_in_time_is_taken_back_though_it_waited(coll
     assert collector.events("feedback.created")[1]["replaces"]["value"] == 0.0
 
 
-async def test_upkeep_joins_what_missed_its_execution(collector: "Running") -> None:
+async def test_maintenance_joins_what_missed_its_execution(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", {**DOWN, "execution_id": "e2"})
     # As if two transactions had run at once: neither saw what the other wrote.
@@ -333,7 +333,7 @@ async def test_other_paths_and_methods(collector: "Running") -> None:
     assert (await collector.client.get("/elsewhere")).text == "elsewhere"
 
 
-async def test_a_key_past_its_quota_is_told_when_to_come_again(
+async def test_a_key_past_its_quota_gets_retry_after(
     collector: "Running", instance: Callable[..., Any], add_key: Callable[..., str]
 ) -> None:
     async with instance(collector.dsn, collector.clock, rate_limit_key=2) as limited:

@@ -350,7 +350,7 @@ def test_a_url_that_names_no_server_is_a_fault(url: str) -> None:
         Ratchet(url, "k")
 
 
-def test_defaults_that_change_all_the_time_cost_no_memory_and_are_told_once(
+def test_varying_defaults_cost_no_memory_and_are_logged_once(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(120):

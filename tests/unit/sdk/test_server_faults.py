@@ -150,7 +150,7 @@ def test_a_client_that_cannot_be_made_is_made_later() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
-def test_what_people_must_put_right_is_told_once(status: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_misconfiguration_is_logged_once(status: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ratchet")
     server = FakeServer()
     server.faults = [lambda request: httpx.Response(status)] * 3
@@ -161,19 +161,23 @@ def test_what_people_must_put_right_is_told_once(status: int, caplog: pytest.Log
     assert caplog.text.count(f"the server answered {status}") == 3
 
 
-def test_trouble_is_a_warning_when_it_changed_or_lasts() -> None:
-    trouble = LogThrottle()
+def test_a_failure_is_a_warning_when_it_changes_or_lasts() -> None:
+    throttle = LogThrottle()
 
-    def told(reason: str, now: float, misconfigured: bool = False) -> bool:
-        return trouble.level(reason, misconfigured, now) == logging.WARNING
+    def is_logged(reason: str, now: float, misconfigured: bool = False) -> bool:
+        return throttle.level(reason, misconfigured, now) == logging.WARNING
 
-    assert [told("503", now) for now in (0.0, 30.0, 61.0, 90.0, 500.0)] == [False, False, True, False, False]
-    assert [told(reason, 501.0, True) for reason in ("401", "401", "403")] == [True, False, True]
-    trouble.reset()
-    assert [told("401", 600.0, True), told("503", 700.0), told("401", 701.0, True)] == [True, False, False]
+    assert [is_logged("503", now) for now in (0.0, 30.0, 61.0, 90.0, 500.0)] == [False, False, True, False, False]
+    assert [is_logged(reason, 501.0, True) for reason in ("401", "401", "403")] == [True, False, True]
+    throttle.reset()
+    assert [is_logged("401", 600.0, True), is_logged("503", 700.0), is_logged("401", 701.0, True)] == [
+        True,
+        False,
+        False,
+    ]
 
 
-def test_one_route_in_trouble_is_told_though_the_other_goes_well(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_route_is_logged_though_the_other_works(caplog: pytest.LogCaptureFixture) -> None:
     """What goes well between two failures of the other route doesn't make the second one news."""
     refused = threading.Event()
     left = [3]
@@ -200,5 +204,5 @@ def resolve_all(results: list[Any]) -> Outcome:
 
 
 @pytest.mark.parametrize("entry", [{"status": []}, {"status": {}}, {"status": "refused", "problem": {"detail": [[]]}}])
-def test_a_result_of_any_shape_settles(entry: object) -> None:
+def test_a_result_of_any_shape_has_an_outcome(entry: object) -> None:
     assert isinstance(resolve_all([entry]), Delivered)
