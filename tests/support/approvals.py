@@ -1,4 +1,4 @@
-"""The approval machine as a pure model: what each act of each person does, or that it is refused."""
+"""A pure model of approvals: the effect of each action of each person, or its refusal."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who does what: `by` somebody's key of `environment`; `which` proposal, `text` and `yes` where they matter."""
+    """An action with the key of `by` in `environment` on the proposal `which`; `text` and `yes` if they matter."""
 
     kind: Literal["propose", "decide", "promote", "expire", "roll back", "halt", "resume"]
     by: str = ""
@@ -54,7 +54,7 @@ class Act:
 
 
 def acts() -> Iterator[Act]:
-    """Every act that anybody may try."""
+    """Yield every action."""
     for by, environment in product(HUMANS, ENVIRONMENTS):
         for which, text in product((0, 1), TEXTS):
             yield Act("propose", by, environment, which, text)
@@ -70,7 +70,7 @@ def acts() -> Iterator[Act]:
 
 
 def step(state: State, act: Act, guards: frozenset[str] = GUARDS) -> State | None:
-    """The state after an act; None where it is refused."""
+    """Return the state after an action; None if it is refused."""
     at = ENVIRONMENTS.index(act.environment) if act.environment else -1
     match act.kind:
         case "propose":

@@ -1,4 +1,4 @@
-"""A gatekeeper without its bus: a set-up project on real PostgreSQL, its API in process, and events by hand."""
+"""A gatekeeper without Kafka: a project on real PostgreSQL, its API in process, and events passed to handlers."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -41,7 +41,7 @@ NEVER = "sha256:" + "0" * 64
 
 
 def document(words: str, *slots: str) -> dict[str, Any]:
-    """A prompt that says `words` and has these few-shot slots, all empty."""
+    """Return a prompt with the text `words` and these empty few-shot slots."""
     turns = [{"role": "system", "content": words}, *({"slot": slot} for slot in slots)]
     return parse(minimal(messages=turns, slots={slot: {"max": 5, "set": None} for slot in slots})).to_dict()
 
@@ -52,7 +52,7 @@ def digest(of: Mapping[str, Any]) -> str:
 
 @dataclass
 class World:
-    """One set-up project. `owner` is the database owner's engine, `service` that of the gatekeeper's own role."""
+    """A project. `owner` is the engine of the database's owner, `service` that of the gatekeeper's role."""
 
     dsn: str
     app: FastAPI
@@ -63,16 +63,16 @@ class World:
     clients: dict[str, httpx.AsyncClient]
 
     async def ask(self, key: str, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:
-        """A request with the key of that label."""
+        """Send a request with the key of that label."""
         headers = {"Authorization": f"Bearer {self.keys.get(key, key)}", **more.pop("headers", {})}
         return await self.clients["api"].request(method, path, json=body, headers=headers, **more)
 
     def key_id(self, label: str) -> str:
-        """The id of the key of that label."""
+        """Return the id of the key of that label."""
         return self.keys[label].split("_")[1]
 
     async def propose(self, words: dict[str, Any], base: str | None = None, by: str = "maker_key") -> dict[str, Any]:
-        """A person's proposal for the prompt `greeting`."""
+        """Propose a document for the prompt `greeting` as a person."""
         body = {"name": "greeting", "target": "bot", "base_digest": base, "document": words, "why": "because"}
         answer = await self.ask(by, "POST", "/v1/proposals", body)
         assert answer.status_code == 201, answer.text
@@ -85,13 +85,13 @@ class World:
         return await self.ask(by, "POST", f"/v1/proposals/{proposal['id']}/decisions", body)
 
     async def promote(self, words: dict[str, Any], base: str | None = None) -> dict[str, Any]:
-        """Proposes and approves; what is live then."""
+        """Propose and approve a document. Return the live version."""
         answer = await self.decide(await self.propose(words, base))
         assert answer.status_code == 200, answer.text
         return dict(answer.json()["live"])
 
     async def live(self) -> dict[str, Any] | None:
-        """What is served as `greeting`."""
+        """Return the live version of `greeting`, if there is one."""
         answer = await self.ask("ingest_key", "GET", "/v1/prompts/greeting")
         return dict(answer.json()) if answer.status_code == 200 else None
 
@@ -100,7 +100,7 @@ class World:
         return await self.ask("reviewer_key", "POST", "/v1/grants", body)
 
     async def arrive(self, event: ProposalReady) -> None:
-        """What the bus would do with the event: what somebody halted meanwhile is tried again."""
+        """Handle an event as the consumer does: retry it if a halt or a conflict interrupts it."""
         handle = ProposalHandlers(self.signer, SystemClock()).on_ready
         for again in (True, True, False):
             try:
@@ -113,7 +113,7 @@ class World:
                 return
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
-        """Rows of a statement that the owner runs; [] for one that gives none."""
+        """Run a statement as the owner. Return its rows, if it has any."""
         async with self.owner.begin() as conn:
             done = await conn.execute(text(statement), values)
             return list(done.all()) if done.returns_rows else []
@@ -131,7 +131,7 @@ def received(event: Any) -> Received[Any]:
 def few_shot(
     base: dict[str, Any], *pairs: tuple[str, str], slot: str = "shots", eligible: bool = True, **parts: Any
 ) -> ProposalReady:
-    """A proposal of the proposer that fills a slot with these (input, output) examples."""
+    """Return a proposal of the proposer that fills a slot with these (input, output) examples."""
     contents = [{"input": given, "output": answer} for given, answer in pairs]
     examples = tuple(
         Example(
@@ -151,7 +151,7 @@ def few_shot(
 
 
 def ready(words: dict[str, Any], base: dict[str, Any] | None, **parts: Any) -> ProposalReady:
-    """A proposal as the proposer emits it."""
+    """Return a proposal as the proposer emits it."""
     values: dict[str, Any] = {
         "project": "default",
         "environment": "production",
@@ -186,7 +186,7 @@ def settings_for(dsn: str, private: str, **more: Any) -> GatekeeperSettings:
 
 @asynccontextmanager
 async def world(dsn: str, **more: Any) -> AsyncIterator[World]:
-    """Sets a project up in a migrated database, and opens its API."""
+    """Set up a project in a migrated database and open its API."""
     private = new_private_key()
     keys = await bootstrap(async_dsn(dsn), private, keys=KEYS)
     app = build_app(settings_for(dsn, private, **more))
@@ -205,7 +205,7 @@ async def world(dsn: str, **more: Any) -> AsyncIterator[World]:
 
 
 def secret_hash(raw: str) -> str:
-    """What the database keeps of a key."""
+    """Return the hash of a key that the database stores."""
     return hashlib.sha256(raw.split("_", 2)[2].encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ from shared.events.promotion import PromptLive
 
 
 def live_row(**parts: Any) -> LiveRow:
-    """Sequence 7 of `greeting`, by a decision."""
+    """Return sequence 7 of `greeting`, authorised by a decision."""
     values: dict[str, Any] = {
         "project": "acme",
         "environment": "production",
@@ -32,6 +32,6 @@ def live_row(**parts: Any) -> LiveRow:
 
 
 def signed_live(signer: Signer) -> PromptLive:
-    """The event of `live_row()`, signed."""
+    """Return the signed event of `live_row()`."""
     row = live_row()
     return live_event(row, signer.sign_live(unsigned_payload(row)))

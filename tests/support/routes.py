@@ -1,4 +1,4 @@
-"""Keys and routes: what an app serves, keys of all kinds in a service's own table, and how a refusal looks."""
+"""Routes of an app, keys in a service's own table, and refusals."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from tests.support.databases import psql
 Route = tuple[str, str]
 """Method and path of a route, the path as its template."""
 OPEN = {"/health/live", "/health/ready", "/metrics"}
-"""What is answered without a key."""
+"""Paths that need no key."""
 
 
 def served(app: FastAPI) -> set[Route]:
-    """All routes of the app that need a key, however deep they are mounted."""
+    """Return all routes of the app that need a key."""
     return {(method, path) for method, path in _walk(app.routes) if path not in OPEN}
 
 
@@ -32,7 +32,7 @@ def _walk(routes: Any, prefix: str = "") -> Iterator[Route]:
 
 
 def add_key(dsn: str, service: str, plan: KeyPlan, scope: Mapping[str, str], revoked: bool = False) -> str:
-    """The text of a new key in the service's copy of the keys; `dsn` is the owner's."""
+    """Insert a key into the service's copy of the keys. Return its text. `dsn`: that of the owner."""
     key = new_api_key()
     psql(
         dsn,
@@ -45,7 +45,7 @@ def add_key(dsn: str, service: str, plan: KeyPlan, scope: Mapping[str, str], rev
 
 
 def is_refusal(answer: httpx.Response, status: int) -> bool:
-    """Whether it is a problem document of that status, and a 401 tells how to come in."""
+    """Return whether it is a problem document of that status; a 401 needs `WWW-Authenticate`."""
     return (
         answer.status_code == status
         and answer.headers["content-type"] == "application/problem+json"

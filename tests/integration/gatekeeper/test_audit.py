@@ -88,7 +88,7 @@ async def test_tampering_is_found(busy: World, statements: tuple[str, ...]) -> N
 
 
 async def test_a_noted_head_reveals_a_rewind_of_everything(gate: World) -> None:
-    """The one thing that the database alone can't tell: all of it set back to a state that was once sealed."""
+    """The database alone can't reveal that everything was set back to a signed state."""
     await gate.promote(BASE)
     await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     known = await verified(gate)

@@ -1,4 +1,4 @@
-"""Forged rows, written by the database's owner himself: every one is refused while the guards stand.
+"""Forged rows, inserted by the owner of the database: each is refused while the triggers are on.
 
 And the test of the test: with one guard taken away, the judge of `tests.support.boundary_model` sees what got through.
 """
@@ -228,7 +228,7 @@ COVERED = "ALTER TABLE gatekeeper.grant_uses DISABLE TRIGGER check_grant_use_ins
 
 
 def altered_function(name: str, said: str, instead: str) -> str:
-    """SQL that makes a function say something else."""
+    """Return SQL that replaces a text in the body of a function."""
     return f"""DO $do$ BEGIN EXECUTE replace(pg_get_functiondef(
         (SELECT oid FROM pg_proc WHERE proname = '{name}' AND pronamespace = 'gatekeeper'::regnamespace)),
         $said${said}$said$, $instead${instead}$instead$); END $do$"""

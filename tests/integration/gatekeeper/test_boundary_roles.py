@@ -235,7 +235,7 @@ async def test_no_role_can_become_more_than_it_is(intruder: Intruder) -> None:
 
 
 async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(intruder: Intruder) -> None:
-    """Every function with arguments of nothing: one without a grant can't be called."""
+    """Call every function with null arguments: one without a grant can't be called."""
     before = await intruder.state()
     functions = {
         "open_proposal", "propose", "withdraw", "decide", "promote", "use_grant", "give_grant", "revoke_grant",

@@ -1,4 +1,4 @@
-"""Any order of anything: proposals, verdicts, promotions, grants, revocations, halts and going back, on PostgreSQL.
+"""Random orders of proposals, decisions, promotions, grants, revocations, halts and rollbacks, on PostgreSQL.
 
 A model says what must happen; after every step a judge that uses none of the database's guards reads all rows:
 each version that ever was live rests on exactly one valid authorisation.
@@ -153,7 +153,7 @@ class Gatekeeping(RuleBasedStateMachine):
 
     @rule()
     def revoke_all_grants(self) -> None:
-        """Ends every grant; what is live goes on without what came by them, and stays so."""
+        """Revoke every grant; live versions continue without the examples that they let in."""
         items = self.wait(self.gate.ask("maker_key", "GET", "/v1/grants")).json()["items"]
         for item in items:
             answer = self.wait(self.gate.ask("reviewer_key", "POST", f"/v1/grants/{item['id']}/revoke"))
@@ -180,7 +180,7 @@ class Gatekeeping(RuleBasedStateMachine):
 
 
 class WithoutItsGuard(Gatekeeping):
-    """The same, on a database whose most important trigger somebody switched off."""
+    """The same, on a database whose most important trigger is disabled."""
 
     def set_up(self) -> None:
         self.wait(self.gate.sql("ALTER TABLE gatekeeper.live_history DISABLE TRIGGER USER"))

@@ -1,4 +1,4 @@
-"""What changes nothing is refused; names follow the one rule for prompt names, and are read from paths as sent."""
+"""Changes without effect are refused; names follow the rule for prompt names and are read from paths as sent."""
 
 from typing import Any
 

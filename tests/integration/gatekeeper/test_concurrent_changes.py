@@ -1,4 +1,4 @@
-"""Rounds of edits, decisions, promotions, grants, rollbacks and halts at once: what is live always rests on authority.
+"""Concurrent edits, decisions, promotions, grants, rollbacks and halts: every live version is authorised.
 
 25 rounds of 6 acts; 10,000 with RATCHET_SOAK=1.
 """
@@ -20,7 +20,7 @@ _PEOPLE = ("maker_key", "reviewer_key", "second_key")
 
 
 async def act(gate: World, luck: random.Random, waiting: list[dict[str, Any]]) -> tuple[str, httpx.Response | None]:
-    """One random act of somebody; its kind and the answer."""
+    """Send one random request. Return its kind and the answer."""
     kind = luck.choice(_ACTS)
     reviewer = luck.choice(_PEOPLE[1:])
     live = await gate.live()

@@ -1,4 +1,4 @@
-"""From a proposal to a live prompt: who may say yes, about what, how often and until when."""
+"""Decisions: who may approve what, how often and until when."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What apps get: a prompt by name with its ETag, and pushes by whichever way is left."""
+"""Delivery to apps: a prompt by name with its ETag, and pushes with and without Redis and Kafka."""
 
 import asyncio
 import json
@@ -202,7 +202,7 @@ async def test_redis_notifies_another_instance(migrated_dsn: Callable[..., str],
 
 @pytest.mark.usefixtures("embedded_kafka")
 async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World, embedded_kafka: str) -> None:
-    """The whole service: the proposal comes by Kafka, a grant covers it, clients are pushed to."""
+    """The whole service: a proposal arrives through Kafka, a grant covers it, and clients are pushed to."""
     await gate.promote(ONE)
     await gate.grant()
     settings = settings_for(gate.dsn, gate.signer.private, kafka_bootstrap=embedded_kafka, embedded_bus=True)

@@ -1,4 +1,4 @@
-"""What the bus brings: observations, withdrawals in any order, repeats, and proposals that are not what they say."""
+"""Handlers: observations, withdrawals in any order, repeats, and proposals with wrong digests."""
 
 from datetime import UTC, datetime
 from typing import Any

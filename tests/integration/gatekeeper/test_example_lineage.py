@@ -1,4 +1,4 @@
-"""Every example that is live has somebody's authorisation, and can be traced to the events that it came from."""
+"""Every live example has an authorisation and can be traced to the events that it came from."""
 
 from ratchet.prompt import parse
 from tests.support.gatekeeper import World, document, few_shot

@@ -123,7 +123,7 @@ def forgeries(forger: Forger) -> list[tuple[str, dict[str, Any]]]:
 
 
 async def refused(work: Awaitable[object], what: str) -> None:
-    """Fail unless the database says no."""
+    """Fail unless the database refuses `work`."""
     try:
         await work
     except asyncpg.PostgresError:
@@ -145,7 +145,7 @@ async def test_no_forged_decision_is_accepted(forger: Forger) -> None:
 
 
 async def test_no_decision_is_replayed_or_altered(forger: Forger) -> None:
-    """Promotions by a decision that says no, that is past its time, stale, used or none."""
+    """Promotions by a decision that is rejected, expired, stale, used or missing."""
     useless = [
         await forger.decide(proposal=forger.proposals["another"], about=digest(THREE), verdict="rejected"),
         await forger.decide(proposal=forger.proposals["stale"]),
@@ -165,7 +165,7 @@ async def test_no_decision_is_replayed_or_altered(forger: Forger) -> None:
 
 
 _PERSONS = "check_decision_insert"
-# What keeps forged decisions out: function, what it says, and what it would say without. Two where two stand guard.
+# The checks that refuse forged decisions: function, its text, and the text without the check.
 GUARDS: dict[str, list[tuple[str, str, str]]] = {
     "the secret": [("authenticate", "AND k.secret_hash = gatekeeper.sha256_hex(part[2])", "")],
     "a key's end": [("authenticate", "AND coalesce(k.expires_at > clock_timestamp(), true)", "")],
@@ -186,7 +186,7 @@ GUARDS: dict[str, list[tuple[str, str, str]]] = {
 
 @pytest.mark.parametrize("guard", GUARDS)
 async def test_each_guard_is_missed(forger: Forger, guard: str) -> None:
-    """With a guard gone from the functions, a forged decision is accepted: the list above would tell."""
+    """Without a guard in the functions, a forged decision is accepted: the list above would show it."""
     for function, said, without in GUARDS[guard]:
         [row] = await forger.gate.sql(
             """SELECT pg_get_functiondef(oid) FROM pg_proc

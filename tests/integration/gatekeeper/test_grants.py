@@ -1,4 +1,4 @@
-"""A grant lets examples go live without a decision each, and nothing else, and only as far as it says."""
+"""A grant lets examples go live without a decision each, within its bounds, and nothing else."""
 
 import asyncio
 from typing import Any

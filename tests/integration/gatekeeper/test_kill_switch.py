@@ -1,4 +1,4 @@
-"""The kill switch: whose key stops and starts what, and that nothing keeps a halt waiting or outruns it."""
+"""The kill switch: which key changes which switch, and that nothing delays or overtakes a halt."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Lists of proposals stay whole and light however many there are."""
+"""Pages of lists: complete, in order, and without documents on request."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What people did in other services: recorded in the audit chain once an event, by ids."""
+"""Operator actions in other services are recorded in the audit chain once per event, by ids."""
 
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,7 @@ from tests.support.gatekeeper import World, received
 
 
 def settled(gate: World, **parts: Any) -> Received[Any]:
-    """What the analyzer says after the reviewer replayed a letter there."""
+    """Return the analyzer's event after the reviewer replayed a dead letter there."""
     values: dict[str, Any] = {
         "project": "default", "environment": "production", "letter_id": uuid4(), "service": "analyzer",
         "consumer": "analyzer.quality", "letter_topic": "feedback.created", "outcome": "replayed", "by": "reviewer",

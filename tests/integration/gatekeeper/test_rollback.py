@@ -1,4 +1,4 @@
-"""Going back: always allowed, only to what ran here, by a person who may review."""
+"""Rollback: always possible, only to versions that were live here, by a reviewer."""
 
 import pytest
 

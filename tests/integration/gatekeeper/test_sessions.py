@@ -29,7 +29,7 @@ async def sign_in(gate: World, token: str, **headers: str) -> httpx.Response:
 
 
 async def session(gate: World, **link_for: str) -> dict[str, str]:
-    """The cookies of somebody who signed in."""
+    """Sign in. Return the cookies."""
     answer = await sign_in(gate, await link(gate, **link_for))
     assert answer.status_code == 201, answer.text
     cookies = {cookie.name: str(cookie.value) for cookie in answer.cookies.jar}

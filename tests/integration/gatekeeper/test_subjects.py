@@ -99,7 +99,7 @@ async def test_a_service_needs_a_distinct_name(gate: World) -> None:
 
 
 async def decided(gate: World, proposal: dict[str, Any], cookies: dict[str, str]) -> tuple[int, str]:
-    """Status and code of an approval in somebody's session."""
+    """Approve in a person's session. Return status and code."""
     body = {"verdict": "approved", "digest": proposal["digest"], "reason": ""}
     answer = await by_cookie(gate, cookies, "POST", f"/v1/proposals/{proposal['id']}/decisions", body)
     return answer.status_code, answer.json().get("code", "")

@@ -1,4 +1,4 @@
-"""Every order of every act of two proposals, three people and two environments, in the model of the boundary.
+"""Every order of actions on two proposals by three people in two environments, in the model of the boundary.
 
 Depth 4 in `make test`, 12 with RATCHET_SOAK=1. That PostgreSQL does what the model says is held by
 tests/integration/gatekeeper/test_approvals.py.

@@ -116,7 +116,7 @@ def whole(length: int) -> Tables:
 
 
 def rehashed(entries: list[AuditEntry], place: int) -> None:
-    """Make all from `place` on follow again: what somebody does who knows how the chain is made."""
+    """Recompute the chain from `place` on, as an attacker who knows its construction does."""
     for at in range(place, len(entries)):
         previous = entries[at - 1].hash if at else START
         said = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}

@@ -1,4 +1,4 @@
-"""Contents are named as `ratchet.prompt` names them, and lose exactly the examples that were taken back."""
+"""Digests are those of `ratchet.prompt`; exactly the revoked examples are removed."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Pushes to clients: each gets the newest version of each prompt once, however slow it reads."""
+"""Pushes: each client gets the newest version of each prompt once, however slowly it reads."""
 
 import asyncio
 from collections.abc import AsyncIterator

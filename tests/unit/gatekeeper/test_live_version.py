@@ -1,4 +1,4 @@
-"""From a row to what clients get: the payload is what is signed."""
+"""From a row of history to the signed event."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""Which version was before the live one."""
+"""The version before the live one."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What a proposal brings is what its digests say, or it is not taken."""
+"""Contents of a proposal are refused unless they have its digests."""
 
 import pytest
 from hypothesis import given

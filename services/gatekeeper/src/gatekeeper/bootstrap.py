@@ -26,7 +26,7 @@ from gatekeeper.keys.api_keys import (
 from gatekeeper.keys.events import emit_key_changed
 from gatekeeper.keys.signer import Signer
 from gatekeeper.kill_switch.repository import ALL_ENVIRONMENTS
-from gatekeeper.sessions.roles import ROLES
+from gatekeeper.sessions.person_roles import ROLES
 from gatekeeper.settings import GatekeeperSettings
 from gatekeeper.unit_of_work import UnitOfWork
 from ratchet.signing import new_private_key

@@ -15,7 +15,15 @@ from gatekeeper.grants.service import use_grant
 from gatekeeper.promotion.publish import live_summary
 from gatekeeper.promotion.rollback import remove_revoked_examples
 from gatekeeper.proposals.repository import list_open_ids
-from gatekeeper.request import Body, OptionalReason, PromptName, ShortText, body_schema, json_body, presented_key
+from gatekeeper.request_body import (
+    OptionalReason,
+    PromptName,
+    RequestBody,
+    ShortText,
+    body_schema,
+    json_body,
+    presented_key,
+)
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.events.promotion import PromptLive
@@ -43,7 +51,7 @@ Time = Annotated[datetime, BeforeValidator(_parse_time)]
 Uses = Annotated[int, Field(ge=1, le=10_000)]
 
 
-class NewGrant(Body):
+class NewGrant(RequestBody):
     """A grant for `count` few-shot proposals of one slot, at most `per_hour` in an hour, until `expires_at`."""
 
     name: PromptName
@@ -53,13 +61,13 @@ class NewGrant(Body):
     expires_at: Time
 
 
-class GrantRevocation(Body):
+class GrantRevocation(RequestBody):
     """Why a grant is revoked."""
 
     reason: OptionalReason = ""
 
 
-class ExampleRevocation(Body):
+class ExampleRevocation(RequestBody):
     """Why an example is revoked; may be empty."""
 
     reason: OptionalReason

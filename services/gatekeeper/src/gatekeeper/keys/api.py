@@ -10,7 +10,7 @@ from gatekeeper.boundary import call_function
 from gatekeeper.keys import repository
 from gatekeeper.keys.api_keys import new_api_key
 from gatekeeper.keys.events import emit_key_changed
-from gatekeeper.request import Body, OptionalReason, ShortText, body_schema, json_body, presented_key
+from gatekeeper.request_body import OptionalReason, RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import require
@@ -35,14 +35,14 @@ def service_scopes(value: object) -> list[ServiceScope]:
     return [scope for scope in _SERVICE_SCOPES if scope in value]
 
 
-class NewKey(Body):
+class KeyRequest(RequestBody):
     """The service that gets a key, and the key's scopes."""
 
     subject: ShortText
     scopes: Annotated[list[ServiceScope], BeforeValidator(service_scopes)]
 
 
-class KeyRevocation(Body):
+class KeyRevocation(RequestBody):
     """Why a key is revoked."""
 
     reason: OptionalReason = ""
@@ -66,9 +66,9 @@ def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
             found = await repository.list_keys(conn, principal.project, principal.environment, after, limit)
         return page(found, limit, "subject", "id")
 
-    @router.post("/keys", status_code=201, openapi_extra=body_schema(NewKey))
+    @router.post("/keys", status_code=201, openapi_extra=body_schema(KeyRequest))
     async def issue_key(
-        request: Request, principal: Admin, body: Annotated[NewKey, Depends(json_body(NewKey))]
+        request: Request, principal: Admin, body: Annotated[KeyRequest, Depends(json_body(KeyRequest))]
     ) -> dict[str, Any]:
         """Issue a key to a service; `key` is shown in this answer and never again."""
         key = new_api_key()

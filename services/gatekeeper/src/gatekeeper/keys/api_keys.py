@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
-from gatekeeper.sessions.roles import ROLES
+from gatekeeper.sessions.person_roles import ROLES
 from shared.events.promotion import Scope, SubjectKind
 
 

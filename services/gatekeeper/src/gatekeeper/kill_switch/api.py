@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.kill_switch import repository
 from gatekeeper.kill_switch.service import KillSwitch
-from gatekeeper.request import Body, Reason, body_schema, json_body
+from gatekeeper.request_body import Reason, RequestBody, body_schema, json_body
 from shared.auth.principal import Principal
 from shared.events.promotion import LoopHalted, LoopResumed
 from shared.web.authentication import require
@@ -15,7 +15,7 @@ from shared.web.authentication import require
 AnyKey = Annotated[Principal, Depends(require())]
 
 
-class SwitchChange(Body):
+class SwitchChange(RequestBody):
     """Why promotions are halted or resumed."""
 
     reason: Reason

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.boundary import call_function
 from gatekeeper.kill_switch import repository
-from gatekeeper.request import presented_key
+from gatekeeper.request_body import presented_key
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.keys import KeyStore
 from shared.auth.principal import Principal

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.promotion.rollback import roll_back
 from gatekeeper.registry.prompt_names import NameInPath
-from gatekeeper.request import Body, Digest, OptionalReason, body_schema, json_body, presented_key
+from gatekeeper.request_body import Digest, OptionalReason, RequestBody, body_schema, json_body, presented_key
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import require
@@ -15,7 +15,7 @@ from shared.web.authentication import require
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 
 
-class Rollback(Body):
+class Rollback(RequestBody):
     """`to_digest` null means the version before the live one."""
 
     to_digest: Digest | None = None

@@ -16,13 +16,13 @@ from gatekeeper.proposals.edits import edit_content, edit_kind
 from gatekeeper.registry import repository as registry
 from gatekeeper.registry.content import version_content
 from gatekeeper.registry.prompt_names import NameInQuery
-from gatekeeper.request import (
-    Body,
+from gatekeeper.request_body import (
     Digest,
     Label,
     OptionalReason,
     PromptName,
     Reason,
+    RequestBody,
     body_schema,
     json_body,
     presented_key,
@@ -42,7 +42,7 @@ Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
 
 
-class NewProposal(Body):
+class NewProposal(RequestBody):
     """An edited prompt, or a first version with `base_digest` null. `document` is a prompt document."""
 
     target: Label
@@ -52,7 +52,7 @@ class NewProposal(Body):
     why: Reason
 
 
-class Decision(Body):
+class NewDecision(RequestBody):
     """A verdict about exactly `digest`; `reason` may be empty."""
 
     verdict: Verdict
@@ -108,12 +108,12 @@ def proposals_router(
         async with engine.connect() as conn:
             return await _load(conn, principal, proposal_id)
 
-    @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(Decision))
+    @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(NewDecision))
     async def decisions(
         request: Request,
         principal: Reviewer,
         proposal_id: UUID,
-        body: Annotated[Decision, Depends(json_body(Decision))],
+        body: Annotated[NewDecision, Depends(json_body(NewDecision))],
     ) -> dict[str, Any]:
         """Approve, reject, or request changes. An approval makes exactly `digest` live, or changes nothing."""
         decision = DecisionRequest(presented_key(request), proposal_id, body.verdict, body.digest, body.reason)

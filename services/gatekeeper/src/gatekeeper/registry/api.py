@@ -11,7 +11,7 @@ from gatekeeper.promotion.live_version import previous_digest
 from gatekeeper.promotion.repository import list_history
 from gatekeeper.registry import repository
 from gatekeeper.registry.prompt_names import NameInPath, NameInQuery
-from gatekeeper.request import Body, Reason, body_schema, json_body, presented_key
+from gatekeeper.request_body import Reason, RequestBody, body_schema, json_body, presented_key
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
@@ -24,7 +24,7 @@ Reviewer = Annotated[Principal, Depends(require("review", person=True))]
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Archive(Body):
+class Archive(RequestBody):
     """Why a prompt is archived."""
 
     reason: Reason

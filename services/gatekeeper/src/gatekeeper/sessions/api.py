@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.boundary import call_function
 from gatekeeper.keys.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
 from gatekeeper.keys.events import emit_key_changed
-from gatekeeper.request import Body, ShortText, body_schema, json_body, presented_key
+from gatekeeper.request_body import RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.sessions import repository
 from gatekeeper.sessions.cookies import clear_session_cookies, set_session_cookies
-from gatekeeper.sessions.roles import ROLES, Role, person_role
+from gatekeeper.sessions.person_roles import ROLES, Role, person_role
 from gatekeeper.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import own_pages_only, require
@@ -23,13 +23,13 @@ Person = Annotated[Principal, Depends(require("read", person=True))]
 Reader = Annotated[Principal, Depends(require("read"))]
 
 
-class SignIn(Body):
+class SignIn(RequestBody):
     """The token of a sign-in link."""
 
     token: ShortText
 
 
-class NewLink(Body):
+class NewLink(RequestBody):
     """The person that a sign-in link is for, and the role of the session."""
 
     subject: ShortText

@@ -102,7 +102,8 @@ DECLARE
 BEGIN
     PERFORM gatekeeper.lock_project(principal.project);
     INSERT INTO gatekeeper.grants (project, environment, name, slot, uses, per_hour, expires_at, given_by, key_id)
-    VALUES (principal.project, principal.environment, in_name, in_slot, in_uses, in_per_hour, in_expires, principal.subject, principal.key_id)
+    VALUES (principal.project, principal.environment, in_name, in_slot, in_uses, in_per_hour, in_expires,
+            principal.subject, principal.key_id)
     RETURNING * INTO g;
     PERFORM gatekeeper.append_audit(g.project, 'grant.given', g.given_by, jsonb_build_object(
         'grant_id', g.id, 'grant_hash', g.hash, 'environment', g.environment, 'name', g.name, 'key_id', g.key_id));
@@ -129,7 +130,8 @@ BEGIN
             'grant_id', g.id, 'environment', g.environment, 'key_id', principal.key_id)
             || gatekeeper.save_reason(g.project, in_reason));
     END IF;
-    PERFORM gatekeeper.save_example_revocation(principal, brought.digest, coalesce(nullif(in_reason, ''), 'grant ' || g.id || ' revoked'))
+    PERFORM gatekeeper.save_example_revocation(principal, brought.digest,
+                                               coalesce(nullif(in_reason, ''), 'grant ' || g.id || ' revoked'))
     FROM (
         SELECT DISTINCT e.digest
         FROM gatekeeper.grant_uses u, gatekeeper.version_slots(u.project, u.digest) s,

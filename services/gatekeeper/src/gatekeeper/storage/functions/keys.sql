@@ -59,10 +59,12 @@ DECLARE
 BEGIN
     INSERT INTO gatekeeper.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,
                                      scopes, revoked, expires_at)
-    VALUES (principal.key_id, 1, hash, principal.subject, principal.subject_kind, principal.project, principal.environment, principal.scopes, false, ends)
+    VALUES (principal.key_id, 1, hash, principal.subject, principal.subject_kind, principal.project,
+            principal.environment, principal.scopes, false, ends)
     RETURNING * INTO made;
     PERFORM gatekeeper.append_audit(principal.project, 'key.issued', by, jsonb_build_object(
-        'key_id', principal.key_id, 'environment', principal.environment, 'subject', principal.subject, 'of', principal.subject_kind,
+        'key_id', principal.key_id, 'environment', principal.environment, 'subject', principal.subject,
+        'of', principal.subject_kind,
         'scopes', array_to_string(principal.scopes, ' ')));
     RETURN made;
 END $$;

@@ -12,11 +12,11 @@ from fastapi.exceptions import RequestValidationError
 
 from gatekeeper.errors import BoundaryError
 from gatekeeper.grants.api import GrantRevocation, NewGrant
-from gatekeeper.keys.api import NewKey
+from gatekeeper.keys.api import KeyRequest
 from gatekeeper.kill_switch.api import SwitchChange
 from gatekeeper.promotion.api import Rollback
-from gatekeeper.proposals.api import Decision, NewProposal
-from gatekeeper.request import MAX_BODY, Body, body_schema, json_body
+from gatekeeper.proposals.api import NewDecision, NewProposal
+from gatekeeper.request_body import MAX_BODY, RequestBody, body_schema, json_body
 from gatekeeper.sessions.api import NewLink
 from shared.problems import Problem
 
@@ -37,12 +37,12 @@ def request(body: bytes, **headers: str) -> Request:
     return Request(scope, receive)
 
 
-def read(model: type[Body], values: object, *, optional: bool = False) -> Body:
+def read(model: type[RequestBody], values: object, *, optional: bool = False) -> RequestBody:
     body = values if isinstance(values, bytes) else json.dumps(values).encode()
     return asyncio.run(json_body(model, optional=optional)(request(body)))
 
 
-def fields_refused(model: type[Body], values: object) -> list[str]:
+def fields_refused(model: type[RequestBody], values: object) -> list[str]:
     with pytest.raises(RequestValidationError) as caught:
         read(model, values)
     return [fault["loc"][1] for fault in caught.value.errors()]
@@ -52,9 +52,9 @@ def fields_refused(model: type[Body], values: object) -> list[str]:
     ("model", "good", "field", "wrong"),
     [
         (SwitchChange, {"reason": "r"}, "reason", [None, 1, "", "x" * 2001, []]),
-        (Decision, DECISION, "verdict", [None, "maybe", ["approved"]]),
-        (Decision, DECISION, "digest", [None, DIGEST.upper(), DIGEST + "\n", 1]),
-        (Decision, DECISION, "reason", [None, "x" * 2001]),
+        (NewDecision, DECISION, "verdict", [None, "maybe", ["approved"]]),
+        (NewDecision, DECISION, "digest", [None, DIGEST.upper(), DIGEST + "\n", 1]),
+        (NewDecision, DECISION, "reason", [None, "x" * 2001]),
         (Rollback, {"to_digest": DIGEST, "reason": ""}, "to_digest", ["", 0, "sha256:"]),
         (NewGrant, GRANT, "count", [None, 0, 10_001, 1.5, 1.0, True, "1"]),
         (NewGrant, GRANT, "name", [None, "", "a,b", 1, "x" * 129]),
@@ -67,10 +67,10 @@ def fields_refused(model: type[Body], values: object) -> list[str]:
         (NewProposal, PROPOSAL, "document", [None, [], "{}"]),
         (NewProposal, PROPOSAL, "target", [None, "", "a\nb", "x" * 129]),
         (NewLink, {"subject": "ann", "role": "viewer"}, "role", [None, "owner", 1]),
-        (NewKey, {"subject": "app", "scopes": ["read"]}, "scopes", [None, [], "read", ["admin"], [["read"]]]),
+        (KeyRequest, {"subject": "app", "scopes": ["read"]}, "scopes", [None, [], "read", ["admin"], [["read"]]]),
     ],
 )
-def test_a_wrong_field_is_named(model: type[Body], good: dict[str, Any], field: str, wrong: list[Any]) -> None:
+def test_a_wrong_field_is_named(model: type[RequestBody], good: dict[str, Any], field: str, wrong: list[Any]) -> None:
     assert read(model, good)
     for value in wrong:
         assert fields_refused(model, {**good, field: value}) == [field], value
@@ -109,8 +109,8 @@ def test_media_type_encoding_and_size_are_checked(headers: dict[str, str], statu
     assert caught.value.status == status
 
 
-@pytest.mark.parametrize("model", [NewGrant, NewKey, NewProposal, Decision, Rollback, NewLink])
-def test_the_api_description_has_the_schema(model: type[Body]) -> None:
+@pytest.mark.parametrize("model", [NewGrant, KeyRequest, NewProposal, NewDecision, Rollback, NewLink])
+def test_the_api_description_has_the_schema(model: type[RequestBody]) -> None:
     app = FastAPI()
 
     @app.post("/x", openapi_extra=body_schema(model))

@@ -19,13 +19,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """A request body. Types are strict: no text is read as a number, no number as a text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 
 
 def presented_key(request: Request) -> str:
@@ -50,7 +50,7 @@ def json_body(model: type[B], *, optional: bool = False) -> Callable[[Request], 
     return read
 
 
-def body_schema(model: type[Body], *, required: bool = True) -> dict[str, Any]:
+def body_schema(model: type[RequestBody], *, required: bool = True) -> dict[str, Any]:
     """Return the `openapi_extra` of a route whose body is `model`."""
     content = {"application/json": {"schema": model.model_json_schema()}}
     return {"requestBody": {"required": required, "content": content}}
