@@ -71,11 +71,11 @@ def with_texts(value: Json, change: Callable[[str], str]) -> Json:
 
 def _message(value: object, field: str) -> Entry:
     if isinstance(value, Mapping) and "slot" in value:
-        place = members(value, field, required=("slot",))
-        return SlotPlace(name(place["slot"], at(field, "slot")))
+        entry = members(value, field, required=("slot",))
+        return SlotPlace(name(entry["slot"], at(field, "slot")))
     if isinstance(value, Mapping) and value.get("type") == "placeholder":
-        place = members(value, field, required=("type", "name"))
-        return Placeholder(name(place["name"], at(field, "name")))
+        entry = members(value, field, required=("type", "name"))
+        return Placeholder(name(entry["name"], at(field, "name")))
     calls = isinstance(value, Mapping) and value.get("tool_calls") is not None
     required = ("role",) if calls else ("role", "content")
     message = members(value, field, required=required, optional=("content", *_EXTRAS))

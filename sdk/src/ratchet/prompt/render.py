@@ -88,7 +88,7 @@ def _turns(examples: Sequence[Mapping[str, str]], slot: str, most: int) -> list[
         raise PromptError(field, f"has more than {most} examples")
     turns: list[RenderedMessage] = []
     for i, example in enumerate(examples):
-        place = at(field, i)
-        turns.append({"role": "user", "content": exact_text(example.get("input"), at(place, "input"))})
-        turns.append({"role": "assistant", "content": exact_text(example.get("output"), at(place, "output"))})
+        path = at(field, i)
+        turns.append({"role": "user", "content": exact_text(example.get("input"), at(path, "input"))})
+        turns.append({"role": "assistant", "content": exact_text(example.get("output"), at(path, "output"))})
     return turns

@@ -17,7 +17,7 @@ _IDENTITY = frozenset({"execution_id", "occurred_at", "clock_skew_s"})
 _FIRST_ONLY = frozenset({"prompts", "consent", "trace_id", "parent_id"})
 _ANOTHER_VALUE = "was recorded with another value, which was kept"
 _TOO_LATE = "was absent when the execution was recorded; feedback and values are counted by it, so it can't be added"
-_UNKNOWN = "was recorded before executions could be completed; what was kept stays as it is"
+_UNKNOWN = "was recorded before executions could be completed; its stored fields are kept"
 
 Path = tuple[str, ...]
 

@@ -6,10 +6,10 @@ from collector.domain.model import ItemStatus, Mismatch, Status
 from shared.problems import Problem, printable
 
 MAX_LISTED_ERRORS = 20
-_CHANGED = "Feedback with a new id replaces the former one of the same user, kind, name and execution."
+_CHANGED = "Feedback with a new id replaces the previous one of the same user, kind, name and execution."
 
 Outcome = Status | Problem
-"""What the client is told about an item: `accepted`, `duplicate`, or why it was refused or failed."""
+"""The outcome of an item: `accepted`, `duplicate`, or why it was refused or failed."""
 
 
 class ItemResult(NamedTuple):

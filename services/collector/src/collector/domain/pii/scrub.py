@@ -60,17 +60,17 @@ def find(text: str) -> list[Span]:
     if text.isascii() and not _is_suspect(text):
         return []
     folded = Folded(text, _FOLDING)
-    hidden, taken = folded.text, list[Span]()
+    hidden, found = folded.text, list[Span]()
     rounds = _ROUNDS if len(text) <= _LONG_TEXT else _ROUNDS_OF_LONG_TEXTS
     for _ in range(rounds):  # a finding may have hidden another
-        before = len(taken)
+        before = len(found)
         for kind, finder in _finders(hidden):
             spans = _apart(finder(hidden))
-            taken += (Span(start, end, kind) for start, end in spans)
+            found += (Span(start, end, kind) for start, end in spans)
             hidden = _without(hidden, spans)
-        if len(taken) == before:
+        if len(found) == before:
             break
-    return [Span(*folded.origin(start, end), kind) for start, end, kind in sorted(taken)]
+    return [Span(*folded.origin(start, end), kind) for start, end, kind in sorted(found)]
 
 
 def _is_suspect(text: str) -> bool:
