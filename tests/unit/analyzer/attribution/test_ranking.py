@@ -43,7 +43,7 @@ def test_a_version_that_came_long_before_is_not_blamed() -> None:
 
     found = rank_hypotheses(told(levels, late), CHANGE)
     assert (found.certain, kinds(found)) == (False, ["unknown"])
-    assert "all got worse alike" in found.causes[0].evidence
+    assert "all segments got worse equally" in found.causes[0].evidence
 
 
 def test_a_version_that_came_after_is_not_blamed() -> None:

@@ -1,5 +1,6 @@
 """Create a regression from a finding: size, date, causes and the test of recovery."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -41,11 +42,39 @@ def open_regression(
     errors: DimensionHistory | None,
 ) -> Regression:
     """Return the regression of `stream` that `reading` has made significant, at revision 1."""
-    dimension, prompt = stream.key.prompt_metric
-    metric, change = reading.metric, change_point(stream, finding, reading)
-    assert metric.direction != "undeclared"
+    change = change_point(stream, finding, reading)
     explained = with_version_switch(stream, finding, attribute_finding(finding, history, errors, change))
-    detected = RegressionDetected(
+    losing = losing_segments(compare(history.timeline, change))
+    detected = _detected_event(stream, finding, reading, watching, change, explained, losing)
+    return Regression(
+        detected=detected,
+        use=Use(stream.key.prompt_metric.prompt, stream.key.identity),
+        model=reading.facts.model,
+        baseline=compared_baseline(stream),
+        recovery=recovery_test(stream, finding, reading.metric, watching),
+        after=min(reading.at, reading.received),
+        opened_at=utc_from_unix(reading.received),
+        good=tuple(
+            each for each in history.good.before(change.at, _MAX_GOOD) if each not in detected.affected_executions
+        ),
+        terms=tuple(asdict(term) for term in history.terms.losing(change)[:_MAX_LISTED]),
+        generation=reading.metric.generation,
+    )
+
+
+def _detected_event(
+    stream: Stream,
+    finding: Finding,
+    reading: Reading,
+    watching: WatchRules,
+    change: ChangePoint,
+    explained: Attribution,
+    losing: Sequence[LosingSegment],
+) -> RegressionDetected:
+    dimension, prompt = stream.key.prompt_metric
+    metric = reading.metric
+    assert metric.direction != "undeclared"
+    return RegressionDetected(
         project=dimension.project,
         environment=dimension.environment,
         target=dimension.target,
@@ -69,24 +98,8 @@ def open_regression(
         causes=tuple(_cause(each, metric) for each in rank_causes(explained)[:_MAX_LISTED]),
         raw_pp=_signed(explained.raw, metric),
         mix_pp=_signed(explained.mix, metric),
-        losing=tuple(
-            _losing(each, metric) for each in losing_segments(compare(history.timeline, change))[:_MAX_LISTED]
-        ),
+        losing=tuple(_losing(each, metric) for each in losing[:_MAX_LISTED]),
         **evidence_in_units(finding, metric),
-    )
-    return Regression(
-        detected=detected,
-        use=Use(prompt, stream.key.identity),
-        model=reading.facts.model,
-        baseline=compared_baseline(stream),
-        recovery=recovery_test(stream, finding, metric, watching),
-        after=min(reading.at, reading.received),
-        opened_at=utc_from_unix(reading.received),
-        good=tuple(
-            each for each in history.good.before(change.at, _MAX_GOOD) if each not in detected.affected_executions
-        ),
-        terms=tuple(asdict(term) for term in history.terms.losing(change)[:_MAX_LISTED]),
-        generation=metric.generation,
     )
 
 
