@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support import fork_server
-from tests.support.browser import PATIENCE_MS, Visitor, visiting
+from tests.support.browser import PATIENCE_MS, Visitor, browse
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 from tests.support.requirements import GET_CHROMIUM, chromium, missing
@@ -42,7 +42,7 @@ def site(runner: LocalRunner) -> Site:
 @pytest.fixture
 def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
     """Somebody at a desk, not signed in yet."""
-    with visiting(browser, site) as made:
+    with browse(browser, site) as made:
         yield made
 
 

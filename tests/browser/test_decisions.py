@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from ratchet.prompt import parse
-from tests.support.browser import Visitor, visiting
+from tests.support.browser import Visitor, browse
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.hostile_site import HOSTILE, REPLY, few_shots, like, promote, propose, reply
@@ -40,13 +40,13 @@ def test_a_no_needs_a_reason_and_changes_nothing(
     page.locator(f"dialog#{dialog}").get_by_role("button", name=verb, exact=True).click()
     expect(page.locator(f"dialog#{dialog}")).to_be_visible()
     admin.confirm(dialog, verb, "it says too little")
-    admin.sees("it says too little")
+    admin.expect_text("it says too little")
     assert site.get(f"/v1/proposals/{proposal['id']}")["state"] == state
     assert digest_live(site) == before
 
 
 def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, site: Site, live: str) -> None:
-    with visiting(browser, site) as author, visiting(browser, site) as reviewer:
+    with browse(browser, site) as author, browse(browser, site) as reviewer:
         author.sign_in("reviewer", "ann")
         reviewer.sign_in("reviewer", "bob")
         author.open(f"/prompts/{REPLY}/edit")
@@ -56,13 +56,13 @@ def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, si
         author.page.get_by_label("Reason, for the reviewer").fill("kinder")
         author.page.get_by_role("button", name="Send the proposal").click()
         author.page.wait_for_url("**/proposals/*")
-        author.sees("This is your own proposal: another reviewer must decide.")
+        author.expect_text("This is your own proposal: another reviewer must decide.")
         expect(author.page.get_by_role("button", name="Approve…")).to_have_count(0)
         reviewer.open(author.page.url.removeprefix(site.url))
         reviewer.page.keyboard.press("a")
         reviewer.confirm("approve", "Approve", "good")
-        reviewer.sees("Served to apps since")
-        author.sees("Approved by bob")
+        reviewer.expect_text("Served to apps since")
+        author.expect_text("Approved by bob")
     assert site.get(f"/v1/prompts/{REPLY}")["document"]["messages"][0]["content"] == "Reply to the mail, kindly."
 
 
@@ -75,7 +75,7 @@ def test_rolling_back_is_one_step_and_one_confirmation(admin: Visitor, live: str
     expect(page.locator("dialog#rollback")).to_contain_text("Reply in capitals")
     admin.confirm("rollback", "Roll back", "too loud")
     eventually_sync(lambda: digest_live(site) == before)
-    admin.sees("rolled back")
+    admin.expect_text("rolled back")
     assert changed != before
 
 
@@ -117,7 +117,7 @@ def test_an_example_is_taken_out_everywhere(admin: Visitor, live: str) -> None:
     expect(page.locator(".exchange").first).to_contain_text("<script>")
     page.keyboard.press("a")
     admin.confirm("approve", "Approve", "good examples")
-    admin.sees("Approved by reviewer")
+    admin.expect_text("Approved by reviewer")
     count = len(site.get(f"/v1/prompts/{REPLY}")["examples"]["examples"])
     admin.open("/few-shots")
     page.get_by_role("button", name="Revoke…").first.click()
@@ -135,7 +135,7 @@ def test_what_was_observed_is_looked_at(admin: Visitor) -> None:
         assert app.flush(30)
     eventually_sync(lambda: [item for item in site.items("/v1/prompts") if item["name"] == "greeting"])
     admin.open("/prompts/greeting")
-    admin.sees("unreviewed")
+    admin.expect_text("unreviewed")
     admin.page.get_by_role("button", name="Mark as reviewed").first.click()
     seen = eventually_sync(
         lambda: [

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import DESK, PHONE, Visitor, visiting
+from tests.support.browser import DESKTOP, PHONE, Visitor, browse
 from tests.support.full_loop import Site
 from tests.support.hostile_site import REPLY, fill
 from tests.support.local import LocalRunner
@@ -44,7 +44,7 @@ def pages(site: Site) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("size", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
+    ("size", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
 )
 def test_every_page_can_be_used_by_everybody(
     browser: Browser,
@@ -53,13 +53,13 @@ def test_every_page_can_be_used_by_everybody(
     scheme: Literal["light", "dark"],
     request: pytest.FixtureRequest,
 ) -> None:
-    with visiting(browser, filled, size, scheme) as visitor:
+    with browse(browser, filled, size, scheme) as visitor:
         visitor.sign_in()
         for number, path in enumerate(pages(filled)):
             assert visitor.open(path).status == 200, path
             visitor.page.wait_for_load_state("load")
-            visitor.picture(f"all-{number:02}-{request.node.callspec.id}")
-            assert visitor.judged() == [], path
+            visitor.screenshot_to_folder(f"all-{number:02}-{request.node.callspec.id}")
+            assert visitor.accessibility_violations() == [], path
             assert not visitor.scrolls_sideways(), path
             assert visitor.page.evaluate("window.hit") is None, f"what a stranger wrote ran on {path}"
             assert visitor.page.locator("#page script, #page img[src=x]").count() == 0, path
@@ -90,7 +90,7 @@ def test_dialogs_can_be_used_by_everybody(visitor: Visitor, filled: Site) -> Non
     for key, dialog in (("a", "approve"), ("r", "reject"), ("?", "keys")):
         visitor.page.keyboard.press(key)
         visitor.page.locator(f"dialog#{dialog}").wait_for()
-        assert visitor.judged() == [], dialog
+        assert visitor.accessibility_violations() == [], dialog
         visitor.page.keyboard.press("Escape")
         visitor.page.locator(f"dialog#{dialog}").wait_for(state="hidden")
 

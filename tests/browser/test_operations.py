@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browser import Visitor, visiting
+from tests.support.browser import Visitor, browse
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.hostile_site import park
@@ -34,11 +34,11 @@ def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
     record(site)
     record(site)
     park(runner, 2)
-    with visiting(browser, site) as operator:
+    with browse(browser, site) as operator:
         operator.sign_in("operator", "olga")
         page = operator.page
         operator.open("/topics")
-        operator.sees("execution.recorded")
+        operator.expect_text("execution.recorded")
         operator.open("/topics/dead-letters?service=analyzer")
         assert letters(site) == 2
         for verb, left in (("Replay", 1), ("Discard", 0)):
@@ -53,13 +53,13 @@ def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
 
         eventually_sync(lambda: len(told()) == 2)
         operator.open("/audit?by=olga")
-        operator.sees("olga")
+        operator.expect_text("olga")
 
 
 def test_the_audit_is_verified(admin: Visitor) -> None:
     admin.open("/audit")
     admin.page.get_by_role("link", name="Verify").first.click()
-    admin.sees("The audit is intact")
+    admin.expect_text("The audit is intact")
 
 
 def test_somebody_is_invited_and_comes_in(browser: Browser, admin: Visitor) -> None:
@@ -71,7 +71,7 @@ def test_somebody_is_invited_and_comes_in(browser: Browser, admin: Visitor) -> N
     page.locator("dialog#invite").get_by_role("button", name="Create the link").click()
     link = page.locator("#the-link")
     expect(link).to_contain_text("/sign-in#rl_")
-    with visiting(browser, admin.site) as carl:
+    with browse(browser, admin.site) as carl:
         carl.page.goto(link.inner_text())
         carl.page.wait_for_url(admin.site.url + "/")
         expect(carl.page.locator(".who")).to_contain_text("carl")
@@ -105,7 +105,7 @@ def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Pa
     page.get_by_role("button", name="Create a key").click()
     key = page.locator("#environment [data-part=key]")
     expect(key).to_contain_text("rk_")
-    admin.sees("Waiting for the first execution of parcel-bot")
+    admin.expect_text("Waiting for the first execution of parcel-bot")
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "answer.md").write_text("Answer in one sentence: {{question}}")
     (tmp_path / "app.py").write_text(
@@ -121,5 +121,5 @@ def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Pa
         command, cwd=tmp_path, env=untraced(**environment), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    admin.sees("The newest execution of parcel-bot came")
-    admin.sees("On its <b>way</b>.")
+    admin.expect_text("The latest execution of parcel-bot was received")
+    admin.expect_text("On its <b>way</b>.")

@@ -6,7 +6,7 @@ import pytest
 from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import Browser, expect
 
-from tests.support.browser import Visitor, away, visiting
+from tests.support.browser import Visitor, browse, is_unreachable
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
@@ -51,20 +51,20 @@ def test_signing_out_ends_it_everywhere(admin: Visitor) -> None:
 
 
 def test_what_one_may_not_is_not_offered(browser: Browser, site: Site) -> None:
-    with visiting(browser, site) as viewer:
+    with browse(browser, site) as viewer:
         viewer.sign_in("viewer", "ann")
         links = viewer.page.locator(".bar nav a").all_inner_texts()
         assert "Topics" not in links
         assert "People" not in links
         assert viewer.open("/topics").status == 403
-        viewer.sees("You may not see this")
+        viewer.expect_text("You may not see this")
         viewer.complaints.clear()
         viewer.open("/")
         expect(viewer.page.get_by_role("button", name="Halt")).to_be_visible()
 
 
 def test_the_loop_is_halted_by_anybody_and_resumed_by_a_reviewer(browser: Browser, site: Site) -> None:
-    with visiting(browser, site) as viewer, visiting(browser, site) as reviewer:
+    with browse(browser, site) as viewer, browse(browser, site) as reviewer:
         viewer.sign_in("viewer", "ann")
         reviewer.sign_in("reviewer", "bob")
         viewer.page.get_by_role("button", name="Halt").click()
@@ -78,10 +78,10 @@ def test_the_loop_is_halted_by_anybody_and_resumed_by_a_reviewer(browser: Browse
 
 
 def test_a_server_that_is_gone_is_told_of_and_comes_back(browser: Browser, runner: LocalRunner, site: Site) -> None:
-    with visiting(browser, site) as visitor:
+    with browse(browser, site) as visitor:
         visitor.sign_in()
         runner.stop()
-        eventually_sync(lambda: away(site.url))
+        eventually_sync(lambda: is_unreachable(site.url))
         expect(visitor.page.locator("#connection")).to_contain_text("Connection lost")
         runner.start()
         expect(visitor.page.locator("#connection")).to_be_hidden()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browser import PHONE, link_of, visiting
+from tests.support.browser import PHONE, browse, link_of
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
@@ -23,37 +23,37 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
     """With the bot's customers twice as quick as `make run` has them."""
     words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40"]
     env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
-    with visiting(browser, site) as visitor:
+    with browse(browser, site) as visitor:
         page = visitor.page
         page.goto(link_of(runner.output))
         page.wait_for_url(site.url + "/")
-        visitor.sees("No data yet")
+        visitor.expect_text("No data yet")
         with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
             try:
-                visitor.sees("support-bot")
+                visitor.expect_text("support-bot")
                 expect(page.locator("#page")).to_contain_text("thumb of support-bot", timeout=_SOON)
                 restore = page.locator("a.row", has_text="Restore removed parts of answer")
                 expect(restore).to_be_visible(timeout=_SOON)
-                visitor.picture("overview")
+                visitor.screenshot_to_folder("overview")
 
                 page.locator("a.row[href^='/regressions/']", has_text="thumb of").first.click()
-                visitor.sees("got worse")
-                visitor.sees("prompt version answer")
+                visitor.expect_text("got worse")
+                visitor.expect_text("prompt version answer")
                 expect(page.locator("#chart canvas").first).to_be_visible()
                 expect(page.locator(".exchange.bad").first).to_be_visible()
                 expect(page.locator(".exchange.good").first).to_be_visible()
-                visitor.picture("regression")
+                visitor.screenshot_to_folder("regression")
 
                 page.get_by_role("link", name="Review the fix").click()
-                visitor.sees("Restore removed parts of answer")
+                visitor.expect_text("Restore removed parts of answer")
                 expect(page.locator("tr.added ins").first).to_contain_text("Cite the number of the article")
-                visitor.picture("proposal")
+                visitor.screenshot_to_folder("proposal")
                 page.wait_for_load_state("load")  # keys are heard when the scripts are there
                 page.keyboard.press("a")
                 digest = page.locator("#bound").text_content()
                 visitor.confirm("approve", "Approve", "it cites again")
-                visitor.sees("Approved by reviewer")
-                visitor.sees("Served to apps since")
+                visitor.expect_text("Approved by reviewer")
+                visitor.expect_text("Served to apps since")
                 assert digest is not None
                 assert site.get("/v1/prompts/answer")["digest"] == digest
 
@@ -66,9 +66,9 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 raised = {(it["target"], it["metric"]) for it in site.items("/v1/regressions")}
                 assert raised <= {("support-bot", "thumb"), ("support-bot", "implicit.thumb")}
                 visitor.open("/prompts/answer")
-                visitor.picture("prompt", "#page .stack")  # beside it are names of machines
-                with visiting(browser, site, PHONE, "dark") as elsewhere:
-                    elsewhere.sign_in("viewer", "ann").picture("phone")
+                visitor.screenshot_to_folder("prompt", "#page .stack")  # beside it are names of machines
+                with browse(browser, site, PHONE, "dark") as elsewhere:
+                    elsewhere.sign_in("viewer", "ann").screenshot_to_folder("phone")
             finally:
                 bot.terminate()
     assert bot.returncode == 0

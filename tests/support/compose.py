@@ -1,4 +1,4 @@
-"""compose.yaml as docker would read it, as far as a machine without containers needs it."""
+"""Reads compose.yaml as docker does, for tests without containers."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<rule>[-?])(?P<rest>[^}]*))?\}"
 
 
 def variables() -> dict[str, bool]:
-    """Every variable that the file asks for → whether it has a default."""
+    """Return the variables of the file, and whether each has a default."""
     text = (ROOT / "compose.yaml").read_text()
     return {found["name"]: found["rule"] == "-" for found in _VARIABLE.finditer(text)}
 
@@ -36,7 +36,7 @@ def load(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def command_of(service: Mapping[str, Any]) -> list[str]:
-    """The start command, with this machine's Python."""
+    """Return the start command with this machine's Python."""
     program, *rest = service["command"]
     assert program == "python"
     return [sys.executable, *rest]
@@ -52,7 +52,7 @@ def kafka_settings(environment: Mapping[str, object]) -> dict[str, str]:
 
 
 def run_job(command: Sequence[str], environment: Mapping[str, str], log: Path, within: float = 60.0) -> str:
-    """Run a one-shot job to its end; what it printed. Raises RuntimeError where it failed."""
+    """Run a one-shot job and return its output. Raises RuntimeError if it failed."""
     job = process.start(command, log, untraced(**environment))
     code = job.wait(within)
     printed = log.read_text()

@@ -1,4 +1,4 @@
-"""The console over services that are made up: what each path answers is said by the test."""
+"""The console with fake services: tests set the response of each path."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,11 +18,11 @@ SETTINGS = {"kafka_bootstrap": "127.0.0.1:1", "api_url": "http://api", "instance
 
 
 @dataclass
-class Made:
-    """Paths of the API and what they answer: JSON, a status with a problem, or None for no answer at all."""
+class FakeServices:
+    """Responses by API path: JSON, a status with a problem, or None for no response."""
 
     answers: dict[str, Any] = field(default_factory=dict)
-    asked: list[httpx.Request] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sign_in("read", "tune", "review", "operate", "admin")
@@ -31,34 +31,34 @@ class Made:
         }  # fmt: skip
 
     def sign_in(self, *scopes: str, role: str = "admin", subject: str = "ann") -> None:
-        """Who looks, and what their session may."""
-        place = {"project": "acme", "environment": "production"}
+        """Set the signed-in person and their scopes."""
+        scope = {"project": "acme", "environment": "production"}
         self.answers["/v1/session"] = {
-            **place, "subject": subject, "kind": "person", "role": role, "scopes": list(scopes), "expires_at": NOW
+            **scope, "subject": subject, "kind": "person", "role": role, "scopes": list(scopes), "expires_at": NOW
         }  # fmt: skip
 
     def refuse(self, path: str, status: int, code: str = "refused", title: str = "No") -> None:
         self.answers[path] = (status, {"code": code, "title": title, "status": status})
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         path = request.url.path
         if path not in self.answers:
             return httpx.Response(404, json={"code": "not-found", "title": "Not Found"})
-        said = self.answers[path]
-        if said is None:
-            raise httpx.ConnectError("away")
-        status, body = said if isinstance(said, tuple) else (200, said)
+        response = self.answers[path]
+        if response is None:
+            raise httpx.ConnectError("unavailable")
+        status, body = response if isinstance(response, tuple) else (200, response)
         return httpx.Response(status, json=body)
 
     def queries(self, path: str) -> list[Mapping[str, str]]:
-        """The query parameters with which a path was asked."""
-        return [dict(request.url.params) for request in self.asked if request.url.path == path]
+        """Return the query parameters of the requests to a path."""
+        return [dict(request.url.params) for request in self.requests if request.url.path == path]
 
 
 @asynccontextmanager
-async def browsing(api: Made, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a console over `api`, with the cookie of somebody who signed in."""
+async def console_client(api: FakeServices, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client of a console with the services `api`, signed in by default."""
     app = build_app(ConsoleSettings.model_validate(SETTINGS), transport=httpx.MockTransport(api.answer))
     cookies = {READING_COOKIE: "rk_a_b"} if signed_in else {}
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)

@@ -1,4 +1,4 @@
-"""One true loop, told once: feedback, regression, proposal, approval, promotion, the SDK serves the new text."""
+"""The full loop: feedback, regression, proposal, approval, promotion, and the SDK serves the new text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ class Site:
         return Ratchet(self.url, self.ingest_key, public_key=self.public_key, **options)
 
     def get(self, path: str) -> Any:
-        """A JSON answer to the reviewer."""
+        """Return the JSON response to the reviewer."""
         answer = httpx.get(self.url + path, headers=self._bearer(self.reviewer_key), timeout=10)
         answer.raise_for_status()
         return answer.json()
 
     def post(self, path: str, body: object, key: str | None = None) -> httpx.Response:
-        """The reviewer's request, or somebody else's."""
+        """Send a request with the reviewer's key or another one."""
         return httpx.post(self.url + path, json=body, headers=self._bearer(key or self.reviewer_key), timeout=10)
 
     def items(self, path: str) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ StartSite = Callable[..., Site]
 
 
 def rate(app: Ratchet, prompt: ServedPrompt, count: int, up: Callable[[int], bool], tag: str) -> None:
-    """`count` executions with this prompt, each with a thumb."""
+    """Record `count` executions with this prompt, each with a thumb."""
     for number in range(count):
         run = app.record(prompts=[prompt], id=f"{tag}-{number}", input=f"question {number}", output="answer")
         app.feedback(run, kind="thumb", value=up(number), user=f"user-{number}")
@@ -60,7 +60,7 @@ def rate(app: Ratchet, prompt: ServedPrompt, count: int, up: Callable[[int], boo
 
 
 def one_regression(site: Site) -> dict[str, Any]:
-    """The open regression, once there is one."""
+    """Wait for the open regression and return it."""
 
     def found() -> dict[str, Any] | None:
         regressions = site.items(f"/v1/regressions?state=open&target={TARGET}")
@@ -70,7 +70,7 @@ def one_regression(site: Site) -> dict[str, Any]:
 
 
 def one_proposal(site: Site) -> dict[str, Any]:
-    """The open proposal that restores, once there is one."""
+    """Wait for the open proposal of a fix and return it."""
 
     def found() -> dict[str, Any] | None:
         proposals = [item for item in site.items("/v1/proposals?state=open") if item["kind"] in {"restore", "rollback"}]
@@ -80,14 +80,14 @@ def one_proposal(site: Site) -> dict[str, Any]:
 
 
 def degrade(site: Site) -> None:
-    """An app runs well with its own prompt; then somebody edits it, and people like its answers less."""
+    """Run an app with a good prompt and then with a worse one, which gets fewer thumbs up."""
     with site.client() as app:
         rate(app, app.prompt(NAME, GOOD_TEXT, target=TARGET), 300, lambda number: number % 10 != 0, "good")
         rate(app, app.prompt(NAME, BAD_TEXT, target=TARGET), 400, lambda number: number % 10 < 5, "bad")
 
 
 def go_round(site: Site) -> None:
-    """The whole circle, each step waited for by what a user sees of it."""
+    """Run the full loop; each step is awaited by what a user sees of it."""
     degrade(site)
     regression = one_regression(site)
     assert regression["delta_pp"] < -20

@@ -1,4 +1,4 @@
-"""One address before services that are processes of their own, as compose's gateway is: routes by path."""
+"""A gateway to services in processes of their own, like that of compose.yaml: routes by path."""
 
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -48,16 +48,16 @@ def _app(addresses: Mapping[str, str]) -> Starlette:
             return Response(status_code=404)
         client: httpx.AsyncClient = request.app.state.client
         url = f"{addresses[service]}{request.url.path}?{request.url.query}".rstrip("?")
-        headers = _passed_on(request.headers)
+        headers = _end_to_end_headers(request.headers)
         outgoing = client.build_request(request.method, url, headers=headers, content=await request.body())
         answer = await client.send(outgoing, stream=True)
         ending = BackgroundTask(answer.aclose)
         return StreamingResponse(
-            answer.aiter_bytes(), answer.status_code, _passed_on(answer.headers), background=ending
+            answer.aiter_bytes(), answer.status_code, _end_to_end_headers(answer.headers), background=ending
         )
 
     return Starlette(routes=[Route("/{path:path}", forward, methods=_METHODS)], lifespan=lifespan)
 
 
-def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+def _end_to_end_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}

@@ -1,4 +1,4 @@
-"""A site with something of everything, much of it written by somebody who means harm."""
+"""A site with all kinds of data, much of it hostile text."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ REPLY, MAIL_BOT, SLOT = "reply", "mail-bot", "examples"
 
 
 def reply(words: str) -> dict[str, Any]:
-    """A prompt with a slot, as its canonical document."""
+    """Return the canonical document of a prompt with a slot."""
     return parse(
         {
             "schema": "ratchet.prompt/1",
@@ -32,7 +32,7 @@ def reply(words: str) -> dict[str, Any]:
 
 
 def propose(site: Site, document: dict[str, Any], base: str | None, name: str = REPLY) -> dict[str, Any]:
-    """The maker's proposal."""
+    """Open a proposal as the maker."""
     body = {"name": name, "target": MAIL_BOT, "base_digest": base, "document": document, "why": "it reads better"}
     made = site.post("/v1/proposals", body, site.maker_key)
     assert made.status_code == 201, made.text
@@ -40,7 +40,7 @@ def propose(site: Site, document: dict[str, Any], base: str | None, name: str = 
 
 
 def promote(site: Site, document: dict[str, Any], base: str | None = None, name: str = REPLY) -> str:
-    """Proposed by the maker, approved by the reviewer: live. Its digest."""
+    """Propose as the maker and approve as the reviewer; return the live digest."""
     proposal = propose(site, document, base, name)
     decision = {"verdict": "approved", "reason": "good", "digest": proposal["digest"]}
     decided = site.post(f"/v1/proposals/{proposal['id']}/decisions", decision)
@@ -49,7 +49,7 @@ def promote(site: Site, document: dict[str, Any], base: str | None = None, name:
 
 
 def like(site: Site, count: int = 3) -> None:
-    """People like hostile answers, and let them be learned from: a few-shot proposal waits then."""
+    """Send positive feedback with consent on hostile answers, and wait for the example proposal."""
     with site.client() as app:
         prompt = eventually_sync(lambda: _live(app))
         for number in range(count):
@@ -67,12 +67,12 @@ def like(site: Site, count: int = 3) -> None:
 
 
 def few_shots(site: Site) -> list[dict[str, Any]]:
-    """The open proposals of examples."""
+    """Return the open proposals of example sets."""
     return [item for item in site.items("/v1/proposals?state=open") if item["kind"] == "few_shot"]
 
 
 def park(runner: LocalRunner, count: int = 1) -> None:
-    """Dead letters of the analyzer: events that it took already, so that taking them again does nothing."""
+    """Insert dead letters of the analyzer: events that it has processed, so a replay changes nothing."""
     dsn = BackingServices.of(DataDir(runner.folder)).postgres.dsn()
     psql(
         dsn,

@@ -1,4 +1,4 @@
-"""The local runner as a process: started, asked, killed, started again."""
+"""The local runner as a process."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ class LocalRunner:
 
     @property
     def output(self) -> str:
-        """What the terminal saw."""
+        """The terminal output."""
         return (self.folder.parent / "terminal.txt").read_text()
 
     @property

@@ -1,9 +1,9 @@
 import pytest
 
-from tests.support.console import Made
+from tests.support.console import FakeServices
 
 
 @pytest.fixture
-def api() -> Made:
+def api() -> FakeServices:
     """Services of which an admin is signed in; a test says what else they answer."""
-    return Made()
+    return FakeServices()

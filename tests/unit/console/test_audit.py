@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.support.console import NOW, Made, browsing
+from tests.support.console import NOW, FakeServices, console_client
 
 HEAD = "ab" * 32
 
 
 @pytest.fixture
-def written(api: Made) -> Made:
+def written(api: FakeServices) -> FakeServices:
     """An audit of one entry, by somebody with an odd name."""
     entry = {"seq": 3, "at": NOW, "kind": "loop.halted", "by": "<i>eve</i>", "hash": HEAD, "revision": 1}
     api.answers["/v1/audit"] = {"items": [entry], "next": "WzNd"}
@@ -16,8 +16,8 @@ def written(api: Made) -> Made:
     return api
 
 
-async def test_acts_are_read_newest_first_a_page_at_a_time(written: Made) -> None:
-    async with browsing(written) as client:
+async def test_acts_are_read_newest_first_a_page_at_a_time(written: FakeServices) -> None:
+    async with console_client(written) as client:
         page = (await client.get("/audit?kind=loop&by=eve&cursor=Wzld")).text
     assert "halted promotions" in page
     assert "&lt;i&gt;eve&lt;/i&gt;" in page
@@ -27,24 +27,24 @@ async def test_acts_are_read_newest_first_a_page_at_a_time(written: Made) -> Non
     assert asked == {"order": "desc", "kind": "loop", "by": "eve", "cursor": "Wzld", "limit": "50"}
 
 
-async def test_a_form_left_empty_asks_for_all(written: Made) -> None:
+async def test_a_form_left_empty_asks_for_all(written: FakeServices) -> None:
     written.refuse("/v1/people", 403)
-    async with browsing(written) as client:
+    async with console_client(written) as client:
         answer = await client.get("/audit?kind=&by=")
     assert answer.status_code == 200
     assert written.queries("/v1/audit") == [{"order": "desc", "limit": "50"}]
 
 
-async def test_nothing_of_a_kind_is_said(written: Made) -> None:
+async def test_nothing_of_a_kind_is_said(written: FakeServices) -> None:
     written.answers["/v1/audit"] = {"items": [], "next": None}
-    async with browsing(written) as client:
+    async with console_client(written) as client:
         assert "No entries match" in (await client.get("/audit?kind=grant")).text
         assert "No entries yet" in (await client.get("/audit")).text
 
 
-async def test_a_whole_chain_shows_its_end_to_write_down(written: Made) -> None:
+async def test_a_whole_chain_shows_its_end_to_write_down(written: FakeServices) -> None:
     written.answers["/v1/audit/verify"] = {"ok": True, "entries": 1234, "head": HEAD, "problems": []}
-    async with browsing(written) as client:
+    async with console_client(written) as client:
         page = (await client.get("/audit/verify")).text
         against = (await client.get(f"/audit/verify?seq=3&head={HEAD}")).text
     assert "The audit is intact" in page
@@ -54,10 +54,10 @@ async def test_a_whole_chain_shows_its_end_to_write_down(written: Made) -> None:
     assert written.queries("/v1/audit/verify") == [{}, {"seq": "3", "head": HEAD}]
 
 
-async def test_a_broken_chain_says_what_is_wrong(written: Made) -> None:
+async def test_a_broken_chain_says_what_is_wrong(written: FakeServices) -> None:
     wrong = {"ok": False, "entries": 2, "head": HEAD, "problems": ["entry 2 was altered"]}
     written.answers["/v1/audit/verify"] = wrong
-    async with browsing(written) as client:
+    async with console_client(written) as client:
         page = (await client.get(f"/audit/verify?seq=1&head={HEAD}")).text
     assert "The audit is not intact" in page
     assert "entry 2 was altered" in page

@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from console.app import build_app
 from console.notifications import Notifications
 from console.settings import ConsoleSettings
-from tests.support.console import SETTINGS, Made
+from tests.support.console import SETTINGS, FakeServices
 
 SCOPE = ("acme", "production")
 
 
-def console(api: Made) -> FastAPI:
+def console(api: FakeServices) -> FastAPI:
     """Build a console for a single open page."""
     settings = ConsoleSettings.model_validate({**SETTINGS, "max_pages": 1})
     return build_app(settings, transport=httpx.MockTransport(api.answer))
@@ -42,7 +42,7 @@ async def listen(app: FastAPI, until: asyncio.Event, on_body: Callable[[bytes], 
 
 
 async def test_a_page_closed_before_the_first_frame_frees_its_stream() -> None:
-    app, gone = console(Made()), asyncio.Event()
+    app, gone = console(FakeServices()), asyncio.Event()
     gone.set()
     await listen(app, gone, lambda _: None)
     gc.collect()
@@ -51,7 +51,7 @@ async def test_a_page_closed_before_the_first_frame_frees_its_stream() -> None:
 
 
 async def test_constant_notifications_do_not_outlast_the_session() -> None:
-    api = Made()
+    api = FakeServices()
     app = console(api)
     pages = app.state.notifications = Notifications(1, keep_alive=0.001)
 

@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.few_shots import grants
 from ratchet.prompt import example_digest
-from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.console import DIGEST, NOW, OTHER, FakeServices, console_client
 
 LIVE = {"target": "bot", "digest": DIGEST, "sequence": 4, "reason": "promoted", "by": "ann", "occurred_at": NOW}
 LIKED = {"input": "How?", "output": "So <b>\u202e</b>."}
@@ -26,7 +26,7 @@ def candidate(**given: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def filled(api: Made) -> Made:
+def filled(api: FakeServices) -> FakeServices:
     """One live prompt with an example in its slot, one that is not managed, two candidates and a grant."""
     slots = {"shots": {"max": 3, "set": OTHER}, "more": {"max": 1, "set": None}}
     names = [{"name": "answer", "live": LIVE, "observed": []}, {"name": "greet", "live": None, "observed": []}]
@@ -41,14 +41,14 @@ def filled(api: Made) -> Made:
     return api
 
 
-async def page_of(api: Made, path: str = "/few-shots") -> str:
-    async with browsing(api) as client:
+async def page_of(api: FakeServices, path: str = "/few-shots") -> str:
+    async with console_client(api) as client:
         answer = await client.get(path)
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
-async def test_an_example_that_is_live_can_be_taken_out(filled: Made) -> None:
+async def test_an_example_that_is_live_can_be_taken_out(filled: FakeServices) -> None:
     page = await page_of(filled)
     assert f'data-api="/v1/examples/{example_digest(LIKED).replace(":", "%3A")}/revoke"' in page
     assert "So &lt;b&gt;&lt;U+202E&gt;&lt;/b&gt;." in page
@@ -56,7 +56,7 @@ async def test_an_example_that_is_live_can_be_taken_out(filled: Made) -> None:
     assert "No examples yet" in page
 
 
-async def test_candidates_say_why_and_from_which_feedback(filled: Made) -> None:
+async def test_candidates_say_why_and_from_which_feedback(filled: FakeServices) -> None:
     page = await page_of(filled)
     assert page.count("live in shots") == 1
     assert (page.count(">chosen<"), page.count(">not chosen<")) == (1, 1)
@@ -66,13 +66,13 @@ async def test_candidates_say_why_and_from_which_feedback(filled: Made) -> None:
     assert "cursor=20" in page
 
 
-async def test_only_few_shot_proposals_are_named(filled: Made) -> None:
+async def test_only_few_shot_proposals_are_named(filled: FakeServices) -> None:
     page = await page_of(filled)
     assert "/proposals/p1" in page
     assert "/proposals/p2" not in page
 
 
-async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(filled: Made) -> None:
+async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(filled: FakeServices) -> None:
     page = await page_of(filled)
     assert page.count('data-api="/v1/grants"') == 2, "one for each slot"
     assert 'name="expires_at" type="number" data-type="hours"' in page
@@ -82,21 +82,21 @@ async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(fil
     assert "All examples that went live by it are revoked" in page
 
 
-async def test_who_does_not_review_may_only_look(filled: Made) -> None:
+async def test_who_does_not_review_may_only_look(filled: FakeServices) -> None:
     filled.sign_in("read", role="viewer")
     page = await page_of(filled)
     assert "data-opens" not in page.split('id="page"')[1].split("</main>")[0]
     assert "Only reviewers" in page
 
 
-async def test_candidates_of_one_prompt_are_asked_for(filled: Made) -> None:
+async def test_candidates_of_one_prompt_are_asked_for(filled: FakeServices) -> None:
     page = await page_of(filled, "/few-shots?name=greet&cursor=20")
     assert filled.queries("/v1/candidates") == [{"name": "greet", "cursor": "20", "limit": "12"}]
     assert "Candidates for greet" in page
     assert "name=greet&amp;cursor=20" in page
 
 
-async def test_parts_that_are_away_leave_the_rest(filled: Made) -> None:
+async def test_parts_that_are_away_leave_the_rest(filled: FakeServices) -> None:
     for path in ("/v1/candidates", "/v1/proposals", "/v1/prompts/answer"):
         filled.answers[path] = None
     page = await page_of(filled)
@@ -104,7 +104,7 @@ async def test_parts_that_are_away_leave_the_rest(filled: Made) -> None:
     assert "2 of 5" in page
 
 
-async def test_a_new_system_says_how_examples_come_to_be(api: Made) -> None:
+async def test_a_new_system_says_how_examples_come_to_be(api: FakeServices) -> None:
     nothing: dict[str, Any] = {"items": [], "next": None}
     api.answers |= dict.fromkeys(("/v1/prompts", "/v1/proposals", "/v1/candidates", "/v1/grants"), nothing)
     page = await page_of(api)

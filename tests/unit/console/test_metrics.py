@@ -3,7 +3,7 @@
 from typing import Any
 
 from console.domain.metric_rows import metric_targets
-from tests.support.console import Made, browsing
+from tests.support.console import FakeServices, console_client
 
 ITEM: dict[str, Any] = {
     "target": "bot", "metric": "score.wordiness", "kind": "score", "direction": "undeclared", "origin": "kind",
@@ -14,15 +14,15 @@ OUT = {"reason": "out_of_range", "word": None, "n": 3, "low": -1.0, "high": 8.0,
 WORD = {**OUT, "reason": "unknown_label", "word": "partially <b>", "low": None, "high": None}
 
 
-async def page(api: Made, *items: dict[str, Any]) -> str:
+async def page(api: FakeServices, *items: dict[str, Any]) -> str:
     api.answers["/v1/metrics"] = {"items": list(items), "next": None}
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         answer = await client.get("/quality")
     assert answer.status_code == 200
     return answer.text
 
 
-async def test_a_direction_is_declared_with_one_click_and_the_rest_is_kept(api: Made) -> None:
+async def test_a_direction_is_declared_with_one_click_and_the_rest_is_kept(api: FakeServices) -> None:
     text = await page(api, ITEM)
     assert 'data-api="/v1/metrics/score.wordiness" data-method="PUT"' in text
     assert 'name="direction" value="lower_is_better"' in text
@@ -31,14 +31,14 @@ async def test_a_direction_is_declared_with_one_click_and_the_rest_is_kept(api: 
     assert "1,234" in text
 
 
-async def test_who_may_not_declare_sees_no_button(api: Made) -> None:
+async def test_who_may_not_declare_sees_no_button(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
     text = await page(api, ITEM)
     assert "direction not declared" in text
     assert "Less is better" not in text
 
 
-async def test_what_is_not_counted_is_named_with_what_to_do(api: Made) -> None:
+async def test_what_is_not_counted_is_named_with_what_to_do(api: FakeServices) -> None:
     labels = {**ITEM, "metric": "label.verdict", "kind": "label", "direction": "higher_is_better", "uncounted": [WORD]}
     text = await page(api, {**ITEM, "uncounted": [OUT]}, labels)
     assert "3 outside the scale: −1 to 8" in text
@@ -46,7 +46,7 @@ async def test_what_is_not_counted_is_named_with_what_to_do(api: Made) -> None:
     assert "3 of a label without a meaning: “partially &lt;b&gt;”" in text
 
 
-async def test_refused_values_have_no_definition(api: Made) -> None:
+async def test_refused_values_have_no_definition(api: FakeServices) -> None:
     nothing = dict.fromkeys(("kind", "direction", "origin", "unit", "scale", "aggregation", "floor_pp"))
     refused = {**OUT, "reason": "no_consent", "low": None, "high": None}
     text = await page(api, {**ITEM, **nothing, "metric": "", "n": 0, "uncounted": [refused]})

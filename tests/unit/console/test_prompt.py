@@ -7,7 +7,7 @@ import httpx
 
 from console.domain.prompt_history import rollback_choices
 from ratchet.prompt import from_text
-from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.console import DIGEST, NOW, OTHER, FakeServices, console_client
 
 THIRD = "sha256:" + "ef" * 32
 WORDS = {DIGEST: "Be brief.\nCite <b>it</b>.", OTHER: "Be brief.", THIRD: "Be long."}
@@ -21,7 +21,7 @@ def version(sequence: int, digest: str, base: str | None, kind: str = "decision"
     }  # fmt: skip
 
 
-def managed(api: Made) -> None:
+def managed(api: FakeServices) -> None:
     """`answer` with two versions, the second of which is live, and one observed version that nobody looked at."""
     live = {"target": "bot", "digest": DIGEST, "sequence": 2, "reason": "promoted", "by": "ann", "occurred_at": NOW}
     seen = {"digest": THIRD, "target": "bot", "first_seen": NOW, "content_known": True, "reviewed": False}
@@ -36,7 +36,7 @@ def managed(api: Made) -> None:
         api.answers[f"/v1/versions/{digest}"] = {"digest": digest, "document": document, "added_at": NOW}
 
 
-def unmanaged(api: Made) -> None:
+def unmanaged(api: FakeServices) -> None:
     """`answer` as an app serves it, with an edit that was deployed around Ratchet."""
     managed(api)
     item = api.answers["/v1/prompts"]["items"][0]
@@ -45,12 +45,12 @@ def unmanaged(api: Made) -> None:
     api.answers["/v1/prompts/answer/versions"] = {"items": [], "next": None, "previous": None}
 
 
-async def page_of(api: Made, path: str = "/prompts/answer") -> httpx.Response:
-    async with browsing(api) as client:
+async def page_of(api: FakeServices, path: str = "/prompts/answer") -> httpx.Response:
+    async with console_client(api) as client:
         return await client.get(path)
 
 
-async def test_versions_show_their_authorisations_and_what_is_live(api: Made) -> None:
+async def test_versions_show_their_authorisations_and_what_is_live(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api)).text
     assert "live: number 2" in page
@@ -59,7 +59,7 @@ async def test_versions_show_their_authorisations_and_what_is_live(api: Made) ->
     assert "Cite &lt;b&gt;it&lt;/b&gt;." in page
 
 
-async def test_what_is_live_in_other_environments_is_told_beside_it(api: Made) -> None:
+async def test_what_is_live_in_other_environments_is_told_beside_it(api: FakeServices) -> None:
     managed(api)
     item = api.answers["/v1/prompts"]["items"][0]
     same, other = {**item["live"], "environment": "<b>qa"}, {**item["live"], "environment": "staging", "digest": THIRD}
@@ -73,7 +73,7 @@ async def test_what_is_live_in_other_environments_is_told_beside_it(api: Made) -
     assert "not managed yet" in (await page_of(api)).text
 
 
-async def test_a_reviewer_rolls_back_in_one_dialog_that_shows_the_difference(api: Made) -> None:
+async def test_a_reviewer_rolls_back_in_one_dialog_that_shows_the_difference(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api)).text
     dialog = page[page.index('<dialog id="rollback"') : page.index("</dialog>", page.index('<dialog id="rollback"'))]
@@ -92,7 +92,7 @@ def test_ways_back_begin_with_the_version_before_and_reach_what_ran_before_ratch
     assert rollback_choices([], True, None, None) == []
 
 
-async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: Made) -> None:
+async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
     managed(api)
     page = (await page_of(api)).text
@@ -103,14 +103,14 @@ async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: Made) -> 
     assert "Only reviewers mark versions as reviewed" in page
 
 
-async def test_what_was_observed_differs_from_what_is_live_and_waits_for_a_look(api: Made) -> None:
+async def test_what_was_observed_differs_from_what_is_live_and_waits_for_a_look(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api)).text
     assert "Changes from the live version" in page
     assert f'data-api="/v1/prompts/answer/observed/{THIRD.replace(":", "%3A")}/review"' in page
 
 
-async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(api: Made) -> None:
+async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(api: FakeServices) -> None:
     unmanaged(api)
     page = (await page_of(api)).text
     assert "is not managed by Ratchet yet" in page
@@ -119,14 +119,14 @@ async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(a
     assert 'data-opens="rollback"' not in page
 
 
-async def test_a_text_that_is_not_known_is_said_to_be_unknown(api: Made) -> None:
+async def test_a_text_that_is_not_known_is_said_to_be_unknown(api: FakeServices) -> None:
     unmanaged(api)
     api.answers["/v1/prompts"]["items"][0]["observed"][0]["content_known"] = False
     page = (await page_of(api)).text
     assert "The text is unknown: the app sent only its digest." in page
 
 
-async def test_what_somebody_has_looked_at_is_folded_away(api: Made) -> None:
+async def test_what_somebody_has_looked_at_is_folded_away(api: FakeServices) -> None:
     managed(api)
     [seen] = api.answers["/v1/prompts"]["items"][0]["observed"]
     api.answers["/v1/prompts"]["items"][0]["observed"] = [{**seen, "reviewed": True}]
@@ -138,7 +138,7 @@ async def test_what_somebody_has_looked_at_is_folded_away(api: Made) -> None:
     assert "Mark as reviewed" not in page
 
 
-async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to_be(api: Made) -> None:
+async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to_be(api: FakeServices) -> None:
     managed(api)
     rows = [
         {"instance": name, "name": "answer", "sequence": sequence, "digest": DIGEST, "since": NOW}
@@ -153,7 +153,7 @@ async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to
     assert "Not available now" in (await page_of(api)).text
 
 
-async def test_older_versions_are_a_page_further(api: Made) -> None:
+async def test_older_versions_are_a_page_further(api: FakeServices) -> None:
     managed(api)
     api.answers["/v1/prompts/answer/versions"]["next"] = "WzFd"
     page = (await page_of(api)).text
@@ -162,7 +162,7 @@ async def test_older_versions_are_a_page_further(api: Made) -> None:
     assert api.queries("/v1/prompts/answer/versions")[-1] == {"cursor": "WzFd", "limit": "20"}
 
 
-async def test_a_first_version_has_nothing_before_it(api: Made) -> None:
+async def test_a_first_version_has_nothing_before_it(api: FakeServices) -> None:
     managed(api)
     api.answers["/v1/prompts/answer/versions"] = {"items": [version(2, DIGEST, None)], "next": None, "previous": None}
     page = (await page_of(api)).text
@@ -170,7 +170,7 @@ async def test_a_first_version_has_nothing_before_it(api: Made) -> None:
     assert 'data-opens="rollback"' not in page
 
 
-async def test_a_name_that_nobody_uses_leads_nowhere(api: Made) -> None:
+async def test_a_name_that_nobody_uses_leads_nowhere(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [], "next": None}
     api.answers["/v1/prompts/no/one/versions"] = {"items": [], "next": None, "previous": None}
     api.answers["/v1/instances"] = {"items": []}
@@ -179,7 +179,7 @@ async def test_a_name_that_nobody_uses_leads_nowhere(api: Made) -> None:
     assert api.queries("/v1/prompts")[0]["name"] == "no/one"
 
 
-async def test_any_two_versions_are_compared(api: Made) -> None:
+async def test_any_two_versions_are_compared(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
     assert "<del>brief</del>" in page
@@ -189,7 +189,7 @@ async def test_any_two_versions_are_compared(api: Made) -> None:
     assert (await page_of(api, "/prompts/answer/compare?a=nonsense")).status_code == 404
 
 
-async def test_a_comparison_begins_with_the_last_change(api: Made) -> None:
+async def test_a_comparison_begins_with_the_last_change(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api, "/prompts/answer/compare")).text
     assert f'<option value="{DIGEST}" selected>' in page
@@ -199,14 +199,14 @@ async def test_a_comparison_begins_with_the_last_change(api: Made) -> None:
     assert "There is only one version" in (await page_of(api, "/prompts/answer/compare")).text
 
 
-async def test_a_text_that_can_not_be_had_is_not_compared(api: Made) -> None:
+async def test_a_text_that_can_not_be_had_is_not_compared(api: FakeServices) -> None:
     managed(api)
     del api.answers[f"/v1/versions/{OTHER}"]
     assert "unknown or not available now" in (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
     assert "not available now" in (await page_of(api, f"/prompts/answer/back?to_digest={OTHER}")).text
 
 
-async def test_the_dialog_asks_what_going_back_to_another_version_changes(api: Made) -> None:
+async def test_the_dialog_asks_what_going_back_to_another_version_changes(api: FakeServices) -> None:
     managed(api)
     part = (await page_of(api, f"/prompts/answer/back?to_digest={THIRD}")).text
     assert "<html" not in part

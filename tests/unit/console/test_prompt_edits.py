@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.prompt_edits import fields, kept, parse_form, preview
 from ratchet.prompt import parse
-from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.console import DIGEST, NOW, OTHER, FakeServices, console_client
 from tests.support.prompts import minimal
 
 DOCUMENT = parse(
@@ -28,7 +28,7 @@ SEEN = {"digest": DIGEST, "target": "bot", "first_seen": NOW, "content_known": T
 LIVE = {"target": "bot", "digest": OTHER, "sequence": 3, "reason": "promoted", "by": "ann", "occurred_at": NOW}
 
 
-def known(api: Made, live: object = None, **seen: Any) -> None:
+def known(api: FakeServices, live: object = None, **seen: Any) -> None:
     api.answers["/v1/prompts"] = {
         "items": [{"name": "answer", "live": live, "observed": [{**SEEN, **seen}]}], "next": None
     }  # fmt: skip
@@ -80,9 +80,9 @@ def test_line_ends_of_a_browser_change_nothing() -> None:
     assert preview(DOCUMENT, parse_form(form(text))["document"]).differs == []
 
 
-async def test_the_form_holds_the_version_to_begin_with(api: Made) -> None:
+async def test_the_form_holds_the_version_to_begin_with(api: FakeServices) -> None:
     known(api)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
     assert "&lt;/textarea&gt;&lt;script&gt;" in page
     assert "is not managed by Ratchet yet" in page
@@ -93,10 +93,10 @@ async def test_the_form_holds_the_version_to_begin_with(api: Made) -> None:
     assert 'data-live=""' in page, "a draft that is being written is never replaced"
 
 
-async def test_who_is_alone_is_told_before_they_write(api: Made) -> None:
+async def test_who_is_alone_is_told_before_they_write(api: FakeServices) -> None:
     known(api, LIVE)
     api.answers["/v1/people"] = {"items": [{"subject": "ann", "scopes": ["review"]}], "next": None}
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         assert "There is no other reviewer yet" in (await client.get("/prompts/answer/edit")).text
         api.answers["/v1/people"]["items"].append({"subject": "bob", "scopes": ["review"]})
         assert "There is no other reviewer" not in (await client.get("/prompts/answer/edit")).text
@@ -104,52 +104,52 @@ async def test_who_is_alone_is_told_before_they_write(api: Made) -> None:
         assert "There is no other reviewer" not in (await client.get("/prompts/answer/edit")).text, "not known"
 
 
-async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(api: Made) -> None:
+async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(api: FakeServices) -> None:
     known(api, LIVE)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
     assert "The edit starts from" in page
     assert f'name="base_digest" value="{OTHER}"' in page
 
 
-async def test_who_may_not_propose_is_told(api: Made) -> None:
+async def test_who_may_not_propose_is_told(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
     known(api)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         answer = await client.get("/prompts/answer/edit")
     assert answer.status_code == 403
     assert "Only reviewers" in answer.text
 
 
-async def test_what_is_not_known_can_not_be_edited(api: Made) -> None:
+async def test_what_is_not_known_can_not_be_edited(api: FakeServices) -> None:
     known(api, content_known=False)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         assert "sent its digest only" in (await client.get("/prompts/answer/edit")).text
         known(api)
         del api.answers[f"/v1/versions/{DIGEST}"]
         assert (await client.get("/prompts/answer/edit")).status_code == 404
 
 
-async def test_a_preview_shows_what_the_edit_changes_and_sends_nothing(api: Made) -> None:
+async def test_a_preview_shows_what_the_edit_changes_and_sends_nothing(api: FakeServices) -> None:
     known(api)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         part = (await client.post("/prompts/answer/preview", content=form("Be <b>brief</b>, {{who}}."))).text
     assert "<html" not in part
     assert "&lt;" in part
     assert "New version:" in part
-    assert {request.method for request in api.asked} == {"GET"}
+    assert {request.method for request in api.requests} == {"GET"}
 
 
-async def test_a_preview_of_nonsense_says_so(api: Made) -> None:
+async def test_a_preview_of_nonsense_says_so(api: FakeServices) -> None:
     known(api)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         odd = await client.post("/prompts/answer/preview", content=b"\xff")
         large = await client.post("/prompts/answer/preview", content=b"x" * 1_000_001)
         nowhere = await client.post("/prompts/answer/preview", content=form("Be.", base="../secrets"))
     assert "document: must be a JSON document of at most 1 MB" in odd.text
     assert odd.text == large.text
     assert "New version:" in nowhere.text
-    assert not [request for request in api.asked if "secrets" in request.url.path]
+    assert not [request for request in api.requests if "secrets" in request.url.path]
 
 
 def test_template_syntax_of_other_tools_is_said() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.console import DIGEST, NOW, OTHER, FakeServices, console_client
 
 LIVE = {"target": "bot", "digest": DIGEST, "sequence": 4, "reason": "rolled_back", "by": "ann", "occurred_at": NOW}
 
@@ -15,12 +15,12 @@ def named(name: str, live: object = None, *observed: object) -> dict[str, Any]:
     return {"name": name, "live": live, "observed": list(observed)}
 
 
-async def test_each_prompt_says_what_is_live_and_what_nobody_has_looked_at(api: Made) -> None:
+async def test_each_prompt_says_what_is_live_and_what_nobody_has_looked_at(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {
         "items": [named("answer", LIVE, seen(OTHER), seen(DIGEST, reviewed=True)), named("greet", None, seen(OTHER))],
         "next": None,
     }
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         page = (await client.get("/prompts")).text
     assert "live: number 4" in page
     assert "rolled back by ann" in page
@@ -29,18 +29,18 @@ async def test_each_prompt_says_what_is_live_and_what_nobody_has_looked_at(api: 
     assert "More" not in page
 
 
-async def test_a_name_may_hold_any_character(api: Made) -> None:
+async def test_a_name_may_hold_any_character(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [named("a/b? <i>\u202e", LIVE)], "next": "WyJhIl0"}
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         page = (await client.get("/prompts")).text
     assert 'href="/prompts/a%2Fb%3F%20%3Ci%3E%E2%80%AE"' in page
     assert "a/b? &lt;i&gt;&lt;U+202E&gt;" in page
     assert "cursor=WyJhIl0" in page
 
 
-async def test_the_next_names_come_after_the_last(api: Made) -> None:
+async def test_the_next_names_come_after_the_last(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [], "next": None}
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         page = (await client.get("/prompts?cursor=WyJncmVldCJd")).text
     assert "No prompts yet" in page
     assert api.queries("/v1/prompts") == [{"cursor": "WyJncmVldCJd", "limit": "50"}]

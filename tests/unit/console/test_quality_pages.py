@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.target_summary import targets
 from ratchet.prompt import from_text
-from tests.support.console import DIGEST, NOW, OTHER, Made, browsing
+from tests.support.console import DIGEST, NOW, OTHER, FakeServices, console_client
 
 EVIL = "<script>alert(1)</script>\x1b[31m"
 BASE, FIXED = from_text("Answer.").to_dict(), from_text("Answer.\nCite.").to_dict()
@@ -42,7 +42,7 @@ def proposal(**parts: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def one(api: Made) -> Made:
+def one(api: FakeServices) -> FakeServices:
     """Services that know of one regression and one proposal."""
     api.answers |= {
         f"/v1/regressions/{regression()['id']}": regression(),
@@ -57,8 +57,8 @@ def one(api: Made) -> Made:
     return api
 
 
-async def page_of(api: Made, path: str) -> str:
-    async with browsing(api) as client:
+async def page_of(api: FakeServices, path: str) -> str:
+    async with console_client(api) as client:
         answer = await client.get(path)
     assert answer.status_code == 200, answer.text
     assert "<script>alert" not in answer.text
@@ -66,7 +66,7 @@ async def page_of(api: Made, path: str) -> str:
     return answer.text
 
 
-async def test_a_regression_tells_how_much_how_sure_and_why(one: Made) -> None:
+async def test_a_regression_tells_how_much_how_sure_and_why(one: FakeServices) -> None:
     text = await page_of(one, f"/regressions/{regression()['id']}")
     for said in (
         "90.0 %",
@@ -82,7 +82,7 @@ async def test_a_regression_tells_how_much_how_sure_and_why(one: Made) -> None:
     assert "None are stored" in text
 
 
-async def test_a_regression_without_its_parts_is_still_told(one: Made) -> None:
+async def test_a_regression_without_its_parts_is_still_told(one: FakeServices) -> None:
     for part in ("/v1/executions", "/v1/drafts", "/v1/quality/series"):
         one.answers[part] = None
     whole = regression(change=None, causes=[], low_pp=None, high_pp=None, baseline={**MEASURED, "n": 0})
@@ -92,14 +92,14 @@ async def test_a_regression_without_its_parts_is_still_told(one: Made) -> None:
         assert said in text.lower() or said in text, said
 
 
-async def test_lists_are_paged_and_keep_their_filter(one: Made) -> None:
+async def test_lists_are_paged_and_keep_their_filter(one: FakeServices) -> None:
     assert 'href="/regressions?state=open&amp;cursor=7"' in await page_of(one, "/regressions?state=open")
     assert "cursor=2026-01-02" in await page_of(one, "/proposals?state=open")
     assert one.queries("/v1/regressions")[0]["state"] == "open"
     assert one.queries("/v1/proposals")[0]["brief"] == "true"
 
 
-async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: Made) -> None:
+async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: FakeServices) -> None:
     text = await page_of(one, f"/proposals/{proposal()['id']}")
     assert "<ins>  Cite.</ins>" in text
     assert f'name="digest" value="{OTHER}"' in text
@@ -108,7 +108,7 @@ async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: Made) -> 
     assert "bob" in text
 
 
-async def test_a_proposal_that_apps_can_not_fill_in_says_so(one: Made) -> None:
+async def test_a_proposal_that_apps_can_not_fill_in_says_so(one: FakeServices) -> None:
     asked = from_text("Answer {{whom}}.").to_dict()
     one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=asked)
     text = await page_of(one, f"/proposals/{proposal()['id']}")
@@ -117,7 +117,7 @@ async def test_a_proposal_that_apps_can_not_fill_in_says_so(one: Made) -> None:
     assert "Unlike the version" not in await page_of(one, f"/proposals/{proposal()['id']}"), "dropping one is fine"
 
 
-async def test_a_proposal_whose_base_is_live_no_more_says_so(one: Made) -> None:
+async def test_a_proposal_whose_base_is_live_no_more_says_so(one: FakeServices) -> None:
     one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(name="answer")
     one.answers["/v1/prompts/answer"] = {"digest": DIGEST, "sequence": 3, "occurred_at": NOW}
     assert "it can't be approved" not in await page_of(one, f"/proposals/{proposal()['id']}")
@@ -125,7 +125,7 @@ async def test_a_proposal_whose_base_is_live_no_more_says_so(one: Made) -> None:
     assert "it can't be approved" in await page_of(one, f"/proposals/{proposal()['id']}")
 
 
-async def test_a_fix_that_worked_says_so_when_it_is_known(one: Made) -> None:
+async def test_a_fix_that_worked_says_so_when_it_is_known(one: FakeServices) -> None:
     known = regression(state="resolved", resolved_at=NOW, recovered={**MEASURED, "mean": 0.88})
     one.answers[f"/v1/regressions/{known['id']}"] = known
     decision = {"id": "d", "verdict": "approved", "by": "bob", "at": NOW, "reason": "", "expires_at": NOW, "hash": "h"}
@@ -139,7 +139,7 @@ async def test_a_fix_that_worked_says_so_when_it_is_known(one: Made) -> None:
     assert "recovered" not in await page_of(one, f"/proposals/{fix['id']}")
 
 
-async def test_who_may_not_decide_is_told_and_offered_nothing(one: Made) -> None:
+async def test_who_may_not_decide_is_told_and_offered_nothing(one: FakeServices) -> None:
     one.sign_in("read", role="viewer", subject="tom")
     text = await page_of(one, f"/proposals/{proposal()['id']}")
     assert "Only reviewers decide" in text
@@ -147,7 +147,7 @@ async def test_who_may_not_decide_is_told_and_offered_nothing(one: Made) -> None
     assert 'id="approve"' not in text
 
 
-async def test_a_decision_is_shown_with_what_became_of_it(one: Made) -> None:
+async def test_a_decision_is_shown_with_what_became_of_it(one: FakeServices) -> None:
     decision = {
         "id": "d",
         "verdict": "approved",

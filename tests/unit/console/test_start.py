@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.domain.snippets import fastapi, plain
-from tests.support.console import NOW, Made, browsing
+from tests.support.console import NOW, FakeServices, console_client
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -45,16 +45,16 @@ def test_any_target_is_what_the_code_says(target: str) -> None:
         assert "\u202e" not in code
 
 
-async def test_it_begins_with_a_name(api: Made) -> None:
-    async with browsing(api) as client:
+async def test_it_begins_with_a_name(api: FakeServices) -> None:
+    async with console_client(api) as client:
         page = (await client.get("/start")).text
         odd = await client.get("/start?target=%00")
     assert 'name="target"' in page
     assert odd.status_code == 404
 
 
-async def test_an_admin_makes_the_key_that_the_code_needs(api: Made) -> None:
-    async with browsing(api) as client:
+async def test_an_admin_makes_the_key_that_the_code_needs(api: FakeServices) -> None:
+    async with console_client(api) as client:
         page = (await client.get("/start?target=shop")).text
     assert 'data-api="/v1/keys" data-shows="key-made"' in page
     assert 'name="subject" value="shop"' in page
@@ -65,16 +65,16 @@ async def test_an_admin_makes_the_key_that_the_code_needs(api: Made) -> None:
     assert 'hx-trigger="every 2s"' in page
 
 
-async def test_others_are_told_who_makes_keys(api: Made) -> None:
+async def test_others_are_told_who_makes_keys(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         page = (await client.get("/start?target=shop")).text
     assert "Only admins create keys" in page
     assert "/v1/keys" not in page
 
 
-async def test_the_first_execution_shows_and_ends_the_waiting(api: Made) -> None:
-    async with browsing(api) as client:
+async def test_the_first_execution_shows_and_ends_the_waiting(api: FakeServices) -> None:
+    async with console_client(api) as client:
         waiting = (await client.get("/start/received?target=a%20b")).text
         api.answers["/v1/executions/latest"] = execution()
         there = (await client.get("/start/received?target=a%20b")).text
@@ -86,10 +86,10 @@ async def test_the_first_execution_shows_and_ends_the_waiting(api: Made) -> None
 
 
 @pytest.mark.parametrize("refused", [None, 403])
-async def test_what_can_not_be_asked_is_waited_for_or_said(api: Made, refused: int | None) -> None:
+async def test_what_can_not_be_asked_is_waited_for_or_said(api: FakeServices, refused: int | None) -> None:
     api.answers["/v1/executions/latest"] = None
     if refused:
         api.refuse("/v1/executions/latest", refused)
-    async with browsing(api) as client:
+    async with console_client(api) as client:
         answer = await client.get("/start/received?target=shop")
     assert answer.status_code == (refused or 200)
