@@ -24,7 +24,7 @@ def test_a_link_lets_in_once_and_is_not_left_in_the_address(visitor: Visitor) ->
     page.goto(visitor.site.url + made["path"])
     expect(page.locator("#known")).to_contain_text("Somebody is signed in already")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("used before")
+    expect(page.get_by_role("alert")).to_contain_text("already used")
     assert page.url == visitor.site.url + "/sign-in"
     visitor.complaints.clear()  # the browser itself notes the refusal
 

@@ -37,7 +37,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 visitor.screenshot_to_folder("overview")
 
                 page.locator("a.row[href^='/regressions/']", has_text="thumb of").first.click()
-                visitor.expect_text("got worse")
+                visitor.expect_text("regressed")
                 visitor.expect_text("prompt version answer")
                 expect(page.locator("#chart canvas").first).to_be_visible()
                 expect(page.locator(".exchange.bad").first).to_be_visible()
