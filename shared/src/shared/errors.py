@@ -1,24 +1,24 @@
-"""Errors that say what a failure means for the event that met it."""
+"""Errors of event handlers, by whether processing the same event again may succeed."""
 
 
 class Retryable(Exception):
-    """Raised where the same event may succeed later: something that it needs is not available now."""
+    """The same event may succeed later: something that it needs is unavailable now."""
 
 
 class Permanent(Exception):
-    """Raised where the same event can never succeed: it becomes a dead letter at once."""
+    """The same event can never succeed: it becomes a dead letter at once."""
 
 
 class Malformed(Permanent):
-    """The message cannot be read as the event that its headers name."""
+    """The message cannot be decoded as the event that its headers name."""
 
 
 class UnknownMajor(Permanent):
-    """The event's type or major version is unknown to this code: it waits as a dead letter until it is known."""
+    """The event's type or major version is unknown to this version of the code."""
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason code that a dead letter carries."""
+    """Return the reason code of a dead letter."""
     if isinstance(error, UnknownMajor):
         return "unknown-type"
     if isinstance(error, Malformed):

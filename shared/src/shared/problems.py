@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): refusals with a code for programs and a reason for people."""
+"""Problem details (RFC 9457): error responses with a code for programs and a reason for people."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Problem(Exception):
-    """A refusal over HTTP (RFC 9457). `code` is from a closed set, for programs; `errors` names fields, for people."""
+    """An HTTP error response (RFC 9457). `code` is from a closed set, for programs; `errors` names the wrong fields."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Problem(Exception):
 
 
 def invalid(field: str, reason: str, status: int = 422) -> Problem:
-    """Return the Problem of a field that is wrong, 422 unless another `status` is given."""
+    """Return the Problem of a wrong field, with status 422 by default."""
     shown = printable(field)
     return Problem(
         status, "invalid", "The request is not valid", f"{shown}: {reason}", [{"field": shown, "reason": reason}]
@@ -59,7 +59,7 @@ def printable(name: str, limit: int = 120) -> str:
 
 
 def reason_of(fault: Mapping[str, Any]) -> str:
-    """Say what is wrong with a field, from one of pydantic's errors, with or without its context."""
+    """Return what is wrong with a field, from one of pydantic's errors."""
     context = fault.get("ctx", {})
     match fault["type"]:
         case "too_short" | "string_too_short" if "min_length" in context:
@@ -67,7 +67,7 @@ def reason_of(fault: Mapping[str, Any]) -> str:
         case "too_long" | "string_too_long" if "max_length" in context:
             return f"must have a length of at most {context['max_length']}"
         case "string_pattern_mismatch" if r"[^\x00" in context.get("pattern", ""):
-            return "must not hold a control character"
+            return "must not contain a control character"
         case "extra_forbidden":
             return "is not a known field"
         case "missing":

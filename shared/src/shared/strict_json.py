@@ -1,4 +1,4 @@
-"""The strict reading of JSON: what is not sound is refused by its place, before anything is done with it."""
+"""Strict JSON parsing: reject unsound documents, naming the field, before anything else reads them."""
 
 import json
 import math
@@ -15,46 +15,46 @@ _INT64 = 2**63
 
 
 def strict_json(body: bytes) -> Any:
-    """Reads JSON as RFC 8259 and I-JSON (RFC 7493) mean it, and nothing that PostgreSQL or Kafka can't carry.
+    """Parse JSON according to RFC 8259 and I-JSON (RFC 7493), without values that PostgreSQL or Kafka cannot store.
 
-    Refuses NaN and infinities (also by overflow), duplicate names, NUL, lone surrogates, integers beyond 64
-    bits and nesting past 32 levels. Raises `Problem` 400 or 422 that names the field.
+    Rejects NaN and infinities (also by overflow), duplicate names, NUL, lone surrogates, integers beyond 64 bits and
+    more than 32 levels of nesting. Raises Problem 400 or 422 that names the field.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise invalid("body", f"not UTF-8 at byte {error.start}", 400) from None
     try:
-        return _checked(_SLOW.decode(text), "", 0) if (found := _plain(body, text)) is _ODD else found
+        return _checked(_SLOW.decode(text), "", 0) if (found := _plain(body, text)) is _UNSURE else found
     except RecursionError:
         raise invalid("body", f"nested deeper than {MAX_DEPTH} levels") from None
     except json.JSONDecodeError as error:
         raise invalid("body", f"not JSON: {error.msg} at character {error.pos}", 400) from None
 
 
-_ODD = object()
+_UNSURE = object()
 
 
 def _plain(body: bytes, text: str) -> Any:
-    """What nearly all bodies hold, read quickly; `_ODD` where it takes a closer look.
+    """Parse an ordinary body quickly; return `_UNSURE` if it needs the slow, exact parser.
 
-    Only an escape can hold a NUL or a surrogate. A duplicate name shows in the colons: each name has one, so
-    there are more in the text than the value, which holds the last of both, needs.
+    Only an escape can encode a NUL or a surrogate. Duplicate names show in the number of colons: the text has more of
+    them than the parsed value, which keeps only the last of two equal names.
     """
     if b"\\" in body and b"\\u" in body:
-        return _ODD
+        return _UNSURE
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
-        return _ODD
-    return value if _colons(value, 0) == text.count(":") else _ODD
+        return _UNSURE
+    return value if _colons(value, 0) == text.count(":") else _UNSURE
 
 
-_NEVER = -(10**12)  # no count of colons, whatever is added to it
+_NEVER = -(10**12)  # stays negative, whatever count of colons is added
 
 
 def _colons(value: Any, depth: int) -> int:
-    """The colons in the JSON text of `value`; less than none where it is past what strict JSON holds."""
+    """Return the number of colons in the JSON text of `value`; negative if `value` is not strict JSON."""
     kind, total = type(value), 0 if depth < MAX_DEPTH else _NEVER
     if kind is dict:
         total += len(value) + "".join(value).count(":")
@@ -80,54 +80,57 @@ def _colons_of(value: str | float | None) -> int:
     return 0 if value is None or -_INT64 <= value < _INT64 else _NEVER
 
 
-class _Odd(Exception):
-    """Something that is no I-JSON; what it is, and where, the second and slower reading says."""
+class _Forbidden(Exception):
+    """A value that I-JSON forbids; the slow parser reports it with its path."""
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object as it was written."""
+    """The members of an object in their order, with duplicates."""
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise _Odd("the number is too large")
+        raise _Forbidden("the number is too large")
     return value
 
 
 def _int(digits: str) -> int:
     if len(digits) > 20 or not -_INT64 <= (value := int(digits)) < _INT64:
-        raise _Odd("the integer is beyond 64 bits")
+        raise _Forbidden("the integer is beyond 64 bits")
     return value
 
 
 def _constant(name: str) -> float:
-    raise _Odd(f"{name} is not a JSON number")
+    raise _Forbidden(f"{name} is not a JSON number")
 
 
-def _kept(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """`read`, which hands out its error instead of raising it."""
+def _error_as_value(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return `read` as a function that returns its error instead of raising it."""
 
     def reader(text: str) -> Any:
         try:
             return read(text)
-        except _Odd as odd:
-            return odd
+        except _Forbidden as error:
+            return error
 
     return reader
 
 
 _SLOW = json.JSONDecoder(
-    object_pairs_hook=_Pairs, parse_float=_kept(_float), parse_int=_kept(_int), parse_constant=_kept(_constant)
+    object_pairs_hook=_Pairs,
+    parse_float=_error_as_value(_float),
+    parse_int=_error_as_value(_int),
+    parse_constant=_error_as_value(_constant),
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _checked(value: Any, path: str, depth: int) -> Any:
-    """The value, read by `_SLOW`, as `_FAST` would have read it. Raises Problem with the path to what is odd."""
+    """Return the value that `_SLOW` parsed, with dicts as objects. Raises Problem with the path of an error."""
     if depth > MAX_DEPTH:
         raise invalid(path or "body", f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, _Odd):
+    if isinstance(value, _Forbidden):
         raise invalid(path or "body", str(value))
     if isinstance(value, str):
         _check_text(value, path)
@@ -151,6 +154,6 @@ def _members(pairs: _Pairs, path: str, depth: int) -> dict[str, Any]:
 
 def _check_text(text: str, path: str) -> None:
     if "\0" in text:
-        raise invalid(path or "body", "holds a NUL character")
+        raise invalid(path or "body", "contains a NUL character")
     if _SURROGATE.search(text):
-        raise invalid(path or "body", "holds a lone surrogate")
+        raise invalid(path or "body", "contains a lone surrogate")

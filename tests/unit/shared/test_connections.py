@@ -122,7 +122,7 @@ async def answered(connect: Connect) -> bool:
 @pytest.mark.parametrize("kind", TRICKLES)
 @pytest.mark.parametrize("drop", [b"a", b"\r\n", b""])
 async def test_a_request_that_does_not_get_complete_is_ended(folder: Path, kind: str, drop: bytes) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.2, most=50)) as connect:
+    async with server(folder, ConnectionLimits(receipt=0.2, max_open=50)) as connect:
         slow = await connect()
         trickling = asyncio.create_task(slow.trickle(TRICKLES[kind], drop))
         await eventually(lambda: slow.ended)
@@ -132,7 +132,7 @@ async def test_a_request_that_does_not_get_complete_is_ended(folder: Path, kind:
 
 
 async def test_two_hundred_that_trickle_keep_nobody_out(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=1.0, most=100)) as connect:
+    async with server(folder, ConnectionLimits(receipt=1.0, max_open=100)) as connect:
         slow = [await connect() for _ in range(200)]
         trickling = [
             asyncio.create_task(one.trickle(first, b"a"))
@@ -144,7 +144,7 @@ async def test_two_hundred_that_trickle_keep_nobody_out(folder: Path) -> None:
 
 
 async def test_what_is_served_stays_open_past_every_deadline_and_limit(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.1, most=3)) as connect:
+    async with server(folder, ConnectionLimits(receipt=0.1, max_open=3)) as connect:
         listener = await connect()
         listener.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         await eventually(lambda: b"ok" in listener.seen)
@@ -155,7 +155,7 @@ async def test_what_is_served_stays_open_past_every_deadline_and_limit(folder: P
 
 
 async def test_with_nobody_to_close_the_new_one_is_refused(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(most=2)) as connect:
+    async with server(folder, ConnectionLimits(max_open=2)) as connect:
         listeners = [await connect() for _ in range(2)]
         for listener in listeners:
             listener.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -168,7 +168,7 @@ async def test_with_nobody_to_close_the_new_one_is_refused(folder: Path) -> None
 
 
 async def test_an_idle_connection_is_kept_for_the_next_request_as_long_as_keep_alive_says(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.1, most=10)) as connect:
+    async with server(folder, ConnectionLimits(receipt=0.1, max_open=10)) as connect:
         kept, fresh = await connect(), await connect()
         kept.send(GET)
         await eventually(lambda: fresh.ended)
@@ -178,7 +178,7 @@ async def test_an_idle_connection_is_kept_for_the_next_request_as_long_as_keep_a
 
 
 async def test_a_body_that_we_do_not_read_is_not_the_clients_fault(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.2, most=10)) as connect:
+    async with server(folder, ConnectionLimits(receipt=0.2, max_open=10)) as connect:
         waiting = await connect()
         waiting.send(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)
         await eventually(lambda: b"HTTP/1.1 200" in waiting.seen or waiting.ended)
@@ -186,7 +186,7 @@ async def test_a_body_that_we_do_not_read_is_not_the_clients_fault(folder: Path)
 
 
 async def test_who_does_not_read_the_answer_is_hung_up_on(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(stalled=0.2, most=10)) as connect:
+    async with server(folder, ConnectionLimits(stalled=0.2, max_open=10)) as connect:
         deaf = await connect()
         deaf.pause()
         deaf.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")

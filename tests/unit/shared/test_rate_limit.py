@@ -76,7 +76,7 @@ def test_refused_requests_cost_nothing_and_wait_as_long_as_said() -> None:
 
 
 def test_buckets_are_bounded_and_full_ones_are_forgotten_first() -> None:
-    buckets = TokenBuckets(RateLimitPolicy("address", 1, 10.0), most=100)
+    buckets = TokenBuckets(RateLimitPolicy("address", 1, 10.0), max_buckets=100)
     assert buckets.consume("held", 9.0).allowed
     for number in range(1_000):
         buckets.consume(str(number), 0.0 if number < 90 else 15.0)

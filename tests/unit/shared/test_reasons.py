@@ -22,7 +22,7 @@ Word = Annotated[str, BeforeValidator(_checked), Field(min_length=1, max_length=
     [
         ("", "must have a length of at least 1"),
         ("long", "must have a length of at most 3"),
-        ("a\n", "must not hold a control character"),
+        ("a\n", "must not contain a control character"),
         ("bad", "must be good"),
         (5, "Input should be a valid string"),
     ],

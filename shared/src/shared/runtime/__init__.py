@@ -1,1 +1,1 @@
-"""How a service runs: settings, log, clock, metrics, database."""
+"""Runtime of a service: settings, log, clock, metrics, database, background tasks."""

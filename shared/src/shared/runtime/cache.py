@@ -1,4 +1,4 @@
-"""Redis, which holds only what can be rebuilt: every deadline is short, nothing is retried, dead is normal."""
+"""Redis client with short timeouts and no retries: Redis holds only data that can be rebuilt, and may be down."""
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -8,7 +8,7 @@ DEADLINE_S = 0.25
 
 
 def redis_client(url: str) -> Redis:
-    """A client that answers or fails within `DEADLINE_S` (the library's defaults wait 58 s on a silent server)."""
+    """Return a client that answers or fails within `DEADLINE_S` (the library's defaults wait 58 s)."""
     return Redis.from_url(
         url,
         socket_connect_timeout=DEADLINE_S,

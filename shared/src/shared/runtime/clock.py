@@ -1,19 +1,19 @@
-"""Time as an argument. Code that decides never asks the operating system what time it is."""
+"""Clocks: time is passed as an argument, so that decisions never read the operating system's clock."""
 
 from datetime import UTC, datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; a fake one ships in `shared.testing.clock`."""
+    """A source of the current time; `shared.testing.clock` has a fake one."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the current time, timezone-aware, in UTC."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The operating system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The database: an engine with safe settings, naming of constraints, and the check of the schema's age."""
+"""PostgreSQL: an engine with safe settings, names of constraints, checks of schema version and durability."""
 
 from collections.abc import Sequence
 
@@ -24,27 +24,27 @@ _CONNECTION_STATES = frozenset({"25006", "25P03", "25P04", "57P01", "57P02", "57
 
 
 class SchemaOutdated(Exception):
-    """The database's schema is not the one that this version of the service was made for."""
+    """The database's schema has another version than the one this service needs."""
 
 
 class NotDurable(Exception):
-    """The database may lose what it has acknowledged."""
+    """The database may lose data that it has acknowledged."""
 
 
 def metadata_for(schema: str) -> MetaData:
-    """Metadata for one service's schema; constraints are named, so that migrations can change them."""
+    """Return metadata for one service's schema; constraints are named, so that migrations can change them."""
     return MetaData(schema=schema, naming_convention=_NAMING)
 
 
 def engine(settings: ServiceSettings) -> AsyncEngine:
-    """An asyncpg engine. A transaction that hangs or idles is ended by the server, so no lock outlives its owner."""
+    """Return an asyncpg engine. The server ends transactions that hang or idle, so no lock outlives its owner."""
     db = create_async_engine(
         make_url(settings.database_url),
         pool_size=settings.database_pool,
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
-        hide_parameters=True,  # errors are logged: they must show neither what users wrote nor keys
+        hide_parameters=True,  # errors are logged and must not contain users' text or keys
         connect_args={
             "timeout": 5,
             "command_timeout": 60,
@@ -63,19 +63,19 @@ def engine(settings: ServiceSettings) -> AsyncEngine:
 
 
 def _discard_doubtful(context: ExceptionContext) -> None:
-    """Discard every pooled connection once its server can't write any more: new ones reach the one that can."""
+    """Discard all pooled connections if their server no longer accepts writes, so that new ones reach another."""
     if sqlstate_of(context.original_exception) in _CONNECTION_STATES:
         context.is_disconnect = True
 
 
 async def check_durability(db: AsyncEngine) -> None:
-    """Raises `NotDurable`, with a line that says what to do, where a power cut may lose what was acknowledged."""
+    """Check that commits survive a power failure. Raises NotDurable with a message that says what to do."""
     async with db.connect() as conn:
         for setting in ("fsync", "synchronous_commit"):
             if await conn.scalar(text("SELECT current_setting(:setting)"), {"setting": setting}) == "off":
                 raise NotDurable(
-                    f"PostgreSQL runs with {setting}=off and may lose what it has acknowledged: set {setting}=on, "
-                    "or RATCHET_ALLOW_DATA_LOSS=true for data that nobody needs"
+                    f"PostgreSQL runs with {setting}=off and may lose acknowledged data: set {setting}=on, "
+                    "or RATCHET_ALLOW_DATA_LOSS=true if the data may be lost"
                 )
 
 
@@ -86,7 +86,7 @@ async def is_read_only(db: AsyncEngine) -> bool:
 
 
 async def check_schema(db: AsyncEngine, schema: str, heads: Sequence[str]) -> None:
-    """Raises `SchemaOutdated`, with a line that says what to do, unless the schema stands at `heads`."""
+    """Check that the schema is at revision `heads`. Raises SchemaOutdated with a message that says what to do."""
     try:
         async with db.connect() as conn:
             rows = await conn.execute(text(f'SELECT version_num FROM "{schema}".alembic_version'))
@@ -96,7 +96,7 @@ async def check_schema(db: AsyncEngine, schema: str, heads: Sequence[str]) -> No
             raise
         found = []
     if found != sorted(heads):
-        have = ", ".join(found) or "nothing"
+        have = ", ".join(found) or "none"
         raise SchemaOutdated(
-            f"schema {schema} stands at {have}, needed is {', '.join(heads)}: run the migrations first"
+            f"schema {schema} is at revision {have}, but {', '.join(heads)} is needed: run `python -m {schema} migrate`"
         )

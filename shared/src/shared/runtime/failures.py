@@ -1,4 +1,4 @@
-"""Classes of failures: which errors of the database and the network may succeed later."""
+"""Classification of failures: which errors of the database and the network may succeed later."""
 
 from enum import Enum
 
@@ -12,7 +12,7 @@ from shared.errors import Permanent, Retryable
 class FailureClass(Enum):
     """How a failure is handled.
 
-    Events: retryable → back-off without end; permanent → dead letter; unknown → bounded retry, then dead letter.
+    Events: retryable → back-off without limit; permanent → dead letter; unknown → bounded retry, then dead letter.
     HTTP: retryable → 503 for the whole request; unknown → each item is tried alone.
     """
 
@@ -29,7 +29,7 @@ _STATEMENT_CLASSES = ("54", "P0", "RG")
 the gatekeeper's boundary (RG)."""
 
 _CONTENTION = ("40", "55P03", "57014")
-"""SQLSTATE: lost against another transaction, or waited too long for it. The connection stays usable."""
+"""SQLSTATE: conflict with another transaction, or a timeout while waiting for it. The connection stays usable."""
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (
     DBAPIError,
@@ -45,7 +45,7 @@ def classify(error: BaseException) -> FailureClass:
     """Classify an error of a handler, the database or the network.
 
     An error of the database is retryable unless it is known to come from the values: a server that is read-only, full,
-    damaged, badly configured or restarting says nothing about the event that met it.
+    damaged, badly configured or restarting does not depend on the event.
     """
     if isinstance(error, Permanent):
         return FailureClass.PERMANENT
@@ -58,16 +58,16 @@ def classify(error: BaseException) -> FailureClass:
 
 
 def is_data_fault(error: BaseException) -> bool:
-    """Tell whether PostgreSQL or its driver refused the values themselves: they can never be stored."""
+    """Return whether PostgreSQL or its driver refused the values themselves: they can never be stored."""
     return isinstance(error, DRIVER_ERRORS) and sqlstate_of(error).startswith(_DATA_CLASSES)
 
 
 def is_connection_doubtful(error: BaseException) -> bool:
-    """Tell whether another connection may succeed: the server is read-only, or the error is not about the values."""
+    """Return whether another connection may succeed: the server is read-only, or the error is not about the values."""
     return classify(error) is FailureClass.RETRYABLE and not sqlstate_of(error).startswith(_CONTENTION)
 
 
 def sqlstate_of(error: BaseException) -> str:
-    """Return PostgreSQL's five-character error code; empty where there is none."""
+    """Return PostgreSQL's five-character error code; empty if there is none."""
     driver = getattr(error, "orig", None) or error
     return str(getattr(driver, "sqlstate", None) or "")

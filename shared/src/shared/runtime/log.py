@@ -1,4 +1,4 @@
-"""JSON logs, a line an event, with the correlation ids of what is being handled."""
+"""JSON logs: one line per event, with the correlation id of the request or batch."""
 
 import logging
 import sys
@@ -8,29 +8,29 @@ from typing import TextIO
 
 import structlog
 
-_AGAIN_S = 10.0
+_INTERVAL_S = 10.0
 
 
 class RateLimitFilter(logging.Filter):
-    """Lets each line of aiokafka's code speak once in ten seconds: while a broker is away it says hundreds a second."""
+    """Rate-limits aiokafka's log records to one per source line and 10 s; without brokers it logs hundreds a second."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: dict[tuple[str, int], float] = {}
+        self._logged_at: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith("aiokafka"):
             return True
-        place, now = (record.name, record.lineno), self._clock()
-        if now - self._said.get(place, now - _AGAIN_S) < _AGAIN_S:
+        source, now = (record.name, record.lineno), self._clock()
+        if now - self._logged_at.get(source, now - _INTERVAL_S) < _INTERVAL_S:
             return False
-        self._said[place] = now
+        self._logged_at[source] = now
         return True
 
 
 def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
-    """Sends structlog's and the standard library's records as JSON lines to `stream`. Call once, at the start."""
+    """Write structlog's and the standard library's records as JSON lines to `stream`. Call once, at start."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -61,11 +61,11 @@ def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
     for chatty in ("aiokafka", "faststream", "httpx", "uvicorn.access"):
         library = logging.getLogger(chatty)
         library.setLevel(max(logging.WARNING, root.level))
-        library.handlers.clear()  # FastStream brings one that writes its own format to stderr
+        library.handlers.clear()  # FastStream adds a handler that writes its own format to stderr
         library.propagate = True
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of one module: `logger(__name__)`."""
+    """Return the logger of a module: `logger(__name__)`."""
     bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return bound

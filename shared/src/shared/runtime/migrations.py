@@ -1,6 +1,6 @@
-"""Alembic, a service at a time: each has its schema, its role and its own version table.
+"""Alembic migrations of one service: each service has its own schema, database role and version table.
 
-Alembic is imported where a schema is migrated: a service that starts on a current schema does not need it.
+Alembic is imported only to migrate: a service that starts on a current schema does not need it.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ def _config(service: str) -> "Config":
 
 
 def heads(service: str) -> list[str]:
-    """Return the revision that the service's code was written for: its files are numbered, and each follows the last.
+    """Return the revision that the service needs, as a list: that of the migration file with the highest number.
 
-    In a list, as Alembic has it; empty where the service has no migration.
+    The list is empty if the service has no migration.
     """
     versions = files(service) / "storage" / "migrations" / "versions"
     return sorted(file.name.split("_")[0] for file in versions.iterdir() if file.name.endswith(".py"))[-1:]
 
 
 async def migrate(service: str, database_url: str, role_password: str | None = None) -> None:
-    """Brings one service's schema up to date. `database_url` is an owner's; services never run this at start.
+    """Bring one service's schema up to date. `database_url` is the owner's; services never migrate at start.
 
-    `role_password` becomes the password of the service's role; None leaves it as it is.
+    `role_password` becomes the password of the service's role; None leaves it unchanged.
     """
     db = create_async_engine(database_url, poolclass=NullPool)
     try:
@@ -52,7 +52,7 @@ async def migrate(service: str, database_url: str, role_password: str | None = N
 def _upgrade(conn: Connection, service: str, role_password: str | None) -> None:
     from alembic import command
 
-    # One migration at a time in one database, whoever else starts the same job.
+    # One migration at a time in a database, even if several jobs start at once.
     conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('ratchet migrations'))"))
     conn.execute(text(f"CREATE SCHEMA IF NOT EXISTS {service}"))
     ensure_role(conn, service)
@@ -65,7 +65,7 @@ def _upgrade(conn: Connection, service: str, role_password: str | None) -> None:
 
 
 def run_env(schema: str) -> None:
-    """The whole body of a service's `migrations/env.py`."""
+    """Run the migrations of Alembic's current context: the body of a service's `migrations/env.py`."""
     from alembic import context
 
     context.configure(
@@ -77,5 +77,5 @@ def run_env(schema: str) -> None:
 
 
 def migrate_now(service: str, database_url: str, role_password: str | None = None) -> None:
-    """`migrate`, for command lines."""
+    """Run `migrate` in a new event loop, for command lines."""
     asyncio.run(migrate(service, database_url, role_password))

@@ -1,4 +1,4 @@
-"""How much goes by, and how fast of late."""
+"""Counters with the rate of the last minute."""
 
 import time
 from collections import Counter
@@ -9,11 +9,11 @@ K = TypeVar("K", bound=Hashable)
 
 _SPAN_S = 5.0
 _SPANS = 12
-_ENOUGH_S = _SPAN_S
+_MIN_ELAPSED_S = _SPAN_S
 
 
 class RateCounter(Generic[K]):
-    """Counts by name, and their rates over the last minute; twelve sums of five seconds are all that it keeps."""
+    """Counts by name, and their rates over the last minute, from twelve sums of five seconds each."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.totals: Counter[K] = Counter()
@@ -22,7 +22,7 @@ class RateCounter(Generic[K]):
         self._spans: dict[int, Counter[K]] = {}
 
     def add(self, name: K, number: int) -> None:
-        """`number` more went by just now."""
+        """Add `number` to the count of `name` at the current time."""
         self.totals[name] += number
         span = int(self._clock() / _SPAN_S)
         if span not in self._spans:
@@ -31,10 +31,10 @@ class RateCounter(Generic[K]):
         self._spans[span][name] += number
 
     def per_second(self, name: K) -> float | None:
-        """Counted over the last 55 to 60 s, or since the start if that is later; None in the first five seconds."""
+        """Return the rate over the last 55 to 60 s, or since the start if later; None in the first five seconds."""
         now = self._clock()
         first = int(now / _SPAN_S) - _SPANS + 1
         elapsed = now - max(self._started, first * _SPAN_S)
-        if elapsed < _ENOUGH_S:
+        if elapsed < _MIN_ELAPSED_S:
             return None
         return sum(counts[name] for at, counts in self._spans.items() if at >= first) / elapsed

@@ -1,17 +1,18 @@
-"""One database role a service: it may use its tables and owns none of them."""
+"""Database roles: one per service, which may use the tables of its schema and owns none of them."""
 
 from sqlalchemy import Connection, text
 
 INBOX_READERS = "ratchet_inbox_readers"
-"""May see which event ids the services took, and nothing else: `republish` asks for what an inbox lacks."""
+"""May read the inboxes and subscriptions of all services, so that `republish` finds the events that one lacks."""
 
 
 def database_role(schema: str) -> str:
+    """Return the name of a service's role."""
     return f"ratchet_{schema}"
 
 
 def ensure_role(conn: Connection, schema: str) -> None:
-    """Creates the service's role where it is missing (roles belong to the whole server, not to one database)."""
+    """Create the service's role unless it exists; roles belong to the whole server, not to one database."""
     _create_role(conn, f"{database_role(schema)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
     _create_role(conn, f"{INBOX_READERS} NOLOGIN")
     conn.execute(text(f"GRANT {INBOX_READERS} TO {database_role(schema)} WITH INHERIT TRUE, SET FALSE"))
@@ -27,7 +28,7 @@ def _create_role(conn: Connection, definition: str) -> None:
 
 
 def grant_service(conn: Connection, schema: str) -> None:
-    """Lets the service's role read and write the rows of all tables made so far in its schema; nothing else."""
+    """Grant the service's role reading and writing of all tables in its schema, and nothing else."""
     role = database_role(schema)
     conn.execute(text(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC"))
     conn.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))

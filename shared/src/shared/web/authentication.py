@@ -18,9 +18,9 @@ _SAFE = frozenset({"GET", "HEAD"})
 
 
 def authorization(request: Request) -> str | None:
-    """Return the request's Authorization header, or the one that a browser's session cookie stands for.
+    """Return the request's Authorization header, or the one of a browser's session cookie.
 
-    Raises Problem 403 where a browser sends a change from a page of another origin.
+    Raises Problem 403 if a browser sends a change from a page of another origin.
     """
     header = request.headers.get("authorization")
     cookie = request.cookies.get(ACTING_COOKIE)
@@ -32,13 +32,18 @@ def authorization(request: Request) -> str | None:
 
 
 def own_pages_only(request: Request) -> None:
-    """Refuse a request that a page of another origin sent. Raises Problem 403.
+    """Raise Problem 403 if a page of another origin sent the request.
 
     Browsers put `Origin` on every unsafe request, and no page can change it (OWASP: verifying origin).
     """
     _, _, site = request.headers.get("origin", "").partition("://")
     if not site or site != request.headers.get("host"):
-        raise Problem(403, "cross-origin", "Sent from another origin", "the header Origin must name this host")
+        raise Problem(
+            403,
+            "cross-origin",
+            "The request was sent from a page of another origin",
+            "the header Origin must name this host",
+        )
 
 
 def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable[Principal]]:

@@ -1,4 +1,4 @@
-"""Whose request it is by its network address, also behind proxies."""
+"""Client addresses of requests, also behind proxies."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -9,15 +9,15 @@ _UNKNOWN = "unknown"
 
 
 class ClientAddresses:
-    """Resolve client addresses; `X-Forwarded-For` counts only where a trusted proxy wrote it."""
+    """Resolves client addresses; `X-Forwarded-For` is used only if a trusted proxy sent it."""
 
     def __init__(self, trusted_proxies: str) -> None:
-        """`trusted_proxies`: addresses and networks, separated by commas. Raises ValueError for others."""
+        """`trusted_proxies`: addresses and networks, separated by commas. Raises ValueError."""
         self._networks = [ip_network(each.strip()) for each in trusted_proxies.split(",") if each.strip()]
         self._blocks: dict[str, str] = {}
 
     def resolve(self, scope: Mapping[str, Any], forwarded: bytes | None) -> str:
-        """Return the client's address: an IPv4 address, or the /64 network of an IPv6 one, which is one site's."""
+        """Return the client's address: an IPv4 address, or the /64 network of an IPv6 address."""
         client = scope.get("client")
         address = client[0] if client else _UNKNOWN
         if forwarded is not None and self._is_trusted(address):
@@ -32,7 +32,7 @@ class ClientAddresses:
         return block
 
     def _forwarded(self, header: str, address: str) -> str:
-        """Return the last address that no trusted proxy has: what stands before it, the client may have invented."""
+        """Return the last address that is no trusted proxy's; the client may have invented those before it."""
         for each in reversed(header[-1_000:].split(",")):
             found = each.strip()
             if _parsed(found) is None:

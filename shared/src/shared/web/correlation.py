@@ -1,4 +1,4 @@
-"""Ties the log lines of one request together."""
+"""Correlation ids of HTTP requests, for logs and events."""
 
 import re
 from uuid import uuid4
@@ -7,18 +7,18 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = b"x-correlation-id"
-_SOUND = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_VALID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 def correlation_id() -> str:
-    """That of the request under way; a new one where there is none."""
+    """Return the correlation id of the current request; outside of a request, a new one."""
     return str(structlog.contextvars.get_contextvars().get("correlation_id") or uuid4())
 
 
 class Correlated:
-    """Binds `correlation_id` to every log line of a request, and tells it in the answer's `X-Correlation-Id`.
+    """ASGI middleware that adds `correlation_id` to the log lines of a request, and `X-Correlation-Id` to its response.
 
-    The caller's own id is taken where it is sound; no user text gets into headers or logs.
+    The caller's id is used if it has only letters, digits and `._:-`, so that no user text gets into headers or logs.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,12 +29,12 @@ class Correlated:
             await self._app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(HEADER, b"")
-        correlation_id = given if _SOUND.fullmatch(given) else str(uuid4()).encode()
+        correlation_id = given if _VALID.fullmatch(given) else str(uuid4()).encode()
 
-        async def tell(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (HEADER, correlation_id)]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id.decode()):
-            await self._app(scope, receive, tell)
+            await self._app(scope, receive, send_with_id)

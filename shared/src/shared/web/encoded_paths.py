@@ -1,4 +1,4 @@
-"""Route on the path as it was sent, so that an encoded slash in a name never looks like one between segments."""
+"""Routing on percent-encoded paths, so that an encoded slash in a name does not separate segments."""
 
 from urllib.parse import quote, unquote
 
@@ -21,5 +21,5 @@ class EncodedPaths:
 
 
 def decoded(part: str) -> str:
-    """A part of an encoded path as text."""
+    """Return a segment of an encoded path as text."""
     return unquote(part)

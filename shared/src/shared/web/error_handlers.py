@@ -1,4 +1,4 @@
-"""Error handlers of every HTTP app: whatever fails becomes a problem document (RFC 9457)."""
+"""Error handlers of every HTTP app: each error becomes a problem document (RFC 9457)."""
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +18,12 @@ def problem_response(problem: Problem) -> Response:
 
 
 async def on_client_disconnect(_: Request, __: Exception) -> Response:
-    """Return a response that nobody receives: the client closed the connection before its request was complete."""
+    """Return an unused response: the client closed the connection before its request was complete."""
     return Response(status_code=400)
 
 
 def install_problems(app: FastAPI) -> None:
-    """Turn every error of `app` into a problem document; an unexpected one becomes a 500 without details."""
+    """Answer every error of `app` with a problem document; an unexpected one with a 500 without details."""
 
     async def on_problem(_: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -44,13 +44,13 @@ def install_problems(app: FastAPI) -> None:
         return problem_response(Problem(422, "invalid", "The request is not valid", detail, errors))
 
     async def on_database(request: Request, error: Exception) -> Response:
-        problem = _of_database(request, error)
+        problem = _database_problem(request, error)
         if problem is None:
             raise error
         return problem_response(problem)
 
     async def on_bug(_: Request, __: Exception) -> Response:
-        return problem_response(Problem(500, "internal", "Something went wrong here; it was logged"))
+        return problem_response(Problem(500, "internal", "Internal error; it was logged"))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(ClientDisconnect, on_client_disconnect)
@@ -61,18 +61,26 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_bug)
 
 
-def _of_database(request: Request, error: Exception) -> Problem | None:
-    """Return the problem of a failed statement; None where the fault is ours.
+def _database_problem(request: Request, error: Exception) -> Problem | None:
+    """Return the problem of a failed statement; None if it is an internal error.
 
-    SQLSTATE class 22 is a value that PostgreSQL cannot hold: a NUL in a path, or a number or time out of its range.
+    SQLSTATE class 22 is a value that PostgreSQL cannot store: a NUL in a path, or a number or time out of range.
     """
     if classify(error) is FailureClass.RETRYABLE:
-        logger(__name__).warning("answered 503", error=type(error).__name__, sqlstate=sqlstate_of(error))
-        return Problem(503, "busy", "The database is not available now", "try again", headers={"Retry-After": "1"})
+        logger(__name__).warning(
+            "database unavailable; answered 503", error=type(error).__name__, sqlstate=sqlstate_of(error)
+        )
+        return Problem(
+            503,
+            "busy",
+            "The database is not available now",
+            "repeat the request after the seconds in Retry-After",
+            headers={"Retry-After": "1"},
+        )
     if not sqlstate_of(error).startswith("22"):
         return None
     given = {**request.path_params, **request.query_params}
-    odd = [name for name, value in given.items() if "\0" in str(value)] or list(request.query_params) or ["body"]
-    errors = [{"field": printable(name), "reason": "is out of range"} for name in odd[:20]]
+    wrong = [name for name, value in given.items() if "\0" in str(value)] or list(request.query_params) or ["body"]
+    errors = [{"field": printable(name), "reason": "is out of range"} for name in wrong[:20]]
     detail = "; ".join(f"{fault['field']}: {fault['reason']}" for fault in errors)
     return Problem(422, "invalid", "The request is not valid", detail, errors)

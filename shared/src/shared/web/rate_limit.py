@@ -1,6 +1,6 @@
-"""Rate limits: token buckets, and how draft-ietf-httpapi-ratelimit-headers writes them.
+"""Token buckets for rate limits, formatted like draft-ietf-httpapi-ratelimit-headers (pure).
 
-Pure: time is an argument, in seconds of any clock that does not go back.
+Time is an argument, in seconds of a monotonic clock.
 """
 
 import math
@@ -12,7 +12,7 @@ _SWEEP_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RateLimitPolicy:
-    """At most `quota` requests in `window` seconds, and as many at once; 0 is no limit."""
+    """At most `quota` requests in `window` seconds, which is also the largest burst; a quota of 0 is no limit."""
 
     name: str
     quota: int
@@ -23,8 +23,8 @@ class RateLimitPolicy:
 
 
 class Admission(NamedTuple):
-    """Whether a request may go on; `remaining` requests may follow at once, `reset` seconds until all may (or,
-    where it may not, until the next one may)."""
+    """Whether a request is allowed. `remaining`: requests that may follow at once; `reset`: seconds until the bucket is
+    full, or for a refused request until the next one is allowed."""
 
     policy: RateLimitPolicy
     allowed: bool
@@ -36,15 +36,15 @@ class Admission(NamedTuple):
 
 
 class TokenBuckets:
-    """One bucket for each partition, such as an API key. A full bucket takes no memory.
+    """One bucket per partition, such as an API key. Full buckets use no memory.
 
-    A bucket is one number: when it will be full again (the generic cell rate algorithm).
+    A bucket is a single number: the time at which it is full again (the generic cell rate algorithm).
     """
 
-    def __init__(self, policy: RateLimitPolicy, most: int = 100_000) -> None:
-        """`most`: buckets that are kept; past it the oldest are forgotten, which makes them full."""
+    def __init__(self, policy: RateLimitPolicy, max_buckets: int = 100_000) -> None:
+        """`max_buckets`: buckets that are kept; beyond it, the oldest are dropped, which makes them full."""
         self.policy = policy
-        self._most = most
+        self._max_buckets = max_buckets
         self._cost = policy.window / policy.quota if policy.quota else 0.0
         self._full_at: dict[str, float] = {}
         self._swept = -math.inf
@@ -53,7 +53,7 @@ class TokenBuckets:
         return len(self._full_at)
 
     def consume(self, partition: str, now: float) -> Admission:
-        """Take a token out of the bucket of `partition`; a request that finds none costs nothing."""
+        """Remove a token from the bucket of `partition`, if it has one, and return whether it had."""
         policy = self.policy
         if not policy.quota:
             return Admission(policy, True, 0, 0)
@@ -61,16 +61,16 @@ class TokenBuckets:
         used = (full_at - now if full_at > now else 0.0) + self._cost
         if used > policy.window + 1e-6 * self._cost:
             return Admission(policy, False, 0, math.ceil(used - policy.window))
-        if partition not in self._full_at and len(self._full_at) >= self._most:
+        if partition not in self._full_at and len(self._full_at) >= self._max_buckets:
             self._sweep(now)
         self._full_at[partition] = now + used
         return Admission(policy, True, int((policy.window - used) / self._cost + 1e-6), math.ceil(used))
 
     def _sweep(self, now: float) -> None:
-        """Forget the full buckets, at most once a second; where that is not enough, the oldest tenth."""
+        """Drop full buckets, at most once a second; if that is not enough, drop the oldest tenth."""
         if now - self._swept >= _SWEEP_S:
             self._swept = now
             self._full_at = {partition: full_at for partition, full_at in self._full_at.items() if full_at > now}
-        if len(self._full_at) >= self._most:
-            for partition in list(self._full_at)[: self._most // 10 + 1]:
+        if len(self._full_at) >= self._max_buckets:
+            for partition in list(self._full_at)[: self._max_buckets // 10 + 1]:
                 del self._full_at[partition]

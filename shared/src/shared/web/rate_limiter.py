@@ -1,4 +1,4 @@
-"""Who may send how many requests: the rule of every service's HTTP app."""
+"""Rate limits of every service's HTTP app: by API key and by client address."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -18,15 +18,15 @@ from shared.web.rate_limit import Admission, RateLimitPolicy, TokenBuckets
 WINDOW_S = 10.0
 
 _EXEMPT = ("/health/", "/metrics")
-_STOPPING = ("/v1/halt", "/rollback")
-"""Stopping and going back are never limited: whoever has to stop something must not wait."""
+_EMERGENCY = ("/v1/halt", "/rollback")
+"""Kill switch and rollback are never limited: an emergency must not wait for a quota."""
 
 
 class RateLimiter:
-    """A quota for each API key, and one for each client address whose requests show no key that is known.
+    """Quotas per API key, and per client address for requests without a known key; each instance has its own.
 
-    A key that is meant for browsers is public, so that its requests count for their address too: one visitor can't use
-    up what is everybody's. Quotas are those of one instance. `refused` counts refusals by the name of the quota.
+    A key for browsers is public, so its requests count against their address as well: a single visitor cannot use up
+    the key's quota. `refused` counts refusals by the name of the quota.
     """
 
     def __init__(
@@ -43,13 +43,14 @@ class RateLimiter:
         self._refused = refused
 
     def admit(self, principal: Principal | None, scope: Mapping[str, Any], forwarded: bytes | None) -> dict[str, str]:
-        """The header fields that the answer is to carry. Raises Problem 429 past a quota.
+        """Return the rate-limit header fields of the response. Raises Problem 429 if a quota is exceeded.
 
-        `principal` is that of the request's key, None where it is not known to be one. `forwarded` is the header
-        X-Forwarded-For.
+        `principal` is that of the request's key; None if the key is unknown. `forwarded` is the header X-Forwarded-For.
         """
         now = self._monotonic()
-        if principal is not None and "browser-ingest" not in principal.scopes:  # nearly all: without a list
+        if (
+            principal is not None and "browser-ingest" not in principal.scopes
+        ):  # fast path of nearly all requests: builds no list
             admission = self._keys.consume(principal.key_id, now)
             if admission.allowed:
                 policy = self._key_policy
@@ -79,20 +80,20 @@ def _fields(admissions: list[Admission]) -> dict[str, str]:
 
 
 def quota_exceeded(admission: Admission) -> Problem:
-    """The problem 429 of a request past its quota."""
+    """Return the Problem 429 of a request that exceeds its quota."""
     policy, wait = admission.policy, str(max(1, admission.reset))
-    detail = f"at most {policy.quota} requests of one {policy.name} in {policy.window:g} s; try again in {wait} s"
+    detail = f"at most {policy.quota} requests per {policy.name} in {policy.window:g} s; retry after {wait} s"
     headers = {**_fields([admission]), "Retry-After": wait}
     return Problem(429, "quota-exceeded", "Too many requests", detail, headers=headers)
 
 
 def is_exempt(method: str, path: str) -> bool:
-    """Whether a request is never limited."""
-    return path.startswith(_EXEMPT) or (method == "POST" and path.endswith(_STOPPING))
+    """Return whether a request is never limited."""
+    return path.startswith(_EXEMPT) or (method == "POST" and path.endswith(_EMERGENCY))
 
 
 class RateLimited:
-    """Refuse requests past their quota before anything is done for them."""
+    """ASGI middleware that refuses requests beyond their quota before anything else handles them."""
 
     def __init__(self, app: ASGIApp, limiter: RateLimiter, keys: KeyStore | None = None) -> None:
         self._app = app
@@ -111,11 +112,11 @@ class RateLimited:
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return
-        shown = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        encoded = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
 
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *shown]
+                message["headers"] = [*message["headers"], *encoded]
             await send(message)
 
         await self._app(scope, receive, send_with_fields)
