@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from gatekeeper.audit import verification
+from gatekeeper.audit import repository, verification
 from gatekeeper.audit.verification import Verifier
 from tests.support.gatekeeper import World, document, few_shot
 
@@ -163,6 +163,6 @@ async def test_a_fault_is_named_by_its_entry_whichever_batch_has_it(
 async def test_a_batch_reads_no_anchor_of_those_before_it(busy: World) -> None:
     """Else the time to verify is quadratic in the length of the chain."""
     asked = {"project": "default", "after": 1, "limit": 2}
-    plan = "\n".join(row[0] for row in await busy.sql(f"EXPLAIN {verification._ENTRIES.text}", **asked))
+    plan = "\n".join(row[0] for row in await busy.sql(f"EXPLAIN {repository._ENTRIES.text}", **asked))
     _, anchors = plan.split(" on audit_anchors", 1)
     assert "seq > " in anchors.split("->")[0], plan

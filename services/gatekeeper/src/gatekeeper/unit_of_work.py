@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gatekeeper.audit import repository
 from gatekeeper.boundary import boundary_error_in
 from gatekeeper.keys.signer import Signer
 from shared.events import Envelope
@@ -18,12 +18,6 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Tx
 from shared.runtime.clock import Clock
 from shared.web.correlation import correlation_id
-
-_HEAD = text("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = :project")
-_ANCHOR = text(
-    """INSERT INTO gatekeeper.audit_anchors (project, seq, hash, key_id, signature)
-       VALUES (:project, :seq, :hash, :key_id, :signature) ON CONFLICT DO NOTHING"""
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +45,10 @@ class UnitOfWork:
 
     async def sign_audit_head(self, project: str) -> None:
         """Sign the last entry of the project's audit chain. Call it after the last change."""
-        head = (await self.conn.execute(_HEAD, {"project": project})).one_or_none()
-        if head is None:
-            return
-        signature = self.signer.sign_head(project, head.seq, head.hash)
-        values = {"seq": head.seq, "hash": head.hash, "key_id": signature.key_id, "signature": signature.value}
-        await self.conn.execute(_ANCHOR, {"project": project, **values})
+        head = await repository.get_head(self.conn, project)
+        if head is not None:
+            signature = self.signer.sign_head(project, *head)
+            await repository.save_anchor(self.conn, project, head, signature.key_id, signature.value)
 
 
 @dataclass(frozen=True, slots=True)

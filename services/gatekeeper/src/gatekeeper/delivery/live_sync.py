@@ -5,27 +5,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.hub import Hub, Scope, live_frame
 from gatekeeper.delivery.notifier import Notification
-from gatekeeper.promotion.repository import list_live
+from gatekeeper.keys.repository import list_invalid_keys
+from gatekeeper.promotion.repository import database_time, list_live, list_promotions
 from shared.auth.keys import KeyStore
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.messaging.cloudevents import Received
 
 _OVERLAP = timedelta(seconds=60)
 """Rows become visible when their transaction commits, at most 30 s after their timestamp."""
-_NOW = text("SELECT clock_timestamp()")
-_SINCE = text(
-    """SELECT project, environment, name, max(sequence) AS sequence FROM gatekeeper.live_history
-       WHERE at > :since GROUP BY project, environment, name"""
-)
-_INVALID_KEYS = text(
-    """SELECT project, environment, key_id FROM gatekeeper.api_keys
-       WHERE key_id = ANY(:keys) AND (revoked OR coalesce(expires_at <= now(), false))"""
-)
 
 
 class LiveSync:
@@ -66,15 +57,14 @@ class LiveSync:
     async def poll(self, every: float) -> None:
         """Look every `every` seconds for versions and revocations that no notification brought; until cancelled."""
         async with self._engine.connect() as conn:
-            since = (await conn.execute(_NOW)).scalar_one()
+            since = await database_time(conn)
         while True:
             await asyncio.sleep(every)
             async with self._engine.connect() as conn:
-                now = (await conn.execute(_NOW)).scalar_one()
-                rows = (await conn.execute(_SINCE, {"since": since - _OVERLAP})).all()
-                keys = self.hub.key_ids()
-                invalid = (await conn.execute(_INVALID_KEYS, {"keys": keys})).all() if keys else []
+                now = await database_time(conn)
+                promotions = await list_promotions(conn, since - _OVERLAP)
+                invalid = await list_invalid_keys(conn, self.hub.key_ids())
             for project, environment, key_id in invalid:
                 self.hub.close_streams((project, environment), key_id)
-            await self.sync(Notification(*row) for row in rows)
+            await self.sync(Notification(*promotion) for promotion in promotions)
             since = now

@@ -1,5 +1,6 @@
 """Read API keys and signing keys."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -12,6 +13,11 @@ _KEYS = text(
        WHERE k.project = :project AND k.environment = :environment AND NOT k.revoked AND k.expires_at IS NULL
          AND (CAST(:subject AS text) IS NULL OR (k.subject, k.key_id) > (:subject, :key_id))
        ORDER BY k.subject, k.key_id LIMIT :limit"""
+)
+
+_INVALID = text(
+    """SELECT project, environment, key_id FROM gatekeeper.api_keys
+       WHERE key_id = ANY(:keys) AND (revoked OR coalesce(expires_at <= now(), false))"""
 )
 
 
@@ -30,3 +36,9 @@ async def list_keys(
     subject, key_id = after
     values = {"project": project, "environment": environment, "subject": subject, "key_id": key_id, "limit": limit}
     return [dict(row) for row in (await conn.execute(_KEYS, values)).mappings()]
+
+
+async def list_invalid_keys(conn: AsyncConnection, key_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return project, environment and id of those of `key_ids` that are revoked or expired."""
+    found = (await conn.execute(_INVALID, {"keys": list(key_ids)})) if key_ids else ()
+    return [(row.project, row.environment, row.key_id) for row in found]

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,6 +36,11 @@ _EXAMPLES = text(
 _HISTORY = text(
     """SELECT digest, base_digest, reason FROM gatekeeper.live_history
        WHERE (project, environment, name) = (:project, :environment, :name) ORDER BY sequence"""
+)
+_NOW = text("SELECT clock_timestamp()")
+_SINCE = text(
+    """SELECT project, environment, name, max(sequence) AS sequence FROM gatekeeper.live_history
+       WHERE at > :since GROUP BY project, environment, name"""
 )
 _WITH_REVOKED = text(
     "SELECT name, digest FROM gatekeeper.live_with_revoked WHERE project = :project AND environment = :environment"
@@ -73,6 +79,17 @@ async def list_live_with_revoked(conn: AsyncConnection, project: str, environmen
     """Return name and digest of the live versions that serve a revoked example."""
     found = await conn.execute(_WITH_REVOKED, {"project": project, "environment": environment})
     return [(row.name, row.digest) for row in found]
+
+
+async def database_time(conn: AsyncConnection) -> datetime:
+    """Return the time of the database's clock, which rows of history have."""
+    return cast(datetime, (await conn.execute(_NOW)).scalar_one())
+
+
+async def list_promotions(conn: AsyncConnection, since: datetime) -> list[tuple[str, str, str, int]]:
+    """Return project, environment, name and newest sequence of the names with a row of history after `since`."""
+    found = await conn.execute(_SINCE, {"since": since})
+    return [(row.project, row.environment, row.name, row.sequence) for row in found]
 
 
 def _key(row: Mapping[Any, Any]) -> dict[str, Any]:
