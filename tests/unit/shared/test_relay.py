@@ -70,7 +70,7 @@ def _is_poison(message: Message) -> bool:
 
 async def test_a_message_that_is_never_accepted_blocks_its_own_key_only() -> None:
     store, bus = FakeStore(), FakeBus()
-    bus.fate = lambda message: SendResult.REFUSED if _is_poison(message) else SendResult.SENT
+    bus.result_of = lambda message: SendResult.REFUSED if _is_poison(message) else SendResult.SENT
     async with store.begin() as tx:
         for value in range(6):
             await tx.emit(*[envelope(feedback(target=f"bot-{value % 2}", value=float(value)))])
@@ -84,13 +84,13 @@ async def test_a_message_that_is_never_accepted_blocks_its_own_key_only() -> Non
 
 async def test_a_topic_without_room_waits_alone() -> None:
     store, bus = FakeStore(), FakeBus()
-    bus.fate = lambda message: SendResult.NO_ROOM if message.topic == "feedback.created" else SendResult.SENT
+    bus.result_of = lambda message: SendResult.NO_ROOM if message.topic == "feedback.created" else SendResult.SENT
     await emit(store, 5)
     async with store.begin() as tx:
         await tx.park(DeadLetter.from_record("a", record(envelope()), Permanent()))
     task = asyncio.create_task(relay_of(store, bus).run())
     await eventually(lambda: sent(bus) == 1)
-    bus.fate = lambda _: SendResult.SENT
+    bus.result_of = lambda _: SendResult.SENT
     await eventually(lambda: sent(bus) == 6)
     await cancel_all([task])
 
@@ -106,7 +106,7 @@ def test_everything_is_sent_in_the_order_of_its_key_whatever_the_bus_does(
 
     async def play() -> None:
         store, bus, coming = FakeStore(), FakeBus(), iter(fates)
-        bus.fate = lambda _: next(coming, SendResult.SENT)
+        bus.result_of = lambda _: next(coming, SendResult.SENT)
         async with store.begin() as tx:
             for number, (key, topic) in enumerate(keys):
                 tx.messages.append(Message(topic, str(key), str(number).encode(), ()))

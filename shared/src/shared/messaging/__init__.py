@@ -1,1 +1,1 @@
-"""Delivery: an acknowledged event is never lost and never counted twice."""
+"""Messaging on Kafka: outbox and inbox make sure that an event is neither lost nor counted twice."""

@@ -1,4 +1,4 @@
-"""The bus described for others: AsyncAPI 3, made from the events by FastStream."""
+"""The AsyncAPI 3 document of the bus, generated from the events by FastStream."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from shared.events import CATALOG
 
 
 def document() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document of all topics and events, with their JSON schemas."""
+    """Return the AsyncAPI 3.0 document of all topics and events, with their JSON schemas."""
     broker = KafkaBroker("kafka:9092")
     for kind, event in sorted(CATALOG.items()):
         broker.publisher(event.topic, title=kind, description=event.__doc__, schema=event)

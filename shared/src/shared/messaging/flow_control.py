@@ -1,4 +1,4 @@
-"""A look at the stream of messages, for brokers that forget what was not consumed in time."""
+"""Flow control for brokers that delete messages which were not consumed in time."""
 
 from typing import Protocol
 
@@ -6,15 +6,15 @@ from shared.messaging.topic_ends import TopicEnds
 
 
 class Flow(Protocol):
-    """Told of every message sent and consumed; may hold back sending. Kafka itself needs none of it."""
+    """Observes every message that is sent and consumed, and may defer sending. Not needed with Kafka itself."""
 
     @property
     def arrivals(self) -> TopicEnds | None:
-        """What notifies idle consumers; None where the broker itself answers a waiting fetch at once."""
+        """The notifier of idle consumers; None if the broker answers a waiting fetch as soon as a message arrives."""
         ...
 
     def admit(self, topic: str, size: int) -> bool:
-        """Whether a message of `size` bytes may be sent to `topic` now; if so, room is kept for it."""
+        """Return whether a message of `size` bytes may be sent to `topic` now; if so, reserve its space."""
         ...
 
     def sent(self, topic: str, partition: int, offset: int, size: int) -> None: ...
@@ -22,12 +22,12 @@ class Flow(Protocol):
     def consumed(self, group: str, topic: str, partition: int, next_offset: int) -> None: ...
 
     def gap(self, group: str, topic: str, partition: int, first: int, next_seen: int) -> None:
-        """The broker skipped the offsets from `first` up to `next_seen`: they are lost to `group`."""
+        """Report that the broker skipped the offsets from `first` up to `next_seen`: `group` has lost them."""
         ...
 
 
 class NoFlow:
-    """For brokers that keep what they were given."""
+    """No flow control, for brokers that keep messages until their retention ends."""
 
     def __init__(self, arrivals: TopicEnds | None = None) -> None:
         self.arrivals = arrivals

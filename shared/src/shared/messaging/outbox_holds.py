@@ -1,4 +1,4 @@
-"""Which topics and keys of the outbox are held back for now, because the bus did not accept their messages (pure)."""
+"""Topics and keys of the outbox that are held back because the bus did not accept their messages (pure)."""
 
 import random
 from collections import Counter
@@ -16,7 +16,7 @@ Key = tuple[str, str]
 
 
 class Held(NamedTuple):
-    """What to leave in the outbox for now."""
+    """Topics and keys whose messages stay in the outbox for now."""
 
     topics: list[str]
     keys: list[Key]
@@ -31,10 +31,10 @@ class _Hold(NamedTuple):
 
 
 class OutboxHolds:
-    """Holds with a growing pause. Times are seconds of a monotonic clock.
+    """Holds with exponential back-off. Times are seconds of a monotonic clock.
 
-    A topic is held as a whole where nothing of it was accepted; else single keys are. Pauses vary at random: messages
-    that shared a rejected batch come apart with time.
+    A topic is held as a whole if none of its messages was accepted; otherwise single keys are. Pauses have random
+    jitter, so that messages of a rejected batch are retried separately.
     """
 
     def __init__(self, rng: random.Random | None = None) -> None:
@@ -43,19 +43,19 @@ class OutboxHolds:
         self._rng = rng or random.Random()  # noqa: S311
 
     def current(self, now: float) -> Held:
-        """What is held at `now`."""
+        """Return what is held at `now`."""
         return Held(
             [topic for topic, hold in self._topics.items() if hold.until > now],
             [key for key, hold in self._keys.items() if hold.until > now],
         )
 
     def wait(self, now: float, poll: float) -> float:
-        """Seconds until the outbox is to be asked again: `poll`, or when the next hold ends."""
+        """Return the seconds until the outbox is polled again: `poll`, or less if a hold ends before."""
         ends = [hold.until - now for hold in (*self._topics.values(), *self._keys.values()) if hold.until > now]
         return min([poll, *ends])
 
     def update(self, keys: Sequence[Key], results: Sequence[SendResult], now: float) -> dict[str, int]:
-        """Hold what was not sent and release what was; the number of messages that failed, by result."""
+        """Hold what was not sent and release what was; return the number of failed messages by result."""
         sent = {key for key, result in zip(keys, results, strict=True) if result is SendResult.SENT}
         topics = {topic for topic, _ in sent}
         for topic in topics:
@@ -82,7 +82,7 @@ class OutboxHolds:
         for topic in dead:
             self._topics[topic] = self._longer(self._topics.get(topic), _UNANSWERED_S, now)
 
-    def _longer(self, former: _Hold | None, pauses: Sequence[float], now: float) -> _Hold:
-        failures = 0 if former is None else former.failures
+    def _longer(self, previous: _Hold | None, pauses: Sequence[float], now: float) -> _Hold:
+        failures = 0 if previous is None else previous.failures
         pause = pauses[min(failures, len(pauses) - 1)] * self._rng.uniform(0.5, 1.0)
         return _Hold(now + pause, failures + 1)

@@ -1,4 +1,4 @@
-"""aiokafka's producer with the settings that measured safe, rebuilt on any error."""
+"""aiokafka's producer with settings that were measured to be safe; rebuilt after any error."""
 
 import asyncio
 from collections import defaultdict
@@ -16,17 +16,17 @@ from shared.runtime.log import logger
 from shared.runtime.settings import ServiceSettings
 
 SEND_TIMEOUT_S = 4.0
-"""Of one message, from its turn to its acknowledgement."""
+"""Seconds from sending a message to its acknowledgement."""
 
 BATCH_TIMEOUT_S = 6.0
-"""Of one `send`. Shorter than a relay's lease, so that a send never outlives the right to send."""
+"""Seconds of one `send`. Shorter than a relay's lease, so that no send outlives the lease."""
 
 
 class KafkaProducer:
-    """Sends keyed messages one by one, pipelined; each key on its own, so that one that blocks holds up no other.
+    """Sends keyed messages one by one, pipelined; a key that blocks does not delay other keys.
 
-    Idempotence stays off (the idempotent producer can hang for good after a broker outage); an event may
-    be sent twice and is known by its id. `publish_batch` is never used: it spreads a key over partitions.
+    Idempotence is off (the idempotent producer can hang permanently after a broker outage); an event that is sent
+    twice is recognised by its id. `publish_batch` is not used: it spreads a key over partitions.
     """
 
     def __init__(self, settings: ServiceSettings, flow: Flow | None = None) -> None:
@@ -36,7 +36,7 @@ class KafkaProducer:
         self._log = logger(__name__)
 
     async def send(self, messages: Sequence[Message]) -> list[SendResult]:
-        """Send `messages`, those of one key in their order; what became of each within `BATCH_TIMEOUT_S`."""
+        """Send `messages`, those of a key in order; return the result of each within `BATCH_TIMEOUT_S`."""
         deadline = asyncio.get_running_loop().time() + BATCH_TIMEOUT_S
         try:
             async with asyncio.timeout_at(deadline):
@@ -75,7 +75,7 @@ class KafkaProducer:
         return self._producer
 
     async def _discard(self, error: BaseException) -> None:
-        self._log.warning("send failed, producer is rebuilt", error=type(error).__name__)
+        self._log.warning("send failed; rebuilding the producer", error=type(error).__name__)
         producer, self._producer = self._producer, None
         if producer is not None:
             await _stop(producer)
@@ -87,7 +87,7 @@ class KafkaProducer:
 
 
 class _Batch:
-    """The messages of one `send`. `results`: what is known so far; `error`: why the producer may be broken."""
+    """The messages of one `send`. `results`: as known so far; `error`: why the producer must be rebuilt, if it must."""
 
     def __init__(self, producer: AIOKafkaProducer, flow: Flow, messages: Sequence[Message], deadline: float) -> None:
         self.results = [SendResult.NO_ROOM] * len(messages)
@@ -98,7 +98,7 @@ class _Batch:
         self._deadline = deadline
 
     async def send_key(self, indexes: Sequence[int]) -> None:
-        """Send one key's messages and wait for their acknowledgements. What follows a failed one waits with it."""
+        """Send one key's messages and wait for their acknowledgements; stop at the first that fails."""
         futures: list[asyncio.Future[Any]] = []
         for index in indexes:
             message = self._messages[index]
@@ -106,18 +106,18 @@ class _Batch:
                 break
             self.results[index] = SendResult.UNANSWERED
             try:
-                async with asyncio.timeout(self._left()):
+                async with asyncio.timeout(self._remaining()):
                     futures.append(self._watched(index, await self._enqueue(message)))
             except Exception as error:
                 self._failed(index, error)
                 break
         if futures:
-            _, unanswered = await asyncio.wait(futures, timeout=self._left())
+            _, unanswered = await asyncio.wait(futures, timeout=self._remaining())
             if unanswered:
                 self.error = TimeoutError()
 
-    def _left(self) -> float:
-        """Seconds that a message which is sent now may take."""
+    def _remaining(self) -> float:
+        """Return the seconds that a message which is sent now may take."""
         return max(0.0, min(SEND_TIMEOUT_S, self._deadline - asyncio.get_running_loop().time()))
 
     async def _enqueue(self, message: Message) -> "asyncio.Future[Any]":
@@ -128,7 +128,7 @@ class _Batch:
         return future
 
     def _watched(self, index: int, future: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
-        """Record the acknowledgement as soon as it comes, also after everybody stopped waiting for it."""
+        """Return `future`, with a callback that records its result even after `send` has returned."""
 
         def done(answered: "asyncio.Future[Any]") -> None:
             if answered.cancelled():
@@ -152,7 +152,7 @@ class _Batch:
 
 
 def _is_refusal(error: BaseException) -> bool:
-    """Whether the message itself is refused: too large, a record or a name that the brokers never accept."""
+    """Return whether the brokers will never accept the message: it is too large, or its record or topic is invalid."""
     return (
         isinstance(
             error, MessageSizeTooLargeError | InvalidTopicError | RecordListTooLargeError | ValueError | TypeError
@@ -162,16 +162,16 @@ def _is_refusal(error: BaseException) -> bool:
 
 
 _INVALID_RECORD = frozenset({32, 44, 87})
-"""Kafka's codes: invalid timestamp, policy violation, invalid record."""
+"""Kafka's error codes: invalid timestamp, policy violation, invalid record."""
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    """Stops it without waiting for what can't be sent (aiokafka's own stop may hang, its issue 773).
+    """Stop a producer without waiting for unsent messages: aiokafka's `stop` may hang (its issue 773).
 
-    Where that is cut short, its task and its connections are ended all the same.
+    After a timeout of one second, close its sender task and its connections directly.
     """
     for close in (producer.stop, producer._sender.close, producer.client.close):
         closing = asyncio.ensure_future(close())
         await asyncio.wait({closing}, timeout=1.0)
         if not closing.cancel() and not closing.cancelled():
-            closing.exception()  # seen: there is nothing to do about it
+            closing.exception()  # retrieved, so that asyncio does not log it

@@ -1,4 +1,4 @@
-"""API keys in messages that could not be taken: never kept, never shown, never sent on."""
+"""Redaction of API keys in dead letters, before they are stored, shown or mirrored."""
 
 import re
 
@@ -9,19 +9,19 @@ _ESCAPE = re.compile(rb"\\\\|\\u00([2-7][0-9A-Fa-f])")
 
 
 def without_secrets(payload: bytes) -> bytes:
-    """The same bytes with the secret of each API key blacked out, also one that JSON escapes hide; its id stays."""
+    """Return `payload` with the secret of each API key replaced, also if it has JSON escapes; key ids are kept."""
     plain = _ESCAPE.sub(_unescaped, payload)
     hidden = plain != payload and (_KEY.search(plain) or _MEMBER.search(plain))
-    return _MEMBER.sub(_blacked, _KEY.sub(rb"\1[secret]", plain if hidden else payload))
+    return _MEMBER.sub(_redacted, _KEY.sub(rb"\1[secret]", plain if hidden else payload))
 
 
-def _blacked(member: re.Match[bytes]) -> bytes:
+def _redacted(member: re.Match[bytes]) -> bytes:
     found = _ID.match(member[0], len(member[1]))
     return member[1] + (found[0] if found else b"") + b"[secret]"
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:
-    """The ASCII character that an escape stands for; quotes and backslashes stay escaped."""
+    """Return the ASCII character of an escape; quotes and backslashes stay escaped."""
     if escape[1] is None or (character := bytes.fromhex(escape[1].decode())) in (b'"', b"\\", b"\x7f"):
         return escape[0]
     return character

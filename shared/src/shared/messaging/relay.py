@@ -1,4 +1,4 @@
-"""The relay: carries the outbox to Kafka, in order, one owner a shard."""
+"""The relay: sends the outbox to Kafka in order, with one owner per shard."""
 
 import asyncio
 import contextlib
@@ -18,17 +18,17 @@ from shared.runtime.metrics import Metrics
 
 BATCH_ROWS = 1000
 BATCH_BYTES = 2_000_000
-"""Of the payloads that are in memory at once; a message may have 900,000 bytes."""
+"""Maximum total size of the payloads in memory at once; a message has at most 900,000 bytes."""
 _READ_ONLY = "25006"
 _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class PollIntervals:
-    """How often a relay asks the database, in seconds. Its own process's commits wake it besides.
+    """How often a relay queries the database, in seconds. Commits of its own process wake it in addition.
 
-    `poll`: how long another instance's events may wait before this one sees them; `renew`: how long it relays on
-    leases without renewing them; `lease`: how long after its last renewal another instance may take over.
+    `poll`: between two queries for events of other instances; `renew`: between two renewals of the leases; `lease`:
+    after the last renewal until another instance may take over.
     """
 
     poll: float = 0.1
@@ -40,20 +40,21 @@ class Producer(Protocol):
     """Sends messages to the bus."""
 
     async def send(self, messages: Sequence[Message]) -> list[SendResult]:
-        """Sends those of a key in order; what became of each. Never raises; returns before a lease runs out."""
+        """Send messages, those of a key in order; return the result of each before a lease ends. Never raises."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Relay:
-    """Sends what is in the outbox and marks it as sent, for the shards that this instance holds a lease on.
+    """Sends messages of the outbox and marks them as sent, for the shards on which this instance holds a lease.
 
-    What the bus does not accept is held back for a while, by key or by topic, so that it blocks nothing else; the
-    order of a key is kept.
+    Messages that the bus does not accept are held back for a while, by key or by topic, so that they block no others;
+    the order of a key is kept.
 
-    A crash between the two sends again: consumers know an event by its id. A lease that passed to another
-    instance is noticed by its token, so a relay that slept too long can't mark what it no longer owns.
+    After a crash between sending and marking, messages are sent again: consumers recognise an event by its id. The
+    fencing token of a lease shows that another instance took it over, so a relay that was suspended cannot mark
+    messages that it no longer owns.
     """
 
     def __init__(
@@ -79,32 +80,32 @@ class Relay:
         self._log = logger(__name__)
 
     def wake(self) -> None:
-        """Something was put into the outbox just now."""
+        """Notify the relay of new messages in the outbox."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Relays until cancelled. Failures of the database or of Kafka delay it and never end it."""
+        """Relay until cancelled; retry after failures of the database or of Kafka."""
         failures = 0
         try:
             while True:
                 try:
-                    await self._hold()
+                    await self._relay_on_leases()
                     failures = 0
                 except Exception as error:
                     failures += 1
                     self._metrics.relay_errors.inc()
                     self._metrics.read_only.set(sqlstate_of(error) == _READ_ONLY)
-                    self._log.warning("relay failed", error=type(error).__name__, failures=failures)
+                    self._log.warning("relay failed; retrying", error=type(error).__name__, failures=failures)
                     await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1])
         finally:
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._outbox.release(self._owner))
             await self._producer.close()
 
-    async def _hold(self) -> None:
-        """Relays for as long as the leases just taken are fresh."""
+    async def _relay_on_leases(self) -> None:
+        """Take or renew the leases, and relay until they must be renewed."""
         tokens = await self._outbox.lease(self._shards, self._owner, self._pace.lease)
-        self._metrics.read_only.set(0)  # taking the lease wrote to it
+        self._metrics.read_only.set(0)  # the lease was written
         self.backlog.observe(await self._outbox.oldest_unsent())
         renew_at = self._monotonic() + self._pace.renew
         while (left := renew_at - self._monotonic()) > 0:
@@ -115,9 +116,9 @@ class Relay:
                     await asyncio.wait_for(self._wake.wait(), wait)
 
     async def pump(self, tokens: dict[int, int]) -> bool:
-        """Sends one batch of the shards in `tokens`; whether more may be sent at once.
+        """Send one batch of the shards in `tokens`; return whether the next batch may follow at once.
 
-        Raises ConnectionError if the lease passed to another instance.
+        Raises ConnectionError if another instance took over a lease.
         """
         held = self._holds.current(self._monotonic())
         pending = await self._outbox.pending(tokens, BATCH_ROWS, BATCH_BYTES, held)
@@ -130,7 +131,7 @@ class Relay:
         results = await self._producer.send([row.message for row in pending])
         sent = [row for row, result in zip(pending, results, strict=True) if result is SendResult.SENT]
         if sent and not await self._outbox.mark_sent(tokens, self._owner, [row.id for row in sent]):
-            raise ConnectionError("the lease passed to another instance")
+            raise ConnectionError("another instance took over the lease")
         self._count(sent)
         self._hold_back(pending, results)
         return _is_full(pending) or len(sent) < len(pending)
@@ -140,7 +141,7 @@ class Relay:
                                     self._monotonic())  # fmt: skip
         if failed:
             self._metrics.relay_errors.inc()
-            self._log.warning("messages wait: the bus did not accept them", **failed)
+            self._log.warning("messages held back: the bus did not accept them", **failed)
 
     def _count(self, sent: Sequence[Pending]) -> None:
         for topic, number in Counter(row.message.topic for row in sent).items():
@@ -149,6 +150,6 @@ class Relay:
 
 
 def _is_full(pending: Sequence[Pending]) -> bool:
-    """Whether the outbox may hold more than this batch."""
+    """Return whether the outbox may hold more messages than this batch."""
     size = sum(len(row.message.value) for row in pending)
     return len(pending) == BATCH_ROWS or size > BATCH_BYTES - MAX_PAYLOAD

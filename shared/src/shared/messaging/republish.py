@@ -1,4 +1,4 @@
-"""Sends again what Kafka may have forgotten. The outbox is the record; consumers know an event by its id."""
+"""Republishing: send events of the outbox to Kafka again. Consumers recognise an event by its id."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ _SCHEMAS = """SELECT n.nspname FROM pg_class s
 
 @dataclass(frozen=True, slots=True)
 class RepublishScope:
-    """Which events: emitted since then, on one topic, only those that some subscriber's inbox lacks, of one project."""
+    """Which events to send again; None means all. `lacking`: only those that the inbox of a subscriber lacks."""
 
     since: datetime | None = None
     topic: str | None = None
@@ -26,16 +26,16 @@ class RepublishScope:
 
 
 async def republish(engine: AsyncEngine, schema: str, scope: RepublishScope) -> int:
-    """Do what `queue_again` does in a transaction of its own."""
+    """Run `requeue` in its own transaction."""
     async with engine.begin() as conn:
-        return await queue_again(conn, schema, scope)
+        return await requeue(conn, schema, scope)
 
 
-async def queue_again(conn: AsyncConnection, schema: str, scope: RepublishScope) -> int:
-    """Put sent events of one service back into its outbox's queue; return the number of events.
+async def requeue(conn: AsyncConnection, schema: str, scope: RepublishScope) -> int:
+    """Mark sent events of one service as unsent, so that its relay sends them again; return their number.
 
-    With `lacking`, the inboxes of all services in this database are asked which events they never took;
-    events of topics that nobody subscribes to are left alone then.
+    With `lacking`, only events that the inbox of a subscribing service in this database lacks; then events of topics
+    without subscribers are not sent.
     """
     lacking = await _lacking(conn) if scope.lacking else "true"
     done = await conn.execute(
@@ -53,7 +53,7 @@ async def queue_again(conn: AsyncConnection, schema: str, scope: RepublishScope)
 
 
 async def _lacking(conn: AsyncConnection) -> str:
-    """SQL that is true for an event that a subscriber has never taken; what it parked before, it parks only once."""
+    """Return an SQL condition: a subscriber has not processed the event. A parked event is parked only once."""
     schemas = [row[0] for row in await conn.execute(text(_SCHEMAS))]
     clauses = [
         f"""EXISTS (SELECT 1 FROM "{other}".subscriptions s WHERE s.topic = o.topic AND NOT EXISTS (

@@ -1,4 +1,4 @@
-"""How a service proves to Kafka who it is."""
+"""Authentication and encryption of connections to Kafka."""
 
 import ssl
 from typing import Any
@@ -13,7 +13,7 @@ def _tls(settings: ProcessSettings) -> ssl.SSLContext | None:
 
 
 def security_options(settings: ProcessSettings) -> dict[str, Any]:
-    """Arguments for an aiokafka client: SASL PLAIN where a user is set, TLS where it is asked for."""
+    """Return arguments for an aiokafka client: SASL PLAIN if a user is set, TLS if `kafka_tls` is."""
     tls = _tls(settings)
     if settings.kafka_user is None:
         return {"security_protocol": "SSL", "ssl_context": tls} if tls else {}
@@ -27,7 +27,7 @@ def security_options(settings: ProcessSettings) -> dict[str, Any]:
 
 
 def faststream_security(settings: ProcessSettings) -> BaseSecurity | None:
-    """The same for FastStream's broker."""
+    """Return the same options for FastStream's broker."""
     tls = _tls(settings)
     if settings.kafka_user is None:
         return BaseSecurity(ssl_context=tls, use_ssl=True) if tls else None

@@ -1,11 +1,11 @@
-"""What became of a message that was handed to the bus."""
+"""Result of sending a message."""
 
 from enum import Enum
 
 
 class SendResult(Enum):
-    """sent: the brokers acknowledged it; no room: the bus can't hold more of this topic now; unanswered: no
-    acknowledgement in time, it may have been written; refused: the brokers will never accept this message."""
+    """sent: acknowledged by the brokers; no room: the bus cannot hold more of this topic now; unanswered: no
+    acknowledgement in time, the message may have been written; refused: the brokers never accept this message."""
 
     SENT = "sent"
     NO_ROOM = "no room"

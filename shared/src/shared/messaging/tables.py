@@ -1,4 +1,4 @@
-"""The tables of delivery, which stand in every service's schema."""
+"""The messaging tables of every service's schema."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 @dataclass(frozen=True, slots=True)
 class MessagingTables:
+    """The messaging tables of one schema."""
+
     outbox: Table
     inbox: Table
     dead_letters: Table
@@ -33,7 +35,7 @@ class MessagingTables:
 
 
 def messaging_tables(metadata: MetaData) -> MessagingTables:
-    """Adds the tables of delivery to one schema's metadata."""
+    """Add the messaging tables to a schema's metadata and return them."""
     return MessagingTables(
         outbox=_outbox(metadata),
         inbox=Table(
@@ -87,7 +89,7 @@ def _outbox(metadata: MetaData) -> Table:
 
 
 def _consumed_positions(metadata: MetaData) -> Table:
-    """`next_offset`: NULL where it is unknown; the `gap_…` columns: the last gap found there."""
+    """Return the table of positions. `next_offset`: NULL if unknown; `gap_…`: the last gap found in the partition."""
     return Table(
         "consumed_positions",
         metadata,

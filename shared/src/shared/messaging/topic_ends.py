@@ -1,4 +1,4 @@
-"""Where the topics of an in-process broker end, so that nobody has to ask it whether something came."""
+"""End offsets of an in-process broker's topics, so that idle consumers need not poll it."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,7 +12,7 @@ class TopicEnds:
     """Notifies consumers of messages that were sent from the same process.
 
     The embedded broker answers an idle fetch only after its full wait, even where a message arrives meanwhile:
-    a consumer would have to ask many times a second. With this, it pauses until it is notified.
+    a consumer would have to poll many times a second. With this, it pauses until it is notified.
     """
 
     def __init__(self) -> None:

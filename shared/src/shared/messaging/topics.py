@@ -1,4 +1,4 @@
-"""Every Kafka topic of Ratchet and its settings: the one list that all ways of running make them from."""
+"""All Kafka topics of Ratchet with their settings; every deployment creates them from this list."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,15 +6,15 @@ from datetime import timedelta
 from shared.events import CATALOG
 
 PARTITIONS = 12
-"""Fixed for good: another count would move targets to other partitions, and their order with them."""
+"""Never change it: another number would move keys to other partitions and break their order."""
 
 TEXT_KEPT = timedelta(hours=72)
-"""How long a topic may hold what a user wrote. After that it is gone from Kafka, not from the databases."""
+"""Retention of topics with users' text in Kafka; the databases have their own."""
 
 FACTS_KEPT = timedelta(days=30)
 
 COMPACTED = frozenset({"prompt.live", "key.changed"})
-"""State rather than news: Kafka keeps the last message of each key for ever, and so do the outboxes."""
+"""Topics that hold state: Kafka keeps the last message of each key without limit, and so do the outboxes."""
 
 _WITHOUT_TEXT = frozenset(
     {
@@ -32,7 +32,7 @@ _WITHOUT_TEXT = frozenset(
 )
 
 SERVICES = ("analyzer", "collector", "gatekeeper", "proposer")
-"""Who takes messages, and so may have dead letters."""
+"""Services that consume messages, and so may have dead letters."""
 
 WRITERS: dict[str, tuple[str, ...]] = {
     "dead_letter.settled": SERVICES,
@@ -53,12 +53,12 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "regression.detected": ("analyzer",),
     "regression.resolved": ("analyzer",),
 }
-"""The only principals that may write a topic: one, but where each service reports. Who failed writes dead letters."""
+"""Topic → the only services that may write it. A topic of dead letters is written by the service that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it should be. `compacted` keeps the last message of each key for ever."""
+    """Desired settings of a topic. `compacted` keeps the last message of each key without limit."""
 
     name: str
     partitions: int
@@ -67,7 +67,7 @@ class Topic:
 
     @property
     def config(self) -> dict[str, str]:
-        """Kafka's topic settings. A compacted topic loses a key's former messages within `kept`, too."""
+        """Kafka's topic settings. A compacted topic deletes a key's superseded messages within `kept`."""
         millis = str(int(self.kept.total_seconds() * 1000))
         if self.compacted:
             return {"cleanup.policy": "compact", "max.compaction.lag.ms": millis}
@@ -75,17 +75,17 @@ class Topic:
 
 
 def written_by(service: str) -> set[str]:
-    """The topics that a service may write, without those of dead letters."""
+    """Return the topics that a service may write, without those of dead letters."""
     return {topic for topic, writers in WRITERS.items() if service in writers}
 
 
 def dead_letters_of(topic: str) -> str:
-    """The topic that mirrors the dead letters of `topic`."""
+    """Return the topic that mirrors the dead letters of `topic`."""
     return f"{topic}.dlq"
 
 
 def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
-    """All topics, by name: one for each event, and one for its dead letters (a single partition: they are few)."""
+    """Return all topics by name: one per event and one for its dead letters, which has a single partition."""
     names = sorted({event.topic for event in CATALOG.values()})
     return tuple(topic for name in names for topic in (_topic(name, partitions), _dead_letters(name)))
 

@@ -1,4 +1,4 @@
-"""One bootstrap for every service: what it has, wired into an ASGI app that starts and ends it."""
+"""Composition of a service: an ASGI app whose lifespan starts and stops bus, relay and background jobs."""
 
 import asyncio
 import contextlib
@@ -35,15 +35,15 @@ from shared.web.operator_actions import OperatorActions
 from shared.web.query import refuse_unknown_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
 
-_ALONE = PollIntervals(poll=10.0, renew=10.0, lease=60.0)
-"""On the embedded bus there is one instance, whose commits wake its relay."""
+_EMBEDDED = PollIntervals(poll=10.0, renew=10.0, lease=60.0)
+"""Intervals on the embedded bus: it has a single instance, whose commits wake its relay."""
 
 Background = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a service stands on; build it first, then make handlers and routes with it."""
+    """Infrastructure of a service; create it first, then handlers and routes with it."""
 
     settings: ServiceSettings
     clock: Clock
@@ -56,7 +56,7 @@ class Platform:
 
     @classmethod
     def create(cls, settings: ServiceSettings, clock: Clock, flow: Flow | None = None) -> "Platform":
-        """Opens nothing yet: connections are made when they are needed."""
+        """Return the infrastructure; connections are opened when they are needed."""
         db = engine(settings)
         store = SqlStore(db, settings.service, settings.relay_shards)
         keys = KeyStore(db, settings.service)
@@ -72,7 +72,7 @@ class Platform:
 
 @dataclass(frozen=True)
 class Service:
-    """A service's own parts. `background` runs as long as the service does; `close` after it."""
+    """The parts of a service. `background` jobs run as long as the service does; `close` runs after them."""
 
     platform: Platform
     title: str
@@ -86,7 +86,7 @@ class Service:
 
 
 def build_service_app(service: Service) -> FastAPI:
-    """The ASGI app of one service instance: its routes, health, metrics, operations; bus and relay in its lifespan."""
+    """Return the ASGI app of one service instance, with bus, relay and background jobs in its lifespan."""
     platform = service.platform
     settings = platform.settings
     subscriptions = list(service.subscriptions)
@@ -150,7 +150,7 @@ def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
         f"{settings.service}-{settings.instance}",
         settings.relay_shards,
         platform.metrics,
-        _ALONE if settings.embedded_bus else PollIntervals(),
+        _EMBEDDED if settings.embedded_bus else PollIntervals(),
     )
     platform.store.on_emit = relay.wake
     jobs: dict[str, Background] = {

@@ -1,4 +1,4 @@
-"""The tables of delivery and of keys, for the first migration of each service."""
+"""Tables of messaging and API keys, for the migrations of each service."""
 
 from sqlalchemy import Connection, text
 
@@ -10,20 +10,20 @@ from shared.runtime.roles import database_role
 
 
 def create_messaging_tables(conn: Connection, schema: str) -> None:
-    """Creates outbox, inbox, dead letters, relay leases, subscriptions, positions and the copy of the API keys.
+    """Create the messaging tables and the copy of the API keys, for a service's first migration.
 
-    What was added to them since is added by later migrations too, for schemas that stood before.
+    Columns that were added later are added by later migrations too, for existing schemas.
     """
     metadata = metadata_for(schema)
     messaging_tables(metadata)
     key_table(metadata)
     metadata.create_all(conn)
-    # A message is written once and read soon: without TOAST compression the hot path saves a pass.
+    # A message is written once and read soon: compression would only cost time.
     conn.execute(text(f"ALTER TABLE {schema}.outbox ALTER COLUMN payload SET STORAGE EXTERNAL"))
 
 
 def add_letter_owners_and_pauses(schema: str) -> list[str]:
-    """The statements that bring a schema of before to dead letters with a project and consumers that can be paused."""
+    """Return statements that add owners of dead letters and pauses of consumers to an existing schema."""
     return [
         f"ALTER TABLE {schema}.dead_letters ADD COLUMN IF NOT EXISTS project text, "
         "ADD COLUMN IF NOT EXISTS environment text",
@@ -33,7 +33,7 @@ def add_letter_owners_and_pauses(schema: str) -> list[str]:
 
 
 def add_consumed_positions(schema: str) -> list[str]:
-    """The statements that bring a schema of before to positions: those of its consumers are unknown at first."""
+    """Return statements that add consumed positions to an existing schema; they are unknown (NULL) at first."""
     return [
         f"""CREATE TABLE IF NOT EXISTS {schema}.consumed_positions (
             consumer text NOT NULL,

@@ -1,1 +1,1 @@
-"""Fakes that ship: a clock, a bus with offsets, redelivery and rebalance, and a store."""
+"""Fakes for tests: a clock, a bus with offsets, redelivery and rebalancing, and a store."""

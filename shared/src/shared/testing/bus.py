@@ -1,4 +1,4 @@
-"""A bus in memory with what makes buses hard: partitions, offsets, groups, rebalance, redelivery."""
+"""A bus in memory with partitions, offsets, consumer groups, rebalancing and redelivery."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ Partition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class FakeRecord:
-    """A message as it lies in a topic."""
+    """A message of a topic."""
 
     topic: str
     partition: int
@@ -31,7 +31,7 @@ class _Group:
 
 
 class FakeConsumer:
-    """A member of a group. What it read and did not commit is read again after a rebalance."""
+    """A member of a group. Messages that it read without committing are delivered again after a rebalance."""
 
     def __init__(self, bus: "FakeBus", group: str, member: str) -> None:
         self.member = member
@@ -40,7 +40,7 @@ class FakeConsumer:
         self._group = group
 
     async def poll(self, limit: int = 500) -> list[FakeRecord]:
-        """The next messages of the partitions that this member holds."""
+        """Return the next messages of the partitions that are assigned to this member."""
         found: list[FakeRecord] = []
         for partition, position in self.positions.items():
             records = self._bus.log[partition][position : position + limit - len(found)]
@@ -49,12 +49,12 @@ class FakeConsumer:
         return found
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Keeps the offsets of the partitions that this member still holds."""
+        """Commit the offsets of the partitions that are still assigned to this member."""
         committed = self._bus.groups[self._group].committed
         committed.update({partition: offset for partition, offset in offsets.items() if partition in self.positions})
 
     async def leave(self) -> None:
-        """Leaves, or dies: the others get its partitions."""
+        """Leave the group, as after a crash: the other members get its partitions."""
         group = self._bus.groups[self._group]
         group.members = [member for member in group.members if member is not self]
         self.positions = {}
@@ -62,9 +62,9 @@ class FakeConsumer:
 
 
 class FakeBus:
-    """Topics in memory; a `Producer` as the relay needs it.
+    """Topics in memory; implements the relay's `Producer`.
 
-    `down = True` answers nothing, as dead brokers do; `fate` says what becomes of a message, where it isn't sent.
+    With `down = True` no message is acknowledged; `result_of` returns the result of sending a message.
     """
 
     def __init__(self, partitions: int = 4) -> None:
@@ -72,7 +72,7 @@ class FakeBus:
         self.log: dict[Partition, list[FakeRecord]] = defaultdict(list)
         self.groups: dict[str, _Group] = {}
         self.down = False
-        self.fate: Callable[[Message], SendResult] = lambda _: SendResult.SENT
+        self.result_of: Callable[[Message], SendResult] = lambda _: SendResult.SENT
 
     async def send(self, messages: Sequence[Message]) -> list[SendResult]:
         failed: set[tuple[str, str]] = set()
@@ -85,7 +85,7 @@ class FakeBus:
         return results
 
     def _send(self, message: Message) -> SendResult:
-        result = SendResult.UNANSWERED if self.down else self.fate(message)
+        result = SendResult.UNANSWERED if self.down else self.result_of(message)
         if result is SendResult.SENT:
             headers = tuple((name, value.encode()) for name, value in message.headers)
             self.append(message.topic, message.key.encode(), message.value, headers)
@@ -94,7 +94,7 @@ class FakeBus:
     def append(
         self, topic: str, key: bytes, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
     ) -> FakeRecord:
-        """Puts a message into its key's partition, whatever it is."""
+        """Append a message to its key's partition, without any check."""
         partition = (topic, crc32(key) % self.partitions)
         record = FakeRecord(*partition, len(self.log[partition]), key, value, headers)
         self.log[partition].append(record)
@@ -104,7 +104,7 @@ class FakeBus:
         return None
 
     async def join(self, group: str, topics: Sequence[str], member: str) -> FakeConsumer:
-        """A new member of a group; the group's partitions are dealt out anew."""
+        """Add a member to a group and rebalance its partitions."""
         state = self.groups.setdefault(group, _Group(frozenset(topics)))
         consumer = FakeConsumer(self, group, member)
         state.members.append(consumer)
@@ -112,13 +112,13 @@ class FakeBus:
         return consumer
 
     def rebalance(self, group: str) -> None:
-        """Deals the partitions out to the members in turn; everybody starts again at what is committed."""
+        """Assign the partitions to the members in turn, each at its committed offset."""
         state = self.groups[group]
         for member in state.members:
             member.positions = {}
         if not state.members:
             return
-        every = [(topic, partition) for topic in sorted(state.topics) for partition in range(self.partitions)]
-        for index, partition in enumerate(every):
+        partitions = [(topic, partition) for topic in sorted(state.topics) for partition in range(self.partitions)]
+        for index, partition in enumerate(partitions):
             member = state.members[index % len(state.members)]
             member.positions[partition] = state.committed.get(partition, 0)

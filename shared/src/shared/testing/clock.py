@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to go on."""
+"""A clock that tests advance."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A store in memory: the same promises as PostgreSQL's, without SQL."""
+"""A store in memory that passes the same tests as the one on PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -24,6 +24,8 @@ from shared.testing.clock import FakeClock
 
 @dataclass(slots=True)
 class OutboxRow:
+    """A row of the outbox."""
+
     id: int
     shard: int
     message: Message
@@ -33,6 +35,8 @@ class OutboxRow:
 
 @dataclass(slots=True)
 class Letter:
+    """A stored dead letter with its status."""
+
     letter: DeadLetter
     status: str = "parked"
 
@@ -48,7 +52,7 @@ class _State:
 
 
 class FakeTx:
-    """Collects what to do; `FakeStore.begin` does it at the end, all or nothing."""
+    """Collects changes that `FakeStore.begin` applies when its block ends without an error."""
 
     def __init__(self, store: "FakeStore") -> None:
         self._store = store
@@ -118,7 +122,7 @@ class FakeTx:
 
 
 class FakeStore:
-    """`Store` and `Outbox` in memory. Set `before_commit` to raise where a database would fail."""
+    """`Store` and `Outbox` in memory. Set `before_commit` to a function that raises, to simulate a failed commit."""
 
     def __init__(self, shards: int = 4, clock: Clock | None = None) -> None:
         self.state = _State()

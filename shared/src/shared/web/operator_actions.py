@@ -11,7 +11,7 @@ from shared.events import Envelope, Event, new_id
 from shared.events.operations import DeadLetterSettled, OperationPerformed, Settled
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.delivery import Delivery
-from shared.messaging.republish import RepublishScope, queue_again
+from shared.messaging.republish import RepublishScope, requeue
 from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.sql_store import SqlStore
 from shared.problems import Problem
@@ -43,7 +43,7 @@ class OperatorActions:
         """Send events of the principal's project again; return how many."""
         scope = RepublishScope(body.since, body.topic, body.lacking, principal.project)
         async with self._store.begin() as tx:
-            count = await queue_again(tx.conn, self._service, scope)
+            count = await requeue(tx.conn, self._service, scope)
             facts = {"events": count, "republished_topic": body.topic, "since": body.since, "lacking": body.lacking}
             event = OperationPerformed(operation="events_republished", **self._actor(principal), **facts)
             await tx.emit(self._envelope(event))
