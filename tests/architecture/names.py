@@ -75,8 +75,10 @@ def banned_names(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
                 yield module.path, node.name
         for function in module.functions():
             arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-            for name in [function.name, *(argument.arg for argument in arguments)]:
-                if is_banned(name):
+            if is_banned(function.name):
+                yield module.path, function.name
+            for name in (argument.arg for argument in arguments):
+                if is_banned(name) and name != "item":  # a loop's or a function's item is what everybody calls it
                     yield module.path, name
 
 

@@ -1,0 +1,51 @@
+"""Names say what they hold: no banned words, nouns for modules, one meaning for each class (docs/glossary.md)."""
+
+import pytest
+
+from tests.architecture import names
+from tests.architecture.source import Module, modules
+
+
+@pytest.fixture(scope="module")
+def product() -> list[Module]:
+    return [module for module in modules() if not module.is_migration]
+
+
+def test_no_name_is_banned(product: list[Module]) -> None:
+    assert sorted({f"{path}: {name}" for path, name in names.banned_names(product)}) == []
+
+
+def test_modules_are_named_by_nouns(product: list[Module]) -> None:
+    assert names.modules_in_ing(product) == []
+
+
+def test_a_class_name_has_one_meaning(product: list[Module]) -> None:
+    """The SDK's own shapes of an event's parts are the exceptions: they are what the events are made of."""
+    assert set(names.homonym_classes(product)) <= {"Consent", "PromptUse"}
+
+
+@pytest.mark.parametrize(
+    ("name", "banned"),
+    [
+        ("take_one", True),
+        ("_told", True),
+        ("Past", True),
+        ("of", True),
+        ("slot_of", False),
+        ("Item", True),
+        ("IngestItem", False),
+        ("drawing", False),
+    ],
+)
+def test_banned_words_are_found_within_names(name: str, banned: bool) -> None:
+    assert names.is_banned(name) is banned
+
+
+def test_public_docstrings_begin_with_a_verb(product: list[Module]) -> None:
+    odd = [
+        f"{module.path}:{function.lineno} {function.name}"
+        for module in product
+        for function in module.public_functions()
+        if names.begins_with_verb(function) is False
+    ]
+    assert odd == []
