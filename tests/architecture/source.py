@@ -43,12 +43,20 @@ class Module:
         return (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
 
     def public_functions(self) -> Iterator[Function]:
-        """Yield module-level functions and methods of module-level classes whose names have no underscore in front."""
+        """Yield module-level functions, and methods of module-level classes, that are public.
+
+        Properties are left out: they are described by what they are, as attributes.
+        """
         for node in self.tree.body:
             members = node.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else [node]
             for member in members:
-                if isinstance(member, Function) and not member.name.startswith("_"):
+                if isinstance(member, Function) and not member.name.startswith("_") and not _is_property(member):
                     yield member
+
+
+def _is_property(function: Function) -> bool:
+    decorators = {ast.unparse(decorator).rsplit(".", 1)[-1] for decorator in function.decorator_list}
+    return bool(decorators & {"property", "cached_property", "setter"})
 
 
 def modules(root: Path = ROOT) -> list[Module]:
