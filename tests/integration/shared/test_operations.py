@@ -338,7 +338,7 @@ async def test_health_says_that_the_database_is_read_only(desk: Desk) -> None:
 
 
 async def test_an_old_schema_is_named(desk: Desk) -> None:
-    with pytest.raises(SchemaOutdated, match="is at revision nothing, but 0001 is needed"):
+    with pytest.raises(SchemaOutdated, match="is at revision none, but 0001 is needed"):
         await check_schema(desk.engine, SCHEMA, ["0001"])
 
 
