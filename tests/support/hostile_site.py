@@ -73,7 +73,7 @@ def few_shots(site: Site) -> list[dict[str, Any]]:
 
 def park(runner: LocalRunner, count: int = 1) -> None:
     """Insert dead letters of the analyzer: events that it has processed, so a replay changes nothing."""
-    dsn = BackingServices.of(DataDir(runner.folder)).postgres.dsn()
+    dsn = BackingServices.in_folder(DataDir(runner.folder)).postgres.dsn()
     psql(
         dsn,
         f"""INSERT INTO analyzer.dead_letters (id, consumer, topic, partition, "offset", key, headers, payload, reason,

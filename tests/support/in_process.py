@@ -37,7 +37,7 @@ class InProcessSystem:
 def in_process_system(folder: Path) -> Iterator[InProcessSystem]:
     """Start everything with its data in `folder`; stop it after the block."""
     home = DataDir(folder)
-    servers = BackingServices.of(home)
+    servers = BackingServices.in_folder(home)
     with stop_after(servers), home.open_log("ratchet") as log, socket.socket() as listener:
         configure_logging("info", log)
         listener.bind(("127.0.0.1", 0))

@@ -57,14 +57,14 @@ _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def is_invisible(character: str) -> bool:
-    """Whether this character is invisible. Line feeds and tabs count as visible space."""
+    """Tell whether this character is invisible. Line feeds and tabs count as visible space."""
     if character in _LISTED:
         return True
     return unicodedata.category(character) in _HIDING and character not in "\n\t" and character not in _PREPENDED
 
 
 def hides(text: str, at: int) -> bool:
-    """Whether the character at index `at` is invisible, and the script or emoji around it does not need it."""
+    """Tell whether the character at index `at` is invisible, and the script or emoji around it does not need it."""
     return is_invisible(text[at]) and not _needed(text, at)
 
 

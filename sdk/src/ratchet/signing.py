@@ -78,7 +78,7 @@ def submission_signature(
 def is_submission(
     hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str, signature: str
 ) -> bool:
-    """Whether `signature` is the `submission_signature` of the rest. False for texts that can't be encoded."""
+    """Tell whether `signature` is the `submission_signature` of the rest. False for texts that can't be encoded."""
     try:
         wanted = submission_signature(hashed_secret, key_id, submitted_at, idempotency_key, body)
         return hmac.compare_digest(wanted.encode(), signature.encode())
@@ -107,7 +107,7 @@ def sign(private: str, message: bytes) -> str:
 
 
 def verify(public: str, message: bytes, signature: str) -> bool:
-    """Whether the owner of `public` signed exactly `message`. False for a malformed key or signature."""
+    """Tell whether the owner of `public` signed exactly `message`. False for a malformed key or signature."""
     try:
         Ed25519PublicKey.from_public_bytes(_decode(public)).verify(_decode(signature), message)
     except (InvalidSignature, ValueError):

@@ -18,7 +18,7 @@ class BackingServices:
     valkey: Valkey
 
     @classmethod
-    def of(cls, home: DataDir) -> "BackingServices":
+    def in_folder(cls, home: DataDir) -> "BackingServices":
         return cls(Postgres(home.postgres, home.log("postgres")), Valkey(home.valkey, home.log("valkey")))
 
     def start(self) -> None:

@@ -73,7 +73,7 @@ def _run(home: DataDir, options: argparse.Namespace, began: float) -> None:
         stack.callback(logging.disable)  # objects that are collected later must not write to the closed log
         rotate_all(home.log("ratchet").parent)
         stack.enter_context(rotate_periodically(home.log("ratchet").parent))
-        servers = BackingServices.of(home)
+        servers = BackingServices.in_folder(home)
         starting = stack.enter_context(_start_servers(servers))
         # The services' code is imported while the servers start; both take equally long.
         pause_collection()

@@ -28,10 +28,10 @@ def confirm(question: str, yes: bool) -> None:
 
 
 def needs_confirmation(yes: bool) -> bool:
-    """Whether a person will be asked, and so must see what is changed."""
+    """Tell whether a person will be asked, and so must see what is changed."""
     return not yes and on_terminal()
 
 
 def on_terminal() -> bool:
-    """Whether standard input is a terminal."""
+    """Tell whether standard input is a terminal."""
     return sys.stdin.isatty()

@@ -125,13 +125,13 @@ def _events(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], sta
     for row in found:
         if "execution" in row:
             body = {"target": target, **row["execution"]}
-            made.append(ReplayStep(executions=(_item("executions", body),)))
+            made.append(ReplayStep(executions=(_recorded_item("executions", body),)))
         else:
-            made.append(ReplayStep(feedback=(_item("feedback", row["feedback"]),)))
+            made.append(ReplayStep(feedback=(_recorded_item("feedback", row["feedback"]),)))
     return made
 
 
-def _item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> RecordedItem:
+def _recorded_item(route: Literal["executions", "feedback"], body: dict[str, Any]) -> RecordedItem:
     identified = {"id": _uuid(json.dumps(body, sort_keys=True)), **body}
     return RecordedItem(route, str(identified["id"]), encode(identified))
 

@@ -30,7 +30,7 @@ def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) 
 
 
 def misconfigured(status: int) -> bool:
-    """Whether the status means a wrong key or a URL of another server, which somebody must correct."""
+    """Tell whether the status means a wrong key or a URL of another server, which somebody must correct."""
     return status in (401, 403, 404) or 300 <= status < 400
 
 

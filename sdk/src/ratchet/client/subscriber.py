@@ -217,12 +217,12 @@ def names_query(names: Set[str]) -> dict[str, str]:
 
 
 def is_refused(failure: Exception | None) -> bool:
-    """Whether the server refused a stream because too many are open, or it has too much to do."""
+    """Tell whether the server refused a stream because too many are open, or it has too much to do."""
     return isinstance(failure, UnexpectedStatus) and failure.status in (429, 503)
 
 
 def is_silent(failure: Exception | None) -> bool:
-    """Whether nothing was received for longer than the server's keep-alive interval."""
+    """Tell whether nothing was received for longer than the server's keep-alive interval."""
     return isinstance(failure, TimeoutError | httpx.TimeoutException)
 
 

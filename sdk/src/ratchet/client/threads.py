@@ -25,7 +25,7 @@ class ExitHook:
             atexit.register(self._close_own)
 
     def unregister(self) -> None:
-        """Don't call `close` at exit: it was called before."""
+        """Forget a `close` that was called before the exit."""
         atexit.unregister(self._close_own)
 
     def _close_own(self) -> None:

@@ -35,7 +35,7 @@ def message_json(message: Entry) -> dict[str, Json]:
 
 
 def is_first_schema(message: Entry) -> bool:
-    """Whether the message is valid in `ratchet.prompt/1`."""
+    """Tell whether the message is valid in `ratchet.prompt/1`."""
     return isinstance(message, SlotPlace) or (isinstance(message, Message) and message.role in _FIRST_ROLES)
 
 

@@ -50,7 +50,7 @@ class FileContent:
         return (path.with_suffix("") if path.suffix.casefold() in packed else path).suffix.casefold()
 
     def position(self) -> int:
-        """How much of `size` the last opened stream has read."""
+        """Return how much of `size` the last opened stream has read."""
         return self._raw.tell() if self._raw and not self._raw.closed else self.size
 
     @contextmanager
@@ -76,7 +76,7 @@ class FileContent:
             return stream.read(size)
 
     def encoding(self) -> Encoding:
-        """The encoding of the text."""
+        """Return the encoding of the text."""
         with self.unpacked() as stream:
             return detect(iter(lambda: stream.read(_CHUNK), b""))
 

@@ -45,29 +45,29 @@ def find_header(records: Sequence[Sequence[Any]], wanted: bool | None, unit: str
     width = modal_width(records)
     if wanted is False:
         return Header(tuple(f"column {number}" for number in range(1, width + 1)), 0)
-    place = next((place for place, record in enumerate(records) if fits(record, width)), 0)
-    while _is_comment(records, place, width):
-        place += 1
-    first = records[place]
-    if len(first) < width and not _named_rows(records[place + 1 :], width):
+    row_number = next((row_number for row_number, record in enumerate(records) if fits(record, width)), 0)
+    while _is_comment(records, row_number, width):
+        row_number += 1
+    first = records[row_number]
+    if len(first) < width and not _named_rows(records[row_number + 1 :], width):
         raise BadFile(
             f"the header has {len(first)} fields and most {unit}s have {width}; quote fields with a delimiter"
         )
     names = [*[""] * (width - len(first)), *first]
-    if wanted is None and _is_row(first, names, records[place + 1 :]):
+    if wanted is None and _is_row(first, names, records[row_number + 1 :]):
         raise Doubt(
             f"the first {unit} looks like a row, not like names of columns ({', '.join(map(str, first))[:60]})",
             Option("--no-header", "there are no names: the columns are called column 1, column 2 …", "header", False),
             Option("--header", "these are the names of the columns", "header", True),
         )
-    note = f"{place} {unit}{'s' * (place > 1)} above the header passed over" if place else None
-    return Header(_unique(names), place + 1, note)
+    note = f"{row_number} {unit}{'s' * (row_number > 1)} above the header passed over" if row_number else None
+    return Header(_unique(names), row_number + 1, note)
 
 
-def _is_comment(records: Sequence[Sequence[Any]], place: int, width: int) -> bool:
+def _is_comment(records: Sequence[Sequence[Any]], row_number: int, width: int) -> bool:
     """Whether a record begins with a hash and the next one can be the header."""
-    following = records[place + 1] if place + 1 < len(records) else ()
-    begins = bool(records[place]) and str(records[place][0]).lstrip("\ufeff ").startswith("#")
+    following = records[row_number + 1] if row_number + 1 < len(records) else ()
+    begins = bool(records[row_number]) and str(records[row_number][0]).lstrip("\ufeff ").startswith("#")
     return begins and fits(following, width) and not any(map(looks_measured, following))
 
 
@@ -84,12 +84,12 @@ def modal_width(records: Sequence[Sequence[Any]]) -> int:
 
 
 def fits(record: Sequence[Any], width: int) -> bool:
-    """Whether a record is as wide as the rows, or one field less where rows have names (as R writes them)."""
+    """Tell whether a record is as wide as the rows, or one field less where rows have names (as R writes them)."""
     return len(record) == width or (len(record) == width - 1 > 1 and not any(map(looks_measured, record)))
 
 
 def looks_measured(cell: Any) -> bool:
-    """Whether a cell is a number or a time, which is not the name of a column."""
+    """Tell whether a cell is a number or a time, which is not the name of a column."""
     if type(cell) is not str:
         return cell is not None
     text = cell.strip()
@@ -124,7 +124,7 @@ def _unique(names: Sequence[Any]) -> tuple[str, ...]:
 
 
 def is_total(record: Sequence[Any]) -> bool:
-    """Whether a record is a total of those above it: its first cell says so, and only numbers follow."""
+    """Tell whether a record is a total of those above it: its first cell says so, and only numbers follow."""
     known = [cell for cell in record if not is_blank(cell)]
     if len(record) < 2 or not known or type(known[0]) is not str:
         return False

@@ -11,7 +11,7 @@ BLANKS = frozenset(
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether a cell has no value."""
+    """Tell whether a cell has no value."""
     if cell is None or cell != cell or cell == []:
         return True
     return type(cell) is str and (not cell or (len(cell) < 20 and cell.strip().casefold() in BLANKS))

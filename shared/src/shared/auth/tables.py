@@ -4,7 +4,7 @@ from sqlalchemy import ARRAY, Boolean, Column, DateTime, Integer, MetaData, Tabl
 
 
 def key_table(metadata: MetaData) -> Table:
-    """`api_keys`: written only from verified `key.changed` events (in the gatekeeper: by its own functions).
+    """Return the table `api_keys`, written only from verified `key.changed` events (gatekeeper: by its functions).
 
     `expires_at` is null for a key that lasts until it is revoked.
     """

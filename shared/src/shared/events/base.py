@@ -84,17 +84,17 @@ class Envelope(Generic[E]):
     traceparent: str | None = None
 
     def caused(self, event: "Event", *, id: UUID, time: datetime, source: str) -> "Envelope[Event]":
-        """An envelope for an event that this one led to."""
+        """Return an envelope for an event that this one led to."""
         return Envelope(id, time, source, event, self.correlation_id, str(self.id), self.traceparent)
 
 
 def new_id(now: datetime) -> UUID:
-    """A UUIDv7 (RFC 9562, section 5.7): sorts by `now` in milliseconds, 74 random bits."""
+    """Return a UUIDv7 (RFC 9562, section 5.7): sorts by `now` in milliseconds, 74 random bits."""
     millis = int(now.timestamp() * 1000) & 0xFFFFFFFFFFFF
     rand = secrets.randbits(74)
     return UUID(int=millis << 80 | 0x7 << 76 | (rand >> 62) << 64 | 0b10 << 62 | rand & ((1 << 62) - 1))
 
 
 def derived_id(*parts: str) -> UUID:
-    """The same id for the same parts, for ever (RFC 9562 UUIDv5): repeats of a request or an effect are one."""
+    """Return the same id for the same parts (RFC 9562 UUIDv5): repeats of a request or an effect are one."""
     return uuid5(NAMESPACE_URL, "ratchet:" + "\x1f".join(parts))

@@ -30,7 +30,7 @@ _EVENTS: tuple[type[Event], ...] = (
 
 
 def event_type(event: type[Event]) -> str:
-    """The CloudEvents type of an event class, for example `ratchet.feedback.created.v1`."""
+    """Return the CloudEvents type of an event class, for example `ratchet.feedback.created.v1`."""
     return f"ratchet.{event.topic}.v{event.major}"
 
 

@@ -11,7 +11,7 @@ MAX_AGE = timedelta(days=7)
 
 
 def is_signed(event: FeedbackSubmitted, hashed_secret: str) -> bool:
-    """Whether the owner of the key with this hash signed exactly this submission."""
+    """Tell whether the owner of the key with this hash signed exactly this submission."""
     return is_submission(
         hashed_secret, event.key_id, event.submitted_at, event.idempotency_key, event.body, event.signature
     )

@@ -37,29 +37,29 @@ class Luhn:
         self._odd = list(accumulate(odd, initial=0))
 
     def holds(self, start: int, end: int) -> bool:
-        """Whether the digits `start` to `end` have a valid check digit."""
+        """Tell whether the digits `start` to `end` have a valid check digit."""
         sums = self._even if end % 2 == 0 else self._odd
         return (sums[end] - sums[start]) % 10 == 0
 
 
 def luhn(digits: str) -> bool:
-    """Whether the last digit is a valid check digit."""
+    """Tell whether the last digit is a valid check digit."""
     return Luhn(digits).holds(0, len(digits))
 
 
 def is_card_form(digits: str) -> bool:
-    """Whether a number has the prefix and length of an issuer."""
+    """Tell whether a number has the prefix and length of an issuer."""
     return _CARDS.fullmatch(digits) is not None
 
 
 def mod97(iban: str) -> bool:
-    """Whether an IBAN without spaces has a valid checksum (ISO 7064 mod 97-10)."""
+    """Tell whether an IBAN without spaces has a valid checksum (ISO 7064 mod 97-10)."""
     moved = iban[4:] + iban[:4]
     return int("".join(str(int(char, 36)) for char in moved)) % 97 == 1
 
 
 def is_address(text: str) -> bool:
-    """Whether `text` is an IPv4 or IPv6 address, but no loopback or unspecified one."""
+    """Tell whether `text` is an IPv4 or IPv6 address, but no loopback or unspecified one."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -60,7 +60,7 @@ _AROUND = 400
 
 
 def may_be_spelled(text: str) -> bool:
-    """Whether `find_spelled_emails` can find anything; takes a few microseconds."""
+    """Tell whether `find_spelled_emails` can find anything; takes a few microseconds."""
     lower = text.lower()
     if any(mark in lower for mark in _AT_MARKS):
         return True

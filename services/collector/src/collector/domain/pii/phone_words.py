@@ -41,15 +41,15 @@ class PhoneWords:
         self._text = lower if len(lower) == len(text) else text
 
     def is_called(self, start: int, end: int) -> bool:
-        """Whether a word for phones is near the number at `start` to `end`, and none for other numbers before it."""
+        """Tell whether a word for phones is near the number at `start` to `end`, and no word for other numbers."""
         return self._is_near(self._phones, start, end) and not self.is_other(start)
 
     def is_number(self, start: int, end: int) -> bool:
-        """Whether a word for phones or for numbers is near."""
+        """Tell whether a word for phones or for numbers is near."""
         return self._is_near(self._phones, start, end) or self._is_near(self._numbers, start, end)
 
     def is_other(self, start: int) -> bool:
-        """Whether a word shortly before says that it is another number, such as that of an order."""
+        """Tell whether a word shortly before says that it is another number, such as that of an order."""
         at = bisect_right(self._others, (start, start)) - 1
         return at >= 0 and self._others[at][1] >= start - _BETWEEN
 

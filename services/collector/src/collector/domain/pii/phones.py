@@ -73,7 +73,7 @@ def _first_phone(text: str) -> int:
 
 
 def is_phone(text: str) -> bool:
-    """Whether it is a phone number without context: international (+ or 00), with a leading 0, or North American."""
+    """Tell whether it is a phone number without context: international (+, 00), with a leading 0, or North American."""
     shown = text.strip("()[] ")
     if _DATE.match(shown):
         return False
