@@ -51,7 +51,7 @@ def main() -> None:
             site = Site(**runner.credentials)
             fill(site, runner)
             for statement in _MANY:
-                psql(BackingServices.of(DataDir(runner.folder)).postgres.dsn(), statement)
+                psql(BackingServices.in_folder(DataDir(runner.folder)).postgres.dsn(), statement)
             measure(site, rounds)
         finally:
             runner.stop_all()

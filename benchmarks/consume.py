@@ -27,7 +27,7 @@ from typing import Any
 
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Reading
-from analyzer.domain.rules import Rules
+from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import Handlers, readings
 from analyzer.settings import AnalyzerSettings
 from benchmarks.growth import texts

@@ -21,8 +21,8 @@ from typing import Any
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Dimension, PromptMetric, Reading, StreamKey
-from analyzer.domain.rules import Rules
 from analyzer.domain.streams.stream import Stream
+from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
 from shared.events.feedback import ExecutionRecorded
 from tests.support.quality import facts, recorded

@@ -14,7 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Module:
-    """One Python file. `path` is relative to the source root it lies in, such as `analyzer/domain/rules.py`."""
+    """One Python file. `path` is relative to the source root it lies in, such as `analyzer/domain/watch_rules.py`."""
 
     file: Path
     path: str

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from analyzer.domain.rules import Rules
+from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import Handlers
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event

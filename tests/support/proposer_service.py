@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.handlers import Handlers
 from proposer.maintenance import expire_stale_candidates
-from proposer.service import ProposalService
+from proposer.proposal_service import ProposalService
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
 from shared.messaging.dead_letter_budget import DeadLetterBudget

@@ -87,7 +87,7 @@ def _report(
     html: Path | None,
 ) -> "Report":
     """Run with the options and write the HTML file, if any; an invalid file or flag ends the command."""
-    from analyzer.domain.rules import InvalidRules
+    from analyzer.domain.watch_rules import InvalidRules
     from ratchet_backtest.html_report import render_html
     from ratchet_backtest.questions import run_with_questions, terminal_prompter
 
@@ -103,7 +103,7 @@ def _report(
 
 def _options(choice: "ColumnChoice", settings: dict[str, Any], **flag: Any) -> "BacktestOptions":
     """Return the options of a run. Raises BadFile or InvalidRules."""
-    from analyzer.domain.rules import read_rules
+    from analyzer.domain.watch_rules import read_rules
     from ratchet.tables import Layout
     from ratchet_backtest.column_roles import PRESETS
     from ratchet_backtest.questions import parse_directions, parse_meanings, split_words

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from statistics import median
 
-from analyzer.domain.rules import Rule
+from analyzer.domain.watch_rules import Rule
 from ratchet_backtest.replay_engine import ExecutionFact, ReplayEngine, WatchedMetric, to_percentage_points
 from shared.events.quality import RegressionDetected
 

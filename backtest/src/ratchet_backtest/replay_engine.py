@@ -9,8 +9,8 @@ from analyzer.domain.attribution.losing_terms import LosingTerm
 from analyzer.domain.detection.types import StreamVerdict
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Dimension, Metric, Reading, Use
-from analyzer.domain.rules import Rule, Rules
 from analyzer.domain.units import to_percentage_points
+from analyzer.domain.watch_rules import Rule, Rules
 
 __all__ = ["ExecutionFact", "LosingTerm", "ReplayEngine", "StreamVerdict", "WatchedMetric", "to_percentage_points"]
 

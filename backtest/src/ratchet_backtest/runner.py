@@ -12,7 +12,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from analyzer.domain.model import Use
-from analyzer.domain.rules import Rule
+from analyzer.domain.watch_rules import Rule
 from ratchet.cli.output import console
 from ratchet.tables import BadFile, Layout, Omissions, Rows, Sample, Table, open_table
 from ratchet.tables.missing_values import is_blank

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proposer.domain.candidates import CANDIDATE_WINDOW, MAX_EXAMPLES
+from proposer.domain.example_selection import CANDIDATE_WINDOW, MAX_EXAMPLES
 from ratchet.prompt import Prompt, example_digest, parse, with_slot
 from shared.events.feedback import FeedbackCreated
 from shared.events.metrics import DeclaredMetric, MetricDeclared

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from analyzer.domain.metrics.extraction import metric_named
-from analyzer.domain.rules import Rule
+from analyzer.domain.watch_rules import Rule
 from ratchet_backtest.detectable_drop import simulate_detectable_drop
 from ratchet_backtest.replay_engine import ReplayEngine
 

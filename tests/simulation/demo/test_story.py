@@ -11,7 +11,7 @@ import pytest
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Reading
 from analyzer.handlers import readings
-from proposer.domain.drafts import Draft, draft_fix
+from proposer.domain.fix_drafts import Draft, draft_fix
 from ratchet.client.prompts import default_prompt, served
 from ratchet.prompt import Message, Prompt
 from ratchet_demo.bot import PROMPT, Fleet

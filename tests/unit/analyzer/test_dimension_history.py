@@ -6,8 +6,8 @@ import math
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension
-from analyzer.domain.rules import Rules
 from analyzer.domain.segments.dimensions import NOT_GIVEN
+from analyzer.domain.watch_rules import Rules
 from shared.events.feedback import FeedbackCreated, PromptUse
 from tests.support.quality import START, facts, feedback, replacing
 from tests.unit.analyzer.conftest import read

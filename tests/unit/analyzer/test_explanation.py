@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.regressions.explanation import Explanation, explain_regression
-from analyzer.domain.rules import Rule, Rules
+from analyzer.domain.watch_rules import Rule, Rules
 from analyzer.handlers import Measurable
 from tests.support.quality import facts, recorded
 from tests.unit.analyzer.conftest import Feed

@@ -12,9 +12,9 @@ from analyzer.domain.engine import QualityEngine
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import Dimension, Reading
 from analyzer.domain.regressions.lifecycle import Regression
-from analyzer.domain.rules import Rules
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.sums import Sums
+from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
 from tests.support.quality import facts, feedback, opinions, replacing
 from tests.support.soak import scaled

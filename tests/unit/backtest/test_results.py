@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.domain.rules import Rule
+from analyzer.domain.watch_rules import Rule
 from ratchet.tables import BadFile
 from ratchet_backtest.column_roles import PRESETS, ColumnChoice
 from ratchet_backtest.report import Report

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from proposer.domain.acceptance import VersionMeasurement
-from proposer.domain.drafts import Draft, draft_fix
+from proposer.domain.fix_drafts import Draft, draft_fix
 from proposer.domain.model import PromptState
 from proposer.domain.proposals import draft_example_proposals, draft_fix_proposal, to_event
 from ratchet.prompt import example_set_digest, parse, with_slot

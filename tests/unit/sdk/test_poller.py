@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import Options
 from ratchet.client.poller import MIN_INTERVAL, Poller
 from ratchet.client.prompt_cache import PromptCache
+from ratchet.client.prompt_verification import Trust, trusted_keys
 from ratchet.client.response_limits import UnexpectedStatus
 from ratchet.client.subscriber import LiveSubscriber, is_refused, is_silent, requested_pause
 from ratchet.prompt import Prompt, from_text

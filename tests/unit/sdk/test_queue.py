@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratchet.client.items import PromptUse, RecordedItem, Route
 from ratchet.client.known_documents import MANY_DOCUMENTS, KnownDocuments
 from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
+from ratchet.client.recorded_items import PromptUse, RecordedItem, Route
 from ratchet.prompt import from_text
 
 ROUTES: list[Route] = ["executions", "feedback"]

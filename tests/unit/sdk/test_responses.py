@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ratchet.client.items import RecordedItem
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
+from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.responses import outcome
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
-from ratchet.client.items import PromptUse, RecordedItem, with_documents
 from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry
+from ratchet.client.recorded_items import PromptUse, RecordedItem, with_documents
 from ratchet.client.transport import MAX_BYTES, BatchPoster
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import Ratchet
-from ratchet.client import items
-from ratchet.client.items import ExecutionFields
+from ratchet.client import recorded_items as items
 from ratchet.client.options import read_options
+from ratchet.client.recorded_items import ExecutionFields
 from ratchet.client.sender import Sender
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import Ratchet
-from ratchet.client.live import LivePrompt
+from ratchet.client.prompt_verification import LivePrompt
 from ratchet.client.prompts import served
 from ratchet.prompt import Prompt, PromptError, foreign_syntax, from_text, parse
 from tests.support.eventually import eventually_sync

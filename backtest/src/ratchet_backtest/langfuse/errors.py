@@ -15,7 +15,7 @@ class Unreachable(LangfuseError):
     code = Exit.UNREACHABLE
 
 
-class AccessDenied(LangfuseError):
+class LangfuseAccessDenied(LangfuseError):
     """The keys lack permission."""
 
     code = Exit.NOT_AUTHORISED

@@ -9,7 +9,7 @@ import httpx
 from ratchet.client.options import certificates
 from ratchet_backtest.langfuse import retry
 from ratchet_backtest.langfuse.config import LangfuseConfig
-from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
+from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from ratchet_backtest.langfuse.schemas import InvalidJson, UnexpectedResponse, Wire, parse_response
 
 W = TypeVar("W", bound=Wire)
@@ -82,9 +82,9 @@ class Server:
     def _permanent_error(self, path: str, response: httpx.Response) -> LangfuseError:
         match response.status_code:
             case 401:
-                return AccessDenied(f"{self.url} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
+                return LangfuseAccessDenied(f"{self.url} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY")
             case 403:
-                return AccessDenied(f"{self.url} does not permit these keys to read {path}")
+                return LangfuseAccessDenied(f"{self.url} does not permit these keys to read {path}")
             case 404:
                 return NotFound(f"{self.url} has no {path}: check that LANGFUSE_HOST is a Langfuse server")
             case 301 | 302 | 307 | 308:

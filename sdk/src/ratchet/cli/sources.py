@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from ratchet.client.items import ExecutionFields, FeedbackFields, PromptUse, RecordedItem, encode, execution, feedback
+from ratchet.client.recorded_items import (
+    ExecutionFields,
+    FeedbackFields,
+    PromptUse,
+    RecordedItem,
+    encode,
+    execution,
+    feedback,
+)
 from ratchet.prompt import MAX_EXAMPLES, parse
 from ratchet.tables import BadFile
 from ratchet.tables.numbers import parse as parse_number

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ratchet.client.items import RecordedItem, encode
+from ratchet.client.recorded_items import RecordedItem, encode
 
 _REQUIRED = {
     "executions": frozenset({"id", "target"}),

@@ -5,7 +5,7 @@ import contextlib
 from types import TracebackType
 from typing import Self
 
-from ratchet.client.core import Client
+from ratchet.client.client_base import Client
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.subscriber import resolve
 

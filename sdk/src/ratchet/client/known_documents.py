@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from ratchet.client.items import PromptUse
+from ratchet.client.recorded_items import PromptUse
 
 MANY_DOCUMENTS = 50
 """Different documents of one name after which a warning is logged."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 
-from ratchet.client.items import RecordedItem
+from ratchet.client.recorded_items import RecordedItem
 
 
 class MemoryUse:

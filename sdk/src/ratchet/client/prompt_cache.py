@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Mapping
 
-from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, verified
+from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, verified
 from ratchet.client.prompts import Default, ServedPrompt, default_prompt, served
 from ratchet.prompt import Prompt, foreign_syntax, incompatibilities
 from ratchet.sanitize import visible

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ratchet.client.items import PromptUse
-from ratchet.client.live import Examples, LivePrompt
+from ratchet.client.prompt_verification import Examples, LivePrompt
+from ratchet.client.recorded_items import PromptUse
 from ratchet.client.variables import fitted
 from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
 from ratchet.sanitize import visible

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from ratchet.client.items import RecordedItem, Route, with_documents
 from ratchet.client.known_documents import KnownDocuments
 from ratchet.client.memory_limit import MemoryUse
+from ratchet.client.recorded_items import RecordedItem, Route, with_documents
 
 ROUTES: tuple[Route, ...] = ("executions", "feedback")
 

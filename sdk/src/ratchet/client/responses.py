@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ratchet.client.amendment import without
-from ratchet.client.items import RecordedItem
 from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
+from ratchet.client.recorded_items import RecordedItem
 
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
 """Statuses that refuse a batch for good. Others may pass: a key may be too new for a service, a proxy wrong."""

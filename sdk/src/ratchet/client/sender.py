@@ -9,11 +9,11 @@ import time
 import uuid
 from collections.abc import Callable
 
-from ratchet.client.items import RecordedItem
 from ratchet.client.known_documents import MANY_DOCUMENTS
 from ratchet.client.log_throttle import LogThrottle
 from ratchet.client.options import Options
 from ratchet.client.queue import ROUTES, Batch, Counters, Delivered, Outcome, Retry, SendQueue
+from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.transport import BatchPoster, Transport
 from ratchet.sanitize import visible
 

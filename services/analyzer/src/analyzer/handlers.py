@@ -6,8 +6,8 @@ from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import Definitions
 from analyzer.domain.metrics.extraction import BY_DEFAULT, UncountedValue, from_execution, from_feedback
 from analyzer.domain.model import Dimension, Reading
-from analyzer.domain.rules import Rules
 from analyzer.domain.series import windowed_sums
+from analyzer.domain.watch_rules import Rules
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.repository import QualityStore
 from analyzer.storage.series import SeriesStore

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from analyzer.domain.model import DetectionPolicy
-from analyzer.domain.rules import InvalidRules, Rules, read_rules
+from analyzer.domain.watch_rules import InvalidRules, Rules, read_rules
 from shared.runtime.settings import ServiceSettings
 
 

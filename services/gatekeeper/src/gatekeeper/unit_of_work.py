@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.audit import repository
-from gatekeeper.boundary import boundary_error_in
+from gatekeeper.boundary_functions import boundary_error_in
 from gatekeeper.keys.signer import Signer
 from shared.events import Envelope
 from shared.events.base import Event

@@ -6,7 +6,7 @@ from proposer.api.candidates import candidates_router
 from proposer.api.drafts import drafts_router
 from proposer.handlers import Handlers
 from proposer.maintenance import expire_stale_candidates
-from proposer.service import ProposalService
+from proposer.proposal_service import ProposalService
 from proposer.settings import ProposerSettings
 from shared.messaging.flow_control import Flow
 from shared.runtime.background import run_every

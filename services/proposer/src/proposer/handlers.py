@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from proposer.domain.candidates import can_enter_set, classify_feedback, latest_objections
-from proposer.domain.drafts import suspected_version
+from proposer.domain.example_selection import can_enter_set, classify_feedback, latest_objections
+from proposer.domain.fix_drafts import suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState
-from proposer.service import ProposalService
+from proposer.proposal_service import ProposalService
 from proposer.storage.repository import Repository
 from proposer.storage.tables import key_from_row
 from ratchet.prompt import Prompt, PromptError, example_digest, parse

@@ -1,6 +1,6 @@
 """Periodic job: delete expired candidates and update the example sets that contained them."""
 
-from proposer.service import ProposalService
+from proposer.proposal_service import ProposalService
 from proposer.storage.repository import Repository
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock

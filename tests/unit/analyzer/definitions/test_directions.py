@@ -12,7 +12,7 @@ from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
 from analyzer.domain.metrics.extraction import UncountedValue
 from analyzer.domain.model import Reading
-from analyzer.domain.rules import Rule, Rules
+from analyzer.domain.watch_rules import Rule, Rules
 from analyzer.handlers import readings
 from shared.events.feedback import FeedbackCreated
 from shared.events.quality import RegressionDetected, RegressionResolved

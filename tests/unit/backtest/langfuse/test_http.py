@@ -8,7 +8,7 @@ import pytest
 from ratchet.cli.output import Exit
 from ratchet_backtest.langfuse.api_versions import HEALTH
 from ratchet_backtest.langfuse.config import LangfuseConfig
-from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
+from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from ratchet_backtest.langfuse.http import NotFound, Server, connect
 from ratchet_backtest.langfuse.schemas import Health
 from tests.support.langfuse import JSON, PUBLIC, SECRET, Langfuse, Said, ill
@@ -50,8 +50,8 @@ def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
         ([CUT] * 5, LangfuseError, f"{FORM} sent invalid JSON for {HEALTH}: Invalid JSON: EOF"),
         ([ill(429, retry_after="3600")], Unreachable, f"{FORM} limits requests for 3600 s: try again later"),
         ([ill(429, retry_after="1")] * 20, Unreachable, f"{FORM} limits requests for 1 s: try again later"),
-        ([ill(401)], AccessDenied, f"{FORM} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
-        ([ill(403)], AccessDenied, f"{FORM} does not permit these keys to read {HEALTH}"),
+        ([ill(401)], LangfuseAccessDenied, f"{FORM} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ([ill(403)], LangfuseAccessDenied, f"{FORM} does not permit these keys to read {HEALTH}"),
         ([ill(404)], NotFound, f"{FORM} has no {HEALTH}: check that LANGFUSE_HOST is a Langfuse server"),
         (
             [ill(308, location="https://b.test/x")],
@@ -80,7 +80,7 @@ def test_what_stays_ends_it_in_a_line(faults: list[Said], kind: type[LangfuseErr
 
 
 def test_each_kind_has_its_exit_code() -> None:
-    assert (LangfuseError.code, Unreachable.code, AccessDenied.code) == (
+    assert (LangfuseError.code, Unreachable.code, LangfuseAccessDenied.code) == (
         Exit.FAILED,
         Exit.UNREACHABLE,
         Exit.NOT_AUTHORISED,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ratchet.tables import BadFile
-from ratchet_backtest.langfuse.errors import AccessDenied, LangfuseError, Unreachable
+from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from ratchet_backtest.langfuse.runner import wait_with_progress
 from ratchet_backtest.report import Report, report_to_json
 from tests.support.langfuse import JSON, Langfuse, Said, ill
@@ -100,9 +100,9 @@ def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> 
 @pytest.mark.parametrize(
     ("path", "fault", "kind"),
     [
-        ("v3/scores", ill(401), AccessDenied),
+        ("v3/scores", ill(401), LangfuseAccessDenied),
         ("v2/observations", ill(404), LangfuseError),
-        ("v2/prompts/answer", ill(403), AccessDenied),
+        ("v2/prompts/answer", ill(403), LangfuseAccessDenied),
         ("v2/prompts/answer", Said(body=b'{"prompt": 7}'), LangfuseError),
         ("health", Said(dropped=True), Unreachable),
         ("health", Said(body=b'{"version": "next"}'), LangfuseError),

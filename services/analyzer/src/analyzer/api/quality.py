@@ -13,10 +13,10 @@ from analyzer.domain.detection import Finding
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Metric
 from analyzer.domain.regressions.evidence import evidence_in_units
-from analyzer.domain.rules import Rules
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.sums import measurement
 from analyzer.domain.units import to_percentage_points
+from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.repository import read_streams

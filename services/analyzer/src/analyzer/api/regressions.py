@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from analyzer.api.access import Reader, Target
 from analyzer.domain.regressions.explanation import explain_regression
-from analyzer.domain.rules import Rules
+from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.repository import read_regression

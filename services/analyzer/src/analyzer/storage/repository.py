@@ -16,8 +16,8 @@ from analyzer.domain.metrics.definitions import Definitions
 from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension, PromptMetric, Reading, StreamKey
 from analyzer.domain.regressions.lifecycle import Regression
-from analyzer.domain.rules import Rules
 from analyzer.domain.streams.stream import Stream
+from analyzer.domain.watch_rules import Rules
 from shared.events.quality import RegressionDetected, RegressionResolved
 
 T = TypeVar("T")

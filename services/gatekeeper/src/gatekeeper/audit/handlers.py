@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.keys.signer import Signer
 from gatekeeper.unit_of_work import UnitOfWork

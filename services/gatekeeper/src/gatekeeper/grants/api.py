@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.grants import repository
 from gatekeeper.grants.service import use_grant

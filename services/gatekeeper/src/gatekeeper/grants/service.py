@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.promotion.publish import publish_live
 from gatekeeper.proposals.decisions import emit_proposal_decided
 from gatekeeper.proposals.repository import get_proposal

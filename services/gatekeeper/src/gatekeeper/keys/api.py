@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BeforeValidator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.keys import repository
 from gatekeeper.keys.api_keys import new_api_key
 from gatekeeper.keys.events import emit_key_changed

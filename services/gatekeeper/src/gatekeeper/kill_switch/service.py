@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.kill_switch import repository
 from gatekeeper.request_body import presented_key
 from gatekeeper.unit_of_work import UnitOfWorkFactory

@@ -1,6 +1,6 @@
 """Rollback to an earlier version, and removal of revoked examples from live versions."""
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.promotion.live_version import previous_digest
 from gatekeeper.promotion.publish import publish_live

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.promotion.publish import live_summary
 from gatekeeper.proposals import repository

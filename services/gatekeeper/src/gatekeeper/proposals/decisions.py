@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.promotion.publish import publish_live
 from gatekeeper.proposals.repository import get_proposal

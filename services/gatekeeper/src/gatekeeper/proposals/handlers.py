@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.errors import BoundaryError
 from gatekeeper.grants.service import use_grant
 from gatekeeper.keys.signer import Signer

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.promotion.live_version import previous_digest
 from gatekeeper.promotion.repository import list_history
 from gatekeeper.registry import repository

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.boundary import call_function
+from gatekeeper.boundary_functions import call_function
 from gatekeeper.keys.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
 from gatekeeper.keys.events import emit_key_changed
 from gatekeeper.request_body import RequestBody, ShortText, body_schema, json_body, presented_key

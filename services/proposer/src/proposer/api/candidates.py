@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proposer.api.parameters import Limit, Reader, Word
-from proposer.domain.candidates import MAX_EXAMPLES
+from proposer.domain.example_selection import MAX_EXAMPLES
 from proposer.domain.model import Candidate
 from proposer.storage.queries import CandidatePosition, get_example_sets, list_candidates
 from ratchet.prompt import Prompt

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from proposer.domain.acceptance import VersionMeasurement, non_regression_criteria, recovery_criteria
-from proposer.domain.drafts import Draft, NoDraft, draft_fix, suspected_version
+from proposer.domain.fix_drafts import Draft, NoDraft, draft_fix, suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState, Proposal, ProposalDraft
 from ratchet.prompt import Prompt, example_set_digest, unified, with_slot
 from shared.events import derived_id

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, TextClause, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.candidates import CANDIDATE_WINDOW, MAX_EXAMPLES
+from proposer.domain.example_selection import CANDIDATE_WINDOW, MAX_EXAMPLES
 from proposer.domain.model import Candidate, Objection, PromptKey, PromptState
 from proposer.storage.tables import candidates, key_columns, key_from_row
 from ratchet.prompt import example_digest

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proposer.domain.drafts import NoDraft
+from proposer.domain.fix_drafts import NoDraft
 from proposer.domain.model import PromptKey
 from proposer.storage.tables import key_from_row, matches_key, regressions
 from shared.events.quality import RegressionDetected, RegressionResolved

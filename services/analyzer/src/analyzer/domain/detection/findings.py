@@ -7,7 +7,6 @@ from analyzer.domain.detection.drift import INFLATION, VARIANCE, ChangeCandidate
 from analyzer.domain.detection.intervals import LEVEL, estimate_drop, estimate_mean, widening
 from analyzer.domain.detection.rate import RareEventTest
 from analyzer.domain.detection.running_stats import BLOCK, RunningStats
-from analyzer.domain.detection.switch import FIRST_LOOK, SwitchTest
 from analyzer.domain.detection.thresholds import drift_height, switch_height
 from analyzer.domain.detection.types import (
     ChangeInterval,
@@ -18,6 +17,7 @@ from analyzer.domain.detection.types import (
     ValueKind,
 )
 from analyzer.domain.detection.variance import variance_models
+from analyzer.domain.detection.version_switch import FIRST_LOOK, SwitchTest
 
 SWITCH, DRIFT, RATE = "switch/2", "drift/2", "rate/2"
 _TWICE = 2.0

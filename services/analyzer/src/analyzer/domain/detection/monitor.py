@@ -14,8 +14,8 @@ from analyzer.domain.detection.drift import ChangeCandidate, DriftScan, drop_sco
 from analyzer.domain.detection.findings import drift_finding, no_finding, rate_finding, switch_finding
 from analyzer.domain.detection.rate import RareEventTest
 from analyzer.domain.detection.running_stats import BLOCK, RunningStats
-from analyzer.domain.detection.switch import Reference, SwitchTest
 from analyzer.domain.detection.types import DetectionSettings, Finding, JsonState, ValueKind
+from analyzer.domain.detection.version_switch import Reference, SwitchTest
 
 
 class Monitor:

@@ -14,11 +14,11 @@ from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.model import Dimension, Metric, Reading, Use
 from analyzer.domain.regressions.lifecycle import Regression, utc_from_unix
 from analyzer.domain.regressions.recovery import RareEventRecovery, Recovery
-from analyzer.domain.rules import WatchRules
 from analyzer.domain.segments.mix_adjustment import SegmentProfile
 from analyzer.domain.streams.stream import Baseline, Stream
 from analyzer.domain.streams.sums import Sums
 from analyzer.domain.units import change_unit, format_points, to_percentage_points
+from analyzer.domain.watch_rules import WatchRules
 from shared.events import derived_id
 from shared.events.quality import Cause, CauseKind, Losing, Measurement, RegressionDetected, Window
 from shared.events.quality import Change as ReportedChange

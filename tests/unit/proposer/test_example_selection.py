@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from proposer.domain.candidates import (
+from proposer.domain.declarations import DeclarationKey, Declarations
+from proposer.domain.example_selection import (
     CANDIDATE_WINDOW,
     MAX_EXAMPLES,
     can_enter_set,
@@ -16,7 +17,6 @@ from proposer.domain.candidates import (
     normalized_score,
     select_examples,
 )
-from proposer.domain.declarations import DeclarationKey, Declarations
 from proposer.domain.model import Candidate, Objection
 from shared.events import derived_id
 from shared.events.feedback import Consent, PromptUse

@@ -13,14 +13,14 @@ from typing import Protocol, Unpack, cast
 
 import httpx
 
-from ratchet.client import items
+from ratchet.client import recorded_items as items
 from ratchet.client.bodies import feedback_id, item_id
-from ratchet.client.items import ExecutionFields, FeedbackFields, Id, Kind, PromptLabel
-from ratchet.client.live import Trust, trusted_keys
 from ratchet.client.options import OptionFields, certificates, read_options
 from ratchet.client.prompt_cache import PromptCache
+from ratchet.client.prompt_verification import Trust, trusted_keys
 from ratchet.client.prompts import Default, ServedPrompt
 from ratchet.client.queue import Counters
+from ratchet.client.recorded_items import ExecutionFields, FeedbackFields, Id, Kind, PromptLabel
 from ratchet.client.sender import MIN_JOIN, Sender
 from ratchet.client.stream import SubscriberThread
 from ratchet.client.threads import ExitHook

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proposer.domain.drafts import Draft, NoDraft, Reason, draft_fix
+from proposer.domain.fix_drafts import Draft, NoDraft, Reason, draft_fix
 from ratchet.prompt import Prompt
 from shared.events.quality import Cause
 from tests.support.proposer import cause, prompt, regression

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from proposer.domain.model import PromptState, Proposal, ProposalDraft
+from proposer.domain.proposal_reconciliation import Propose, Withdraw, reconcile
 from proposer.domain.proposals import draft_example_proposals
-from proposer.domain.reconciliation import Propose, Withdraw, reconcile
 from tests.support.proposer import KEY, candidate, slotted
 
 BASE = slotted()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet import signing
-from ratchet.client.live import LivePrompt, Trust, UntrustedPrompt, trusted_keys, verified
+from ratchet.client.prompt_verification import LivePrompt, Trust, UntrustedPrompt, trusted_keys, verified
 from ratchet.prompt import example_set_digest, from_text, parse, with_slot
 from tests.support.prompts import JSON, minimal
 from tests.support.ratchet_server import PUBLIC, live_payload

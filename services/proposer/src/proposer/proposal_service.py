@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from proposer.domain.candidates import MAX_EXAMPLES, select_examples
-from proposer.domain.drafts import NoDraft, draft_fix
+from proposer.domain.example_selection import MAX_EXAMPLES, select_examples
+from proposer.domain.fix_drafts import NoDraft, draft_fix
 from proposer.domain.model import Candidate, PromptState, ProposalDraft
+from proposer.domain.proposal_reconciliation import Action, Withdraw, deduplicate, diff_key, reconcile
 from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
-from proposer.domain.reconciliation import Action, Withdraw, deduplicate, diff_key, reconcile
 from proposer.storage.candidates import TOP
 from proposer.storage.repository import Repository
 from ratchet.prompt import Prompt

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import DetectionPolicy, Dimension
-from analyzer.domain.rules import InvalidRules, Rule, Rules, WatchRules, read_rules
+from analyzer.domain.watch_rules import InvalidRules, Rule, Rules, WatchRules, read_rules
 from analyzer.settings import AnalyzerSettings
 
 
