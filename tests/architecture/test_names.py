@@ -20,7 +20,7 @@ def test_modules_are_named_by_nouns(product: list[Module]) -> None:
 
 
 def test_a_class_name_has_one_meaning(product: list[Module]) -> None:
-    """Exceptions: the SDK's own shapes of an event's parts, a chat message beside a bus message, each store's protocol."""
+    """Exceptions: the SDK's own shapes of an event's parts, chat and bus messages, each service's repository."""
     assert set(names.homonym_classes(product)) <= {"Consent", "PromptUse", "Message", "Repository"}
 
 
