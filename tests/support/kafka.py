@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBindingFilter,
     AclOperation,
@@ -210,8 +210,19 @@ def _used_topics(admin: AdminClient) -> list[str]:
     names = _topics(admin)
     if not names:
         return []
-    used = {topic for (topic, _), end in end_offsets(admin, names).items() if end}
+    offsets = eventually_sync(lambda: _elected_offsets(admin, names))
+    used = {topic for (topic, _), end in offsets.items() if end}
     return sorted(used | (set(names) - {topic.name for topic in topics()}))
+
+
+def _elected_offsets(admin: AdminClient, names: Iterable[str]) -> dict[tuple[str, int], int]:
+    """Return the end offsets, or none yet while a new partition's leader is being elected."""
+    try:
+        return end_offsets(admin, names)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+            raise
+        return {}
 
 
 def end_offsets(admin: AdminClient, names: Iterable[str]) -> dict[tuple[str, int], int]:
