@@ -71,7 +71,7 @@ def test_postgres_of_root_from_a_wheel_below_a_closed_folder(tmp_path: Path, mon
 
 def test_postgres_that_cannot_start_says_why(tmp_path: Path) -> None:
     server = Postgres(tmp_path / "data", tmp_path / "postgres.log", {"shared_buffers": "much"})
-    with pytest.raises(StartFailed, match=r"(?s)postgres ended at its start.*shared_buffers"):
+    with pytest.raises(StartFailed, match=r"(?s)postgres exited at its start.*shared_buffers"):
         server.start()
 
 
