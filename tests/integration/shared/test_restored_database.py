@@ -195,7 +195,7 @@ async def test_what_kafka_has_deleted_too_is_reported_as_lost_and_comes_by_repub
     world.start("consumer")
     await eventually(lambda: world.gaps_are(replayed=0, lost=40))
     assert world.bus.problems == [
-        f"{GROUP} lacks 40 events of {TOPIC} that Kafka has deleted: republish them"
+        f"{GROUP} has lost 40 events of {TOPIC} that Kafka has deleted: republish them"
     ]  # fmt: skip
     assert await world.has_effects(early)
     assert await republish(world.engine, SCHEMA, RepublishScope(lacking=True)) == 40

@@ -94,16 +94,27 @@ async def test_scaling_keeps_each_keys_order_and_takes_each_event_once(group: Gr
     per_step = _EVENTS // (2 * _CYCLES)
     emitted = 0
 
+    async def emit_round() -> None:
+        nonlocal emitted
+        async with group.store.begin() as tx:
+            await tx.emit(*[envelope(feedback(target=f"key-{key}", value=emitted)) for key in range(_KEYS)])
+        emitted += 1
+
     async def all_taken() -> bool:
         return await _count(group) >= emitted * _KEYS
 
+    async def shared_out() -> bool:
+        """Emit one more round, until more than one consumer has joined in time to take something."""
+        await emit_round()
+        return len({instance for *_, instance in await _effects(group)}) > 1
+
     for consumers in (4, 1) * _CYCLES:
         await group.scale(1)
-        for number in range(emitted, emitted + per_step):
-            async with group.store.begin() as tx:
-                await tx.emit(*[envelope(feedback(target=f"key-{key}", value=number)) for key in range(_KEYS)])
-        emitted += per_step
+        for _ in range(per_step):
+            await emit_round()
         await group.scale(consumers)
+        if consumers > 1:
+            await eventually(shared_out, 120)
         await eventually(all_taken, 120)
     effects = await _effects(group)
     order = defaultdict(list)

@@ -116,13 +116,13 @@ def test_a_naive_detector_fails_the_same_suite(family: str, latest: int | None) 
         keeps_its_level(lambda history: NaiveZ(history, latest), many(QUIET[family][1]), family)
 
 
-@pytest.mark.parametrize("of", ["drift.drift_height", "switch.switch_height"])
+@pytest.mark.parametrize("height", ["drift.drift_height", "version_switch.switch_height"])
 def test_our_own_statistic_fails_it_where_it_may_be_looked_at_once_only(
-    of: str, monkeypatch: pytest.MonkeyPatch
+    height: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the one-sided 5 % height of a single look."""
-    monkeypatch.setattr(f"analyzer.detection.{of}", lambda *asked: 1.645)
-    switched = of.startswith("switch")
+    monkeypatch.setattr(f"analyzer.domain.detection.{height}", lambda *asked: 1.645)
+    switched = height.startswith("version_switch")
 
     def make(history: list[float]) -> Detector:
         return Switched("bounded", history) if switched else Monitor("bounded", STATISTIC)
