@@ -120,7 +120,7 @@ class Service(RuleBasedStateMachine):
         self.detector = Detector(GROUP, self.store, self.metrics, self._lost)
         subscription = Subscription("effects", (FeedbackCreated,), self._handle)
         delivery = Delivery(
-            GROUP, subscription, self.store, FakeClock(), self.metrics, DeadLetterBudget(10),
+            GROUP, subscription, self.store, FakeClock(), self.metrics, DeadLetterBudget(10_000),
             keeps_positions=self.keeps_positions,
         )  # fmt: skip
         self.reader = SubscriptionConsumer(GROUP, delivery.process, True, NoFlow(), self.metrics, self.detector)
