@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ratchet.signing import secret_hash
 from ratchet.submission import feedback_message
-from shared.messaging.dead_letter_owner import Owner, claim_of
+from shared.messaging.dead_letter_owner import Owner, parse_owner_claim
 
 NOBODY = Owner(None, None)
 
@@ -25,7 +25,7 @@ NOBODY = Owner(None, None)
     ],
 )
 def test_services_name_the_project(key: bytes | None, payload: object, owner: Owner) -> None:
-    assert claim_of("feedback.created", key, json.dumps(payload).encode()).owner == owner
+    assert parse_owner_claim("feedback.created", key, json.dumps(payload).encode()).owner == owner
 
 
 @pytest.mark.parametrize("topic", ["feedback.submitted", "unknown.topic"])
@@ -33,18 +33,18 @@ def test_what_apps_write_counts_by_its_key_alone(topic: str) -> None:
     former = json.dumps({"project": "victim", "api_key": "rk_k1_secret"}).encode()
     signed = feedback_message("rk_k1_secret", {"kind": "odd"}).value
     for payload in (former, signed):
-        claim = claim_of(topic, b"victim/bot", payload)
+        claim = parse_owner_claim(topic, b"victim/bot", payload)
         assert (claim.owner, claim.key_id) == (NOBODY, "k1")
         assert claim.is_proof(secret_hash("secret"))
         assert not claim.is_proof(secret_hash("other"))
-    assert not claim_of(topic, b"", signed.replace(b"odd", b"old")).is_proof(secret_hash("secret"))
-    assert claim_of(topic, b"victim/bot", b'{"project": "victim"}').key_id is None
+    assert not parse_owner_claim(topic, b"", signed.replace(b"odd", b"old")).is_proof(secret_hash("secret"))
+    assert parse_owner_claim(topic, b"victim/bot", b'{"project": "victim"}').key_id is None
 
 
 @given(st.binary() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps).map(str.encode),
        st.none() | st.binary())  # fmt: skip
 def test_any_bytes_have_an_owner_or_none(payload: bytes, key: bytes | None) -> None:
     for topic in ("feedback.created", "feedback.submitted"):
-        claim = claim_of(topic, key, payload)
+        claim = parse_owner_claim(topic, key, payload)
         assert "\0" not in f"{claim.owner}{claim.key_id}"
         assert not claim.is_proof(secret_hash("secret"))

@@ -77,12 +77,12 @@ class Client:
     @property
     def counters(self) -> Counters:
         """How many executions and feedback were accepted, sent, refused and dropped so far."""
-        return self._current().sender.counters
+        return self._process_state().sender.counters
 
     @property
     def refused_prompts(self) -> int:
         """The number of versions not served: not trusted, or with variables that the app's default does not have."""
-        return self._current().prompts.refused
+        return self._process_state().prompts.refused
 
     def record(
         self, target: str | None = None, *, prompts: Iterable[Used] | None = (), **fields: Unpack[ExecutionFields]
@@ -143,17 +143,17 @@ class Client:
 
     def _first_answer(self, name: str) -> "Future[None]":
         """Follow a name; the future is done after the first answer. Raises PromptError for an invalid name."""
-        return self._current().stream.follow(prompt_name(name))
+        return self._process_state().stream.follow(prompt_name(name))
 
     def _serve(self, name: str, default: Default | None, target: str | None) -> ServedPrompt:
         """Return what is served for a name now. Raises NoPrompt."""
-        return self._current().prompts.serve(prompt_name(name), default, target)
+        return self._process_state().prompts.serve(prompt_name(name), default, target)
 
     def _flush(self, timeout: float) -> bool:
-        return self._current().sender.flush(timeout)
+        return self._process_state().sender.flush(timeout)
 
     def _close(self, timeout: float) -> bool:
-        process, deadline = self._current(), time.monotonic() + timeout
+        process, deadline = self._process_state(), time.monotonic() + timeout
         process.exit_hook.unregister()
         process.stream.stop()
         complete = process.sender.close(timeout)
@@ -161,7 +161,7 @@ class Client:
         return complete
 
     def _send(self, item_id: str, make: Callable[[], items.RecordedItem]) -> None:
-        sender = self._current().sender
+        sender = self._process_state().sender
         try:
             item = make()
         except Exception as error:  # an odd value, or a dict that another thread changes: the app must go on
@@ -169,7 +169,7 @@ class Client:
         else:
             sender.offer(item)
 
-    def _current(self) -> _Process:
+    def _process_state(self) -> _Process:
         if self._process.pid != (pid := os.getpid()):
             # A forked child: the parent sends what it accepted itself, and its locks may never be released here.
             with self._forked.setdefault(pid, threading.Lock()):

@@ -29,7 +29,7 @@ _NOBODY = Owner(None, None)
 _SIGNED = ("key_id", "submitted_at", "idempotency_key", "body", "signature")
 
 
-def claim_of(topic: str, key: bytes | None, payload: bytes) -> OwnerClaim:
+def parse_owner_claim(topic: str, key: bytes | None, payload: bytes) -> OwnerClaim:
     """Return the owner that a message claims.
 
     Services name the project in the payload; if that is unreadable, the message key has it. A message of an app belongs

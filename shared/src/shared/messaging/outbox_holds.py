@@ -49,7 +49,7 @@ class OutboxHolds:
             [key for key, hold in self._keys.items() if hold.until > now],
         )
 
-    def wait(self, now: float, poll: float) -> float:
+    def seconds_to_next_poll(self, now: float, poll: float) -> float:
         """Return the seconds until the outbox is polled again: `poll`, or less if a hold ends before."""
         ends = [hold.until - now for hold in (*self._topics.values(), *self._keys.values()) if hold.until > now]
         return min([poll, *ends])

@@ -111,7 +111,7 @@ class Relay:
         while (left := renew_at - self._monotonic()) > 0:
             self._wake.clear()
             if not tokens or not await self.pump(tokens):
-                wait = min(left, self._holds.wait(self._monotonic(), self._pace.poll))
+                wait = min(left, self._holds.seconds_to_next_poll(self._monotonic(), self._pace.poll))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.messaging.dead_letter_owner import Owner, claim_of
+from shared.messaging.dead_letter_owner import Owner, parse_owner_claim
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.redaction import without_secrets
 
@@ -73,7 +73,7 @@ class DeadLetterStatements:
 
     async def _owner(self, conn: AsyncConnection, letter: DeadLetter) -> Owner:
         """Return the owner that the message names, or that of the API key that signed it; unknown if neither holds."""
-        claim = claim_of(letter.topic, letter.key, letter.payload)
+        claim = parse_owner_claim(letter.topic, letter.key, letter.payload)
         if claim.key_id is None:
             return claim.owner
         row = (await conn.execute(self._key_owner, {"key_id": claim.key_id})).first()
