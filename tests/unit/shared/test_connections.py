@@ -67,7 +67,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     path = scope["path"]
     if path in ("/", "/slow"):
         if path == "/slow":
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(2.0)
         more = True
         while more:
             message = await receive()
@@ -178,7 +178,7 @@ async def test_an_idle_connection_is_kept_for_the_next_request_as_long_as_keep_a
 
 
 async def test_a_body_that_we_do_not_read_is_not_the_clients_fault(folder: Path) -> None:
-    async with server(folder, ConnectionLimits(receipt=0.2, max_open=10)) as connect:
+    async with server(folder, ConnectionLimits(receipt=1.5, max_open=10)) as connect:
         waiting = await connect()
         waiting.send(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)
         await eventually(lambda: b"HTTP/1.1 200" in waiting.seen or waiting.ended)
