@@ -42,7 +42,7 @@ def proposal(**parts: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def one(api: FakeServices) -> FakeServices:
+def site(api: FakeServices) -> FakeServices:
     """Services that know of one regression and one proposal."""
     api.answers |= {
         f"/v1/regressions/{regression()['id']}": regression(),
@@ -66,8 +66,8 @@ async def page_of(api: FakeServices, path: str) -> str:
     return answer.text
 
 
-async def test_a_regression_tells_how_much_how_sure_and_why(one: FakeServices) -> None:
-    text = await page_of(one, f"/regressions/{regression()['id']}")
+async def test_a_regression_tells_how_much_how_sure_and_why(site: FakeServices) -> None:
+    text = await page_of(site, f"/regressions/{regression()['id']}")
     for said in (
         "90.0 %",
         "60.0 %",
@@ -82,25 +82,25 @@ async def test_a_regression_tells_how_much_how_sure_and_why(one: FakeServices) -
     assert "None are stored" in text
 
 
-async def test_a_regression_without_its_parts_is_still_told(one: FakeServices) -> None:
+async def test_a_regression_without_its_parts_is_still_told(site: FakeServices) -> None:
     for part in ("/v1/executions", "/v1/drafts", "/v1/quality/series"):
-        one.answers[part] = None
+        site.answers[part] = None
     whole = regression(change=None, causes=[], low_pp=None, high_pp=None, baseline={**MEASURED, "n": 0})
-    one.answers[f"/v1/regressions/{whole['id']}"] = whole
-    text = await page_of(one, f"/regressions/{whole['id']}")
+    site.answers[f"/v1/regressions/{whole['id']}"] = whole
+    text = await page_of(site, f"/regressions/{whole['id']}")
     for said in ("unknown", "interval unknown", "not available now", "no change was found"):
         assert said in text.lower() or said in text, said
 
 
-async def test_lists_are_paged_and_keep_their_filter(one: FakeServices) -> None:
-    assert 'href="/regressions?state=open&amp;cursor=7"' in await page_of(one, "/regressions?state=open")
-    assert "cursor=2026-01-02" in await page_of(one, "/proposals?state=open")
-    assert one.queries("/v1/regressions")[0]["state"] == "open"
-    assert one.queries("/v1/proposals")[0]["brief"] == "true"
+async def test_lists_are_paged_and_keep_their_filter(site: FakeServices) -> None:
+    assert 'href="/regressions?state=open&amp;cursor=7"' in await page_of(site, "/regressions?state=open")
+    assert "cursor=2026-01-02" in await page_of(site, "/proposals?state=open")
+    assert site.queries("/v1/regressions")[0]["state"] == "open"
+    assert site.queries("/v1/proposals")[0]["brief"] == "true"
 
 
-async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: FakeServices) -> None:
-    text = await page_of(one, f"/proposals/{proposal()['id']}")
+async def test_a_proposal_shows_what_changes_and_binds_its_digest(site: FakeServices) -> None:
+    text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "<ins>  Cite.</ins>" in text
     assert f'name="digest" value="{OTHER}"' in text
     assert "thumb ≥ 85.0 % over 100 values" in text
@@ -108,46 +108,51 @@ async def test_a_proposal_shows_what_changes_and_binds_its_digest(one: FakeServi
     assert "bob" in text
 
 
-async def test_a_proposal_that_apps_can_not_fill_in_says_so(one: FakeServices) -> None:
+async def test_a_proposal_that_apps_can_not_fill_in_says_so(site: FakeServices) -> None:
     asked = from_text("Answer {{whom}}.").to_dict()
-    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=asked)
-    text = await page_of(one, f"/proposals/{proposal()['id']}")
+    site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=asked)
+    text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "Unlike the version that it replaces, it needs the variable whom." in text
-    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=BASE, rollback=asked)
-    assert "Unlike the version" not in await page_of(one, f"/proposals/{proposal()['id']}"), "dropping one is fine"
+    site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=BASE, rollback=asked)
+    assert "Unlike the version" not in await page_of(site, f"/proposals/{proposal()['id']}"), "dropping one is fine"
 
 
-async def test_a_proposal_whose_base_is_live_no_more_says_so(one: FakeServices) -> None:
-    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(name="answer")
-    one.answers["/v1/prompts/answer"] = {"digest": DIGEST, "sequence": 3, "occurred_at": NOW}
-    assert "it can't be approved" not in await page_of(one, f"/proposals/{proposal()['id']}")
-    one.answers["/v1/prompts/answer"]["digest"] = OTHER
-    assert "it can't be approved" in await page_of(one, f"/proposals/{proposal()['id']}")
+async def test_a_proposal_whose_base_is_live_no_more_says_so(site: FakeServices) -> None:
+    site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(name="answer")
+    site.answers["/v1/prompts/answer"] = {"digest": DIGEST, "sequence": 3, "occurred_at": NOW}
+    assert "it can't be approved" not in await page_of(site, f"/proposals/{proposal()['id']}")
+    site.answers["/v1/prompts/answer"]["digest"] = OTHER
+    assert "it can't be approved" in await page_of(site, f"/proposals/{proposal()['id']}")
 
 
-async def test_a_fix_that_worked_says_so_when_it_is_known(one: FakeServices) -> None:
+async def test_a_fix_that_worked_says_so_when_it_is_known(site: FakeServices) -> None:
     known = regression(state="resolved", resolved_at=NOW, recovered={**MEASURED, "mean": 0.88})
-    one.answers[f"/v1/regressions/{known['id']}"] = known
+    site.answers[f"/v1/regressions/{known['id']}"] = known
     decision = {"id": "d", "verdict": "approved", "by": "bob", "at": NOW, "reason": "", "expires_at": NOW, "hash": "h"}
     evidence = {**proposal()["evidence"], "regression_id": known["id"]}
     fix = proposal(state="approved", decision=decision, evidence=evidence, name="answer")
-    one.answers[f"/v1/proposals/{fix['id']}"] = fix
-    text = await page_of(one, f"/proposals/{fix['id']}")
+    site.answers[f"/v1/proposals/{fix['id']}"] = fix
+    text = await page_of(site, f"/proposals/{fix['id']}")
     assert ">recovered</span> thumb is at 88.0 % [50.0 %, 70.0 %] n=100" in text
     assert 'data-live="proposal prompt regression loop"' in text, "it is told while somebody looks"
-    one.answers[f"/v1/regressions/{known['id']}"] = {**known, "state": "open", "recovered": None, "resolved_at": None}
-    assert "recovered" not in await page_of(one, f"/proposals/{fix['id']}")
+    site.answers[f"/v1/regressions/{known['id']}"] = {
+        **known,
+        "state": "open",
+        "recovered": None,
+        "resolved_at": None,
+    }
+    assert "recovered" not in await page_of(site, f"/proposals/{fix['id']}")
 
 
-async def test_who_may_not_decide_is_told_and_offered_nothing(one: FakeServices) -> None:
-    one.sign_in("read", role="viewer", subject="tom")
-    text = await page_of(one, f"/proposals/{proposal()['id']}")
+async def test_who_may_not_decide_is_told_and_offered_nothing(site: FakeServices) -> None:
+    site.sign_in("read", role="viewer", subject="tom")
+    text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "Only reviewers decide" in text
     assert "bob can decide" in text
     assert 'id="approve"' not in text
 
 
-async def test_a_decision_is_shown_with_what_became_of_it(one: FakeServices) -> None:
+async def test_a_decision_is_shown_with_what_became_of_it(site: FakeServices) -> None:
     decision = {
         "id": "d",
         "verdict": "approved",
@@ -157,9 +162,9 @@ async def test_a_decision_is_shown_with_what_became_of_it(one: FakeServices) -> 
         "expires_at": NOW,
         "hash": "h",
     }
-    one.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(state="approved", decision=decision, name="answer")
-    one.answers["/v1/prompts/answer"] = {"digest": OTHER, "sequence": 3, "occurred_at": NOW}
-    text = await page_of(one, f"/proposals/{proposal()['id']}")
+    site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(state="approved", decision=decision, name="answer")
+    site.answers["/v1/prompts/answer"] = {"digest": OTHER, "sequence": 3, "occurred_at": NOW}
+    text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "Approved by bob" in text
     assert "as number 3" in text
 

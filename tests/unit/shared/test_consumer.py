@@ -86,10 +86,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.reader = SubscriptionConsumer("c", self.settle, True, self.flow, self.metrics)
+        self.reader = SubscriptionConsumer("c", self.process, True, self.flow, self.metrics)
         self.reader.subscriber = Subscriber(self.consumer)
 
-    async def settle(self, _: Sequence[Any]) -> None:
+    async def process(self, _: Sequence[Any]) -> None:
         await self.gate.wait()
 
     async def take(self, *records: Record) -> None:

@@ -62,7 +62,7 @@ class Loop(RuleBasedStateMachine):
     def new_bus(self) -> FakeBus:
         return FakeBus(partitions=3)
 
-    def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
+    def process_batch(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         """Settle a batch; whether it may be acknowledged."""
         run_now(delivery.process(records))
         return True
@@ -148,7 +148,7 @@ class Loop(RuleBasedStateMachine):
                 run_now(consumer.commit(after))
             if not self.claims:
                 self.taker.state.inbox.clear()
-            settled = self.settle(delivery, consumer, records)
+            settled = self.process_batch(delivery, consumer, records)
             if dies == "before acknowledging":
                 raise Crash
         except Crash:
@@ -239,7 +239,7 @@ class ClaimsAtOnce(FakeStore):
 class DefaultAcknowledgement(Loop):
     """What a handler raises is logged, and its batch acknowledged: the default of many a framework."""
 
-    def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
+    def process_batch(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         with contextlib.suppress(Retryable, Permanent):
             run_now(delivery._run_transaction(run_now(delivery._decode(records))))
         return True
@@ -248,7 +248,7 @@ class DefaultAcknowledgement(Loop):
 class EndlessNegativeAcknowledgement(Loop):
     """What fails comes again, for ever, with all that is behind it."""
 
-    def settle(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
+    def process_batch(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         try:
             run_now(delivery._run_transaction(run_now(delivery._decode(records))))
         except (Retryable, Permanent):

@@ -121,7 +121,7 @@ def greeting(home: DataDir, url: str, link: str, seconds: float) -> str:
     return "\n".join(
         (
             f"ratchet: ready on {url} in {seconds:.1f} s",
-            "  sign in once with (.venv/bin/ratchet sign-in creates another link):",
+            "  sign in once as admin (later as reviewer: .venv/bin/ratchet sign-in):",
             f"  {url}{link}",
             f"  API keys: {display_path(home.credentials)}; keep them secret",
             f"  logs: {display_path(home.log('ratchet').parent)}",
