@@ -7,7 +7,8 @@ authenticate, parse, validate, group commit, response.
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from collector.api.request import ClientDisconnected, Receive, read_body, read_headers, too_large
+from collector.api.gzip_body import inflate, too_large
+from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
 from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
 from collector.domain.outcomes import overloaded
 from collector.domain.request_context import Route
@@ -61,6 +62,8 @@ class IngestEndpoint:
         if headers.length > limit:
             raise too_large(limit)
         content = await read_body(receive, limit, self._settings.receipt_seconds)
+        if headers.gzip:
+            content = inflate(content, limit)
         if execution_id is None:
             response = ingest_response(await self._service.ingest(route, content, context))
         else:

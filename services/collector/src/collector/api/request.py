@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
+from collector.api.gzip_body import is_gzip, too_large
 from shared.problems import Problem, invalid
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,12 +28,13 @@ class Headers(NamedTuple):
     length: int = 0
     date: bytes | None = None
     forwarded: bytes | None = None
+    gzip: bool = False
 
 
-def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
+def read_headers(pairs: Sequence[tuple[bytes, bytes]], body_limit: int) -> Headers:
     """Return the headers. Raises Problem 415 for another media type, 413 for a large Content-Length, 422 or 400."""
     found = dict(pairs)
-    _check_media(found.get(b"content-type"), found.get(b"content-encoding"))
+    _check_media(found.get(b"content-type"))
     length = found.get(b"content-length", b"0")
     if not length.isdigit():
         raise invalid("Content-Length", "must be a number", 400)
@@ -50,16 +52,15 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], body_limit: int) -> Heade
         int(length),
         found.get(b"date"),
         found.get(b"x-forwarded-for"),
+        b"content-encoding" in found and is_gzip([value for name, value in pairs if name == b"content-encoding"]),
     )
 
 
-def _check_media(content_type: bytes | None, encoding: bytes | None) -> None:
+def _check_media(content_type: bytes | None) -> None:
     if content_type not in (None, b"application/json"):
         media = content_type.partition(b";")[0].strip().lower()
         if media != b"application/json" and not media.endswith(b"+json"):
             raise invalid("Content-Type", "must be application/json", 415)
-    if encoding is not None and encoding.strip().lower() != b"identity":
-        raise invalid("Content-Encoding", "must be identity: compressed bodies are not supported", 415)
 
 
 async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:
@@ -91,8 +92,3 @@ def _within(body: bytes | bytearray, limit: int) -> bytes:
     if len(body) > limit:
         raise too_large(limit)
     return body  # type: ignore[return-value]
-
-
-def too_large(limit: int) -> Problem:
-    error = {"field": "body", "reason": f"must have at most {limit} bytes"}
-    return Problem(413, "too-large", "The request is too large", f"body: {error['reason']}", [error], _CLOSE)
