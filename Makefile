@@ -6,13 +6,13 @@ DEMO ?= 1
 FUZZ_S ?= 60
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 
-.PHONY: run help test unit simulation integration soak fuzz bench screenshots lint lock install clean
+.PHONY: run help test unit simulation integration soak fuzz bench bench-compare screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: .venv/.installed lint  ## every suite this machine can run
 	.venv/bin/python -m tests
@@ -33,8 +33,11 @@ fuzz: .venv/.installed  ## coverage-guided fuzzing of prompt documents for FUZZ_
 	$(UV) pip install --quiet --python .venv --require-hashes -r tests/fuzz-requirements.txt
 	.venv/bin/python -m tests.fuzz $(FUZZ_S)
 
-bench: .venv/.installed  ## figures beside their peers, as ratios within one run
-	.venv/bin/python -m benchmarks
+bench: .venv/.installed  ## figures beside peers and limits, as one table; SAVE=1: kept in benchmarks/RESULTS.md
+	.venv/bin/python -m benchmarks $(if $(SAVE),--save)
+
+bench-compare: .venv/.installed  ## processor time per item beside that of the commit BASE; fails where 10 % are lost
+	.venv/bin/python -m benchmarks.compare $(BASE)
 
 screenshots: .venv/.installed  ## the pictures of docs/tour.md, by the browser tests
 	RATCHET_SCREENSHOTS=docs/images .venv/bin/python -m pytest -q tests/browser/test_story.py

@@ -1,17 +1,40 @@
-"""`make bench`: every benchmark in turn, each beside its peer or its limit. Nothing is asserted: figures are read."""
+"""`make bench`: every benchmark in turn, then one table of all figures beside their peers and limits.
 
-import subprocess
+python -m benchmarks [--save] [NAME …]
+
+Figures are read, not asserted. `--save` writes the table with date and commit to benchmarks/RESULTS.md.
+"""
+
+import argparse
+import os
 import sys
+from datetime import UTC, datetime
+
+from benchmarks.driver import RESULTS, current_commit, report, run_benchmark
+from benchmarks.rows import Row
+from benchmarks.table import render_table
 
 BENCHMARKS = ("start", "console", "latency", "ingest", "consume", "growth", "audit", "backtest", "attribution")
 
 
 def main() -> int:
-    failed = 0
-    for name in sys.argv[1:] or BENCHMARKS:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without")
+    parser.add_argument("--save", action="store_true", help="write the table to benchmarks/RESULTS.md")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    failed: list[str] = []
+    for name in options.names or BENCHMARKS:
         print(f"\n== {name}", flush=True)
-        failed |= subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
-    return failed
+        found, code = run_benchmark(name)
+        rows += found
+        failed += [name] if code else []
+    print(f"\n{render_table(rows)}")
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    if options.save:
+        RESULTS.write_text(report(rows, current_commit(), datetime.now(UTC), os.cpu_count() or 1))
+    return len(failed)
 
 
 if __name__ == "__main__":

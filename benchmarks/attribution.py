@@ -5,7 +5,7 @@
 Every stream has several dimensions, an innocent change of its own, and a date with an interval as a detector gives it.
 Right means: the kind, the dimension and the level are named first and alone; for what can't be told from inside, that
 it is said so (two that start together: both are named as possible). The rule has no way to say so, nor to name traffic.
-With `--engine` no date is handed over: the values go through the service's own ledger, and what it raises is judged.
+With `--ledger` no date is handed over: the values go through the service's own ledger, and what it raises is judged.
 The falls are as small as an alarm can be, so some streams stay silent; where only traffic changed, all of them should.
 Shares come with the 95 % interval of so many streams (Wilson, 1927); other streams begin at another `--first` seed.
 """
@@ -24,6 +24,7 @@ from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import Dimension, Reading, Use
+from benchmarks.rows import Row, add_rows_option, write_rows
 from ratchet_backtest.replay_engine import ExecutionFact
 from shared.events.quality import Cause, RegressionDetected
 from tests.support.attribution_worlds import FAULTS, NAMES, SINGLE, Truth, Value, stream
@@ -87,9 +88,9 @@ def measure(kind: str, first: int, streams: int, engine: bool) -> dict[str, Any]
     row: dict[str, Any] = {"fault": kind, "n": 0, "right": 0, "wrong": 0, "rule": 0, "ms": 0.0}
     for seed in range(first, first + streams):
         values, change, truth = stream(seed, kind)
-        start = time.perf_counter()
+        start = time.process_time()
         found = raised(values) if engine else dated(values, change)
-        row["ms"] += 1000 * (time.perf_counter() - start) / streams
+        row["ms"] += 1000 * (time.process_time() - start) / streams
         if found is None:
             continue
         good = right(found.certain, found.causes, truth)
@@ -126,22 +127,31 @@ def show(row: dict[str, Any]) -> None:
     print(f"{row['fault']:32}{n:6}{share:>8} {between:18}{wrong:>9}{rule:>14}{row['ms']:7.1f}", flush=True)
 
 
+def table_row(row: dict[str, Any]) -> Row:
+    """Return the right answers about all single causes beside those of the rule."""
+    share, rule = row["right"] / row["n"], row["rule"] / row["n"]
+    return Row("attribution: right cause, single causes", "of answers", share, "high", rule, "largest drop",
+               item="stream", process_s=row["ms"] / 1000)  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--ledger", action="store_true")
     parser.add_argument("--json", action="store_true")
+    add_rows_option(parser)
     options = parser.parse_args()
     if not options.json:
         print(f"{'fault':32}{'n':>6}{'right':>8} {'':18}{'wrongly':>9}{'largest drop':>14}{'ms':>7}")
     rows = []
     for kind in FAULTS:
-        rows.append(measure(kind, options.first, options.streams, options.engine))
+        rows.append(measure(kind, options.first, options.streams, options.ledger))
         if not options.json:
             show(rows[-1])
     rows.append(together(rows))
     print(json.dumps(rows)) if options.json else show(rows[-1])
+    write_rows(options.rows, [table_row(rows[-1])])
 
 
 if __name__ == "__main__":

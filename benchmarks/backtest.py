@@ -20,6 +20,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.rows import add_rows_option
+
 FORMATS = ("csv", "jsonl", "parquet")
 _MEGABYTE = 1 << 10  # ru_maxrss is in kilobytes
 _PANDAS = """
@@ -78,6 +80,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--format", choices=FORMATS, action="append")
     parser.add_argument("--json", action="store_true")
+    add_rows_option(parser)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = {name: measure(Path(folder) / f"past.{name}", asked.rows) for name in asked.format or FORMATS}

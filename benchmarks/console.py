@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
+from benchmarks.rows import Row, add_rows_option, write_rows
 from ratchet_local.backing_services import BackingServices
 from ratchet_local.data_dir import DataDir
 from tests.support.browser import Visitor
@@ -43,7 +44,8 @@ _MANY = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    rounds: int = parser.parse_args().rounds
+    add_rows_option(parser)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         runner = LocalRunner(Path(folder) / "data")
         try:
@@ -52,13 +54,14 @@ def main() -> None:
             fill(site, runner)
             for statement in _MANY:
                 psql(BackingServices.in_folder(DataDir(runner.folder)).postgres.dsn(), statement)
-            measure(site, rounds)
+            write_rows(options.rows, measure(site, options.rounds))
         finally:
             runner.stop_all()
 
 
-def measure(site: Site, rounds: int) -> None:
-    """Prints a line a page."""
+def measure(site: Site, rounds: int) -> list[Row]:
+    """Print a line for each page; return rows of the slowest and heaviest."""
+    found: list[tuple[float, float, float]] = []
     regression, proposal = (site.items(f"/v1/{kind}")[-1]["id"] for kind in ("regressions", "proposals"))
     pages = ["/", "/regressions", f"/regressions/{regression}", "/proposals", f"/proposals/{proposal}", "/prompts"]
     pages += [f"/prompts/{REPLY}", "/few-shots", "/topics", "/audit", "/people"]
@@ -79,7 +82,14 @@ def measure(site: Site, rounds: int) -> None:
                 f"{paint:>10.0f}{paint / LIMIT_PAINT_MS:>10.2f}{weight:>10.0f}{weight / LIMIT_KB:>10.2f}",
                 flush=True,
             )
+            found.append((late, paint, weight))
         browser.close()
+    late, paint, weight = (max(column) for column in zip(*found, strict=True))
+    return [
+        Row("console: slowest page, server, p95", "ms", late, "low", limit=LIMIT_MS),
+        Row("console: slowest page, first contentful paint", "ms", paint, "low", limit=LIMIT_PAINT_MS),
+        Row("console: heaviest page, compressed", "KB", weight, "low", limit=LIMIT_KB),
+    ]
 
 
 def _seconds(client: httpx.Client, path: str) -> float:

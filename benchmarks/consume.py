@@ -31,6 +31,7 @@ from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import Handlers, readings
 from analyzer.settings import AnalyzerSettings
 from benchmarks.growth import texts
+from benchmarks.rows import add_rows_option
 from ratchet_local.postgres import Postgres
 from shared.events.base import Event
 from shared.messaging.cloudevents import Received, decode
@@ -150,6 +151,7 @@ async def main() -> None:
     parser.add_argument("--batch", type=int, default=1000)
     parser.add_argument("--targets", type=int, default=8)
     parser.add_argument("--json", action="store_true")
+    add_rows_option(parser)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "postgres.log")

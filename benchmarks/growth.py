@@ -24,6 +24,7 @@ from analyzer.domain.model import Dimension, PromptMetric, Reading, StreamKey
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
+from benchmarks.rows import Row, add_rows_option, write_rows
 from shared.events.feedback import ExecutionRecorded
 from tests.support.quality import facts, recorded
 
@@ -134,12 +135,29 @@ def measure(values: int) -> dict[str, Any]:
     }
 
 
+def table_rows(found: dict[str, Any]) -> list[Row]:
+    """Return the processor time of a value in the largest history, and with the most targets and segments."""
+    rows = []
+    for what in ("history", "targets", "segments"):
+        (_, first, _), (size, each, _) = found[what][0], found[what][-1]
+        work = f"growth: a value, {what} of {size:,}"
+        rows.append(
+            Row(work, "µs", each, "low", first, f"{what} of {found[what][0][0]:,}", item="value", process_s=each / 1e6)
+        )
+    many = found["many"]
+    rows.append(Row(f"growth: analyse {many['executions']:,} executions", "s", many["seconds"], "low",
+                    item="execution", process_s=many["seconds"] / many["executions"]))  # fmt: skip
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--values", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
+    add_rows_option(parser)
     asked = parser.parse_args()
     found = measure(asked.values)
+    write_rows(asked.rows, table_rows(found))
     if asked.json:
         print(json.dumps(found, indent=1))
         return

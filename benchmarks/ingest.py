@@ -31,6 +31,7 @@ import uvloop
 
 from benchmarks.ingest_load import Figure, measure
 from benchmarks.ingest_servers import MODES, serve
+from benchmarks.rows import add_rows_option
 from ratchet_local.ports import free_port
 from ratchet_local.postgres import SMALL, Postgres
 from shared.runtime.migrations import migrate_now
@@ -147,6 +148,7 @@ def main() -> None:
     parser.add_argument("--serve", choices=MODES, help=argparse.SUPPRESS)
     parser.add_argument("--dsn", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    add_rows_option(parser)
     chosen = parser.parse_args()
     if chosen.serve:
         serve(chosen.serve, chosen.dsn, chosen.port)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.rows import add_rows_option
 from ratchet import Ratchet
 from ratchet.client.prompt_cache import PromptCache
 from ratchet.prompt import from_text, parse
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path)
+    add_rows_option(parser)
     parser.add_argument("--watch", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     parser.add_argument("--key", default="", help=argparse.SUPPRESS)

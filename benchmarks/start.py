@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.rows import add_rows_option
 from ratchet import Ratchet
 from tests.support.local import LocalRunner
 
@@ -25,6 +26,7 @@ def memory(runner: LocalRunner) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    add_rows_option(parser)
     rounds: int = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         runner = LocalRunner(Path(folder) / "data")
