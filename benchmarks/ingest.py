@@ -1,10 +1,13 @@
 """Acknowledged-durable feedback per second, of one collector process, beside its peers.
 
 `python -m benchmarks.ingest [--seconds 3] [--json FILE]` starts a durable PostgreSQL (fsync on) and, one after the
-other, three servers; each is asked by 1, 16 and 64 keep-alive connections from another process, one request at a
-time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions.
+other, four servers; each is asked by 1, 16 and 64 keep-alive connections from another process, one request at a
+time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions. Beside the
+rates stand the CPU microseconds per item of the server process and of PostgreSQL, and the bytes of WAL per item:
+they hold on a busy machine, too.
 
     full   the collector as it is: strict JSON, API key, field checks, scrub, hashed users, Idempotency-Key, join
+    echo   a bare uvicorn application that reads the body and returns it: the limit of this way to serve HTTP
     bare   the same route and the same group commit without checks: any JSON, no key, no scrub, no claims
     each   the collector as it is, but a transaction for each request (16 connections to PostgreSQL)
 
@@ -29,6 +32,7 @@ import asyncpg
 import httpx
 import uvloop
 
+from benchmarks.ingest_cost import Meter
 from benchmarks.ingest_load import Figure, measure
 from benchmarks.ingest_servers import MODES, serve
 from benchmarks.rows import add_rows_option
@@ -46,8 +50,8 @@ KEY = f"rk_bench_{SECRET}"
 
 
 @contextlib.contextmanager
-def database() -> Iterator[str]:
-    """The DSN of a migrated database that loses nothing at a power cut."""
+def database() -> Iterator[tuple[str, int]]:
+    """The DSN of a migrated database that loses nothing at a power cut, and the process id of its server."""
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "log", SERVER)
         server.start()
@@ -55,7 +59,7 @@ def database() -> Iterator[str]:
             dsn = server.dsn()
             migrate_now("collector", dsn.replace("postgresql:", "postgresql+asyncpg:"))
             asyncio.run(_add_key(dsn))
-            yield dsn
+            yield dsn, int((server.data / "postmaster.pid").read_text().split("\n")[0])
         finally:
             server.stop()
 
@@ -71,8 +75,8 @@ async def _add_key(dsn: str) -> None:
 
 
 @contextlib.contextmanager
-def serving(mode: str, dsn: str) -> Iterator[int]:
-    """The port of a server in a process of its own."""
+def serving(mode: str, dsn: str) -> Iterator[tuple[int, int]]:
+    """The port of a server in a process of its own, and the process's id."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.ingest", "--serve", mode, "--dsn", dsn, "--port", str(port)]
     process = subprocess.Popen(command)
@@ -84,7 +88,7 @@ def serving(mode: str, dsn: str) -> Iterator[int]:
             if time.monotonic() > until:
                 raise TimeoutError(mode)
             time.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(10)
@@ -106,22 +110,28 @@ def add_executions(port: int) -> None:
 def compare(seconds: float, modes: list[str], connections: list[int], sizes: list[str]) -> dict[str, Figure]:
     """Runs every load on every server; prints a line for each."""
     figures = {}
-    with database() as dsn:
-        with serving("full", dsn) as port:
+    with database() as (dsn, postmaster):
+        with serving("full", dsn) as (port, _):
             add_executions(port)
         for mode in modes:
-            with serving(mode, dsn) as port:
+            with serving(mode, dsn) as (port, process):
+                meter = Meter(process, postmaster, dsn)
                 for kind in sizes:
                     for count in connections:
                         name = f"{mode}, {kind}, {count} connections"
-                        figure = uvloop.run(measure(port, KEY, count, SIZES[kind], seconds))
+                        figure = uvloop.run(measure(port, KEY, count, SIZES[kind], seconds, meter))
                         figures[name] = figure
-                        print(
-                            f"{name:42} {figure.per_second:9,.0f}/s  p50 {figure.p50:7.2f} ms  "
-                            f"p99 {figure.p99:7.2f} ms  refused {figure.refused}",
-                            flush=True,
-                        )
+                        print(line(name, figure), flush=True)
     return figures
+
+
+def line(name: str, figure: Figure) -> str:
+    """A load's figures on one line."""
+    server, postgres, wal = figure.cost
+    return (
+        f"{name:38} {figure.per_second:8,.0f}/s  p50 {figure.p50:6.2f}  p99 {figure.p99:7.2f} ms  "
+        f"CPU {server:5.1f} + {postgres:5.1f} µs  WAL {wal:6,.0f}  refused {figure.refused}"
+    )
 
 
 def ratios(figures: dict[str, Figure]) -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from benchmarks.ingest_cost import Cost, Meter
+
 TEXT = (
     "the answer was not what I had asked for because it left out when and where to return an item and who pays "
     "while the former one named all of this in two short lines which helped a lot so please bring it back thanks "
@@ -19,12 +21,13 @@ WORDS = TEXT.split()
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one load measured. Times in milliseconds; `per_second` counts feedback, not requests."""
+    """What one load measured. Times in milliseconds; `per_second` and `cost` count feedback, not requests."""
 
     per_second: float
     p50: float
     p99: float
     refused: int
+    cost: Cost
 
 
 def comments(seed: int, count: int = 512) -> list[str]:
@@ -94,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._send()
 
 
-async def measure(port: int, key: str, connections: int, size: int, seconds: float) -> Figure:
+async def measure(port: int, key: str, connections: int, size: int, seconds: float, meter: Meter) -> Figure:
     """Loads 127.0.0.1:`port` for `seconds`, after a second that does not count."""
     took: list[float] = []
     refused = 0
@@ -111,13 +114,16 @@ async def measure(port: int, key: str, connections: int, size: int, seconds: flo
         for _ in range(connections)
     ]
     await asyncio.sleep(1)
+    before = await meter.read()
     took.clear()
     started = time.perf_counter()
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started
     counted = sorted(took)
+    after = await meter.read()
+    cost = after.per_item(before, len(took) * size)  # with those answered while the meter was read
     for connection in made:
         connection.stopped = True
     await asyncio.sleep(0.3)
     quantile = [1000 * counted[int(share * (len(counted) - 1))] for share in (0.5, 0.99)]
-    return Figure(len(counted) * size / elapsed, quantile[0], quantile[1], refused)
+    return Figure(len(counted) * size / elapsed, quantile[0], quantile[1], refused, cost)

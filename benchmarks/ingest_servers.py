@@ -1,4 +1,4 @@
-"""The servers that `benchmarks.ingest` compares: the collector, and two that lack something of it."""
+"""The servers that `benchmarks.ingest` compares: the collector, an echo, and two that lack something of it."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from typing import Any
 
 import uvicorn
 from pydantic_core import to_json
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.api.ingest import App, IngestEndpoint, IngestMiddleware, Scope, Send
 from collector.api.request import Receive
@@ -18,6 +19,7 @@ from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from shared.events import new_id
 from shared.runtime.clock import SystemClock
+from shared.web.connections import ConnectionLimits, guarded
 
 TRANSACTIONS = 16
 """How many transactions run at once where each request has its own."""
@@ -31,6 +33,18 @@ def full(parts: Parts) -> App:
 def _app(parts: Parts, service: IngestService) -> App:
     endpoint = IngestEndpoint(service, parts.platform.keys, parts.settings, parts.platform.limiter)
     return IngestMiddleware(_nothing, endpoint)
+
+
+def echo(_: Parts) -> App:
+    """No work but HTTP: the body comes back."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = (await receive())["body"]
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
 
 
 def bare(parts: Parts) -> App:
@@ -90,7 +104,7 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError(scope["path"])
 
 
-MODES: dict[str, Callable[[Parts], App]] = {"full": full, "bare": bare, "each": each}
+MODES: dict[str, Callable[[Parts], App]] = {"full": full, "echo": echo, "bare": bare, "each": each}
 
 
 def serve(mode: str, dsn: str, port: int) -> None:
@@ -105,7 +119,8 @@ def serve(mode: str, dsn: str, port: int) -> None:
         else:
             await inner(scope, receive, send)
 
-    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools")
+    http = "httptools" if mode == "echo" else guarded(HttpToolsProtocol, ConnectionLimits())
+    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http=http)
     uvicorn.Server(config).run()
 
 
