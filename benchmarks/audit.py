@@ -22,10 +22,10 @@ import asyncpg
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.rows import Row, add_rows_option, write_rows
-from gatekeeper.audit.chain import START
-from gatekeeper.audit.verification import Verifier
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.audit_chain import START
+from gatekeeper.domain.signer import Signer
+from gatekeeper.use_cases.audit_verification import Verifier
 from ratchet.signing import new_private_key
 from ratchet_local.postgres import Postgres
 from shared.runtime.migrations import migrate

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks import halt_loads
 from benchmarks.audit import extend_chain
 from benchmarks.halt_loads import Keys, Load
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.signer import Signer
 from ratchet_local.postgres import Postgres
 from tests.support.local import LocalRunner
 

@@ -10,8 +10,8 @@ from tests.architecture.source import Module
 
 STATEMENT = re.compile(r"^\s*(SELECT\s|INSERT INTO\s|UPDATE\s+\w+|DELETE FROM\s|WITH\s+\w+.*\sAS\s*\()", re.I | re.S)
 DEFINITION = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+([\w.]+)", re.I)
-HOMES = ("/storage/", "/repository.py", "shared/messaging/", "shared/auth/", "shared/runtime/", "shared/service/")
-"""Where SQL belongs: a service's storage, repositories, and the shared stores."""
+HOMES = ("/storage/", "shared/messaging/", "shared/auth/", "shared/runtime/", "shared/service/")
+"""Where SQL belongs: a service's storage, and the shared stores."""
 
 
 def is_home(module: Module) -> bool:

@@ -120,14 +120,14 @@ def consumption(consumer: str) -> dict[str, Failpoint]:
     }
 
 
-_DECISIONS = "gatekeeper.proposals.decisions"
+_DECISIONS = "gatekeeper.use_cases.decisions"
 _NOTIFY = "gatekeeper.delivery.notifier:PromotionNotifier.notify"
 
 DECISION = {
     "decision.recorded": Failpoint(f"{_DECISIONS}:publish_live", "before"),
     "decision.announced": Failpoint(f"{_DECISIONS}:publish_live", "after"),
     "decision.emitted": Failpoint(f"{_DECISIONS}:emit_proposal_decided", "after"),
-    "decision.sealed": Failpoint("gatekeeper.unit_of_work:UnitOfWork.sign_audit_head", "after"),
+    "decision.sealed": Failpoint("gatekeeper.use_cases.unit_of_work:UnitOfWork.sign_audit_head", "after"),
     "decision.committed": Failpoint(_NOTIFY, "before"),
     "decision.notified": Failpoint(_NOTIFY, "after"),
 }

@@ -14,7 +14,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.signer import Signer
 from ratchet.signing import new_private_key
 from ratchet_local import process
 from ratchet_local.ports import free_port

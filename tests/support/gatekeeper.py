@@ -17,9 +17,9 @@ from sqlalchemy.pool import NullPool
 
 from gatekeeper.app import build_app
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
-from gatekeeper.keys.signer import Signer
-from gatekeeper.proposals.handlers import ProposalHandlers
+from gatekeeper.domain.api_keys import DEFAULT_KEYS, KeyPlan
+from gatekeeper.domain.signer import Signer
+from gatekeeper.handlers.proposals import ProposalHandlers
 from gatekeeper.settings import GatekeeperSettings
 from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from ratchet.signing import new_private_key

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from gatekeeper.keys.signer import Signer
-from gatekeeper.promotion.live_version import LiveRow, live_event, unsigned_payload
+from gatekeeper.domain.live_version import LiveRow, live_event, unsigned_payload
+from gatekeeper.domain.signer import Signer
 from shared.events.promotion import PromptLive
 
 

@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from gatekeeper.keys.api_keys import KeyPlan, new_api_key
+from gatekeeper.domain.api_keys import KeyPlan, new_api_key
 from tests.support.databases import psql
 
 Route = tuple[str, str]

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from gatekeeper.audit import repository, verification
-from gatekeeper.audit.verification import Verifier
+from gatekeeper.storage import audit as repository
+from gatekeeper.use_cases import audit_verification as verification
+from gatekeeper.use_cases.audit_verification import Verifier
 from tests.support.gatekeeper import World, document, few_shot
 
 BASE = document("Answer.", "shots")

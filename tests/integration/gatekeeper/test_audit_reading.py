@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.repository import AuditQuery, entries_statement
+from gatekeeper.storage.audit import AuditQuery, entries_statement
 from tests.support.gatekeeper import World, document
 
 Entry = tuple[int, str, str]

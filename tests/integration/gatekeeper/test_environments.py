@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.api_keys import ALL_ENVIRONMENTS_KEYS
+from gatekeeper.domain.api_keys import ALL_ENVIRONMENTS_KEYS
 from tests.integration.gatekeeper.test_route_access import BASE, NEXT, ROUTES, SIGNING_IN, body
 from tests.support.gatekeeper import KEYS, World, digest, few_shot
 from tests.support.messaging import async_dsn

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from gatekeeper.proposals.handlers import ProposalHandlers
-from gatekeeper.registry.handlers import on_observed
+from gatekeeper.handlers.observations import on_observed
+from gatekeeper.handlers.proposals import ProposalHandlers
 from shared.errors import Permanent
 from shared.events.feedback import PromptObserved
 from shared.events.proposals import ProposalWithdrawn

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.api_keys import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS
+from gatekeeper.domain.api_keys import ALL_ENVIRONMENTS_KEYS, DEFAULT_KEYS
 from tests.integration.gatekeeper.test_sessions import session
 from tests.support.databases import as_role
 from tests.support.gatekeeper import World, digest, document, secret_hash

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from gatekeeper.audit.handlers import AuditHandlers
+from gatekeeper.handlers.audit import AuditHandlers
 from shared.errors import Permanent
 from shared.events.metrics import DeclaredMetric, MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gatekeeper.bootstrap import bootstrap
-from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
-from gatekeeper.registry.content import version_content
+from gatekeeper.domain.api_keys import DEFAULT_KEYS, KeyPlan
+from gatekeeper.domain.content import version_content
 from ratchet.prompt import parse
 from tests.support.gatekeeper import NEVER, World, digest, document
 from tests.support.messaging import async_dsn

@@ -15,7 +15,7 @@ import proposer.app
 from analyzer.settings import AnalyzerSettings
 from collector.api.ingest import ROUTES as HOT
 from collector.settings import CollectorSettings
-from gatekeeper.keys.api_keys import DEFAULT_KEYS, KeyPlan
+from gatekeeper.domain.api_keys import DEFAULT_KEYS, KeyPlan
 from proposer.settings import ProposerSettings
 from tests.support.databases import as_role
 from tests.support.routes import Route, add_key, is_refusal, served

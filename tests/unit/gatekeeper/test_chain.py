@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.audit.chain import START, Anchor, AuditEntry, ChainCheck
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.audit_chain import START, Anchor, AuditEntry, ChainCheck
+from gatekeeper.domain.signer import Signer
 from ratchet.signing import new_private_key
 
 SIGNER = Signer(new_private_key())

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.registry.content import example_content, set_content, version_content, without_revoked_examples
+from gatekeeper.domain.content import example_content, set_content, version_content, without_revoked_examples
 from ratchet.prompt import example_digest, example_set_digest, parse, with_slot
 from tests.support.prompts import TEXTS, documents, minimal
 

@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 
 from gatekeeper.delivery.hub import live_frame
-from gatekeeper.keys.signer import Signer
-from gatekeeper.promotion.live_version import authorisation
+from gatekeeper.domain.live_version import authorisation
+from gatekeeper.domain.signer import Signer
 from ratchet.signing import live_bytes, new_private_key, verify
 from shared.events.promotion import PromptLive
 from tests.support.live_rows import live_row, signed_live

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisUnavailable
 
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.notifier import Notification, PromotionNotifier
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.signer import Signer
 from ratchet.signing import new_private_key
 from tests.support.live_rows import signed_live
 

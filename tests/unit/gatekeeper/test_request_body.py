@@ -10,14 +10,14 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 
-from gatekeeper.errors import BoundaryError
-from gatekeeper.grants.api import GrantRevocation, NewGrant
-from gatekeeper.keys.api import KeyRequest
-from gatekeeper.kill_switch.api import SwitchChange
-from gatekeeper.promotion.api import Rollback
-from gatekeeper.proposals.api import NewDecision, NewProposal
-from gatekeeper.request_body import MAX_BODY, RequestBody, body_schema, json_body
-from gatekeeper.sessions.api import NewLink
+from gatekeeper.api.grants import GrantRevocation, NewGrant
+from gatekeeper.api.keys import KeyRequest
+from gatekeeper.api.kill_switch import SwitchChange
+from gatekeeper.api.proposals import NewDecision, NewProposal
+from gatekeeper.api.request_body import MAX_BODY, RequestBody, body_schema, json_body
+from gatekeeper.api.rollback import Rollback
+from gatekeeper.api.sessions import NewLink
+from gatekeeper.domain.errors import BoundaryError
 from shared.problems import Problem
 
 DIGEST = "sha256:" + "a" * 64

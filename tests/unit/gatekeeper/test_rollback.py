@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.promotion.live_version import LiveVersion, previous_digest
+from gatekeeper.domain.live_version import LiveVersion, previous_digest
 
 
 def promoted(digest: str, base: str | None) -> LiveVersion:

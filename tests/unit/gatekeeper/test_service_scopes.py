@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatekeeper.keys.api import service_scopes
+from gatekeeper.api.keys import service_scopes
 
 
 @pytest.mark.parametrize("other", ["ingest", "read", "operate"])

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from gatekeeper.proposals.edits import edit_content, edit_kind
-from gatekeeper.proposals.verified_content import DigestMismatch, mismatch_reason, verify_content
+from gatekeeper.domain.proposal_edits import edit_content, edit_kind
+from gatekeeper.domain.verified_content import DigestMismatch, mismatch_reason, verify_content
 from ratchet.prompt import PromptError, parse, readable
 from tests.support.gatekeeper import NEVER, digest, document, few_shot, ready
 from tests.support.prompts import documents

@@ -5,8 +5,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gatekeeper.bootstrap import bootstrap, signing_key
-from gatekeeper.keys.api_keys import KeyPlan
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.api_keys import KeyPlan
+from gatekeeper.domain.signer import Signer
 from ratchet_local.data_dir import DataDir
 
 PERSON = "reviewer"

@@ -4,27 +4,27 @@ from datetime import timedelta
 
 from fastapi import FastAPI, Request, Response
 
-from gatekeeper.audit.api import audit_router
-from gatekeeper.audit.handlers import AuditHandlers
-from gatekeeper.delivery.api import delivery_router
+from gatekeeper.api.audit import audit_router
+from gatekeeper.api.delivery import delivery_router
+from gatekeeper.api.grants import grants_router
+from gatekeeper.api.keys import keys_router
+from gatekeeper.api.kill_switch import kill_switch_router
+from gatekeeper.api.prompt_names import PREFIX
+from gatekeeper.api.prompts import registry_router
+from gatekeeper.api.proposals import proposals_router
+from gatekeeper.api.rollback import promotion_router
+from gatekeeper.api.sessions import people_router, sessions_router
 from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.live_sync import LiveSync
 from gatekeeper.delivery.notifier import PromotionNotifier, listen
-from gatekeeper.errors import BoundaryError
-from gatekeeper.grants.api import grants_router
-from gatekeeper.keys.api import keys_router
-from gatekeeper.kill_switch.api import kill_switch_router
-from gatekeeper.kill_switch.service import KillSwitch, reserved_engine
-from gatekeeper.promotion.api import promotion_router
-from gatekeeper.proposals.api import proposals_router
-from gatekeeper.proposals.decisions import DecisionTerms
-from gatekeeper.proposals.handlers import ProposalHandlers
-from gatekeeper.registry.api import registry_router
-from gatekeeper.registry.handlers import on_observed
-from gatekeeper.registry.prompt_names import PREFIX
-from gatekeeper.sessions.api import people_router, sessions_router
+from gatekeeper.domain.errors import BoundaryError
+from gatekeeper.handlers.audit import AuditHandlers
+from gatekeeper.handlers.observations import on_observed
+from gatekeeper.handlers.proposals import ProposalHandlers
 from gatekeeper.settings import GatekeeperSettings
-from gatekeeper.unit_of_work import UnitOfWorkFactory
+from gatekeeper.use_cases.decisions import DecisionTerms
+from gatekeeper.use_cases.kill_switch import KillSwitch, reserved_engine
+from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.events.feedback import PromptObserved
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.messaging.flow_control import Flow

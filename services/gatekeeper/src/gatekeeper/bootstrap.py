@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gatekeeper.keys.api_keys import (
+from gatekeeper.domain.api_keys import (
     ALL_ENVIRONMENTS_KEYS,
     DEFAULT_KEYS,
     LINK_LIFETIME,
@@ -23,12 +23,12 @@ from gatekeeper.keys.api_keys import (
     new_api_key,
     new_sign_in_token,
 )
-from gatekeeper.keys.events import emit_key_changed
-from gatekeeper.keys.signer import Signer
-from gatekeeper.kill_switch.repository import ALL_ENVIRONMENTS
-from gatekeeper.sessions.person_roles import ROLES
+from gatekeeper.domain.person_roles import ROLES
+from gatekeeper.domain.signer import Signer
 from gatekeeper.settings import GatekeeperSettings
-from gatekeeper.unit_of_work import UnitOfWork
+from gatekeeper.storage.kill_switch import ALL_ENVIRONMENTS
+from gatekeeper.use_cases.key_changes import emit_key_changed
+from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from ratchet.signing import new_private_key
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock, SystemClock

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from gatekeeper.keys.signer import Signer
+from gatekeeper.domain.signer import Signer
 from shared.runtime.settings import ServiceSettings
 
 

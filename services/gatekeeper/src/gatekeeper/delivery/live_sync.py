@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.hub import Hub, Scope, live_frame
 from gatekeeper.delivery.notifier import Notification
-from gatekeeper.keys.repository import list_invalid_keys
-from gatekeeper.promotion.repository import database_time, list_live, list_promotions
+from gatekeeper.storage.keys import list_invalid_keys
+from gatekeeper.storage.live_versions import database_time, list_live, list_promotions
 from shared.auth.keys import KeyStore
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.messaging.cloudevents import Received

@@ -1,0 +1,61 @@
+"""HTTP API of the audit log."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.domain.signer import Signer
+from gatekeeper.storage import audit as repository
+from gatekeeper.use_cases.audit_verification import Verifier
+from gatekeeper.use_cases.kill_switch import KillSwitch
+from shared.auth.principal import Principal
+from shared.problems import invalid
+from shared.web.authentication import require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+
+Reader = Annotated[Principal, Depends(require("read"))]
+_KIND = r"^[a-z-]+(\.[a-z_]+)?$"
+
+
+def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> APIRouter:
+    """Return the routes below `/v1/audit`."""
+    router = APIRouter(prefix="/v1/audit", tags=["audit"])
+    verifier = Verifier(engine, signer)
+
+    @router.get("")
+    async def entries(
+        principal: Reader,
+        order: Literal["asc", "desc"] = "asc",
+        kind: Annotated[str | None, Query(pattern=_KIND, max_length=64)] = None,
+        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        cursor: Cursor = None,
+        limit: LongLimit = 100,
+    ) -> dict[str, Any]:
+        """Return the project's entries in order, or the newest first with `order=desc`.
+
+        `kind` is a complete kind (`loop.halted`) or the part before its dot (`loop`).
+        """
+        [seq] = decode_cursor(cursor, int)
+        query = repository.AuditQuery(order == "desc", seq, kind, by)
+        async with engine.connect() as conn:
+            return page(await repository.list_entries(conn, principal.project, query, limit), limit, "seq")
+
+    @router.get("/verify")
+    async def verify(
+        principal: Reader,
+        seq: Annotated[int | None, Query(ge=1)] = None,
+        head: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
+        scope: Literal["all", "new"] = "all",
+    ) -> dict[str, Any]:
+        """Verify the whole chain; with `seq` and `head`, also that it has this entry with this hash.
+
+        `scope=new` verifies from the entry that this instance verified last; `from` is the first verified entry.
+        """
+        if (seq is None) != (head is None):
+            raise invalid("head", "must be combined with seq")
+        expected = None if seq is None or head is None else (seq, head)
+        await switch.audit(principal.project)
+        return await verifier.verify(principal.project, expected, new=scope == "new")
+
+    return router

@@ -1,0 +1,103 @@
+"""HTTP API of delivery: one live prompt with its ETag, the stream of changes, and the connected clients."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from itertools import chain, islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.api.prompt_names import NameInPath, stored_name
+from gatekeeper.delivery.hub import Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey, live_frame
+from gatekeeper.storage.live_versions import list_live
+from shared.auth.principal import Principal
+from shared.problems import Problem, invalid
+from shared.web.authentication import require
+from shared.web.event_stream import CONNECTED, KEEP_ALIVE_S, event_stream_response
+
+App = Annotated[Principal, Depends(require("ingest", "read"))]
+Reader = Annotated[Principal, Depends(require("read"))]
+_MAX_NAMES = 200
+_MAX_ROWS = 1000
+_RETRY = {"Retry-After": "30"}
+_INSTANCE = re.compile(r"[\x20-\x7e]{1,100}")
+
+
+def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: float = KEEP_ALIVE_S) -> APIRouter:
+    """Return the routes `GET /v1/prompts/{name}`, `GET /v1/stream` and `GET /v1/instances`.
+
+    `instance`: the name of this gatekeeper. `keep_alive`: seconds of silence after which a stream gets a comment.
+    """
+    router = APIRouter(prefix="/v1", tags=["delivery"])
+
+    @router.get("/prompts/{name:path}")
+    async def prompt(request: Request, principal: App, name: NameInPath) -> Response:
+        """Return the signed `prompt.live`; 304 if `If-None-Match` has its ETag."""
+        async with engine.connect() as conn:
+            found = await list_live(conn, principal.project, principal.environment, [name])
+        if not found:
+            raise Problem(404, "prompt-not-live", "Nothing is live under this name")
+        headers = {"ETag": f'"{found[0].sequence}-{found[0].digest[7:23]}"', "Cache-Control": "private, no-cache"}
+        if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(found[0].model_dump_json(), headers=headers, media_type="application/json")
+
+    @router.get("/stream")
+    async def stream(request: Request, principal: App, names: str | None = None) -> StreamingResponse:
+        """Stream server-sent events: what is live now, then every change. `names`: comma-separated; all without.
+
+        The stream ends when its key is revoked. 429 or 503 with `Retry-After`: too many streams of this key or of
+        this instance are open; poll `GET /v1/prompts/{name}` with `If-None-Match` instead.
+        """
+        wanted = None if names is None else [stored_name("names", name) for name in names.split(",") if name]
+        if wanted is not None and not 1 <= len(wanted) <= _MAX_NAMES:
+            raise invalid("names", f"must be 1 to {_MAX_NAMES} names")
+        scope = (principal.project, principal.environment)
+        try:
+            client = hub.join(scope, wanted, _instance_name(request), principal.key_id)
+        except TooManyStreamsOfKey:
+            raise Problem(429, "too-many-streams", "This key has too many open streams", headers=_RETRY) from None
+        except TooManyStreams:
+            raise Problem(503, "too-many-streams", "This instance has too many open streams", headers=_RETRY) from None
+        return event_stream_response(_stream(engine, hub, scope, client, keep_alive))
+
+    @router.get("/instances")
+    async def instances(principal: Reader) -> dict[str, Any]:
+        """Return the clients of this gatekeeper instance with what each was last sent of each prompt, and when.
+
+        `connected` counts all clients; `items` has at most 1,000 rows. Whether an app accepted a version is not known.
+        """
+        clients = hub.clients((principal.project, principal.environment))
+        rows = islice(chain.from_iterable(client.statuses() for client in clients), _MAX_ROWS)
+        return {"gatekeeper": instance, "connected": len(clients), "items": [asdict(row) for row in rows]}
+
+    return router
+
+
+def _instance_name(request: Request) -> str | None:
+    """Return the name that the client gives itself, if it is at most 100 printable ASCII characters."""
+    given = request.headers.get("x-ratchet-instance", "")
+    return given if _INSTANCE.fullmatch(given) else None
+
+
+async def _stream(
+    engine: AsyncEngine, hub: Hub, scope: Scope, client: StreamClient, keep_alive: float
+) -> AsyncIterator[bytes]:
+    try:
+        # The client joined before this read, so a version that goes live meanwhile is sent, and sent once.
+        async with engine.connect() as conn:
+            now = await list_live(conn, *scope, None if client.names is None else sorted(client.names))
+        for live in now:
+            client.enqueue(live_frame(live))
+        yield CONNECTED
+        async for chunk in client.frames(keep_alive):
+            yield chunk
+    finally:
+        hub.leave(scope, client)
+
+
+def _matches(sent: str, etag: str) -> bool:
+    return sent.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in sent.split(","))

@@ -1,0 +1,141 @@
+"""HTTP API of grants and of the revocation of examples."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BeforeValidator, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.api.request_body import (
+    OptionalReason,
+    PromptName,
+    RequestBody,
+    ShortText,
+    body_schema,
+    json_body,
+    presented_key,
+)
+from gatekeeper.delivery.notifier import PromotionNotifier
+from gatekeeper.storage import grants as repository
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.proposals import list_open_ids
+from gatekeeper.use_cases.grants import use_grant
+from gatekeeper.use_cases.publication import live_summary
+from gatekeeper.use_cases.rollback import remove_revoked_examples
+from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
+from shared.auth.principal import Principal
+from shared.events.promotion import PromptLive
+from shared.problems import invalid
+from shared.web.authentication import require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+_DIGEST_LENGTH = 71
+_MAX_LIFETIME_S = 365 * 86_400
+
+
+def _parse_time(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 2000 <= moment.year <= 9000:
+        raise ValueError("must be a time like 2026-01-31T12:00:00Z")
+    return moment
+
+
+Time = Annotated[datetime, BeforeValidator(_parse_time)]
+Uses = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class NewGrant(RequestBody):
+    """A grant for `count` few-shot proposals of one slot, at most `per_hour` in an hour, until `expires_at`."""
+
+    name: PromptName
+    slot: ShortText
+    count: Uses
+    per_hour: Uses
+    expires_at: Time
+
+
+class GrantRevocation(RequestBody):
+    """Why a grant is revoked."""
+
+    reason: OptionalReason = ""
+
+
+class ExampleRevocation(RequestBody):
+    """Why an example is revoked; may be empty."""
+
+    reason: OptionalReason
+
+
+def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
+    """Return the routes below `/v1/grants` and `/v1/examples`."""
+    router = APIRouter(prefix="/v1", tags=["grants"])
+
+    @router.get("/grants")
+    async def grants(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+        """Return the grants of the environment, newest first."""
+        after = decode_cursor(cursor, datetime, UUID)
+        async with engine.connect() as conn:
+            found = await repository.list_grants(conn, principal.project, principal.environment, after, limit)
+        return page(found, limit, "given_at", "id")
+
+    @router.post("/grants", status_code=201, openapi_extra=body_schema(NewGrant))
+    async def give(
+        request: Request, principal: Reviewer, body: Annotated[NewGrant, Depends(json_body(NewGrant))]
+    ) -> dict[str, Any]:
+        """Authorise few-shot proposals for one slot in advance. Covered proposals that are open go live at once."""
+        if not 0 < (body.expires_at - units.clock.now()).total_seconds() <= _MAX_LIFETIME_S:
+            raise invalid("expires_at", "must be in the future, at most 365 days ahead")
+        project, environment = principal.project, principal.environment
+        terms = (body.name, body.slot, body.count, body.per_hour, body.expires_at)
+        promoted: list[PromptLive] = []
+        async with units.begin() as unit:
+            [given] = await call_function(unit.conn, "give_grant", presented_key(request), *terms)
+            for proposal_id in await list_open_ids(unit.conn, project, environment, body.name):
+                promoted += await use_grant(unit, project, environment, proposal_id)
+            await unit.sign_audit_head(project)
+            grant = await repository.get_grant(unit.conn, project, environment, given["id"])
+        notifier.notify(promoted)
+        return grant
+
+    @router.post("/grants/{grant_id}/revoke", openapi_extra=body_schema(GrantRevocation, required=False))
+    async def revoke(
+        request: Request,
+        principal: Reviewer,
+        grant_id: UUID,
+        body: Annotated[GrantRevocation, Depends(json_body(GrantRevocation, optional=True))],
+    ) -> dict[str, Any]:
+        """Revoke a grant and every example that it let in; live prompts continue without them."""
+        promoted = await _revoke(request, principal, "revoke_grant", grant_id, body.reason)
+        return {"id": grant_id, "revoked": True, "live": [live_summary(live) for live in promoted]}
+
+    @router.post("/examples/{digest}/revoke", openapi_extra=body_schema(ExampleRevocation))
+    async def revoke_example(
+        request: Request,
+        principal: Reviewer,
+        digest: str,
+        body: Annotated[ExampleRevocation, Depends(json_body(ExampleRevocation))],
+    ) -> dict[str, Any]:
+        """Remove an example from every live prompt of the environment; its text is kept. Works while halted."""
+        digest = digest[:_DIGEST_LENGTH]
+        promoted = await _revoke(request, principal, "revoke_example", digest, body.reason)
+        return {"digest": digest, "revoked": True, "live": [live_summary(live) for live in promoted]}
+
+    async def _revoke(
+        request: Request, principal: Principal, function: str, revoked: UUID | str, reason: str
+    ) -> list[PromptLive]:
+        key = presented_key(request)
+        async with units.begin() as unit:
+            await call_function(unit.conn, function, key, revoked, reason)
+            promoted = await remove_revoked_examples(unit, key, principal)
+            await unit.sign_audit_head(principal.project)
+        notifier.notify(promoted)
+        return promoted
+
+    return router

@@ -1,0 +1,97 @@
+"""HTTP API of public signing keys, and of the API keys that an admin issues to services."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BeforeValidator
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, body_schema, json_body, presented_key
+from gatekeeper.domain.api_keys import new_api_key
+from gatekeeper.storage import keys as repository
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.use_cases.key_changes import emit_key_changed
+from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
+from shared.auth.principal import Principal
+from shared.web.authentication import require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+
+AnyKey = Annotated[Principal, Depends(require())]
+Reader = Annotated[Principal, Depends(require("read"))]
+Admin = Annotated[Principal, Depends(require("admin", person=True))]
+ServiceScope = Literal["ingest", "browser-ingest", "read", "operate"]
+_SERVICE_SCOPES: tuple[ServiceScope, ...] = get_args(ServiceScope)
+
+
+def service_scopes(value: object) -> list[ServiceScope]:
+    """Return the scopes in `value`, each once, in a fixed order. Raises ValueError if they are invalid.
+
+    A key that may be public has no other scope: it could send executions otherwise.
+    """
+    if not isinstance(value, list) or not value or any(scope not in _SERVICE_SCOPES for scope in value):
+        raise ValueError(f"must be a list of {', '.join(_SERVICE_SCOPES)}")
+    if "browser-ingest" in value and len(set(value)) > 1:
+        raise ValueError("browser-ingest is for keys that may be public: issue another key for other scopes")
+    return [scope for scope in _SERVICE_SCOPES if scope in value]
+
+
+class KeyRequest(RequestBody):
+    """The service that gets a key, and the key's scopes."""
+
+    subject: ShortText
+    scopes: Annotated[list[ServiceScope], BeforeValidator(service_scopes)]
+
+
+class KeyRevocation(RequestBody):
+    """Why a key is revoked."""
+
+    reason: OptionalReason = ""
+
+
+def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes below `/v1/signing-keys` and `/v1/keys`."""
+    router = APIRouter(prefix="/v1", tags=["keys"])
+
+    @router.get("/signing-keys")
+    async def signing_keys(_: AnyKey) -> dict[str, Any]:
+        """Return all public signing keys, oldest first; clients verify signatures with them."""
+        async with engine.connect() as conn:
+            return {"keys": await repository.list_signing_keys(conn)}
+
+    @router.get("/keys")
+    async def keys(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+        """Return the valid keys of the environment by subject, without those of sessions; never their secrets."""
+        after = decode_cursor(cursor, str, str)
+        async with engine.connect() as conn:
+            found = await repository.list_keys(conn, principal.project, principal.environment, after, limit)
+        return page(found, limit, "subject", "id")
+
+    @router.post("/keys", status_code=201, openapi_extra=body_schema(KeyRequest))
+    async def issue_key(
+        request: Request, principal: Admin, body: Annotated[KeyRequest, Depends(json_body(KeyRequest))]
+    ) -> dict[str, Any]:
+        """Issue a key to a service; `key` is shown in this answer and never again."""
+        key = new_api_key()
+        arguments = (presented_key(request), body.subject, body.scopes, key.key_id, key.secret_hash)
+        async with units.begin() as unit:
+            issued = await call_function(unit.conn, "issue_key", *arguments)
+            await emit_key_changed(unit, issued)
+            await unit.sign_audit_head(principal.project)
+        return {"id": key.key_id, "subject": issued[0]["subject"], "scopes": body.scopes, "key": key.raw}
+
+    @router.post("/keys/{key_id}/revoke", openapi_extra=body_schema(KeyRevocation, required=False))
+    async def revoke_key(
+        request: Request,
+        principal: Admin,
+        key_id: str,
+        body: Annotated[KeyRevocation, Depends(json_body(KeyRevocation, optional=True))],
+    ) -> dict[str, Any]:
+        """Revoke a key of the environment in all services, within seconds; a key of a session ends the session."""
+        key_id = key_id[:64]
+        async with units.begin() as unit:
+            changed = await call_function(unit.conn, "revoke_key", presented_key(request), key_id, body.reason)
+            await emit_key_changed(unit, changed)
+            await unit.sign_audit_head(principal.project)
+        return {"id": key_id, "revoked": True}
+
+    return router

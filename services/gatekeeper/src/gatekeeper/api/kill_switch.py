@@ -1,0 +1,73 @@
+"""HTTP API of the kill switch. It needs the database and no other server."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.api.request_body import Reason, RequestBody, body_schema, json_body, presented_key
+from gatekeeper.storage import kill_switch as repository
+from gatekeeper.use_cases.kill_switch import KillSwitch
+from shared.auth.principal import Principal
+from shared.events.promotion import LoopHalted, LoopResumed
+from shared.web.authentication import authorization, require
+
+AnyKey = Annotated[Principal, Depends(require())]
+
+
+class SwitchChange(RequestBody):
+    """Why promotions are halted or resumed."""
+
+    reason: Reason
+
+
+SwitchBody = Annotated[SwitchChange, Depends(json_body(SwitchChange))]
+
+
+def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
+    """Return the routes `/v1/loop`, `/v1/halt` and `/v1/resume`. A key changes the switch of its environment."""
+    router = APIRouter(prefix="/v1", tags=["loop"])
+    schema = body_schema(SwitchChange)
+
+    async def authenticate(request: Request) -> Principal:
+        return await switch.authenticate(authorization(request))
+
+    switch_key = Depends(authenticate)
+
+    async def set_switch(
+        request: Request,
+        principal: Principal,
+        background: BackgroundTasks,
+        function: str,
+        event_type: type[LoopHalted | LoopResumed],
+        reason: str,
+    ) -> dict[str, Any]:
+        state, changed = await switch.change(presented_key(request), principal, function, event_type, reason)
+        if changed:
+            background.add_task(switch.try_audit, principal.project)
+        return state
+
+    @router.get("/loop")
+    async def loop(principal: AnyKey) -> dict[str, Any]:
+        """Return whether promotions are halted in the key's environment, since when, by whom and why."""
+        async with engine.connect() as conn:
+            return await repository.get_kill_switch(conn, principal.project, principal.environment)
+
+    @router.post("/halt", openapi_extra=schema)
+    async def halt(
+        request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
+    ) -> dict[str, Any]:
+        """Halt all promotions of the key's environment; with a key for all environments, of the project.
+
+        Needs the key of a person, or of a service with the scope `operate`. Rollback stays possible.
+        """
+        return await set_switch(request, principal, background, "halt", LoopHalted, body.reason)
+
+    @router.post("/resume", openapi_extra=schema)
+    async def resume(
+        request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
+    ) -> dict[str, Any]:
+        """Resume promotions where a halt by this key would stop them. Needs a person with the scope `review`."""
+        return await set_switch(request, principal, background, "resume", LoopResumed, body.reason)
+
+    return router

@@ -1,0 +1,100 @@
+"""HTTP API of the registry: prompts, their versions, and reviews of observed digests."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.api.prompt_names import NameInPath, NameInQuery
+from gatekeeper.api.request_body import Reason, RequestBody, body_schema, json_body, presented_key
+from gatekeeper.domain.live_version import previous_digest
+from gatekeeper.storage import prompts as repository
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.live_versions import list_history
+from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
+from shared.auth.principal import Principal
+from shared.problems import Problem, invalid
+from shared.web.authentication import require
+from shared.web.encoded_paths import decoded
+from shared.web.pagination import Cursor, Limit, decode_cursor, page
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Archive(RequestBody):
+    """Why a prompt is archived."""
+
+    reason: Reason
+
+
+def registry_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes below `/v1/prompts` and `/v1/versions` for people.
+
+    They must precede `GET /v1/prompts/{name}`, whose name matches any path.
+    """
+    router = APIRouter(prefix="/v1", tags=["prompts"])
+
+    @router.get("/prompts")
+    async def prompts(
+        principal: Reader, name: NameInQuery, cursor: Cursor = None, limit: Limit = 100, archived: bool = False
+    ) -> dict[str, Any]:
+        """Return all names, or one, with what is live and what was observed.
+
+        `reviewed` is false for an observed digest that nobody has reviewed. Archived prompts are included with
+        `archived=true` or by name. `elsewhere`: what is live in other environments of the project; for people only.
+        """
+        [after] = decode_cursor(cursor, str)
+        query = repository.PromptQuery(after or "", limit, name, archived)
+        async with engine.connect() as conn:
+            return page(await repository.list_prompts(conn, principal, query), limit, "name")
+
+    @router.get("/prompts/{name:path}/versions")
+    async def versions(principal: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
+        """Return the versions that were live under a name, newest first.
+
+        `previous` is the digest that a rollback of the live version leads to; null if there is none.
+        """
+        [before] = decode_cursor(cursor, int)
+        scope = (principal.project, principal.environment, name)
+        async with engine.connect() as conn:
+            found = await repository.list_versions(conn, *scope, before, limit)
+            history = await list_history(conn, *scope)
+        return page(found, limit, "sequence", previous=previous_digest(history))
+
+    @router.post("/prompts/{name:path}/observed/{digest}/review")
+    async def review(request: Request, principal: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
+        """Mark an observed digest as reviewed. Return who reviewed it first, and when. Makes nothing live."""
+        digest = decoded(digest)
+        if not _DIGEST.fullmatch(digest):
+            raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
+        async with units.begin() as unit:
+            [row] = await call_function(unit.conn, "review_observed", presented_key(request), name, digest)
+            await unit.sign_audit_head(principal.project)
+        return {"name": name, "digest": digest, "reviewed": True, **row}
+
+    @router.post("/prompts/{name:path}/archive", openapi_extra=body_schema(Archive))
+    async def archive(
+        request: Request, principal: Reviewer, name: NameInPath, body: Annotated[Archive, Depends(json_body(Archive))]
+    ) -> dict[str, Any]:
+        """Remove an unused prompt from the lists; apps are served as before.
+
+        The prompt returns to the lists when a version goes live under its name by approval, grant or rollback.
+        """
+        async with units.begin() as unit:
+            [row] = await call_function(unit.conn, "archive_prompt", presented_key(request), name, body.reason)
+            await unit.sign_audit_head(principal.project)
+        return {"name": name, "archived": {**row, "reason": body.reason}}
+
+    @router.get("/versions/{digest}")
+    async def version(principal: Reader, digest: str) -> dict[str, Any]:
+        """Return the document of a digest that the project knows, whether it was ever live or not."""
+        async with engine.connect() as conn:
+            found = await repository.get_version_row(conn, principal.project, digest)
+        if found is None:
+            raise Problem(404, "unknown-version", "The content of this version is not known")
+        return found
+
+    return router

@@ -1,0 +1,158 @@
+"""HTTP API of proposals: people propose, read and decide."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gatekeeper.api.prompt_names import NameInQuery
+from gatekeeper.api.request_body import (
+    Digest,
+    Label,
+    OptionalReason,
+    PromptName,
+    Reason,
+    RequestBody,
+    body_schema,
+    json_body,
+    presented_key,
+)
+from gatekeeper.delivery.notifier import PromotionNotifier
+from gatekeeper.domain.content import version_content
+from gatekeeper.domain.proposal_edits import edit_content, edit_kind
+from gatekeeper.storage import prompts as registry
+from gatekeeper.storage import proposals as repository
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.use_cases.decisions import DecisionRequest, DecisionTerms, decide_proposal
+from gatekeeper.use_cases.publication import live_summary
+from gatekeeper.use_cases.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from ratchet.prompt import Prompt, PromptError, parse
+from shared.auth.principal import Principal
+from shared.events import derived_id, new_id
+from shared.events.proposals import Verdict
+from shared.problems import Problem, invalid
+from shared.web.authentication import require
+from shared.web.pagination import Cursor, Limit, decode_cursor, page
+
+Reader = Annotated[Principal, Depends(require("read"))]
+Author = Annotated[Principal, Depends(require("tune", person=True))]
+Reviewer = Annotated[Principal, Depends(require("review", person=True))]
+State = Literal["open", "approved", "rejected", "changes_requested", "withdrawn"]
+
+
+class NewProposal(RequestBody):
+    """An edited prompt, or a first version with `base_digest` null. `document` is a prompt document."""
+
+    target: Label
+    name: PromptName
+    base_digest: Digest | None = None
+    document: dict[str, Any]
+    why: Reason
+
+
+class NewDecision(RequestBody):
+    """A verdict about exactly `digest`; `reason` may be empty."""
+
+    verdict: Verdict
+    digest: Digest
+    reason: OptionalReason
+
+
+def proposals_router(
+    engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms
+) -> APIRouter:
+    """Return the routes below `/v1/proposals`."""
+    router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+
+    @router.post("", status_code=201, openapi_extra=body_schema(NewProposal))
+    async def propose(
+        request: Request, principal: Author, body: Annotated[NewProposal, Depends(json_body(NewProposal))]
+    ) -> dict[str, Any]:
+        """Propose an edited prompt or a first version; another person decides about it.
+
+        A repeat with the same `Idempotency-Key` and body returns the proposal of the first request.
+        """
+        try:
+            draft = parse(body.document, "document")
+        except PromptError as error:
+            raise invalid(error.field, error.reason) from None
+        proposal_id = _proposal_id(request, principal, units)
+        async with units.begin() as unit:
+            await _save(unit, principal, presented_key(request), proposal_id, body, draft)
+            stored = await _load(unit.conn, principal, proposal_id)
+            if not _is_repeat(stored, body, draft):
+                raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
+            await unit.sign_audit_head(principal.project)
+        return stored
+
+    @router.get("")
+    async def proposals(
+        principal: Reader,
+        name: NameInQuery,
+        state: State | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 20,
+        brief: bool = False,
+    ) -> dict[str, Any]:
+        """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
+        query = repository.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
+        async with engine.connect() as conn:
+            found = await repository.list_proposals(conn, principal.project, principal.environment, query)
+        return page(found, limit, "opened_at", "id")
+
+    @router.get("/{proposal_id}")
+    async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
+        """Return a proposal with its document, diff, evidence, and decision or grant."""
+        async with engine.connect() as conn:
+            return await _load(conn, principal, proposal_id)
+
+    @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(NewDecision))
+    async def decisions(
+        request: Request,
+        principal: Reviewer,
+        proposal_id: UUID,
+        body: Annotated[NewDecision, Depends(json_body(NewDecision))],
+    ) -> dict[str, Any]:
+        """Approve, reject, or request changes. An approval makes exactly `digest` live, or changes nothing."""
+        decision = DecisionRequest(presented_key(request), proposal_id, body.verdict, body.digest, body.reason)
+        async with units.begin() as unit:
+            decided, promoted = await decide_proposal(unit, principal, decision, terms)
+        notifier.notify(promoted)
+        return {"proposal": decided, "live": live_summary(promoted[0]) if promoted else None}
+
+    return router
+
+
+def _proposal_id(request: Request, principal: Principal, units: UnitOfWorkFactory) -> UUID:
+    idempotency_key = request.headers.get("idempotency-key")
+    if idempotency_key is None:
+        return new_id(units.clock.now())
+    if not 1 <= len(idempotency_key) <= 200:
+        raise invalid("Idempotency-Key", "must have 1 to 200 characters")
+    return derived_id("proposal", principal.key_id, idempotency_key)
+
+
+async def _save(
+    unit: UnitOfWork, principal: Principal, key: str, proposal_id: UUID, body: NewProposal, draft: Prompt
+) -> None:
+    base = body.base_digest and await registry.get_version(unit.conn, principal.project, body.base_digest)
+    await registry.save_contents(unit.conn, "prompt_versions", principal.project, [version_content(draft)])
+    content = edit_content(body.why, body.base_digest, base or None, draft)
+    kind = edit_kind(body.base_digest)
+    arguments = (proposal_id, body.target, body.name, kind, body.base_digest, draft.digest, content)
+    await call_function(unit.conn, "propose", key, *arguments)
+
+
+def _is_repeat(stored: dict[str, Any], body: NewProposal, draft: Prompt) -> bool:
+    sent = (body.target, body.name, body.base_digest, draft.digest, body.why)
+    columns = ("target", "name", "base_digest", "digest")
+    return sent == (*(stored[column] for column in columns), stored["evidence"]["summary"])
+
+
+async def _load(conn: AsyncConnection, principal: Principal, proposal_id: UUID) -> dict[str, Any]:
+    found = await repository.get_proposal(conn, principal.project, principal.environment, proposal_id)
+    if found is None:
+        raise Problem(404, "unknown-proposal", "There is no such proposal here")
+    return found

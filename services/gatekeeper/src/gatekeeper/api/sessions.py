@@ -1,0 +1,121 @@
+"""HTTP API of people, sign-in links and sessions."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatekeeper.api.cookies import clear_session_cookies, set_session_cookies
+from gatekeeper.api.request_body import RequestBody, ShortText, body_schema, json_body, presented_key
+from gatekeeper.domain.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
+from gatekeeper.domain.person_roles import ROLES, Role, person_role
+from gatekeeper.storage import people as repository
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.use_cases.key_changes import emit_key_changed
+from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
+from shared.auth.principal import Principal
+from shared.web.authentication import own_pages_only, require
+from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+
+AnyKey = Annotated[Principal, Depends(require())]
+Person = Annotated[Principal, Depends(require("read", person=True))]
+Reader = Annotated[Principal, Depends(require("read"))]
+
+
+class SignIn(RequestBody):
+    """The token of a sign-in link."""
+
+    token: ShortText
+
+
+class NewLink(RequestBody):
+    """The person that a sign-in link is for, and the role of the session."""
+
+    subject: ShortText
+    role: Role
+
+
+def sessions_router(engine: AsyncEngine, units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
+    """Return the routes below `/v1/sessions`, and `/v1/session`. `lifetime`: that of a session."""
+    router = APIRouter(prefix="/v1", tags=["people"])
+
+    @router.post(
+        "/sessions", status_code=201, dependencies=[Depends(own_pages_only)], openapi_extra=body_schema(SignIn)
+    )
+    async def sign_in(
+        request: Request, response: Response, body: Annotated[SignIn, Depends(json_body(SignIn))]
+    ) -> dict[str, Any]:
+        """Exchange the token of a link for a session: two cookies that scripts can't read."""
+        acting, reading = new_api_key(), new_api_key()
+        keys = (acting.key_id, acting.secret_hash, reading.key_id, reading.secret_hash)
+        async with units.begin() as unit:
+            opened = await call_function(unit.conn, "open_session", body.token, *keys, lifetime)
+            await emit_key_changed(unit, opened)
+            await unit.sign_audit_head(opened[0]["project"])
+        set_session_cookies(response, request, acting.raw, reading.raw, lifetime)
+        return {
+            "subject": opened[0]["subject"],
+            "role": person_role(opened[0]["scopes"]),
+            "expires_at": opened[0]["expires_at"],
+        }
+
+    @router.post("/sessions/end")
+    async def sign_out(request: Request, response: Response, principal: Person) -> dict[str, Any]:
+        """End the session of the request's key."""
+        async with units.begin() as unit:
+            await emit_key_changed(unit, await call_function(unit.conn, "close_session", presented_key(request)))
+            await unit.sign_audit_head(principal.project)
+        clear_session_cookies(response)
+        return {"ended": True}
+
+    @router.get("/session")
+    async def session(principal: AnyKey) -> dict[str, Any]:
+        """Return who the key belongs to and its scopes; for the reading key of a session those of the acting key."""
+        async with engine.connect() as conn:
+            found = await repository.get_session(conn, principal.key_id)
+        scopes = sorted(principal.scopes) if found is None else found["scopes"]
+        return {
+            "subject": principal.subject,
+            "kind": principal.kind,
+            "project": principal.project,
+            "environment": principal.environment,
+            "role": person_role(scopes),
+            "scopes": scopes,
+            "expires_at": None if found is None else found["expires_at"],
+        }
+
+    return router
+
+
+def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+    """Return the routes `/v1/people` and `/v1/sign-in-links`."""
+    router = APIRouter(prefix="/v1", tags=["people"])
+
+    @router.get("/people")
+    async def people(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
+        """Return the people of the project by subject, with their scopes and role in this environment."""
+        [after] = decode_cursor(cursor, str)
+        async with engine.connect() as conn:
+            found = await repository.list_people(conn, principal.project, principal.environment, after or "", limit)
+        return page([{**person, "role": person_role(person["scopes"])} for person in found], limit, "subject")
+
+    @router.post("/sign-in-links", status_code=201, openapi_extra=body_schema(NewLink))
+    async def make_link(
+        request: Request, principal: Person, body: Annotated[NewLink, Depends(json_body(NewLink))]
+    ) -> dict[str, Any]:
+        """Create a sign-in link for oneself or, as an admin, for any person; `path` is shown once and works once."""
+        token = new_sign_in_token()
+        scopes = list(ROLES[body.role])
+        arguments = (presented_key(request), body.subject, scopes, token, LINK_LIFETIME)
+        async with units.begin() as unit:
+            [link] = await call_function(unit.conn, "make_link", *arguments)
+            await unit.sign_audit_head(principal.project)
+        return {
+            "subject": link["subject"],
+            "role": person_role(link["scopes"]),
+            "path": f"/sign-in#{token}",
+            "expires_at": link["expires_at"],
+        }
+
+    return router

@@ -1,1 +1,0 @@
-"""Grants: standing authorisations for few-shot proposals."""

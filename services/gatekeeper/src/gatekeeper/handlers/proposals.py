@@ -1,0 +1,92 @@
+"""Handlers of `proposal.ready` and `proposal.withdrawn`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatekeeper.domain.errors import BoundaryError
+from gatekeeper.domain.signer import Signer
+from gatekeeper.domain.verified_content import VerifiedContent, mismatch_reason, verify_content
+from gatekeeper.storage import prompts as registry
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.use_cases.grants import use_grant
+from gatekeeper.use_cases.unit_of_work import UnitOfWork
+from shared.errors import Permanent, Retryable
+from shared.events.proposals import ProposalReady, ProposalWithdrawn
+from shared.messaging.cloudevents import Received
+from shared.messaging.store import Subscription, Tx
+from shared.runtime.clock import Clock
+
+_MAX_BATCH = 50
+"""Events per transaction. Each locks its project, so a batch must be short."""
+_HALTED = ("halted", "project-halted")
+"""A person halted promotions while a grant was used: the retry sees that and leaves the proposal open."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalHandlers:
+    """Store proposals and close withdrawn ones. A version goes live here only if a grant covers it."""
+
+    signer: Signer
+    clock: Clock
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the subscriptions of these handlers."""
+        return (
+            Subscription("proposals", (ProposalReady,), self.on_ready, _MAX_BATCH),
+            Subscription("withdrawals", (ProposalWithdrawn,), self.on_withdrawn, _MAX_BATCH),
+        )
+
+    async def on_ready(self, tx: Tx, events: Sequence[Received[ProposalReady]]) -> None:
+        """Store the contents of proposals and open them; a repeated or already withdrawn one changes nothing.
+
+        Clients are not notified here: `prompt.live` reaches every instance through Kafka.
+        """
+        for received in events:
+            try:
+                contents = verify_content(received.event)
+            except ValueError as error:
+                raise Permanent(mismatch_reason(error)) from None
+            try:
+                await _open(self._unit(tx, received), received.event, contents)
+            except BoundaryError as error:
+                if error.code in _HALTED:
+                    raise Retryable(error.code) from None
+                raise Permanent(error.code) from None
+
+    async def on_withdrawn(self, tx: Tx, events: Sequence[Received[ProposalWithdrawn]]) -> None:
+        """Close proposals that are still open. One that has not arrived yet is closed on arrival."""
+        for received in events:
+            event = received.event
+            unit = self._unit(tx, received)
+            try:
+                await call_function(unit.conn, "withdraw", event.proposal_id, event.project, event.reason, "proposer")
+            except BoundaryError as error:
+                raise Permanent(error.code) from None
+            await unit.sign_audit_head(event.project)
+
+    def _unit(self, tx: Tx, received: Received[ProposalReady] | Received[ProposalWithdrawn]) -> UnitOfWork:
+        cause = (received.correlation_id, str(received.id), received.traceparent)
+        return UnitOfWork(tx, self.signer, self.clock.now(), *cause)
+
+
+async def _open(unit: UnitOfWork, event: ProposalReady, contents: VerifiedContent) -> None:
+    await registry.save_contents(unit.conn, "prompt_versions", event.project, contents.versions)
+    await registry.save_contents(unit.conn, "examples", event.project, contents.examples)
+    await registry.save_contents(unit.conn, "example_sets", event.project, contents.sets)
+    await call_function(
+        unit.conn,
+        "open_proposal",
+        event.proposal_id,
+        event.project,
+        event.environment,
+        event.target,
+        event.name,
+        event.kind,
+        event.base_digest,
+        event.digest,
+        event.author,
+        event.revision,
+        contents.content,
+    )
+    await use_grant(unit, event.project, event.environment, event.proposal_id)
+    await unit.sign_audit_head(event.project)

@@ -1,1 +1,0 @@
-"""Promotion and rollback."""

@@ -1,1 +1,0 @@
-"""Proposals and decisions about them."""

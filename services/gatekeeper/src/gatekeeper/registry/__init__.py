@@ -1,1 +1,0 @@
-"""Prompt versions and example sets by digest, and observed digests."""

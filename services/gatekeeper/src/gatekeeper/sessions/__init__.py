@@ -1,1 +1,0 @@
-"""People, their roles, sign-in links and sessions."""

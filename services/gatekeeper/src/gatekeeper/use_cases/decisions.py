@@ -1,0 +1,101 @@
+"""Decide about a proposal: the verdict of a person and, for an approval, the promotion, in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from gatekeeper.domain.errors import BoundaryError
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.proposals import get_proposal
+from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.unit_of_work import UnitOfWork
+from shared.auth.principal import Principal
+from shared.events import derived_id
+from shared.events.promotion import PromptLive
+from shared.events.proposals import ProposalDecided, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTerms:
+    """What the service adds to each decision: how long an approval may be used, and the version of the policy."""
+
+    lifetime: timedelta
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRequest:
+    """A reviewer's verdict about exactly `digest`. `key`: the reviewer's API key, which the database verifies."""
+
+    key: str
+    proposal_id: UUID
+    verdict: Verdict
+    digest: str
+    reason: str
+
+
+async def decide_proposal(
+    unit: UnitOfWork, principal: Principal, request: DecisionRequest, terms: DecisionTerms
+) -> tuple[dict[str, Any], list[PromptLive]]:
+    """Store a decision and, for an approval, make the version live.
+
+    Return the proposal in its JSON form with the decision, and the versions that went live. Raises BoundaryError;
+    the decision is not stored then either.
+    """
+    decided = await _save_decision(unit, request, terms)
+    promoted: list[PromptLive] = []
+    if request.verdict == "approved":
+        promoted = await publish_live(unit, await call_function(unit.conn, "promote", decided["decision_id"]))
+    proposal = await get_proposal(unit.conn, principal.project, principal.environment, request.proposal_id)
+    assert proposal is not None
+    await emit_proposal_decided(
+        unit,
+        proposal,
+        request.verdict,
+        decided["revision"],
+        decided["by"],
+        decision_id=decided["decision_id"],
+    )
+    await unit.sign_audit_head(principal.project)
+    return proposal, promoted
+
+
+async def _save_decision(unit: UnitOfWork, request: DecisionRequest, terms: DecisionTerms) -> Mapping[Any, Any]:
+    verdict = (request.verdict, request.digest, request.reason)
+    policy = (terms.lifetime, terms.policy_version)
+    try:
+        [decided] = await call_function(unit.conn, "decide", request.key, request.proposal_id, *verdict, *policy)
+    except BoundaryError as error:
+        if error.code == "other-environment":  # for this key it does not exist
+            raise BoundaryError("unknown-proposal", "there is no such proposal in this environment") from None
+        raise
+    return decided
+
+
+async def emit_proposal_decided(
+    unit: UnitOfWork,
+    proposal: Mapping[str, Any],
+    verdict: Verdict,
+    revision: int,
+    by: str,
+    *,
+    decision_id: UUID | None = None,
+    grant_id: UUID | None = None,
+) -> None:
+    """Emit `proposal.decided` for a proposal in its JSON form, once per revision."""
+    event = ProposalDecided(
+        project=proposal["project"],
+        environment=proposal["environment"],
+        target=proposal["target"],
+        proposal_id=proposal["id"],
+        revision=revision,
+        verdict=verdict,
+        name=proposal["name"],
+        digest=proposal["digest"],
+        by=by,
+        decision_id=decision_id,
+        grant_id=grant_id,
+    )
+    await unit.emit(event, derived_id("proposal.decided", str(event.proposal_id), str(event.revision)))

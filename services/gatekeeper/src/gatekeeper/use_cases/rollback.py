@@ -1,0 +1,60 @@
+"""Rollback to an earlier version, and removal of revoked examples from live versions."""
+
+from gatekeeper.domain.content import version_content, without_revoked_examples
+from gatekeeper.domain.errors import BoundaryError
+from gatekeeper.domain.live_version import previous_digest
+from gatekeeper.storage import prompts as registry
+from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.live_versions import list_history, list_live_with_revoked
+from gatekeeper.use_cases.publication import publish_live
+from gatekeeper.use_cases.unit_of_work import UnitOfWork
+from shared.auth.principal import Principal
+from shared.events.promotion import PromptLive
+
+
+async def roll_back(
+    unit: UnitOfWork, key: str, principal: Principal, name: str, to_digest: str | None, reason: str
+) -> PromptLive:
+    """Make `to_digest`, or the version before the live one, live again. `key`: the principal's API key.
+
+    Raises BoundaryError, for example `nothing-before`, `never-live` or `prompt-not-live`.
+    """
+    project, environment = principal.project, principal.environment
+    history = await list_history(unit.conn, project, environment, name)
+    if not history:
+        raise BoundaryError("prompt-not-live", "nothing is live under this name")
+    target = to_digest or previous_digest(history)
+    if target is None:
+        raise BoundaryError("nothing-before", "the live version is the first of its name here")
+    effective = await _save_without_revoked(unit, project, environment, target)
+    rows = await call_function(unit.conn, "roll_back", key, name, target, effective, reason)
+    [live] = await publish_live(unit, rows)
+    await unit.sign_audit_head(project)
+    return live
+
+
+async def remove_revoked_examples(unit: UnitOfWork, key: str, principal: Principal) -> list[PromptLive]:
+    """Replace each live version of the environment that serves a revoked example by the same version without it.
+
+    Return the new live versions. `key`: the principal's API key.
+    """
+    project, environment = principal.project, principal.environment
+    promoted: list[PromptLive] = []
+    for name, digest in await list_live_with_revoked(unit.conn, project, environment):
+        effective = await _save_without_revoked(unit, project, environment, digest)
+        rows = await call_function(unit.conn, "remove_revoked", key, environment, name, effective)
+        promoted += await publish_live(unit, rows)
+    return promoted
+
+
+async def _save_without_revoked(unit: UnitOfWork, project: str, environment: str, digest: str) -> str:
+    """Store the version without its revoked examples. Return its digest: `digest` if it has none."""
+    prompt = await registry.get_version(unit.conn, project, digest)
+    if prompt is None:
+        return digest
+    sets = [slot.set for slot in prompt.slots.values() if slot.set is not None]
+    revoked = await registry.list_revoked_examples(unit.conn, project, environment)
+    clean = without_revoked_examples(prompt, await registry.list_set_members(unit.conn, project, sets), revoked)
+    await registry.save_contents(unit.conn, "example_sets", project, clean.sets)
+    await registry.save_contents(unit.conn, "prompt_versions", project, [version_content(clean.prompt)])
+    return clean.prompt.digest
