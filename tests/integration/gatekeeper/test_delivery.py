@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatekeeper.app import build_app
-from gatekeeper.delivery.hub import Hub, StreamClient
+from gatekeeper.delivery.hub import Frame, Hub, StreamClient
 from gatekeeper.delivery.live_sync import LiveSync
 from gatekeeper.delivery.notifier import Notification, listen
 from ratchet_local.ports import free_port
@@ -25,6 +26,7 @@ from tests.support.databases import as_role
 from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document, few_shot, settings_for, world
 from tests.support.messaging import async_dsn
+from tests.support.streams import nothing_live
 
 ONE, TWO = document("One", "shots"), document("Two", "shots")
 HERE = ("default", "production")
@@ -96,6 +98,51 @@ async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(ga
     await eventually(lambda: gate.app.state.hub.size == 0)
 
 
+async def test_a_client_that_does_not_read_delays_nobody_and_is_resynchronised(gate: World) -> None:
+    await gate.promote(ONE)
+    hub: Hub = gate.app.state.hub
+    headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
+    async with (
+        serving(gate.app) as url,
+        unread_stream(url, gate.keys["ingest_key"]) as reader,
+        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        client.stream("GET", "/v1/stream", params={"names": "greeting"}) as answer,
+        asyncio.timeout(60),
+    ):
+        read = events(answer.aiter_lines())
+        assert (await anext(read))["digest"] == digest(ONE)
+        [slow] = [each for each in hub.clients(HERE) if each.names is None]
+        for number in range(2_000):
+            hub.push(HERE, Frame(f"filler-{number}", 1, "", b": %d\n\n" % number * 4_000))
+            await asyncio.sleep(0)
+            if slow._behind:
+                break
+        assert slow._behind
+        await gate.promote(TWO, digest(ONE))
+        assert (await anext(read))["digest"] == digest(TWO)
+        assert not slow._pending
+        while True:
+            line = await reader.readline()
+            if line.startswith(b"data: ") and json.loads(line[6:])["digest"] == digest(TWO):
+                break
+        assert not slow._behind
+    await eventually(lambda: hub.size == 0)
+
+
+@asynccontextmanager
+async def unread_stream(url: str, key: str) -> AsyncIterator[asyncio.StreamReader]:
+    """A stream of all prompts whose client has read the start of it, and then reads no more until it is asked to."""
+    with socket.socket() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        opened.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+        reader, writer = await asyncio.open_connection(sock=opened, limit=4_096)
+        writer.write(f"GET /v1/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+        while not (await reader.readline()).startswith(b"data: "):
+            pass
+        yield reader
+        writer.close()
+
+
 async def test_people_see_which_instance_was_sent_what(gate: World) -> None:
     await gate.promote(ONE)
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
@@ -136,7 +183,7 @@ async def other_instance(gate: World) -> AsyncIterator[tuple[LiveSync, StreamCli
 
 async def next_event(client: StreamClient) -> dict[str, Any]:
     async with asyncio.timeout(60):
-        chunk = await anext(client.frames(9))
+        chunk = await anext(client.frames(9, nothing_live))
     return dict(json.loads(chunk.split(b"data: ")[1]))
 
 
@@ -154,7 +201,7 @@ async def test_without_redis_and_kafka_another_instance_closes_streams_of_a_revo
         poll = asyncio.create_task(catching.poll(0.02))
         await gate.ask("admin_key", "POST", f"/v1/keys/{client.key_id}/revoke")
         async with asyncio.timeout(60):
-            assert [chunk async for chunk in client.frames(99)] == []
+            assert [chunk async for chunk in client.frames(99, nothing_live)] == []
         await gate.promote(ONE)
         assert (await next_event(other))["digest"] == digest(ONE)
         poll.cancel()
@@ -220,4 +267,4 @@ async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World
         await gate.ask("admin_key", "POST", f"/v1/keys/{revoked.key_id}/revoke")
         app.state.store.on_emit()  # as the instance that did it would
         async with asyncio.timeout(60):
-            assert [chunk async for chunk in revoked.frames(99)] == []
+            assert [chunk async for chunk in revoked.frames(99, nothing_live)] == []

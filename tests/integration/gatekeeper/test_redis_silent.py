@@ -23,6 +23,7 @@ from tests.support.eventually import eventually
 from tests.support.gatekeeper import World, digest, document, world
 from tests.support.messaging import async_dsn
 from tests.support.soak import scaled
+from tests.support.streams import nothing_live
 
 _SILENCES = scaled(2, 100)
 _HERE = ("default", "production")
@@ -56,7 +57,7 @@ async def test_promotions_reach_another_instance_and_the_kill_switch_works(
         engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
         catching = LiveSync(engine, Hub(9), KeyStore(engine, "gatekeeper"))
         client = catching.hub.join(_HERE, None)
-        frames = client.frames(99)
+        frames = client.frames(99, nothing_live)
         tasks = [asyncio.create_task(listen(redis, catching)), asyncio.create_task(catching.poll(0.05))]
 
         async def subscribed() -> bool:

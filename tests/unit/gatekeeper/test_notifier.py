@@ -12,6 +12,7 @@ from gatekeeper.delivery.notifier import Notification, PromotionNotifier
 from gatekeeper.domain.signer import Signer
 from ratchet.signing import new_private_key
 from tests.support.live_rows import signed_live
+from tests.support.streams import nothing_live
 
 
 class FakeRedis:
@@ -72,7 +73,7 @@ async def test_without_redis_the_clients_of_this_instance_are_pushed_to() -> Non
     client = hub.join(("acme", "production"), None)
     PromotionNotifier(hub, None).notify([signed_live(Signer(new_private_key()))])
     async with asyncio.timeout(60):
-        assert b'"sequence":7' in await anext(client.frames(5))
+        assert b'"sequence":7' in await anext(client.frames(5, nothing_live))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '["a","b","c","d"]', '["a","b","c"]', "[1,2,3,4]"])

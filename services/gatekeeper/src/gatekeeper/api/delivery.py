@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.prompt_names import NameInPath, stored_name
-from gatekeeper.delivery.hub import Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey, live_frame
+from gatekeeper.delivery.hub import Frame, Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey, live_frame
 from gatekeeper.storage.live_versions import list_live
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
@@ -86,14 +86,17 @@ def _instance_name(request: Request) -> str | None:
 async def _stream(
     engine: AsyncEngine, hub: Hub, scope: Scope, client: StreamClient, keep_alive: float
 ) -> AsyncIterator[bytes]:
+    async def read_live() -> list[Frame]:
+        async with engine.connect() as conn:
+            found = await list_live(conn, *scope, None if client.names is None else sorted(client.names))
+        return [live_frame(live) for live in found]
+
     try:
         # The client joined before this read, so a version that goes live meanwhile is sent, and sent once.
-        async with engine.connect() as conn:
-            now = await list_live(conn, *scope, None if client.names is None else sorted(client.names))
-        for live in now:
-            client.enqueue(live_frame(live))
+        for frame in await read_live():
+            client.enqueue(frame)
         yield CONNECTED
-        async for chunk in client.frames(keep_alive):
+        async for chunk in client.frames(keep_alive, read_live):
             yield chunk
     finally:
         hub.leave(scope, client)

@@ -1,11 +1,13 @@
 """Connected clients of this instance and what each has still to be sent (no I/O).
 
-A slow client costs at most one frame per prompt: a newer version replaces one that the client has not read.
+A push wakes the streams of all clients at once; each writes the same bytes, in the next turn of the event loop. A
+client that does not read keeps no other waiting. It costs at most `MAX_PENDING` bytes: a newer version replaces one
+that was not read, and beyond that everything pending is dropped, and what is live is read again once it reads on.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakSet
@@ -16,6 +18,9 @@ from shared.web.event_stream import KEEP_ALIVE, wait_for_event
 
 Scope = tuple[str, str]
 """A project and an environment."""
+
+MAX_PENDING = 65_536
+"""Bytes that are kept for a client that has not read what was sent before."""
 
 
 class TooManyStreams(Exception):
@@ -57,6 +62,10 @@ class DeliveryStatus:
     since: datetime
 
 
+ReadLive = Callable[[], Awaitable[Iterable[Frame]]]
+"""Reads the versions that are live now, of the prompts that a client wants."""
+
+
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class StreamClient:
     """An open stream.
@@ -74,6 +83,8 @@ class StreamClient:
     _enqueued: dict[str, int] = field(default_factory=dict)
     _sent: dict[str, DeliveryStatus] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _writing: bool = False
+    _behind: bool = False
     _closed: bool = False
 
     def __post_init__(self) -> None:
@@ -83,30 +94,53 @@ class StreamClient:
         """Queue `frame` for the client; ignored if it is not newer than the last one of its prompt."""
         if self.names is not None and frame.name not in self.names:
             return
-        if frame.sequence > self._enqueued.get(frame.name, 0):
-            self._enqueued[frame.name] = frame.sequence
-            self._pending[frame.name] = frame
-            self._wake.set()
+        if self._behind or frame.sequence <= self._enqueued.get(frame.name, 0):
+            return
+        self._enqueued[frame.name] = frame.sequence
+        self._pending[frame.name] = frame
+        if self._writing and sum(len(it.data) for it in self._pending.values()) > MAX_PENDING:
+            self._behind = True
+            self._pending.clear()
+        self._wake.set()
 
     def close(self) -> None:
         """End `frames` at once, without what is pending."""
         self._closed = True
         self._wake.set()
 
-    async def frames(self, keep_alive: float) -> AsyncIterator[bytes]:
-        """Yield what to send until `close`; a comment after `keep_alive` seconds without a frame."""
+    async def frames(self, keep_alive: float, read_live: ReadLive) -> AsyncIterator[bytes]:
+        """Yield what to send until `close`; a comment after `keep_alive` seconds without a frame.
+
+        The next chunk is asked for when the client's connection took the last one. `read_live` is called for a client
+        that fell behind, once it reads on; raises what that raises.
+        """
         while not self._closed:
             if not await wait_for_event(self._wake, keep_alive):
                 yield KEEP_ALIVE
                 continue
+            if self._behind:
+                await self._resync(read_live)
             if self._closed:
                 return
             pending, self._pending = self._pending, {}
+            if not pending:
+                continue
+            self._writing = True
             yield b"".join(frame.data for frame in pending.values())
-            for frame in pending.values():
-                self._sent[frame.name] = DeliveryStatus(
-                    self.instance, frame.name, frame.sequence, frame.digest, self._now()
-                )
+            self._writing = False
+            self._note_sent(pending.values())
+
+    async def _resync(self, read_live: ReadLive) -> None:
+        """Queue what is live and newer than what was sent. Pushes during the read are queued as well."""
+        self._behind = False
+        self._enqueued = {name: status.sequence or 0 for name, status in self._sent.items()}
+        for frame in await read_live():
+            self.enqueue(frame)
+
+    def _note_sent(self, frames: Iterable[Frame]) -> None:
+        now = self._now()
+        for frame in frames:
+            self._sent[frame.name] = DeliveryStatus(self.instance, frame.name, frame.sequence, frame.digest, now)
 
     def statuses(self) -> Iterator[DeliveryStatus]:
         """Yield a status per wanted prompt, or per sent prompt for a client of all prompts; at least one."""
