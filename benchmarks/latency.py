@@ -1,16 +1,17 @@
-"""How long the two waits of a user are, on what `make run` starts, under 200 events/s.
+"""How long the two waits of a user are, in the production shape on Apache Kafka, under 200 events/s.
 
-`python -m benchmarks.latency [--clients 200] [--rounds 20] [--json FILE]`
+python -m benchmarks.latency [--clients 200] [--rounds 20] [--local] [--rows FILE]
 
     candidate   from the first byte of a feedback's POST until GET /v1/candidates shows it
-    promotion   from the first byte of an approval's POST until each of 200 SDK clients in other processes serves
-                the new version; pushed: no client polls, and the gatekeeper's own look at the database, each 2 s,
-                would show as a median of about 1 s (the Langfuse SDK's cache takes up to 60 s)
+    push        from the first byte of an approval's POST until each of 200 SDK clients in 4 other processes serves
+                the new version (the Langfuse SDK's cache takes up to 60 s)
+
+Each is split into its hops (benchmarks/latency_hops.py). `--local`: on what `make run` starts, without the hops.
 """
 
 import argparse
+import contextlib
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,38 +20,65 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
-from benchmarks.rows import add_rows_option
+from benchmarks.cpu import CpuMeter
+from benchmarks.latency_hops import (
+    Hops,
+    RelayObserver,
+    add_probes,
+    candidate_times,
+    promotion_times,
+    quantile,
+    split,
+)
+from benchmarks.production import production
+from benchmarks.rows import Row, add_rows_option, write_rows
 from ratchet import Ratchet
-from ratchet.client.prompt_cache import PromptCache
 from ratchet.prompt import from_text, parse
+from tests.support.eventually import eventually_sync
 from tests.support.local import LocalRunner
 
 NAME, TARGET, SLOTTED = "greeting", "bench-bot", "answer"
+SERVICES = ("collector", "analyzer", "proposer", "gatekeeper")
 PROCESSES = 4
-PEER_S = 60.0
+PER_SECOND = 200.0
+LIMIT_MS = 100.0
+_PAUSE_S = 0.005
+"""Between two looks at whether a candidate is there: each costs the proposer a request."""
 
 
-def quantiles(seconds: Sequence[float]) -> dict[str, float]:
-    """n, median and 99th percentile, in milliseconds."""
-    ordered = sorted(seconds)
-    return {
-        "n": len(ordered),
-        "median_ms": round(1000 * statistics.median(ordered), 1),
-        "p99_ms": round(1000 * ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))], 1),
-    }
+@dataclass(frozen=True, slots=True)
+class System:
+    """Where each service is, and the keys."""
+
+    collector: str
+    proposer: str
+    gatekeeper: str
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """An approval: its moments at the server, and [received, served] of each client."""
+
+    digest: str
+    posted: float
+    answered: float
+    clients: Sequence[tuple[float, float]]
 
 
 @contextmanager
-def load(url: str, key: str, per_second: float) -> Iterator[None]:
-    """Half as many executions and half as many thumbs a second, in the background."""
+def load(system: System, per_second: float) -> Iterator[None]:
+    """Send half as many executions and half as many thumbs a second, in the background."""
     stop = threading.Event()
 
     def run() -> None:
-        with Ratchet(url, key) as app:
+        with Ratchet(system.collector, system.keys["ingest_key"]) as app:
             started, sent = time.monotonic(), 0
             while not stop.is_set():
                 run_id = app.record("load", prompts=[{"name": "load", "version": "1"}])
@@ -67,8 +95,8 @@ def load(url: str, key: str, per_second: float) -> Iterator[None]:
         thread.join()
 
 
-def candidates(keys: dict[str, str], rounds: int) -> list[float]:
-    """Seconds from POST to candidate, one after the other."""
+def add_candidates(system: System, rounds: int) -> dict[str, Hops]:
+    """Send feedback that makes a candidate, one after the other; return posted, answered and visible by execution."""
     document = {
         "schema": "ratchet.prompt/1",
         "messages": [{"slot": "examples"}, {"role": "user", "content": "{{question}}"}],
@@ -76,88 +104,76 @@ def candidates(keys: dict[str, str], rounds: int) -> list[float]:
         "slots": {"examples": {"max": 5}},
     }
     used = {"name": SLOTTED, "digest": parse(document).digest, "document": document}
-    found = []
-    with httpx.Client(base_url=keys["url"]) as http:
+    found: dict[str, Hops] = {}
+    with httpx.Client(timeout=30) as http:
         for number in range(rounds):
             run = f"candidate-{uuid.uuid4()}"
             execution = {"id": run, "target": TARGET, "prompts": [used], "input": f"question {number} {run}",
                          "output": "an answer", "user": f"user-{number}", "consent": {"learning": True}}  # fmt: skip
-            post(http, keys["ingest_key"], "/v1/executions", execution)
-            began = time.monotonic()
-            post(http, keys["ingest_key"], "/v1/feedback",
-                 {"execution_id": run, "kind": "rating", "value": 5, "consent": {"learning": True}})  # fmt: skip
-            while not http.get(
-                "/v1/candidates", params={"execution_id": run}, headers=bearer(keys["reviewer_key"])
-            ).json()["items"]:
-                time.sleep(0.002)
-            found.append(time.monotonic() - began)
+            post(http, system.keys["ingest_key"], f"{system.collector}/v1/executions", execution)
+            feedback = {"execution_id": run, "kind": "rating", "value": 5, "consent": {"learning": True}}
+            posted = time.time()
+            post(http, system.keys["ingest_key"], f"{system.collector}/v1/feedback", feedback)
+            answered = time.time()
+            while not is_candidate(http, system, run):
+                time.sleep(_PAUSE_S)
+            found[run] = {"posted": posted, "answered": answered, "visible": time.time()}
     return found
 
 
-def promotions(keys: dict[str, str], clients: int, rounds: int) -> list[float]:
-    """Seconds from an approval to each client that serves what was approved."""
+def is_candidate(http: httpx.Client, system: System, run: str) -> bool:
+    """Ask whether an execution is a candidate."""
+    url, key = f"{system.proposer}/v1/candidates", system.keys["reviewer_key"]
+    return bool(http.get(url, params={"execution_id": run}, headers=bearer(key)).json()["items"])
+
+
+class Approver:
+    """Approves one version after the other, each when all clients serve the one before."""
+
+    def __init__(self, system: System, watchers: Sequence["subprocess.Popen[str]"]) -> None:
+        self._system, self._watchers = system, watchers
+        self._base: str | None = None
+        self._number = 0
+        for watcher in watchers:
+            assert line(watcher) == "connected"
+
+    def approve_next(self, http: httpx.Client) -> Pushed:
+        """Approve a version, and return when all clients serve it."""
+        self._number += 1
+        text = f"Hello, this is version {self._number}."
+        self._base, posted, answered = approve(http, self._system, self._base, text)
+        times: list[tuple[float, float]] = []
+        for watcher in self._watchers:
+            digest, seen = json.loads(line(watcher))
+            assert digest == self._base, "a client serves another version than the one approved"
+            times += seen
+        return Pushed(self._base, posted, answered, times)
+
+
+@contextmanager
+def watching(system: System, clients: int) -> Iterator[list["subprocess.Popen[str]"]]:
+    """Start the processes of clients; end them after the block."""
+    words = [system.gatekeeper, system.keys["ingest_key"], NAME, str(clients // PROCESSES)]
+    command = [sys.executable, "-m", "benchmarks.latency_watchers", *words]
     watchers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.latency", "--watch", str(clients // PROCESSES), "--url", keys["url"],
-             "--key", keys["ingest_key"], "--rounds", str(rounds + 1)],
-            stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(PROCESSES)
-    ]  # fmt: skip
-    began: dict[str, float] = {}
-    with httpx.Client(base_url=keys["url"], timeout=30) as http:
-        base = None
-        for number in range(rounds + 1):
-            text = f"Hello, this is version {number}."
-            base, began[base] = approve(http, keys, base, text)
-            if number == 0:
-                for watcher in watchers:
-                    expect(watcher, "connected")
-            for watcher in watchers:
-                expect(watcher, "served")
-    seen = [json.loads(line(watcher)) for watcher in watchers]
-    for watcher in watchers:
-        watcher.communicate(timeout=60)
-    first = next(iter(began))
-    return [at - began[digest] for one in seen for digest, at in one if digest != first]
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
+    ]
+    try:
+        yield watchers
+    finally:
+        for watcher in watchers:
+            watcher.communicate(timeout=60)
 
 
-def approve(http: httpx.Client, keys: dict[str, str], base: str | None, text: str) -> tuple[str, float]:
-    """Proposes and approves a version: its digest, and when the approval was sent."""
-    prompt = from_text(text)
+def approve(http: httpx.Client, system: System, base: str | None, text: str) -> tuple[str, float, float]:
+    """Propose and approve a version; return its digest, and when the approval was posted and answered."""
+    prompt, keys = from_text(text), system.keys
     body = {"name": NAME, "target": TARGET, "base_digest": base, "document": prompt.to_dict(), "why": "bench"}
-    proposal = post(http, keys["maker_key"], "/v1/proposals", body)
+    proposal = post(http, keys["maker_key"], f"{system.gatekeeper}/v1/proposals", body)
     decision = {"verdict": "approved", "reason": "bench", "digest": prompt.digest}
-    began = time.monotonic()
-    post(http, keys["reviewer_key"], f"/v1/proposals/{proposal['id']}/decisions", decision)
-    return prompt.digest, began
-
-
-def watch(url: str, key: str, clients: int, rounds: int) -> None:
-    """A process of apps: prints when all of its clients are connected, and when all serve each version."""
-    seen: list[tuple[str, float]] = []
-    take: Callable[..., bool] = PromptCache.accept
-
-    def timed(cache: PromptCache, payload: object, names: frozenset[str]) -> bool:
-        taken = take(cache, payload, names)
-        live = cache.get(NAME)
-        if taken and live is not None:
-            seen.append((live.prompt.digest, time.monotonic()))
-        return taken
-
-    setattr(PromptCache, "take", timed)  # noqa: B010  # the moment of arrival, without polling
-    apps = [Ratchet(url, key, first_wait=30) for _ in range(clients)]
-    for app in apps:
-        while not app.prompt(NAME, "default").live:
-            time.sleep(0.05)
-    print("connected", flush=True)
-    for number in range(rounds):
-        while len({digest for digest, _ in seen}) <= number or sum(d == seen[-1][0] for d, _ in seen) < clients:
-            time.sleep(0.005)
-        print("served", flush=True)
-    print(json.dumps(seen), flush=True)
-    for app in apps:
-        app.close(0)
+    posted = time.time()
+    post(http, keys["reviewer_key"], f"{system.gatekeeper}/v1/proposals/{proposal['id']}/decisions", decision)
+    return prompt.digest, posted, time.time()
 
 
 def line(watcher: "subprocess.Popen[str]") -> str:
@@ -165,53 +181,110 @@ def line(watcher: "subprocess.Popen[str]") -> str:
     return watcher.stdout.readline().strip()
 
 
-def expect(watcher: "subprocess.Popen[str]", expected: str) -> None:
-    if (said := line(watcher)) != expected:
-        raise RuntimeError(f"a watching process said {said!r}, not {expected!r}")
-
-
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def post(http: httpx.Client, key: str, path: str, body: object) -> dict[str, str]:
-    answer = http.post(path, json=body, headers=bearer(key))
+def post(http: httpx.Client, key: str, url: str, body: object) -> dict[str, str]:
+    answer = http.post(url, json=body, headers=bearer(key))
     answer.raise_for_status()
-    told: dict[str, str] = answer.json()
-    return told
+    found: dict[str, str] = answer.json()
+    return found
+
+
+def rows_of(what: str, timelines: Sequence[Hops], item: str, process_s: float, postgres_s: float | None) -> list[Row]:
+    """Print the whole and its hops; return the rows of the whole and the median of each hop."""
+    moments = [list(hops.values()) for hops in timelines]
+    whole = [1000 * (times[-1] - times[0]) for times in moments]
+    p50, p99 = quantile(whole, 0.5), quantile(whole, 0.99)
+    print(f"{what}: n={len(whole):,}  median {p50:.1f} ms  p99 {p99:.1f} ms  CPU {1000 * process_s:.2f} ms/{item}")
+    rows = [
+        Row(f"{what}, p99", "ms", p99, "low", limit=LIMIT_MS, item=item, process_s=process_s, postgres_s=postgres_s),
+        Row(f"{what}, median", "ms", p50, "low"),
+    ]
+    for step, (median, late) in split(timelines).items():
+        print(f"    {step:24} median {median:7.1f} ms  p99 {late:7.1f} ms")
+        rows.append(Row(f"{what}: {step}, median", "ms", median, "low"))
+    return rows
+
+
+def measure_production(clients: int, rounds: int) -> list[Row]:
+    """Measure on processes of their own and Apache Kafka."""
+    with production(SERVICES) as running:
+        add_probes(running.dsn)
+        urls = {name: running.fleet.one(name).url for name in ("collector", "proposer", "gatekeeper")}
+        system = System(**urls, keys=running.fleet.keys)
+        rows: list[Row] = []
+        with load(system, PER_SECOND), RelayObserver(running.fleet.kafka) as observer:
+            add_candidates(system, 5)
+            eventually_sync(lambda: bool(observer.sent))
+            services, postgres = running.services_meter(SERVICES), running.postgres_meter()
+            began = time.monotonic()
+            seen = add_candidates(system, 5 * rounds)
+            events = PER_SECOND * (time.monotonic() - began) + 2 * len(seen)
+            cpu = services.seconds / events, postgres.seconds / events
+            eventually_sync(lambda: seen.keys() <= observer.sent.keys())
+            stored = candidate_times(running.dsn)
+            timelines = [candidate_hops(hops, observer.sent[run], *stored[run]) for run, hops in seen.items()]
+            rows += rows_of("latency: feedback → candidate", timelines, "event", *cpu)
+            rows += measure_pushes(system, clients, rounds, lambda: running.services_meter(["gatekeeper"]), running.dsn)
+    return rows
+
+
+def candidate_hops(hops: Hops, relayed: float, began: float, committed: float) -> Hops:
+    """Return all moments of a candidate, in order."""
+    return {"posted": hops["posted"], "answered": hops["answered"], "relayed": relayed, "consumed": began,
+            "committed": committed, "visible": hops["visible"]}  # fmt: skip
+
+
+def measure_pushes(
+    system: System, clients: int, rounds: int, meter: Callable[[], CpuMeter], dsn: str | None
+) -> list[Row]:
+    """Measure approvals; with a `dsn` also the hops at the server."""
+    with watching(system, clients) as watchers, httpx.Client(timeout=30) as http:
+        approver = Approver(system, watchers)
+        approver.approve_next(http)
+        server, apps = meter(), CpuMeter(lambda: [psutil.Process(watcher.pid) for watcher in watchers])
+        pushed = [approver.approve_next(http) for _ in range(rounds)]
+        count = sum(len(it.clients) for it in pushed)
+        server_s, apps_s = server.seconds / count, apps.seconds / count
+    stored = promotion_times(dsn) if dsn else {}
+    timelines: list[Hops] = []
+    for it in pushed:
+        middle = dict(zip(("signed", "committed"), stored.get(it.digest, ()), strict=False))
+        timelines += [{"posted": it.posted, **middle, "received": got, "served": at} for got, at in it.clients]
+    rows = rows_of(f"latency: approval → {clients} SDK clients", timelines, "push", server_s, None)
+    rows.append(Row("SDK: CPU of one pushed version in the app", "ms", 1000 * apps_s, "low",
+                    item="push", process_s=apps_s))  # fmt: skip
+    return rows
+
+
+def measure_local(clients: int, rounds: int) -> list[Row]:
+    """Measure on what `make run` starts."""
+    with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
+        runner = LocalRunner(Path(folder) / "data")
+        runner.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(runner.stop_all)
+            keys = runner.credentials
+            system = System(keys["url"], keys["url"], keys["url"], keys)
+            stack.enter_context(load(system, PER_SECOND))
+            meter, began = CpuMeter(runner.family), time.monotonic()
+            timelines = list(add_candidates(system, 5 * rounds).values())
+            cpu = meter.seconds / (PER_SECOND * (time.monotonic() - began) + 2 * len(timelines))
+            rows = rows_of("latency, make run: feedback → candidate", timelines, "event", cpu, None)
+            return rows + measure_pushes(system, clients, rounds, lambda: CpuMeter(runner.family), None)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--local", action="store_true", help="on what `make run` starts, without Apache Kafka")
     add_rows_option(parser)
-    parser.add_argument("--watch", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--url", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--key", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.watch:
-        watch(options.url, options.key, options.watch, options.rounds)
-        return
-    with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
-        runner = LocalRunner(Path(folder) / "data")
-        runner.start()
-        try:
-            keys = runner.credentials
-            with load(keys["url"], keys["ingest_key"], 200):
-                told = {
-                    "candidate": quantiles(candidates(keys, 5 * options.rounds)),
-                    "promotion": quantiles(promotions(keys, options.clients, options.rounds)),
-                }
-        finally:
-            runner.stop_all()
-    for name, figures in told.items():
-        ratio = PEER_S * 1000 / figures["p99_ms"]
-        peer = f"; a cache of {PEER_S:g} s waits up to {ratio:,.0f} times as long" if name == "promotion" else ""
-        print(f"{name:10} n={figures['n']:,}  median {figures['median_ms']} ms  p99 {figures['p99_ms']} ms{peer}")
-    if options.json:
-        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    measure = measure_local if options.local else measure_production
+    write_rows(options.rows, measure(options.clients, options.rounds))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+"""A process of apps that follow one prompt: reports when each of its clients received and served every version.
+
+`python -m benchmarks.latency_watchers URL KEY NAME CLIENTS` prints `connected`, then for each version, once all clients
+serve it, its digest with [received, served] of each client, in Unix seconds. It ends with its standard input.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+from ratchet import Ratchet
+from ratchet.client.prompt_cache import PromptCache
+
+
+class Arrivals:
+    """The moments at which clients received and served a version; printed when all have."""
+
+    def __init__(self, clients: int) -> None:
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._times: dict[str, list[tuple[float, float]]] = {}
+
+    def add(self, digest: str, received: float, served: float) -> None:
+        """Note that one client serves a version."""
+        with self._lock:
+            times = self._times.setdefault(digest, [])
+            times.append((received, served))
+            if len(times) == self._clients:
+                print(json.dumps([digest, times]), flush=True)
+
+
+def observe(name: str, arrivals: Arrivals) -> None:
+    """Let every cache of this process report when another version is served: no client has to be asked."""
+    accept = PromptCache.accept
+
+    def timed(cache: PromptCache, payload: object, names: frozenset[str]) -> bool:
+        received, before = time.time(), cache.get(name)
+        accepted = accept(cache, payload, names)
+        live = cache.get(name)
+        if live is not None and (before is None or before.sequence != live.sequence):
+            arrivals.add(live.prompt.digest, received, time.time())
+        return accepted
+
+    setattr(PromptCache, PromptCache.accept.__name__, timed)
+
+
+def main() -> None:
+    url, key, name, clients = sys.argv[1:]
+    observe(name, Arrivals(int(clients)))
+    apps = [Ratchet(url, key, first_wait=30) for _ in range(int(clients))]
+    for app in apps:
+        app.prompt(name, "default")
+    print("connected", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
