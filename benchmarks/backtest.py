@@ -1,6 +1,6 @@
 """`ratchet backtest` of a million rows, beside pandas reading the same file.
 
-    python -m benchmarks.backtest [--rows 1000000] [--format csv] [--json]
+    python -m benchmarks.backtest [--count 1000000] [--format csv] [--json]
 
 Each runs in a process of its own, on the same file of six columns: wall time from start to end, processor time (on a
 busy machine only that says much), and the most memory that it ever had resident. pandas reads the file, parses its
@@ -20,8 +20,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.rows import add_rows_option
+from benchmarks.rows import Row, add_rows_option, write_rows
 
+_LIMIT_ROWS, _LIMIT_S, _OF_PANDAS = 1_000_000, 10.0, 2.0
 FORMATS = ("csv", "jsonl", "parquet")
 _MEGABYTE = 1 << 10  # ru_maxrss is in kilobytes
 _PANDAS = """
@@ -75,21 +76,35 @@ def measure(path: Path, rows: int) -> dict[str, dict[str, float]]:
     }
 
 
+def table_rows(found: dict[str, dict[str, dict[str, float]]], rows: int) -> list[Row]:
+    """Return processor seconds and memory of a backtest beside pandas' reading, by format."""
+    made = []
+    for name, both in found.items():
+        ours, pandas = both["backtest"], both["pandas"]
+        work = f"backtest: {rows:,} rows of {name}"
+        limit = _LIMIT_S if rows == _LIMIT_ROWS else None
+        made.append(Row(f"{work}, CPU", "s", ours["cpu"], "low", pandas["cpu"], "pandas", limit=limit,
+                        ratio_limit=_OF_PANDAS, item="row", process_s=ours["cpu"] / rows))  # fmt: skip
+        made.append(Row(f"{work}, memory", "MB", ours["megabytes"], "low", pandas["megabytes"], "pandas"))
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, default=_LIMIT_ROWS, help="rows of the file")
     parser.add_argument("--format", choices=FORMATS, action="append")
     parser.add_argument("--json", action="store_true")
     add_rows_option(parser)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: measure(Path(folder) / f"past.{name}", asked.rows) for name in asked.format or FORMATS}
+        found = {name: measure(Path(folder) / f"past.{name}", asked.count) for name in asked.format or FORMATS}
+    write_rows(asked.rows, table_rows(found, asked.count))
     if asked.json:
         print(json.dumps(found, indent=1))
         return
     for name, both in found.items():
         for what, used in both.items():
-            each = 1e6 * used["cpu"] / asked.rows
+            each = 1e6 * used["cpu"] / asked.count
             spent = f"{used['seconds']:6.1f} s {used['cpu']:6.1f} s of processor {each:6.2f} µs a row"
             print(f"{name:8} {what:9} {spent} {used['megabytes']:6.0f} MB")
         ratios = {unit: both["backtest"][unit] / both["pandas"][unit] for unit in ("seconds", "cpu", "megabytes")}

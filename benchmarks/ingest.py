@@ -35,7 +35,7 @@ import uvloop
 from benchmarks.ingest_cost import Meter
 from benchmarks.ingest_load import Figure, measure
 from benchmarks.ingest_servers import MODES, serve
-from benchmarks.rows import add_rows_option
+from benchmarks.rows import Row, add_rows_option, write_rows
 from ratchet_local.ports import free_port
 from ratchet_local.postgres import SMALL, Postgres
 from shared.runtime.migrations import migrate_now
@@ -148,6 +148,43 @@ def ratios(figures: dict[str, Figure]) -> list[str]:
     return lines
 
 
+_LIMITS = {"singles": 15_000.0, "arrays of 100": 40_000.0}
+_OF_ECHO = 0.75
+_LATENCY_MS = {1: ("p50", 1.0), 64: ("p99", 20.0)}
+
+
+def table_rows(figures: dict[str, Figure]) -> list[Row]:
+    """Return the collector's rates beside the echo's, and the delays that have a limit."""
+    rows = []
+    for kind, limit in _LIMITS.items():
+        for count in CONNECTIONS:
+            under = f"{kind}, {count} connections"
+            ours, echo = figures.get(f"full, {under}"), figures.get(f"echo, {under}")
+            if ours is None:
+                continue
+            most = count == max(CONNECTIONS)
+            rows.append(
+                Row(
+                    f"intake: {under}",
+                    "items/s",
+                    ours.per_second,
+                    "high",
+                    echo.per_second if echo else None,
+                    "echo",
+                    limit=limit if most else None,
+                    ratio_limit=_OF_ECHO if most and kind == "singles" else None,
+                    item="item",
+                    process_s=ours.cost.server_us / 1e6,
+                    postgres_s=ours.cost.postgres_us / 1e6,
+                )
+            )
+            if kind == "singles" and count in _LATENCY_MS:
+                quantile, most_ms = _LATENCY_MS[count]
+                delay = ours.p50 if quantile == "p50" else ours.p99
+                rows.append(Row(f"intake: {under}, {quantile}", "ms", delay, "low", limit=most_ms))
+    return rows  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3)
@@ -165,6 +202,7 @@ def main() -> None:
         return
     figures = compare(chosen.seconds, chosen.modes, chosen.connections, chosen.sizes)
     print("", *ratios(figures), sep="\n")
+    write_rows(chosen.rows, table_rows(figures))
     if chosen.json:
         chosen.json.write_text(json.dumps({name: asdict(figure) for name, figure in figures.items()}, indent=2))
 

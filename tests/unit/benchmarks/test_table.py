@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.__main__ import BENCHMARKS
 from benchmarks.cpu import CpuMeter, cpu_seconds
-from benchmarks.driver import report
+from benchmarks.driver import ROOT, report
 from benchmarks.rows import Row, read_rows, write_rows
 from benchmarks.table import format_number, format_seconds, render_table
 
@@ -76,6 +77,14 @@ def test_results_name_date_commit_and_machine() -> None:
     text = report([PUSH], "abc1234", datetime(2026, 11, 29, 3, 4, tzinfo=UTC), 2)
     assert "2026-11-29 03:04 UTC, commit abc1234, 2 cores" in text
     assert render_table([PUSH]) in text
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_takes_the_option_of_the_driver(name: str) -> None:
+    """Its parser is built and knows `--rows`: two options of one name are an error at that moment."""
+    source = (ROOT / "benchmarks" / f"{name}.py").read_text()
+    assert source.count("add_rows_option(parser)") == 1
+    assert '"--rows"' not in source
 
 
 def test_processor_time_of_ended_children_counts() -> None:
