@@ -19,9 +19,21 @@ def is_home(module: Module) -> bool:
 
 
 def sql_statements(module: Module) -> Iterator[int]:
-    """Yield the lines of string constants that are SQL statements."""
+    """Yield the lines of string constants that are SQL statements. Docstrings may begin with "Update" or "Select"."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATEMENT.match(node.value):
+        if (
+            id(node) not in docstrings
+            and isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and STATEMENT.match(node.value)
+        ):
             yield node.lineno
 
 

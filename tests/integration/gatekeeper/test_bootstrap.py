@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.bootstrap import bootstrap, main, signing_key
+from gatekeeper.bootstrap import bootstrap, main, revoke_keys, signing_key
 from ratchet.signing import key_bytes, new_private_key, verify
 from tests.support.gatekeeper import World, secret_hash
 from tests.support.messaging import async_dsn
@@ -16,6 +16,12 @@ async def test_keys_are_shown_once_and_stored_as_hashes(gate: World) -> None:
     rows = await gate.sql("SELECT secret_hash FROM gatekeeper.api_keys")
     assert {row[0] for row in rows} == {secret_hash(raw) for raw in gate.keys.values()}
     assert await bootstrap(async_dsn(gate.dsn), gate.signer.private) == {}
+
+
+async def test_lost_keys_are_revoked_and_created_again(gate: World) -> None:
+    await revoke_keys(async_dsn(gate.dsn), gate.signer.private, ["maker", "nobody"])
+    assert await gate.sql("SELECT subject, revision FROM gatekeeper.api_keys WHERE revoked") == [("maker", 2)]
+    assert list(await bootstrap(async_dsn(gate.dsn), gate.signer.private)) == ["maker_key"]
 
 
 async def test_every_key_is_emitted_and_signed(gate: World) -> None:

@@ -7,10 +7,8 @@ import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -19,7 +17,6 @@ from gatekeeper.domain.api_keys import (
     DEFAULT_KEYS,
     LINK_LIFETIME,
     KeyPlan,
-    NewKey,
     new_api_key,
     new_sign_in_token,
 )
@@ -27,24 +24,12 @@ from gatekeeper.domain.person_roles import ROLES
 from gatekeeper.domain.signer import Signer
 from gatekeeper.settings import GatekeeperSettings
 from gatekeeper.storage.kill_switch import ALL_ENVIRONMENTS
+from gatekeeper.storage.projects import ProjectRepository, SignInLink
 from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from ratchet.signing import new_private_key
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.clock import Clock, SystemClock
-
-_PROJECT = "INSERT INTO gatekeeper.projects (project) VALUES (:project) ON CONFLICT DO NOTHING"
-_SIGNER = "INSERT INTO gatekeeper.signing_keys (key_id, public_key) VALUES (:key_id, :public) ON CONFLICT DO NOTHING"
-_KNOWN = "SELECT gatekeeper.existing_subject(:project, :subject)"
-_PERSON = "INSERT INTO gatekeeper.people (project, subject) VALUES (:project, :subject) ON CONFLICT DO NOTHING"
-_HAS = """SELECT 1 FROM gatekeeper.api_keys WHERE project = :project AND environment = :environment
-          AND subject = :subject AND subject_kind = :kind AND scopes @> CAST(:scopes AS text[]) AND NOT revoked"""
-_KEY = """INSERT INTO gatekeeper.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,
-                                           scopes, revoked)
-          VALUES (:key_id, 1, :secret_hash, :subject, :kind, :project, :environment, :scopes, false) RETURNING *"""
-_AUDIT = """SELECT gatekeeper.append_audit(:project, 'key.issued', 'owner', CAST(:facts AS jsonb))"""
-_LINK = """SELECT gatekeeper.add_link(:project, :environment, :subject, CAST(:scopes AS text[]), :token,
-                                      CAST(:lifetime AS interval), 'owner')"""
 
 
 def signing_key(path: Path) -> str:
@@ -73,15 +58,16 @@ async def bootstrap(
     """
     created: dict[str, str] = {}
     async with _as_owner(database_url, private_key, clock) as unit:
-        run = unit.conn.execute
-        await run(text("SELECT pg_advisory_xact_lock(hashtext('ratchet bootstrap'))"))
-        await run(text(_SIGNER), {"key_id": unit.signer.key_id, "public": unit.signer.public})
-        await run(text(_PROJECT), {"project": project})
+        repository = ProjectRepository(unit.conn)
+        await repository.lock_bootstrap()
+        await repository.save_signing_key(unit.signer.key_id, unit.signer.public)
+        await repository.save_project(project)
         for plan in keys:
-            where = {"project": project, "environment": environment, "subject": plan.subject}
-            if not await _has_key(unit, plan, where):
+            if not await repository.has_key(project, environment, plan):
                 key = new_api_key()
-                await _save_key(unit, plan, key, where)
+                if plan.kind == "person":
+                    await repository.save_person(project, plan.subject)
+                await emit_key_changed(unit, [await repository.save_key(project, environment, plan, key)])
                 created[plan.label] = key.raw
         await unit.sign_audit_head(project)
     return created
@@ -99,13 +85,18 @@ async def first_link(
     """Create a sign-in link for an admin. Return its path, which works once, for 30 minutes."""
     token = new_sign_in_token()
     async with _as_owner(database_url, private_key, clock) as unit:
-        known = await unit.conn.execute(text(_KNOWN), {"project": project, "subject": subject})
-        where = {"project": project, "environment": environment, "subject": known.scalar_one()}
-        await unit.conn.execute(text(_PERSON), {"project": project, "subject": where["subject"]})
-        values = {**where, "scopes": list(ROLES["admin"]), "token": token, "lifetime": LINK_LIFETIME}
-        await unit.conn.execute(text(_LINK), values)
+        repository = ProjectRepository(unit.conn)
+        stored = await repository.get_subject(project, subject)
+        await repository.save_person(project, stored)
+        await repository.save_link(project, environment, SignInLink(stored, ROLES["admin"], token, LINK_LIFETIME))
         await unit.sign_audit_head(project)
     return f"/sign-in#{token}"
+
+
+async def revoke_keys(database_url: str, private_key: str, subjects: list[str]) -> None:
+    """Revoke all keys of these subjects, so that `bootstrap` creates them again: their secrets were lost."""
+    async with _as_owner(database_url, private_key, None) as unit:
+        await ProjectRepository(unit.conn).revoke_keys(subjects)
 
 
 @asynccontextmanager
@@ -116,27 +107,6 @@ async def _as_owner(database_url: str, private_key: str, clock: Clock | None) ->
             yield UnitOfWork(tx, Signer(private_key), (clock or SystemClock()).now(), str(uuid4()))
     finally:
         await db.dispose()
-
-
-async def _has_key(unit: UnitOfWork, plan: KeyPlan, where: dict[str, str]) -> bool:
-    values = {**where, "kind": plan.kind, "scopes": list(plan.scopes)}
-    return (await unit.conn.execute(text(_HAS), values)).first() is not None
-
-
-async def _save_key(unit: UnitOfWork, plan: KeyPlan, key: NewKey, where: dict[str, str]) -> None:
-    run = unit.conn.execute
-    if plan.kind == "person":
-        await run(text(_PERSON), {"project": where["project"], "subject": plan.subject})
-    values: dict[str, Any] = {
-        **where,
-        "key_id": key.key_id,
-        "secret_hash": key.secret_hash,
-        "kind": plan.kind,
-        "scopes": list(plan.scopes),
-    }
-    await emit_key_changed(unit, (await run(text(_KEY), values)).mappings())
-    facts = {"key_id": key.key_id, "environment": where["environment"], "subject": plan.subject, "of": plan.kind}
-    await run(text(_AUDIT), {"project": where["project"], "facts": json.dumps(facts)})
 
 
 def main(arguments: Sequence[str]) -> None:

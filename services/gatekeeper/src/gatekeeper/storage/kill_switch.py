@@ -32,3 +32,8 @@ async def get_kill_switch(conn: AsyncConnection, project: str, environment: str)
 async def has_unaudited_changes(conn: AsyncConnection, project: str) -> bool:
     """Return whether there are changes without an entry in the audit chain."""
     return bool((await conn.execute(_UNAUDITED, {"project": project})).scalar_one())
+
+
+async def ping(conn: AsyncConnection) -> None:
+    """Check that the connection works. Raises DBAPIError if it doesn't."""
+    await conn.execute(text("SELECT 1"))

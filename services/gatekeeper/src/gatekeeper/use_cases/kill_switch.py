@@ -99,7 +99,7 @@ class KillSwitch:
 
     async def _ping(self) -> None:
         async with self.engine.connect() as conn:
-            await conn.exec_driver_sql("SELECT 1")
+            await repository.ping(conn)
 
 
 def reserved_engine(settings: Any) -> AsyncEngine:
