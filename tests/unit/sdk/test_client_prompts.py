@@ -66,6 +66,16 @@ def test_the_first_call_already_serves_what_is_live(client: Ratchet, server: Fak
     assert client.prompt("other").digest == OLD.digest
 
 
+def test_a_prompt_is_read_once_and_pushed_ever_after(client: Ratchet, server: FakeServer) -> None:
+    client.prompt("answer", "default")
+    eventually_sync(lambda: server.connected("answer"))
+    for sequence in range(1, 11):
+        version = from_text(f"Version {sequence}")
+        server.push(live_payload("answer", version, sequence=sequence))
+        eventually_sync(partial(serves, client, "answer", version.digest))
+    assert (server.count("/v1/prompts/answer"), server.count("/v1/stream")) == (1, 1)
+
+
 def test_one_connection_carries_all_names(client: Ratchet, server: FakeServer) -> None:
     for name in ("a", "b", "c"):
         client.prompt(name, "default")

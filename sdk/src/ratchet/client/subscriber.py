@@ -91,9 +91,10 @@ class LiveSubscriber:
                 self.changed.clear()
                 asked = dict(self._asked)
                 tasks += [asyncio.create_task(self._first(client, name, asked[name])) for name in asked.keys() - names]
-                names = frozenset(asked)
-                await _cancelled(listening)
-                listening = asyncio.create_task(self._listen(client, names))
+                if listening is None or names != asked.keys():
+                    names = frozenset(asked)
+                    await _cancelled(listening)
+                    listening = asyncio.create_task(self._listen(client, names))
                 await self.changed.wait()
         finally:
             for task in (*tasks, listening):
