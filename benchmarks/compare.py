@@ -51,8 +51,15 @@ def run_alternately(base: Path, names: Sequence[str], rounds: int) -> tuple[list
         sides = [(base, before), (ROOT, after)]
         for root, runs in sides if number % 2 == 0 else reversed(sides):
             print(f"\n== round {number + 1} of {rounds}: {'base' if root == base else 'this checkout'}", flush=True)
-            runs.append([row for name in names for row in run_benchmark(name, root)[0]])
+            runs.append([row for name in names for row in _rows(name, root)])
     return before, after
+
+
+def _rows(name: str, root: Path) -> list[Row]:
+    rows, code = run_benchmark(name, root)
+    if code:
+        print(f"{name} failed", file=sys.stderr)
+    return rows
 
 
 def describe(comparison: Comparison) -> str:

@@ -99,6 +99,20 @@ async def test_a_slow_reader_delays_nobody_and_is_resynchronised() -> None:
     assert {status.name: status.sequence for status in slow.statuses()} == {"unchanged": 1, "a": 100, "b": 100, "c": 1}
 
 
+async def test_a_resynchronisation_without_news_sends_nothing() -> None:
+    async def rolled_back() -> list[Frame]:
+        return []
+
+    client = Hub(1).join(HERE, None)
+    frames = client.frames(0.01, rolled_back)
+    client.enqueue(frame("a", 1))
+    assert await read(frames) == b"a1;"
+    client.enqueue(large("b", 1, MAX_PENDING + 1))
+    assert await read(frames) == b": keep-alive\n\n"
+    client.enqueue(frame("a", 2))
+    assert await read(frames) == b"a2;"
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
 def test_whoever_reads_in_the_end_has_every_newest_version_once(pushes: list[tuple[str, bool]]) -> None:
     asyncio.run(_read_in_the_end(pushes))
