@@ -10,7 +10,7 @@ from gatekeeper.api.grants import grants_router
 from gatekeeper.api.keys import keys_router
 from gatekeeper.api.kill_switch import kill_switch_router
 from gatekeeper.api.prompt_names import PREFIX
-from gatekeeper.api.prompts import registry_router
+from gatekeeper.api.prompts import prompts_router
 from gatekeeper.api.proposals import proposals_router
 from gatekeeper.api.rollback import promotion_router
 from gatekeeper.api.sessions import people_router, sessions_router
@@ -66,7 +66,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
             Broadcast("revocations", (KeyChanged,), live_sync.on_key_changed),
         ),
         routers=(
-            registry_router(engine, units),
+            prompts_router(engine, units),
             delivery_router(engine, hub, settings.instance),
             promotion_router(units, notifier),
             proposals_router(engine, units, notifier, terms),

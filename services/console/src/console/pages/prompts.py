@@ -57,28 +57,32 @@ def prompt_pages() -> APIRouter:
 
     @router.get("/{name:path}")
     async def prompt(page: Page, name: NameInPath, cursor: Cursor = None) -> HTMLResponse:
-        it, history, instances = await page.gather(
-            get_prompt(page, name), _versions(page, name, _VERSION_PAGE_SIZE, cursor), page.get_or_none("/v1/instances")
-        )
-        live = it["live"]["digest"] if it["live"] else None
-        choices = rollback_choices(history["items"], history["next"] is None, history["previous"], live)
-        first = choices[0].digest if choices else None
-        known = await get_documents(page, texts_wanted(it["observed"], live, first))
-        return page.render(
-            "prompt.html",
-            it=it,
-            versions=history["items"],
-            older=page.address(cursor=history["next"]) if history["next"] else None,
-            previous=history["previous"],
-            rollback_choices=choices,
-            back=rollback_preview(known, live, first),
-            observed=observed_versions(it["observed"], known, live),
-            processes=processes(instances["items"], name, it["live"]) if instances else None,
-            text=fields(known[live]) if live in known else None,
-            rest=kept(known[live]) if live in known else None,
-        )
+        return await _render_prompt(page, name, cursor)
 
     return router
+
+
+async def _render_prompt(page: PageContext, name: str, cursor: str | None) -> HTMLResponse:
+    it, history, instances = await page.gather(
+        get_prompt(page, name), _versions(page, name, _VERSION_PAGE_SIZE, cursor), page.get_or_none("/v1/instances")
+    )
+    live = it["live"]["digest"] if it["live"] else None
+    choices = rollback_choices(history["items"], history["next"] is None, history["previous"], live)
+    first = choices[0].digest if choices else None
+    known = await get_documents(page, texts_wanted(it["observed"], live, first))
+    return page.render(
+        "prompt.html",
+        it=it,
+        versions=history["items"],
+        older=page.address(cursor=history["next"]) if history["next"] else None,
+        previous=history["previous"],
+        rollback_choices=choices,
+        back=rollback_preview(known, live, first),
+        observed=observed_versions(it["observed"], known, live),
+        processes=processes(instances["items"], name, it["live"]) if instances else None,
+        text=fields(known[live]) if live in known else None,
+        rest=kept(known[live]) if live in known else None,
+    )
 
 
 async def get_prompt(page: PageContext, name: str) -> dict[str, Any]:

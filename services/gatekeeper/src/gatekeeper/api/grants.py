@@ -75,6 +75,13 @@ class ExampleRevocation(RequestBody):
 
 def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     """Return the routes below `/v1/grants` and `/v1/examples`."""
+    router = APIRouter()
+    router.include_router(_grant_routes(engine, units, notifier))
+    router.include_router(_revocation_routes(units, notifier))
+    return router
+
+
+def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["grants"])
 
     @router.get("/grants")
@@ -104,6 +111,12 @@ def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
         notifier.notify(promoted)
         return grant
 
+    return router
+
+
+def _revocation_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["grants"])
+
     @router.post("/grants/{grant_id}/revoke", openapi_extra=body_schema(GrantRevocation, required=False))
     async def revoke(
         request: Request,
@@ -112,7 +125,8 @@ def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
         body: Annotated[GrantRevocation, Depends(json_body(GrantRevocation, optional=True))],
     ) -> dict[str, Any]:
         """Revoke a grant and every example that it let in; live prompts continue without them."""
-        promoted = await _revoke(request, principal, "revoke_grant", grant_id, body.reason)
+        promoted = await _revoke(units, request, principal, "revoke_grant", grant_id, body.reason)
+        notifier.notify(promoted)
         return {"id": grant_id, "revoked": True, "live": [live_summary(live) for live in promoted]}
 
     @router.post("/examples/{digest}/revoke", openapi_extra=body_schema(ExampleRevocation))
@@ -124,18 +138,19 @@ def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
     ) -> dict[str, Any]:
         """Remove an example from every live prompt of the environment; its text is kept. Works while halted."""
         digest = digest[:_DIGEST_LENGTH]
-        promoted = await _revoke(request, principal, "revoke_example", digest, body.reason)
+        promoted = await _revoke(units, request, principal, "revoke_example", digest, body.reason)
+        notifier.notify(promoted)
         return {"digest": digest, "revoked": True, "live": [live_summary(live) for live in promoted]}
 
-    async def _revoke(
-        request: Request, principal: Principal, function: str, revoked: UUID | str, reason: str
-    ) -> list[PromptLive]:
-        key = presented_key(request)
-        async with units.begin() as unit:
-            await call_function(unit.conn, function, key, revoked, reason)
-            promoted = await remove_revoked_examples(unit, key, principal)
-            await unit.sign_audit_head(principal.project)
-        notifier.notify(promoted)
-        return promoted
-
     return router
+
+
+async def _revoke(
+    units: UnitOfWorkFactory, request: Request, principal: Principal, function: str, revoked: UUID | str, reason: str
+) -> list[PromptLive]:
+    key = presented_key(request)
+    async with units.begin() as unit:
+        await call_function(unit.conn, function, key, revoked, reason)
+        promoted = await remove_revoked_examples(unit, key, principal)
+        await unit.sign_audit_head(principal.project)
+    return promoted

@@ -50,6 +50,13 @@ class KeyRevocation(RequestBody):
 
 def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes below `/v1/signing-keys` and `/v1/keys`."""
+    router = APIRouter()
+    router.include_router(_read_routes(engine))
+    router.include_router(_change_routes(units))
+    return router
+
+
+def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["keys"])
 
     @router.get("/signing-keys")
@@ -65,6 +72,12 @@ def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
         async with engine.connect() as conn:
             found = await repository.list_keys(conn, principal.project, principal.environment, after, limit)
         return page(found, limit, "subject", "id")
+
+    return router
+
+
+def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["keys"])
 
     @router.post("/keys", status_code=201, openapi_extra=body_schema(KeyRequest))
     async def issue_key(

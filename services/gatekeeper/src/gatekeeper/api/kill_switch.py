@@ -34,19 +34,6 @@ def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
 
     switch_key = Depends(authenticate)
 
-    async def set_switch(
-        request: Request,
-        principal: Principal,
-        background: BackgroundTasks,
-        function: str,
-        event_type: type[LoopHalted | LoopResumed],
-        reason: str,
-    ) -> dict[str, Any]:
-        state, changed = await switch.change(presented_key(request), principal, function, event_type, reason)
-        if changed:
-            background.add_task(switch.try_audit, principal.project)
-        return state
-
     @router.get("/loop")
     async def loop(principal: AnyKey) -> dict[str, Any]:
         """Return whether promotions are halted in the key's environment, since when, by whom and why."""
@@ -61,13 +48,28 @@ def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
 
         Needs the key of a person, or of a service with the scope `operate`. Rollback stays possible.
         """
-        return await set_switch(request, principal, background, "halt", LoopHalted, body.reason)
+        return await _set_switch(switch, request, principal, background, "halt", LoopHalted, body.reason)
 
     @router.post("/resume", openapi_extra=schema)
     async def resume(
         request: Request, background: BackgroundTasks, principal: Annotated[Principal, switch_key], body: SwitchBody
     ) -> dict[str, Any]:
         """Resume promotions where a halt by this key would stop them. Needs a person with the scope `review`."""
-        return await set_switch(request, principal, background, "resume", LoopResumed, body.reason)
+        return await _set_switch(switch, request, principal, background, "resume", LoopResumed, body.reason)
 
     return router
+
+
+async def _set_switch(
+    switch: KillSwitch,
+    request: Request,
+    principal: Principal,
+    background: BackgroundTasks,
+    function: str,
+    event_type: type[LoopHalted | LoopResumed],
+    reason: str,
+) -> dict[str, Any]:
+    state, changed = await switch.change(presented_key(request), principal, function, event_type, reason)
+    if changed:
+        background.add_task(switch.try_audit, principal.project)
+    return state

@@ -30,11 +30,18 @@ class Archive(RequestBody):
     reason: Reason
 
 
-def registry_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
+def prompts_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes below `/v1/prompts` and `/v1/versions` for people.
 
     They must precede `GET /v1/prompts/{name}`, whose name matches any path.
     """
+    router = APIRouter()
+    router.include_router(_read_routes(engine))
+    router.include_router(_change_routes(units))
+    return router
+
+
+def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["prompts"])
 
     @router.get("/prompts")
@@ -64,6 +71,21 @@ def registry_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
             history = await list_history(conn, *scope)
         return page(found, limit, "sequence", previous=previous_digest(history))
 
+    @router.get("/versions/{digest}")
+    async def version(principal: Reader, digest: str) -> dict[str, Any]:
+        """Return the document of a digest that the project knows, whether it was ever live or not."""
+        async with engine.connect() as conn:
+            found = await repository.get_version_row(conn, principal.project, digest)
+        if found is None:
+            raise Problem(404, "unknown-version", "The content of this version is not known")
+        return found
+
+    return router
+
+
+def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["prompts"])
+
     @router.post("/prompts/{name:path}/observed/{digest}/review")
     async def review(request: Request, principal: Reviewer, name: NameInPath, digest: str) -> dict[str, Any]:
         """Mark an observed digest as reviewed. Return who reviewed it first, and when. Makes nothing live."""
@@ -87,14 +109,5 @@ def registry_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
             [row] = await call_function(unit.conn, "archive_prompt", presented_key(request), name, body.reason)
             await unit.sign_audit_head(principal.project)
         return {"name": name, "archived": {**row, "reason": body.reason}}
-
-    @router.get("/versions/{digest}")
-    async def version(principal: Reader, digest: str) -> dict[str, Any]:
-        """Return the document of a digest that the project knows, whether it was ever live or not."""
-        async with engine.connect() as conn:
-            found = await repository.get_version_row(conn, principal.project, digest)
-        if found is None:
-            raise Problem(404, "unknown-version", "The content of this version is not known")
-        return found
 
     return router

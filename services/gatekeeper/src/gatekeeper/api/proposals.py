@@ -64,6 +64,40 @@ def proposals_router(
     engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms
 ) -> APIRouter:
     """Return the routes below `/v1/proposals`."""
+    router = APIRouter()
+    router.include_router(_read_routes(engine))
+    router.include_router(_change_routes(units, notifier, terms))
+    return router
+
+
+def _read_routes(engine: AsyncEngine) -> APIRouter:
+    router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+
+    @router.get("")
+    async def proposals(
+        principal: Reader,
+        name: NameInQuery,
+        state: State | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 20,
+        brief: bool = False,
+    ) -> dict[str, Any]:
+        """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
+        query = repository.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
+        async with engine.connect() as conn:
+            found = await repository.list_proposals(conn, principal.project, principal.environment, query)
+        return page(found, limit, "opened_at", "id")
+
+    @router.get("/{proposal_id}")
+    async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
+        """Return a proposal with its document, diff, evidence, and decision or grant."""
+        async with engine.connect() as conn:
+            return await _load(conn, principal, proposal_id)
+
+    return router
+
+
+def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms) -> APIRouter:
     router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 
     @router.post("", status_code=201, openapi_extra=body_schema(NewProposal))
@@ -86,27 +120,6 @@ def proposals_router(
                 raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
             await unit.sign_audit_head(principal.project)
         return stored
-
-    @router.get("")
-    async def proposals(
-        principal: Reader,
-        name: NameInQuery,
-        state: State | None = None,
-        cursor: Cursor = None,
-        limit: Limit = 20,
-        brief: bool = False,
-    ) -> dict[str, Any]:
-        """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
-        query = repository.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
-        async with engine.connect() as conn:
-            found = await repository.list_proposals(conn, principal.project, principal.environment, query)
-        return page(found, limit, "opened_at", "id")
-
-    @router.get("/{proposal_id}")
-    async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
-        """Return a proposal with its document, diff, evidence, and decision or grant."""
-        async with engine.connect() as conn:
-            return await _load(conn, principal, proposal_id)
 
     @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(NewDecision))
     async def decisions(

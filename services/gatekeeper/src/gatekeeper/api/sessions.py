@@ -38,6 +38,13 @@ class NewLink(RequestBody):
 
 def sessions_router(engine: AsyncEngine, units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
     """Return the routes below `/v1/sessions`, and `/v1/session`. `lifetime`: that of a session."""
+    router = APIRouter()
+    router.include_router(_change_routes(units, lifetime))
+    router.include_router(_read_routes(engine))
+    return router
+
+
+def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.post(
@@ -68,6 +75,12 @@ def sessions_router(engine: AsyncEngine, units: UnitOfWorkFactory, lifetime: tim
             await unit.sign_audit_head(principal.project)
         clear_session_cookies(response)
         return {"ended": True}
+
+    return router
+
+
+def _read_routes(engine: AsyncEngine) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.get("/session")
     async def session(principal: AnyKey) -> dict[str, Any]:
