@@ -19,6 +19,8 @@ class PromptCache:
         self._lock = threading.Lock()
         self._trust = trust
         self._live = dict(live or {})
+        self._payloads: dict[str, object] = {}
+        """The payloads of `_live`, as they were received: after a reconnection most are sent again."""
         self._defaults: dict[str, tuple[Default, Prompt]] = {}
         self._reported: dict[str, int] = {}
         self._refused = 0
@@ -112,13 +114,15 @@ class PromptCache:
 
     def _put(self, name: str, payload: object) -> None:
         with self._lock:
+            if name in self._payloads and self._payloads[name] == payload:
+                return
             try:
                 live = verified(payload, self._trust, self._live.get(name))
             except UntrustedPrompt:
                 self._refused += 1
                 raise
             self._trust = self._trust.pinned(live)
-            self._live[name] = live
+            self._live[name], self._payloads[name] = live, payload
 
 
 def _log_incompatibility(name: str, incompatible: list[str], unused: list[str]) -> None:
