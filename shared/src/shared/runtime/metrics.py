@@ -16,6 +16,22 @@ class Metrics:
 
     def __init__(self, service: str) -> None:
         self.registry = registry = CollectorRegistry()
+        self.sent = RateCounter[str]()
+        self.processed = RateCounter[tuple[str, str]]()
+        self.backlog = Backlog()
+        self.read_only = Gauge("ratchet_database_read_only", "1 while the database is read-only", registry=registry)
+        self.refused = Counter(
+            "ratchet_requests_refused",
+            "Requests answered with 429, by the exceeded quota: key, address",
+            ("quota",),
+            registry=registry,
+        )
+        info = Gauge("ratchet_info", "1, labelled with the name of the service", ("service",), registry=registry)
+        info.labels(service).set(1)
+        self._create_consumer_metrics(registry)
+        self._create_relay_metrics(registry)
+
+    def _create_consumer_metrics(self, registry: CollectorRegistry) -> None:
         consumer, topic = ("consumer",), ("consumer", "topic")
         self.events = Counter(
             "ratchet_events",
@@ -57,22 +73,12 @@ class Metrics:
             ("consumer", "topic", "outcome"),
             registry=registry,
         )
-        self.read_only = Gauge("ratchet_database_read_only", "1 while the database is read-only", registry=registry)
+
+    def _create_relay_metrics(self, registry: CollectorRegistry) -> None:
         self.relayed = Counter("ratchet_outbox_sent", "Messages sent to Kafka", ("topic",), registry=registry)
-        self.sent = RateCounter[str]()
-        self.processed = RateCounter[tuple[str, str]]()
-        self.backlog = Backlog()
         Gauge(
             "ratchet_outbox_oldest_unsent_seconds",
             "Age of the oldest message that waits to be sent to Kafka; 0 if none waits",
             registry=registry,
         ).set_function(self.backlog.age)
-        self.refused = Counter(
-            "ratchet_requests_refused",
-            "Requests answered with 429, by the exceeded quota: key, address",
-            ("quota",),
-            registry=registry,
-        )
         self.relay_errors = Counter("ratchet_outbox_errors", "Failed sends to Kafka", registry=registry)
-        info = Gauge("ratchet_info", "1, labelled with the name of the service", ("service",), registry=registry)
-        info.labels(service).set(1)

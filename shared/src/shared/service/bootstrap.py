@@ -97,21 +97,9 @@ def build_service_app(service: Service) -> FastAPI:
         settings, subscriptions, service.broadcasts, platform.store, platform.clock, platform.metrics, platform.flow
     )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await check_schema(platform.engine, settings.service, heads(settings.service))
-        await platform.store.register_subscriptions(
-            [(bus.group(it.name), event.topic) for it in subscriptions for event in it.events]
-        )
-        tasks = _start(service, bus)
-        try:
-            yield
-        finally:
-            await _stop(tasks, service)
-
     app = FastAPI(
         title=service.title,
-        lifespan=lifespan,
+        lifespan=_lifespan(service, bus, subscriptions),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -126,6 +114,34 @@ def build_service_app(service: Service) -> FastAPI:
     app.add_middleware(ValidHost)
     app.add_middleware(RateLimited, limiter=platform.limiter, keys=platform.keys)
     app.add_middleware(Correlated)
+    _add_routes(app, service, bus)
+    return app
+
+
+def _lifespan(
+    service: Service, bus: Bus, subscriptions: Sequence[Subscription]
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    platform = service.platform
+    schema = platform.settings.service
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await check_schema(platform.engine, schema, heads(schema))
+        await platform.store.register_subscriptions(
+            [(bus.group(it.name), event.topic) for it in subscriptions for event in it.events]
+        )
+        tasks = _start(service, bus)
+        try:
+            yield
+        finally:
+            await _stop(tasks, service)
+
+    return lifespan
+
+
+def _add_routes(app: FastAPI, service: Service, bus: Bus) -> None:
+    platform = service.platform
+    settings = platform.settings
     app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
     letters = DeadLetterRepository(platform.engine, settings.service)
     stats = TopicStats(settings, platform.engine, bus, platform.metrics, platform.clock.now())
@@ -137,8 +153,6 @@ def build_service_app(service: Service) -> FastAPI:
     @app.get("/metrics", include_in_schema=False)
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(platform.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    return app
 
 
 def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
