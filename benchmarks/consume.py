@@ -48,8 +48,8 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import SystemClock
 from shared.runtime.database import engine
-from shared.runtime.metrics import Metrics
 from shared.runtime.migrations import migrate
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord
 from tests.support.messaging import record
 from tests.support.quality import envelopes, facts, feedback, recorded

@@ -19,7 +19,7 @@ from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from shared.events import new_id
 from shared.runtime.clock import SystemClock
-from shared.web.connections import ConnectionLimits, guarded
+from shared.web.connection_limits import ConnectionLimits, guarded
 
 TRANSACTIONS = 16
 """How many transactions run at once where each request has its own."""

@@ -40,10 +40,16 @@ NOUNS_IN_ING = frozenset(
 CONVENTIONAL = _words(
     """
     __init__ __main__ app settings handlers maintenance service repository api model tables queries events errors
-    types config runner source env retry http
+    types config runner source env retry http main
     """
 )
 """File names that repeat with one meaning, by the layout of services."""
+GLOSSARY = _words(
+    """
+    audit decisions grants keys metrics operations people prompts proposals quality regressions session topics
+    """
+)
+"""Nouns of docs/glossary.md and of the API: in every member a module of this name is about the same thing."""
 NOT_VERBS = _words(
     """
     the a an all what which who whose whether when where how why one each every some this that these no none if in
@@ -88,13 +94,13 @@ def modules_in_ing(modules: Iterable[Module]) -> list[str]:
 
 
 def homonym_modules(modules: Iterable[Module]) -> dict[str, list[str]]:
-    """Return file names that several members use, without the conventional ones: name → paths.
+    """Return file names that several members use, without conventional ones and the glossary's nouns: name → paths.
 
     Within a member a noun may repeat in each layer (`domain/candidates.py`, `storage/candidates.py`).
     """
     found: dict[str, list[str]] = defaultdict(list)
     for module in modules:
-        if module.name not in CONVENTIONAL and not module.is_migration:
+        if module.name not in CONVENTIONAL | GLOSSARY and not module.is_migration:
             found[module.name].append(module.path)
     return {name: paths for name, paths in found.items() if len({path.split("/")[0] for path in paths}) > 1}
 

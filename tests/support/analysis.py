@@ -13,7 +13,7 @@ from shared.events.base import Event
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlStore
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.clock import FakeClock
 from tests.support.messaging import record
 

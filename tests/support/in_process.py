@@ -21,7 +21,7 @@ from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.gateway import Gateway
 from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
-from shared.web.connections import ConnectionLimits, guarded
+from shared.web.connection_limits import ConnectionLimits, guarded
 from tests.support.full_loop import Site
 
 

@@ -18,7 +18,7 @@ from shared.events.promotion import Authorisation, PromptLive, Signature
 from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord
 from tests.support.databases import psql
 

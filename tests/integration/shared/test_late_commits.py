@@ -16,7 +16,7 @@ from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Pending
 from shared.runtime.background import cancel_all
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, async_dsn, envelope, feedback, scratch_engine
 from tests.support.soak import scaled

@@ -32,7 +32,7 @@ from shared.messaging.store import Pending, Subscription, Tx
 from shared.messaging.topic_stats import TopicStats
 from shared.problems import Problem
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.web.error_handlers import install_problems

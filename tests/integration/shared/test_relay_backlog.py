@@ -21,7 +21,7 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from tests.support.eventually import eventually
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 from tests.support.soak import scaled

@@ -24,7 +24,7 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.background import cancel_all
 from shared.runtime.clock import SystemClock
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.roles import ensure_role
 from shared.service.tables import add_consumed_positions
 from tests.support.databases import Databases

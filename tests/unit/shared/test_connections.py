@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.web.connections import ConnectionLimits, connection_limit, guarded
+from shared.web.connection_limits import ConnectionLimits, connection_limit, guarded
 from tests.support.eventually import eventually
 
 BIG = 20_000_000

@@ -12,7 +12,7 @@ from faststream.kafka import KafkaMessage
 from shared.messaging.consumer import ConsumerLag, PartitionLag, SubscriptionConsumer, lag_by_topic
 from shared.messaging.flow_control import NoFlow
 from shared.messaging.topic_ends import TopicEnds
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 
 ONE, TWO = TopicPartition("t", 0), TopicPartition("t", 1)
 

@@ -18,7 +18,7 @@ from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.background import cancel_all
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore

@@ -20,7 +20,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.store import Subscription, Tx
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeBus, FakeConsumer, FakeRecord
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore, FakeTx

@@ -22,7 +22,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.flow_control import NoFlow
 from shared.messaging.gaps import GapDetector
 from shared.messaging.store import Subscription, Tx
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore
 from tests.support.messaging import envelope, feedback, record

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from shared.auth.principal import Principal
 from shared.problems import Problem
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ProcessSettings
 from shared.web.client_address import ClientAddresses
 from shared.web.rate_limit import RateLimitPolicy, TokenBuckets

@@ -18,7 +18,7 @@ from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.relay import BATCH_BYTES, Relay
 from shared.messaging.send_result import SendResult
 from shared.runtime.background import cancel_all
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeBus
 from shared.testing.store import FakeStore
 from tests.support.eventually import eventually

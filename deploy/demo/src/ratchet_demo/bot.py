@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ratchet import Ratchet
 from ratchet_demo.knowledge import Question, articles_text
-from ratchet_demo.people import Opinion, Person
 from ratchet_demo.response_model import MODEL, Reply, respond
 from ratchet_demo.script import TARGET
+from ratchet_demo.simulated_users import Opinion, Person
 
 PROMPT = "answer"
 INSTANCES = 3

@@ -10,8 +10,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from ratchet_demo.bot import Fleet
-from ratchet_demo.people import ask_question, create_people, opinions
 from ratchet_demo.script import ANSWERS_BEFORE_EDIT, edit_prompt
+from ratchet_demo.simulated_users import ask_question, create_people, opinions
 
 
 def ensure_prompt(file: Path) -> None:

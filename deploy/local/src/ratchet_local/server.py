@@ -22,7 +22,7 @@ from ratchet_local.gateway import Gateway
 from ratchet_local.memory import resume_collection
 from ratchet_local.stream_shutdown import StreamShutdown
 from shared.runtime.log import configure_logging
-from shared.web.connections import ConnectionLimits, guarded, raise_open_files
+from shared.web.connection_limits import ConnectionLimits, guarded, raise_open_files
 
 if TYPE_CHECKING:
     from ratchet_local.demo import DemoRunner

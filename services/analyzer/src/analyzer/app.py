@@ -12,7 +12,7 @@ from analyzer.settings import AnalyzerSettings
 from shared.messaging.flow_control import Flow
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
-from shared.service.bootstrap import Platform, Service, build_service_app
+from shared.service.service_app import Platform, Service, build_service_app
 
 
 def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:

@@ -16,7 +16,7 @@ from collector.storage.connections import DedicatedConnection
 from collector.storage.execution_reader import ExecutionReader
 from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
-from shared.service.bootstrap import Platform, Service, build_service_app
+from shared.service.service_app import Platform, Service, build_service_app
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from shared.messaging.flow_control import Flow
 from shared.messaging.store import NoStore
 from shared.runtime.background import cancel_all, supervise
 from shared.runtime.clock import Clock, SystemClock
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.web.correlation import Correlated
 from shared.web.encoded_paths import EncodedPaths
 from shared.web.host import ValidHost

@@ -32,8 +32,8 @@ from shared.messaging.store import Broadcast, Subscription
 from shared.problems import Problem
 from shared.runtime.cache import redis_client
 from shared.runtime.clock import Clock, SystemClock
-from shared.service.bootstrap import Background, Platform, Service, build_service_app
-from shared.web.connections import ConnectionLimits
+from shared.service.service_app import Background, Platform, Service, build_service_app
+from shared.web.connection_limits import ConnectionLimits
 from shared.web.encoded_paths import EncodedPaths
 from shared.web.error_handlers import problem_response
 

@@ -11,7 +11,7 @@ from proposer.settings import ProposerSettings
 from shared.messaging.flow_control import Flow
 from shared.runtime.background import run_every
 from shared.runtime.clock import Clock, SystemClock
-from shared.service.bootstrap import Platform, Service, build_service_app
+from shared.service.service_app import Platform, Service, build_service_app
 
 
 def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:

@@ -23,7 +23,7 @@ from shared.messaging.security import faststream_security
 from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ProcessSettings
 
 _WATCH_S = 5.0

@@ -16,7 +16,7 @@ from shared.messaging.consumed_positions import PositionGap
 from shared.messaging.flow_control import Flow
 from shared.messaging.gaps import GapDetector
 from shared.runtime.log import logger
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 
 _ANSWER_S = 5.0
 _COMPARE_S = 60.0

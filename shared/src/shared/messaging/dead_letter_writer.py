@@ -10,7 +10,7 @@ from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.store import Store
 from shared.runtime.log import logger
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 RESUME_POLL_S = 1.0

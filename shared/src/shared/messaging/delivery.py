@@ -19,7 +19,7 @@ from shared.messaging.store import Store, Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 
 UNKNOWN_ATTEMPTS = 3
 """Attempts to process a message that fails for an unknown reason."""

@@ -10,7 +10,7 @@ from shared.messaging.consumed_positions import ABSENT, Decision, Gap, LogState,
 from shared.messaging.store import Store
 from shared.messaging.topics import COMPACTED
 from shared.runtime.log import logger
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 
 _ANSWER_S = 5.0
 _RETRY_S = 0.5

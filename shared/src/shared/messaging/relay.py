@@ -14,7 +14,7 @@ from shared.messaging.send_result import SendResult
 from shared.messaging.store import Outbox, Pending
 from shared.runtime.failures import sqlstate_of
 from shared.runtime.log import logger
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 
 BATCH_ROWS = 1000
 BATCH_BYTES = 2_000_000

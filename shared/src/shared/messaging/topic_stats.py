@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.messaging.bus import Bus
 from shared.messaging.sql_dead_letters import VISIBLE_LETTERS
 from shared.messaging.topics import written_by
-from shared.runtime.metrics import Metrics
+from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
 

@@ -15,7 +15,7 @@ from shared.metric_catalog.definition import (
     ValueKind,
 )
 from shared.metric_catalog.labels import meaning_of, normalized_label
-from shared.metric_catalog.names import direction_of, is_overall, tokens
+from shared.metric_catalog.metric_names import direction_of, is_overall, tokens
 
 __all__ = [
     "Aggregation",

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from shared.metric_catalog.definition import Declaration, Direction, MetricDefinition, Origin, Scale, ValueKind
-from shared.metric_catalog.names import direction_of, tokens
+from shared.metric_catalog.metric_names import direction_of, tokens
 
 IMPLICIT: Final = "implicit."
 _MOST: Final = 1e9

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.metric_catalog.definition import NO_LABELS, Direction, Meaning
-from shared.metric_catalog.names import direction_of
+from shared.metric_catalog.metric_names import direction_of
 from shared.metric_catalog.vocabulary import BAD_LABELS, GOOD_LABELS, NEGATIONS, NEUTRAL_LABELS
 
 _SEPARATORS: Final = re.compile(r"[\s_\-/.]+")

@@ -17,7 +17,7 @@ from shared.runtime.database import NotDurable, SchemaOutdated, check_durability
 from shared.runtime.log import configure_logging
 from shared.runtime.migrations import heads, migrate_now
 from shared.runtime.settings import ProcessSettings, ServiceSettings, exit_with_message
-from shared.web.connections import ConnectionLimits, guarded, raise_open_files
+from shared.web.connection_limits import ConnectionLimits, guarded, raise_open_files
 
 
 def run_service(

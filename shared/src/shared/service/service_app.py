@@ -23,8 +23,8 @@ from shared.messaging.topic_stats import TopicStats
 from shared.runtime.background import cancel_all, run_every, supervise
 from shared.runtime.clock import Clock
 from shared.runtime.database import check_schema, engine
-from shared.runtime.metrics import Metrics
 from shared.runtime.migrations import heads
+from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 from shared.web.correlation import Correlated
 from shared.web.error_handlers import install_problems
