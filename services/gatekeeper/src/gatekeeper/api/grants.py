@@ -1,5 +1,6 @@
 """HTTP API of grants and of the revocation of examples."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,8 +19,8 @@ from gatekeeper.api.request_body import (
     presented_key,
 )
 from gatekeeper.delivery.notifier import PromotionNotifier
-from gatekeeper.storage import grants as repository
 from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.grants import GrantRepository
 from gatekeeper.storage.proposals import list_open_ids
 from gatekeeper.use_cases.grants import use_grant
 from gatekeeper.use_cases.publication import live_summary
@@ -89,8 +90,8 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
         """Return the grants of the environment, newest first."""
         after = decode_cursor(cursor, datetime, UUID)
         async with engine.connect() as conn:
-            found = await repository.list_grants(conn, principal.project, principal.environment, after, limit)
-        return page(found, limit, "given_at", "id")
+            found = await GrantRepository(conn).list_grants(principal.project, principal.environment, after, limit)
+        return page([asdict(grant) for grant in found], limit, "given_at", "id")
 
     @router.post("/grants", status_code=201, openapi_extra=body_schema(NewGrant))
     async def give(
@@ -107,9 +108,9 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
             for proposal_id in await list_open_ids(unit.conn, project, environment, body.name):
                 promoted += await use_grant(unit, project, environment, proposal_id)
             await unit.sign_audit_head(project)
-            grant = await repository.get_grant(unit.conn, project, environment, given["id"])
+            grant = await GrantRepository(unit.conn).get_grant(project, environment, given["id"])
         notifier.notify(promoted)
-        return grant
+        return asdict(grant)
 
     return router
 

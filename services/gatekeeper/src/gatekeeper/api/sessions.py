@@ -1,5 +1,6 @@
 """HTTP API of people, sign-in links and sessions."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ from gatekeeper.api.cookies import clear_session_cookies, set_session_cookies
 from gatekeeper.api.request_body import RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.domain.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
 from gatekeeper.domain.person_roles import ROLES, Role, person_role
-from gatekeeper.storage import people as repository
 from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.people import PersonRepository
 from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
@@ -86,8 +87,8 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     async def session(principal: AnyKey) -> dict[str, Any]:
         """Return who the key belongs to and its scopes; for the reading key of a session those of the acting key."""
         async with engine.connect() as conn:
-            found = await repository.get_session(conn, principal.key_id)
-        scopes = sorted(principal.scopes) if found is None else found["scopes"]
+            found = await PersonRepository(conn).get_session(principal.key_id)
+        scopes = sorted(principal.scopes) if found is None else found.scopes
         return {
             "subject": principal.subject,
             "kind": principal.kind,
@@ -95,7 +96,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
             "environment": principal.environment,
             "role": person_role(scopes),
             "scopes": scopes,
-            "expires_at": None if found is None else found["expires_at"],
+            "expires_at": None if found is None else found.expires_at,
         }
 
     return router
@@ -110,8 +111,10 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
         """Return the people of the project by subject, with their scopes and role in this environment."""
         [after] = decode_cursor(cursor, str)
         async with engine.connect() as conn:
-            found = await repository.list_people(conn, principal.project, principal.environment, after or "", limit)
-        return page([{**person, "role": person_role(person["scopes"])} for person in found], limit, "subject")
+            found = await PersonRepository(conn).list_people(
+                principal.project, principal.environment, after or "", limit
+            )
+        return page([{**asdict(person), "role": person_role(person.scopes)} for person in found], limit, "subject")
 
     @router.post("/sign-in-links", status_code=201, openapi_extra=body_schema(NewLink))
     async def make_link(

@@ -1,11 +1,12 @@
-"""Read grants."""
+"""Read grants. The functions of the database write them."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatekeeper.domain.model import Grant
 
 _GRANTS = """SELECT g.id, g.project, g.environment, g.name, g.slot, g.uses AS count, g.per_hour, g.given_by, g.given_at,
                     g.expires_at, g.hash, r.at AS revoked_at, r.by AS revoked_by, r.reason AS revoked_because,
@@ -19,19 +20,24 @@ _PAGE = text(
 )
 
 
-async def get_grant(conn: AsyncConnection, project: str, environment: str, grant_id: UUID) -> dict[str, Any]:
-    """Return a grant that exists, with how often it was used."""
-    found = await conn.execute(_BY_ID, {"project": project, "environment": environment, "id": grant_id})
-    return dict(found.mappings().one())
+class GrantRepository:
+    """Grants in the transaction of `conn`."""
 
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
-async def list_grants(
-    conn: AsyncConnection, project: str, environment: str, after: tuple[datetime | None, UUID | None], limit: int
-) -> list[dict[str, Any]]:
-    """Return grants, newest first, with how often each was used.
+    async def get_grant(self, project: str, environment: str, grant_id: UUID) -> Grant:
+        """Return a grant that exists, with how often it was used."""
+        found = await self._conn.execute(_BY_ID, {"project": project, "environment": environment, "id": grant_id})
+        return Grant(**found.mappings().one())
 
-    `after`: `given_at` and `id` of the last grant of the page before; None twice for the first page.
-    """
-    given_at, grant_id = after
-    values = {"project": project, "environment": environment, "given_at": given_at, "id": grant_id, "limit": limit}
-    return [dict(row) for row in (await conn.execute(_PAGE, values)).mappings()]
+    async def list_grants(
+        self, project: str, environment: str, after: tuple[datetime | None, UUID | None], limit: int
+    ) -> list[Grant]:
+        """Return grants, newest first, with how often each was used.
+
+        `after`: `given_at` and `id` of the last grant of the page before; None twice for the first page.
+        """
+        given_at, grant_id = after
+        values = {"project": project, "environment": environment, "given_at": given_at, "id": grant_id, "limit": limit}
+        return [Grant(**row) for row in (await self._conn.execute(_PAGE, values)).mappings()]

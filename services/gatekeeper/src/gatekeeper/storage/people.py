@@ -1,9 +1,9 @@
 """Read people and sessions."""
 
-from typing import Any
-
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatekeeper.domain.model import OpenSession, PersonAccess
 
 _SESSION = text(
     """SELECT a.scopes, a.expires_at, s.opened_at
@@ -29,16 +29,19 @@ _PEOPLE = text(
 )
 
 
-async def get_session(conn: AsyncConnection, key_id: str) -> dict[str, Any] | None:
-    """Return the scopes and the end of the session that a key belongs to; None if it belongs to none."""
-    row = (await conn.execute(_SESSION, {"key_id": key_id})).mappings().first()
-    return None if row is None else dict(row)
+class PersonRepository:
+    """People and their sessions in the transaction of `conn`."""
 
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
-async def list_people(
-    conn: AsyncConnection, project: str, environment: str, after: str, limit: int
-) -> list[dict[str, Any]]:
-    """Return the people of the project whose subject follows `after`, with their scopes in the environment."""
-    values = {"project": project, "environment": environment, "after": after, "limit": limit}
-    found = await conn.execute(_PEOPLE, values)
-    return [dict(row) for row in found.mappings()]
+    async def get_session(self, key_id: str) -> OpenSession | None:
+        """Return the session that a key belongs to; None if it belongs to none."""
+        row = (await self._conn.execute(_SESSION, {"key_id": key_id})).mappings().first()
+        return None if row is None else OpenSession(**row)
+
+    async def list_people(self, project: str, environment: str, after: str, limit: int) -> list[PersonAccess]:
+        """Return the people of the project whose subject follows `after`, with their scopes in the environment."""
+        values = {"project": project, "environment": environment, "after": after, "limit": limit}
+        found = await self._conn.execute(_PEOPLE, values)
+        return [PersonAccess(**row) for row in found.mappings()]

@@ -1,0 +1,46 @@
+"""Value types of the gatekeeper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant for `count` few-shot proposals of one slot, at most `per_hour` in an hour; `used`: how often it was."""
+
+    id: UUID
+    project: str
+    environment: str
+    name: str
+    slot: str
+    count: int
+    per_hour: int
+    given_by: str
+    given_at: datetime
+    expires_at: datetime
+    hash: str
+    revoked_at: datetime | None
+    revoked_by: str | None
+    revoked_because: str | None
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAccess:
+    """A person of a project with the scopes and the number of open sessions in one environment."""
+
+    subject: str
+    added_at: datetime
+    scopes: Sequence[str]
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """The scopes of a session's acting key, and when the session was opened and ends."""
+
+    scopes: Sequence[str]
+    expires_at: datetime
+    opened_at: datetime
