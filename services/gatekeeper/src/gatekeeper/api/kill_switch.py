@@ -1,12 +1,13 @@
 """HTTP API of the kill switch. It needs the database and no other server."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.request_body import Reason, RequestBody, body_schema, json_body, presented_key
-from gatekeeper.storage import kill_switch as repository
+from gatekeeper.storage.kill_switch import KillSwitchRepository
 from gatekeeper.use_cases.kill_switch import KillSwitch
 from shared.auth.principal import Principal
 from shared.events.promotion import LoopHalted, LoopResumed
@@ -38,7 +39,7 @@ def kill_switch_router(engine: AsyncEngine, switch: KillSwitch) -> APIRouter:
     async def loop(principal: AnyKey) -> dict[str, Any]:
         """Return whether promotions are halted in the key's environment, since when, by whom and why."""
         async with engine.connect() as conn:
-            return await repository.get_kill_switch(conn, principal.project, principal.environment)
+            return asdict(await KillSwitchRepository(conn).get_state(principal.project, principal.environment))
 
     @router.post("/halt", openapi_extra=schema)
     async def halt(
@@ -72,4 +73,4 @@ async def _set_switch(
     state, changed = await switch.change(presented_key(request), principal, function, event_type, reason)
     if changed:
         background.add_task(switch.try_audit, principal.project)
-    return state
+    return asdict(state)

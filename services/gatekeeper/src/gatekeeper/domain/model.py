@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 
@@ -44,3 +45,17 @@ class OpenSession:
     scopes: Sequence[str]
     expires_at: datetime
     opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitchState:
+    """Whether an environment is halted, and the last change behind that: its own, or that of the whole project."""
+
+    project: str
+    environment: str
+    scope: Literal["project", "environment"]
+    halted: bool
+    revision: int
+    by: str | None
+    reason: str | None
+    at: datetime | None

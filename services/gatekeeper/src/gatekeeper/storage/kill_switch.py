@@ -1,9 +1,11 @@
 """Read the kill switch."""
 
-from typing import Any
+from typing import Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatekeeper.domain.model import KillSwitchState
 
 _SWITCH = text(
     """SELECT l.environment, l.halted, l.revision, l.by, l.reason, l.at FROM gatekeeper.loops l
@@ -16,24 +18,24 @@ ALL_ENVIRONMENTS = "*"
 """The environment of a key, or of a kill switch, for the whole project."""
 
 
-async def get_kill_switch(conn: AsyncConnection, project: str, environment: str) -> dict[str, Any]:
-    """Return whether the environment is halted, and the change behind that: its own, or that of the whole project."""
-    row = (await conn.execute(_SWITCH, {"project": project, "environment": environment})).mappings().one_or_none()
-    changed: dict[str, Any] = dict(row or {"halted": False, "revision": 0, "by": None, "reason": None, "at": None})
-    whole = changed.pop("environment", environment) == ALL_ENVIRONMENTS
-    return {
-        "project": project,
-        "environment": environment,
-        "scope": "project" if whole else "environment",
-        **changed,
-    }
+class KillSwitchRepository:
+    """The kill switch in the transaction of `conn`."""
 
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
-async def has_unaudited_changes(conn: AsyncConnection, project: str) -> bool:
-    """Return whether there are changes without an entry in the audit chain."""
-    return bool((await conn.execute(_UNAUDITED, {"project": project})).scalar_one())
+    async def get_state(self, project: str, environment: str) -> KillSwitchState:
+        """Return whether the environment is halted; a switch that was never used is not."""
+        row = (await self._conn.execute(_SWITCH, {"project": project, "environment": environment})).one_or_none()
+        if row is None:
+            return KillSwitchState(project, environment, "environment", False, 0, None, None, None)
+        scope: Literal["project", "environment"] = "project" if row.environment == ALL_ENVIRONMENTS else "environment"
+        return KillSwitchState(project, environment, scope, row.halted, row.revision, row.by, row.reason, row.at)
 
+    async def has_unaudited_changes(self, project: str) -> bool:
+        """Return whether there are changes without an entry in the audit chain."""
+        return bool((await self._conn.execute(_UNAUDITED, {"project": project})).scalar_one())
 
-async def ping(conn: AsyncConnection) -> None:
-    """Check that the connection works. Raises DBAPIError if it doesn't."""
-    await conn.execute(text("SELECT 1"))
+    async def ping(self) -> None:
+        """Check that the connection works. Raises DBAPIError if it doesn't."""
+        await self._conn.execute(text("SELECT 1"))

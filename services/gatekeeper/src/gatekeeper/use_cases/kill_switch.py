@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.storage import kill_switch as repository
+from gatekeeper.domain.model import KillSwitchState
 from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.kill_switch import KillSwitchRepository
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.keys import KeyStore
 from shared.auth.principal import Principal
@@ -57,7 +58,7 @@ class KillSwitch:
         function: str,
         event_type: type[LoopHalted | LoopResumed],
         reason: str,
-    ) -> tuple[dict[str, Any], bool]:
+    ) -> tuple[KillSwitchState, bool]:
         """Call `halt` or `resume`. Return the committed state, and whether it has changed.
 
         `key`: the API key of `principal`, which the database verifies.
@@ -70,13 +71,13 @@ class KillSwitch:
                 switch = {"project": row["project"], "environment": row["environment"], "revision": row["revision"]}
                 event = event_type(**switch, by=row["by"], reason=reason)
                 await unit.emit(event, derived_id("loop", row["project"], str(row["revision"])))
-            state = await repository.get_kill_switch(unit.conn, principal.project, principal.environment)
+            state = await KillSwitchRepository(unit.conn).get_state(principal.project, principal.environment)
         return state, row["changed"]
 
     async def audit(self, project: str) -> None:
         """Append the changes that the audit chain does not have yet."""
         async with self.units.begin() as unit:
-            if await repository.has_unaudited_changes(unit.conn, project):
+            if await KillSwitchRepository(unit.conn).has_unaudited_changes(project):
                 await call_function(unit.conn, "audit_loop", project)
                 await unit.sign_audit_head(project)
 
@@ -99,7 +100,7 @@ class KillSwitch:
 
     async def _ping(self) -> None:
         async with self.engine.connect() as conn:
-            await repository.ping(conn)
+            await KillSwitchRepository(conn).ping()
 
 
 def reserved_engine(settings: Any) -> AsyncEngine:
