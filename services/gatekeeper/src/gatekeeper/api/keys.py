@@ -1,5 +1,6 @@
 """HTTP API of public signing keys, and of the API keys that an admin issues to services."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Request
@@ -8,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.domain.api_keys import new_api_key
-from gatekeeper.storage import keys as repository
 from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.keys import KeyRepository
 from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
@@ -63,15 +64,16 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     async def signing_keys(_: AnyKey) -> dict[str, Any]:
         """Return all public signing keys, oldest first; clients verify signatures with them."""
         async with engine.connect() as conn:
-            return {"keys": await repository.list_signing_keys(conn)}
+            found = await KeyRepository(conn).list_signing_keys()
+        return {"keys": [asdict(key) for key in found]}
 
     @router.get("/keys")
     async def keys(principal: Reader, cursor: Cursor = None, limit: LongLimit = 1000) -> dict[str, Any]:
         """Return the valid keys of the environment by subject, without those of sessions; never their secrets."""
         after = decode_cursor(cursor, str, str)
         async with engine.connect() as conn:
-            found = await repository.list_keys(conn, principal.project, principal.environment, after, limit)
-        return page(found, limit, "subject", "id")
+            found = await KeyRepository(conn).list_keys(principal.project, principal.environment, after, limit)
+        return page([asdict(key) for key in found], limit, "subject", "id")
 
     return router
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.delivery.hub import Hub, Scope, live_frame
 from gatekeeper.delivery.notifier import Notification
-from gatekeeper.storage.keys import list_invalid_keys
+from gatekeeper.storage.keys import KeyRepository
 from gatekeeper.storage.live_versions import database_time, list_live, list_promotions
 from shared.auth.keys import KeyStore
 from shared.events.promotion import KeyChanged, PromptLive
@@ -63,7 +63,7 @@ class LiveSync:
             async with self._engine.connect() as conn:
                 now = await database_time(conn)
                 promotions = await list_promotions(conn, since - _OVERLAP)
-                invalid = await list_invalid_keys(conn, self.hub.key_ids())
+                invalid = await KeyRepository(conn).list_invalid_keys(self.hub.key_ids())
             for project, environment, key_id in invalid:
                 self.hub.close_streams((project, environment), key_id)
             await self.sync(Notification(*promotion) for promotion in promotions)

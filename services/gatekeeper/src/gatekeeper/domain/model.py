@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from shared.events.promotion import SubjectKind
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -59,3 +61,22 @@ class KillSwitchState:
     by: str | None
     reason: str | None
     at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A public signing key."""
+
+    key_id: str
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A valid API key that lasts until it is revoked. `kind`: of its subject."""
+
+    id: str
+    subject: str
+    kind: SubjectKind
+    scopes: Sequence[str]
+    issued_at: datetime

@@ -1,10 +1,11 @@
 """Read API keys and signing keys."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatekeeper.domain.model import IssuedKey, SigningKey
 
 _SIGNING = text("SELECT key_id, public_key FROM gatekeeper.signing_keys ORDER BY added_at")
 _KEYS = text(
@@ -21,24 +22,28 @@ _INVALID = text(
 )
 
 
-async def list_signing_keys(conn: AsyncConnection) -> list[dict[str, Any]]:
-    """Return the public signing keys, oldest first."""
-    return [dict(row) for row in (await conn.execute(_SIGNING)).mappings()]
+class KeyRepository:
+    """API keys and signing keys in the transaction of `conn`."""
 
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
-async def list_keys(
-    conn: AsyncConnection, project: str, environment: str, after: tuple[str | None, str | None], limit: int
-) -> list[dict[str, Any]]:
-    """Return the keys that last until they are revoked, by subject.
+    async def list_signing_keys(self) -> list[SigningKey]:
+        """Return the public signing keys, oldest first."""
+        return [SigningKey(**row) for row in (await self._conn.execute(_SIGNING)).mappings()]
 
-    `after`: subject and id of the last key of the page before; None twice for the first page.
-    """
-    subject, key_id = after
-    values = {"project": project, "environment": environment, "subject": subject, "key_id": key_id, "limit": limit}
-    return [dict(row) for row in (await conn.execute(_KEYS, values)).mappings()]
+    async def list_keys(
+        self, project: str, environment: str, after: tuple[str | None, str | None], limit: int
+    ) -> list[IssuedKey]:
+        """Return the keys that last until they are revoked, by subject.
 
+        `after`: subject and id of the last key of the page before; None twice for the first page.
+        """
+        subject, key_id = after
+        values = {"project": project, "environment": environment, "subject": subject, "key_id": key_id, "limit": limit}
+        return [IssuedKey(**row) for row in (await self._conn.execute(_KEYS, values)).mappings()]
 
-async def list_invalid_keys(conn: AsyncConnection, key_ids: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return project, environment and id of those of `key_ids` that are revoked or expired."""
-    found = (await conn.execute(_INVALID, {"keys": list(key_ids)})) if key_ids else ()
-    return [(row.project, row.environment, row.key_id) for row in found]
+    async def list_invalid_keys(self, key_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Return project, environment and id of those of `key_ids` that are revoked or expired."""
+        found = (await self._conn.execute(_INVALID, {"keys": list(key_ids)})) if key_ids else ()
+        return [(row.project, row.environment, row.key_id) for row in found]
