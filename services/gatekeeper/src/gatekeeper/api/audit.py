@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.domain.signer import Signer
-from gatekeeper.storage import audit as repository
+from gatekeeper.storage.audit import AuditQuery, AuditRepository
 from gatekeeper.use_cases.audit_verification import Verifier
 from gatekeeper.use_cases.kill_switch import KillSwitch
 from shared.auth.principal import Principal
@@ -37,9 +37,10 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
         `kind` is a complete kind (`loop.halted`) or the part before its dot (`loop`).
         """
         [seq] = decode_cursor(cursor, int)
-        query = repository.AuditQuery(order == "desc", seq, kind, by)
+        query = AuditQuery(order == "desc", seq, kind, by)
         async with engine.connect() as conn:
-            return page(await repository.list_entries(conn, principal.project, query, limit), limit, "seq")
+            found = await AuditRepository(conn).list_entries(principal.project, query, limit)
+        return page(found, limit, "seq")
 
     @router.get("/verify")
     async def verify(

@@ -68,12 +68,44 @@ class AuditQuery:
     by: str | None = None
 
 
-async def list_entries(conn: AsyncConnection, project: str, query: AuditQuery, limit: int) -> list[dict[str, Any]]:
-    """Return entries in order, each with its hash and the text of its reason, if that is stored."""
-    values = {"project": project, "after": query.after, "kind": query.kind, "by": query.by, "limit": limit}
-    given = {name: value for name, value in values.items() if value is not None}
-    found = await conn.execute(entries_statement(query), given)
-    return [{**json.loads(row.entry), "hash": row.hash, "reason": row.reason} for row in found]
+class AuditRepository:
+    """The audit chain in the transaction of `conn`."""
+
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
+
+    async def list_entries(self, project: str, query: AuditQuery, limit: int) -> list[dict[str, Any]]:
+        """Return entries in order, each with its hash and the text of its reason, if that is stored."""
+        values = {"project": project, "after": query.after, "kind": query.kind, "by": query.by, "limit": limit}
+        given = {name: value for name, value in values.items() if value is not None}
+        found = await self._conn.execute(entries_statement(query), given)
+        return [{**json.loads(row.entry), "hash": row.hash, "reason": row.reason} for row in found]
+
+    async def list_chain(self, project: str, after: int, limit: int) -> Sequence[Row[Any]]:
+        """Return at most `limit` entries after number `after`, each with the hash and signature of its anchor."""
+        return (await self._conn.execute(_ENTRIES, {"project": project, "after": after, "limit": limit})).all()
+
+    async def get_head(self, project: str) -> tuple[int, str] | None:
+        """Return number and hash of the last entry, as stored apart from the chain; None for an empty chain."""
+        row = (await self._conn.execute(_HEAD, {"project": project})).one_or_none()
+        return None if row is None else (row.seq, row.hash)
+
+    async def list_stray_anchors(self, project: str) -> Sequence[int]:
+        """Return the numbers of anchors without an entry, at most 20."""
+        return (await self._conn.execute(_STRAY, {"project": project})).scalars().all()
+
+    async def get_entries(self, project: str, seqs: Sequence[int]) -> dict[int, Row[Any]]:
+        """Return hash and previous hash of the entries with these numbers, by number."""
+        return {row.seq: row for row in await self._conn.execute(_AT, {"project": project, "seqs": list(seqs)})}
+
+    async def list_changes_without_entry(self, project: str) -> Sequence[str]:
+        """Describe rows of other tables whose audit entry is missing, at most 20."""
+        return (await self._conn.execute(_WITHOUT_ENTRY, {"project": project})).scalars().all()
+
+    async def save_anchor(self, project: str, head: tuple[int, str], key_id: str, signature: str) -> None:
+        """Store the signature of the end of a chain. `head`: number and hash of its last entry."""
+        values = {"project": project, "seq": head[0], "hash": head[1], "key_id": key_id, "signature": signature}
+        await self._conn.execute(_ANCHOR, values)
 
 
 def entries_statement(query: AuditQuery) -> TextClause:
@@ -95,35 +127,3 @@ def entries_statement(query: AuditQuery) -> TextClause:
               ON r.project = a.project AND r.digest = CAST(a.entry AS jsonb) ->> 'reason_digest'
             ORDER BY a.seq {order}"""
     )
-
-
-async def list_chain(conn: AsyncConnection, project: str, after: int, limit: int) -> Sequence[Row[Any]]:
-    """Return at most `limit` entries after number `after`, each with the hash and signature of its anchor."""
-    return (await conn.execute(_ENTRIES, {"project": project, "after": after, "limit": limit})).all()
-
-
-async def get_head(conn: AsyncConnection, project: str) -> tuple[int, str] | None:
-    """Return number and hash of the last entry, as stored apart from the chain; None for an empty chain."""
-    row = (await conn.execute(_HEAD, {"project": project})).one_or_none()
-    return None if row is None else (row.seq, row.hash)
-
-
-async def list_stray_anchors(conn: AsyncConnection, project: str) -> Sequence[int]:
-    """Return the numbers of anchors without an entry, at most 20."""
-    return (await conn.execute(_STRAY, {"project": project})).scalars().all()
-
-
-async def get_entries(conn: AsyncConnection, project: str, seqs: Sequence[int]) -> dict[int, Row[Any]]:
-    """Return hash and previous hash of the entries with these numbers, by number."""
-    return {row.seq: row for row in await conn.execute(_AT, {"project": project, "seqs": list(seqs)})}
-
-
-async def list_changes_without_entry(conn: AsyncConnection, project: str) -> Sequence[str]:
-    """Describe rows of other tables whose audit entry is missing, at most 20."""
-    return (await conn.execute(_WITHOUT_ENTRY, {"project": project})).scalars().all()
-
-
-async def save_anchor(conn: AsyncConnection, project: str, head: tuple[int, str], key_id: str, signature: str) -> None:
-    """Store the signature of the end of a chain. `head`: number and hash of its last entry."""
-    values = {"project": project, "seq": head[0], "hash": head[1], "key_id": key_id, "signature": signature}
-    await conn.execute(_ANCHOR, values)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatekeeper.domain.audit_chain import Anchor, AuditEntry, ChainCheck
 from gatekeeper.domain.signer import Signer
-from gatekeeper.storage import audit as repository
+from gatekeeper.storage.audit import AuditRepository
 
 _BATCH = 1000
 """Rows per fetch; receiving them takes the event loop about 4 ms."""
@@ -67,14 +67,15 @@ class Verifier:
         check = ChainCheck(verify_anchor, expected=expected)
         if since is not None:
             await _start_at(conn, check, project, since)
-        rows = await repository.list_chain(conn, project, check.seq, _BATCH)
+        repository = AuditRepository(conn)
+        rows = await repository.list_chain(project, check.seq, _BATCH)
         while rows:
             # The database reads the next rows while these are checked.
-            following = repository.list_chain(conn, project, rows[-1].seq, _BATCH)
+            following = repository.list_chain(project, rows[-1].seq, _BATCH)
             rows, _ = await asyncio.gather(following, asyncio.to_thread(_add, check, rows))
-        head = await repository.get_head(conn, project)
-        check.finish(head, await repository.list_stray_anchors(conn, project))
-        for change in await repository.list_changes_without_entry(conn, project):
+        head = await repository.get_head(project)
+        check.finish(head, await repository.list_stray_anchors(project))
+        for change in await repository.list_changes_without_entry(project):
             check.add_fault(f"{change} has no entry")
         first = 1 if since is None else since[0]
         return {
@@ -88,7 +89,7 @@ class Verifier:
 
 async def _start_at(conn: AsyncConnection, check: ChainCheck, project: str, since: tuple[int, str]) -> None:
     """Start `check` with the entry `since`, which was verified before and is read again."""
-    entries = await repository.get_entries(conn, project, [since[0], (check.expected or since)[0]])
+    entries = await AuditRepository(conn).get_entries(project, [since[0], (check.expected or since)[0]])
     if since[0] not in entries or entries[since[0]].hash != since[1]:
         check.add_fault(f"entry {since[0]} is not the one that was verified before")
         return

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.signer import Signer
-from gatekeeper.storage import audit as repository
+from gatekeeper.storage.audit import AuditRepository
 from gatekeeper.storage.boundary_functions import boundary_error_in
 from shared.events import Envelope
 from shared.events.base import Event
@@ -45,10 +45,11 @@ class UnitOfWork:
 
     async def sign_audit_head(self, project: str) -> None:
         """Sign the last entry of the project's audit chain. Call it after the last change."""
-        head = await repository.get_head(self.conn, project)
+        repository = AuditRepository(self.conn)
+        head = await repository.get_head(project)
         if head is not None:
             signature = self.signer.sign_head(project, *head)
-            await repository.save_anchor(self.conn, project, head, signature.key_id, signature.value)
+            await repository.save_anchor(project, head, signature.key_id, signature.value)
 
 
 @dataclass(frozen=True, slots=True)
