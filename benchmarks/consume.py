@@ -97,7 +97,7 @@ def timed(work: Callable[[], object], events: int) -> dict[str, float]:
 
 
 def fold(records: Sequence[FakeRecord], size: int) -> None:
-    """Everything but the database."""
+    """Decode, extract and fold the messages, without a database."""
     engine = QualityEngine()
     for batch in batches(records, size):
         for each in batch:
@@ -111,10 +111,10 @@ async def nothing(tx: Tx, events: Sequence[Received[Any]]) -> None:
     """A handler without effect."""
 
 
-async def settle(
+async def deliver(
     server: Postgres, handler: Subscription | None, records: Sequence[FakeRecord], size: int, meter: StageMeter
 ) -> dict[str, float]:
-    """Messages through delivery, one consumer, batch after batch."""
+    """Deliver the messages to one consumer, batch after batch; return microseconds per event by part."""
     settings, clock = AnalyzerSettings(database_url=server.dsn(), kafka_bootstrap="127.0.0.1:9"), SystemClock()
     db = engine(settings)
     measuring = Handlers(Rules(), clock, "ratchet/analyzer")
@@ -135,7 +135,7 @@ async def settle(
 
 
 def postmaster(server: Postgres) -> psutil.Process:
-    """The process that started all others of the server."""
+    """Return the process that started all others of the server."""
     return psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
 
 
@@ -155,11 +155,11 @@ async def measure(server: Postgres, kind: str, events: int, size: int, targets: 
     steps = {
         "decode": timed(lambda: deque(map(decode, records), maxlen=0), events),
         "fold": timed(lambda: fold(records, size), events),
-        "claim": await settle(server, claim, records, size, meter),
-        "whole": await settle(server, None, records, size, meter),
+        "claim": await deliver(server, claim, records, size, meter),
+        "whole": await deliver(server, None, records, size, meter),
     }
     with meter.installed():
-        await settle(server, None, records, size, meter)
+        await deliver(server, None, records, size, meter)
         return Cost(steps, meter.per(events - 1))
 
 
