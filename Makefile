@@ -6,7 +6,7 @@ DEMO ?= 1
 FUZZ_S ?= 60
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 
-.PHONY: run help test unit simulation integration soak fuzz bench bench-compare screenshots lint lock install clean
+.PHONY: run help test unit simulation integration coverage soak fuzz bench bench-compare screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
@@ -25,6 +25,9 @@ simulation: .venv/.installed  ## the detector and the demo on streams whose trut
 
 integration: .venv/.installed  ## the tests on real servers, a service at a time
 	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=loadfile tests/integration
+
+coverage: .venv/.installed  ## `make test` with the covered lines, and a floor for their share
+	.venv/bin/python -m tests --coverage
 
 soak: .venv/.installed  ## the reliability tests with their full counts; ROW=name: those whose name or file has it
 	RATCHET_SOAK=1 .venv/bin/python -m pytest -q -s --timeout=7200 $$(grep -rlE --include='test_*.py' 'RATCHET_SOAK|support.soak' tests) -k '$(ROW)'
