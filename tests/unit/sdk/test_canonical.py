@@ -51,3 +51,9 @@ def test_where_writers_of_json_differ_the_bytes_are_those_of_rfc_8785(value: Jso
 def test_a_lone_surrogate_is_the_same_error() -> None:
     with pytest.raises(rfc8785.CanonicalizationError):
         canonical_bytes(["\ud800"])
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53)])
+def test_an_integer_that_javascript_cannot_hold_is_the_same_error(number: int) -> None:
+    with pytest.raises(rfc8785.IntegerDomainError):
+        canonical_bytes({"n": number})
