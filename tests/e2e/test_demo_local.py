@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ratchet_local.process import is_alive
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
@@ -64,6 +65,6 @@ def test_the_terminal_tells_it_and_nothing_is_left_behind(runner: LocalRunner) -
     assert any("ratchet_demo.main" in " ".join(process.cmdline()) for process in started)
     assert "The bot and its customers are simulated" in runner.output
     assert runner.stop() == 0
-    assert not any(process.is_running() and process.status() != "zombie" for process in started)
+    assert not any(is_alive(process) for process in started)
     for log in ("demo", "ratchet"):
         assert "Traceback" not in (runner.folder / "log" / f"{log}.log").read_text()

@@ -50,8 +50,7 @@ class Instance:
     @property
     def alive(self) -> bool:
         """Whether it runs; False also for one that ended by itself."""
-        running = self._process
-        return running is not None and running.is_running() and running.status() != psutil.STATUS_ZOMBIE
+        return self._process is not None and process.is_alive(self._process)
 
     def spawn(self, **more: str) -> None:
         """Start the process, with `more` in its environment; `await_ready` waits for it."""

@@ -38,6 +38,20 @@ def test_a_pid_counts_only_with_its_command_line(stubborn: psutil.Process) -> No
     assert process.find(stubborn.pid) is None
 
 
+def test_one_that_ends_while_it_is_asked_for_is_not_alive(
+    stubborn: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_first(self: psutil.Process) -> bool:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        return True
+
+    assert process.is_alive(stubborn)
+    with monkeypatch.context() as patched:
+        patched.setattr(psutil.Process, "is_running", end_first)
+        assert not process.is_alive(stubborn)
+
+
 def test_what_does_not_end_is_killed(stubborn: psutil.Process) -> None:
     process.end(stubborn, signal.SIGTERM, grace=0.05)
     assert not stubborn.is_running()

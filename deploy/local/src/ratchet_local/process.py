@@ -1,5 +1,6 @@
 """Server processes: start in a session of their own, find by pid, wait, terminate."""
 
+import contextlib
 import os
 import signal
 import time
@@ -41,10 +42,17 @@ def find(pid: int, *words: str) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         line = " ".join(process.cmdline())
-        alive = process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
-    return process if alive and all(word in line for word in words) else None
+    return process if is_alive(process) and all(word in line for word in words) else None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process runs; False also for one that ended and was not waited for, or ends right now."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return False
 
 
 def recorded_pid(file: Path) -> int | None:
@@ -57,14 +65,13 @@ def recorded_pid(file: Path) -> int | None:
 
 def end(process: psutil.Process, how: int = signal.SIGTERM, grace: float = 10.0) -> None:
     """Send the signal `how`, and SIGKILL to what still runs `grace` seconds later. Returns when it is gone."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
         process.send_signal(how)
-        process.wait(grace)
-    except psutil.NoSuchProcess:
-        return
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(grace)
+        try:
+            process.wait(grace)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(grace)
 
 
 def wait_until(ready: Callable[[], bool], process: psutil.Process, log: Path, within: float) -> None:
@@ -75,7 +82,7 @@ def wait_until(ready: Callable[[], bool], process: psutil.Process, log: Path, wi
     """
     deadline = time.monotonic() + within
     while not ready():
-        ended = not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        ended = not is_alive(process)
         if ended or time.monotonic() > deadline:
             why = "exited at its start" if ended else f"was not ready within {within:g} s"
             raise StartFailed(f"{log.stem} {why}; the end of {log}:\n{tail(log)}")
