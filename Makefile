@@ -5,6 +5,8 @@ PORT ?= 8080
 DEMO ?= 1
 FUZZ_S ?= 60
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
+# pytest keeps its rewritten modules as bytecode; without it, each process of each run rewrites all test files again
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run help test unit simulation integration coverage soak fuzz bench bench-compare screenshots lint lock install clean
 
