@@ -5,15 +5,18 @@ It comes inside the confluent-kafka wheel and has only a C interface, so it is c
 one member per consumer group.
 """
 
+import contextlib
 import ctypes
 import importlib.util
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _PRODUCER = 0  # rd_kafka_type_t
 _BROKER = 1  # the id of a cluster's only broker
 _CONF_OK = 0
+_WAKE_S = 0.005
 
 
 class EmbeddedBroker:
@@ -27,10 +30,10 @@ class EmbeddedBroker:
         self._lib = _library()
         self._client = self._new_client()
         self._cluster = self._lib.rd_kafka_mock_cluster_new(self._client, 1)
-        self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, rebalance_delay_ms)
-        # The cluster's thread looks at its orders five times a second: give them all at once.
-        with ThreadPoolExecutor(max(1, len(topics))) as threads:
-            list(threads.map(self._create, topics.keys(), topics.values()))
+        with self._kept_awake():
+            self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, rebalance_delay_ms)
+            for topic, partitions in topics.items():
+                self._create(topic, partitions)
 
     @property
     def bootstrap(self) -> str:
@@ -72,6 +75,25 @@ class EmbeddedBroker:
             self._lib.rd_kafka_mock_cluster_destroy(self._cluster)
             self._lib.rd_kafka_destroy(self._client)
             self._cluster = None
+
+    @contextlib.contextmanager
+    def _kept_awake(self) -> Iterator[None]:
+        """Connect every 5 ms in the block: the cluster's thread can miss an order, and then sleeps for a second."""
+        host, port = self.bootstrap.split(":")
+        ended = threading.Event()
+
+        def connect() -> None:
+            while not ended.wait(_WAKE_S):
+                with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                    pass
+
+        thread = threading.Thread(target=connect, name="broker-waker")
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def _create(self, topic: str, partitions: int) -> None:
         self._check(self._lib.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1))
