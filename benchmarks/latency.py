@@ -212,7 +212,7 @@ def measure_production(clients: int, rounds: int) -> list[Row]:
     """Measure on processes of their own and Apache Kafka."""
     with production(SERVICES) as running:
         add_probes(running.dsn)
-        urls = {name: running.fleet.one(name).url for name in ("collector", "proposer", "gatekeeper")}
+        urls = {name: running.fleet.first_instance(name).url for name in ("collector", "proposer", "gatekeeper")}
         system = System(**urls, keys=running.fleet.keys)
         rows: list[Row] = []
         with load(system, PER_SECOND), RelayObserver(running.fleet.kafka) as observer:

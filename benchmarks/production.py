@@ -17,7 +17,7 @@ from ratchet_local.valkey import Valkey
 from shared.messaging.topics import topics
 from tests.support.databases import Databases
 from tests.support.fleet import Fleet
-from tests.support.kafka import ApacheKafka, admin_of, fetch_jars
+from tests.support.kafka import ApacheKafka, admin_client_of, fetch_jars
 
 SETTINGS = {**SMALL, "shared_buffers": "128MB", "max_wal_size": "1GB", "track_commit_timestamp": "on"}
 """Every commit is on disk before it is answered; the time of each is kept."""
@@ -33,7 +33,7 @@ class Production:
 
     def services_meter(self, names: Sequence[str]) -> CpuMeter:
         """Return a meter of the processor time of these services."""
-        pids = [_pid(instance.port) for name in names for instance in self.fleet.of(name)]
+        pids = [_pid(instance.port) for name in names for instance in self.fleet.instances_of(name)]
         return CpuMeter(lambda: [member for pid in pids for member in family(psutil.Process(pid))])
 
     def postgres_meter(self) -> CpuMeter:
@@ -55,7 +55,7 @@ def production(services: Sequence[str]) -> Iterator[Production]:
         for server in (kafka, postgres, valkey):
             stack.callback(server.stop)
             server.start()
-        create_topics(admin_of(kafka), topics(), 1)
+        create_topics(admin_client_of(kafka), topics(), 1)
         dsn = Databases(postgres).migrated(*services)
         fleet = Fleet(dsn, kafka.bootstrap, folder, {"RATCHET_REDIS_URL": valkey.url})
         stack.callback(fleet.stop)

@@ -1,9 +1,8 @@
-"""`python -m tests`: every suite that this machine can run; then what it could not run, and why, and last of all what
-failed.
+"""`python -m tests`: run every suite that this machine can run, then list the suites it could not run and the failures.
 
-Files are shared out between as many processes as there are processors (four at most), each with servers of its own.
-Other arguments go to pytest instead. With `--coverage` first, the covered lines are measured, which takes half as long
-again, and fewer than pyproject.toml demands are a failure.
+Test files are distributed over as many processes as there are processors (at most four), each with its own servers.
+Other arguments are passed to pytest instead. With `--coverage` as the first argument, line coverage is measured, which
+takes half as long again; the run fails if it is below the limit in pyproject.toml.
 """
 
 import os
@@ -18,54 +17,54 @@ from tests.support.requirements import GET_MAVEN, GET_NPM, ROOT, kafka_missing, 
 
 _WORK = ROOT / ".cache" / "tests"
 _REPORT = _WORK / "tests.xml"
-_TOLD = 40
-"""Lines of a failure that are told again at the end: its last ones, with what was wrong."""
+_FAILURE_LINES = 40
+"""Number of last lines of a failure that are repeated at the end of the run."""
 _ALL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def not_run(report: Path, reason: str) -> dict[str, int]:
-    """How many tests of each file were skipped for `reason`, from pytest's JUnit report."""
-    cases = ElementTree.parse(report).iter("testcase")
+    """Return how many tests of each file were skipped for `reason`, from pytest's JUnit report."""
+    testcases = ElementTree.parse(report).iter("testcase")
     return Counter(
         case.get("classname", "")
-        for case in cases
+        for case in testcases
         for skipped in case.iter("skipped")
         if reason in skipped.get("message", "")
     )
 
 
 def failures(report: Path) -> str:
-    """Each test that failed, with the end of what it said: a long log keeps only its last lines."""
-    told = []
+    """Return each failed test with the last lines of its output."""
+    summaries = []
     for case in ElementTree.parse(report).iter("testcase"):
-        for wrong in (*case.iter("failure"), *case.iter("error")):
-            lines = (wrong.text or wrong.get("message") or "").rstrip().splitlines()[-_TOLD:]
-            told.append("\n".join([f"FAILED {case.get('classname')}::{case.get('name')}", *lines, ""]))
-    return "\n".join(told)
+        for failure in (*case.iter("failure"), *case.iter("error")):
+            lines = (failure.text or failure.get("message") or "").rstrip().splitlines()[-_FAILURE_LINES:]
+            summaries.append("\n".join([f"FAILED {case.get('classname')}::{case.get('name')}", *lines, ""]))
+    return "\n".join(summaries)
 
 
-def last_lines(skipped: dict[str, int], reason: str, get: str) -> str:
-    """What to tell of suites that did not run, with the one command that changes it."""
+def skipped_suites_message(skipped: dict[str, int], reason: str, get: str) -> str:
+    """Return the list of suites that did not run, with the reason and the command that makes them run."""
     files = [f"  {name} ({count} tests)" for name, count in sorted(skipped.items())]
     return "\n".join(["", f"NOT RUN here: {reason}", *files, f"Get it with:  {get}"])
 
 
-def run_pytest(*words: str) -> int:
-    """Run pytest in a process of its own; return its exit code."""
+def run_pytest(*arguments: str) -> int:
+    """Run pytest in a subprocess. Return its exit code."""
     return subprocess.run(
-        [sys.executable, "-m", "pytest", f"--junitxml={_REPORT}", *words], cwd=ROOT, check=False
+        [sys.executable, "-m", "pytest", f"--junitxml={_REPORT}", *arguments], cwd=ROOT, check=False
     ).returncode
 
 
-def run_pytest_with_coverage(*words: str) -> int:
-    """Run pytest with coverage and print the uncovered lines; return the first exit code that is not 0."""
+def run_pytest_with_coverage(*arguments: str) -> int:
+    """Run pytest with coverage and print the uncovered lines. Return the first non-zero exit code, or 0."""
     environment = {**os.environ, "COVERAGE_FILE": str(_WORK / "data")}
 
-    def coverage(*words: str) -> int:
-        command = [sys.executable, "-m", "coverage", *words]
+    def coverage(*arguments: str) -> int:
+        command = [sys.executable, "-m", "coverage", *arguments]
         return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
 
-    failed = coverage("run", "-m", "pytest", f"--junitxml={_REPORT}", *words)
+    failed = coverage("run", "-m", "pytest", f"--junitxml={_REPORT}", *arguments)
     coverage("combine", "--quiet")
     return failed or coverage("report")
 
@@ -73,13 +72,13 @@ def run_pytest_with_coverage(*words: str) -> int:
 def main(arguments: list[str]) -> int:
     shutil.rmtree(_WORK, ignore_errors=True)
     _WORK.mkdir(parents=True)
-    wanted = [(kafka_missing(), GET_MAVEN), (prism_missing(), GET_NPM)]
-    measured = arguments[:1] == ["--coverage"]
-    run = run_pytest_with_coverage if measured else run_pytest
-    failed = run(*(arguments[measured:] or _ALL))
-    for reason, get in wanted:
+    optional_tools = [(kafka_missing(), GET_MAVEN), (prism_missing(), GET_NPM)]
+    with_coverage = arguments[:1] == ["--coverage"]
+    run = run_pytest_with_coverage if with_coverage else run_pytest
+    failed = run(*(arguments[with_coverage:] or _ALL))
+    for reason, get in optional_tools:
         if reason and _REPORT.exists():
-            print(last_lines(not_run(_REPORT, reason), reason, get), flush=True)
+            print(skipped_suites_message(not_run(_REPORT, reason), reason, get), flush=True)
     if failed and _REPORT.exists():
         print("", failures(_REPORT), sep="\n", flush=True)
     return failed

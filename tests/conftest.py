@@ -1,6 +1,6 @@
-"""Real servers for tests, each started once a run and only when a test asks; fresh contents for every test.
+"""Real servers for tests: each is started once per run, when the first test requests it; each test gets empty contents.
 
-A test that uses one of these fixtures gets the marker of its server by itself. `make unit` uses the quick profile of
+A test that uses one of these fixtures is marked with the name of its server. `make unit` uses the quick profile of
 hypothesis, `make soak` the full one, and every other run the default.
 """
 
@@ -22,7 +22,13 @@ from ratchet_local.postgres import FORGETFUL, SMALL, Postgres
 from ratchet_local.valkey import Valkey
 from shared.messaging.topics import topics
 from tests.support.databases import Databases
-from tests.support.kafka import ApacheKafka, admin_of, fetch_jars, secure, wipe
+from tests.support.kafka import (
+    ApacheKafka,
+    admin_client_of,
+    create_and_await_acls,
+    delete_used_topics_and_groups,
+    fetch_jars,
+)
 from tests.support.requirements import kafka_missing, missing
 from tests.support.soak import scaled
 
@@ -35,7 +41,7 @@ _TESTS = Path(__file__).parent
 _SOCKETLESS = (_TESTS / "unit", _TESTS / "simulation")
 _UNTRACED = tuple(_TESTS / folder for folder in ("browser", "e2e", "faults", "simulation"))
 
-# A busy machine makes no property false: time is the business of pytest-timeout and of the benchmarks.
+# No hypothesis deadline: a busy machine must not fail a property. pytest-timeout and the benchmarks check durations.
 for _profile, _examples in {"ratchet-quick": 20, "ratchet-default": 100, "ratchet-full": 1000}.items():
     settings.register_profile(
         _profile, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=_examples
@@ -44,14 +50,15 @@ settings.load_profile(scaled("ratchet-default", "ratchet-full"))
 
 
 def pytest_configure() -> None:
-    """A run that is told to end ends as by Ctrl-C: its servers must not outlive it."""
+    """Handle SIGTERM like Ctrl-C, so that the servers are stopped before the run ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the servers that they use, directly or through other fixtures.
 
-    A name with an object's address differs between the processes of pytest-xdist, which then refuses to start.
+    Raises AssertionError for a test id that contains an object's address: it differs between the processes of
+    pytest-xdist, which then refuses to start.
     """
     for item in items:
         assert " at 0x" not in item.nodeid, f"give this case an id: {item.nodeid}"
@@ -63,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Unit tests and simulations reach no network; Unix sockets stay, since asyncio wakes its loop through one."""
+    """Disable network sockets for unit tests and simulations; asyncio's event loop needs Unix sockets."""
     if _below(item, _SOCKETLESS):
         pytest_socket.disable_socket(allow_unix_socket=True)
 
@@ -75,7 +82,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """The coverage tracer looks away where there is nothing new to see, and much to slow down."""
+    """Disable the coverage tracer for tests that it would only slow down."""
     if not _untraced(pyfuncitem):
         return (yield)
     tracer = sys.gettrace()
@@ -87,7 +94,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def _untraced(test: pytest.Function) -> bool:
-    """Simulations and generated cases repeat lines by the million; whole systems are processes of their own."""
+    """Return whether to disable the tracer: the test repeats the same lines, or runs the system in subprocesses."""
     generated = getattr(test.obj, "is_hypothesis_test", False)
     return generated or _below(test, _UNTRACED) or test.get_closest_marker("simulation") is not None
 
@@ -98,7 +105,7 @@ def _below(test: pytest.Item, folders: Iterable[Path]) -> bool:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """PostgreSQL that forgets at a power cut: for all tests but those of faults."""
+    """A PostgreSQL with fsync off, for all tests except those of faults."""
     folder = tmp_path_factory.mktemp("postgres")
     server = Postgres(folder / "data", folder / "postgres.log", {**SMALL, **FORGETFUL})
     os.environ["RATCHET_ALLOW_DATA_LOSS"] = "true"  # services refuse such a server otherwise
@@ -122,7 +129,9 @@ def postgres_dsn(databases: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def migrated_dsn(databases: Databases) -> Iterator[Callable[..., str]]:
-    """Call it with names of services: the superuser's DSN of a fresh database with their schemas."""
+    """Return a function that creates a database with the schemas of the named services and returns its
+    superuser DSN.
+    """
     made: list[str] = []
 
     def migrated(*services: str) -> str:
@@ -136,7 +145,7 @@ def migrated_dsn(databases: Databases) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def durable_postgres(tmp_path: Path) -> Iterator[Postgres]:
-    """A PostgreSQL of the test's own, with all its durability: it may be killed and started again."""
+    """A PostgreSQL with full durability for one test, which may kill and restart it."""
     server = Postgres(tmp_path / "postgres", tmp_path / "postgres.log")
     server.start()
     yield server
@@ -154,7 +163,7 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_url(valkey_server: Valkey) -> str:
-    """The address of an empty Redis-protocol server."""
+    """The URL of an empty Redis-protocol server."""
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     return valkey_server.url
@@ -162,7 +171,7 @@ def redis_url(valkey_server: Valkey) -> str:
 
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """A Valkey of the test's own: it may be killed and started again on the same port."""
+    """A Valkey for one test, which may kill it and restart it on the same port."""
     server = Valkey(tmp_path / "valkey", tmp_path / "valkey.log", free_port())
     server.start()
     yield server
@@ -171,7 +180,7 @@ def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 @pytest.fixture
 def embedded_broker() -> Iterator[EmbeddedBroker]:
-    """A fresh in-memory broker with all topics: one member a consumer group."""
+    """A new in-memory broker with all topics; a consumer group has one member."""
     broker = EmbeddedBroker({topic.name: topic.partitions for topic in topics()})
     yield broker
     broker.close()
@@ -179,13 +188,13 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def embedded_kafka(embedded_broker: EmbeddedBroker) -> str:
-    """The `host:port` of a fresh in-memory broker."""
+    """The `host:port` of a new in-memory broker."""
     return embedded_broker.bootstrap
 
 
 @pytest.fixture(scope="session")
 def kafka_jars() -> Path:
-    """Skips where Kafka's jars can't be had."""
+    """The folder of Kafka's jars; skips the test if they cannot be fetched."""
     if reason := kafka_missing():
         missing(reason)
     return fetch_jars()
@@ -193,7 +202,7 @@ def kafka_jars() -> Path:
 
 @pytest.fixture(scope="session")
 def kafka_server(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    """A real Apache Kafka that tests share: don't stop it."""
+    """An Apache Kafka shared by several tests, which must not stop it."""
     server = ApacheKafka(tmp_path_factory.mktemp("kafka"))
     server.start()
     yield server
@@ -202,31 +211,31 @@ def kafka_server(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def kafka_bootstrap(kafka_server: ApacheKafka) -> str:
-    """The `host:port` of a real Apache Kafka on which all topics are empty and no group remembers anything."""
-    admin = admin_of(kafka_server)
-    wipe(admin)
+    """The `host:port` of an Apache Kafka with all topics empty and without consumer groups."""
+    admin = admin_client_of(kafka_server)
+    delete_used_topics_and_groups(admin)
     create_topics(admin, topics(), replication=1)
     return kafka_server.bootstrap
 
 
 @pytest.fixture
 def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
-    """An Apache Kafka of the test's own, with all topics: it may be killed and started again."""
+    """An Apache Kafka with all topics for one test, which may kill and restart it."""
     server = ApacheKafka(tmp_path / "kafka")
     server.start()
-    create_topics(admin_of(server), topics(), replication=1)
+    create_topics(admin_client_of(server), topics(), replication=1)
     yield server
     server.stop()
 
 
 @pytest.fixture
 def secured_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
-    """An Apache Kafka that wants a password (each user's own name) and obeys the access rules of deploy/kafka."""
+    """An Apache Kafka with SASL passwords (equal to the user names) and the ACLs of deploy/kafka."""
     names = ("admin", "apps", "analyzer", "collector", "console", "gatekeeper", "proposer")
     server = ApacheKafka(tmp_path / "kafka", users={name: name for name in names})
     server.start()
-    admin = admin_of(server)
+    admin = admin_client_of(server)
     create_topics(admin, topics(), replication=1)
-    secure(admin)
+    create_and_await_acls(admin)
     yield server
     server.stop()

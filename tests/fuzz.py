@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of prompt documents: `make fuzz`, for FUZZ_S seconds (libFuzzer by atheris: needs Linux).
 
-What reaches new lines is kept in `.cache/fuzz`. A crash, or an input that takes longer than 5 s, ends it with a file
-`.cache/fuzz-crash-…` that holds the input.
+Inputs that reach new lines are saved in `.cache/fuzz`. A crash, or an input that takes longer than 5 s, ends the run
+and saves the input in a file `.cache/fuzz-crash-…`.
 """
 
 import importlib
@@ -18,27 +18,27 @@ with atheris.instrument_imports(include=["ratchet"]):
 
 _CORPUS = Path(".cache/fuzz")
 _SEEDS = 200
-_MOST_BYTES = 4096
+_MAX_BYTES = 4096
 
 
-def _mutate(data: bytes, most: int, seed: int) -> bytes:
+def _mutate(data: bytes, max_size: int, seed: int) -> bytes:
     """Change a document's parts where the input is JSON, else, or by chance, its bytes."""
-    chances = random.Random(seed)
-    if chances.random() < 0.5:
+    rng = random.Random(seed)
+    if rng.random() < 0.5:
         try:
-            return mutated([json.loads(data)], chances)[:most]
+            return mutated([json.loads(data)], rng)[:max_size]
         except (ValueError, RecursionError):
             pass
-    return bytes(atheris.Mutate(data, most))
+    return bytes(atheris.Mutate(data, max_size))
 
 
 def main(seconds: str = "60") -> None:
     """Fuzz from the corpus of former runs and from mutated vectors."""
     _CORPUS.mkdir(parents=True, exist_ok=True)
-    chances, known = random.Random(1), documents()
+    rng, vectors = random.Random(1), documents()
     for number in range(_SEEDS):
-        (_CORPUS / f"seed-{number}").write_bytes(mutated(known, chances)[:_MOST_BYTES])
-    options = [f"-max_total_time={seconds}", "-timeout=5", f"-max_len={_MOST_BYTES}", f"-artifact_prefix={_CORPUS}-"]
+        (_CORPUS / f"seed-{number}").write_bytes(mutated(vectors, rng)[:_MAX_BYTES])
+    options = [f"-max_total_time={seconds}", "-timeout=5", f"-max_len={_MAX_BYTES}", f"-artifact_prefix={_CORPUS}-"]
     atheris.Setup([sys.argv[0], *options, str(_CORPUS)], check, custom_mutator=_mutate)
     atheris.Fuzz()
 

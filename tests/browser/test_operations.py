@@ -13,7 +13,7 @@ from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.hostile_site import park
 from tests.support.local import LocalRunner
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 pytestmark = pytest.mark.postgres
 
@@ -118,7 +118,12 @@ def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Pa
     }
     command = [sys.executable, "app.py"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=untraced(**environment), capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env=environment_without_coverage(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     admin.expect_text("The latest execution of parcel-bot was received")

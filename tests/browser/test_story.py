@@ -11,7 +11,7 @@ from tests.support.browser import PHONE, browse, link_of
 from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 pytestmark = pytest.mark.postgres
 _SOON = 120_000
@@ -22,7 +22,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
 ) -> None:
     """With the bot's customers twice as quick as `make run` has them."""
     words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40"]
-    env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
+    env = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
     with browse(browser, site) as visitor:
         page = visitor.page
         page.goto(link_of(runner.output))

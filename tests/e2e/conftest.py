@@ -39,7 +39,7 @@ def start_site(databases: Databases, kafka_bootstrap: str, tmp_path: Path) -> It
             fleet = Fleet(dsn, kafka_bootstrap, tmp_path, environment)
             stack.callback(fleet.stop)
             fleet.start()
-            url = stack.enter_context(gateway({service: fleet.one(service).url for service in SERVICES}))
+            url = stack.enter_context(gateway({service: fleet.first_instance(service).url for service in SERVICES}))
             return Site(url=url, public_key=fleet.public_key, **fleet.keys)
 
         yield start

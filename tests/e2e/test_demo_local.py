@@ -13,7 +13,7 @@ from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 from tests.support.requirements import chromium
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: 
     """With its people twice as quick as `make run` has them."""
     runner.start()
     site = Site(**runner.credentials)
-    env = untraced(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
+    env = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
     words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40"]
     with subprocess.Popen([sys.executable, "-m", "ratchet_demo.main", *words], env=env) as bot:
         try:

@@ -6,14 +6,14 @@ import sys
 import pytest
 
 from tests.architecture.trace import DOCUMENT, missing_steps, steps
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 
 @pytest.mark.postgres
 def test_each_documented_step_is_entered_in_order() -> None:
     """In a process of its own: the trace replaces the tracer of coverage."""
     command = [sys.executable, "-m", "tests.architecture.trace", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=untraced())
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment_without_coverage())
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 

@@ -14,7 +14,7 @@ from tests.support.eventually import eventually_sync
 from tests.support.full_loop import Site
 from tests.support.local import LocalRunner
 from tests.support.requirements import data_file
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def ratchet(site: Site, key: str, *words: str) -> Any:
     """The JSON that the command prints."""
-    environment = untraced(RATCHET_URL=site.url, RATCHET_KEY=key)
+    environment = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=key)
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ratchet")), *words, "--json"],
         env=environment, capture_output=True, text=True, timeout=120, check=False,

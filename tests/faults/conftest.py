@@ -10,7 +10,7 @@ from ratchet_local.routes import SERVICES
 from shared.messaging.topics import topics
 from tests.support.databases import Databases
 from tests.support.fleet import Fleet
-from tests.support.kafka import ApacheKafka, admin_of, wipe
+from tests.support.kafka import ApacheKafka, admin_client_of, delete_used_topics_and_groups
 
 MakeFleet = Callable[[], Fleet]
 
@@ -23,8 +23,8 @@ def make_fleet(
     made: list[Fleet] = []
 
     def make() -> Fleet:
-        admin = admin_of(kafka_server)
-        wipe(admin)
+        admin = admin_client_of(kafka_server)
+        delete_used_topics_and_groups(admin)
         create_topics(admin, topics(), replication=1)
         dsn = databases.migrated(*SERVICES)
         made.append(Fleet(dsn, kafka_server.bootstrap, Path(tmp_path_factory.mktemp("fleet"))))

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.conftest import MakeFleet
 from tests.support.fleet import Fleet, Instance
 from tests.support.load import Load, posts
-from tests.support.summary import drained, judge
+from tests.support.summary import verify_counts, wait_until_processed
 
 _LAUNCHER = "tests.faults.broken"
 _POSTS = 400
@@ -28,13 +28,15 @@ def fleet(make_fleet: MakeFleet) -> Fleet:
 async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Load:
     """Lets a load run over an instance of `service` that is broken in this way, dies once and is started again."""
     instance = await asyncio.to_thread(_break, fleet, service, fault, mark)
-    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_POSTS, f"{service}-{fault}"), rate=200)
+    load = Load(
+        [fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(_POSTS, f"{service}-{fault}"), rate=200
+    )
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
         await asyncio.to_thread(_await_death, instance, mark)
         assert not load.done, "no post was under way when it died"
         await asyncio.to_thread(instance.start)
-    await drained(fleet.dsn, fleet.kafka)
+    await wait_until_processed(fleet.dsn, fleet.kafka)
     return load
 
 
@@ -43,7 +45,7 @@ def _break(fleet: Fleet, service: str, fault: str, mark: Path) -> Instance:
     broken = [instance for instance in fleet.instances if _LAUNCHER in instance.command]
     for other in [instance for instance in broken if instance.service != service]:
         fleet.replace(other)
-    return fleet.replace(fleet.one(service), _LAUNCHER, fault, RATCHET_TEST_DIED=str(mark))
+    return fleet.replace(fleet.first_instance(service), _LAUNCHER, fault, RATCHET_TEST_DIED=str(mark))
 
 
 def _await_death(instance: Instance, mark: Path) -> None:
@@ -52,18 +54,18 @@ def _await_death(instance: Instance, mark: Path) -> None:
 
 
 async def test_without_the_inbox_it_counts_twice(fleet: Fleet, tmp_path: Path) -> None:
-    verdict = await judge(fleet.dsn, await _under_load(fleet, "analyzer", "no-inbox", tmp_path / "died"))
+    verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "analyzer", "no-inbox", tmp_path / "died"))
     assert verdict.twice
     assert not verdict.lost
 
 
 async def test_with_an_early_acknowledgement_it_loses(fleet: Fleet, tmp_path: Path) -> None:
-    verdict = await judge(fleet.dsn, await _under_load(fleet, "analyzer", "ack-first", tmp_path / "died"))
+    verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "analyzer", "ack-first", tmp_path / "died"))
     assert verdict.lost
     assert not verdict.twice
 
 
 async def test_without_the_outbox_it_loses(fleet: Fleet, tmp_path: Path) -> None:
-    verdict = await judge(fleet.dsn, await _under_load(fleet, "collector", "no-outbox", tmp_path / "died"))
+    verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "collector", "no-outbox", tmp_path / "died"))
     assert verdict.lost
     assert not verdict.twice

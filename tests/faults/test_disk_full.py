@@ -18,11 +18,11 @@ from shared.messaging.topics import topics
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
-from tests.support.kafka import ApacheKafka, admin_of
+from tests.support.kafka import ApacheKafka, admin_client_of
 from tests.support.load import Load, posts
 from tests.support.requirements import missing
 from tests.support.soak import scaled
-from tests.support.summary import drained, judge, untaken
+from tests.support.summary import count_unprocessed_events, verify_counts, wait_until_processed
 
 _SIZE_MB = 320
 _RATE = 100
@@ -78,12 +78,12 @@ async def scene(kafka_jars: Path, tmp_path: Path) -> AsyncIterator[Scene]:
         kafka = ApacheKafka(of_kafka / "kafka")
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(kafka.start)
-        await asyncio.to_thread(create_topics, admin_of(kafka), topics(), replication=1)
+        await asyncio.to_thread(create_topics, admin_client_of(kafka), topics(), replication=1)
         dsn = await asyncio.to_thread(Databases(postgres).migrated, *SERVICES)
         fleet = await asyncio.to_thread(Fleet, dsn, kafka.bootstrap, tmp_path)
         try:
             await asyncio.to_thread(fleet.start)
-            url, key = fleet.one("collector").url, fleet.keys["ingest_key"]
+            url, key = fleet.first_instance("collector").url, fleet.keys["ingest_key"]
             load = Load([url], key, posts(scaled(20_000, 100_000), "disk"), _RATE)
             volumes = {"PostgreSQL": of_postgres, "Kafka": of_kafka}
             yield Scene(fleet, load, volumes, {"PostgreSQL": postgres.start, "Kafka": lambda: _revive(kafka)})
@@ -103,17 +103,17 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(scene: Scene) -> 
     load, fleet = scene.load, scene.fleet
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=1000))
-        await load.reaches(_RATE)
+        await load.wait_for_acknowledged(_RATE)
         with _full(scene.volumes["PostgreSQL"]):
             refused = load.failures["503"]
             await eventually(lambda: load.failures["503"] > refused + 10, 180)
         await asyncio.to_thread(scene.servers["PostgreSQL"])
-        await load.reaches(len(load.acknowledged) + _RATE, 120)
+        await load.wait_for_acknowledged(len(load.acknowledged) + _RATE, 120)
         with _full(scene.volumes["Kafka"]):
-            await load.reaches(len(load.acknowledged) + 3 * _RATE, 120)  # intake needs no Kafka
+            await load.wait_for_acknowledged(len(load.acknowledged) + 3 * _RATE, 120)  # intake needs no Kafka
         await asyncio.to_thread(scene.servers["Kafka"])
         load.stop()
-    await drained(fleet.dsn, fleet.kafka, within=120)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=120)
     print(f"\n{load}")
-    assert (await judge(fleet.dsn, load)).clean
-    assert await untaken(fleet.dsn) == 0
+    assert (await verify_counts(fleet.dsn, load)).clean
+    assert await count_unprocessed_events(fleet.dsn) == 0

@@ -20,7 +20,7 @@ from tests.support.databases import apart
 from tests.support.fleet import Fleet, Instance
 from tests.support.load import Load, posts
 from tests.support.soak import scaled
-from tests.support.summary import drained, judge, rows, untaken
+from tests.support.summary import count_unprocessed_events, query_rows, verify_counts, wait_until_processed
 
 _LAUNCHER = "tests.faults.failpoints"
 _ROUNDS = scaled(1, 20)
@@ -42,20 +42,22 @@ def fleet(make_fleet: MakeFleet) -> Fleet:
 async def test_death_at_every_failpoint_loses_nothing_and_counts_nothing_twice(fleet: Fleet, tmp_path: Path) -> None:
     await asyncio.to_thread(fleet.start_added)
     targets = [f"bot-{number}" for number in range(8)]
-    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_MOST_POSTS, "swept", targets), _RATE)
+    load = Load(
+        [fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(_MOST_POSTS, "swept", targets), _RATE
+    )
     crashes: Counter[str] = Counter()
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=7000))
         async with asyncio.TaskGroup() as sweeps:
             for service, points in SWEEP.items():
-                sweeps.create_task(asyncio.to_thread(_sweep, fleet.one(service), points, tmp_path, crashes))
+                sweeps.create_task(asyncio.to_thread(_sweep, fleet.first_instance(service), points, tmp_path, crashes))
         load.stop()
-    await drained(fleet.dsn, fleet.kafka)
+    await wait_until_processed(fleet.dsn, fleet.kafka)
     print(f"\n{crashes.total()} crashes at {len(crashes)} failpoints; {load}")
-    verdict = await judge(fleet.dsn, load)
+    verdict = await verify_counts(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
-    assert await untaken(fleet.dsn) == 0
-    assert load.repeats_known > 0, "no post was sent again that had been kept"
+    assert await count_unprocessed_events(fleet.dsn) == 0
+    assert load.duplicates > 0, "no post was sent again that had been kept"
     assert len(crashes) == sum(map(len, SWEEP.values()))
     assert set(crashes.values()) == {_ROUNDS}
 
@@ -76,7 +78,7 @@ def _sweep(instance: Instance, points: Mapping[str, object], folder: Path, crash
 
 @pytest.mark.timeout(scaled(900, 7200))
 def test_death_during_a_decision_leaves_all_of_it_or_nothing(fleet: Fleet, tmp_path: Path) -> None:
-    gatekeeper = fleet.one("gatekeeper")
+    gatekeeper = fleet.first_instance("gatekeeper")
     found: Counter[bool] = Counter()
     gatekeeper.stop()
     gatekeeper.start()
@@ -124,7 +126,7 @@ async def _traces(dsn: str, proposal: Mapping[str, str]) -> dict[str, int]:
         "digest": proposal["digest"],
     }
     return {
-        part: (await rows(dsn, sql, **{name: it for name, it in values.items() if f":{name}" in sql}))[0][0]
+        part: (await query_rows(dsn, sql, **{name: it for name, it in values.items() if f":{name}" in sql}))[0][0]
         for part, sql in _PARTS.items()
     }
 
@@ -132,7 +134,7 @@ async def _traces(dsn: str, proposal: Mapping[str, str]) -> dict[str, int]:
 def _first_version(fleet: Fleet, name: str) -> dict[str, str]:
     document = {"schema": SCHEMA, "messages": [{"role": "system", "content": f"Answer for {name}."}]}
     body = {"name": name, "target": "bot", "base_digest": None, "document": document, "why": "a first version"}
-    status, answer = fleet.one("gatekeeper").post("/v1/proposals", fleet.keys["maker_key"], body)
+    status, answer = fleet.first_instance("gatekeeper").post("/v1/proposals", fleet.keys["maker_key"], body)
     assert status == 201, answer
     return dict(json.loads(answer))
 
@@ -140,4 +142,4 @@ def _first_version(fleet: Fleet, name: str) -> dict[str, str]:
 def _approve(fleet: Fleet, proposal: Mapping[str, str]) -> int:
     body = {"verdict": "approved", "reason": "good", "digest": proposal["digest"]}
     path = f"/v1/proposals/{proposal['id']}/decisions"
-    return fleet.one("gatekeeper").post(path, fleet.keys["reviewer_key"], body)[0]
+    return fleet.first_instance("gatekeeper").post(path, fleet.keys["reviewer_key"], body)[0]

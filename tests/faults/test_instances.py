@@ -18,7 +18,13 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet, Instance, start_all
 from tests.support.load import Load, Post, posts
 from tests.support.messaging import ScratchSettings, envelope
-from tests.support.summary import drained, held_up, judge, rows, untaken
+from tests.support.summary import (
+    block_transactions,
+    count_unprocessed_events,
+    query_rows,
+    verify_counts,
+    wait_until_processed,
+)
 
 _TARGETS = [f"target-{number}" for number in range(8)]
 _CONSUMERS = {
@@ -50,7 +56,7 @@ async def fleet(both: Fleet) -> Fleet:
 
 def load_of(fleet: Fleet, prefix: str, count: int, rate: float = 150) -> Load:
     """Posts to both collectors, about eight targets."""
-    urls = [instance.url for instance in fleet.of("collector")]
+    urls = [instance.url for instance in fleet.instances_of("collector")]
     return Load(urls, fleet.keys["ingest_key"], posts(count, prefix, _TARGETS), rate)
 
 
@@ -60,22 +66,22 @@ async def test_two_instances_share_the_work_and_one_takes_all_when_the_other_die
     await asyncio.gather(load.run(), _submit(fleet, submitted))
     load.work = [*load.work, *submitted]
     load.acknowledged |= dict.fromkeys((post.key for post in submitted), "submitted")
-    await drained(fleet.dsn, fleet.kafka)
+    await wait_until_processed(fleet.dsn, fleet.kafka)
     shares = {service: await _share(fleet, service) for service in SERVICES}
     print(f"\nthe smaller share of two instances: {shares}")
     assert min(shares.values()) >= 0.2, shares
-    assert (await judge(fleet.dsn, load)).clean
+    assert (await verify_counts(fleet.dsn, load)).clean
 
-    dying = [fleet.of(service)[1] for service in SERVICES]
+    dying = [fleet.instances_of(service)[1] for service in SERVICES]
     load = load_of(fleet, "taken-over", 400)
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
-        await load.reaches(100)
+        await load.wait_for_acknowledged(100)
         for instance in dying:
             instance.kill()
-    await drained(fleet.dsn, fleet.kafka)
-    assert (await judge(fleet.dsn, load)).clean
-    assert await untaken(fleet.dsn) == 0
+    await wait_until_processed(fleet.dsn, fleet.kafka)
+    assert (await verify_counts(fleet.dsn, load)).clean
+    assert await count_unprocessed_events(fleet.dsn) == 0
     await asyncio.to_thread(start_all, dying)
 
 
@@ -102,19 +108,19 @@ async def _share(fleet: Fleet, service: str) -> float:
     """The smaller share of the events that two instances took."""
     taken = [
         await asyncio.to_thread(instance.metric, "ratchet_events_total", consumer=_CONSUMERS[service], outcome="taken")
-        for instance in fleet.of(service)
+        for instance in fleet.instances_of(service)
     ]
     return min(taken) / sum(taken)
 
 
 async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(fleet: Fleet) -> None:
     owner, tokens = await _relay_owner(fleet)
-    sleepers = [owner, fleet.one("analyzer")]
+    sleepers = [owner, fleet.first_instance("analyzer")]
     load = load_of(fleet, "slept", 1200, rate=60)
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
-        await load.reaches(100)
-        async with held_up(fleet.dsn, "analyzer.inbox"):
+        await load.wait_for_acknowledged(100)
+        async with block_transactions(fleet.dsn, "analyzer.inbox"):
             for instance in sleepers:
                 instance.pause()
         await eventually(lambda: _lease_passed(fleet, tokens))
@@ -123,21 +129,21 @@ async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(f
         assert not load.done, "no post was under way when they woke up"
         for instance in sleepers:
             instance.resume()
-    await drained(fleet.dsn, fleet.kafka, within=180)
-    verdict = await judge(fleet.dsn, load)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=180)
+    verdict = await verify_counts(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
 
 
 async def _relay_owner(fleet: Fleet) -> tuple[Instance, dict[int, int]]:
     """The collector that carries the outbox to Kafka, and the token of each shard."""
-    leases = await rows(fleet.dsn, "SELECT shard, owner, token FROM collector.relay_lease")
+    leases = await query_rows(fleet.dsn, "SELECT shard, owner, token FROM collector.relay_lease")
     name = leases[0].owner.removeprefix("collector-")
-    owner = next(instance for instance in fleet.of("collector") if instance.name == name)
+    owner = next(instance for instance in fleet.instances_of("collector") if instance.name == name)
     return owner, {lease.shard: lease.token for lease in leases if lease.owner == leases[0].owner}
 
 
 async def _lease_passed(fleet: Fleet, former: dict[int, int]) -> bool:
-    leases = await rows(fleet.dsn, "SELECT shard, token FROM collector.relay_lease")
+    leases = await query_rows(fleet.dsn, "SELECT shard, token FROM collector.relay_lease")
     return all(lease.token > former[lease.shard] for lease in leases if lease.shard in former)
 
 

@@ -21,7 +21,13 @@ from tests.support.fleet import Fleet, Instance
 from tests.support.kafka import ApacheKafka
 from tests.support.load import Load, posts
 from tests.support.soak import scaled
-from tests.support.summary import drained, judge, latency, rows, untaken
+from tests.support.summary import (
+    count_unprocessed_events,
+    measure_latency,
+    query_rows,
+    verify_counts,
+    wait_until_processed,
+)
 
 _RATE = 100
 _MOST_POSTS = scaled(30_000, 300_000)
@@ -65,7 +71,9 @@ class Scene:
         await self.under_load()
         before = len(self.load.acknowledged)
         await asyncio.to_thread(self.kafka.kill)
-        await self.load.reaches(before + round(_KAFKA_DOWN_S * _RATE / 4), within=120)  # intake needs no Kafka
+        await self.load.wait_for_acknowledged(
+            before + round(_KAFKA_DOWN_S * _RATE / 4), within=120
+        )  # intake needs no Kafka
         await asyncio.to_thread(self.kafka.start)
         sent = await self._sent()
         await eventually(lambda: self._sends_again(sent))
@@ -79,11 +87,11 @@ class Scene:
         await eventually(lambda: self.load.failures["503"] > refused)
         await asyncio.to_thread(self.postgres.start)
         before = len(self.load.acknowledged)
-        await self.load.reaches(before + _RATE, within=120)
+        await self.load.wait_for_acknowledged(before + _RATE, within=120)
         self.hits["PostgreSQL killed"] += 1
 
     async def _sent(self) -> int:
-        return int((await rows(self.fleet.dsn, _SENT))[0][0])
+        return int((await query_rows(self.fleet.dsn, _SENT))[0][0])
 
     async def _sends_again(self, before: int) -> bool:
         return await self._sent() > before
@@ -93,7 +101,7 @@ _SENT = "SELECT count(*) FROM collector.outbox WHERE sent_at IS NOT NULL"
 
 
 async def _in_transaction(dsn: str, instance: Instance) -> bool:
-    found = await rows(
+    found = await query_rows(
         dsn,
         "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL AND application_name LIKE :name",
         name=f"ratchet-{instance.service}-{instance.name}%",
@@ -106,7 +114,12 @@ def scene(durable_postgres: Postgres, own_kafka: ApacheKafka, tmp_path: Path) ->
     fleet = Fleet(Databases(durable_postgres).migrated(*SERVICES), own_kafka.bootstrap, tmp_path)
     try:
         fleet.start()
-        load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(_MOST_POSTS, "post", _TARGETS), _RATE)
+        load = Load(
+            [fleet.first_instance("collector").url],
+            fleet.keys["ingest_key"],
+            posts(_MOST_POSTS, "post", _TARGETS),
+            _RATE,
+        )
         yield Scene(fleet, own_kafka, durable_postgres, load)
     finally:
         fleet.stop()
@@ -132,22 +145,22 @@ async def test_kills_lose_nothing_and_count_nothing_twice(scene: Scene) -> None:
             await scene.kill_kafka()
         for _ in range(_POSTGRES_KILLS):
             await scene.kill_postgres()
-    await drained(fleet.dsn, fleet.kafka, within=120)
-    print(f"\n{load}\nhit: {dict(hits)}\ningest to visible: {await latency(fleet.dsn)}")
-    verdict = await judge(fleet.dsn, load)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=120)
+    print(f"\n{load}\nhit: {dict(hits)}\ningest to visible: {await measure_latency(fleet.dsn)}")
+    verdict = await verify_counts(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
-    assert await untaken(fleet.dsn) == 0
-    observed = {row.digest for row in await rows(fleet.dsn, "SELECT digest FROM gatekeeper.observed")}
+    assert await count_unprocessed_events(fleet.dsn) == 0
+    observed = {row.digest for row in await query_rows(fleet.dsn, "SELECT digest FROM gatekeeper.observed")}
     assert observed == {
         use["digest"] for post in load.work if post.key in load.acknowledged for use in post.body.get("prompts", ())
     }
-    assert load.sent_again > 0, "no post was sent again"
+    assert load.retried > 0, "no post was sent again"
     await eventually(lambda: _connections_are_few(fleet))
 
 
 async def _connections_are_few(fleet: Fleet) -> bool:
     """Whether no service holds connections that its pool does not know."""
-    found = await rows(
+    found = await query_rows(
         fleet.dsn,
         """SELECT application_name AS name, count(*) AS held FROM pg_stat_activity
            WHERE application_name LIKE 'ratchet-%' GROUP BY application_name""",

@@ -13,7 +13,7 @@ from tests.support.eventually import eventually
 from tests.support.load import Load, posts
 from tests.support.local import LocalRunner
 from tests.support.soak import scaled
-from tests.support.summary import in_database, judge, untaken
+from tests.support.summary import count_unprocessed_events, pending_rows, verify_counts
 
 _KILLS = scaled(8, 20)
 _POSTS_A_LIFE = 30
@@ -37,19 +37,19 @@ async def test_kills_lose_nothing_and_count_nothing_twice(runner: LocalRunner) -
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=600))
         for life in range(1, _KILLS + 1):
-            await load.reaches(life * _POSTS_A_LIFE)
+            await load.wait_for_acknowledged(life * _POSTS_A_LIFE)
             assert not load.done, f"no post was left for kill {life}"
             runner.kill()
             await asyncio.to_thread(runner.start)
 
     async def settled() -> bool:
-        waiting, missing = await in_database(dsn), await untaken(dsn)
+        waiting, missing = await pending_rows(dsn), await count_unprocessed_events(dsn)
         assert not waiting, f"waiting: {waiting}"
         assert not missing, f"{missing} events not taken"
         return True
 
     await eventually(settled)
     print(f"\n{load}")
-    verdict = await judge(dsn, load)
+    verdict = await verify_counts(dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
-    assert load.sent_again >= _KILLS, f"not every kill met a post on its way: {load}"
+    assert load.retried >= _KILLS, f"not every kill met a post on its way: {load}"

@@ -17,11 +17,11 @@ from shared.messaging.topics import topics
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
-from tests.support.kafka import ApacheKafka, admin_of
+from tests.support.kafka import ApacheKafka, admin_client_of
 from tests.support.load import Load, posts
 from tests.support.proxy import Fault, Proxy, proxy_of_port, proxy_of_socket
 from tests.support.soak import scaled
-from tests.support.summary import drained, judge, rows, untaken
+from tests.support.summary import count_unprocessed_events, query_rows, verify_counts, wait_until_processed
 
 _RATE = 60
 _LASTS_S = scaled(2.0, 60.0)
@@ -50,12 +50,12 @@ class Network:
         acknowledged, sent = len(self.load.acknowledged), await self._sent()
         proxy.heal()
         healed = time.monotonic()
-        await self.load.reaches(acknowledged + _RATE, within=120)
+        await self.load.wait_for_acknowledged(acknowledged + _RATE, within=120)
         await eventually(lambda: self._sends_again(sent), 120)
         self.healed_after[f"{edge} {fault}"] = round(time.monotonic() - healed, 1)
 
     async def _sent(self) -> int:
-        return int((await rows(self.dsn, _SENT))[0][0])
+        return int((await query_rows(self.dsn, _SENT))[0][0])
 
     async def _sends_again(self, before: int) -> bool:
         return await self._sent() > before
@@ -75,12 +75,12 @@ async def network(databases: Databases, kafka_jars: Path, tmp_path: Path) -> Asy
             proxy_of_port(port, kafka.port) as bus,
             proxy_of_socket(sockets / _POSTGRES_SOCKET, real / _POSTGRES_SOCKET) as database,
         ):
-            await asyncio.to_thread(create_topics, admin_of(kafka), topics(), replication=1)
+            await asyncio.to_thread(create_topics, admin_client_of(kafka), topics(), replication=1)
             fleet = await asyncio.to_thread(Fleet, disturbed_dsn, kafka.bootstrap, tmp_path)
             try:
                 await asyncio.to_thread(fleet.start)
                 key = fleet.keys["ingest_key"]
-                load = Load([fleet.one("collector").url], key, posts(scaled(20_000, 100_000), "net"), _RATE)
+                load = Load([fleet.first_instance("collector").url], key, posts(scaled(20_000, 100_000), "net"), _RATE)
                 yield Network(fleet, {"PostgreSQL": database, "Kafka": bus}, load, dsn)
             finally:
                 await asyncio.to_thread(fleet.stop)
@@ -99,9 +99,9 @@ async def test_a_disturbed_network_loses_nothing_and_counts_nothing_twice(networ
             for fault in _FAULTS:
                 await network.disturb(edge, fault)
         load.stop()
-    await drained(network.dsn, fleet.kafka, within=120)
+    await wait_until_processed(network.dsn, fleet.kafka, within=120)
     hits = {edge: dict(proxy.hits) for edge, proxy in network.edges.items()}
     print(f"\n{load}\nhit: {hits}\nhealed after (s): {network.healed_after}")
-    assert (await judge(network.dsn, load)).clean
-    assert await untaken(network.dsn) == 0
+    assert (await verify_counts(network.dsn, load)).clean
+    assert await count_unprocessed_events(network.dsn) == 0
     assert all(set(hit) == set(_FAULTS) for hit in hits.values())

@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.load import Load, posts
 from tests.support.messaging import NOW, ScratchSettings, envelope, feedback
-from tests.support.summary import drained, judge, rows
+from tests.support.summary import query_rows, verify_counts, wait_until_processed
 
 _KEY = "default/bot"
 """Poison lies in the partition of the target that others post about."""
@@ -60,14 +60,14 @@ async def _send(fleet: Fleet, messages: list[Message]) -> None:
 
 
 async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None:
-    await rows(fleet.dsn, "ALTER TABLE analyzer.streams ADD CONSTRAINT refuses CHECK (target <> 'cursed')")
-    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], posts(300, "behind"), rate=200)
+    await query_rows(fleet.dsn, "ALTER TABLE analyzer.streams ADD CONSTRAINT refuses CHECK (target <> 'cursed')")
+    load = Load([fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(300, "behind"), rate=200)
     await _send(fleet, poison())
     await load.run()
     acknowledged = time.monotonic()
-    await drained(fleet.dsn, fleet.kafka, within=180)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=180)
     print(f"\nall behind the poison counted {time.monotonic() - acknowledged:.2f} s after the last acknowledgement")
-    assert (await judge(fleet.dsn, load)).clean
+    assert (await verify_counts(fleet.dsn, load)).clean
 
     letters = {letter["reason"]: letter for letter in await _letters(fleet, "analyzer")}
     assert set(letters) == {"malformed", "unknown-type", "exhausted"}
@@ -90,7 +90,7 @@ async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None
 async def _are(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
     """Whether the audit, which another service keeps, has exactly these."""
     status, body = await asyncio.to_thread(
-        fleet.one("gatekeeper").get, "/v1/audit?kind=dead-letter", fleet.keys["reviewer_key"]
+        fleet.first_instance("gatekeeper").get, "/v1/audit?kind=dead-letter", fleet.keys["reviewer_key"]
     )
     assert status == 200, body
     return [(entry["kind"], entry["letter_id"]) for entry in json.loads(body)["items"]] == settled
@@ -99,7 +99,7 @@ async def _are(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
 async def _shows_where_it_stands(fleet: Fleet) -> bool:
     """Whether the analyzer measured its rates and lags, and tells of the one letter that is left."""
     status, body = await asyncio.to_thread(
-        fleet.one("analyzer").get, "/v1/ops/analyzer/topics", fleet.keys["reviewer_key"]
+        fleet.first_instance("analyzer").get, "/v1/ops/analyzer/topics", fleet.keys["reviewer_key"]
     )
     assert status == 200, body
     shown = json.loads(body)
@@ -112,10 +112,10 @@ async def _shows_where_it_stands(fleet: Fleet) -> bool:
 async def _replay_after_repair(fleet: Fleet, letter: dict[str, Any]) -> None:
     counted = "SELECT state::json ->> 'n' FROM analyzer.streams WHERE target = 'cursed'"
     assert await _settle(fleet, letter, "replay") == (409, "replay-failed")
-    await rows(fleet.dsn, "ALTER TABLE analyzer.streams DROP CONSTRAINT refuses")
-    assert await rows(fleet.dsn, counted) == []
+    await query_rows(fleet.dsn, "ALTER TABLE analyzer.streams DROP CONSTRAINT refuses")
+    assert await query_rows(fleet.dsn, counted) == []
     assert await _settle(fleet, letter, "replay") == (200, None)
-    assert len(await rows(fleet.dsn, counted)) == 1
+    assert len(await query_rows(fleet.dsn, counted)) == 1
     assert await _settle(fleet, letter, "replay") == (404, "dead-letter-unknown")
 
 
@@ -125,7 +125,7 @@ def _partition(origins: list[dict[str, Any]]) -> int:
 
 async def _letters(fleet: Fleet, service: str) -> list[dict[str, Any]]:
     path, key = f"/v1/ops/{service}/dead-letters", fleet.keys["reviewer_key"]
-    status, body = await asyncio.to_thread(fleet.one(service).get, path, key)
+    status, body = await asyncio.to_thread(fleet.first_instance(service).get, path, key)
     assert status == 200, body
     return list(json.loads(body)["items"])
 
@@ -133,7 +133,7 @@ async def _letters(fleet: Fleet, service: str) -> list[dict[str, Any]]:
 async def _settle(fleet: Fleet, letter: dict[str, Any], how: str) -> tuple[int, str | None]:
     """The status, and the code of the problem if there is one."""
     path = f"/v1/ops/analyzer/dead-letters/{letter['id']}/{how}"
-    status, body = await asyncio.to_thread(fleet.one("analyzer").post, path, fleet.keys["reviewer_key"])
+    status, body = await asyncio.to_thread(fleet.first_instance("analyzer").post, path, fleet.keys["reviewer_key"])
     return status, json.loads(body).get("code")
 
 

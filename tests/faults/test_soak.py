@@ -21,7 +21,14 @@ from tests.support.fleet import Fleet
 from tests.support.kafka import ApacheKafka
 from tests.support.load import Load, Post, posts
 from tests.support.soak import soak
-from tests.support.summary import drained, in_database, judge, latency, rows, untaken
+from tests.support.summary import (
+    count_unprocessed_events,
+    measure_latency,
+    pending_rows,
+    query_rows,
+    verify_counts,
+    wait_until_processed,
+)
 
 _MINUTES = os.environ.get("RATCHET_SOAK_MINUTES")
 _KILLS_MIN, _AWAY_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 10), float(_MINUTES or 480)
@@ -63,13 +70,13 @@ async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
     for instance in fleet.instances:
         if not instance.alive:
             await asyncio.to_thread(instance.start)
-    await drained(fleet.dsn, fleet.kafka, within=300)
-    seen = await latency(fleet.dsn)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=300)
+    seen = await measure_latency(fleet.dsn)
     await asyncio.to_thread(fleet.stop)
     print(f"\n{load}\n{killed} kills, {rate:.1f} posts/s, {calm:.1f} without kills; ingest to visible: {seen}")
-    verdict = await judge(fleet.dsn, load)
+    verdict = await verify_counts(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
-    assert await untaken(fleet.dsn) == 0
+    assert await count_unprocessed_events(fleet.dsn) == 0
     assert killed >= _KILLS_MIN * 60 / _KILL_EVERY_S / 2
     assert rate >= _LEAST_THROUGHPUT * calm
     assert seen.p99_s <= _MOST_P99_S
@@ -81,20 +88,20 @@ async def test_soak_with_kafka_away(databases: Databases, own_kafka: ApacheKafka
     try:
         await asyncio.to_thread(fleet.start)
         await _throughput(fleet, "warm", 200, 20, few_metrics=True)
-        await drained(fleet.dsn, fleet.kafka, within=300)
+        await wait_until_processed(fleet.dsn, fleet.kafka, within=300)
         before = {instance.service: instance.usage()[0] / 1e6 for instance in fleet.instances}
         await asyncio.to_thread(own_kafka.kill)
         rate, load = await _throughput(fleet, "away", 200, _AWAY_MIN * 60, few_metrics=True)
         growth = {it.service: round(it.usage()[0] / 1e6 - before[it.service]) for it in fleet.instances}
-        unsent = await in_database(fleet.dsn)
+        unsent = await pending_rows(fleet.dsn)
         await asyncio.to_thread(own_kafka.start)
         restarted = time.monotonic()
-        await drained(fleet.dsn, fleet.kafka, within=1800)
+        await wait_until_processed(fleet.dsn, fleet.kafka, within=1800)
         print(
             f"\n{load}\n{rate:.1f} posts/s, unsent at the end: {unsent}, gone in {time.monotonic() - restarted:.0f} s"
         )
         print(f"growth in MB: {growth}")
-        assert await untaken(fleet.dsn) == 0
+        assert await count_unprocessed_events(fleet.dsn) == 0
         assert max(growth.values()) <= _MOST_GROWTH_MB
     finally:
         await asyncio.to_thread(fleet.stop)
@@ -118,10 +125,10 @@ async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: Ma
     rate, load = await _throughput(fleet, "flat", 50, _FLAT_MIN * 60, few_metrics=True)
     sampling.cancel()
     await asyncio.gather(sampling, return_exceptions=True)
-    await drained(fleet.dsn, fleet.kafka, within=300)
+    await wait_until_processed(fleet.dsn, fleet.kafka, within=300)
     await asyncio.to_thread(fleet.stop)
-    print(f"\n{load}\n{rate:.1f} posts/s; ingest to visible: {await latency(fleet.dsn)}")
-    assert await untaken(fleet.dsn) == 0
+    print(f"\n{load}\n{rate:.1f} posts/s; ingest to visible: {await measure_latency(fleet.dsn)}")
+    assert await count_unprocessed_events(fleet.dsn) == 0
     for service, found in samples.items():
         warm = found[len(found) // 4 :]
         slope = statistics.linear_regression([at for at, *_ in warm], [mb for _, mb, *_ in warm]).slope * 3600
@@ -149,7 +156,7 @@ async def _throughput(
     work: Sequence[Post] = posts(int(rate * seconds * 1.2), prefix, [f"bot-{number}" for number in range(8)])
     if few_metrics:
         work = [_of_few_metrics(post) for post in work]
-    load = Load([fleet.one("collector").url], fleet.keys["ingest_key"], work, rate)
+    load = Load([fleet.first_instance("collector").url], fleet.keys["ingest_key"], work, rate)
     started = time.monotonic()
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=seconds * 2 + 600))
@@ -167,7 +174,7 @@ def _of_few_metrics(post: Post) -> Post:
 
 
 async def _connections(fleet: Fleet, service: str) -> int:
-    found = await rows(
+    found = await query_rows(
         fleet.dsn, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE :name", name=f"ratchet-{service}%"
     )
     return int(found[0][0])

@@ -1,1 +1,1 @@
-"""What tests stand on: real servers, waiting for facts, and services as processes."""
+"""Test infrastructure: real servers, services as processes, generators of test data, models and fakes."""

@@ -1,4 +1,4 @@
-"""An analyzer without a bus: messages are delivered directly, events are read from its outbox."""
+"""An analyzer without Kafka: messages are delivered directly, events are read from its outbox."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +36,7 @@ class Analyzer:
         )
 
     async def deliver(self, sent: Sequence[Envelope[Event]]) -> None:
-        """Deliver messages like one poll of Kafka."""
+        """Deliver the messages of one poll."""
         await self.delivery.process([record(envelope, offset) for offset, envelope in enumerate(sent)])
 
     async def emitted(self, topic: str) -> list[Any]:

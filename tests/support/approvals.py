@@ -1,4 +1,4 @@
-"""A pure model of approvals: the effect of each action of each person, or its refusal."""
+"""A pure model of approvals: the effect of each action of each person, or its rejection."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ TEXTS = (1, 2)
 GUARDS = frozenset(
     {"scope", "four-eyes", "environment", "open", "verdict", "once", "expiry", "halted", "base", "back", "change"}
 )
-"""What the boundary checks. `step` without one of them is a boundary with a hole."""
+"""The checks of the boundary. `step` without one of them models a boundary with a defect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposal and what was decided. `clock`: "fresh" until its decision is past its time."""
+    """A proposal and its decision. `clock` is "expired" once the decision has expired."""
 
     author: str
     environment: str
@@ -33,7 +33,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`live`, `ran` and `halted` by environment; 0 is no text."""
+    """`live`, `ran` and `halted` by environment; text 0 means none."""
 
     proposals: tuple[Proposal | None, ...] = (None, None)
     live: tuple[int, ...] = (0, 0)
@@ -42,8 +42,8 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """An action with the key of `by` in `environment` on the proposal `which`; `text` and `yes` if they matter."""
+class Action:
+    """An action with `by`'s key for `environment` on the proposal `which`; `text` and `yes` are used by some kinds."""
 
     kind: Literal["propose", "decide", "promote", "expire", "roll back", "halt", "resume"]
     by: str = ""
@@ -53,76 +53,76 @@ class Act:
     yes: bool = True
 
 
-def acts() -> Iterator[Act]:
+def all_actions() -> Iterator[Action]:
     """Yield every action."""
     for by, environment in product(HUMANS, ENVIRONMENTS):
         for which, text in product((0, 1), TEXTS):
-            yield Act("propose", by, environment, which, text)
+            yield Action("propose", by, environment, which, text)
         for which, yes in product((0, 1), (True, False)):
-            yield Act("decide", by, environment, which, yes=yes)
+            yield Action("decide", by, environment, which, yes=yes)
         for text in TEXTS:
-            yield Act("roll back", by, environment, text=text)
-        yield Act("halt", by, environment)
-        yield Act("resume", by, environment)
+            yield Action("roll back", by, environment, text=text)
+        yield Action("halt", by, environment)
+        yield Action("resume", by, environment)
     for which in (0, 1):
-        yield Act("promote", which=which)
-        yield Act("expire", which=which)
+        yield Action("promote", which=which)
+        yield Action("expire", which=which)
 
 
-def step(state: State, act: Act, guards: frozenset[str] = GUARDS) -> State | None:
-    """Return the state after an action; None if it is refused."""
-    at = ENVIRONMENTS.index(act.environment) if act.environment else -1
-    match act.kind:
+def step(state: State, action: Action, guards: frozenset[str] = GUARDS) -> State | None:
+    """Return the state after an action; None if it is rejected."""
+    at = ENVIRONMENTS.index(action.environment) if action.environment else -1
+    match action.kind:
         case "propose":
-            return _propose(state, act, at, guards)
+            return _propose(state, action, at, guards)
         case "decide":
-            return _decide(state, act, guards)
+            return _decide(state, action, guards)
         case "promote":
-            return _promote(state, act, guards)
+            return _promote(state, action, guards)
         case "expire":
-            found = state.proposals[act.which]
+            found = state.proposals[action.which]
             if found is None or found.state == "open" or found.used:
                 return None
-            return _with(state, act.which, replace(found, clock="expired"))
+            return _with(state, action.which, replace(found, clock="expired"))
         case "roll back":
-            if ("scope" in guards and act.by not in REVIEWERS) or not state.live[at]:
+            if ("scope" in guards and action.by not in REVIEWERS) or not state.live[at]:
                 return None
-            if ("back" in guards and act.text not in state.ran[at]) or act.text == state.live[at]:
+            if ("back" in guards and action.text not in state.ran[at]) or action.text == state.live[at]:
                 return None
-            return _live(state, at, act.text)
+            return _live(state, at, action.text)
         case "halt":
             return replace(state, halted=_put(state.halted, at, True))
         case "resume":
-            if "scope" in guards and act.by not in REVIEWERS:
+            if "scope" in guards and action.by not in REVIEWERS:
                 return None
             return replace(state, halted=_put(state.halted, at, False))
 
 
-def _propose(state: State, act: Act, at: int, guards: frozenset[str]) -> State | None:
-    if state.proposals[act.which] is not None or ("change" in guards and act.text == state.live[at]):
+def _propose(state: State, action: Action, at: int, guards: frozenset[str]) -> State | None:
+    if state.proposals[action.which] is not None or ("change" in guards and action.text == state.live[at]):
         return None
-    return _with(state, act.which, Proposal(act.by, act.environment, act.text, state.live[at]))
+    return _with(state, action.which, Proposal(action.by, action.environment, action.text, state.live[at]))
 
 
-def _decide(state: State, act: Act, guards: frozenset[str]) -> State | None:
-    found = state.proposals[act.which]
-    if found is None or ("scope" in guards and act.by not in REVIEWERS):
+def _decide(state: State, action: Action, guards: frozenset[str]) -> State | None:
+    found = state.proposals[action.which]
+    if found is None or ("scope" in guards and action.by not in REVIEWERS):
         return None
-    if ("environment" in guards and act.environment != found.environment) or (
+    if ("environment" in guards and action.environment != found.environment) or (
         "open" in guards and found.state != "open"
     ):
         return None
-    if "four-eyes" in guards and act.by == found.author:
+    if "four-eyes" in guards and action.by == found.author:
         return None
-    if "change" in guards and act.yes and state.live[ENVIRONMENTS.index(found.environment)] == found.text:
+    if "change" in guards and action.yes and state.live[ENVIRONMENTS.index(found.environment)] == found.text:
         return None
-    verdict: Literal["approved", "rejected"] = "approved" if act.yes else "rejected"
-    by = f"{act.by}/{act.environment}" + (" again" if found.state != "open" else "")
-    return _with(state, act.which, replace(found, state=verdict, decided_by=by))
+    verdict: Literal["approved", "rejected"] = "approved" if action.yes else "rejected"
+    by = f"{action.by}/{action.environment}" + (" again" if found.state != "open" else "")
+    return _with(state, action.which, replace(found, state=verdict, decided_by=by))
 
 
-def _promote(state: State, act: Act, guards: frozenset[str]) -> State | None:
-    found = state.proposals[act.which]
+def _promote(state: State, action: Action, guards: frozenset[str]) -> State | None:
+    found = state.proposals[action.which]
     if found is None or found.state == "open" or ("verdict" in guards and found.state != "approved"):
         return None
     at = ENVIRONMENTS.index(found.environment)
@@ -130,30 +130,30 @@ def _promote(state: State, act: Act, guards: frozenset[str]) -> State | None:
         return None
     if ("halted" in guards and state.halted[at]) or ("base" in guards and found.base != state.live[at]):
         return None
-    return _live(_with(state, act.which, replace(found, used=True)), at, found.text)
+    return _live(_with(state, action.which, replace(found, used=True)), at, found.text)
 
 
-def faults(before: State, act: Act, after: State) -> list[str]:
-    """What of this step no boundary allows, judged from the two states alone."""
+def step_violations(before: State, action: Action, after: State) -> list[str]:
+    """Return the violations of this step, determined from the two states alone."""
     found: list[str] = []
     moved = [at for at in range(len(ENVIRONMENTS)) if before.live[at] != after.live[at]]
-    if act.kind == "roll back":
-        at = ENVIRONMENTS.index(act.environment)
-        if moved and (act.by not in REVIEWERS or after.live[at] not in before.ran[at]):
-            found.append("went back to what never ran, or by nobody who may")
-    elif act.kind == "promote":
-        proposal = before.proposals[act.which]
+    if action.kind == "roll back":
+        at = ENVIRONMENTS.index(action.environment)
+        if moved and (action.by not in REVIEWERS or after.live[at] not in before.ran[at]):
+            found.append("rollback to a version that was never live, or without permission")
+    elif action.kind == "promote":
+        proposal = before.proposals[action.which]
         assert proposal is not None
         who, _, where = proposal.decided_by.partition("/")
         at = ENVIRONMENTS.index(proposal.environment)
         good = proposal.state == "approved" and who in REVIEWERS and who != proposal.author
         good = good and where == proposal.environment and not proposal.used and proposal.clock == "fresh"
         if not good or before.halted[at] or proposal.base != before.live[at] or proposal.text == before.live[at]:
-            found.append("went live without one valid, unused, fitting decision while nothing was halted")
+            found.append("promoted without exactly one valid, unused, matching decision, or while halted")
     elif moved:
-        found.append(f"{act.kind} moved what is live")
-    elif before.halted != after.halted and act.kind == "resume" and act.by not in REVIEWERS:
-        found.append("resumed by nobody who may")
+        found.append(f"{action.kind} changed the live version")
+    elif before.halted != after.halted and action.kind == "resume" and action.by not in REVIEWERS:
+        found.append("resumed without permission")
     return found
 
 

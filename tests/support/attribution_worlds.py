@@ -1,8 +1,8 @@
-"""Generated streams with a regression of known cause, and unrelated changes; seeded.
+"""Generated streams with a regression of known cause and unrelated changes; seeded.
 
-Every world has its own routes, languages, regions, models, versions: shares, qualities (a part of which is not the sum
-of its dimensions' parts) and kind of value are drawn from the seed. The date of the change is handed over as a detector
-would: with an error, and an interval that holds the truth.
+The shares of routes, languages, regions, models and versions, their qualities (partly not additive over dimensions) and
+the kind of value are drawn from the seed. The date of the change is passed as a detector would: with an error, and an
+interval that contains the true date.
 """
 
 import random
@@ -13,7 +13,7 @@ from analyzer.domain.attribution.contrasts import ChangePoint
 
 NAMES = ("route", "language", "region", "model", "retrieval_corpus", "outcome", "prompt_version:answer")
 _SPREADS = {"thumb": 0.38, "judge": 0.25, "score": 0.16}
-"""The alarm occurs when the mean is about 4.5 standard errors lower, which sets the values after the change."""
+"""The alarm occurs when the mean is about 4.5 standard errors lower; this determines the number of values after it."""
 TRAFFIC = ("route", "language", "region")
 Value = tuple[tuple[str | None, ...], float, float]
 """A cell, a value (0 worst, 1 best), a time."""
@@ -31,7 +31,7 @@ class Truth:
 
 @dataclass
 class Fault:
-    """The change: shares of levels after it, and drops of cells."""
+    """The change: shares of levels afterwards, and drops of cells."""
 
     truth: Truth
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -64,10 +64,10 @@ class World:
 def world(seed: str) -> World:
     rnd = random.Random(seed)
     shares = {
-        "route": split(rnd, ["search", "chat", "summary"]),
-        "language": split(rnd, ["en", "de", "fr", "ja"][: rnd.randint(2, 4)]),
-        "region": split(rnd, ["eu", "us"]),
-        "model": split(rnd, ["m1", "m2"][: rnd.randint(1, 2)]),
+        "route": draw_shares(rnd, ["search", "chat", "summary"]),
+        "language": draw_shares(rnd, ["en", "de", "fr", "ja"][: rnd.randint(2, 4)]),
+        "region": draw_shares(rnd, ["eu", "us"]),
+        "model": draw_shares(rnd, ["m1", "m2"][: rnd.randint(1, 2)]),
         "retrieval_corpus": {"c1": 1.0},
         "outcome": {"ok": 0.98, "error": 0.02},
         "prompt_version:answer": {"v1": 1.0},
@@ -77,8 +77,8 @@ def world(seed: str) -> World:
     return World(rnd, shares, offsets, rnd.uniform(0.06, 0.1), rnd.choice(["thumb", "judge", "score"]))
 
 
-def split(rnd: random.Random, levels: list[str]) -> dict[str, float]:
-    """Return shares of at least about a seventh each."""
+def draw_shares(rnd: random.Random, levels: list[str]) -> dict[str, float]:
+    """Return shares of at least about 1/7 each."""
     weights = [0.4 + rnd.random() for _ in levels]
     return {level: weight / sum(weights) for level, weight in zip(levels, weights, strict=True)}
 
@@ -174,8 +174,9 @@ def _values(made: World, fault: Fault, before: int, after: int) -> Iterator[Valu
 
 
 def _column(made: World, fault: Fault, name: str, before: int, after: int) -> list[str]:
-    """Levels of one dimension. What has no part in the fault is not still either: an innocent corpus may start 600
-    values before the change, and regions shift slowly all the time."""
+    """Return the levels of one dimension. Dimensions that are not the cause also change: a new corpus may start 600
+    values before the change, and the shares of regions drift.
+    """
     rnd, shares = made.rnd, made.shares[name]
     if name in fault.shares:
         return pick(rnd, shares, before) + pick(rnd, fault.shares[name], after)

@@ -1,7 +1,7 @@
-"""Checks of generated files: each is read correctly, or refused with the flag that helps.
+"""Checks of generated files: each is read correctly, or rejected with the flag that helps.
 
-Every file is decoded and compared value by value, in the order in which it happened, with the truth. A sample goes on
-to its verdict; with RATCHET_SOAK=1 all do.
+Every file is decoded and compared with the truth, value by value, in chronological order. A sample (with
+RATCHET_SOAK=1: all) is also run through the backtest and its verdict checked.
 """
 
 import os
@@ -69,7 +69,7 @@ def _question(flags: Mapping[str, Any]) -> BacktestOptions:
 
 
 def _decoded(file: PastFile, found: FileInterpretation) -> str:
-    """Return how the values in their order differ from the truth."""
+    """Return how the values in chronological order differ from the truth."""
     past = load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
     if len(past.values) != 1 or past.version is None:
         return f"other columns: {found.columns.values}, {found.columns.version}"

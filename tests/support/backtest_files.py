@@ -1,7 +1,8 @@
-"""Files of a past whose truth is known: any dialect, encoding, number style, missing word, time format and order.
+"""Generated history files with known contents: dialects, encodings, number styles, missing values, time formats,
+orders.
 
-`draw` chooses one of them, `write` writes it. What is drawn is what an export can look like; where two readings of it
-are possible, `flags` has what decides it.
+`draw` chooses a file, `write` writes it. All variants occur in real exports; where a file can be read in two ways,
+`flags` has the options that decide.
 """
 
 import csv
@@ -24,13 +25,13 @@ from pyarrow import parquet
 
 Course = Literal["falls", "holds", "rises"]
 STARTS = (datetime(2026, 3, 9, 7, 30, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC))
-"""In October an hour of local times comes twice; so it does not in files whose rows are shuffled."""
+"""Start times. In October an hour of local time occurs twice; it is left out for files whose rows are shuffled."""
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How values from 0 to 1 are written, and what is left of them: `levels` possible values, or any."""
+    """How values from 0 to 1 are written, and their resolution: `levels` possible values, or any."""
 
     write: Callable[[float], Any]
     levels: Sequence[float] | None = None
@@ -136,9 +137,9 @@ PACKINGS = ("", "", "", "gz", "zst")
 
 @dataclass(frozen=True, slots=True)
 class PastFile:
-    """One file: what it is like, its truth in the order in which it happened, and the flags that it needs.
+    """A file: its traits, its true values in chronological order, and the flags that it needs.
 
-    `truth` has values from 0 (worst) to 1 (best), None where one is missing. `flags` are fields of a question.
+    `truth` has values from 0 (worst) to 1 (best), None where one is missing. `flags` are fields of BacktestOptions.
     """
 
     traits: Mapping[str, Any]
@@ -151,7 +152,7 @@ class PastFile:
 
 
 def draw(rng: random.Random, size: int) -> PastFile:
-    """Any file of `size` rows."""
+    """Draw a file of `size` rows."""
     style_name = rng.choice(list(STYLES))
     style = STYLES[style_name]
     format_ = rng.choice(FORMATS)
@@ -179,7 +180,7 @@ def draw(rng: random.Random, size: int) -> PastFile:
         "quoted": rng.random() < 0.3,
     }
     if style_name in ("thumbs", "drawn stars"):
-        traits["encoding"] = rng.choice(("utf-8", "utf-8-sig", "utf-16"))  # others have no such characters
+        traits["encoding"] = rng.choice(("utf-8", "utf-8-sig", "utf-16"))  # other encodings lack these characters
     course: Course = rng.choice(("falls", "holds", "rises"))
     values, versions = _values(rng, course, size, style), [f"v{1 + 2 * at // size}" for at in range(size)]
     step = timedelta(minutes=rng.choice((17, 97, 601)) if size < 300 else 53)
@@ -201,7 +202,7 @@ def draw(rng: random.Random, size: int) -> PastFile:
 
 
 def _values(rng: random.Random, course: Course, size: int, style: Style) -> list[float]:
-    """From 0 to 1, 1 being best; the second half differs by much."""
+    """Draw values from 0 to 1 (best); the mean of the second half is clearly different, except for "holds"."""
     good, bad = {"falls": (0.85, 0.3), "holds": (0.8, 0.8), "rises": (0.4, 0.9)}[course]
     found = []
     for at in range(size):
@@ -251,7 +252,7 @@ def _row(
 
 
 def _flags(traits: Mapping[str, Any], style: Style, times: Sequence[datetime], column: str) -> dict[str, Any]:
-    """What a person has to say: what the file cannot."""
+    """Return the options that a user has to give because the file does not determine them."""
     flags: dict[str, Any] = dict(style.flags)
     name = (
         f"feedback.{column}"
@@ -275,7 +276,7 @@ def _flags(traits: Mapping[str, Any], style: Style, times: Sequence[datetime], c
 
 
 def write(file: PastFile, folder: Path, name: str) -> Path:
-    """Write it to a file that is called as such files are."""
+    """Write the file with the usual file extension."""
     traits, rows = file.traits, file.rows
     match traits["format"]:
         case "xlsx":

@@ -1,4 +1,4 @@
-"""What makes a live version legitimate, judged from the rows alone: nothing of the database's own guards is used."""
+"""Legitimacy of live versions, verified from the rows alone, without any check of the database itself."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ _TABLES = (
 
 @dataclass(frozen=True)
 class Tables:
-    """All rows of the tables that authority rests on."""
+    """All rows of the tables that authorisations are based on."""
 
     tables: Mapping[str, Sequence[Row]]
 
@@ -53,12 +53,12 @@ class Tables:
 
 
 async def violations(conn: AsyncConnection) -> list[str]:
-    """Every row of history that does not rest on exactly one valid authorisation; [] is the promise."""
-    return faults(await Tables.read(conn))
+    """Return every row of the history that is not based on exactly one valid authorisation; [] if all are."""
+    return table_violations(await Tables.read(conn))
 
 
-def faults(tables: Tables) -> list[str]:
-    """See `violations`."""
+def table_violations(tables: Tables) -> list[str]:
+    """Like `violations`, for given tables."""
     history = sorted(tables.tables["live_history"], key=lambda row: (row["environment"], row["name"], row["sequence"]))
     found = [f"{row['name']} {row['sequence']}: {what}" for row in history for what in _row(tables, history, row)]
     for column in ("decision_id", "grant_use_id", "rollback_id"):
@@ -103,7 +103,7 @@ def _decision(tables: Tables, row: Row, live: str | None, _: Sequence[Row]) -> I
     if row["at"] >= decision["expires_at"]:
         yield "rests on a decision past its time"
     if not _persons(tables, decision["key_id"], decision["decided_by"], row):
-        yield "rests on a decision by nobody who may"
+        yield "is based on a decision by a person without permission"
     if not _base_fits(tables, decision["base_digest"], live, row):
         yield "replaced something else than was approved"
     if not _hash_matches(decision, canonical_decision(decision)):
@@ -126,7 +126,7 @@ def _grant_use(tables: Tables, row: Row, live: str | None, _: Sequence[Row]) -> 
     if use["used_at"] >= grant["expires_at"] or (ended is not None and ended["at"] < use["used_at"]):
         yield "rests on a grant past its time"
     if not _persons(tables, grant["key_id"], grant["given_by"], row):
-        yield "rests on a grant by nobody who may"
+        yield "is based on a grant by a person without permission"
     old, new = tables.text(row["project"], live), tables.text(row["project"], row["digest"])
     if old is None or new is None or not _only_slot(old, new, grant["slot"]):
         yield "changed more than the grant's slot"
@@ -143,7 +143,7 @@ def _rollback(tables: Tables, row: Row, live: str | None, before: Sequence[Row])
     if record["digest"] != record["to_digest"] and not _without_revoked(tables, record):
         yield "changed more than examples that were taken back"
     if not _persons(tables, record["key_id"], record["rolled_by"], row):
-        yield "went back by nobody who may"
+        yield "rolled back by a person without permission"
 
 
 def _persons(tables: Tables, key_id: str, subject: str, row: Row) -> bool:
@@ -204,7 +204,7 @@ def _hash_matches(row: Row, expected: bytes) -> bool:
 
 
 def canonical_decision(row: Row) -> bytes:
-    """The versioned canonical form of a decision, made here from its columns: RFC 8785, nulls included."""
+    """Return the versioned canonical form of a decision, computed here from its columns: RFC 8785, with nulls."""
     same = ("proposal_id", "project", "environment", "name", "verdict", "digest", "base_digest", "rollout_plan")
     return rfc8785.dumps(
         {

@@ -1,4 +1,4 @@
-"""One way to talk to any bus: members of groups as `FakeBus` has them, on a broker that speaks Kafka's protocol."""
+"""A common interface of buses, as of `FakeBus`, for brokers that speak Kafka's protocol."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -15,9 +15,9 @@ from tests.support.messaging import ScratchSettings
 
 _POLL_MS = 50
 _HEARTBEAT_MS = 100
-"""A member learns at its heartbeat that others came or left."""
+"""Heartbeat interval: a member is informed of a rebalance at its next heartbeat."""
 _SESSION_MS = 6000
-"""The least that Apache Kafka takes. The embedded broker lets nobody in until a leaver's session has run out."""
+"""Session timeout: the minimum of Apache Kafka. In the embedded broker a partition is free once this has expired."""
 
 
 class Member(Protocol):
@@ -29,7 +29,7 @@ class Member(Protocol):
 
 
 class AnyBus(Protocol):
-    """What `FakeBus` and `KafkaBus` have in common."""
+    """The common interface of `FakeBus` and `KafkaBus`."""
 
     async def send(self, messages: Sequence[Message]) -> list[SendResult]: ...
     async def join(self, group: str, topics: Sequence[str], member: str) -> Member: ...
@@ -37,27 +37,27 @@ class AnyBus(Protocol):
 
 
 class KafkaMember:
-    """`FakeConsumer`'s methods around aiokafka's consumer."""
+    """An aiokafka consumer with the methods of `FakeConsumer`."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
 
     async def poll(self, limit: int = 500) -> Sequence[Record]:
-        """What came within a moment; maybe nothing."""
+        """Return the messages of a short wait, possibly none."""
         batches = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=limit)
         return [record for batch in batches.values() for record in batch]
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commits these offsets by name, as the services do."""
+        """Commit these offsets explicitly, as the services do."""
         await self._consumer.commit({TopicPartition(*partition): offset for partition, offset in offsets.items()})
 
     async def leave(self) -> None:
-        """Leaves the group; leaving twice is fine."""
+        """Leave the group; may be called twice."""
         await self._consumer.stop()
 
 
 class KafkaBus:
-    """A broker at `bootstrap`, written by the producer that services have, read by plain consumers."""
+    """A broker at `bootstrap`, with the services' producer and plain consumers."""
 
     def __init__(self, bootstrap: str) -> None:
         settings = ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=bootstrap)
@@ -69,7 +69,7 @@ class KafkaBus:
         return await self._producer.send(messages)
 
     async def join(self, group: str, topics: Sequence[str], member: str) -> KafkaMember:
-        """A new member; returns once partitions are assigned to it."""
+        """Return a new member once partitions are assigned to it."""
         consumer = AIOKafkaConsumer(
             *topics,
             bootstrap_servers=self._bootstrap,
@@ -93,7 +93,7 @@ class KafkaBus:
 
 
 async def read(count: int, *members: Member) -> list[list[Record]]:
-    """What each of `members` reads until they have read `count` messages together, or more."""
+    """Return what each of `members` has read once they have read at least `count` messages together."""
     found: list[list[Record]] = [[] for _ in members]
 
     async def enough() -> bool:
@@ -106,5 +106,5 @@ async def read(count: int, *members: Member) -> list[list[Record]]:
 
 
 def after(records: Sequence[Record]) -> dict[Partition, int]:
-    """The offset after the last of `records` in each partition: what to commit once all are settled."""
+    """Return the offset after the last of `records` by partition: what to commit once all are processed."""
     return {(record.topic, record.partition): record.offset + 1 for record in records}

@@ -1,4 +1,4 @@
-"""Reads compose.yaml as docker does, for tests without containers."""
+"""compose.yaml, read as docker does, for tests without containers."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ import yaml
 
 from ratchet_local import process
 from tests.support.requirements import ROOT
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<rule>[-?])(?P<rest>[^}]*))?\}")
 
@@ -22,7 +22,7 @@ def variables() -> dict[str, bool]:
 
 
 def load(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The file with its variables filled in. Raises KeyError for one that is neither given nor has a default."""
+    """Return the file with its variables filled in. Raises KeyError for one that has neither a value nor a default."""
 
     def fill(found: re.Match[str]) -> str:
         default = found["rest"] if found["rule"] == "-" else None
@@ -43,7 +43,7 @@ def command_of(service: Mapping[str, Any]) -> list[str]:
 
 
 def kafka_settings(environment: Mapping[str, object]) -> dict[str, str]:
-    """Kafka's properties, made from the variables as the image apache/kafka makes them."""
+    """Return Kafka's properties, made from environment variables as in the image apache/kafka."""
     return {
         name.removeprefix("KAFKA_").lower().replace("_", "."): " ".join(str(value).split())
         for name, value in environment.items()
@@ -53,7 +53,7 @@ def kafka_settings(environment: Mapping[str, object]) -> dict[str, str]:
 
 def run_job(command: Sequence[str], environment: Mapping[str, str], log: Path, within: float = 60.0) -> str:
     """Run a one-shot job and return its output. Raises RuntimeError if it failed."""
-    job = process.start(command, log, untraced(**environment))
+    job = process.start(command, log, environment_without_coverage(**environment))
     code = job.wait(within)
     printed = log.read_text()
     if code != 0:

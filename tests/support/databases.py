@@ -1,4 +1,4 @@
-"""Fresh databases on one server, in some 30 ms each; with migrated schemas from a template made once."""
+"""Fresh databases on one server, in about 30 ms each; migrated schemas are copied from a template made once."""
 
 import asyncio
 import subprocess
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Databases:
-    """Makes and drops databases of `server`."""
+    """Create and drop databases of `server`."""
 
     def __init__(self, server: Postgres) -> None:
         self._server = server
@@ -28,17 +28,17 @@ class Databases:
 
     @property
     def socket_folder(self) -> Path:
-        """Where the server's Unix socket is."""
+        """Return the folder of the server's Unix socket."""
         return self._server.socket_dir
 
     def fresh(self, template: str = "template0") -> str:
-        """The superuser's DSN of a new database."""
+        """Return the superuser's DSN of a new database."""
         name = f"test_{next(self._numbers)}"
         psql(self._server.dsn(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self._server.dsn(name)
 
     def migrated(self, *services: str) -> str:
-        """The superuser's DSN of a new database in which the schemas of `services` are at their heads."""
+        """Return the superuser's DSN of a new database with the current schemas of `services`."""
         with self._lock:
             wanted = tuple(sorted(services))
             if wanted not in self._templates:
@@ -46,11 +46,11 @@ class Databases:
         return self.fresh(self._templates[wanted])
 
     def back_up(self, dsn: str) -> str:
-        """Copy a database that nobody is connected to; the DSN of the copy."""
+        """Copy a database without connections. Return the DSN of the copy."""
         return self.fresh(_name_of(dsn))
 
     def restore(self, dsn: str, backup: str) -> None:
-        """Make a database what `backup` is, and end all sessions on it."""
+        """Replace a database with `backup`, and end all sessions on it."""
         self.drop(dsn)
         psql(self._server.dsn(), f"CREATE DATABASE {_name_of(dsn)} TEMPLATE {_name_of(backup)} STRATEGY file_copy")
 
@@ -71,19 +71,19 @@ def _name_of(dsn: str) -> str:
 
 
 def apart(work: Coroutine[object, object, T]) -> T:
-    """Run a coroutine in a thread and an event loop of its own: fixtures leave a test's loop alone."""
+    """Run a coroutine in a new thread with its own event loop, so that fixtures do not touch the test's loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 
 
 def as_role(dsn: str, role: str) -> str:
-    """The same database as another user: `as_role(dsn, "ratchet_collector")`."""
+    """Return the DSN of the same database for another user: `as_role(dsn, "ratchet_collector")`."""
     parts = urlsplit(dsn)
     return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def psql(dsn: str, sql: str) -> str:
-    """Run statements and return what they print, tuples only. Raises RuntimeError with what psql says."""
+    """Run statements and return the output, tuples only. Raises RuntimeError with psql's error message."""
     done = subprocess.run(
         [str(program("psql")), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", sql, dsn],
         capture_output=True, text=True, check=False,

@@ -15,5 +15,5 @@ def draw_letters(rnd: random.Random, alphabet: str, count: int) -> str:
 
 
 def fill(rnd: random.Random, pattern: str) -> str:
-    """`d` is any digit, `n` one from 2 to 9; the rest stands for itself."""
+    """Return `pattern` with `d` replaced by any digit and `n` by one from 2 to 9."""
     return "".join(draw_digits(rnd, 1) if c == "d" else rnd.choice("23456789") if c == "n" else c for c in pattern)

@@ -1,4 +1,4 @@
-"""Waiting for facts, with a deadline: tests never sleep for a time that somebody guessed."""
+"""Waiting for conditions, with a deadline, instead of sleeping for a fixed time."""
 
 import asyncio
 import inspect
@@ -12,7 +12,7 @@ _LONGEST_PAUSE_S = 0.2
 
 
 class _Wait:
-    """What is known while waiting: the deadline, and what the last check said."""
+    """The state of a wait: the deadline, and the last result of the check."""
 
     def __init__(self, within: float) -> None:
         self.within = within
@@ -21,16 +21,16 @@ class _Wait:
         self._pause = _FIRST_PAUSE_S
 
     def next_pause(self) -> float:
-        """Seconds until the next check; longer each time, so that waiting leaves the processors to what is awaited."""
+        """Return the seconds until the next check; they grow, so that polling takes little processor time."""
         pause, self._pause = self._pause, min(self._pause * 1.3, _LONGEST_PAUSE_S)
         return pause
 
-    def go_on(self, said: object) -> None:
-        """Raises AssertionError with the last answer once the deadline has passed."""
-        self.last = said
+    def check_deadline(self, result: object) -> None:
+        """Raise AssertionError with the last result once the deadline has passed."""
+        self.last = result
         if time.monotonic() > self.deadline:
-            cause = said if isinstance(said, BaseException) else None
-            raise AssertionError(f"not so within {self.within:g} s; last: {said!r}") from cause
+            cause = result if isinstance(result, BaseException) else None
+            raise AssertionError(f"not so within {self.within:g} s; last: {result!r}") from cause
 
 
 @overload
@@ -38,10 +38,10 @@ async def eventually(check: Callable[[], Awaitable[T]], within: float = 60.0) ->
 @overload
 async def eventually(check: Callable[[], T], within: float = 60.0) -> T: ...
 async def eventually(check: Callable[[], object], within: float = 60.0) -> object:
-    """The first truthy answer of `check`, which may be async and may raise AssertionError until it holds.
+    """Return the first truthy result of `check`, which may be async and may raise AssertionError until it holds.
 
     Raises:
-        AssertionError: no such answer within `within` seconds; tells the last one.
+    AssertionError: no such result within `within` seconds; it contains the last one.
     """
     wait = _Wait(within)
     while True:
@@ -50,21 +50,21 @@ async def eventually(check: Callable[[], object], within: float = 60.0) -> objec
             found = await answer if inspect.isawaitable(answer) else answer
             if found:
                 return found
-            wait.go_on(found)
+            wait.check_deadline(found)
         except AssertionError as error:
-            wait.go_on(error)
+            wait.check_deadline(error)
         await asyncio.sleep(wait.next_pause())
 
 
 def eventually_sync(check: Callable[[], T], within: float = 60.0) -> T:
-    """`eventually` for tests without an event loop."""
+    """Do the same as `eventually` in tests without an event loop."""
     wait = _Wait(within)
     while True:
         try:
             found = check()
             if found:
                 return found
-            wait.go_on(found)
+            wait.check_deadline(found)
         except AssertionError as error:
-            wait.go_on(error)
+            wait.check_deadline(error)
         time.sleep(wait.next_pause())

@@ -1,4 +1,4 @@
-"""Services as processes of their own, as an operator runs them: started, asked, killed, paused, started again."""
+"""Services as subprocesses, as in production: start, request, kill, pause, restart."""
 
 import json
 import signal
@@ -25,14 +25,14 @@ from tests.support.databases import apart, as_role
 from tests.support.eventually import eventually_sync
 from tests.support.messaging import async_dsn
 from tests.support.requirements import ROOT
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 _ASK_S = 5.0
 
 
 @dataclass
 class Instance:
-    """One process of a service. It keeps its name and its port over `kill` and `start`."""
+    """A process of a service. It keeps its name and its port over `kill` and `start`."""
 
     service: str
     name: str
@@ -49,19 +49,23 @@ class Instance:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs; False also for one that ended by itself."""
+        """Return whether the process runs; False also if it has exited."""
         return self._process is not None and process.is_alive(self._process)
 
     def spawn(self, **more: str) -> None:
-        """Start the process, with `more` in its environment; `await_ready` waits for it."""
+        """Start the process, with `more` in its environment; call `await_ready` to wait for it."""
         own = {
             "RATCHET_HOST": "127.0.0.1", "RATCHET_PORT": str(self.port), "RATCHET_INSTANCE": self.name,
             "PYTHONPATH": str(ROOT),
         }  # fmt: skip
-        self._process = self.start_process(self.command, self.log, {**untraced(), **self.environment, **own, **more})
+        self._process = self.start_process(
+            self.command, self.log, {**environment_without_coverage(), **self.environment, **own, **more}
+        )
 
     def await_ready(self, within: float = 60.0) -> None:
-        """Return when it says that it is ready. Raises StartFailed with the end of its log where it ended instead."""
+        """Wait until the service reports that it is ready. Raises StartFailed with the end of its log if it exits
+        before.
+        """
         assert self._process is not None
         process.wait_until(self._ready, self._process, self.log, within)
 
@@ -70,36 +74,36 @@ class Instance:
         self.await_ready()
 
     def kill(self) -> None:
-        """SIGKILL: it has no chance to put anything in order."""
+        """Send SIGKILL, so that the process cannot clean up."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it as an operator would, also while it is paused."""
+        """Stop the process as an operator would (SIGTERM), also while it is paused."""
         if self.alive:
             self.resume()
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """SIGSTOP: it stands still and does not know it."""
+        """Send SIGSTOP: the process stops without notice."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def await_end(self, within: float = 30.0) -> None:
-        """Return when it has ended by itself."""
+        """Wait until the process has exited."""
         eventually_sync(lambda: not self.alive, within)
         self._end(signal.SIGKILL)
 
     def get(self, path: str, key: str = "") -> tuple[int, bytes]:
-        """Status and body, errors too. Raises OSError where nobody answers."""
+        """Return status and body, also of errors. Raises OSError if the connection fails."""
         return self._ask("GET", path, key)
 
     def post(self, path: str, key: str, body: object = None) -> tuple[int, bytes]:
         return self._ask("POST", path, key, json.dumps(body).encode())
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels."""
+        """Return the sum of a metric's samples with these labels."""
         page = self.get("/metrics")[1].decode()
         return sum(
             sample.value
@@ -109,7 +113,7 @@ class Instance:
         )
 
     def usage(self) -> tuple[int, int]:
-        """Resident memory in bytes, and open file descriptors."""
+        """Return the resident memory in bytes, and the number of open file descriptors."""
         assert self._process is not None
         return self._process.memory_info().rss, self._process.num_fds()
 
@@ -140,7 +144,7 @@ class Instance:
 
 
 def start_all(instances: Sequence[Instance]) -> None:
-    """Start them together, and return when all are ready."""
+    """Start the instances concurrently and wait until all are ready."""
     for instance in instances:
         instance.spawn()
     for instance in instances:
@@ -148,9 +152,9 @@ def start_all(instances: Sequence[Instance]) -> None:
 
 
 class Fleet:
-    """Instances of services on one migrated database and one Kafka, with the first keys.
+    """Instances of services with one migrated database, one Kafka and the initial keys.
 
-    `dsn` is the database owner's; each service works as its own role. `environment` is for all of them.
+    `dsn` is the database owner's; each service uses its own role. `environment` applies to all instances.
     """
 
     def __init__(self, dsn: str, kafka: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -169,7 +173,7 @@ class Fleet:
         }
 
     def add(self, service: str, name: str = "1", *launcher: str, **environment: str) -> Instance:
-        """One more instance, not started yet. `launcher` are words between `python -m` and the service's name."""
+        """Add an instance without starting it. `launcher` are words between `python -m` and the service's name."""
         settings = {
             **self._environment,
             **environment,
@@ -182,37 +186,37 @@ class Fleet:
         return instance
 
     def start(self, services: Iterable[str] = SERVICES, count: int = 1) -> None:
-        """Start `count` instances of each service, and return when all are ready and know the keys."""
+        """Start `count` instances of each service; wait until all are ready and have received the keys."""
         self.start_added([self.add(service, str(number)) for service in services for number in range(1, count + 1)])
 
     def start_added(self, instances: Sequence[Instance] | None = None) -> None:
-        """Start `instances`, or all, and return when they are ready and know the keys."""
+        """Start `instances`, or all; wait until they are ready and have received the keys."""
         started = self.instances if instances is None else instances
         start_all(started)
         for instance in started:
-            eventually_sync(self._knows_keys(instance))
+            eventually_sync(self._has_received_keys(instance))
 
-    def of(self, service: str) -> list[Instance]:
+    def instances_of(self, service: str) -> list[Instance]:
         return [instance for instance in self.instances if instance.service == service]
 
-    def one(self, service: str) -> Instance:
-        """The first instance of a service."""
-        return self.of(service)[0]
+    def first_instance(self, service: str) -> Instance:
+        """Return the first instance of a service."""
+        return self.instances_of(service)[0]
 
-    def replace(self, former: Instance, *launcher: str, **environment: str) -> Instance:
-        """Start another process in the place of an instance, under its name and port; see `add`."""
-        former.stop()
-        self.instances.remove(former)
-        instance = self.add(former.service, former.name, *launcher, **environment)
-        instance.port = former.port
+    def replace(self, previous: Instance, *launcher: str, **environment: str) -> Instance:
+        """Replace an instance by a new process with its name and port; see `add`."""
+        previous.stop()
+        self.instances.remove(previous)
+        instance = self.add(previous.service, previous.name, *launcher, **environment)
+        instance.port = previous.port
         instance.start()
         return instance
 
     def stop(self) -> None:
-        """End everything that was started."""
+        """Stop all instances."""
         with ThreadPoolExecutor(len(self.instances) or 1) as threads:
             list(threads.map(Instance.stop, self.instances))
 
-    def _knows_keys(self, instance: Instance) -> Callable[[], bool]:
+    def _has_received_keys(self, instance: Instance) -> Callable[[], bool]:
         path = f"/v1/ops/{instance.service}/dead-letters"
         return lambda: instance.get(path, self.keys["reviewer_key"])[0] == 200

@@ -1,9 +1,9 @@
-"""A process that has imported every service and forks one on request: services start in 0.2 s instead of 2.5 s.
+"""A process that has imported all services and forks one per request: a start takes 0.2 s instead of 2.5 s.
 
-`ratchet-local`, which holds all of them, can be forked as well.
+It can also fork `ratchet-local`, which contains all services.
 
-`start` has the signature of `ratchet_local.process.start` and takes commands of the form `python -m MODULE WORDS…`.
-The server ends with the process that uses it: it watches its standard input.
+`start` has the signature of `ratchet_local.process.start` and accepts commands of the form `python -m MODULE WORDS…`.
+The server exits when its standard input is closed, that is when the process that uses it ends.
 """
 
 import atexit
@@ -28,14 +28,14 @@ import psutil
 
 from ratchet_local.routes import SERVICES
 from tests.support.requirements import ROOT
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 _REQUEST_BYTES = 1 << 20
 StartProcess = Callable[[Sequence[str], Path, Mapping[str, str]], psutil.Process]
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> psutil.Process:
-    """Fork a process that runs `command`, in a session of its own; its output goes to the end of `log`."""
+    """Fork a process that runs `command` in a new session; its output is appended to `log`."""
     interpreter, flag, *words = command
     assert (interpreter, flag) == (sys.executable, "-m"), command
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -48,12 +48,12 @@ def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = Non
 
 @cache
 def _address() -> Path:
-    """The socket of this process' fork server, which is started at the first call."""
+    """Return the socket of this process' fork server; the first call starts the server."""
     folder = tempfile.TemporaryDirectory(prefix="fork-server-")
     address = Path(folder.name) / "socket"
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.support.fork_server", str(address)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=untraced(), cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment_without_coverage(), cwd=ROOT,
     )  # fmt: skip
     assert server.stdout is not None
     assert server.stdout.readline() == b"ready\n", "the fork server did not start"
@@ -72,7 +72,7 @@ def _serve(address: str) -> None:
     for module in (*(f"{service}.app" for service in SERVICES), "ratchet_local.server"):
         importlib.import_module(module)
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for what has ended
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children need not be waited for
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(address)
         listener.listen()
@@ -94,7 +94,7 @@ def _fork(listener: socket.socket) -> None:
 
 
 def _run(request: dict[str, Any]) -> NoReturn:
-    """Become the requested process; never returns."""
+    """Run the requested module in this process; never returns."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

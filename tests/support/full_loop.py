@@ -1,4 +1,4 @@
-"""The full loop: feedback, regression, proposal, approval, promotion, and the SDK serves the new text."""
+"""The full loop: feedback, regression, proposal, approval, promotion; then the SDK serves the new text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FIXED_TEXT = "You are a support bot.\nCite the page that your answer rests on.\n
 
 @dataclass(frozen=True)
 class Site:
-    """A running Ratchet as its users see it: one address, three keys."""
+    """A running Ratchet as seen by its users: one URL, three keys."""
 
     url: str
     ingest_key: str
@@ -37,7 +37,7 @@ class Site:
         return answer.json()
 
     def post(self, path: str, body: object, key: str | None = None) -> httpx.Response:
-        """Send a request with the reviewer's key or another one."""
+        """Send a request with `key`, by default the reviewer's."""
         return httpx.post(self.url + path, json=body, headers=self._bearer(key or self.reviewer_key), timeout=10)
 
     def items(self, path: str) -> list[dict[str, Any]]:
@@ -80,14 +80,14 @@ def one_proposal(site: Site) -> dict[str, Any]:
 
 
 def degrade(site: Site) -> None:
-    """Run an app with a good prompt and then with a worse one, which gets fewer thumbs up."""
+    """Run an app with a good prompt, then with a worse one that gets fewer thumbs up."""
     with site.client() as app:
         rate(app, app.prompt(NAME, GOOD_TEXT, target=TARGET), 300, lambda number: number % 10 != 0, "good")
         rate(app, app.prompt(NAME, BAD_TEXT, target=TARGET), 400, lambda number: number % 10 < 5, "bad")
 
 
 def go_round(site: Site) -> None:
-    """Run the full loop; each step is awaited by what a user sees of it."""
+    """Run the full loop; each step waits for a result that users can see."""
     degrade(site)
     regression = one_regression(site)
     assert regression["delta_pp"] < -20

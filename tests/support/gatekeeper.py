@@ -1,4 +1,4 @@
-"""A gatekeeper without Kafka: a project on real PostgreSQL, its API in process, and events passed to handlers."""
+"""A gatekeeper without Kafka: a project in PostgreSQL, the API in process, and events passed to handlers."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -63,16 +63,16 @@ class World:
     clients: dict[str, httpx.AsyncClient]
 
     async def ask(self, key: str, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:
-        """Send a request with the key of that label."""
+        """Send a request with the key labelled `label`."""
         headers = {"Authorization": f"Bearer {self.keys.get(key, key)}", **more.pop("headers", {})}
         return await self.clients["api"].request(method, path, json=body, headers=headers, **more)
 
     def key_id(self, label: str) -> str:
-        """Return the id of the key of that label."""
+        """Return the id of the key with that label."""
         return self.keys[label].split("_")[1]
 
     async def propose(self, words: dict[str, Any], base: str | None = None, by: str = "maker_key") -> dict[str, Any]:
-        """Propose a document for the prompt `greeting` as a person."""
+        """Propose a document for the prompt `greeting` with a person's key."""
         body = {"name": "greeting", "target": "bot", "base_digest": base, "document": words, "why": "because"}
         answer = await self.ask(by, "POST", "/v1/proposals", body)
         assert answer.status_code == 201, answer.text
@@ -100,7 +100,7 @@ class World:
         return await self.ask("reviewer_key", "POST", "/v1/grants", body)
 
     async def arrive(self, event: ProposalReady) -> None:
-        """Handle an event as the consumer does: retry it if a halt or a conflict interrupts it."""
+        """Handle an event like the consumer: retry if a halt or a conflict interrupts it."""
         handle = ProposalHandlers(self.signer, SystemClock()).on_ready
         for again in (True, True, False):
             try:
@@ -113,7 +113,7 @@ class World:
                 return
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
-        """Run a statement as the owner. Return its rows, if it has any."""
+        """Run a statement as the owner. Return its rows, if any."""
         async with self.owner.begin() as conn:
             done = await conn.execute(text(statement), values)
             return list(done.all()) if done.returns_rows else []

@@ -1,4 +1,4 @@
-"""A gateway to services in processes of their own, like that of compose.yaml: routes by path."""
+"""A gateway to services in other processes, like that of compose.yaml: routes requests by path."""
 
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -22,7 +22,7 @@ _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "host", "tran
 
 @contextmanager
 def gateway(addresses: Mapping[str, str]) -> Iterator[str]:
-    """The URL of a gateway to `addresses` (service → URL), served from a thread while the block runs."""
+    """Yield the URL of a gateway to `addresses` (service → URL), served by a thread while the block runs."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(_app(addresses), port=port, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)

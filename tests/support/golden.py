@@ -1,4 +1,4 @@
-"""One example of every event, the same for ever. `python -m tests.support.golden` writes the files of new ones."""
+"""One example of every event, which never changes. `python -m tests.support.golden` writes the files of new events."""
 
 import json
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ _PLAIN: dict[Any, Any] = {
 
 
 def example(event: type[Event]) -> Envelope[Event]:
-    """The example of one event class: every field set, optional ones too."""
+    """Return the example of an event class, with every field set, including optional ones."""
     made = _value(event)
     return Envelope(
         _ID, _TIME, "ratchet/test", made, "correlation", "causation", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"

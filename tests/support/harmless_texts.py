@@ -1,4 +1,4 @@
-"""A generator of texts that only look as if they held personal data."""
+"""A generator of texts without personal data that resemble it."""
 
 # ruff: noqa: E501
 
@@ -9,7 +9,7 @@ from tests.support.draws import LANGUAGES, draw_digits, draw_letters, fill
 
 
 def negatives(seed: int, each: int) -> Iterator[tuple[str, str]]:
-    """(text, language) of numbers, dates, versions, hashes and names that belong to nobody."""
+    """Return (text, language) pairs with numbers, dates, versions, hashes and names that are not personal data."""
     rnd = random.Random(seed)
     for language in LANGUAGES:
         for _ in range(each):

@@ -1,4 +1,4 @@
-"""Requests that nobody sends by accident, made from what a service's OpenAPI document says of its routes."""
+"""Malicious and malformed requests, generated from a service's OpenAPI document."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ HEADERS: list[dict[str, str]] = [
 
 @dataclass(frozen=True, slots=True)
 class HostileRequest:
-    """One request; `params` are those of its query."""
+    """A request; `params` are its query parameters."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ class HostileRequest:
 def hostile_requests(
     openapi: Mapping[str, Any], each: int, seed: int, without: frozenset[str] = frozenset()
 ) -> Iterator[HostileRequest]:
-    """`each` requests of every operation but those of the paths `without`; the same for the same seed."""
+    """Yield `each` requests of every operation except the paths `without`; the same for the same seed."""
     random = Random(seed)
     for path, operations in sorted(openapi["paths"].items()):
         for method, operation in sorted(operations.items()):
@@ -89,7 +89,7 @@ def _content(random: Random, operation: Any, openapi: Mapping[str, Any]) -> byte
 
 
 def _fields(operation: Any, openapi: Mapping[str, Any]) -> list[str]:
-    """The fields of an operation's body, as far as the document says."""
+    """Return the fields of an operation's body, as far as the document describes them."""
     media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     reference = str(media.get("schema", {}).get("$ref", "")).rpartition("/")[2]
     return list(openapi.get("components", {}).get("schemas", {}).get(reference, {}).get("properties", {}))
@@ -100,6 +100,6 @@ def _sendable(text: str) -> str:
 
 
 def _segment(text: str) -> str:
-    """A path's segment, with what would end it or leave it encoded."""
+    """Return a value for a path's segment, including characters that end it or stay encoded."""
     return "".join(f"%{byte:02X}" if byte < 33 or byte > 126 or chr(byte) in "%/?#" else chr(byte)
                    for byte in text.encode())  # fmt: skip

@@ -1,4 +1,4 @@
-"""A site with all kinds of data, much of it hostile text."""
+"""A site with all kinds of data, much of it malicious text."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def reply(words: str) -> dict[str, Any]:
 
 
 def propose(site: Site, document: dict[str, Any], base: str | None, name: str = REPLY) -> dict[str, Any]:
-    """Open a proposal as the maker."""
+    """Open a proposal with the maker's key."""
     body = {"name": name, "target": MAIL_BOT, "base_digest": base, "document": document, "why": "it reads better"}
     made = site.post("/v1/proposals", body, site.maker_key)
     assert made.status_code == 201, made.text
@@ -40,7 +40,7 @@ def propose(site: Site, document: dict[str, Any], base: str | None, name: str = 
 
 
 def promote(site: Site, document: dict[str, Any], base: str | None = None, name: str = REPLY) -> str:
-    """Propose as the maker and approve as the reviewer; return the live digest."""
+    """Propose with the maker's key and approve with the reviewer's. Return the live digest."""
     proposal = propose(site, document, base, name)
     decision = {"verdict": "approved", "reason": "good", "digest": proposal["digest"]}
     decided = site.post(f"/v1/proposals/{proposal['id']}/decisions", decision)
@@ -49,7 +49,7 @@ def promote(site: Site, document: dict[str, Any], base: str | None = None, name:
 
 
 def like(site: Site, count: int = 3) -> None:
-    """Send positive feedback with consent on hostile answers, and wait for the example proposal."""
+    """Send positive feedback with consent about hostile answers, and wait for the example proposal."""
     with site.client() as app:
         prompt = eventually_sync(lambda: _live(app))
         for number in range(count):
@@ -86,7 +86,7 @@ def park(runner: LocalRunner, count: int = 1) -> None:
 
 
 def fill(site: Site, runner: LocalRunner) -> None:
-    """A regression with its fix, a managed prompt with a history, examples, an edit that waits, dead letters."""
+    """Create a regression with its fix, a managed prompt with a history, examples, an open edit and dead letters."""
     first = promote(site, reply("Reply to the mail."))
     second = promote(site, reply("Reply to the mail, briefly."), first)
     propose(site, reply(f"Reply to the mail, warmly. {HOSTILE.replace('{{evil}}', '')}"), second)

@@ -1,4 +1,4 @@
-"""All services, PostgreSQL, Valkey and the broker of `make run`, with the services in a thread of this process."""
+"""All services, PostgreSQL, Valkey and the broker of `make run`; the services run in a thread of this process."""
 
 import asyncio
 import contextlib
@@ -75,7 +75,7 @@ async def _serve(
                 app, http=protocol, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1
             )
             server = uvicorn.Server(config)
-            ready.set_result((server, credentials))  # connections wait in the listener until it serves
+            ready.set_result((server, credentials))  # the listener queues connections until then
             await server.serve(sockets=[listener])
     except BaseException as error:
         if not ready.done():

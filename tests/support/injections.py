@@ -1,4 +1,4 @@
-"""Known shapes of prompt injection: what people put into a text so that a model or a renderer takes it for more."""
+"""Known shapes of prompt injection: texts that a model or a renderer may take for instructions or syntax."""
 
 # ruff: noqa: E501
 
@@ -36,7 +36,7 @@ FRAGMENTS = (
 
 
 def injections() -> Iterator[str]:
-    """Every order in every shell."""
+    """Return every instruction in every wrapper."""
     for shell in _SHELLS:
         for order in _ORDERS:
             yield shell.format(order)

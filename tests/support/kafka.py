@@ -34,12 +34,12 @@ from shared.messaging.topics import topics
 from tests.support.eventually import eventually_sync
 from tests.support.requirements import KAFKA_JARS, ROOT
 
-_ASK_S = 30.0
+_REQUEST_TIMEOUT_S = 30.0
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 def fetch_jars() -> Path:
-    """The folder of Kafka's jars, fetched by Maven once (44 MB); processes that come together wait for one another."""
+    """Return the folder of Kafka's jars, fetched by Maven once (44 MB). A file lock serialises concurrent processes."""
     KAFKA_JARS.parent.mkdir(parents=True, exist_ok=True)
     with (KAFKA_JARS.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -56,16 +56,16 @@ def fetch_jars() -> Path:
 
 @dataclass
 class ApacheKafka:
-    """One broker with its data in `folder`. It keeps port and data over `stop`, `kill` and `start`.
+    """A broker with its data in `folder`. It keeps port and data over `stop`, `kill` and `start`.
 
-    With `users` (name → password) it wants SASL PLAIN and refuses what no ACL allows; `admin` must be
-    among them and may do everything. Settings that are `given` come before ours, but for places. Clients
-    are sent to `advertised_port`, where one is given: a proxy's.
+    With `users` (name → password) it requires SASL PLAIN and rejects what no ACL allows; `admin` must be among them and
+    may do everything. `overrides` replace our settings, except paths and addresses. `advertised_port` is the port that
+    clients connect to, for example a proxy's.
     """
 
     folder: Path
     users: dict[str, str] = field(default_factory=dict)
-    given: dict[str, str] = field(default_factory=dict)
+    overrides: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     advertised_port: int | None = None
     controller_port: int = field(default_factory=free_port)
@@ -80,10 +80,10 @@ class ApacheKafka:
         return self.folder / "kafka.log"
 
     def start(self, within: float = 60.0) -> None:
-        """Start it, with a formatted folder at the first time, and return when its port is open.
+        """Start the broker, with a formatted folder at the first start, and wait until its port is open.
 
         Raises:
-            StartFailed: it did not come up within `within` seconds.
+        StartFailed: it did not start within `within` seconds.
         """
         config = self.folder / "server.properties"
         if not config.exists():
@@ -94,26 +94,26 @@ class ApacheKafka:
         process.wait_until(self._open, self._process, self.log, within)
 
     def stop(self) -> None:
-        """End it in good order; SIGKILL after 10 s."""
+        """Stop the broker with SIGTERM; SIGKILL after 10 s."""
         if self._process is not None:
             process.end(self._process)
         self._process = None
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the broker as in a crash."""
         if self._process is not None:
             process.end(self._process, 9)
         self._process = None
 
     def _open(self) -> bool:
-        """The broker's port opens only after its metadata is loaded."""
+        """Return whether the broker's port is open, which is the case only after its metadata is loaded."""
         assert self._process is not None
         return any(c.laddr.port == self.port and c.status == "LISTEN" for c in self._process.net_connections("tcp"))
 
     def _settings(self) -> dict[str, str]:
-        return {**self._defaults(), **self.given, **self._places()}
+        return {**self._defaults(), **self.overrides, **self._paths_and_addresses()}
 
-    def _places(self) -> dict[str, str]:
+    def _paths_and_addresses(self) -> dict[str, str]:
         return {
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
@@ -135,7 +135,7 @@ class ApacheKafka:
             "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
-            # A broker that comes back from a crash waits until its former self counts as gone.
+            # After a crash a restarted broker waits until the session of its previous process has expired.
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
             **(self._access() if self.users else {}),
@@ -146,7 +146,7 @@ class ApacheKafka:
         return "SASL_PLAINTEXT" if self.users else "PLAINTEXT"
 
     def _access(self) -> dict[str, str]:
-        known = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
+        credentials = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
         login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
         return {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -154,7 +154,7 @@ class ApacheKafka:
             "sasl.enabled.mechanisms": "PLAIN",
             "sasl.mechanism.inter.broker.protocol": "PLAIN",
             "listener.name.client.plain.sasl.jaas.config": (
-                f'{login} username="admin" password="{self.users["admin"]}" {known};'
+                f'{login} username="admin" password="{self.users["admin"]}" {credentials};'
             ),
         }
 
@@ -165,10 +165,10 @@ def _write(config: Path, settings: Mapping[str, str]) -> None:
 
 @cache
 def _formatted() -> Path:
-    """An empty data folder as Kafka's own tool makes it; all brokers of this process begin with a copy."""
-    made = tempfile.TemporaryDirectory(prefix="kafka-formatted-")
-    atexit.register(made.cleanup)
-    empty = ApacheKafka(Path(made.name))
+    """Return an empty data folder, formatted by Kafka's own tool; all brokers of this process start with a copy."""
+    folder = tempfile.TemporaryDirectory(prefix="kafka-formatted-")
+    atexit.register(folder.cleanup)
+    empty = ApacheKafka(Path(folder.name))
     config = empty.folder / "server.properties"
     _write(config, empty._settings())
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -183,30 +183,30 @@ def _java() -> list[str]:
     return [os.fspath(JAVA), *_JAVA_OPTIONS, "-cp", f"{KAFKA_JARS}/*"]
 
 
-def admin_of(server: ApacheKafka) -> AdminClient:
-    """An administrator's client for `server`."""
+def admin_client_of(server: ApacheKafka) -> AdminClient:
+    """Return an admin client for `server`."""
     login = {"RATCHET_KAFKA_USER": "admin", "RATCHET_KAFKA_PASSWORD": server.users["admin"]} if server.users else {}
     return admin_client({"RATCHET_KAFKA_BOOTSTRAP": server.bootstrap, **login})
 
 
-def wipe(admin: AdminClient) -> None:
-    """Remove all consumer groups and all topics but our empty ones, and return when they are gone.
+def delete_used_topics_and_groups(admin: AdminClient) -> None:
+    """Delete all consumer groups and all topics except our empty ones; wait until they are gone.
 
-    To make all topics anew for each test takes the broker 2 s of processor time; most tests use one or two.
+    Recreating all topics for each test would cost the broker 2 s of processor time; most tests use one or two.
     """
-    eventually_sync(lambda: _no_groups(admin), within=90)
+    eventually_sync(lambda: _delete_groups(admin), within=90)
     if names := _used_topics(admin):
         wait(admin.delete_topics(names, operation_timeout=30).values())
         eventually_sync(lambda: not set(names) & set(_topics(admin)))
 
 
 def _topics(admin: AdminClient) -> list[str]:
-    """All topics but Kafka's own."""
+    """Return all topics except Kafka's own."""
     return [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
 
 
 def _used_topics(admin: AdminClient) -> list[str]:
-    """Topics that have or had a message, and those that are not ours."""
+    """Return the topics that have or had messages, and those that are not ours."""
     names = _topics(admin)
     if not names:
         return []
@@ -216,7 +216,7 @@ def _used_topics(admin: AdminClient) -> list[str]:
 
 
 def _elected_offsets(admin: AdminClient, names: Iterable[str]) -> dict[tuple[str, int], int]:
-    """Return the end offsets, or none yet while a new partition's leader is being elected."""
+    """Return the end offsets; {} while a new partition's leader is being elected."""
     try:
         return end_offsets(admin, names)
     except KafkaException as error:
@@ -226,23 +226,23 @@ def _elected_offsets(admin: AdminClient, names: Iterable[str]) -> dict[tuple[str
 
 
 def end_offsets(admin: AdminClient, names: Iterable[str]) -> dict[tuple[str, int], int]:
-    """(topic, partition) → the number of messages ever written to it."""
-    known = admin.list_topics(timeout=_ASK_S).topics
-    wanted = [TopicPartition(name, partition) for name in names for partition in known[name].partitions]
-    answers = admin.list_offsets({at: OffsetSpec.latest() for at in wanted}, request_timeout=_ASK_S)
+    """Return (topic, partition) → the number of messages ever written to it."""
+    credentials = admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+    wanted = [TopicPartition(name, partition) for name in names for partition in credentials[name].partitions]
+    answers = admin.list_offsets({at: OffsetSpec.latest() for at in wanted}, request_timeout=_REQUEST_TIMEOUT_S)
     return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
 
 
-def _no_groups(admin: AdminClient) -> bool:
-    """Removes what can be removed: a group whose members left a moment ago can't be yet. Whether none is left."""
+def _delete_groups(admin: AdminClient) -> bool:
+    """Delete the groups that can be deleted (not those whose members have just left). Return whether none is left."""
     groups = [group.group_id for group in admin.list_consumer_groups().result().valid]
     if groups:
         wait(admin.delete_consumer_groups(groups).values())
     return not groups
 
 
-def secure(admin: AdminClient) -> None:
-    """Make the access rules of deploy/kafka, and return when the broker obeys all of them."""
+def create_and_await_acls(admin: AdminClient) -> None:
+    """Create the ACLs of deploy/kafka, and wait until the broker enforces all of them."""
     create_acls(admin)
     everything = AclBindingFilter(
         ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY

@@ -1,6 +1,6 @@
-"""A Langfuse server for tests: both API versions with data in memory and scripted faults.
+"""A Langfuse server for tests: both API versions, with data in memory and scripted faults.
 
-It follows `../shared/contracts/langfuse-openapi.yml`; a contract test verifies that.
+It follows `../shared/contracts/langfuse-openapi.yml`, which a contract test verifies.
 """
 
 import base64
@@ -36,7 +36,7 @@ JSON = {"content-type": "application/json; charset=utf-8"}
 
 
 @dataclass(frozen=True)
-class Said:
+class ScriptedResponse:
     """A response. Only the first `cut` bytes are sent; with `dropped` the connection is closed instead."""
 
     status: int = 200
@@ -46,17 +46,17 @@ class Said:
     dropped: bool = False
 
 
-def ill(status: int, **headers: str) -> Said:
+def error_response(status: int, **headers: str) -> ScriptedResponse:
     more = {name.replace("_", "-"): text for name, text in headers.items()}
-    return Said(status, b'{"message": "no"}', {**JSON, **more})
+    return ScriptedResponse(status, b'{"message": "no"}', {**JSON, **more})
 
 
 @dataclass
 class Langfuse:
-    """`observations` and `scores` are as the newest API has them; the older one's shapes are made of them.
+    """`observations` and `scores` have the form of the newest API; the older API's form is converted from it.
 
-    `faults` has by path the answers that come first. With `border`, each page begins with so many items of the one
-    before; `stuck` gives the same cursor for ever. `asked` is what came: method, path, parameters.
+    `faults` has the first responses by path. With `page_overlap`, each page repeats that number of items of the page
+    before; with `repeats_cursor`, the cursor never advances. `requests` has the requests: method, path, parameters.
     """
 
     version: str = "4.16.0"
@@ -64,24 +64,24 @@ class Langfuse:
     scores: list[dict[str, Any]] = field(default_factory=list)
     prompts: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     configs: list[dict[str, Any]] = field(default_factory=list)
-    faults: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
-    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    most: int = 1000
-    border: int = 0
-    stuck: bool = False
+    faults: dict[str, list[ScriptedResponse]] = field(default_factory=lambda: defaultdict(list))
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    max_page_size: int = 1000
+    page_overlap: int = 0
+    repeats_cursor: bool = False
 
-    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse:
         parts = urlsplit(target)
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
-        self.asked.append((method, parts.path, params))
+        self.requests.append((method, parts.path, params))
         if self.faults[parts.path]:
             return self.faults[parts.path].pop(0)
         if parts.path == "/api/public/health":
-            return _said({"status": "OK", "version": self.version})
+            return _json_response({"status": "OK", "version": self.version})
         if headers.get("authorization") != _TOKEN:
-            return ill(401)
+            return error_response(401)
         found = self._found(parts.path, params) if method == "GET" else None
-        return ill(404) if found is None else _said(found)
+        return error_response(404) if found is None else _json_response(found)
 
     def client(self) -> httpx.Client:
         """Return a client of this server without a network."""
@@ -90,13 +90,13 @@ class Langfuse:
         )
 
     def paths(self) -> list[str]:
-        return [path for _, path, _ in self.asked]
+        return [path for _, path, _ in self.requests]
 
     def _respond(self, request: httpx.Request) -> httpx.Response:
-        said = self.respond(request.method, request.url.raw_path.decode(), request.headers)
-        if said.dropped:
+        response = self.respond(request.method, request.url.raw_path.decode(), request.headers)
+        if response.dropped:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
-        return httpx.Response(said.status, headers=said.headers, content=said.body[: said.cut])
+        return httpx.Response(response.status, headers=response.headers, content=response.body[: response.cut])
 
     def _found(self, path: str, params: dict[str, str]) -> Any:
         newer = not self.version.startswith(("2.", "3."))
@@ -132,51 +132,58 @@ class Langfuse:
         names = {*_CORE, *_PRICES, *(name for group in params["fields"].split(",") for name in _GROUPS[group])}
         return [{name: value for name, value in each.items() if name in names} for each in kept]
 
-    def _by_cursor(self, items: list[Any], params: Mapping[str, str], most: int) -> dict[str, Any]:
+    def _by_cursor(self, items: list[Any], params: Mapping[str, str], max_limit: int) -> dict[str, Any]:
         limit = int(params.get("limit", 50))
-        assert 0 < limit <= most
+        assert 0 < limit <= max_limit
         start = int(base64.urlsafe_b64decode(params["cursor"])) if "cursor" in params else 0
-        end = start + min(limit, self.most)
+        end = start + min(limit, self.max_page_size)
         meta: dict[str, Any] = {"limit": limit}
-        if end < len(items) or self.stuck:
-            place = 0 if self.stuck else max(start + 1, end - self.border)
-            meta["cursor"] = base64.urlsafe_b64encode(str(place).encode()).decode()
+        if end < len(items) or self.repeats_cursor:
+            position = 0 if self.repeats_cursor else max(start + 1, end - self.page_overlap)
+            meta["cursor"] = base64.urlsafe_b64encode(str(position).encode()).decode()
         return {"data": items[start:end], "meta": meta}
 
     def _by_page(self, items: list[Any], params: Mapping[str, str]) -> dict[str, Any]:
-        asked, page = int(params["limit"]), int(params["page"])
-        assert 0 < asked <= 100
-        limit = min(asked, self.most)
-        start = max(0, (page - 1) * limit - self.border)
+        limit, page = int(params["limit"]), int(params["page"])
+        assert 0 < limit <= 100
+        limit = min(limit, self.max_page_size)
+        start = max(0, (page - 1) * limit - self.page_overlap)
         total = -(-len(items) // limit)
-        meta = {"page": 1 if self.stuck else page, "limit": limit, "totalItems": len(items), "totalPages": total}
+        meta = {
+            "page": 1 if self.repeats_cursor else page,
+            "limit": limit,
+            "totalItems": len(items),
+            "totalPages": total,
+        }
         return {"data": items[start : page * limit], "meta": meta}
 
 
-class Answers(Protocol):
+class Responder(Protocol):
     """A server that `served` can run."""
 
-    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said: ...
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse: ...
 
 
 @contextmanager
-def served(server: Answers) -> Iterator[str]:
-    """Serve on a local port; yield the address."""
+def served(server: Responder) -> Iterator[str]:
+    """Serve on a local port; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            said = server.respond(self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
-            if said.dropped:
+            response = server.respond(
+                self.command, self.path, {name.lower(): text for name, text in self.headers.items()}
+            )
+            if response.dropped:
                 self.close_connection = True
                 return
-            self.send_response(said.status)
-            for name, text in {**said.headers, "content-length": str(len(said.body))}.items():
+            self.send_response(response.status)
+            for name, text in {**response.headers, "content-length": str(len(response.body))}.items():
                 self.send_header(name, text)
             self.end_headers()
-            self.wfile.write(said.body[: said.cut])
-            self.close_connection = said.cut is not None
+            self.wfile.write(response.body[: response.cut])
+            self.close_connection = response.cut is not None
 
         do_POST = do_GET  # noqa: N815
 
@@ -193,12 +200,12 @@ def served(server: Answers) -> Iterator[str]:
             thread.join()
 
 
-def _said(body: Any) -> Said:
-    return Said(body=json.dumps(body).encode())
+def _json_response(body: Any) -> ScriptedResponse:
+    return ScriptedResponse(body=json.dumps(body).encode())
 
 
 def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str) -> list[dict[str, Any]]:
-    """Return the items from one time to another; all times have one format, so texts are compared."""
+    """Return the items between two times. All times have the same format, so strings are compared."""
     name = "StartTime" if time == "startTime" else "Timestamp"
     start, end = (params[f"{side}{name}"] for side in ("from", "to"))
     assert all(at(datetime.fromisoformat(each)) == each for each in (start, end))

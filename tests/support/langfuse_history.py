@@ -1,4 +1,4 @@
-"""Traces, generations and scores of a made-up app, for the Langfuse server of tests."""
+"""Traces, generations and scores of an invented app, for the Langfuse server of tests."""
 
 import random
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ BAD = "You are the support bot of a lamp shop.\nAsk back if it is unclear."
 
 @dataclass(frozen=True)
 class Part:
-    """A number of answers by a prompt version, and the share of rated ones that are liked."""
+    """A number of answers by a prompt version, and the share of rated answers that are liked."""
 
     version: int | None
     n: int
@@ -67,10 +67,10 @@ def score(number: int, name: str, value: Any, moment: datetime, **fields: Any) -
     }
 
 
-def past(
+def server_with_history(
     *parts: Part, days: float = 28.0, rated: float = 0.5, version: str = "4.16.0", seed: int = 1, now: datetime = NOW
 ) -> Langfuse:
-    """Return a server with `days` of an app until now; a share of the answers is rated minutes later."""
+    """Return a server with `days` of an app's history until now; a share of the answers is rated minutes later."""
     rng, server = random.Random(seed), Langfuse(version, prompts=prompts())
     every = [part for part in parts for _ in range(part.n)]
     for number, part in enumerate(every):

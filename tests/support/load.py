@@ -1,4 +1,4 @@
-"""Posts at a bounded rate, sent again with the same Idempotency-Key until they are acknowledged, as an SDK does."""
+"""Load: posts at a bounded rate, retried with the same Idempotency-Key until acknowledged, as by an SDK."""
 
 import asyncio
 import itertools
@@ -13,15 +13,15 @@ import httpx
 
 from tests.support.eventually import eventually
 
-_AGAIN_S = 0.5
-_ANSWER_S = 10.0
+_RETRY_S = 0.5
+_TIMEOUT_S = 10.0
 _IN_FLIGHT = 32
 _PROMPT_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One request. What it measures is called `metric`, and nothing else is: it can be counted by itself."""
+    """A request. The metric that it measures has a unique name, so that its effect can be counted separately."""
 
     path: str
     key: str
@@ -31,9 +31,9 @@ class Post:
 
 
 def posts(count: int, prefix: str, targets: Sequence[str] = ("bot",)) -> list[Post]:
-    """Executions with a score, each followed by feedback with a score, for each target in turn.
+    """Return executions with a score, each followed by feedback with a score, for each target in turn.
 
-    Some executions use a prompt that nobody has seen before. `prefix` keeps several loads on one database apart.
+    Some executions use a new prompt. `prefix` distinguishes several loads on one database.
     """
     made = []
     for number in range(count):
@@ -59,7 +59,7 @@ def _feedback(number: int, prefix: str, targets: Sequence[str], value: float) ->
 
 @dataclass
 class Load:
-    """Sends `work` to `urls` in turn, `rate` new posts a second at most. What is known of each post is here."""
+    """Sends `work` to `urls` in turn, at most `rate` new posts per second, and records the state of each post."""
 
     urls: Sequence[str]
     api_key: str
@@ -72,7 +72,7 @@ class Load:
     _stopped: bool = False
 
     def stop(self) -> None:
-        """Begin no further post; `run` returns once those that were begun are acknowledged."""
+        """Start no further post; `run` returns once the posts in flight are acknowledged."""
         self._stopped = True
 
     @property
@@ -80,33 +80,33 @@ class Load:
         return len(self.acknowledged) == len(self.work)
 
     @property
-    def sent_again(self) -> int:
-        """Posts that needed more than one attempt."""
+    def retried(self) -> int:
+        """Return the number of posts that needed more than one attempt."""
         return sum(number > 1 for number in self.attempts.values())
 
     @property
-    def repeats_known(self) -> int:
-        """Posts of which an attempt without an answer had been kept."""
+    def duplicates(self) -> int:
+        """Return the number of posts that had been stored by an attempt without a response."""
         return sum(status == "duplicate" for status in self.acknowledged.values())
 
     def __str__(self) -> str:
         return (
             f"{len(self.acknowledged)} of {len(self.work)} acknowledged, {len(self.in_flight)} in flight, "
-            f"{self.sent_again} sent again, {self.repeats_known} of them kept before, failures {dict(self.failures)}"
+            f"{self.retried} retried, {self.duplicates} of them stored before, failures {dict(self.failures)}"
         )
 
-    async def reaches(self, count: int, within: float = 60.0) -> None:
-        """Returns when so many posts are acknowledged. Raises AssertionError with what is known otherwise."""
+    async def wait_for_acknowledged(self, count: int, within: float = 60.0) -> None:
+        """Wait until `count` posts are acknowledged. Raises AssertionError with the state of the load otherwise."""
         try:
             await eventually(lambda: len(self.acknowledged) >= count, within)
         except AssertionError as error:
             raise AssertionError(f"not {count} posts within {within:g} s: {self}") from error
 
     async def run(self, within: float = 600.0) -> None:
-        """Returns when every post is acknowledged.
+        """Send all posts; return when every one is acknowledged.
 
         Raises:
-            AssertionError: that took more than `within` seconds; or an answer came that no retry can better.
+        AssertionError: it took longer than `within` seconds; or a response was an error that no retry can resolve.
         """
         try:
             async with asyncio.timeout(within):
@@ -115,14 +115,14 @@ class Load:
             raise AssertionError(f"not done within {within:g} s: {self}") from None
 
     async def _send_all(self) -> None:
-        turns = self._paced()
+        turns = self._schedule()
         limits = httpx.Limits(max_connections=_IN_FLIGHT)
-        async with httpx.AsyncClient(timeout=_ANSWER_S, limits=limits) as client, asyncio.TaskGroup() as workers:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, limits=limits) as client, asyncio.TaskGroup() as workers:
             for _ in range(_IN_FLIGHT):
                 workers.create_task(self._work(client, turns))
 
-    def _paced(self) -> Iterator[tuple[float, Post]]:
-        """Each post with the moment from which on it may be sent: what an outage cost is not made good in a rush."""
+    def _schedule(self) -> Iterator[tuple[float, Post]]:
+        """Yield each post with its earliest time to send; after an outage the rate is not exceeded to catch up."""
         moment = time.monotonic()
         for post in self.work:
             if self._stopped:
@@ -134,14 +134,14 @@ class Load:
         for moment, post in turns:
             await asyncio.sleep(max(0.0, moment - time.monotonic()))
             self.in_flight.add(post.key)
-            for url in itertools.cycle(self._from(post)):
+            for url in itertools.cycle(self._rotated_urls(post)):
                 if await self._try(client, url, post):
                     break
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(_RETRY_S)
             self.in_flight.discard(post.key)
 
-    def _from(self, post: Post) -> Sequence[str]:
-        """The addresses, beginning at another one for every post."""
+    def _rotated_urls(self, post: Post) -> Sequence[str]:
+        """Return the URLs, rotated for every post."""
         first = len(self.attempts) % len(self.urls)
         return [*self.urls[first:], *self.urls[:first]]
 

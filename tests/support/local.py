@@ -13,13 +13,13 @@ import psutil
 from ratchet_local import process
 from ratchet_local.ports import free_port
 from tests.support.fork_server import StartProcess
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 
 class LocalRunner:
-    """`ratchet-local` on the data in `folder`, with its `demo` where that is set. It keeps its port over restarts.
+    """`ratchet-local` on the data in `folder`, with its `demo` if that is set. It keeps its port over restarts.
 
-    `fork_server.start` as `start_process` spares the 2 s of imports; its processes have no exit code.
+    `fork_server.start` as `start_process` saves the 2 s of imports; its processes have no exit code.
     """
 
     def __init__(self, folder: Path, port: int | None = None, start_process: StartProcess = process.start) -> None:
@@ -37,7 +37,7 @@ class LocalRunner:
 
     @property
     def output(self) -> str:
-        """The terminal output."""
+        """Return the terminal output."""
         return (self.folder.parent / "terminal.txt").read_text()
 
     @property
@@ -46,33 +46,33 @@ class LocalRunner:
         return kept
 
     def start(self, within: float = 60.0) -> None:
-        """Return when it is ready. Raises StartFailed with what the terminal saw where it ended instead."""
+        """Start the runner and wait until it is ready. Raises StartFailed with the terminal output if it exits."""
         terminal = self.folder.parent / "terminal.txt"
-        self._process = self._start_process(self.command, terminal, untraced(PYTHONUNBUFFERED="1"))
+        self._process = self._start_process(self.command, terminal, environment_without_coverage(PYTHONUNBUFFERED="1"))
         process.wait_until(self._ready, self._process, terminal, within)
 
     def family(self) -> list[psutil.Process]:
-        """The runner and every process that it started."""
+        """Return the runner and every process that it started."""
         assert self._process is not None
         return [self._process, *self._process.children(recursive=True)]
 
     def kill(self) -> None:
-        """SIGKILL to the runner alone: its servers live on, as after a crash."""
+        """Send SIGKILL to the runner only: its servers continue to run, as after a crash."""
         self._end(signal.SIGKILL)
 
     def stop(self, how: int = signal.SIGTERM) -> int | None:
-        """End it as an operator would, and return its exit code; None if it was forked."""
+        """Stop the runner as an operator would. Return its exit code; None if it was forked."""
         return self._end(how)
 
     def stop_all(self) -> None:
-        """For the end of a test: also what a killed runner left behind."""
+        """Stop everything at the end of a test, including servers left behind by a killed runner."""
         if self._process is None:
             self.start()
         self.stop()
 
     def _end(self, how: int) -> int | None:
         assert self._process is not None
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has exited
             self._process.send_signal(how)
         code = self._process.wait(30)
         self._process = None
@@ -85,7 +85,7 @@ class LocalRunner:
             return False
 
     def get(self, path: str, key: str = "") -> tuple[int, bytes]:
-        """Status and body, errors too."""
+        """Return status and body, also of errors."""
         return self._send(urllib.request.Request(self.url + path, headers=_bearer(key)))
 
     def post(self, path: str, body: object, key: str) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""Delivery without services: example events, a scratch schema with the tables of delivery, settings for a bus."""
+"""Delivery without services: example events, a scratch schema with the messaging tables, settings for a bus."""
 
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -25,7 +25,7 @@ class ScratchSettings(ServiceSettings):
 
 
 def feedback(target: str = "bot", value: float = 1.0) -> FeedbackCreated:
-    """A thumb."""
+    """Return a thumb event."""
     return FeedbackCreated(
         project="acme",
         environment="production",
@@ -39,12 +39,12 @@ def feedback(target: str = "bot", value: float = 1.0) -> FeedbackCreated:
 
 
 def envelope(event: Event | None = None, event_id: UUID | None = None) -> Envelope[Event]:
-    """`event`, or any thumb, ready for the outbox."""
+    """Return an envelope of `event`, or of a thumb, ready for the outbox."""
     return Envelope(event_id or uuid4(), NOW, "ratchet/test", event or feedback(), "correlation")
 
 
 def record(sent: Envelope[Event], offset: int = 0, topic: str | None = None) -> FakeRecord:
-    """The message of an envelope, as it would lie in partition 0."""
+    """Return the Kafka record of an envelope in partition 0."""
     message = encode(sent)
     return FakeRecord(topic or message.topic, 0, offset, message.key.encode(), message.value, encoded(message.headers))
 
@@ -58,7 +58,7 @@ def async_dsn(dsn: str) -> str:
 
 
 async def scratch_engine(dsn: str) -> AsyncEngine:
-    """An engine on a database that now has the tables of delivery in the schema `scratch`."""
+    """Return an engine on a database after creating the messaging tables in the schema `scratch`."""
     engine = create_async_engine(async_dsn(dsn))
     metadata = metadata_for(SCHEMA)
     messaging_tables(metadata)

@@ -1,8 +1,8 @@
 """A generator of texts with labelled personal data, in ten languages.
 
-Formats are those of the countries (their numbering plans, the ISO 13616 registry, the issuers' ranges), and sentences
-are what people write to a service. Everything is drawn from a seed, with right checksums; no number is anybody's on
-purpose.
+Formats are those of the countries (their numbering plans, the ISO 13616 registry, the issuers' ranges); sentences are
+typical support messages. Everything is drawn from a seed, with valid checksums; numbers of real people can occur only
+by chance.
 """
 
 # ruff: noqa: E501
@@ -44,7 +44,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A text with one piece of personal data at `start` to `end`."""
+    """A text with one piece of personal data from `start` to `end`."""
 
     text: str
     language: str
@@ -54,7 +54,7 @@ class Labelled:
 
 
 def labelled(seed: int, each: int) -> Iterator[Labelled]:
-    """`each` texts for every kind and language."""
+    """Return `each` texts for every kind and language."""
     rnd = random.Random(seed)
     for kind in KINDS:
         for language in LANGUAGES:
@@ -67,7 +67,9 @@ def labelled(seed: int, each: int) -> Iterator[Labelled]:
 
 
 def _in_script(rnd: random.Random, value: str, language: str) -> str:
-    """Some as they are typed there: Arabic-Indic or full-width characters, no-break spaces, other dashes."""
+    """Return some values as they are typed in that script: Arabic-Indic or full-width characters, no-break spaces,
+    other dashes.
+    """
     draw = rnd.random()
     if language == "ar" and draw < 0.4:
         return value.translate({ord("0") + d: 0x0660 + d for d in range(10)})
@@ -130,7 +132,7 @@ def _card(rnd: random.Random, language: str) -> str:
 
 
 def with_luhn(digits: str) -> str:
-    """`digits` and their check digit."""
+    """Return `digits` with their check digit."""
     return next(digits + last for last in string.digits if _luhn_sum(digits + last) % 10 == 0)
 
 

@@ -1,4 +1,4 @@
-"""Prism: a server made from the description of an API, which refuses requests that it does not describe."""
+"""Prism: a proxy that rejects requests which do not conform to an OpenAPI document."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ _START_SECONDS = 60.0
 
 
 def fetch_prism() -> Path:
-    """Prism's script, fetched by npm once (90 MB); processes that come together wait for one another."""
+    """Return Prism's script, fetched by npm once (90 MB). A file lock serialises concurrent processes."""
     if reason := prism_missing():
         missing(reason)
     PRISM.parent.mkdir(parents=True, exist_ok=True)
@@ -38,8 +38,8 @@ def fetch_prism() -> Path:
 
 
 @contextmanager
-def guarding(description: Path, upstream: str, log: Path) -> Iterator[str]:
-    """The address of a Prism before `upstream`: what it lets pass is a request as the description has it."""
+def validating_proxy(description: Path, upstream: str, log: Path) -> Iterator[str]:
+    """Yield the URL of a Prism in front of `upstream`: it forwards only requests that conform to `description`."""
     port = free_port()
     command = [str(fetch_prism()), "proxy", str(description), upstream, "--errors", "--port", str(port)]
     server = process.start(command, log, {**os.environ, "NO_COLOR": "1"})

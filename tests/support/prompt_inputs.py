@@ -1,4 +1,6 @@
-"""Prompt documents from mutated vectors, and what must hold for any bytes (row H7 of docs/reliability.md)."""
+"""Prompt documents from mutated vectors, and the properties that must hold for any bytes (row H7 of
+docs/reliability.md).
+"""
 
 import contextlib
 import copy
@@ -19,7 +21,7 @@ _STRANGE: tuple[Any, ...] = (
 
 
 def documents() -> list[Any]:
-    """The documents of the vectors, good ones and bad ones."""
+    """Return the documents of the vectors, valid and invalid."""
     read = {name: json.loads((_VECTORS / name).read_text("ascii")) for name in
             ("documents.json", "invalid.json", "rendering.json")}  # fmt: skip
     good = [document for vector in read["documents.json"] for document in vector["documents"]]
@@ -27,7 +29,7 @@ def documents() -> list[Any]:
 
 
 def mutated(known: Sequence[Any], chances: random.Random) -> bytes:
-    """One of the documents with some parts replaced, removed, repeated or swapped, and at times some bytes."""
+    """Return one of the documents with some parts replaced, removed, repeated or swapped, and sometimes some bytes."""
     document = copy.deepcopy(chances.choice(known))
     for _ in range(chances.choice((1, 1, 2, 3, 6))):
         _change(document, chances, [*_STRANGE, *(value for _, _, value in _parts(chances.choice(known)))])
@@ -55,7 +57,7 @@ def _change(document: Any, chances: random.Random, values: list[Any]) -> None:
 
 
 def _parts(value: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """(holder, key, part) of everything in a JSON value."""
+    """Return (holder, key, part) of every part of a JSON value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in list(items):
         yield value, key, part
@@ -63,10 +65,10 @@ def _parts(value: Any) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def check(data: bytes) -> bool:
-    """Read `data` as a document and as a plain text; whether it was a document.
+    """Parse `data` as a document and as a plain text. Return whether it was a document.
 
-    What is refused is refused by PromptError. What is read has one canonical form, which is read as itself, and renders
-    with any text in its variables and examples without another turn, or not at all.
+    Rejected input raises PromptError. Accepted input has one canonical form, which parses to itself, and either renders
+    with any text in its variables and examples without an additional message, or does not render.
     """
     text = data.decode("utf-8", "replace")
     with contextlib.suppress(PromptError):

@@ -1,4 +1,4 @@
-"""Prompt documents for tests: the smallest one, and strategies for any."""
+"""Prompt documents for tests: the minimal one, and hypothesis strategies."""
 
 from random import Random
 from typing import Any
@@ -18,13 +18,13 @@ OBJECTS = st.dictionaries(TEXTS, JSON, max_size=3)
 
 
 def minimal(**parts: Any) -> dict[str, Any]:
-    """The smallest document, with `parts` put in."""
+    """Return the minimal document, updated with `parts`."""
     return {"schema": "ratchet.prompt/1", "messages": [{"role": "user", "content": "Hello"}], **parts}
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """Any valid document."""
+    """A strategy for valid documents."""
     variables = draw(st.dictionaries(NAMES, st.fixed_dictionaries({"type": TYPES}), max_size=3))
     slots = draw(st.lists(NAMES, unique=True, max_size=2))
     pieces = TEXTS | st.sampled_from([f"{{{{{name}}}}}" for name in variables]) if variables else TEXTS
@@ -44,12 +44,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def declared(text: str, variables: set[str]) -> bool:
-    """Whether chance made no placeholder of an undeclared variable."""
+    """Return whether all placeholders are declared: random text may contain one by chance."""
     return "{{" not in text or all(part.split("}}")[0].strip() in variables for part in text.split("{{")[1:])
 
 
 def reordered(value: Any, random: Random) -> Any:
-    """The same JSON value with the keys of all its objects shuffled."""
+    """A strategy for the same JSON value with the keys of all its objects shuffled."""
     if isinstance(value, list):
         return [reordered(item, random) for item in value]
     if not isinstance(value, dict):

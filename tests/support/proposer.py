@@ -18,13 +18,13 @@ SLOT = {"messages": [{"role": "system", "content": "Help."}, {"slot": "examples"
 
 
 def prompt(*lines: str, **parts: Any) -> Prompt:
-    """A document of one system message."""
+    """Return a document with one system message."""
     message = {"role": "system", "content": "\n".join(lines)}
     return parse(minimal(**{"messages": [message], **parts}))
 
 
 def slotted(**parts: Any) -> Prompt:
-    """A document with the slot `examples`, empty."""
+    """Return a document with the empty slot `examples`."""
     return parse(minimal(**{**SLOT, **parts}))
 
 
@@ -34,7 +34,7 @@ def cause(before: str | None, after: str | None, **fields: Any) -> Cause:
 
 
 def regression(*causes: Cause, **fields: Any) -> RegressionDetected:
-    """The share of thumbs up fell from 0.9 to 0.7."""
+    """Return a regression of thumbs up from 0.9 to 0.7."""
     given: dict[str, Any] = {
         "project": "acme",
         "environment": "production",
@@ -56,7 +56,7 @@ def regression(*causes: Cause, **fields: Any) -> RegressionDetected:
 
 
 def feedback(number: int, **fields: Any) -> FeedbackCreated:
-    """A thumb up, sent with a secret key, by the user who asked; both agreed to learning. Later numbers came later."""
+    """Return a thumb up, sent with a secret key by the user who asked, with consent to learning; later by `number`."""
     at = NOW - timedelta(hours=1) + timedelta(seconds=number)
     given: dict[str, Any] = {
         "project": "acme",
@@ -76,7 +76,7 @@ def feedback(number: int, **fields: Any) -> FeedbackCreated:
 
 
 def execution(number: int, **fields: Any) -> ExecutionFacts:
-    """A question of a user of their own, who agreed to learning, and its answer."""
+    """Return an execution: a question of a separate user, who agreed to learning, and its answer."""
     given: dict[str, Any] = {
         "execution_id": f"e{number}",
         "prompts": (PromptUse(name="answer"),),
@@ -90,12 +90,12 @@ def execution(number: int, **fields: Any) -> ExecutionFacts:
 
 
 def instead_of(number: int, value: float | None = 1.0, label: str | None = None) -> Replaced:
-    """The feedback with that number, which another one replaces."""
+    """Return the feedback with that number as replaced by later feedback."""
     return Replaced(feedback_id=derived_id("feedback", str(number)), value=value, label=label)
 
 
 def candidate(number: int, **fields: Any) -> Candidate:
-    """What `feedback(number)` makes."""
+    """Return the candidate that results from `feedback(number)`."""
     at = NOW - timedelta(hours=1) + timedelta(seconds=number)
     asked = fields.get("input", f"Question {number}?")
     user = fields.get("user", f"user-{number}")

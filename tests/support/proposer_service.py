@@ -1,4 +1,4 @@
-"""A proposer without a bus: messages go straight into its delivery, events are read from its outbox."""
+"""A proposer without Kafka: messages are delivered directly, events are read from its outbox."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ class Proposer:
         }
 
     async def deliver(self, *events: Event) -> None:
-        """Deliver events of one topic as one poll of Kafka would, each as a message of its own."""
+        """Deliver events of one topic as in one poll of Kafka, each as a separate message."""
         await self.deliver_envelopes(
             [Envelope(uuid4(), self.clock.now(), "test", event, "correlation") for event in events]
         )

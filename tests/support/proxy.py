@@ -1,4 +1,4 @@
-"""A proxy in front of a server that disturbs the connections through it, as a network does."""
+"""A proxy in front of a server that disturbs connections, as a network does."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 Fault = Literal["hold", "delay", "half-open", "reset"]
-"""hold: nothing passes until `heal`, then all of it does (a partition). delay: each piece comes `delay_s` later.
-half-open: what is connected now never hears anything again, new connections work. reset: connections are cut, new ones
-too, until `heal`."""
+"""hold: nothing passes until `heal`, then everything does (a partition). delay: each chunk is delayed by `delay_s`.
+half-open: existing connections receive nothing any more, new connections work. reset: existing and new connections are
+reset until `heal`.
+"""
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 _PIECE = 65_536
 
@@ -27,7 +28,7 @@ class _Connection:
 
 
 class Proxy:
-    """Forwards connections to the server that `connect` reaches. `hits` counts what each fault disturbed."""
+    """Forwards connections to the server that `connect` reaches. `hits` counts the effects of each fault."""
 
     def __init__(self, connect: Connect, delay_s: float = 1.0) -> None:
         self.hits: Counter[Fault] = Counter()
@@ -38,7 +39,7 @@ class Proxy:
         self._connections: set[_Connection] = set()
 
     def disturb(self, fault: Fault) -> None:
-        """Disturb the connections in this way until `heal`."""
+        """Disturb the connections with this fault until `heal`."""
         self._fault = fault
         self._healed.clear()
         for connection in set(self._connections):
@@ -93,7 +94,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy_of_port(port: int, target: int) -> AsyncIterator[Proxy]:
-    """A proxy on the loopback `port` for a server on the loopback port `target`."""
+    """Start a proxy on the loopback `port` for a server on the loopback port `target`."""
     proxy = Proxy(lambda: asyncio.open_connection("127.0.0.1", target))
     async with _serving(await asyncio.start_server(proxy.serve, "127.0.0.1", port), proxy):
         yield proxy
@@ -101,7 +102,7 @@ async def proxy_of_port(port: int, target: int) -> AsyncIterator[Proxy]:
 
 @asynccontextmanager
 async def proxy_of_socket(path: Path, target: Path) -> AsyncIterator[Proxy]:
-    """A proxy on the Unix socket `path` for a server on the Unix socket `target`."""
+    """Start a proxy on the Unix socket `path` for a server on the Unix socket `target`."""
     proxy = Proxy(lambda: asyncio.open_unix_connection(target))
     async with _serving(await asyncio.start_unix_server(proxy.serve, path), proxy):
         yield proxy

@@ -60,30 +60,30 @@ def recorded(number: int, version: str = "v1", **fields: Any) -> ExecutionRecord
     return ExecutionRecorded(**{**given, **fields})
 
 
-def replacing(number: int, value: float, former: float, version: str = "v1") -> FeedbackCreated:
-    """Return a later thumb of the same user that replaces the former one."""
-    old = Replaced(feedback_id=derived_id("feedback", str(number)), value=former)
+def replacing(number: int, value: float, previous: float, version: str = "v1") -> FeedbackCreated:
+    """Return a later thumb of the same user that replaces the previous one."""
+    old = Replaced(feedback_id=derived_id("feedback", str(number)), value=previous)
     new_id = derived_id("feedback", str(number), "again")
     return feedback(number, version, feedback_id=new_id, value=value, replaces=old)
 
 
-def opinions(number: int, said: Iterable[tuple[float, bool | None]]) -> list[FeedbackCreated]:
+def successive_thumbs(number: int, said: Iterable[tuple[float, bool | None]]) -> list[FeedbackCreated]:
     """Return successive thumbs of a user about an execution, each with its consent to quality.
 
-    As from the collector: a thumb without consent is replaced without its value.
+    As from the collector: a thumb without consent is replaced without a value.
     """
     events: list[FeedbackCreated] = []
-    former: Replaced | None = None
+    previous: Replaced | None = None
     for index, (value, quality) in enumerate(said):
         new_id = derived_id("feedback", str(number), str(index))
         consent = Consent(quality=quality)
-        events.append(feedback(number, feedback_id=new_id, value=value, consent=consent, replaces=former))
-        former = Replaced(feedback_id=new_id, value=None if quality is False else value)
+        events.append(feedback(number, feedback_id=new_id, value=value, consent=consent, replaces=previous))
+        previous = Replaced(feedback_id=new_id, value=None if quality is False else value)
     return events
 
 
-def one_after_another(versions: Iterable[tuple[str, Iterable[float]]]) -> Iterator[FeedbackCreated]:
-    """Yield scores of one version after the other."""
+def scores_by_version(versions: Iterable[tuple[str, Iterable[float]]]) -> Iterator[FeedbackCreated]:
+    """Yield the scores of the versions in turn."""
     number = 0
     for version, values in versions:
         for value in values:

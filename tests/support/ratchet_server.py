@@ -1,4 +1,4 @@
-"""An in-memory Ratchet server for tests of the client, which counts effects and can inject faults."""
+"""An in-memory Ratchet server for tests of the client, which counts effects and injects faults."""
 
 import asyncio
 import json
@@ -19,9 +19,9 @@ Fault = Callable[[httpx.Request], httpx.Response | None]
 
 
 class FakeServer:
-    """Answers as the services do. `effects` counts each item that took effect, by its id.
+    """Responds as the services do. `effects` counts by id the items that took effect.
 
-    `faults` are tried in turn, one a request, before (`faults`) or after (`lost_answers`) the effect.
+    Each fault is applied to one request, in order, before (`faults`) or after (`lost_answers`) the effect.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class FakeServer:
         self.live: dict[str, dict[str, Any]] = {}
         self.keys = [PUBLIC]
         self.pages: dict[str, Any] = {}
-        """Answers of other routes: "GET /v1/loop" → a JSON value, a response, or a function of the request."""
+        """Responses of other routes: "GET /v1/loop" → a JSON value, a response, or a function of the request."""
         self._batches: dict[str, bytes] = {}
         self.streams: list[EventStream] = []
 
@@ -72,11 +72,11 @@ class FakeServer:
             stream.send(payload)
 
     def connected(self, name: str) -> bool:
-        """Whether a client is subscribed to this name."""
+        """Return whether a client is subscribed to this name."""
         return any(stream.open and stream.wants(name) for stream in self.streams)
 
     def disconnect(self) -> None:
-        """Close all streams, as a restart of the server does."""
+        """Close all streams, as at a restart of the server."""
         for stream in self.streams:
             stream.end()
 
@@ -115,7 +115,7 @@ class FakeServer:
 
 
 class EventStream(httpx.AsyncByteStream):
-    """One connected client's server-sent events; `names` None: of all prompts."""
+    """The server-sent events of one client; `names` None: of all prompts."""
 
     def __init__(self, names: frozenset[str] | None) -> None:
         self.names = names
@@ -148,7 +148,7 @@ class EventStream(httpx.AsyncByteStream):
 
 
 def live_payload(name: str, prompt: Prompt, sequence: int = 1, **parts: Any) -> dict[str, Any]:
-    """A signed `prompt.live`; `parts` are replaced before it is signed."""
+    """Return a signed `prompt.live`; `parts` are replaced before it is signed."""
     payload: dict[str, Any] = {
         "project": "acme",
         "environment": "production",

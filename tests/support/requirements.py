@@ -1,4 +1,4 @@
-"""What a machine may lack. Such tests are skipped with the reason, or fail where everything is required."""
+"""Optional tools. Tests without their tool are skipped with the reason, or fail with RATCHET_REQUIRE_ALL=1."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ KAFKA_VERSION = "4.3.0"
 KAFKA_JARS = ROOT / ".cache" / "kafka" / KAFKA_VERSION
 REQUIRE_ALL = "RATCHET_REQUIRE_ALL"
 GET_MAVEN = "apt-get install -y maven"
-PRISM_VERSION = "5.14.2"  # later ones want a newer Node.js than Debian has
+PRISM_VERSION = "5.14.2"  # later versions need a newer Node.js than Debian's
 PRISM = ROOT / ".cache" / "prism" / PRISM_VERSION
 GET_NPM = "apt-get install -y nodejs npm"
 
@@ -22,7 +22,7 @@ GET_CHROMIUM = "apt-get install -y chromium"
 
 
 def chromium() -> str | None:
-    """The path of this machine's Chromium; None where there is none."""
+    """Return the path of Chromium; None if it is not installed."""
     return next((path for name in CHROMIUM if (path := shutil.which(name))), None)
 
 
@@ -34,21 +34,21 @@ def missing(what: str) -> NoReturn:
 
 
 def kafka_missing() -> str | None:
-    """Why no real Apache Kafka can be had here; None where it can."""
+    """Return the reason why Apache Kafka is not available; None if it is."""
     if KAFKA_JARS.is_dir() or shutil.which("mvn"):
         return None
     return f"no Apache Kafka: its jars come by `mvn`, which is missing ({GET_MAVEN})"
 
 
 def prism_missing() -> str | None:
-    """Why no server can be made from the description of an API here; None where it can."""
+    """Return the reason why Prism is not available; None if it is."""
     if PRISM.is_dir() or shutil.which("npm"):
         return None
     return f"no Prism: it comes by `npm`, which is missing ({GET_NPM})"
 
 
 def data_file(name: str) -> Path:
-    """A file of real data made by others; the test is skipped where the folder is absent."""
+    """Return the path of a public data file; skips the test if the folder is absent."""
     folder = Path(os.environ.get("RATCHET_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / name).is_file():
         pytest.skip(f"no real data: {name} is not in the folder that RATCHET_TEST_DATA names")
@@ -56,7 +56,7 @@ def data_file(name: str) -> Path:
 
 
 def contract_file(name: str) -> Path:
-    """The description of an API by its makers; the test is skipped where the folder is absent."""
+    """Return the path of a vendor's OpenAPI document; skips the test if the folder is absent."""
     folder = Path(os.environ.get("RATCHET_TEST_CONTRACTS", ROOT.parent / "shared" / "contracts"))
     if not (folder / name).is_file():
         pytest.skip(f"no description: {name} is not in the folder that RATCHET_TEST_CONTRACTS names")

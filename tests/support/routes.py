@@ -1,4 +1,4 @@
-"""Routes of an app, keys in a service's own table, and refusals."""
+"""Routes of an app, keys in a service's own table, and rejections."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def _walk(routes: Any, prefix: str = "") -> Iterator[Route]:
 
 
 def add_key(dsn: str, service: str, plan: KeyPlan, scope: Mapping[str, str], revoked: bool = False) -> str:
-    """Insert a key into the service's copy of the keys. Return its text. `dsn`: that of the owner."""
+    """Insert a key into the service's copy of the keys. Return its text. `dsn` is the owner's."""
     key = new_api_key()
     psql(
         dsn,
@@ -45,7 +45,7 @@ def add_key(dsn: str, service: str, plan: KeyPlan, scope: Mapping[str, str], rev
 
 
 def is_refusal(answer: httpx.Response, status: int) -> bool:
-    """Return whether it is a problem document of that status; a 401 needs `WWW-Authenticate`."""
+    """Return whether `response` is a problem document with that status; a 401 must have `WWW-Authenticate`."""
     return (
         answer.status_code == status
         and answer.headers["content-type"] == "application/problem+json"

@@ -1,6 +1,6 @@
 """Recall and precision of scrubbing by kind and language. `python -m tests.support.scrub_scores` publishes them.
 
-The published and tested seeds are not those with which the patterns were written.
+The published and the tested seeds differ from those used to develop the patterns.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 
 @dataclass
 class Figures:
-    """Counts by (kind, language). `found` has the right kind and covers the whole; `wrong` is taken out but nothing."""
+    """Counts by (kind, language). `found`: right kind and whole span; `wrong`: removed but not personal data."""
 
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -29,17 +29,17 @@ class Figures:
     harmed: int = 0
 
     def recall(self, kind: str) -> float:
-        """The share of what is there that is found, over all languages."""
+        """Return the share of personal data that is found, over all languages."""
         return _total(self.found, kind) / _total(self.asked, kind)
 
     def precision(self, kind: str) -> float:
-        """The share of what is taken out as `kind` that is right, texts without personal data included."""
+        """Return the share of removals as `kind` that are correct, including texts without personal data."""
         found = _total(self.found, kind)
         return found / (found + _total(self.wrong, kind))
 
 
 def measure(seed: int, each: int) -> Figures:
-    """Figures of `each` texts for every kind and language, and as many harmless ones for every kind."""
+    """Measure `each` texts for every kind and language, and the same number of harmless texts for every kind."""
     figures = Figures()
     for case in labelled(seed, each):
         figures.asked[case.kind, case.language] += 1
@@ -58,7 +58,7 @@ def measure(seed: int, each: int) -> Figures:
 
 
 def table(figures: Figures) -> str:
-    """The figures as Markdown: a row for each kind; recall by language, then recall and precision of all."""
+    """Return the figures as Markdown: a row per kind; recall by language, then recall and precision of all."""
     rows = ["| kind | n | " + " | ".join(LANGUAGES) + " | recall | precision |", "|---" * (len(LANGUAGES) + 4) + "|"]
     for kind in KINDS:
         shares = (f"{figures.found[kind, lang] / figures.asked[kind, lang]:.1%}" for lang in LANGUAGES)
@@ -69,7 +69,7 @@ def table(figures: Figures) -> str:
 
 
 def page_with(figures: Figures) -> str:
-    """The page with these figures between its marks."""
+    """Return the page with these figures between its markers."""
     before, _, rest = PAGE.read_text().partition(_BEGIN)
     return f"{before}{_BEGIN}\n{table(figures)}\n{_END}{rest.partition(_END)[2]}"
 

@@ -1,4 +1,4 @@
-"""Runs coroutines that never wait for anything outside, without an event loop."""
+"""Running coroutines that never suspend, without an event loop."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def run_now(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which must not wait. Raises RuntimeError if it does."""
+    """Return the result of `work`, which must not suspend. Raises RuntimeError if it does."""
     try:
         work.send(None)
     except StopIteration as done:

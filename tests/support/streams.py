@@ -4,5 +4,5 @@ from gatekeeper.delivery.hub import Frame
 
 
 async def nothing_live() -> list[Frame]:
-    """For a client that reads at once: it never falls behind."""
+    """Return no live versions, for a client that reads at once and so never needs a resync."""
     raise AssertionError("a client that reads at once was resynchronised")

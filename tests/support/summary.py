@@ -1,4 +1,4 @@
-"""What became of a load: drained when nothing is on its way any more; then each post counts once, or it is told."""
+"""Results of a load: wait until everything is processed, then verify that each post was counted exactly once."""
 
 import asyncio
 import itertools
@@ -25,12 +25,12 @@ from tests.support.messaging import async_dsn
 
 _STREAMS = """SELECT project, environment, target, metric, prompt, identity, generation,
                      CAST(state AS text) AS state, CAST(mirrored AS text) AS mirrored FROM analyzer.streams"""
-_ASK_S = 10.0
+_REQUEST_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Posts that were acknowledged and not counted; that were counted more than once; that count another value."""
+    """Acknowledged posts that were not counted (lost), counted more than once, or counted with another value."""
 
     lost: tuple[str, ...]
     twice: tuple[str, ...]
@@ -41,10 +41,10 @@ class Verdict:
         return not (self.lost or self.twice or self.altered)
 
 
-async def judge(dsn: str, load: Load) -> Verdict:
-    """Compares what was acknowledged with the analyzer's state, post by post. Wait until all is drained first."""
+async def verify_counts(dsn: str, load: Load) -> Verdict:
+    """Compare the acknowledged posts with the analyzer's state, post by post. Call `wait_until_processed` before."""
     ledger = QualityEngine()
-    streams = [stream for row in await rows(dsn, _STREAMS) for stream in read_streams(row, ledger)]
+    streams = [stream for row in await query_rows(dsn, _STREAMS) for stream in read_streams(row, ledger)]
     known = ((stream.key.prompt_metric.dimension, stream.sums) for stream in streams)
     counted = {dimension.metric: sums for dimension, sums in known if not dimension.mirrored}
     sent = [post for post in load.work if post.metric in counted]
@@ -59,28 +59,28 @@ async def judge(dsn: str, load: Load) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """From the intake's commit to the commit of the analyzer, in seconds by the database's clock."""
+    """Seconds from the collector's commit to the analyzer's commit, by the database's clock."""
 
     events: int
     p50_s: float
     p99_s: float
-    most_s: float
+    max_s: float
 
     def __str__(self) -> str:
-        return f"{self.events} events, p50 {self.p50_s:.2f} s, p99 {self.p99_s:.2f} s, most {self.most_s:.2f} s"
+        return f"{self.events} events, p50 {self.p50_s:.2f} s, p99 {self.p99_s:.2f} s, max {self.max_s:.2f} s"
 
 
-async def latency(dsn: str) -> Latency:
-    """How long what was taken in took to be measured."""
-    [row] = await rows(
+async def measure_latency(dsn: str) -> Latency:
+    """Return the time from ingestion to measurement."""
+    [row] = await query_rows(
         dsn,
         """SELECT count(*) AS events, percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS p50,
-                  percentile_cont(0.99) WITHIN GROUP (ORDER BY took) AS p99, max(took) AS most
+                  percentile_cont(0.99) WITHIN GROUP (ORDER BY took) AS p99, max(took) AS max_s
            FROM (SELECT extract(epoch FROM i.received_at - o.created_at) AS took
                  FROM collector.outbox o JOIN analyzer.inbox i USING (event_id)
                  WHERE i.consumer = 'analyzer.quality') AS pairs""",
     )
-    return Latency(row.events, float(row.p50 or 0), float(row.p99 or 0), float(row.most or 0))
+    return Latency(row.events, float(row.p50 or 0), float(row.p99 or 0), float(row.max_s or 0))
 
 
 @asynccontextmanager
@@ -92,85 +92,87 @@ async def _engine(dsn: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-async def rows(dsn: str, sql: str, **values: Any) -> list[Row[Any]]:
-    """What a query gives."""
+async def query_rows(dsn: str, sql: str, **values: Any) -> list[Row[Any]]:
+    """Return the rows of a query."""
     async with _engine(dsn) as engine, engine.begin() as conn:
         done = await conn.execute(text(sql), values)
         return list(done) if done.returns_rows else []
 
 
-async def drained(dsn: str, kafka: str, within: float = 60.0) -> None:
-    """Returns when nothing waits: not in an outbox, not for its execution, not in Kafka for any subscription.
+async def wait_until_processed(dsn: str, kafka: str, within: float = 60.0) -> None:
+    """Wait until nothing is pending: in an outbox, for its execution, or in Kafka for any subscription.
 
     Raises:
-        AssertionError: that was not so in time; it tells what waits where.
+    AssertionError: it took longer than `within` seconds; the message lists what is pending.
     """
     admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": kafka})
 
-    async def nothing_waits() -> bool:
-        waiting = await in_database(dsn) or await asyncio.to_thread(lag, admin, await _subscriptions(dsn))
+    async def nothing_pending() -> bool:
+        waiting = await pending_rows(dsn) or await asyncio.to_thread(lag, admin, await _subscriptions(dsn))
         assert not waiting, f"waiting: {waiting}"
         return True
 
-    await eventually(nothing_waits, within)
+    await eventually(nothing_pending, within)
 
 
-async def in_database(dsn: str) -> dict[str, int]:
-    """What waits in PostgreSQL, by place."""
+async def pending_rows(dsn: str) -> dict[str, int]:
+    """Return the number of pending rows in PostgreSQL by table."""
     places = {f"{service}.outbox": "WHERE sent_at IS NULL" for service in SERVICES} | {"collector.waiting": ""}
     counts = [f"SELECT '{place}' AS place, count(*) AS waiting FROM {place} {which}" for place, which in places.items()]
-    return {row.place: row.waiting for row in await rows(dsn, " UNION ALL ".join(counts)) if row.waiting}
+    return {row.place: row.waiting for row in await query_rows(dsn, " UNION ALL ".join(counts)) if row.waiting}
 
 
 async def _subscriptions(dsn: str) -> dict[str, list[str]]:
-    """Consumer group → topics."""
+    """Return consumer group → topics."""
     every = " UNION ".join(f"SELECT consumer, topic FROM {service}.subscriptions" for service in SERVICES)
     found: dict[str, list[str]] = {}
-    for row in await rows(dsn, every):
+    for row in await query_rows(dsn, every):
         found.setdefault(row.consumer, []).append(row.topic)
     return found
 
 
 def lag(admin: AdminClient, subscriptions: dict[str, list[str]]) -> dict[str, int]:
-    """Messages that a group has not acknowledged, by group, where there are any."""
+    """Return the number of messages that a group has not acknowledged, by group, without zeros."""
     ends = end_offsets(admin, {topic for topics in subscriptions.values() for topic in topics})
     found = {}
     for group, topics in subscriptions.items():
-        mine = [TopicPartition(topic, partition) for topic, partition in ends if topic in topics]
-        request = [ConsumerGroupTopicPartitions(group, mine)]
-        answer = admin.list_consumer_group_offsets(request, request_timeout=_ASK_S)[group].result()
+        partitions_of_group = [TopicPartition(topic, partition) for topic, partition in ends if topic in topics]
+        request = [ConsumerGroupTopicPartitions(group, partitions_of_group)]
+        answer = admin.list_consumer_group_offsets(request, request_timeout=_REQUEST_TIMEOUT_S)[group].result()
         behind = sum(ends[at.topic, at.partition] - max(0, at.offset) for at in answer.topic_partitions)
         if behind:
             found[group] = behind
     return found
 
 
-async def untaken(dsn: str) -> int:
-    """Events that a subscription of some service neither took nor parked."""
+async def count_unprocessed_events(dsn: str) -> int:
+    """Return the number of events that a subscription neither processed nor moved to the dead letters."""
     counts = [
-        f"""SELECT count(*) AS missing FROM {emitter}.outbox o JOIN {taker}.subscriptions s USING (topic)
-            WHERE NOT EXISTS (SELECT FROM {taker}.inbox i WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))
-              AND NOT EXISTS (SELECT FROM {taker}.dead_letters d, jsonb_array_elements(d.headers) h
+        f"""SELECT count(*) AS missing FROM {emitter}.outbox o
+            JOIN {subscriber}.subscriptions s USING (topic)
+            WHERE NOT EXISTS (SELECT FROM {subscriber}.inbox i
+                              WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))
+              AND NOT EXISTS (SELECT FROM {subscriber}.dead_letters d, jsonb_array_elements(d.headers) h
                               WHERE d.consumer = s.consumer AND h ->> 1 = o.event_id::text)"""
-        for emitter, taker in itertools.product(SERVICES, SERVICES)
+        for emitter, subscriber in itertools.product(SERVICES, SERVICES)
     ]
-    return sum(row.missing for row in await rows(dsn, " UNION ALL ".join(counts)))
+    return sum(row.missing for row in await query_rows(dsn, " UNION ALL ".join(counts)))
 
 
 @asynccontextmanager
-async def held_up(dsn: str, table: str) -> AsyncIterator[int]:
-    """Inside it, transactions of services stand still in the midst of their work: they wait for `table`.
+async def block_transactions(dsn: str, table: str) -> AsyncIterator[int]:
+    """Block transactions of services by a lock on `table` while the block runs.
 
-    Gives the number of them, at least one. What is killed in here dies with work half done.
+    Yields the number of blocked transactions, at least one. A process killed in the block dies in mid-transaction.
     """
     service = table.partition(".")[0]
     async with _engine(dsn) as engine, engine.begin() as conn:
         await conn.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
-        yield await eventually(lambda: _waiting_for(dsn, service))
+        yield await eventually(lambda: _count_blocked(dsn, service))
 
 
-async def _waiting_for(dsn: str, service: str) -> int:
-    found = await rows(
+async def _count_blocked(dsn: str, service: str) -> int:
+    found = await query_rows(
         dsn,
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE :name",
         name=f"ratchet-{service}-%",

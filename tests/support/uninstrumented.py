@@ -1,10 +1,10 @@
-"""Processes as users run them: the tests' own coverage does not slow them down, so that times and loads are real."""
+"""The environment of processes without coverage measurement, so that their timings are realistic."""
 
 import os
 
 _TRACING = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 
 
-def untraced(**more: str) -> dict[str, str]:
-    """This process' environment without coverage, and with `more`."""
+def environment_without_coverage(**more: str) -> dict[str, str]:
+    """Return this process' environment without coverage, with `more` added."""
     return {**{name: value for name, value in os.environ.items() if name not in _TRACING}, **more}

@@ -6,13 +6,13 @@ import httpx
 import pytest
 
 from tests.support.analysis import Analyzer
-from tests.support.quality import envelopes, feedback, one_after_another, recorded
+from tests.support.quality import envelopes, feedback, recorded, scores_by_version
 
 
 @pytest.fixture(autouse=True)
 async def filled(analyzer: Analyzer) -> None:
     """A regression of the target `bot`, executions of `other`, one feedback without an execution."""
-    scores = one_after_another([("v1", [1.0] * 150), ("v2", [0.0] * 150)])
+    scores = scores_by_version([("v1", [1.0] * 150), ("v2", [0.0] * 150)])
     calls = (recorded(number, target="other") for number in range(5))
     await analyzer.deliver(envelopes([*scores, *calls, feedback(900, execution=None, target="")]))
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from shared.events import Envelope
 from shared.events.base import Event
 from tests.support.analysis import Analyzer
-from tests.support.quality import envelopes, feedback, frank, one_after_another, opinions, recorded
+from tests.support.quality import envelopes, feedback, frank, recorded, scores_by_version, successive_thumbs
 
 STATE = "SELECT identity, metric, CAST(state AS text) AS state FROM analyzer.streams ORDER BY id"
 
@@ -20,7 +20,7 @@ def drop(seed: int = 1) -> list[Envelope[Event]]:
     """150 values of a good version, 150 of a bad one, 900 of one as good as the first."""
     rnd = random.Random(seed)
     shares = (("v1", 0.9, 150), ("v2", 0.5, 150), ("v3", 0.9, 900))
-    return envelopes(one_after_another((v, [float(rnd.random() < p) for _ in range(n)]) for v, p, n in shares))
+    return envelopes(scores_by_version((v, [float(rnd.random() < p) for _ in range(n)]) for v, p, n in shares))
 
 
 async def in_batches(analyzer: Analyzer, sent: Sequence[Envelope[Event]], size: int) -> None:
@@ -96,7 +96,9 @@ async def test_what_counts_nowhere_is_counted_as_such(analyzer: Analyzer) -> Non
 
 async def test_consent_given_and_withdrawn_leaves_n_and_mean_exact(analyzer: Analyzer) -> None:
     chains = [[(1.0, True), (0.0, False), (0.0, True)], [(1.0, False), (1.0, True)], [(1.0, True), (1.0, False)]]
-    await analyzer.deliver(envelopes(event for number, said in enumerate(chains) for event in opinions(number, said)))
+    await analyzer.deliver(
+        envelopes(event for number, said in enumerate(chains) for event in successive_thumbs(number, said))
+    )
     (row,) = await analyzer.rows("SELECT CAST(state AS jsonb) -> 2 AS sums FROM analyzer.streams")
     assert row.sums == [2, 1_000_000, 1_000_000_000_000]
     rows = await analyzer.rows("SELECT n FROM analyzer.uncounted WHERE reason = 'no_consent'")
@@ -125,7 +127,7 @@ async def test_the_database_refuses_a_second_open_regression(analyzer: Analyzer)
 
 async def test_real_judgements_through_the_whole_service(analyzer: Analyzer) -> None:
     judged = frank()
-    await in_batches(analyzer, envelopes(one_after_another((name, judged[name]) for name in ("bart", "bus"))), 500)
+    await in_batches(analyzer, envelopes(scores_by_version((name, judged[name]) for name in ("bart", "bus"))), 500)
     (detected,) = await analyzer.emitted("regression.detected")
     assert detected.current.n <= 120
     assert detected.delta_pp < -5

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from ratchet.cli import app
 from ratchet_backtest import detectable_drop as detectable
 from ratchet_local.ports import free_port
-from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, ill, served
-from tests.support.langfuse_history import FALLEN, HEALTHY, past, score, version
+from tests.support.langfuse import PUBLIC, SECRET, Langfuse, ScriptedResponse, error_response, served
+from tests.support.langfuse_history import FALLEN, HEALTHY, score, server_with_history, version
 
 Environment = Callable[[Langfuse], Mapping[str, str]]
 KEYS = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET}
@@ -37,7 +37,7 @@ def run(env: Mapping[str, str], *words: str) -> Result:
 def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_is_shown(
     environment: Environment, detect_api: str
 ) -> None:
-    server = past(*FALLEN, version=detect_api, now=datetime.now(UTC))
+    server = server_with_history(*FALLEN, version=detect_api, now=datetime.now(UTC))
     result = run(environment(server), "--langfuse")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
@@ -62,7 +62,7 @@ def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detectable, "RUNS", 5)
-    result = run(environment(past(*HEALTHY, now=datetime.now(UTC))), "--langfuse", "--days", "30")
+    result = run(environment(server_with_history(*HEALTHY, now=datetime.now(UTC))), "--langfuse", "--days", "30")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1] == "no regression was detected"
     assert " values, in 80% of 5 simulated runs on these values" in result.stdout
@@ -70,7 +70,7 @@ def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
 
 def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    env = environment(past(*FALLEN, now=datetime.now(UTC)))
+    env = environment(server_with_history(*FALLEN, now=datetime.now(UTC)))
     report = json.loads(run(env, "--langfuse", "--json", "--html", str(page)).stdout)
     repair = report["results"][0]["falls"][0]["repair"]
     assert (repair["prompt"], repair["before"], repair["after"], repair["kind"]) == ("answer", 6, 7, "restore")
@@ -79,7 +79,7 @@ def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -
 
 
 def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> None:
-    server = past(*FALLEN, now=datetime.now(UTC))
+    server = server_with_history(*FALLEN, now=datetime.now(UTC))
     evil = "\x1b[2J\u202ebot"
     for each in server.observations:
         each["traceName"] = evil
@@ -94,8 +94,8 @@ def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> N
 
 
 def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: Environment, tmp_path: Path) -> None:
-    server = past(*FALLEN, now=datetime.now(UTC))
-    server.faults["/api/public/v3/scores"] = [ill(429, retry_after="0")]
+    server = server_with_history(*FALLEN, now=datetime.now(UTC))
+    server.faults["/api/public/v3/scores"] = [error_response(429, retry_after="0")]
     script = Path(sys.executable).with_name("ratchet")
     done = subprocess.run(
         [script, "backtest", "--langfuse"],
@@ -109,25 +109,35 @@ def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: E
     assert "+  Cite the article" in done.stdout
     assert SECRET not in done.stdout
     assert list(tmp_path.iterdir()) == []
-    assert {method for method, _, _ in server.asked} == {"GET"}
+    assert {method for method, _, _ in server.requests} == {"GET"}
 
 
 @pytest.mark.parametrize(
     ("path", "fault", "code", "message"),
     [
-        ("v3/scores", ill(401), 4, "rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
-        ("v2/observations", ill(403), 4, "does not permit these keys to read /api/public/v2/observations"),
-        ("v3/scores", ill(429, retry_after="7200"), 3, "limits requests for 7200 s: try again later"),
-        ("health", Said(body=b"<html>Sign in</html>", headers={"content-type": "text/html"}), 1, "other than JSON"),
-        ("health", Said(dropped=True), 3, "is unreachable: RemoteProtocolError"),
-        ("v2/observations", Said(body=b'{"data": [{"id": 1}], "meta": {}}'), 1, "data.0.id: Input should be"),
-        ("v2/prompts/answer", ill(403), 4, "does not permit these keys to read"),
+        ("v3/scores", error_response(401), 4, "rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ("v2/observations", error_response(403), 4, "does not permit these keys to read /api/public/v2/observations"),
+        ("v3/scores", error_response(429, retry_after="7200"), 3, "limits requests for 7200 s: try again later"),
+        (
+            "health",
+            ScriptedResponse(body=b"<html>Sign in</html>", headers={"content-type": "text/html"}),
+            1,
+            "other than JSON",
+        ),
+        ("health", ScriptedResponse(dropped=True), 3, "is unreachable: RemoteProtocolError"),
+        (
+            "v2/observations",
+            ScriptedResponse(body=b'{"data": [{"id": 1}], "meta": {}}'),
+            1,
+            "data.0.id: Input should be",
+        ),
+        ("v2/prompts/answer", error_response(403), 4, "does not permit these keys to read"),
     ],
 )
 def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
-    environment: Environment, tmp_path: Path, path: str, fault: Said, code: int, message: str
+    environment: Environment, tmp_path: Path, path: str, fault: ScriptedResponse, code: int, message: str
 ) -> None:
-    server = past(*FALLEN, now=datetime.now(UTC))
+    server = server_with_history(*FALLEN, now=datetime.now(UTC))
     server.faults[f"/api/public/{path}"] = [fault]
     result = run(environment(server), "--langfuse", "--html", str(tmp_path / "report.html"))
     assert (result.exit_code, result.stdout) == (code, "")

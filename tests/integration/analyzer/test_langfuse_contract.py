@@ -22,9 +22,9 @@ from ratchet_backtest.langfuse.http import Server, connect
 from ratchet_backtest.langfuse.runner import run
 from ratchet_backtest.report import Report
 from ratchet_backtest.runner import BacktestOptions
-from tests.support.langfuse import PUBLIC, SECRET, Langfuse, Said, served
-from tests.support.langfuse_history import FALLEN, NOW, past, score
-from tests.support.prism import guarding
+from tests.support.langfuse import PUBLIC, SECRET, Langfuse, ScriptedResponse, served
+from tests.support.langfuse_history import FALLEN, NOW, score, server_with_history
+from tests.support.prism import validating_proxy
 from tests.support.requirements import contract_file
 
 VERSIONS = ("4.16.0", "3.150.1")
@@ -42,9 +42,9 @@ class Guarded:
     said: list[tuple[str, Any]] = field(default_factory=list)
     address: str = ""
 
-    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Said:
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse:
         said = self.server.respond(method, target, headers)
-        self.said.append((place(self.server.asked[-1][1]), from_json(said.body)))
+        self.said.append((place(self.server.requests[-1][1]), from_json(said.body)))
         return said
 
     @cached_property
@@ -65,7 +65,7 @@ class Guarded:
 def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     found = Guarded(contract_file("langfuse-openapi.yml"))
     log = tmp_path_factory.mktemp("prism") / "prism.log"
-    with served(found) as upstream, guarding(found.description, upstream, log) as found.address:
+    with served(found) as upstream, validating_proxy(found.description, upstream, log) as found.address:
         yield found
 
 
@@ -89,7 +89,7 @@ def place(path: str) -> str:
 @pytest.mark.simulation
 @pytest.mark.parametrize("version", VERSIONS)
 def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Guarded, version: str) -> None:
-    server = guarded.server = past(*FALLEN, version=version)
+    server = guarded.server = server_with_history(*FALLEN, version=version)
     of_a_call = {"kind": "observation", "id": "t1-g", "traceId": "t1"}
     server.scores += [
         score(1, "verdict", "correct", NOW, source="EVAL", subject=of_a_call),
@@ -104,7 +104,7 @@ def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Gua
     assert result.falls[0].repair.kind == "restore"
     for path, body in guarded.said:
         guarded.check(path, body)
-    for method, path, params in server.asked:
+    for method, path, params in server.requests:
         known = {each["name"] for each in guarded.document["paths"][place(path)]["get"]["parameters"]}
         assert (method, set(params) - known) == ("GET", set()), path  # Prism lets unknown ones pass
 

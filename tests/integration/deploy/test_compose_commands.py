@@ -35,7 +35,7 @@ def kafka(
     services: dict[str, Any], kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ApacheKafka]:
     """Kafka as compose.yaml configures it, on this machine's loopback."""
-    server = ApacheKafka(tmp_path_factory.mktemp("kafka"), given=kafka_settings(services["kafka"]["environment"]))
+    server = ApacheKafka(tmp_path_factory.mktemp("kafka"), overrides=kafka_settings(services["kafka"]["environment"]))
     server.start()
     yield server
     server.stop()

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from deploy.kafka.topics import create_topics
 from shared.messaging.topics import PARTITIONS, topics
 from tests.support.eventually import eventually_sync
-from tests.support.kafka import ApacheKafka, admin_of
+from tests.support.kafka import ApacheKafka, admin_client_of
 
 
 def _login(user: str, password: str | None = None) -> dict[str, str]:
@@ -29,7 +29,7 @@ async def _write(server: ApacheKafka, user: str, topic: str, password: str | Non
 
 
 def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
-    admin = admin_of(kafka_server)
+    admin = admin_client_of(kafka_server)
     create_topics(admin, topics(), replication=1)
     wanted = {topic.name: topic.partitions for topic in topics()}
     assert wanted["prompt.live"] == PARTITIONS

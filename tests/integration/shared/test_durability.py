@@ -11,12 +11,12 @@ from ratchet_local.postgres import Postgres
 from shared.runtime.database import NotDurable, check_durability
 from tests.support.databases import as_role, psql
 from tests.support.messaging import async_dsn
-from tests.support.uninstrumented import untraced
+from tests.support.uninstrumented import environment_without_coverage
 
 
 def start(dsn: str, allowed: str) -> subprocess.CompletedProcess[str]:
     """Start the collector on `dsn`, on a port that no server can have: it ends by itself in any case."""
-    environment = untraced(
+    environment = environment_without_coverage(
         RATCHET_DATABASE_URL=as_role(dsn, "ratchet_collector"), RATCHET_KAFKA_BOOTSTRAP="127.0.0.1:1",
         RATCHET_HOST="203.0.113.1", RATCHET_ALLOW_DATA_LOSS=allowed,
     )  # fmt: skip

@@ -29,7 +29,7 @@ from shared.runtime.roles import ensure_role
 from shared.service.tables import add_consumed_positions
 from tests.support.databases import Databases
 from tests.support.eventually import eventually
-from tests.support.kafka import ApacheKafka, admin_of
+from tests.support.kafka import ApacheKafka, admin_client_of
 from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback, scratch_engine
 
 TOPIC = "feedback.created"
@@ -144,7 +144,7 @@ class World:
 async def world(
     databases: Databases, postgres_dsn: str, kafka_server: ApacheKafka, kafka_bootstrap: str
 ) -> AsyncIterator[World]:
-    world = World(postgres_dsn, kafka_bootstrap, databases, admin_of(kafka_server))
+    world = World(postgres_dsn, kafka_bootstrap, databases, admin_client_of(kafka_server))
     await world.open()
     yield world
     await world.stop()

@@ -11,7 +11,7 @@ from analyzer.domain.model import Reading
 from analyzer.handlers import readings
 from benchmarks.detection.frank import FLOOR, FOUND, Compared, compared, halves
 from shared.events.quality import RegressionDetected
-from tests.support.quality import frank, one_after_another
+from tests.support.quality import frank, scores_by_version
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_disjoint_halves_of_one_system_are_silent() -> None:
 def ledger_on(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:
     """What the whole ledger raises."""
     engine, raised = QualityEngine(), list[RegressionDetected]()
-    for event in one_after_another(versions):
+    for event in scores_by_version(versions):
         for reading in readings(event):
             assert isinstance(reading, Reading)
             raised += [turn for turn in engine.apply(reading) if isinstance(turn, RegressionDetected)]

@@ -6,14 +6,14 @@ import pytest
 
 from analyzer.domain.engine import QualityEngine
 from shared.events.quality import RegressionDetected
-from tests.support.quality import frank, one_after_another
+from tests.support.quality import frank, scores_by_version
 from tests.unit.analyzer.conftest import Feed
 
 
 @pytest.mark.parametrize("worse", ["bus", "s2s"])
 def test_a_worse_system_is_raised(engine: QualityEngine, feed: Feed, worse: str) -> None:
     judged = frank()
-    turns = feed(engine, one_after_another([("bart", judged["bart"]), (worse, judged[worse][:120])]))
+    turns = feed(engine, scores_by_version([("bart", judged["bart"]), (worse, judged[worse][:120])]))
     (detected,) = turns
     assert isinstance(detected, RegressionDetected)
     assert (detected.metric, detected.baseline.n, detected.current.n) == ("score.Factuality", 250, 100)
@@ -29,11 +29,11 @@ def halves(values: list[float]) -> list[tuple[str, Iterable[float]]]:
 
 def test_a_drop_below_the_floor_is_not_raised(engine: QualityEngine, feed: Feed) -> None:
     judged = frank()
-    assert feed(engine, one_after_another([(name, judged[name]) for name in ("bart", "bert_sum")])) == []
+    assert feed(engine, scores_by_version([(name, judged[name]) for name in ("bart", "bert_sum")])) == []
 
 
 @pytest.mark.parametrize("name", ["bart", "bert_sum", "bus", "s2s"])
 @pytest.mark.parametrize("turned", [False, True])
 def test_halves_of_one_system_raise_nothing(engine: QualityEngine, feed: Feed, name: str, turned: bool) -> None:
     both = halves(frank()[name])
-    assert feed(engine, one_after_another(reversed(both) if turned else both)) == []
+    assert feed(engine, scores_by_version(reversed(both) if turned else both)) == []

@@ -16,7 +16,7 @@ from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.sums import Sums
 from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
-from tests.support.quality import facts, feedback, opinions, replacing
+from tests.support.quality import facts, feedback, replacing, successive_thumbs
 from tests.support.soak import scaled
 
 pytestmark = pytest.mark.simulation
@@ -99,7 +99,7 @@ THUMB = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([True, None, Fals
 @given(st.lists(st.lists(THUMB, min_size=1, max_size=5), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_each_users_last_word_counts_if_it_may(chains: list[list[tuple[float, bool]]], rnd: random.Random) -> None:
     """Whatever consent was given or withdrawn before, and in whatever order the events arrive."""
-    told = [event for number, said in enumerate(chains) for event in opinions(number, said)]
+    told = [event for number, said in enumerate(chains) for event in successive_thumbs(number, said)]
     rnd.shuffle(told)
     engine = QualityEngine()
     for event in told:

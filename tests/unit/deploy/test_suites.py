@@ -1,10 +1,10 @@
-"""`make test` says at its end what did not run, with the one command that changes it, and what failed."""
+"""`make test` ends with a list of the suites that did not run, the command that makes them run, and the failures."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.__main__ import failures, last_lines, not_run
+from tests.__main__ import failures, not_run, skipped_suites_message
 from tests.support import requirements
 
 _REASON = "no Apache Kafka: its jars come by `mvn`"
@@ -25,19 +25,19 @@ def test_skipped_suites_are_counted_by_file(tmp_path: Path) -> None:
     assert not_run(report, _REASON) == {"tests.e2e.test_circle": 2}
 
 
-def test_what_failed_is_told_again_at_the_end(tmp_path: Path) -> None:
+def test_failures_are_repeated_at_the_end(tmp_path: Path) -> None:
     report = tmp_path / "tests.xml"
     report.write_text(_REPORT)
-    first, *_, wrong, _, second, said = failures(report).splitlines()
-    assert (first, wrong) == ("FAILED tests.unit.test_y::e", "assert 1 == 2")
-    assert (second, said) == ("FAILED tests.unit.test_y::f", "no server")
+    first, *_, last_line, _, second, lines = failures(report).splitlines()
+    assert (first, last_line) == ("FAILED tests.unit.test_y::e", "assert 1 == 2")
+    assert (second, lines) == ("FAILED tests.unit.test_y::f", "no server")
     assert "far" not in failures(report)
 
 
 def test_the_last_line_is_the_command() -> None:
-    said = last_lines({"tests.e2e.test_circle": 2}, _REASON, requirements.GET_MAVEN).splitlines()
-    assert said[-1] == f"Get it with:  {requirements.GET_MAVEN}"
-    assert "  tests.e2e.test_circle (2 tests)" in said
+    lines = skipped_suites_message({"tests.e2e.test_circle": 2}, _REASON, requirements.GET_MAVEN).splitlines()
+    assert lines[-1] == f"Get it with:  {requirements.GET_MAVEN}"
+    assert "  tests.e2e.test_circle (2 tests)" in lines
 
 
 def test_kafka_needs_its_jars_or_maven(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

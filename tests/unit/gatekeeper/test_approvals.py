@@ -8,31 +8,31 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.approvals import GUARDS, Act, State, acts, faults, step
+from tests.support.approvals import GUARDS, Action, State, all_actions, step, step_violations
 from tests.support.soak import scaled
 
-ACTS = tuple(acts())
+ACTS = tuple(all_actions())
 
 
-HERE = tuple(act for act in ACTS if act.environment != "staging")
+HERE = tuple(action for action in ACTS if action.environment != "staging")
 NOTHING = State()
 BOTH_RAN = State(live=(1, 0), ran=(frozenset({1, 2}), frozenset()))
 
 
 def search(
-    depth: int, guards: frozenset[str] = GUARDS, tried: Sequence[Act] = ACTS, start: State = NOTHING
+    depth: int, guards: frozenset[str] = GUARDS, tried: Sequence[Action] = ACTS, start: State = NOTHING
 ) -> tuple[int, str | None]:
     """The number of states within `depth` steps, and the first fault on the way."""
     seen, edge = {start}, [start]
     for _ in range(depth):
         following: list[State] = []
         for state in edge:
-            for act in tried:
-                after = step(state, act, guards)
+            for action in tried:
+                after = step(state, action, guards)
                 if after is None:
                     continue
-                if found := faults(state, act, after):
-                    return len(seen), f"{act}: {found}"
+                if found := step_violations(state, action, after):
+                    return len(seen), f"{action}: {found}"
                 if after not in seen:
                     seen.add(after)
                     following.append(after)

@@ -11,7 +11,7 @@ from ratchet_backtest.langfuse.fix_suggestion import versions_to_compare
 from ratchet_backtest.langfuse.prompt_documents import to_document
 from ratchet_backtest.langfuse.schemas import PromptVersion
 from tests.support.langfuse import Langfuse
-from tests.support.langfuse_history import BAD, FALLEN, GOOD, Part, past, version
+from tests.support.langfuse_history import BAD, FALLEN, GOOD, Part, server_with_history, version
 from tests.unit.backtest.langfuse.conftest import Told
 
 SYSTEM, TURN = {"role": "system", "content": "Help."}, {"role": "user", "content": "{{question}}"}
@@ -22,7 +22,7 @@ def content(prompt: Any, config: Any = None) -> PromptVersion:
 
 
 def repaired(told: Told, good: Any, bad: Any) -> tuple[str | None, str, list[str]]:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     server.prompts = {("answer", 6): good, ("answer", 7): bad}
     return mended(told, server)
 
@@ -86,7 +86,7 @@ def test_texts_of_strangers_are_shown_and_never_obeyed(told: Told) -> None:
     ],
 )
 def test_where_there_is_no_diff_it_is_said_why(told: Told, good: Any, bad: Any, why: str) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     server.prompts = {("answer", n): version(n, text) for n, text in ((6, good), (7, bad)) if text is not None}
     kind, found, diff = mended(told, server)
     assert (kind, diff) == (None, [""])
@@ -94,13 +94,13 @@ def test_where_there_is_no_diff_it_is_said_why(told: Told, good: Any, bad: Any, 
 
 
 def test_what_got_worse_by_itself_has_nothing_to_put_back(told: Told) -> None:
-    report = told(past(Part(7, 600, 0.95), Part(7, 600, 0.3), rated=1.0), values=("user-thumbs",))
+    report = told(server_with_history(Part(7, 600, 0.95), Part(7, 600, 0.3), rated=1.0), values=("user-thumbs",))
     assert [fall.repair for fall in report.results[0].falls] == [None]
 
 
 @pytest.mark.parametrize("cause", [{"before": "not told"}, {"after": None}, {"before": "7"}, {"kind": "model"}, None])
 def test_two_versions_of_a_prompt_must_be_to_blame(told: Told, cause: dict[str, Any] | None) -> None:
-    report = told(past(*FALLEN), values=("user-thumbs",))
+    report = told(server_with_history(*FALLEN), values=("user-thumbs",))
     (result,), (fall,) = report.results, report.results[0].falls
     causes = () if cause is None else (fall.event.causes[0].model_copy(update=cause),)
     other = replace(fall, event=fall.event.model_copy(update={"causes": causes}))
@@ -111,7 +111,7 @@ def test_two_versions_of_a_prompt_must_be_to_blame(told: Told, cause: dict[str, 
 
 
 def test_a_prompt_in_a_folder_is_asked_for_by_its_whole_name(told: Told) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     for each in server.observations:
         if each.get("promptName"):
             each["promptName"] = "bots/de answer?"

@@ -11,16 +11,16 @@ from ratchet_backtest.langfuse.config import LangfuseConfig
 from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from ratchet_backtest.langfuse.http import NotFound, Server, connect
 from ratchet_backtest.langfuse.schemas import Health
-from tests.support.langfuse import JSON, PUBLIC, SECRET, Langfuse, Said, ill
+from tests.support.langfuse import JSON, PUBLIC, SECRET, Langfuse, ScriptedResponse, error_response
 from tests.support.langfuse_history import NOW
 
-DROPPED = Said(dropped=True)
-CUT = Said(body=b'{"status": "OK", "version": "4.16.0"}', cut=20)
-PAGE = Said(body=b"<!doctype html>\n<title>Sign\x1b[2J in</title>", headers={"content-type": "text/html"})
+DROPPED = ScriptedResponse(dropped=True)
+CUT = ScriptedResponse(body=b'{"status": "OK", "version": "4.16.0"}', cut=20)
+PAGE = ScriptedResponse(body=b"<!doctype html>\n<title>Sign\x1b[2J in</title>", headers={"content-type": "text/html"})
 FORM = "http://langfuse.test"
 
 
-def asked(*first: Said, tries: int = 5) -> tuple[str, list[tuple[float, str]]]:
+def fetch_version(*first: ScriptedResponse, tries: int = 5) -> tuple[str, list[tuple[float, str]]]:
     """The server's version after such answers, and the waits until then."""
     server, waits = Langfuse(), list[tuple[float, str]]()
     server.faults[HEALTH] = list(first)
@@ -29,13 +29,18 @@ def asked(*first: Said, tries: int = 5) -> tuple[str, list[tuple[float, str]]]:
         return reader.get(HEALTH, Health, tries=tries).version, waits
 
 
-@pytest.mark.parametrize("fault", [ill(500), ill(503), DROPPED, CUT])
-def test_what_passes_is_asked_again(fault: Said) -> None:
-    assert asked(fault, fault) == ("4.16.0", [(1.0, "no answer"), (2.0, "no answer")])
+@pytest.mark.parametrize("fault", [error_response(500), error_response(503), DROPPED, CUT])
+def test_what_passes_is_asked_again(fault: ScriptedResponse) -> None:
+    assert fetch_version(fault, fault) == ("4.16.0", [(1.0, "no answer"), (2.0, "no answer")])
 
 
 def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
-    found = asked(ill(429, retry_after="7"), ill(429), ill(500), ill(429, retry_after="0"))
+    found = fetch_version(
+        error_response(429, retry_after="7"),
+        error_response(429),
+        error_response(500),
+        error_response(429, retry_after="0"),
+    )
     assert found == (
         "4.16.0",
         [(7.0, "too many requests"), (10.0, "too many requests"), (1.0, "no answer"), (0.0, "too many requests")],
@@ -45,35 +50,35 @@ def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
 @pytest.mark.parametrize(
     ("faults", "kind", "message"),
     [
-        ([ill(502)] * 5, Unreachable, f"{FORM} answered 502 to {HEALTH}"),
+        ([error_response(502)] * 5, Unreachable, f"{FORM} answered 502 to {HEALTH}"),
         ([DROPPED] * 5, Unreachable, f"{FORM} is unreachable: RemoteProtocolError: Server disconnected without"),
         ([CUT] * 5, LangfuseError, f"{FORM} sent invalid JSON for {HEALTH}: Invalid JSON: EOF"),
-        ([ill(429, retry_after="3600")], Unreachable, f"{FORM} limits requests for 3600 s: try again later"),
-        ([ill(429, retry_after="1")] * 20, Unreachable, f"{FORM} limits requests for 1 s: try again later"),
-        ([ill(401)], LangfuseAccessDenied, f"{FORM} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
-        ([ill(403)], LangfuseAccessDenied, f"{FORM} does not permit these keys to read {HEALTH}"),
-        ([ill(404)], NotFound, f"{FORM} has no {HEALTH}: check that LANGFUSE_HOST is a Langfuse server"),
+        ([error_response(429, retry_after="3600")], Unreachable, f"{FORM} limits requests for 3600 s: try again later"),
+        ([error_response(429, retry_after="1")] * 20, Unreachable, f"{FORM} limits requests for 1 s: try again later"),
+        ([error_response(401)], LangfuseAccessDenied, f"{FORM} rejects LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"),
+        ([error_response(403)], LangfuseAccessDenied, f"{FORM} does not permit these keys to read {HEALTH}"),
+        ([error_response(404)], NotFound, f"{FORM} has no {HEALTH}: check that LANGFUSE_HOST is a Langfuse server"),
         (
-            [ill(308, location="https://b.test/x")],
+            [error_response(308, location="https://b.test/x")],
             LangfuseError,
             f"{FORM} redirects {HEALTH} to https://b.test/x: check LANGFUSE_HOST",
         ),
-        ([ill(400)], LangfuseError, f'{FORM} answered 400 to {HEALTH}: {{"message": "no"}}'),
+        ([error_response(400)], LangfuseError, f'{FORM} answered 400 to {HEALTH}: {{"message": "no"}}'),
         (
             [PAGE],
             LangfuseError,
             f"{FORM} answered {HEALTH} with something other than JSON: <!doctype html> <title>",
         ),
         (
-            [Said(body=b'{"version": 4}', headers=JSON)],
+            [ScriptedResponse(body=b'{"version": 4}', headers=JSON)],
             LangfuseError,
             f"{FORM} answered {HEALTH} with unexpected JSON: vers",
         ),
     ],
 )
-def test_what_stays_ends_it_in_a_line(faults: list[Said], kind: type[LangfuseError], message: str) -> None:
+def test_what_stays_ends_it_in_a_line(faults: list[ScriptedResponse], kind: type[LangfuseError], message: str) -> None:
     with pytest.raises(kind) as caught:
-        asked(*faults)
+        fetch_version(*faults)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -90,7 +95,7 @@ def test_each_kind_has_its_exit_code() -> None:
 
 def test_the_first_question_is_asked_once() -> None:
     with pytest.raises(Unreachable):
-        asked(DROPPED, tries=1)
+        fetch_version(DROPPED, tries=1)
 
 
 def test_the_keys_go_to_one_server_only() -> None:

@@ -9,8 +9,8 @@ from ratchet.tables import BadFile
 from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from ratchet_backtest.langfuse.runner import wait_with_progress
 from ratchet_backtest.report import Report, report_to_json
-from tests.support.langfuse import JSON, Langfuse, Said, ill
-from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, past, score
+from tests.support.langfuse import JSON, Langfuse, ScriptedResponse, error_response
+from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, score, server_with_history
 from tests.unit.backtest.langfuse.conftest import Told
 
 VERSIONS = ("4.16.0", "3.150.1", "2.95.11")
@@ -21,13 +21,13 @@ def found(report: Report) -> list[tuple[str, str, int]]:
     return [(result.column, result.verdict, result.measured.n) for result in report.results]
 
 
-def asked(server: Langfuse) -> set[str]:
+def requested_paths(server: Langfuse) -> set[str]:
     return {path.removeprefix("/api/public/") for path in server.paths()}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told, version: str) -> None:
-    report = told(past(*FALLEN, version=version))
+    report = told(server_with_history(*FALLEN, version=version))
     (result,) = report.results
     (fall,) = result.falls
     cause = fall.event.causes[0]
@@ -45,7 +45,7 @@ def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told,
 @pytest.mark.simulation
 @pytest.mark.parametrize("version", VERSIONS)
 def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(told: Told, version: str) -> None:
-    (result,) = told(past(*HEALTHY, version=version)).results
+    (result,) = told(server_with_history(*HEALTHY, version=version)).results
     assert (result.verdict in ("holds", "inconclusive"), result.falls) == (True, ())
     assert result.detectable is not None
     assert result.detectable.drop is not None
@@ -54,45 +54,50 @@ def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(tol
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_nothing_is_ever_written_there(told: Told, version: str) -> None:
-    server = past(*FALLEN, version=version)
+    server = server_with_history(*FALLEN, version=version)
     told(server)
-    assert {method for method, _, _ in server.asked} == {"GET"}
-    assert len(server.asked) > 15
+    assert {method for method, _, _ in server.requests} == {"GET"}
+    assert len(server.requests) > 15
 
 
 def test_each_server_is_asked_what_it_knows(told: Told) -> None:
-    newer, older, oldest = (past(*FALLEN, version=version) for version in VERSIONS)
+    newer, older, oldest = (server_with_history(*FALLEN, version=version) for version in VERSIONS)
     for server in (newer, older, oldest):
         told(server)
     common = {"health", "score-configs", "v2/prompts/answer"}
-    assert asked(newer) == {*common, "v3/scores", "v2/observations"}
-    assert asked(older) == {*common, "traces", "observations", "v2/scores"}
-    assert asked(oldest) == {*common, "traces", "observations", "v2/scores", "scores"}
+    assert requested_paths(newer) == {*common, "v3/scores", "v2/observations"}
+    assert requested_paths(older) == {*common, "traces", "observations", "v2/scores"}
+    assert requested_paths(oldest) == {*common, "traces", "observations", "v2/scores", "scores"}
 
 
 @pytest.mark.parametrize("version", [CURSORS, PAGES])
 def test_what_comes_twice_counts_once(told: Told, version: str) -> None:
     """Items at the borders of windows, and pages that begin with the end of the one before."""
-    server, twin = past(*FALLEN, version=version), past(*FALLEN, version=version)
-    twin.most, twin.border = 20, 7
+    server, twin = server_with_history(*FALLEN, version=version), server_with_history(*FALLEN, version=version)
+    twin.max_page_size, twin.page_overlap = 20, 7
     assert report_to_json(told(twin)) == report_to_json(told(server))
-    assert len(twin.asked) > len(server.asked)
+    assert len(twin.requests) > len(server.requests)
 
 
 @pytest.mark.parametrize("version", [CURSORS, PAGES])
 def test_pages_in_a_circle_are_noticed(told: Told, version: str) -> None:
-    server = past(*FALLEN, version=version)
-    server.stuck = True
+    server = server_with_history(*FALLEN, version=version)
+    server.repeats_cursor = True
     with pytest.raises(LangfuseError, match="repeats a page"):
         told(server)
-    assert len(server.asked) < 10
+    assert len(server.requests) < 10
 
 
 def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> None:
-    server, calm = past(*FALLEN), past(*FALLEN)
-    page = Said(body=b'{"data": [{"id": "s', headers=JSON)
-    server.faults["/api/public/v3/scores"] = [ill(429, retry_after="3"), ill(500), page, Said(dropped=True)]
-    server.faults["/api/public/v2/observations"] = [ill(503), ill(429)]
+    server, calm = server_with_history(*FALLEN), server_with_history(*FALLEN)
+    page = ScriptedResponse(body=b'{"data": [{"id": "s', headers=JSON)
+    server.faults["/api/public/v3/scores"] = [
+        error_response(429, retry_after="3"),
+        error_response(500),
+        page,
+        ScriptedResponse(dropped=True),
+    ]
+    server.faults["/api/public/v2/observations"] = [error_response(503), error_response(429)]
     assert report_to_json(told(server)) == report_to_json(told(calm))
     assert waits == [3.0, 1.0, 2.0, 4.0, 1.0, 10.0]
 
@@ -100,18 +105,18 @@ def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> 
 @pytest.mark.parametrize(
     ("path", "fault", "kind"),
     [
-        ("v3/scores", ill(401), LangfuseAccessDenied),
-        ("v2/observations", ill(404), LangfuseError),
-        ("v2/prompts/answer", ill(403), LangfuseAccessDenied),
-        ("v2/prompts/answer", Said(body=b'{"prompt": 7}'), LangfuseError),
-        ("health", Said(dropped=True), Unreachable),
-        ("health", Said(body=b'{"version": "next"}'), LangfuseError),
+        ("v3/scores", error_response(401), LangfuseAccessDenied),
+        ("v2/observations", error_response(404), LangfuseError),
+        ("v2/prompts/answer", error_response(403), LangfuseAccessDenied),
+        ("v2/prompts/answer", ScriptedResponse(body=b'{"prompt": 7}'), LangfuseError),
+        ("health", ScriptedResponse(dropped=True), Unreachable),
+        ("health", ScriptedResponse(body=b'{"version": "next"}'), LangfuseError),
     ],
 )
 def test_a_lasting_trouble_ends_it_and_nothing_half_is_told(
-    told: Told, path: str, fault: Said, kind: type[LangfuseError]
+    told: Told, path: str, fault: ScriptedResponse, kind: type[LangfuseError]
 ) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     server.faults[f"/api/public/{path}"] = [fault]
     with pytest.raises(kind, match=r"http://langfuse\.test"):
         told(server)
@@ -123,29 +128,29 @@ def test_an_empty_project_is_told_so(told: Told) -> None:
 
 
 def test_only_the_days_asked_for_are_read(told: Told) -> None:
-    server = past(Part(6, 400, 0.9), days=28)
+    server = server_with_history(Part(6, 400, 0.9), days=28)
     report = told(server, days=7)
     assert 90 <= report.rows <= 100
-    starts = [params["fromStartTime"] for _, _, params in server.asked if "fromStartTime" in params]
+    starts = [params["fromStartTime"] for _, _, params in server.requests if "fromStartTime" in params]
     assert min(starts) == "2026-03-24T12:00:00.000Z"
 
 
 def test_what_is_too_young_to_be_whole_is_not_read(told: Told) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     told(server)
-    assert max(params["toStartTime"] for _, _, params in server.asked if "toStartTime" in params) == (
+    assert max(params["toStartTime"] for _, _, params in server.requests if "toStartTime" in params) == (
         "2026-03-31T11:50:00.000Z"
     )
 
 
 def test_a_server_without_score_configurations_will_do(told: Told) -> None:
-    server = past(*FALLEN)
-    server.faults["/api/public/score-configs"] = [ill(404)]
+    server = server_with_history(*FALLEN)
+    server.faults["/api/public/score-configs"] = [error_response(404)]
     assert told(server).results[0].falls
 
 
 def test_the_limits_of_a_project_s_scores_are_read(told: Told) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     server.configs = [{"name": "quality", "minValue": 0, "maxValue": 40}, {"name": "tone", "minValue": 1}]
     server.scores += [score(number, "quality", 10.0 * (number % 4), NOW - timedelta(hours=2)) for number in range(300)]
     assert "scores from 0 to 40, 40 is best" in [result.description for result in told(server).results]
@@ -153,7 +158,7 @@ def test_the_limits_of_a_project_s_scores_are_read(told: Told) -> None:
 
 def test_two_prompts_in_a_trace_are_told_apart(told: Told) -> None:
     """The one that changed is blamed, not the one beside it."""
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     beside = [
         {**each, "id": f"{each['id']}2", "promptName": "router", "promptVersion": 3}
         for each in server.observations
@@ -166,7 +171,7 @@ def test_two_prompts_in_a_trace_are_told_apart(told: Told) -> None:
 
 
 def test_scores_of_people_and_of_judges_are_two(told: Told) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     opinions = list(server.scores)
     server.scores += [{**each, "id": f"e{each['id']}", "source": "EVAL", "value": True} for each in opinions]
     report = told(server)
@@ -174,7 +179,7 @@ def test_scores_of_people_and_of_judges_are_two(told: Told) -> None:
 
 
 def test_what_is_left_out_is_told(told: Told) -> None:
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     server.scores.append(
         score(1, "user-thumbs", True, NOW - timedelta(hours=2), id="s", subject={"kind": "session", "id": "x"})
     )
@@ -186,13 +191,13 @@ def test_what_is_left_out_is_told(told: Told) -> None:
 
 def test_questions_are_read_where_they_are_asked_for(told: Told) -> None:
     """Words of inputs that lost: only then the server is asked to send them."""
-    server = past(*FALLEN)
+    server = server_with_history(*FALLEN)
     for number, each in enumerate(server.observations):
         each["input"] = "How do I return a lamp?" if number % 4 < 2 else "Which bulb fits?"
     told(server)
-    assert not any("io" in params.get("fields", "") for _, _, params in server.asked)
+    assert not any("io" in params.get("fields", "") for _, _, params in server.requests)
     report = told(server, input="input")
-    assert any(params.get("fields") == "basic,metrics,trace_context,io" for _, _, params in server.asked)
+    assert any(params.get("fields") == "basic,metrics,trace_context,io" for _, _, params in server.requests)
     assert report.columns.input == "input"
 
 
