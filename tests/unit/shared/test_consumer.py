@@ -167,8 +167,32 @@ async def test_a_look_finds_what_somebody_outside_of_this_process_sent(notified:
     await notified.reader.measure(100.0)
     assert notified.consumer.resting == {ONE}
     notified.consumer.ends = {ONE: 1}
-    await notified.reader.measure(105.0)
+    await notified.reader.measure(130.0)
     assert not notified.consumer.resting
+
+
+async def test_it_asks_for_the_ends_again_after_half_a_minute_only(notified: World) -> None:
+    await notified.reader.measure(100.0)
+    notified.consumer.away = True
+    notified.arrivals.sent("t", 0, 4)
+    assert await notified.reader.measure(129.0) == {"t": ConsumerLag(5, 100.0)}
+    with pytest.raises(ConnectionError):
+        await notified.reader.measure(130.0)
+
+
+async def test_it_asks_for_the_ends_of_a_new_partition_and_where_the_clock_was_put_back(notified: World) -> None:
+    await notified.reader.measure(100.0)
+    notified.consumer.ends = {ONE: 0, TWO: 7}
+    assert (await notified.reader.measure(101.0))["t"].lag == 7
+    notified.consumer.ends = {ONE: 0, TWO: 9}
+    assert (await notified.reader.measure(99.0))["t"].lag == 9
+
+
+async def test_where_nobody_notifies_it_asks_each_time(world: World) -> None:
+    world.consumer.ends = {ONE: 3}
+    await world.reader.measure(100.0)
+    world.consumer.ends = {ONE: 5}
+    assert (await world.reader.measure(105.0))["t"].lag == 5
 
 
 async def test_what_is_sent_during_a_look_is_not_slept_through(notified: World) -> None:

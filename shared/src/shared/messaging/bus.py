@@ -117,7 +117,7 @@ class Bus:
             consumer_only=True,
             allow_auto_create_topics=False,
             security=faststream_security(self._settings),
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=300_000 if self._settings.embedded_bus else 30_000,
             # While a broker is unavailable, several loops of each consumer retry: 100 ms would be a storm of requests.
             retry_backoff_ms=100 if self._settings.embedded_bus else 500,
             graceful_timeout=5.0,
@@ -157,8 +157,8 @@ class Bus:
             ack_policy=AckPolicy.MANUAL,
             max_records=max_batch,
             fetch_max_wait_ms=self._fetch_wait_ms(),
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000 if embedded else 1_000,
+            session_timeout_ms=30_000 if embedded else 10_000,  # the embedded broker is in the same process
+            heartbeat_interval_ms=10_000 if embedded else 1_000,
             max_poll_interval_ms=_MAX_POLL_MS,
             batch_timeout_ms=_ENDLESS_MS,
             consumer_timeout_ms=200 if self.flow.arrivals is None else 10_000,  # between looks at what to fetch

@@ -1,9 +1,10 @@
 """Consumer of one subscription: passes batches on, commits the offsets of what was processed, measures its lag."""
 
 import asyncio
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from shared.runtime.prometheus_metrics import Metrics
 
 _ANSWER_S = 5.0
 _COMPARE_S = 60.0
+_ASK_S = 30.0
+"""Where arrivals are notified, the broker is asked for the ends of its partitions after this time only."""
 _topic_of = attrgetter("topic")
 
 
@@ -86,6 +89,8 @@ class SubscriptionConsumer:
         self._current: dict[TopicPartition, Any] = {}
         self._later_than: dict[TopicPartition, float] = {}
         """Partition → Unix seconds after which its unprocessed messages were sent."""
+        self._ends_known: dict[TopicPartition, int] = {}
+        self._ends_asked_at = -math.inf
 
     async def parse(self, raw: tuple[Record, ...]) -> KafkaMessage:
         """Return the batch undecoded: FastStream's own parser loses a batch whose headers it cannot decode."""
@@ -196,7 +201,7 @@ class SubscriptionConsumer:
         """Return the lag by topic at `now` (Unix seconds). Raises if Kafka does not answer."""
         consumer = self.subscriber.consumer
         try:
-            ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), _ANSWER_S)
+            ends = await self._end_offsets(consumer.assignment(), now)
             behind = [await self._behind(partition, end, now) for partition, end in ends.items()]
         except Exception:
             self.measured = {}
@@ -208,6 +213,15 @@ class SubscriptionConsumer:
                 self._pause({partition: end})
         self.measured = lag_by_topic(behind)
         return self.measured
+
+    async def _end_offsets(self, assigned: Collection[TopicPartition], now: float) -> Mapping[TopicPartition, int]:
+        """Return the end of each assigned partition: the notified one, or what the broker says."""
+        arrivals, known = self._flow.arrivals, self._ends_known
+        if arrivals is not None and 0 <= now - self._ends_asked_at < _ASK_S and known.keys() >= set(assigned):
+            return {partition: max(arrivals.end(partition), known[partition]) for partition in assigned}
+        self._ends_known = await asyncio.wait_for(self.subscriber.consumer.end_offsets(assigned), _ANSWER_S)
+        self._ends_asked_at = now
+        return self._ends_known
 
     async def _behind(self, partition: TopicPartition, end: int, now: float) -> PartitionLag:
         """Return a partition's lag. The time of a batch in progress is known exactly; otherwise it is a lower bound."""
