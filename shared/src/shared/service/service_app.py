@@ -23,6 +23,7 @@ from shared.messaging.topic_stats import TopicStats
 from shared.runtime.background import cancel_all, run_every, supervise
 from shared.runtime.clock import Clock
 from shared.runtime.database import check_schema, engine
+from shared.runtime.idle_connections import SHRINK_S, IdleConnections
 from shared.runtime.migrations import heads
 from shared.runtime.prometheus_metrics import Metrics
 from shared.runtime.settings import ServiceSettings
@@ -35,7 +36,7 @@ from shared.web.operator_actions import OperatorActions
 from shared.web.query import refuse_unknown_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
 
-_EMBEDDED = PollIntervals(poll=10.0, renew=10.0, lease=60.0)
+_EMBEDDED = PollIntervals(poll=30.0, renew=30.0, lease=120.0)
 """Intervals on the embedded bus: it has a single instance, whose commits wake its relay."""
 
 Background = Callable[[], Awaitable[None]]
@@ -175,6 +176,9 @@ def _start(service: Service, bus: Bus) -> list["asyncio.Task[None]"]:
         ),
         **{f"background-{index}": job for index, job in enumerate(service.background)},
     }
+    if settings.embedded_bus:  # all services share a machine with their user
+        idle = IdleConnections(platform.engine)
+        jobs["idle-connections"] = lambda: run_every(SHRINK_S, idle.close)
     return [supervise(name, job) for name, job in jobs.items()]
 
 

@@ -1,0 +1,69 @@
+"""Connections that nothing needs are closed, those in use are not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
+
+from shared.runtime.idle_connections import IdleConnections
+from tests.support.messaging import async_dsn
+
+
+@pytest.fixture
+async def engine(postgres_dsn: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(async_dsn(postgres_dsn), pool_size=4, max_overflow=0)
+    yield engine
+    await engine.dispose()
+
+
+async def use(engine: AsyncEngine, at_once: int) -> None:
+    """Use so many connections at the same moment."""
+    all_connected = asyncio.Barrier(at_once)
+
+    async def ask() -> None:
+        async with engine.connect() as connection:
+            await all_connected.wait()
+            assert await connection.scalar(text("SELECT 1")) == 1
+
+    await asyncio.gather(*(ask() for _ in range(at_once)))
+
+
+def opened(engine: AsyncEngine) -> int:
+    assert isinstance(engine.pool, QueuePool)
+    return engine.pool.checkedin() + engine.pool.checkedout()
+
+
+async def test_what_was_needed_stays_and_what_was_not_is_closed(engine: AsyncEngine) -> None:
+    idle = IdleConnections(engine)
+    await use(engine, at_once=4)
+    await idle.close()
+    assert opened(engine) == 4
+    await use(engine, at_once=2)
+    await idle.close()
+    assert opened(engine) == 0
+    await use(engine, at_once=2)
+    await idle.close()
+    assert opened(engine) == 2
+
+
+async def test_a_single_connection_stays_without_use(engine: AsyncEngine) -> None:
+    idle = IdleConnections(engine)
+    await use(engine, at_once=1)
+    await idle.close()
+    await idle.close()
+    assert opened(engine) == 1
+
+
+async def test_connections_in_use_are_neither_closed_nor_forgotten(engine: AsyncEngine) -> None:
+    idle = IdleConnections(engine)
+    await use(engine, at_once=3)
+    await idle.close()
+    async with engine.connect() as connection:
+        await idle.close()
+        assert opened(engine) == 3
+        assert await connection.scalar(text("SELECT 1")) == 1
+    await idle.close()
+    assert opened(engine) == 0
