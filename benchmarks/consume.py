@@ -30,8 +30,10 @@ from typing import Any
 
 import psutil
 
+from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Reading
+from analyzer.domain.value_columns import to_columns
 from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import Handlers, readings
 from analyzer.settings import AnalyzerSettings
@@ -100,10 +102,8 @@ def fold(records: Sequence[FakeRecord], size: int) -> None:
     """Decode, extract and fold the messages, without a database."""
     engine = QualityEngine()
     for batch in batches(records, size):
-        for each in batch:
-            for found in readings(decode(each).event):  # type: ignore[arg-type]
-                if isinstance(found, Reading):
-                    engine.apply(found)
+        found = (found for each in batch for found in readings(decode(each).event))  # type: ignore[arg-type]
+        fold_columns(engine, to_columns((each for each in found if isinstance(each, Reading)), engine.rules))
         engine.pending_measurements()
 
 

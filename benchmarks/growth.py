@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Dimension, PromptMetric, Reading, StreamKey
 from analyzer.domain.streams.stream import Stream
+from analyzer.domain.value_columns import to_columns
 from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
 from benchmarks.rows import Row, add_rows_option, write_rows
@@ -49,8 +51,7 @@ class Service:
         found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
         engine = QualityEngine(self.rules)
         engine.preload(self._streams(found), (), self._courses(found))
-        for reading in found:
-            engine.apply(reading)
+        fold_columns(engine, to_columns(found, self.rules))
         engine.pending_measurements()
         self.streams |= {key: stream.dump() for key, stream in engine.changed.items()}
         self.histories |= {dimension: history.dump() for dimension, history in engine.changed_histories.items()}

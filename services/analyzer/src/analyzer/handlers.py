@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import Definitions
 from analyzer.domain.metrics.extraction import BY_DEFAULT, UncountedValue, from_execution, from_feedback
 from analyzer.domain.model import Dimension, Reading
 from analyzer.domain.series import windowed_sums
+from analyzer.domain.value_columns import to_columns
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage.definitions import DefinitionStore
 from analyzer.storage.repository import QualityStore
@@ -20,7 +22,6 @@ from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
 Measurable = ExecutionRecorded | FeedbackCreated
-ReadEvent = tuple[Received[Measurable], list[Reading | UncountedValue]]
 
 
 class Handlers:
@@ -39,25 +40,31 @@ class Handlers:
         """Load the state, apply the events, save the state and emit, in the caller's transaction."""
         declared = DefinitionStore(tx.conn)
         definitions = await declared.load({(each.event.project, each.event.environment) for each in events})
-        measured = [(received, list(readings(received.event, definitions))) for received in events]
-        values = [found for _, each in measured for found in each if isinstance(found, Reading)]
+        values: list[Reading] = []
+        causes: list[Received[Measurable]] = []
+        uncounted: list[UncountedValue] = []
+        for received in events:
+            for found in readings(received.event, definitions):
+                if isinstance(found, Reading):
+                    values.append(found)
+                    causes.append(received)
+                else:
+                    uncounted.append(found)
         store, engine = QualityStore(tx.conn), QualityEngine(self._rules, definitions)
         await store.load(values, engine)
-        emitted = self._apply(engine, measured)
+        emitted = self._apply(engine, values, causes)
         await store.save(engine)
         await SeriesStore(tx.conn).add_windows(windowed_sums(values))
-        await declared.count(found for _, each in measured for found in each if isinstance(found, UncountedValue))
+        await declared.count(uncounted)
         await tx.emit(*emitted)
 
-    def _apply(self, engine: QualityEngine, measured: Sequence[ReadEvent]) -> list[Envelope[Event]]:
-        """Apply all readings in order and return the events to emit."""
-        emitted: list[Envelope[Event]] = []
-        latest: dict[Dimension, Received[Measurable]] = {}
-        for received, each in measured:
-            for found in each:
-                if isinstance(found, Reading):
-                    latest[found.dimension.subject] = received
-                    emitted += [self._regression_event(received, event) for event in engine.apply(found)]
+    def _apply(
+        self, engine: QualityEngine, values: Sequence[Reading], causes: Sequence[Received[Measurable]]
+    ) -> list[Envelope[Event]]:
+        """Apply all readings in order, and return the events to emit; `causes` are the events of the readings."""
+        opened = fold_columns(engine, to_columns(values, engine.rules))
+        emitted = [self._regression_event(causes[position], event) for position, event in opened]
+        latest = {value.dimension.subject: received for value, received in zip(values, causes, strict=True)}
         for event in engine.pending_measurements():
             dimension = Dimension(event.project, event.environment, event.target, event.metric)
             emitted.append(self._measurement_event(latest[dimension], event))

@@ -1,16 +1,19 @@
 """History of one dimension: values by cell, and words of inputs, to explain a regression."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from analyzer.domain.attribution.losing_terms import TermSketch
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.metrics.extraction import ERROR_RATE
-from analyzer.domain.model import Dimension, Reading
+from analyzer.domain.model import Dimension, Reading, Use
 from analyzer.domain.segments.dimensions import NOT_GIVEN, Cell
 from analyzer.domain.streams.samples import ThinnedSample
 from analyzer.domain.streams.sums import Sums
+from analyzer.domain.value_columns import ValueColumns, ValueGroup
 
 _VERSION = "prompt_version:"
 
@@ -38,7 +41,7 @@ class DimensionHistory:
     def add(self, reading: Reading, declared: Cell) -> None:
         """Add a new value; `declared` is its level of each declared dimension."""
         assert reading.value is not None
-        self.timeline.add(self._cell(reading, declared), reading.value, reading.at)
+        self.timeline.add(self._cell(reading.uses, reading.facts.outcome, declared), reading.value, reading.at)
         self.sums.add(reading.value)
         facts, mean = reading.facts, self.sums.mean
         if self._good(reading, reading.value):
@@ -46,24 +49,49 @@ class DimensionHistory:
         if facts.input:
             self.terms.add(facts.input, reading.value < mean, reading.at, facts.execution_id, facts.user)
 
+    def add_many(self, columns: ValueColumns, units: Sequence[int], start: int, stop: int) -> list[float]:
+        """Add new values as `add` does one by one; return the mean after each. `units` are those of `Sums`."""
+        groups, values, at = columns.groups, columns.values[start:stop], columns.at[start:stop]
+        self.timeline.add_many(columns.group[start:stop], lambda number: self._cell_of(groups[number]), values, at)
+        means = [*self.sums.means_before(units)[1:]]
+        self.sums.add_units(units)
+        best = inf if columns.metric.kind == "real" else 1.0
+        good = [
+            index
+            for index, (value, mean) in enumerate(zip(values, means, strict=True))
+            if value > mean or value >= best
+        ]
+        facts = columns.facts
+        self.good.add_many([at[index] for index in good], lambda index: facts[start + good[index]].execution_id)
+        if columns.texts:
+            for index, (value, mean) in enumerate(zip(values, means, strict=True), start):
+                each = facts[index]
+                if each.input:
+                    self.terms.add(each.input, value < mean, columns.at[index], each.execution_id, each.user)
+        return means
+
+    def _cell_of(self, group: ValueGroup) -> Cell:
+        return self._cell(group.uses, group.outcome, group.cell)
+
     def correct(self, reading: Reading, declared: Cell) -> None:
         """Replace a former value."""
         if reading.value is None or not self._good(reading, reading.value):
             self.good.drop(reading.facts.execution_id)
-        self.timeline.correct(self._cell(reading, declared), reading.former, reading.value, reading.at)
+        cell = self._cell(reading.uses, reading.facts.outcome, declared)
+        self.timeline.correct(cell, reading.former, reading.value, reading.at)
 
     def _good(self, reading: Reading, value: float) -> bool:
         return value > self.sums.mean or (value >= 1.0 and reading.metric.kind != "real")
 
-    def _cell(self, reading: Reading, declared: Cell) -> Cell:
+    def _cell(self, uses: Sequence[Use], outcome: str | None, declared: Cell) -> Cell:
         """Return the level of each dimension of the timeline; a new prompt adds a dimension."""
-        versions = {_VERSION + use.prompt: use.identity for use in reading.uses}
+        versions = {_VERSION + use.prompt: use.identity for use in uses}
         for name in versions:
             if name not in self.timeline.names:
                 self.timeline.widen(name)
         rest = self.timeline.names[len(declared) :]
-        outcome = reading.facts.outcome or NOT_GIVEN
-        return (*declared, *(outcome if name == "outcome" else versions.get(name, NOT_GIVEN) for name in rest))
+        known = outcome or NOT_GIVEN
+        return (*declared, *(known if name == "outcome" else versions.get(name, NOT_GIVEN) for name in rest))
 
     def dump(self) -> str:
         """Return the state as JSON."""

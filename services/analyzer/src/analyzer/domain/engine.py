@@ -1,7 +1,7 @@
 """Apply a batch of readings to streams and regressions in memory, without I/O or clock."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from analyzer.domain.detection import Finding
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.metrics.definitions import Definitions
 from analyzer.domain.metrics.extraction import ERROR_RATE
-from analyzer.domain.model import Dimension, Metric, PromptMetric, Reading, StreamKey
+from analyzer.domain.model import Dimension, Metric, PromptMetric, Reading, StreamKey, Use
 from analyzer.domain.regressions.evidence import open_regression, safety_finding
 from analyzer.domain.regressions.lifecycle import Regression, recover, reopened, resolve_redefined, returns
 from analyzer.domain.segments.dimensions import Cell
@@ -38,8 +38,10 @@ class QualityEngine:
     changed: dict[StreamKey, Stream] = field(default_factory=dict)
     changed_histories: dict[Dimension, DimensionHistory] = field(default_factory=dict)
     changed_regressions: dict[Dimension, Regression] = field(default_factory=dict)
-    _by_prompt_metric: dict[PromptMetric, list[Stream]] = field(default_factory=lambda: defaultdict(list))
-    _metrics: dict[Dimension, Metric] = field(default_factory=dict)
+    before_reading: Callable[[Dimension], None] = lambda dimension: None
+    """Called before the history of another dimension is read, so that a batch can bring it up to date."""
+    by_prompt_metric: dict[PromptMetric, list[Stream]] = field(default_factory=lambda: defaultdict(list))
+    metrics: dict[Dimension, Metric] = field(default_factory=dict)
 
     def preload(
         self,
@@ -51,7 +53,7 @@ class QualityEngine:
         for stream in streams:
             if stream.key not in self.streams:
                 self.streams[stream.key] = stream
-                self._by_prompt_metric[stream.key.prompt_metric].append(stream)
+                self.by_prompt_metric[stream.key.prompt_metric].append(stream)
         self.regressions.update((regression.dimension, regression) for regression in regressions)
         self.histories.update((history.dimension, history) for history in histories)
 
@@ -62,12 +64,12 @@ class QualityEngine:
         opens.
         """
         dimension = reading.dimension
-        self._metrics[dimension] = reading.metric
+        self.metrics[dimension] = reading.metric
         watching = self.rules.watching(dimension, reading.metric)
         declared = self.rules.dimensions(dimension.target)
         cell = declared.cell(reading.facts)
         segmented = declared.segmented(cell)
-        history = self._course(dimension, declared.names)
+        history = self.touch_history(dimension, declared.names)
         first = reading.value is not None and reading.former is None
         history.add(reading, cell) if first else history.correct(reading, cell)
         found = self._redefine(reading)
@@ -89,7 +91,7 @@ class QualityEngine:
         """
         policy, due = self.rules.policy, []
         for stream in self.changed.values():
-            metric = self._metrics[stream.key.prompt_metric.dimension]
+            metric = self.metrics[stream.key.prompt_metric.dimension]
             old = stream.last - stream.unreported_since >= policy.measured_seconds
             if stream.unreported.n >= policy.measured_values or (stream.unreported.n > 0 and old):
                 if metric.direction != "undeclared" or not metric.mirrored:
@@ -97,7 +99,8 @@ class QualityEngine:
                 stream.mark_reported()
         return due
 
-    def _course(self, dimension: Dimension, declared: tuple[str, ...]) -> DimensionHistory:
+    def touch_history(self, dimension: Dimension, declared: tuple[str, ...]) -> DimensionHistory:
+        """Return the history of a dimension, which is to be saved; `declared` names the dimensions of its cells."""
         history = self.histories.get(dimension)
         if history is None or history.timeline.names[: len(declared)] != declared:
             history = self.histories[dimension] = DimensionHistory.empty(dimension, declared)
@@ -118,12 +121,16 @@ class QualityEngine:
     ) -> list[RegressionEvent]:
         """Test a new value; `mean` is that of the dimension. Later corrections do not change the evidence."""
         assert reading.value is not None
-        last = self._last(reading)
+        last = self.last_regression(reading.dimension, reading.metric)
         self._set_baseline(stream, last, watching)
         significant = stream.observe(reading, cell, reading.value, mean)
         unsafe = watching.safety and reading.value < 0.5 and reading.at >= stream.after
         if (last and last.open) or not (significant or unsafe) or reading.metric.direction == "undeclared":
             return []
+        return self.decide(stream, unsafe, reading, watching)
+
+    def decide(self, stream: Stream, unsafe: bool, reading: Reading, watching: WatchRules) -> list[RegressionEvent]:
+        """Open a regression of `stream` if its finding demands it; `reading` made a test significant or is `unsafe`."""
         finding = _worst(stream, unsafe, watching)
         return [self._open(stream, finding, reading, watching)] if finding else []
 
@@ -137,7 +144,7 @@ class QualityEngine:
 
     def _baseline(self, stream: Stream, last: Regression | None) -> Baseline | None:
         """Return the baseline of a new version: its predecessor, or that of an open regression."""
-        previous = predecessor(stream, self._by_prompt_metric[stream.key.prompt_metric])
+        previous = predecessor(stream, self.by_prompt_metric[stream.key.prompt_metric])
         if previous is not None:
             return previous.to_baseline()
         affected = last is not None and last.open and last.use.prompt == stream.key.prompt_metric.prompt
@@ -145,39 +152,48 @@ class QualityEngine:
 
     def _open(self, stream: Stream, finding: Finding, reading: Reading, watching: WatchRules) -> RegressionEvent:
         dimension, subject = reading.dimension, reading.dimension.subject
-        history, errors = self.histories[dimension], self.histories.get(subject._replace(metric=ERROR_RATE.name))
-        regression, last = open_regression(stream, finding, reading, watching, history, errors), self._last(reading)
+        of_errors = subject._replace(metric=ERROR_RATE.name)
+        self.before_reading(of_errors)
+        history, errors = self.histories[dimension], self.histories.get(of_errors)
+        regression, last = (
+            open_regression(stream, finding, reading, watching, history, errors),
+            self.last_regression(reading.dimension, reading.metric),
+        )
         if last and returns(last, regression.use, reading.received, self.rules.policy.reopen_seconds):
             regression = reopened(regression, last)
         stream.regressed = True
         self.regressions[subject] = self.changed_regressions[subject] = regression
         return regression.detected
 
-    def _last(self, reading: Reading) -> Regression | None:
-        """Return the latest regression of the dimension, if `reading` is comparable with it."""
-        last = self.regressions.get(reading.dimension.subject)
-        return last if last and last.comparable(reading) else None
+    def last_regression(self, dimension: Dimension, metric: Metric) -> Regression | None:
+        """Return the latest regression of a dimension, if values of `metric` are comparable with it."""
+        last = self.regressions.get(dimension.subject)
+        return last if last and last.comparable(metric) else None
 
     def _redefine(self, reading: Reading) -> list[RegressionEvent]:
         """Resolve an open regression whose metric has been redefined, since no new value is comparable."""
         subject = reading.dimension.subject
         last = self.regressions.get(subject)
-        if last is None or not last.open or last.comparable(reading):
+        if last is None or not last.open or last.comparable(reading.metric):
             return []
         self.changed_regressions[subject] = last
         return [resolve_redefined(last, reading)]
 
     def _recover(self, reading: Reading, cell: Cell) -> list[RegressionEvent]:
-        regression = self._last(reading)
+        regression = self.last_regression(reading.dimension, reading.metric)
         if regression is None or not regression.open:
             return []
         self.changed_regressions[reading.dimension.subject] = regression
         if not recover(regression, reading, cell) or regression.resolved is None:
             return []
-        for use in reading.uses:
-            stream = self.streams[StreamKey(PromptMetric(reading.dimension, use.prompt), use.identity)]
-            stream.regressed = stream.regressed and use != regression.use
+        self.clear_regressed(reading.dimension, reading.uses, regression)
         return [regression.resolved]
+
+    def clear_regressed(self, dimension: Dimension, uses: Sequence[Use], regression: Regression) -> None:
+        """Let the versions that recovered be baselines again, except the one that `regression` is of."""
+        for use in uses:
+            stream = self.streams[StreamKey(PromptMetric(dimension, use.prompt), use.identity)]
+            stream.regressed = stream.regressed and use != regression.use
 
 
 def _worst(stream: Stream, unsafe: bool, watching: WatchRules) -> Finding | None:

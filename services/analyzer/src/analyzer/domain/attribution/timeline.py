@@ -5,7 +5,7 @@ a block is never longer than a third of its age. About 8,000 values are kept.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,9 +43,7 @@ class Timeline:
 
     def add(self, cell: Cell, value: float, at: float) -> None:
         """Add a value of the Unix time `at`; a late value is added to the block of its time."""
-        index = self._indices.get(cell)
-        if index is None:
-            index = self._admit(cell)
+        index = self._indexed(cell)
         block = self.blocks[-1] if self.blocks else None
         if block is None or (block.filled >= BLOCK and at >= block.end):
             append_block(self.blocks, at, ALIKE, SIZES)
@@ -53,6 +51,27 @@ class Timeline:
         elif at < block.start:
             block = next((each for each in reversed(self.blocks) if each.start <= at), self.blocks[0])
         block.add(at, index, round(value * UNIT))
+
+    def add_many(
+        self, numbers: Sequence[int], cell_of: Callable[[int], Cell], values: Sequence[float], at: Sequence[float]
+    ) -> None:
+        """Add values as `add` does one by one; `cell_of` returns the cell of a number, and may widen the timeline."""
+        indices: dict[int, int] = {}
+        for number, value, moment in zip(numbers, values, at, strict=True):
+            index = indices.get(number)
+            if index is None:
+                cell, before = cell_of(number), len(self.cells)
+                index = self._indexed(cell)
+                if before >= CELLS and len(self.cells) != before:  # making room has renumbered the cells
+                    indices = {}
+                indices[number] = index
+            block = self.blocks[-1] if self.blocks else None
+            if block is None or (block.filled >= BLOCK and moment >= block.end):
+                append_block(self.blocks, moment, ALIKE, SIZES)
+                block = self.blocks[-1]
+            elif moment < block.start:
+                block = next((each for each in reversed(self.blocks) if each.start <= moment), self.blocks[0])
+            block.add(moment, index, round(value * UNIT))
 
     def correct(self, cell: Cell, former: float | None, value: float | None, at: float) -> None:
         """Replace `former` by `value` in the latest block that may hold it; None as `value` removes it.
@@ -81,6 +100,10 @@ class Timeline:
         """Return the timeline that `dump` wrote."""
         names, cells, blocks = state
         return cls(tuple(names), [tuple(cell) for cell in cells], [TimeBlock.load(block) for block in blocks])
+
+    def _indexed(self, cell: Cell) -> int:
+        index = self._indices.get(cell)
+        return self._admit(cell) if index is None else index
 
     def _admit(self, cell: Cell) -> int:
         if len(self.cells) >= CELLS:

@@ -1,6 +1,7 @@
 """Means of blocks of five values: closer to a normal distribution than single values, and a fifth of the work."""
 
 import math
+from collections.abc import Sequence
 
 from analyzer.domain.detection.running_stats import BLOCK
 from analyzer.domain.detection.types import JsonState, ValueKind
@@ -36,6 +37,37 @@ class BlockAverager:
         block = self._total / BLOCK, self._square / BLOCK
         self._filled, self._total, self._square = 0, 0.0, 0.0
         return block
+
+    def complete(self, values: Sequence[float]) -> list[tuple[int, Block]]:
+        """Return the blocks that these values would complete, each with the index of its last value.
+
+        Values must not be NaN, nor of the kind `positive`. The state stays as it is: see `keep`.
+        """
+        first = BLOCK - self._filled
+        if first > len(values):
+            return []
+        total, square = self._total, self._square
+        for value in values[:first]:
+            total += value
+            square += value * value
+        found = [(first - 1, (total / BLOCK, square / BLOCK))]
+        for start in range(first, len(values) - BLOCK + 1, BLOCK):
+            a, b, c, d, e = values[start : start + BLOCK]
+            means = (0.0 + a + b + c + d + e) / BLOCK, (0.0 + a * a + b * b + c * c + d * d + e * e) / BLOCK
+            found.append((start + BLOCK - 1, means))
+        return found
+
+    def keep(self, values: Sequence[float]) -> None:
+        """Add the values whose blocks `complete` has returned."""
+        filled = self._filled + len(values)
+        rest = values
+        if filled >= BLOCK:
+            self._total, self._square = 0.0, 0.0
+            rest = values[len(values) - filled % BLOCK :]
+        for value in rest:
+            self._total += value
+            self._square += value * value
+        self._filled = filled % BLOCK
 
     @property
     def waiting(self) -> int:

@@ -9,6 +9,8 @@ monitor.finding()                 # regressed, holds, inconclusive, no baseline 
 state = monitor.dump(); monitor = Monitor.load(state, settings)       # JSON, without loss
 """
 
+from collections.abc import Sequence
+
 from analyzer.domain.detection.block_means import Block, BlockAverager
 from analyzer.domain.detection.drift import ChangeCandidate, DriftScan, drop_score, sides
 from analyzer.domain.detection.findings import drift_finding, no_finding, rate_finding, switch_finding
@@ -53,9 +55,20 @@ class Monitor:
         if self._rate is not None:
             return value == value and self._rate.observe(value > 0.0)
         block = self._blocks.add(value)
-        return block is not None and self._close(block)
+        return block is not None and self.close(block)
 
-    def _close(self, block: Block) -> bool:
+    def complete(self, values: Sequence[float]) -> list[tuple[int, Block]]:
+        """Return the blocks that these values would complete; then `close` those that count, and `keep` the values.
+
+        Together they do what `observe` does one by one, except for kind `rare`, which has no blocks.
+        """
+        return self._blocks.complete(values)
+
+    def keep(self, values: Sequence[float]) -> None:
+        """Add values whose complete blocks have been closed."""
+        self._blocks.keep(values)
+
+    def close(self, block: Block) -> bool:
         """Run one step of every test with a complete block."""
         stats, drift = self._stats, self._drift
         since = self._switch is not None and self._switch.add(*block)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from analyzer.domain.detection import DetectionSettings
-from analyzer.domain.model import Dimension, Reading, Use
+from analyzer.domain.model import Dimension, Metric, Reading, Use
 from analyzer.domain.regressions.recovery import CurrentVersionTracker, RareEventRecovery, Recovery
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.recent_values import RecentValues
@@ -70,9 +70,8 @@ class Regression:
         detected = self.detected
         return Dimension(detected.project, detected.environment, detected.target, detected.metric)
 
-    def comparable(self, reading: Reading) -> bool:
-        """Return whether `reading` is measured by the definition that the regression was opened with."""
-        metric = reading.metric
+    def comparable(self, metric: Metric) -> bool:
+        """Return whether values of `metric` have the definition that the regression was opened with."""
         return self.generation == metric.generation and self.detected.direction == metric.direction
 
     def dump(self) -> str:

@@ -17,8 +17,9 @@ as `expected`, so learning never absorbs it.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import mul
 from typing import Any
 
 from analyzer.domain.segments.cells import CellIndex
@@ -70,6 +71,40 @@ class SegmentProfile:
         index, shift = self._known.get(cell) or self._look_up(cell)
         self._count(self._admit(cell) if index < 0 else index, round(value * UNIT), 1)
         return value + shift
+
+    def shifts(self, cells: Mapping[int, Cell]) -> dict[int, float]:
+        """Return the shift of the values of each cell, by its number."""
+        return {number: (self._known.get(cell) or self._look_up(cell))[1] for number, cell in cells.items()}
+
+    def fixed_for(self, numbers: Sequence[int], cells: Mapping[int, Cell]) -> int:
+        """Return how many of these values can be learned until shifts may change: at least one.
+
+        They change with the first value of a new cell, and as the number of values has doubled.
+        """
+        new = {number for number, cell in cells.items() if (self._known.get(cell) or self._look_up(cell))[0] < 0}
+        unknown = min((numbers.index(number) + 1 for number in new if number in numbers), default=len(numbers))
+        return max(min(unknown, self._due - self.n), 1)
+
+    def learn_many(self, numbers: Sequence[int], cells: Mapping[int, Cell], units: Sequence[int]) -> None:
+        """Add values as `learn` does one by one; `units` are those of `Sums`, `numbers` say which cell each is of."""
+        start = 0
+        while start < len(numbers):
+            stop = start + self.fixed_for(numbers[start:] if start else numbers, cells)
+            stop = min(stop, len(numbers)) - 1  # the last one may change the shifts
+            self._learn_fixed(numbers[start:stop], cells, units[start:stop])
+            index = (self._known.get(cells[numbers[stop]]) or self._look_up(cells[numbers[stop]]))[0]
+            self._count(self._admit(cells[numbers[stop]]) if index < 0 else index, units[stop], 1)
+            start = stop + 1
+
+    def _learn_fixed(self, numbers: Sequence[int], cells: Mapping[int, Cell], units: Sequence[int]) -> None:
+        counts, totals = self._counts, self._totals
+        indices = {number: (self._known.get(cell) or self._look_up(cell))[0] for number, cell in cells.items()}
+        for number, unit in zip(numbers, units, strict=True):
+            index = indices[number]
+            counts[index] += 1
+            totals[index] += unit
+        self.n += len(numbers)
+        self._squares += sum(map(mul, units, units))
 
     def set_reference(self) -> None:
         """Make all values so far the reference: their cells are known, their shares are the weights.

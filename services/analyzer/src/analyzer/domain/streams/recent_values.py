@@ -1,5 +1,6 @@
 """The latest values of a stream in blocks: its current quality, in constant size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,12 +31,25 @@ class RecentValues:
 
     def add(self, value: float, at: float) -> bool:
         """Add a value of an execution at the Unix time `at`; return whether the oldest block was removed."""
-        removed = (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
+        removed = self.make_room(at)
         block = self.blocks[-1]
         block.sums.add(value)
         block.filled += 1
         block.start = min(block.start, at)
         return removed
+
+    def make_room(self, at: float) -> bool:
+        """Start a block if the latest one is full; return whether the oldest block was removed."""
+        return (not self.blocks or self.blocks[-1].filled >= BLOCK) and self._open(at)
+
+    def add_units(self, units: Sequence[int], at: Sequence[float], start: int) -> int:
+        """Add values (as `Sums` counts them) from `start` on to the latest block until it is full; return the end."""
+        block = self.blocks[-1]
+        stop = min(len(units), start + BLOCK - block.filled)
+        block.sums.add_units(units[start:stop])
+        block.filled += stop - start
+        block.start = min(block.start, *at[start:stop])
+        return stop
 
     def correct(self, former: float | None, value: float | None, at: float) -> None:
         """Replace `former` by `value`, if its execution is within the window."""

@@ -1,7 +1,9 @@
 """Bounded samples of executions: the worst of a window, and good ones of the whole history."""
 
 from bisect import insort
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 _MOST, _EACH, _SPARSEST = 60, 6, 1024
@@ -16,6 +18,10 @@ class WorstSample:
 
     size: int
     kept: list[SampledExecution] = field(default_factory=list)
+
+    def may_hold(self, value: float) -> bool:
+        """Return False if `add` would ignore an execution with this value."""
+        return len(self.kept) < self.size or value <= self.kept[-1][0]
 
     def add(self, value: float, at: float, execution_id: str) -> None:
         sample = (value, -at, execution_id)
@@ -55,6 +61,22 @@ class ThinnedSample:
         if len(self.kept) >= _MOST:
             self.kept = [each for each in self.kept if self.n - each[0] < _EACH * _stride(each[0])]
         self.kept.append((self.n, at, execution_id))
+
+    def add_many(self, at: Sequence[float], execution_id: Callable[[int], str]) -> None:
+        """Add executions as `add` does one by one; `execution_id` is called for the index of those that are kept."""
+        old = self.kept
+        kept = [(number, moment, index - len(old)) for index, (number, moment, _) in enumerate(old)]
+        start = 0
+        while start < len(at):
+            if len(kept) >= _MOST:
+                kept = [each for each in kept if self.n + 1 - each[0] < _EACH * _stride(each[0])]
+            stop = min(len(at), start + max(_MOST - len(kept), 1))
+            kept += zip(count(self.n + 1), at[start:stop], range(start, stop), strict=False)
+            self.n += stop - start
+            start = stop
+        self.kept = [
+            old[index] if index < 0 else (number, moment, execution_id(index)) for number, moment, index in kept
+        ]
 
     def drop(self, execution_id: str) -> None:
         """Remove an execution whose value was removed."""

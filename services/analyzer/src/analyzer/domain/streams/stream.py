@@ -1,6 +1,7 @@
 """The state of one stream: constant size, O(1) per value, saved without loss."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +99,17 @@ class Stream:
             self._count_unreported(reading)
         if reading.received > self.last:
             self.last = reading.received
+
+    def count_many(self, units: Sequence[int], at: Sequence[float], received: Sequence[float]) -> None:
+        """Count new values as `count` does one by one; `units` are those of `Sums`."""
+        if not units:
+            return
+        self.sums.add_units(units)
+        if self.unreported.n <= 0:
+            self.unreported_since, self.unreported_start, self.unreported_end = received[0], at[0], at[0]
+        self.unreported.add_units(units)
+        self.unreported_start, self.unreported_end = min(self.unreported_start, *at), max(self.unreported_end, *at)
+        self.last = max(self.last, *received)
 
     def observe(self, reading: Reading, cell: Cell, value: float, mean: float) -> bool:
         """Test a new value and return whether a test is significant.

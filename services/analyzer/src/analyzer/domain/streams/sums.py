@@ -1,7 +1,10 @@
 """Sums in whole millionths: independent of order, and exact after a value is removed."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, count
+from operator import mul
 
 from analyzer.domain.detection.intervals import LEVEL, widening
 from analyzer.domain.model import Metric
@@ -10,6 +13,11 @@ from shared.events.quality import Measurement
 UNIT = 1_000_000
 _TUNED_FOR = 100.0
 """Values at which the interval is narrowest."""
+
+
+def to_units(values: Iterable[float]) -> list[int]:
+    """Return values in whole millionths."""
+    return [round(value * UNIT) for value in values]
 
 
 @dataclass(slots=True)
@@ -26,6 +34,17 @@ class Sums:
         self.n += sign
         self.total += sign * units
         self.squares += sign * units * units
+
+    def add_units(self, units: Sequence[int]) -> None:
+        """Add values that are in units already, see `to_units`."""
+        self.n += len(units)
+        self.total += sum(units)
+        self.squares += sum(map(mul, units, units))
+
+    def means_before(self, units: Sequence[int]) -> list[float]:
+        """Return the mean before each of these values, as if they were added one by one."""
+        totals = accumulate(units, initial=self.total)
+        return [total / (n * UNIT) if n > 0 else 0.0 for n, total in zip(count(self.n), totals, strict=False)]
 
     def replace(self, former: float | None, value: float | None) -> None:
         """Replace `former` by `value`; None stands for no value."""

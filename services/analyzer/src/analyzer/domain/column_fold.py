@@ -1,0 +1,228 @@
+"""Fold of columns of values into an engine: the same state and decisions as reading by reading, for less work.
+
+A stretch of values (`StretchFinder`) is folded at once up to the value that opens or resolves a regression. Readings
+between stretches go through `QualityEngine.apply`.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
+from typing import TypeVar
+
+from analyzer.domain.engine import QualityEngine, RegressionEvent
+from analyzer.domain.model import Dimension
+from analyzer.domain.regressions.lifecycle import Regression, recover
+from analyzer.domain.segments.dimensions import Cell
+from analyzer.domain.streams.stream import Stream
+from analyzer.domain.streams.stream_run import StreamRun
+from analyzer.domain.streams.sums import to_units
+from analyzer.domain.stretches import StretchFinder
+from analyzer.domain.value_columns import ValueColumns
+from analyzer.domain.watch_rules import WatchRules
+
+PositionedEvent = tuple[int, RegressionEvent]
+"""The position of the reading that opened or resolved a regression, and the event."""
+T = TypeVar("T")
+IndexedRun = tuple[StreamRun, Sequence[int]]
+"""A run, and the indices of its values in the columns."""
+_LONGEST = 4096
+_SHORTEST = 3
+"""Fewer values than this are applied one by one."""
+
+
+def fold_columns(engine: QualityEngine, batch: Iterable[ValueColumns]) -> list[PositionedEvent]:
+    """Fold columns of different dimensions; return the events in the order of their readings.
+
+    The state is the one that `engine.apply` leaves if it is called with each reading in the order of positions.
+    """
+    columns = sorted((each for each in batch if each.positions), key=lambda each: each.positions[0])
+    subjects = Counter(each.dimension.subject for each in columns)
+    if any(subjects[each.dimension.subject] > 1 and each.metric.direction != "undeclared" for each in columns):
+        return _apply_all(engine, columns)
+    folds: dict[Dimension, ColumnFold] = {}
+    folds.update((each.dimension, ColumnFold(engine, each, folds)) for each in columns)
+    try:
+        for fold in folds.values():
+            fold.advance(fold.columns.positions[-1] + 1)
+    finally:
+        engine.before_reading = _ignore
+    return sorted(chain.from_iterable(fold.events for fold in folds.values()), key=itemgetter(0))
+
+
+def _ignore(dimension: Dimension) -> None:
+    pass
+
+
+def _apply_all(engine: QualityEngine, batch: Sequence[ValueColumns]) -> list[PositionedEvent]:
+    """Apply the readings one by one: dimensions that share their regressions decide for one another."""
+    rows = sorted(
+        ((position, each, index) for each in batch for index, position in enumerate(each.positions)), key=itemgetter(0)
+    )
+    return [(position, event) for position, each, index in rows for event in engine.apply(each.reading(index))]
+
+
+@dataclass(slots=True)
+class ColumnFold:
+    """Folds the columns of one dimension from `next` on; `folds` has those of the whole batch."""
+
+    engine: QualityEngine
+    columns: ValueColumns
+    folds: Mapping[Dimension, "ColumnFold"]
+    next: int = 0
+    events: list[PositionedEvent] = field(default_factory=list)
+    _watching: WatchRules = field(init=False)
+    _stretches: StretchFinder = field(init=False)
+
+    def __post_init__(self) -> None:
+        columns = self.columns
+        self._watching = self.engine.rules.watching(columns.dimension, columns.metric)
+        self._stretches = StretchFinder(self.engine, columns)
+        self.engine.metrics[columns.dimension] = columns.metric
+
+    def advance(self, position: int) -> None:
+        """Fold the readings before `position`."""
+        end = bisect_left(self.columns.positions, position, lo=self.next)
+        while self.next < end:
+            stop = self._stretches.undecided_until(self.next, min(end, self.next + _LONGEST))
+            if stop - self.next < _SHORTEST:
+                for _ in range(max(stop - self.next, 1)):
+                    self._apply()
+            else:
+                self._fold(stop)
+
+    def _apply(self) -> None:
+        """Apply one reading as the engine does."""
+        index, self.next = self.next, self.next + 1
+        self.engine.before_reading = self._bring_up_to_date
+        self._report(index, self.engine.apply(self.columns.reading(index)))
+
+    def _report(self, index: int, events: Iterable[RegressionEvent]) -> None:
+        self.events += [(self.columns.positions[index], event) for event in events]
+
+    def _bring_up_to_date(self, dimension: Dimension) -> None:
+        """Fold another dimension up to the latest reading of this one."""
+        fold = self.folds.get(dimension)
+        if fold is not None and fold is not self:
+            fold.advance(self.columns.positions[self.next - 1])
+
+    def _fold(self, stop: int) -> None:
+        """Fold values up to `stop`, or up to one that opens or resolves a regression."""
+        columns, start = self.columns, self.next
+        last = self.engine.last_regression(columns.dimension, columns.metric)
+        recovering = last if last is not None and last.open else None
+        runs = [
+            (StreamRun(stream, *self._of_run(indices)), indices)
+            for stream, indices in self._stretches.split(start, stop)
+        ]
+        if recovering is not None:
+            stop = self._recover(recovering, stop)
+            decision = StretchEnd(_close_blocks(runs, stop))
+        elif columns.metric.direction == "undeclared":
+            decision = StretchEnd(_close_blocks(runs, stop))
+        else:
+            decision = self._decide(runs, stop)
+        self._fold_runs(runs, decision)
+        self.next = stop = decision.stop
+        if decision.streams:
+            self._open(decision)
+        elif recovering is not None and recovering.resolved is not None:
+            self.engine.clear_regressed(columns.dimension, columns.groups[columns.group[stop - 1]].uses, recovering)
+            self._report(stop - 1, [recovering.resolved])
+
+    def _of_run(self, indices: Sequence[int]) -> tuple[dict[int, Cell], Sequence[int], Sequence[float]]:
+        """Return cells, their numbers, and values."""
+        numbers = _picked(self.columns.group, indices)
+        return self._stretches.cells(numbers), numbers, _picked(self.columns.values, indices)
+
+    def _recover(self, regression: Regression, stop: int) -> int:
+        """Test values for recovery; return the index after the one that resolves the regression, else `stop`."""
+        columns = self.columns
+        self.engine.changed_regressions[columns.dimension.subject] = regression
+        for index in range(self.next, stop):
+            if recover(regression, columns.reading(index), columns.groups[columns.group[index]].cell):
+                return index + 1
+        return stop
+
+    def _decide(self, runs: Sequence[IndexedRun], stop: int) -> "StretchEnd":
+        """Close blocks up to the first value that may open a regression."""
+        values = self.columns.values
+        unsafe: int | None = None
+        if self._watching.safety:
+            unsafe = next((index for index in range(self.next, stop) if values[index] < 0.5), None)
+            stop = stop if unsafe is None else unsafe + 1
+        streams: list[Stream] = []
+        stop = _close_blocks(runs, stop, streams)
+        if unsafe == stop - 1:
+            return StretchEnd(stop, [run.stream for run, indices in runs if unsafe in indices], True)
+        return StretchEnd(stop, streams)
+
+    def _fold_runs(self, runs: Sequence[IndexedRun], decision: "StretchEnd") -> None:
+        """Fold the values before `decision.stop`; the last one is not counted yet if it needs a decision."""
+        engine, columns, start, stop = self.engine, self.columns, self.next, decision.stop
+        names = engine.rules.dimensions(columns.dimension.target).names
+        units = to_units(columns.values[start:stop])
+        means = engine.touch_history(columns.dimension, names).add_many(columns, units, start, stop)
+        for run, indices in runs:
+            own = indices[: bisect_left(indices, stop)]
+            if own:
+                engine.changed[run.stream.key] = run.stream
+                run_units = _picked(units, own, start)
+                at, received = _picked(columns.at, own), _picked(columns.received, own)
+                run.fold(run_units, at, _picked(means, own, start), self._execution_ids(own))
+                counted = len(own) - (1 if decision.streams and own[-1] == stop - 1 else 0)
+                run.stream.count_many(run_units[:counted], at[:counted], received[:counted])
+
+    def _execution_ids(self, indices: Sequence[int]) -> Callable[[int], str]:
+        facts = self.columns.facts
+        return lambda index: facts[indices[index]].execution_id
+
+    def _open(self, decision: "StretchEnd") -> None:
+        """Decide on the latest value for each of its prompts, and count it."""
+        engine, index = self.engine, self.next - 1
+        reading = self.columns.reading(index)
+        engine.before_reading = self._bring_up_to_date
+        for key in self._stretches.keys_of(self.columns.group[index]):
+            stream = engine.streams[key]
+            last = engine.last_regression(reading.dimension, reading.metric)
+            if any(stream is each for each in decision.streams) and not (last is not None and last.open):
+                self._report(index, engine.decide(stream, decision.unsafe, reading, self._watching))
+            stream.count(reading)
+
+
+@dataclass(frozen=True, slots=True)
+class StretchEnd:
+    """How far a stretch goes, and the streams that its last value may open a regression of."""
+
+    stop: int
+    streams: Sequence[Stream] = ()
+    unsafe: bool = False
+
+
+def _picked(column: Sequence[T], indices: Sequence[int], first: int = 0) -> Sequence[T]:
+    """Return the values of a column that begins with index `first`."""
+    if isinstance(indices, range):
+        return column[indices.start - first : indices.stop - first]
+    return [column[index - first] for index in indices]
+
+
+def _close_blocks(runs: Sequence[IndexedRun], stop: int, deciding: list[Stream] | None = None) -> int:
+    """Run the tests with each complete block, in the order of the values before `stop`.
+
+    With `deciding`, end with the first value that makes a drop of at least the floor significant, and add the streams
+    of which. Return the index after the last value.
+    """
+    blocks = [(indices[index], run.stream, block) for run, indices in runs for index, block in run.blocks]
+    if len(runs) > 1:
+        blocks.sort(key=itemgetter(0))
+    for index, stream, block in blocks:
+        if index >= stop:
+            break
+        if stream.monitor.close(block) and deciding is not None:
+            finding = stream.finding()
+            if finding.answer == "regressed" and finding.before is not None:
+                deciding.append(stream)
+                stop = index + 1
+    return stop

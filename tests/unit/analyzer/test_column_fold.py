@@ -1,0 +1,187 @@
+"""Folding columns leaves the state and the decisions of readings that are applied one by one."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.domain.column_fold import PositionedEvent, fold_columns
+from analyzer.domain.engine import QualityEngine
+from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
+from analyzer.domain.model import Reading
+from analyzer.domain.value_columns import to_columns
+from analyzer.domain.watch_rules import Rule, Rules
+from analyzer.handlers import Measurable, readings
+from shared.events.feedback import PromptUse
+from shared.events.quality import RegressionDetected, RegressionResolved
+from shared.metric_catalog import Declaration
+from tests.support.quality import facts, feedback, recorded, replacing
+from tests.support.soak import scaled
+
+WORDS = ("refund", "invoice", "tax", "login", "password", "delay", "parcel", "colour", "size", "return")
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the events of a test look like."""
+
+    targets: int = 1
+    versions: Sequence[str] = ("v1",)
+    canary: float = 0.0
+    routes: int = 3
+    prompts: int = 1
+    corrections: float = 0.0
+    disorder: float = 0.0
+    bad: Sequence[float] = (0.1, 0.1, 0.5, 0.1)
+    errors: Sequence[float] = (0.02, 0.02, 0.3, 0.02)
+    texts: bool = True
+
+
+def events(traffic: Traffic, number: int, seed: int) -> Iterator[Measurable]:
+    """Yield executions and feedback in phases: as many as `traffic.bad` has rates of bad values."""
+    rnd = random.Random(seed)
+    for at in range(number):
+        phase = at * len(traffic.bad) // number
+        version = traffic.versions[phase * len(traffic.versions) // len(traffic.bad)]
+        if rnd.random() < traffic.canary:
+            version = "canary"
+        names = [f"answer{index or ''}" for index in range(traffic.prompts)]
+        moment = at + (rnd.randrange(-300, 300) if rnd.random() < traffic.disorder else 0)
+        told: dict[str, Any] = {
+            "prompts": tuple(
+                PromptUse(name=name, version=version) for name in names[: rnd.randint(1, traffic.prompts)]
+            ),
+            "attributes": {"route": f"r{int(rnd.expovariate(0.3)) % traffic.routes}", "language": rnd.choice("ab")},
+            "input": " ".join(rnd.choices(WORDS, k=4)) if traffic.texts else None,
+            "user": f"u{rnd.randrange(50)}",
+            "model": "model-b" if phase == 3 and rnd.random() < 0.9 else "model-a",
+        }
+        target = f"bot-{rnd.randrange(traffic.targets)}"
+        worse = rnd.random() < traffic.bad[phase]
+        fact = facts(at, **told)
+        fact = fact.model_copy(update={"occurred_at": facts(moment).occurred_at})
+        if rnd.random() < 0.5:
+            if rnd.random() < traffic.corrections:
+                again = replacing(at, float(not worse), float(rnd.random() < 0.5))
+                yield again.model_copy(update={"execution": fact, "target": target})
+            else:
+                yield feedback(at, value=float(not worse), execution=fact, target=target)
+        else:
+            failed = fact.model_copy(update={"outcome": "error" if rnd.random() < traffic.errors[phase] else "ok"})
+            scores = {"helpful": 0.0 if worse else rnd.choice((0.5, 0.75, 1.0)), "wordiness": rnd.random()}
+            latency = rnd.lognormvariate(6, 0.5) * (1.5 if worse else 1.0)
+            yield recorded(at, target=target, facts=failed, latency_ms=latency, cost=0.002, scores=scores)
+
+
+def state(engine: QualityEngine) -> dict[str, Any]:
+    """Return all that is saved of an engine."""
+    return {
+        **{str(key): stream.dump() for key, stream in engine.changed.items()},
+        **{str(key): history.dump() for key, history in engine.changed_histories.items()},
+        **{f"regression {key}": each.dump() for key, each in engine.changed_regressions.items()},
+    }
+
+
+def one_by_one(engine: QualityEngine, batch: Sequence[Reading]) -> list[PositionedEvent]:
+    return [(position, event) for position, reading in enumerate(batch) for event in engine.apply(reading)]
+
+
+def in_columns(engine: QualityEngine, batch: Sequence[Reading]) -> list[PositionedEvent]:
+    return fold_columns(engine, to_columns(batch, engine.rules))
+
+
+def assert_equal_folds(
+    traffic: Traffic,
+    number: int,
+    seed: int,
+    sizes: Sequence[int],
+    rules: Sequence[Rule] = (),
+    declared: Mapping[str, Declaration] = MappingProxyType({}),
+) -> list[PositionedEvent]:
+    """Fold the same events in batches both ways, compare after each batch, and return the events."""
+    definitions = Definitions(
+        {TargetScope("acme", "production", None, f"score.{name}"): Declared(each) for name, each in declared.items()}
+    )
+    simple, columnar = (QualityEngine(Rules(rules=rules), definitions) for _ in range(2))
+    made = list(events(traffic, number, seed))
+    start, found = 0, list[PositionedEvent]()
+    while start < number:
+        size = sizes[start % len(sizes)]
+        values = [
+            each
+            for event in made[start : start + size]
+            for each in readings(event, definitions)
+            if isinstance(each, Reading)
+        ]
+        expected = one_by_one(simple, values)
+        assert in_columns(columnar, values) == expected
+        assert state(columnar) == state(simple)
+        due = [sorted(map(repr, engine.pending_measurements())) for engine in (simple, columnar)]
+        assert due[0] == due[1]
+        found += expected
+        start += size
+    return found
+
+
+SCENES = {
+    "a version that is worse, then fixed": Traffic(versions=("v1", "v1", "v2", "v3")),
+    "a drift that recovers": Traffic(),
+    "canary": Traffic(versions=("v1", "v1", "v2", "v3"), canary=0.1),
+    "versions side by side": Traffic(versions=("v1", "v1", "v2", "v3"), canary=0.5, bad=(0.1, 0.1, 0.6, 0.1)),
+    "several prompts": Traffic(versions=("v1", "v1", "v2", "v3"), prompts=3),
+    "corrections": Traffic(corrections=0.2),
+    "late values": Traffic(disorder=0.3),
+    "many segments": Traffic(routes=90),
+    "several targets": Traffic(targets=2, versions=("v1", "v1", "v2", "v3")),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_is_folded_as_one_by_one(name: str) -> None:
+    found = assert_equal_folds(SCENES[name], 2400, 7, (600, 300))
+
+    assert any(isinstance(event, RegressionDetected) for _, event in found)
+    resolves = name in ("a version that is worse, then fixed", "a drift that recovers", "corrections")
+    assert not resolves or any(isinstance(event, RegressionResolved) for _, event in found)
+
+
+@pytest.mark.parametrize(
+    "rule", [Rule(metric="thumb", safety=True), Rule(metric="error_rate", agreed=0.05), Rule(dimensions=("route",))]
+)
+def test_rules_are_folded_as_one_by_one(rule: Rule) -> None:
+    found = assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3"), routes=5), 3000, 3, (700,), [rule])
+
+    assert any(isinstance(event, RegressionDetected) for _, event in found)
+
+
+def test_declared_metrics_are_folded_as_one_by_one() -> None:
+    declared = {"helpful": Declaration("lower_is_better"), "wordiness": Declaration("higher_is_better", scale=(0, 0.9))}
+
+    assert assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3")), 3000, 3, (1000,), declared=declared)
+
+
+@given(
+    seed=st.integers(0, 1 << 30),
+    traffic=st.builds(
+        Traffic,
+        targets=st.integers(1, 3),
+        versions=st.lists(st.sampled_from(["v1", "v2", "v3"]), min_size=1, max_size=4),
+        canary=st.sampled_from([0.0, 0.05, 0.5]),
+        routes=st.sampled_from([1, 4, 70]),
+        prompts=st.integers(1, 2),
+        corrections=st.sampled_from([0.0, 0.1, 0.5]),
+        disorder=st.sampled_from([0.0, 0.2]),
+        bad=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0]), min_size=4, max_size=4),
+        errors=st.lists(st.sampled_from([0.0, 0.05, 0.5]), min_size=4, max_size=4),
+        texts=st.booleans(),
+    ),
+    sizes=st.lists(st.sampled_from([1, 2, 7, 50, 300, 1000]), min_size=1, max_size=3),
+)
+@settings(max_examples=scaled(5, 400), deadline=None)
+def test_any_traffic_is_folded_as_one_by_one(seed: int, traffic: Traffic, sizes: list[int]) -> None:
+    assert_equal_folds(traffic, 800, seed, sizes)
