@@ -18,6 +18,7 @@ from gatekeeper.delivery.hub import Hub
 from gatekeeper.delivery.live_sync import LiveSync
 from gatekeeper.delivery.notifier import PromotionNotifier, listen
 from gatekeeper.domain.errors import BoundaryError
+from gatekeeper.domain.signer import Signer
 from gatekeeper.handlers.audit import AuditHandlers
 from gatekeeper.handlers.observations import on_observed
 from gatekeeper.handlers.proposals import ProposalHandlers
@@ -43,8 +44,7 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     platform = Platform.create(settings, clock or SystemClock(), flow)
     engine, signer = platform.engine, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
-    streams = min(settings.max_streams, ConnectionLimits().max_open // 2)
-    hub = Hub(streams, platform.clock, min(settings.max_streams_per_key, streams))
+    hub = _hub(settings, platform.clock)
     notifier = PromotionNotifier(hub, redis)
     live_sync = LiveSync(engine, hub, platform.keys)
     units = UnitOfWorkFactory(platform.store, platform.clock, signer)
@@ -56,15 +56,8 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     service = Service(
         platform,
         "Ratchet gatekeeper",
-        subscriptions=(
-            Subscription("observed", (PromptObserved,), on_observed),
-            *ProposalHandlers(signer, platform.clock).subscriptions(),
-            *AuditHandlers(signer, platform.clock).subscriptions(),
-        ),
-        broadcasts=(
-            Broadcast("live", (PromptLive,), live_sync.on_prompt_live),
-            Broadcast("revocations", (KeyChanged,), live_sync.on_key_changed),
-        ),
+        subscriptions=_subscriptions(signer, platform.clock),
+        broadcasts=_broadcasts(live_sync),
         routers=(
             prompts_router(engine, units),
             delivery_router(engine, hub, settings.instance),
@@ -86,6 +79,27 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
     app.add_exception_handler(BoundaryError, _on_boundary_error)
     app.add_middleware(EncodedPaths, prefix=PREFIX)
     return app
+
+
+def _hub(settings: GatekeeperSettings, clock: Clock) -> Hub:
+    """Return a hub whose streams use at most half of the connections that the process may open."""
+    streams = min(settings.max_streams, ConnectionLimits().max_open // 2)
+    return Hub(streams, clock, min(settings.max_streams_per_key, streams))
+
+
+def _subscriptions(signer: Signer, clock: Clock) -> tuple[Subscription, ...]:
+    return (
+        Subscription("observed", (PromptObserved,), on_observed),
+        *ProposalHandlers(signer, clock).subscriptions(),
+        *AuditHandlers(signer, clock).subscriptions(),
+    )
+
+
+def _broadcasts(live_sync: LiveSync) -> tuple[Broadcast, ...]:
+    return (
+        Broadcast("live", (PromptLive,), live_sync.on_prompt_live),
+        Broadcast("revocations", (KeyChanged,), live_sync.on_key_changed),
+    )
 
 
 async def _on_boundary_error(_: Request, error: Exception) -> Response:

@@ -15,7 +15,11 @@ from shared.web.authentication import require
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
 
 Reader = Annotated[Principal, Depends(require("read"))]
-_KIND = r"^[a-z-]+(\.[a-z_]+)?$"
+Order = Literal["asc", "desc"]
+Kind = Annotated[str | None, Query(pattern=r"^[a-z-]+(\.[a-z_]+)?$", max_length=64)]
+Subject = Annotated[str | None, Query(min_length=1, max_length=200)]
+EntryNumber = Annotated[int | None, Query(ge=1)]
+Head = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")]
 
 
 def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> APIRouter:
@@ -26,9 +30,9 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
     @router.get("")
     async def entries(
         principal: Reader,
-        order: Literal["asc", "desc"] = "asc",
-        kind: Annotated[str | None, Query(pattern=_KIND, max_length=64)] = None,
-        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        order: Order = "asc",
+        kind: Kind = None,
+        by: Subject = None,
         cursor: Cursor = None,
         limit: LongLimit = 100,
     ) -> dict[str, Any]:
@@ -44,10 +48,7 @@ def audit_router(engine: AsyncEngine, signer: Signer, switch: KillSwitch) -> API
 
     @router.get("/verify")
     async def verify(
-        principal: Reader,
-        seq: Annotated[int | None, Query(ge=1)] = None,
-        head: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
-        scope: Literal["all", "new"] = "all",
+        principal: Reader, seq: EntryNumber = None, head: Head = None, scope: Literal["all", "new"] = "all"
     ) -> dict[str, Any]:
         """Verify the whole chain; with `seq` and `head`, also that it has this entry with this hash.
 

@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.prompt_names import NameInPath, stored_name
 from gatekeeper.delivery.hub import Frame, Hub, Scope, StreamClient, TooManyStreams, TooManyStreamsOfKey, live_frame
-from gatekeeper.storage.live_versions import list_live
+from gatekeeper.storage.live_versions import LiveVersionRepository
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.event_stream import CONNECTED, KEEP_ALIVE_S, event_stream_response
+from shared.web.routers import combine_routers
 
 App = Annotated[Principal, Depends(require("ingest", "read"))]
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -31,19 +32,40 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
 
     `instance`: the name of this gatekeeper. `keep_alive`: seconds of silence after which a stream gets a comment.
     """
+    reads, stream = _read_routes(engine, hub, instance), _stream_route(engine, hub, keep_alive)
+    return combine_routers(reads, stream)
+
+
+def _read_routes(engine: AsyncEngine, hub: Hub, instance: str) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["delivery"])
 
     @router.get("/prompts/{name:path}")
     async def prompt(request: Request, principal: App, name: NameInPath) -> Response:
         """Return the signed `prompt.live`; 304 if `If-None-Match` has its ETag."""
         async with engine.connect() as conn:
-            found = await list_live(conn, principal.project, principal.environment, [name])
+            found = await LiveVersionRepository(conn).list_live(principal.project, principal.environment, [name])
         if not found:
             raise Problem(404, "prompt-not-live", "Nothing is live under this name")
         headers = {"ETag": f'"{found[0].sequence}-{found[0].digest[7:23]}"', "Cache-Control": "private, no-cache"}
         if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(found[0].model_dump_json(), headers=headers, media_type="application/json")
+
+    @router.get("/instances")
+    async def instances(principal: Reader) -> dict[str, Any]:
+        """Return the clients of this gatekeeper instance with what each was last sent of each prompt, and when.
+
+        `connected` counts all clients; `items` has at most 1,000 rows. Whether an app accepted a version is not known.
+        """
+        clients = hub.clients((principal.project, principal.environment))
+        rows = islice(chain.from_iterable(client.statuses() for client in clients), _MAX_ROWS)
+        return {"gatekeeper": instance, "connected": len(clients), "items": [asdict(row) for row in rows]}
+
+    return router
+
+
+def _stream_route(engine: AsyncEngine, hub: Hub, keep_alive: float) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["delivery"])
 
     @router.get("/stream")
     async def stream(request: Request, principal: App, names: str | None = None) -> StreamingResponse:
@@ -64,16 +86,6 @@ def delivery_router(engine: AsyncEngine, hub: Hub, instance: str, keep_alive: fl
             raise Problem(503, "too-many-streams", "This instance has too many open streams", headers=_RETRY) from None
         return event_stream_response(_stream(engine, hub, scope, client, keep_alive))
 
-    @router.get("/instances")
-    async def instances(principal: Reader) -> dict[str, Any]:
-        """Return the clients of this gatekeeper instance with what each was last sent of each prompt, and when.
-
-        `connected` counts all clients; `items` has at most 1,000 rows. Whether an app accepted a version is not known.
-        """
-        clients = hub.clients((principal.project, principal.environment))
-        rows = islice(chain.from_iterable(client.statuses() for client in clients), _MAX_ROWS)
-        return {"gatekeeper": instance, "connected": len(clients), "items": [asdict(row) for row in rows]}
-
     return router
 
 
@@ -88,7 +100,8 @@ async def _stream(
 ) -> AsyncIterator[bytes]:
     async def read_live() -> list[Frame]:
         async with engine.connect() as conn:
-            found = await list_live(conn, *scope, None if client.names is None else sorted(client.names))
+            names = None if client.names is None else sorted(client.names)
+            found = await LiveVersionRepository(conn).list_live(*scope, names)
         return [live_frame(live) for live in found]
 
     try:

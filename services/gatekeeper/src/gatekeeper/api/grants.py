@@ -19,9 +19,10 @@ from gatekeeper.api.request_body import (
     presented_key,
 )
 from gatekeeper.delivery.notifier import PromotionNotifier
-from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.domain.model import GivenGrant
+from gatekeeper.storage.boundary_functions import call_for_rows, call_function
 from gatekeeper.storage.grants import GrantRepository
-from gatekeeper.storage.proposals import list_open_ids
+from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.grants import use_grant
 from gatekeeper.use_cases.publication import live_summary
 from gatekeeper.use_cases.rollback import remove_revoked_examples
@@ -31,6 +32,7 @@ from shared.events.promotion import PromptLive
 from shared.problems import invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
@@ -76,10 +78,7 @@ class ExampleRevocation(RequestBody):
 
 def grants_router(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
     """Return the routes below `/v1/grants` and `/v1/examples`."""
-    router = APIRouter()
-    router.include_router(_grant_routes(engine, units, notifier))
-    router.include_router(_revocation_routes(units, notifier))
-    return router
+    return combine_routers(_grant_routes(engine, units, notifier), _revocation_routes(units, notifier))
 
 
 def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier) -> APIRouter:
@@ -104,11 +103,11 @@ def _grant_routes(engine: AsyncEngine, units: UnitOfWorkFactory, notifier: Promo
         terms = (body.name, body.slot, body.count, body.per_hour, body.expires_at)
         promoted: list[PromptLive] = []
         async with units.begin() as unit:
-            [given] = await call_function(unit.conn, "give_grant", presented_key(request), *terms)
-            for proposal_id in await list_open_ids(unit.conn, project, environment, body.name):
+            [given] = await call_for_rows(unit.conn, GivenGrant, "give_grant", presented_key(request), *terms)
+            for proposal_id in await ProposalRepository(unit.conn).list_open_ids(project, environment, body.name):
                 promoted += await use_grant(unit, project, environment, proposal_id)
             await unit.sign_audit_head(project)
-            grant = await GrantRepository(unit.conn).get_grant(project, environment, given["id"])
+            grant = await GrantRepository(unit.conn).get_grant(project, environment, given.id)
         notifier.notify(promoted)
         return asdict(grant)
 

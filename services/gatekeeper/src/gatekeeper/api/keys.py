@@ -9,13 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.domain.api_keys import new_api_key
-from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.domain.model import ApiKey
+from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.keys import KeyRepository
 from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
 Reader = Annotated[Principal, Depends(require("read"))]
@@ -51,10 +53,7 @@ class KeyRevocation(RequestBody):
 
 def keys_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
     """Return the routes below `/v1/signing-keys` and `/v1/keys`."""
-    router = APIRouter()
-    router.include_router(_read_routes(engine))
-    router.include_router(_change_routes(units))
-    return router
+    return combine_routers(_read_routes(engine), _change_routes(units))
 
 
 def _read_routes(engine: AsyncEngine) -> APIRouter:
@@ -89,10 +88,10 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
         key = new_api_key()
         arguments = (presented_key(request), body.subject, body.scopes, key.key_id, key.secret_hash)
         async with units.begin() as unit:
-            issued = await call_function(unit.conn, "issue_key", *arguments)
+            issued = await call_for_rows(unit.conn, ApiKey, "issue_key", *arguments)
             await emit_key_changed(unit, issued)
             await unit.sign_audit_head(principal.project)
-        return {"id": key.key_id, "subject": issued[0]["subject"], "scopes": body.scopes, "key": key.raw}
+        return {"id": key.key_id, "subject": issued[0].subject, "scopes": body.scopes, "key": key.raw}
 
     @router.post("/keys/{key_id}/revoke", openapi_extra=body_schema(KeyRevocation, required=False))
     async def revoke_key(
@@ -104,7 +103,7 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
         """Revoke a key of the environment in all services, within seconds; a key of a session ends the session."""
         key_id = key_id[:64]
         async with units.begin() as unit:
-            changed = await call_function(unit.conn, "revoke_key", presented_key(request), key_id, body.reason)
+            changed = await call_for_rows(unit.conn, ApiKey, "revoke_key", presented_key(request), key_id, body.reason)
             await emit_key_changed(unit, changed)
             await unit.sign_audit_head(principal.project)
         return {"id": key_id, "revoked": True}

@@ -1,6 +1,7 @@
 """HTTP API of the registry: prompts, their versions, and reviews of observed digests."""
 
 import re
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -9,15 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.api.prompt_names import NameInPath, NameInQuery
 from gatekeeper.api.request_body import Reason, RequestBody, body_schema, json_body, presented_key
 from gatekeeper.domain.live_version import previous_digest
-from gatekeeper.storage import prompts as repository
-from gatekeeper.storage.boundary_functions import call_function
-from gatekeeper.storage.live_versions import list_history
+from gatekeeper.domain.model import RegistryAction
+from gatekeeper.storage.boundary_functions import call_for_rows
+from gatekeeper.storage.contents import ContentRepository
+from gatekeeper.storage.live_versions import LiveVersionRepository
+from gatekeeper.storage.prompts import PromptQuery, PromptRepository
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.encoded_paths import decoded
 from shared.web.pagination import Cursor, Limit, decode_cursor, page
+from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Reviewer = Annotated[Principal, Depends(require("review", person=True))]
@@ -35,10 +39,7 @@ def prompts_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
 
     They must precede `GET /v1/prompts/{name}`, whose name matches any path.
     """
-    router = APIRouter()
-    router.include_router(_read_routes(engine))
-    router.include_router(_change_routes(units))
-    return router
+    return combine_routers(_read_routes(engine), _change_routes(units))
 
 
 def _read_routes(engine: AsyncEngine) -> APIRouter:
@@ -53,10 +54,10 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         `reviewed` is false for an observed digest that nobody has reviewed. Archived prompts are included with
         `archived=true` or by name. `elsewhere`: what is live in other environments of the project; for people only.
         """
-        [after] = decode_cursor(cursor, str)
-        query = repository.PromptQuery(after or "", limit, name, archived)
+        query = PromptQuery(decode_cursor(cursor, str)[0] or "", limit, name, archived)
         async with engine.connect() as conn:
-            return page(await repository.list_prompts(conn, principal, query), limit, "name")
+            found = await PromptRepository(conn).list_prompts(principal, query)
+        return page([asdict(prompt) for prompt in found], limit, "name")
 
     @router.get("/prompts/{name:path}/versions")
     async def versions(principal: Reader, name: NameInPath, cursor: Cursor = None, limit: Limit = 20) -> dict[str, Any]:
@@ -65,20 +66,20 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         `previous` is the digest that a rollback of the live version leads to; null if there is none.
         """
         [before] = decode_cursor(cursor, int)
-        scope = (principal.project, principal.environment, name)
+        prompt = (principal.project, principal.environment, name)
         async with engine.connect() as conn:
-            found = await repository.list_versions(conn, *scope, before, limit)
-            history = await list_history(conn, *scope)
-        return page(found, limit, "sequence", previous=previous_digest(history))
+            found = await PromptRepository(conn).list_versions(*prompt, before, limit)
+            history = await LiveVersionRepository(conn).list_history(*prompt)
+        return page([asdict(version) for version in found], limit, "sequence", previous=previous_digest(history))
 
     @router.get("/versions/{digest}")
     async def version(principal: Reader, digest: str) -> dict[str, Any]:
         """Return the document of a digest that the project knows, whether it was ever live or not."""
         async with engine.connect() as conn:
-            found = await repository.get_version_row(conn, principal.project, digest)
+            found = await ContentRepository(conn).get_version(principal.project, digest)
         if found is None:
             raise Problem(404, "unknown-version", "The content of this version is not known")
-        return found
+        return asdict(found)
 
     return router
 
@@ -93,9 +94,10 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
         if not _DIGEST.fullmatch(digest):
             raise invalid("digest", "must be sha256: and 64 hexadecimal digits")
         async with units.begin() as unit:
-            [row] = await call_function(unit.conn, "review_observed", presented_key(request), name, digest)
+            arguments = (presented_key(request), name, digest)
+            [first] = await call_for_rows(unit.conn, RegistryAction, "review_observed", *arguments)
             await unit.sign_audit_head(principal.project)
-        return {"name": name, "digest": digest, "reviewed": True, **row}
+        return {"name": name, "digest": digest, "reviewed": True, **asdict(first)}
 
     @router.post("/prompts/{name:path}/archive", openapi_extra=body_schema(Archive))
     async def archive(
@@ -106,8 +108,9 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
         The prompt returns to the lists when a version goes live under its name by approval, grant or rollback.
         """
         async with units.begin() as unit:
-            [row] = await call_function(unit.conn, "archive_prompt", presented_key(request), name, body.reason)
+            arguments = (presented_key(request), name, body.reason)
+            [archived] = await call_for_rows(unit.conn, RegistryAction, "archive_prompt", *arguments)
             await unit.sign_audit_head(principal.project)
-        return {"name": name, "archived": {**row, "reason": body.reason}}
+        return {"name": name, "archived": {**asdict(archived), "reason": body.reason}}
 
     return router

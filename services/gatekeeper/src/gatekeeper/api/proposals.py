@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatekeeper.api.prompt_names import NameInQuery
+from gatekeeper.api.proposal_json import proposal_to_json
 from gatekeeper.api.request_body import (
     Digest,
     Label,
@@ -22,9 +23,10 @@ from gatekeeper.api.request_body import (
 from gatekeeper.delivery.notifier import PromotionNotifier
 from gatekeeper.domain.content import version_content
 from gatekeeper.domain.proposal_edits import edit_content, edit_kind
-from gatekeeper.storage import prompts as registry
-from gatekeeper.storage import proposals as repository
+from gatekeeper.domain.stored_proposal import StoredProposal
 from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.contents import ContentRepository
+from gatekeeper.storage.proposals import ProposalQuery, ProposalRepository
 from gatekeeper.use_cases.decisions import DecisionRequest, DecisionTerms, decide_proposal
 from gatekeeper.use_cases.publication import live_summary
 from gatekeeper.use_cases.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -35,6 +37,7 @@ from shared.events.proposals import Verdict
 from shared.problems import Problem, invalid
 from shared.web.authentication import require
 from shared.web.pagination import Cursor, Limit, decode_cursor, page
+from shared.web.routers import combine_routers
 
 Reader = Annotated[Principal, Depends(require("read"))]
 Author = Annotated[Principal, Depends(require("tune", person=True))]
@@ -64,10 +67,7 @@ def proposals_router(
     engine: AsyncEngine, units: UnitOfWorkFactory, notifier: PromotionNotifier, terms: DecisionTerms
 ) -> APIRouter:
     """Return the routes below `/v1/proposals`."""
-    router = APIRouter()
-    router.include_router(_read_routes(engine))
-    router.include_router(_change_routes(units, notifier, terms))
-    return router
+    return combine_routers(_read_routes(engine), _change_routes(units, notifier, terms))
 
 
 def _read_routes(engine: AsyncEngine) -> APIRouter:
@@ -83,16 +83,16 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         brief: bool = False,
     ) -> dict[str, Any]:
         """Return proposals, newest first; with `brief` without document, diff, rollback, example sets and warnings."""
-        query = repository.ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
+        query = ProposalQuery(state, name, decode_cursor(cursor, datetime, UUID), limit, brief)
         async with engine.connect() as conn:
-            found = await repository.list_proposals(conn, principal.project, principal.environment, query)
-        return page(found, limit, "opened_at", "id")
+            found = await ProposalRepository(conn).list_proposals(principal.project, principal.environment, query)
+        return page([proposal_to_json(proposal) for proposal in found], limit, "opened_at", "id")
 
     @router.get("/{proposal_id}")
     async def proposal(principal: Reader, proposal_id: UUID) -> dict[str, Any]:
         """Return a proposal with its document, diff, evidence, and decision or grant."""
         async with engine.connect() as conn:
-            return await _load(conn, principal, proposal_id)
+            return proposal_to_json(await _load(conn, principal, proposal_id))
 
     return router
 
@@ -119,7 +119,7 @@ def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms:
             if not _is_repeat(stored, body, draft):
                 raise Problem(422, "idempotency-mismatch", "This Idempotency-Key came with another body before")
             await unit.sign_audit_head(principal.project)
-        return stored
+        return proposal_to_json(stored)
 
     @router.post("/{proposal_id}/decisions", openapi_extra=body_schema(NewDecision))
     async def decisions(
@@ -133,7 +133,7 @@ def _change_routes(units: UnitOfWorkFactory, notifier: PromotionNotifier, terms:
         async with units.begin() as unit:
             decided, promoted = await decide_proposal(unit, principal, decision, terms)
         notifier.notify(promoted)
-        return {"proposal": decided, "live": live_summary(promoted[0]) if promoted else None}
+        return {"proposal": proposal_to_json(decided), "live": live_summary(promoted[0]) if promoted else None}
 
     return router
 
@@ -150,22 +150,23 @@ def _proposal_id(request: Request, principal: Principal, units: UnitOfWorkFactor
 async def _save(
     unit: UnitOfWork, principal: Principal, key: str, proposal_id: UUID, body: NewProposal, draft: Prompt
 ) -> None:
-    base = body.base_digest and await registry.get_version(unit.conn, principal.project, body.base_digest)
-    await registry.save_contents(unit.conn, "prompt_versions", principal.project, [version_content(draft)])
-    content = edit_content(body.why, body.base_digest, base or None, draft)
+    contents = ContentRepository(unit.conn)
+    base = None if body.base_digest is None else await contents.get_prompt(principal.project, body.base_digest)
+    await contents.save_versions(principal.project, [version_content(draft)])
+    content = edit_content(body.why, body.base_digest, base, draft)
     kind = edit_kind(body.base_digest)
     arguments = (proposal_id, body.target, body.name, kind, body.base_digest, draft.digest, content)
     await call_function(unit.conn, "propose", key, *arguments)
 
 
-def _is_repeat(stored: dict[str, Any], body: NewProposal, draft: Prompt) -> bool:
+def _is_repeat(stored: StoredProposal, body: NewProposal, draft: Prompt) -> bool:
     sent = (body.target, body.name, body.base_digest, draft.digest, body.why)
-    columns = ("target", "name", "base_digest", "digest")
-    return sent == (*(stored[column] for column in columns), stored["evidence"]["summary"])
+    summary = stored.content["evidence"]["summary"]
+    return sent == (stored.target, stored.name, stored.base_digest, stored.digest, summary)
 
 
-async def _load(conn: AsyncConnection, principal: Principal, proposal_id: UUID) -> dict[str, Any]:
-    found = await repository.get_proposal(conn, principal.project, principal.environment, proposal_id)
+async def _load(conn: AsyncConnection, principal: Principal, proposal_id: UUID) -> StoredProposal:
+    found = await ProposalRepository(conn).get_proposal(principal.project, principal.environment, proposal_id)
     if found is None:
         raise Problem(404, "unknown-proposal", "There is no such proposal here")
     return found

@@ -10,14 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.api.cookies import clear_session_cookies, set_session_cookies
 from gatekeeper.api.request_body import RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.domain.api_keys import LINK_LIFETIME, new_api_key, new_sign_in_token
+from gatekeeper.domain.model import ApiKey, CreatedLink
 from gatekeeper.domain.person_roles import ROLES, Role, person_role
-from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.people import PersonRepository
 from gatekeeper.use_cases.key_changes import emit_key_changed
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.principal import Principal
 from shared.web.authentication import own_pages_only, require
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, page
+from shared.web.routers import combine_routers
 
 AnyKey = Annotated[Principal, Depends(require())]
 Person = Annotated[Principal, Depends(require("read", person=True))]
@@ -39,10 +41,7 @@ class NewLink(RequestBody):
 
 def sessions_router(engine: AsyncEngine, units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
     """Return the routes below `/v1/sessions`, and `/v1/session`. `lifetime`: that of a session."""
-    router = APIRouter()
-    router.include_router(_change_routes(units, lifetime))
-    router.include_router(_read_routes(engine))
-    return router
+    return combine_routers(_change_routes(units, lifetime), _read_routes(engine))
 
 
 def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
@@ -58,21 +57,22 @@ def _change_routes(units: UnitOfWorkFactory, lifetime: timedelta) -> APIRouter:
         acting, reading = new_api_key(), new_api_key()
         keys = (acting.key_id, acting.secret_hash, reading.key_id, reading.secret_hash)
         async with units.begin() as unit:
-            opened = await call_function(unit.conn, "open_session", body.token, *keys, lifetime)
+            opened = await call_for_rows(unit.conn, ApiKey, "open_session", body.token, *keys, lifetime)
             await emit_key_changed(unit, opened)
-            await unit.sign_audit_head(opened[0]["project"])
+            await unit.sign_audit_head(opened[0].project)
         set_session_cookies(response, request, acting.raw, reading.raw, lifetime)
         return {
-            "subject": opened[0]["subject"],
-            "role": person_role(opened[0]["scopes"]),
-            "expires_at": opened[0]["expires_at"],
+            "subject": opened[0].subject,
+            "role": person_role(opened[0].scopes),
+            "expires_at": opened[0].expires_at,
         }
 
     @router.post("/sessions/end")
     async def sign_out(request: Request, response: Response, principal: Person) -> dict[str, Any]:
         """End the session of the request's key."""
         async with units.begin() as unit:
-            await emit_key_changed(unit, await call_function(unit.conn, "close_session", presented_key(request)))
+            closed = await call_for_rows(unit.conn, ApiKey, "close_session", presented_key(request))
+            await emit_key_changed(unit, closed)
             await unit.sign_audit_head(principal.project)
         clear_session_cookies(response)
         return {"ended": True}
@@ -125,13 +125,13 @@ def people_router(engine: AsyncEngine, units: UnitOfWorkFactory) -> APIRouter:
         scopes = list(ROLES[body.role])
         arguments = (presented_key(request), body.subject, scopes, token, LINK_LIFETIME)
         async with units.begin() as unit:
-            [link] = await call_function(unit.conn, "make_link", *arguments)
+            [link] = await call_for_rows(unit.conn, CreatedLink, "make_link", *arguments)
             await unit.sign_audit_head(principal.project)
         return {
-            "subject": link["subject"],
-            "role": person_role(link["scopes"]),
+            "subject": link.subject,
+            "role": person_role(link.scopes),
             "path": f"/sign-in#{token}",
-            "expires_at": link["expires_at"],
+            "expires_at": link.expires_at,
         }
 
     return router

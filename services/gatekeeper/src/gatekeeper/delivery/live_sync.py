@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatekeeper.delivery.hub import Hub, Scope, live_frame
 from gatekeeper.delivery.notifier import Notification
 from gatekeeper.storage.keys import KeyRepository
-from gatekeeper.storage.live_versions import database_time, list_live, list_promotions
+from gatekeeper.storage.live_versions import LiveVersionRepository
 from shared.auth.keys import KeyStore
 from shared.events.promotion import KeyChanged, PromptLive
 from shared.messaging.cloudevents import Received
@@ -36,7 +37,7 @@ class LiveSync:
                 names[scope].add(notification.name)
         for scope, wanted in names.items():
             async with self._engine.connect() as conn:
-                found = await list_live(conn, *scope, sorted(wanted))
+                found = await LiveVersionRepository(conn).list_live(*scope, sorted(wanted))
             for live in found:
                 self.hub.push(scope, live_frame(live))
 
@@ -57,14 +58,15 @@ class LiveSync:
     async def poll(self, every: float) -> None:
         """Look every `every` seconds for versions and revocations that no notification brought; until cancelled."""
         async with self._engine.connect() as conn:
-            since = await database_time(conn)
+            since = await LiveVersionRepository(conn).get_time()
         while True:
             await asyncio.sleep(every)
             async with self._engine.connect() as conn:
-                now = await database_time(conn)
-                promotions = await list_promotions(conn, since - _OVERLAP)
+                repository = LiveVersionRepository(conn)
+                now = await repository.get_time()
+                promotions = await repository.list_promotions(since - _OVERLAP)
                 invalid = await KeyRepository(conn).list_invalid_keys(self.hub.key_ids())
             for project, environment, key_id in invalid:
                 self.hub.close_streams((project, environment), key_id)
-            await self.sync(Notification(*promotion) for promotion in promotions)
+            await self.sync(Notification(*astuple(promotion)) for promotion in promotions)
             since = now

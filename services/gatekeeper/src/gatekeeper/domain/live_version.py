@@ -10,6 +10,16 @@ from shared.events.promotion import PromptLive, Signature
 
 
 @dataclass(frozen=True, slots=True)
+class LiveKey:
+    """Identifies a row of `gatekeeper.live_history`."""
+
+    project: str
+    environment: str
+    name: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class LiveRow:
     """A row of `gatekeeper.live_history` with the content that it serves.
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from shared.events.promotion import SubjectKind
+from shared.events.promotion import Scope, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,17 @@ class KillSwitchState:
 
 
 @dataclass(frozen=True, slots=True)
+class KillSwitchChange:
+    """What a call of `halt` or `resume` did. `changed`: false if the switch was in that state before."""
+
+    project: str
+    environment: str
+    revision: int
+    by: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SigningKey:
     """A public signing key."""
 
@@ -80,3 +91,62 @@ class IssuedKey:
     kind: SubjectKind
     scopes: Sequence[str]
     issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as it is stored: the parts of `key.changed` without the signature."""
+
+    project: str
+    environment: str
+    key_id: str
+    revision: int
+    secret_hash: str
+    subject: str
+    subject_kind: SubjectKind
+    scopes: Sequence[Scope]
+    revoked: bool
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedLink:
+    """A sign-in link that was created; its token is not stored."""
+
+    subject: str
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GivenGrant:
+    """The id of a grant that was given."""
+
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class GrantUse:
+    """The use of a grant for one proposal: the proposal's new revision, and the sequence that went live."""
+
+    grant_id: UUID
+    given_by: str
+    revision: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDecision:
+    """A decision that was stored, and the proposal's new revision."""
+
+    decision_id: UUID
+    revision: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAction:
+    """Who reviewed an observed digest or archived a prompt, and when."""
+
+    by: str
+    at: datetime

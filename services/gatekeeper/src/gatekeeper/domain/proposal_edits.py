@@ -1,5 +1,6 @@
 """Content of a proposal that a person writes: kind, diff, evidence and rollback (pure)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ratchet.prompt import Prompt, PromptError, foreign_syntax, parse, unified
@@ -22,7 +23,7 @@ def edit_content(why: str, base_digest: str | None, base: Prompt | None, draft: 
     }
 
 
-def syntax_warnings(document: dict[str, Any]) -> list[str]:
+def syntax_warnings(document: Mapping[str, Any]) -> list[str]:
     """Return a warning per template syntax of another library, which is plain text in Ratchet; at most 20."""
     try:
         found = foreign_syntax(parse(document))

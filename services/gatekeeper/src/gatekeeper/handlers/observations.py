@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from gatekeeper.domain.content import version_content
-from gatekeeper.storage import prompts as repository
+from gatekeeper.storage.contents import ContentRepository
+from gatekeeper.storage.prompts import PromptRepository
 from ratchet.prompt import Prompt, PromptError, parse
 from shared.events.feedback import PromptObserved
 from shared.messaging.cloudevents import Received
@@ -16,8 +17,8 @@ async def on_observed(tx: Tx, events: Sequence[Received[PromptObserved]]) -> Non
         event = received.event
         prompt = verified_document(event)
         if prompt is not None:
-            await repository.save_contents(tx.conn, "prompt_versions", event.project, [version_content(prompt)])
-        await repository.save_observation(tx.conn, event)
+            await ContentRepository(tx.conn).save_versions(event.project, [version_content(prompt)])
+        await PromptRepository(tx.conn).save_observation(event)
 
 
 def verified_document(event: PromptObserved) -> Prompt | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from gatekeeper.domain.errors import BoundaryError
 from gatekeeper.domain.signer import Signer
 from gatekeeper.domain.verified_content import VerifiedContent, mismatch_reason, verify_content
-from gatekeeper.storage import prompts as registry
 from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.storage.contents import ContentRepository
 from gatekeeper.use_cases.grants import use_grant
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.errors import Permanent, Retryable
@@ -70,9 +70,10 @@ class ProposalHandlers:
 
 
 async def _open(unit: UnitOfWork, event: ProposalReady, contents: VerifiedContent) -> None:
-    await registry.save_contents(unit.conn, "prompt_versions", event.project, contents.versions)
-    await registry.save_contents(unit.conn, "examples", event.project, contents.examples)
-    await registry.save_contents(unit.conn, "example_sets", event.project, contents.sets)
+    repository = ContentRepository(unit.conn)
+    await repository.save_versions(event.project, contents.versions)
+    await repository.save_examples(event.project, contents.examples)
+    await repository.save_example_sets(event.project, contents.sets)
     await call_function(
         unit.conn,
         "open_proposal",

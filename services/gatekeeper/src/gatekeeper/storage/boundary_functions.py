@@ -1,36 +1,52 @@
 """Call the functions of the database that form the authorisation boundary (see storage/functions)."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.errors import BoundaryError
 
+R = TypeVar("R")
 _REFUSED = "RG001"
 """The SQLSTATE of the function `gatekeeper.refuse`."""
 
 
-async def call_function(conn: AsyncConnection, function: str, *arguments: object) -> Sequence[RowMapping]:
-    """Return the rows of `gatekeeper.<function>(…)`; dictionaries are passed as jsonb.
+async def call_function(conn: AsyncConnection, function: str, *arguments: object) -> None:
+    """Call `gatekeeper.<function>(…)`; dictionaries are passed as jsonb.
 
     Raises BoundaryError if the function refuses the call; the transaction is aborted then.
     """
+    await _select(conn, "*", function, arguments)
+
+
+async def call_for_rows(conn: AsyncConnection, row: Callable[..., R], function: str, *arguments: object) -> list[R]:
+    """Call `gatekeeper.<function>(…)` and return its rows as values of the dataclass `row`, whose fields are columns.
+
+    Raises BoundaryError as `call_function` does.
+    """
+    columns = ", ".join(field.name for field in fields(cast(Any, row)))
+    return [row(*values) for values in await _select(conn, columns, function, arguments)]
+
+
+async def _select(
+    conn: AsyncConnection, columns: str, function: str, arguments: tuple[object, ...]
+) -> CursorResult[Any]:
     names = [
         f":p{index}" if not isinstance(value, dict) else f"CAST(:p{index} AS jsonb)"
         for index, value in enumerate(arguments)
     ]
     values = {f"p{index}": json.dumps(v) if isinstance(v, dict) else v for index, v in enumerate(arguments)}
     try:
-        result = await conn.execute(text(f"SELECT * FROM gatekeeper.{function}({', '.join(names)})"), values)
+        return await conn.execute(text(f"SELECT {columns} FROM gatekeeper.{function}({', '.join(names)})"), values)
     except DBAPIError as error:
         if (refusal := boundary_error_in(error)) is not None:
             raise refusal from None
         raise
-    return result.mappings().all()
 
 
 def boundary_error_in(error: DBAPIError) -> BoundaryError | None:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.model import Grant
+from gatekeeper.storage.typed_rows import fetch_rows
 
 _GRANTS = """SELECT g.id, g.project, g.environment, g.name, g.slot, g.uses AS count, g.per_hour, g.given_by, g.given_at,
                     g.expires_at, g.hash, r.at AS revoked_at, r.by AS revoked_by, r.reason AS revoked_because,
@@ -28,8 +29,9 @@ class GrantRepository:
 
     async def get_grant(self, project: str, environment: str, grant_id: UUID) -> Grant:
         """Return a grant that exists, with how often it was used."""
-        found = await self._conn.execute(_BY_ID, {"project": project, "environment": environment, "id": grant_id})
-        return Grant(**found.mappings().one())
+        values = {"project": project, "environment": environment, "id": grant_id}
+        [grant] = await fetch_rows(self._conn, Grant, _BY_ID, values)
+        return grant
 
     async def list_grants(
         self, project: str, environment: str, after: tuple[datetime | None, UUID | None], limit: int
@@ -40,4 +42,4 @@ class GrantRepository:
         """
         given_at, grant_id = after
         values = {"project": project, "environment": environment, "given_at": given_at, "id": grant_id, "limit": limit}
-        return [Grant(**row) for row in (await self._conn.execute(_PAGE, values)).mappings()]
+        return await fetch_rows(self._conn, Grant, _PAGE, values)

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.model import IssuedKey, SigningKey
+from gatekeeper.storage.typed_rows import fetch_rows
 
 _SIGNING = text("SELECT key_id, public_key FROM gatekeeper.signing_keys ORDER BY added_at")
 _KEYS = text(
@@ -30,7 +31,7 @@ class KeyRepository:
 
     async def list_signing_keys(self) -> list[SigningKey]:
         """Return the public signing keys, oldest first."""
-        return [SigningKey(**row) for row in (await self._conn.execute(_SIGNING)).mappings()]
+        return await fetch_rows(self._conn, SigningKey, _SIGNING, {})
 
     async def list_keys(
         self, project: str, environment: str, after: tuple[str | None, str | None], limit: int
@@ -39,9 +40,8 @@ class KeyRepository:
 
         `after`: subject and id of the last key of the page before; None twice for the first page.
         """
-        subject, key_id = after
-        values = {"project": project, "environment": environment, "subject": subject, "key_id": key_id, "limit": limit}
-        return [IssuedKey(**row) for row in (await self._conn.execute(_KEYS, values)).mappings()]
+        page = {"subject": after[0], "key_id": after[1], "limit": limit}
+        return await fetch_rows(self._conn, IssuedKey, _KEYS, {"project": project, "environment": environment, **page})
 
     async def list_invalid_keys(self, key_ids: Sequence[str]) -> list[tuple[str, str, str]]:
         """Return project, environment and id of those of `key_ids` that are revoked or expired."""

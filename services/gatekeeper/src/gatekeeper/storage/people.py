@@ -4,6 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.model import OpenSession, PersonAccess
+from gatekeeper.storage.typed_rows import fetch_rows
 
 _SESSION = text(
     """SELECT a.scopes, a.expires_at, s.opened_at
@@ -43,5 +44,4 @@ class PersonRepository:
     async def list_people(self, project: str, environment: str, after: str, limit: int) -> list[PersonAccess]:
         """Return the people of the project whose subject follows `after`, with their scopes in the environment."""
         values = {"project": project, "environment": environment, "after": after, "limit": limit}
-        found = await self._conn.execute(_PEOPLE, values)
-        return [PersonAccess(**row) for row in found.mappings()]
+        return await fetch_rows(self._conn, PersonAccess, _PEOPLE, values)

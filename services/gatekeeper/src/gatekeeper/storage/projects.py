@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatekeeper.domain.api_keys import KeyPlan, NewKey
+from gatekeeper.domain.model import ApiKey
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('ratchet bootstrap'))")
 _SIGNING_KEY = text(
@@ -24,7 +25,9 @@ _HAS_KEY = text(
 _KEY = text(
     """INSERT INTO gatekeeper.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,
                                         scopes, revoked)
-       VALUES (:key_id, 1, :secret_hash, :subject, :kind, :project, :environment, :scopes, false) RETURNING *"""
+       VALUES (:key_id, 1, :secret_hash, :subject, :kind, :project, :environment, :scopes, false)
+       RETURNING project, environment, key_id, revision, secret_hash, subject, subject_kind, scopes, revoked,
+                 expires_at"""
 )
 _AUDIT = text("SELECT gatekeeper.append_audit(:project, 'key.issued', 'owner', CAST(:facts AS jsonb))")
 _LINK = text(
@@ -79,13 +82,13 @@ class ProjectRepository:
         values = _key_values(project, environment, plan)
         return (await self._conn.execute(_HAS_KEY, values)).first() is not None
 
-    async def save_key(self, project: str, environment: str, plan: KeyPlan, key: NewKey) -> RowMapping:
-        """Store a key with its audit entry. Return its row of `api_keys`."""
+    async def save_key(self, project: str, environment: str, plan: KeyPlan, key: NewKey) -> ApiKey:
+        """Store a key with its audit entry. Return it."""
         values = {**_key_values(project, environment, plan), "key_id": key.key_id, "secret_hash": key.secret_hash}
         row = (await self._conn.execute(_KEY, values)).mappings().one()
         facts = {"key_id": key.key_id, "environment": environment, "subject": plan.subject, "of": plan.kind}
         await self._conn.execute(_AUDIT, {"project": project, "facts": json.dumps(facts)})
-        return row
+        return ApiKey(**row)
 
     async def save_link(self, project: str, environment: str, link: SignInLink) -> None:
         """Store a sign-in link with its audit entry."""

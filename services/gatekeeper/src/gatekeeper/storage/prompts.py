@@ -1,4 +1,4 @@
-"""Read and store versions, example sets and observed digests."""
+"""Read and store prompt names: what is live, what was observed, and the versions that were live."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,15 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatekeeper.domain.content import Content
-from ratchet.prompt import Prompt, PromptError, parse
+from gatekeeper.domain.registry import (
+    Archival,
+    LiveElsewhere,
+    LiveSummary,
+    ObservedDigest,
+    PromotedVersion,
+    RegisteredPrompt,
+    VersionAuthorisation,
+)
 from shared.auth.principal import Principal
 from shared.events.feedback import PromptObserved
 
@@ -55,72 +62,10 @@ _VERSIONS = text(
          AND (CAST(:before AS bigint) IS NULL OR h.sequence < :before)
        ORDER BY h.sequence DESC LIMIT :limit"""
 )
-
-
-async def save_contents(conn: AsyncConnection, table: str, project: str, contents: Iterable[Content]) -> None:
-    """Store contents in `prompt_versions`, `examples` or `example_sets`; existing ones stay unchanged."""
-    rows = [{"project": project, "digest": c.digest, "canonical": c.canonical} for c in contents]
-    if rows:
-        statement = f"""INSERT INTO gatekeeper.{table} (project, digest, canonical)
-                        VALUES (:project, :digest, :canonical) ON CONFLICT DO NOTHING"""
-        await conn.execute(text(statement), rows)
-
-
-async def get_version(conn: AsyncConnection, project: str, digest: str) -> Prompt | None:
-    """Return a stored version; None if its content is unknown or not a valid prompt document."""
-    found = await conn.execute(
-        text("SELECT canonical FROM gatekeeper.prompt_versions WHERE project = :project AND digest = :digest"),
-        {"project": project, "digest": digest},
-    )
-    canonical = found.scalar()
-    try:
-        return None if canonical is None else parse(json.loads(canonical))
-    except PromptError:
-        return None
-
-
-async def get_version_row(conn: AsyncConnection, project: str, digest: str) -> dict[str, Any] | None:
-    """Return the document of a stored version and when it was added; None if it is unknown."""
-    found = await conn.execute(
-        text(
-            "SELECT canonical, added_at FROM gatekeeper.prompt_versions WHERE project = :project AND digest = :digest"
-        ),
-        {"project": project, "digest": digest},
-    )
-    row = found.one_or_none()
-    return None if row is None else {"digest": digest, "document": json.loads(row.canonical), "added_at": row.added_at}
-
-
-async def list_set_members(conn: AsyncConnection, project: str, sets: Iterable[str]) -> dict[str, list[str]]:
-    """Return set digest → digests of its examples in order, for the known sets."""
-    found = await conn.execute(
-        text("SELECT digest, canonical FROM gatekeeper.example_sets WHERE project = :project AND digest = ANY (:sets)"),
-        {"project": project, "sets": list(sets)},
-    )
-    return {row.digest: json.loads(row.canonical)["examples"] for row in found}
-
-
-async def list_revoked_examples(conn: AsyncConnection, project: str, environment: str) -> set[str]:
-    """Return the digests of the examples that were revoked in an environment or the whole project."""
-    found = await conn.execute(
-        text(
-            """SELECT digest FROM gatekeeper.example_revocations
-               WHERE project = :project AND environment IN ('*', :environment)"""
-        ),
-        {"project": project, "environment": environment},
-    )
-    return set(found.scalars())
-
-
-async def save_observation(conn: AsyncConnection, event: PromptObserved) -> None:
-    """Store that a digest is in use."""
-    await conn.execute(
-        text(
-            """INSERT INTO gatekeeper.observed (project, environment, name, digest, target, first_seen)
-               VALUES (:project, :environment, :name, :digest, :target, :first_seen) ON CONFLICT DO NOTHING"""
-        ),
-        event.model_dump(include={"project", "environment", "name", "digest", "target", "first_seen"}),
-    )
+_OBSERVE = text(
+    """INSERT INTO gatekeeper.observed (project, environment, name, digest, target, first_seen)
+       VALUES (:project, :environment, :name, :digest, :target, :first_seen) ON CONFLICT DO NOTHING"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,81 +78,70 @@ class PromptQuery:
     archived: bool = False
 
 
-async def list_prompts(conn: AsyncConnection, principal: Principal, query: PromptQuery) -> Sequence[dict[str, Any]]:
-    """Return names in order, each with what is live and the digests that were observed.
+class PromptRepository:
+    """The names of the registry in the transaction of `conn`."""
 
-    People also get what is live in the other environments of the project; services do not.
-    """
-    scope = {"project": principal.project, "environment": principal.environment}
-    rows = (await conn.execute(_LIST, scope | asdict(query))).all()
-    names = {"names": [row.name for row in rows]}
-    seen = (await conn.execute(_OBSERVED, scope | names)).all()
-    others = (await conn.execute(_ELSEWHERE, scope | names)).all() if principal.kind == "person" else []
-    return [
-        {
-            "name": row.name,
-            "live": None if row.digest is None else _live(row),
-            "archived": _archived(row),
-            "elsewhere": [{"environment": o.environment, **_live(o)} for o in others if o.name == row.name],
-            "observed": [
-                {
-                    "digest": o.digest,
-                    "target": o.target,
-                    "first_seen": o.first_seen,
-                    "content_known": o.known,
-                    "reviewed": o.reviewed,
-                }
-                for o in seen
-                if o.name == row.name
-            ],
-        }
-        for row in rows
-    ]
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
+    async def save_observation(self, event: PromptObserved) -> None:
+        """Store that a digest is in use."""
+        columns = {"project", "environment", "name", "digest", "target", "first_seen"}
+        await self._conn.execute(_OBSERVE, event.model_dump(include=columns))
 
-def _archived(row: Row[Any]) -> dict[str, Any] | None:
-    if row.archived_by is None:
-        return None
-    return {"by": row.archived_by, "at": row.archived_at, "reason": row.archived_why}
+    async def list_prompts(self, principal: Principal, query: PromptQuery) -> list[RegisteredPrompt]:
+        """Return names in order, each with what is live and the digests that were observed.
+
+        People also get what is live in the other environments of the project; services do not.
+        """
+        scope = {"project": principal.project, "environment": principal.environment}
+        rows = (await self._conn.execute(_LIST, scope | asdict(query))).all()
+        names = {"names": [row.name for row in rows]}
+        observed = (await self._conn.execute(_OBSERVED, scope | names)).all()
+        elsewhere: Sequence[Row[Any]] = ()
+        if principal.kind == "person":
+            elsewhere = (await self._conn.execute(_ELSEWHERE, scope | names)).all()
+        return [_registered(row, elsewhere, observed) for row in rows]
+
+    async def list_versions(
+        self, project: str, environment: str, name: str, before: int | None, limit: int
+    ) -> list[PromotedVersion]:
+        """Return the versions that were live under a name, newest first, with document and authorisation.
+
+        `before`: the sequence of the last version of the page before; None for the first page.
+        """
+        values = {"project": project, "environment": environment, "name": name, "before": before, "limit": limit}
+        return [_version(row) for row in await self._conn.execute(_VERSIONS, values)]
 
 
-def _live(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "target": row.target,
-        "digest": row.digest,
-        "sequence": row.sequence,
-        "reason": row.reason,
-        "by": row.by,
-        "occurred_at": row.at,
-    }
-
-
-async def list_versions(
-    conn: AsyncConnection, project: str, environment: str, name: str, before: int | None, limit: int
-) -> Sequence[dict[str, Any]]:
-    """Return the versions that were live under a name, newest first, with document and authorisation.
-
-    `before`: the sequence of the last version of the page before; None for the first page.
-    """
-    found = await conn.execute(
-        _VERSIONS,
-        {"project": project, "environment": environment, "name": name, "before": before, "limit": limit},
+def _registered(row: Row[Any], elsewhere: Iterable[Row[Any]], observed: Iterable[Row[Any]]) -> RegisteredPrompt:
+    others = [other for other in elsewhere if other.name == row.name]
+    return RegisteredPrompt(
+        name=row.name,
+        live=None if row.digest is None else LiveSummary(*_live_columns(row)),
+        archived=None if row.archived_by is None else Archival(row.archived_by, row.archived_at, row.archived_why),
+        elsewhere=[LiveElsewhere(other.environment, *_live_columns(other)) for other in others],
+        observed=[_observed(seen) for seen in observed if seen.name == row.name],
     )
-    return [
-        {
-            "sequence": row.sequence,
-            "target": row.target,
-            "digest": row.digest,
-            "base_digest": row.base_digest,
-            "reason": row.reason,
-            "authorisation": {
-                "kind": row.authorised_by,
-                "id": row.authorisation_id,
-                "by": row.by,
-                "reason": row.because,
-            },
-            "occurred_at": row.at,
-            "document": json.loads(row.canonical),
-        }
-        for row in found
-    ]
+
+
+def _live_columns(row: Row[Any]) -> tuple[Any, ...]:
+    return (row.target, row.digest, row.sequence, row.reason, row.by, row.at)
+
+
+def _observed(row: Row[Any]) -> ObservedDigest:
+    return ObservedDigest(row.digest, row.target, row.first_seen, row.known, row.reviewed)
+
+
+def _version(row: Row[Any]) -> PromotedVersion:
+    authorisation = VersionAuthorisation(row.authorised_by, row.authorisation_id, row.by, row.because)
+    return PromotedVersion(
+        row.sequence,
+        row.target,
+        row.digest,
+        row.base_digest,
+        row.reason,
+        authorisation,
+        row.at,
+        json.loads(row.canonical),
+    )

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatekeeper.domain.proposal_edits import syntax_warnings
+from gatekeeper.domain.stored_proposal import PROPOSAL_COLUMNS, CoveringGrant, StoredDecision, StoredProposal
 
 _WHOLE = "p.content, v.canonical"
 _BRIEF = "p.content - CAST('{diff,rollback,example_sets}' AS text[]) AS content, NULL AS canonical"
@@ -35,20 +35,10 @@ _PAGES = {
     True: text(f"{_SELECT.format(parts=_BRIEF)}{_FILTERED}"),
 }
 """Statement by `ProposalQuery.brief`."""
-_COLUMNS = (
-    "id",
-    "project",
-    "environment",
-    "target",
-    "name",
-    "kind",
-    "base_digest",
-    "digest",
-    "author",
-    "author_kind",
-    "state",
-    "revision",
-    "opened_at",
+_OPEN_IDS = text(
+    """SELECT id FROM gatekeeper.proposals
+       WHERE (project, environment, name, state, kind) = (:project, :environment, :name, 'open', 'few_shot')
+       ORDER BY opened_at"""
 )
 
 
@@ -64,65 +54,58 @@ class ProposalQuery:
     brief: bool
 
 
-async def get_proposal(
-    conn: AsyncConnection, project: str, environment: str, proposal_id: UUID
-) -> dict[str, Any] | None:
-    """Return a proposal in its JSON form; None if there is none in this environment."""
-    found = await conn.execute(_BY_ID, {"project": project, "environment": environment, "id": proposal_id})
-    row = found.mappings().first()
-    return None if row is None else to_view(row)
+class ProposalRepository:
+    """Proposals in the transaction of `conn`."""
 
+    def __init__(self, conn: AsyncConnection) -> None:
+        self._conn = conn
 
-async def list_proposals(
-    conn: AsyncConnection, project: str, environment: str, query: ProposalQuery
-) -> list[dict[str, Any]]:
-    """Return the proposals that match `query`, newest first."""
-    opened_at, proposal_id = query.after
-    values = {
-        "project": project,
-        "environment": environment,
-        "state": query.state,
-        "name": query.name,
-        "opened_at": opened_at,
-        "id": proposal_id,
-        "limit": query.limit,
-    }
-    return [to_view(row) for row in (await conn.execute(_PAGES[query.brief], values)).mappings()]
+    async def get_proposal(self, project: str, environment: str, proposal_id: UUID) -> StoredProposal | None:
+        """Return a proposal; None if there is none in this environment."""
+        values = {"project": project, "environment": environment, "id": proposal_id}
+        row = (await self._conn.execute(_BY_ID, values)).first()
+        return None if row is None else _proposal(row)
 
-
-async def list_open_ids(conn: AsyncConnection, project: str, environment: str, name: str) -> list[UUID]:
-    """Return the ids of the open few-shot proposals of a name, oldest first."""
-    found = await conn.execute(
-        text(
-            """SELECT id FROM gatekeeper.proposals
-               WHERE (project, environment, name, state, kind) = (:project, :environment, :name, 'open', 'few_shot')
-               ORDER BY opened_at"""
-        ),
-        {"project": project, "environment": environment, "name": name},
-    )
-    return list(found.scalars())
-
-
-def to_view(row: RowMapping) -> dict[str, Any]:
-    """Return the JSON form of a proposal with its decision or grant; a brief one has no `document`."""
-    content = row["content"]
-    view: dict[str, Any] = {column: row[column] for column in _COLUMNS}
-    view |= content if isinstance(content, dict) else json.loads(content)
-    if row["canonical"] is not None:
-        view["document"] = json.loads(row["canonical"])
-        view["warnings"] = syntax_warnings(view["document"])
-    view["decision"] = None
-    if row["decision_id"] is not None:
-        view["decision"] = {
-            "id": row["decision_id"],
-            "verdict": row["verdict"],
-            "by": row["decided_by"],
-            "at": row["decided_at"],
-            "reason": row["decision_reason"],
-            "expires_at": row["decision_expires_at"],
-            "hash": row["decision_hash"],
+    async def list_proposals(self, project: str, environment: str, query: ProposalQuery) -> list[StoredProposal]:
+        """Return the proposals that match `query`, newest first."""
+        opened_at, proposal_id = query.after
+        values = {
+            "project": project,
+            "environment": environment,
+            "state": query.state,
+            "name": query.name,
+            "opened_at": opened_at,
+            "id": proposal_id,
+            "limit": query.limit,
         }
-    view["grant"] = None
-    if row["grant_id"] is not None:
-        view["grant"] = {"id": row["grant_id"], "by": row["given_by"], "at": row["used_at"]}
-    return view
+        return [_proposal(row) for row in await self._conn.execute(_PAGES[query.brief], values)]
+
+    async def list_open_ids(self, project: str, environment: str, name: str) -> list[UUID]:
+        """Return the ids of the open few-shot proposals of a name, oldest first."""
+        found = await self._conn.execute(_OPEN_IDS, {"project": project, "environment": environment, "name": name})
+        return list(found.scalars())
+
+
+def _proposal(row: Row[Any]) -> StoredProposal:
+    content = row.content if isinstance(row.content, dict) else json.loads(row.content)
+    return StoredProposal(
+        **{field: getattr(row, field) for field in PROPOSAL_COLUMNS},
+        content=content,
+        document=None if row.canonical is None else json.loads(row.canonical),
+        decision=_decision(row),
+        grant=None if row.grant_id is None else CoveringGrant(row.grant_id, row.given_by, row.used_at),
+    )
+
+
+def _decision(row: Row[Any]) -> StoredDecision | None:
+    if row.decision_id is None:
+        return None
+    return StoredDecision(
+        row.decision_id,
+        row.verdict,
+        row.decided_by,
+        row.decided_at,
+        row.decision_reason,
+        row.decision_expires_at,
+        row.decision_hash,
+    )

@@ -1,14 +1,15 @@
 """Decide about a proposal: the verdict of a person and, for an approval, the promotion, in one transaction."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from gatekeeper.domain.errors import BoundaryError
-from gatekeeper.storage.boundary_functions import call_function
-from gatekeeper.storage.proposals import get_proposal
+from gatekeeper.domain.live_version import LiveKey
+from gatekeeper.domain.model import SavedDecision
+from gatekeeper.domain.stored_proposal import StoredProposal
+from gatekeeper.storage.boundary_functions import call_for_rows
+from gatekeeper.storage.proposals import ProposalRepository
 from gatekeeper.use_cases.publication import publish_live
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.auth.principal import Principal
@@ -38,35 +39,36 @@ class DecisionRequest:
 
 async def decide_proposal(
     unit: UnitOfWork, principal: Principal, request: DecisionRequest, terms: DecisionTerms
-) -> tuple[dict[str, Any], list[PromptLive]]:
+) -> tuple[StoredProposal, list[PromptLive]]:
     """Store a decision and, for an approval, make the version live.
 
-    Return the proposal in its JSON form with the decision, and the versions that went live. Raises BoundaryError;
+    Return the proposal with the decision, and the versions that went live. Raises BoundaryError;
     the decision is not stored then either.
     """
     decided = await _save_decision(unit, request, terms)
     promoted: list[PromptLive] = []
     if request.verdict == "approved":
-        promoted = await publish_live(unit, await call_function(unit.conn, "promote", decided["decision_id"]))
-    proposal = await get_proposal(unit.conn, principal.project, principal.environment, request.proposal_id)
+        promoted = await publish_live(unit, await call_for_rows(unit.conn, LiveKey, "promote", decided.decision_id))
+    repository = ProposalRepository(unit.conn)
+    proposal = await repository.get_proposal(principal.project, principal.environment, request.proposal_id)
     assert proposal is not None
     await emit_proposal_decided(
         unit,
         proposal,
         request.verdict,
-        decided["revision"],
-        decided["by"],
-        decision_id=decided["decision_id"],
+        decided.revision,
+        decided.by,
+        decision_id=decided.decision_id,
     )
     await unit.sign_audit_head(principal.project)
     return proposal, promoted
 
 
-async def _save_decision(unit: UnitOfWork, request: DecisionRequest, terms: DecisionTerms) -> Mapping[Any, Any]:
+async def _save_decision(unit: UnitOfWork, request: DecisionRequest, terms: DecisionTerms) -> SavedDecision:
     verdict = (request.verdict, request.digest, request.reason)
-    policy = (terms.lifetime, terms.policy_version)
+    arguments = (request.key, request.proposal_id, *verdict, terms.lifetime, terms.policy_version)
     try:
-        [decided] = await call_function(unit.conn, "decide", request.key, request.proposal_id, *verdict, *policy)
+        [decided] = await call_for_rows(unit.conn, SavedDecision, "decide", *arguments)
     except BoundaryError as error:
         if error.code == "other-environment":  # for this key it does not exist
             raise BoundaryError("unknown-proposal", "there is no such proposal in this environment") from None
@@ -76,7 +78,7 @@ async def _save_decision(unit: UnitOfWork, request: DecisionRequest, terms: Deci
 
 async def emit_proposal_decided(
     unit: UnitOfWork,
-    proposal: Mapping[str, Any],
+    proposal: StoredProposal,
     verdict: Verdict,
     revision: int,
     by: str,
@@ -84,16 +86,16 @@ async def emit_proposal_decided(
     decision_id: UUID | None = None,
     grant_id: UUID | None = None,
 ) -> None:
-    """Emit `proposal.decided` for a proposal in its JSON form, once per revision."""
+    """Emit `proposal.decided` for a proposal, once per revision."""
     event = ProposalDecided(
-        project=proposal["project"],
-        environment=proposal["environment"],
-        target=proposal["target"],
-        proposal_id=proposal["id"],
+        project=proposal.project,
+        environment=proposal.environment,
+        target=proposal.target,
+        proposal_id=proposal.id,
         revision=revision,
         verdict=verdict,
-        name=proposal["name"],
-        digest=proposal["digest"],
+        name=proposal.name,
+        digest=proposal.digest,
         by=by,
         decision_id=decision_id,
         grant_id=grant_id,

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatekeeper.domain.model import KillSwitchState
-from gatekeeper.storage.boundary_functions import call_function
+from gatekeeper.domain.model import KillSwitchChange, KillSwitchState
+from gatekeeper.storage.boundary_functions import call_for_rows, call_function
 from gatekeeper.storage.kill_switch import KillSwitchRepository
 from gatekeeper.use_cases.unit_of_work import UnitOfWorkFactory
 from shared.auth.keys import KeyStore
@@ -66,13 +66,13 @@ class KillSwitch:
         Raises BoundaryError, and DBAPIError or TimeoutError if the switch can't be changed within 2 s.
         """
         async with asyncio.timeout(_LIMIT_S), self.reserved.begin() as unit:
-            [row] = await call_function(unit.conn, function, key, reason)
-            if row["changed"]:
-                switch = {"project": row["project"], "environment": row["environment"], "revision": row["revision"]}
-                event = event_type(**switch, by=row["by"], reason=reason)
-                await unit.emit(event, derived_id("loop", row["project"], str(row["revision"])))
+            [change] = await call_for_rows(unit.conn, KillSwitchChange, function, key, reason)
+            if change.changed:
+                scope = {"project": change.project, "environment": change.environment}
+                event = event_type(**scope, revision=change.revision, by=change.by, reason=reason)
+                await unit.emit(event, derived_id("loop", change.project, str(change.revision)))
             state = await KillSwitchRepository(unit.conn).get_state(principal.project, principal.environment)
-        return state, row["changed"]
+        return state, change.changed
 
     async def audit(self, project: str) -> None:
         """Append the changes that the audit chain does not have yet."""

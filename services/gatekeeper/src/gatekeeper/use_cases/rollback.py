@@ -2,10 +2,10 @@
 
 from gatekeeper.domain.content import version_content, without_revoked_examples
 from gatekeeper.domain.errors import BoundaryError
-from gatekeeper.domain.live_version import previous_digest
-from gatekeeper.storage import prompts as registry
-from gatekeeper.storage.boundary_functions import call_function
-from gatekeeper.storage.live_versions import list_history, list_live_with_revoked
+from gatekeeper.domain.live_version import LiveKey, previous_digest
+from gatekeeper.storage.boundary_functions import call_for_rows
+from gatekeeper.storage.contents import ContentRepository
+from gatekeeper.storage.live_versions import LiveVersionRepository
 from gatekeeper.use_cases.publication import publish_live
 from gatekeeper.use_cases.unit_of_work import UnitOfWork
 from shared.auth.principal import Principal
@@ -20,14 +20,14 @@ async def roll_back(
     Raises BoundaryError, for example `nothing-before`, `never-live` or `prompt-not-live`.
     """
     project, environment = principal.project, principal.environment
-    history = await list_history(unit.conn, project, environment, name)
+    history = await LiveVersionRepository(unit.conn).list_history(project, environment, name)
     if not history:
         raise BoundaryError("prompt-not-live", "nothing is live under this name")
     target = to_digest or previous_digest(history)
     if target is None:
         raise BoundaryError("nothing-before", "the live version is the first of its name here")
     effective = await _save_without_revoked(unit, project, environment, target)
-    rows = await call_function(unit.conn, "roll_back", key, name, target, effective, reason)
+    rows = await call_for_rows(unit.conn, LiveKey, "roll_back", key, name, target, effective, reason)
     [live] = await publish_live(unit, rows)
     await unit.sign_audit_head(project)
     return live
@@ -40,21 +40,22 @@ async def remove_revoked_examples(unit: UnitOfWork, key: str, principal: Princip
     """
     project, environment = principal.project, principal.environment
     promoted: list[PromptLive] = []
-    for name, digest in await list_live_with_revoked(unit.conn, project, environment):
+    for name, digest in await LiveVersionRepository(unit.conn).list_live_with_revoked(project, environment):
         effective = await _save_without_revoked(unit, project, environment, digest)
-        rows = await call_function(unit.conn, "remove_revoked", key, environment, name, effective)
+        rows = await call_for_rows(unit.conn, LiveKey, "remove_revoked", key, environment, name, effective)
         promoted += await publish_live(unit, rows)
     return promoted
 
 
 async def _save_without_revoked(unit: UnitOfWork, project: str, environment: str, digest: str) -> str:
     """Store the version without its revoked examples. Return its digest: `digest` if it has none."""
-    prompt = await registry.get_version(unit.conn, project, digest)
+    repository = ContentRepository(unit.conn)
+    prompt = await repository.get_prompt(project, digest)
     if prompt is None:
         return digest
     sets = [slot.set for slot in prompt.slots.values() if slot.set is not None]
-    revoked = await registry.list_revoked_examples(unit.conn, project, environment)
-    clean = without_revoked_examples(prompt, await registry.list_set_members(unit.conn, project, sets), revoked)
-    await registry.save_contents(unit.conn, "example_sets", project, clean.sets)
-    await registry.save_contents(unit.conn, "prompt_versions", project, [version_content(clean.prompt)])
+    revoked = await repository.list_revoked_examples(project, environment)
+    clean = without_revoked_examples(prompt, await repository.list_set_members(project, sets), revoked)
+    await repository.save_example_sets(project, clean.sets)
+    await repository.save_versions(project, [version_content(clean.prompt)])
     return clean.prompt.digest
