@@ -7,7 +7,7 @@ from proposer.domain.example_selection import can_enter_set, classify_feedback, 
 from proposer.domain.fix_drafts import suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState
 from proposer.proposal_service import ProposalService
-from proposer.storage.repository import Repository
+from proposer.storage.repository import ProposerRepository
 from proposer.storage.tables import key_from_row
 from ratchet.prompt import Prompt, PromptError, example_digest, parse
 from shared.events.feedback import FeedbackCreated, PromptObserved
@@ -43,7 +43,7 @@ class Handlers:
 
         Most feedback is neither, and then nothing is written.
         """
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         now = self._clock.now()
         projects = {(received.event.project, received.event.environment) for received in batch}
         declarations = await repository.declarations.get_declarations(projects)
@@ -61,14 +61,14 @@ class Handlers:
             await self._service.sync_examples(tx, states[key], causes.get(key, batch[-1]), force=False)
 
     async def _improved(
-        self, repository: Repository, states: dict[PromptKey, PromptState], candidates: Sequence[Candidate]
+        self, repository: ProposerRepository, states: dict[PromptKey, PromptState], candidates: Sequence[Candidate]
     ) -> set[PromptKey]:
         lowest = await repository.candidates.get_lowest_ranked(list(states.values()))
         return {c.key for c in candidates if can_enter_set(c, lowest.get(c.key))}
 
     async def on_regressions(self, tx: Tx, batch: Sequence[Received[RegressionDetected | RegressionResolved]]) -> None:
         """Draft the fix of each regression, or save why there is none; withdraw the fix of a resolved one."""
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         for received in sorted(batch, key=lambda r: (r.event.project, str(r.event.regression_id), r.event.revision)):
             event = received.event
             suspected = await self._suspected_prompt(repository, event)
@@ -82,7 +82,7 @@ class Handlers:
                 await self._service.record_no_fix(tx, event)
 
     async def _suspected_prompt(
-        self, repository: Repository, event: RegressionDetected | RegressionResolved
+        self, repository: ProposerRepository, event: RegressionDetected | RegressionResolved
     ) -> tuple[PromptKey, str] | None:
         if isinstance(event, RegressionResolved):
             return await repository.regressions.get_suspected_prompt(event.regression_id)
@@ -93,7 +93,7 @@ class Handlers:
 
     async def on_prompts(self, tx: Tx, batch: Sequence[Received[PromptLive | PromptObserved]]) -> None:
         """Save contents and live versions, then update the proposals whose base changed."""
-        prompts = Repository(tx.conn).prompts
+        prompts = ProposerRepository(tx.conn).prompts
         targets = {key_from_row(received.event): received.event.target for received in batch}
         await prompts.lock_prompts(targets)
         last = {key_from_row(received.event): received for received in batch}
@@ -104,7 +104,7 @@ class Handlers:
             await self._service.sync_examples(tx, state, last[key])
 
     async def _save_version(self, tx: Tx, event: PromptLive | PromptObserved) -> None:
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         key = key_from_row(event)
         at = event.occurred_at if isinstance(event, PromptLive) else event.first_seen
         prompt = verified_prompt(event.document, event.digest)
@@ -121,19 +121,19 @@ class Handlers:
 
     async def on_decisions(self, tx: Tx, batch: Sequence[Received[ProposalDecided]]) -> None:
         """Save decisions. A decided proposal is never withdrawn or proposed again."""
-        proposals = Repository(tx.conn).proposals
+        proposals = ProposerRepository(tx.conn).proposals
         for received in batch:
             await proposals.save_decision(received.event.proposal_id, received.event.verdict, self._clock.now())
 
     async def on_quality(self, tx: Tx, batch: Sequence[Received[QualityMeasured]]) -> None:
         """Save the latest measurements of each version. A new example set must not make them worse."""
-        prompts = Repository(tx.conn).prompts
+        prompts = ProposerRepository(tx.conn).prompts
         for received in batch:
             await prompts.save_measurement(received.event)
 
     async def on_declarations(self, tx: Tx, batch: Sequence[Received[MetricDeclared]]) -> None:
         """Save declarations of metrics. They apply to feedback that is handled afterwards."""
-        declarations = Repository(tx.conn).declarations
+        declarations = ProposerRepository(tx.conn).declarations
         for received in batch:
             await declarations.save_declaration(received.event)
 

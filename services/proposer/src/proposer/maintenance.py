@@ -1,7 +1,7 @@
 """Periodic job: delete expired candidates and update the example sets that contained them."""
 
 from proposer.proposal_service import ProposalService
-from proposer.storage.repository import Repository
+from proposer.storage.repository import ProposerRepository
 from shared.messaging.store import Store
 from shared.runtime.clock import Clock
 
@@ -9,7 +9,7 @@ from shared.runtime.clock import Clock
 async def expire_stale_candidates(store: Store, service: ProposalService, clock: Clock) -> None:
     """Delete candidates past their window, and select the examples again of each prompt that lost one."""
     async with store.begin() as tx:
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         affected = await repository.candidates.delete_expired(clock.now())
         for state in (await repository.prompts.lock_prompts(dict.fromkeys(affected, ""))).values():
             await service.sync_examples(tx, state, None, force=False)

@@ -10,7 +10,7 @@ from proposer.domain.model import Candidate, PromptState, ProposalDraft
 from proposer.domain.proposal_reconciliation import Action, Withdraw, deduplicate, diff_key, reconcile
 from proposer.domain.proposals import draft_example_proposals, fits, propose_fix, suspected_digests, to_event
 from proposer.storage.candidates import TOP
-from proposer.storage.repository import Repository
+from proposer.storage.repository import ProposerRepository
 from ratchet.prompt import Prompt
 from shared.events import Envelope, Event, derived_id
 from shared.events.proposals import ProposalReady, ProposalWithdrawn
@@ -32,7 +32,7 @@ class ProposalService:
 
     async def sync_fixes(self, tx: Tx, state: PromptState, cause: CausingEvent) -> None:
         """Open and withdraw fixes so that they match the open regressions and the live version."""
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         regressions = await repository.regressions.list_open(state.key)
         approved = await repository.proposals.list_approved_fixes(state.key)
         open_fixes = [p for p in await repository.proposals.list_open(state.key) if p.regression_id]
@@ -52,14 +52,14 @@ class ProposalService:
         """Save the reason why nothing is proposed for a regression without a suspected prompt."""
         outcome = draft_fix(regression, {}, None)
         assert isinstance(outcome, NoDraft)
-        await self._record_outcome(Repository(tx.conn), regression, outcome)
+        await self._record_outcome(ProposerRepository(tx.conn), regression, outcome)
 
     async def sync_examples(self, tx: Tx, state: PromptState, cause: CausingEvent, *, force: bool = True) -> None:
         """Open and withdraw example sets so that they match the candidates.
 
         Without `force` nothing is done if the same examples are selected as before: then nothing else has changed.
         """
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         selected = await self._select(repository, state)
         members = tuple(candidate.feedback_id for candidate in selected)
         if members == state.chosen and not force:
@@ -73,7 +73,7 @@ class ProposalService:
         await repository.prompts.save_chosen(state.key, members)
         await self._apply(tx, actions, cause)
 
-    async def _select(self, repository: Repository, state: PromptState) -> tuple[Candidate, ...]:
+    async def _select(self, repository: ProposerRepository, state: PromptState) -> tuple[Candidate, ...]:
         now = self._clock.now()
         top = await repository.candidates.list_top(state, now)
         served = await repository.candidates.list_served(state, now)
@@ -83,7 +83,7 @@ class ProposalService:
         return select_examples(await repository.candidates.list_pool(state, now), served)
 
     async def _draft_examples(
-        self, repository: Repository, state: PromptState, base: Prompt, selected: Sequence[Candidate]
+        self, repository: ProposerRepository, state: PromptState, base: Prompt, selected: Sequence[Candidate]
     ) -> list[ProposalDraft]:
         """Draft the set that a grant may cover; if a person has decided all of it already, draft the whole set.
 
@@ -99,7 +99,7 @@ class ProposalService:
         return drafts
 
     async def _record_outcome(
-        self, repository: Repository, regression: RegressionDetected, outcome: ProposalDraft | NoDraft
+        self, repository: ProposerRepository, regression: RegressionDetected, outcome: ProposalDraft | NoDraft
     ) -> None:
         proposal_id, no_draft = None, None
         if isinstance(outcome, NoDraft):
@@ -110,7 +110,7 @@ class ProposalService:
         await repository.regressions.save_outcome(regression.regression_id, proposal_id, no_draft, now)
 
     async def _apply(self, tx: Tx, actions: Sequence[Action], cause: CausingEvent) -> None:
-        repository = Repository(tx.conn)
+        repository = ProposerRepository(tx.conn)
         for action in actions:
             event: ProposalReady | ProposalWithdrawn | None
             if isinstance(action, Withdraw):
@@ -120,7 +120,7 @@ class ProposalService:
             if event is not None:
                 await tx.emit(self._envelope(event, cause))
 
-    async def _withdraw(self, repository: Repository, action: Withdraw) -> ProposalWithdrawn | None:
+    async def _withdraw(self, repository: ProposerRepository, action: Withdraw) -> ProposalWithdrawn | None:
         proposal = action.proposal
         revision = await repository.proposals.withdraw(proposal.id, self._clock.now())
         if revision is None:
@@ -134,7 +134,7 @@ class ProposalService:
             reason=action.reason,
         )
 
-    async def _open(self, repository: Repository, draft: ProposalDraft) -> ProposalReady | None:
+    async def _open(self, repository: ProposerRepository, draft: ProposalDraft) -> ProposalReady | None:
         opened = await repository.proposals.open(draft.proposal, self._clock.now())
         return None if opened is None else to_event(replace(draft, proposal=opened))
 

@@ -32,7 +32,7 @@ _EXCLUDE_REVOKED = text(
 )
 
 
-class PromptRepository:
+class PromptStateRepository:
     """Prompts in the transaction of `conn`."""
 
     def __init__(self, conn: AsyncConnection) -> None:

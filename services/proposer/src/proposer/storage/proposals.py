@@ -15,7 +15,7 @@ from proposer.storage.tables import key_columns, key_from_row, matches_key, prop
 from shared.events.proposals import Verdict
 
 
-class ProposalRepository:
+class ProposalRoundRepository:
     """Proposals in the transaction of `conn`."""
 
     def __init__(self, conn: AsyncConnection) -> None:
