@@ -68,26 +68,26 @@ async def _serve(
 
     async with run_services(installation) as apps:
         streams = StreamShutdown(Gateway(apps, aggregate_app(apps)))
-        server = _Server(
-            uvicorn.Config(
-                streams,
-                http=guarded(HttpToolsProtocol, ConnectionLimits()),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=1,
-            ),
-            ready,
-            streams.begin,
-        )
+        server = _Server(_config(streams), ready, streams.begin)
         try:
             await server.serve(sockets=[listener])
         finally:
             if demo is not None:
                 await asyncio.to_thread(demo.stop)
+
+
+def _config(app: StreamShutdown) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=guarded(HttpToolsProtocol, ConnectionLimits()),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=1,
+    )
 
 
 class _Server(uvicorn.Server):

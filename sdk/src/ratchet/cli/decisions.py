@@ -85,20 +85,19 @@ def archive(
 ) -> None:
     """Hide an unused prompt from lists. Apps are still served; it reappears when a version goes live."""
     confirm(f"Archive {name}? Apps are still served the same version.", yes)
-    answer = post("reviewer", f"/v1/prompts/{quote(name, safe='')}/archive", {"reason": reason})
-    _print_answer(answer, json, f"archived: {name}")
+    _send(f"/v1/prompts/{quote(name, safe='')}/archive", {"reason": reason}, json, f"archived: {name}")
 
 
 def halt(reason: Reason = _HALTED, yes: Yes = False, json: AsJson = False) -> None:
     """Stop all promotions in the key's environment at once (kill switch). Never asks for confirmation."""
     body = {"reason": reason[:_MAX_REASON] or _HALTED}
-    _print_answer(post("reviewer", "/v1/halt", body), json, "halted: nothing is promoted until somebody resumes")
+    _send("/v1/halt", body, json, "halted: nothing is promoted until a person resumes")
 
 
 def resume(reason: Reason = "resumed from the command line", yes: Yes = False, json: AsJson = False) -> None:
     """Allow promotions in the key's environment again."""
     confirm("Allow promotions again?", yes)
-    _print_answer(post("reviewer", "/v1/resume", {"reason": reason}), json, "promotions are allowed again")
+    _send("/v1/resume", {"reason": reason}, json, "promotions are allowed again")
 
 
 @grants.callback()
@@ -140,12 +139,16 @@ def revoke(
 ) -> None:
     """Revoke a grant and every example that went live by it."""
     confirm(f"Revoke the grant {grant_id} and every example that went live by it?", yes)
-    answer = post("reviewer", f"/v1/grants/{quote(grant_id, safe='')}/revoke", {"reason": reason})
-    _print_answer(answer, json, f"revoked: {grant_id}")
+    _send(f"/v1/grants/{quote(grant_id, safe='')}/revoke", {"reason": reason}, json, f"revoked: {grant_id}")
 
 
 def _proposal(proposal_id: str) -> str:
     return f"/v1/proposals/{quote(proposal_id, safe='')}"
+
+
+def _send(path: str, body: dict[str, Any], json: bool, text: str) -> None:
+    """Send a change with the reviewer's key, and print `text` or the answer as JSON."""
+    _print_answer(post("reviewer", path, body), json, text)
 
 
 def _print_answer(answer: dict[str, Any], json: bool, text: str) -> None:

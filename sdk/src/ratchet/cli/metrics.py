@@ -75,32 +75,39 @@ def set_metric(
 
     A direction also applies to earlier values. Another scale, aggregation or meaning of a label restarts the metric.
     """
-    options: dict[str, Any] = {
-        "direction": _DIRECTIONS[direction] if direction else None,
-        "scale": _ends(scale) if scale else None,
-        "aggregation": aggregation,
-        "unit": unit,
-        "floor_pp": floor,
-        "safety": safety,
-    }
-    labels = {
-        word: meaning for meaning, words in (("good", good), ("bad", bad), ("neutral", neutral)) for word in words or ()
-    }
-    given = {field: value for field, value in options.items() if value is not None}
-    if not given and not labels and not reset:
+    better, ends = _DIRECTIONS[direction] if direction else None, _ends(scale) if scale else None
+    options = _given(direction=better, scale=ends, aggregation=aggregation, unit=unit, floor_pp=floor, safety=safety)
+    labels = _meanings(good=good, bad=bad, neutral=neutral)
+    if not options and not labels and not reset:
         fail("nothing to declare: pass --direction, --scale, --good, … or --reset", Exit.USAGE)
-    path = f"/v1/metrics/{quote(name, safe='')}"
-    with session("maker") as server:
-        before = {} if reset else server.get(path, target=target)["declared"]
-        body = {**before, **given}
-        if labels:
-            body["labels"] = {**before.get("labels", {}), **labels}
-        confirm(f"Declare {name} of {target or 'all targets'}: {_describe(body)}?", yes)
-        answer = server.put(path, body, target=target)
+    answer = _declare(name, target, options, labels, reset=reset, yes=yes)
     if json:
         as_json(answer)
     else:
         line(f"{name}: {_SHOWN[answer['direction']]}, {_scale(answer)}")
+
+
+def _given(**options: object) -> dict[str, Any]:
+    return {field: value for field, value in options.items() if value is not None}
+
+
+def _meanings(**words: list[str] | None) -> dict[str, str]:
+    """Return label → meaning. `words`: the labels by meaning."""
+    return {word: meaning for meaning, labels in words.items() for word in labels or ()}
+
+
+def _declare(
+    name: str, target: str | None, options: Mapping[str, Any], labels: Mapping[str, str], *, reset: bool, yes: bool
+) -> Any:
+    """Add the options and labels to the declaration, or to none with `reset`, after confirmation. Return the answer."""
+    path = f"/v1/metrics/{quote(name, safe='')}"
+    with session("maker") as server:
+        before = {} if reset else server.get(path, target=target)["declared"]
+        body = {**before, **options}
+        if labels:
+            body["labels"] = {**before.get("labels", {}), **labels}
+        confirm(f"Declare {name} of {target or 'all targets'}: {_describe(body)}?", yes)
+        return server.put(path, body, target=target)
 
 
 def uncounted(found: Mapping[str, Any]) -> str:

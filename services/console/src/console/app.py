@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import httpx
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -64,23 +64,34 @@ def build_app(
     app.state.bus, app.state.notifications, app.state.upstream = bus, notifications, upstream
     app.state.templates, app.state.clock = template_environment(), clock
     install_error_pages(app)
+    _add_middleware(app, settings, metrics)
+    app.mount("/static", ImmutableStatic(directory=str(files("console") / "static")), name="static")
+    for page_router in PAGE_ROUTERS:
+        app.include_router(page_router())
+    app.include_router(_monitoring_routes(bus, metrics))
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: ConsoleSettings, metrics: Metrics) -> None:
+    """Add the middleware, innermost first."""
     app.add_middleware(ValidHost)
     app.add_middleware(RateLimited, limiter=RateLimiter(settings, refused=metrics.refused))
     for middleware in (GZipMiddleware, SecurityHeaders, Correlated):
         app.add_middleware(middleware)
     app.add_middleware(EncodedPaths, prefix="/prompts/")
-    app.mount("/static", ImmutableStatic(directory=str(files("console") / "static")), name="static")
-    for page_router in PAGE_ROUTERS:
-        app.include_router(page_router())
 
-    @app.get("/health/live")
-    @app.get("/health/ready")
+
+def _monitoring_routes(bus: Bus, metrics: Metrics) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health/live")
+    @router.get("/health/ready")
     async def health() -> dict[str, object]:
         """Report whether the bus works. Unavailable services are shown on the pages that need them."""
         return {"status": "degraded" if bus.problems else "ready", "problems": bus.problems}
 
-    @app.get("/metrics")
+    @router.get("/metrics")
     async def own_metrics() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    return app
+    return router

@@ -1,6 +1,7 @@
 """Error pages."""
 
 import contextlib
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,12 +18,16 @@ from shared.web.error_handlers import on_client_disconnect
 
 def install_error_pages(app: FastAPI) -> None:
     """Answer every error with a page that says what happened and what to do."""
-    app.add_exception_handler(ClientDisconnect, on_client_disconnect)
-    app.add_exception_handler(SignedOut, _signed_out)
-    app.add_exception_handler(AccessDenied, _access_denied)
-    app.add_exception_handler(ServiceUnavailable, _service_unavailable)
-    app.add_exception_handler(RequestValidationError, _http_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+        ClientDisconnect: on_client_disconnect,
+        SignedOut: _signed_out,
+        AccessDenied: _access_denied,
+        ServiceUnavailable: _service_unavailable,
+        RequestValidationError: _http_error,
+        HTTPException: _http_error,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
 
 
 async def _signed_out(request: Request, _: Exception) -> Response:

@@ -29,10 +29,11 @@ class Metrics:
         info = Gauge("ratchet_info", "1, labelled with the name of the service", ("service",), registry=registry)
         info.labels(service).set(1)
         self._create_consumer_metrics(registry)
+        self._create_lag_metrics(registry)
         self._create_relay_metrics(registry)
 
     def _create_consumer_metrics(self, registry: CollectorRegistry) -> None:
-        consumer, topic = ("consumer",), ("consumer", "topic")
+        consumer = ("consumer",)
         self.events = Counter(
             "ratchet_events",
             "Events processed, by outcome: taken, known, parked, replayed",
@@ -42,18 +43,6 @@ class Metrics:
         self.retries = Counter("ratchet_retries", "Failed attempts to process a batch", consumer, registry=registry)
         self.batch_seconds = Histogram(
             "ratchet_batch_seconds", "Seconds to process one batch", consumer, buckets=_BUCKETS, registry=registry
-        )
-        self.lag = Gauge(
-            "ratchet_consumer_lag",
-            "Unprocessed messages in the partitions that this instance reads",
-            topic,
-            registry=registry,
-        )
-        self.oldest = Gauge(
-            "ratchet_consumer_oldest_unprocessed_timestamp_seconds",
-            "Earliest time at which the oldest unprocessed message was sent; NaN if there is none or it is unknown",
-            topic,
-            registry=registry,
         )
         self.paused = Gauge(
             "ratchet_consumer_paused",
@@ -65,6 +54,21 @@ class Metrics:
             "ratchet_consumer_retrying_seconds",
             "Seconds for which the current batch has failed for a reason outside of it, such as the database; else 0",
             consumer,
+            registry=registry,
+        )
+
+    def _create_lag_metrics(self, registry: CollectorRegistry) -> None:
+        topic = ("consumer", "topic")
+        self.lag = Gauge(
+            "ratchet_consumer_lag",
+            "Unprocessed messages in the partitions that this instance reads",
+            topic,
+            registry=registry,
+        )
+        self.oldest = Gauge(
+            "ratchet_consumer_oldest_unprocessed_timestamp_seconds",
+            "Earliest time at which the oldest unprocessed message was sent; NaN if there is none or it is unknown",
+            topic,
             registry=registry,
         )
         self.gaps = Counter(

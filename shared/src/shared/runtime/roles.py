@@ -30,10 +30,13 @@ def _create_role(conn: Connection, definition: str) -> None:
 def grant_service(conn: Connection, schema: str) -> None:
     """Grant the service's role reading and writing of all tables in its schema, and nothing else."""
     role = database_role(schema)
-    conn.execute(text(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC"))
-    conn.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))
-    conn.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"))
-    conn.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"))
-    conn.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON {schema}.alembic_version FROM {role}"))
-    conn.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {INBOX_READERS}"))
-    conn.execute(text(f"GRANT SELECT ON {schema}.inbox, {schema}.subscriptions TO {INBOX_READERS}"))
+    for statement in (
+        f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
+        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        f"REVOKE INSERT, UPDATE, DELETE ON {schema}.alembic_version FROM {role}",
+        f"GRANT USAGE ON SCHEMA {schema} TO {INBOX_READERS}",
+        f"GRANT SELECT ON {schema}.inbox, {schema}.subscriptions TO {INBOX_READERS}",
+    ):
+        conn.execute(text(statement))

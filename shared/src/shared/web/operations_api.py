@@ -13,6 +13,7 @@ from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.topic_stats import TopicStats
 from shared.web.authentication import require
 from shared.web.operator_actions import OperatorActions, Republish, viewer
+from shared.web.routers import combine_routers
 
 Operator = Annotated[Principal, Depends(require("operate"))]
 
@@ -28,6 +29,10 @@ def operations_router(
     A key sees the dead letters of its project and environment, and those of its project whose environment is unknown.
     Letters of an unknown project are shown to keys with the scope `admin`, without content.
     """
+    return combine_routers(_read_routes(service, letters, stats), _change_routes(service, actions))
+
+
+def _read_routes(service: str, letters: DeadLetterRepository, stats: TopicStats) -> APIRouter:
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
     @router.get("/topics")
@@ -44,6 +49,12 @@ def operations_router(
         rows = await letters.list_letters(viewer(principal), status, before, size)
         items = [_letter_view(row) for row in rows]
         return {"items": items, "next": items[-1]["parked_at"] if len(items) == size else None}
+
+    return router
+
+
+def _change_routes(service: str, actions: OperatorActions) -> APIRouter:
+    router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
     @router.post("/dead-letters/{letter_id}/replay")
     async def replay(letter_id: UUID, principal: Operator) -> dict[str, str]:

@@ -22,12 +22,17 @@ from shared.runtime.clock import Clock
 from shared.web.authentication import require
 from shared.web.correlation import correlation_id
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
+from shared.web.routers import combine_routers
 
 Tuner = Annotated[Principal, Depends(require("tune", "admin"))]
 
 
 def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: str) -> APIRouter:
     """Return the routes for the caller's project and environment; `source` is the `ce_source` of emitted events."""
+    return combine_routers(_read_routes(engine), _change_routes(store, clock, source))
+
+
+def _read_routes(engine: AsyncEngine) -> APIRouter:
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
     @router.get("")
@@ -61,6 +66,12 @@ def metrics_router(engine: AsyncEngine, store: SqlStore, clock: Clock, source: s
         async with engine.connect() as conn:
             definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
         return _defined(definitions, TargetScope(reader.project, reader.environment, target, name))
+
+    return router
+
+
+def _change_routes(store: SqlStore, clock: Clock, source: str) -> APIRouter:
+    router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
     @router.put("/{name:path}")
     async def put_metric(name: str, tuner: Tuner, body: DeclarationBody, target: Target = None) -> dict[str, Any]:

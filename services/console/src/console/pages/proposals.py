@@ -15,6 +15,8 @@ from shared.web.pagination import Cursor
 _PAGE_SIZE = 50
 _MAX_EXECUTIONS = 6
 _STATES = ("open", "approved", "rejected", "changes_requested", "withdrawn")
+State = Annotated[str | None, Query(pattern=f"^({'|'.join(_STATES)})$")]
+Name = Annotated[str | None, Query(max_length=200)]
 
 
 def proposal_pages() -> APIRouter:
@@ -22,12 +24,7 @@ def proposal_pages() -> APIRouter:
     router = APIRouter(prefix="/proposals")
 
     @router.get("")
-    async def proposals(
-        page: Page,
-        state: Annotated[str | None, Query(pattern=f"^({'|'.join(_STATES)})$")] = None,
-        name: Annotated[str | None, Query(max_length=200)] = None,
-        cursor: Cursor = None,
-    ) -> HTMLResponse:
+    async def proposals(page: Page, state: State = None, name: Name = None, cursor: Cursor = None) -> HTMLResponse:
         found = await page.get("/v1/proposals", state=state, name=name, cursor=cursor, limit=_PAGE_SIZE, brief="true")
         older = page.address(state=state, name=name, cursor=found["next"]) if found["next"] else None
         return page.render(
