@@ -26,7 +26,7 @@ _TABLES = (
     "example_revocations",
     "api_keys",
     "observed",
-    "loop_changes",
+    "kill_switch_changes",
 )
 
 
@@ -167,9 +167,8 @@ def _halted(tables: Tables, row: Row) -> bool:
 
 
 def _last_switched(tables: Tables, row: Row, environment: str) -> bool:
-    turns = [
-        t for t in tables.tables["loop_changes"] if (t["project"], t["environment"]) == (row["project"], environment)
-    ]
+    scope = (row["project"], environment)
+    turns = [t for t in tables.tables["kill_switch_changes"] if (t["project"], t["environment"]) == scope]
     former = [turn for turn in sorted(turns, key=lambda turn: turn["revision"]) if turn["at"] < row["at"]]
     return bool(former and former[-1]["halted"])
 

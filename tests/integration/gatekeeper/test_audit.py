@@ -96,8 +96,8 @@ async def test_a_noted_head_reveals_a_rewind_of_everything(gate: World) -> None:
     await tamper(
         gate,
         "DELETE FROM gatekeeper.audit WHERE kind = 'loop.halted'",
-        "DELETE FROM gatekeeper.loop_changes",
-        "DELETE FROM gatekeeper.loop_audits",
+        "DELETE FROM gatekeeper.kill_switch_changes",
+        "DELETE FROM gatekeeper.kill_switch_audits",
         HEAD,
         ANCHORS,
     )

@@ -241,7 +241,7 @@ async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(i
         "open_proposal", "propose", "withdraw", "decide", "promote", "use_grant", "give_grant", "revoke_grant",
         "revoke_example", "roll_back", "remove_revoked", "halt", "resume",
         "make_link", "open_session", "close_session", "issue_key", "revoke_key",
-            "record_settlement", "review_observed", "archive_prompt", "audit_loop",
+            "record_settlement", "review_observed", "archive_prompt", "audit_kill_switch",
         "record_operation", "record_declaration",
     }  # fmt: skip
     helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "version_slots", "set_examples", "remaining_examples"}

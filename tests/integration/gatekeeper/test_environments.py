@@ -22,7 +22,7 @@ UNION ALL SELECT 'revoked grants', r::text FROM gatekeeper.grant_revocations r
           JOIN gatekeeper.grants g ON g.id = r.grant_id WHERE {HERE}
 UNION ALL SELECT 'keys', k::text FROM gatekeeper.api_keys k WHERE {HERE}
 UNION ALL SELECT 'links', l::text FROM gatekeeper.sign_in_links l WHERE {HERE}
-UNION ALL SELECT 'switch', l::text FROM gatekeeper.loop_changes l WHERE {HERE}
+UNION ALL SELECT 'switch', l::text FROM gatekeeper.kill_switch_changes l WHERE {HERE}
 UNION ALL SELECT 'reviews', r::text FROM gatekeeper.reviews r WHERE {HERE}
 UNION ALL SELECT 'live_with_revoked', t::text FROM gatekeeper.live_with_revoked t WHERE {HERE}
 UNION ALL SELECT 'servable', gatekeeper.serving_refusal(project, environment, digest)

@@ -90,7 +90,7 @@ async def holding(gate: World, statement: str) -> AsyncIterator[Any]:
 
 
 async def committed(gate: World) -> bool:
-    return await gate.sql("SELECT halted FROM gatekeeper.loops") == [(True,)]
+    return await gate.sql("SELECT halted FROM gatekeeper.kill_switches") == [(True,)]
 
 
 async def test_a_halt_does_not_wait_for_the_project_lock(gate: World) -> None:

@@ -51,7 +51,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
     ) -> dict[str, Any]:
         """Return all names, or one, with what is live and what was observed.
 
-        `reviewed` is false for an observed digest that nobody has reviewed. Archived prompts are included with
+        `reviewed` is false for an observed digest that no person has reviewed. Archived prompts are included with
         `archived=true` or by name. `elsewhere`: what is live in other environments of the project; for people only.
         """
         query = PromptQuery(decode_cursor(cursor, str)[0] or "", limit, name, archived)

@@ -37,8 +37,8 @@ _WITHOUT_ENTRY = text(
        WHERE g.project = :project AND NOT EXISTS (SELECT FROM cited WHERE grant_hash = g.hash)
        UNION ALL SELECT 'rollback ' || r.id FROM gatekeeper.rollbacks r
        WHERE r.project = :project AND NOT EXISTS (SELECT FROM cited WHERE rollback_hash = r.hash)
-       UNION ALL SELECT 'kill switch change ' || c.revision FROM gatekeeper.loop_changes c
-       WHERE c.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.loop_audits l JOIN gatekeeper.audit a
+       UNION ALL SELECT 'kill switch change ' || c.revision FROM gatekeeper.kill_switch_changes c
+       WHERE c.project = :project AND NOT EXISTS (SELECT FROM gatekeeper.kill_switch_audits l JOIN gatekeeper.audit a
              ON (a.project, a.seq) = (l.project, l.audit_seq) WHERE (l.project, l.revision) = (c.project, c.revision)
              AND a.kind LIKE 'loop.%' AND (a.entry::jsonb ->> 'revision')::int = c.revision)
        UNION ALL SELECT 'review of ' || r.name || ' ' || r.digest FROM gatekeeper.reviews r

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gatekeeper.domain.model import KillSwitchState
 
 _SWITCH = text(
-    """SELECT l.environment, l.halted, l.revision, l.by, l.reason, l.at FROM gatekeeper.loops l
+    """SELECT l.environment, l.halted, l.revision, l.by, l.reason, l.at FROM gatekeeper.kill_switches l
        WHERE l.project = :project AND l.environment IN ('*', :environment)
        ORDER BY l.halted DESC, l.environment = '*' DESC, l.revision DESC LIMIT 1"""
 )
-_UNAUDITED = text("SELECT EXISTS (SELECT FROM gatekeeper.unaudited_loops WHERE project = :project)")
+_UNAUDITED = text("SELECT EXISTS (SELECT FROM gatekeeper.unaudited_kill_switch_changes WHERE project = :project)")
 
 ALL_ENVIRONMENTS = "*"
 """The environment of a key, or of a kill switch, for the whole project."""

@@ -78,7 +78,7 @@ class KillSwitch:
         """Append the changes that the audit chain does not have yet."""
         async with self.units.begin() as unit:
             if await KillSwitchRepository(unit.conn).has_unaudited_changes(project):
-                await call_function(unit.conn, "audit_loop", project)
+                await call_function(unit.conn, "audit_kill_switch", project)
                 await unit.sign_audit_head(project)
 
     async def try_audit(self, project: str) -> None:

@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION gatekeeper.append_audit(in_project text, kind text, b
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 BEGIN
     PERFORM gatekeeper.lock_project(in_project);
-    PERFORM gatekeeper.audit_loop(in_project);
+    PERFORM gatekeeper.audit_kill_switch(in_project);
     RETURN gatekeeper.append_entry(in_project, kind, by, facts);
 END $$;
 

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
                    = (in_project, in_environment, in_name, in_digest))
 $$;
 
--- Trigger: the boundary itself. It checks every INSERT, whoever sends it and by whatever function.
+-- Trigger: the boundary itself. It checks every INSERT, by any caller and any function.
 CREATE OR REPLACE FUNCTION gatekeeper.live_is_authorised() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE

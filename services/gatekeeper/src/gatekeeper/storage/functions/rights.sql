@@ -16,6 +16,6 @@ GRANT EXECUTE ON FUNCTION gatekeeper.propose, gatekeeper.decide, gatekeeper.give
 
 -- They need no key: they use up an authorisation, exchange a sign-in token, or record events of other services.
 GRANT EXECUTE ON FUNCTION gatekeeper.promote, gatekeeper.use_grant, gatekeeper.open_session, gatekeeper.open_proposal,
-    gatekeeper.withdraw, gatekeeper.audit_loop, gatekeeper.record_settlement, gatekeeper.record_operation,
+    gatekeeper.withdraw, gatekeeper.audit_kill_switch, gatekeeper.record_settlement, gatekeeper.record_operation,
     gatekeeper.record_declaration
     TO ratchet_gatekeeper;

@@ -18,8 +18,8 @@ CREATE TRIGGER live_is_authorised BEFORE INSERT ON gatekeeper.live_history
     FOR EACH ROW EXECUTE FUNCTION gatekeeper.live_is_authorised();
 CREATE TRIGGER check_prompt_live_event BEFORE INSERT OR UPDATE OF topic, payload ON gatekeeper.outbox
     FOR EACH ROW WHEN (NEW.topic = 'prompt.live') EXECUTE FUNCTION gatekeeper.check_prompt_live_event();
-CREATE TRIGGER add_loop_gate AFTER INSERT ON gatekeeper.projects
-    FOR EACH ROW EXECUTE FUNCTION gatekeeper.add_loop_gate();
+CREATE TRIGGER add_kill_switch_lock AFTER INSERT ON gatekeeper.projects
+    FOR EACH ROW EXECUTE FUNCTION gatekeeper.add_kill_switch_lock();
 CREATE CONSTRAINT TRIGGER check_not_halted AFTER INSERT ON gatekeeper.live_history
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.rollback_id IS NULL)
     EXECUTE FUNCTION gatekeeper.check_not_halted();
