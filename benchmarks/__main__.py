@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark in turn, then one table of all figures beside their peers and limits.
+"""`make bench`: every benchmark in turn, then one table of all figures with their peers and limits.
 
 python -m benchmarks [--save] [NAME …]
 

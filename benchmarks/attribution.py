@@ -1,13 +1,13 @@
-"""How often the right cause is named, on generated faults, beside the rule "the level with the largest raw drop".
+"""How often the right cause of generated faults is named, compared with the rule "the level with the largest raw drop".
 
     python -m benchmarks.attribution [--streams 100] [--first 0] [--ledger] [--json]
 
-Every stream has several dimensions, an innocent change of its own, and a date with an interval as a detector gives it.
-Right means: the kind, the dimension and the level are named first and alone; for what can't be told from inside, that
-it is said so (two that start together: both are named as possible). The rule has no way to say so, nor to name traffic.
+Every stream has several dimensions, an innocent change, and a date with an interval as a detector gives it.
+Right means: the kind, the dimension and the level are named first and alone; for what the data can't decide, that
+this is stated (two that start together: both are named as possible). The rule can neither state this nor name traffic.
 With `--ledger` no date is handed over: the values go through the service's own ledger, and what it raises is judged.
 The falls are as small as an alarm can be, so some streams stay silent; where only traffic changed, all of them should.
-Shares come with the 95 % interval of so many streams (Wilson, 1927); other streams begin at another `--first` seed.
+Shares come with the 95 % interval of the number of streams (Wilson, 1927); `--first` sets another first seed.
 """
 
 import argparse
@@ -128,7 +128,7 @@ def show(row: dict[str, Any]) -> None:
 
 
 def table_row(row: dict[str, Any]) -> Row:
-    """Return the right answers about all single causes beside those of the rule."""
+    """Return the right answers about all single causes and those of the rule."""
     share, rule = row["right"] / row["n"], row["rule"] / row["n"]
     return Row("attribution: right cause, single causes", "of answers", share, "high", rule, "largest drop",
                item="stream", process_s=row["ms"] / 1000)  # fmt: skip

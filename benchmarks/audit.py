@@ -3,8 +3,8 @@
 `python -m benchmarks.audit [--entries 1000000] [--json FILE]`
 
     verify      from the question to the answer, with one signed head for every second entry and a decision for every
-                tenth, beside the limit of 60 s for 1,000,000 entries, and in CPU seconds of this process
-    ratio       that CPU beside what SHA-256 and `json.loads` of the same bytes take
+                tenth, with the limit of 60 s for 1,000,000 entries, and in CPU seconds of this process
+    ratio       that CPU divided by what SHA-256 and `json.loads` of the same bytes take
     lag         how much later than asked a 10 ms timer of the same event loop fires meanwhile
 """
 

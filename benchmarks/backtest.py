@@ -1,8 +1,8 @@
-"""`ratchet backtest` of a million rows, beside pandas reading the same file.
+"""`ratchet backtest` of a million rows, compared with pandas reading the same file.
 
     python -m benchmarks.backtest [--count 1000000] [--format csv] [--json]
 
-Each runs in a process of its own, on the same file of six columns: wall time from start to end, processor time (on a
+Each runs in its own process, on the same file of six columns: wall time from start to end, processor time (on a
 busy machine only that says much), and the most memory that it ever had resident. pandas reads the file, parses its
 times, and takes one mean for each version: what a notebook does before anybody has looked at anything. Nothing of what
 backtest finds is in that.
@@ -77,7 +77,7 @@ def measure(path: Path, rows: int) -> dict[str, dict[str, float]]:
 
 
 def table_rows(found: dict[str, dict[str, dict[str, float]]], rows: int) -> list[Row]:
-    """Return processor seconds and memory of a backtest beside pandas' reading, by format."""
+    """Return processor seconds and memory of a backtest and of pandas' reading, by format."""
     made = []
     for name, both in found.items():
         ours, pandas = both["backtest"], both["pandas"]

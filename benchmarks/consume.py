@@ -2,7 +2,7 @@
 
     python -m benchmarks.consume [--events 40000] [--batch 1000] [--targets 8] [--json]
 
-Kafka's bytes are made beforehand; each execution has segments (of 3 routes and 4 languages), and texts of its own. Each
+Kafka's bytes are made beforehand; each execution has segments (of 3 routes and 4 languages), and its own texts. Each
 step below does all of the former's work and more, on the same messages in batches of the same size, on a PostgreSQL of
 its own with fsync on; so the differences say where the time goes:
 
@@ -67,12 +67,12 @@ def messages(kind: str, events: int, targets: int) -> list[FakeRecord]:
     for number, text in enumerate(islice(texts(rnd, 80), events)):
         target = f"bot-{rnd.randrange(targets)}"
         levels = {"route": rnd.choice(ROUTES), "language": rnd.choice(LANGUAGES)}
-        told: dict[str, Any] = {"input": text, "output": text, "attributes": levels}
+        fields: dict[str, Any] = {"input": text, "output": text, "attributes": levels}
         if kind == "feedback":
-            execution = facts(number, **told)
+            execution = facts(number, **fields)
             made.append(feedback(number, target=target, value=float(rnd.random() < 0.85), execution=execution))
         else:
-            spoken = facts(number, outcome="ok", **told)
+            spoken = facts(number, outcome="ok", **fields)
             made.append(recorded(number, target=target, facts=spoken, latency_ms=rnd.expovariate(1 / 800), cost=0.002))
     return [record(envelope, offset) for offset, envelope in enumerate(envelopes(made))]
 

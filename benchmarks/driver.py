@@ -1,4 +1,4 @@
-"""The driver's parts: runs a benchmark in a process of its own, and keeps results with date and commit."""
+"""The driver's parts: runs a benchmark in its own process, and keeps results with date and commit."""
 
 import subprocess
 import sys

@@ -79,7 +79,7 @@ class Service:
 
 
 def texts(rnd: random.Random, length: int) -> Iterator[str]:
-    """Texts without end, of so many words, some of which are frequent and most rare (Zipf, 1949)."""
+    """Yield texts without end, of `length` words, some of which are frequent and most rare (Zipf, 1949)."""
     words = ["".join(rnd.choices("abcdefghijklmnop", k=rnd.randint(3, 9))) for _ in range(_VOCABULARY)]
     ranks = [1.0 / (rank + 1) for rank in range(_VOCABULARY)]
     while True:
@@ -87,15 +87,15 @@ def texts(rnd: random.Random, length: int) -> Iterator[str]:
 
 
 def executions(targets: int, segments: int, **fields: Callable[[random.Random], Any]) -> Iterator[ExecutionRecorded]:
-    """Without end: each of a target and a segment drawn from so many, its input of words as texts have them."""
+    """Yield executions without end, each of a random target and segment, with random words as input."""
     rnd = random.Random(7)
     for number, text in enumerate(texts(rnd, _WORDS)):
         levels = {"route": f"r{rnd.randrange(segments)}", "language": rnd.choice(("en", "de", "fr"))}
         outcome = "ok" if fields else None
-        told = facts(number, input=text, attributes=levels, outcome=outcome, user=f"u{rnd.randrange(500)}")
+        given_facts = facts(number, input=text, attributes=levels, outcome=outcome, user=f"u{rnd.randrange(500)}")
         given: dict[str, Any] = {"latency_ms": None, "scores": {"quality": rnd.betavariate(6, 2)}}
         given |= {name: draw(rnd) for name, draw in fields.items()}
-        yield recorded(number, target=f"bot-{rnd.randrange(targets)}", facts=told, **given)
+        yield recorded(number, target=f"bot-{rnd.randrange(targets)}", facts=given_facts, **given)
 
 
 def cost(events: Iterator[ExecutionRecorded], marks: Sequence[int]) -> list[Size]:

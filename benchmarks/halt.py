@@ -1,4 +1,4 @@
-"""How long a halt takes under each load that once kept the kill switch waiting, beside the limit of 2 s.
+"""How long a halt takes under each load that delayed the kill switch earlier, with the limit of 2 s.
 
 `python -m benchmarks.halt [--halts 200] [--load NAME]`: `ratchet-local` as a process, each halt on a connection of
 its own, from the connection to the answer; the load comes from another process. `refused` counts answers that are not

@@ -24,7 +24,7 @@ def _bearer(keys: Keys, label: str) -> dict[str, str]:
 
 
 async def _request_repeatedly(url: str, clients: int, begun: Begun, request: Callable[[], dict[str, Any]]) -> None:
-    """Keep `clients` requests under way: whatever is answered, the next follows at once."""
+    """Keep `clients` requests under way: whatever the answer, the next request follows at once."""
     begun()
 
     async def client(http: httpx.AsyncClient) -> None:

@@ -1,9 +1,9 @@
-"""Acknowledged-durable feedback per second, of one collector process, beside its peers.
+"""Acknowledged-durable feedback per second, of one collector process, compared with its peers.
 
 `python -m benchmarks.ingest [--seconds 3] [--json FILE]` starts a durable PostgreSQL (fsync on) and, one after the
 other, four servers; each is asked by 1, 16 and 64 keep-alive connections from another process, one request at a
 time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions. Beside the
-rates stand the CPU microseconds per item of the server process and of PostgreSQL, and the bytes of WAL per item:
+rates are the CPU microseconds per item of the server process and of PostgreSQL, and the bytes of WAL per item:
 they hold on a busy machine, too.
 
     full   the collector as it is: strict JSON, API key, field checks, scrub, hashed users, Idempotency-Key, join
@@ -41,7 +41,7 @@ from ratchet_local.postgres import SMALL, Postgres
 from shared.runtime.migrations import migrate_now
 
 SERVER = {**SMALL, "shared_buffers": "512MB", "max_wal_size": "4GB", "fsync": "on", "synchronous_commit": "on"}
-"""PostgreSQL as a server of its own would have it: every commit is on disk, and checkpoints are rare."""
+"""PostgreSQL as on a dedicated server: every commit is on disk, and checkpoints are rare."""
 
 CONNECTIONS = (1, 16, 64)
 SIZES = {"singles": 1, "arrays of 100": 100}
@@ -76,7 +76,7 @@ async def _add_key(dsn: str) -> None:
 
 @contextlib.contextmanager
 def serving(mode: str, dsn: str) -> Iterator[tuple[int, int]]:
-    """The port of a server in a process of its own, and the process's id."""
+    """The port of a server in its own process, and the process's id."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.ingest", "--serve", mode, "--dsn", dsn, "--port", str(port)]
     process = subprocess.Popen(command)
@@ -135,7 +135,7 @@ def line(name: str, figure: Figure) -> str:
 
 
 def ratios(figures: dict[str, Figure]) -> list[str]:
-    """The collector beside each of the others, under the same load in the same run."""
+    """The collector compared with each of the others, under the same load in the same run."""
     lines = []
     for name, figure in figures.items():
         mode, _, under = name.partition(", ")
@@ -154,7 +154,7 @@ _LATENCY_MS = {1: ("p50", 1.0), 64: ("p99", 20.0)}
 
 
 def table_rows(figures: dict[str, Figure]) -> list[Row]:
-    """Return the collector's rates beside the echo's, and the delays that have a limit."""
+    """Return the collector's rates divided by the echo's, and the delays that have a limit."""
     rows = []
     for kind, limit in _LIMITS.items():
         for count in CONNECTIONS:

@@ -65,9 +65,9 @@ def requests(key: str, size: int) -> Iterator[bytes]:
 class Connection(asyncio.Protocol):
     """Sends a request, waits for its whole answer, sends the next."""
 
-    def __init__(self, source: Iterator[bytes], told: Callable[[float, bool], None]) -> None:
+    def __init__(self, source: Iterator[bytes], on_answer: Callable[[float, bool], None]) -> None:
         self._source = source
-        self._told = told
+        self._on_answer = on_answer
         self._buffer = b""
         self._sent_at = 0.0
         self.stopped = False
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         length = int(self._buffer[at : self._buffer.index(b"\r\n", at)])
         if len(self._buffer) < head + 4 + length:
             return
-        self._told(time.perf_counter() - self._sent_at, self._buffer.startswith(b"HTTP/1.1 200"))
+        self._on_answer(time.perf_counter() - self._sent_at, self._buffer.startswith(b"HTTP/1.1 200"))
         self._buffer = b""
         self._send()
 
@@ -102,7 +102,7 @@ async def measure(port: int, key: str, connections: int, size: int, seconds: flo
     took: list[float] = []
     refused = 0
 
-    def told(duration: float, ok: bool) -> None:
+    def on_answer(duration: float, ok: bool) -> None:
         nonlocal refused
         took.append(duration)
         refused += not ok
@@ -110,7 +110,7 @@ async def measure(port: int, key: str, connections: int, size: int, seconds: flo
     loop = asyncio.get_running_loop()
     source = requests(key, size)
     made = [
-        (await loop.create_connection(lambda: Connection(source, told), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: Connection(source, on_answer), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     await asyncio.sleep(1)

@@ -209,7 +209,7 @@ def rows_of(what: str, timelines: Sequence[Hops], item: str, process_s: float, p
 
 
 def measure_production(clients: int, rounds: int) -> list[Row]:
-    """Measure on processes of their own and Apache Kafka."""
+    """Measure in separate processes and Apache Kafka."""
     with production(SERVICES) as running:
         add_probes(running.dsn)
         urls = {name: running.fleet.first_instance(name).url for name in ("collector", "proposer", "gatekeeper")}

@@ -51,7 +51,7 @@ def _pairs(printed: str) -> dict[str, tuple[float, float]]:
 
 
 class RelayObserver:
-    """Reads `feedback.created` beside the services, and keeps when each message was sent by the relay."""
+    """Reads `feedback.created` in addition to the services, and keeps when each message was sent by the relay."""
 
     def __init__(self, bootstrap: str) -> None:
         self.sent: dict[str, float] = {}

@@ -12,7 +12,7 @@ Direction = Literal["high", "low"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure beside its peer and its limit, all from one run.
+    """One figure with its peer and its limit, all from one run.
 
     `ours`, `peer` and `limit` are in `unit`; `best` says whether high or low values are better. `ratio_limit` limits
     `ours` / `peer`. `process_s` and `postgres_s` are processor seconds per `item`, of Ratchet's processes and of
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether every limit is kept; None if there is none."""
+        """Whether every limit is kept; None without limits."""
         pairs = ((self.ours, self.limit), (self.ratio, self.ratio_limit))
         found = [(it, limit) for it, limit in pairs if it is not None and limit is not None]
         if not found:

@@ -73,7 +73,7 @@ def median(rounds: list[Round]) -> Round:
 
 
 def report(first: Round, again: Round) -> None:
-    """Print each figure beside its goal."""
+    """Print each figure with its goal."""
     load = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
     print(f"first start          {first.wall:5.2f} s ({FIRST_S} s), {first.cpu:.2f} s CPU")
     print(f"start again          {again.wall:5.2f} s ({AGAIN_S} s), {again.cpu:.2f} s CPU")

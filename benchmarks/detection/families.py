@@ -1,4 +1,4 @@
-"""Families of our own beside a benchmark's: quiet streams of kinds that it has not, and more ways to fall.
+"""Additional families: quiet streams of kinds that it has not, and more ways to fall.
 
 Each builds a stream for a random generator (numpy's), as the benchmark does: x, tau (None: quiet), null, seg, meta.
 """

@@ -76,11 +76,11 @@ def main() -> None:
     counted: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for (a, b), drop in sorted(true.items(), key=lambda pair: -pair[1]):
         found = compared(judged[a], judged[b])
-        answer, told = found.finding.answer, found.finding.drop
+        answer, estimate = found.finding.answer, found.finding.drop
         group = "15 pp or more" if drop >= FOUND else "5 to 15 pp" if drop >= FLOOR else "less, or a rise"
         counted[group][answer] += 1
-        if drop >= FLOOR and told is not None:
-            interval = f"{100 * told.mean:.1f} [{100 * told.low:.1f}, {100 * told.high:.1f}]"
+        if drop >= FLOOR and estimate is not None:
+            interval = f"{100 * estimate.mean:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
             print(f"| {a} → {b} | {100 * drop:.1f} | {answer} | {found.shown or '–'} | {found.after} | {interval} |")
     both = [compared(one, other).finding.answer for values in judged.values() for one, other in halves(values)]
     print(*(f"{group}: {dict(answers)}" for group, answers in counted.items()), sep="\n")

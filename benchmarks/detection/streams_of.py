@@ -1,4 +1,4 @@
-"""Loads a benchmark's `streams.py` from wherever it lies; its seeds can be moved."""
+"""Loads a benchmark's `streams.py` from its path; its seeds can be shifted."""
 
 import importlib.util
 import zlib

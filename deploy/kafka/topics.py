@@ -67,7 +67,7 @@ def create_acls(admin: AdminClient) -> None:
 
 
 def acls() -> list[AclBinding]:
-    """Return the access rules: a topic's writers write it, every service reads in consumer groups of its own name.
+    """Return the access rules: a topic's writers write it, every service reads in groups that begin with its name.
 
     The console reads `CONSOLE_TOPICS` only.
     """

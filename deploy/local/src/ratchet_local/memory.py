@@ -8,7 +8,7 @@ _M_ARENA_MAX = -8  # malloc.h
 
 
 def limit_malloc_arenas() -> None:
-    """Tell glibc's allocator to keep to two arenas: it makes eight a core, each with memory of its own."""
+    """Limit glibc's allocator to two arenas: by default it makes eight per core, each with its own memory."""
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:  # musl has none, and no arenas

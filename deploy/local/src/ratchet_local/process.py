@@ -1,4 +1,4 @@
-"""Server processes: start in a session of their own, find by pid, wait, terminate."""
+"""Server processes: start in their own session, find by pid, wait, terminate."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ class StartFailed(RuntimeError):
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> psutil.Process:
-    """Start `command` in a session of its own, so that Ctrl-C in a terminal reaches only its starter.
+    """Start `command` in a new session, so that Ctrl-C in a terminal reaches only its starter.
 
     What it prints goes to the end of `log`. Without `env` it gets ours.
     """

@@ -34,7 +34,7 @@ def show_proposal(found: Mapping[str, Any], *, err: bool = False) -> None:
 
 
 def show_rollback(name: str, to_digest: str | None) -> str:
-    """Print what a rollback changes, on stderr; return its digest. Ends the command where there is none."""
+    """Print what a rollback changes, on stderr; return its digest. End the command if there is no such version."""
     answer = get("reviewer", f"/v1/prompts/{quote(name, safe='')}/versions", limit=100)
     items: list[dict[str, Any]] = answer["items"]
     if not items:

@@ -71,7 +71,7 @@ def prompts(
     archived: Annotated[bool, typer.Option("--archived", help="Include archived prompts.")] = False,
     json: AsJson = False,
 ) -> None:
-    """List prompts: the live version, and the number of observed versions that nobody reviewed."""
+    """List prompts: the live version, and the number of observed versions that are not reviewed."""
     answer = get("maker", "/v1/prompts", limit=limit, archived="true" if archived else None)
     if not json:
         for item in answer["items"]:

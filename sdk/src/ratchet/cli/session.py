@@ -75,13 +75,13 @@ def new_client(credentials: Credentials) -> httpx.Client:
 
 
 def get(role: Role, path: str, **params: object) -> dict[str, Any]:
-    """Call `Session.get` on a connection of its own."""
+    """Call `Session.get` on a new connection."""
     with session(role) as server:
         return server.get(path, **params)
 
 
 def post(role: Role, path: str, body: Mapping[str, object], timeout: float = _TIMEOUT) -> dict[str, Any]:
-    """Call `Session.post` on a connection of its own."""
+    """Call `Session.post` on a new connection."""
     with session(role) as server:
         return server.post(path, body, timeout)
 

@@ -1,4 +1,4 @@
-"""Principals: the person or service that an API key stands for, with its scopes."""
+"""Principals: the person or service that an API key belongs to, with its scopes."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -28,7 +28,7 @@ class Event(Fact):
 
     @property
     def key(self) -> str:
-        """The Kafka key: events with one key keep to one partition."""
+        """The Kafka key: events with the same key go to the same partition."""
         raise NotImplementedError
 
     @property

@@ -102,7 +102,7 @@ class FeedbackCreated(TargetEvent):
     """One accepted, scrubbed feedback, joined with its execution's facts where they came within 24 h.
 
     `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
-    `text` a comment's or correction's. `name` tells feedback of one kind on several things apart: each is a metric.
+    `text` a comment's or correction's. Each `name` of a kind is a metric.
     An unjoined feedback carries the target "" and no `execution`. `key_scope` is what the key it was sent with may do:
     a `browser-ingest` key is public, so anybody may have sent the feedback. None, from a collector that did not say
     so yet, is trusted no more than that.
@@ -152,7 +152,7 @@ class FeedbackSubmitted(Event):
 
 
 class PromptObserved(PromptEvent):
-    """A digest seen in use that Ratchet did not serve. `document` where the app told its content."""
+    """A digest seen in use that Ratchet did not serve. `document` if the app sent its content."""
 
     topic: ClassVar[str] = "prompt.observed"
 

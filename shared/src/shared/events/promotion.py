@@ -45,7 +45,7 @@ class PromptLive(PromptEvent):
 
 
 class LoopHalted(ProjectEvent):
-    """Somebody pressed stop: nothing is promoted until a person resumes."""
+    """Promotions were halted: nothing is promoted until a person resumes."""
 
     topic: ClassVar[str] = "loop.halted"
 
@@ -65,7 +65,7 @@ class LoopResumed(ProjectEvent):
 class KeyChanged(ProjectEvent):
     """An API key was issued or revoked. Services keep a copy, which they verify by the signature.
 
-    `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be turned round. From `expires_at` on the
+    `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be inverted. From `expires_at` on the
     key is void; None: it lasts until it is revoked.
     """
 

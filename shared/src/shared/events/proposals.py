@@ -15,7 +15,7 @@ WithdrawalReason = Literal["base_changed", "evidence_withdrawn", "evidence_erase
 class Example(Fact):
     """One few-shot example, taken from an execution with consent. `digest` identifies its content.
 
-    `user` is the execution's. `grant_eligible` is False for what only a person may let in: corrections, and whatever
+    `user` is the execution's. `grant_eligible` is False for what only a person may approve: corrections, and everything
     was sent with a public key or by a sender that is not known.
     """
 
@@ -81,7 +81,7 @@ class ProposalReady(TargetEvent):
 
 
 class ProposalWithdrawn(TargetEvent):
-    """A proposal no longer stands."""
+    """A proposal was withdrawn."""
 
     topic: ClassVar[str] = "proposal.withdrawn"
 

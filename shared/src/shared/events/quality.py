@@ -50,7 +50,7 @@ class Cause(Fact):
 class Losing(Fact):
     """A segment that lost more than the rest: `n` values of `level` since the change.
 
-    `delta_pp` lies between `low_pp` and `high_pp` at 95 %, shared by all segments that were looked at; `rest_pp` is the
+    `delta_pp` is between `low_pp` and `high_pp` at 95 %, shared by all segments that were looked at; `rest_pp` is the
     change of all other values.
     """
 
@@ -88,10 +88,10 @@ class RegressionDetected(TargetEvent):
     """One dimension of a target got worse, or did so again (`returned`, with a higher revision of the same regression).
 
     `delta_pp` is negative when worse: in points of the unit scale ×100; for amounts in per cent of the baseline
-    (`change_unit`). It lies between `low_pp` and `high_pp` at 95 %. `alpha` is the level of the claim that there is a
-    drop at all; `floor_pp` the drop below which nothing is raised. Means are told in `unit`, and are those of the same
+    (`change_unit`). It is between `low_pp` and `high_pp` at 95 %. `alpha` is the level of the claim that there is a
+    drop at all; `floor_pp` the drop below which no regression opens. Means are in `unit`, and are those of the same
     segments on both sides: of the raw change `raw_pp`, other traffic explains `mix_pp`. Not `certain`: the causes named
-    can't be told apart.
+    can't be distinguished.
     """
 
     topic: ClassVar[str] = "regression.detected"

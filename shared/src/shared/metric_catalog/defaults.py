@@ -71,7 +71,7 @@ def _default(name: str, kind: ValueKind, implicit: bool) -> MetricDefinition:
 def _direction(name: str, kind: ValueKind) -> tuple[Direction, Origin]:
     """Return a direction and what it rests on.
 
-    A label's is always that more good words are better. Thumbs and stars have a direction of their own, which a name
+    A label's is always that more good words are better. Thumbs and stars have a fixed direction, which a name
     may turn round (`thumbs_down`, a rating of `toxicity`); a thumb for a bad quality may mean either: it has none.
     """
     if kind == "label" or not name:

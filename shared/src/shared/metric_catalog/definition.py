@@ -9,7 +9,7 @@ Direction = Literal["higher_is_better", "lower_is_better", "undeclared"]
 Meaning = Literal["good", "bad", "neutral"]
 Aggregation = Literal["mean", "geometric_mean"]
 Scale = tuple[float, float]
-"""The smallest and the largest value; what lies outside is not counted."""
+"""The smallest and the largest value; values outside are not counted."""
 
 ValueKind = Literal["thumb", "boolean", "rating", "score", "percent", "label", "error", "latency", "cost"]
 """What values are: thumbs up and down, whether the name applies (1) or not (0), stars from 1 to 5, numbers, numbers
@@ -82,5 +82,5 @@ class MetricDefinition:
         return self.aggregation == "geometric_mean"
 
     def contains(self, value: float) -> bool:
-        """Return whether `value` lies on the scale; NaN does not."""
+        """Return whether `value` is on the scale; NaN does not."""
         return self.scale[0] <= value <= self.scale[1]

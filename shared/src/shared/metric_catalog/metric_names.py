@@ -46,14 +46,14 @@ _KNOWN: Final = (
 )
 _LONGEST: Final = max(len(phrase.split()) for phrase in PHRASES)
 _HEADS: Final = frozenset(tokens("violation error failure issue problem complaint loss distance mistake defect breach"))
-"""What stands at the end and decides, whatever is in front: `safety_violations`, `accuracy_loss`."""
+"""Last words that decide the direction, whatever precedes them: `safety_violations`, `accuracy_loss`."""
 
 
 @lru_cache(maxsize=4096)
 def direction_of(name: str) -> Direction:
     """Return the direction that `name` alone says: `undeclared` if it is unknown, or says two things at once.
 
-    In front of a quality any word may stand (`citation_accuracy`), save one that may turn it round (`avoids_bias`).
+    Any word may precede a quality (`citation_accuracy`), except one that may reverse it (`avoids_bias`).
     What follows it decides: an unknown word leaves the name undeclared (`accuracy_gap`, `toxicity_filter`).
     """
     words = _counted([_singular(word) for word in tokens(name)])
@@ -75,7 +75,7 @@ def direction_of(name: str) -> Direction:
 
 
 def is_overall(name: str) -> bool:
-    """Return whether `name` stands for an opinion on the whole: `user_feedback`, `overall rating`."""
+    """Return whether `name` is a general opinion: `user_feedback`, `overall rating`."""
     words = [_singular(word) for word in tokens(name)]
     return bool(words) and all(word in OPINIONS or word in AFFIXES or _version(word) for word in words)
 
@@ -151,7 +151,7 @@ def _negated(words: list[str]) -> tuple[bool, list[str]]:
 
 
 def _opposite(words: list[str]) -> list[str] | None:
-    """`nontoxic` is `toxic`, turned round; None where no word is written like that."""
+    """Return the word that a prefix negates (`toxic` for `nontoxic`); None without such a prefix."""
     for position, word in enumerate(words):
         if word.startswith("non") and _strong(plain := word.removeprefix("non")) and not _strong(word):
             return [*words[:position], plain, *words[position + 1 :]]

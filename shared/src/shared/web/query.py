@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from shared.problems import Problem, printable
 
 _ANY_PARAMETERS = ("/metrics", "/health/")
-"""Paths that scrapers and probes call with parameters of their own."""
+"""Paths that scrapers and probes call with their own parameters."""
 _MAX_NAMED = 20
 
 

@@ -60,7 +60,7 @@ async def list_regressions(
 
 
 async def get_regression(conn: AsyncConnection, scope: Scope, regression_id: UUID) -> Row[Any] | None:
-    """Return a regression with its recovery state; JSON columns as text. None if there is none."""
+    """Return a regression with its recovery state; JSON columns as text. None if it does not exist."""
     conditions = [*_in_scope(regressions.c, scope), regressions.c.id == regression_id]
     return (await conn.execute(_REGRESSION.where(*conditions))).one_or_none()
 

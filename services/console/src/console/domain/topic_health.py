@@ -78,7 +78,7 @@ def topics(
 
 
 def topics_needing_attention(shown: Sequence[TopicHealth]) -> dict[TopicState, int]:
-    """Return the number of participants by state that needs an operator, worst first; empty if there is none."""
+    """Return the number of participants by state that needs an operator, worst first; empty if all are well."""
     participants = [participant for topic in shown for participant in topic.participants]
     counted = {state: sum(p.state == state for p in participants) for state in _WORST_FIRST[:2]}
     counted["dead letters"] = sum(p.parked for p in participants)

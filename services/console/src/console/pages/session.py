@@ -26,7 +26,7 @@ def session_pages() -> APIRouter:
     async def known(request: Request) -> dict[str, bool]:
         """Return whether somebody is signed in, in which case the script asks before it replaces the session.
 
-        The page itself can't tell: browsers send no cookies when another site links to it.
+        The page itself can't know: browsers send no cookies when another site links to it.
         """
         return {"known": READING_COOKIE in request.cookies}
 

@@ -54,7 +54,7 @@ def reconcile(
 def deduplicate(drafts: Sequence[ProposalDraft], known: Collection[UUID]) -> dict[DigestChange, ProposalDraft]:
     """Return one draft for each digest change, although several regressions may ask for it.
 
-    A draft whose content id is `known` (open or decided) is preferred, so that nobody is asked twice; else the first.
+    A draft whose content id is `known` (open or decided) is preferred, so that none is decided twice; else the first.
     """
     by_change: dict[DigestChange, ProposalDraft] = {}
     for draft in sorted(drafts, key=lambda draft: draft.proposal.content_id not in known):

@@ -1,7 +1,7 @@
-"""Findings of a new kind: streams, and regressions that rest on them, begin anew.
+"""Findings of a new kind: streams, and regressions that are based on them, start again.
 
 What the first version remembered of a stream can't answer what is asked now (segments, change points, causes), and half
-a memory would be worse than none: measuring begins again with the next value. Events that were told stay told.
+a memory would be worse than none: measuring begins again with the next value. Emitted events stay emitted.
 """
 
 from alembic import op
