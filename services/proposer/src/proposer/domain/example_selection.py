@@ -1,7 +1,7 @@
 """Which feedback makes a candidate for a few-shot example, and which candidates form the example set.
 
 Claims are not trusted: examples are counted by the execution's user, which only a secret key can name, and ties are
-ranked by when the collector received the feedback. See docs/decisions/0009-who-may-teach.md.
+ranked by when the collector received the feedback. See docs/decisions/0009-eligible-few-shot-examples.md.
 """
 
 from collections.abc import Iterable
