@@ -13,12 +13,12 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ratchet_local.aggregate_health import aggregate_app
-from ratchet_local.assembly import Installation, migrate_all, run_services
 from ratchet_local.backing_services import BackingServices, stop_after
-from ratchet_local.credentials import ensure_credentials
 from ratchet_local.data_dir import DataDir
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.gateway import Gateway
+from ratchet_local.installation import Installation, migrate_all, run_services
+from ratchet_local.project_keys import ensure_credentials
 from shared.messaging.topics import topics
 from shared.runtime.log import configure_logging
 from shared.web.connection_limits import ConnectionLimits, guarded

@@ -8,7 +8,7 @@ from ratchet_backtest.replay_engine import PROMPT
 from ratchet_backtest.report import FileLocation, FoundRegression, LeftOut, Report, Result, SuggestedFix
 from ratchet_backtest.threshold_rule import WINDOW
 from shared.events.quality import Cause, Measurement
-from shared.units import signed
+from shared.metric_format import signed
 
 _MOST = 3
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.formatting import payload
+from console.domain.display import payload
 
 
 def test_json_is_shown_in_lines() -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ratchet_local import assembly
-from ratchet_local.assembly import GapRepair
+from ratchet_local import installation
+from ratchet_local.installation import GapRepair
 from tests.support.eventually import eventually
 
 TOPIC = "feedback.created"
@@ -50,7 +50,7 @@ async def test_where_several_services_write_each_sends_its_own_republish() -> No
 
 
 async def test_a_repair_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "_RETRY_S", 0.0)
+    monkeypatch.setattr(installation, "_RETRY_S", 0.0)
     lost = Repairs()
     lost.away = 2
     lost.go.set()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.units import format_value, unit_of
+from shared.metric_format import format_value, unit_of
 
 JsonObject = Mapping[str, Any]
 _RATCHET = ".venv/bin/ratchet"

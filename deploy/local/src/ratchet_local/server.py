@@ -13,13 +13,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gatekeeper.bootstrap import first_link
 from ratchet_local.aggregate_health import aggregate_app
-from ratchet_local.assembly import Installation, migrate_all, run_services
 from ratchet_local.backing_services import BackingServices
-from ratchet_local.credentials import PERSON, ensure_credentials
 from ratchet_local.data_dir import DataDir, display_path
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.gateway import Gateway
+from ratchet_local.installation import Installation, migrate_all, run_services
 from ratchet_local.memory import resume_collection
+from ratchet_local.project_keys import PERSON, ensure_credentials
 from ratchet_local.stream_shutdown import StreamShutdown
 from shared.runtime.log import configure_logging
 from shared.web.connection_limits import ConnectionLimits, guarded, raise_open_files

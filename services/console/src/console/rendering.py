@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from console.domain import formatting
+from console.domain import display
 from ratchet.formatting import short_digest
 from ratchet.sanitize import visible, visible_lines
 
@@ -27,13 +27,13 @@ def template_environment() -> Environment:
     )
     environment.filters.update(
         short=short_digest,
-        amount=formatting.amount,
-        measured=formatting.measured,
-        change=formatting.change,
-        interval=formatting.interval,
-        payload=formatting.payload,
-        rate=formatting.rate,
-        words=formatting.words,
+        amount=display.amount,
+        measured=display.measured,
+        change=display.change,
+        interval=display.interval,
+        payload=display.payload,
+        rate=display.rate,
+        words=display.words,
         quoted=quoted,
         seen=visible,
         seen_lines=visible_lines,

@@ -5,10 +5,10 @@ from datetime import timedelta
 from fastapi import FastAPI, Request, Response
 
 from gatekeeper.api.audit import audit_router
-from gatekeeper.api.delivery import delivery_router
 from gatekeeper.api.grants import grants_router
 from gatekeeper.api.keys import keys_router
 from gatekeeper.api.kill_switch import kill_switch_router
+from gatekeeper.api.live_delivery import delivery_router
 from gatekeeper.api.prompt_names import PREFIX
 from gatekeeper.api.prompts import prompts_router
 from gatekeeper.api.proposals import proposals_router

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from analyzer.domain.model import Metric
-from shared.units import signed
+from shared.metric_format import signed
 
 ChangeUnit = Literal["pp", "%"]
 """Percentage points of the scale; per cent of the baseline for amounts such as latency and cost."""

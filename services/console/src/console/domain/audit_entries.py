@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from console.domain.formatting import words
+from console.domain.display import words
 from console.domain.json_object import JsonObject
 from ratchet.sanitize import visible
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.domain.json_object import JsonObject
 from ratchet.formatting import short_digest
-from shared.units import unit_of
+from shared.metric_format import unit_of
 
 _MAX_VERSIONS = 6
 

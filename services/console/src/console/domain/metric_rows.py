@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from console.domain.json_object import JsonObject
-from shared import units
+from shared import metric_format
 
 _REASONS = {
     "unjoined": "without their execution",
@@ -98,7 +98,7 @@ def _reason(found: JsonObject) -> str:
         return f"{text}: “{found['word']}”"
     if found["low"] is None:
         return text
-    low, high = units.plain(found["low"]), units.plain(found["high"])
+    low, high = metric_format.plain(found["low"]), metric_format.plain(found["high"])
     return f"{text}: {low}" if low == high else f"{text}: {low} to {high}"
 
 

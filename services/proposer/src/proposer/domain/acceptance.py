@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.events.proposals import Criterion
 from shared.events.quality import Direction, Measurement, RegressionDetected
-from shared.units import change_unit, unit_of
+from shared.metric_format import change_unit, unit_of
 
 MIN_VALUES = 100
 """Number of measured values that a criterion requires."""

@@ -10,7 +10,7 @@ from shared.events import derived_id
 from shared.events.message import MAX_PAYLOAD
 from shared.events.proposals import Evidence, ExampleSet, ProposalReady
 from shared.events.quality import RegressionDetected
-from shared.units import format_change, format_value, unit_of
+from shared.metric_format import format_change, format_value, unit_of
 
 AUTHOR = "proposer"
 FIRST_REVISION = 1

@@ -22,7 +22,7 @@ from analyzer.domain.watch_rules import WatchRules
 from shared.events import derived_id
 from shared.events.quality import Cause, CauseKind, Losing, Measurement, RegressionDetected, Window
 from shared.events.quality import Change as ReportedChange
-from shared.units import format_value
+from shared.metric_format import format_value
 
 SAFETY = "safety/1"
 _MAX_LISTED = 10

@@ -11,7 +11,7 @@ from analyzer.domain.regressions.lifecycle import Regression
 from analyzer.domain.regressions.recovery import RareEventRecovery, Recovery
 from analyzer.domain.units import change_unit, format_points
 from shared.events.quality import Cause, Measurement, RegressionDetected
-from shared.units import format_value
+from shared.metric_format import format_value
 
 _MOST = 3
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.domain.metrics.extraction import metric_named
-from shared import units
+from shared import metric_format
 
 METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", "error_rate", "latency_ms", "cost_usd")
 
@@ -27,11 +27,11 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
     ],
 )
 def test_a_value_has_its_unit(value: float, metric: str, said: str) -> None:
-    assert units.format_value(value, units.unit_of(metric)) == said
+    assert metric_format.format_value(value, metric_format.unit_of(metric)) == said
 
 
 def test_a_value_without_a_unit_is_bare() -> None:
-    assert units.format_value(0.123456, "") == "0.123"
+    assert metric_format.format_value(0.123456, "") == "0.123"
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,20 @@ def test_a_value_without_a_unit_is_bare() -> None:
     ],
 )
 def test_what_got_worse_is_told_as_it_moved(metric: str, said: str, between: tuple[str, str]) -> None:
-    assert units.format_change(-25.76, metric) == said
-    assert units.interval(-31.0, -20.1, metric) == between
+    assert metric_format.format_change(-25.76, metric) == said
+    assert metric_format.interval(-31.0, -20.1, metric) == between
 
 
 def test_no_change_has_no_minus() -> None:
-    assert units.format_change(-0.04, "thumb") == units.format_change(0.04, "error_rate") == "+0.0 pp"
-    assert units.format_change(0.0, "latency_ms") == "+0.0 %"
+    assert metric_format.format_change(-0.04, "thumb") == metric_format.format_change(0.04, "error_rate") == "+0.0 pp"
+    assert metric_format.format_change(0.0, "latency_ms") == "+0.0 %"
 
 
 @given(st.sampled_from(METRICS), st.booleans())
 def test_the_analyzer_says_the_same(name: str, implicit: bool) -> None:
     metric = metric_named(f"implicit.{name}" if implicit and name in METRICS[:6] else name)
-    assert units.unit_of(metric.name) == metric.unit
-    assert units.change_unit(metric.name) == ("%" if metric.kind == "real" else "pp")
-    assert units.format_change(-1.0, metric.name).startswith("−" if metric.direction == "higher_is_better" else "+")
+    assert metric_format.unit_of(metric.name) == metric.unit
+    assert metric_format.change_unit(metric.name) == ("%" if metric.kind == "real" else "pp")
+    assert metric_format.format_change(-1.0, metric.name).startswith(
+        "−" if metric.direction == "higher_is_better" else "+"
+    )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.domain.formatting import age, amount, change, interval, measured, rate, span
+from console.domain.display import age, amount, change, interval, measured, rate, span
 from ratchet.formatting import short_digest as short
 
 

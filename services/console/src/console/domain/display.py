@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 from console.domain.json_object import JsonObject
 from ratchet.sanitize import visible, visible_lines
-from shared import units
+from shared import metric_format
 
 UNKNOWN = "unknown"
 
@@ -15,7 +15,7 @@ def amount(value: object, metric: JsonObject) -> str:
     """Return a value of an object with a `metric` and perhaps its `unit`."""
     unit = metric.get("unit")
     return (
-        units.format_value(value, units.unit_of(metric["metric"]) if unit is None else unit)
+        metric_format.format_value(value, metric_format.unit_of(metric["metric"]) if unit is None else unit)
         if _is_number(value)
         else UNKNOWN
     )
@@ -37,12 +37,16 @@ def change(points: object, regression: JsonObject) -> str:
     """Return the change of a regression's metric, such as `−25.8 pp`."""
     if not _is_number(points):
         return UNKNOWN
-    return units.format_change(points, regression["metric"], regression.get("direction"), regression.get("change_unit"))
+    return metric_format.format_change(
+        points, regression["metric"], regression.get("direction"), regression.get("change_unit")
+    )
 
 
 def interval(effect: JsonObject, regression: JsonObject) -> tuple[str, str]:
     """Return the ends of an effect's interval, such as `−31.0`, `−20.1`."""
-    return units.interval(effect["low_pp"], effect["high_pp"], regression["metric"], regression.get("direction"))
+    return metric_format.interval(
+        effect["low_pp"], effect["high_pp"], regression["metric"], regression.get("direction")
+    )
 
 
 def rate(value: object) -> str:
