@@ -1,7 +1,7 @@
-"""Services with a promise of delivery broken, for the tests of the tests of faults.
+"""Services with a broken delivery guarantee, which verify that the fault tests detect it.
 
-`python -m tests.faults.broken FAULT SERVICE` serves like `python -m SERVICE`, and dies by SIGKILL once, at the
-moment that is worst for its fault. The file RATCHET_TEST_DIED says that it did.
+`python -m tests.faults.broken FAULT SERVICE` serves like `python -m SERVICE`, and kills itself with SIGKILL once, at
+the worst moment for its fault. It then creates the file RATCHET_TEST_DIED.
 """
 
 import os
@@ -28,11 +28,11 @@ from shared.messaging.producer import KafkaProducer
 from shared.messaging.sql_store import SqlTx
 
 _BEFORE = 12
-"""Batches that go well before the end: by then the load runs."""
+"""Number of batches processed before the kill, so that it happens under load."""
 
 
-class Death:
-    """Ends this process at the chosen moment, unless an earlier life did so already."""
+class KillOnce:
+    """Kills this process once, at the chosen moment, unless a previous process has done so."""
 
     def __init__(self) -> None:
         self._moments = count(1)
@@ -44,48 +44,48 @@ class Death:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def no_inbox(death: Death) -> None:
-    """Every event is taken for a new one; it dies between a transaction and its acknowledgement."""
+def no_inbox(kill_once: KillOnce) -> None:
+    """Treat every event as new; die between a transaction and its acknowledgement."""
     commit = SubscriptionConsumer._commit
 
     async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
         return set(ids)
 
-    async def dying(self: SubscriptionConsumer, positions: dict[TopicPartition, int]) -> None:
+    async def commit_and_die(self: SubscriptionConsumer, positions: dict[TopicPartition, int]) -> None:
         if self.group == "analyzer.quality":
-            death()
+            kill_once()
         await commit(self, positions)
 
     SqlTx.claim = claim  # type: ignore[method-assign]
-    SubscriptionConsumer._commit = dying  # type: ignore[method-assign]
+    SubscriptionConsumer._commit = commit_and_die  # type: ignore[method-assign]
 
 
-def ack_first(death: Death) -> None:
-    """Messages are acknowledged before they are processed; it dies between the two.
+def ack_first(kill_once: KillOnce) -> None:
+    """Acknowledge messages before they are processed; die between the two.
 
-    Positions beside the inbox would notice that and read the messages again, so this variant keeps none.
+    The positions stored with the inbox would detect this and read the messages again, so this variant stores none.
     """
 
     async def consume(self: SubscriptionConsumer, message: Any) -> None:
         _, last = self._ends(message.raw_message)
         await self._commit({partition: record.offset + 1 for partition, record in last.items()})
         if self.group == "analyzer.quality":
-            death()
+            kill_once()
         await self._process(message.raw_message)
 
-    async def compare_nothing(self: SubscriptionConsumer) -> None:
+    async def skip_position_check(self: SubscriptionConsumer) -> None:
         pass
 
-    def record_nothing(_: Sequence[Any]) -> BatchPositions:
+    def skip_position_record(_: Sequence[Any]) -> BatchPositions:
         return BatchPositions([])
 
     SubscriptionConsumer.consume = consume  # type: ignore[method-assign]
-    SubscriptionConsumer.compare_positions = compare_nothing  # type: ignore[method-assign]
-    delivery.BatchPositions = record_nothing  # type: ignore[assignment, attr-defined]
+    SubscriptionConsumer.compare_positions = skip_position_check  # type: ignore[method-assign]
+    delivery.BatchPositions = skip_position_record  # type: ignore[assignment, attr-defined]
 
 
-def no_outbox(death: Death) -> None:
-    """The collector sends its events itself after the commit; it dies between the two."""
+def no_outbox(kill_once: KillOnce) -> None:
+    """Send the collector's events after the commit, without outbox; die between the two."""
     producer = KafkaProducer(CollectorSettings.load())
     unsent: list[OutgoingEvent] = []
     begin = DedicatedConnection.begin
@@ -98,7 +98,7 @@ def no_outbox(death: Death) -> None:
         async with begin(self) as pg:
             yield pg
         if unsent:
-            death()
+            kill_once()
             await producer.send([event.message for event in unsent])
             unsent.clear()
 
@@ -110,7 +110,7 @@ FAULTS = {"no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox}
 
 
 def main(fault: str, service: str) -> None:
-    FAULTS[fault](Death())
+    FAULTS[fault](KillOnce())
     sys.argv = [service]
     runpy.run_module(service, run_name="__main__")
 

@@ -1,4 +1,4 @@
-"""Services as processes against real PostgreSQL and real Apache Kafka, started once for the tests of a file."""
+"""Services as processes with real PostgreSQL and real Apache Kafka, started once per test file."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +19,9 @@ MakeFleet = Callable[[], Fleet]
 def make_fleet(
     databases: Databases, kafka_server: ApacheKafka, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeFleet]:
-    """Makes a fleet, without instances yet, on a fresh database and empty topics; ends what it started."""
+    """Return a function that makes a fleet without instances on a new database and empty topics; it is stopped at the
+    end.
+    """
     made: list[Fleet] = []
 
     def make() -> Fleet:

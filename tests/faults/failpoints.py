@@ -1,8 +1,8 @@
 """Named failpoints: the moments at which a process dies in the sweep of tests/faults/test_failpoints.py.
 
-`python -m tests.faults.failpoints SERVICE` serves like `python -m SERVICE`; RATCHET_FAILPOINT=NAME:HITS:FILE lets the
-process die with `os._exit` at the HITS-th time it passes NAME, after it wrote the name into FILE. The points wrap
-methods from outside: production code carries none of it.
+`python -m tests.faults.failpoints SERVICE` serves like `python -m SERVICE`. With RATCHET_FAILPOINT=NAME:HITS:FILE the
+process writes NAME into FILE and dies with `os._exit` when it passes NAME for the HITS-th time. Methods are wrapped
+from outside: the product has no code for failpoints.
 """
 
 import functools
@@ -29,10 +29,10 @@ class Failpoint:
     method: str
     when: Literal["before", "after", "before-commit", "after-commit"]
     consumer: str | None = None
-    """Only calls of the SubscriptionConsumer with this `group`."""
+    """Restricts the point to the SubscriptionConsumer with this `group`."""
 
-    def find(self) -> tuple[Any, str]:
-        """Return the method's owner and name. Raises AttributeError where there is no such method."""
+    def find_method(self) -> tuple[Any, str]:
+        """Return the method's owner and name. Raises AttributeError if the method does not exist."""
         module, _, path = self.method.partition(":")
         *owners, name = path.split(".")
         owner: Any = functools.reduce(getattr, owners, importlib.import_module(module))
@@ -41,7 +41,7 @@ class Failpoint:
 
     def install(self, die: Callable[[], None]) -> None:
         """Wrap the method so that `die` is called at this point."""
-        owner, name = self.find()
+        owner, name = self.find_method()
         method = getattr(owner, name)
         if "commit" in self.when:
             setattr(owner, name, self._around_commit(method, die))
@@ -109,7 +109,7 @@ RELAY = {
 
 
 def consumption(consumer: str) -> dict[str, Failpoint]:
-    """The points on the way of a batch through one subscription."""
+    """Return the points that a batch passes in one subscription."""
     return {
         "consumer.received": Failpoint(f"{_CONSUMER}.consume", "before", consumer),
         "consumer.claimed": Failpoint("shared.messaging.sql_store:SqlTx.claim", "after"),
@@ -141,7 +141,7 @@ SWEEP: dict[str, dict[str, Failpoint]] = {
 
 
 def setting(name: str, hits: int, mark: Path) -> dict[str, str]:
-    """The environment of a process that is to die at `name`."""
+    """Return the environment of a process that shall die at `name`."""
     return {VARIABLE: f"{name}:{hits}:{mark}"}
 
 

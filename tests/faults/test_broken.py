@@ -1,6 +1,6 @@
-"""Tests of the tests of faults: a broken promise shows as *lost* or as *twice*, never as a time-out.
+"""Tests of the fault tests: a broken guarantee is reported as *lost* or *twice*, not as a timeout.
 
-That sound services die at the same moments without harm is in test_failpoints.py.
+test_failpoints.py shows that intact services survive a kill at the same moments.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tests.support.summary import verify_counts, wait_until_processed
 
 _LAUNCHER = "tests.faults.broken"
 _POSTS = 400
-pytestmark = pytest.mark.timeout(1200)  # deadlines of our own come first, and tell what is known
+pytestmark = pytest.mark.timeout(1200)  # longer than our own deadlines, whose messages say more
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def fleet(make_fleet: MakeFleet) -> Fleet:
 
 
 async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Load:
-    """Lets a load run over an instance of `service` that is broken in this way, dies once and is started again."""
+    """Run a load while an instance of `service` with this fault dies once and is restarted."""
     instance = await asyncio.to_thread(_break, fleet, service, fault, mark)
     load = Load(
         [fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(_POSTS, f"{service}-{fault}"), rate=200
@@ -41,7 +41,7 @@ async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Loa
 
 
 def _break(fleet: Fleet, service: str, fault: str, mark: Path) -> Instance:
-    """One broken instance, and all others sound."""
+    """Start one broken instance among intact ones."""
     broken = [instance for instance in fleet.instances if _LAUNCHER in instance.command]
     for other in [instance for instance in broken if instance.service != service]:
         fleet.replace(other)
@@ -53,19 +53,19 @@ def _await_death(instance: Instance, mark: Path) -> None:
     assert mark.exists(), f"it did not die at the moment that was chosen; see {instance.log}"
 
 
-async def test_without_the_inbox_it_counts_twice(fleet: Fleet, tmp_path: Path) -> None:
+async def test_events_are_counted_twice_without_the_inbox(fleet: Fleet, tmp_path: Path) -> None:
     verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "analyzer", "no-inbox", tmp_path / "died"))
     assert verdict.twice
     assert not verdict.lost
 
 
-async def test_with_an_early_acknowledgement_it_loses(fleet: Fleet, tmp_path: Path) -> None:
+async def test_events_are_lost_with_an_early_acknowledgement(fleet: Fleet, tmp_path: Path) -> None:
     verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "analyzer", "ack-first", tmp_path / "died"))
     assert verdict.lost
     assert not verdict.twice
 
 
-async def test_without_the_outbox_it_loses(fleet: Fleet, tmp_path: Path) -> None:
+async def test_events_are_lost_without_the_outbox(fleet: Fleet, tmp_path: Path) -> None:
     verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "collector", "no-outbox", tmp_path / "died"))
     assert verdict.lost
     assert not verdict.twice

@@ -31,7 +31,7 @@ _PIECE = 1 << 20
 
 @contextmanager
 def _volume(folder: Path) -> Iterator[Path]:
-    """A file system of its own in memory, which can be filled."""
+    """Yield an in-memory file system, which can be filled."""
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SIZE_MB}m", "tmpfs", folder], check=False)
     if done.returncode:
@@ -44,7 +44,7 @@ def _volume(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _full(volume: Path) -> Iterator[None]:
-    """Inside the block no byte is left on the volume."""
+    """Fill the volume completely while the block runs."""
     filler = volume / "filler"
     with filler.open("wb") as file:
         size = _PIECE
@@ -68,14 +68,14 @@ class Scene:
     load: Load
     volumes: dict[str, Path]
     servers: dict[str, Callable[[], None]]
-    """Start each server again, where it ended because of the full volume."""
+    """By server: a function that starts it if the full volume stopped it."""
 
 
 @pytest.fixture
 async def scene(kafka_jars: Path, tmp_path: Path) -> AsyncIterator[Scene]:
-    with _volume(tmp_path / "postgres") as of_postgres, _volume(tmp_path / "kafka") as of_kafka:
-        postgres = Postgres(of_postgres / "data", tmp_path / "postgres.log")
-        kafka = ApacheKafka(of_kafka / "kafka")
+    with _volume(tmp_path / "postgres") as postgres_volume, _volume(tmp_path / "kafka") as kafka_volume:
+        postgres = Postgres(postgres_volume / "data", tmp_path / "postgres.log")
+        kafka = ApacheKafka(kafka_volume / "kafka")
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(kafka.start)
         await asyncio.to_thread(create_topics, admin_client_of(kafka), topics(), replication=1)
@@ -85,21 +85,21 @@ async def scene(kafka_jars: Path, tmp_path: Path) -> AsyncIterator[Scene]:
             await asyncio.to_thread(fleet.start)
             url, key = fleet.first_instance("collector").url, fleet.keys["ingest_key"]
             load = Load([url], key, posts(scaled(20_000, 100_000), "disk"), _RATE)
-            volumes = {"PostgreSQL": of_postgres, "Kafka": of_kafka}
-            yield Scene(fleet, load, volumes, {"PostgreSQL": postgres.start, "Kafka": lambda: _revive(kafka)})
+            volumes = {"PostgreSQL": postgres_volume, "Kafka": kafka_volume}
+            yield Scene(fleet, load, volumes, {"PostgreSQL": postgres.start, "Kafka": lambda: _restart(kafka)})
         finally:
             await asyncio.to_thread(fleet.stop)
             await asyncio.to_thread(kafka.stop)
             await asyncio.to_thread(postgres.stop)
 
 
-def _revive(kafka: ApacheKafka) -> None:
+def _restart(kafka: ApacheKafka) -> None:
     kafka.stop()
     kafka.start()
 
 
 @pytest.mark.timeout(1200)
-async def test_a_full_disk_loses_nothing_that_was_acknowledged(scene: Scene) -> None:
+async def test_full_disk_loses_no_acknowledged_event(scene: Scene) -> None:
     load, fleet = scene.load, scene.fleet
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=1000))
@@ -110,7 +110,7 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(scene: Scene) -> 
         await asyncio.to_thread(scene.servers["PostgreSQL"])
         await load.wait_for_acknowledged(len(load.acknowledged) + _RATE, 120)
         with _full(scene.volumes["Kafka"]):
-            await load.wait_for_acknowledged(len(load.acknowledged) + 3 * _RATE, 120)  # intake needs no Kafka
+            await load.wait_for_acknowledged(len(load.acknowledged) + 3 * _RATE, 120)  # ingestion needs no Kafka
         await asyncio.to_thread(scene.servers["Kafka"])
         load.stop()
     await wait_until_processed(fleet.dsn, fleet.kafka, within=120)

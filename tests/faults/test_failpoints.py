@@ -1,6 +1,6 @@
-"""The failpoint sweep: each service dies at every named point while posts flow; nothing is lost, nothing counts twice.
+"""Failpoint sweep: each service dies at every named point under load; nothing is lost or counted twice.
 
-Services go through their points side by side. A point that no process reached fails the test.
+Services are swept concurrently. A point that no process reaches fails the test.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ from tests.support.summary import count_unprocessed_events, query_rows, verify_c
 _LAUNCHER = "tests.faults.failpoints"
 _ROUNDS = scaled(1, 20)
 _RATE = scaled(60, 100)
-_MOST_POSTS = scaled(20_000, 400_000)
-_MOST_HITS = 3
+_MAX_POSTS = scaled(20_000, 400_000)
+_MAX_HITS = 3
 _HIT_WITHIN = 120.0
 
 
@@ -39,11 +39,11 @@ def fleet(make_fleet: MakeFleet) -> Fleet:
 
 
 @pytest.mark.timeout(scaled(900, 7200))
-async def test_death_at_every_failpoint_loses_nothing_and_counts_nothing_twice(fleet: Fleet, tmp_path: Path) -> None:
+async def test_crash_at_every_failpoint_counts_each_event_once(fleet: Fleet, tmp_path: Path) -> None:
     await asyncio.to_thread(fleet.start_added)
     targets = [f"bot-{number}" for number in range(8)]
     load = Load(
-        [fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(_MOST_POSTS, "swept", targets), _RATE
+        [fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(_MAX_POSTS, "swept", targets), _RATE
     )
     crashes: Counter[str] = Counter()
     async with asyncio.TaskGroup() as running:
@@ -57,19 +57,19 @@ async def test_death_at_every_failpoint_loses_nothing_and_counts_nothing_twice(f
     verdict = await verify_counts(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
     assert await count_unprocessed_events(fleet.dsn) == 0
-    assert load.duplicates > 0, "no post was sent again that had been kept"
+    assert load.duplicates > 0, "no stored post was retried"
     assert len(crashes) == sum(map(len, SWEEP.values()))
     assert set(crashes.values()) == {_ROUNDS}
 
 
 def _sweep(instance: Instance, points: Mapping[str, object], folder: Path, crashes: Counter[str]) -> None:
-    """Let the instance die `_ROUNDS` times at each of its points, and leave a sound one behind."""
-    moments = random.Random(instance.service)
+    """Let the instance die `_ROUNDS` times at each of its points; finally start it without failpoint."""
+    rng = random.Random(instance.service)
     for round_number in range(_ROUNDS):
         for name in points:
             mark = folder / f"{instance.service}-{name}-{round_number}"
             instance.stop()
-            instance.spawn(**setting(name, moments.randint(1, _MOST_HITS), mark))
+            instance.spawn(**setting(name, rng.randint(1, _MAX_HITS), mark))
             instance.await_end(_HIT_WITHIN)
             assert mark.read_text() == name
             crashes[f"{instance.service}: {name}"] += 1
@@ -77,7 +77,7 @@ def _sweep(instance: Instance, points: Mapping[str, object], folder: Path, crash
 
 
 @pytest.mark.timeout(scaled(900, 7200))
-def test_death_during_a_decision_leaves_all_of_it_or_nothing(fleet: Fleet, tmp_path: Path) -> None:
+def test_crash_during_a_decision_is_atomic(fleet: Fleet, tmp_path: Path) -> None:
     gatekeeper = fleet.first_instance("gatekeeper")
     found: Counter[bool] = Counter()
     gatekeeper.stop()
@@ -93,11 +93,11 @@ def test_death_during_a_decision_leaves_all_of_it_or_nothing(fleet: Fleet, tmp_p
         gatekeeper.await_end()
         assert mark.read_text() == name
         traces = apart(_traces(fleet.dsn, proposal))
-        assert traces in (_NOTHING, _EVERYTHING), f"half a decision after {name}"
-        found[traces == _EVERYTHING] += 1
+        assert traces in (_NO_TRACES, _ALL_TRACES), f"half a decision after {name}"
+        found[traces == _ALL_TRACES] += 1
         gatekeeper.start()
-        assert _approve(fleet, proposal) == (409 if traces == _EVERYTHING else 200)
-        assert apart(_traces(fleet.dsn, proposal)) == _EVERYTHING
+        assert _approve(fleet, proposal) == (409 if traces == _ALL_TRACES else 200)
+        assert apart(_traces(fleet.dsn, proposal)) == _ALL_TRACES
     print(f"\ndied before the commit {found[False]} times, after it {found[True]} times")
     assert found[False]
     assert found[True]
@@ -113,12 +113,12 @@ _PARTS = {
     "decided": """SELECT count(*) FROM gatekeeper.outbox WHERE topic = 'proposal.decided'
                   AND convert_from(payload, 'UTF8')::jsonb ->> 'proposal_id' = :text""",
 }
-_NOTHING = dict.fromkeys(_PARTS, 0)
-_EVERYTHING = dict.fromkeys(_PARTS, 1)
+_NO_TRACES = dict.fromkeys(_PARTS, 0)
+_ALL_TRACES = dict.fromkeys(_PARTS, 1)
 
 
 async def _traces(dsn: str, proposal: Mapping[str, str]) -> dict[str, int]:
-    """What a decision left in the database, by part."""
+    """Return by part what a decision left in the database."""
     values = {
         "id": UUID(proposal["id"]),
         "text": proposal["id"],

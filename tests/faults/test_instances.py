@@ -1,4 +1,4 @@
-"""Two instances of each service: they share the work, one takes over from the other, and a sleeper does no harm."""
+"""Two instances of each service: they share the work, one takes over from the other, and a paused one is harmless."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ _CONSUMERS = {
     "proposer": "proposer.feedback",
     "gatekeeper": "gatekeeper.observed",
 }
-"""What each service has most to do with here."""
+"""The busiest consumer of each service in these tests."""
 
 
-pytestmark = pytest.mark.timeout(1200)  # deadlines of our own come first, and tell what is known
+pytestmark = pytest.mark.timeout(1200)  # longer than our own deadlines, whose messages say more
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +48,35 @@ def both(make_fleet: MakeFleet) -> Fleet:
 
 @pytest.fixture
 async def fleet(both: Fleet) -> Fleet:
-    """Two instances of each service, which share every consumer group by now."""
+    """Two instances of each service, once all are members of their consumer groups."""
     admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": both.kafka})
     await eventually(lambda: all(_members(admin, group) == 2 for group in _CONSUMERS.values()))
     return both
 
 
-def load_of(fleet: Fleet, prefix: str, count: int, rate: float = 150) -> Load:
-    """Posts to both collectors, about eight targets."""
+def make_load(fleet: Fleet, prefix: str, count: int, rate: float = 150) -> Load:
+    """Return a load for both collectors, with eight targets."""
     urls = [instance.url for instance in fleet.instances_of("collector")]
     return Load(urls, fleet.keys["ingest_key"], posts(count, prefix, _TARGETS), rate)
 
 
-async def test_two_instances_share_the_work_and_one_takes_all_when_the_other_dies(fleet: Fleet) -> None:
-    load = load_of(fleet, "shared", 800)
-    load.work, submitted = [post for post in load.work if not _raw(post)], [post for post in load.work if _raw(post)]
+async def test_two_instances_share_work_and_one_takes_over_when_the_other_dies(fleet: Fleet) -> None:
+    load = make_load(fleet, "shared", 800)
+    load.work, submitted = (
+        [post for post in load.work if not _is_direct(post)],
+        [post for post in load.work if _is_direct(post)],
+    )
     await asyncio.gather(load.run(), _submit(fleet, submitted))
     load.work = [*load.work, *submitted]
     load.acknowledged |= dict.fromkeys((post.key for post in submitted), "submitted")
     await wait_until_processed(fleet.dsn, fleet.kafka)
-    shares = {service: await _share(fleet, service) for service in SERVICES}
+    shares = {service: await _smaller_share(fleet, service) for service in SERVICES}
     print(f"\nthe smaller share of two instances: {shares}")
     assert min(shares.values()) >= 0.2, shares
     assert (await verify_counts(fleet.dsn, load)).clean
 
     dying = [fleet.instances_of(service)[1] for service in SERVICES]
-    load = load_of(fleet, "taken-over", 400)
+    load = make_load(fleet, "taken-over", 400)
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
         await load.wait_for_acknowledged(100)
@@ -85,27 +88,27 @@ async def test_two_instances_share_the_work_and_one_takes_all_when_the_other_die
     await asyncio.to_thread(start_all, dying)
 
 
-def _raw(post: Post) -> bool:
-    """Feedback goes to Kafka, as an app may send it; executions are posted."""
+def _is_direct(post: Post) -> bool:
+    """Return whether to send the post to Kafka directly, as an app may: feedback is, executions are posted."""
     return post.path == "/v1/feedback"
 
 
 async def _submit(fleet: Fleet, work: Sequence[Post]) -> None:
     producer = KafkaProducer(ScratchSettings(database_url="postgresql://unused", kafka_bootstrap=fleet.kafka))
     key = fleet.keys["ingest_key"]
-    made = [feedback_message(key, post.body, idempotency_key=post.key) for post in work]
-    raw = [FeedbackSubmitted.model_validate_json(message.value) for message in made]
-    messages = [encode(envelope(event)) for event in raw]
+    submissions = [feedback_message(key, post.body, idempotency_key=post.key) for post in work]
+    events = [FeedbackSubmitted.model_validate_json(message.value) for message in submissions]
+    messages = [encode(envelope(event)) for event in events]
 
-    async def sent() -> bool:  # again if need be, as an app would: each message is known by its id
+    async def sent() -> bool:  # retried, as by an app; messages have idempotency keys
         return set(await producer.send(messages)) == {SendResult.SENT}
 
     await eventually(sent)
     await producer.close()
 
 
-async def _share(fleet: Fleet, service: str) -> float:
-    """The smaller share of the events that two instances took."""
+async def _smaller_share(fleet: Fleet, service: str) -> float:
+    """Return the smaller of two instances' shares of processed events."""
     taken = [
         await asyncio.to_thread(instance.metric, "ratchet_events_total", consumer=_CONSUMERS[service], outcome="taken")
         for instance in fleet.instances_of(service)
@@ -113,21 +116,21 @@ async def _share(fleet: Fleet, service: str) -> float:
     return min(taken) / sum(taken)
 
 
-async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(fleet: Fleet) -> None:
+async def test_instance_paused_beyond_lease_and_session_is_harmless(fleet: Fleet) -> None:
     owner, tokens = await _relay_owner(fleet)
-    sleepers = [owner, fleet.first_instance("analyzer")]
-    load = load_of(fleet, "slept", 1200, rate=60)
+    paused = [owner, fleet.first_instance("analyzer")]
+    load = make_load(fleet, "slept", 1200, rate=60)
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
         await load.wait_for_acknowledged(100)
         async with block_transactions(fleet.dsn, "analyzer.inbox"):
-            for instance in sleepers:
+            for instance in paused:
                 instance.pause()
         await eventually(lambda: _lease_passed(fleet, tokens))
         admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": fleet.kafka})
         await eventually(lambda: _members(admin, "analyzer.quality") == 1)
         assert not load.done, "no post was under way when they woke up"
-        for instance in sleepers:
+        for instance in paused:
             instance.resume()
     await wait_until_processed(fleet.dsn, fleet.kafka, within=180)
     verdict = await verify_counts(fleet.dsn, load)
@@ -135,7 +138,7 @@ async def test_an_instance_that_sleeps_past_its_lease_and_session_does_no_harm(f
 
 
 async def _relay_owner(fleet: Fleet) -> tuple[Instance, dict[int, int]]:
-    """The collector that carries the outbox to Kafka, and the token of each shard."""
+    """Return the collector whose relay owns the outbox, and the lease token of each shard."""
     leases = await query_rows(fleet.dsn, "SELECT shard, owner, token FROM collector.relay_lease")
     name = leases[0].owner.removeprefix("collector-")
     owner = next(instance for instance in fleet.instances_of("collector") if instance.name == name)

@@ -1,6 +1,7 @@
-"""Services, Kafka and PostgreSQL killed while posts flow: nothing acknowledged is lost, nothing counts twice.
+"""Services, Kafka and PostgreSQL are killed under load: no acknowledged event is lost or counted twice.
 
-Rows D1, D4 and D6 of docs/reliability.md. Each kill is counted, with what was under way; a fault that never hit fails.
+Rows D1, D4 and D6 of docs/reliability.md. Each kill is counted, with what it interrupted; a fault that never interrupts
+anything fails the test.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from tests.support.summary import (
 )
 
 _RATE = 100
-_MOST_POSTS = scaled(30_000, 300_000)
+_MAX_POSTS = scaled(30_000, 300_000)
 _TARGETS = [f"bot-{number}" for number in range(8)]
 _SERVICE_KILLS, _IN_TRANSACTION = scaled((16, 3), (150, 30))
 _KAFKA_KILLS, _KAFKA_DOWN_S = scaled((1, 2.0), (10, 30.0))
@@ -40,7 +41,7 @@ _CONNECTIONS_OF_A_SERVICE = 20
 
 @dataclass
 class Scene:
-    """What is killed, what flows meanwhile, and how often each fault hit something."""
+    """The system under test, its load, and how often each fault had an effect."""
 
     fleet: Fleet
     kafka: ApacheKafka
@@ -49,14 +50,14 @@ class Scene:
     hits: Counter[str] = field(default_factory=Counter)
 
     async def under_load(self) -> None:
-        """Return when a post is without an answer, so that a fault hits it."""
+        """Wait until a post is in flight, so that the fault hits it."""
         assert not self.load.done, "no post was left"
         await eventually(lambda: self.load.in_flight)
 
     async def kill_service(self, instance: Instance) -> None:
-        """Kill it and start it again; note whether it was inside a transaction.
+        """Kill the instance and restart it; record whether it was inside a transaction.
 
-        It is stopped first (SIGSTOP), so that what the database says of it holds at the moment of its death.
+        It is paused first (SIGSTOP), so that its database sessions do not change before it dies.
         """
         await self.under_load()
         instance.pause()
@@ -67,20 +68,20 @@ class Scene:
         await asyncio.to_thread(instance.start)
 
     async def kill_kafka(self) -> None:
-        """Kill it, let it be down for a while, and start it again; services go on by themselves."""
+        """Kill Kafka, restart it after a while, and wait until the services send again."""
         await self.under_load()
         before = len(self.load.acknowledged)
         await asyncio.to_thread(self.kafka.kill)
         await self.load.wait_for_acknowledged(
             before + round(_KAFKA_DOWN_S * _RATE / 4), within=120
-        )  # intake needs no Kafka
+        )  # ingestion needs no Kafka
         await asyncio.to_thread(self.kafka.start)
         sent = await self._sent()
         await eventually(lambda: self._sends_again(sent))
         self.hits["Kafka killed"] += 1
 
     async def kill_postgres(self) -> None:
-        """Kill it and start it again; services go on by themselves, with no more connections than before."""
+        """Kill PostgreSQL and restart it; the services must reconnect without leaking connections."""
         await self.under_load()
         refused = self.load.failures["503"]
         await asyncio.to_thread(self.postgres.kill)
@@ -117,7 +118,7 @@ def scene(durable_postgres: Postgres, own_kafka: ApacheKafka, tmp_path: Path) ->
         load = Load(
             [fleet.first_instance("collector").url],
             fleet.keys["ingest_key"],
-            posts(_MOST_POSTS, "post", _TARGETS),
+            posts(_MAX_POSTS, "post", _TARGETS),
             _RATE,
         )
         yield Scene(fleet, own_kafka, durable_postgres, load)
@@ -126,8 +127,8 @@ def scene(durable_postgres: Postgres, own_kafka: ApacheKafka, tmp_path: Path) ->
 
 
 @asynccontextmanager
-async def _flowing(load: Load) -> AsyncIterator[None]:
-    """Let the load run inside the block; then wait until what was begun is acknowledged."""
+async def _running(load: Load) -> AsyncIterator[None]:
+    """Run the load during the block; then wait until the posts in flight are acknowledged."""
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=7000))
         yield
@@ -135,12 +136,12 @@ async def _flowing(load: Load) -> AsyncIterator[None]:
 
 
 @pytest.mark.timeout(scaled(1200, 7200))
-async def test_kills_lose_nothing_and_count_nothing_twice(scene: Scene) -> None:
+async def test_kills_lose_no_event_and_count_none_twice(scene: Scene) -> None:
     fleet, load, hits = scene.fleet, scene.load, scene.hits
-    chances = random.Random(7)
-    async with _flowing(load):
+    rng = random.Random(7)
+    async with _running(load):
         while hits["service killed"] < _SERVICE_KILLS or hits["service killed inside a transaction"] < _IN_TRANSACTION:
-            await scene.kill_service(chances.choice(fleet.instances))
+            await scene.kill_service(rng.choice(fleet.instances))
         for _ in range(_KAFKA_KILLS):
             await scene.kill_kafka()
         for _ in range(_POSTGRES_KILLS):
@@ -154,12 +155,12 @@ async def test_kills_lose_nothing_and_count_nothing_twice(scene: Scene) -> None:
     assert observed == {
         use["digest"] for post in load.work if post.key in load.acknowledged for use in post.body.get("prompts", ())
     }
-    assert load.retried > 0, "no post was sent again"
-    await eventually(lambda: _connections_are_few(fleet))
+    assert load.retried > 0, "no post was retried"
+    await eventually(lambda: _no_leaked_connections(fleet))
 
 
-async def _connections_are_few(fleet: Fleet) -> bool:
-    """Whether no service holds connections that its pool does not know."""
+async def _no_leaked_connections(fleet: Fleet) -> bool:
+    """Return whether no service holds connections outside its pool."""
     found = await query_rows(
         fleet.dsn,
         """SELECT application_name AS name, count(*) AS held FROM pg_stat_activity

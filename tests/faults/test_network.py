@@ -1,4 +1,4 @@
-"""The network between services, PostgreSQL and Kafka disturbed while posts flow (row D9 of docs/reliability.md)."""
+"""The network between services, PostgreSQL and Kafka is disturbed under load (row D9 of docs/reliability.md)."""
 
 import asyncio
 import shutil
@@ -31,7 +31,7 @@ _POSTGRES_SOCKET = ".s.PGSQL.5432"
 
 
 class Network:
-    """Services that reach PostgreSQL and Kafka only through proxies; tests look at both directly."""
+    """Services that reach PostgreSQL and Kafka only through proxies; the tests connect directly."""
 
     def __init__(self, fleet: Fleet, edges: dict[str, Proxy], load: Load, dsn: str) -> None:
         self.fleet = fleet
@@ -41,7 +41,7 @@ class Network:
         self.healed_after: dict[str, float] = {}
 
     async def disturb(self, edge: str, fault: Fault) -> None:
-        """Disturb one edge until it hit something and `_LASTS_S` passed; then wait until work goes on."""
+        """Disturb one connection for at least `_LASTS_S` and until it had an effect; then wait for progress."""
         proxy = self.edges[edge]
         await eventually(lambda: self.load.in_flight)
         began = time.monotonic()
@@ -68,7 +68,7 @@ async def network(databases: Databases, kafka_jars: Path, tmp_path: Path) -> Asy
     await asyncio.to_thread(kafka.start)
     dsn = databases.migrated(*SERVICES)
     real = databases.socket_folder
-    sockets = Path(tempfile.mkdtemp(prefix="net-"))  # a socket's path must be short
+    sockets = Path(tempfile.mkdtemp(prefix="net-"))  # paths of Unix sockets are limited to 107 bytes
     disturbed_dsn = dsn.replace(quote(str(real)), quote(str(sockets)))
     try:
         async with (
@@ -91,7 +91,7 @@ async def network(databases: Databases, kafka_jars: Path, tmp_path: Path) -> Asy
 
 
 @pytest.mark.timeout(scaled(1200, 3600))
-async def test_a_disturbed_network_loses_nothing_and_counts_nothing_twice(network: Network) -> None:
+async def test_disturbed_network_loses_no_event_and_counts_none_twice(network: Network) -> None:
     load, fleet = network.load, network.fleet
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=3000))

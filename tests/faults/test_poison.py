@@ -1,4 +1,4 @@
-"""Messages that nobody can take delay nobody: they end in the dead letters, and can be taken again from there."""
+"""Messages that cannot be processed do not delay others: they become dead letters, which can be replayed."""
 
 import asyncio
 import json
@@ -22,8 +22,8 @@ from tests.support.messaging import NOW, ScratchSettings, envelope, feedback
 from tests.support.summary import query_rows, verify_counts, wait_until_processed
 
 _KEY = "default/bot"
-"""Poison lies in the partition of the target that others post about."""
-pytestmark = pytest.mark.timeout(1200)  # deadlines of our own come first, and tell what is known
+"""The poison messages share the partition of the target that the load posts about."""
+pytestmark = pytest.mark.timeout(1200)  # longer than our own deadlines, whose messages say more
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +33,23 @@ def fleet(make_fleet: MakeFleet) -> Fleet:
     return fleet
 
 
-def cursed() -> FeedbackCreated:
-    """Right in itself; the test makes the database refuse it."""
+def rejected_feedback() -> FeedbackCreated:
+    """Return a valid event that a constraint in the database rejects."""
     facts = ExecutionFacts(execution_id="e", occurred_at=NOW)
     return feedback(target="cursed").model_copy(
         update={"project": "default", "environment": "production", "execution": facts}
     )
 
 
-def poison() -> list[Message]:
-    """What can't be read, what is of a major version to come, and what the handler fails on."""
-    right = encode(envelope(cursed()))
-    headers = dict(right.headers)
-    coming = tuple({**headers, "ce_type": "ratchet.feedback.created.v2", "ce_id": str(UUID(int=2))}.items())
+def poison_messages() -> list[Message]:
+    """Return an unreadable message, one of a future major version, and one on which the handler fails."""
+    valid = encode(envelope(rejected_feedback()))
+    headers = dict(valid.headers)
+    future_headers = tuple({**headers, "ce_type": "ratchet.feedback.created.v2", "ce_id": str(UUID(int=2))}.items())
     return [
-        Message(right.topic, _KEY, b"garbage", (("ce_id", "\N{SNOWMAN}"),)),
-        Message(right.topic, _KEY, right.value, coming),
-        Message(right.topic, _KEY, right.value, right.headers),
+        Message(valid.topic, _KEY, b"garbage", (("ce_id", "\N{SNOWMAN}"),)),
+        Message(valid.topic, _KEY, valid.value, future_headers),
+        Message(valid.topic, _KEY, valid.value, valid.headers),
     ]
 
 
@@ -59,14 +59,14 @@ async def _send(fleet: Fleet, messages: list[Message]) -> None:
     await producer.close()
 
 
-async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None:
+async def test_poison_delays_no_other_event_and_can_be_replayed(fleet: Fleet) -> None:
     await query_rows(fleet.dsn, "ALTER TABLE analyzer.streams ADD CONSTRAINT refuses CHECK (target <> 'cursed')")
     load = Load([fleet.first_instance("collector").url], fleet.keys["ingest_key"], posts(300, "behind"), rate=200)
-    await _send(fleet, poison())
+    await _send(fleet, poison_messages())
     await load.run()
     acknowledged = time.monotonic()
     await wait_until_processed(fleet.dsn, fleet.kafka, within=180)
-    print(f"\nall behind the poison counted {time.monotonic() - acknowledged:.2f} s after the last acknowledgement")
+    print(f"\nall posts counted {time.monotonic() - acknowledged:.2f} s after the last acknowledgement")
     assert (await verify_counts(fleet.dsn, load)).clean
 
     letters = {letter["reason"]: letter for letter in await _letters(fleet, "analyzer")}
@@ -78,17 +78,17 @@ async def test_poison_delays_nobody_and_can_be_taken_again(fleet: Fleet) -> None
     assert await _mirrored(fleet, 5) >= {letter["id"] for letter in letters.values()}
 
     await _replay_after_repair(fleet, letters["exhausted"])
-    assert await _settle(fleet, letters["unknown-type"], "replay") == (409, "replay-failed")
-    assert await _settle(fleet, letters["malformed"], "discard") == (200, None)
+    assert await _post_operation(fleet, letters["unknown-type"], "replay") == (409, "replay-failed")
+    assert await _post_operation(fleet, letters["malformed"], "discard") == (200, None)
     assert [letter["reason"] for letter in await _letters(fleet, "analyzer")] == ["unknown-type"]
     outcomes = {"dead-letter.replayed": "exhausted", "dead-letter.discarded": "malformed"}
     settled = [(kind, letters[reason]["id"]) for kind, reason in outcomes.items()]
-    await eventually(lambda: _are(fleet, settled))
-    await eventually(lambda: _shows_where_it_stands(fleet))
+    await eventually(lambda: _audit_has(fleet, settled))
+    await eventually(lambda: _reports_topic_health(fleet))
 
 
-async def _are(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
-    """Whether the audit, which another service keeps, has exactly these."""
+async def _audit_has(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
+    """Return whether the audit, stored by another service, has exactly these entries."""
     status, body = await asyncio.to_thread(
         fleet.first_instance("gatekeeper").get, "/v1/audit?kind=dead-letter", fleet.keys["reviewer_key"]
     )
@@ -96,27 +96,27 @@ async def _are(fleet: Fleet, settled: list[tuple[str, str]]) -> bool:
     return [(entry["kind"], entry["letter_id"]) for entry in json.loads(body)["items"]] == settled
 
 
-async def _shows_where_it_stands(fleet: Fleet) -> bool:
-    """Whether the analyzer measured its rates and lags, and tells of the one letter that is left."""
+async def _reports_topic_health(fleet: Fleet) -> bool:
+    """Return whether the analyzer reports its rate, its lag and the remaining dead letter."""
     status, body = await asyncio.to_thread(
         fleet.first_instance("analyzer").get, "/v1/ops/analyzer/topics", fleet.keys["reviewer_key"]
     )
     assert status == 200, body
-    shown = json.loads(body)
-    [feedback_in] = [row for row in shown["consumers"] if row["topic"] == "feedback.created"]
-    assert [(row["topic"], row["parked"]) for row in shown["dead_letters"]] == [("feedback.created", 1)]
+    topics = json.loads(body)
+    [feedback_in] = [row for row in topics["consumers"] if row["topic"] == "feedback.created"]
+    assert [(row["topic"], row["parked"]) for row in topics["dead_letters"]] == [("feedback.created", 1)]
     assert (feedback_in["lag"], feedback_in["oldest_unprocessed_at"], feedback_in["paused"]) == (0, None, False)
     return bool(feedback_in["rate_per_s"])
 
 
 async def _replay_after_repair(fleet: Fleet, letter: dict[str, Any]) -> None:
     counted = "SELECT state::json ->> 'n' FROM analyzer.streams WHERE target = 'cursed'"
-    assert await _settle(fleet, letter, "replay") == (409, "replay-failed")
+    assert await _post_operation(fleet, letter, "replay") == (409, "replay-failed")
     await query_rows(fleet.dsn, "ALTER TABLE analyzer.streams DROP CONSTRAINT refuses")
     assert await query_rows(fleet.dsn, counted) == []
-    assert await _settle(fleet, letter, "replay") == (200, None)
+    assert await _post_operation(fleet, letter, "replay") == (200, None)
     assert len(await query_rows(fleet.dsn, counted)) == 1
-    assert await _settle(fleet, letter, "replay") == (404, "dead-letter-unknown")
+    assert await _post_operation(fleet, letter, "replay") == (404, "dead-letter-unknown")
 
 
 def _partition(origins: list[dict[str, Any]]) -> int:
@@ -130,15 +130,15 @@ async def _letters(fleet: Fleet, service: str) -> list[dict[str, Any]]:
     return list(json.loads(body)["items"])
 
 
-async def _settle(fleet: Fleet, letter: dict[str, Any], how: str) -> tuple[int, str | None]:
-    """The status, and the code of the problem if there is one."""
-    path = f"/v1/ops/analyzer/dead-letters/{letter['id']}/{how}"
+async def _post_operation(fleet: Fleet, letter: dict[str, Any], operation: str) -> tuple[int, str | None]:
+    """Return the status, and the problem's code if there is one."""
+    path = f"/v1/ops/analyzer/dead-letters/{letter['id']}/{operation}"
     status, body = await asyncio.to_thread(fleet.first_instance("analyzer").post, path, fleet.keys["reviewer_key"])
     return status, json.loads(body).get("code")
 
 
 async def _mirrored(fleet: Fleet, count: int) -> set[str]:
-    """The ids of the dead letters that are told on the topic for them, once there are so many."""
+    """Return the ids of the dead letters on the mirror topic, once there are at least `count`."""
     consumer = AIOKafkaConsumer(
         "feedback.created.dlq", bootstrap_servers=fleet.kafka, auto_offset_reset="earliest", group_id=None
     )

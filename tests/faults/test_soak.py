@@ -1,6 +1,6 @@
-"""Minutes and hours under load (rows D2, D17 and D19 of docs/reliability.md): only in `make soak ROW=soak`.
+"""Load tests of minutes and hours (rows D2, D17 and D19 of docs/reliability.md): only in `make soak ROW=soak`.
 
-RATCHET_SOAK_MINUTES says how long each of them takes; 10, 10 and 480 where it is not set.
+RATCHET_SOAK_MINUTES is the duration of each; default 10, 10 and 480.
 """
 
 import asyncio
@@ -31,34 +31,34 @@ from tests.support.summary import (
 )
 
 _MINUTES = os.environ.get("RATCHET_SOAK_MINUTES")
-_KILLS_MIN, _AWAY_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 10), float(_MINUTES or 480)
+_KILLS_MIN, _KAFKA_DOWN_MIN, _FLAT_MIN = float(_MINUTES or 10), float(_MINUTES or 10), float(_MINUTES or 480)
 _KILL_EVERY_S = 20.0
-_LEAST_THROUGHPUT = 0.5
-_MOST_P99_S = 30.0
-_MOST_GROWTH_MB = 64.0
+_MIN_THROUGHPUT = 0.5
+_MAX_P99_S = 30.0
+_MAX_GROWTH_MB = 64.0
 _SAMPLE_S = 15.0
-_MOST_SLOPE_MB_H = 1.0
+_MAX_SLOPE_MB_H = 1.0
 _SLOPE_IS_KNOWN_AFTER_MIN = 60.0
-_MORE = 1.1
-"""Connections and descriptors of the second half may be that many times those of the first."""
+_MAX_RATIO = 1.1
+"""Largest ratio of connections and descriptors between the second and the first half."""
 
 pytestmark = [
     pytest.mark.skipif(not soak(), reason="takes minutes: make soak ROW=soak"),
-    pytest.mark.timeout(60 * (_KILLS_MIN + _AWAY_MIN + _FLAT_MIN) + 1800),
+    pytest.mark.timeout(60 * (_KILLS_MIN + _KAFKA_DOWN_MIN + _FLAT_MIN) + 1800),
 ]
 
 
 async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
-    """Against the same load without kills: at least half of its throughput, seen within 30 s."""
-    fleet, chances = await _started(make_fleet), random.Random(3)
-    calm, _ = await _throughput(fleet, "calm", 100, _KILLS_MIN * 60 / 4)
+    """Compare with the same load without kills: at least half of its throughput, processed within 30 s."""
+    fleet, rng = await _started(make_fleet), random.Random(3)
+    base_rate, _ = await _throughput(fleet, "calm", 100, _KILLS_MIN * 60 / 4)
     killed = 0
 
     async def kill() -> None:
         nonlocal killed
         while True:
-            await asyncio.sleep(_KILL_EVERY_S * chances.uniform(0.5, 1.5))
-            instance = chances.choice(fleet.instances)
+            await asyncio.sleep(_KILL_EVERY_S * rng.uniform(0.5, 1.5))
+            instance = rng.choice(fleet.instances)
             await asyncio.to_thread(instance.kill)
             await asyncio.to_thread(instance.start)
             killed += 1
@@ -71,19 +71,21 @@ async def test_soak_with_a_kill_every_20_seconds(make_fleet: MakeFleet) -> None:
         if not instance.alive:
             await asyncio.to_thread(instance.start)
     await wait_until_processed(fleet.dsn, fleet.kafka, within=300)
-    seen = await measure_latency(fleet.dsn)
+    latency = await measure_latency(fleet.dsn)
     await asyncio.to_thread(fleet.stop)
-    print(f"\n{load}\n{killed} kills, {rate:.1f} posts/s, {calm:.1f} without kills; ingest to visible: {seen}")
+    print(f"\n{load}\n{killed} kills, {rate:.1f} posts/s, {base_rate:.1f} without kills; ingest to visible: {latency}")
     verdict = await verify_counts(fleet.dsn, load)
     assert (verdict.lost, verdict.twice, verdict.altered) == ((), (), ())
     assert await count_unprocessed_events(fleet.dsn) == 0
     assert killed >= _KILLS_MIN * 60 / _KILL_EVERY_S / 2
-    assert rate >= _LEAST_THROUGHPUT * calm
-    assert seen.p99_s <= _MOST_P99_S
+    assert rate >= _MIN_THROUGHPUT * base_rate
+    assert latency.p99_s <= _MAX_P99_S
 
 
-async def test_soak_with_kafka_away(databases: Databases, own_kafka: ApacheKafka, tmp_path: Path) -> None:
-    """200 posts/s that the outbox has to keep: no process grows by more than 64 MB, and all leaves afterwards."""
+async def test_soak_with_kafka_down(databases: Databases, own_kafka: ApacheKafka, tmp_path: Path) -> None:
+    """Send 200 posts/s while the outbox buffers them: no process grows by more than 64 MB, and all are sent
+    afterwards.
+    """
     fleet = Fleet(databases.migrated(*SERVICES), own_kafka.bootstrap, tmp_path)
     try:
         await asyncio.to_thread(fleet.start)
@@ -91,7 +93,7 @@ async def test_soak_with_kafka_away(databases: Databases, own_kafka: ApacheKafka
         await wait_until_processed(fleet.dsn, fleet.kafka, within=300)
         before = {instance.service: instance.usage()[0] / 1e6 for instance in fleet.instances}
         await asyncio.to_thread(own_kafka.kill)
-        rate, load = await _throughput(fleet, "away", 200, _AWAY_MIN * 60, few_metrics=True)
+        rate, load = await _throughput(fleet, "away", 200, _KAFKA_DOWN_MIN * 60, few_metrics=True)
         growth = {it.service: round(it.usage()[0] / 1e6 - before[it.service]) for it in fleet.instances}
         unsent = await pending_rows(fleet.dsn)
         await asyncio.to_thread(own_kafka.start)
@@ -102,13 +104,13 @@ async def test_soak_with_kafka_away(databases: Databases, own_kafka: ApacheKafka
         )
         print(f"growth in MB: {growth}")
         assert await count_unprocessed_events(fleet.dsn) == 0
-        assert max(growth.values()) <= _MOST_GROWTH_MB
+        assert max(growth.values()) <= _MAX_GROWTH_MB
     finally:
         await asyncio.to_thread(fleet.stop)
 
 
 async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: MakeFleet) -> None:
-    """50 posts/s of few metrics. A slope of memory is judged where the run took an hour or more."""
+    """Send 50 posts/s of few metrics. The memory slope is checked only in runs of at least an hour."""
     fleet = await _started(make_fleet)
     samples: dict[str, list[tuple[float, float, int, int]]] = defaultdict(list)
     started = time.monotonic()
@@ -138,9 +140,9 @@ async def test_soak_keeps_memory_descriptors_and_connections_flat(make_fleet: Ma
             f"{service}: {warm[0][1]:.0f} → {warm[-1][1]:.0f} MB, {slope:+.1f} MB/h; descriptors {descriptors}, "
             f"connections {held} (greatest of each half, without the first quarter of the run)"
         )
-        assert descriptors[1] <= descriptors[0] * _MORE + 2, service
-        assert held[1] <= held[0] * _MORE + 1, service
-        assert _FLAT_MIN < _SLOPE_IS_KNOWN_AFTER_MIN or slope <= _MOST_SLOPE_MB_H, service
+        assert descriptors[1] <= descriptors[0] * _MAX_RATIO + 2, service
+        assert held[1] <= held[0] * _MAX_RATIO + 1, service
+        assert _FLAT_MIN < _SLOPE_IS_KNOWN_AFTER_MIN or slope <= _MAX_SLOPE_MB_H, service
 
 
 async def _started(make_fleet: MakeFleet) -> Fleet:
@@ -152,10 +154,10 @@ async def _started(make_fleet: MakeFleet) -> Fleet:
 async def _throughput(
     fleet: Fleet, prefix: str, rate: float, seconds: float, few_metrics: bool = False
 ) -> tuple[float, Load]:
-    """Run a load for that long; the posts acknowledged a second."""
+    """Run a load for `seconds`. Return the acknowledged posts per second."""
     work: Sequence[Post] = posts(int(rate * seconds * 1.2), prefix, [f"bot-{number}" for number in range(8)])
     if few_metrics:
-        work = [_of_few_metrics(post) for post in work]
+        work = [_with_common_metric(post) for post in work]
     load = Load([fleet.first_instance("collector").url], fleet.keys["ingest_key"], work, rate)
     started = time.monotonic()
     async with asyncio.TaskGroup() as running:
@@ -166,8 +168,8 @@ async def _throughput(
     return done / took, load
 
 
-def _of_few_metrics(post: Post) -> Post:
-    """The same post, measuring one metric for all: what the analyzer keeps does not grow with the posts."""
+def _with_common_metric(post: Post) -> Post:
+    """Return the post with one common metric, so that the analyzer's state does not grow with the posts."""
     body = {key: value for key, value in post.body.items() if key not in {"scores", "name", "prompts"}}
     body |= {"name": "quality"} if "kind" in body else {"scores": {"quality": post.value}}
     return Post(post.path, post.key, body, "score.quality", post.value)
