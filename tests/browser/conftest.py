@@ -1,4 +1,4 @@
-"""A whole Ratchet as `make run` starts it, and Chromium before it."""
+"""A complete Ratchet as started by `make run`, and Chromium."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,9 @@ from tests.support.requirements import GET_CHROMIUM, chromium, missing
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Skips where there is no Chromium. Closed with its file: while it is open, no async test runs in this process."""
+    """Skips without Chromium. Closed at the end of the file: while it is open, no async test can run in this
+    process.
+    """
     path = chromium()
     if path is None:
         missing(f"no browser: {GET_CHROMIUM}")
@@ -27,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def runner(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
-    """One for the tests of a file."""
+    """One runner for the tests of a file."""
     made = LocalRunner(tmp_path_factory.mktemp("console") / "data", start_process=fork_server.start)
     made.start()
     yield made
@@ -41,7 +43,7 @@ def site(runner: LocalRunner) -> Site:
 
 @pytest.fixture
 def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    """Somebody at a desk, not signed in yet."""
+    """A browser page of a person who is not signed in."""
     with browse(browser, site) as made:
         yield made
 

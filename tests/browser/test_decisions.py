@@ -1,4 +1,4 @@
-"""What people decide in the console: each act goes to the gatekeeper as that person, and shows."""
+"""Decisions in the console: each is sent to the gatekeeper as that person, and shown."""
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -18,7 +18,7 @@ def live(site: Site) -> str:
     return promote(site, reply("Reply to the mail."))
 
 
-def digest_live(site: Site) -> str:
+def live_digest(site: Site) -> str:
     return str(site.get(f"/v1/prompts/{REPLY}")["digest"])
 
 
@@ -29,12 +29,12 @@ def digest_live(site: Site) -> str:
         ("Request changes…", "changes", "Request changes", "changes_requested"),
     ],
 )
-def test_a_no_needs_a_reason_and_changes_nothing(
+def test_rejection_needs_a_reason_and_changes_nothing(
     admin: Visitor, live: str, button: str, dialog: str, verb: str, state: str
 ) -> None:
     site, page = admin.site, admin.page
-    proposal = propose(site, reply(f"Reply, {state}."), digest_live(site))
-    before = digest_live(site)
+    proposal = propose(site, reply(f"Reply, {state}."), live_digest(site))
+    before = live_digest(site)
     admin.open(f"/proposals/{proposal['id']}")
     page.get_by_role("button", name=button).click()
     page.locator(f"dialog#{dialog}").get_by_role("button", name=verb, exact=True).click()
@@ -42,10 +42,10 @@ def test_a_no_needs_a_reason_and_changes_nothing(
     admin.confirm(dialog, verb, "it says too little")
     admin.expect_text("it says too little")
     assert site.get(f"/v1/proposals/{proposal['id']}")["state"] == state
-    assert digest_live(site) == before
+    assert live_digest(site) == before
 
 
-def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, site: Site, live: str) -> None:
+def test_edit_is_proposed_by_one_person_and_approved_by_another(browser: Browser, site: Site, live: str) -> None:
     with browse(browser, site) as author, browse(browser, site) as reviewer:
         author.sign_in("reviewer", "ann")
         reviewer.sign_in("reviewer", "bob")
@@ -66,22 +66,22 @@ def test_an_edit_is_proposed_by_one_and_approved_by_another(browser: Browser, si
     assert site.get(f"/v1/prompts/{REPLY}")["document"]["messages"][0]["content"] == "Reply to the mail, kindly."
 
 
-def test_rolling_back_is_one_step_and_one_confirmation(admin: Visitor, live: str) -> None:
+def test_rollback_takes_one_click_and_one_confirmation(admin: Visitor, live: str) -> None:
     site, page = admin.site, admin.page
-    before = digest_live(site)
+    before = live_digest(site)
     changed = promote(site, reply("Reply in capitals."), before)
     admin.open(f"/prompts/{REPLY}")
     page.locator(".head").get_by_role("button", name="Roll back…").click()
     expect(page.locator("dialog#rollback")).to_contain_text("Reply in capitals")
     admin.confirm("rollback", "Roll back", "too loud")
-    eventually_sync(lambda: digest_live(site) == before)
+    eventually_sync(lambda: live_digest(site) == before)
     admin.expect_text("rolled back")
     assert changed != before
 
 
-def test_while_halted_nothing_is_approved_and_the_way_back_is_open(admin: Visitor, live: str) -> None:
+def test_halt_blocks_approval_but_not_rollback(admin: Visitor, live: str) -> None:
     site, page = admin.site, admin.page
-    before = digest_live(site)
+    before = live_digest(site)
     changed = promote(site, reply("Reply in riddles."), before)
     proposal = propose(site, reply("Reply in rhymes."), changed)
     admin.open(f"/proposals/{proposal['id']}")
@@ -92,28 +92,28 @@ def test_while_halted_nothing_is_approved_and_the_way_back_is_open(admin: Visito
     admin.open(f"/prompts/{REPLY}")
     page.locator(".head").get_by_role("button", name="Roll back…").click()
     admin.confirm("rollback", "Roll back", "back to plain words")
-    eventually_sync(lambda: digest_live(site) == before)
+    eventually_sync(lambda: live_digest(site) == before)
     page.get_by_role("button", name="Resume").click()
     admin.confirm("resume", "Resume", "plain again")
     expect(page.locator(".halted")).to_be_hidden()
 
 
-def test_an_approval_that_comes_too_late_says_so(admin: Visitor, live: str) -> None:
+def test_approval_after_another_promotion_shows_the_conflict(admin: Visitor, live: str) -> None:
     site, page = admin.site, admin.page
-    proposal = propose(site, reply("Reply early."), digest_live(site))
+    proposal = propose(site, reply("Reply early."), live_digest(site))
     admin.open(f"/proposals/{proposal['id']}")
     page.keyboard.press("a")
-    promote(site, reply("Reply in time."), digest_live(site))
+    promote(site, reply("Reply in time."), live_digest(site))
     admin.confirm("approve", "Approve", "")
     expect(page.locator("dialog#approve .problem")).to_contain_text("Another version is live now")
-    admin.complaints.clear()  # the browser itself notes the refusal
+    admin.complaints.clear()  # the browser logs the rejected request
 
 
-def test_an_example_is_taken_out_everywhere(admin: Visitor, live: str) -> None:
+def test_revoked_example_is_removed_everywhere(admin: Visitor, live: str) -> None:
     site, page = admin.site, admin.page
     like(site)
-    [waiting] = few_shots(site)
-    admin.open(f"/proposals/{waiting['id']}")
+    [proposal] = few_shots(site)
+    admin.open(f"/proposals/{proposal['id']}")
     expect(page.locator(".exchange").first).to_contain_text("<script>")
     page.keyboard.press("a")
     admin.confirm("approve", "Approve", "good examples")
@@ -127,7 +127,7 @@ def test_an_example_is_taken_out_everywhere(admin: Visitor, live: str) -> None:
     assert HOSTILE.split("\x1b")[0] in page.locator("#page").inner_text()
 
 
-def test_what_was_observed_is_looked_at(admin: Visitor) -> None:
+def test_observed_prompt_is_marked_as_reviewed(admin: Visitor) -> None:
     site = admin.site
     with site.client() as app:
         prompt = app.prompt("greeting", "Say hello to {{who}}.", target="door-bot")

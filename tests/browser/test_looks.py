@@ -1,4 +1,4 @@
-"""Every page with much on it: WCAG, no sideways scrolling, nothing that strangers wrote runs, and small."""
+"""All pages with much data: accessible (WCAG), no horizontal scrolling, no injected script runs, and small."""
 
 import gzip
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from tests.support.hostile_site import REPLY, fill
 from tests.support.local import LocalRunner
 
 pytestmark = pytest.mark.postgres
-_MOST_BYTES = 150_000
+_MAX_BYTES = 150_000
 
 
 @pytest.fixture(scope="module")
-def filled(runner: LocalRunner, site: Site) -> Site:
+def site_with_data(runner: LocalRunner, site: Site) -> Site:
     fill(site, runner)
     return site
 
 
 def pages(site: Site) -> Iterator[str]:
-    """The address of every page, each with something on it."""
+    """Yield the path of every page, each with data."""
     [regression, *_] = site.items("/v1/regressions")
     versions = site.items(f"/v1/prompts/{REPLY}/versions")
     proposals: dict[str, Any] = {item["kind"]: item["id"] for item in site.items("/v1/proposals")}
@@ -46,46 +46,46 @@ def pages(site: Site) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("size", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")], ids=["light", "dark", "phone"]
 )
-def test_every_page_can_be_used_by_everybody(
+def test_every_page_is_accessible(
     browser: Browser,
-    filled: Site,
+    site_with_data: Site,
     size: tuple[int, int],
     scheme: Literal["light", "dark"],
     request: pytest.FixtureRequest,
 ) -> None:
-    with browse(browser, filled, size, scheme) as visitor:
+    with browse(browser, site_with_data, size, scheme) as visitor:
         visitor.sign_in()
-        for number, path in enumerate(pages(filled)):
+        for number, path in enumerate(pages(site_with_data)):
             assert visitor.open(path).status == 200, path
             visitor.page.wait_for_load_state("load")
             visitor.screenshot_to_folder(f"all-{number:02}-{request.node.callspec.id}")
             assert visitor.accessibility_violations() == [], path
             assert not visitor.scrolls_sideways(), path
-            assert visitor.page.evaluate("window.hit") is None, f"what a stranger wrote ran on {path}"
+            assert visitor.page.evaluate("window.hit") is None, f"an injected script ran on {path}"
             assert visitor.page.locator("#page script, #page img[src=x]").count() == 0, path
 
 
-def test_pages_are_light_and_ask_nobody_else(visitor: Visitor, filled: Site) -> None:
-    """All that a browser without a cache fetches for a page, compressed as it is sent."""
+def test_pages_are_small_and_load_nothing_from_other_hosts(visitor: Visitor, site_with_data: Site) -> None:
+    """Measure everything that a browser without a cache loads for a page, compressed as transferred."""
     visitor.sign_in()
-    [regression, *_] = filled.items("/v1/regressions")
+    [regression, *_] = site_with_data.items("/v1/regressions")
     for path in ("/", f"/regressions/{regression['id']}", "/proposals"):
-        assert _weight(visitor, path) < _MOST_BYTES
+        assert _page_bytes(visitor, path) < _MAX_BYTES
 
 
-def _weight(visitor: Visitor, path: str) -> int:
+def _page_bytes(visitor: Visitor, path: str) -> int:
     visitor.open(path)
     visitor.page.wait_for_load_state("load")
     addresses: list[str] = visitor.page.evaluate("performance.getEntriesByType('resource').map((it) => it.name)")
-    asked = [visitor.site.url + path, *(address for address in addresses if not address.endswith("/events"))]
-    answers = [visitor.page.request.get(address) for address in asked]
-    assert all(answer.ok for answer in answers)
-    return sum(len(gzip.compress(answer.body(), 6)) for answer in answers)
+    urls = [visitor.site.url + path, *(address for address in addresses if not address.endswith("/events"))]
+    responses = [visitor.page.request.get(address) for address in urls]
+    assert all(answer.ok for answer in responses)
+    return sum(len(gzip.compress(answer.body(), 6)) for answer in responses)
 
 
-def test_dialogs_can_be_used_by_everybody(visitor: Visitor, filled: Site) -> None:
+def test_dialogs_are_accessible(visitor: Visitor, site_with_data: Site) -> None:
     visitor.sign_in()
-    restore = next(item for item in filled.items("/v1/proposals") if item["kind"] == "restore")
+    restore = next(item for item in site_with_data.items("/v1/proposals") if item["kind"] == "restore")
     visitor.open(f"/proposals/{restore['id']}")
     for key, dialog in (("a", "approve"), ("r", "reject"), ("?", "keys")):
         visitor.page.keyboard.press(key)
@@ -95,7 +95,7 @@ def test_dialogs_can_be_used_by_everybody(visitor: Visitor, filled: Site) -> Non
         visitor.page.locator(f"dialog#{dialog}").wait_for(state="hidden")
 
 
-def test_lists_are_walked_by_keys(visitor: Visitor, filled: Site) -> None:
+def test_lists_are_navigated_by_keyboard(visitor: Visitor, site_with_data: Site) -> None:
     visitor.sign_in()
     visitor.open("/proposals")
     hrefs = [link.get_attribute("href") for link in visitor.page.locator("a.row").all()]

@@ -1,4 +1,4 @@
-"""What operators and admins do: topics, dead letters, the audit, people and keys, one's own app."""
+"""Tasks of operators and admins: topics, dead letters, audit, people and keys, connecting an app."""
 
 import subprocess
 import sys
@@ -28,9 +28,7 @@ def letters(site: Site) -> int:
     return len(site.items("/v1/ops/analyzer/dead-letters"))
 
 
-def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
-    browser: Browser, site: Site, runner: LocalRunner
-) -> None:
+def test_dead_letters_are_replayed_or_discarded_and_audited(browser: Browser, site: Site, runner: LocalRunner) -> None:
     record(site)
     record(site)
     park(runner, 2)
@@ -47,11 +45,11 @@ def test_dead_letters_are_replayed_or_discarded_and_the_audit_says_who(
             expect(page.locator("article.letter")).to_have_count(left)
             assert letters(site) == left
 
-        def told() -> set[str]:
+        def recorded_kinds() -> set[str]:
             entries = site.items("/v1/audit?order=desc&limit=50&by=olga")
             return {entry["kind"] for entry in entries} & {"dead-letter.replayed", "dead-letter.discarded"}
 
-        eventually_sync(lambda: len(told()) == 2)
+        eventually_sync(lambda: len(recorded_kinds()) == 2)
         operator.open("/audit?by=olga")
         operator.expect_text("olga")
 
@@ -62,7 +60,7 @@ def test_the_audit_is_verified(admin: Visitor) -> None:
     admin.expect_text("The audit is intact")
 
 
-def test_somebody_is_invited_and_comes_in(browser: Browser, admin: Visitor) -> None:
+def test_invited_person_signs_in(browser: Browser, admin: Visitor) -> None:
     page = admin.page
     admin.open("/people")
     page.get_by_role("button", name="Create a sign-in link…").click()
@@ -77,7 +75,7 @@ def test_somebody_is_invited_and_comes_in(browser: Browser, admin: Visitor) -> N
         expect(carl.page.locator(".who")).to_contain_text("carl")
 
 
-def test_a_key_is_shown_once_works_and_ends(admin: Visitor) -> None:
+def test_key_is_shown_once_works_and_can_be_revoked(admin: Visitor) -> None:
     page = admin.page
     admin.open("/people")
     page.get_by_role("button", name="Issue a key…").click()
@@ -95,8 +93,8 @@ def test_a_key_is_shown_once_works_and_ends(admin: Visitor) -> None:
     eventually_sync(lambda: httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 401)
 
 
-def test_ones_own_app_is_wired_from_the_empty_state(admin: Visitor, tmp_path: Path) -> None:
-    """The key and the lines are what the page shows; it then tells of what came in, by itself."""
+def test_app_is_connected_from_the_empty_state(admin: Visitor, tmp_path: Path) -> None:
+    """Use the key and the code that the page shows; the page then reports the first execution by itself."""
     page = admin.page
     admin.open("/")
     page.get_by_role("link", name="Connect an app").first.click()

@@ -1,4 +1,4 @@
-"""Coming in, what each role sees, going out, and a server that is gone for a while."""
+"""Sign-in, the view of each role, sign-out, and a server that is unavailable for a while."""
 
 from typing import cast
 
@@ -14,34 +14,34 @@ from tests.support.local import LocalRunner
 pytestmark = pytest.mark.postgres
 
 
-def test_a_link_lets_in_once_and_is_not_left_in_the_address(visitor: Visitor) -> None:
+def test_sign_in_link_works_once_and_is_removed_from_the_address(visitor: Visitor) -> None:
     page = visitor.page
-    made = visitor.site.post("/v1/sign-in-links", {"subject": "reviewer", "role": "reviewer"}).json()
-    page.goto(visitor.site.url + made["path"])
+    link = visitor.site.post("/v1/sign-in-links", {"subject": "reviewer", "role": "reviewer"}).json()
+    page.goto(visitor.site.url + link["path"])
     page.wait_for_url(visitor.site.url + "/")
     expect(page.locator(".who")).to_contain_text("reviewer")
     assert "rk_" not in page.evaluate("document.cookie")
-    page.goto(visitor.site.url + made["path"])
+    page.goto(visitor.site.url + link["path"])
     expect(page.locator("#known")).to_contain_text("Somebody is signed in already")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("already used")
     assert page.url == visitor.site.url + "/sign-in"
-    visitor.complaints.clear()  # the browser itself notes the refusal
+    visitor.complaints.clear()  # the browser logs the rejected request
 
 
-def test_a_link_pasted_where_the_door_is_open_lets_in(visitor: Visitor) -> None:
+def test_link_opened_on_the_sign_in_page_signs_in(visitor: Visitor) -> None:
     visitor.open("/sign-in")
     visitor.sign_in("viewer", "ann")
     expect(visitor.page.locator(".who")).to_contain_text("ann")
 
 
-def test_signing_out_ends_it_everywhere(admin: Visitor) -> None:
+def test_sign_out_ends_the_session_everywhere(admin: Visitor) -> None:
     page = admin.page
     cookies = page.context.cookies()
     page.locator(".who summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(admin.site.url + "/sign-in")
-    page.context.add_cookies(cast("list[SetCookieParam]", cookies))  # a copy that somebody kept
+    page.context.add_cookies(cast("list[SetCookieParam]", cookies))  # a stolen copy
 
     def refused() -> bool:
         page.goto(admin.site.url + "/")
@@ -50,7 +50,7 @@ def test_signing_out_ends_it_everywhere(admin: Visitor) -> None:
     eventually_sync(refused)
 
 
-def test_what_one_may_not_is_not_offered(browser: Browser, site: Site) -> None:
+def test_pages_without_permission_are_not_linked(browser: Browser, site: Site) -> None:
     with browse(browser, site) as viewer:
         viewer.sign_in("viewer", "ann")
         links = viewer.page.locator(".bar nav a").all_inner_texts()
@@ -63,7 +63,7 @@ def test_what_one_may_not_is_not_offered(browser: Browser, site: Site) -> None:
         expect(viewer.page.get_by_role("button", name="Halt")).to_be_visible()
 
 
-def test_the_loop_is_halted_by_anybody_and_resumed_by_a_reviewer(browser: Browser, site: Site) -> None:
+def test_anyone_halts_and_a_reviewer_resumes(browser: Browser, site: Site) -> None:
     with browse(browser, site) as viewer, browse(browser, site) as reviewer:
         viewer.sign_in("viewer", "ann")
         reviewer.sign_in("reviewer", "bob")
@@ -77,7 +77,7 @@ def test_the_loop_is_halted_by_anybody_and_resumed_by_a_reviewer(browser: Browse
         assert site.get("/v1/loop")["halted"] is False
 
 
-def test_a_server_that_is_gone_is_told_of_and_comes_back(browser: Browser, runner: LocalRunner, site: Site) -> None:
+def test_lost_connection_is_shown_until_the_server_is_back(browser: Browser, runner: LocalRunner, site: Site) -> None:
     with browse(browser, site) as visitor:
         visitor.sign_in()
         runner.stop()
@@ -86,4 +86,4 @@ def test_a_server_that_is_gone_is_told_of_and_comes_back(browser: Browser, runne
         runner.start()
         expect(visitor.page.locator("#connection")).to_be_hidden()
         visitor.open("/regressions")
-        visitor.complaints.clear()  # the browser itself notes what it could not reach
+        visitor.complaints.clear()  # the browser logs the failed requests

@@ -1,4 +1,4 @@
-"""The visitor's first five minutes, in a browser: the drop is understood, its fix approved, and the bot is well."""
+"""A visitor's first five minutes in a browser: the regression is explained, its fix approved, and the bot recovers."""
 
 import subprocess
 import sys
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.postgres
 _SOON = 120_000
 
 
-def test_from_the_link_in_the_terminal_to_the_recovery(
+def test_first_visit_from_sign_in_link_to_recovery(
     browser: Browser, runner: LocalRunner, site: Site, tmp_path: Path
 ) -> None:
-    """With the bot's customers twice as quick as `make run` has them."""
+    """Run the demo's traffic at twice the rate of `make run`."""
     words = ["--folder", str(tmp_path / "demo"), "--seed", "7", "--rate", "40"]
     env = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
     with browse(browser, site) as visitor:
@@ -48,7 +48,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 visitor.expect_text("Restore removed parts of answer")
                 expect(page.locator("tr.added ins").first).to_contain_text("Cite the number of the article")
                 visitor.screenshot_to_folder("proposal")
-                page.wait_for_load_state("load")  # keys are heard when the scripts are there
+                page.wait_for_load_state("load")  # keyboard shortcuts work once the scripts are loaded
                 page.keyboard.press("a")
                 digest = page.locator("#bound").text_content()
                 visitor.confirm("approve", "Approve", "it cites again")
@@ -66,7 +66,7 @@ def test_from_the_link_in_the_terminal_to_the_recovery(
                 raised = {(it["target"], it["metric"]) for it in site.items("/v1/regressions")}
                 assert raised <= {("support-bot", "thumb"), ("support-bot", "implicit.thumb")}
                 visitor.open("/prompts/answer")
-                visitor.screenshot_to_folder("prompt", "#page .stack")  # beside it are names of machines
+                visitor.screenshot_to_folder("prompt", "#page .stack")  # the rest of the page shows host names
                 with browse(browser, site, PHONE, "dark") as elsewhere:
                     elsewhere.sign_in("viewer", "ann").screenshot_to_folder("phone")
             finally:
