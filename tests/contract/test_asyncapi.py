@@ -1,4 +1,4 @@
-"""The published description of the bus is the one that the code makes."""
+"""The published AsyncAPI document equals the one that the code generates."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ from shared.messaging.asyncapi import document
 PUBLISHED = Path(__file__).parents[2] / "docs" / "asyncapi.json"
 
 
-def test_the_published_description_is_up_to_date() -> None:
-    """After a change: `python -m shared.messaging.asyncapi > docs/asyncapi.json`."""
+def test_published_document_is_up_to_date() -> None:
+    """Fails after a change; regenerate with `python -m shared.messaging.asyncapi > docs/asyncapi.json`."""
     assert json.loads(PUBLISHED.read_text()) == document()
 
 

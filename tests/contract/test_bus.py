@@ -1,4 +1,4 @@
-"""What delivery needs of a bus: one suite, run against the fake, the embedded broker and Apache Kafka."""
+"""The contract of a bus: one suite for the fake, the embedded broker and Apache Kafka."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -19,32 +19,32 @@ KAFKA = pytest.param("kafka_bootstrap", marks=pytest.mark.kafka)
 
 @pytest.fixture(params=["fake", "embedded_kafka", KAFKA])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[AnyBus]:
-    made: AnyBus = FakeBus() if request.param == "fake" else KafkaBus(request.getfixturevalue(request.param))
-    yield made
-    await made.close()
+    bus: AnyBus = FakeBus() if request.param == "fake" else KafkaBus(request.getfixturevalue(request.param))
+    yield bus
+    await bus.close()
 
 
 several_members = pytest.mark.parametrize("bus", ["fake", KAFKA], indirect=True)
-"""The embedded broker carries one member a group."""
+"""The embedded broker supports one member per group."""
 
 
 def messages(each: int = 1, first: int = 0, keys: Sequence[str] = KEYS) -> list[Message]:
-    """`each` numbered messages of every key, the keys in turn."""
+    """Return `each` numbered messages of every key, alternating between the keys."""
     numbers = range(first, first + each)
     return [Message(TOPIC, key, f"{key} {n}".encode(), (("ce_id", str(n)),)) for n in numbers for key in keys]
 
 
 async def send(bus: AnyBus, sent: Sequence[Message]) -> None:
-    """Sends again what was refused, as the relay does: a new topic has no leader for a moment."""
-    waiting = list(sent)
+    """Retry rejected messages, as the relay does: a new topic briefly has no leader."""
+    unsent = list(sent)
 
-    async def all_taken() -> bool:
-        nonlocal waiting
-        results = await bus.send(waiting)
-        waiting = [message for message, it in zip(waiting, results, strict=True) if it is not SendResult.SENT]
-        return not waiting
+    async def all_sent() -> bool:
+        nonlocal unsent
+        results = await bus.send(unsent)
+        unsent = [message for message, it in zip(unsent, results, strict=True) if it is not SendResult.SENT]
+        return not unsent
 
-    await eventually(all_taken)
+    await eventually(all_sent)
 
 
 def texts(records: Sequence[Record]) -> list[bytes]:
@@ -55,7 +55,7 @@ def values(sent: Sequence[Message]) -> list[bytes]:
     return sorted(message.value for message in sent)
 
 
-async def test_a_message_arrives_as_it_was_sent(bus: AnyBus) -> None:
+async def test_message_arrives_unchanged(bus: AnyBus) -> None:
     await send(bus, [Message(TOPIC, "acme/bot", b'{"a": 1}', (("ce_id", "1"), ("ce_type", "t")))])
     [[record]] = await read(1, await bus.join("group", [TOPIC], "one"))
     assert (record.topic, record.key, record.value) == (TOPIC, b"acme/bot", b'{"a": 1}')
@@ -63,7 +63,7 @@ async def test_a_message_arrives_as_it_was_sent(bus: AnyBus) -> None:
     assert record.offset == 0
 
 
-async def test_messages_of_one_key_stay_in_order_in_one_partition(bus: AnyBus) -> None:
+async def test_messages_of_a_key_stay_in_order_in_one_partition(bus: AnyBus) -> None:
     await send(bus, messages(each=5))
     [records] = await read(5 * len(KEYS), await bus.join("group", [TOPIC], "one"))
     by_key: dict[bytes | None, list[Record]] = defaultdict(list)
@@ -75,7 +75,7 @@ async def test_messages_of_one_key_stay_in_order_in_one_partition(bus: AnyBus) -
         assert [record.value for record in found] == [b"%b %d" % (key or b"", n) for n in range(5)]
 
 
-async def test_another_group_reads_all_again_and_the_first_only_what_is_new(bus: AnyBus) -> None:
+async def test_each_group_reads_from_its_own_position(bus: AnyBus) -> None:
     old, new = messages(), messages(first=1)
     await send(bus, old)
     one = await bus.join("group", [TOPIC], "one")
@@ -89,7 +89,7 @@ async def test_another_group_reads_all_again_and_the_first_only_what_is_new(bus:
     assert texts(rest) == values(new)
 
 
-async def test_what_was_read_and_not_committed_comes_again(bus: AnyBus) -> None:
+async def test_uncommitted_messages_are_redelivered(bus: AnyBus) -> None:
     sent = messages()
     await send(bus, sent)
     for member in ("one", "two"):
@@ -99,12 +99,12 @@ async def test_what_was_read_and_not_committed_comes_again(bus: AnyBus) -> None:
         await consumer.leave()
 
 
-async def test_a_commit_by_name_commits_those_partitions_and_no_others(bus: AnyBus) -> None:
+async def test_explicit_commit_affects_only_its_partitions(bus: AnyBus) -> None:
     await send(bus, messages(each=3))
     one = await bus.join("group", [TOPIC], "one")
     [records] = await read(3 * len(KEYS), one)
     whole, part, *_ = sorted({record.partition for record in records})
-    # Of one partition everything, of another the first message; of the rest nothing, though all was read.
+    # Commit all of one partition and the first message of another; nothing of the others, although all was read.
     await one.commit({**after([r for r in records if r.partition == whole]), (TOPIC, part): 1})
     await one.leave()
     left = [r for r in records if r.partition != whole and (r.partition, r.offset) != (part, 0)]
@@ -125,7 +125,7 @@ async def test_two_members_share_the_partitions(bus: AnyBus) -> None:
 
 
 @several_members
-async def test_what_a_leaver_held_goes_to_the_other_from_what_is_committed(bus: AnyBus) -> None:
+async def test_partitions_of_a_leaving_member_move_at_the_committed_position(bus: AnyBus) -> None:
     one, two = await bus.join("group", [TOPIC], "one"), await bus.join("group", [TOPIC], "two")
     sent, more = messages(), messages(first=1)
     await send(bus, sent)

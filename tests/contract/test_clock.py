@@ -1,4 +1,4 @@
-"""What everybody may expect of a clock: one suite, run against the machine's and the fake."""
+"""The contract of a clock: one suite for the system clock and the fake."""
 
 from collections.abc import Callable
 from datetime import UTC, timedelta
@@ -14,18 +14,18 @@ from shared.testing.clock import FakeClock
 steps = st.lists(st.timedeltas(timedelta(0), timedelta(days=30)), max_size=20)
 
 
-def leave_alone(_: Clock, __: timedelta) -> None:
-    """The machine's time passes by itself."""
+def do_nothing(_: Clock, __: timedelta) -> None:
+    """Do nothing: system time passes by itself."""
 
 
-def push(clock: Clock, by: timedelta) -> None:
+def advance(clock: Clock, by: timedelta) -> None:
     assert isinstance(clock, FakeClock)
     clock.advance(by)
 
 
-@pytest.mark.parametrize(("make", "wait"), [(SystemClock, leave_alone), (FakeClock, push)])
+@pytest.mark.parametrize(("make", "wait"), [(SystemClock, do_nothing), (FakeClock, advance)])
 @given(steps=steps)
-def test_moments_are_aware_utc_and_never_go_back(
+def test_times_are_aware_utc_and_never_decrease(
     make: Callable[[], Clock], wait: Callable[[Clock, timedelta], None], steps: list[timedelta]
 ) -> None:
     clock = make()
@@ -38,7 +38,7 @@ def test_moments_are_aware_utc_and_never_go_back(
 
 
 @given(steps=steps)
-def test_the_fake_moves_by_what_it_is_told_and_stands_still_between(steps: list[timedelta]) -> None:
+def test_fake_clock_moves_only_when_advanced(steps: list[timedelta]) -> None:
     clock = FakeClock()
     start = clock.now()
     for step in steps:

@@ -1,6 +1,6 @@
-"""Every event has a golden file: the bytes that other versions and other languages have to read.
+"""Every event has a golden file: the bytes that other versions and other languages must be able to read.
 
-A new event or an optional field adds to a file. A change of what stands there is a new major version.
+A new event or an optional field extends a file. A change of existing content is a new major version.
 """
 
 import json
@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("kind", sorted(CATALOG))
-def test_an_event_is_written_as_its_golden_file_says(kind: str) -> None:
+def test_event_serialises_to_its_golden_file(kind: str) -> None:
     golden = json.loads((GOLDEN / f"{kind}.json").read_text())
     sent = example(CATALOG[kind])
     message = encode(sent)
@@ -31,7 +31,7 @@ def test_an_event_is_written_as_its_golden_file_says(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(CATALOG))
-def test_a_golden_file_is_read_as_the_event_that_it_was(kind: str) -> None:
+def test_golden_file_parses_to_its_event(kind: str) -> None:
     golden = json.loads((GOLDEN / f"{kind}.json").read_text())
     payload = json.dumps(golden["payload"] | {"a_field_of_tomorrow": [1]}).encode()
     headers = encoded(tuple(golden["headers"].items()))
@@ -41,12 +41,12 @@ def test_a_golden_file_is_read_as_the_event_that_it_was(kind: str) -> None:
     assert (received.id, received.time, received.source) == (sent.id, sent.time, sent.source)
 
 
-def test_no_golden_file_is_left_over() -> None:
+def test_every_golden_file_has_an_event() -> None:
     assert {path.stem for path in GOLDEN.glob("*.json")} == set(CATALOG)
 
 
 @pytest.mark.parametrize("event", CATALOG.values())
-def test_every_event_is_frozen_and_says_where_it_belongs(event: type[Event]) -> None:
+def test_every_event_is_frozen_and_has_topic_and_key(event: type[Event]) -> None:
     made = example(event).event
     assert made.model_config["frozen"]
     assert made.topic
@@ -60,7 +60,7 @@ def test_every_event_is_frozen_and_says_where_it_belongs(event: type[Event]) -> 
         ("ratchet.proposal.ready.v1", ["example_sets", "examples", "grant_eligible"]),
     ],
 )
-def test_an_event_from_before_a_field_was_added_is_read_as_the_least_trusted(kind: str, fields: list[str]) -> None:
+def test_event_without_a_newer_field_gets_the_least_trusted_value(kind: str, fields: list[str]) -> None:
     golden = json.loads((GOLDEN / f"{kind}.json").read_text())
     parent = golden["payload"]
     for field in fields[:-1]:

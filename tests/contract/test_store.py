@@ -1,4 +1,4 @@
-"""What delivery needs of a store: one suite, run against the fake and against PostgreSQL."""
+"""The contract of a store: one suite for the fake and PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -35,7 +35,7 @@ async def unsent(store: AnyStore) -> list[Message]:
     return [row.message for row in await store.pending(ALL, 100)]
 
 
-async def test_claims_an_event_once_for_each_consumer(store: AnyStore) -> None:
+async def test_event_is_claimed_once_per_consumer(store: AnyStore) -> None:
     first, second = uuid4(), uuid4()
     async with store.begin() as tx:
         assert await tx.claim("a", [first]) == {first}
@@ -45,11 +45,11 @@ async def test_claims_an_event_once_for_each_consumer(store: AnyStore) -> None:
         assert await tx.claim("b", [first]) == {first}
 
 
-async def test_a_transaction_that_raises_leaves_no_trace(store: AnyStore) -> None:
+async def test_failed_transaction_is_rolled_back(store: AnyStore) -> None:
     event = uuid4()
     letter = DeadLetter.from_record("a", record(envelope()), Permanent())
 
-    async def fail() -> None:
+    async def raise_in_transaction() -> None:
         async with store.begin() as tx:
             await tx.claim("a", [event])
             await tx.emit(envelope())
@@ -57,16 +57,16 @@ async def test_a_transaction_that_raises_leaves_no_trace(store: AnyStore) -> Non
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await fail()
+        await raise_in_transaction()
     async with store.begin() as tx:
         assert await tx.claim("a", [event]) == {event}
         assert not await tx.unpark(letter.id, "replayed")
     assert await unsent(store) == []
 
 
-async def test_emitted_events_wait_in_order_and_carry_what_they_were_given(store: AnyStore) -> None:
-    woken: list[bool] = []
-    store.on_emit = lambda: woken.append(True)
+async def test_emitted_events_are_pending_in_order_with_their_headers(store: AnyStore) -> None:
+    wakeups: list[bool] = []
+    store.on_emit = lambda: wakeups.append(True)
     sent = [envelope(feedback(value=float(value))) for value in range(5)]
     async with store.begin() as tx:
         await tx.emit(*sent[:3])
@@ -74,14 +74,14 @@ async def test_emitted_events_wait_in_order_and_carry_what_they_were_given(store
         await tx.emit(*sent[3:])
     async with store.begin() as tx:
         await tx.emit()
-    assert len(woken) == 2
+    assert len(wakeups) == 2
     messages = await unsent(store)
     assert [dict(message.headers)["ce_id"] for message in messages] == [str(one.id) for one in sent]
     assert {message.key for message in messages} == {"acme/bot"}
     assert messages[0].topic == "feedback.created"
 
 
-async def test_a_dead_letter_is_kept_once_mirrored_and_settled_once(store: AnyStore) -> None:
+async def test_dead_letter_is_stored_mirrored_and_closed_once(store: AnyStore) -> None:
     letter = DeadLetter.from_record("a", record(envelope(), offset=7), Permanent())
     for _ in range(2):
         async with store.begin() as tx:
@@ -97,7 +97,7 @@ async def test_a_dead_letter_is_kept_once_mirrored_and_settled_once(store: AnySt
         assert not await tx.unpark(letter.id, "discarded")
 
 
-async def test_a_consumer_is_paused_until_somebody_resumes_it(store: AnyStore) -> None:
+async def test_consumer_is_paused_until_resumed(store: AnyStore) -> None:
     async with store.begin() as tx:
         assert await tx.pause_reason("a") is None
         await tx.pause("a", ["feedback.created", "prompt.live"], "too many")
@@ -121,8 +121,8 @@ async def test_a_dead_letter_may_hold_any_bytes(store: AnyStore) -> None:
     assert mirror.value == b"\0\xff"
 
 
-async def test_the_mirror_of_a_dead_letter_fits_into_a_message_whatever_came(store: AnyStore) -> None:
-    """Kafka takes what it took once, but not with our headers added: that would block the outbox for good."""
+async def test_mirror_of_a_dead_letter_fits_into_a_message(store: AnyStore) -> None:
+    """Kafka accepted the message once, but would reject it with our headers added, which would block the outbox."""
     headers = tuple((f"h{number}", b"\xff" * 5_000) for number in range(200))
     huge = DeadLetter(
         derived_id("y"), "a", "feedback.submitted", 0, 1, b"\0" * 5_000, headers, b"x" * 1_048_400, "m", ""
@@ -135,18 +135,18 @@ async def test_the_mirror_of_a_dead_letter_fits_into_a_message_whatever_came(sto
     assert dict(mirror.headers)["dlq_origin"] == "feedback.submitted/0/1"
 
 
-async def test_each_shard_has_one_relay_and_its_token_fences_the_former_one(store: AnyStore) -> None:
+async def test_each_shard_has_one_relay_and_its_token_fences_the_previous_one(store: AnyStore) -> None:
     held = await store.lease(4, "one", 60)
     assert set(held) == set(ALL)
     assert await store.lease(4, "two", 60) == {}
-    assert await store.lease(4, "one", 60) == held, "renewing keeps the token"
+    assert await store.lease(4, "one", 60) == held, "renewal keeps the token"
     async with store.begin() as tx:
         await tx.emit(envelope())
     (row,) = await store.pending(ALL, 10)
     await store.release("one")
     taken = await store.lease(4, "two", 60)
     assert set(taken) == set(ALL)
-    assert not await store.mark_sent(held, "one", [row.id]), "its lease passed to the other"
+    assert not await store.mark_sent(held, "one", [row.id]), "the lease belongs to the other relay"
     assert await store.mark_sent(taken, "two", [row.id])
     assert await unsent(store) == []
 
@@ -159,7 +159,7 @@ async def test_messages_of_one_key_share_a_shard(store: AnyStore) -> None:
             assert shard_of(row.message.key, 4) == shard
 
 
-async def test_no_more_bytes_are_read_than_asked_for_but_always_a_message(store: AnyStore) -> None:
+async def test_pending_respects_the_byte_limit_but_returns_at_least_one_message(store: AnyStore) -> None:
     sent = [envelope(feedback().model_copy(update={"text": "x" * size})) for size in (3_000, 100, 100, 5_000, 100)]
     async with store.begin() as tx:
         await tx.emit(*sent)
@@ -170,7 +170,7 @@ async def test_no_more_bytes_are_read_than_asked_for_but_always_a_message(store:
     assert [row.id for row in await store.pending(ALL, 100)] == sorted(row.id for row in await store.pending(ALL, 100))
 
 
-async def test_what_is_held_stays_out_of_the_way(store: AnyStore) -> None:
+async def test_held_topics_and_keys_are_not_pending(store: AnyStore) -> None:
     async with store.begin() as tx:
         await tx.emit(*[envelope(feedback(target=f"bot-{number}")) for number in range(3)])
         await tx.park(DeadLetter.from_record("a", record(envelope()), Permanent()))
@@ -197,7 +197,7 @@ async def test_the_oldest_unsent_message_has_an_age(store: AnyStore) -> None:
     assert await store.oldest_unsent() is None
 
 
-async def test_what_kafka_would_not_take_never_gets_into_the_outbox(store: AnyStore) -> None:
+async def test_message_larger_than_kafkas_limit_is_rejected_by_emit(store: AnyStore) -> None:
     large = feedback().model_copy(update={"text": "x" * 1_000_000})
 
     async def emit() -> None:
@@ -209,7 +209,7 @@ async def test_what_kafka_would_not_take_never_gets_into_the_outbox(store: AnySt
     assert await unsent(store) == []
 
 
-async def test_positions_go_forward_and_back_only_on_purpose(store: AnyStore) -> None:
+async def test_positions_advance_and_move_back_only_by_replacement(store: AnyStore) -> None:
     first, second = ("t", 0), ("t", 1)
     async with store.begin() as tx:
         assert await tx.record_positions("a", {first: 5, second: 2}) == {}
