@@ -1,4 +1,4 @@
-"""The production shape for whole stories: processes, Apache Kafka, PostgreSQL, Redis or what stands in for it."""
+"""The production setup for end-to-end tests: processes, Apache Kafka, PostgreSQL, and Redis or a broken substitute."""
 
 import contextlib
 import socket
@@ -17,20 +17,20 @@ from tests.support.gateway import gateway
 
 @pytest.fixture
 def silent_redis() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
+    """The URL of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
 
 
 @pytest.fixture
 def dead_redis() -> str:
-    """An address where nobody is."""
+    """A URL without a server."""
     return f"redis://127.0.0.1:{free_port()}/0"
 
 
 @pytest.fixture
 def start_site(databases: Databases, kafka_bootstrap: str, tmp_path: Path) -> Iterator[StartSite]:
-    """Call it with settings: all services as processes behind one address."""
+    """Return a function that starts all services as processes behind one URL, with additional settings."""
     with contextlib.ExitStack() as stack:
 
         def start(**environment: str) -> Site:

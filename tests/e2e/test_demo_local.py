@@ -1,4 +1,4 @@
-"""The visitor's first minutes: a bot gets worse the drop is found, the fix approved, the bot is well."""
+"""A visitor's first minutes: a bot gets worse, the regression is found, the fix approved, and the bot recovers."""
 
 import subprocess
 import sys
@@ -24,9 +24,9 @@ def runner(tmp_path: Path) -> Iterator[LocalRunner]:
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(chromium() is not None, reason="played and looked at by tests/browser/test_story.py")
-def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: Path) -> None:
-    """With its people twice as quick as `make run` has them."""
+@pytest.mark.skipif(chromium() is not None, reason="covered by tests/browser/test_story.py")
+def test_first_visit_from_first_question_to_recovery(runner: LocalRunner, tmp_path: Path) -> None:
+    """Run the demo's traffic at twice the rate of `make run`."""
     runner.start()
     site = Site(**runner.credentials)
     env = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=site.ingest_key)
@@ -40,11 +40,11 @@ def test_from_the_first_question_to_the_recovery(runner: LocalRunner, tmp_path: 
 
 
 def watch_and_approve(site: Site, bot: "subprocess.Popen[bytes]") -> None:
-    def fix() -> dict[str, Any] | None:
+    def find_fix() -> dict[str, Any] | None:
         assert bot.poll() is None
         return next((item for item in site.items("/v1/proposals?state=open") if item["kind"] == "restore"), None)
 
-    found = eventually_sync(fix, within=180)
+    found = eventually_sync(find_fix, within=180)
     assert found is not None
     decision = {"verdict": "approved", "reason": "it cites again", "digest": found["digest"]}
     decided = site.post(f"/v1/proposals/{found['id']}/decisions", decision)
@@ -56,7 +56,7 @@ def watch_and_approve(site: Site, bot: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.postgres
-def test_the_terminal_tells_it_and_nothing_is_left_behind(runner: LocalRunner) -> None:
+def test_demo_is_announced_and_all_processes_end(runner: LocalRunner) -> None:
     runner.demo = "1"
     runner.start()
     site = Site(**runner.credentials)

@@ -1,4 +1,4 @@
-"""The circle on what `make run` starts: embedded broker, PostgreSQL, Valkey; and with Valkey dead or silent."""
+"""The full loop on `make run`: embedded broker, PostgreSQL, Valkey; also with Valkey dead or silent."""
 
 import signal
 from collections.abc import Iterator
@@ -26,19 +26,19 @@ def valkey_of(runner: LocalRunner) -> psutil.Process:
     return found
 
 
-def test_the_circle(runner: LocalRunner) -> None:
+def test_full_loop(runner: LocalRunner) -> None:
     go_round(Site(**runner.credentials))
 
 
-def test_the_circle_with_redis_dead(runner: LocalRunner) -> None:
+def test_full_loop_with_redis_dead(runner: LocalRunner) -> None:
     valkey = valkey_of(runner)
     valkey.kill()
     go_round(Site(**runner.credentials))
     assert not is_alive(valkey)
 
 
-def test_the_circle_with_redis_silent(runner: LocalRunner) -> None:
-    """It takes connections and never answers."""
+def test_full_loop_with_redis_silent(runner: LocalRunner) -> None:
+    """Valkey accepts connections and never responds."""
     valkey = valkey_of(runner)
     valkey.send_signal(signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""A standing authorisation: what people like becomes an example within a second, visibly, and can be taken back."""
+"""A grant: liked answers become examples within a second, visibly, and can be revoked."""
 
 import time
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def first_version(site: Site) -> None:
-    """The maker proposes it, the reviewer approves it."""
+    """Promote the first version: the maker proposes it, the reviewer approves it."""
     digest = parse(DOCUMENT).digest
     body = {"name": NAME, "target": TARGET, "base_digest": None, "document": DOCUMENT, "why": "the first one"}
     proposed = site.post("/v1/proposals", body, site.maker_key)
@@ -70,7 +70,7 @@ def shown(app: Ratchet) -> str:
     return app.prompt(NAME).text(mail="hello")
 
 
-def test_liked_answers_become_examples_under_a_grant_and_go_with_it(site: Site) -> None:
+def test_liked_answers_become_examples_until_the_grant_is_revoked(site: Site) -> None:
     first_version(site)
     with site.client() as app:
         eventually_sync(lambda: app.prompt(NAME, "Reply: {{mail}}").live)

@@ -1,4 +1,4 @@
-"""Human judgements made by others, fed through the command line as a visitor would."""
+"""Public data sets of human judgements, replayed through the command line."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def ratchet(site: Site, key: str, *words: str) -> Any:
-    """The JSON that the command prints."""
+    """Run the command and return its JSON output."""
     environment = environment_without_coverage(RATCHET_URL=site.url, RATCHET_KEY=key)
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ratchet")), *words, "--json"],
@@ -37,16 +37,16 @@ def ratchet(site: Site, key: str, *words: str) -> Any:
 
 
 def replay_frank(site: Site, target: str, order: str) -> list[dict[str, Any]]:
-    """The regressions after every judgement of `order` is counted."""
+    """Replay the judgements in `order`; return the regressions once all are counted."""
     path = data_file("frank.jsonl")
-    told = ratchet(site, site.ingest_key, "replay", str(path), "--as", "frank", "--order", order, "--target", target)
-    assert told["refused"] == 0
-    eventually_sync(lambda: counted(site, target) == told["feedback"], within=180)
+    summary = ratchet(site, site.ingest_key, "replay", str(path), "--as", "frank", "--order", order, "--target", target)
+    assert summary["refused"] == 0
+    eventually_sync(lambda: counted(site, target) == summary["feedback"], within=180)
     return site.items(f"/v1/regressions?target={target}")
 
 
 def counted(site: Site, target: str, metric: str = "score.Factuality") -> int:
-    """How many values of a metric are counted, of all versions."""
+    """Return how many values of a metric are counted, over all versions."""
     measured = site.items(f"/v1/quality?target={target}")
     return sum(item["measurement"]["n"] for item in measured if item["metric"].startswith(metric))
 
@@ -72,12 +72,12 @@ def test_no_drop_and_a_drop_below_the_floor_raise_nothing(site: Site, target: st
     assert replay_frank(site, target, order) == []
 
 
-def test_three_thousand_answers_come_in_once_and_candidates_are_shown(site: Site) -> None:
+def test_3000_answers_are_counted_once_and_candidates_are_shown(site: Site) -> None:
     path = str(data_file("halueval-general.jsonl"))
-    told = ratchet(site, site.ingest_key, "replay", path, "--as", "halueval")
-    assert (told["executions"], told["feedback"], told["refused"]) == (3000, 3000, 0)
+    summary = ratchet(site, site.ingest_key, "replay", path, "--as", "halueval")
+    assert (summary["executions"], summary["feedback"], summary["refused"]) == (3000, 3000, 0)
     again = ratchet(site, site.ingest_key, "replay", path, "--as", "halueval")
-    assert again["duplicates"] == 6000, "a second replay counts nothing twice"
+    assert again["duplicates"] == 6000, "a second replay is deduplicated"
 
     eventually_sync(lambda: counted(site, "halueval", "label") == 3000, within=180)
     chosen = ratchet(site, site.reviewer_key, "candidates", "--name", "answer")
