@@ -1,4 +1,4 @@
-"""The guilty are named in nearly all streams whose truth is known, and the innocent aren't."""
+"""The true cause is named in nearly all generated streams, and no other."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.support.soak import scaled
 SEEDS = scaled(5, 10)
 
 
-def answers(kind: str) -> list[bool]:
-    """Of so many streams, whether the right thing was said."""
+def correct_explanations(kind: str) -> list[bool]:
+    """Return for `count` streams whether the explanation was correct."""
     found = []
     for seed in range(SEEDS):
         values, change, truth = stream(seed, kind)
@@ -20,18 +20,18 @@ def answers(kind: str) -> list[bool]:
 
 
 def test_single_causes_are_named() -> None:
-    """At the benchmark's 98 %, fewer than 95 % of 90 streams are right with a chance of 3 %; seeds are fixed."""
-    found = [each for kind in SINGLE for each in answers(kind)]
+    """At the benchmark's 98 %, fewer than 95 % of 90 streams are correct with a probability of 3 %; seeds are fixed."""
+    found = [each for kind in SINGLE for each in correct_explanations(kind)]
     assert sum(found) >= 0.95 * len(found)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in SINGLE])
-def test_what_has_no_single_cause_inside_is_said_to_have_none(kind: str) -> None:
-    assert sum(answers(kind)) >= 0.8 * SEEDS
+def test_no_segment_is_named_without_a_single_cause(kind: str) -> None:
+    assert sum(correct_explanations(kind)) >= 0.8 * SEEDS
 
 
-def test_what_the_ledger_raises_names_the_cause_as_well() -> None:
-    """Small falls aren't all raised. One in seven may be wrong: of everything's drops some 5 % are."""
+def test_detected_regressions_name_the_cause() -> None:
+    """Not every small drop is detected. At most one in seven may be wrong; over all drops about 5 % are."""
     kinds = ("a new prompt version", "a new model", "upstream errors", "everything drops")
     said = [(raised(values), truth) for kind in kinds for values, _, truth in (stream(seed, kind) for seed in range(3))]
     found = [right(each.certain, each.causes, truth) for each, truth in said if each]
@@ -39,19 +39,19 @@ def test_what_the_ledger_raises_names_the_cause_as_well() -> None:
     assert sum(found) >= 0.8 * len(found)
 
 
-def test_traffic_that_explains_a_third_of_a_fall_is_not_its_cause() -> None:
+def test_traffic_that_explains_a_third_of_a_drop_is_not_the_cause() -> None:
     values, _, truth = stream(5012, "a new prompt version for 40 %")
     said = raised(values)
     assert said
     assert right(said.certain, said.causes, truth)
 
 
-def test_the_ledger_is_silent_where_only_traffic_changed() -> None:
+def test_traffic_change_alone_raises_no_regression() -> None:
     assert not any(raised(stream(seed, "traffic mix only")[0]) for seed in range(3))
 
 
-def test_the_rule_of_the_largest_drop_blames_traffic_on_a_segment() -> None:
-    """The same suite fails what it must fail."""
+def test_naive_largest_drop_rule_blames_a_segment_for_traffic() -> None:
+    """The suite must fail for this naive rule."""
     for seed in range(SEEDS):
         values, change, truth = stream(seed, "traffic mix only")
         name, level = largest_drop(values, change)

@@ -7,5 +7,5 @@ from ratchet_backtest import detectable_drop as detectable
 
 @pytest.fixture(autouse=True)
 def few_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The statement is as rough as that; its code is the same."""
+    """Use few simulations: the statement gets less precise, the code is the same."""
     monkeypatch.setattr(detectable, "RUNS", 5)

@@ -1,4 +1,4 @@
-"""How small a drop would have been seen."""
+"""The smallest drop that would have been detected."""
 
 import random
 
@@ -18,7 +18,7 @@ def thumbs(n: int, share: float = 0.85) -> list[float]:
     return [float(rng.random() < share) for _ in range(n)]
 
 
-def test_more_values_see_smaller_drops() -> None:
+def test_more_values_detect_smaller_drops() -> None:
     few, many = (simulate_detectable_drop(thumbs(n), THUMB) for n in (800, 2000))
     assert few.drop is not None
     assert many.drop is not None
@@ -26,7 +26,7 @@ def test_more_values_see_smaller_drops() -> None:
     assert (few.before, few.after, many.before, many.after) == (400, 400, 1000, 1000)
 
 
-def test_less_spread_sees_smaller_drops() -> None:
+def test_less_variance_detects_smaller_drops() -> None:
     steady = simulate_detectable_drop([0.8] * 800, THUMB)
     wide = simulate_detectable_drop(thumbs(800, 0.8), THUMB)
     assert steady.drop is not None
@@ -35,29 +35,29 @@ def test_less_spread_sees_smaller_drops() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, 30, 250])
-def test_too_few_values_see_nothing(n: int) -> None:
+def test_too_few_values_detect_nothing(n: int) -> None:
     assert simulate_detectable_drop(thumbs(n), THUMB).drop is None
 
 
-def test_the_same_values_give_the_same_answer() -> None:
+def test_result_is_deterministic() -> None:
     values = thumbs(500)
     assert simulate_detectable_drop(values, THUMB) == simulate_detectable_drop(values, THUMB)
 
 
-def test_of_latencies_it_is_the_growth_in_per_cent() -> None:
+def test_latency_drop_is_a_growth_in_percent() -> None:
     rng = random.Random(5)
     found = simulate_detectable_drop([-rng.gauss(6.5, 0.5) for _ in range(1200)], LATENCY)
     assert found.drop is not None
     assert 10 <= found.drop <= 40
 
 
-def test_a_rule_of_the_service_counts() -> None:
+def test_watch_rule_applies() -> None:
     strict = simulate_detectable_drop(thumbs(1000), THUMB, [Rule(floor=20)])
     assert strict.drop is not None
     assert strict.drop >= 15
 
 
-def test_progress_goes_on_to_the_end() -> None:
+def test_progress_reaches_the_end() -> None:
     told: list[float] = []
     simulate_detectable_drop(thumbs(600), THUMB, advance=told.append)
     assert told == sorted(told)
@@ -65,7 +65,7 @@ def test_progress_goes_on_to_the_end() -> None:
 
 
 @pytest.mark.parametrize("most", [0.02, 0.09, 0.1])
-def test_values_near_the_worst_end_leave_no_room_whatever_their_number(most: float) -> None:
+def test_values_near_the_worst_end_cannot_drop_detectably(most: float) -> None:
     rng = random.Random(4)
     low = simulate_detectable_drop([rng.uniform(0.0, most) for _ in range(600)], THUMB)
     assert (low.drop, low.no_headroom) == (None, True)

@@ -1,7 +1,7 @@
-"""A thousand files whose truth is known, and as many in test_generated_files_more.py.
+"""A thousand generated files with known contents; another thousand in test_generated_files_more.py.
 
-The checks are in tests/support/backtest_checks.py; RATCHET_SOAK=1 compares the verdicts of all.
-Test processes share work by file.
+The checks are in tests/support/backtest_checks.py; RATCHET_SOAK=1 compares the verdicts of all. There are two files
+because test processes distribute work by file.
 """
 
 from pathlib import Path
@@ -13,8 +13,6 @@ from tests.support.backtest_checks import faults
 
 
 @pytest.mark.parametrize("shard", range(10))
-def test_every_file_is_read_as_it_was_meant_or_refused(
-    shard: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_file_is_read_correctly_or_rejected(shard: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectable, "RUNS", 1)
     assert not faults(shard, tmp_path)

@@ -1,4 +1,4 @@
-"""What raised a regression and what is named as its cause never contradict each other."""
+"""The detected change of a regression and its named cause are consistent."""
 
 import random
 
@@ -10,7 +10,7 @@ from tests.unit.analyzer.definitions.test_directions import feed, scores
 
 
 @pytest.mark.parametrize("fall", [0.07, 0.09, 0.12])
-def test_a_version_that_is_worse_than_the_one_before_it_is_named_as_the_cause(fall: float) -> None:
+def test_worse_version_is_named_as_the_cause(fall: float) -> None:
     seen = 0
     for seed in range(12):
         rnd = random.Random(seed)

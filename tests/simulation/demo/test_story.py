@@ -1,4 +1,4 @@
-"""The demo's story, played through the analyzer's ledger and the proposer's drafting, with many seeds."""
+"""The demo, run through the analyzer's engine and the proposer's drafting with many seeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _A_SECOND = 20
 
 @dataclass
 class WatchedTerm:
-    """In the place of the SDK's client: what it is told goes to a ledger; it serves `live`, or the default."""
+    """Replaces the SDK's client: passes feedback to an engine and serves `live`, or the default."""
 
     engine: QualityEngine = field(default_factory=QualityEngine)
     live: Prompt | None = None
@@ -87,7 +87,7 @@ class WatchedTerm:
 _PLACE: dict[str, Any] = {"project": "default", "environment": "production", "target": TARGET}
 
 
-def play(tmp_path: Path, seed: int, *, healthy: bool) -> tuple[WatchedTerm, Story]:
+def run_demo(tmp_path: Path, seed: int, *, healthy: bool) -> tuple[WatchedTerm, Story]:
     file, watched = tmp_path / "answer.json", WatchedTerm()
     ensure_prompt(file)
     fleet = Fleet(lambda: watched, file)  # type: ignore[arg-type, return-value]
@@ -100,8 +100,8 @@ def metrics(watched: WatchedTerm, kind: type[RegressionEvent]) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_edit_is_found_and_blamed_and_its_fix_helps(tmp_path: Path, seed: int) -> None:
-    watched, story = play(tmp_path, seed, healthy=False)
+def test_edit_is_detected_and_named_and_its_fix_works(tmp_path: Path, seed: int) -> None:
+    watched, story = run_demo(tmp_path, seed, healthy=False)
     for _ in range(120 * _A_SECOND):
         story.step()
         if any(isinstance(turn, RegressionDetected) for _, turn in watched.turns):
@@ -125,8 +125,8 @@ def test_the_edit_is_found_and_blamed_and_its_fix_helps(tmp_path: Path, seed: in
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_where_nobody_edits_nothing_is_raised(tmp_path: Path, seed: int) -> None:
-    watched, story = play(tmp_path, seed, healthy=True)
+def test_no_regression_without_an_edit(tmp_path: Path, seed: int) -> None:
+    watched, story = run_demo(tmp_path, seed, healthy=True)
     for _ in range(100 * _A_SECOND):
         story.step()
     assert watched.turns == []

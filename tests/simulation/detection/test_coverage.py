@@ -1,9 +1,9 @@
-"""Stated intervals hold while they are watched: at least 94 % of streams never see one leave its truth out.
+"""Reported intervals are valid under continuous monitoring: at least 94 % of streams never exclude the true value.
 
-Seeds are fixed, so nothing here can flake. With RATCHET_SOAK=1 there are 40 streams of each family: were the true share
-of streams that see a miss 5 %, more than 7 of 40 would come with a chance of 0.07 %. Seven families together may show
-no more than 6 % of 280: were the true share 10 %, so few would come with a chance of 0.9 %. Otherwise there are 16 of
-each, which still tell intervals for a single look from ours.
+Seeds are fixed, so results are deterministic. With RATCHET_SOAK=1 there are 40 streams per family: if the true miss
+rate were 5 %, more than 7 of 40 would occur with a probability of 0.07 %. Over seven families at most 6 % of 280 may
+miss: if the true rate were 10 %, that few would occur with a probability of 0.9 %. Otherwise there are 16 per family,
+enough to distinguish intervals for a single look from ours.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ RUNS, ALLOWED, TOGETHER = scaled((16, 2, 6), (40, 7, 16))
 
 
 def misses(case: Case) -> tuple[Counter[str], Counter[str]]:
-    """In how many streams each interval missed: ever, and when the regression was raised."""
+    """Return in how many streams each interval missed: ever, and when the regression was detected."""
     found = [watched(case, run) for run in range(RUNS)]
     ever = Counter(part for each in found for part in each.ever)
     return ever, Counter(part for each in found for part in each.raised or ())
@@ -36,8 +36,8 @@ def test_intervals_of_both_means_and_of_the_drop(declared: bool, drop: float) ->
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_intervals_for_one_look_fail_the_same_suite(declared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 1.96 standard errors: right for a number of values that was fixed before, and wrong for any moment."""
+def test_fixed_sample_intervals_fail_the_suite(declared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use 1.96 standard errors: valid for a number of values that is fixed in advance, not for any moment."""
     monkeypatch.setattr(findings, "widening", lambda blocks: 1.96)
     monkeypatch.setattr(findings, "drift_height", lambda *of: 1.96)
     ever, _ = misses(Case("scores", declared, 0.0))

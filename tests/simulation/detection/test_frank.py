@@ -1,4 +1,4 @@
-"""Real judgements of nine systems, all ordered pairs as declared switches, with at most 250 values a side."""
+"""Human judgements of nine systems: all ordered pairs as declared switches, at most 250 values per side."""
 
 from collections.abc import Iterable
 from itertools import permutations
@@ -16,24 +16,24 @@ from tests.support.quality import frank, scores_by_version
 
 @pytest.fixture(scope="module")
 def pairs() -> list[tuple[float, Compared]]:
-    """The true drop of each pair, and what was said."""
+    """Return the true drop of each pair, and the finding."""
     judged = frank()
     return [(fmean(judged[a]) - fmean(judged[b]), compared(judged[a], judged[b])) for a, b in permutations(judged, 2)]
 
 
-def test_large_drops_are_found_with_the_fewest_values_that_may_conclude(pairs: list[tuple[float, Compared]]) -> None:
+def test_large_drops_are_detected_with_the_minimum_number_of_values(pairs: list[tuple[float, Compared]]) -> None:
     large = [found.said for drop, found in pairs if drop >= FOUND]
     assert len(large) == 27
     assert all(said == ("regressed",) for said in large)
 
 
-def test_smaller_drops_are_found_or_inconclusive_and_never_hold(pairs: list[tuple[float, Compared]]) -> None:
+def test_smaller_drops_are_detected_or_inconclusive_but_never_hold(pairs: list[tuple[float, Compared]]) -> None:
     middle = [found.said for drop, found in pairs if FLOOR <= drop < FOUND]
     assert middle
     assert all(set(said) <= {"regressed", "inconclusive"} for said in middle)
 
 
-def test_what_did_not_fall_is_no_regression(pairs: list[tuple[float, Compared]]) -> None:
+def test_no_regression_without_a_drop(pairs: list[tuple[float, Compared]]) -> None:
     assert all("regressed" not in found.said for drop, found in pairs if drop <= 0.0)
 
 
@@ -41,20 +41,20 @@ def test_improvements_hold(pairs: list[tuple[float, Compared]]) -> None:
     assert all(found.said[-1] == "holds" for drop, found in pairs if drop <= -FOUND)
 
 
-def test_stated_intervals_hold_the_difference_of_all_values(pairs: list[tuple[float, Compared]]) -> None:
-    """It is an estimate itself, of values that are partly the same: so nothing may miss it."""
+def test_intervals_contain_the_difference_of_all_values(pairs: list[tuple[float, Compared]]) -> None:
+    """The interval must contain the estimate from all values, which it partly shares."""
     told = [(drop, found.finding.drop) for drop, found in pairs]
     assert all(stated is not None and stated.low <= drop <= stated.high for drop, stated in told)
 
 
-def test_disjoint_halves_of_one_system_are_silent() -> None:
+def test_halves_of_one_system_raise_no_regression() -> None:
     for values in frank().values():
         for one, other in halves(values):
             assert "regressed" not in compared(one, other).said
 
 
-def ledger_on(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:
-    """What the whole ledger raises."""
+def detected_regressions(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:
+    """Return what the whole engine detects."""
     engine, raised = QualityEngine(), list[RegressionDetected]()
     for event in scores_by_version(versions):
         for reading in readings(event):
@@ -63,20 +63,20 @@ def ledger_on(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDet
     return raised
 
 
-def test_the_ledger_raises_each_large_drop_once_and_names_the_switch() -> None:
+def test_engine_detects_each_large_drop_once_and_names_the_switch() -> None:
     judged = frank()
     for a, b in permutations(judged, 2):
         drop = fmean(judged[a]) - fmean(judged[b])
-        raised = ledger_on([(a, judged[a]), (b, judged[b][:120])]) if drop >= FOUND else []
+        raised = detected_regressions([(a, judged[a]), (b, judged[b][:120])]) if drop >= FOUND else []
         assert [each.causes[0].after for each in raised] == ([f"label:{b}"] if drop >= FOUND else [])
         assert all(each.current.n == 100 for each in raised)
 
 
-def test_the_ledger_raises_nothing_that_did_not_fall() -> None:
+def test_engine_raises_nothing_without_a_drop() -> None:
     judged = frank()
     for a, b in permutations(judged, 2):
         if fmean(judged[a]) <= fmean(judged[b]):
-            assert ledger_on([(a, judged[a]), (b, judged[b])]) == []
+            assert detected_regressions([(a, judged[a]), (b, judged[b])]) == []
     for values in judged.values():
         for one, other in halves(values):
-            assert ledger_on([("one", list(one)), ("other", list(other))]) == []
+            assert detected_regressions([("one", list(one)), ("other", list(other))]) == []

@@ -1,4 +1,4 @@
-"""Intervals hold while they are watched: 94 % or more of runs never leave the truth out, at any look."""
+"""Intervals are valid under continuous monitoring: in at least 94 % of runs they never exclude the true value."""
 
 import random
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tests.support.monitors import Draw, beta, correlated, drawn, judge, referen
 from tests.support.soak import scaled
 
 RUNS, LOOKS = scaled(40, 200), range(100, 1001, 25)
-ALLOWED = RUNS // 10  # at a true rate of 5 %, more than 20 of 200 come with a chance of 0.1 %
+ALLOWED = RUNS // 10  # at a true rate of 5 %, more than 20 of 200 occur with a probability of 0.1 %
 
 
 def many(draw: Draw) -> Callable[[random.Random, int], list[float]]:

@@ -1,9 +1,9 @@
-"""Quiet streams raise no more alarms than promised, however often one looks; a naive detector fails the same suite.
+"""Streams without change raise few false alarms under continuous monitoring; naive detectors fail the same suite.
 
-`keeps_its_level` is what any detector must pass: quiet streams of a family, looked at after every value, of which no
-more than a tenth may raise an alarm. Seeds are fixed, so nothing here can flake. With RATCHET_SOAK=1 there are 200
-streams: were the true rate 5 %, more than 20 alarms would come with a chance of 0.1 %. Otherwise there are 40: a
-statistic for a single look, or a naive test, raises at least twice as many alarms as are allowed.
+`keeps_its_level` applies to any detector: of the streams of a family, examined after every value, at most a tenth may
+raise an alarm. Seeds are fixed, so results are deterministic. With RATCHET_SOAK=1 there are 200 streams: if the true
+rate were 5 %, more than 20 alarms would occur with a probability of 0.1 %. Otherwise there are 40: a test for a single
+look, or a naive test, raises at least twice as many alarms as allowed.
 """
 
 import math
@@ -43,7 +43,7 @@ QUIET: dict[str, tuple[ValueKind, Draw]] = {
 
 
 class NaiveZ:
-    """What one must not do: a z-test for a fixed n, at every value; of the latest values, or of all since the start."""
+    """A naive detector: a z-test for a fixed n at every value, of the latest values or of all since the start."""
 
     def __init__(self, history: list[float], latest: int | None) -> None:
         self.n, self.mean, self.latest = len(history), fmean(history), latest
@@ -51,7 +51,7 @@ class NaiveZ:
         self.seen = [0.0]
 
     def learn(self, value: float) -> None:
-        """The history is known."""
+        """Ignore the value: the history is known."""
 
     def observe(self, value: float) -> bool:
         self.seen.append(self.seen[-1] + value)
@@ -76,26 +76,26 @@ def many(draw: Draw) -> Callable[[random.Random, int], list[float]]:
 
 
 @pytest.mark.parametrize("family", QUIET)
-def test_a_stream_against_its_own_past(family: str) -> None:
+def test_stream_against_its_own_history(family: str) -> None:
     kind, draw = QUIET[family]
     keeps_its_level(lambda _: Monitor(kind, STATISTIC), many(draw), family)
 
 
 class Switched:
-    """A new version that begins after the history, which is its reference."""
+    """Detects whether a new version, which begins after the history, is worse than the history."""
 
     def __init__(self, kind: ValueKind, history: list[float]) -> None:
         self.monitor = Monitor(kind, STATISTIC, reference=reference(kind, history))
 
     def learn(self, value: float) -> None:
-        """The reference knows the history."""
+        """Add the value to the reference."""
 
     def observe(self, value: float) -> bool:
         return self.monitor.observe(value)
 
 
 @pytest.mark.parametrize("family", QUIET)
-def test_a_declared_switch_that_changed_nothing(family: str) -> None:
+def test_declared_switch_without_effect(family: str) -> None:
     kind, draw = QUIET[family]
     keeps_its_level(lambda history: Switched(kind, history), many(draw), f"switch {family}")
 
@@ -104,8 +104,8 @@ def test_correlated_values() -> None:
     keeps_its_level(lambda _: Monitor("bounded", STATISTIC), correlated(0.5), "correlated")
 
 
-def test_an_agreed_rate_that_is_kept() -> None:
-    """At the rate itself, where the null hypothesis only just holds."""
+def test_agreed_rate_that_is_met() -> None:
+    """Use exactly the agreed rate, the boundary of the null hypothesis."""
     keeps_its_level(lambda _: Monitor("rare", STATISTIC, agreed=0.01), many(share(0.01)), "rate")
 
 
@@ -117,10 +117,8 @@ def test_a_naive_detector_fails_the_same_suite(family: str, latest: int | None) 
 
 
 @pytest.mark.parametrize("height", ["drift.drift_height", "version_switch.switch_height"])
-def test_our_own_statistic_fails_it_where_it_may_be_looked_at_once_only(
-    height: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the one-sided 5 % height of a single look."""
+def test_fixed_sample_critical_value_fails_the_suite(height: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the critical value by the one-sided 5 % value of a single look."""
     monkeypatch.setattr(f"analyzer.domain.detection.{height}", lambda *asked: 1.645)
     switched = height.startswith("version_switch")
 
@@ -131,18 +129,18 @@ def test_our_own_statistic_fails_it_where_it_may_be_looked_at_once_only(
         keeps_its_level(make, many(QUIET["scores"][1]), "peeked at")
 
 
-def test_a_season_that_the_past_has_seen() -> None:
-    """Quality falls and rises by 3 points each 500 values."""
+def test_seasonality_in_the_history() -> None:
+    """Let quality fall and rise by 3 points every 500 values."""
     alarms = 0
     for run in range(60):
         rnd = random.Random(run)
         levels = [0.8 + 0.03 * math.sin(2 * math.pi * at / 500) for at in range(3000)]
         values = [rnd.betavariate(level * 10, (1 - level) * 10) for level in levels]
         alarms += first_alarm(Monitor("bounded", STATISTIC), values[:1000], values[1000:]) is not None
-    assert alarms <= 9  # a chance below 0.5 % at a true rate of 5 %
+    assert alarms <= 9  # probability below 0.5 % at a true rate of 5 %
 
 
-def test_a_burst_that_passes_is_no_drop() -> None:
+def test_short_burst_raises_no_alarm() -> None:
     alarms = 0
     for run in range(60):
         rnd = random.Random(run)
@@ -151,7 +149,7 @@ def test_a_burst_that_passes_is_no_drop() -> None:
     assert alarms <= 9
 
 
-def test_wider_spread_is_no_drop() -> None:
+def test_larger_variance_raises_no_alarm() -> None:
     alarms = 0
     for run in range(60):
         rnd = random.Random(run)
@@ -160,7 +158,7 @@ def test_wider_spread_is_no_drop() -> None:
     assert alarms <= 9
 
 
-def test_an_improvement_is_no_alarm() -> None:
+def test_improvement_raises_no_alarm() -> None:
     rnd = random.Random(6)
     watched = drawn(share(0.9), rnd, 3000)
     assert first_alarm(Monitor("binary", STATISTIC), drawn(share(0.6), rnd, 500), watched) is None

@@ -1,4 +1,4 @@
-"""What fell is found, soon. Medians over 40 runs with fixed seeds; each bound leaves about a quarter of slack."""
+"""Drops are detected soon. Medians over 40 runs with fixed seeds; each bound has a margin of about a quarter."""
 
 import random
 from statistics import median
@@ -18,7 +18,7 @@ NEVER = 10**6
     ("binary", share(0.85), share(0.70), 160),
     ("positive", latency(), latency(1.5), 100),
 ])  # fmt: skip
-def test_a_drop_that_nobody_declared(kind: ValueKind, before: Draw, after: Draw, within: int) -> None:
+def test_undeclared_drop(kind: ValueKind, before: Draw, after: Draw, within: int) -> None:
     delays = []
     for run in range(RUNS):
         rnd = random.Random(run)
@@ -33,7 +33,7 @@ def test_a_drop_that_nobody_declared(kind: ValueKind, before: Draw, after: Draw,
     ("binary", share(0.85), share(0.70), 80),
     ("positive", latency(), latency(1.2), 260),
 ])  # fmt: skip
-def test_a_switch_to_something_worse(kind: ValueKind, before: Draw, after: Draw, within: int) -> None:
+def test_declared_switch_to_a_worse_version(kind: ValueKind, before: Draw, after: Draw, within: int) -> None:
     delays = []
     for run in range(RUNS):
         rnd = random.Random(run)
@@ -42,7 +42,7 @@ def test_a_switch_to_something_worse(kind: ValueKind, before: Draw, after: Draw,
     assert median(delays) <= within
 
 
-def test_a_drop_within_the_life_of_a_new_version() -> None:
+def test_drop_within_a_new_version() -> None:
     delays = []
     for run in range(RUNS):
         rnd = random.Random(run)
@@ -52,7 +52,7 @@ def test_a_drop_within_the_life_of_a_new_version() -> None:
     assert 0 < median(delays) <= 120
 
 
-def test_a_slow_decline_is_found() -> None:
+def test_slow_decline_is_detected() -> None:
     delays = []
     for run in range(RUNS):
         rnd = random.Random(run)
@@ -62,8 +62,8 @@ def test_a_slow_decline_is_found() -> None:
     assert median(delays) <= 700
 
 
-def test_a_stream_of_equal_values_is_not_blind() -> None:
-    """Everything was perfect: there was no spread to measure a drop by."""
+def test_drop_after_constant_values_is_detected() -> None:
+    """All values were perfect, so the reference has no variance."""
     rnd = random.Random(1)
     found = first_alarm(Monitor("bounded", STATISTIC), [1.0] * 500, drawn(share(0.8), rnd, 300))
     assert found is not None
