@@ -1,4 +1,4 @@
-"""Blocks of code that stand twice: runs of equal lines, whatever the names in them."""
+"""Duplicate blocks of code: runs of equal statements, ignoring names and constants."""
 
 import ast
 import hashlib
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tests.architecture.source import Module
 
 STATEMENTS = 4
-"""Consecutive equal statements that make a block."""
+"""Consecutive equal statements that count as a block."""
 
 
 class _Anonymous(ast.NodeTransformer):
@@ -26,7 +26,7 @@ def _shape(statement: ast.stmt) -> str:
 
 
 def duplicate_blocks(modules: Iterable[Module]) -> list[list[str]]:
-    """Return groups of places (`path:line`) where the same four statements follow each other."""
+    """Return groups of locations (`path:line`) with the same four consecutive statements."""
     places: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for module in modules:
         if module.is_migration:

@@ -1,4 +1,4 @@
-"""Import circles between the packages of a member: which folders import each other, directly or in a ring."""
+"""Import cycles between the packages of a member, direct or indirect."""
 
 import ast
 from collections import defaultdict
@@ -30,7 +30,7 @@ def package_graph(modules: Iterable[Module]) -> Graph:
     return graph
 
 
-def circles(modules: Iterable[Module]) -> list[set[str]]:
+def cycles(modules: Iterable[Module]) -> list[set[str]]:
     """Return the groups of packages that reach each other (strongly connected components; Tarjan, 1972)."""
     graph = package_graph(modules)
     index: dict[str, int] = {}

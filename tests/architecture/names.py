@@ -1,4 +1,4 @@
-"""Rules for names: words that say too little, and verbs that docstrings begin with."""
+"""Rules for names: banned words, and verbs that begin docstrings."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ BANNED = _words(
     away raised cried mind calm past bars barred
     """
 )
-"""Words of no name: each has a standard term (docs/glossary.md)."""
+"""Banned words: each has a standard term (docs/glossary.md)."""
 BANNED_ALONE = frozenset({"of", "one", "some", "item", "place"})
 """Words that are no name by themselves, but may be part of one."""
 NOUNS_IN_ING = frozenset(
@@ -36,7 +36,7 @@ NOUNS_IN_ING = frozenset(
         "ranking",
     }
 )
-"""Modules and packages that may end in -ing, since the field calls the thing so."""
+"""Modules and packages that may end in -ing: the standard term of the field."""
 CONVENTIONAL = _words(
     """
     __init__ __main__ app settings handlers maintenance service repository api model tables queries events errors
@@ -49,14 +49,14 @@ GLOSSARY = _words(
     audit decisions grants keys metrics operations people prompts proposals quality regressions session topics
     """
 )
-"""Nouns of docs/glossary.md and of the API: in every member a module of this name is about the same thing."""
+"""Nouns of docs/glossary.md and of the API: in every member a module of this name is about the same concept."""
 NOT_VERBS = _words(
     """
     the a an all what which who whose whether when where how why one each every some this that these no none if in
     on of for from by with without as at its it there their our nothing everything so
     """
 )
-"""First words of docstrings that do not say what a function does."""
+"""First words of docstrings that are not a verb in the imperative."""
 
 
 def words_of(name: str) -> list[str]:
@@ -84,17 +84,17 @@ def banned_names(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
             if is_banned(function.name):
                 yield module.path, function.name
             for name in (argument.arg for argument in arguments):
-                if is_banned(name) and name != "item":  # a loop's or a function's item is what everybody calls it
+                if is_banned(name) and name != "item":  # "item" is the usual name in a loop or a function
                     yield module.path, name
 
 
 def modules_in_ing(modules: Iterable[Module]) -> list[str]:
-    """Return the paths of modules that are named by an activity instead of a noun."""
+    """Return the paths of modules named by an activity instead of a noun."""
     return [m.path for m in modules if m.name.endswith("ing") and m.name not in NOUNS_IN_ING]
 
 
 def homonym_modules(modules: Iterable[Module]) -> dict[str, list[str]]:
-    """Return file names that several members use, without conventional ones and the glossary's nouns: name → paths.
+    """Return file names that several members use, except conventional ones and the glossary's nouns: name → paths.
 
     Within a member a noun may repeat in each layer (`domain/candidates.py`, `storage/candidates.py`).
     """
@@ -106,7 +106,7 @@ def homonym_modules(modules: Iterable[Module]) -> dict[str, list[str]]:
 
 
 def homonym_classes(modules: Iterable[Module]) -> dict[str, list[str]]:
-    """Return public class names that exist several times: name → paths. `Handlers` is one of each service."""
+    """Return public class names that exist several times: name → paths. Each service may have one `Handlers`."""
     found: dict[str, list[str]] = defaultdict(list)
     for module in modules:
         for node in module.classes():
@@ -116,9 +116,9 @@ def homonym_classes(modules: Iterable[Module]) -> dict[str, list[str]]:
 
 
 def begins_with_verb(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool | None:
-    """Tell whether the docstring begins with an imperative verb, as far as its form shows; None without a docstring.
+    """Return whether the docstring begins with an imperative verb, judged by its form; None without a docstring.
 
-    A verb in the imperative has no -s, -ed or -ing and is no article, pronoun, preposition or question word.
+    An imperative verb has no -s, -ed or -ing and is no article, pronoun, preposition or question word.
     """
     text = ast.get_docstring(function)
     if not text:

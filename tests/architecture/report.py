@@ -1,4 +1,4 @@
-"""`python -m tests.architecture.report [folder]`: how readable the code is, in figures.
+"""`python -m tests.architecture.report [folder]`: readability of the code, in figures.
 
 With the folder of another checkout it measures that one, so that two states can be compared.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.architecture import names, sql
 from tests.architecture.duplicates import duplicate_blocks
-from tests.architecture.imports import circles
+from tests.architecture.imports import cycles
 from tests.architecture.source import ROOT, Function, Module, modules
 
 
@@ -30,7 +30,7 @@ def docstring_share(found: Iterable[Module]) -> tuple[int, int]:
 
 
 def rows(root: Path) -> list[tuple[str, str]]:
-    """Return the report's rows: what is measured, and the figure."""
+    """Return the report's rows: name and value of each figure."""
     found = [module for module in modules(root) if not module.is_migration]
     functions = [function for module in found for function in module.functions()]
     verbs, documented = docstring_share(found)
@@ -48,7 +48,7 @@ def rows(root: Path) -> list[tuple[str, str]]:
             f"{verbs} of {documented} ({verbs / documented:.0%})",
         ),
         ("blocks of code that stand twice", str(len(duplicate_blocks(found)))),
-        ("import circles between packages", str(len(circles(found)))),
+        ("import cycles between packages", str(len(cycles(found)))),
         ("SQL statements outside storage", str(len(sql.outside_storage(found)))),
         ("SQL functions defined more than once", str(len(sql.defined_twice(root)))),
     ]

@@ -1,4 +1,4 @@
-"""The source files of the product, parsed once: what the report and the checks of names look at."""
+"""The source files of the product, parsed once, for the report and the checks."""
 
 import ast
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Module:
-    """One Python file. `path` is relative to the source root it lies in, such as `analyzer/domain/watch_rules.py`."""
+    """One Python file. `path` is relative to its source root, such as `analyzer/domain/watch_rules.py`."""
 
     file: Path
     path: str
@@ -45,7 +45,7 @@ class Module:
     def public_functions(self) -> Iterator[Function]:
         """Yield module-level functions, and methods of module-level classes, that are public.
 
-        Properties are left out: they are described by what they are, as attributes.
+        Properties are left out: their docstrings describe a value, like those of attributes.
         """
         for node in self.tree.body:
             members = node.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else [node]

@@ -11,7 +11,7 @@ from tests.architecture.source import Module
 STATEMENT = re.compile(r"^\s*(SELECT\s|INSERT INTO\s|UPDATE\s+\w+|DELETE FROM\s|WITH\s+\w+.*\sAS\s*\()", re.I | re.S)
 DEFINITION = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+([\w.]+)", re.I)
 HOMES = ("/storage/", "shared/messaging/", "shared/auth/", "shared/runtime/", "shared/service/")
-"""Where SQL belongs: a service's storage, and the shared stores."""
+"""Where SQL is allowed: a service's storage, and the shared stores."""
 
 
 def is_home(module: Module) -> bool:
@@ -38,7 +38,7 @@ def sql_statements(module: Module) -> Iterator[int]:
 
 
 def outside_storage(modules: Iterable[Module]) -> list[str]:
-    """Return `path:line` of each SQL statement that lies outside the places for it."""
+    """Return `path:line` of each SQL statement outside the allowed folders."""
     return [f"{m.path}:{line}" for m in modules if not is_home(m) for line in sql_statements(m)]
 
 

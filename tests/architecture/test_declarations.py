@@ -29,7 +29,7 @@ def test_a_distribution_has_one_version_range() -> None:
     assert {name: found for name, found in ranges.items() if len(found) > 1} == {}
 
 
-def test_an_undeclared_import_is_found(tmp_path: Path) -> None:
+def test_undeclared_import_is_detected(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "module.py").write_text("import json\nimport httpx\nfrom rich.table import Table\n")
     (tmp_path / "pyproject.toml").write_text(

@@ -1,4 +1,4 @@
-"""Files, functions, modules and links that the documents name exist."""
+"""Files, functions, modules and links that the documentation names exist."""
 
 import ast
 import re
@@ -67,7 +67,7 @@ def test_names_in_the_glossary_exist() -> None:
     assert [name for name in names if not exists(name)] == []
 
 
-def test_each_decision_record_says_when_to_revisit_it() -> None:
+def test_each_decision_record_has_a_revisit_condition() -> None:
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     assert [path.name for path in records if "**Revisit when**" not in path.read_text()] == []
 

@@ -1,4 +1,4 @@
-"""The failpoints of the fault tests name methods that exist: a renamed method fails here, in milliseconds."""
+"""The failpoints of the fault tests name existing methods: a renamed method fails here, in milliseconds."""
 
 import pytest
 
@@ -9,5 +9,5 @@ _POINTS = {name: point for points in (*SWEEP.values(), DECISION) for name, point
 
 @pytest.mark.parametrize("point", _POINTS.values(), ids=_POINTS.keys())
 def test_a_failpoint_names_a_method(point: Failpoint) -> None:
-    owner, name = point.find()
+    owner, name = point.find_method()
     assert callable(getattr(owner, name))

@@ -1,4 +1,4 @@
-"""The migrations of a service are one line: two that took the same number show before any test on PostgreSQL."""
+"""The migrations of a service are linear: two with the same predecessor fail here, without PostgreSQL."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ FOLDERS = sorted(ROOT.glob("services/*/src/*/**/migrations/versions"))
 
 
 def revision_of(migration: Path) -> tuple[str, str | None]:
-    """The revision that a file makes, and the one that it follows."""
+    """Return the revision of a file and its predecessor."""
     values = {
         target.id: ast.literal_eval(node.value)
         for node in ast.parse(migration.read_text()).body
@@ -22,12 +22,12 @@ def revision_of(migration: Path) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parts[-3])
-def test_each_migration_follows_the_one_before_it(folder: Path) -> None:
+def test_migrations_are_linear(folder: Path) -> None:
     files = sorted(folder.glob("*.py"))
     numbers = [f"{number:04}" for number in range(1, len(files) + 1)]
     assert [file.name.partition("_")[0] for file in files] == numbers
     assert [revision_of(file) for file in files] == list(zip(numbers, [None, *numbers], strict=False))
 
 
-def test_every_service_with_a_schema_is_looked_at() -> None:
+def test_every_service_with_a_schema_is_checked() -> None:
     assert len(FOLDERS) >= 4

@@ -1,4 +1,4 @@
-"""Names say what they hold: no banned words, nouns for modules, one meaning for each class (docs/glossary.md)."""
+"""Names are descriptive: no banned words, nouns for modules, one meaning per class name (docs/glossary.md)."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_modules_are_named_by_nouns(product: list[Module]) -> None:
 
 
 def test_a_class_name_has_one_meaning(product: list[Module]) -> None:
-    """Exceptions: the SDK's own shapes of an event's parts, chat and bus messages, each service's repository."""
+    """Exceptions: the SDK's types for parts of events, chat and bus messages, each service's repository."""
     assert set(names.homonym_classes(product)) <= {"Consent", "PromptUse", "Message", "Repository"}
 
 

@@ -1,11 +1,11 @@
-"""Trace one thumb, and one whole loop, through all services in one process.
+"""Trace one thumb, and one full loop, through all services in one process.
 
-    python -m tests.architecture.trace          # the files that one thumb enters
-    python -m tests.architecture.trace --check  # compare docs/one-event.md with a thumb and a whole loop
+python -m tests.architecture.trace          # the files that one thumb enters
+python -m tests.architecture.trace --check  # compare docs/one-event.md with a thumb and a full loop
 
 Counted are files of the product (sdk, shared, services) in which at least one function is called between
-`Client.feedback` in the app and the commit in the analyzer. The system is warm: an execution and a thumb went through
-before. The proposer consumes the same event at the same time; its files are counted separately. Calls of background
+`Client.feedback` in the app and the commit in the analyzer. The system is warm: it has processed an execution and a
+thumb before. The proposer consumes the same event concurrently; its files are counted separately. Calls of background
 tasks in that time are counted, modules that are only imported are not.
 """
 
@@ -45,7 +45,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Trace calls during the block, no lines."""
+        """Trace calls, not lines, during the block."""
         threading.settrace(self._on_call)
         sys.settrace(self._on_call)
         try:
