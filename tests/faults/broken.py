@@ -4,12 +4,12 @@
 the worst moment for its fault. It then creates the file RATCHET_TEST_DIED.
 """
 
+import asyncio
 import os
 import runpy
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from uuid import UUID
 
 from aiokafka import TopicPartition
 
-from collector.domain.model import OutgoingEvent
+from collector.domain.group_plan import GroupWrite
+from collector.domain.model import IngestItem, ItemStatus, NewFeedback, OutgoingEvent
+from collector.ingest.service import BatchWriter
 from collector.settings import CollectorSettings
-from collector.storage.connections import DedicatedConnection
+from collector.storage.group_repository import GroupRepository
 from collector.storage.repository import PostgresRepository
 from shared.messaging import delivery
 from shared.messaging.batch_positions import BatchPositions
@@ -88,25 +90,54 @@ def no_outbox(kill_once: KillOnce) -> None:
     """Send the collector's events after the commit, without outbox; die between the two."""
     producer = KafkaProducer(CollectorSettings.load())
     unsent: list[OutgoingEvent] = []
-    begin = DedicatedConnection.begin
+    write_group, write_items = GroupRepository.write, BatchWriter.write
 
     async def emit(self: PostgresRepository, outgoing: Sequence[OutgoingEvent]) -> None:
         unsent.extend(outgoing)
 
-    @asynccontextmanager
-    async def begin_and_send(self: DedicatedConnection) -> AsyncIterator[Any]:
-        async with begin(self) as pg:
-            yield pg
+    async def write_without_events(self: GroupRepository, write: GroupWrite) -> bool:
+        unsent.extend(write.outgoing)
+        return await write_group(self, write._replace(outgoing=[]))
+
+    async def write_and_send(self: BatchWriter, items: Sequence[IngestItem]) -> list[ItemStatus]:
+        statuses = await write_items(self, items)
         if unsent:
             kill_once()
             await producer.send([event.message for event in unsent])
             unsent.clear()
+        return statuses
 
     PostgresRepository.emit = emit  # type: ignore[method-assign]
-    DedicatedConnection.begin = begin_and_send  # type: ignore[method-assign]
+    GroupRepository.write = write_without_events  # type: ignore[method-assign]
+    BatchWriter.write = write_and_send  # type: ignore[method-assign]
 
 
-FAULTS = {"no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox}
+def answer_first(death: KillOnce) -> None:
+    """Feedback is answered before its group is committed; it dies between the two.
+
+    Executions are not: feedback about a lost one would wait for it.
+    """
+    write = BatchWriter.write
+    late: list[asyncio.Task[None]] = []
+    turn = asyncio.Lock()
+
+    async def write_late(self: BatchWriter, items: Sequence[IngestItem]) -> None:
+        async with turn:
+            await asyncio.sleep(0.05)  # the answers are sent meanwhile
+            death()
+            await write(self, items)
+
+    async def answer(self: BatchWriter, items: Sequence[IngestItem]) -> list[ItemStatus]:
+        if not all(isinstance(item, NewFeedback) for item in items):
+            async with turn:
+                return await write(self, items)
+        late.append(asyncio.create_task(write_late(self, items)))
+        return ["accepted"] * len(items)
+
+    BatchWriter.write = answer  # type: ignore[method-assign]
+
+
+FAULTS = {"no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox, "answer-first": answer_first}
 
 
 def main(fault: str, service: str) -> None:

@@ -30,6 +30,8 @@ class Failpoint:
     when: Literal["before", "after", "before-commit", "after-commit"]
     consumer: str | None = None
     """Restricts the point to the SubscriptionConsumer with this `group`."""
+    in_transaction: bool = False
+    """Groups of items are written in a transaction: their writes in one statement are refused."""
 
     def find_method(self) -> tuple[Any, str]:
         """Return the method's owner and name. Raises AttributeError if the method does not exist."""
@@ -43,6 +45,8 @@ class Failpoint:
         """Wrap the method so that `die` is called at this point."""
         owner, name = self.find_method()
         method = getattr(owner, name)
+        if self.in_transaction:
+            setattr(*Failpoint(_WRITE, "before").find_method(), _refuse)
         if "commit" in self.when:
             setattr(owner, name, self._around_commit(method, die))
         else:
@@ -89,16 +93,25 @@ class Failpoint:
         return begin
 
 
+async def _refuse(*_: Any) -> bool:
+    """Take the place of `GroupRepository.write`, as if another instance had come between."""
+    return False
+
+
+_GROUPS = "collector.storage.group_repository:GroupRepository"
+_WRITE = f"{_GROUPS}.write"
 _REPOSITORY = "collector.storage.repository:PostgresRepository"
 _STORE = "shared.messaging.sql_store:SqlStore"
 _CONSUMER = "shared.messaging.consumer:SubscriptionConsumer"
 
 INTAKE = {
     "intake.queued": Failpoint("collector.ingest.service:BatchWriter.write", "before"),
-    "intake.claimed": Failpoint(f"{_REPOSITORY}.save_claims", "after"),
-    "intake.executions-stored": Failpoint(f"{_REPOSITORY}.save_executions", "after"),
-    "intake.feedback-stored": Failpoint(f"{_REPOSITORY}.replace_current_feedback", "after"),
-    "intake.emitted": Failpoint(f"{_REPOSITORY}.emit", "after"),
+    "intake.read": Failpoint(f"{_GROUPS}.read", "after"),
+    "intake.written": Failpoint(_WRITE, "after"),
+    "intake.claimed": Failpoint(f"{_REPOSITORY}.save_claims", "after", in_transaction=True),
+    "intake.executions-stored": Failpoint(f"{_REPOSITORY}.save_executions", "after", in_transaction=True),
+    "intake.feedback-stored": Failpoint(f"{_REPOSITORY}.replace_current_feedback", "after", in_transaction=True),
+    "intake.emitted": Failpoint(f"{_REPOSITORY}.emit", "after", in_transaction=True),
     "intake.committed": Failpoint("collector.ingest.service:BatchWriter.write", "after"),
 }
 RELAY = {

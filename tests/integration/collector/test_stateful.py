@@ -38,15 +38,17 @@ class Fragile:
     def __init__(self, lines: Iterable[DedicatedConnection]) -> None:
         self.fails: str | None = None
         for line in lines:
-            line.begin = partial(self._begin, line.begin)  # type: ignore[method-assign]
+            line.session = partial(self._session, line.session)  # type: ignore[method-assign]
 
     @contextlib.asynccontextmanager
-    async def _begin(self, begin: Callable[[], contextlib.AbstractAsyncContextManager[Any]]) -> AsyncIterator[Any]:
+    async def _session(self, session: Callable[[], contextlib.AbstractAsyncContextManager[Any]]) -> AsyncIterator[Any]:
         fails, self.fails = self.fails, None
-        async with begin() as pg:
-            yield pg
+        async with session() as pg:
             if fails == "before":
-                raise Retryable("crash before the commit")
+                async with pg.transaction():  # nothing of the group is committed before it ends
+                    yield pg
+                    raise Retryable("crash before the commit")
+            yield pg
         if fails == "after":
             raise Retryable("crash between commit and answer")
 

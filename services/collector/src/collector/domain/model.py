@@ -84,13 +84,14 @@ class NewFeedback(IngestItem):
 
     `id` is a UUID. `reference` is the key of the execution or trace, `slot` that of the user's current feedback of
     this source, kind and name about it. `value` and `label` are retracted by the next feedback of the slot; None
-    where this one may not be counted.
+    where this one may not be counted. `by_trace`: it is about a trace.
     """
 
     reference: bytes
     slot: bytes
     value: float | None = None
     label: str | None = None
+    by_trace: bool = False
 
 
 class ObservedPrompt(NamedTuple):

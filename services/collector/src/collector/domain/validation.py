@@ -92,6 +92,7 @@ def parse_feedback(item: object, context: RequestContext, index: int = 0) -> New
     reference = key_hash(origin.project, origin.environment, *about)
     slot = feedback_slot(reference, created)
     feedback = NewFeedback(origin, feedback_id, event_id, claims, to_json(created), reference, slot)
+    feedback.by_trace = not body.execution_id
     if body.consent is None or body.consent.quality is not False:
         feedback.value, feedback.label = value.number, label
     return feedback

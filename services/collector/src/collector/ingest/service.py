@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from collector.domain.clock_skew import NO_SKEW, clock_skew
+from collector.domain.group_plan import plan_group, references_of
 from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, ItemStatus, Origin
 from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
@@ -16,6 +17,7 @@ from collector.domain.request_context import RequestContext, Route, key_scope
 from collector.domain.validation import parse_completion, parse_request
 from collector.ingest.group_commit import GroupCommitter
 from collector.storage.connections import DedicatedConnection
+from collector.storage.group_repository import GroupRepository
 from collector.storage.repository import PostgresRepository
 from shared.auth.principal import Principal
 from shared.problems import Problem, invalid
@@ -30,7 +32,7 @@ _PARSER_THREADS = 2
 
 
 class BatchWriter:
-    """Writes groups of items, one transaction each, on a connection of its own."""
+    """Writes groups of items, each in one commit, on a connection of its own."""
 
     def __init__(self, connection: DedicatedConnection, shards: int, on_emit: Callable[[], None]) -> None:
         """`on_emit` is called after each commit; it wakes the relay."""
@@ -40,10 +42,20 @@ class BatchWriter:
 
     async def write(self, items: Sequence[IngestItem]) -> list[ItemStatus]:
         """Return the statuses of `items` after their commit. Raises Retryable, or the error that an item causes."""
-        async with self._connection.begin() as pg:
-            statuses = await ingest(PostgresRepository(pg, self._shards), items)
+        async with self._connection.session() as pg:
+            statuses = await self._write_in_one_statement(pg, items)
+            if statuses is None:
+                async with pg.transaction():
+                    statuses = await ingest(PostgresRepository(pg, self._shards), items)
         self._on_emit()
         return statuses
+
+    async def _write_in_one_statement(self, pg: Any, items: Sequence[IngestItem]) -> list[ItemStatus] | None:
+        """Return the statuses after the commit; None, without a change, where the group needs a transaction."""
+        repository = GroupRepository(pg, self._shards)
+        references = references_of(items)
+        plan = plan_group(items, references, await repository.read(references))
+        return plan.statuses if plan is not None and await repository.write(plan.write) else None
 
 
 class PseudonymKeyCache:

@@ -12,7 +12,7 @@ from shared.runtime.failures import FailureClass, classify, is_connection_doubtf
 
 
 class DedicatedConnection:
-    """One connection that stays open, for one transaction at a time.
+    """One connection that stays open, for one user at a time.
 
     Statements are planned once, and always to use indexes: the tables may have been empty at planning time.
     """
@@ -23,15 +23,20 @@ class DedicatedConnection:
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[Any]:
-        """Return a transaction on an asyncpg connection. Raises Retryable for errors that its values do not cause.
+        """Return a transaction on the asyncpg connection. Raises as `session` does."""
+        async with self.session() as pg, pg.transaction():
+            yield pg
 
-        After such an error, and where the connection was lost, the next transaction opens another connection.
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        """Return the asyncpg connection: each statement is its own transaction, unless the caller begins one.
+
+        Raises Retryable for errors that the values do not cause. After such an error, and where the connection was
+        lost, the next session opens another connection.
         """
         with transient_errors():
             try:
-                pg = await self._open()
-                async with pg.transaction():
-                    yield pg
+                yield await self._open()
             except BaseException as error:
                 lost = await self._is_lost()
                 if lost or is_connection_doubtful(error):

@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from collector.domain.messages import slot_and_id
 from collector.domain.model import (
     Claim,
@@ -22,9 +20,9 @@ from collector.domain.model import (
     WaitingFeedback,
 )
 from collector.storage import queries as sql
-from shared.messaging.sql_outbox import shard_of
+from collector.storage.columns import execution_columns, outbox_columns, waiting_columns
 
-_ANY_BODY = bytes(16)
+ANY_BODY = bytes(16)
 """The body hash of a receipt that matches any body."""
 
 
@@ -39,30 +37,19 @@ class PostgresRepository:
         self._shards = shards
 
     async def save_claims(self, claims: Sequence[Claim]) -> dict[bytes, bytes | None]:
-        packed = b"".join(sorted(claim.key + (claim.body or _ANY_BODY) for claim in claims))
+        packed = b"".join(sorted(claim.key + (claim.body or ANY_BODY) for claim in claims))
         saved = await self._pg.fetch(sql.SAVE_CLAIMS, packed)
         if len(saved) == len(claims):
             return {}
         existing = list({claim.key for claim in claims}.difference(row[0] for row in saved))
         rows = await self._pg.fetch(sql.LIST_CLAIMS, existing)
-        return {key: None if body == _ANY_BODY else body for key, body in rows}
+        return {key: None if body == ANY_BODY else body for key, body in rows}
 
     async def delete_claims(self, keys: Sequence[bytes]) -> None:
         await self._pg.execute(sql.DELETE_CLAIMS, keys)
 
     async def save_executions(self, executions: Sequence[NewExecution]) -> None:
-        rows = sorted(executions, key=lambda execution: execution.reference)
-        await self._pg.execute(
-            sql.SAVE_EXECUTIONS,
-            [row.reference for row in rows],
-            [row.trace for row in rows],
-            [row.origin.project for row in rows],
-            [row.origin.environment for row in rows],
-            [row.target for row in rows],
-            [row.facts for row in rows],
-            [row.values for row in rows],
-            [row.origin.received_at for row in rows],
-        )
+        await self._pg.execute(sql.SAVE_EXECUTIONS, *execution_columns(executions))
 
     async def lock_execution(self, reference: bytes) -> RecordedExecution | None:
         row = await self._pg.fetchrow(sql.LOCK_EXECUTION, reference)
@@ -80,7 +67,7 @@ class PostgresRepository:
                 if reference is not None:
                     facts.setdefault(reference, ExecutionContext(execution.target, execution.facts))
         rows = await self._pg.fetch(sql.POP_WAITING_FEEDBACK, list(facts))
-        return [(_waiting(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
+        return [(waiting_feedback(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
 
     async def replace_current_feedback(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
         rows = sorted(feedback, key=lambda item: item.slot)
@@ -117,28 +104,10 @@ class PostgresRepository:
         return [wanted[tuple(row)] for row in rows]
 
     async def save_waiting_feedback(self, waiting: Sequence[WaitingFeedback]) -> None:
-        await self._pg.execute(
-            sql.SAVE_WAITING_FEEDBACK,
-            [row.event_id for row in waiting],
-            [row.reference for row in waiting],
-            [row.origin.project for row in waiting],
-            [row.origin.environment for row in waiting],
-            [row.payload for row in waiting],
-            [row.origin.received_at for row in waiting],
-            [row.origin.traceparent for row in waiting],
-        )
+        await self._pg.execute(sql.SAVE_WAITING_FEEDBACK, *waiting_columns(waiting))
 
     async def emit(self, outgoing: Sequence[OutgoingEvent]) -> None:
-        messages = [event.message for event in outgoing]
-        await self._pg.execute(
-            sql.EMIT,
-            [shard_of(message.key, self._shards) for message in messages],
-            [event.event_id for event in outgoing],
-            [message.topic for message in messages],
-            [message.key for message in messages],
-            [to_json(message.headers).decode() for message in messages],
-            [message.value for message in messages],
-        )
+        await self._pg.execute(sql.EMIT, *outbox_columns(outgoing, self._shards))
 
     async def list_joinable_feedback(
         self, since: datetime, limit: int
@@ -148,7 +117,7 @@ class PostgresRepository:
         As (row id, feedback, execution); rows that another instance has locked are skipped.
         """
         rows = await self._pg.fetch(sql.LIST_JOINABLE_FEEDBACK, since, limit)
-        return [(row["id"], _waiting(row), ExecutionContext(row["target"], row["facts"])) for row in rows]
+        return [(row["id"], waiting_feedback(row), ExecutionContext(row["target"], row["facts"])) for row in rows]
 
     async def list_overdue_feedback(
         self, before: datetime, limit: int
@@ -160,7 +129,7 @@ class PostgresRepository:
         rows = await self._pg.fetch(sql.LIST_OVERDUE_FEEDBACK, before, limit)
         if not rows:
             return []
-        found = [(row["id"], _waiting(row)) for row in rows]
+        found = [(row["id"], waiting_feedback(row)) for row in rows]
         current = {row: slot_and_id(entry) for row, entry in found}
         # Lock before reading: a transaction that replaced one of them has then committed, and its execution is visible.
         await self._pg.execute(sql.LOCK_CURRENT_FEEDBACK, [slot for slot, _ in current.values()])
@@ -201,6 +170,7 @@ class PostgresRepository:
             await self._pg.execute(sql.DELETE_EXPIRED[table], now, age)
 
 
-def _waiting(row: Any) -> WaitingFeedback:
+def waiting_feedback(row: Any) -> WaitingFeedback:
+    """Return a row of `waiting`."""
     origin = Origin(row["project"], row["environment"], row["received_at"], row["traceparent"])
     return WaitingFeedback(str(row["event_id"]), origin, row["reference"], row["payload"])

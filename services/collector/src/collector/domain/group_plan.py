@@ -1,0 +1,150 @@
+"""The plan of a group: what to write and emit, decided from a snapshot of the database, for one statement. Pure.
+
+It decides as `ingestion.ingest` does step by step in a transaction. The write fails if the snapshot is outdated by
+then; the group is then ingested in a transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from collector.domain import messages
+from collector.domain.ingestion import classify_claims, first_claims, latest
+from collector.domain.model import (
+    Claim,
+    ExecutionContext,
+    IngestItem,
+    ItemStatus,
+    NewExecution,
+    NewFeedback,
+    OutgoingEvent,
+    PreviousFeedback,
+    Status,
+    WaitingFeedback,
+)
+
+
+class GroupReferences(NamedTuple):
+    """What a group refers to in the database."""
+
+    claims: list[Claim]
+    feedback: list[NewFeedback]
+    executions: list[NewExecution]
+
+
+class Snapshot(NamedTuple):
+    """What the database has of a group's references, before its write.
+
+    `claims`: key → body hash. `current`: slot → feedback. `executions`: reference or trace → facts, for the feedback
+    of the group. `waiting`: row id → feedback that waits for the group's executions, oldest first. `new_prompts`:
+    whether the group uses a digest that is neither served nor observed.
+    """
+
+    claims: dict[bytes, bytes | None]
+    current: Mapping[bytes, PreviousFeedback]
+    executions: Mapping[bytes, ExecutionContext]
+    waiting: Mapping[int, WaitingFeedback]
+    new_prompts: bool = False
+
+
+class Replacement(NamedTuple):
+    """A feedback that becomes the current one of its slot, and the one that it replaces there."""
+
+    feedback: NewFeedback
+    previous: PreviousFeedback
+
+
+class GroupWrite(NamedTuple):
+    """The rows to write. Written are all of them, or none if a claim or a slot is no longer as in the snapshot."""
+
+    claims: list[Claim]
+    executions: list[NewExecution]
+    first_feedback: list[NewFeedback]
+    replacements: list[Replacement]
+    waiting: list[WaitingFeedback]
+    joined: list[int]
+    """Row ids of waiting feedback to delete: the group has their executions."""
+    outgoing: list[OutgoingEvent]
+
+
+class GroupPlan(NamedTuple):
+    """The statuses of a group's items, in order, and what to write first."""
+
+    statuses: list[ItemStatus]
+    write: GroupWrite
+
+
+def references_of(items: Sequence[IngestItem]) -> GroupReferences:
+    """Return what to look up for a plan."""
+    feedback = [item for item in items if isinstance(item, NewFeedback)]
+    executions = [item for item in items if isinstance(item, NewExecution)] if len(feedback) < len(items) else []
+    return GroupReferences(first_claims(items), feedback, executions)
+
+
+def plan_group(items: Sequence[IngestItem], references: GroupReferences, snapshot: Snapshot) -> GroupPlan | None:
+    """Return the plan; None where the group needs a transaction: it completes an execution, or has a new prompt."""
+    statuses, kept = classify_claims(items, snapshot.claims)
+    if snapshot.new_prompts or ("changed" in statuses and _changes_execution(items, statuses)):
+        return None
+    if all(status == "accepted" for status in statuses):
+        feedback, executions = references.feedback, references.executions
+    else:
+        fresh = [item for item, status in zip(items, statuses, strict=True) if status == "accepted"]
+        _, feedback, executions = references_of(fresh)
+    claims = [claim for claim in references.claims if claim.key in kept and claim.key not in snapshot.claims]
+    outgoing = [messages.execution_recorded_message(execution) for execution in executions]
+    facts = _facts(executions)
+    joined = {row: entry for row, entry in snapshot.waiting.items() if entry.reference in facts}
+    outgoing += [messages.feedback_created_message(entry, facts[entry.reference]) for entry in joined.values()]
+    waiting = _join(feedback, snapshot, facts, outgoing)
+    first, replacements = _slots(feedback, snapshot.current)
+    write = GroupWrite(claims, executions, first, replacements, waiting, list(joined), outgoing)
+    return GroupPlan([*statuses], write)
+
+
+def _changes_execution(items: Sequence[IngestItem], statuses: Sequence[Status]) -> bool:
+    return any(
+        status == "changed" and isinstance(item, NewExecution) for item, status in zip(items, statuses, strict=True)
+    )
+
+
+def _facts(executions: Sequence[NewExecution]) -> dict[bytes, ExecutionContext]:
+    """Return the facts of new executions by their references and traces."""
+    found: dict[bytes, ExecutionContext] = {}
+    for execution in executions:
+        context = ExecutionContext(execution.target, execution.facts)
+        found.setdefault(execution.reference, context)
+        if execution.trace is not None:
+            found.setdefault(execution.trace, context)
+    return found
+
+
+def _join(
+    feedback: Sequence[NewFeedback],
+    snapshot: Snapshot,
+    facts: Mapping[bytes, ExecutionContext],
+    outgoing: list[OutgoingEvent],
+) -> list[WaitingFeedback]:
+    """Append the events of feedback whose execution is known to `outgoing`; return the other feedback."""
+    current = dict(snapshot.current)
+    waiting = []
+    for item in feedback:
+        payload = messages.with_previous_feedback(item, current.get(item.slot))
+        current[item.slot] = PreviousFeedback(item.id, item.value, item.label)
+        entry = WaitingFeedback(item.event_id, item.origin, item.reference, payload)
+        execution = snapshot.executions.get(item.reference) or facts.get(item.reference)
+        if execution is None:
+            waiting.append(entry)
+        else:
+            outgoing.append(messages.feedback_created_message(entry, execution))
+    return waiting
+
+
+def _slots(
+    feedback: Sequence[NewFeedback], current: Mapping[bytes, PreviousFeedback]
+) -> tuple[list[NewFeedback], list[Replacement]]:
+    """Return the last feedback of each slot: the first ever of its slot, and those that replace another."""
+    last = latest(feedback)
+    if not current:
+        return last, []
+    first = [item for item in last if item.slot not in current]
+    return first, [Replacement(item, current[item.slot]) for item in last if item.slot in current]
