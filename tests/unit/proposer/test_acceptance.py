@@ -1,4 +1,4 @@
-"""Criteria are thresholds: a metric, a comparison, a number and how many values it takes."""
+"""Acceptance criteria: a metric, a comparison, a threshold and a minimum number of values."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def measurement(mean: float, n: int = 200) -> Measurement:
     return Measurement(n=n, mean=mean, low=mean, high=mean)
 
 
-def test_a_share_must_come_back_to_within_five_points() -> None:
+def test_share_must_recover_to_within_five_points() -> None:
     (criterion,) = recovery_criteria(regression())
     assert (criterion.metric, criterion.comparison, criterion.n) == ("thumb", ">=", MIN_VALUES)
     assert criterion.threshold == pytest.approx(0.85)
@@ -33,7 +33,7 @@ def test_lower_is_better_for_errors() -> None:
     assert criterion.threshold == pytest.approx(0.06)
 
 
-def test_a_regression_without_a_fall_has_no_slack() -> None:
+def test_regression_without_a_drop_has_no_tolerance() -> None:
     assert recovery_criteria(regression(delta_pp=0.0))[0].threshold == 0.9
 
 
@@ -46,7 +46,7 @@ def test_a_regression_without_a_fall_has_no_slack() -> None:
         ("latency_ms", "lower_is_better", 120.0, "<=", 132.0),
     ],
 )
-def test_a_new_example_set_must_keep_what_is_good(
+def test_example_set_must_not_lower_quality(
     metric: str, direction: Direction, mean: float, comparison: str, threshold: float
 ) -> None:
     (criterion,) = non_regression_criteria([VersionMeasurement(metric, direction, measurement(mean))])
@@ -54,12 +54,12 @@ def test_a_new_example_set_must_keep_what_is_good(
     assert criterion.threshold == pytest.approx(threshold)
 
 
-def test_what_is_measured_too_little_is_no_criterion() -> None:
+def test_metric_with_too_few_values_is_no_criterion() -> None:
     few = VersionMeasurement("thumb", "higher_is_better", measurement(0.9, n=MIN_VALUES - 1))
     assert non_regression_criteria([few]) == ()
 
 
-def test_criteria_come_in_one_order() -> None:
+def test_criteria_have_a_fixed_order() -> None:
     both = [VersionMeasurement(name, "higher_is_better", measurement(0.9)) for name in ("thumb", "label")]
     found: tuple[Criterion, ...] = non_regression_criteria(both)
     assert [c.metric for c in found] == ["label", "thumb"]

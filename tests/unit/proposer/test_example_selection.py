@@ -89,7 +89,7 @@ def test_positive_feedback_with_consent_makes_a_candidate(given_as: dict[str, An
     ],
     ids=repr,
 )
-def test_other_feedback_does_not(fields: dict[str, Any]) -> None:
+def test_other_feedback_makes_no_candidate(fields: dict[str, Any]) -> None:
     assert classify_feedback(feedback(1, **fields), NOW).candidates == ()
 
 
@@ -98,7 +98,7 @@ LEARNING = st.sampled_from([True, False, None])
 
 @given(st.lists(st.tuples(LEARNING, LEARNING, st.sampled_from(["thumb", "correction"])), max_size=30))
 @settings(max_examples=scaled(20, 10_000 // 15))
-def test_nobody_consents_for_somebody_else(asked: list[tuple[bool | None, bool | None, Any]]) -> None:
+def test_consent_of_another_user_does_not_count(asked: list[tuple[bool | None, bool | None, Any]]) -> None:
     for own, voter, kind in asked:
         value = 1.0 if kind == "thumb" else None
         ran = execution(1, consent=Consent(quality=True, learning=own))
@@ -107,8 +107,8 @@ def test_nobody_consents_for_somebody_else(asked: list[tuple[bool | None, bool |
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 29), st.sampled_from(["thumb", "correction"]))))
-def test_a_public_key_has_one_place_and_none_under_a_grant(posts: list[tuple[str, int, Any]]) -> None:
-    """Whatever user, time, kind and execution is named: about executions of fifty users."""
+def test_public_key_gets_one_example_and_none_under_a_grant(posts: list[tuple[str, int, Any]]) -> None:
+    """Any user, time, kind and execution may be claimed, here about executions of fifty users."""
     pool = [
         found
         for number, (user, days, kind) in enumerate(posts)
@@ -125,7 +125,7 @@ def test_a_public_key_has_one_place_and_none_under_a_grant(posts: list[tuple[str
     assert select_examples(pool, honest) == tuple(honest), "and what is public pushes nothing out"
 
 
-def test_invented_voters_do_not_multiply_the_places_of_one_user() -> None:
+def test_invented_voters_do_not_multiply_the_examples_of_a_user() -> None:
     ran = [execution(n, user="eve") for n in range(5)] + [execution(n, user=None) for n in range(5, 10)]
     votes = [feedback(n, user=f"sybil-{n}", execution=facts) for n, facts in enumerate(ran)]
     pool = [found for vote in votes for found in classify_feedback(vote, NOW).candidates]
@@ -142,30 +142,30 @@ def test_invented_voters_do_not_multiply_the_places_of_one_user() -> None:
         ({"kind": "correction", "value": None, "text": "Better."}, False),
     ],
 )
-def test_what_a_grant_may_cover(fields: dict[str, Any], eligible: bool) -> None:
+def test_eligibility_for_a_grant(fields: dict[str, Any], eligible: bool) -> None:
     (found,) = classify_feedback(feedback(1, **fields), NOW).candidates
     assert found.grant_eligible is found.example().grant_eligible is eligible
 
 
-def test_claimed_times_win_no_place() -> None:
+def test_claimed_times_give_no_advantage() -> None:
     backdated = candidate(9, occurred_at=NOW - CANDIDATE_WINDOW, received_at=NOW)
     assert select_examples([backdated, *(candidate(n) for n in range(MAX_EXAMPLES))]) == tuple(
         candidate(n) for n in range(MAX_EXAMPLES)
     )
 
 
-def test_what_a_person_let_in_is_not_pushed_out_by_a_tie() -> None:
+def test_approved_example_is_not_replaced_by_a_tie() -> None:
     correction = candidate(0, grant_eligible=False, live=True)
     assert correction in select_examples([correction, *(candidate(n) for n in range(1, 9))])
 
 
-def test_a_correction_gives_the_corrected_text_and_objects_to_the_answer() -> None:
+def test_correction_makes_a_candidate_and_objects_to_the_answer() -> None:
     found = classify_feedback(feedback(1, kind="correction", value=None, text="Answer 1, better."), NOW)
     assert found.candidates == (candidate(1, output="Answer 1, better.", grant_eligible=False),)
     assert found.objection == Objection("acme", "production", "e1", feedback(1).feedback_id, feedback(1).received_at)
 
 
-def test_each_prompt_of_an_execution_gets_the_candidate() -> None:
+def test_candidate_is_created_for_each_prompt_of_the_execution() -> None:
     uses = (PromptUse(name="answer", digest="sha256:a"), PromptUse(name="system"))
     found = classify_feedback(feedback(1, execution=execution(1, prompts=uses)), NOW)
     assert [(c.key.name, c.digest) for c in found.candidates] == [("answer", "sha256:a"), ("system", None)]
@@ -191,7 +191,7 @@ def test_each_prompt_of_an_execution_gets_the_candidate() -> None:
         ({"name": "tone", "value": 1.0, "replaces": instead_of(0, value=1.0)}, False),
     ],
 )
-def test_what_speaks_against_an_example(fields: dict[str, Any], objects: bool) -> None:
+def test_feedback_that_objects_to_an_example(fields: dict[str, Any], objects: bool) -> None:
     assert (classify_feedback(feedback(1, **fields), NOW).objection is not None) is objects
 
 
@@ -207,12 +207,12 @@ def test_what_speaks_against_an_example(fields: dict[str, Any], objects: bool) -
         {"kind": "label", "name": "toxicity", "value": None, "label": "non-toxic"},
     ],
 )
-def test_one_good_aspect_makes_no_example(fields: dict[str, Any]) -> None:
+def test_single_positive_aspect_makes_no_candidate(fields: dict[str, Any]) -> None:
     assert classify_feedback(feedback(1, **fields), NOW).candidates == ()
 
 
 @given(CANDIDATES)
-def test_a_set_is_small_fair_and_without_repeats(pool: list[Candidate]) -> None:
+def test_set_is_limited_fair_and_without_duplicates(pool: list[Candidate]) -> None:
     chosen = select_examples(pool)
     assert len(chosen) <= MAX_EXAMPLES
     assert len({c.input_key for c in chosen}) == len(chosen)
@@ -225,7 +225,7 @@ def test_a_set_is_small_fair_and_without_repeats(pool: list[Candidate]) -> None:
 
 
 @given(CANDIDATES, CANDIDATES)
-def test_who_could_not_enter_changes_nothing(pool: list[Candidate], late: list[Candidate]) -> None:
+def test_ineligible_candidate_changes_nothing(pool: list[Candidate], late: list[Candidate]) -> None:
     chosen = select_examples(pool)
     lowest = chosen[-1] if len(chosen) == MAX_EXAMPLES else None
     useless = [c for c in late if not can_enter_set(c, lowest)]
@@ -233,13 +233,13 @@ def test_who_could_not_enter_changes_nothing(pool: list[Candidate], late: list[C
     assert select_examples([*pool, *useless]) == chosen
 
 
-def test_a_full_set_is_not_changed_by_a_tie_but_by_something_better() -> None:
+def test_full_set_changes_only_for_a_better_candidate() -> None:
     full = [candidate(n, score=0.9) for n in range(MAX_EXAMPLES)]
     assert select_examples([*full, candidate(9, score=0.9)]) == tuple(full)
     assert select_examples([*full, candidate(9, score=1.0)])[0] == candidate(9, score=1.0)
 
 
-def test_the_last_objection_to_an_execution_counts() -> None:
+def test_latest_objection_to_an_execution_counts() -> None:
     early = Objection("acme", "production", "e1", derived_id("1"), NOW)
     late = Objection("acme", "production", "e1", derived_id("2"), NOW + timedelta(seconds=1))
     other = Objection("acme", "production", "e2", derived_id("3"), NOW)
@@ -271,14 +271,14 @@ LABEL: dict[str, Any] = {"kind": "label", "value": None}
         ({"value": 1.0}, declared("implicit.thumb", direction="lower_is_better"), 1, False),
     ],
 )
-def test_what_is_declared_comes_before_the_catalogue(
+def test_declaration_overrides_the_catalogue(
     given_as: dict[str, Any], declarations: Declarations, entries: int, objects: bool
 ) -> None:
     found = classify_feedback(feedback(1, **given_as), NOW, declarations)
     assert (len(found.candidates), found.objection is not None) == (entries, objects)
 
 
-def test_the_declaration_of_a_target_comes_before_that_for_all_word_by_word() -> None:
+def test_target_declaration_overrides_the_general_one_per_label() -> None:
     general = declared("label", labels={"fine": "bad", "ok": "good"}).declared
     special = declared("label", target="bot", labels={"fine": "good"}).declared
     declarations = Declarations({**general, **special})

@@ -1,4 +1,4 @@
-"""Texts of strangers: visible, in one form, and equal where a reader sees no difference."""
+"""Texts of users: only visible characters, normalised, and equal if they look equal."""
 
 import unicodedata
 
@@ -24,31 +24,31 @@ from tests.support.prompts import TEXTS
         ("line\u2028break", "linebreak"),
     ],
 )
-def test_only_what_a_reader_sees_is_kept(text: str, cleaned: str) -> None:
+def test_invisible_characters_are_removed(text: str, cleaned: str) -> None:
     assert normalize_text(text) == cleaned
 
 
 @given(TEXTS)
-def test_cleaning_twice_changes_nothing(text: str) -> None:
+def test_cleaning_is_idempotent(text: str) -> None:
     once = normalize_text(text)
     assert normalize_text(once) == once
     assert unicodedata.is_normalized("NFC", once)
 
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20))
-def test_inputs_are_the_same_whatever_their_case_and_spaces(text: str) -> None:
+def test_input_key_ignores_case_and_whitespace(text: str) -> None:
     assert input_key(f"  {text}\n {text}") == input_key(f"{text}\u200b {text} ")
 
 
-def test_other_inputs_have_other_keys() -> None:
+def test_different_inputs_have_different_keys() -> None:
     assert input_key("What is 1+1?") == input_key("what  is 1+1?")
     assert input_key("What is 1+1?") != input_key("What is 1+2?")
 
 
 @pytest.mark.parametrize("text", [None, "", "   ", "\u200b", "x" * (MAX_CHARS + 1)])
-def test_nothing_and_too_much_make_no_example(text: str | None) -> None:
+def test_empty_or_too_long_text_makes_no_example(text: str | None) -> None:
     assert example_text(text) is None
 
 
-def test_a_text_of_the_largest_length_does() -> None:
+def test_text_of_the_maximum_length_makes_an_example() -> None:
     assert example_text("x" * MAX_CHARS) == "x" * MAX_CHARS

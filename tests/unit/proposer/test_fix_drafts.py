@@ -1,4 +1,4 @@
-"""From a regression to a fix, or to the reason why there is none."""
+"""Drafting a fix of a regression, or the reason why there is none."""
 
 import pytest
 
@@ -14,7 +14,7 @@ GROWN = prompt("You are a clerk.", "Cite your sources.", "Be brief.", "Guess if 
 KNOWN: dict[str, Prompt] = {document.digest: document for document in (GOOD, CUT, REWORDED, GROWN)}
 
 
-def test_what_was_removed_is_put_back() -> None:
+def test_removed_lines_are_restored() -> None:
     found = draft_fix(regression(cause(GOOD.digest, CUT.digest)), KNOWN, live=CUT.digest)
     assert found == Draft("restore", "answer", CUT, GOOD, "Restores 1 removed line; keeps what was added.")
 
@@ -26,13 +26,13 @@ def test_what_was_removed_is_put_back() -> None:
         (GROWN, "Rolls back to the last good version: nothing had been removed."),
     ],
 )
-def test_otherwise_the_last_good_version_comes_back(bad: Prompt, why: str) -> None:
+def test_last_good_version_is_proposed_otherwise(bad: Prompt, why: str) -> None:
     assert draft_fix(regression(cause(GOOD.digest, bad.digest)), KNOWN, live=None) == Draft(
         "rollback", "answer", bad, GOOD, why
     )
 
 
-def test_fields_that_come_back_are_named() -> None:
+def test_restored_fields_are_named() -> None:
     good = prompt("{{a}}", "b", variables={"a": {"type": "string"}}, model="m")
     bad = prompt("b")
     found = draft_fix(regression(cause(good.digest, bad.digest)), {good.digest: good, bad.digest: bad}, None)
@@ -55,13 +55,13 @@ def test_fields_that_come_back_are_named() -> None:
         ((cause(GOOD.digest, CUT.digest),), GROWN.digest, "base-changed"),
     ],
 )
-def test_why_there_is_no_fix(causes: tuple[Cause, ...], live: str | None, reason: Reason) -> None:
+def test_reason_for_no_fix(causes: tuple[Cause, ...], live: str | None, reason: Reason) -> None:
     found = draft_fix(regression(*causes), KNOWN, live)
     assert isinstance(found, NoDraft)
     assert found.reason == reason
     assert found.detail
 
 
-def test_an_approved_fix_that_is_live_waits_for_its_effect() -> None:
+def test_live_fix_waits_for_its_effect() -> None:
     found = draft_fix(regression(cause(GOOD.digest, CUT.digest)), KNOWN, GROWN.digest, approved={GROWN.digest})
     assert found == NoDraft("already-fixed", f"{GROWN.digest} is live")

@@ -24,23 +24,23 @@ def test_unchanged_proposals_yield_no_action() -> None:
     assert reconcile([opened(draft(1))], [draft(1)], BASE.digest, "evidence_erased") == ()
 
 
-def test_something_new_is_proposed() -> None:
+def test_new_draft_is_proposed() -> None:
     assert reconcile([], [draft(1)], BASE.digest, "evidence_erased") == (Propose(draft(1)),)
 
 
-def test_a_better_one_supersedes_withdrawal_first() -> None:
+def test_better_draft_supersedes_after_withdrawal() -> None:
     previous = opened(draft(1))
     actions = reconcile([previous], [draft(1, 2)], BASE.digest, "evidence_erased")
     assert actions == (Withdraw(previous, "superseded"), Propose(draft(1, 2)))
 
 
-def test_without_a_successor_the_given_reason_counts() -> None:
+def test_default_reason_applies_without_a_successor() -> None:
     previous = opened(draft(1))
     assert reconcile([previous], [], BASE.digest, "evidence_erased") == (Withdraw(previous, "evidence_erased"),)
     assert reconcile([previous], [], None, "resolved") == (Withdraw(previous, "resolved"),)
 
 
-def test_another_base_is_the_reason_before_all_others() -> None:
+def test_changed_base_is_the_first_reason() -> None:
     previous = opened(draft(1))
     actions = reconcile([previous], [draft(1, 2)], "sha256:other", "evidence_erased")
     assert actions[0] == Withdraw(previous, "base_changed")

@@ -25,7 +25,7 @@ def fix() -> Draft:
     return found
 
 
-def test_a_fix_is_bound_to_what_it_replaces() -> None:
+def test_fix_is_bound_to_its_base() -> None:
     event = to_event(draft_fix_proposal(FELL, fix()))
     assert (event.base_digest, event.rollback_digest) == (BAD.digest, BAD.digest)
     assert parse(event.document).digest == event.digest
@@ -50,7 +50,7 @@ def test_the_summary_names_the_unit_and_other_changes() -> None:
     assert summary.endswith("Other changes came at the same time: model.")
 
 
-def test_the_same_fix_of_the_same_regression_is_one_proposal() -> None:
+def test_equal_fixes_of_a_regression_have_one_id() -> None:
     again = regression(*FELL.causes, revision=2, delta_pp=-21.0)
     other = regression(*FELL.causes, regression_id=derived_id("regression", "2"))
     first = draft_fix_proposal(FELL, fix()).proposal
@@ -58,13 +58,13 @@ def test_the_same_fix_of_the_same_regression_is_one_proposal() -> None:
     assert draft_fix_proposal(other, fix()).proposal.content_id != first.content_id
 
 
-def test_each_round_of_a_proposal_has_its_own_identity() -> None:
+def test_each_round_of_a_proposal_has_its_own_id() -> None:
     first = draft_fix_proposal(FELL, fix()).proposal
     assert first.id == first.content_id
     assert len({replace(first, round=n).id for n in range(3)}) == 3
 
 
-def test_examples_go_into_the_slot() -> None:
+def test_examples_are_put_into_the_slot() -> None:
     base = slotted()
     (draft,) = draft_example_proposals(STATE, base, CHOSEN, (), objected=False)
     event = to_event(draft)
@@ -83,7 +83,7 @@ def test_the_number_of_answers_is_in_the_summary(count: int, summary: str) -> No
     assert draft.evidence.summary.startswith(summary)
 
 
-def test_a_slot_takes_no_more_than_it_declares() -> None:
+def test_slot_gets_no_more_examples_than_declared() -> None:
     base = slotted(slots={"examples": {"max": 2}})
     (draft,) = draft_example_proposals(STATE, base, CHOSEN, (), objected=False)
     assert len(draft.example_sets[0].examples) == 2
@@ -98,7 +98,7 @@ def test_nothing_is_drafted_without_slots_or_examples_or_a_change() -> None:
 
 
 @pytest.mark.parametrize(("objected", "drafts"), [(False, 0), (True, 1)])
-def test_a_set_shrinks_only_when_somebody_objected(objected: bool, drafts: int) -> None:
+def test_set_shrinks_only_after_an_objection(objected: bool, drafts: int) -> None:
     state = replace(STATE, live_examples={"examples": 5})
     assert len(list(draft_example_proposals(state, slotted(), CHOSEN[:4], (), objected))) == drafts
 
