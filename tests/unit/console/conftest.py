@@ -5,5 +5,5 @@ from tests.support.console import FakeServices
 
 @pytest.fixture
 def api() -> FakeServices:
-    """Services of which an admin is signed in; a test says what else they answer."""
+    """Services with a signed-in admin; a test adds further responses."""
     return FakeServices()

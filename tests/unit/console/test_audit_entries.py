@@ -1,4 +1,4 @@
-"""Every act of the audit as a sentence."""
+"""Audit entries as sentences."""
 
 from typing import Any
 
@@ -67,13 +67,13 @@ def entry(kind: str, by: str = "ann", **facts: object) -> dict[str, Any]:
         ("prompt.promoted", {}, "made a version of unknown live", None),
     ],
 )
-def test_an_act_is_one_sentence(kind: str, facts: dict[str, Any], sentence: str, href: str | None) -> None:
+def test_each_kind_of_entry_is_one_sentence(kind: str, facts: dict[str, Any], sentence: str, href: str | None) -> None:
     found = describe_entry(entry(kind, **facts))
     assert found.sentence.startswith(sentence)
     assert found.href == href
 
 
-def test_what_else_is_known_is_kept() -> None:
+def test_further_fields_are_kept() -> None:
     found = describe_entry(entry("loop.halted", revision=3, key_id="k"))
     assert dict(found.facts) == {"seq": "7", "hash": "ab", "previous": "aa", "revision": "3", "key id": "k"}
     assert (found.by, found.seq) == ("ann", 7)

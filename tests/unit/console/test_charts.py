@@ -1,4 +1,4 @@
-"""What the chart of a regression is drawn from."""
+"""The data of the chart of a regression."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def window(identity: str, second: int, mean: float = 0.5) -> dict[str, Any]:
     }
 
 
-def test_each_version_has_a_line_of_its_own_and_a_mark_where_it_begins() -> None:
+def test_each_version_has_its_own_line_and_start_mark() -> None:
     drawn = json.loads(chart(REGRESSION, [window(DIGEST, 0), window(OTHER, 10, 0.3), window(DIGEST, 10, 0.4)]) or "")
     old, new = drawn["versions"]
     assert (old["label"], new["label"]) == (DIGEST[7:19], OTHER[7:19])
@@ -37,7 +37,7 @@ def test_each_version_has_a_line_of_its_own_and_a_mark_where_it_begins() -> None
     assert drawn["change"][1] - drawn["change"][0] == 10
 
 
-def test_no_line_is_drawn_by_one_point() -> None:
+def test_single_point_draws_no_line() -> None:
     assert chart(REGRESSION, [window(DIGEST, 0)]) is None
     assert chart({**REGRESSION, "change": None}, [window(DIGEST, 0), window(DIGEST, 10)]) is not None
     assert sparkline([window(DIGEST, 0)]) is None
@@ -65,7 +65,7 @@ def roles(regression: dict[str, Any], *starts: tuple[str, int]) -> list[str]:
     return [version["role"] for version in json.loads(chart(regression, windows) or "")["versions"]]
 
 
-def test_each_version_is_told_by_what_it_was() -> None:
+def test_each_version_is_labelled_by_its_role() -> None:
     blamed = {**REGRESSION, "causes": [{"kind": "prompt_version", "after": OTHER}]}
     starts = [("v0", 0), (DIGEST, 10), (OTHER, 40), ("fix", 60)]
     assert roles(blamed, *starts) == ["earlier", "before", "worse", "after"]

@@ -1,4 +1,4 @@
-"""Numbers as people read them: with n and interval, and unknown never as nothing."""
+"""Numbers for people: with n and interval; unknown values are never shown as zero."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from console.domain.display import age, amount, change, interval, measured, rate
 from ratchet.formatting import short_digest as short
 
 
-def test_what_is_not_known_is_said_to_be() -> None:
+def test_unknown_values_are_shown_as_unknown() -> None:
     assert amount(0.8512, {"metric": "thumb"}) == "85.1 %"
     assert amount(None, {"metric": "thumb"}) == "unknown"
     assert change(None, {"metric": "thumb"}) == rate(None) == "unknown"

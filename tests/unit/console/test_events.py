@@ -30,7 +30,7 @@ async def listen(app: FastAPI, until: asyncio.Event, on_body: Callable[[bytes], 
         return {"type": "http.disconnect"}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        await asyncio.sleep(0)  # as a socket that has to be waited for
+        await asyncio.sleep(0)  # await, as when sending on a socket
         on_body(message.get("body", b""))
 
     headers = [(b"cookie", b"ratchet_reading=rk_a_b")]

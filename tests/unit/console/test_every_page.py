@@ -1,4 +1,4 @@
-"""What holds for every page: who may see it, what it says when something is away, and what it tells the browser."""
+"""Properties of every page: access, unavailable services, and security headers."""
 
 import pytest
 
@@ -8,7 +8,7 @@ EMPTY: dict[str, object] = {"items": [], "next": None}
 
 
 def empty(api: FakeServices) -> None:
-    """Services that know of nothing yet."""
+    """Services without data."""
     api.answers |= {
         "/v1/quality": {**EMPTY, "uncounted": {}},
         "/v1/quality/series": EMPTY,
@@ -18,7 +18,7 @@ def empty(api: FakeServices) -> None:
     }
 
 
-async def test_who_is_not_signed_in_is_led_to_the_door(api: FakeServices) -> None:
+async def test_requests_without_session_are_redirected_to_sign_in(api: FakeServices) -> None:
     async with console_client(api, signed_in=False) as client:
         answer = await client.get("/")
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
@@ -27,13 +27,13 @@ async def test_who_is_not_signed_in_is_led_to_the_door(api: FakeServices) -> Non
     assert api.requests == []
 
 
-async def test_the_door_knows_whether_somebody_is_in_already(api: FakeServices) -> None:
+async def test_sign_in_page_shows_an_existing_session(api: FakeServices) -> None:
     async with console_client(api) as inside, console_client(api, signed_in=False) as outside:
         assert (await inside.get("/sign-in/known")).json() == {"known": True}
         assert (await outside.get("/sign-in/known")).json() == {"known": False}
 
 
-async def test_a_session_that_ended_is_forgotten(api: FakeServices) -> None:
+async def test_cookies_of_an_ended_session_are_cleared(api: FakeServices) -> None:
     api.refuse("/v1/session", 401)
     async with console_client(api) as client:
         answer = await client.get("/")
@@ -41,7 +41,7 @@ async def test_a_session_that_ended_is_forgotten(api: FakeServices) -> None:
         assert 'ratchet_reading=""' in answer.headers["set-cookie"]
 
 
-async def test_a_new_system_shows_how_to_begin(api: FakeServices) -> None:
+async def test_new_system_shows_how_to_start(api: FakeServices) -> None:
     empty(api)
     async with console_client(api) as client:
         page = (await client.get("/")).text
@@ -49,7 +49,7 @@ async def test_a_new_system_shows_how_to_begin(api: FakeServices) -> None:
     assert "None." in page
 
 
-async def test_an_unavailable_service_is_named(api: FakeServices) -> None:
+async def test_unavailable_service_is_named(api: FakeServices) -> None:
     empty(api)
     api.answers["/v1/quality"] = None
     async with console_client(api) as client:
@@ -70,7 +70,7 @@ async def test_a_key_unknown_to_a_service_is_retried(api: FakeServices, monkeypa
     assert len(api.queries("/v1/regressions")) == 2
 
 
-async def test_no_permission_and_nothing_there_are_pages(api: FakeServices) -> None:
+async def test_forbidden_and_not_found_are_pages(api: FakeServices) -> None:
     api.refuse("/v1/regressions", 403, "scope-missing", "This key is not allowed to do that")
     async with console_client(api) as client:
         refused, nothing = await client.get("/regressions"), await client.get("/nowhere")
@@ -82,14 +82,14 @@ async def test_no_permission_and_nothing_there_are_pages(api: FakeServices) -> N
     assert 'href="/prompts"' in odd.text
 
 
-async def test_nothing_is_there_for_who_is_not_signed_in_too(api: FakeServices) -> None:
+async def test_not_found_without_session(api: FakeServices) -> None:
     async with console_client(api, signed_in=False) as client:
         nothing = await client.get("/nowhere")
     assert nothing.status_code == 404
     assert 'href="/prompts"' not in nothing.text
 
 
-async def test_browsers_are_told_to_run_nothing_but_our_own_scripts(api: FakeServices) -> None:
+async def test_content_security_policy_allows_only_our_scripts(api: FakeServices) -> None:
     async with console_client(api) as client:
         answer = await client.get("/sign-in")
     policy = answer.headers["content-security-policy"]
@@ -100,7 +100,7 @@ async def test_browsers_are_told_to_run_nothing_but_our_own_scripts(api: FakeSer
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_static_files_are_kept_by_their_version(api: FakeServices) -> None:
+async def test_static_files_are_cached_by_version(api: FakeServices) -> None:
     async with console_client(api) as client:
         kept = await client.get("/static/console.css?v=1")
         asked_again = await client.get("/static/console.css")
@@ -108,7 +108,7 @@ async def test_static_files_are_kept_by_their_version(api: FakeServices) -> None
     assert asked_again.headers["cache-control"] == "no-cache"
 
 
-async def test_a_halted_loop_shows_on_every_page(api: FakeServices) -> None:
+async def test_halt_is_shown_on_every_page(api: FakeServices) -> None:
     empty(api)
     api.answers["/v1/loop"] = {
         "halted": True, "scope": "environment", "revision": 1, "by": "<b>eve</b>", "reason": "too \u202e odd",

@@ -1,4 +1,4 @@
-"""Few-shots: what is live in each slot, what may come and why, and what grants are left."""
+"""The few-shots page: live examples by slot, candidates with their reasons, and the remaining use of grants."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,8 +26,8 @@ def candidate(**given: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def filled(api: FakeServices) -> FakeServices:
-    """One live prompt with an example in its slot, one that is not managed, two candidates and a grant."""
+def few_shots_data(api: FakeServices) -> FakeServices:
+    """A live prompt with an example in its slot, one that is not managed, two candidates and a grant."""
     slots = {"shots": {"max": 3, "set": OTHER}, "more": {"max": 1, "set": None}}
     names = [{"name": "answer", "live": LIVE, "observed": []}, {"name": "greet", "live": None, "observed": []}]
     proposal = {"id": "p1", "name": "answer", "kind": "few_shot", "opened_at": NOW, "evidence": {"summary": "Better."}}
@@ -48,16 +48,16 @@ async def page_of(api: FakeServices, path: str = "/few-shots") -> str:
     return answer.text
 
 
-async def test_an_example_that_is_live_can_be_taken_out(filled: FakeServices) -> None:
-    page = await page_of(filled)
+async def test_live_example_can_be_revoked(few_shots_data: FakeServices) -> None:
+    page = await page_of(few_shots_data)
     assert f'data-api="/v1/examples/{example_digest(LIKED).replace(":", "%3A")}/revoke"' in page
     assert "So &lt;b&gt;&lt;U+202E&gt;&lt;/b&gt;." in page
     assert "1 of at most 3" in page
     assert "No examples yet" in page
 
 
-async def test_candidates_say_why_and_from_which_feedback(filled: FakeServices) -> None:
-    page = await page_of(filled)
+async def test_candidates_show_their_reason_and_feedback(few_shots_data: FakeServices) -> None:
+    page = await page_of(few_shots_data)
     assert page.count("live in shots") == 1
     assert (page.count(">chosen<"), page.count(">not chosen<")) == (1, 1)
     assert "score 0.75" in page
@@ -66,14 +66,14 @@ async def test_candidates_say_why_and_from_which_feedback(filled: FakeServices) 
     assert "cursor=20" in page
 
 
-async def test_only_few_shot_proposals_are_named(filled: FakeServices) -> None:
-    page = await page_of(filled)
+async def test_only_few_shot_proposals_are_listed(few_shots_data: FakeServices) -> None:
+    page = await page_of(few_shots_data)
     assert "/proposals/p1" in page
     assert "/proposals/p2" not in page
 
 
-async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(filled: FakeServices) -> None:
-    page = await page_of(filled)
+async def test_grant_is_given_for_one_slot_and_revoked_with_its_consequences(few_shots_data: FakeServices) -> None:
+    page = await page_of(few_shots_data)
     assert page.count('data-api="/v1/grants"') == 2, "one for each slot"
     assert 'name="expires_at" type="number" data-type="hours"' in page
     assert "2 of 5" in page
@@ -82,29 +82,29 @@ async def test_a_grant_is_given_for_one_slot_and_revoked_with_what_that_does(fil
     assert "All examples that went live by it are revoked" in page
 
 
-async def test_who_does_not_review_may_only_look(filled: FakeServices) -> None:
-    filled.sign_in("read", role="viewer")
-    page = await page_of(filled)
+async def test_non_reviewers_can_only_read(few_shots_data: FakeServices) -> None:
+    few_shots_data.sign_in("read", role="viewer")
+    page = await page_of(few_shots_data)
     assert "data-opens" not in page.split('id="page"')[1].split("</main>")[0]
     assert "Only reviewers" in page
 
 
-async def test_candidates_of_one_prompt_are_asked_for(filled: FakeServices) -> None:
-    page = await page_of(filled, "/few-shots?name=greet&cursor=20")
-    assert filled.queries("/v1/candidates") == [{"name": "greet", "cursor": "20", "limit": "12"}]
+async def test_candidates_are_filtered_by_prompt(few_shots_data: FakeServices) -> None:
+    page = await page_of(few_shots_data, "/few-shots?name=greet&cursor=20")
+    assert few_shots_data.queries("/v1/candidates") == [{"name": "greet", "cursor": "20", "limit": "12"}]
     assert "Candidates for greet" in page
     assert "name=greet&amp;cursor=20" in page
 
 
-async def test_parts_that_are_away_leave_the_rest(filled: FakeServices) -> None:
+async def test_unavailable_services_leave_the_rest_of_the_page(few_shots_data: FakeServices) -> None:
     for path in ("/v1/candidates", "/v1/proposals", "/v1/prompts/answer"):
-        filled.answers[path] = None
-    page = await page_of(filled)
+        few_shots_data.answers[path] = None
+    page = await page_of(few_shots_data)
     assert "Candidates are not available now" in page
     assert "2 of 5" in page
 
 
-async def test_a_new_system_says_how_examples_come_to_be(api: FakeServices) -> None:
+async def test_new_system_explains_how_examples_arise(api: FakeServices) -> None:
     nothing: dict[str, Any] = {"items": [], "next": None}
     api.answers |= dict.fromkeys(("/v1/prompts", "/v1/proposals", "/v1/candidates", "/v1/grants"), nothing)
     page = await page_of(api)
@@ -122,7 +122,7 @@ async def test_a_new_system_says_how_examples_come_to_be(api: FakeServices) -> N
         ({"revoked_at": NOW, "used": 5}, "revoked", 0),
     ],
 )
-def test_a_grant_is_spent_in_one_of_three_ways(given: dict[str, Any], state: str, left: int) -> None:
+def test_grant_ends_in_one_of_three_ways(given: dict[str, Any], state: str, left: int) -> None:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     [grant] = grants([{**GRANT, **given}], now)
     assert (grant.state, grant.left) == (state, left)

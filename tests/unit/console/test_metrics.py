@@ -1,4 +1,4 @@
-"""The page of metrics: what is undeclared is declared with one click, and what is not counted is named."""
+"""The metrics page: undeclared metrics are declared with one click, and values not counted are listed."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ async def page(api: FakeServices, *items: dict[str, Any]) -> str:
     return answer.text
 
 
-async def test_a_direction_is_declared_with_one_click_and_the_rest_is_kept(api: FakeServices) -> None:
+async def test_declaring_a_direction_keeps_the_other_fields(api: FakeServices) -> None:
     text = await page(api, ITEM)
     assert 'data-api="/v1/metrics/score.wordiness" data-method="PUT"' in text
     assert 'name="direction" value="lower_is_better"' in text
@@ -31,14 +31,14 @@ async def test_a_direction_is_declared_with_one_click_and_the_rest_is_kept(api: 
     assert "1,234" in text
 
 
-async def test_who_may_not_declare_sees_no_button(api: FakeServices) -> None:
+async def test_no_button_without_permission_to_declare(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
     text = await page(api, ITEM)
     assert "direction not declared" in text
     assert "Less is better" not in text
 
 
-async def test_what_is_not_counted_is_named_with_what_to_do(api: FakeServices) -> None:
+async def test_uncounted_values_are_listed_with_a_remedy(api: FakeServices) -> None:
     labels = {**ITEM, "metric": "label.verdict", "kind": "label", "direction": "higher_is_better", "uncounted": [WORD]}
     text = await page(api, {**ITEM, "uncounted": [OUT]}, labels)
     assert "3 outside the scale: −1 to 8" in text
@@ -46,19 +46,19 @@ async def test_what_is_not_counted_is_named_with_what_to_do(api: FakeServices) -
     assert "3 of a label without a meaning: “partially &lt;b&gt;”" in text
 
 
-async def test_refused_values_have_no_definition(api: FakeServices) -> None:
+async def test_rejected_values_have_no_definition(api: FakeServices) -> None:
     nothing = dict.fromkeys(("kind", "direction", "origin", "unit", "scale", "aggregation", "floor_pp"))
     refused = {**OUT, "reason": "no_consent", "low": None, "high": None}
     text = await page(api, {**ITEM, **nothing, "metric": "", "n": 0, "uncounted": [refused]})
     assert "3 without consent to quality" in text
 
 
-def test_what_needs_somebody_comes_first() -> None:
+def test_metrics_that_need_attention_come_first() -> None:
     known = {**ITEM, "metric": "a", "direction": "lower_is_better"}
     (target,) = metric_targets([known, {**known, "metric": "b", "uncounted": [OUT]}, ITEM])
     assert [row.name for row in target.rows] == ["score.wordiness", "b", "a"]
 
 
-def test_a_targets_own_declaration_is_what_is_changed() -> None:
+def test_declaration_of_the_target_is_the_one_changed() -> None:
     (target,) = metric_targets([{**ITEM, "metric": "score.a/b", "declared_for": "my bot"}])
     assert target.rows[0].api == "/v1/metrics/score.a%2Fb?target=my%20bot"

@@ -74,5 +74,5 @@ def test_a_page_without_a_first_frame_frees_its_stream() -> None:
         pages.join(*HERE, "ann")
 
 
-def test_kafka_acls_let_the_console_read_just_these_topics() -> None:
+def test_kafka_acls_let_the_console_read_only_these_topics() -> None:
     assert set(topics.CONSOLE_TOPICS) == {kind.topic for kind in NOTIFIED_EVENTS}

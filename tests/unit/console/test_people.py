@@ -8,8 +8,8 @@ from tests.support.console import NOW, FakeServices, console_client
 
 
 @pytest.fixture
-def staffed(api: FakeServices) -> FakeServices:
-    """Two people, of whom one may nothing now, and two keys."""
+def people_and_keys(api: FakeServices) -> FakeServices:
+    """Two people, one of them without permissions, and two keys."""
     ann = {"subject": "ann", "added_at": NOW, "scopes": ["admin", "read"], "sessions": 1, "role": "admin"}
     gone = {"subject": "<b>gone</b>", "added_at": NOW, "scopes": [], "sessions": 0, "role": "viewer"}
     api.answers["/v1/people"] = {"items": [ann, gone], "next": None}
@@ -21,8 +21,8 @@ def staffed(api: FakeServices) -> FakeServices:
     return api
 
 
-async def test_an_admin_makes_links_and_keys_and_revokes(staffed: FakeServices) -> None:
-    async with console_client(staffed) as client:
+async def test_admin_creates_links_and_keys_and_revokes_them(people_and_keys: FakeServices) -> None:
+    async with console_client(people_and_keys) as client:
         page = (await client.get("/people")).text
     for api in ("/v1/sign-in-links", "/v1/keys", "/v1/keys/k1/revoke", "/v1/keys/k2/revoke"):
         assert f'data-api="{api}"' in page
@@ -31,18 +31,18 @@ async def test_an_admin_makes_links_and_keys_and_revokes(staffed: FakeServices) 
     assert page.count("hx-morph-skip") == 2
 
 
-async def test_who_may_nothing_is_not_called_a_viewer(staffed: FakeServices) -> None:
-    async with console_client(staffed) as client:
+async def test_person_without_permissions_is_not_called_a_viewer(people_and_keys: FakeServices) -> None:
+    async with console_client(people_and_keys) as client:
         page = (await client.get("/people")).text
     assert "&lt;b&gt;gone&lt;/b&gt;" in page
     assert "no valid key or link" in page
     assert 'class="badge ">viewer' not in page
 
 
-async def test_others_look_and_change_nothing(staffed: FakeServices) -> None:
-    staffed.sign_in("read", role="viewer")
-    staffed.answers["/v1/keys"] = {"items": [], "next": None}
-    async with console_client(staffed) as client:
+async def test_other_roles_can_only_read(people_and_keys: FakeServices) -> None:
+    people_and_keys.sign_in("read", role="viewer")
+    people_and_keys.answers["/v1/keys"] = {"items": [], "next": None}
+    async with console_client(people_and_keys) as client:
         page = (await client.get("/people")).text
     assert "Only admins create and revoke" in page
     assert "No keys." in page

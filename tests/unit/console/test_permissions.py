@@ -1,4 +1,4 @@
-"""Who may decide, and why somebody may not."""
+"""Permission to decide, and the reason if it is missing."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def proposal(**parts: Any) -> dict[str, Any]:
     return {"state": "open", "author": "proposer", "author_kind": "service", **parts}
 
 
-def test_a_reviewer_may_and_others_are_named() -> None:
+def test_reviewer_may_decide_and_the_others_are_listed() -> None:
     assert decision_rights(proposal(), REVIEWER, PEOPLE, halted=False).may
     assert decision_rights(proposal(), REVIEWER, PEOPLE, halted=False).others == ("bob",)
 
@@ -34,16 +34,16 @@ def test_a_reviewer_may_and_others_are_named() -> None:
         (proposal(), REVIEWER, True, "halted"),
     ],
 )
-def test_what_keeps_somebody_from_deciding_is_said(of: dict[str, Any], viewer: Viewer, halted: bool, says: str) -> None:
+def test_reason_for_a_missing_permission_is_given(of: dict[str, Any], viewer: Viewer, halted: bool, says: str) -> None:
     found = decision_rights(of, viewer, PEOPLE, halted)
     assert not found.may
     assert says in found.because
 
 
-def test_a_service_of_the_same_name_is_somebody_else() -> None:
+def test_service_with_the_same_name_is_a_different_principal() -> None:
     assert decision_rights(proposal(author="ann"), REVIEWER, PEOPLE, halted=False).may
 
 
-def test_the_author_is_not_among_those_who_may() -> None:
+def test_author_may_not_decide() -> None:
     assert decision_rights(proposal(author="bob", author_kind="person"), REVIEWER, PEOPLE, halted=False).others == ()
     assert decision_rights(proposal(), REVIEWER, None, halted=False).others is None

@@ -1,4 +1,4 @@
-"""One prompt's page: what is live, what runs around Ratchet, who serves what, and the ways back."""
+"""The page of a prompt: the live version, versions deployed outside Ratchet, client processes, and rollback."""
 
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +22,7 @@ def version(sequence: int, digest: str, base: str | None, kind: str = "decision"
 
 
 def managed(api: FakeServices) -> None:
-    """`answer` with two versions, the second of which is live, and one observed version that nobody looked at."""
+    """`answer` with two versions, the second of which is live, and one observed version that is not reviewed."""
     live = {"target": "bot", "digest": DIGEST, "sequence": 2, "reason": "promoted", "by": "ann", "occurred_at": NOW}
     seen = {"digest": THIRD, "target": "bot", "first_seen": NOW, "content_known": True, "reviewed": False}
     past = [version(2, DIGEST, OTHER), version(1, OTHER, None, "grant")]
@@ -37,7 +37,7 @@ def managed(api: FakeServices) -> None:
 
 
 def unmanaged(api: FakeServices) -> None:
-    """`answer` as an app serves it, with an edit that was deployed around Ratchet."""
+    """`answer` as served by an app, with an edit deployed outside Ratchet."""
     managed(api)
     item = api.answers["/v1/prompts"]["items"][0]
     item["live"] = None
@@ -59,7 +59,7 @@ async def test_versions_show_their_authorisations_and_what_is_live(api: FakeServ
     assert "Cite &lt;b&gt;it&lt;/b&gt;." in page
 
 
-async def test_what_is_live_in_other_environments_is_told_beside_it(api: FakeServices) -> None:
+async def test_live_versions_of_other_environments_are_shown(api: FakeServices) -> None:
     managed(api)
     item = api.answers["/v1/prompts"]["items"][0]
     same, other = {**item["live"], "environment": "<b>qa"}, {**item["live"], "environment": "staging", "digest": THIRD}
@@ -73,18 +73,18 @@ async def test_what_is_live_in_other_environments_is_told_beside_it(api: FakeSer
     assert "not managed yet" in (await page_of(api)).text
 
 
-async def test_a_reviewer_rolls_back_in_one_dialog_that_shows_the_difference(api: FakeServices) -> None:
+async def test_rollback_dialog_shows_the_difference(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api)).text
     dialog = page[page.index('<dialog id="rollback"') : page.index("</dialog>", page.index('<dialog id="rollback"'))]
     assert 'data-api="/v1/prompts/answer/rollback"' in dialog
     assert "(the version before)" in dialog
     assert "works while halted" in dialog
-    assert 'class="removed"' in dialog, "the line that going back takes away"
+    assert 'class="removed"' in dialog, "the line that the rollback removes"
     assert f'data-picks="{OTHER}"' in page
 
 
-def test_ways_back_begin_with_the_version_before_and_reach_what_ran_before_ratchet() -> None:
+def test_rollback_offers_the_previous_version_first_and_versions_before_ratchet() -> None:
     past = [version(3, DIGEST, OTHER), version(2, OTHER, DIGEST), version(1, DIGEST, THIRD)]
     assert [way.digest for way in rollback_choices(past, True, THIRD, DIGEST)] == [THIRD, OTHER]
     assert [way.digest for way in rollback_choices(past, False, OTHER, DIGEST)] == [OTHER]
@@ -103,14 +103,14 @@ async def test_a_viewer_can_neither_roll_back_nor_edit_nor_review(api: FakeServi
     assert "Only reviewers mark versions as reviewed" in page
 
 
-async def test_what_was_observed_differs_from_what_is_live_and_waits_for_a_look(api: FakeServices) -> None:
+async def test_observed_version_shows_its_difference_and_needs_review(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api)).text
     assert "Changes from the live version" in page
     assert f'data-api="/v1/prompts/answer/observed/{THIRD.replace(":", "%3A")}/review"' in page
 
 
-async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(api: FakeServices) -> None:
+async def test_unmanaged_prompt_explains_what_an_approval_changes(api: FakeServices) -> None:
     unmanaged(api)
     page = (await page_of(api)).text
     assert "is not managed by Ratchet yet" in page
@@ -119,14 +119,14 @@ async def test_a_prompt_that_is_not_managed_says_what_an_approval_would_change(a
     assert 'data-opens="rollback"' not in page
 
 
-async def test_a_text_that_is_not_known_is_said_to_be_unknown(api: FakeServices) -> None:
+async def test_unknown_text_is_shown_as_unknown(api: FakeServices) -> None:
     unmanaged(api)
     api.answers["/v1/prompts"]["items"][0]["observed"][0]["content_known"] = False
     page = (await page_of(api)).text
     assert "The text is unknown: the app sent only its digest." in page
 
 
-async def test_what_somebody_has_looked_at_is_folded_away(api: FakeServices) -> None:
+async def test_reviewed_versions_are_collapsed(api: FakeServices) -> None:
     managed(api)
     [seen] = api.answers["/v1/prompts"]["items"][0]["observed"]
     api.answers["/v1/prompts"]["items"][0]["observed"] = [{**seen, "reviewed": True}]
@@ -138,7 +138,7 @@ async def test_what_somebody_has_looked_at_is_folded_away(api: FakeServices) -> 
     assert "Mark as reviewed" not in page
 
 
-async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to_be(api: FakeServices) -> None:
+async def test_processes_show_their_version_and_unavailable_services_are_named(api: FakeServices) -> None:
     managed(api)
     rows = [
         {"instance": name, "name": "answer", "sequence": sequence, "digest": DIGEST, "since": NOW}
@@ -153,7 +153,7 @@ async def test_processes_show_what_they_serve_and_a_part_that_is_away_is_said_to
     assert "Not available now" in (await page_of(api)).text
 
 
-async def test_older_versions_are_a_page_further(api: FakeServices) -> None:
+async def test_older_versions_are_on_the_next_page(api: FakeServices) -> None:
     managed(api)
     api.answers["/v1/prompts/answer/versions"]["next"] = "WzFd"
     page = (await page_of(api)).text
@@ -162,7 +162,7 @@ async def test_older_versions_are_a_page_further(api: FakeServices) -> None:
     assert api.queries("/v1/prompts/answer/versions")[-1] == {"cursor": "WzFd", "limit": "20"}
 
 
-async def test_a_first_version_has_nothing_before_it(api: FakeServices) -> None:
+async def test_first_version_has_no_previous_version(api: FakeServices) -> None:
     managed(api)
     api.answers["/v1/prompts/answer/versions"] = {"items": [version(2, DIGEST, None)], "next": None, "previous": None}
     page = (await page_of(api)).text
@@ -170,7 +170,7 @@ async def test_a_first_version_has_nothing_before_it(api: FakeServices) -> None:
     assert 'data-opens="rollback"' not in page
 
 
-async def test_a_name_that_nobody_uses_leads_nowhere(api: FakeServices) -> None:
+async def test_unknown_name_is_not_found(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [], "next": None}
     api.answers["/v1/prompts/no/one/versions"] = {"items": [], "next": None, "previous": None}
     api.answers["/v1/instances"] = {"items": []}
@@ -189,7 +189,7 @@ async def test_any_two_versions_are_compared(api: FakeServices) -> None:
     assert (await page_of(api, "/prompts/answer/compare?a=nonsense")).status_code == 404
 
 
-async def test_a_comparison_begins_with_the_last_change(api: FakeServices) -> None:
+async def test_comparison_defaults_to_the_last_change(api: FakeServices) -> None:
     managed(api)
     page = (await page_of(api, "/prompts/answer/compare")).text
     assert f'<option value="{DIGEST}" selected>' in page
@@ -199,14 +199,14 @@ async def test_a_comparison_begins_with_the_last_change(api: FakeServices) -> No
     assert "There is only one version" in (await page_of(api, "/prompts/answer/compare")).text
 
 
-async def test_a_text_that_can_not_be_had_is_not_compared(api: FakeServices) -> None:
+async def test_unavailable_text_is_not_compared(api: FakeServices) -> None:
     managed(api)
     del api.answers[f"/v1/versions/{OTHER}"]
     assert "unknown or not available now" in (await page_of(api, f"/prompts/answer/compare?a={OTHER}&b={THIRD}")).text
     assert "not available now" in (await page_of(api, f"/prompts/answer/back?to_digest={OTHER}")).text
 
 
-async def test_the_dialog_asks_what_going_back_to_another_version_changes(api: FakeServices) -> None:
+async def test_dialog_requests_the_effect_of_a_rollback_to_another_version(api: FakeServices) -> None:
     managed(api)
     part = (await page_of(api, f"/prompts/answer/back?to_digest={THIRD}")).text
     assert "<html" not in part

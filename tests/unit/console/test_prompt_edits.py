@@ -1,4 +1,4 @@
-"""Proposing an edit: who may, what is kept, what it would change, and what is wrong with it."""
+"""Proposing an edit: permission, unchanged parts, preview, and errors."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def form(*texts: str, document: object = DOCUMENT, base: str = DIGEST) -> bytes:
     return urlencode({"target": "bot", "name": "answer", "base_digest": base, "document": written, **messages}).encode()
 
 
-def test_messages_are_fields_and_slots_are_places() -> None:
+def test_messages_are_form_fields_and_slots_are_placeholders() -> None:
     first, second, third = fields(DOCUMENT)
     assert (first.name, first.role, first.number) == ("document.messages.0.content", "system", 1)
     assert (second.slot, third.content) == ("shots", "Go.")
@@ -50,12 +50,12 @@ def test_messages_are_fields_and_slots_are_places() -> None:
     assert fields({"messages": [{"role": "user", "content": "\n" * 200}]})[0].rows == 24
 
 
-def test_the_rest_is_kept_and_shown_with_what_hides() -> None:
+def test_other_parts_are_kept_and_shown_with_invisible_characters() -> None:
     assert "messages" not in kept(DOCUMENT)
     assert '"model": "m<U+202E>"' in kept(DOCUMENT)
 
 
-def test_texts_are_put_into_the_document_and_nowhere_else() -> None:
+def test_form_texts_change_only_the_messages() -> None:
     sent = parse_form(form("Be long, {{who}}.", "Stop."))
     assert sent["base_digest"] == DIGEST
     assert [it.get("content") for it in sent["document"]["messages"]] == ["Be long, {{who}}.", None, "Stop."]
@@ -63,24 +63,24 @@ def test_texts_are_put_into_the_document_and_nowhere_else() -> None:
 
 
 @pytest.mark.parametrize("document", ["", "[]", "7", '{"messages": 3}', "{}", "[" * 200_000, '{"messages": ["x"]}'])
-def test_a_form_that_holds_no_document_is_refused(document: str) -> None:
+def test_form_without_document_is_rejected(document: str) -> None:
     with pytest.raises(ValueError, match=r"document|value"):
         parse_form(form("x", document=document))
 
 
-def test_a_preview_names_the_field_that_is_wrong() -> None:
+def test_preview_names_the_invalid_field() -> None:
     sent = parse_form(form("Be brief, {{whom}}."))
     seen = preview(DOCUMENT, sent["document"])
     assert (seen.digest, seen.field) == (None, "messages[0].content")
     assert "whom" in seen.problem
 
 
-def test_line_ends_of_a_browser_change_nothing() -> None:
+def test_browser_line_endings_change_nothing() -> None:
     text = str(fields(DOCUMENT)[0].content).replace("\n", "\r\n")
     assert preview(DOCUMENT, parse_form(form(text))["document"]).differs == []
 
 
-async def test_the_form_holds_the_version_to_begin_with(api: FakeServices) -> None:
+async def test_form_starts_with_the_live_version(api: FakeServices) -> None:
     known(api)
     async with console_client(api) as client:
         page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
@@ -93,7 +93,7 @@ async def test_the_form_holds_the_version_to_begin_with(api: FakeServices) -> No
     assert 'data-live=""' in page, "a draft that is being written is never replaced"
 
 
-async def test_who_is_alone_is_told_before_they_write(api: FakeServices) -> None:
+async def test_only_reviewer_is_warned_before_editing(api: FakeServices) -> None:
     known(api, LIVE)
     api.answers["/v1/people"] = {"items": [{"subject": "ann", "scopes": ["review"]}], "next": None}
     async with console_client(api) as client:
@@ -104,7 +104,7 @@ async def test_who_is_alone_is_told_before_they_write(api: FakeServices) -> None
         assert "There is no other reviewer" not in (await client.get("/prompts/answer/edit")).text, "not known"
 
 
-async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(api: FakeServices) -> None:
+async def test_edit_of_an_older_version_replaces_the_live_one(api: FakeServices) -> None:
     known(api, LIVE)
     async with console_client(api) as client:
         page = (await client.get(f"/prompts/answer/edit?from={DIGEST}")).text
@@ -112,7 +112,7 @@ async def test_an_older_version_may_be_the_beginning_but_replaces_what_is_live(a
     assert f'name="base_digest" value="{OTHER}"' in page
 
 
-async def test_who_may_not_propose_is_told(api: FakeServices) -> None:
+async def test_missing_permission_to_propose_is_explained(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
     known(api)
     async with console_client(api) as client:
@@ -121,7 +121,7 @@ async def test_who_may_not_propose_is_told(api: FakeServices) -> None:
     assert "Only reviewers" in answer.text
 
 
-async def test_what_is_not_known_can_not_be_edited(api: FakeServices) -> None:
+async def test_unknown_document_cannot_be_edited(api: FakeServices) -> None:
     known(api, content_known=False)
     async with console_client(api) as client:
         assert "sent its digest only" in (await client.get("/prompts/answer/edit")).text
@@ -130,7 +130,7 @@ async def test_what_is_not_known_can_not_be_edited(api: FakeServices) -> None:
         assert (await client.get("/prompts/answer/edit")).status_code == 404
 
 
-async def test_a_preview_shows_what_the_edit_changes_and_sends_nothing(api: FakeServices) -> None:
+async def test_preview_shows_the_changes_and_sends_nothing(api: FakeServices) -> None:
     known(api)
     async with console_client(api) as client:
         part = (await client.post("/prompts/answer/preview", content=form("Be <b>brief</b>, {{who}}."))).text
@@ -140,7 +140,7 @@ async def test_a_preview_shows_what_the_edit_changes_and_sends_nothing(api: Fake
     assert {request.method for request in api.requests} == {"GET"}
 
 
-async def test_a_preview_of_nonsense_says_so(api: FakeServices) -> None:
+async def test_preview_of_an_invalid_document_shows_the_error(api: FakeServices) -> None:
     known(api)
     async with console_client(api) as client:
         odd = await client.post("/prompts/answer/preview", content=b"\xff")
@@ -152,6 +152,6 @@ async def test_a_preview_of_nonsense_says_so(api: FakeServices) -> None:
     assert not [request for request in api.requests if "secrets" in request.url.path]
 
 
-def test_template_syntax_of_other_tools_is_said() -> None:
+def test_template_syntax_of_other_tools_is_reported() -> None:
     document = minimal(messages=[{"role": "system", "content": "Hi {{user.name}}"}])
     assert preview(None, document).warnings == ("{{user.name}}",)

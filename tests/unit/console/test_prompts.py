@@ -1,4 +1,4 @@
-"""The list of prompts: what is live under each name, and what was seen around Ratchet."""
+"""The list of prompts: live versions, and versions observed outside Ratchet."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def named(name: str, live: object = None, *observed: object) -> dict[str, Any]:
     return {"name": name, "live": live, "observed": list(observed)}
 
 
-async def test_each_prompt_says_what_is_live_and_what_nobody_has_looked_at(api: FakeServices) -> None:
+async def test_prompts_show_live_versions_and_unreviewed_ones(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {
         "items": [named("answer", LIVE, seen(OTHER), seen(DIGEST, reviewed=True)), named("greet", None, seen(OTHER))],
         "next": None,
@@ -29,7 +29,7 @@ async def test_each_prompt_says_what_is_live_and_what_nobody_has_looked_at(api: 
     assert "More" not in page
 
 
-async def test_a_name_may_hold_any_character(api: FakeServices) -> None:
+async def test_names_with_special_characters(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [named("a/b? <i>\u202e", LIVE)], "next": "WyJhIl0"}
     async with console_client(api) as client:
         page = (await client.get("/prompts")).text
@@ -38,7 +38,7 @@ async def test_a_name_may_hold_any_character(api: FakeServices) -> None:
     assert "cursor=WyJhIl0" in page
 
 
-async def test_the_next_names_come_after_the_last(api: FakeServices) -> None:
+async def test_next_page_follows_the_last_name(api: FakeServices) -> None:
     api.answers["/v1/prompts"] = {"items": [], "next": None}
     async with console_client(api) as client:
         page = (await client.get("/prompts?cursor=WyJncmVldCJd")).text

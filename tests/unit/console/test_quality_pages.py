@@ -1,4 +1,4 @@
-"""Overview, regressions and proposals over made-up services."""
+"""Overview, regressions and proposals, with fake services."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def proposal(**parts: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def site(api: FakeServices) -> FakeServices:
-    """Services that know of one regression and one proposal."""
+    """Services with one regression and one proposal."""
     api.answers |= {
         f"/v1/regressions/{regression()['id']}": regression(),
         "/v1/regressions": {"items": [regression()], "next": 7},
@@ -66,7 +66,7 @@ async def page_of(api: FakeServices, path: str) -> str:
     return answer.text
 
 
-async def test_a_regression_tells_how_much_how_sure_and_why(site: FakeServices) -> None:
+async def test_regression_shows_size_confidence_and_cause(site: FakeServices) -> None:
     text = await page_of(site, f"/regressions/{regression()['id']}")
     for said in (
         "90.0 %",
@@ -82,7 +82,7 @@ async def test_a_regression_tells_how_much_how_sure_and_why(site: FakeServices) 
     assert "None are stored" in text
 
 
-async def test_a_regression_without_its_parts_is_still_told(site: FakeServices) -> None:
+async def test_regression_is_shown_without_optional_parts(site: FakeServices) -> None:
     for part in ("/v1/executions", "/v1/drafts", "/v1/quality/series"):
         site.answers[part] = None
     whole = regression(change=None, causes=[], low_pp=None, high_pp=None, baseline={**MEASURED, "n": 0})
@@ -92,14 +92,14 @@ async def test_a_regression_without_its_parts_is_still_told(site: FakeServices) 
         assert said in text.lower() or said in text, said
 
 
-async def test_lists_are_paged_and_keep_their_filter(site: FakeServices) -> None:
+async def test_paging_keeps_the_filter(site: FakeServices) -> None:
     assert 'href="/regressions?state=open&amp;cursor=7"' in await page_of(site, "/regressions?state=open")
     assert "cursor=2026-01-02" in await page_of(site, "/proposals?state=open")
     assert site.queries("/v1/regressions")[0]["state"] == "open"
     assert site.queries("/v1/proposals")[0]["brief"] == "true"
 
 
-async def test_a_proposal_shows_what_changes_and_binds_its_digest(site: FakeServices) -> None:
+async def test_proposal_shows_its_changes_and_digest(site: FakeServices) -> None:
     text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "<ins>  Cite.</ins>" in text
     assert f'name="digest" value="{OTHER}"' in text
@@ -108,7 +108,7 @@ async def test_a_proposal_shows_what_changes_and_binds_its_digest(site: FakeServ
     assert "bob" in text
 
 
-async def test_a_proposal_that_apps_can_not_fill_in_says_so(site: FakeServices) -> None:
+async def test_proposal_with_variables_unknown_to_apps_warns(site: FakeServices) -> None:
     asked = from_text("Answer {{whom}}.").to_dict()
     site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=asked)
     text = await page_of(site, f"/proposals/{proposal()['id']}")
@@ -117,7 +117,7 @@ async def test_a_proposal_that_apps_can_not_fill_in_says_so(site: FakeServices) 
     assert "Unlike the version" not in await page_of(site, f"/proposals/{proposal()['id']}"), "dropping one is fine"
 
 
-async def test_a_proposal_whose_base_is_live_no_more_says_so(site: FakeServices) -> None:
+async def test_proposal_with_an_outdated_base_says_so(site: FakeServices) -> None:
     site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(name="answer")
     site.answers["/v1/prompts/answer"] = {"digest": DIGEST, "sequence": 3, "occurred_at": NOW}
     assert "it can't be approved" not in await page_of(site, f"/proposals/{proposal()['id']}")
@@ -125,7 +125,7 @@ async def test_a_proposal_whose_base_is_live_no_more_says_so(site: FakeServices)
     assert "it can't be approved" in await page_of(site, f"/proposals/{proposal()['id']}")
 
 
-async def test_a_fix_that_worked_says_so_when_it_is_known(site: FakeServices) -> None:
+async def test_effective_fix_says_so(site: FakeServices) -> None:
     known = regression(state="resolved", resolved_at=NOW, recovered={**MEASURED, "mean": 0.88})
     site.answers[f"/v1/regressions/{known['id']}"] = known
     decision = {"id": "d", "verdict": "approved", "by": "bob", "at": NOW, "reason": "", "expires_at": NOW, "hash": "h"}
@@ -134,7 +134,7 @@ async def test_a_fix_that_worked_says_so_when_it_is_known(site: FakeServices) ->
     site.answers[f"/v1/proposals/{fix['id']}"] = fix
     text = await page_of(site, f"/proposals/{fix['id']}")
     assert ">recovered</span> thumb is at 88.0 % [50.0 %, 70.0 %] n=100" in text
-    assert 'data-live="proposal prompt regression loop"' in text, "it is told while somebody looks"
+    assert 'data-live="proposal prompt regression loop"' in text, "it is reported while the page is open"
     site.answers[f"/v1/regressions/{known['id']}"] = {
         **known,
         "state": "open",
@@ -144,7 +144,7 @@ async def test_a_fix_that_worked_says_so_when_it_is_known(site: FakeServices) ->
     assert "recovered" not in await page_of(site, f"/proposals/{fix['id']}")
 
 
-async def test_who_may_not_decide_is_told_and_offered_nothing(site: FakeServices) -> None:
+async def test_missing_permission_to_decide_is_explained(site: FakeServices) -> None:
     site.sign_in("read", role="viewer", subject="tom")
     text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "Only reviewers decide" in text
@@ -152,7 +152,7 @@ async def test_who_may_not_decide_is_told_and_offered_nothing(site: FakeServices
     assert 'id="approve"' not in text
 
 
-async def test_a_decision_is_shown_with_what_became_of_it(site: FakeServices) -> None:
+async def test_decision_is_shown_with_its_outcome(site: FakeServices) -> None:
     decision = {
         "id": "d",
         "verdict": "approved",
@@ -169,7 +169,7 @@ async def test_a_decision_is_shown_with_what_became_of_it(site: FakeServices) ->
     assert "as number 3" in text
 
 
-def test_the_overview_shows_the_version_that_is_measured_now() -> None:
+def test_overview_shows_the_version_measured_now() -> None:
     def stream(identity: str, verdict: str) -> dict[str, Any]:
         return {"target": "bot", "metric": "thumb", "identity": identity, "verdict": verdict, "measurement": MEASURED,
                 "compared_with": None if identity == "old" else "old"}  # fmt: skip
@@ -193,7 +193,7 @@ def test_the_overview_shows_the_version_that_is_measured_now() -> None:
     assert alone.metrics[0].own_baseline
 
 
-def test_what_people_say_comes_before_how_the_app_runs() -> None:
+def test_feedback_metrics_come_before_operational_ones() -> None:
     names = ("cost_usd", "implicit.thumb", "latency_ms", "thumb", "error_rate", "score.tone")
     streams = [
         {"target": "bot", "metric": name, "identity": "a", "verdict": "holds", "measurement": MEASURED,
@@ -204,7 +204,7 @@ def test_what_people_say_comes_before_how_the_app_runs() -> None:
     assert told == ["score.tone", "thumb", "implicit.thumb", "cost_usd", "error_rate", "latency_ms"]
 
 
-def test_a_window_that_has_only_begun_is_not_drawn_as_a_fall() -> None:
+def test_incomplete_window_is_not_drawn_as_a_drop() -> None:
     stream = {"target": "bot", "metric": "thumb", "identity": "a", "verdict": "holds", "measurement": MEASURED,
               "compared_with": "b"}  # fmt: skip
     full = [{"target": "bot", "metric": "thumb", "identity": "a", "start": f"{at}", **MEASURED} for at in range(3)]

@@ -1,4 +1,4 @@
-"""Two prompts beside each other: nothing is lost, and what differs is marked word by word."""
+"""Two prompts side by side: complete, with differences marked by word."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def document(text: str) -> dict[str, Any]:
     return from_text(text).to_dict()
 
 
-def test_a_word_that_differs_is_marked_and_the_rest_is_not() -> None:
+def test_only_changed_words_are_marked() -> None:
     [changed] = [
         row
         for row in diff_rows(document("Answer in one sentence."), document("Answer in two sentences."))
@@ -27,18 +27,18 @@ def test_a_word_that_differs_is_marked_and_the_rest_is_not() -> None:
     assert [text for text, differs in changed.after.parts if differs] == ["two", "sentences"]
 
 
-def test_a_line_put_back_is_one_added_line() -> None:
+def test_restored_line_is_one_added_line() -> None:
     found = diff_rows(document("A.\nC."), document("A.\nCite the page.\nC."))
     assert [row.kind for row in found if row.kind != "same"] == ["added"]
     assert found[0].skipped > 0
 
 
-def test_lines_that_have_nothing_in_common_are_not_taken_for_one() -> None:
+def test_unrelated_lines_are_not_paired() -> None:
     kinds = [row.kind for row in diff_rows(document("Be brief and kind."), document("Zitiere jede Quelle!"), 0)]
     assert kinds == ["removed", "added"]
 
 
-def test_a_first_version_is_all_new() -> None:
+def test_first_version_is_entirely_added() -> None:
     assert {row.kind for row in diff_rows(None, document("Hello."))} == {"added"}
 
 
@@ -49,7 +49,7 @@ def test_a_document_of_another_schema_is_still_shown() -> None:
 
 
 @given(TEXTS, TEXTS)
-def test_both_sides_can_be_read_off_again(before: str, after: str) -> None:
+def test_both_sides_can_be_reconstructed(before: str, after: str) -> None:
     left, right = document("x" + before), document("x" + after)
     found = diff_rows(left, right, context=10_000)
 
@@ -65,7 +65,7 @@ def test_both_sides_can_be_read_off_again(before: str, after: str) -> None:
         assert found == []
 
 
-def test_what_apps_do_not_fill_in_is_named() -> None:
+def test_variables_unknown_to_apps_are_named() -> None:
     assert unfilled(document("Hello"), document("Hello {{name}}")) == ["it needs the variable name"]
     assert unfilled(document("Hello {{name}}"), document("Hello")) == []
     assert unfilled(None, document("Hello {{name}}")) == [], "a first version replaces nothing that is known"

@@ -1,4 +1,4 @@
-"""Wiring one's own app: the code to paste is what the examples run, and the first execution shows."""
+"""Connecting an app: the code to paste equals the examples, and the first execution is shown."""
 
 import ast
 from pathlib import Path
@@ -19,7 +19,7 @@ def execution(**parts: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("snippet", "example"), [(plain, "plain.py"), (fastapi, "fastapi_app.py")])
-def test_the_code_to_paste_is_what_the_example_runs(snippet: Any, example: str) -> None:
+def test_code_to_paste_equals_the_example(snippet: Any, example: str) -> None:
     pasted = [ast.dump(each) for each in ast.parse(snippet("my-app")).body]
     ran = [ast.dump(each) for each in ast.parse((EXAMPLES / example).read_text()).body]
     assert [each for each in ran if each in pasted] == pasted
@@ -33,19 +33,19 @@ def test_documents_show_the_same_lines(document: str) -> None:
     assert "`render` returns the list of messages (`role`, `content`)" in text
 
 
-def test_it_is_five_lines_beside_what_is_imported() -> None:
+def test_code_has_five_lines_besides_imports() -> None:
     body = ast.parse(plain("my-app")).body
     assert len([each for each in body if not isinstance(each, ast.ImportFrom)]) == 5
 
 
 @pytest.mark.parametrize("target", ["a", 'it\'s "x"\\', "{a}", "naïve\u202e"])
-def test_any_target_is_what_the_code_says(target: str) -> None:
+def test_target_is_quoted_in_the_code(target: str) -> None:
     for code in (plain(target), fastapi(target)):
         assert target in [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
         assert "\u202e" not in code
 
 
-async def test_it_begins_with_a_name(api: FakeServices) -> None:
+async def test_first_step_asks_for_the_target(api: FakeServices) -> None:
     async with console_client(api) as client:
         page = (await client.get("/start")).text
         odd = await client.get("/start?target=%00")
@@ -65,7 +65,7 @@ async def test_an_admin_makes_the_key_that_the_code_needs(api: FakeServices) -> 
     assert 'hx-trigger="every 2s"' in page
 
 
-async def test_others_are_told_who_makes_keys(api: FakeServices) -> None:
+async def test_other_roles_are_referred_to_an_admin(api: FakeServices) -> None:
     api.sign_in("read", role="viewer")
     async with console_client(api) as client:
         page = (await client.get("/start?target=shop")).text
@@ -73,7 +73,7 @@ async def test_others_are_told_who_makes_keys(api: FakeServices) -> None:
     assert "/v1/keys" not in page
 
 
-async def test_the_first_execution_shows_and_ends_the_waiting(api: FakeServices) -> None:
+async def test_first_execution_is_shown_and_ends_the_wait(api: FakeServices) -> None:
     async with console_client(api) as client:
         waiting = (await client.get("/start/received?target=a%20b")).text
         api.answers["/v1/executions/latest"] = execution()
@@ -86,7 +86,7 @@ async def test_the_first_execution_shows_and_ends_the_waiting(api: FakeServices)
 
 
 @pytest.mark.parametrize("refused", [None, 403])
-async def test_what_can_not_be_asked_is_waited_for_or_said(api: FakeServices, refused: int | None) -> None:
+async def test_unavailable_service_is_retried_or_reported(api: FakeServices, refused: int | None) -> None:
     api.answers["/v1/executions/latest"] = None
     if refused:
         api.refuse("/v1/executions/latest", refused)

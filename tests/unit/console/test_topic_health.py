@@ -1,4 +1,4 @@
-"""How topics stand: the worst first, and what nobody knows is not shown as fine."""
+"""Health of topics: the worst first; unknown is not shown as healthy."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,39 +8,39 @@ import pytest
 from console.domain.topic_health import TopicHealth, parked, topics, topics_needing_attention
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-_WRITERS = {"a.made": ("alpha",), "b.made": ("beta",), "told": ("alpha", "beta"), "raw": ("apps",)}
+_WRITERS = {"a.made": ("alpha",), "b.made": ("beta",), "shared": ("alpha", "beta"), "raw": ("apps",)}
 
 
 def ago(seconds: float) -> str:
     return (_NOW - timedelta(seconds=seconds)).isoformat()
 
 
-def sends(topic: str, unsent: int = 0, oldest: str | None = None, rate: float | None = 1.0) -> dict[str, Any]:
+def producer_row(topic: str, unsent: int = 0, oldest: str | None = None, rate: float | None = 1.0) -> dict[str, Any]:
     return {"topic": topic, "rate_per_s": rate, "sent": 5, "unsent": unsent, "oldest_unsent_at": oldest}
 
 
-def takes(consumer: str, topic: str, **other: object) -> dict[str, Any]:
+def consumer_row(consumer: str, topic: str, **other: object) -> dict[str, Any]:
     fine = {"rate_per_s": 1.0, "lag": 0, "oldest_unprocessed_at": None, "paused": False}
     return {"consumer": consumer, "topic": topic, **fine, **other}
 
 
-def letter(consumer: str, topic: str, parked: int = 1) -> dict[str, Any]:
+def dead_letter_row(consumer: str, topic: str, parked: int = 1) -> dict[str, Any]:
     return {"topic": topic, "consumer": consumer, "parked": parked, "oldest_parked_at": ago(60)}
 
 
-def says(*sent: Any, taken: tuple[Any, ...] = (), letters: tuple[Any, ...] = ()) -> dict[str, Any]:
+def ops_response(*producers: Any, consumers: tuple[Any, ...] = (), letters: tuple[Any, ...] = ()) -> dict[str, Any]:
     return {
         "instance": "one",
         "since": ago(600),
-        "topics": sent,
-        "consumers": list(taken),
+        "topics": producers,
+        "consumers": list(consumers),
         "dead_letters": list(letters),
     }
 
 
-def shown(alpha: Any, beta: Any = None) -> dict[str, TopicHealth]:
-    answers = {"alpha": alpha, "beta": beta or says(sends("b.made"), sends("told"))}
-    return {topic.name: topic for topic in topics(answers, _WRITERS, _NOW)}
+def health_by_topic(alpha: Any, beta: Any = None) -> dict[str, TopicHealth]:
+    responses = {"alpha": alpha, "beta": beta or ops_response(producer_row("b.made"), producer_row("shared"))}
+    return {topic.name: topic for topic in topics(responses, _WRITERS, _NOW)}
 
 
 @pytest.mark.parametrize(
@@ -54,63 +54,65 @@ def shown(alpha: Any, beta: Any = None) -> dict[str, TopicHealth]:
         ({"lag": None, "paused": True}, "paused"),
     ],
 )
-def test_how_a_consumer_stands(facts: dict[str, Any], state: str) -> None:
-    found = shown(says(taken=(takes("alpha.x", "b.made", **facts),)))
+def test_state_of_a_consumer(facts: dict[str, Any], state: str) -> None:
+    found = health_by_topic(ops_response(consumers=(consumer_row("alpha.x", "b.made", **facts),)))
     assert found["b.made"].consumers[0].state == state
     assert found["b.made"].state == state
 
 
-def test_what_is_wrong_comes_first_then_names() -> None:
-    alpha = says(
-        sends("a.made"),
-        sends("told"),
-        taken=(takes("alpha.x", "b.made", paused=True), takes("alpha.a", "b.made")),
-        letters=(letter("alpha.y", "told", 3),),
+def test_unhealthy_topics_come_first_then_by_name() -> None:
+    alpha = ops_response(
+        producer_row("a.made"),
+        producer_row("shared"),
+        consumers=(consumer_row("alpha.x", "b.made", paused=True), consumer_row("alpha.a", "b.made")),
+        letters=(dead_letter_row("alpha.y", "shared", 3),),
     )
-    found = shown(alpha)
-    assert list(found) == ["b.made", "told", "raw", "a.made"]
+    found = health_by_topic(alpha)
+    assert list(found) == ["b.made", "shared", "raw", "a.made"]
     assert [taker.name for taker in found["b.made"].consumers] == ["alpha.x", "alpha.a"]
     assert topics_needing_attention(list(found.values())) == {"paused": 1, "dead letters": 3}
 
 
-def test_what_waits_long_to_be_sent_is_behind() -> None:
-    found = shown(says(sends("a.made", 4, ago(90)), sends("told")))
+def test_topic_with_old_unsent_messages_is_behind() -> None:
+    found = health_by_topic(ops_response(producer_row("a.made", 4, ago(90)), producer_row("shared")))
     assert found["a.made"].state == "behind"
     assert topics_needing_attention(list(found.values())) == {"behind": 1}
 
 
-def test_senders_of_one_topic_are_told_together() -> None:
-    found = shown(says(sends("told", 2, ago(5))), says(sends("told", 3, ago(9))))
-    sender = found["told"].sender
+def test_producers_of_a_topic_are_aggregated() -> None:
+    found = health_by_topic(
+        ops_response(producer_row("shared", 2, ago(5))), ops_response(producer_row("shared", 3, ago(9)))
+    )
+    sender = found["shared"].sender
     assert sender is not None
     assert (sender.rate, sender.waits, sender.since, sender.state) == (2.0, 5, ago(9), "keeps up")
 
 
-def test_a_service_that_is_away_leaves_unknown_not_nothing() -> None:
-    answers = {"alpha": None, "beta": says(sends("b.made", rate=None), sends("told"))}
-    found = {topic.name: topic for topic in topics(answers, _WRITERS, _NOW)}
-    away, half, young = (found[name].sender for name in ("a.made", "told", "b.made"))
+def test_unavailable_service_gives_unknown_not_zero() -> None:
+    responses = {"alpha": None, "beta": ops_response(producer_row("b.made", rate=None), producer_row("shared"))}
+    found = {topic.name: topic for topic in topics(responses, _WRITERS, _NOW)}
+    away, half, young = (found[name].sender for name in ("a.made", "shared", "b.made"))
     assert away is not None
     assert half is not None
     assert young is not None
     assert (away.state, away.rate, away.waits) == ("unknown", None, None)
     assert (half.state, half.rate, half.waits) == ("unknown", None, None)
     assert (young.state, young.rate) == ("keeps up", None)
-    assert parked(answers) == {"alpha": None, "beta": 0}
+    assert parked(responses) == {"alpha": None, "beta": 0}
 
 
-def test_what_apps_send_is_not_measured() -> None:
-    raw = shown(says())["raw"]
+def test_messages_of_apps_are_not_measured() -> None:
+    raw = health_by_topic(ops_response())["raw"]
     assert (raw.sender, raw.sent_by, raw.state) == (None, ("apps",), "unknown")
 
 
-def test_a_topic_of_nobodys_list_is_sent_by_who_says_so() -> None:
-    mirror = shown(says(sends("b.made.dlq")))["b.made.dlq"]
+def test_unlisted_topic_belongs_to_the_reporting_service() -> None:
+    mirror = health_by_topic(ops_response(producer_row("b.made.dlq")))["b.made.dlq"]
     assert (mirror.sent_by, mirror.state) == (("alpha",), "keeps up")
 
 
-def test_letters_of_a_consumer_that_is_no_more_are_shown() -> None:
-    found = shown(says(letters=(letter("alpha.gone", "b.made", 2),)))
+def test_dead_letters_of_a_removed_consumer_are_shown() -> None:
+    found = health_by_topic(ops_response(letters=(dead_letter_row("alpha.gone", "b.made", 2),)))
     [gone] = found["b.made"].consumers
     assert (gone.name, gone.parked, gone.waits) == ("alpha.gone", 2, None)
     assert gone.state == "dead letters"
