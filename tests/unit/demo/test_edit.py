@@ -7,7 +7,7 @@ from ratchet_demo.script import edit_is_due, edit_prompt
 from ratchet_demo.story import ensure_prompt
 
 
-def test_the_edit_is_made_once_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_edit_is_made_once_and_keeps_the_rest(tmp_path: Path) -> None:
     file = tmp_path / "answer.json"
     assert edit_is_due(file)
     ensure_prompt(file)
@@ -18,4 +18,4 @@ def test_the_edit_is_made_once_and_keeps_the_rest(tmp_path: Path) -> None:
     assert not edit_prompt(file)
     assert default_prompt(file).variables == before.variables
     ensure_prompt(file)
-    assert default_prompt(file) != before, "a prompt that stands there stays"
+    assert default_prompt(file) != before, "an existing prompt is kept"

@@ -1,4 +1,4 @@
-"""compose.yaml, as far as it can be judged without containers."""
+"""compose.yaml, as far as it can be verified without containers."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def services() -> dict[str, Any]:
     return found
 
 
-def test_every_variable_is_made_by_the_script_or_has_a_default() -> None:
+def test_every_variable_is_generated_or_has_a_default() -> None:
     assert {name for name, default in variables().items() if not default} == set(_ENVIRONMENT)
 
 
@@ -36,7 +36,7 @@ def test_every_service_runs_and_is_migrated_by_a_job(services: dict[str, Any]) -
         assert waits[f"migrate-{name}"] == waits["topics"] == {"condition": "service_completed_successfully"}
 
 
-def test_a_service_gets_its_own_credentials_and_no_others(services: dict[str, Any]) -> None:
+def test_service_gets_only_its_own_credentials(services: dict[str, Any]) -> None:
     for name in SERVICES:
         told = " ".join(map(str, services[name]["environment"].values()))
         own = {f"{name.upper()}_PASSWORD", "SIGNING_PUBLIC_KEY"} | ({"SIGNING_KEY"} if name == "gatekeeper" else set())
@@ -51,7 +51,7 @@ def test_only_the_gatekeeper_gets_redis(services: dict[str, Any]) -> None:
     assert [name for name in services if "redis" in services[name].get("depends_on", ())] == ["gatekeeper"]
 
 
-def test_the_console_gets_nothing_that_could_change_anything(services: dict[str, Any]) -> None:
+def test_console_gets_no_write_credentials(services: dict[str, Any]) -> None:
     console = services["console"]
     assert console["command"] == ["python", "-m", "console"]
     told = " ".join(map(str, console["environment"].values()))
@@ -59,14 +59,14 @@ def test_the_console_gets_nothing_that_could_change_anything(services: dict[str,
     assert "RATCHET_DATABASE_URL" not in console["environment"]
 
 
-def test_images_are_pinned_and_ports_stay_on_this_host(services: dict[str, Any]) -> None:
+def test_images_are_pinned_and_ports_are_local(services: dict[str, Any]) -> None:
     for name, service in services.items():
         image = service["image"]
         assert image.startswith("ratchet-") or (":" in image and not image.endswith(":latest")), name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_what_is_named_exists(services: dict[str, Any]) -> None:
+def test_referenced_files_and_modules_exist(services: dict[str, Any]) -> None:
     whole = load(_ENVIRONMENT)
     for service in services.values():
         assert set(service.get("depends_on", [])) <= set(services)
@@ -78,6 +78,6 @@ def test_what_is_named_exists(services: dict[str, Any]) -> None:
             assert (ROOT / build["dockerfile"]).exists()
 
 
-def test_every_image_of_ours_is_built_once(services: dict[str, Any]) -> None:
+def test_each_of_our_images_is_built_once(services: dict[str, Any]) -> None:
     built = {service["image"] for service in services.values() if "build" in service}
     assert built == {service["image"] for service in services.values() if service["image"].startswith("ratchet-")}

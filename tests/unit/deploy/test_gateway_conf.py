@@ -1,4 +1,4 @@
-"""The gateway's configuration is the routing table's, and says no more."""
+"""The gateway's configuration is generated from the routing table."""
 
 from deploy.docker.gateway import configuration
 from ratchet_local.routes import ROUTES
@@ -7,11 +7,11 @@ from tests.support.requirements import ROOT
 _TEXT = configuration()
 
 
-def test_the_file_is_what_the_table_says() -> None:
+def test_file_is_up_to_date() -> None:
     assert (ROOT / "deploy/docker/gateway.conf").read_text() == _TEXT, "run `make deploy/docker/gateway.conf`"
 
 
-def test_every_route_goes_to_its_service() -> None:
+def test_every_route_leads_to_its_service() -> None:
     for path, service in ROUTES.items():
         assert f"location ~ ^{path}(/|$) {{\n      proxy_pass http://{service}:8000;" in _TEXT
 

@@ -34,7 +34,7 @@ def test_failures_are_repeated_at_the_end(tmp_path: Path) -> None:
     assert "far" not in failures(report)
 
 
-def test_the_last_line_is_the_command() -> None:
+def test_last_line_is_the_install_command() -> None:
     lines = skipped_suites_message({"tests.e2e.test_circle": 2}, _REASON, requirements.GET_MAVEN).splitlines()
     assert lines[-1] == f"Get it with:  {requirements.GET_MAVEN}"
     assert "  tests.e2e.test_circle (2 tests)" in lines
@@ -48,7 +48,7 @@ def test_kafka_needs_its_jars_or_maven(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert requirements.kafka_missing() is None
 
 
-def test_prism_needs_itself_or_npm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_prism_needs_its_files_or_npm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(requirements, "PRISM", tmp_path / "none")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "npm" in (requirements.prism_missing() or "")
@@ -56,7 +56,7 @@ def test_prism_needs_itself_or_npm(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert requirements.prism_missing() is None
 
 
-def test_what_is_missing_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tool_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(requirements.REQUIRE_ALL, raising=False)
     with pytest.raises(pytest.skip.Exception, match="no Kafka"):
         requirements.missing("no Kafka")
