@@ -23,7 +23,10 @@ from shared.metric_catalog import Declaration
 from tests.support.quality import facts, feedback, recorded, replacing
 from tests.support.soak import scaled
 
-WORDS = ("refund", "invoice", "tax", "login", "password", "delay", "parcel", "colour", "size", "return")
+WORDS = [
+    f"{first}{second}{third}" for first in "abcdefg" for second in ("tax", "size", "login") for third in "klmnopqrstuv"
+]
+RANKS = [1 / (rank + 1) for rank in range(len(WORDS))]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def events(traffic: Traffic, number: int, seed: int) -> Iterator[Measurable]:
                 PromptUse(name=name, version=version) for name in names[: rnd.randint(1, traffic.prompts)]
             ),
             "attributes": {"route": f"r{int(rnd.expovariate(0.3)) % traffic.routes}", "language": rnd.choice("ab")},
-            "input": " ".join(rnd.choices(WORDS, k=4)) if traffic.texts else None,
+            "input": " ".join(rnd.choices(WORDS, RANKS, k=12)) if traffic.texts else None,
             "user": f"u{rnd.randrange(50)}",
             "model": "model-b" if phase == 3 and rnd.random() < 0.9 else "model-a",
         }

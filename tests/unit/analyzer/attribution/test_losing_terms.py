@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.domain.attribution.contrasts import ChangePoint
-from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, TermSketch, words
+from analyzer.domain.attribution.input_words import words_in
+from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, TermSketch
 
 pytestmark = pytest.mark.simulation
 
@@ -91,10 +92,10 @@ def test_a_sketch_reads_back_and_goes_on_the_same(said: list[tuple[list[str], bo
 
 @given(st.text(max_size=300))
 def test_words_are_few_short_and_without_digits(text: str) -> None:
-    found = words(text)
+    found = words_in(text)
     assert len(found) == len(set(found)) <= 40
     assert not any(character.isdecimal() for word in found for character in word)
 
 
 def test_words_are_folded_and_each_counts_once() -> None:
-    assert words("Refund my REFUND, order 4711 or A1B2: größe!") == ("refund", "order", "grösse")
+    assert words_in("Refund my REFUND, order 4711 or A1B2: größe!") == ("refund", "order", "grösse")

@@ -8,10 +8,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import TypeVar
 
+from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Dimension
 from analyzer.domain.regressions.lifecycle import Regression, recover
@@ -29,6 +31,7 @@ T = TypeVar("T")
 IndexedRun = tuple[StreamRun, Sequence[int]]
 """A run, and the indices of its values in the columns."""
 _LONGEST = 4096
+_CACHED_TEXTS = 4096
 _SHORTEST = 3
 """Fewer values than this are applied one by one."""
 
@@ -43,7 +46,8 @@ def fold_columns(engine: QualityEngine, batch: Iterable[ValueColumns]) -> list[P
     if any(subjects[each.dimension.subject] > 1 and each.metric.direction != "undeclared" for each in columns):
         return _apply_all(engine, columns)
     folds: dict[Dimension, ColumnFold] = {}
-    folds.update((each.dimension, ColumnFold(engine, each, folds)) for each in columns)
+    words_of = lru_cache(_CACHED_TEXTS)(words_in.__wrapped__)  # the metrics of an execution have its input in common
+    folds.update((each.dimension, ColumnFold(engine, each, folds, words_of)) for each in columns)
     try:
         for fold in folds.values():
             fold.advance(fold.columns.positions[-1] + 1)
@@ -71,6 +75,7 @@ class ColumnFold:
     engine: QualityEngine
     columns: ValueColumns
     folds: Mapping[Dimension, "ColumnFold"]
+    words_of: Callable[[str], Words]
     next: int = 0
     events: list[PositionedEvent] = field(default_factory=list)
     _watching: WatchRules = field(init=False)
@@ -164,7 +169,7 @@ class ColumnFold:
         engine, columns, start, stop = self.engine, self.columns, self.next, decision.stop
         names = engine.rules.dimensions(columns.dimension.target).names
         units = to_units(columns.values[start:stop])
-        means = engine.touch_history(columns.dimension, names).add_many(columns, units, start, stop)
+        means = engine.touch_history(columns.dimension, names).add_many(columns, units, start, self.words_of)
         for run, indices in runs:
             own = indices[: bisect_left(indices, stop)]
             if own:

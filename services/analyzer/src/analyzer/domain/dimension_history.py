@@ -1,12 +1,13 @@
 """History of one dimension: values by cell, and words of inputs, to explain a regression."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from analyzer.domain.attribution.losing_terms import TermSketch
+from analyzer.domain.attribution.input_words import Words, words_in
+from analyzer.domain.attribution.losing_terms import TermInput, TermSketch
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension, Reading, Use
@@ -49,8 +50,15 @@ class DimensionHistory:
         if facts.input:
             self.terms.add(facts.input, reading.value < mean, reading.at, facts.execution_id, facts.user)
 
-    def add_many(self, columns: ValueColumns, units: Sequence[int], start: int, stop: int) -> list[float]:
-        """Add new values as `add` does one by one; return the mean after each. `units` are those of `Sums`."""
+    def add_many(
+        self,
+        columns: ValueColumns,
+        units: Sequence[int],
+        start: int,
+        words_of: Callable[[str], Words] = words_in,
+    ) -> list[float]:
+        """Add new values as `add` does one by one, as many as there are `units`; return the mean after each."""
+        stop = start + len(units)
         groups, values, at = columns.groups, columns.values[start:stop], columns.at[start:stop]
         self.timeline.add_many(columns.group[start:stop], lambda number: self._cell_of(groups[number]), values, at)
         means = [*self.sums.means_before(units)[1:]]
@@ -64,10 +72,7 @@ class DimensionHistory:
         facts = columns.facts
         self.good.add_many([at[index] for index in good], lambda index: facts[start + good[index]].execution_id)
         if columns.texts:
-            for index, (value, mean) in enumerate(zip(values, means, strict=True), start):
-                each = facts[index]
-                if each.input:
-                    self.terms.add(each.input, value < mean, columns.at[index], each.execution_id, each.user)
+            self.terms.add_many(_term_inputs(columns, means, start), words_of)
         return means
 
     def _cell_of(self, group: ValueGroup) -> Cell:
@@ -103,3 +108,10 @@ class DimensionHistory:
         """Return the history that `dump` wrote."""
         timeline, terms, sums, good = state
         return cls(dimension, Timeline.load(timeline), TermSketch.load(terms), Sums(*sums), ThinnedSample.load(good))
+
+
+def _term_inputs(columns: ValueColumns, means: Sequence[float], start: int) -> list[TermInput]:
+    """Return the inputs of values that have one; `means` are those of the dimension after each value."""
+    facts, values, at = columns.facts, columns.values, columns.at
+    found = ((facts[index], values[index] < mean, at[index]) for index, mean in enumerate(means, start))
+    return [TermInput(each.input, bad, when, each.execution_id, each.user) for each, bad, when in found if each.input]

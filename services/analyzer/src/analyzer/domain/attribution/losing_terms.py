@@ -9,15 +9,16 @@ Words are texts of users. Only words of 3 to 24 letters are kept (no digits, so 
 only if at least five people used it, and never in logs, headers or the audit chain.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import islice
+from itertools import chain
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from analyzer.domain.attribution.contrasts import ChangePoint
+from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock, append_block
 
 BLOCK = 50
@@ -31,17 +32,13 @@ FEWEST = 15
 FEWEST_BEFORE = 20
 PEOPLE = 5
 ALPHA = 0.05
-_LONGEST_INPUT = 1000
-_MOST_WORDS = 40
 _TRIAL = 3 * BLOCK
 _WAITING = 256
+_EVERYBODY = (1 << 32) - 1
 _ALL = 0
 """The index of all values; words have indices from 1."""
 Numbered = tuple[int, TimeBlock]
 """The number of values before a block, and the block."""
-_SHORTEST = 3
-_LONGEST = 24
-_MARKS = ".,:;!?()[]{}<>\"'`*_~#|/\\-–—…„“”‚‘’«»¿¡"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,16 @@ class WatchedTerm:
     examples: list[str] = field(default_factory=list)
 
 
+class TermInput(NamedTuple):
+    """The input of a value; `bad`: whether the value is. `at` is a Unix time by the app's clock."""
+
+    text: str
+    bad: bool
+    at: float
+    execution_id: str
+    user: str | None = None
+
+
 @dataclass(slots=True)
 class TermSketch:
     """Sketch of input words: at most 128 words, 16 blocks. `admitted` is the number of words ever counted."""
@@ -90,9 +97,9 @@ class TermSketch:
         self.n += 1
         block, units = self.blocks[-1], UNIT * bad
         block.add(at, _ALL, units)
-        person = 1 << crc32((user or execution_id).encode()) % 32
+        person = _person(user or execution_id)
         sums = block.sums
-        for word in words(text):
+        for word in words_in(text):
             watched = self.words.get(word)
             if watched is not None:
                 own = sums.get(watched.index)
@@ -105,6 +112,65 @@ class TermSketch:
                     watched.examples = [*watched.examples[1 - EXAMPLES :], execution_id]
             elif bad and (word in self.waiting or len(self.waiting) < _WAITING):
                 self.waiting[word] = self.waiting.get(word, 0) + 1
+
+    def add_many(self, inputs: Sequence[TermInput], words_of: Callable[[str], Words] = words_in) -> None:
+        """Add inputs as `add` does one by one."""
+        start = 0
+        while start < len(inputs):
+            if not self.blocks or self.blocks[-1].filled >= BLOCK:
+                self._open(inputs[start].at)
+            stop = start + BLOCK - self.blocks[-1].filled
+            self._add_to_block(inputs[start:stop], [words_of(each.text) for each in inputs[start:stop]])
+            start = stop
+
+    def _add_to_block(self, inputs: Sequence[TermInput], found: Sequence[Words]) -> None:
+        """Add inputs that the latest block has room for; `found` are their words."""
+        block = self.blocks[-1]
+        bad = [(each, own) for each, own in zip(inputs, found, strict=True) if each.bad]
+        self.n += len(inputs)
+        block.add_many(_ALL, len(inputs), UNIT * len(bad))
+        block.squares += UNIT * UNIT * len(bad)
+        block.filled += len(inputs)
+        block.end = max(block.end, *(each.at for each in inputs))
+        counts, bad_counts = Counter(chain.from_iterable(found)), Counter(chain.from_iterable(own for _, own in bad))
+        watched = self.words.keys() & counts.keys()
+        for word in watched:
+            block.add_many(self.words[word].index, counts[word], UNIT * bad_counts.get(word, 0))
+        self._note_people(inputs, found, watched)
+        if bad:
+            self._note_examples(bad, watched & bad_counts.keys())
+            self._count_waiting(own for _, own in bad)
+
+    def _note_people(self, inputs: Sequence[TermInput], found: Sequence[Words], watched: Set[str]) -> None:
+        known = self.words
+        few = {word for word in watched if known[word].people != _EVERYBODY}
+        for each, own in zip(inputs, found, strict=True):
+            if few:
+                person = _person(each.user or each.execution_id)
+                for word in filter(few.__contains__, own):
+                    known[word].people |= person
+
+    def _note_examples(self, bad: Sequence[tuple[TermInput, Words]], watched: Set[str]) -> None:
+        """Keep the latest executions of each word."""
+        latest: dict[str, list[str]] = {word: [] for word in watched}
+        needed = set(watched)
+        for each, own in reversed(bad):
+            for word in needed.intersection(own):
+                latest[word].append(each.execution_id)
+                if len(latest[word]) == EXAMPLES:
+                    needed.remove(word)
+        for word, newest in latest.items():
+            self.words[word].examples = [*self.words[word].examples, *reversed(newest)][-EXAMPLES:]
+
+    def _count_waiting(self, bad: Iterable[Words]) -> None:
+        waiting, known = self.waiting, self.words
+        for own in bad:
+            if len(waiting) >= _WAITING:
+                waiting.update((word, waiting[word] + 1) for word in filter(waiting.__contains__, own))
+                continue
+            for word in own:
+                if word not in known and (word in waiting or len(waiting) < _WAITING):
+                    waiting[word] = waiting.get(word, 0) + 1
 
     def losing(self, change: ChangePoint) -> tuple[LosingTerm, ...]:
         """Return the words that got significantly worse since `change`, worst first."""
@@ -169,18 +235,9 @@ class TermSketch:
         return excess
 
 
-@lru_cache(maxsize=16)  # several metrics of one execution are processed in sequence
-def words(text: str) -> tuple[str, ...]:
-    """Return the distinct words of an input, case-folded; at most 40."""
-    pieces = dict.fromkeys(text[:_LONGEST_INPUT].casefold().split())
-    return tuple(dict.fromkeys(islice(filter(None, map(_word, pieces)), _MOST_WORDS)))
-
-
-@lru_cache(maxsize=4096)  # most words are frequent ones
-def _word(piece: str) -> str:
-    """Return the word without punctuation around it; empty if it is not a word."""
-    word = piece if piece.isalpha() else piece.strip(_MARKS)
-    return word if _SHORTEST <= len(word) <= _LONGEST and word.isalpha() else ""
+def _person(user: str) -> int:
+    """Return the bit of a user."""
+    return 1 << crc32(user.encode()) % 32
 
 
 def _tested(

@@ -33,6 +33,14 @@ class TimeBlock:
         if at > self.end:
             self.end = at
 
+    def add_many(self, index: int, n: int, total: int) -> None:
+        """Add `n` values of one index to its sums only."""
+        own = self.sums.get(index)
+        if own is None:
+            own = self.sums[index] = [0, 0]
+        own[0] += n
+        own[1] += total
+
     def replace(self, index: int, former: int, units: int | None) -> None:
         """Replace a former value, or remove it if `units` is None."""
         own = self.sums[index]
@@ -64,7 +72,7 @@ class TimeBlock:
                 cell[1] += total
 
     def dump(self) -> list[Any]:
-        sums = [number for index, (n, total) in self.sums.items() for number in (index, n, total)]
+        sums = [number for index, (n, total) in sorted(self.sums.items()) for number in (index, n, total)]
         return [self.start, self.end, self.filled, self.size, self.squares, sums]
 
     @classmethod
