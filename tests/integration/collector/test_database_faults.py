@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ratchet.client.queue import Batch, SendQueue
+from ratchet.client.batches import Batch
+from ratchet.client.queue import SendQueue
 from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.responses import outcome
 from tests.support.databases import psql

@@ -8,7 +8,7 @@ import pytest
 
 from ratchet import Ratchet
 from ratchet.client.amendment import without
-from ratchet.client.queue import Batch, Delivered
+from ratchet.client.batches import Batch, Delivered
 from ratchet.client.recorded_items import RecordedItem, Route
 from ratchet.client.responses import outcome
 

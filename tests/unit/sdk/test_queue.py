@@ -1,18 +1,22 @@
 """The send queue: every accepted item takes effect exactly once, whatever the network does."""
 
 import json
+import marshal
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ratchet.client.batches import Batch, Delivered, Retry, Split
 from ratchet.client.known_documents import MANY_DOCUMENTS, KnownDocuments
-from ratchet.client.queue import Batch, Delivered, Retry, SendQueue, Split
-from ratchet.client.recorded_items import PromptUse, RecordedItem, Route
+from ratchet.client.queue import SendQueue
+from ratchet.client.recorded_items import PromptUse, RecordedItem, Route, UnencodedItem
 from ratchet.prompt import from_text
 
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ROUTES: list[Route] = ["executions", "feedback"]
 FATES = st.sampled_from(["taken", "lost before", "lost after", "too large", "refused one", "failed one", "failed all"])
 
@@ -28,6 +32,15 @@ def item(number: int, route: Route = "executions", documents: tuple[PromptUse, .
     return RecordedItem(route, str(number), json.dumps(body).encode(), documents)
 
 
+def unencoded(number: int, route: Route) -> UnencodedItem:
+    return UnencodedItem(route, str(number), marshal.dumps({"id": str(number), "prompts": []}), NOW)
+
+
+def encode_some(sending: SendQueue, most: int = 2) -> None:
+    for taken in sending.pop_unencoded(most):
+        sending.put_encoded(taken, taken.encode())
+
+
 class Server:
     """Takes each key once, as the collector does."""
 
@@ -41,7 +54,7 @@ class Server:
         assert self.bodies.setdefault(batch.key, batch.body) == batch.body
 
 
-@given(st.lists(st.sampled_from(ROUTES) | FATES, max_size=60), st.lists(FATES, max_size=200))
+@given(st.lists(st.sampled_from([*ROUTES, "encode"]) | FATES, max_size=60), st.lists(FATES, max_size=200))
 @settings(max_examples=200)
 def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: list[str]) -> None:
     sending, server, refused = queue(), Server(), set()
@@ -74,13 +87,17 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
 
     for number, step in enumerate(steps):
         if step in ("executions", "feedback"):
-            if sending.offer(item(number, step)):  # type: ignore[arg-type]
+            make = item if number % 3 else unencoded
+            if sending.offer(make(number, step)):  # type: ignore[arg-type]
                 accepted.append(str(number))
+        elif step == "encode":
+            encode_some(sending)
         else:
             send(step)
         now += 1
     for fate in [*fates, *["taken"] * 200]:
         now += 1000
+        encode_some(sending)
         send(fate)
 
     assert sending.pending == 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
+from ratchet.client.batches import Batch, Delivered, Outcome, Retry, Split
 from ratchet.client.recorded_items import RecordedItem
 from ratchet.client.responses import outcome
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from ratchet import Ratchet
+from ratchet.client.batches import Batch, Delivered, Outcome, Retry
 from ratchet.client.log_throttle import LogThrottle
-from ratchet.client.queue import Batch, Delivered, Outcome, Retry
 from ratchet.client.recorded_items import PromptUse, RecordedItem, with_documents
 from ratchet.client.transport import MAX_BYTES, BatchPoster
 from ratchet.prompt import from_text

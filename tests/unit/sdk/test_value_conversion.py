@@ -262,7 +262,7 @@ def test_a_feedback_without_a_value_is_refused_and_counted(
 )  # fmt: skip
 def test_whatever_the_fields_hold_the_execution_is_sent(fields: dict[str, Any]) -> None:
     item = items.execution("1", "chat", (), fields, datetime(2026, 5, 1, tzinfo=UTC))
-    assert json.loads(item.encoded)["target"] == "chat"
+    assert json.loads(item.encode().encoded)["target"] == "chat"
 
 
 def test_uuids_are_their_text(client: Ratchet, server: FakeServer) -> None:

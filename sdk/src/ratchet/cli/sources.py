@@ -107,7 +107,7 @@ def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Repl
     judgement = feedback(
         _uuid(name), {"execution_id": name}, "score", _number(row, "Factuality"), {"name": "Factuality"}, now
     )
-    return ReplayStep((ran,), (judgement,))
+    return ReplayStep((ran.encode(),), (judgement.encode(),))
 
 
 def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[ReplayStep]:
@@ -123,7 +123,8 @@ def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], s
         ran = execution(name, target, [use], facts, now)
         label = "incorrect" if _number(row, "hallucination") else "correct"
         agreed: FeedbackFields = {"consent": {"learning": True}}
-        made.append(ReplayStep((ran,), (feedback(_uuid(name), {"execution_id": name}, "label", label, agreed, now),)))
+        judgement = feedback(_uuid(name), {"execution_id": name}, "label", label, agreed, now)
+        made.append(ReplayStep((ran.encode(),), (judgement.encode(),)))
     return made
 
 

@@ -3,8 +3,8 @@
 An optional field that can't be converted is left out and recorded by name, so that the rest is kept.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Container, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -30,20 +30,22 @@ class Dropped(list[str]):
             return None
 
 
-def execution_body(fields: Mapping[str, Any], now: datetime) -> tuple[Body, Dropped]:
-    """Return the optional fields of an execution, and the names of those left out."""
-    return _body(fields, _EXECUTION, now)
+def add_execution_fields(body: Body, fields: Mapping[str, Any], dropped: Dropped) -> None:
+    """Add the optional fields of an execution to `body`, and the names of those left out to `dropped`."""
+    _add(body, fields, _EXECUTION, _EXECUTION_TEXTS, dropped)
 
 
-def feedback_body(kind: object, value: object, fields: Mapping[str, Any], now: datetime) -> tuple[Body, Dropped]:
-    """Return the fields of feedback with kind and value, and the names of those left out. Raises InvalidValue."""
-    body, dropped = _body(fields, _FEEDBACK, now)
-    shown = plain(kind)
-    return {"kind": shown, "value": _value(shown, value), **body}, dropped
+def add_feedback_fields(body: Body, kind: object, value: object, fields: Mapping[str, Any], dropped: Dropped) -> None:
+    """Add kind, value and the optional fields of feedback to `body`. Raises InvalidValue for kind and value."""
+    body["kind"] = shown = plain(kind)
+    body["value"] = _value(shown, value)
+    _add(body, fields, _FEEDBACK, _FEEDBACK_TEXTS, dropped)
 
 
 def item_id(value: object, new: Callable[[], str]) -> str:
     """Return the app's own id as text, or a new one where it is absent or invalid."""
+    if value is None:
+        return new()
     try:
         return identifier(value) or new()
     except Exception:
@@ -52,6 +54,8 @@ def item_id(value: object, new: Callable[[], str]) -> str:
 
 def feedback_id(value: object, new: Callable[[], str]) -> str:
     """Return a UUID: the app's own, one derived from the app's own id, or a new one."""
+    if value is None:
+        return new()
     given = item_id(value, new)
     try:
         return str(UUID(given))
@@ -59,21 +63,35 @@ def feedback_id(value: object, new: Callable[[], str]) -> str:
         return str(uuid5(NAMESPACE_URL, f"ratchet:feedback:{given}"))
 
 
-def _body(
-    fields: Mapping[str, Any], known: Mapping[str, Callable[[Any, Dropped], Any]], now: datetime
-) -> tuple[Body, Dropped]:
-    dropped = Dropped(name for name in fields if name not in known and name != "id")
-    body: Body = {}
-    for name, convert in known.items():
-        given = fields.get(name)
-        if given is not None and (found := convert(given, dropped)) is not None:
+def _add(
+    body: Body,
+    fields: Mapping[str, Any],
+    known: Mapping[str, Callable[[Any, Dropped], Any]],
+    texts: Container[str],
+    dropped: Dropped,
+) -> None:
+    """Convert `fields` by the converters of their names; a text that can be stored stays as it is in `texts`."""
+    for name, given in fields.items():
+        if type(given) is str and name in texts and given and given.isascii() and "\0" not in given:
+            body[name] = given  # most values; the general way has the same result
+            continue
+        convert = known.get(name)
+        if convert is None:
+            if name != "id":
+                dropped.append(name)
+        elif given is not None and (found := convert(given, dropped)) is not None:
             body[name] = found
-    body.setdefault("occurred_at", now.isoformat())
-    return body, dropped
 
 
 def _simple(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped], Any]:
-    return lambda value, dropped: dropped.read(name, convert, value)
+    def read(value: object, dropped: Dropped) -> Any:
+        try:
+            return convert(value)
+        except Exception:  # a value's own code may raise anything
+            dropped.append(name)
+            return None
+
+    return read
 
 
 def _amount(value: object) -> float | None:
@@ -101,17 +119,25 @@ def _members(name: str, convert: Callable[[Any], Any]) -> Callable[[Any, Dropped
     """Return a converter of mappings, which converts each member and drops None."""
 
     def read(value: object, dropped: Dropped) -> Body | None:
-        given = dropped.read(name, _as_mapping, value)
-        found = {} if given is None else {
-            clean(str(key)): dropped.read(f"{name}.{key}", convert, item) for key, item in given.items()
-        }  # fmt: skip
-        return {key: item for key, item in found.items() if item is not None} or None
+        given = dropped.read(name, _as_mapping, value) or {}
+        found: Body = {}
+        for key, item in given.items():
+            try:
+                converted = convert(item)
+            except Exception:  # as in `Dropped.read`, which would make a name for each
+                dropped.append(f"{name}.{key}")
+            else:
+                if converted is not None:
+                    found[clean(str(key))] = converted
+        return found or None
 
     return read
 
 
 def _as_mapping(value: Any) -> Mapping[Any, Any]:
     """Return a mapping, or the fields of an object."""
+    if type(value) is dict:
+        return value.copy()  # at once, so that another thread may change it
     if isinstance(value, Mapping):
         return dict(value.items())
     found = plain(value) if hasattr(value, "model_dump") or not hasattr(value, "__dict__") else vars(value)
@@ -128,6 +154,8 @@ def _usage(value: object, dropped: Dropped) -> Body | None:
 
 def _count(value: object) -> int | None:
     """Return a whole number, or None for other details of a provider's usage."""
+    if type(value) is int and 0 <= value < 2**63:
+        return value
     try:
         found = plain(value)
     except Exception:
@@ -181,6 +209,8 @@ def _read_consent(value: object) -> Body:
 
 def _value(kind: object, value: object) -> Any:
     """Return the value of feedback as its kind requires. Raises InvalidValue."""
+    if kind == "thumb" and type(value) is bool:
+        return value
     found = plain(value)
     if kind == "thumb" and isinstance(found, int | float):
         return _THUMBS.get(float(found), found)
@@ -196,8 +226,9 @@ _SHARED: Mapping[str, Callable[[Any, Dropped], Any]] = {
     "consent": _consent,
     "occurred_at": _simple("occurred_at", _occurred_at),
 }
+_IDENTIFIERS = ("trace_id", "parent_id", "model", "arm", "session", "outcome")
 _EXECUTION: Mapping[str, Callable[[Any, Dropped], Any]] = {
-    **{name: _simple(name, identifier) for name in ("trace_id", "parent_id", "model", "arm", "session", "outcome")},
+    **{name: _simple(name, identifier) for name in _IDENTIFIERS},
     **{name: _simple(name, _written) for name in ("input", "output")},
     "parameters": _members("parameters", scalar),
     "attributes": _members("attributes", scalar),
@@ -214,3 +245,5 @@ _FEEDBACK: Mapping[str, Callable[[Any, Dropped], Any]] = {
     "source": _simple("source", identifier),
     **_SHARED,
 }
+_EXECUTION_TEXTS = frozenset({*_IDENTIFIERS, "user", "input", "output"})
+_FEEDBACK_TEXTS = frozenset({"name", "source", "user"})

@@ -6,57 +6,14 @@ key, so that the items count once however many responses get lost.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
+from ratchet.client.batches import Batch, Delivered, Outcome, Retry, Split
 from ratchet.client.known_documents import KnownDocuments
 from ratchet.client.memory_limit import MemoryUse
-from ratchet.client.recorded_items import RecordedItem, Route, with_documents
+from ratchet.client.recorded_items import RecordedItem, Route, UnencodedItem, with_documents
 
 ROUTES: tuple[Route, ...] = ("executions", "feedback")
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Items that are sent in one request."""
-
-    route: Route
-    key: str
-    items: tuple[RecordedItem, ...]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """The server answered for each item.
-
-    `refused`: index and reason of items that it will never accept. `repeat`: indexes of items to send again.
-    `amended`: index and replacement of items to send again without some optional fields.
-    """
-
-    duplicates: int = 0
-    refused: tuple[tuple[int, str], ...] = ()
-    repeat: tuple[int, ...] = ()
-    amended: tuple[tuple[int, RecordedItem], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Send the same batch again after a pause, of at least `after` seconds where the server asked for that.
-
-    `misconfigured`: it fails until somebody changes the configuration.
-    """
-
-    reason: str
-    after: float | None = None
-    misconfigured: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The batch was refused as a whole; send it in halves."""
-
-
-Outcome = Delivered | Retry | Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +44,8 @@ class _Lane:
 class SendQueue:
     """The queue, with one lane per route, so that failures of one do not delay the other. Not thread-safe.
 
-    When `capacity` items or `capacity_bytes` are pending, new items are dropped and counted.
+    Items wait without their JSON until `pop_unencoded` and `put_encoded`, and then in their lane. When `capacity`
+    items or `capacity_bytes` are pending, new items are dropped and counted.
     """
 
     def __init__(
@@ -103,26 +61,62 @@ class SendQueue:
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._batch_size, self._batch_bytes = batch_size, batch_bytes
         self._new_key, self._pause = new_key, pause
+        self._closed = False
         self._lanes: dict[Route, _Lane] = {route: _Lane() for route in ROUTES}
+        self._unencoded: deque[UnencodedItem] = deque()
         self._memory = MemoryUse()
         self._known_documents = KnownDocuments()
         self._varying_names: list[str] = []
-        self.counters = Counters()
+        self._counts = asdict(Counters())
+        self.pending = 0
+        """The number of accepted items that the server has not answered for."""
 
     @property
-    def pending(self) -> int:
-        """The number of accepted items that the server has not answered for."""
-        return sum(len(lane.waiting) + sum(len(b.items) for b in lane.inflight) for lane in self._lanes.values())
+    def counters(self) -> Counters:
+        return Counters(**self._counts)
 
-    def offer(self, item: RecordedItem) -> bool:
+    @property
+    def unencoded(self) -> int:
+        """The number of items that wait for `pop_unencoded`."""
+        return len(self._unencoded)
+
+    def offer(self, item: UnencodedItem | RecordedItem) -> bool:
         """Queue an item; False where the queue is full and it was dropped."""
-        if self.pending >= self._capacity or self._memory.total_with(item) > self._capacity_bytes:
-            self._count(dropped=1)
+        if self.pending >= self._capacity or not self._memory.add(item, self._capacity_bytes):
+            self._counts["dropped"] += 1
             return False
-        self._memory.add(item)
-        self._lanes[item.route].waiting.append(item)
-        self._count(accepted=1, dropped_fields=len(item.dropped))
+        if isinstance(item, UnencodedItem):
+            self._unencoded.append(item)
+        else:
+            self._lanes[item.route].waiting.append(item)
+        self.pending += 1
+        self._counts["accepted"] += 1
+        if item.dropped:
+            self._counts["dropped_fields"] += len(item.dropped)
         return True
+
+    def pop_unencoded(self, most: int) -> list[UnencodedItem]:
+        """Return up to `most` items in order; they stay pending. Call `put_encoded` for each."""
+        return [self._unencoded.popleft() for _ in range(min(most, len(self._unencoded)))]
+
+    def put_encoded(self, item: UnencodedItem, encoded: RecordedItem | None) -> None:
+        """Queue an encoded item; None where it has no JSON and is refused. Without effect after `close`."""
+        if self._closed:
+            return
+        self._memory.remove((item,))
+        if encoded is None:
+            self.pending -= 1
+            self._count(refused=1)
+        else:
+            self._memory.add(encoded)
+            self._lanes[item.route].waiting.append(encoded)
+
+    def is_full(self, now: float) -> bool:
+        """Tell whether there is enough to do at once: a repeated or a whole batch, or as many items to encode."""
+        return len(self._unencoded) >= self._batch_size or any(
+            lane.not_before <= now and (lane.inflight or len(lane.waiting) >= self._batch_size)
+            for lane in self._lanes.values()
+        )
 
     def next(self, now: float) -> Batch | None:
         """Return the batch to send now, a repeated or a new one, or None. Call `apply` before the next."""
@@ -159,6 +153,7 @@ class SendQueue:
                     )
                 self._send_amended(lane, batch, amended)
                 sent = len(batch.items) - len(refused) - len(repeat) - len(amended)
+                self.pending -= sent + len(refused)
                 self._count(sent=sent, duplicates=duplicates, refused=len(refused))
 
     def _put_back(self, lane: _Lane, batch: Batch, repeat: tuple[int, ...], now: float) -> None:
@@ -174,7 +169,8 @@ class SendQueue:
 
     def close(self) -> int:
         """Drop all pending items and accept no more; return their number."""
-        left, self._capacity = self.pending, 0
+        left, self.pending, self._capacity, self._closed = self.pending, 0, 0, True
+        self._unencoded.clear()
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.inflight.clear()
@@ -188,7 +184,7 @@ class SendQueue:
         return found
 
     def refuse(self) -> None:
-        """Count an item that could not be encoded."""
+        """Count an item that could not be converted."""
         self._count(accepted=1, refused=1)
 
     def _send_amended(self, lane: _Lane, batch: Batch, amended: tuple[tuple[int, RecordedItem], ...]) -> None:
@@ -224,5 +220,5 @@ class SendQueue:
         return [self._new_batch(half) for half in (batch.items[:middle], batch.items[middle:])]
 
     def _count(self, **more: int) -> None:
-        now = {name: getattr(self.counters, name) + count for name, count in more.items()}
-        self.counters = replace(self.counters, **now)
+        for name, count in more.items():
+            self._counts[name] += count

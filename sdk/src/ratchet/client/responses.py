@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ratchet.client.amendment import without
-from ratchet.client.queue import Batch, Delivered, Outcome, Retry, Split
+from ratchet.client.batches import Batch, Delivered, Outcome, Retry, Split
 from ratchet.client.recorded_items import RecordedItem
 
 _REFUSALS = frozenset({400, 409, 413, 415, 422})

@@ -1,27 +1,28 @@
 """The background thread that sends batches; it starts with the first item."""
 
 import contextlib
-import logging
 import random
-import re
 import threading
 import time
 import uuid
 from collections.abc import Callable
 
-from ratchet.client.known_documents import MANY_DOCUMENTS
-from ratchet.client.log_throttle import LogThrottle
+from ratchet.client.batches import Batch, Outcome
 from ratchet.client.options import Options
-from ratchet.client.queue import ROUTES, Batch, Counters, Delivered, Outcome, Retry, SendQueue
-from ratchet.client.recorded_items import RecordedItem
+from ratchet.client.queue import Counters, SendQueue
+from ratchet.client.recorded_items import RecordedItem, UnencodedItem
+from ratchet.client.sender_log import (
+    SenderLog,
+    reason_to_repeat,
+    report_closed,
+    report_unsent,
+    report_varying_names,
+)
 from ratchet.client.transport import BatchPoster, Transport
-from ratchet.sanitize import visible
-
-log = logging.getLogger("ratchet")
 
 _MAX_PAUSE = 30.0
-_MAX_WARNED_FIELDS = 100
-_INNER = re.compile(r"[.\[]")
+_ENCODED_AT_ONCE = 32
+"""Items after which the thread lets others run: the app's threads wait for the interpreter that long."""
 MIN_JOIN = 0.1
 """Seconds to wait for an idle thread to end when the deadline of `close` has passed."""
 
@@ -52,14 +53,13 @@ class Sender:
             new_key=lambda: uuid.uuid4().hex,
             pause=pause,
         )
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._closing = False
         self._hurried = 0
         self._idle = False
-        self._warned_full = self._warned_thread = False
-        self._warned_fields: set[str] = set()
-        self._throttles = {route: LogThrottle() for route in ROUTES}
+        self._log = SenderLog()
         self.last_error: str | None = None
         """Why the last batch must be sent again; None after a successful one."""
 
@@ -72,24 +72,26 @@ class Sender:
         with self._changed:
             return self._queue.pending
 
-    def offer(self, item: RecordedItem) -> bool:
+    def offer(self, item: UnencodedItem | RecordedItem) -> bool:
         """Queue an item; False when the queue is full or the sender closed. Never blocks on the network."""
-        with self._changed:
+        with self._lock:
             if not self._queue.offer(item):
-                self._warn_dropped()
+                self._log.warn_dropped()
                 return False
-            self._report_fields(item)
-            self._start()
-            if self._idle or self._queue.pending == self._options.batch_size:
+            if item.dropped:
+                self._log.report_fields(item)
+            if self._thread is None:
+                self._start()
+            if self._idle or self._queue.unencoded == self._options.batch_size:
                 self._idle = False
                 self._changed.notify_all()
         return True
 
     def refuse(self, item_id: str, reason: str) -> None:
-        """Count and log an item that could not be encoded."""
+        """Count and log an item that could not be converted."""
         with self._changed:
             self._queue.refuse()
-        log.warning("ratchet: %s was not sent: %s", visible(str(item_id)), visible(reason))
+        report_unsent(item_id, reason)
 
     def flush(self, timeout: float) -> bool:
         """Wait until the server has answered for all items; False at the deadline or without a thread."""
@@ -118,7 +120,7 @@ class Sender:
         if thread is not None:
             thread.join(max(MIN_JOIN, deadline - self._monotonic()))
         if left:
-            log.warning("ratchet: closed with %d items unsent", left)
+            report_closed(left)
         return complete
 
     def _start(self) -> bool:
@@ -129,21 +131,25 @@ class Sender:
             try:
                 thread.start()
             except (RuntimeError, OSError) as error:
-                self._warn_no_thread(error)
+                self._log.warn_no_thread(error)
             else:
                 self._thread = thread
         return self._thread is not None
 
     def _run(self) -> None:
         poster = BatchPoster(self._new_client, self._options.timeout)
-        while (batch := self._await_batch()) is not None:
+        while self._await_work():
+            self._encode()
+            if (batch := self._next_batch()) is None:
+                continue
             result = poster.post(batch)
-            self.last_error = _reason_to_repeat(batch, result)
+            self.last_error = reason_to_repeat(batch, result)
             with contextlib.suppress(Exception):  # a log handler of the app's
-                self._report(batch, result)  # before `_apply`, so that it is logged when `flush` returns
+                # before `_apply`, so that it is logged when `flush` returns
+                self._log.report(batch, result, self._monotonic())
             varying = self._apply(batch, result)
             with contextlib.suppress(Exception):
-                _report_varying_names(varying)
+                report_varying_names(varying)
         poster.close()
 
     def _apply(self, batch: Batch, result: Outcome) -> list[str]:
@@ -153,69 +159,48 @@ class Sender:
             self._changed.notify_all()
             return self._queue.pop_varying_names()
 
-    def _await_batch(self) -> Batch | None:
-        """Return the next batch once it is due; None when closing."""
+    def _await_work(self) -> bool:
+        """Wait until there are items to encode, or a batch is due; False when closing."""
         with self._changed:
             while not self._closing:
                 due, now = self._queue.due(), self._monotonic()
-                if due is None or due > now:
-                    self._idle = True
-                    self._changed.wait(None if due is None else due - now)
-                    self._idle = False
-                    continue
-                self._gather()
-                if not self._closing and (batch := self._queue.next(self._monotonic())) is not None:
-                    return batch
-            return None
+                if self._queue.unencoded or (due is not None and due <= now):
+                    self._gather(now)
+                    return not self._closing
+                self._idle = True
+                self._changed.wait(None if due is None else due - now)
+                self._idle = False
+            return False
 
-    def _gather(self) -> None:
+    def _gather(self, now: float) -> None:
         """Wait for `flush_interval`, so that items share a batch; not when one is full or `flush` waits."""
-        if self._queue.pending < self._options.batch_size and not self._hurried and not self._closing:
+        if not (self._queue.is_full(now) or self._hurried):
             self._changed.wait(self._options.flush_interval)
 
-    def _warn_dropped(self) -> None:
-        if not self._warned_full:
-            self._warned_full = True
-            log.warning("ratchet: items are dropped, because the queue is full or closed; see client.counters")
+    def _encode(self) -> None:
+        """Encode items of about a batch, outside the lock."""
+        for _ in range(0, self._options.batch_size, _ENCODED_AT_ONCE):
+            with self._changed:
+                items = self._queue.pop_unencoded(_ENCODED_AT_ONCE)
+            if not items:
+                break
+            encoded = [_encoded(item) for item in items]
+            with self._changed:
+                for item, found in zip(items, encoded, strict=True):
+                    self._queue.put_encoded(item, found)
+                self._changed.notify_all()
+            time.sleep(0)
 
-    def _report_fields(self, item: RecordedItem) -> None:
-        """Log the fields that were left out, each name once."""
-        for field in item.dropped:
-            name = f"{item.route} {_INNER.split(field)[0]}"
-            if name not in self._warned_fields and len(self._warned_fields) < _MAX_WARNED_FIELDS:
-                self._warned_fields.add(name)
-                log.warning("ratchet: the field %s of %s was left out, because its value can't be converted; "
-                            "see counters.dropped_fields", visible(field), item.route)  # fmt: skip
-
-    def _warn_no_thread(self, error: Exception) -> None:
-        if not self._warned_thread:
-            self._warned_thread = True
-            log.warning("ratchet: nothing is sent now, because no thread can be started: %s", error)
-
-    def _report(self, batch: Batch, result: Outcome) -> None:
-        throttle = self._throttles[batch.route]
-        reason = _reason_to_repeat(batch, result)
-        if reason is None:
-            throttle.reset()
-        else:
-            level = throttle.level(reason, isinstance(result, Retry) and result.misconfigured, self._monotonic())
-            number = len(result.repeat) if isinstance(result, Delivered) else len(batch.items)
-            log.log(level, "ratchet: %s will be sent again: %s", f"{number} {batch.route}", visible(reason))
-        for _, item in result.amended if isinstance(result, Delivered) else ():
-            self._report_fields(item)
-        for index, reason in result.refused if isinstance(result, Delivered) else ():
-            item = batch.items[index]
-            log.warning("ratchet: %s %s was refused: %s", item.route, visible(str(item.id)), visible(reason))
+    def _next_batch(self) -> Batch | None:
+        with self._changed:
+            return None if self._closing else self._queue.next(self._monotonic())
 
 
-def _reason_to_repeat(batch: Batch, result: Outcome) -> str | None:
-    """Return why items of `batch` are sent again; None where the server has answered for all."""
-    if isinstance(result, Delivered) and result.repeat:
-        return f"the server failed for {len(result.repeat)} of {len(batch.items)}"
-    return result.reason if isinstance(result, Retry) else None
-
-
-def _report_varying_names(names: list[str]) -> None:
-    for name in names:
-        why = "use variables, so that it stays one prompt whose quality is measured"
-        log.warning("ratchet: %s had %d different defaults so far: %s", visible(str(name)), MANY_DOCUMENTS, why)
+def _encoded(item: UnencodedItem) -> RecordedItem | None:
+    """Return the item with its JSON; None, after a warning, where it has none."""
+    try:
+        return item.encode()
+    except Exception as error:  # the thread must go on
+        with contextlib.suppress(Exception):  # a log handler of the app's
+            report_unsent(item.id, str(error) or type(error).__name__)
+        return None

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import httpx
 
-from ratchet.client.queue import Batch, Outcome, Retry
+from ratchet.client.batches import Batch, Outcome, Retry
 from ratchet.client.responses import outcome
 
 MAX_BYTES = 1_000_000

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -31,13 +31,27 @@ class InvalidValue(ValueError):
 
 def clean(text: str) -> str:
     """Return `text` with NUL and lone surrogates, which can't be stored, replaced by U+FFFD."""
-    return text if text.isascii() and "\0" not in text else _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if "\0" not in text:
+        if text.isascii():
+            return text
+        try:
+            text.encode()  # faster than to search for surrogates
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
+    return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def plain(value: object, depth: int = 0) -> Any:
     """Return `value` as a JSON type: None, bool, int, float, str, list or dict. Raises InvalidValue."""
     if depth > MAX_DEPTH:
         raise InvalidValue("is nested too deeply")
+    if type(value) is str:
+        return clean(value)
+    convert = _BUILT_IN.get(type(value))
+    if convert is not None:  # most values; the general way has the same result
+        return convert(value, depth)
     match value:
         case _ if type(value).__name__ in _MISSING:
             return None
@@ -58,8 +72,32 @@ def plain(value: object, depth: int = 0) -> Any:
         case timedelta():
             return value.total_seconds()
         case Mapping():
-            return {clean(str(key)): plain(item, depth + 1) for key, item in _members(value)}
+            return _plain_dict(value, depth)
     return _converted(value, depth)
+
+
+def _plain_list(value: Collection[Any], depth: int) -> list[Any]:
+    if len(value) > _MAX_MEMBERS:
+        raise InvalidValue("has too many members")
+    return [plain(item, depth + 1) for item in tuple(value)]
+
+
+def _plain_dict(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    return {
+        clean(key) if type(key) is str else clean(str(key)): plain(item, depth + 1) for key, item in _members(value)
+    }
+
+
+_BUILT_IN: Mapping[type, Callable[[Any, int], Any]] = {
+    bool: lambda value, _: value,
+    type(None): lambda value, _: value,
+    int: lambda value, _: value if -_INT64 <= value < _INT64 else str(value),
+    float: lambda value, _: _finite(value),
+    dict: _plain_dict,
+    list: _plain_list,
+    tuple: _plain_list,
+}
+"""Conversions of values of exactly these types."""
 
 
 def _members(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
@@ -100,6 +138,8 @@ def _spelled(value: object) -> str:
 
 def identifier(value: object) -> str | None:
     """Return an id, a user or a name as text; None where it is empty. Raises InvalidValue."""
+    if type(value) is str:  # most values; the general way has the same result
+        return clean(value) or None
     found = plain(value)
     if isinstance(found, float) and found.is_integer():
         found = int(found)  # an integer column with missing values
@@ -110,6 +150,8 @@ def identifier(value: object) -> str | None:
 
 def number(value: object) -> float | None:
     """Return a finite number, also from a string; None for None. Raises InvalidValue."""
+    if type(value) is float:
+        return _finite(value)
     found = plain(value)
     if isinstance(found, str):
         found = _read_number(found)
@@ -126,6 +168,8 @@ def text(value: object) -> str | None:
 
 def scalar(value: object) -> Any:
     """Return a string, number or boolean as it is, a nested value as JSON. Raises InvalidValue."""
+    if type(value) is str:
+        return clean(value)
     found = plain(value)
     return dumps(found) if isinstance(found, list | dict) else found
 
