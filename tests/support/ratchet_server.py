@@ -1,6 +1,7 @@
 """An in-memory Ratchet server for tests of the client, which counts effects and injects faults."""
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,8 @@ class FakeServer:
         self.requests: list[httpx.Request] = []
         self.faults: list[Fault] = []
         self.lost_answers = 0
+        self.reads_gzip = True
+        """False: as a server that an earlier version was installed on."""
         self.refuse: Callable[[dict[str, Any]], str | None] = lambda item: None
         self.live: dict[str, dict[str, Any]] = {}
         self.keys = [PUBLIC]
@@ -86,6 +89,10 @@ class FakeServer:
 
     def _ingest(self, request: httpx.Request) -> httpx.Response:
         key, body = request.headers["idempotency-key"], request.content
+        encoding = request.headers.get("content-encoding")
+        if encoding and (encoding != "gzip" or not self.reads_gzip):
+            return httpx.Response(415, json={"title": "Content-Encoding: must be identity"})
+        body = gzip.decompress(body) if encoding else body
         assert self._batches.setdefault(key, body) == body, "the same key with another body"
         results = [self._ingest_item(item, index) for index, item in enumerate(json.loads(body))]
         if self.lost_answers:

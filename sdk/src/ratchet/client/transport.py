@@ -2,8 +2,10 @@
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import NamedTuple
 
 import httpx
 
@@ -12,7 +14,21 @@ from ratchet.client.responses import outcome
 
 MAX_BYTES = 1_000_000
 
+COMPRESSED_FROM = 4_096
+"""Bytes of a body from which it is sent compressed: less takes few packets either way."""
+
+_FASTEST = 1
+_GZIP = 16 + zlib.MAX_WBITS
+_UNREADABLE = (400, 415)
+"""Statuses of a server that does not read compressed bodies, or of a body that it can't read either way."""
+
 Transport = Callable[[], httpx.Client]
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: httpx.Headers
+    body: bytes
 
 
 class BatchPoster:
@@ -22,6 +38,7 @@ class BatchPoster:
         """`timeout`: seconds for the whole body of a response."""
         self._new_client, self._timeout, self._monotonic = new_client, timeout, monotonic
         self._client: httpx.Client | None = None
+        self._compresses = True
 
     def post(self, batch: Batch) -> Outcome:
         """Post a batch and return its outcome; Retry where there is no valid response."""
@@ -30,9 +47,10 @@ class BatchPoster:
         except Exception as error:  # a proxy, a certificate file, a missing module
             return Retry(f"the HTTP client can't be created: {type(error).__name__}: {error}", misconfigured=True)
         try:
-            return self._post(self._client, batch)
+            answer = self._post(self._client, batch)
         except Exception as error:  # any error: the items have no answer, and the thread must go on
             return Retry(type(error).__name__)
+        return answer if isinstance(answer, Retry) else outcome(batch, *answer)
 
     def close(self) -> None:
         """Close the HTTP client."""
@@ -40,13 +58,27 @@ class BatchPoster:
             if self._client is not None:
                 self._client.close()
 
-    def _post(self, client: httpx.Client, batch: Batch) -> Outcome:
+    def _post(self, client: httpx.Client, batch: Batch) -> _Answer | Retry:
+        """Post a large body compressed, and once more as it is where the server can't read that, under the same key."""
+        if not self._compresses or len(batch.body) < COMPRESSED_FROM:
+            return self._send(client, batch, batch.body, {})
+        body = zlib.compress(batch.body, _FASTEST, _GZIP)  # the same bytes each time
+        compressed = self._send(client, batch, body, {"content-encoding": "gzip"})
+        if isinstance(compressed, Retry) or compressed.status not in _UNREADABLE:
+            return compressed
+        plain = self._send(client, batch, batch.body, {})
+        if not isinstance(plain, Retry) and plain.status not in _UNREADABLE:
+            self._compresses = False
+        return plain
+
+    def _send(self, client: httpx.Client, batch: Batch, content: bytes, encoding: dict[str, str]) -> _Answer | Retry:
         headers = {
             "content-type": "application/json",
             "idempotency-key": batch.key,
             "date": formatdate(usegmt=True),  # from which the server computes the clock skew
+            **encoding,
         }
-        with client.stream("POST", f"/v1/{batch.route}", content=batch.body, headers=headers) as answer:
+        with client.stream("POST", f"/v1/{batch.route}", content=content, headers=headers) as answer:
             body, deadline = bytearray(), self._monotonic() + self._timeout
             for chunk in answer.iter_bytes():
                 body += chunk
@@ -54,4 +86,4 @@ class BatchPoster:
                     return Retry("the server's response is too long")
                 if self._monotonic() > deadline:
                     return Retry("the server's response takes too long")
-            return outcome(batch, answer.status_code, answer.headers, bytes(body))
+            return _Answer(answer.status_code, answer.headers, bytes(body))
