@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ratchet.tables.missing_values import is_blank
-from ratchet.tables.numbers import MISSING, YES_NO, Mark, Read, folded, parse
+from ratchet.tables.numbers import MISSING, Mark, Read, parse
+from ratchet.tables.verbal_scales import YES_NO, normalise_word
 from shared.metric_catalog import Meaning, meaning_of, normalized_label
 
 THUMBS: Mapping[str, float] = {
@@ -100,7 +101,7 @@ def _fast(slow: Read, mark: Mark) -> Read:
 def thumb(cell: Any) -> float:
     """Parse a thumb to 1 (up) or 0 (down): words, yes and no, 1 and 0, or 1 and -1."""
     if type(cell) is str:
-        word = _TONES.sub("", folded(cell))
+        word = _TONES.sub("", normalise_word(cell))
         if word in THUMBS:
             return THUMBS[word]
     return _binary(cell, "is not a thumb up or down", down=-1.0)
@@ -108,7 +109,7 @@ def thumb(cell: Any) -> float:
 
 def thumb_word(cell: Any) -> float:
     """Parse words for a thumb to 1 (up) or 0 (down)."""
-    word = _TONES.sub("", folded(cell)) if type(cell) is str else ""
+    word = _TONES.sub("", normalise_word(cell)) if type(cell) is str else ""
     if word in THUMBS:
         return THUMBS[word]
     raise ValueError("is not a thumb up or down")
@@ -149,7 +150,7 @@ def leveled(levels: Mapping[str, float]) -> Read:
     def read(cell: Any) -> float:
         if is_blank(cell):
             return MISSING
-        level = levels.get(folded(cell))
+        level = levels.get(normalise_word(cell))
         if level is None:
             raise ValueError("is not a word of this scale")
         return level
@@ -160,7 +161,7 @@ def leveled(levels: Mapping[str, float]) -> Read:
 def failure(cell: Any) -> float:
     """Parse an outcome to 1 (failed) or 0 (succeeded)."""
     if type(cell) is str:
-        word = folded(cell)
+        word = normalise_word(cell)
         if word in _OUTCOMES:
             return _OUTCOMES[word]
     return _binary(cell, "is an outcome of unknown meaning")

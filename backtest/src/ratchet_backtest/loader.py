@@ -8,7 +8,8 @@ from typing import Any
 
 from ratchet.tables import BadFile
 from ratchet.tables.rows import Advance, Omissions, Rows, Unit
-from ratchet.tables.times import NO_TIME, UNREADABLE, TimeFormat
+from ratchet.tables.time_parsers import NO_TIME, UNREADABLE
+from ratchet.tables.times import TimeFormat
 from ratchet_backtest.arrays import NameColumn, ValueColumn
 from ratchet_backtest.column_roles import ColumnRoles
 from ratchet_backtest.dataset import Dataset

@@ -16,7 +16,7 @@ from analyzer.domain.watch_rules import Rule
 from ratchet.cli.output import console
 from ratchet.tables import BadFile, Layout, Omissions, Rows, Sample, Table, open_table
 from ratchet.tables.missing_values import is_blank
-from ratchet.tables.times import zone
+from ratchet.tables.time_zones import zone
 from ratchet_backtest.column_roles import ColumnChoice, ColumnReader, ColumnRoles, listed
 from ratchet_backtest.column_sample import ScaleOptions
 from ratchet_backtest.columns import resolve_columns

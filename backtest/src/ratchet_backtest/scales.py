@@ -10,7 +10,8 @@ from typing import Any
 from analyzer.domain.metrics.extraction import COST, ERROR_RATE, LATENCY, metric_named
 from analyzer.domain.model import Metric
 from ratchet.tables import BadFile, Doubt, Option
-from ratchet.tables.numbers import AGREEMENT, Read, decimal_mark, likert, parse
+from ratchet.tables.numbers import Read, decimal_mark, parse
+from ratchet.tables.verbal_scales import AGREEMENT, likert
 from ratchet_backtest.cell_values import (
     amount,
     duration,

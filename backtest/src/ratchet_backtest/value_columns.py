@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ratchet.tables import BadFile, Doubt, Option, Sample
-from ratchet.tables.numbers import likert, parse
+from ratchet.tables.numbers import parse
+from ratchet.tables.verbal_scales import likert
 from ratchet_backtest.cell_values import duration, failure, label, leveled, readable, reads, thumb
 from ratchet_backtest.column_roles import last_part, listed
 from ratchet_backtest.directions import direction_by_name, measured_name

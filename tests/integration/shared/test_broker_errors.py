@@ -77,12 +77,12 @@ class World:
 
     async def meet(self, api: int, codes: Sequence[int]) -> None:
         """Inject the codes, and emit until each of them was answered to a request."""
-        before = self.broker.asked(api)
+        before = self.broker.request_count(api)
         self.broker.fail(api, codes)
 
         async def met() -> bool:
             await self.emit()
-            return self.broker.asked(api) - before >= len(codes)
+            return self.broker.request_count(api) - before >= len(codes)
 
         await eventually(met, within=60 + 5 * len(codes))
 
@@ -91,7 +91,7 @@ class World:
 async def world(postgres_dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """The parameter, if there is one: an API key whose codes the consumer meets on its way into the group."""
     broker = EmbeddedBroker({"feedback.created": 4})
-    broker.track()
+    broker.start_tracking()
     if (api := getattr(request, "param", None)) is not None:
         broker.fail(api, CODES[api])
     engine = await scratch_engine(postgres_dsn)
@@ -138,4 +138,4 @@ async def test_every_error_on_the_way_into_a_group(world: World, api: int) -> No
     for _ in range(20):
         await world.emit()
     await assert_all_counted_once(world)
-    assert world.broker.asked(api) > len(CODES[api])
+    assert world.broker.request_count(api) > len(CODES[api])

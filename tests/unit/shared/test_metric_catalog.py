@@ -160,7 +160,7 @@ def test_what_is_declared_comes_first() -> None:
     definition = definition_of("score.foo", declared)
     assert (definition.direction, definition.scale, definition.origin) == ("lower_is_better", (0.0, 10.0), "declared")
     assert meaning_of("A", "grade", declared.labels) == "good"
-    over = Declaration(floor=0.02, labels={"b": "bad"}).over(declared)
+    over = Declaration(floor=0.02, labels={"b": "bad"}).completed_by(declared)
     assert (over.direction, over.floor, dict(over.labels)) == ("lower_is_better", 0.02, {"a": "good", "b": "bad"})
 
 

@@ -57,12 +57,12 @@ class EmbeddedBroker:
         array = (ctypes.c_int * len(codes))(*codes)
         self._check(self._lib.rd_kafka_mock_push_request_errors_array(self._cluster, api, len(codes), array))
 
-    def track(self) -> None:
-        """Record requests from now on, for `asked`."""
+    def start_tracking(self) -> None:
+        """Record requests from now on, for `request_count`."""
         self._lib.rd_kafka_mock_start_request_tracking(self._cluster)
 
-    def asked(self, api: int) -> int:
-        """Return the number of requests of an API key since `track`."""
+    def request_count(self, api: int) -> int:
+        """Return the number of requests of an API key since `start_tracking`."""
         size = ctypes.c_size_t()
         requests = self._lib.rd_kafka_mock_get_requests(self._cluster, ctypes.byref(size))
         found = sum(self._lib.rd_kafka_mock_request_api_key(requests[index]) == api for index in range(size.value))

@@ -33,8 +33,8 @@ class Declaration:
     safety: bool | None = None
     labels: Mapping[str, Meaning] = field(default_factory=lambda: NO_LABELS)
 
-    def over(self, other: "Declaration") -> "Declaration":
-        """Return this declaration, completed by `other` where it says nothing; labels are merged word by word."""
+    def completed_by(self, other: "Declaration") -> "Declaration":
+        """Return this declaration with missing fields from `other`; labels are merged word by word."""
         return Declaration(
             self.direction or other.direction,
             other.unit if self.unit is None else self.unit,

@@ -30,7 +30,7 @@ class Declarations:
         metric = metric_name(event.kind, event.name, event.source == "implicit")
         general = DeclarationKey(event.project, event.environment, None, metric)
         special = self.declared.get(general._replace(target=event.target), NOTHING)
-        return special.over(self.declared.get(general, NOTHING))
+        return special.completed_by(self.declared.get(general, NOTHING))
 
 
 NOTHING = Declaration()

@@ -78,7 +78,7 @@ class Definitions:
         nothing = Declared()
         general = self.declared.get(scope._replace(target=None), nothing)
         special = self.declared.get(scope, nothing) if scope.target is not None else nothing
-        declaration = special.declaration.over(general.declaration)
+        declaration = special.declaration.completed_by(general.declaration)
         definition = definition_of(scope.metric, declaration)
         generation = general.generation + special.generation
         return TargetMetrics(definition, to_metrics(definition, generation), declaration)
