@@ -13,44 +13,44 @@ unexport PYTHONDONTWRITEBYTECODE
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
 
-help:  ## this list
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: .venv/.installed lint  ## every suite this machine can run
 	.venv/bin/python -m tests
 
-unit: .venv/.installed  ## the unit tests: no socket, fewer generated cases than `make test`
+unit: .venv/.installed  ## unit tests: no socket, fewer generated cases than `make test`
 	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=worksteal --hypothesis-profile=ratchet-quick tests/unit
 
-simulation: .venv/.installed  ## the detector and the demo on streams whose truth is known; RATCHET_SOAK=1: more of them
+simulation: .venv/.installed  ## detector and demo on streams with known truth; RATCHET_SOAK=1: more of them
 	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=worksteal tests/simulation
 
-integration: .venv/.installed  ## the tests on real servers, a service at a time
+integration: .venv/.installed  ## tests on real servers, one service at a time
 	.venv/bin/python -m pytest -q $(SIDE_BY_SIDE) --dist=loadfile tests/integration
 
-coverage: .venv/.installed  ## `make test` with the covered lines, and a floor for their share
+coverage: .venv/.installed  ## `make test` with line coverage; fails below 85 %
 	.venv/bin/python -m tests --coverage
 
-soak: .venv/.installed  ## the reliability tests with their full counts; ROW=name: those whose name or file has it
+soak: .venv/.installed  ## reliability tests with full counts; ROW=name: only tests or files with this name
 	RATCHET_SOAK=1 .venv/bin/python -m pytest -q -s --timeout=7200 $$(grep -rlE --include='test_*.py' 'RATCHET_SOAK|support.soak' tests) -k '$(ROW)'
 
 fuzz: .venv/.installed  ## coverage-guided fuzzing of prompt documents for FUZZ_S seconds; needs Linux
 	$(UV) pip install --quiet --python .venv --require-hashes -r tests/fuzz-requirements.txt
 	.venv/bin/python -m tests.fuzz $(FUZZ_S)
 
-bench: .venv/.installed  ## figures beside peers and limits, as one table; SAVE=1: kept in benchmarks/RESULTS.md
+bench: .venv/.installed  ## figures with peers and limits in one table; SAVE=1: kept in benchmarks/RESULTS.md
 	.venv/bin/python -m benchmarks $(if $(SAVE),--save)
 
-bench-compare: .venv/.installed  ## processor time per item beside that of the commit BASE; fails where 10 % are lost
+bench-compare: .venv/.installed  ## processor time per item, compared with commit BASE; fails if it rises by 10 %
 	.venv/bin/python -m benchmarks.compare $(BASE)
 
-screenshots: .venv/.installed  ## the pictures of docs/tour.md, by the browser tests
+screenshots: .venv/.installed  ## take the pictures of docs/tour.md with the browser tests
 	RATCHET_SCREENSHOTS=docs/images .venv/bin/python -m pytest -q tests/browser/test_story.py
 
-lint: .venv/.installed  ## style, types and the directions of imports
+lint: .venv/.installed  ## style, types and import rules
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
-install: .venv/.installed  ## everything into .venv, pinned and hash-checked
+install: .venv/.installed  ## install everything into .venv, pinned and hash-checked
 
 .env: | .venv/.installed  ## passwords and signing key for compose.yaml, made once
 	umask 077 && .venv/bin/python -m deploy.docker.env > $@
@@ -68,10 +68,10 @@ deploy/docker/gateway.conf: deploy/local/src/ratchet_local/routes.py deploy/dock
 .uv/bin/uv:
 	python3 -m venv .uv && .uv/bin/pip install --quiet uv==0.13.8
 
-lock: | $(UV)  ## after a change of any dependency
+lock: | $(UV)  ## update the lock file after a change of dependencies
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links $(foreach m,$(MEMBERS),--no-emit-package ratchet-$(notdir $(m))) \
 	  pyproject.toml --group dev $(MEMBERS:%=%/pyproject.toml) -o requirements.lock
 
-clean:  ## remove what was installed and cached
+clean:  ## remove installed and cached files
 	rm -rf .venv .uv .cache .ratchet

@@ -47,7 +47,7 @@ def rows(root: Path) -> list[tuple[str, str]]:
             "public docstrings that begin with a verb",
             f"{verbs} of {documented} ({verbs / documented:.0%})",
         ),
-        ("blocks of code that stand twice", str(len(duplicate_blocks(found)))),
+        ("repeated blocks of code", str(len(duplicate_blocks(found)))),
         ("import cycles between packages", str(len(cycles(found)))),
         ("SQL statements outside storage", str(len(sql.outside_storage(found)))),
         ("SQL functions defined more than once", str(len(sql.defined_twice(root)))),

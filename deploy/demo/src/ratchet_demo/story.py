@@ -1,4 +1,4 @@
-"""The demo's story: customers ask, and after 800 answers somebody edits the prompt and deploys it.
+"""The demo's story: customers ask, and after 800 answers the prompt is edited and deployed.
 
 The edit is made in the bot's own file, without Ratchet.
 """

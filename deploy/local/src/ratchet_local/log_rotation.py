@@ -1,6 +1,6 @@
-"""Rotation of the logs by size while everything runs, for our own log and for those of the servers that we start.
+"""Rotation of the logs by size while everything runs, for the runner's log and those of its servers.
 
-All of them are opened for appending, so that a log can be copied and truncated without its writer.
+All logs are opened for appending, so that a log can be copied and truncated while it is written.
 """
 
 import os

@@ -19,7 +19,7 @@ class StartFailed(RuntimeError):
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> psutil.Process:
     """Start `command` in a new session, so that Ctrl-C in a terminal reaches only its starter.
 
-    What it prints goes to the end of `log`. Without `env` it gets ours.
+    Its output is appended to `log`. Without `env` it inherits the environment.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND

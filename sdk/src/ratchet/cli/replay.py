@@ -149,7 +149,7 @@ def _progress() -> Progress:
 
 
 def _new_regressions(server: Session, target: str, before: _State, sent: _Sent, timeout: float) -> list[dict[str, Any]]:
-    """The regressions regressions since, once the analyzer has taken all new opinions and rests."""
+    """Return the new regressions, once the analyzer has processed all new feedback."""
     deadline, new = time.monotonic() + timeout, sent.counts()["feedback"]
     last = -1
     with _progress() as bar:

@@ -1,7 +1,7 @@
 """Parsing of numbers: decimal points or commas, thousands separators, percent, fractions, stars.
 
-A cell is read by its own shape wherever that leaves no doubt (`0,75`, `1,234.5`, `1.234.567`). What is left, such as
-`1,234`, is decided for a whole column at a time by `decimal_mark`.
+A cell is parsed by its own form if that is unambiguous (`0,75`, `1,234.5`, `1.234.567`). `decimal_mark` decides
+ambiguous ones such as `1,234` for a complete column.
 """
 
 import math

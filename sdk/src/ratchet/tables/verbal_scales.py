@@ -67,7 +67,7 @@ AGREEMENT: Mapping[str, float] = {word: float(at) for at, words in enumerate(_LI
 def likert(words: Sequence[str]) -> Mapping[str, float] | None:
     """Return the scale from 1 to 5 that has nearly all of these words and at least two of its levels; else None.
 
-    Words that are no more than good and bad are no scale.
+    Words for only good and bad are not a scale.
     """
     known = [normalise_word(word) for word in words]
     if _TWO_WORDS.issuperset(known):

@@ -14,4 +14,4 @@ class ServiceUnavailable(Exception):
 
 
 class SignedOut(Exception):
-    """Nobody is signed in, or the session has ended."""
+    """No person is signed in, or the session has ended."""

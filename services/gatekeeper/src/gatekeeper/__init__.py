@@ -1,1 +1,1 @@
-"""Keeps prompts, and makes one live only when a person authorised it."""
+"""Stores prompts, and makes a version live only with a person's authorisation."""

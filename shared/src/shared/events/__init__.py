@@ -1,4 +1,4 @@
-"""Every fact that travels on the bus: frozen, past tense, one fact each. A file per life cycle."""
+"""Events on the bus: frozen, in the past tense, one fact each. One file per life cycle."""
 
 from shared.events.base import Envelope, Event, derived_id, new_id
 from shared.events.catalog import CATALOG, event_type

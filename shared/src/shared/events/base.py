@@ -1,4 +1,4 @@
-"""What all events have in common: where they belong, what they are called, and the envelope they travel in."""
+"""Base classes of events: scope, type, Kafka key, and the envelope."""
 
 import secrets
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ E = TypeVar("E", bound=Event, covariant=True)
 class Envelope(Generic[E]):
     """An event with its CloudEvents 1.0 context attributes.
 
-    `correlation_id` is the same along one chain of causes; `causation_id` is the id of the event
+    `correlation_id` is the same for all events with the same origin; `causation_id` is the id of the event
     (or request) that directly led to this one.
     """
 

@@ -1,4 +1,4 @@
-"""Executions and what people thought of them."""
+"""Events about executions and the feedback on them."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -22,7 +22,7 @@ class PromptUse(Fact):
 
     @property
     def identity(self) -> str:
-        """What quality is tracked by: the digest where the content is known, else the label."""
+        """The identity that quality is tracked by: the digest if the content is known, else the label."""
         return self.digest or f"label:{self.version or 'unknown'}"
 
 
@@ -56,15 +56,15 @@ class ExecutionFacts(Fact):
     consent: Consent = Consent()
     occurred_at: AwareDatetime
     clock_skew_s: int | None = None
-    """Seconds by which the app's clock was ahead (negative: behind), where `occurred_at` was corrected for it."""
+    """Seconds by which the app's clock was ahead (negative: behind), if `occurred_at` was corrected for it."""
 
 
 class ExecutionRecorded(TargetEvent):
-    """One accepted, scrubbed execution, or what completes it. `cost` in US dollars, `latency_ms` in milliseconds.
+    """One accepted, scrubbed execution, or a later completion of it. `cost` is in US dollars.
 
-    Revision 1 is what was recorded first. A later one comes where fields were sent afterwards: `facts` are those of
-    the whole execution, all other fields hold only what is new, and `completes` names what is new by its path, such
-    as `output`, `outcome`, `latency_ms` or `scores.helpful`. A value is new in one revision only, so revisions may be
+    Revision 1 is the first record; each completion has a higher revision. There, `facts` are those of the complete
+    execution, all other fields have new values only, and `completes` has the paths of the new values, such as
+    `output`, `outcome`, `latency_ms` or `scores.helpful`. A value is new in one revision only, so revisions may be
     counted in any order.
     """
 
@@ -83,14 +83,14 @@ class ExecutionRecorded(TargetEvent):
     completes: tuple[str, ...] = ()
 
     def is_new(self, field: str) -> bool:
-        """Return whether this revision is the one that brought `field`, a path as in `completes`."""
+        """Return whether `field`, a path as in `completes`, is new in this revision."""
         return self.revision == 1 or field in self.completes
 
 
 class Replaced(Fact):
-    """The former feedback of the same user, source, kind, name and execution, which this one takes the place of.
+    """The previous feedback of the same user, source, kind, name and execution, which the new one replaces.
 
-    It comes without value and label where it never counted: there is nothing to take back.
+    It has neither value nor label if it was never counted: there is nothing to subtract.
     """
 
     feedback_id: UUID
@@ -99,13 +99,13 @@ class Replaced(Fact):
 
 
 class FeedbackCreated(TargetEvent):
-    """One accepted, scrubbed feedback, joined with its execution's facts where they came within 24 h.
+    """One accepted, scrubbed feedback, joined with its execution's facts if those arrived within 24 h.
 
     `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
     `text` a comment's or correction's. Each `name` of a kind is a metric.
-    An unjoined feedback carries the target "" and no `execution`. `key_scope` is what the key it was sent with may do:
-    a `browser-ingest` key is public, so anybody may have sent the feedback. None, from a collector that did not say
-    so yet, is trusted no more than that.
+    An unjoined feedback has the target "" and no `execution`. `key_scope` is the scope of the key that sent it:
+    a `browser-ingest` key is public, so anyone may have sent the feedback. None (from an earlier version of the
+    collector) is trusted as little.
     """
 
     topic: ClassVar[str] = "feedback.created"
@@ -128,12 +128,12 @@ class FeedbackCreated(TargetEvent):
 
 
 class FeedbackSubmitted(Event):
-    """Raw feedback that an app puts on Kafka itself. The collector checks it as it checks a request's body.
+    """Raw feedback that an app sends to Kafka. The collector validates it like the body of a request.
 
-    `body` is that of a request, as JSON text. `signature` proves who submitted it, and is no secret: the hexadecimal
+    `body` is a request body as JSON text. `signature` proves who submitted it and is not secret: the hexadecimal
     HMAC-SHA256 over `ratchet.submission/1`, `key_id`, `submitted_at`, `idempotency_key` (or nothing) and `body`, each
     written as its length in bytes, a colon, itself and a comma. Its key is the SHA-256 of the API key's secret.
-    `submitted_at` has an offset, and is at most seven days old.
+    `submitted_at` has a UTC offset and is at most seven days old.
     """
 
     topic: ClassVar[str] = "feedback.submitted"
@@ -152,7 +152,7 @@ class FeedbackSubmitted(Event):
 
 
 class PromptObserved(PromptEvent):
-    """A digest seen in use that Ratchet did not serve. `document` if the app sent its content."""
+    """A digest in use that Ratchet did not serve. `document` is set if the app sent the content."""
 
     topic: ClassVar[str] = "prompt.observed"
 

@@ -1,4 +1,4 @@
-"""What projects declare of their metrics."""
+"""Events about declared metrics."""
 
 from typing import ClassVar, Literal
 
@@ -7,7 +7,7 @@ from shared.metric_catalog import Aggregation, Declaration, Meaning
 
 
 class DeclaredMetric(Fact):
-    """A declaration as `PUT /v1/metrics/{name}` takes it; None means "as by default". `labels` has normalised words."""
+    """A declaration in the form of `PUT /v1/metrics/{name}`; None means the default. `labels` has normalised words."""
 
     direction: Literal["higher_is_better", "lower_is_better"] | None = None
     unit: str | None = None
@@ -18,7 +18,7 @@ class DeclaredMetric(Fact):
     labels: dict[str, Meaning] | None = None
 
     def declaration(self) -> Declaration:
-        """Return what the metric catalogue takes."""
+        """Return the declaration for the metric catalogue."""
         return Declaration(
             self.direction,
             self.unit,
@@ -31,7 +31,7 @@ class DeclaredMetric(Fact):
 
 
 class MetricDeclared(ProjectEvent):
-    """Somebody declared a metric of one target, or of all (`target` None); an empty `declared` is the default again.
+    """A metric of one target, or of all (`target` None), was declared; an empty `declared` restores the default.
 
     `revision` counts the declarations of this metric and target. `digest` is the SHA-256 of the canonical
     JSON (RFC 8785) of what `GET /v1/metrics/{name}` then shows as `declared`.

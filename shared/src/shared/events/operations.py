@@ -1,4 +1,4 @@
-"""What operators did."""
+"""Events about the actions of operators."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -10,9 +10,9 @@ Operation = Literal["events_republished", "consumer_resumed"]
 
 
 class DeadLetterSettled(ProjectEvent):
-    """An operator had a parked message taken again, or gave it up for good. Ids only: nothing of the message.
+    """An operator replayed or discarded a dead letter. The event has ids only, no part of the message.
 
-    `project` and `environment` are the operator's. `letter_topic` is where the message came from.
+    `project` and `environment` are the operator's. `letter_topic` is the topic of the message.
     """
 
     topic: ClassVar[str] = "dead_letter.settled"
@@ -27,10 +27,10 @@ class DeadLetterSettled(ProjectEvent):
 
 
 class OperationPerformed(ProjectEvent):
-    """An operator acted on a service: sent events of their project again, or resumed a paused consumer.
+    """An operator republished events of their project, or resumed a paused consumer.
 
-    `consumer` is the one that was resumed. `events` is how many were sent again; `republished_topic`, `since` and
-    `lacking` say which of them were asked for. Nothing of any message.
+    `consumer` is the resumed one. `events` is the number of republished events; `republished_topic`, `since` and
+    `lacking` are the filters of the request. The event has no part of any message.
     """
 
     topic: ClassVar[str] = "operation.performed"

@@ -1,4 +1,4 @@
-"""What is live, who may speak, and the kill switch."""
+"""Events about live prompts, API keys and the kill switch."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ SubjectKind = Literal["person", "service"]
 
 
 class Authorisation(Fact):
-    """What a promotion rests on: exactly one decision, grant, or rollback record."""
+    """The authorisation of a promotion: exactly one decision, grant or rollback record."""
 
     kind: Literal["decision", "grant", "rollback"]
     id: UUID
@@ -26,7 +26,7 @@ class Signature(Fact):
 
 
 class PromptLive(PromptEvent):
-    """What is served for a prompt name in an environment. The highest `sequence` wins.
+    """The version that is served for a prompt name in an environment. The highest `sequence` wins.
 
     `examples` holds the served example sets: slot → list of {"input": …, "output": …}.
     """
@@ -66,7 +66,7 @@ class KeyChanged(ProjectEvent):
     """An API key was issued or revoked. Services keep a copy, which they verify by the signature.
 
     `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be inverted. From `expires_at` on the
-    key is void; None: it lasts until it is revoked.
+    key is invalid; None: it is valid until it is revoked.
     """
 
     topic: ClassVar[str] = "key.changed"

@@ -1,4 +1,4 @@
-"""Drafted fixes and what people decided about them."""
+"""Events about proposals and the decisions about them."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -8,15 +8,15 @@ from shared.events.base import AwareDatetime, Fact, TargetEvent
 ProposalKind = Literal["restore", "rollback", "few_shot", "edit", "first_version"]
 Verdict = Literal["approved", "rejected", "changes_requested"]
 WithdrawalReason = Literal["base_changed", "evidence_withdrawn", "evidence_erased", "superseded", "resolved", "author"]
-"""`evidence_withdrawn`: no liked answer is left that an example could be made from. Its former name was
-`evidence_erased`, which is still read."""
+"""`evidence_withdrawn`: no answer with positive feedback is left for an example. Its earlier name
+`evidence_erased` is still accepted."""
 
 
 class Example(Fact):
     """One few-shot example, taken from an execution with consent. `digest` identifies its content.
 
-    `user` is the execution's. `grant_eligible` is False for what only a person may approve: corrections, and everything
-    was sent with a public key or by a sender that is not known.
+    `user` is the execution's. `grant_eligible` is False if only a person may approve it: for corrections, and for
+    feedback that was sent with a public key or by an unknown sender.
     """
 
     digest: str
@@ -48,7 +48,7 @@ class Criterion(Fact):
 
 
 class Evidence(Fact):
-    """Why: the regression, or the feedback, that led to a proposal; bounded samples."""
+    """The reason of a proposal: the regression or the feedback; at most a sample of the ids."""
 
     regression_id: UUID | None = None
     feedback_ids: tuple[UUID, ...] = ()
@@ -59,7 +59,7 @@ class Evidence(Fact):
 class ProposalReady(TargetEvent):
     """A document that replaces a digest by a digest. `base_digest` is None for a first version.
 
-    `rollback` is the whole document that undoes it: the base, or None where nothing was before.
+    `rollback` is the complete document that reverts it: the base, or None for a first version.
     """
 
     topic: ClassVar[str] = "proposal.ready"
@@ -91,7 +91,7 @@ class ProposalWithdrawn(TargetEvent):
 
 
 class ProposalDecided(TargetEvent):
-    """A person decided (`decision_id`), or a grant that a person gave covered it (`grant_id`)."""
+    """A person decided about a proposal (`decision_id`), or a grant covered it (`grant_id`)."""
 
     topic: ClassVar[str] = "proposal.decided"
 

@@ -1,4 +1,4 @@
-"""Measured quality, and its turns for the worse and back."""
+"""Events about measured quality, regressions and recoveries."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ CauseKind = Literal[
 
 
 class Measurement(Fact):
-    """A mean with what it rests on: `n` values and a confidence interval at `level`, in the metric's own unit."""
+    """A mean of `n` values with its confidence interval at `level`, in the metric's unit."""
 
     n: int
     mean: float
@@ -23,7 +23,7 @@ class Measurement(Fact):
 
 
 class Window(Fact):
-    """The values that a statement rests on lie between these two times."""
+    """The period of the values of a measurement."""
 
     start: AwareDatetime
     end: AwareDatetime
@@ -33,7 +33,7 @@ class Cause(Fact):
     """A hypothesised cause. For a prompt version: of prompt `name`, `before` was replaced by `after` (identities).
 
     For a segment, or other traffic, `name` is the dimension. `where` confines it to one level of another dimension.
-    `explains_pp` is the part of the whole's fall that it accounts for, by `n` values; `since` bounds when it began.
+    `explains_pp` is the part of the total drop that it explains, from `n` values; `since` bounds when it began.
     """
 
     kind: CauseKind
@@ -64,7 +64,7 @@ class Losing(Fact):
 
 
 class Change(Fact):
-    """When it began: most likely at `at`, and surely enough between `low` and `high`, by the app's clock."""
+    """When a change began: most likely at `at`, with an interval from `low` to `high`, by the app's clock."""
 
     at: AwareDatetime
     low: AwareDatetime
@@ -72,7 +72,7 @@ class Change(Fact):
 
 
 class QualityMeasured(TargetEvent):
-    """One window of one metric of one prompt version. Of an undeclared `direction`, it is unknown what is good."""
+    """One window of one metric of one prompt version. An undeclared `direction` means: unknown."""
 
     topic: ClassVar[str] = "quality.measured"
 
@@ -85,13 +85,13 @@ class QualityMeasured(TargetEvent):
 
 
 class RegressionDetected(TargetEvent):
-    """One dimension of a target got worse, or did so again (`returned`, with a higher revision of the same regression).
+    """A metric of a target got worse, or did so again (`returned`, with a higher revision of the same regression).
 
-    `delta_pp` is negative when worse: in points of the unit scale ×100; for amounts in per cent of the baseline
+    `delta_pp` is negative if worse, in points of the unit scale × 100; for amounts in per cent of the baseline
     (`change_unit`). It is between `low_pp` and `high_pp` at 95 %. `alpha` is the level of the claim that there is a
     drop at all; `floor_pp` the drop below which no regression opens. Means are in `unit`, and are those of the same
-    segments on both sides: of the raw change `raw_pp`, other traffic explains `mix_pp`. Not `certain`: the causes named
-    can't be distinguished.
+    segments on both sides: of the raw change `raw_pp`, other traffic explains `mix_pp`. If not `certain`, the data
+    cannot distinguish the causes.
     """
 
     topic: ClassVar[str] = "regression.detected"
@@ -122,7 +122,7 @@ class RegressionDetected(TargetEvent):
 
 
 class RegressionResolved(TargetEvent):
-    """The dimension recovered."""
+    """The metric recovered."""
 
     topic: ClassVar[str] = "regression.resolved"
 

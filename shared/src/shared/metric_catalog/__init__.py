@@ -1,4 +1,4 @@
-"""What metrics mean: direction, scale, unit, floor and labels, from their name, their kind and what was declared.
+"""Definitions of metrics: direction, scale, unit, floor and labels, from name, kind and declaration.
 
 Pure, and without dependencies: services, console and `ratchet backtest` read the same definitions.
 """

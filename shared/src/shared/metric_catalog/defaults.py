@@ -1,4 +1,4 @@
-"""Definitions by default, and as declared."""
+"""Default definitions of metrics, and their combination with declarations."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -36,7 +36,7 @@ def metric_name(kind: ValueKind, name: str | None = None, implicit: bool = False
 def definition_for(
     name: str | None, kind: ValueKind, declared: Declaration | None = None, implicit: bool = False
 ) -> MetricDefinition:
-    """Return the definition of the values of `kind` called `name` ("" for none): as declared, else by default."""
+    """Return the definition of the values of `kind` called `name` ("" for none): as declared, else the default."""
     default = _default(name or "", kind, implicit)
     return default if declared is None else _declared(default, declared)
 
@@ -69,10 +69,10 @@ def _default(name: str, kind: ValueKind, implicit: bool) -> MetricDefinition:
 
 
 def _direction(name: str, kind: ValueKind) -> tuple[Direction, Origin]:
-    """Return a direction and what it rests on.
+    """Return a direction and its origin.
 
-    A label's is always that more good words are better. Thumbs and stars have a fixed direction, which a name
-    may turn round (`thumbs_down`, a rating of `toxicity`); a thumb for a bad quality may mean either: it has none.
+    For labels, more good words are always better. Thumbs and stars have a fixed direction, which a name
+    may reverse (`thumbs_down`, a rating of `toxicity`); a thumb for a bad quality is ambiguous and has none.
     """
     if kind == "label" or not name:
         return "higher_is_better", "kind"
@@ -104,7 +104,7 @@ def _score(full: str, name: str, direction: Direction, origin: Origin) -> Metric
 
 
 def _declared(default: MetricDefinition, said: Declaration) -> MetricDefinition:
-    """Return `default` with what was declared in its place. Other scales than by default have no unit unless given."""
+    """Return `default` with the declared fields. A scale other than the default has no unit unless one is declared."""
     scale, aggregation = said.scale or default.scale, said.aggregation or default.aggregation
     if said.aggregation == "geometric_mean" and said.scale is None and not default.amount:
         scale = (0.0, _MOST)

@@ -1,4 +1,4 @@
-"""The definition of a metric, and what a person may declare of it."""
+"""The definition of a metric, and the fields that a person may declare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ NO_LABELS: Mapping[str, Meaning] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a person declared of a metric; None means "as by default". `labels` has normalised words."""
+    """A person's declaration of a metric; None means the default. `labels` has normalised words."""
 
     direction: Direction | None = None
     unit: str | None = None
@@ -48,10 +48,10 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """What one metric means.
+    """The definition of one metric.
 
-    `name` is its full name, such as `score.toxicity`; `kind` what its values are. `floor` is the smallest change
-    for the worse that is raised: a share of the scale, or of the amount under a geometric mean. Under `safety` one
+    `name` is its full name, such as `score.toxicity`; `kind` what its values are. `floor` is the smallest drop
+    that opens a regression: a share of the scale, or of the amount under a geometric mean. Under `safety` one
     bad value is enough. `labels` has the declared meanings of words; those known by default are in `meaning_of`.
     """
 

@@ -1,4 +1,4 @@
-"""What the words of labels mean: by declaration, by the metric's name, and by the one list of known words."""
+"""Meanings of labels: by declaration, by the metric's name, and by the list of known words."""
 
 import re
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def _quality(plain: str) -> Meaning | None:
 
 
 def _general(plain: str) -> Meaning | None:
-    """Return the meaning that a word has under any name; a negation in front turns it round."""
+    """Return the meaning that a word has under any name; a preceding negation reverses it."""
     words = plain.split()
     turned = False
     while words and words[0] in NEGATIONS:

@@ -1,4 +1,4 @@
-"""Which direction a metric has by its name. A name that says nothing, or two things at once, has none."""
+"""Direction of a metric by its name. An unknown or ambiguous name has none."""
 
 import re
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ _HEADS: Final = frozenset(tokens("violation error failure issue problem complain
 
 @lru_cache(maxsize=4096)
 def direction_of(name: str) -> Direction:
-    """Return the direction that `name` alone says: `undeclared` if it is unknown, or says two things at once.
+    """Return the direction of `name`: `undeclared` if it is unknown or ambiguous.
 
     Any word may precede a quality (`citation_accuracy`), except one that may reverse it (`avoids_bias`).
     What follows it decides: an unknown word leaves the name undeclared (`accuracy_gap`, `toxicity_filter`).
@@ -81,7 +81,7 @@ def is_overall(name: str) -> bool:
 
 
 def _counted(words: list[str]) -> list[str]:
-    """Return the words up to `per`: what is counted, not on what."""
+    """Return the words before `per`: what is counted."""
     return words[: words.index("per")] if "per" in words[1:] else words
 
 
@@ -103,7 +103,7 @@ def _neutral(word: str) -> bool:
 
 
 def _rejected(marks: Sequence[tuple[str, str]]) -> bool:
-    """Return whether something bad was turned down, which may be right: `harmful_request_refused`."""
+    """Return whether something bad was refused, which may be right: `harmful_request_refused`."""
     known = [word for word, mark in marks if mark == "lower"]
     return len(known) > 1 and known[-1] in _REJECTIONS
 
@@ -137,7 +137,7 @@ def _of_opinion(rest: Sequence[str], worse: bool, better: bool) -> Direction:
 
 
 def _negated(words: list[str]) -> tuple[bool, list[str]]:
-    """Return whether an odd number of negations turns the name round, and its other words."""
+    """Return whether an odd number of negations reverses the name, and its other words."""
     turned = sum(word in NEGATIONS for word in words) % 2 == 1
     kept = [word for word in words if word not in NEGATIONS]
     if len(kept) > 2 and kept[0] in OPPOSITES and kept[1] in ("of", "from", "in"):

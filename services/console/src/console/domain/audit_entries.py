@@ -1,4 +1,4 @@
-"""Audit entries as sentences: who did what, and the page of what it was done to."""
+"""Audit entries as sentences, with a link to the page of the changed object."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -55,7 +55,7 @@ _SHOWN_ELSEWHERE = frozenset({"at", "by", "kind", "schema", "project"})
 
 @dataclass(frozen=True, slots=True)
 class AuditSentence:
-    """`sentence` follows the name of `by`; `href` is the page of what it was done to, if there is one."""
+    """`sentence` follows the name of `by`; `href` is the page of the changed object, if there is one."""
 
     seq: int
     at: str

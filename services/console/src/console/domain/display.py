@@ -1,4 +1,4 @@
-"""Formatting of numbers and names. An unknown value is shown as "unknown", never as nothing."""
+"""Formatting of numbers and names. An unknown value is shown as "unknown"."""
 
 import json
 from datetime import datetime

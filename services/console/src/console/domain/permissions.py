@@ -19,7 +19,7 @@ class DecisionRights:
 def decision_rights(
     proposal: Mapping[str, Any], viewer: Viewer, people: Sequence[Mapping[str, Any]] | None, halted: bool
 ) -> DecisionRights:
-    """Return whether `viewer` may decide. Nobody decides about their own proposal; nothing is approved while halted."""
+    """Return whether `viewer` may decide: not about their own proposal, and without approvals while halted."""
     author = proposal["author"] if proposal["author_kind"] == "person" else None
     because = _because(proposal, viewer, author, halted)
     others = None if people is None else reviewers(people, author, viewer.subject)

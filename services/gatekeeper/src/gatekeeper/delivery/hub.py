@@ -1,4 +1,4 @@
-"""Connected clients of this instance and what each has still to be sent (no I/O).
+"""Connected clients of this instance and their pending frames (no I/O).
 
 A push wakes the streams of all clients at once; each writes the same bytes, in the next turn of the event loop. A
 client that does not read keeps no other waiting. It costs at most `MAX_PENDING` bytes: a newer version replaces one

@@ -24,7 +24,7 @@ _LISTEN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """That a prompt has a new version; receivers read its content from the database."""
+    """A prompt has a new version; receivers read its content from the database."""
 
     project: str
     environment: str

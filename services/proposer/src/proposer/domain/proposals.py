@@ -51,7 +51,7 @@ def draft_example_proposals(
 ) -> Iterator[ProposalDraft]:
     """Yield a proposal for each slot whose example set changes.
 
-    A set becomes smaller only if somebody `objected` to a live example, not because its candidates expired.
+    A set becomes smaller only if a live example has an objection (`objected`), not because its candidates expired.
     """
     acceptance = non_regression_criteria(measured)
     for name, slot in base.slots.items():

@@ -1,6 +1,6 @@
 """SQL of candidates and of the objections to them.
 
-A candidate is excluded (column `barred`) once somebody objects to its execution or revokes its example. It is kept,
+A candidate is excluded (column `barred`) once its execution has an objection or its example is revoked. It is kept,
 hidden, until it expires. The flag is a column so that selecting examples needs no join.
 """
 
@@ -171,7 +171,7 @@ class CandidateRepository:
         return {candidate.key: candidate for candidate in found}
 
     async def has_live_objection(self, key: PromptKey) -> bool:
-        """Return whether somebody has objected to a live example."""
+        """Return whether a live example has an objection."""
         return bool((await self._conn.execute(_LIVE_OBJECTION, key_columns(key))).scalar())
 
     async def delete_expired(self, now: datetime) -> set[PromptKey]:
