@@ -1,4 +1,4 @@
-"""Clients that are slow, idle or many don't keep others out; those that are served stay."""
+"""Slow, idle or many clients do not block others; connections being served stay open."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ Connect = Callable[[], Awaitable["Connection"]]
 
 
 class Connection:
-    """A client's end."""
+    """The client's side of a connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -55,7 +55,7 @@ class Connection:
         return self._reading.done()
 
     async def trickle(self, first: bytes, drop: bytes) -> None:
-        """Send a byte at a time, much more often than any deadline, until the server hangs up."""
+        """Send one byte at a time, much more often than any deadline, until the server closes the connection."""
         self.send(first)
         while not self.ended:
             self.send(drop)
@@ -63,7 +63,9 @@ class Connection:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Reads the whole body; `/stream` answers without an end, `/early` before the body, `/big` more than fits."""
+    """An app that reads the whole body; `/stream` responds endlessly, `/early` before reading the body, `/big` with
+    more than the buffers hold.
+    """
     path = scope["path"]
     if path in ("/", "/slow"):
         if path == "/slow":
@@ -107,12 +109,12 @@ async def server(folder: Path, limits: ConnectionLimits, keep_alive: int = 30) -
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a path short enough for a socket."""
+    """A temporary folder with a path short enough for a socket."""
     return tmp_path_factory.mktemp("c")
 
 
 async def answered(connect: Connect) -> bool:
-    """Whether an honest request on a connection of its own is answered."""
+    """Return whether a normal request on a new connection is answered."""
     honest = await connect()
     honest.send(GET)
     await eventually(lambda: b"\r\n0\r\n" in honest.seen or honest.ended)
@@ -121,7 +123,7 @@ async def answered(connect: Connect) -> bool:
 
 @pytest.mark.parametrize("kind", TRICKLES)
 @pytest.mark.parametrize("drop", [b"a", b"\r\n", b""])
-async def test_a_request_that_does_not_get_complete_is_ended(folder: Path, kind: str, drop: bytes) -> None:
+async def test_incomplete_request_is_closed(folder: Path, kind: str, drop: bytes) -> None:
     async with server(folder, ConnectionLimits(receipt=0.2, max_open=50)) as connect:
         slow = await connect()
         trickling = asyncio.create_task(slow.trickle(TRICKLES[kind], drop))
@@ -131,7 +133,7 @@ async def test_a_request_that_does_not_get_complete_is_ended(folder: Path, kind:
         assert await answered(connect)
 
 
-async def test_two_hundred_that_trickle_keep_nobody_out(folder: Path) -> None:
+async def test_200_slow_clients_do_not_block_others(folder: Path) -> None:
     async with server(folder, ConnectionLimits(receipt=1.0, max_open=100)) as connect:
         slow = [await connect() for _ in range(200)]
         trickling = [
@@ -143,7 +145,7 @@ async def test_two_hundred_that_trickle_keep_nobody_out(folder: Path) -> None:
         await asyncio.gather(*trickling)
 
 
-async def test_what_is_served_stays_open_past_every_deadline_and_limit(folder: Path) -> None:
+async def test_connection_being_served_is_not_closed(folder: Path) -> None:
     async with server(folder, ConnectionLimits(receipt=0.1, max_open=3)) as connect:
         listener = await connect()
         listener.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -154,7 +156,7 @@ async def test_what_is_served_stays_open_past_every_deadline_and_limit(folder: P
         assert not listener.ended
 
 
-async def test_with_nobody_to_close_the_new_one_is_refused(folder: Path) -> None:
+async def test_new_connection_is_rejected_if_none_can_be_closed(folder: Path) -> None:
     async with server(folder, ConnectionLimits(max_open=2)) as connect:
         listeners = [await connect() for _ in range(2)]
         for listener in listeners:
@@ -167,17 +169,17 @@ async def test_with_nobody_to_close_the_new_one_is_refused(folder: Path) -> None
         assert not any(one.ended for one in listeners)
 
 
-async def test_an_idle_connection_is_kept_for_the_next_request_as_long_as_keep_alive_says(folder: Path) -> None:
+async def test_idle_connection_is_kept_for_the_keep_alive_time(folder: Path) -> None:
     async with server(folder, ConnectionLimits(receipt=0.1, max_open=10)) as connect:
         kept, fresh = await connect(), await connect()
         kept.send(GET)
         await eventually(lambda: fresh.ended)
-        await asyncio.sleep(0.3)  # several looks later
+        await asyncio.sleep(0.3)  # several checks later
         kept.send(GET)
         await eventually(lambda: kept.seen.count(b"HTTP/1.1 200") == 2)
 
 
-async def test_a_body_that_we_do_not_read_is_not_the_clients_fault(folder: Path) -> None:
+async def test_unread_body_does_not_close_the_connection(folder: Path) -> None:
     async with server(folder, ConnectionLimits(receipt=1.5, max_open=10)) as connect:
         waiting = await connect()
         waiting.send(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)
@@ -185,19 +187,19 @@ async def test_a_body_that_we_do_not_read_is_not_the_clients_fault(folder: Path)
         assert waiting.seen.startswith(b"HTTP/1.1 200")
 
 
-async def test_who_does_not_read_the_answer_is_hung_up_on(folder: Path) -> None:
+async def test_client_that_does_not_read_the_response_is_disconnected(folder: Path) -> None:
     async with server(folder, ConnectionLimits(stalled=0.2, max_open=10)) as connect:
         deaf = await connect()
         deaf.pause()
         deaf.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asyncio.sleep(0.6)  # well past the deadline
+        await asyncio.sleep(0.6)  # well after the deadline
         deaf.resume()
         await eventually(lambda: deaf.ended)
         assert 0 < len(deaf.seen) < BIG
         assert await answered(connect)
 
 
-def test_connections_leave_files_for_the_rest() -> None:
+def test_connection_limit_leaves_file_descriptors_for_other_uses() -> None:
     assert connection_limit(600) == 450
     assert connection_limit(1) == 1
     assert connection_limit(resource.RLIM_INFINITY) == connection_limit(10**9) == 20_000

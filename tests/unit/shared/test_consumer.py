@@ -1,4 +1,4 @@
-"""How far a consumer is behind, and since when: told only where it is known."""
+"""A consumer's lag and its age, reported only if known."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from shared.runtime.prometheus_metrics import Metrics
 ONE, TWO = TopicPartition("t", 0), TopicPartition("t", 1)
 
 
-def test_partitions_of_a_topic_are_added_up_and_the_oldest_counts() -> None:
+def test_lag_is_summed_and_the_oldest_age_counts() -> None:
     found = lag_by_topic([PartitionLag("a", 2, 50.0), PartitionLag("a", 3, 40.0), PartitionLag("b", 0, 10.0)])
     assert found == {"a": ConsumerLag(5, 40.0), "b": ConsumerLag(0, None)}
 
@@ -43,7 +43,7 @@ def record(offset: int, at: float, partition: int = 0) -> Record:
 
 @dataclass
 class Consumer:
-    """A Kafka consumer as far as a reader asks it."""
+    """The part of a Kafka consumer that a reader uses."""
 
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     away: bool = False
@@ -101,7 +101,7 @@ def world() -> World:
     return World()
 
 
-async def test_nothing_is_known_before_the_first_look_and_while_kafka_is_away(world: World) -> None:
+async def test_lag_is_unknown_before_the_first_check_and_without_kafka(world: World) -> None:
     assert world.reader.measured == {}
     world.consumer.ends = {ONE: 3}
     assert await world.reader.measure(100.0) == {"t": ConsumerLag(3, None)}
@@ -111,14 +111,14 @@ async def test_nothing_is_known_before_the_first_look_and_while_kafka_is_away(wo
     assert world.reader.measured == {}
 
 
-async def test_what_waits_came_after_the_last_one_that_was_settled(world: World) -> None:
+async def test_age_counts_from_the_last_processed_message(world: World) -> None:
     await world.take(record(0, 50.0), record(1, 51.0))
     world.consumer.ends = {ONE: 5}
     assert await world.reader.measure(100.0) == {"t": ConsumerLag(3, 51.0)}
 
 
-async def test_what_waits_came_after_nothing_waited(world: World) -> None:
-    """Else one message after a quiet night would look as old as the night."""
+async def test_age_counts_from_the_last_time_without_lag(world: World) -> None:
+    """Otherwise a message after a quiet night would seem as old as the night."""
     await world.take(record(0, 50.0))
     world.consumer.ends = {ONE: 1}
     assert await world.reader.measure(9_000.0) == {"t": ConsumerLag(0, None)}
@@ -126,7 +126,7 @@ async def test_what_waits_came_after_nothing_waited(world: World) -> None:
     assert await world.reader.measure(9_005.0) == {"t": ConsumerLag(1, 9_000.0)}
 
 
-async def test_what_is_in_hand_counts_as_waiting_and_its_time_is_known(world: World) -> None:
+async def test_messages_being_processed_count_as_waiting(world: World) -> None:
     world.gate.clear()
     taking = asyncio.create_task(world.take(record(7, 40.0), record(8, 41.0), record(3, 60.0, partition=1)))
     await asyncio.sleep(0)
@@ -140,7 +140,7 @@ async def test_what_is_in_hand_counts_as_waiting_and_its_time_is_known(world: Wo
 
 @pytest.fixture
 def notified() -> World:
-    """Its messages come from this process."""
+    """A consumer whose messages are produced by this process."""
     arrivals = TopicEnds()
     world = World(NoFlow(arrivals), arrivals)
     arrivals.subscribe(world.reader.resume)
@@ -148,7 +148,7 @@ def notified() -> World:
     return world
 
 
-async def test_it_asks_no_more_once_it_read_to_the_end_until_something_is_sent(notified: World) -> None:
+async def test_notified_consumer_stops_polling_at_the_end_until_a_message_is_sent(notified: World) -> None:
     notified.arrivals.sent("t", 0, 0)
     await notified.take(record(0, 50.0))
     assert notified.consumer.resting == {ONE}
@@ -156,14 +156,14 @@ async def test_it_asks_no_more_once_it_read_to_the_end_until_something_is_sent(n
     assert not notified.consumer.resting
 
 
-async def test_it_goes_on_asking_while_more_was_sent_than_it_read(notified: World) -> None:
+async def test_notified_consumer_polls_while_it_is_behind(notified: World) -> None:
     notified.arrivals.sent("t", 0, 0)
     notified.arrivals.sent("t", 0, 1)
     await notified.take(record(0, 50.0))
     assert not notified.consumer.resting
 
 
-async def test_a_look_finds_what_somebody_outside_of_this_process_sent(notified: World) -> None:
+async def test_check_finds_messages_of_other_processes(notified: World) -> None:
     await notified.reader.measure(100.0)
     assert notified.consumer.resting == {ONE}
     notified.consumer.ends = {ONE: 1}
@@ -195,21 +195,21 @@ async def test_where_nobody_notifies_it_asks_each_time(world: World) -> None:
     assert (await world.reader.measure(105.0))["t"].lag == 5
 
 
-async def test_what_is_sent_during_a_look_is_not_slept_through(notified: World) -> None:
-    """Kafka's answer is older than the message that was acknowledged meanwhile."""
+async def test_message_sent_during_a_check_is_not_missed(notified: World) -> None:
+    """Kafka's response is older than the message acknowledged meanwhile."""
     notified.arrivals.sent("t", 0, 0)
     await notified.reader.measure(100.0)
     assert not notified.consumer.resting
 
 
-async def test_where_nobody_would_wake_it_it_goes_on_asking(world: World) -> None:
+async def test_consumer_without_notifications_keeps_polling(world: World) -> None:
     world.consumer.ends = {ONE: 1}
     await world.take(record(0, 50.0))
     await world.reader.measure(100.0)
     assert not world.consumer.resting
 
 
-async def test_a_message_for_a_partition_of_somebody_else_is_not_ours_to_fetch(notified: World) -> None:
+async def test_message_of_another_members_partition_is_not_fetched(notified: World) -> None:
     notified.consumer.resting = {TWO}
     notified.arrivals.sent("t", 1, 0)
     assert notified.consumer.resting == {TWO}

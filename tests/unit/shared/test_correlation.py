@@ -1,4 +1,4 @@
-"""Log lines of one request carry one id."""
+"""Log lines of a request share one id."""
 
 import httpx
 import pytest
@@ -26,14 +26,14 @@ async def ask(app: FastAPI, **headers: str) -> httpx.Response:
         return await client.get("/bound", headers=headers)
 
 
-async def test_the_callers_id_is_bound_and_told(app: FastAPI) -> None:
+async def test_callers_id_is_bound_and_returned(app: FastAPI) -> None:
     answer = await ask(app, **{"x-correlation-id": "order-17"})
     assert answer.json() == {"correlation_id": "order-17"}
     assert answer.headers["x-correlation-id"] == "order-17"
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, "<script>"])
-async def test_what_is_no_sound_id_is_replaced(app: FastAPI, given: str) -> None:
+async def test_invalid_id_is_replaced(app: FastAPI, given: str) -> None:
     first, second = [await ask(app, **{"x-correlation-id": given}) for _ in range(2)]
     assert first.json()["correlation_id"] == first.headers["x-correlation-id"] != given
     assert first.json() != second.json()

@@ -1,4 +1,4 @@
-"""To which project a dead letter belongs."""
+"""The project that a dead letter belongs to."""
 
 import json
 
@@ -24,12 +24,12 @@ NOBODY = Owner(None, None)
         (b"", {"project": ""}, NOBODY),
     ],
 )
-def test_services_name_the_project(key: bytes | None, payload: object, owner: Owner) -> None:
+def test_messages_of_services_name_the_project(key: bytes | None, payload: object, owner: Owner) -> None:
     assert parse_owner_claim("feedback.created", key, json.dumps(payload).encode()).owner == owner
 
 
 @pytest.mark.parametrize("topic", ["feedback.submitted", "unknown.topic"])
-def test_what_apps_write_counts_by_its_key_alone(topic: str) -> None:
+def test_messages_of_apps_are_assigned_by_their_key(topic: str) -> None:
     former = json.dumps({"project": "victim", "api_key": "rk_k1_secret"}).encode()
     signed = feedback_message("rk_k1_secret", {"kind": "odd"}).value
     for payload in (former, signed):
@@ -43,7 +43,7 @@ def test_what_apps_write_counts_by_its_key_alone(topic: str) -> None:
 
 @given(st.binary() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps).map(str.encode),
        st.none() | st.binary())  # fmt: skip
-def test_any_bytes_have_an_owner_or_none(payload: bytes, key: bytes | None) -> None:
+def test_owner_of_any_bytes(payload: bytes, key: bytes | None) -> None:
     for topic in ("feedback.created", "feedback.submitted"):
         claim = parse_owner_claim(topic, key, payload)
         assert "\0" not in f"{claim.owner}{claim.key_id}"

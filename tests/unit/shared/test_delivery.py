@@ -1,4 +1,4 @@
-"""Delivery on fakes: whatever fails, each event has its effect once or is parked where it can be seen."""
+"""Delivery with fakes: after any failure each event has its effect once or is a visible dead letter."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ CONSUMER = "scratch.effects"
 
 
 class Effects:
-    """A handler that counts, and fails as told: `poison` values always, `passing` failures first."""
+    """A handler that counts. It fails for `poison` values always, and with the `passing` errors first."""
 
     def __init__(self) -> None:
         self.taken: list[UUID] = []
@@ -47,8 +47,8 @@ class Effects:
         self.taken += [received.id for received in events]
 
 
-class Bench:
-    """A delivery on fakes. Sleeping advances the clock."""
+class DeliveryFixture:
+    """A delivery with fakes. Sleeping advances the clock."""
 
     def __init__(self, budget: int | DeadLetterBudget = 100, store: FakeStore | None = None) -> None:
         self.clock, self.store, self.effects = FakeClock(), store or FakeStore(), Effects()
@@ -68,8 +68,8 @@ class Bench:
         return [kept.letter.reason for kept in self.store.state.letters.values() if kept.status == "parked"]
 
     @property
-    def told(self) -> list[str]:
-        """Topics of what went into the outbox."""
+    def outbox_topics(self) -> list[str]:
+        """Topics of the messages in the outbox."""
         return [row.message.topic for row in self.store.state.outbox]
 
 
@@ -77,37 +77,37 @@ def batch(*values: float) -> list[FakeRecord]:
     return [record(envelope(feedback(value=value)), offset) for offset, value in enumerate(values)]
 
 
-async def test_a_repeat_does_not_change_the_order() -> None:
-    """A relay that died sends again from where it was: the repeat of an old event comes after a newer one."""
-    bench = Bench()
+async def test_repeated_message_does_not_change_the_order() -> None:
+    """A relay that died sends again from its last position: the repeat of an old event follows a newer one."""
+    fixture = DeliveryFixture()
     old, new = envelope(feedback(value=1.0)), envelope(feedback(value=2.0))
-    await bench.delivery.process([record(old, 0), record(new, 1), record(old, 2)])
-    assert bench.effects.taken == [old.id, new.id]
+    await fixture.delivery.process([record(old, 0), record(new, 1), record(old, 2)])
+    assert fixture.effects.taken == [old.id, new.id]
 
 
-async def test_a_batch_is_taken_in_one_transaction_and_once() -> None:
-    bench = Bench()
+async def test_batch_is_processed_once_in_one_transaction() -> None:
+    fixture = DeliveryFixture()
     records = batch(1, 2, 3)
-    await bench.delivery.process([*records, records[0]])
-    await bench.delivery.process(records)
-    assert len(bench.effects.taken) == len(set(bench.effects.taken)) == 3
-    assert bench.effects.calls == 1
+    await fixture.delivery.process([*records, records[0]])
+    await fixture.delivery.process(records)
+    assert len(fixture.effects.taken) == len(set(fixture.effects.taken)) == 3
+    assert fixture.effects.calls == 1
 
 
 async def test_order_within_a_batch_is_kept() -> None:
-    bench = Bench()
+    fixture = DeliveryFixture()
     records = batch(*range(10))
-    await bench.delivery.process(records)
-    assert [str(taken) for taken in bench.effects.taken] == [dict(r.headers)["ce_id"].decode() for r in records]
+    await fixture.delivery.process(records)
+    assert [str(taken) for taken in fixture.effects.taken] == [dict(r.headers)["ce_id"].decode() for r in records]
 
 
-async def test_poison_is_parked_alone_and_the_rest_goes_on() -> None:
-    bench = Bench()
-    bench.effects.poison = {6.0: ValueError("no"), 9.0: Permanent("never")}
-    await bench.delivery.process(batch(*range(16)))
-    assert len(bench.effects.taken) == 14
-    assert sorted(bench.parked) == ["exhausted", "permanent"]
-    assert len(bench.slept) == 2, "an unknown error is tried three times, a permanent one once"
+async def test_only_poison_is_parked() -> None:
+    fixture = DeliveryFixture()
+    fixture.effects.poison = {6.0: ValueError("no"), 9.0: Permanent("never")}
+    await fixture.delivery.process(batch(*range(16)))
+    assert len(fixture.effects.taken) == 14
+    assert sorted(fixture.parked) == ["exhausted", "permanent"]
+    assert len(fixture.slept) == 2, "an unknown error is tried three times, a permanent one once"
 
 
 @pytest.mark.parametrize(
@@ -119,56 +119,56 @@ async def test_poison_is_parked_alone_and_the_rest_goes_on() -> None:
         (None, None, "malformed"),
     ],
 )
-async def test_what_is_no_event_is_parked(headers: Any, value: bytes | None, reason: str) -> None:
-    bench = Bench()
+async def test_malformed_message_is_parked(headers: Any, value: bytes | None, reason: str) -> None:
+    fixture = DeliveryFixture()
     good = record(envelope())
     bad = FakeRecord("feedback.created", 0, 1, None, value, good.headers if headers is None else headers)
-    await bench.delivery.process([bad, good])
-    assert len(bench.effects.taken) == 1
-    assert bench.parked == [reason]
+    await fixture.delivery.process([bad, good])
+    assert len(fixture.effects.taken) == 1
+    assert fixture.parked == [reason]
 
 
-async def test_an_unknown_major_is_parked_until_the_code_knows_it() -> None:
-    bench = Bench()
+async def test_unknown_major_version_is_parked_until_supported() -> None:
+    fixture = DeliveryFixture()
     good = record(envelope())
     headers = tuple((n, b"ratchet.feedback.created.v9" if n == "ce_type" else v) for n, v in good.headers)
-    await bench.delivery.process([FakeRecord("feedback.created", 0, 1, None, good.value, headers)])
-    assert bench.parked == ["unknown-type"]
+    await fixture.delivery.process([FakeRecord("feedback.created", 0, 1, None, good.value, headers)])
+    assert fixture.parked == ["unknown-type"]
 
 
 @pytest.mark.parametrize("error", [Retryable("later"), OperationalError("", {}, OSError()), TimeoutError()])
-async def test_a_passing_failure_delays_and_never_parks(error: Exception) -> None:
-    bench = Bench()
-    bench.effects.passing = [error] * 50
-    await bench.delivery.process(batch(1, 2))
-    assert len(bench.effects.taken) == 2
-    assert bench.parked == []
-    assert max(bench.slept) == 5.0
+async def test_transient_failure_is_retried_and_never_parked(error: Exception) -> None:
+    fixture = DeliveryFixture()
+    fixture.effects.passing = [error] * 50
+    await fixture.delivery.process(batch(1, 2))
+    assert len(fixture.effects.taken) == 2
+    assert fixture.parked == []
+    assert max(fixture.slept) == 5.0
 
 
-async def test_a_commit_that_fails_has_no_effect_and_comes_again() -> None:
-    bench = Bench()
+async def test_failed_commit_has_no_effect_and_is_retried() -> None:
+    fixture = DeliveryFixture()
     failures = [ConnectionError(), ConnectionError()]
 
     def fail() -> None:
         if failures:
             raise failures.pop()
 
-    bench.store.before_commit = fail
-    await bench.delivery.process(batch(1))
-    assert len(bench.store.state.inbox) == 1
+    fixture.store.before_commit = fail
+    await fixture.delivery.process(batch(1))
+    assert len(fixture.store.state.inbox) == 1
 
 
-async def lost_to_a_bad_deploy(budget: DeadLetterBudget) -> int:
-    """How many of 50 messages have no effect by themselves once a build in which every message fails was replaced."""
-    bench = Bench(budget)
-    bench.effects.poison = {float(value): Permanent("bad build") for value in range(50)}
-    task = asyncio.create_task(bench.delivery.process(batch(*range(50))))
-    await eventually(lambda: bench.delivery.paused or task.done())
-    bench.effects.poison = {}
-    await bench.delivery.resume(envelope())
+async def count_lost_by_a_bad_deployment(budget: DeadLetterBudget) -> int:
+    """Return how many of 50 events have no effect after a build that fails on every message was replaced."""
+    fixture = DeliveryFixture(budget)
+    fixture.effects.poison = {float(value): Permanent("bad build") for value in range(50)}
+    task = asyncio.create_task(fixture.delivery.process(batch(*range(50))))
+    await eventually(lambda: fixture.delivery.paused or task.done())
+    fixture.effects.poison = {}
+    await fixture.delivery.resume(envelope())
     await task
-    return 50 - len(bench.effects.taken)
+    return 50 - len(fixture.effects.taken)
 
 
 class Unlimited(DeadLetterBudget):
@@ -178,52 +178,52 @@ class Unlimited(DeadLetterBudget):
     is_last = False
 
 
-async def test_dead_letters_without_a_limit_would_be_seen() -> None:
-    assert await lost_to_a_bad_deploy(DeadLetterBudget(3)) == 3
-    assert await lost_to_a_bad_deploy(Unlimited(3)) == 50
+async def test_dead_letters_without_a_limit_lose_events() -> None:
+    assert await count_lost_by_a_bad_deployment(DeadLetterBudget(3)) == 3
+    assert await count_lost_by_a_bad_deployment(Unlimited(3)) == 50
 
 
-async def test_a_consumer_that_fails_on_everything_pauses_until_an_operator_resumes_it() -> None:
-    bench = Bench(budget=3)
-    bench.effects.poison = {float(value): Permanent("no") for value in range(8)}
-    settling = asyncio.create_task(bench.delivery.process(batch(*range(8))))
-    await eventually(lambda: bench.delivery.paused and len(bench.slept) > 100)
-    assert len(bench.parked) == 3
+async def test_consumer_that_fails_on_everything_pauses_until_resumed() -> None:
+    fixture = DeliveryFixture(budget=3)
+    fixture.effects.poison = {float(value): Permanent("no") for value in range(8)}
+    settling = asyncio.create_task(fixture.delivery.process(batch(*range(8))))
+    await eventually(lambda: fixture.delivery.paused and len(fixture.slept) > 100)
+    assert len(fixture.parked) == 3
     assert not settling.done(), "nothing is acknowledged meanwhile"
 
-    bench.effects.poison = {}
-    assert await bench.delivery.resume(envelope())
+    fixture.effects.poison = {}
+    assert await fixture.delivery.resume(envelope())
     await settling
-    assert (len(bench.parked), len(bench.effects.taken)) == (3, 5), "what was behind it is not lost"
-    assert not bench.delivery.paused
-    assert not await bench.delivery.resume(envelope())
+    assert (len(fixture.parked), len(fixture.effects.taken)) == (3, 5), "what was behind it is not lost"
+    assert not fixture.delivery.paused
+    assert not await fixture.delivery.resume(envelope())
 
 
 async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> None:
-    bench = Bench(budget=1)
-    bench.effects.poison = {float(value): Permanent("no") for value in range(3)}
-    paused = asyncio.create_task(bench.delivery.process(batch(0, 1)))
-    await eventually(lambda: bench.delivery.paused)
+    fixture = DeliveryFixture(budget=1)
+    fixture.effects.poison = {float(value): Permanent("no") for value in range(3)}
+    paused = asyncio.create_task(fixture.delivery.process(batch(0, 1)))
+    await eventually(lambda: fixture.delivery.paused)
     await cancel_all([paused])
 
-    other = Bench(budget=1, store=bench.store)
+    other = DeliveryFixture(budget=1, store=fixture.store)
     other.effects.poison = {2.0: Permanent("no")}
     waiting = asyncio.create_task(other.delivery.process(batch(2)))
     await eventually(lambda: other.delivery.paused)
-    assert len(bench.parked) == 1, "a paused consumer parks nothing, in whichever instance"
+    assert len(fixture.parked) == 1, "a paused consumer parks nothing, in whichever instance"
     await cancel_all([waiting])
 
-    started = Bench(budget=1, store=bench.store)
+    started = DeliveryFixture(budget=1, store=fixture.store)
     await started.delivery.refresh()
     assert started.delivery.paused
 
 
-async def test_one_bad_message_in_a_hundred_never_pauses() -> None:
-    bench = Bench(budget=5)
-    bench.effects.poison = {-1.0: Permanent("no")}
+async def test_one_percent_of_poison_never_pauses() -> None:
+    fixture = DeliveryFixture(budget=5)
+    fixture.effects.poison = {-1.0: Permanent("no")}
     for _ in range(30):
-        await bench.delivery.process(batch(-1, *range(99)))
-    assert (len(bench.parked), bench.delivery.paused) == (30, False)
+        await fixture.delivery.process(batch(-1, *range(99)))
+    assert (len(fixture.parked), fixture.delivery.paused) == (30, False)
 
 
 @given(st.lists(st.booleans(), max_size=200), st.integers(1, 20))
@@ -240,80 +240,80 @@ def test_a_budget_is_exhausted_by_letters_alone(good: list[bool], limit: int) ->
         assert not budget.exhausted or letters >= limit
 
 
-async def test_a_consumer_says_since_when_it_repeats_a_batch() -> None:
-    bench = Bench()
+async def test_consumer_reports_since_when_it_repeats_a_batch() -> None:
+    fixture = DeliveryFixture()
     seen: list[object] = []
     exposed: list[float | None] = []
-    bench.effects.passing = [Retryable(), Retryable()]
-    sleep = bench.delivery._sleep
+    fixture.effects.passing = [Retryable(), Retryable()]
+    sleep = fixture.delivery._sleep
 
     async def watch(seconds: float) -> None:
-        seen.append(bench.delivery.retrying_since)
-        bench.clock.advance(timedelta(seconds=100))
+        seen.append(fixture.delivery.retrying_since)
+        fixture.clock.advance(timedelta(seconds=100))
         exposed.append(
-            bench.metrics.registry.get_sample_value("ratchet_consumer_retrying_seconds", {"consumer": CONSUMER})
+            fixture.metrics.registry.get_sample_value("ratchet_consumer_retrying_seconds", {"consumer": CONSUMER})
         )
         await sleep(seconds)
 
-    bench.delivery._sleep = watch
-    await bench.delivery.process(batch(1))
+    fixture.delivery._sleep = watch
+    await fixture.delivery.process(batch(1))
     assert len(set(seen)) == 1
     assert None not in seen
     assert exposed[0] == 100.0
-    assert bench.delivery.retrying_since is None
+    assert fixture.delivery.retrying_since is None
 
 
-async def test_a_parked_event_can_be_taken_again_once() -> None:
-    bench = Bench()
-    bench.effects.poison = {1.0: Permanent("not yet")}
-    await bench.delivery.process(batch(1))
-    (kept,) = bench.store.state.letters.values()
+async def test_dead_letter_is_replayed_once() -> None:
+    fixture = DeliveryFixture()
+    fixture.effects.poison = {1.0: Permanent("not yet")}
+    await fixture.delivery.process(batch(1))
+    (kept,) = fixture.store.state.letters.values()
     report = envelope()
     with pytest.raises(Permanent):
-        await bench.delivery.replay(kept.letter, report)
-    assert bench.parked == ["permanent"]
-    assert bench.told == ["feedback.created.dlq"], "what failed is not reported"
-    bench.effects.poison = {}
-    await bench.delivery.replay(kept.letter, report)
-    await bench.delivery.replay(kept.letter, report)
-    assert len(bench.effects.taken) == 1
-    assert bench.parked == []
-    assert bench.told == ["feedback.created.dlq", report.event.topic], "reported once"
+        await fixture.delivery.replay(kept.letter, report)
+    assert fixture.parked == ["permanent"]
+    assert fixture.outbox_topics == ["feedback.created.dlq"], "what failed is not reported"
+    fixture.effects.poison = {}
+    await fixture.delivery.replay(kept.letter, report)
+    await fixture.delivery.replay(kept.letter, report)
+    assert len(fixture.effects.taken) == 1
+    assert fixture.parked == []
+    assert fixture.outbox_topics == ["feedback.created.dlq", report.event.topic], "reported once"
 
 
-async def test_what_is_discarded_is_reported_once() -> None:
-    bench = Bench()
-    bench.effects.poison = {1.0: Permanent("no")}
-    await bench.delivery.process(batch(1))
-    (kept,) = bench.store.state.letters.values()
-    assert [await bench.delivery.discard(kept.letter, envelope()) for _ in range(2)] == [True, False]
-    assert bench.told == ["feedback.created.dlq", "feedback.created"]
+async def test_discard_is_reported_once() -> None:
+    fixture = DeliveryFixture()
+    fixture.effects.poison = {1.0: Permanent("no")}
+    await fixture.delivery.process(batch(1))
+    (kept,) = fixture.store.state.letters.values()
+    assert [await fixture.delivery.discard(kept.letter, envelope()) for _ in range(2)] == [True, False]
+    assert fixture.outbox_topics == ["feedback.created.dlq", "feedback.created"]
 
 
-async def test_what_is_sent_again_is_parked_once() -> None:
-    bench = Bench()
-    bench.effects.poison = {1.0: Permanent("no")}
+async def test_repeated_poison_is_parked_once() -> None:
+    fixture = DeliveryFixture()
+    fixture.effects.poison = {1.0: Permanent("no")}
     sent = envelope(feedback(value=1.0))
-    await bench.delivery.process([record(sent, offset=1)])
-    await bench.delivery.process([record(sent, offset=9)])
-    assert bench.parked == ["permanent"]
+    await fixture.delivery.process([record(sent, offset=1)])
+    await fixture.delivery.process([record(sent, offset=9)])
+    assert fixture.parked == ["permanent"]
 
 
-async def test_an_api_key_in_a_dead_letter_is_kept_for_its_replay_and_never_sent_on() -> None:
-    bench = Bench()
+async def test_api_key_in_a_dead_letter_is_kept_for_replay_and_not_mirrored() -> None:
+    fixture = DeliveryFixture()
     secret = b"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
     payload = b'{"api_key":"rk_ab12_' + secret + b'","body":'
-    await bench.delivery.process([FakeRecord("feedback.submitted", 0, 0, None, payload, record(envelope()).headers)])
-    (kept,) = bench.store.state.letters.values()
-    (row,) = bench.store.state.outbox
+    await fixture.delivery.process([FakeRecord("feedback.submitted", 0, 0, None, payload, record(envelope()).headers)])
+    (kept,) = fixture.store.state.letters.values()
+    (row,) = fixture.store.state.outbox
     assert secret in kept.letter.payload
     assert row.message.value == b'{"api_key":"rk_ab12_[secret]","body":'
 
 
-async def test_an_api_key_in_a_header_or_key_is_never_sent_on() -> None:
-    bench = Bench()
+async def test_api_key_in_a_header_or_key_is_not_mirrored() -> None:
+    fixture = DeliveryFixture()
     secret = b"rk_ab12_abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
-    await bench.delivery.process([FakeRecord("feedback.submitted", 0, 0, secret, b"{", (("authorization", secret),))])
-    (row,) = bench.store.state.outbox
+    await fixture.delivery.process([FakeRecord("feedback.submitted", 0, 0, secret, b"{", (("authorization", secret),))])
+    (row,) = fixture.store.state.outbox
     assert row.message.key == "rk_ab12_[secret]"
     assert dict(row.message.headers)["authorization"] == "rk_ab12_[secret]"

@@ -1,4 +1,4 @@
-"""Producer to effect on fakes, with crashes, rebalances and dead brokers in any order: nothing lost, nothing twice."""
+"""Producer to effect with fakes; crashes, rebalances and dead brokers in any order lose and repeat nothing."""
 
 import contextlib
 from collections import Counter
@@ -36,11 +36,11 @@ async def _at_once(_: float) -> None:
 
 
 class Crash(BaseException):
-    """The process is gone: nobody catches it."""
+    """A crash of the process: BaseException, so that no handler catches it."""
 
 
 class Loop(RuleBasedStateMachine):
-    """A service that emits, a relay, a bus with two consumers, and a world in which each may die at each step."""
+    """A service that emits, a relay, and a bus with two consumers, each of which may die at each step."""
 
     claims = True
     acknowledges_after = True
@@ -63,13 +63,13 @@ class Loop(RuleBasedStateMachine):
         return FakeBus(partitions=3)
 
     def process_batch(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
-        """Settle a batch; whether it may be acknowledged."""
+        """Process a batch. Return whether to acknowledge it."""
         run_now(delivery.process(records))
         return True
 
     @rule(target_number=st.integers(0, 4), dies=st.booleans(), poison=st.sampled_from([False] * 7 + [True]))
     def accept(self, target_number: int, dies: bool, poison: bool) -> None:
-        """A request comes in, with something that no handler can take, too; the process may die before the commit."""
+        """Accept a request, possibly with poison; the process may die before the commit."""
         number = float(len(self.accepted) + 1)
         sent = envelope(feedback(target=f"bot-{target_number}", value=number))
 
@@ -94,7 +94,7 @@ class Loop(RuleBasedStateMachine):
 
     @rule(down=st.booleans(), dies_before_mark=st.booleans())
     def relay(self, down: bool, dies_before_mark: bool) -> None:
-        """The relay sends; the brokers may be away, and it may die between sending and marking."""
+        """Run the relay; the brokers may be unavailable, and it may die between sending and marking."""
         self.bus.down = down
         relay = Relay(self.emitter, self.bus, "r", self.emitter.shards, self.metrics)
         tokens = run_now(self.emitter.lease(self.emitter.shards, "r", 60))
@@ -110,9 +110,9 @@ class Loop(RuleBasedStateMachine):
         fails=st.booleans(),
     )
     def consume(self, member: int, dies: str, fails: bool) -> None:
-        """A consumer takes a batch; it may die before its transaction commits, or before it acknowledges.
+        """Consume a batch; the consumer may die before its commit or before its acknowledgement.
 
-        Its first attempt may fail for a reason that passes.
+        The first attempt may fail with a transient error.
         """
         consumer = self.members[member]
         staged: list[Any] = []
@@ -173,7 +173,7 @@ class Loop(RuleBasedStateMachine):
         assert not self.overwritten, f"lost > 0: overwritten by an older one: {self.overwritten}"
 
     def teardown(self) -> None:
-        """When everything is well again, all that was accepted has had its effect, or is parked."""
+        """After recovery, every accepted event has had its effect or is parked."""
         for _ in range(3):
             self.relay(down=False, dies_before_mark=False)
         for _ in range(2 + len(self.accepted)):
@@ -201,7 +201,7 @@ def run(machine: type[Loop], examples: int) -> None:
     )
 
 
-def test_nothing_is_lost_and_nothing_counts_twice() -> None:
+def test_each_event_counts_once() -> None:
     run(Loop, scaled(50, 1_000))
 
 
@@ -218,7 +218,7 @@ class WithoutOutbox(Loop):
 
 
 class InboxOutsideTheTransaction(Loop):
-    """What was claimed stays claimed, whatever becomes of the effect."""
+    """The claim stays, even if the effect is rolled back."""
 
     @initialize()
     def start(self) -> None:
@@ -237,7 +237,7 @@ class ClaimsAtOnce(FakeStore):
 
 
 class DefaultAcknowledgement(Loop):
-    """What a handler raises is logged, and its batch acknowledged: the default of many a framework."""
+    """Errors of handlers are logged and the batch is acknowledged, the default of many frameworks."""
 
     def process_batch(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         with contextlib.suppress(Retryable, Permanent):
@@ -246,7 +246,7 @@ class DefaultAcknowledgement(Loop):
 
 
 class EndlessNegativeAcknowledgement(Loop):
-    """What fails comes again, for ever, with all that is behind it."""
+    """A failing message is redelivered endlessly, with all that follow it."""
 
     def process_batch(self, delivery: Delivery, consumer: FakeConsumer, records: Sequence[FakeRecord]) -> bool:
         try:
@@ -258,7 +258,7 @@ class EndlessNegativeAcknowledgement(Loop):
 
 
 class PublishBatch(Loop):
-    """Whole batches go to one partition after the other, whatever their keys."""
+    """Whole batches are sent to one partition after another, ignoring keys."""
 
     def new_bus(self) -> FakeBus:
         return RoundRobin(partitions=3)
@@ -272,7 +272,7 @@ class RoundRobin(FakeBus):
 
 
 class IdempotentProducer(Loop):
-    """After an outage it waits for a sequence number that never comes."""
+    """After an outage it waits forever for a sequence number."""
 
     def new_bus(self) -> FakeBus:
         return Hanging(partitions=3)
@@ -299,7 +299,7 @@ class Hanging(FakeBus):
         (IdempotentProducer, "lost > 0"),
     ],
 )
-def test_the_suite_notices_a_broken_discipline(machine: type[Loop], says: str) -> None:
-    """Each promise broken on purpose is noticed by what it breaks: lost or twice, nothing else."""
+def test_suite_detects_each_broken_guarantee(machine: type[Loop], says: str) -> None:
+    """Each broken guarantee is detected by its own failure, lost or twice."""
     with pytest.raises(AssertionError, match=says):
         run(machine, 300)

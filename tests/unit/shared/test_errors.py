@@ -1,4 +1,4 @@
-"""What a failure means, and how problems are told."""
+"""Classification of failures, and problem documents."""
 
 import json
 
@@ -36,7 +36,7 @@ def database(sqlstate: str | None, kind: type[DBAPIError] = DBAPIError) -> DBAPI
         (database(None, InterfaceError), FailureClass.RETRYABLE),
         (database("23505", IntegrityError), FailureClass.UNKNOWN),
         (database("RG001"), FailureClass.UNKNOWN),  # the gatekeeper's boundary
-        (database("54000"), FailureClass.UNKNOWN),  # an index entry too long
+        (database("54000"), FailureClass.UNKNOWN),  # index entry too long
         (PendingRollbackError(), FailureClass.RETRYABLE),
         (PoolTimeout(), FailureClass.RETRYABLE),
         (asyncpg.InternalClientError(), FailureClass.RETRYABLE),
@@ -49,7 +49,7 @@ def database(sqlstate: str | None, kind: type[DBAPIError] = DBAPIError) -> DBAPI
         (KeyError(), FailureClass.UNKNOWN),
     ],
 )
-def test_an_error_has_a_class(error: Exception, kind: FailureClass) -> None:
+def test_errors_are_classified(error: Exception, kind: FailureClass) -> None:
     assert classify(error) is kind
 
 
@@ -57,14 +57,14 @@ CLASSES = st.sampled_from(["08", "0A", "25", "28", "3F", "40", "42", "53", "55",
 
 
 @given(CLASSES, st.from_regex("[0-9A-Z]{3}", fullmatch=True))
-def test_only_values_are_ever_at_fault(kind: str, rest: str) -> None:
+def test_only_values_cause_data_errors(kind: str, rest: str) -> None:
     for error in (database(kind + rest), asyncpg.PostgresError.new({"C": kind + rest, "M": "x"})):
         assert classify(error) is FailureClass.RETRYABLE
         assert not is_data_fault(error)
 
 
 @given(st.sampled_from(["22", "23"]), st.from_regex("[0-9A-Z]{3}", fullmatch=True))
-def test_values_that_cannot_be_stored_are_at_fault_for_both_drivers(kind: str, rest: str) -> None:
+def test_values_that_cannot_be_stored_are_data_errors_of_both_drivers(kind: str, rest: str) -> None:
     for error in (database(kind + rest), asyncpg.PostgresError.new({"C": kind + rest, "M": "x"})):
         assert classify(error) is FailureClass.UNKNOWN
         assert is_data_fault(error)
@@ -73,7 +73,7 @@ def test_values_that_cannot_be_stored_are_at_fault_for_both_drivers(kind: str, r
 @pytest.mark.parametrize(
     ("sqlstate", "doubtful"), [("25006", True), ("42501", True), ("40001", False), ("55P03", False), ("23505", False)]
 )
-def test_a_connection_is_given_up_where_another_may_do_better(sqlstate: str, doubtful: bool) -> None:
+def test_connection_is_discarded_if_another_may_succeed(sqlstate: str, doubtful: bool) -> None:
     assert is_connection_doubtful(database(sqlstate)) is doubtful
 
 
@@ -82,7 +82,7 @@ def test_a_dead_letter_has_a_reason() -> None:
     assert reasons == ["malformed", "unknown-type", "permanent", "exhausted"]
 
 
-def test_a_problem_is_a_document() -> None:
+def test_problem_document() -> None:
     problem = Problem(409, "base-changed", "The base changed", "look again", [{"field": "digest", "reason": "old"}])
     assert json.loads(problem.encoded()) == {
         "type": "urn:ratchet:problem:base-changed",
@@ -94,7 +94,7 @@ def test_a_problem_is_a_document() -> None:
     }
 
 
-def test_a_name_can_be_shown_whatever_it_holds() -> None:
+def test_any_name_can_be_displayed() -> None:
     assert (
         printable("a\0b\ud800\x1b[31m")
         == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[31m"

@@ -1,4 +1,4 @@
-"""A database restored from a backup while Kafka goes on: what is between is taken once, or reported as lost."""
+"""A database is restored from a backup while Kafka continues: the gap is processed once, or reported as lost."""
 
 import asyncio
 import copy
@@ -52,14 +52,14 @@ GROUP = "scratch.effects"
         pytest.param(20, 20, 0, 0, False, Decision(0, new_log=True), id="the topic was made again"),
     ],
 )
-def test_what_follows_from_two_positions(
+def test_comparison_of_two_positions(
     position: int | None, committed: int | None, kept: int, end: int, compacted: bool, decision: Decision | None
 ) -> None:
     assert reconcile(position, LogState(committed, kept, end), compacted) == decision
 
 
 class Kafka:
-    """Two partitions and one member of a group, as far as a reader asks."""
+    """Two partitions and one group member: the part of Kafka that a reader uses."""
 
     def __init__(self) -> None:
         self.partitions = [TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)]
@@ -100,7 +100,7 @@ class Kafka:
 
 
 class Service(RuleBasedStateMachine):
-    """A consumer whose effect is a row in its database; backups, restores, retention and crashes in any order."""
+    """A consumer that writes a row per event; backups, restores, retention and crashes in any order."""
 
     keeps_positions = True
 
@@ -112,11 +112,11 @@ class Service(RuleBasedStateMachine):
         self.deleted: set[float] = set()
         self.reported: set[float] = set()
         self._begin()
-        self.watch()  # a consumer's positions are known from its first start on
+        self.watch()  # a consumer's positions are stored from its first start on
         self.back_up()
 
     def _begin(self) -> None:
-        """A new process."""
+        """Start a new process."""
         self.detector = Detector(GROUP, self.store, self.metrics, self._lost)
         subscription = Subscription("effects", (FeedbackCreated,), self._handle)
         delivery = Delivery(
@@ -146,7 +146,7 @@ class Service(RuleBasedStateMachine):
         unacknowledged=st.booleans(),
     )  # fmt: skip
     def consume(self, limit: int, dies: bool, watched: bool, unacknowledged: bool) -> None:
-        """Take a batch; the watchdog may look between its fetch and its transaction; commits of offsets may fail."""
+        """Consume a batch; the watchdog may check between its fetch and its transaction; offset commits may fail."""
         offsets = dict(self.kafka.offsets)
         records = self.kafka.poll(limit)
         if watched:
@@ -221,7 +221,7 @@ def value_of(it: Record) -> float:
 
 
 def message(at: TopicPartition, offset: int, number: int, malformed: bool) -> Record:
-    """A thumb of this value, with a timestamp; a malformed one has a header that names no type."""
+    """Return a thumb of this value, with a timestamp; a malformed one has a header without a type."""
     made: Any = record(envelope(feedback(target=f"bot-{number % 3}", value=float(number))), offset)
     headers = () if malformed else made.headers
     return cast(Record, Stamped(at.topic, at.partition, offset, made.key, made.value, headers))
@@ -250,12 +250,12 @@ def run(machine: type[Service], examples: int) -> None:
     )
 
 
-def test_nothing_is_lost_in_silence_and_nothing_counts_twice() -> None:
+def test_no_event_is_lost_silently_or_counted_twice() -> None:
     run(Service, scaled(100, 5_000))
 
 
 class WithoutPositions(Service):
-    """What Kafka acknowledged counts, whatever the database knows."""
+    """A seeded bug: only Kafka's acknowledged offsets are used, not the database's positions."""
 
     keeps_positions = False
 
@@ -263,6 +263,6 @@ class WithoutPositions(Service):
         return None
 
 
-def test_without_positions_a_restored_database_loses_in_silence() -> None:
+def test_without_positions_a_restored_database_loses_events_silently() -> None:
     with pytest.raises(AssertionError, match="lost > 0 and silent"):
         run(WithoutPositions, 300)

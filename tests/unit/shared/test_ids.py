@@ -1,4 +1,4 @@
-"""Ids: derived ones repeat, new ones sort by time."""
+"""Derived ids are deterministic, new ids sort by time."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122
@@ -19,6 +19,6 @@ def test_new_ids_sort_by_time(moment: datetime, milliseconds: int) -> None:
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))
-def test_derived_ids_repeat(parts: list[str]) -> None:
+def test_derived_ids_are_deterministic(parts: list[str]) -> None:
     assert derived_id(*parts) == derived_id(*parts)
     assert derived_id(*parts) != derived_id(*parts, "more")

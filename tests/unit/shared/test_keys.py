@@ -1,4 +1,4 @@
-"""Keys: what a header says, what a principal may."""
+"""API keys: parsing, and the permissions of a principal."""
 
 import pytest
 from starlette.requests import Request
@@ -11,7 +11,7 @@ PERSON = Principal("k", "ann", "person", "acme", "production", frozenset({"read"
 SERVICE = Principal("k", "bot", "service", "acme", "production", frozenset({"ingest"}))
 
 
-def test_a_key_is_its_id_and_its_secret() -> None:
+def test_key_consists_of_id_and_secret() -> None:
     assert parse_key("Bearer rk_ab12_se_cr-et") == ("ab12", "se_cr-et")
     assert parse_key("bearer  rk_ab12_x") == ("ab12", "x")
 
@@ -19,28 +19,28 @@ def test_a_key_is_its_id_and_its_secret() -> None:
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer rk_ab", "Bearer rk__x", "Basic rk_a_b", "Bearer xx_a_b", "Bearer rk_a_ü"]
 )
-def test_anything_else_is_no_key(header: str | None) -> None:
+def test_malformed_key_is_rejected(header: str | None) -> None:
     with pytest.raises(Problem) as refused:
         parse_key(header)
     assert refused.value.status == 401
     assert refused.value.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_one_of_the_scopes_is_enough() -> None:
+def test_one_of_the_scopes_suffices() -> None:
     assert PERSON.require("operate", "review") is PERSON
     with pytest.raises(Problem, match="not allowed") as refused:
         PERSON.require("operate")
     assert (refused.value.status, refused.value.code) == (403, "scope-missing")
 
 
-def test_some_things_only_a_person_may() -> None:
+def test_some_actions_require_a_person() -> None:
     assert PERSON.require("review", person=True) is PERSON
     with pytest.raises(Problem) as refused:
         SERVICE.require("ingest", person=True)
     assert refused.value.code == "person-required"
 
 
-def test_secrets_are_kept_as_hashes() -> None:
+def test_secrets_are_stored_as_hashes() -> None:
     assert hash_secret("x") == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 
 
@@ -49,13 +49,13 @@ def _request(method: str, **headers: str) -> Request:
     return Request({"type": "http", "method": method, "path": "/", "headers": raw})
 
 
-def test_a_header_comes_before_a_session() -> None:
+def test_header_takes_precedence_over_a_session() -> None:
     both = _request("POST", authorization="Bearer rk_a_b", cookie="ratchet_acting=rk_c_d")
     assert authorization(both) == "Bearer rk_a_b"
     assert authorization(_request("GET")) is None
 
 
-def test_a_session_stands_for_its_person_on_our_own_pages() -> None:
+def test_session_authenticates_requests_of_our_pages() -> None:
     cookie = "ratchet_acting=rk_c_d"
     assert authorization(_request("GET", cookie=cookie)) == "Bearer rk_c_d"
     own = _request("POST", cookie=cookie, origin="https://ratchet.example", host="ratchet.example")
@@ -65,7 +65,7 @@ def test_a_session_stands_for_its_person_on_our_own_pages() -> None:
 @pytest.mark.parametrize(
     "origin", ["", "null", "https://evil.example", "https://ratchet.example:444", "ratchet.example"]
 )
-def test_what_another_page_sends_is_refused(origin: str) -> None:
+def test_cross_site_request_is_rejected(origin: str) -> None:
     sent = _request("POST", cookie="ratchet_acting=rk_c_d", origin=origin, host="ratchet.example")
     with pytest.raises(Problem) as refused:
         authorization(sent)

@@ -1,4 +1,4 @@
-"""Logs: what a library repeats while a broker is away is said once in a while; all else always."""
+"""Repeated log records of a library are rate-limited during an outage; all others are logged."""
 
 import logging
 
@@ -6,7 +6,7 @@ from shared.runtime.log import RateLimitFilter
 
 
 class Seconds:
-    """A clock that stands still until it is set."""
+    """A clock that changes only when it is set."""
 
     now = 100.0
 
@@ -18,7 +18,7 @@ def line(name: str, number: int = 1) -> logging.LogRecord:
     return logging.LogRecord(name, logging.ERROR, "file.py", number, "no broker", None, None)
 
 
-def test_a_line_of_aiokafka_speaks_once_in_ten_seconds() -> None:
+def test_each_line_of_aiokafka_is_logged_once_in_ten_seconds() -> None:
     seconds = Seconds()
     calm = RateLimitFilter(seconds)
     assert [calm.filter(line("aiokafka.client")) for _ in range(3)] == [True, False, False]
@@ -28,7 +28,7 @@ def test_a_line_of_aiokafka_speaks_once_in_ten_seconds() -> None:
     assert calm.filter(line("aiokafka.client"))
 
 
-def test_other_lines_and_other_loggers_are_not_held_back() -> None:
+def test_other_lines_and_loggers_are_not_limited() -> None:
     calm = RateLimitFilter(Seconds())
     assert calm.filter(line("aiokafka.client", 1))
     assert calm.filter(line("aiokafka.client", 2))

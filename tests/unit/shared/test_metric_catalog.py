@@ -1,4 +1,4 @@
-"""What metrics mean by their names, their kinds and declarations."""
+"""Meaning of metrics by name, kind and declaration."""
 
 import pytest
 from hypothesis import given
@@ -71,17 +71,17 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("name", LOWER)
-def test_of_these_names_less_is_better(name: str) -> None:
+def test_names_whose_direction_is_lower_is_better(name: str) -> None:
     assert direction_of(name) == "lower_is_better"
 
 
 @pytest.mark.parametrize("name", HIGHER)
-def test_of_these_names_more_is_better(name: str) -> None:
+def test_names_whose_direction_is_higher_is_better(name: str) -> None:
     assert direction_of(name) == "higher_is_better"
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_these_names_say_no_direction(name: str) -> None:
+def test_names_without_a_direction(name: str) -> None:
     assert direction_of(name) == "undeclared"
 
 
@@ -91,9 +91,7 @@ def test_these_names_say_no_direction(name: str) -> None:
     suffix=st.sampled_from(["", "_score", "-rate", " pct", "_v2"]),
     style=st.sampled_from([str.lower, str.upper, str.title]),
 )
-def test_case_separators_and_affixes_change_no_direction_and_a_negation_turns_it(
-    word: str, prefix: str, suffix: str, style: type[str]
-) -> None:
+def test_only_a_negation_changes_the_direction_of_a_name(word: str, prefix: str, suffix: str, style: type[str]) -> None:
     direction = direction_of(word)
     assert direction != "undeclared"
     if f"{word}{suffix.replace('_', ' ')}" not in PHRASES:
@@ -120,7 +118,7 @@ def test_case_separators_and_affixes_change_no_direction_and_a_negation_turns_it
         ("label", "toxicity", "higher_is_better"),
     ],
 )
-def test_the_kind_of_value_has_its_say(kind: ValueKind, name: str | None, direction: str) -> None:
+def test_direction_depends_on_the_kind_of_value(kind: ValueKind, name: str | None, direction: str) -> None:
     assert definition_for(name, kind).direction == direction
 
 
@@ -145,17 +143,17 @@ def test_the_kind_of_value_has_its_say(kind: ValueKind, name: str | None, direct
         ("correctness", "partially_correct", None),
     ],
 )
-def test_a_label_means_what_its_metric_makes_of_it(name: str, word: str, meaning: str | None) -> None:
+def test_meaning_of_a_label_depends_on_its_metric(name: str, word: str, meaning: str | None) -> None:
     assert meaning_of(word, name) == meaning
 
 
-def test_no_label_means_two_things() -> None:
+def test_no_label_has_two_meanings() -> None:
     assert not GOOD_LABELS & BAD_LABELS
     assert not NEUTRAL_LABELS & (GOOD_LABELS | BAD_LABELS)
     assert not HIGHER_NAMES & LOWER_NAMES
 
 
-def test_what_is_declared_comes_first() -> None:
+def test_declaration_takes_precedence() -> None:
     declared = Declaration(direction="lower_is_better", scale=(0.0, 10.0), labels={"a": "good"})
     definition = definition_of("score.foo", declared)
     assert (definition.direction, definition.scale, definition.origin) == ("lower_is_better", (0.0, 10.0), "declared")
@@ -171,7 +169,7 @@ def test_a_definition_keeps_the_name_of_its_metric(metric: str) -> None:
     assert definition_of(metric).name == metric
 
 
-def test_amounts_are_compared_by_their_ratio() -> None:
+def test_amounts_are_compared_by_ratio() -> None:
     for metric, unit in (("latency_ms", "ms"), ("cost_usd", "USD"), ("score.perplexity", ""), ("score.latency_s", "s")):
         definition = definition_of(metric)
         assert (definition.aggregation, definition.unit) == ("geometric_mean", unit)

@@ -1,4 +1,4 @@
-"""Values and changes of metrics are told one way, and as they moved."""
+"""Formatting of values and changes of metrics."""
 
 import pytest
 from hypothesis import given
@@ -26,11 +26,11 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
         (1.5, "cost_usd", "$1.5000"),
     ],
 )
-def test_a_value_has_its_unit(value: float, metric: str, said: str) -> None:
+def test_value_is_formatted_with_its_unit(value: float, metric: str, said: str) -> None:
     assert metric_format.format_value(value, metric_format.unit_of(metric)) == said
 
 
-def test_a_value_without_a_unit_is_bare() -> None:
+def test_value_without_a_unit() -> None:
     assert metric_format.format_value(0.123456, "") == "0.123"
 
 
@@ -44,18 +44,18 @@ def test_a_value_without_a_unit_is_bare() -> None:
         ("cost_usd", "+25.8 %", ("+20.1", "+31.0")),
     ],
 )
-def test_what_got_worse_is_told_as_it_moved(metric: str, said: str, between: tuple[str, str]) -> None:
+def test_change_is_formatted_with_its_sign(metric: str, said: str, between: tuple[str, str]) -> None:
     assert metric_format.format_change(-25.76, metric) == said
     assert metric_format.interval(-31.0, -20.1, metric) == between
 
 
-def test_no_change_has_no_minus() -> None:
+def test_zero_change_has_no_minus() -> None:
     assert metric_format.format_change(-0.04, "thumb") == metric_format.format_change(0.04, "error_rate") == "+0.0 pp"
     assert metric_format.format_change(0.0, "latency_ms") == "+0.0 %"
 
 
 @given(st.sampled_from(METRICS), st.booleans())
-def test_the_analyzer_says_the_same(name: str, implicit: bool) -> None:
+def test_analyzer_uses_the_same_format(name: str, implicit: bool) -> None:
     metric = metric_named(f"implicit.{name}" if implicit and name in METRICS[:6] else name)
     assert metric_format.unit_of(metric.name) == metric.unit
     assert metric_format.change_unit(metric.name) == ("%" if metric.kind == "real" else "pp")

@@ -1,4 +1,4 @@
-"""Which revision of its schema a service wants is known without Alembic."""
+"""The schema revision that a service needs is determined without Alembic."""
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -8,5 +8,5 @@ from shared.runtime.migrations import _config, heads
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_highest_number_of_a_migration_is_the_only_head_for_alembic(service: str) -> None:
+def test_highest_migration_is_the_only_head_of_alembic(service: str) -> None:
     assert ScriptDirectory.from_config(_config(service)).get_heads() == heads(service)

@@ -1,4 +1,4 @@
-"""Cursors of lists: opaque, exact, and refused by name if they are not ours."""
+"""Cursors of lists: opaque, exact, and rejected by name if invalid."""
 
 import base64
 import contextlib
@@ -20,7 +20,7 @@ PARTS = st.one_of(TEXTS, st.integers(-(2**63), 2**63 - 1), TIMES, st.uuids())
 
 
 @given(st.lists(PARTS, min_size=1, max_size=3))
-def test_a_cursor_decodes_to_its_key(key: list[KeyPart]) -> None:
+def test_cursor_decodes_to_its_key(key: list[KeyPart]) -> None:
     cursor = encode_cursor(*key)
     assert decode_cursor(cursor, *map(type, key)) == tuple(key)
     assert cursor.replace("-", "").replace("_", "").isalnum()
@@ -41,7 +41,7 @@ def raw(value: Any) -> str:
         *(raw([2**63]), raw([None]), base64.urlsafe_b64encode(b"\xff").decode(), raw("[" * 1000)),
     ],
 )
-def test_what_is_no_cursor_of_the_list_is_refused_by_name(cursor: str) -> None:
+def test_invalid_cursor_is_rejected_by_name(cursor: str) -> None:
     with pytest.raises(Problem) as refused:
         decode_cursor(cursor, int)
     assert (refused.value.status, refused.value.errors[0]["field"]) == (422, "cursor")
@@ -51,18 +51,18 @@ def test_what_is_no_cursor_of_the_list_is_refused_by_name(cursor: str) -> None:
     ("kind", "part"),
     [(str, "\0"), (str, "\ud800"), (datetime, "9999-12-31T23:59:59-12:00"), (datetime, "2026-01-01"), (UUID, "1")],
 )
-def test_what_postgresql_cannot_hold_is_refused(kind: type[KeyPart], part: str) -> None:
+def test_values_that_postgresql_cannot_store_are_rejected(kind: type[KeyPart], part: str) -> None:
     with pytest.raises(Problem):
         decode_cursor(raw([part]), kind)
 
 
 @given(st.one_of(st.text(max_size=60), st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode())))
-def test_no_text_raises_anything_else(cursor: str) -> None:
+def test_any_text_raises_no_other_error(cursor: str) -> None:
     with contextlib.suppress(Problem):
         decode_cursor(cursor, str, int)
 
 
-def test_only_a_full_page_has_a_next() -> None:
+def test_only_a_full_page_has_a_next_cursor() -> None:
     items = [{"name": "a", "n": 1}, {"name": "b", "n": 2}]
     assert page(items, 3, "name") == {"items": items, "next": None}
     assert page([], 3, "name") == {"items": [], "next": None}

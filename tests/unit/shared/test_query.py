@@ -1,4 +1,4 @@
-"""Unknown query parameters are refused by name, and our own clients send none."""
+"""Unknown query parameters are rejected by name, and our own clients send none."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ CLIENTS = ("services/console/src", "sdk/src", "deploy/demo/src", "deploy/local/s
 METHODS = {"get": "GET", "put": "PUT", "maybe": "GET", "items": "GET", "pages": "GET"}
 
 
-async def test_unknown_parameters_are_named_and_known_ones_are_not() -> None:
+async def test_only_unknown_parameters_are_named() -> None:
     app = FastAPI(dependencies=[Depends(refuse_unknown_parameters)])
     install_problems(app)
 
@@ -55,7 +55,7 @@ async def test_unknown_parameters_are_named_and_known_ones_are_not() -> None:
 
 
 def _routes() -> list[tuple[str, re.Pattern[str], set[str]]]:
-    """Method, path and known query parameters of the four services' routes."""
+    """Return method, path and known query parameters of the four services' routes."""
     urls: dict[str, Any] = {"database_url": "postgresql://unused", "kafka_bootstrap": "127.0.0.1:1"}
     apps = (
         analyzer.app.build_app(AnalyzerSettings(**urls)),
@@ -75,8 +75,8 @@ def _names(operation: dict[str, Any]) -> set[str]:
     return {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
 
 
-def _asked() -> Iterator[tuple[str, str, list[str]]]:
-    """Method, path and parameters of the calls in our clients that name a path of the API."""
+def _client_calls() -> Iterator[tuple[str, str, list[str]]]:
+    """Return method, path and parameters of the calls in our clients that name a path of the API."""
     for path in (file for folder in CLIENTS for file in (ROOT / folder).rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute | ast.Name):
@@ -92,8 +92,8 @@ def _text(argument: ast.expr) -> str:
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
 
 
-def test_our_clients_send_no_parameter_that_a_route_does_not_know() -> None:
-    routes, asked = _routes(), list(_asked())
+def test_our_clients_send_no_unknown_parameter() -> None:
+    routes, asked = _routes(), list(_client_calls())
     assert len(asked) > 20
     for method, path, names in asked:
         plain = path.partition("?")[0].replace("/v1/ops/x/", "/v1/ops/collector/")

@@ -1,4 +1,4 @@
-"""Quotas by key and by address: exact, fair to neighbours, and said in the standard's header fields."""
+"""Rate limits by key and by address: exact, independent of each other, and stated in standard header fields."""
 
 import contextlib
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def limiter(now: Callable[[], float] = lambda: 0.0, **settings: Any) -> RateLimi
 
 
 @given(st.integers(1, 50), st.floats(0.1, 100), st.lists(st.floats(0, 5), max_size=200))
-def test_no_span_of_time_has_more_than_its_quota(quota: int, window: float, pauses: list[float]) -> None:
+def test_no_interval_exceeds_the_quota(quota: int, window: float, pauses: list[float]) -> None:
     buckets, now = TokenBuckets(RateLimitPolicy("key", quota, window)), 1e6
     taken: list[float] = []
     for pause in pauses:
@@ -49,15 +49,15 @@ def test_no_span_of_time_has_more_than_its_quota(quota: int, window: float, paus
 
 
 @given(st.integers(1, 20), st.integers(0, 60))
-def test_what_remains_may_follow_at_once(quota: int, asked: int) -> None:
+def test_remaining_quota_may_be_used_at_once(quota: int, asked: int) -> None:
     buckets = TokenBuckets(RateLimitPolicy("key", quota, 10.0))
     answers = [buckets.consume("a", 5.0) for _ in range(asked)]
     assert [answer.allowed for answer in answers] == [number < quota for number in range(asked)]
     assert [answer.remaining for answer in answers if answer.allowed] == list(range(quota - 1, -1, -1))[:asked]
 
 
-def test_ten_times_the_limit_gets_the_limit_and_a_neighbour_gets_all() -> None:
-    """Reliability row H6: 60 s of 10,000 requests a second where 1,000 are allowed, beside one of 100 a second."""
+def test_key_over_its_limit_does_not_affect_another_key() -> None:
+    """Reliability row H6: 60 s of 10,000 requests/s where 1,000 are allowed, while another key sends 100/s."""
     buckets, admitted, neighbour = TokenBuckets(RateLimitPolicy("key", 10_000, 10.0)), 0, 0
     for tick in range(600_000):
         admitted += buckets.consume("tenant", tick / 10_000).allowed
@@ -67,7 +67,7 @@ def test_ten_times_the_limit_gets_the_limit_and_a_neighbour_gets_all() -> None:
     assert neighbour == 6_000
 
 
-def test_refused_requests_cost_nothing_and_wait_as_long_as_said() -> None:
+def test_rejected_requests_use_no_quota_and_state_the_wait() -> None:
     buckets = TokenBuckets(RateLimitPolicy("key", 2, 10.0))
     assert [buckets.consume("a", 0.0).allowed for _ in range(5)] == [True, True, False, False, False]
     wait = buckets.consume("a", 0.0).reset
@@ -75,7 +75,7 @@ def test_refused_requests_cost_nothing_and_wait_as_long_as_said() -> None:
     assert buckets.consume("a", float(wait)).allowed
 
 
-def test_buckets_are_bounded_and_full_ones_are_forgotten_first() -> None:
+def test_buckets_are_bounded_and_full_ones_are_evicted_first() -> None:
     buckets = TokenBuckets(RateLimitPolicy("address", 1, 10.0), max_buckets=100)
     assert buckets.consume("held", 9.0).allowed
     for number in range(1_000):
@@ -84,7 +84,7 @@ def test_buckets_are_bounded_and_full_ones_are_forgotten_first() -> None:
     assert not TokenBuckets(RateLimitPolicy("key", 1, 10.0)).consume("a", 0.0).remaining
 
 
-def test_a_key_has_its_quota_and_strangers_share_that_of_their_address() -> None:
+def test_key_has_its_quota_and_unknown_keys_share_that_of_their_address() -> None:
     limit = limiter(rate_limit_key=3, rate_limit_address=2)
     for state in ('"key";r=2;t=4', '"key";r=1;t=7', '"key";r=0;t=10'):
         fields = limit.admit(principal("a"), SCOPE, None)
@@ -103,7 +103,7 @@ def test_a_key_has_its_quota_and_strangers_share_that_of_their_address() -> None
     assert limit.admit(None, {"client": ("198.51.100.8", 1)}, None)
 
 
-def test_one_visitor_cannot_use_up_a_public_key() -> None:
+def test_one_address_cannot_exhaust_a_public_key() -> None:
     limit, public = limiter(rate_limit_key=100, rate_limit_address=2), principal("web", "browser-ingest")
     for _ in range(2):
         assert limit.admit(public, SCOPE, None)["RateLimit"].startswith('"address";r=')
@@ -113,7 +113,7 @@ def test_one_visitor_cannot_use_up_a_public_key() -> None:
     assert limit.admit(public, {"client": ("198.51.100.8", 1)}, None)["RateLimit"].endswith('"key";r=97;t=1')
 
 
-def test_zero_is_no_limit() -> None:
+def test_zero_means_unlimited() -> None:
     limit = limiter(rate_limit_key=0, rate_limit_address=0)
     assert [limit.admit(who, SCOPE, None) for who in (None, principal("a"))] == [{}, {}]
 
@@ -137,7 +137,7 @@ def test_zero_is_no_limit() -> None:
         (None, "1.2.3.4", "unknown"),
     ],
 )
-def test_an_address_is_what_a_trusted_proxy_says(client: str | None, forwarded: str | None, found: str) -> None:
+def test_address_is_taken_from_a_trusted_proxy(client: str | None, forwarded: str | None, found: str) -> None:
     addresses = ClientAddresses("127.0.0.1, ::1,10.0.0.0/8")
     header = None if forwarded is None else forwarded.encode()
     for _ in range(2):
@@ -156,11 +156,11 @@ def test_an_address_is_what_a_trusted_proxy_says(client: str | None, forwarded: 
         ("POST", "/v1/feedback", False),
     ],
 )
-def test_stopping_and_health_are_never_limited(method: str, path: str, exempt: bool) -> None:
+def test_kill_switch_and_health_are_never_limited(method: str, path: str, exempt: bool) -> None:
     assert is_exempt(method, path) == exempt
 
 
-async def test_an_app_answers_with_its_limits() -> None:
+async def test_responses_state_the_limits() -> None:
     app = RateLimited(PlainTextResponse("fine"), limiter(rate_limit_address=1))
     transport = httpx.ASGITransport(app=app, client=("198.51.100.7", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
@@ -171,7 +171,7 @@ async def test_an_app_answers_with_its_limits() -> None:
     assert halt.status_code == 200
 
 
-def test_refusals_are_counted_by_quota() -> None:
+def test_rejections_are_counted_by_quota() -> None:
     metrics = Metrics("test")
     settings = Settings(kafka_bootstrap="127.0.0.1:1", rate_limit_key=1, rate_limit_address=2)
     limit = RateLimiter(settings, lambda: 0.0, metrics.refused)

@@ -1,11 +1,11 @@
-"""Rates of the last minute, by a clock that the test turns."""
+"""Rates of the last minute, with a manual clock."""
 
 import pytest
 
 from shared.runtime.rates import RateCounter
 
 
-class Turned:
+class ManualClock:
     def __init__(self) -> None:
         self.now = 1000.0
 
@@ -13,8 +13,8 @@ class Turned:
         return self.now
 
 
-def test_a_rate_is_unknown_until_there_was_time_to_count() -> None:
-    clock = Turned()
+def test_rate_is_unknown_at_first() -> None:
+    clock = ManualClock()
     pace = RateCounter[str](clock)
     pace.add("a", 10)
     clock.now += 4
@@ -24,8 +24,8 @@ def test_a_rate_is_unknown_until_there_was_time_to_count() -> None:
     assert pace.per_second("never seen") == 0.0
 
 
-def test_a_rate_is_of_the_last_minute_and_the_total_of_all_time() -> None:
-    clock = Turned()
+def test_rate_covers_the_last_minute_and_total_all_time() -> None:
+    clock = ManualClock()
     pace = RateCounter[str](clock)
     for _ in range(300):
         clock.now += 1
@@ -38,8 +38,8 @@ def test_a_rate_is_of_the_last_minute_and_the_total_of_all_time() -> None:
     assert pace.per_second("a") == 0.0
 
 
-def test_names_are_counted_apart_and_nothing_old_is_kept() -> None:
-    clock = Turned()
+def test_names_are_counted_separately_and_old_values_deleted() -> None:
+    clock = ManualClock()
     pace = RateCounter[str](clock)
     for _ in range(10_000):
         clock.now += 5

@@ -1,4 +1,4 @@
-"""What is wrong with a field is said in words for who sent it."""
+"""Validation errors in words for the sender."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ Word = Annotated[str, BeforeValidator(_checked), Field(min_length=1, max_length=
         (5, "Input should be a valid string"),
     ],
 )
-def test_a_reason_speaks_of_the_value(value: object, reason: str) -> None:
+def test_reason_names_the_value(value: object, reason: str) -> None:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(Word).validate_python(value)
     assert reason_of(dict(caught.value.errors()[0])) == reason

@@ -1,4 +1,4 @@
-"""The relay: order, leases, and what it does when the bus is away."""
+"""The relay: order, leases, and an unavailable bus."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from tests.support.eventually import eventually
 from tests.support.messaging import envelope, feedback, record
 
 
-def relay_of(store: FakeStore, bus: FakeBus, owner: str = "one") -> Relay:
+def make_relay(store: FakeStore, bus: FakeBus, owner: str = "one") -> Relay:
     relay = Relay(store, bus, owner, store.shards, Metrics("scratch"))
     store.on_emit = relay.wake
     return relay
@@ -40,9 +40,9 @@ def sent(bus: FakeBus) -> int:
     return sum(len(records) for records in bus.log.values())
 
 
-async def test_what_is_emitted_is_sent_at_once_and_in_order() -> None:
+async def test_emitted_events_are_sent_immediately_in_order() -> None:
     store, bus = FakeStore(), FakeBus()
-    task = asyncio.create_task(relay_of(store, bus).run())
+    task = asyncio.create_task(make_relay(store, bus).run())
     await emit(store, 20)
     await eventually(lambda: sent(bus) == 20)
     (log,) = bus.log.values()
@@ -52,10 +52,10 @@ async def test_what_is_emitted_is_sent_at_once_and_in_order() -> None:
     assert await store.lease(store.shards, "two", 60), "its shards are free at once"
 
 
-async def test_it_waits_for_a_bus_that_is_away() -> None:
+async def test_relay_waits_for_an_unavailable_bus() -> None:
     store, bus = FakeStore(), FakeBus()
     bus.down = True
-    task = asyncio.create_task(relay_of(store, bus).run())
+    task = asyncio.create_task(make_relay(store, bus).run())
     await emit(store, 5)
     await asyncio.sleep(0)
     assert sent(bus) == 0
@@ -68,13 +68,13 @@ def _is_poison(message: Message) -> bool:
     return message.key == "acme/bot-1" and b'"value":3.0' in message.value
 
 
-async def test_a_message_that_is_never_accepted_blocks_its_own_key_only() -> None:
+async def test_rejected_message_blocks_only_its_own_key() -> None:
     store, bus = FakeStore(), FakeBus()
     bus.result_of = lambda message: SendResult.REFUSED if _is_poison(message) else SendResult.SENT
     async with store.begin() as tx:
         for value in range(6):
             await tx.emit(*[envelope(feedback(target=f"bot-{value % 2}", value=float(value)))])
-    task = asyncio.create_task(relay_of(store, bus).run())
+    task = asyncio.create_task(make_relay(store, bus).run())
     await eventually(lambda: sent(bus) == 4)
     await emit(store, 10)
     await eventually(lambda: sent(bus) == 14)
@@ -82,13 +82,13 @@ async def test_a_message_that_is_never_accepted_blocks_its_own_key_only() -> Non
     await cancel_all([task])
 
 
-async def test_a_topic_without_room_waits_alone() -> None:
+async def test_full_topic_blocks_only_itself() -> None:
     store, bus = FakeStore(), FakeBus()
     bus.result_of = lambda message: SendResult.NO_ROOM if message.topic == "feedback.created" else SendResult.SENT
     await emit(store, 5)
     async with store.begin() as tx:
         await tx.park(DeadLetter.from_record("a", record(envelope()), Permanent()))
-    task = asyncio.create_task(relay_of(store, bus).run())
+    task = asyncio.create_task(make_relay(store, bus).run())
     await eventually(lambda: sent(bus) == 1)
     bus.result_of = lambda _: SendResult.SENT
     await eventually(lambda: sent(bus) == 6)
@@ -99,10 +99,8 @@ FATES = st.sampled_from(list(SendResult))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "b"])), max_size=40), st.lists(FATES, max_size=60))
-def test_everything_is_sent_in_the_order_of_its_key_whatever_the_bus_does(
-    keys: list[tuple[int, str]], fates: list[SendResult]
-) -> None:
-    """Each message is accepted at last; until then anything may become of it."""
+def test_order_of_each_key_is_kept_with_any_bus_results(keys: list[tuple[int, str]], fates: list[SendResult]) -> None:
+    """Each message is accepted eventually; until then any result may occur."""
 
     async def play() -> None:
         store, bus, coming = FakeStore(), FakeBus(), iter(fates)
@@ -136,7 +134,7 @@ def test_a_batch_is_bounded_by_bytes(sizes: list[int]) -> None:
             return [SendResult.SENT] * len(messages)
 
         bus.send = send  # type: ignore[method-assign]
-        relay = relay_of(store, bus)
+        relay = make_relay(store, bus)
         tokens = await store.lease(store.shards, "one", 60)
         while await relay.pump(tokens):
             pass
@@ -149,7 +147,7 @@ def test_a_batch_is_bounded_by_bytes(sizes: list[int]) -> None:
 async def test_the_age_of_the_oldest_message_is_measured() -> None:
     store, bus = FakeStore(), FakeBus()
     bus.down = True
-    relay = relay_of(store, bus)
+    relay = make_relay(store, bus)
     await emit(store)
     task = asyncio.create_task(relay.run())
     await eventually(lambda: relay.backlog.age() > 0)
@@ -159,7 +157,7 @@ async def test_the_age_of_the_oldest_message_is_measured() -> None:
     await cancel_all([task])
 
 
-async def test_a_read_only_database_is_seen_in_the_metrics() -> None:
+async def test_read_only_database_is_reported_in_the_metrics() -> None:
     store, bus, metrics = FakeStore(), FakeBus(), Metrics("scratch")
     refused = DBAPIError("UPDATE", {}, asyncpg.ReadOnlySQLTransactionError("read-only"))
     lease = store.lease
@@ -173,7 +171,7 @@ async def test_a_read_only_database_is_seen_in_the_metrics() -> None:
 
 async def test_two_relays_do_not_send_the_same() -> None:
     store, bus = FakeStore(), FakeBus()
-    tasks = [asyncio.create_task(relay_of(store, bus, owner).run()) for owner in ("one", "two")]
+    tasks = [asyncio.create_task(make_relay(store, bus, owner).run()) for owner in ("one", "two")]
     for _ in range(10):
         await emit(store, 3)
     await eventually(lambda: all(row.sent for row in store.state.outbox))
@@ -181,21 +179,21 @@ async def test_two_relays_do_not_send_the_same() -> None:
     await cancel_all(tasks)
 
 
-async def test_a_lost_lease_marks_nothing() -> None:
+async def test_relay_without_its_lease_marks_nothing() -> None:
     store, bus = FakeStore(), FakeBus()
     await emit(store)
     with pytest.raises(ConnectionError, match="lease"):
-        await relay_of(store, bus).pump(dict.fromkeys(range(4), 7))
+        await make_relay(store, bus).pump(dict.fromkeys(range(4), 7))
     assert not store.state.outbox[0].sent
 
 
-async def test_ending_ends_also_what_swallows_a_cancellation() -> None:
-    async def stubborn() -> None:
+async def test_cancel_all_ends_tasks_that_swallow_a_cancellation() -> None:
+    async def swallow_cancellation() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(stubborn())
+    task = asyncio.create_task(swallow_cancellation())
     await asyncio.sleep(0)
     await cancel_all([task])
     assert task.done()

@@ -1,4 +1,4 @@
-"""Settings: checked once, told in one line."""
+"""Settings are validated at the start; errors are one line."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_the_environment_is_read(environment: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RATCHET_PORT", "9000")
     settings = Settings.load()
     assert settings.port == 9000
@@ -39,7 +39,7 @@ def test_the_environment_is_read(environment: pytest.MonkeyPatch) -> None:
         ("RATCHET_LOG_LEVEL", "loud", "'debug', 'info'"),
     ],
 )
-def test_a_wrong_setting_stops_the_start_with_one_line(
+def test_invalid_setting_ends_the_start_with_one_line(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str | None, says: str
 ) -> None:
     if value is None:
@@ -54,14 +54,14 @@ def test_a_wrong_setting_stops_the_start_with_one_line(
     assert says in line
 
 
-def test_the_line_never_shows_a_value(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_line_contains_no_value(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     environment.setenv("RATCHET_DATABASE_URL", "mysql://secret-password")
     with pytest.raises(SystemExit):
         Settings.load()
     assert "secret-password" not in capsys.readouterr().err
 
 
-def test_instances_on_one_machine_differ_by_their_port(environment: pytest.MonkeyPatch) -> None:
+def test_instance_names_on_one_machine_differ_by_port(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RATCHET_PORT", "9001")
     first = Settings.load().instance
     environment.setenv("RATCHET_PORT", "9002")

@@ -1,4 +1,4 @@
-"""What is no I-JSON is refused with the place where it stands; everything else is read as `json` reads it."""
+"""Input that is not I-JSON is rejected with its position; everything else is read as by `json`."""
 
 import json
 from unittest import mock
@@ -20,7 +20,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.booleans())
-def test_json_is_read_as_it_was_meant(value: object, ascii_only: bool) -> None:
+def test_json_is_read_correctly(value: object, ascii_only: bool) -> None:
     assert strict_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
@@ -44,21 +44,21 @@ def test_json_is_read_as_it_was_meant(value: object, ascii_only: bool) -> None:
         (b'{"a": "\n"}', 400, "body"),
     ],
 )
-def test_what_is_odd_is_named(body: bytes, status: int, field: str) -> None:
+def test_rejected_input_is_named(body: bytes, status: int, field: str) -> None:
     with pytest.raises(Problem) as caught:
         strict_json(body)
     assert (caught.value.status, caught.value.errors[0]["field"]) == (status, field)
 
 
-def test_depth_ends_where_it_says() -> None:
-    deepest = MAX_DEPTH + 1  # the outermost one is level 0
+def test_depth_limit_is_exact() -> None:
+    deepest = MAX_DEPTH + 1  # the outermost level is 0
     assert strict_json(b"[" * deepest + b"]" * deepest)
     with pytest.raises(Problem):
         strict_json(b"[" * (deepest + 1) + b"]" * (deepest + 1))
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
-def test_names_are_told_in_characters_that_every_answer_can_carry(name: str, other: str) -> None:
+def test_names_in_errors_can_be_encoded(name: str, other: str) -> None:
     body = json.dumps({name: {other: 1e300}}).replace("1e+300", "NaN").encode()
     with pytest.raises(Problem) as caught:
         strict_json(body)
@@ -94,7 +94,7 @@ DEEP = st.builds(lambda n, inner: "[" * n + inner + "]" * n, st.integers(30, 35)
 
 
 @given(SOUP | DEEP | OBJECTS | OBJECTS.map(lambda inner: f'[{inner},{{"x":{inner}}}]'))
-def test_the_quick_reading_takes_nothing_that_the_careful_one_refuses(text: str) -> None:
+def test_fast_parser_accepts_only_what_the_strict_one_accepts(text: str) -> None:
     def outcome() -> object:
         try:
             return repr(strict_json(text.encode()))
