@@ -1,4 +1,4 @@
-"""Whatever code a broker answers with, nothing is lost, nothing counts twice, and nobody waits for ever."""
+"""Any error code from a broker: nothing is lost or counted twice, and nothing blocks forever."""
 
 import asyncio
 import time
@@ -30,20 +30,20 @@ TIMES = scaled(1, 100)
 MOST_SEND_S = 10.0
 
 PRODUCE, OFFSET_COMMIT, JOIN_GROUP, HEARTBEAT, SYNC_GROUP = 0, 8, 11, 12, 14
-# 46 (duplicate sequence number) is left out: only an idempotent producer can get it, and ours is not.
+# 46 (duplicate sequence number) is left out: only an idempotent producer can receive it, and ours is not.
 CODES = {
     PRODUCE: (-1, 2, 3, 5, 6, 7, 8, 9, 10, 13, 17, 18, 19, 20, 21, 29, 31, 32, 33, 35, 42, 43, 44, 45, 47, 56, 87, 89),
     OFFSET_COMMIT: scaled((7, 14, 16, 25, 28), (-1, 3, 7, 12, 14, 15, 16, 22, 25, 27, 28, 29, 30)),
-    # 23, 24, 26 and 30 end aiokafka's consumer for good: a new one joins.
+    # 23, 24, 26 and 30 end aiokafka's consumer permanently: a new one joins.
     JOIN_GROUP: (14, 15, 16, 25, 23, 24, 26, 30),
-    # 30 ends it, too, but without a word to whoever waits: the watchdog notices after a minute.
+    # 30 also ends it, but without an error to its caller: the watchdog notices after a minute.
     HEARTBEAT: scaled((25,), (15, 16, 22, 25, 27, 30)),
     SYNC_GROUP: scaled((16, 25), (15, 16, 22, 25, 27)),
 }
 
 
-class Timed(KafkaProducer):
-    """Remembers the longest `send`."""
+class TimedProducer(KafkaProducer):
+    """Records the duration of the longest `send`."""
 
     longest = 0.0
 
@@ -57,11 +57,11 @@ class Timed(KafkaProducer):
 
 @dataclass
 class World:
-    """A relay and a consumer on one embedded broker."""
+    """A relay and a consumer with one embedded broker."""
 
     broker: EmbeddedBroker
     store: SqlStore
-    producer: Timed
+    producer: TimedProducer
     metrics: Metrics
     effects: Counter[float] = field(default_factory=Counter)
     emitted: int = 0
@@ -75,21 +75,21 @@ class World:
             await tx.emit(envelope(feedback(target=f"bot-{number % 7}", value=float(number))))
         self.emitted += 1
 
-    async def meet(self, api: int, codes: Sequence[int]) -> None:
-        """Inject the codes, and emit until each of them was answered to a request."""
+    async def inject_errors(self, api: int, codes: Sequence[int]) -> None:
+        """Inject the codes, and emit until each of them has been returned to a request."""
         before = self.broker.request_count(api)
         self.broker.fail(api, codes)
 
-        async def met() -> bool:
+        async def all_returned() -> bool:
             await self.emit()
             return self.broker.request_count(api) - before >= len(codes)
 
-        await eventually(met, within=60 + 5 * len(codes))
+        await eventually(all_returned, within=60 + 5 * len(codes))
 
 
 @pytest.fixture
 async def world(postgres_dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    """The parameter, if there is one: an API key whose codes the consumer meets on its way into the group."""
+    """Optional parameter: an API key whose codes the consumer receives while it joins the group."""
     broker = EmbeddedBroker({"feedback.created": 4})
     broker.start_tracking()
     if (api := getattr(request, "param", None)) is not None:
@@ -99,7 +99,7 @@ async def world(postgres_dsn: str, request: pytest.FixtureRequest) -> AsyncItera
         database_url="postgresql://unused", kafka_bootstrap=broker.bootstrap, embedded_bus=True, instance="one"
     )
     metrics = Metrics("scratch")
-    store, producer = SqlStore(engine, SCHEMA), Timed(settings)
+    store, producer = SqlStore(engine, SCHEMA), TimedProducer(settings)
     world = World(broker, store, producer, metrics)
     relay = Relay(store, producer, "one", store.shards, metrics)
     store.on_emit = relay.wake
@@ -118,23 +118,23 @@ async def assert_all_counted_once(world: World) -> None:
 
 
 async def test_every_error_of_a_produce_request(world: World) -> None:
-    await world.meet(PRODUCE, CODES[PRODUCE] * TIMES)
+    await world.inject_errors(PRODUCE, CODES[PRODUCE] * TIMES)
     await assert_all_counted_once(world)
 
 
 async def test_every_error_of_an_offset_commit(world: World) -> None:
-    await world.meet(OFFSET_COMMIT, CODES[OFFSET_COMMIT] * TIMES)
+    await world.inject_errors(OFFSET_COMMIT, CODES[OFFSET_COMMIT] * TIMES)
     await assert_all_counted_once(world)
 
 
 async def test_every_error_of_a_heartbeat(world: World) -> None:
-    await world.meet(HEARTBEAT, CODES[HEARTBEAT])
+    await world.inject_errors(HEARTBEAT, CODES[HEARTBEAT])
     await world.emit()
     await assert_all_counted_once(world)
 
 
 @pytest.mark.parametrize(("world", "api"), [(JOIN_GROUP, JOIN_GROUP), (SYNC_GROUP, SYNC_GROUP)], indirect=["world"])
-async def test_every_error_on_the_way_into_a_group(world: World, api: int) -> None:
+async def test_every_error_while_joining_a_group(world: World, api: int) -> None:
     for _ in range(20):
         await world.emit()
     await assert_all_counted_once(world)

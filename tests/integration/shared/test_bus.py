@@ -1,4 +1,4 @@
-"""The bus and the relay on real brokers and a real database."""
+"""The bus and the relay with real brokers and a real database."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ from tests.support.messaging import SCHEMA, ScratchSettings, envelope, feedback,
 
 @dataclass
 class World:
-    """One emitting service and as many taking instances as a test starts."""
+    """One emitting service, and any number of consuming instances."""
 
     bootstrap: str
     embedded: bool
@@ -48,7 +48,7 @@ class World:
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """As the local runner has it: its consumers sleep until the relay of the same process wakes them."""
+        """As in the local runner: consumers sleep until the relay of the same process wakes them."""
         self.flow = BoundedFlow(lambda _: None) if self.embedded else NoFlow()
 
     def settings(self, instance: str) -> ScratchSettings:
@@ -119,7 +119,7 @@ async def emit_more(world: World, store: SqlStore, count: int) -> None:
     await emit(store, range(start, start + count))
 
 
-async def test_what_is_emitted_has_its_effect_once(world: World) -> None:
+async def test_emitted_event_has_its_effect_once(world: World) -> None:
     store = world.emitter()
     bus = world.start("1")
     await emit(store, range(100))
@@ -129,7 +129,7 @@ async def test_what_is_emitted_has_its_effect_once(world: World) -> None:
     assert bus.problems == []
 
 
-async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World) -> None:
+async def test_poison_becomes_a_dead_letter_and_others_are_processed(world: World) -> None:
     world.poison = 13.0
     store = world.emitter()
     world.start("1")
@@ -145,14 +145,14 @@ async def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(world: World
             rows = await conn.execute(text(f"SELECT reason FROM {SCHEMA}.dead_letters ORDER BY reason"))
             return [row[0] for row in rows]
 
-    await eventually(lambda: _is(parked, ["exhausted", "malformed"]))
+    await eventually(lambda: _equals(parked, ["exhausted", "malformed"]))
 
 
-async def _is(what: Any, expected: object) -> bool:
+async def _equals(what: Any, expected: object) -> bool:
     return bool(await what() == expected)
 
 
-async def test_a_broadcast_reaches_every_instance(world: World) -> None:
+async def test_broadcast_reaches_every_instance(world: World) -> None:
     store = world.emitter()
     buses = [world.start("1"), *([] if world.embedded else [world.start("2")])]
     await eventually(lambda: all(bus.connected for bus in buses))
@@ -160,7 +160,7 @@ async def test_a_broadcast_reaches_every_instance(world: World) -> None:
     wanted = {f"{number + 1}:ann" for number in range(len(buses))}
 
     async def seen() -> bool:
-        # Readers without a group start at the end, whenever they get there: say it until all heard it.
+        # Consumers without a group start at the end, whenever they join: repeat the event until all have received it.
         async with store.begin() as tx:
             await tx.emit(envelope(halted))
         return wanted <= set(world.broadcast)
@@ -168,8 +168,8 @@ async def test_a_broadcast_reaches_every_instance(world: World) -> None:
     await eventually(seen)
 
 
-async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(world: World) -> None:
-    """It waits for a database that is away: what it has in hand counts as waiting, and its time is known."""
+async def test_watchdog_reports_lag_and_its_age(world: World) -> None:
+    """While the database is unavailable, the messages being processed count as waiting and their time is known."""
     before = time.time()
     store = world.emitter()
     world.away = True
@@ -189,8 +189,8 @@ async def test_the_watchdog_knows_how_far_a_consumer_is_behind_and_since_when(wo
     assert len(world.effects) == 30
 
 
-@pytest.mark.parametrize("world", ["kafka"], indirect=True)  # the embedded broker carries one member a group
-async def test_a_consumer_that_ends_is_followed_by_another(world: World) -> None:
+@pytest.mark.parametrize("world", ["kafka"], indirect=True)  # the embedded broker supports one member per group
+async def test_ended_consumer_is_replaced(world: World) -> None:
     store = world.emitter()
     world.start("1")
     world.start("2")

@@ -1,4 +1,4 @@
-"""Services refuse a database that may lose what it acknowledged."""
+"""Services reject a database that may lose committed data."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.support.uninstrumented import environment_without_coverage
 
 
 def start(dsn: str, allowed: str) -> subprocess.CompletedProcess[str]:
-    """Start the collector on `dsn`, on a port that no server can have: it ends by itself in any case."""
+    """Start the collector on `dsn` with an invalid port, so that it exits in any case."""
     environment = environment_without_coverage(
         RATCHET_DATABASE_URL=as_role(dsn, "ratchet_collector"), RATCHET_KAFKA_BOOTSTRAP="127.0.0.1:1",
         RATCHET_HOST="203.0.113.1", RATCHET_ALLOW_DATA_LOSS=allowed,
@@ -25,7 +25,7 @@ def start(dsn: str, allowed: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_service_refuses_to_start_on_a_forgetful_database(migrated_dsn: Callable[..., str]) -> None:
+def test_service_does_not_start_with_a_non_durable_database(migrated_dsn: Callable[..., str]) -> None:
     dsn = migrated_dsn("collector")
     refused = start(dsn, "false")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
@@ -33,7 +33,7 @@ def test_a_service_refuses_to_start_on_a_forgetful_database(migrated_dsn: Callab
     assert "fsync" not in start(dsn, "true").stderr
 
 
-async def test_each_setting_that_forgets_is_named(durable_postgres: Postgres) -> None:
+async def test_each_unsafe_setting_is_named(durable_postgres: Postgres) -> None:
     dsn = durable_postgres.dsn()
     db = create_async_engine(async_dsn(dsn))
     await check_durability(db)

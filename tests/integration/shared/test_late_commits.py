@@ -1,4 +1,4 @@
-"""Many writers whose transactions commit late and out of order: the relay misses no row and keeps each key's order."""
+"""Concurrent writers that commit late and out of order: the relay misses no row and keeps the order of each key."""
 
 import asyncio
 import random
@@ -32,11 +32,11 @@ _LATE = text(
           FROM {SCHEMA}.outbox) AS o
         WHERE next < sent_at"""
 )
-"""The rows before which a row of a higher id was sent."""
+"""The rows that were sent after a row with a higher id."""
 
 
-class Kept:
-    """A bus that remembers the values of each key in their order."""
+class RecordingBus:
+    """A bus that records the values of each key in order."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = defaultdict(list)
@@ -51,7 +51,7 @@ class Kept:
 
 
 async def write_late(store: SqlStore) -> None:
-    """Each writer has a key of its own, as an aggregate under its row lock, and commits late."""
+    """Write as concurrent aggregates do: each writer has its own key, protected by a row lock, and commits late."""
 
     async def write(writer: int) -> None:
         chance = random.Random(writer)
@@ -64,11 +64,11 @@ async def write_late(store: SqlStore) -> None:
     await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
 
 
-async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(postgres_dsn: str) -> None:
-    """What a key's writer commits first leaves first."""
+async def test_late_commits_are_sent_in_the_order_of_their_key(postgres_dsn: str) -> None:
+    """What a key's writer commits first is sent first."""
     await (await scratch_engine(postgres_dsn)).dispose()
     engine = create_async_engine(async_dsn(postgres_dsn), pool_size=WRITERS + 5)
-    store, bus = SqlStore(engine, SCHEMA), Kept()
+    store, bus = SqlStore(engine, SCHEMA), RecordingBus()
     relay = Relay(store, bus, "one", store.shards, Metrics("scratch"))
     store.on_emit = relay.wake
     task = asyncio.create_task(relay.run())
@@ -84,8 +84,8 @@ async def test_rows_that_become_visible_late_are_sent_in_the_order_of_their_key(
     await engine.dispose()
 
 
-class ByTheLastId(SqlStore):
-    """A seeded bug: the outbox is read from the last id on that was seen."""
+class ReadsAfterLastId(SqlStore):
+    """A seeded bug: the outbox is read from the last seen id on."""
 
     last = 0
 
@@ -104,10 +104,10 @@ class ByTheLastId(SqlStore):
             await tx.emit(replace(envelope(feedback(target="last")), correlation_id="0"))
 
 
-async def test_a_relay_that_reads_by_the_last_id_loses(postgres_dsn: str) -> None:
+async def test_relay_that_reads_after_the_last_id_loses_rows(postgres_dsn: str) -> None:
     await (await scratch_engine(postgres_dsn)).dispose()
     engine = create_async_engine(async_dsn(postgres_dsn), pool_size=WRITERS + 5)
-    store, bus = ByTheLastId(engine, SCHEMA), Kept()
+    store, bus = ReadsAfterLastId(engine, SCHEMA), RecordingBus()
     relay = Relay(store, bus, "one", store.shards, Metrics("scratch"))
     store.on_emit = relay.wake
     task = asyncio.create_task(relay.run())

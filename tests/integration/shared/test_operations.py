@@ -1,4 +1,4 @@
-"""What operators do, on a real database: dead letters, sending again, keys, health, old schemas."""
+"""Operator tasks with a real database: dead letters, republishing, keys, health, outdated schemas."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -47,8 +47,8 @@ PRIVATE = new_private_key()
 
 
 @dataclass
-class Desk:
-    """A consumer with one parked message, and an operator who looks at it over HTTP."""
+class OperationsFixture:
+    """A consumer with one dead letter, and an operator who uses the HTTP API."""
 
     engine: AsyncEngine
     store: SqlStore
@@ -82,33 +82,33 @@ class NoProblems:
 
 
 @pytest.fixture
-async def desk(postgres_dsn: str) -> AsyncIterator[Desk]:
+async def ops(postgres_dsn: str) -> AsyncIterator[OperationsFixture]:
     engine = await scratch_engine(postgres_dsn)
     metadata = metadata_for(SCHEMA)
     key_table(metadata)
     async with engine.begin() as conn:
         await conn.run_sync(metadata.create_all)
     store, clock = SqlStore(engine, SCHEMA), FakeClock(NOW)
-    desk = Desk(engine, store, KeyStore(engine, SCHEMA))
+    ops = OperationsFixture(engine, store, KeyStore(engine, SCHEMA))
     for key_id, scope in (("operator", "operate"), ("reader", "read")):
-        await take(desk, key(key_id, scope))
-    await take(desk, key("stranger", "operate", project="other"))
-    await take(desk, key("tester", "operate", environment="staging"))
-    await take(desk, key("admin", "operate", "admin"))
+        await process(ops, key(key_id, scope))
+    await process(ops, key("stranger", "operate", project="other"))
+    await process(ops, key("tester", "operate", environment="staging"))
+    await process(ops, key("admin", "operate", "admin"))
     settings = ScratchSettings(
         database_url="postgresql://unused", kafka_bootstrap="127.0.0.1:9", instance="one", embedded_bus=True
     )
-    subscription = Subscription("effects", (FeedbackCreated,), desk.handle)
-    bus = Bus(settings, [subscription], [], store, clock, desk.metrics)
-    desk.delivery = bus.deliveries[CONSUMER]
-    await desk.delivery.process([desk.parked])
-    desk.app.state.keys = desk.keys
-    install_problems(desk.app)
+    subscription = Subscription("effects", (FeedbackCreated,), ops.handle)
+    bus = Bus(settings, [subscription], [], store, clock, ops.metrics)
+    ops.delivery = bus.deliveries[CONSUMER]
+    await ops.delivery.process([ops.parked])
+    ops.app.state.keys = ops.keys
+    install_problems(ops.app)
     letters = DeadLetterRepository(engine, SCHEMA)
-    traffic = TopicStats(settings, engine, bus, desk.metrics, NOW)
-    desk.app.include_router(operations_router(SCHEMA, letters, traffic, OperatorActions(store, bus.deliveries, clock)))
-    desk.app.include_router(health_router(engine, NoProblems(), desk.metrics.backlog))
-    yield desk
+    traffic = TopicStats(settings, engine, bus, ops.metrics, NOW)
+    ops.app.include_router(operations_router(SCHEMA, letters, traffic, OperatorActions(store, bus.deliveries, clock)))
+    ops.app.include_router(health_router(engine, NoProblems(), ops.metrics.backlog))
+    yield ops
     await engine.dispose()
 
 
@@ -116,7 +116,7 @@ def key(
     key_id: str, *scopes: str, revision: int = 1, revoked: bool = False, private: str = PRIVATE,
     project: str = "acme", environment: str = "production",
 ) -> KeyChanged:  # fmt: skip
-    """A signed fact about a key."""
+    """Return a signed event about a key."""
     fields: dict[str, Any] = {
         "project": project, "environment": environment, "key_id": key_id, "revision": revision,
         "secret_hash": hash_secret("secret"), "subject": key_id, "subject_kind": "person", "scopes": scopes,
@@ -126,14 +126,14 @@ def key(
     return KeyChanged(**fields, signature=signature)
 
 
-async def take(desk: Desk, event: KeyChanged) -> None:
+async def process(ops: OperationsFixture, event: KeyChanged) -> None:
     received = Received(event, uuid4(), NOW, "gatekeeper", "c", None, None, "key.changed", 0, 0)
-    async with desk.store.begin() as tx:
-        await desk.keys.save(tx, [received], [public_key(PRIVATE)])
+    async with ops.store.begin() as tx:
+        await ops.keys.save(tx, [received], [public_key(PRIVATE)])
 
 
-async def test_a_dead_letter_is_shown_taken_again_and_gone(desk: Desk) -> None:
-    async with desk.client("operate") as operator:
+async def test_dead_letter_is_shown_replayed_and_removed(ops: OperationsFixture) -> None:
+    async with ops.client("operate") as operator:
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         assert letter["origin"] == {"topic": "feedback.created", "partition": 0, "offset": 4}
         assert letter["reason"] == "permanent"
@@ -141,45 +141,49 @@ async def test_a_dead_letter_is_shown_taken_again_and_gone(desk: Desk) -> None:
         path = f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}"
         refused = await operator.post(f"{path}/replay")
         assert (refused.status_code, refused.json()["code"]) == (409, "replay-failed")
-        desk.broken = False
+        ops.broken = False
         assert (await operator.post(f"{path}/replay")).json()["status"] == "replayed"
-        assert len(desk.taken) == 1
+        assert len(ops.taken) == 1
         assert (await operator.post(f"{path}/replay")).status_code == 404
         assert (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"] == []
         assert (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters?status=replayed")).json()["items"] != []
 
 
-async def test_a_dead_letter_can_be_discarded(desk: Desk) -> None:
-    async with desk.client("operate") as operator:
+async def test_a_dead_letter_can_be_discarded(ops: OperationsFixture) -> None:
+    async with ops.client("operate") as operator:
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         path = f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/discard"
         assert (await operator.post(path)).json()["status"] == "discarded"
-        desk.broken = False
-        await desk.delivery.process([desk.parked])
-        assert desk.taken == [], "sent again, it stays given up"
+        ops.broken = False
+        await ops.delivery.process([ops.parked])
+        assert ops.taken == [], "sent again, it stays given up"
         assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
 
 
 @pytest.mark.parametrize(("verb", "outcome"), [("replay", "replayed"), ("discard", "discarded")])
-async def test_what_an_operator_does_is_reported_once_and_by_ids(desk: Desk, verb: str, outcome: str) -> None:
-    desk.broken = False
-    async with desk.client("operate") as operator:
+async def test_operator_actions_are_reported_once_by_ids(ops: OperationsFixture, verb: str, outcome: str) -> None:
+    ops.broken = False
+    async with ops.client("operate") as operator:
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         for _ in range(2):
             await operator.post(f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/{verb}")
-    (told,) = [row.message for row in await desk.store.pending(range(4), 100) if not row.message.topic.endswith(".dlq")]
-    assert (told.topic, told.key) == ("dead_letter.settled", "acme")
-    assert json.loads(told.value) == {
+    (message,) = [
+        row.message for row in await ops.store.pending(range(4), 100) if not row.message.topic.endswith(".dlq")
+    ]
+    assert (message.topic, message.key) == ("dead_letter.settled", "acme")
+    assert json.loads(message.value) == {
         "project": "acme", "environment": "production", "letter_id": letter["id"], "service": SCHEMA,
         "consumer": CONSUMER, "letter_topic": "feedback.created", "outcome": outcome,
         "by": "operator", "key_id": "operator",
     }  # fmt: skip
 
 
-async def test_topics_show_what_waits_and_what_lies_parked_and_no_number_that_nobody_measured(desk: Desk) -> None:
-    async with desk.store.begin() as tx:
+async def test_topics_show_backlogs_and_unmeasured_values_as_unknown(
+    ops: OperationsFixture,
+) -> None:
+    async with ops.store.begin() as tx:
         await tx.emit(envelope())
-    async with desk.client("operate") as operator:
+    async with ops.client("operate") as operator:
         shown = (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
     assert (shown["instance"], shown["since"]) == ("one", "2026-01-01T00:00:00+00:00")
@@ -198,8 +202,8 @@ async def test_topics_show_what_waits_and_what_lies_parked_and_no_number_that_no
 
 
 @pytest.mark.parametrize("who", ["stranger", "tester"])
-async def test_a_dead_letter_is_nobodys_but_its_projects_and_environments(desk: Desk, who: str) -> None:
-    async with desk.client("operate") as operator, desk.client_of(who) as other:
+async def test_dead_letter_is_visible_only_in_its_project_and_environment(ops: OperationsFixture, who: str) -> None:
+    async with ops.client("operate") as operator, ops.client_of(who) as other:
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         assert letter["project"] == "acme"
         assert (await other.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"] == []
@@ -210,10 +214,10 @@ async def test_a_dead_letter_is_nobodys_but_its_projects_and_environments(desk: 
         assert len((await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]) == 1
 
 
-async def test_a_letter_whose_project_is_unknown_is_for_admins_who_do_not_see_what_it_says(desk: Desk) -> None:
-    secret = FakeRecord("feedback.created", 0, 9, b"key", b"garbage of somebody", (("h", b"v"),))
-    await desk.delivery.process([secret])
-    async with desk.client("operate") as operator, desk.client_of("admin") as admin:
+async def test_dead_letter_of_unknown_project_is_shown_to_admins_without_content(ops: OperationsFixture) -> None:
+    secret = FakeRecord("feedback.created", 0, 9, b"key", b"garbage of a user", (("h", b"v"),))
+    await ops.delivery.process([secret])
+    async with ops.client("operate") as operator, ops.client_of("admin") as admin:
         assert len((await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]) == 1
         items = (await admin.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         (unknown,) = [item for item in items if item["project"] is None]
@@ -223,16 +227,16 @@ async def test_a_letter_whose_project_is_unknown_is_for_admins_who_do_not_see_wh
         assert (await admin.post(path)).status_code == 200
 
 
-async def test_a_project_sends_only_its_own_events_again(desk: Desk) -> None:
-    async with desk.store.begin() as tx:
+async def test_project_republishes_only_its_own_events(ops: OperationsFixture) -> None:
+    async with ops.store.begin() as tx:
         await tx.emit(envelope(), envelope(feedback().model_copy(update={"project": "acme2"})))
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now()"))
-    async with desk.client_of("stranger") as stranger, desk.client("operate") as operator:
+    async with ops.client_of("stranger") as stranger, ops.client("operate") as operator:
         path, body = f"/v1/ops/{SCHEMA}/republish", {"topic": "feedback.created"}
         assert (await stranger.post(path, json=body)).json() == {"republished": 0}
         assert (await operator.post(path, json=body)).json() == {"republished": 1}
         assert (await operator.post(path, json={"topic": "what a user wrote"})).status_code == 422
-    waiting = [row.message for row in await desk.store.pending(range(4), 9)]
+    waiting = [row.message for row in await ops.store.pending(range(4), 9)]
     assert [message.key for message in waiting if message.topic == "feedback.created"] == ["acme/bot"]
     reports = {message.key: json.loads(message.value) for message in waiting if message.topic == "operation.performed"}
     assert reports["other"]["events"] == 0
@@ -243,28 +247,26 @@ async def test_a_project_sends_only_its_own_events_again(desk: Desk) -> None:
     }  # fmt: skip
 
 
-async def test_an_operator_resumes_a_paused_consumer(desk: Desk) -> None:
-    async with desk.store.begin() as tx:
+async def test_an_operator_resumes_a_paused_consumer(ops: OperationsFixture) -> None:
+    async with ops.store.begin() as tx:
         await tx.pause(CONSUMER, ["feedback.created"], "too many dead letters")
-    await desk.delivery.refresh()
+    await ops.delivery.refresh()
     path = f"/v1/ops/{SCHEMA}/consumers/{CONSUMER}/resume"
-    async with desk.client("operate") as operator, desk.client("read") as reader:
+    async with ops.client("operate") as operator, ops.client("read") as reader:
         assert (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()["consumers"][0]["paused"]
-        assert (
-            f'ratchet_consumer_paused{{consumer="{CONSUMER}"}} 1.0' in generate_latest(desk.metrics.registry).decode()
-        )
+        assert f'ratchet_consumer_paused{{consumer="{CONSUMER}"}} 1.0' in generate_latest(ops.metrics.registry).decode()
         assert (await reader.post(path)).status_code == 403
         assert (await operator.post(path)).json() == {"consumer": CONSUMER, "status": "running"}
         assert (await operator.post(path)).json()["code"] == "not-paused"
         assert (await operator.post(f"/v1/ops/{SCHEMA}/consumers/x/resume")).json()["code"] == "consumer-unknown"
         assert not (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()["consumers"][0]["paused"]
-    sent = [row.message for row in await desk.store.pending(range(4), 9)]
+    sent = [row.message for row in await ops.store.pending(range(4), 9)]
     (report,) = [json.loads(message.value) for message in sent if message.topic == "operation.performed"]
     assert (report["operation"], report["consumer"], report["by"]) == ("consumer_resumed", CONSUMER, "operator")
 
 
-async def test_operations_are_for_operators(desk: Desk) -> None:
-    async with desk.client("read") as reader:
+async def test_operations_are_for_operators(ops: OperationsFixture) -> None:
+    async with ops.client("read") as reader:
         for answer in (
             await reader.get(f"/v1/ops/{SCHEMA}/topics"),
             await reader.get(f"/v1/ops/{SCHEMA}/dead-letters"),
@@ -274,113 +276,113 @@ async def test_operations_are_for_operators(desk: Desk) -> None:
             assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
 
 
-async def test_only_what_an_inbox_lacks_is_sent_again(desk: Desk) -> None:
+async def test_only_events_missing_from_an_inbox_are_republished(ops: OperationsFixture) -> None:
     sent = [envelope(feedback()) for _ in range(4)]
-    async with desk.store.begin() as tx:
+    async with ops.store.begin() as tx:
         await tx.emit(*sent)
         await tx.claim(CONSUMER, [sent[0].id, sent[1].id])
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now()"))
         await tx.conn.execute(text(f"INSERT INTO {SCHEMA}.subscriptions VALUES ('{CONSUMER}', 'feedback.created')"))
-    async with desk.client("operate") as operator:
+    async with ops.client("operate") as operator:
         answer = await operator.post(f"/v1/ops/{SCHEMA}/republish", json={"lacking": True})
     assert answer.json() == {"republished": 2}
-    assert await republish(desk.engine, SCHEMA, RepublishScope(topic="prompt.live")) == 0
-    assert await republish(desk.engine, SCHEMA, RepublishScope(topic="feedback.created")) == 2
-    waiting = {row.message.topic for row in await desk.store.pending(range(4), 100)}
+    assert await republish(ops.engine, SCHEMA, RepublishScope(topic="prompt.live")) == 0
+    assert await republish(ops.engine, SCHEMA, RepublishScope(topic="feedback.created")) == 2
+    waiting = {row.message.topic for row in await ops.store.pending(range(4), 100)}
     assert waiting == {"feedback.created", "operation.performed"}
 
 
-async def test_keys_are_kept_only_when_the_gatekeeper_signed_them(desk: Desk) -> None:
+async def test_only_signed_keys_are_stored(ops: OperationsFixture) -> None:
     with pytest.raises(Permanent, match="not signed"):
-        await take(desk, key("intruder", "operate", private=new_private_key()))
+        await process(ops, key("intruder", "operate", private=new_private_key()))
     forged = key("operator", "operate").model_copy(update={"scopes": ("review",), "revision": 2})
     with pytest.raises(Permanent, match="not signed"):
-        await take(desk, forged)
-    assert (await desk.keys.authenticate("Bearer rk_operator_secret")).scopes == {"operate"}
+        await process(ops, forged)
+    assert (await ops.keys.authenticate("Bearer rk_operator_secret")).scopes == {"operate"}
 
 
-async def test_a_revoked_key_opens_nothing_and_stays_revoked(desk: Desk) -> None:
-    await take(desk, key("operator", "operate", revision=3, revoked=True))
-    await take(desk, key("operator", "operate", revision=2))
+async def test_revoked_key_is_rejected_and_stays_revoked(ops: OperationsFixture) -> None:
+    await process(ops, key("operator", "operate", revision=3, revoked=True))
+    await process(ops, key("operator", "operate", revision=2))
     with pytest.raises(Problem, match="valid API key"):
-        await desk.keys.authenticate("Bearer rk_operator_secret")
+        await ops.keys.authenticate("Bearer rk_operator_secret")
     with pytest.raises(Problem, match="valid API key"):
-        await desk.keys.authenticate("Bearer rk_reader_wrong")
+        await ops.keys.authenticate("Bearer rk_reader_wrong")
 
 
-async def test_health_says_whether_the_database_answers(desk: Desk) -> None:
-    async with desk.client("read") as anybody:
+async def test_health_reports_database_availability(ops: OperationsFixture) -> None:
+    async with ops.client("read") as anybody:
         assert (await anybody.get("/health/live")).json() == {"status": "live"}
         ready = {"status": "ready", "problems": [], "outbox": {"oldest_unsent_s": 0.0}}
         assert (await anybody.get("/health/ready")).json() == ready
 
 
-async def test_health_says_how_long_a_message_has_waited_to_be_sent(desk: Desk) -> None:
-    async with desk.client("read") as anybody:
-        desk.metrics.backlog.observe(61.0)
+async def test_health_reports_the_age_of_the_oldest_unsent_message(ops: OperationsFixture) -> None:
+    async with ops.client("read") as anybody:
+        ops.metrics.backlog.observe(61.0)
         stuck = (await anybody.get("/health/ready")).json()
         assert (stuck["status"], len(stuck["problems"])) == ("degraded", 1)
         assert stuck["outbox"]["oldest_unsent_s"] >= 61
-        desk.metrics.backlog.observe(None)
+        ops.metrics.backlog.observe(None)
         assert (await anybody.get("/health/ready")).json()["status"] == "ready"
-    exposed = generate_latest(desk.metrics.registry).decode()
+    exposed = generate_latest(ops.metrics.registry).decode()
     assert "ratchet_outbox_oldest_unsent_seconds 0.0" in exposed
 
 
-async def test_health_says_that_the_database_is_read_only(desk: Desk) -> None:
-    @event.listens_for(desk.engine.sync_engine, "begin")
+async def test_health_reports_a_read_only_database(ops: OperationsFixture) -> None:
+    @event.listens_for(ops.engine.sync_engine, "begin")
     def read_only(conn: Connection) -> None:
         conn.exec_driver_sql("SET TRANSACTION READ ONLY")
 
-    async with desk.client("read") as anybody:
+    async with ops.client("read") as anybody:
         answer = (await anybody.get("/health/ready")).json()
     assert (answer["status"], answer["problems"]) == ("degraded", ["database: read-only, no writes are accepted"])
 
 
-async def test_an_old_schema_is_named(desk: Desk) -> None:
+async def test_outdated_schema_is_named(ops: OperationsFixture) -> None:
     with pytest.raises(SchemaOutdated, match="is at revision none, but 0001 is needed"):
-        await check_schema(desk.engine, SCHEMA, ["0001"])
+        await check_schema(ops.engine, SCHEMA, ["0001"])
 
 
-async def test_texts_are_forgotten_in_time_and_the_inbox_later(desk: Desk) -> None:
-    async with desk.store.begin() as tx:
+async def test_texts_are_deleted_before_inbox_entries(ops: OperationsFixture) -> None:
+    async with ops.store.begin() as tx:
         await tx.emit(envelope(), envelope(key("reader", "read")))
         await tx.claim(CONSUMER, [uuid4()])
         for table, column in (("outbox", "sent_at"), ("dead_letters", "parked_at"), ("inbox", "received_at")):
             await tx.conn.execute(text(f"UPDATE {SCHEMA}.{table} SET {column} = now() - interval '5 hours'"))
-    await delete_expired(desk.engine, SCHEMA, retention_hours=4)
+    await delete_expired(ops.engine, SCHEMA, retention_hours=4)
 
     async def rows(table: str) -> int:
-        async with desk.engine.connect() as conn:
+        async with ops.engine.connect() as conn:
             return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.{table}"))).scalar_one())
 
     assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [1, 1, 1], "no letter goes unseen"
-    async with desk.engine.begin() as conn:
+    async with ops.engine.begin() as conn:
         await conn.execute(
             text(f"UPDATE {SCHEMA}.dead_letters SET status = 'discarded', settled_at = now() - interval '5 hours'")
         )
-    await delete_expired(desk.engine, SCHEMA, retention_hours=4)
+    await delete_expired(ops.engine, SCHEMA, retention_hours=4)
     assert await rows("dead_letters") == 0
-    assert [row.message.topic for row in await still(desk.store)] == ["key.changed"]
+    assert [row.message.topic for row in await remaining(ops.store)] == ["key.changed"]
 
 
-async def test_what_is_sent_again_and_again_is_forgotten_before_the_inbox_forgets_it(desk: Desk) -> None:
-    async with desk.store.begin() as tx:
+async def test_republished_events_are_deleted_before_their_inbox_entries(ops: OperationsFixture) -> None:
+    async with ops.store.begin() as tx:
         await tx.emit(envelope(), envelope(key("reader", "read")))
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET created_at = now() - interval '9 hours'"))
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now() WHERE topic <> 'feedback.created.dlq'"))
-    await delete_expired(desk.engine, SCHEMA, retention_hours=4)
-    assert [row.message.topic for row in await desk.store.pending(range(4), 100)] == ["feedback.created.dlq"]
-    assert {row.message.topic for row in await still(desk.store)} == {"feedback.created.dlq", "key.changed"}
+    await delete_expired(ops.engine, SCHEMA, retention_hours=4)
+    assert [row.message.topic for row in await ops.store.pending(range(4), 100)] == ["feedback.created.dlq"]
+    assert {row.message.topic for row in await remaining(ops.store)} == {"feedback.created.dlq", "key.changed"}
 
 
-async def still(store: SqlStore) -> list[Pending]:
-    """What is left in the outbox, as if it were unsent."""
+async def remaining(store: SqlStore) -> list[Pending]:
+    """Return what is left in the outbox, as if it were unsent."""
     await republish(store.engine, SCHEMA, RepublishScope())
     return await store.pending(range(4), 100)
 
 
-async def test_a_service_knows_what_the_others_lack_and_nothing_else_of_them(migrated_dsn: Callable[..., str]) -> None:
+async def test_service_can_read_only_missing_event_ids_of_others(migrated_dsn: Callable[..., str]) -> None:
     owner = migrated_dsn("collector", "analyzer")
     engine = create_async_engine(async_dsn(as_role(owner, "ratchet_collector")))
     store = SqlStore(engine, "collector")

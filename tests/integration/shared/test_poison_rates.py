@@ -1,4 +1,4 @@
-"""Poison at scale, on PostgreSQL: good messages all count, bad ones are parked, a bad deploy pauses."""
+"""Poison at scale with PostgreSQL: valid messages are counted, poison becomes dead letters, a bad deployment pauses."""
 
 import asyncio
 import time
@@ -63,7 +63,7 @@ async def service(postgres_dsn: str) -> AsyncIterator[Service]:
 
 
 def messages(count: int) -> list[FakeRecord]:
-    """One in a hundred can't be read, and on one in all the handler crashes."""
+    """Return messages of which one in a hundred is unreadable; the handler crashes on one in all."""
     made = []
     for number in range(count):
         value = CRASHER if number == count // 2 else float(number)
@@ -73,7 +73,7 @@ def messages(count: int) -> list[FakeRecord]:
     return made
 
 
-async def test_one_percent_of_poison_delays_and_loses_nothing_good(service: Service) -> None:
+async def test_one_percent_of_poison_loses_no_valid_event(service: Service) -> None:
     sent = messages(MESSAGES)
     longest = 0.0
     for start in range(0, MESSAGES, BATCH):
@@ -89,7 +89,7 @@ async def test_one_percent_of_poison_delays_and_loses_nothing_good(service: Serv
     print(f"\nlongest batch of {BATCH}: {longest:.1f} s, {bad + 1} poisons met")
 
 
-async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: Service) -> None:
+async def test_bad_deployment_pauses_and_the_next_loses_nothing(service: Service) -> None:
     service.broken = True
     sent = [record(envelope(feedback(value=float(number))), offset=number) for number in range(BATCH)]
     settling = asyncio.create_task(service.delivery.process(sent))
@@ -98,7 +98,8 @@ async def test_a_bad_deploy_pauses_and_the_next_good_one_loses_nothing(service: 
     assert not settling.done()
     await cancel_all([settling])
 
-    repaired = Service(service.store)  # the process of the next deploy; nothing was acknowledged: all comes again
+    # The process of the next deployment. Nothing was acknowledged, so all messages are read again.
+    repaired = Service(service.store)
     await repaired.delivery.refresh()
     again = asyncio.create_task(repaired.delivery.process(sent))
     await asyncio.sleep(0)

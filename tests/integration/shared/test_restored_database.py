@@ -1,6 +1,6 @@
-"""A database restored from a backup while Kafka is ahead of it (row D20 of docs/reliability.md).
+"""A database is restored from a backup while Kafka is ahead of it (row D20 of docs/reliability.md).
 
-Sender and consumer have one database, as all services have: the backup takes both of them back.
+Producer and consumer share one database, as in all services: the backup resets both.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _SUBSCRIBE = f"INSERT INTO {SCHEMA}.subscriptions (consumer, topic) VALUES ('{GR
 
 
 class World:
-    """A relay and a consumer whose effect is a row."""
+    """A relay, and a consumer that writes a row per event."""
 
     def __init__(self, dsn: str, bootstrap: str, databases: Databases, admin: AdminClient) -> None:
         self.dsn = dsn
@@ -96,7 +96,7 @@ class World:
         await eventually(self._connects)
 
     async def _connects(self) -> bool:
-        """Whether no session of before is left in the pool."""
+        """Return whether no session from before the restore is left in the pool."""
         try:
             async with self.engine.connect() as conn:
                 return bool(await conn.scalar(text("SELECT true")))
@@ -108,7 +108,7 @@ class World:
             return Counter(await conn.scalars(text(f"SELECT number FROM {SCHEMA}.effects")))
 
     async def has_effects(self, wanted: set[float]) -> bool:
-        """Whether exactly `wanted` had their effect, each once."""
+        """Return whether exactly the `wanted` events had their effect, each once."""
         found = await self.effects()
         assert max(found.values(), default=1) == 1, f"twice: {found.most_common(3)}"
         assert found.keys() <= wanted
@@ -119,7 +119,7 @@ class World:
             return not await conn.scalar(text(f"SELECT count(*) FROM {SCHEMA}.outbox WHERE sent_at IS NULL"))
 
     async def gaps(self) -> dict[str, float]:
-        """The sums of all gaps, as the database has them and as they were counted."""
+        """Return the sums of all gaps, as stored and as counted by the metrics."""
         async with self.engine.connect() as conn:
             kept = await conn.execute(
                 text(f"""SELECT coalesce(sum(gap_next - gap_first - gap_lost), 0) AS replayed,
@@ -134,7 +134,7 @@ class World:
         return await self.gaps() == wanted
 
     def delete_all(self) -> int:
-        """Delete what the topic holds, as retention does; how many partitions held something."""
+        """Delete the topic's messages, as retention does. Return how many partitions had messages."""
         wanted = [TopicPartition(TOPIC, number, OFFSET_END) for number in range(12)]
         answers = self.admin.delete_records(wanted, request_timeout=10)
         return sum(answer.result().low_watermark > 0 for answer in answers.values())
@@ -151,13 +151,15 @@ async def world(
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
-async def test_what_the_database_lost_is_read_again_and_the_gap_is_reported(world: World, running: bool) -> None:
-    """Also what it had not sent yet and sends again now, and what a timeline sent that is no more: ids are known."""
+async def test_lost_events_are_replayed_and_the_gap_is_reported(world: World, running: bool) -> None:
+    """This includes events not sent before the restore, and those sent by the discarded timeline: ids are
+    deduplicated.
+    """
     world.start("relay", "consumer")
     wanted = await world.emit(60)
     await eventually(lambda: world.has_effects(wanted))
     await world.stop()
-    wanted |= await world.emit(20)  # not sent yet: the backup has them in the outbox
+    wanted |= await world.emit(20)  # unsent at the time of the backup, so it is in the restored outbox
     await world.engine.dispose()
     backup = await world.back_up()
 
@@ -168,11 +170,11 @@ async def test_what_the_database_lost_is_read_again_and_the_gap_is_reported(worl
     assert await world.gaps() == {"replayed": 0, "lost": 0}
     if running:
         await world.restore(backup)
-        wanted |= await world.emit(1)  # with the first message after it the consumer finds out
+        wanted |= await world.emit(1)  # the consumer detects the gap at the next message
     else:
         await world.stop()
         await world.restore(backup)
-        world.start("consumer")  # finds out by itself; then the relay sends what the backup had not sent
+        world.start("consumer")  # the watchdog detects the gap; then the relay sends what was unsent in the backup
         await eventually(lambda: world.gaps_are(replayed=60, lost=0))
         world.start("relay")
     await eventually(lambda: world.has_effects(wanted))
@@ -183,7 +185,7 @@ async def test_what_the_database_lost_is_read_again_and_the_gap_is_reported(worl
     await eventually(lambda: not world.bus.problems)
 
 
-async def test_what_kafka_has_deleted_too_is_reported_as_lost_and_comes_by_republishing(world: World) -> None:
+async def test_events_deleted_by_kafka_are_reported_as_lost_and_can_be_republished(world: World) -> None:
     world.start("relay", "consumer")
     early = await world.emit(30)
     await eventually(lambda: world.has_effects(early))
@@ -202,8 +204,8 @@ async def test_what_kafka_has_deleted_too_is_reported_as_lost_and_comes_by_repub
     await eventually(lambda: world.has_effects(early | late))
 
 
-async def test_consumers_of_before_start_with_kafkas_offsets(postgres_dsn: str) -> None:
-    """Their positions are unknown at first: an upgrade is no gap."""
+async def test_consumers_without_positions_start_at_kafkas_offsets(postgres_dsn: str) -> None:
+    """Their positions are unknown at first: an upgrade is not a gap."""
     engine = await scratch_engine(postgres_dsn)
     async with engine.begin() as conn:
         await conn.execute(text(_SUBSCRIBE))

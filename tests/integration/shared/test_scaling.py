@@ -1,4 +1,4 @@
-"""Consumers scaled from one to four and back while keyed events flow (row D11 of docs/reliability.md)."""
+"""Consumers are scaled from one to four and back under load (row D11 of docs/reliability.md)."""
 
 import asyncio
 from collections import defaultdict
@@ -29,7 +29,7 @@ _INSERT = f"INSERT INTO {SCHEMA}.effects (key, number, instance) VALUES (:key, :
 
 
 class Group:
-    """A relay, and consumers of one group that write each event into a table, in the order of their commits."""
+    """A relay, and consumers of one group that insert each event into a table in commit order."""
 
     def __init__(self, bootstrap: str, engine: AsyncEngine) -> None:
         self.engine = engine
@@ -41,7 +41,7 @@ class Group:
         self._relay = asyncio.create_task(relay.run())
 
     async def scale(self, count: int) -> None:
-        """Start or end consumers until `count` run."""
+        """Start or stop consumers until `count` run."""
         while len(self._consumers) < count:
             self._consumers.append(asyncio.create_task(self._bus(str(len(self._consumers))).run()))
         while len(self._consumers) > count:
@@ -90,7 +90,7 @@ async def _count(group: Group) -> int:
 
 
 @pytest.mark.timeout(scaled(600, 3600))
-async def test_scaling_keeps_each_keys_order_and_takes_each_event_once(group: Group) -> None:
+async def test_scaling_keeps_the_order_of_keys_and_processes_events_once(group: Group) -> None:
     per_step = _EVENTS // (2 * _CYCLES)
     emitted = 0
 
@@ -100,11 +100,11 @@ async def test_scaling_keeps_each_keys_order_and_takes_each_event_once(group: Gr
             await tx.emit(*[envelope(feedback(target=f"key-{key}", value=emitted)) for key in range(_KEYS)])
         emitted += 1
 
-    async def all_taken() -> bool:
+    async def all_processed() -> bool:
         return await _count(group) >= emitted * _KEYS
 
-    async def shared_out() -> bool:
-        """Emit one more round, until more than one consumer has joined in time to take something."""
+    async def is_distributed() -> bool:
+        """Emit one more round, until more than one consumer has processed some of it."""
         await emit_round()
         return len({instance for *_, instance in await _effects(group)}) > 1
 
@@ -114,8 +114,8 @@ async def test_scaling_keeps_each_keys_order_and_takes_each_event_once(group: Gr
             await emit_round()
         await group.scale(consumers)
         if consumers > 1:
-            await eventually(shared_out, 120)
-        await eventually(all_taken, 120)
+            await eventually(is_distributed, 120)
+        await eventually(all_processed, 120)
     effects = await _effects(group)
     order = defaultdict(list)
     for key, number, _ in effects:
