@@ -1,4 +1,4 @@
-"""Every command of compose.yaml runs as a process, against a real Kafka with compose's own settings."""
+"""Every command of compose.yaml runs as a process, with a real Kafka configured as in compose.yaml."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def services() -> dict[str, Any]:
 def kafka(
     services: dict[str, Any], kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ApacheKafka]:
-    """Kafka as compose.yaml configures it, on this machine's loopback."""
+    """Kafka as configured in compose.yaml, on the loopback interface."""
     server = ApacheKafka(tmp_path_factory.mktemp("kafka"), overrides=kafka_settings(services["kafka"]["environment"]))
     server.start()
     yield server
@@ -42,7 +42,7 @@ def kafka(
 
 
 class Host:
-    """Where compose's host names are on this machine."""
+    """Maps compose's host names to addresses on this machine."""
 
     def __init__(self, kafka: ApacheKafka, postgres: Postgres, database: str, redis_url: str) -> None:
         self._names = {
@@ -52,9 +52,9 @@ class Host:
         }
 
     def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
-        return {name: self._here(str(value)) for name, value in service["environment"].items()}
+        return {name: self._local_value(str(value)) for name, value in service["environment"].items()}
 
-    def _here(self, value: str) -> str:
+    def _local_value(self, value: str) -> str:
         for name, place in self._names.items():
             value = value.replace(name, place)
         return value
@@ -67,10 +67,10 @@ def host(kafka: ApacheKafka, postgres_server: Postgres, databases: Databases, re
     databases.drop(dsn)
 
 
-async def test_jobs_run_and_services_come_up(
+async def test_jobs_run_and_services_start(
     services: dict[str, Any], host: Host, kafka: ApacheKafka, tmp_path: Path
 ) -> None:
-    for _ in range(2):  # jobs can be repeated
+    for _ in range(2):  # jobs are repeatable
         for job in ("topics", *(f"migrate-{name}" for name in SERVICES)):
             printed = run_job(command_of(services[job]), host.environment(services[job]), tmp_path / f"{job}.log")
             assert "password" not in printed.lower()
@@ -94,12 +94,12 @@ async def test_jobs_run_and_services_come_up(
             stack.callback(instance.stop)
         for instance in running:
             instance.await_ready()
-        # The console hears of news, and of nothing else: its own user may read those topics alone.
+        # The console's own Kafka user may read only the topics of notifications.
         await eventually(lambda: httpx.get(running[-1].url + "/health/ready").json()["problems"] == [])
-    await _the_proposer_may_not_write_what_is_live(kafka)
+    await _proposer_may_not_write_prompt_live(kafka)
 
 
-async def _the_proposer_may_not_write_what_is_live(kafka: ApacheKafka) -> None:
+async def _proposer_may_not_write_prompt_live(kafka: ApacheKafka) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka.bootstrap,
         security_protocol="SASL_PLAINTEXT",

@@ -1,4 +1,4 @@
-"""The script that makes topics and access rules, against a real Apache Kafka."""
+"""The script that creates topics and ACLs, with a real Apache Kafka."""
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -28,7 +28,7 @@ async def _write(server: ApacheKafka, user: str, topic: str, password: str | Non
         await producer.stop()
 
 
-def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
+def test_topics_are_created_once(kafka_server: ApacheKafka, kafka_bootstrap: str) -> None:
     admin = admin_client_of(kafka_server)
     create_topics(admin, topics(), replication=1)
     wanted = {topic.name: topic.partitions for topic in topics()}
@@ -37,11 +37,11 @@ def test_topics_are_made_once_and_stay(kafka_server: ApacheKafka, kafka_bootstra
     def partitions() -> dict[str, int]:
         return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=10).topics.items()}
 
-    # A broker tells of new topics a moment after it made them.
+    # Topic metadata is visible a moment after the creation.
     eventually_sync(lambda: partitions().items() >= wanted.items())
 
 
-async def test_a_message_goes_round(kafka_bootstrap: str) -> None:
+async def test_message_is_sent_and_received(kafka_bootstrap: str) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all") as producer:
         await producer.send_and_wait("feedback.created", b"{}", key=b"default/app")
     consumer = AIOKafkaConsumer(
@@ -51,7 +51,7 @@ async def test_a_message_goes_round(kafka_bootstrap: str) -> None:
         assert (await consumer.getone()).value == b"{}"
 
 
-async def test_only_the_gatekeeper_writes_what_is_live(secured_kafka: ApacheKafka) -> None:
+async def test_only_the_gatekeeper_writes_prompt_live(secured_kafka: ApacheKafka) -> None:
     await _write(secured_kafka, "gatekeeper", "prompt.live")
     for other in ("analyzer", "apps", "collector", "proposer"):
         with pytest.raises(TopicAuthorizationFailedError):
@@ -62,7 +62,7 @@ async def test_only_the_gatekeeper_writes_what_is_live(secured_kafka: ApacheKafk
         await _write(secured_kafka, "gatekeeper", "prompt.live", password="guessed")
 
 
-async def test_it_keeps_port_and_data_over_a_crash(own_kafka: ApacheKafka) -> None:
+async def test_broker_keeps_port_and_data_over_a_crash(own_kafka: ApacheKafka) -> None:
     async with AIOKafkaProducer(bootstrap_servers=own_kafka.bootstrap, acks="all") as producer:
         await producer.send_and_wait("loop.halted", b"{}")
     own_kafka.kill()

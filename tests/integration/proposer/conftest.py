@@ -1,4 +1,4 @@
-"""The proposer on a real database, fed through the delivery that it has in production."""
+"""The proposer with a real database and the production delivery."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -13,7 +13,7 @@ from tests.support.proposer_service import Proposer
 
 @pytest.fixture
 def settings(migrated_dsn: Callable[..., str]) -> ProposerSettings:
-    """As the service's own role: what it may not do, fails."""
+    """Settings with the service's own database role, so that missing privileges fail."""
     dsn = as_role(migrated_dsn("proposer"), "ratchet_proposer")
     return ProposerSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:9")
 

@@ -39,7 +39,7 @@ async def items(api: httpx.AsyncClient, path: str, **query: Any) -> list[dict[st
     return found
 
 
-async def test_candidates_are_shown_best_first_with_what_is_chosen(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_candidates_are_listed_best_first_with_the_selection(api: httpx.AsyncClient, proposer: Proposer) -> None:
     await proposer.deliver(feedback(9, kind="rating", value=4.0), *(feedback(n) for n in range(6)))
     found = await items(api, "/v1/candidates", name="answer")
     assert [item["input"] for item in found] == [f"Question {n}?" for n in (*range(6), 9)]
@@ -48,7 +48,7 @@ async def test_candidates_are_shown_best_first_with_what_is_chosen(api: httpx.As
     assert await items(api, "/v1/candidates", name="other") == []
 
 
-async def test_a_slot_shows_its_own_set(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_candidates_of_one_slot(api: httpx.AsyncClient, proposer: Proposer) -> None:
     await proposer.deliver(*(feedback(n) for n in range(3)))
     assert not any(item["chosen"] for item in await items(api, "/v1/candidates", name="answer", slot="examples"))
     await proposer.deliver(live(slotted(slots={"examples": {"max": 2}})))
@@ -57,7 +57,7 @@ async def test_a_slot_shows_its_own_set(api: httpx.AsyncClient, proposer: Propos
     assert not any(item["chosen"] for item in await items(api, "/v1/candidates", slot="other"))
 
 
-async def test_one_feedbacks_candidate_can_be_asked_for(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_candidate_of_one_feedback(api: httpx.AsyncClient, proposer: Proposer) -> None:
     await proposer.deliver(*(feedback(n) for n in range(3)))
     by_feedback = await items(api, "/v1/candidates", feedback_id=str(feedback(1).feedback_id))
     by_execution = await items(api, "/v1/candidates", execution_id="e1")
@@ -65,7 +65,7 @@ async def test_one_feedbacks_candidate_can_be_asked_for(api: httpx.AsyncClient, 
     assert by_feedback == by_execution
 
 
-async def test_pages_follow_each_other(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_candidates_are_paged(api: httpx.AsyncClient, proposer: Proposer) -> None:
     ranked = [feedback(n) for n in range(3)] + [
         feedback(3, kind="rating", value=4.0),
         feedback(4, key_scope="browser-ingest"),
@@ -80,9 +80,9 @@ async def test_pages_follow_each_other(api: httpx.AsyncClient, proposer: Propose
     assert seen == [f"e{n}" for n in range(5)]
 
 
-async def test_pages_of_drafts_follow_each_other(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_drafts_are_paged(api: httpx.AsyncClient, proposer: Proposer) -> None:
     fallen = [regression(regression_id=derived_id("regression", str(n))) for n in range(3)]
-    await proposer.deliver(*fallen)  # all changed at the same time
+    await proposer.deliver(*fallen)  # all updated at the same time
     first = (await api.get("/v1/drafts", params={"limit": 2})).json()
     second = (await api.get("/v1/drafts", params={"limit": 2, "cursor": first["next"]})).json()
     listed = [item["regression_id"] for item in (*first["items"], *second["items"])]
@@ -104,7 +104,7 @@ async def test_drafts_show_the_outcome_of_each_regression(api: httpx.AsyncClient
     assert drafted["reason"] == "cause-unknown"
 
 
-async def test_another_project_sees_nothing(api: httpx.AsyncClient, proposer: Proposer) -> None:
+async def test_other_project_gets_nothing(api: httpx.AsyncClient, proposer: Proposer) -> None:
     await proposer.deliver(feedback(1, project="other"), feedback(2, environment="staging"))
     await proposer.deliver(regression(project="other"))
     assert await items(api, "/v1/candidates") == []
@@ -125,7 +125,7 @@ async def test_another_project_sees_nothing(api: httpx.AsyncClient, proposer: Pr
         ("drafts?limit=1e9", 422),
     ],
 )
-async def test_invalid_parameters_are_named(api: httpx.AsyncClient, query: str, status: int) -> None:
+async def test_invalid_parameters_are_rejected_by_name(api: httpx.AsyncClient, query: str, status: int) -> None:
     answer = await api.get(f"/v1/{query}")
     assert answer.status_code == status
     if status != 200:
@@ -134,6 +134,6 @@ async def test_invalid_parameters_are_named(api: httpx.AsyncClient, query: str, 
 
 
 @pytest.mark.parametrize(("header", "status"), [("", 401), ("Bearer rk_reader_x", 401), ("Bearer rk_sender_s", 403)])
-async def test_only_a_key_that_may_read_reads(api: httpx.AsyncClient, header: str, status: int) -> None:
+async def test_reading_needs_the_scope_read(api: httpx.AsyncClient, header: str, status: int) -> None:
     for path in ("/v1/candidates", "/v1/drafts"):
         assert (await api.get(path, headers={"authorization": header})).status_code == status

@@ -1,4 +1,4 @@
-"""Example sets: from positive feedback to proposals and withdrawals."""
+"""Example sets: from positive feedback to proposals, and their withdrawal."""
 
 import asyncio
 from datetime import timedelta
@@ -20,7 +20,7 @@ BASE = slotted()
 
 
 def inputs(ready: ProposalReady) -> list[str]:
-    """The questions of the proposed examples."""
+    """Return the inputs of the proposed examples."""
     return [example.input for example in ready.example_sets[0].examples]
 
 
@@ -29,18 +29,18 @@ def questions(*numbers: int) -> list[str]:
 
 
 def disliked(number: int, about: int, **fields: Any) -> FeedbackCreated:
-    """A thumb down, later, about the execution with the number `about`."""
+    """Return a later thumb down about the execution with the number `about`."""
     return feedback(number, value=0.0, execution=execution(about), **fields)
 
 
 def went_live(ready: ProposalReady, sequence: int) -> PromptLive:
-    """The proposal went live with its examples."""
+    """Deliver the event that the proposal went live with its examples."""
     examples = {s.slot: tuple({"input": e.input, "output": e.output} for e in s.examples) for s in ready.example_sets}
     return live(parse(ready.document), sequence, examples=examples)
 
 
 async def proposed(proposer: Proposer, *numbers: int) -> ProposalReady:
-    """The set that these feedbacks make, while `BASE` is live."""
+    """Deliver these feedbacks while `BASE` is live. Return the proposed set."""
     await proposer.deliver(live(BASE))
     await proposer.deliver(*(feedback(number) for number in numbers))
     (ready,) = await proposer.drain_emitted()
@@ -48,14 +48,14 @@ async def proposed(proposer: Proposer, *numbers: int) -> ProposalReady:
     return ready
 
 
-async def test_liked_answers_become_a_proposal_for_the_slot(proposer: Proposer) -> None:
+async def test_liked_answers_are_proposed_for_the_slot(proposer: Proposer) -> None:
     ready = await proposed(proposer, 1, 2, 3)
     assert inputs(ready) == questions(1, 2, 3)
     assert ready.base_digest == BASE.digest
     assert parse(ready.document) == with_slot(BASE, "examples", ready.example_sets[0].digest)
 
 
-async def test_each_better_set_supersedes_and_a_full_one_stays(proposer: Proposer) -> None:
+async def test_better_set_supersedes_and_full_set_stays(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     await proposer.deliver(*(feedback(number) for number in range(2, 7)))
     gone, second = await proposer.drain_emitted()
@@ -65,7 +65,7 @@ async def test_each_better_set_supersedes_and_a_full_one_stays(proposer: Propose
     assert await proposer.drain_emitted() == []
 
 
-async def test_a_batch_with_better_ones_is_one_proposal(proposer: Proposer) -> None:
+async def test_batch_with_better_candidates_makes_one_proposal(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     await proposer.deliver(*(feedback(n, kind="rating", value=4.0) for n in range(1, 6)))
     await proposer.deliver(*(feedback(n) for n in range(6, 60)))
@@ -74,7 +74,7 @@ async def test_a_batch_with_better_ones_is_one_proposal(proposer: Proposer) -> N
     assert inputs(second) == questions(6, 7, 8, 9, 10)
 
 
-async def test_a_later_no_takes_an_example_out(proposer: Proposer) -> None:
+async def test_later_objection_removes_an_example(proposer: Proposer) -> None:
     await proposed(proposer, *range(1, 7))
     await proposer.deliver(disliked(20, about=2))
     gone, ready = await proposer.drain_emitted()
@@ -82,7 +82,7 @@ async def test_a_later_no_takes_an_example_out(proposer: Proposer) -> None:
     assert inputs(ready) == questions(1, 3, 4, 5, 6)
 
 
-async def test_a_no_that_overtook_the_yes_counts_too(proposer: Proposer) -> None:
+async def test_objection_that_arrives_before_the_approval_counts(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     await proposer.deliver(disliked(20, about=1))
     await proposer.deliver(feedback(1), feedback(2))
@@ -90,7 +90,7 @@ async def test_a_no_that_overtook_the_yes_counts_too(proposer: Proposer) -> None
     assert inputs(ready) == questions(2)
 
 
-async def test_a_yes_after_the_no_counts_again(proposer: Proposer) -> None:
+async def test_approval_after_an_objection_counts(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     await proposer.deliver(disliked(1, about=1, user="ada"))
     again = feedback(20, execution=execution(1), user="ada", replaces=instead_of(1, value=0.0))
@@ -99,7 +99,7 @@ async def test_a_yes_after_the_no_counts_again(proposer: Proposer) -> None:
     assert inputs(ready) == questions(1)
 
 
-async def test_a_replaced_feedback_is_out_and_its_successor_in(proposer: Proposer) -> None:
+async def test_replaced_feedback_is_removed_and_its_successor_added(proposer: Proposer) -> None:
     await proposed(proposer, 1)
     lower = feedback(20, kind="rating", value=4.0, execution=execution(1), replaces=instead_of(1, value=5.0))
     await proposer.deliver(lower)
@@ -108,7 +108,7 @@ async def test_a_replaced_feedback_is_out_and_its_successor_in(proposer: Propose
     assert await proposer.drain_emitted() == [], "the text is the same: the set has not changed"
 
 
-async def test_a_correction_takes_the_place_of_the_answer(proposer: Proposer) -> None:
+async def test_correction_replaces_the_answer(proposer: Proposer) -> None:
     await proposed(proposer, 1)
     better = feedback(20, kind="correction", value=None, text="A better answer.", execution=execution(1))
     await proposer.deliver(better)
@@ -117,7 +117,7 @@ async def test_a_correction_takes_the_place_of_the_answer(proposer: Proposer) ->
     assert [e.output for e in ready.example_sets[0].examples] == ["A better answer."]
 
 
-async def test_a_set_of_which_nothing_is_left_is_withdrawn_and_may_come_back(proposer: Proposer) -> None:
+async def test_empty_set_is_withdrawn_and_may_be_proposed_again(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     await proposer.deliver(disliked(20, about=1))
     (gone,) = await proposer.drain_emitted()
@@ -128,7 +128,7 @@ async def test_a_set_of_which_nothing_is_left_is_withdrawn_and_may_come_back(pro
     assert again.digest == first.digest
 
 
-async def test_one_user_fills_one_place_whoever_votes(proposer: Proposer) -> None:
+async def test_one_user_gets_one_example_whoever_votes(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     await proposer.deliver(*(feedback(n, user=f"sybil-{n}", execution=execution(n, user="eve")) for n in range(600)))
     await proposer.deliver(feedback(1000))
@@ -137,7 +137,7 @@ async def test_one_user_fills_one_place_whoever_votes(proposer: Proposer) -> Non
     assert await proposer.rows("SELECT count(*) FROM proposer.candidates WHERE contributor = 'eve'") == [(20,)]
 
 
-async def test_what_needs_a_person_comes_last_and_holds_nothing_up(proposer: Proposer) -> None:
+async def test_candidates_that_need_a_person_come_last(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     public = [feedback(n, key_scope="browser-ingest", occurred_at=NOW - timedelta(days=20)) for n in range(60)]
     await proposer.deliver(*public)
@@ -152,7 +152,7 @@ async def test_what_needs_a_person_comes_last_and_holds_nothing_up(proposer: Pro
     assert [e.grant_eligible for e in third.example_sets[0].examples] == [True, False, False]
 
 
-async def test_candidates_of_before_the_marks_are_forgotten(proposer: Proposer) -> None:
+async def test_candidates_from_before_the_eligibility_columns_are_deleted(proposer: Proposer) -> None:
     await proposed(proposer, 1)
     async with proposer.engine.begin() as conn:
         await conn.exec_driver_sql("UPDATE proposer.candidates SET received_at = to_timestamp(0)")  # as 0003 does
@@ -161,14 +161,14 @@ async def test_candidates_of_before_the_marks_are_forgotten(proposer: Proposer) 
     assert gone.reason == "evidence_withdrawn"
 
 
-async def test_one_input_has_one_example(proposer: Proposer) -> None:
+async def test_each_input_has_one_example(proposer: Proposer) -> None:
     await proposer.deliver(live(BASE))
     same = [feedback(n, execution=execution(n, input=text)) for n, text in enumerate(["Why?", " why? ", "WHY?\u200b"])]
     await proposer.deliver(*same, feedback(9))
     assert inputs((await proposer.emitted())[-1]) == ["Why?", "Question 9?"]
 
 
-async def test_a_set_that_a_person_rejected_is_not_offered_again(proposer: Proposer) -> None:
+async def test_rejected_set_is_not_proposed_again(proposer: Proposer) -> None:
     ready = await proposed(proposer, 1)
     await proposer.deliver(
         ProposalDecided(
@@ -182,7 +182,7 @@ async def test_a_set_that_a_person_rejected_is_not_offered_again(proposer: Propo
     assert inputs((await proposer.emitted())[0]) == questions(1, 2)
 
 
-async def test_a_set_that_went_live_is_the_base_of_the_next(proposer: Proposer) -> None:
+async def test_live_set_is_the_base_of_the_next(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     await proposer.deliver(went_live(first, 2))
     assert await proposer.drain_emitted() == []
@@ -192,7 +192,7 @@ async def test_a_set_that_went_live_is_the_base_of_the_next(proposer: Proposer) 
     assert inputs(second) == questions(1, 2)
 
 
-async def test_an_objection_to_a_served_example_offers_a_smaller_set(proposer: Proposer) -> None:
+async def test_objection_to_a_live_example_proposes_a_smaller_set(proposer: Proposer) -> None:
     first = await proposed(proposer, 1, 2, 3)
     await proposer.deliver(went_live(first, 2))
     await proposer.deliver(disliked(20, about=2))
@@ -200,7 +200,7 @@ async def test_an_objection_to_a_served_example_offers_a_smaller_set(proposer: P
     assert inputs(ready) == questions(1, 3)
 
 
-async def test_age_alone_does_not_shrink_what_is_served(proposer: Proposer) -> None:
+async def test_age_alone_does_not_shrink_the_live_set(proposer: Proposer) -> None:
     first = await proposed(proposer, 1, 2, 3)
     await proposer.deliver(went_live(first, 2))
     proposer.clock.advance(CANDIDATE_WINDOW)
@@ -209,7 +209,7 @@ async def test_age_alone_does_not_shrink_what_is_served(proposer: Proposer) -> N
     assert await proposer.drain_emitted() == []
 
 
-async def test_old_candidates_leave_an_open_proposal(proposer: Proposer) -> None:
+async def test_expired_candidates_are_removed_from_an_open_proposal(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     young = feedback(2, occurred_at=NOW, received_at=NOW)
     await proposer.deliver(young)
@@ -222,7 +222,7 @@ async def test_old_candidates_leave_an_open_proposal(proposer: Proposer) -> None
     assert first.proposal_id not in {gone.proposal_id, ready.proposal_id}
 
 
-async def test_a_revoked_example_never_comes_back(proposer: Proposer) -> None:
+async def test_revoked_example_is_not_proposed_again(proposer: Proposer) -> None:
     first = await proposed(proposer, 1, 2)
     await proposer.deliver(went_live(first, 2))
     kept = first.example_sets[0].examples[1]
@@ -235,7 +235,7 @@ async def test_a_revoked_example_never_comes_back(proposer: Proposer) -> None:
     assert banned == [(example_digest({"input": "Question 1?", "output": "Answer 1."}),)]
 
 
-async def test_without_a_slot_or_a_document_candidates_wait(proposer: Proposer) -> None:
+async def test_candidates_wait_for_a_slot_and_a_document(proposer: Proposer) -> None:
     await proposer.deliver(feedback(1))
     await proposer.deliver(live(prompt("No slot.")))
     assert await proposer.drain_emitted() == []
@@ -244,7 +244,7 @@ async def test_without_a_slot_or_a_document_candidates_wait(proposer: Proposer) 
     assert inputs(ready) == questions(1)
 
 
-async def test_another_live_document_withdraws_and_proposes_again(proposer: Proposer) -> None:
+async def test_another_live_document_replaces_the_proposal(proposer: Proposer) -> None:
     first = await proposed(proposer, 1)
     other: Prompt = slotted(model="other")
     await proposer.deliver(live(other, 2))
@@ -253,7 +253,7 @@ async def test_another_live_document_withdraws_and_proposes_again(proposer: Prop
     assert ready.base_digest == other.digest
 
 
-async def test_criteria_are_what_is_measured_of_the_version_in_use(proposer: Proposer) -> None:
+async def test_criteria_are_measurements_of_the_version_in_use(proposer: Proposer) -> None:
     measured = QualityMeasured(
         project="acme", environment="production", target="bot", prompt="answer", identity=BASE.digest,
         metric="thumb", direction="higher_is_better", window=Window(start=NOW, end=NOW),
@@ -285,7 +285,7 @@ def declaration(revision: int, **said: Any) -> MetricDeclared:
     )  # fmt: skip
 
 
-async def test_declared_labels_decide_and_the_latest_revision_counts(proposer: Proposer) -> None:
+async def test_latest_revision_of_declared_labels_decides(proposer: Proposer) -> None:
     words: dict[str, Any] = {"kind": "label", "value": None}
     await proposer.deliver(live(BASE))
     await proposer.deliver(declaration(2, labels={"wow": "good"}))

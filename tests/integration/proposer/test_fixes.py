@@ -56,7 +56,7 @@ async def test_a_regression_leads_to_the_smallest_fix(proposer: Proposer) -> Non
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, None, "open")]
 
 
-async def test_repeats_are_one_proposal(proposer: Proposer) -> None:
+async def test_repeated_events_make_one_proposal(proposer: Proposer) -> None:
     await proposer.deliver(observed(GOOD), observed(BAD, minutes=1))
     same: Envelope[Event] = Envelope(uuid4(), NOW, "test", FELL, "c")
     await proposer.deliver_envelopes([same])
@@ -66,7 +66,7 @@ async def test_repeats_are_one_proposal(proposer: Proposer) -> None:
     assert len(await proposer.emitted()) == 1
 
 
-async def test_an_unknown_text_gives_no_proposal_until_it_is_known(proposer: Proposer) -> None:
+async def test_unknown_document_delays_the_proposal(proposer: Proposer) -> None:
     await proposer.deliver(observed(BAD))
     await proposer.deliver(FELL)
     assert await proposer.rows(OUTCOME) == [(None, "content-unknown", "open")]
@@ -77,7 +77,7 @@ async def test_an_unknown_text_gives_no_proposal_until_it_is_known(proposer: Pro
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, None, "open")]
 
 
-async def test_a_content_that_has_another_digest_than_it_claims_is_not_believed(proposer: Proposer) -> None:
+async def test_document_with_a_wrong_digest_is_ignored(proposer: Proposer) -> None:
     claimed = observed(GOOD).model_copy(update={"document": FIXED.to_dict()})
     broken = observed(GOOD).model_copy(update={"document": {"schema": "other"}})
     await proposer.deliver(observed(BAD), claimed, broken)
@@ -89,7 +89,9 @@ async def test_a_content_that_has_another_digest_than_it_claims_is_not_believed(
     ("causes", "reason"),
     [((), "cause-unknown"), ((cause("small", "large", kind="model", name=None),), "not-a-prompt")],
 )
-async def test_what_no_prompt_caused_has_no_fix(proposer: Proposer, causes: tuple[Cause, ...], reason: str) -> None:
+async def test_regression_without_a_prompt_cause_has_no_fix(
+    proposer: Proposer, causes: tuple[Cause, ...], reason: str
+) -> None:
     await proposer.deliver(regression(*causes))
     await proposer.deliver(resolved())
     assert await proposer.emitted() == []
@@ -97,7 +99,7 @@ async def test_what_no_prompt_caused_has_no_fix(proposer: Proposer, causes: tupl
 
 
 async def drafted(proposer: Proposer) -> ProposalReady:
-    """The proposal for `FELL`, while its base is live."""
+    """Deliver `FELL` while its base is live. Return the proposal."""
     await proposer.deliver(live(GOOD, 1), live(BAD, 2))
     await proposer.deliver(FELL)
     (ready,) = await proposer.drain_emitted()
@@ -115,7 +117,7 @@ async def test_a_recovery_withdraws_the_fix(proposer: Proposer) -> None:
     assert len(await proposer.emitted()) == 1, "an older revision changes nothing"
 
 
-async def test_another_live_version_withdraws_the_fix_and_its_return_brings_it_back(proposer: Proposer) -> None:
+async def test_fix_is_withdrawn_with_its_base_and_proposed_again_with_it(proposer: Proposer) -> None:
     ready = await drafted(proposer)
     await proposer.deliver(live(prompt("Something else."), 3))
     (gone,) = await proposer.drain_emitted()
@@ -129,7 +131,7 @@ async def test_another_live_version_withdraws_the_fix_and_its_return_brings_it_b
     assert (again.digest, again.revision) == (ready.digest, 1)
 
 
-async def test_a_rollback_by_hand_leaves_nothing_to_fix(proposer: Proposer) -> None:
+async def test_manual_rollback_withdraws_the_fix(proposer: Proposer) -> None:
     await drafted(proposer)
     await proposer.deliver(live(GOOD, 3, reason="rolled_back"))
     (gone,) = await proposer.emitted()
@@ -158,8 +160,8 @@ async def test_a_rejected_fix_is_not_proposed_again(proposer: Proposer) -> None:
 
 
 @pytest.mark.parametrize("other", range(4))
-async def test_two_metrics_that_one_edit_broke_are_one_question(proposer: Proposer, other: int) -> None:
-    """Whichever identity comes first: with four of them, both orders come."""
+async def test_one_fix_for_two_metrics_broken_by_one_edit(proposer: Proposer, other: int) -> None:
+    """The order of the proposals' ids must not matter: with four of them, both orders occur."""
     ready = await drafted(proposer)
     second = regression(*FELL.causes, regression_id=derived_id("regression", f"other {other}"), metric="rating")
     await proposer.deliver(second)
@@ -190,7 +192,7 @@ async def test_another_cause_of_the_same_regression_supersedes_the_fix(proposer:
     assert second.digest == asking.digest
 
 
-async def test_a_proposal_too_large_for_a_message_is_not_made(proposer: Proposer) -> None:
+async def test_proposal_too_large_for_a_message_is_not_proposed(proposer: Proposer) -> None:
     lines = [f"\\{'x' * 90}{number}" for number in range(1100)]
     good, bad = prompt(*lines), prompt(*lines[1:])
     huge: Any = regression(

@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code asks for, and the service may not change them."""
+"""The migrations create the tables that the code declares, and the service may not alter them."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def differences(conn: Connection) -> list[object]:
     return [change for change in found if getattr(change[1], "name", None) != "alembic_version"]
 
 
-async def test_the_tables_are_those_of_the_code(migrated_dsn: Callable[..., str]) -> None:
+async def test_migrated_tables_equal_the_declared_ones(migrated_dsn: Callable[..., str]) -> None:
     engine = create_async_engine(async_dsn(migrated_dsn("proposer")))
     async with engine.connect() as conn:
         assert await conn.run_sync(differences) == []
@@ -27,7 +27,7 @@ async def test_the_tables_are_those_of_the_code(migrated_dsn: Callable[..., str]
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE proposer.proposals", "TRUNCATE proposer.proposals"])
-async def test_the_service_owns_nothing(engine: AsyncEngine, statement: str) -> None:
+async def test_service_role_owns_nothing(engine: AsyncEngine, statement: str) -> None:
     async with engine.connect() as conn:
         with pytest.raises(ProgrammingError, match=r"must be owner|permission denied"):
             await conn.execute(text(statement))

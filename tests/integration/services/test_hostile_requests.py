@@ -1,6 +1,6 @@
-"""Whatever is asked of a service's routes, it is answered: never a 5xx, and what is refused is a problem document.
+"""Services respond to any request on their routes: never with a 5xx, and rejections are problem documents.
 
-Reliability rows H1 and H2; `make soak` makes 2,000 requests an operation instead of a few.
+Reliability rows H1 and H2; `make soak` makes 2,000 requests per operation instead of a few.
 """
 
 from collections import Counter
@@ -25,10 +25,10 @@ from tests.support.hostile_requests import HostileRequest, hostile_requests
 from tests.support.soak import scaled
 
 QUICK = {"analyzer": 20, "collector": 26, "proposer": 30, "gatekeeper": 10}
-"""Requests of each operation: 200 and more of each service."""
+"""Requests per operation: at least 200 per service."""
 EACH = {service: scaled(quick, 2_000) for service, quick in QUICK.items()}
 STREAMS = frozenset({"/v1/stream"})
-"""They answer without end."""
+"""Routes with endless responses."""
 
 APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "analyzer": (analyzer_app, AnalyzerSettings),
@@ -39,7 +39,7 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
 
 @asynccontextmanager
 async def served(service: str, dsn: str) -> AsyncIterator[tuple[FastAPI, list[str]]]:
-    """A service's app, and keys that may do something there."""
+    """A service's app, and keys with permissions there."""
     if service == "gatekeeper":
         async with world(dsn) as made:
             yield made.app, list(made.keys.values())
@@ -58,22 +58,22 @@ async def served(service: str, dsn: str) -> AsyncIterator[tuple[FastAPI, list[st
 
 
 @pytest.mark.parametrize("service", EACH)
-async def test_no_request_makes_a_service_fail(service: str, migrated_dsn: Callable[..., str]) -> None:
+async def test_no_request_causes_an_internal_error(service: str, migrated_dsn: Callable[..., str]) -> None:
     failed: list[str] = []
     statuses: Counter[int] = Counter()
     async with served(service, migrated_dsn(service)) as (app, keys):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             for number, request in enumerate(hostile_requests(app.openapi(), EACH[service], 10, STREAMS)):
-                answer = await sent(client, request, keys[number % len(keys)])
+                answer = await send_request(client, request, keys[number % len(keys)])
                 statuses[answer.status_code] += 1
-                failed += [f"{request}: {fault}" for fault in faults(answer)]
+                failed += [f"{request}: {fault}" for fault in response_defects(answer)]
     assert not failed, "\n".join(failed[:10])
     assert sum(statuses.values()) >= 200, "too few to say anything"
     assert statuses.keys() & {200, 201, 204}, "keys and routes fit together"
 
 
-async def sent(client: httpx.AsyncClient, request: HostileRequest, key: str) -> httpx.Response:
+async def send_request(client: httpx.AsyncClient, request: HostileRequest, key: str) -> httpx.Response:
     headers: Mapping[str, str] = {"authorization": f"Bearer {key}", **request.headers}
     encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     return await client.request(
@@ -85,8 +85,8 @@ async def sent(client: httpx.AsyncClient, request: HostileRequest, key: str) -> 
     )
 
 
-def faults(answer: httpx.Response) -> list[str]:
-    """What is wrong with an answer."""
+def response_defects(answer: httpx.Response) -> list[str]:
+    """Return the defects of a response."""
     if answer.status_code >= 500:
         return [f"{answer.status_code} {answer.text[:300]}"]
     if answer.status_code < 400:

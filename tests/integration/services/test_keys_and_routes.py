@@ -1,4 +1,4 @@
-"""Every kind of key at every route of the collector, the analyzer and the proposer; the gatekeeper has its own."""
+"""Every kind of key on every route of the collector, the analyzer and the proposer; the gatekeeper has its own test."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "proposer": (proposer.app.build_app, ProposerSettings),
 }
 OPERATORS = ("reviewer_key", "operator_key", "admin_key")
-# Each route, and the kinds of keys that it lets in.
+# Each route, and the kinds of keys that it admits.
 EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
     "collector": {
         ("POST", "/v1/executions"): ("ingest_key",),
@@ -59,7 +59,7 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
 
 
 def expected(service: str) -> dict[Route, tuple[str, ...]]:
-    """The service's own routes, and those for operators that every service has."""
+    """Return the service's own routes, and the operator routes that every service has."""
     ops = f"/v1/ops/{service}"
     routes: tuple[Route, ...] = (
         ("GET", f"{ops}/topics"),
@@ -74,7 +74,7 @@ def expected(service: str) -> dict[Route, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class ServiceApi:
-    """A service's API in process; `headers` holds the Authorization header of each kind of key, None for none."""
+    """A service's API in process; `headers` has the Authorization header of each kind of key, None for no key."""
 
     service: str
     app: FastAPI
@@ -82,7 +82,7 @@ class ServiceApi:
     headers: Mapping[str, str | None]
 
     def routes(self) -> set[Route]:
-        """What it serves; the collector's hot routes are answered in front of the framework."""
+        """Return the routes of the app; the collector handles its hot routes outside the framework."""
         return served(self.app) | ({("POST", path) for path in HOT} if self.service == "collector" else set())
 
     async def request(self, label: str, route: Route) -> httpx.Response:
@@ -114,7 +114,7 @@ async def test_every_route_is_listed(api: ServiceApi) -> None:
     assert found == table, found ^ table
 
 
-async def test_every_key_at_every_route(api: ServiceApi) -> None:
+async def test_every_key_on_every_route(api: ServiceApi) -> None:
     for route, guests in expected(api.service).items():
         for label in api.headers:
             answer = await api.request(label, route)
