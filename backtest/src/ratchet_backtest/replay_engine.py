@@ -1,35 +1,25 @@
 """Adapter to the analyzer's engine: rows in as readings, regressions out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 
 from analyzer.domain.attribution.losing_terms import LosingTerm
 from analyzer.domain.detection.types import StreamVerdict
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Dimension, Metric, Reading, Use
+from analyzer.domain.regressions.lifecycle import Regression
+from analyzer.domain.streams.stream import Stream
 from analyzer.domain.units import to_percentage_points
 from analyzer.domain.watch_rules import Rule, Rules
+from ratchet_backtest.execution_facts import ExecutionFact
 
 __all__ = ["ExecutionFact", "LosingTerm", "ReplayEngine", "StreamVerdict", "WatchedMetric", "to_percentage_points"]
 
 PROMPT = "prompt"
 """The name of the prompt whose versions a file has."""
 _NO_VERSION: tuple[Use, ...] = (Use("", "none"),)
-_NONE: Mapping[str, str] = {}
 NO_USES: Mapping[str, tuple[Use, ...]] = MappingProxyType({})
-
-
-class ExecutionFact(NamedTuple):
-    """Facts of the execution of a value; `attributes` has its level of each segment."""
-
-    execution_id: str
-    model: str | None = None
-    attributes: Mapping[str, str] = _NONE
-    input: str | None = None
-    user: str | None = None
-    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +41,8 @@ class ReplayEngine:
         self, rules: Sequence[Rule] = (), segments: Sequence[str] = (), uses: Mapping[str, tuple[Use, ...]] = NO_USES
     ) -> None:
         split = [Rule(dimensions=(*segments, "model"))] if segments else []
-        self._rules = Rules(rules=(*split, *rules))
-        self._engine = QualityEngine(self._rules)
+        self.rules = Rules(rules=(*split, *rules))
+        self._engine = QualityEngine(self.rules)
         self._uses: dict[str | None, tuple[Use, ...]] = {None: _NO_VERSION}
         self._uses |= {version: known for version, known in uses.items()}  # noqa: C416  # widens the keys' type
 
@@ -62,28 +52,40 @@ class ReplayEngine:
 
     def floor(self, watched: WatchedMetric) -> float:
         """Return the smallest reported drop on the metric's scale."""
-        return self._rules.watching(watched.dimension, watched.metric).settings.floor
+        return self.rules.watching(watched.dimension, watched.metric).settings.floor
 
     def apply(
         self, watched: WatchedMetric, version: str | None, fact: ExecutionFact, at: float, value: float
     ) -> list[RegressionEvent]:
         """Apply one value on the metric's scale, of an execution at the Unix time `at`; return the events."""
+        uses = self.uses(version)
+        return self._engine.apply(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
+
+    def uses(self, version: str | None) -> tuple[Use, ...]:
+        """Return the prompts that a version cell stands for."""
         uses = self._uses.get(version)
         if uses is None:
             uses = self._uses[version] = (Use(PROMPT, version or ""),)
-        return self._engine.apply(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
+        return uses
 
     def verdict(self, watched: WatchedMetric) -> StreamVerdict:
         """Return the verdict of a metric without a regression, over all its versions."""
-        answers = {
-            stream.finding().answer
-            for key, stream in self._engine.streams.items()
-            if key.prompt_metric.dimension == watched.dimension
-        }
-        if answers <= {"no baseline yet", "no data"}:
-            return "no baseline yet" if "no baseline yet" in answers else "no data"
-        return "holds" if answers == {"holds"} else "inconclusive"
+        streams = self._engine.streams.items()
+        return overall_verdict(stream for key, stream in streams if key.prompt_metric.dimension == watched.dimension)
 
-    def words(self, watched: WatchedMetric) -> tuple[LosingTerm, ...]:
+    def terms(self, watched: WatchedMetric) -> tuple[LosingTerm, ...]:
         """Return the input terms of the latest regression."""
-        return tuple(LosingTerm(**term) for term in self._engine.regressions[watched.dimension].terms)
+        return losing_terms(self._engine.regressions[watched.dimension])
+
+
+def overall_verdict(streams: Iterable[Stream]) -> StreamVerdict:
+    """Return the verdict of a metric without a regression, by those of its streams."""
+    answers = {stream.finding().answer for stream in streams}
+    if answers <= {"no baseline yet", "no data"}:
+        return "no baseline yet" if "no baseline yet" in answers else "no data"
+    return "holds" if answers == {"holds"} else "inconclusive"
+
+
+def losing_terms(regression: Regression) -> tuple[LosingTerm, ...]:
+    """Return the input terms of a regression."""
+    return tuple(LosingTerm(**term) for term in regression.terms)

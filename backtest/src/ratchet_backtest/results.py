@@ -4,10 +4,14 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from analyzer.domain.engine import RegressionEvent
 from analyzer.domain.streams.sums import Sums
 from ratchet_backtest.arrays import ValueColumn
-from ratchet_backtest.dataset import Dataset, RowOrder
-from ratchet_backtest.replay_engine import ExecutionFact, LosingTerm, ReplayEngine, StreamVerdict, WatchedMetric
+from ratchet_backtest.columnar.replay import can_replay_in_columns, replay_columns
+from ratchet_backtest.columnar.row_groups import Floats, Ints
+from ratchet_backtest.dataset import RowOrder
+from ratchet_backtest.execution_facts import fact_of_row
+from ratchet_backtest.replay_engine import LosingTerm, ReplayEngine, StreamVerdict, WatchedMetric
 from ratchet_backtest.threshold_rule import ThresholdRule
 from ratchet_backtest.trace import MetricTrace
 from shared.events.quality import RegressionDetected, RegressionResolved
@@ -53,9 +57,46 @@ class Series:
         self.rule.add(position, value)
         self.trace.add(position, value, version)
 
+    def add_all(self, positions: Ints, values: Floats, version: Callable[[int], str | None]) -> None:
+        """Add all values at once; `version` returns that of a position."""
+        self.recent.extend(values[-RECENT:].tolist())
+        self.rule.add_all(positions, values)
+        self.trace.add_all(positions, values, version)
+
+    def add_event(self, position: int, event: RegressionEvent, words: tuple[LosingTerm, ...]) -> None:
+        """Add a regression that opened, or the resolution of the latest one."""
+        if isinstance(event, RegressionDetected):
+            self.alarms.append(Alarm(event, position, words))
+        else:
+            # A reopened regression is listed again under its id: the last one is resolved.
+            self.alarms[-1].resolved, self.alarms[-1].resolved_position = event, position
+
 
 def replay(order: RowOrder, engine: ReplayEngine, advance: Callable[[int], None]) -> list[Series]:
-    """Apply the rows to the engine in order; return a series for each target and column of values."""
+    """Replay the rows in order; return a series for each target and column of values."""
+    if can_replay_in_columns(order, engine):
+        return _replay_columns(order, engine, advance)
+    return replay_rows(order, engine, advance)
+
+
+def _replay_columns(order: RowOrder, engine: ReplayEngine, advance: Callable[[int], None]) -> list[Series]:
+    """Replay one metric after the other, in columns."""
+    all_series = []
+    for number, replayed in enumerate(replay_columns(order, engine), 1):
+        rows, column = replayed.rows, order.dataset.values[replayed.column]
+        series = _new_series(replayed.target, column, len(rows), engine)
+        series.add_all(rows.positions, rows.values, lambda position: _version(order, position))
+        for row, event, words in replayed.events():
+            series.add_event(int(rows.positions[row]), event, words)
+        series.verdict = "regressed" if series.alarms else replayed.verdict()
+        all_series.append(series)
+        advance(len(order.rows) * number // replayed.total)
+    advance(len(order.rows))
+    return all_series
+
+
+def replay_rows(order: RowOrder, engine: ReplayEngine, advance: Callable[[int], None]) -> list[Series]:
+    """Apply the rows to the engine one by one, where columns cannot be; tests compare `replay` with it."""
     dataset = order.dataset
     codes = dataset.target.codes if dataset.target else None
     series = [_series(order, values, engine) for values in dataset.values]
@@ -73,6 +114,11 @@ def replay(order: RowOrder, engine: ReplayEngine, advance: Callable[[int], None]
     return all_series
 
 
+def _version(order: RowOrder, position: int) -> str | None:
+    version = order.dataset.version
+    return version.at(order.rows[position]) if version else None
+
+
 def _series(order: RowOrder, values: ValueColumn, engine: ReplayEngine) -> dict[int, Series]:
     """Return an empty series for each target, by its code."""
     target, found = order.dataset.target, values.found
@@ -88,26 +134,11 @@ def _new_series(target: str | None, values: ValueColumn, total: int, engine: Rep
 
 
 def _apply_row(order: RowOrder, position: int, series: Series, engine: ReplayEngine, value: float) -> None:
-    dataset, row = order.dataset, order.rows[position]
-    version = dataset.version.at(row) if dataset.version else None
+    version = _version(order, position)
     series.add(position, value, version)
-    for event in engine.apply(series.watched, version, _fact(dataset, row), order.at(position), value):
-        if isinstance(event, RegressionDetected):
-            series.alarms.append(Alarm(event, position, engine.words(series.watched)))
-        else:
-            # A reopened regression is listed again under its id: the last one is resolved.
-            series.alarms[-1].resolved, series.alarms[-1].resolved_position = event, position
-
-
-def _fact(dataset: Dataset, row: int) -> ExecutionFact:
-    levels = ((segment.column, segment.at(row)) for segment in dataset.segments)
-    return ExecutionFact(
-        dataset.execution(dataset.number[row]),
-        dataset.model.at(row) if dataset.model else None,
-        {column: level for column, level in levels if level is not None},
-        dataset.texts.at(row) if dataset.texts else None,
-        dataset.people.at(row) if dataset.people else None,
-    )
+    fact = fact_of_row(order.dataset, order.rows[position])
+    for event in engine.apply(series.watched, version, fact, order.at(position), value):
+        series.add_event(position, event, engine.terms(series.watched))
 
 
 def _verdict(series: Series, engine: ReplayEngine) -> StreamVerdict:

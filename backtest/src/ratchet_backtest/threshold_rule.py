@@ -6,6 +6,10 @@ The floor is 5 pp; 10 % for latency and cost, which are compared on the log scal
 from collections import deque
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from ratchet_backtest.columnar.row_groups import Floats, Ints
+
 WINDOW = 100
 _MAX_BASELINE = 1000
 
@@ -31,6 +35,23 @@ class ThresholdRule:
 
     def __post_init__(self) -> None:
         self._learning = min(_MAX_BASELINE, self.total // 2)
+
+    def add_all(self, positions: Ints, values: Floats) -> None:
+        """Add all values at once, with the floats of adding them one by one."""
+        for position, value in enumerate(values[: self._learning].tolist()):
+            self.add(position, value)
+        later = values[self._learning :]
+        if len(later) < WINDOW:
+            return
+        # Each value is added before the one that leaves the window is subtracted.
+        moves = np.zeros((len(later), 2))
+        moves[:, 0] = later
+        moves[WINDOW:, 1] = -later[:-WINDOW]
+        means = np.cumsum(moves.ravel())[1::2][WINDOW - 1 :] / WINDOW
+        breaches = np.flatnonzero(~(means > self.baseline - self.drop))
+        quiet = np.diff(breaches, prepend=-1 - WINDOW) - 1
+        starts = breaches[quiet >= WINDOW]
+        self.alarms = positions[self._learning + WINDOW - 1 + starts].tolist()
 
     def add(self, position: int, value: float) -> None:
         self._n += 1

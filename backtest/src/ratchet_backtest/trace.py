@@ -1,8 +1,12 @@
 """Points of a chart: means of at most 120 runs of values of equal length."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from analyzer.domain.streams.sums import Sums
+from ratchet_backtest.columnar.exact_sums import exact_sums
+from ratchet_backtest.columnar.row_groups import Floats, Ints
 
 _POINTS = 120
 _FEWEST = 25
@@ -29,6 +33,13 @@ class MetricTrace:
 
     def __post_init__(self) -> None:
         self._size = max(_FEWEST, -(-self.total // _POINTS))
+
+    def add_all(self, positions: Ints, values: Floats, version: Callable[[int], str | None]) -> None:
+        """Add all values at once; `version` returns that of a position."""
+        starts = [at for at in range(0, self.total, self._size) if not at or 2 * (self.total - at) >= self._size]
+        for start, stop in pairwise([*starts, self.total]):
+            first, last = int(positions[start]), int(positions[stop - 1])
+            self.points.append(TracePoint(exact_sums(values[start:stop]), first, last, version(last)))
 
     def add(self, position: int, value: float, version: str | None) -> None:
         left = self.total - self._added

@@ -86,6 +86,21 @@ class Monitor:
         """The number of values so far, without NaN."""
         return self._rate.n if self._rate else self._stats.n * BLOCK + self._blocks.waiting
 
+    @property
+    def waiting(self) -> int:
+        """The number of values in the incomplete block."""
+        return self._blocks.waiting
+
+    @property
+    def regressed(self) -> bool:
+        """Whether `finding` is "regressed"; cheap while no drop reaches the floor."""
+        floor, switch, found = self.settings.floor, self._switch, self._found
+        compared = [] if found is None else [sides(found, self._stats)]
+        compared += [switch.sides] if switch is not None and switch.n else []
+        if self._rate is None and not any(before.mean - after.mean >= floor for before, after in compared):
+            return False
+        return self.finding().answer == "regressed"
+
     def reference(self) -> JsonState | None:
         """Return the reference for a later version; None if there are too few values."""
         return self._dump_reference(Reference.from_stats(self._stats))

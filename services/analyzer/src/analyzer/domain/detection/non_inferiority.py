@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from analyzer.domain.detection.block_means import BlockAverager
+from analyzer.domain.detection.block_means import Block, BlockAverager
 from analyzer.domain.detection.running_stats import BLOCK
 from analyzer.domain.detection.types import DetectionSettings, JsonState, ValueKind
 from analyzer.domain.detection.variance import variance_ratio
@@ -32,7 +32,16 @@ class NonInferiorityTest:
     def observe(self, value: float) -> bool:
         """Add a value and return whether the null hypothesis is refuted. NaN is ignored."""
         block = self._blocks.add(value)
-        return block is not None and self._switch.add(*block) and self._switch.n * BLOCK >= self.settings.minimum
+        return block is not None and self.close(block)
+
+    @property
+    def waiting(self) -> int:
+        """The number of values in the incomplete block."""
+        return self._blocks.waiting
+
+    def close(self, block: Block) -> bool:
+        """Add a complete block and return whether the null hypothesis is refuted."""
+        return self._switch.add(*block) and self._switch.n * BLOCK >= self.settings.minimum
 
     def dump(self) -> JsonState:
         return [self.kind, self._blocks.dump(), self._switch.dump()]

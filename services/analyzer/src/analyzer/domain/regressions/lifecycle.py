@@ -134,7 +134,7 @@ def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
         # Corrections may keep it open although the evidence was significant.
         recovered = recovering.observe(compared) and regression.window.sums.mean >= recovering.level
     if recovered:
-        _resolve(regression, reading)
+        resolve_recovered(regression, reading)
     return recovered
 
 
@@ -165,7 +165,8 @@ def _label(prompt: str, reading: Reading) -> str:
     return json.dumps([identity, reading.facts.model])
 
 
-def _resolve(regression: Regression, reading: Reading) -> None:
+def resolve_recovered(regression: Regression, reading: Reading) -> None:
+    """Resolve a regression that `reading` shows to be over."""
     detected, window = regression.detected, regression.window
     identity, model = json.loads(regression.in_use.label or '["none", null]')
     regression.resolved = RegressionResolved(

@@ -83,6 +83,14 @@ class Recovery:
         self.n += 1
         return test.observe(value)
 
+    @property
+    def running(self) -> tuple[NonInferiorityTest, int] | None:
+        """The running test, and how many values it takes; None if the next value starts a new one.
+
+        Whoever adds values to the test itself also adds their number to `n`.
+        """
+        return None if self._test is None or self.n >= self._until else (self._test, self._until - self.n)
+
     def _start(self, until: int) -> NonInferiorityTest:
         self.n, self._until = 0, until
         self._test = NonInferiorityTest(self.kind, self._settings, self.reference, self.proven)

@@ -17,7 +17,7 @@ as `expected`, so learning never absorbs it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 from typing import Any
@@ -71,6 +71,27 @@ class SegmentProfile:
         index, shift = self._known.get(cell) or self._look_up(cell)
         self._count(self._admit(cell) if index < 0 else index, round(value * UNIT), 1)
         return value + shift
+
+    @property
+    def stable_for(self) -> int:
+        """The number of values of known cells that can be learned without a change of shifts."""
+        return max(self._due - self.n - 1, 0)
+
+    def has(self, cell: Cell) -> bool:
+        """Return whether the cell has an index, of its own or that of all other cells."""
+        return (self._known.get(cell) or self._look_up(cell))[0] >= 0
+
+    def learn_sums(self, sums: Iterable[tuple[Cell, int, int]], squares: int) -> None:
+        """Add count and sum of new values of known cells, `stable_for` values at most, and the sum of all squares.
+
+        Sums are in millionths.
+        """
+        for cell, count, total in sums:
+            index = (self._known.get(cell) or self._look_up(cell))[0]
+            self._counts[index] += count
+            self._totals[index] += total
+            self.n += count
+        self._squares += squares
 
     def shifts(self, cells: Mapping[int, Cell]) -> dict[int, float]:
         """Return the shift of the values of each cell, by its number."""

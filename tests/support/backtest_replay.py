@@ -1,0 +1,148 @@
+"""Datasets of any course, replayed in columns and row by row."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analyzer.domain.metrics.extraction import ERROR_RATE, LATENCY, metric_named
+from analyzer.domain.model import Metric
+from analyzer.domain.watch_rules import Rule
+from ratchet_backtest.arrays import NameColumn, ValueColumn
+from ratchet_backtest.columnar.replay import can_replay_in_columns
+from ratchet_backtest.dataset import Dataset
+from ratchet_backtest.option_types import ColumnKind
+from ratchet_backtest.replay_engine import ReplayEngine
+from ratchet_backtest.results import Series, replay, replay_rows
+from ratchet_backtest.scales import ValueScale
+from ratchet_backtest.text_store import TextStore, UserIndex
+
+WORDS = ("refund", "invoice", "tax", "login", "password", "delay", "parcel", "colour", "size", "return")
+METRICS: dict[str, tuple[ColumnKind, Metric, float, float]] = {
+    "correct": ("label", metric_named("thumb"), 0.0, 1.0),
+    "score": ("score", metric_named("score"), 0.0, 1.0),
+    "latency": ("latency", LATENCY, 0.0, 1e9),
+    "failed": ("error", ERROR_RATE, 0.0, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the rows of a test look like.
+
+    The rows are in phases, as many as `bad` has shares of bad values; a version is in use for as many phases as it
+    takes for all of them. `one_by_one`: versions are replayed one after the other. `canary` is the share of rows of
+    another version, with about `canary_scores` in each phase if given; `side` that of the version before.
+    """
+
+    rows: int = 3000
+    columns: Sequence[str] = ("score",)
+    versions: Sequence[str | None] = ("v1", "v2", "v3")
+    bad: Sequence[float] = (0.1, 0.4, 0.1)
+    canary: float = 0.0
+    canary_scores: Sequence[float] = ()
+    side: float = 0.0
+    targets: int = 1
+    segments: Sequence[int] = ()
+    models: int = 0
+    missing: float = 0.0
+    ties: float = 0.0
+    timed: bool = True
+    newest_first: bool = False
+    one_by_one: bool = False
+    texts: bool = False
+    rules: Sequence[Rule] = ()
+
+
+def dataset(past: Past, seed: int) -> Dataset:
+    """Return the rows of a past."""
+    rnd = random.Random(seed)
+    segments = tuple(NameColumn(f"segment{number}") for number in range(len(past.segments)))
+    found = Dataset(
+        "row",
+        past.timed,
+        tuple(ValueColumn(_scale(name)) for name in past.columns),
+        NameColumn("target") if past.targets > 1 else None,
+        NameColumn("version") if past.versions else None,
+        NameColumn("model") if past.models else None,
+        segments,
+        TextStore() if past.texts else None,
+        UserIndex() if past.texts else None,
+    )
+    found.newest_first = past.newest_first
+    at = 1.7e9
+    for row in range(past.rows):
+        at += 0.0 if rnd.random() < past.ties else rnd.expovariate(0.01)
+        found.number.append(row + 1)
+        found.at.append(at if past.timed else float(row))
+        version = _add_names(found, past, row, rnd)
+        phase = row * len(past.bad) // past.rows
+        worse = rnd.random() < past.bad[phase]
+        mean = past.canary_scores[phase] if past.canary_scores and version == "canary" else None
+        for values in found.values:
+            cell = "" if rnd.random() < past.missing else _cell(values.scale.column, worse, mean, rnd)
+            values.extend([row + 1], [cell])
+    return found
+
+
+def _scale(name: str) -> ValueScale:
+    kind, metric, low, high = METRICS[name]
+    return ValueScale(name, kind, metric, lambda cell: float(cell) if cell != "" else math.nan, low, high, name)
+
+
+def _cell(column: str, worse: bool, mean: float | None, rnd: random.Random) -> float:
+    if mean is not None and column == "score":
+        return min(max(rnd.gauss(mean, 0.05), 0.0), 1.0)
+    if column == "latency":
+        return rnd.lognormvariate(6.0, 0.5) * (2.0 if worse else 1.0)
+    if column == "failed":
+        return float(worse and rnd.random() < 0.5)
+    if column == "correct":
+        return float(not worse)
+    return 0.0 if worse else rnd.choice((0.5, 0.75, 0.75, 1.0, rnd.random()))
+
+
+def _add_names(found: Dataset, past: Past, row: int, rnd: random.Random) -> str | None:
+    version = None
+    if found.version is not None:
+        phase = row * len(past.versions) // past.rows
+        if phase and rnd.random() < past.side:
+            phase -= 1
+        version = "canary" if rnd.random() < past.canary else past.versions[phase]
+        found.version.extend([version])
+    if found.target is not None:
+        found.target.extend([f"bot-{min(int(rnd.expovariate(1.0)), past.targets - 1)}"])
+    if found.model is not None:
+        found.model.extend([rnd.choice([f"model-{n}" for n in range(past.models)])])
+    for column, levels in zip(found.segments, past.segments, strict=True):
+        level = int(rnd.expovariate(3.0 / levels))
+        found_level = None if level == levels else f"level-{level}"
+        column.extend([found_level])
+    if found.texts is not None and found.people is not None:
+        found.texts.extend([" ".join(rnd.choices(WORDS, k=4))])
+        found.people.extend([f"u{rnd.randrange(50)}"])
+    return version
+
+
+def shown(series: Sequence[Series]) -> list[Any]:
+    """Return all that a report takes from a replay."""
+    return [
+        (each.target, each.watched, each.alarms, each.verdict, each.rule.alarms, each.trace.points, list(each.recent))
+        for each in series
+    ]
+
+
+def replay_both(past: Past, seed: int) -> tuple[list[Series], list[Series]]:
+    """Return the replay of a past in columns, and that of its rows one by one."""
+    data = dataset(past, seed)
+    found = []
+    versions = sorted(filter(None, data.version.names)) if data.version else []
+    ways: Sequence[Callable[..., list[Series]]] = (replay, replay_rows)
+    for way in ways:
+        order = data.order(versions if past.one_by_one else ())
+        engine = ReplayEngine(past.rules, [segment.column for segment in data.segments])
+        assert can_replay_in_columns(order, engine)
+        found.append(way(order, engine, lambda done: None))
+    data.close()
+    return found[0], found[1]

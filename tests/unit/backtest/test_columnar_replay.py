@@ -1,0 +1,100 @@
+"""A replay in columns finds what a replay row by row finds, bit for bit."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.domain.watch_rules import Rule
+from ratchet_backtest.columnar.replay import replay_columns
+from ratchet_backtest.replay_engine import ReplayEngine
+from tests.support.backtest_replay import Past, dataset, replay_both, shown
+from tests.support.soak import scaled
+
+SCENES = {
+    "a version that is worse, then fixed": Past(),
+    "versions that are worse again and again": Past(rows=6000, bad=(0.1, 0.5, 0.1, 0.5, 0.1, 0.5), versions=("a", "b")),
+    "one version": Past(versions=("v1",), bad=(0.1, 0.6, 0.1, 0.1, 0.5)),
+    "no version": Past(versions=(), bad=(0.1, 0.1, 0.6, 0.1)),
+    "rows without a version": Past(versions=(None, "v1", None), bad=(0.1, 0.1, 0.1, 0.6, 0.1, 0.1)),
+    "a canary": Past(canary=0.1),
+    "a canary that is better, and falls": Past(
+        versions=("v1",), bad=(0.5, 0.5), canary=0.4, canary_scores=(0.9, 0.8)
+    ),
+    "a canary that falls and recovers before the other version falls": Past(
+        versions=("v1",), bad=(0.0, 0.0, 0.0, 0.0, 0.3), canary=0.3, canary_scores=(0.7, 0.7, 0.5, 0.7, 0.7)
+    ),
+    "versions side by side": Past(side=0.5, bad=(0.1, 0.5, 0.1, 0.1)),
+    "segments": Past(rows=5000, segments=(3, 5), models=2),
+    "more segments than are kept": Past(rows=5000, segments=(40, 30)),
+    "several targets": Past(rows=6000, targets=4),
+    "several metrics": Past(columns=("failed", "correct", "score", "latency"), bad=(0.1, 0.5, 0.1, 0.4)),
+    "errors in the last column": Past(columns=("correct", "latency", "failed")),
+    "missing values": Past(missing=0.3, columns=("score", "correct")),
+    "equal times": Past(ties=0.9),
+    "no times": Past(timed=False),
+    "newest first": Past(timed=False, newest_first=True, bad=(0.1, 0.1, 0.5, 0.1)),
+    "one version after the other": Past(side=0.5, one_by_one=True, versions=("v3", "v2", "v1"), bad=(0.1, 0.5)),
+    "inputs": Past(texts=True, rows=2000),
+    "a floor of 30 pp": Past(rules=(Rule(floor=30.0),)),
+    "an agreed rate": Past(columns=("correct",), rules=(Rule(agreed=0.05),), bad=(0.02, 0.3, 0.02)),
+    "one bad value": Past(columns=("correct", "score"), rules=(Rule(safety=True),), bad=(0.0, 0.002, 0.01), side=0.3),
+}  # fmt: skip
+QUIET = {"a floor of 30 pp"}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_is_replayed_as_row_by_row(name: str) -> None:
+    columns, rows = replay_both(SCENES[name], 8)
+
+    assert shown(columns) == shown(rows)
+    assert name in QUIET or any(each.alarms for each in rows)
+
+
+def test_scenes_contain_recoveries_and_returns() -> None:
+    _, rows = replay_both(SCENES["versions that are worse again and again"], 8)
+    alarms = [alarm for each in rows for alarm in each.alarms]
+
+    assert any(alarm.resolved for alarm in alarms)
+    assert any(alarm.detected.returned for alarm in alarms)
+
+
+RULES = [Rule(safety=True), Rule(agreed=0.05), Rule(floor=1.0), Rule(minimum=200)]
+
+
+@pytest.mark.parametrize(("columns", "own"), [(("failed", "score"), 1), (("score", "failed"), 0)])
+def test_a_regression_is_explained_by_the_errors_of_earlier_columns_and_rows(columns: list[str], own: int) -> None:
+    data = dataset(Past(columns=columns, rows=300), 7)
+    score = list(replay_columns(data.order(), ReplayEngine()))[columns.index("score")]
+    history = score.replay.errors(100)
+
+    assert history is not None
+    assert sum(block.filled for block in history.timeline.blocks) == 100 + own
+
+
+PASTS = st.builds(
+    Past,
+    rows=st.integers(1, 4000),
+    columns=st.sampled_from([("score",), ("failed", "score"), ("latency", "failed"), ("correct", "failed", "latency")]),
+    versions=st.lists(st.sampled_from(["a", "b", "c", None]), max_size=5),
+    bad=st.lists(st.sampled_from([0.0, 0.05, 0.1, 0.2, 0.5, 0.9]), min_size=1, max_size=6),
+    canary=st.sampled_from([0.0, 0.0, 0.02, 0.3]),
+    side=st.sampled_from([0.0, 0.0, 0.1, 0.5]),
+    targets=st.sampled_from([1, 1, 3]),
+    segments=st.sampled_from([(), (), (4,), (20, 8)]),
+    models=st.sampled_from([0, 1, 3]),
+    missing=st.sampled_from([0.0, 0.1]),
+    ties=st.sampled_from([0.0, 0.5]),
+    timed=st.booleans(),
+    texts=st.sampled_from([False, False, False, True]),
+    newest_first=st.booleans(),
+    one_by_one=st.booleans(),
+    rules=st.lists(st.sampled_from(RULES), max_size=1),
+)  # fmt: skip
+
+
+@settings(max_examples=scaled(8, 400), deadline=None)
+@given(past=PASTS, seed=st.integers(0, 1 << 20))
+def test_any_past_is_replayed_as_row_by_row(past: Past, seed: int) -> None:
+    columns, rows = replay_both(past, seed)
+
+    assert shown(columns) == shown(rows)
