@@ -20,8 +20,8 @@ def test_modules_are_named_by_nouns(product: list[Module]) -> None:
 
 
 def test_a_class_name_has_one_meaning(product: list[Module]) -> None:
-    """Exceptions: the SDK's types for parts of events, chat and bus messages, each service's repository."""
-    assert set(names.homonym_classes(product)) <= {"Consent", "PromptUse", "Message", "Repository"}
+    """Exceptions: consent in the SDK and in events, messages of a chat and of the bus."""
+    assert set(names.homonym_classes(product)) <= {"Consent", "Message"}
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class Name(str):
 
 def test_a_name_of_a_subclass_of_str_is_sent(client: Ratchet, server: FakeServer) -> None:
     prompt = client.prompt("answer", "Hello", target="chat")
-    use = items.PromptUse(Name("answer"), prompt.digest)
+    use = items.UsedPrompt(Name("answer"), prompt.digest)
     item = items.execution("1", Name("chat"), [use], {"user": Name("ann"), "input": Name("Why?")}, NOW)
     assert encoded(item) == {
         "id": "1", "target": "chat", "user": "ann", "input": "Why?", "occurred_at": NOW.isoformat(),
@@ -166,7 +166,7 @@ def test_a_document_of_an_unencoded_item_counts_once() -> None:
     prompt = from_text("x" * 9_000)
     queue = SendQueue(capacity=100, capacity_bytes=20_000, batch_size=4, batch_bytes=10_000,
                       new_key=str, pause=float)  # fmt: skip
-    use = items.PromptUse("answer", prompt.digest, prompt)
+    use = items.UsedPrompt("answer", prompt.digest, prompt)
     made = [items.execution(str(number), "chat", [use], {}, NOW) for number in range(20)]
     assert all(queue.offer(item) for item in made)
     for item in queue.pop_unencoded(100):

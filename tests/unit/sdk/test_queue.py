@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ratchet.client.batches import Batch, Delivered, Retry, Split
 from ratchet.client.known_documents import MANY_DOCUMENTS, KnownDocuments
 from ratchet.client.queue import SendQueue
-from ratchet.client.recorded_items import PromptUse, RecordedItem, Route, UnencodedItem
+from ratchet.client.recorded_items import RecordedItem, Route, UnencodedItem, UsedPrompt
 from ratchet.prompt import from_text
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ def queue(**settings: Any) -> SendQueue:
     return SendQueue(**values, new_key=lambda: f"key-{next(keys)}", pause=float)
 
 
-def item(number: int, route: Route = "executions", documents: tuple[PromptUse, ...] = ()) -> RecordedItem:
+def item(number: int, route: Route = "executions", documents: tuple[UsedPrompt, ...] = ()) -> RecordedItem:
     body = {"id": str(number), "prompts": [{"name": use.name, "digest": use.digest} for use in documents]}
     return RecordedItem(route, str(number), json.dumps(body).encode(), documents)
 
@@ -181,7 +181,7 @@ def documents_in(batch: Batch | None) -> list[str]:
 
 def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None:
     prompt = from_text("Hello")
-    use = PromptUse("answer", prompt.digest, prompt)
+    use = UsedPrompt("answer", prompt.digest, prompt)
     sending = queue(batch_size=2)
     for number in range(6):
         sending.offer(item(number, documents=(use,)))
@@ -195,7 +195,7 @@ def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None
 
 def with_default(number: int, size: int) -> RecordedItem:
     prompt = from_text("x" * size + str(number))
-    return item(number, documents=(PromptUse("answer", prompt.digest, prompt),))
+    return item(number, documents=(UsedPrompt("answer", prompt.digest, prompt),))
 
 
 def test_documents_that_wait_count_once_each() -> None:
@@ -257,14 +257,14 @@ def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.D
 def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
     known = KnownDocuments(most=10)
     for number in range(40):
-        known.add([PromptUse("answer", f"d{number}")])
+        known.add([UsedPrompt("answer", f"d{number}")])
     assert len(known) == 10
     assert ("d39" in known, "d29" in known) == (True, False)
 
 
 def test_a_name_with_many_documents_is_reported_once() -> None:
     known = KnownDocuments()
-    told = [known.add([PromptUse("answer", f"d{number}"), PromptUse("steady", "s")]) for number in range(120)]
+    told = [known.add([UsedPrompt("answer", f"d{number}"), UsedPrompt("steady", "s")]) for number in range(120)]
     assert [number for number, names in enumerate(told) if names] == [MANY_DOCUMENTS - 1]
     assert told[MANY_DOCUMENTS - 1] == ["answer"]
 

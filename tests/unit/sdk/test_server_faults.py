@@ -13,7 +13,7 @@ import pytest
 from ratchet import Ratchet
 from ratchet.client.batches import Batch, Delivered, Outcome, Retry
 from ratchet.client.log_throttle import LogThrottle
-from ratchet.client.recorded_items import PromptUse, RecordedItem, with_documents
+from ratchet.client.recorded_items import RecordedItem, UsedPrompt, with_documents
 from ratchet.client.transport import MAX_BYTES, BatchPoster
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
@@ -96,7 +96,7 @@ def test_a_reason_of_a_stranger_has_an_end(caplog: pytest.LogCaptureFixture) -> 
 
 def test_what_is_too_deep_to_be_read_goes_without_its_document() -> None:
     prompt = from_text("Hello")
-    deep = RecordedItem("executions", "1", DEEP, (PromptUse("answer", prompt.digest, prompt),))
+    deep = RecordedItem("executions", "1", DEEP, (UsedPrompt("answer", prompt.digest, prompt),))
     assert with_documents(deep, frozenset({prompt.digest})) == DEEP
 
 

@@ -11,8 +11,8 @@ from uuid import NAMESPACE_URL, uuid5
 from ratchet.client.recorded_items import (
     ExecutionFields,
     FeedbackFields,
-    PromptUse,
     RecordedItem,
+    UsedPrompt,
     encode,
     execution,
     feedback,
@@ -113,7 +113,7 @@ def _judged(row: dict[str, Any], label: str, target: str, now: datetime) -> Repl
 def _halueval(found: Sequence[dict[str, Any]], target: str, _: Sequence[Part], start: datetime) -> list[ReplayStep]:
     """HaluEval: questions and answers in which people marked hallucinations."""
     prompt = parse(_ANSWER)
-    use = PromptUse("answer", prompt.digest, prompt)
+    use = UsedPrompt("answer", prompt.digest, prompt)
     made = []
     for index, row in enumerate(found):
         # By content too: HaluEval calls two different rows "ID".

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from ratchet.client.recorded_items import PromptUse
+from ratchet.client.recorded_items import UsedPrompt
 
 MANY_DOCUMENTS = 50
 """Different documents of one name after which a warning is logged."""
@@ -23,7 +23,7 @@ class KnownDocuments:
     def __contains__(self, digest: object) -> bool:
         return digest in self._names
 
-    def add(self, uses: Iterable[PromptUse]) -> list[str]:
+    def add(self, uses: Iterable[UsedPrompt]) -> list[str]:
         """Add documents; return the names that reach `MANY_DOCUMENTS` different ones, each once."""
         new = {use.digest: use.name for use in uses if use.digest not in self._names}
         self._names |= new

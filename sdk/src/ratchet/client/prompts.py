@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.client.prompt_verification import Examples, LivePrompt
-from ratchet.client.recorded_items import PromptUse
+from ratchet.client.recorded_items import UsedPrompt
 from ratchet.client.variables import fitted
 from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
 from ratchet.sanitize import visible
@@ -84,10 +84,10 @@ class ServedPrompt:
         """Return the rendered messages as one text, for an app that sends a single string."""
         return "\n\n".join(filter(None, map(_text, self.render(**variables))))
 
-    def use(self) -> PromptUse:
+    def use(self) -> UsedPrompt:
         """Return how an execution refers to it; a default includes its document, which the server may not have."""
         own = not self.live or bool(self._fallback)
-        return PromptUse(self.name, self.digest, self._rendered if own else None)
+        return UsedPrompt(self.name, self.digest, self._rendered if own else None)
 
 
 def _text(message: Mapping[str, Any]) -> str:

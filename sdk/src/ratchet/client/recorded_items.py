@@ -77,7 +77,7 @@ class PromptLabel(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class PromptUse:
+class UsedPrompt:
     """A prompt that an execution used, with its `document` where the server may not have it."""
 
     name: str
@@ -93,7 +93,7 @@ class UnencodedItem(NamedTuple):
     copied: bytes
     """The body by `marshal`: six times as fast as JSON, of known size, and no other code can change it."""
     recorded_at: datetime
-    documents: tuple[PromptUse, ...] = ()
+    documents: tuple[UsedPrompt, ...] = ()
     dropped: tuple[str, ...] = ()
 
     @property
@@ -115,7 +115,7 @@ class RecordedItem:
     route: Route
     id: str
     encoded: bytes
-    documents: tuple[PromptUse, ...] = ()
+    documents: tuple[UsedPrompt, ...] = ()
     dropped: tuple[str, ...] = ()
     """The fields that were left out because their values can't be converted."""
 
@@ -136,9 +136,9 @@ def execution(
     body: dict[str, Any] = {"id": id, "target": identifier(target), "prompts": []}
     dropped = Dropped()
     add_execution_fields(body, fields, dropped)
-    documents: tuple[PromptUse, ...] = ()
+    documents: tuple[UsedPrompt, ...] = ()
     for use in prompt_uses(prompts, dropped):
-        if isinstance(use, PromptUse):
+        if isinstance(use, UsedPrompt):
             body["prompts"].append({"name": use.name, "digest": use.digest})
             documents += (use,) if use.document else ()
         else:
@@ -174,9 +174,9 @@ def _copied(body: dict[str, Any]) -> bytes:
         return marshal.dumps(json.loads(encode(body)))
 
 
-def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[PromptUse | dict[str, str]]:
+def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[UsedPrompt | dict[str, str]]:
     """Return the valid ones of `prompts`: uses, labels, or names. None is skipped."""
-    uses: list[PromptUse | dict[str, str]] = []
+    uses: list[UsedPrompt | dict[str, str]] = []
     for index, prompt in enumerate(prompts):
         try:
             use = _use(prompt)
@@ -188,8 +188,8 @@ def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[PromptUse |
     return uses
 
 
-def _use(prompt: object) -> PromptUse | dict[str, str] | None:
-    if prompt is None or isinstance(prompt, PromptUse):
+def _use(prompt: object) -> UsedPrompt | dict[str, str] | None:
+    if prompt is None or isinstance(prompt, UsedPrompt):
         return prompt
     label = {"name": prompt} if isinstance(prompt, str) else prompt
     if type(label) is not dict and not isinstance(label, Mapping):

@@ -14,8 +14,8 @@ from functools import partial
 from typing import NamedTuple
 
 from collector.domain.pii.cards_and_addresses import find_addresses, find_cards, find_ibans
-from collector.domain.pii.credentials import find_keys
 from collector.domain.pii.emails import find_emails, find_spelled_emails, may_be_spelled
+from collector.domain.pii.leaked_secrets import find_secrets
 from collector.domain.pii.national_ids import find_national_ids
 from collector.domain.pii.normalization import Folded, Folding
 from collector.domain.pii.phones import find_phones
@@ -85,7 +85,7 @@ def _finders(text: str) -> Iterator[tuple[str, Finder]]:
     digits = sum(map(text.count, "0123456789"))
     if digits > _MIN_DENSE_DIGITS:
         yield "number", find_dense_digits
-    yield "secret", find_keys
+    yield "secret", find_secrets
     if "@" in text:
         yield "email", find_emails
     if may_be_spelled(text):

@@ -68,7 +68,7 @@ _WORDS = ("pass", "pwd", "secret", "token", "credential", "key", "auth")
 _SCHEMES = ("earer ", "asic ", "oken ")
 
 
-def find_keys(text: str) -> Iterator[Bounds]:
+def find_secrets(text: str) -> Iterator[Bounds]:
     """Yield bounds of secrets; they may overlap."""
     if "PRIVATE KEY" in text:
         yield from (match.span() for match in _PEM.finditer(text))
