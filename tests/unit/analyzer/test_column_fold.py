@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -23,9 +24,7 @@ from shared.metric_catalog import Declaration
 from tests.support.quality import facts, feedback, recorded, replacing
 from tests.support.soak import scaled
 
-WORDS = [
-    f"{first}{second}{third}" for first in "abcdefg" for second in ("tax", "size", "login") for third in "klmnopqrstuv"
-]
+WORDS = ["".join(letters) for letters in product("abcdefghijkl", "mnopqrst", "uvwxyz")]
 RANKS = [1 / (rank + 1) for rank in range(len(WORDS))]
 
 

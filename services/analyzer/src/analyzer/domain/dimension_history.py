@@ -1,10 +1,11 @@
 """History of one dimension: values by cell, and words of inputs, to explain a regression."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
+
+from pydantic_core import to_json
 
 from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.attribution.losing_terms import TermInput, TermSketch
@@ -101,7 +102,7 @@ class DimensionHistory:
     def dump(self) -> str:
         """Return the state as JSON."""
         state = [self.timeline.dump(), self.terms.dump(), self.sums.dump(), self.good.dump()]
-        return json.dumps(state, separators=(",", ":"))
+        return to_json(state).decode()
 
     @classmethod
     def load(cls, dimension: Dimension, state: list[Any]) -> "DimensionHistory":

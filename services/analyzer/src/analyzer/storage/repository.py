@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -125,9 +126,7 @@ class QualityStore:
         """Return the histories of `dimensions` and of the error rates of their targets."""
         wanted = {*dimensions, *(dimension.subject._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
         rows = await self._conn.execute(_COURSES, {"ids": list({dimension.id for dimension in wanted})})
-        return [
-            DimensionHistory.load(dimension, json.loads(state)) for row in rows for dimension, state in _states(row)
-        ]
+        return [DimensionHistory.load(dimension, from_json(state)) for row in rows for dimension, state in _states(row)]
 
     async def _regressions(self, engine: QualityEngine, dimensions: Collection[Dimension]) -> list[Regression]:
         subjects = {dimension.subject.id for dimension in dimensions}
@@ -143,7 +142,7 @@ def read_streams(row: Row[Any], engine: QualityEngine) -> Iterator[Stream]:
         dimension = Dimension(row.project, row.environment, row.target, row.metric, metric.generation, metric.mirrored)
         if dimension in states:
             key = StreamKey(PromptMetric(dimension, row.prompt), row.identity)
-            yield Stream.load(key, engine.rules.watching(dimension, metric), json.loads(states[dimension]))
+            yield Stream.load(key, engine.rules.watching(dimension, metric), from_json(states[dimension]))
 
 
 def _states(row: Row[Any]) -> list[tuple[Dimension, str]]:
@@ -226,7 +225,7 @@ def read_regression(row: Row[Any], rules: Rules, definitions: Definitions) -> Re
         detected,
         RegressionResolved.model_validate_json(row.resolved) if row.resolved else None,
         (row.opened_at, row.resolved_at),
-        (row.good, json.loads(row.terms)),
+        (row.good, from_json(row.terms)),
         rules.watching(dimension, definitions.find(*dimension[:4]).metric).settings,
-        json.loads(row.memory),
+        from_json(row.memory),
     )

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from analyzer.domain.detection import DetectionSettings
 from analyzer.domain.model import Dimension, Metric, Reading, Use
 from analyzer.domain.regressions.recovery import CurrentVersionTracker, RareEventRecovery, Recovery
@@ -78,7 +80,7 @@ class Regression:
         """Return the state of the recovery as JSON; events are stored separately."""
         watched = [self.baseline.dump(), self.after, self.window.dump(), self.in_use.dump()]
         recovery = [isinstance(self.recovery, RareEventRecovery), self.recovery.dump()]
-        return json.dumps([list(self.use), self.model, *watched, *recovery, self.generation])
+        return to_json([list(self.use), self.model, *watched, *recovery, self.generation]).decode()
 
     @classmethod
     def load(

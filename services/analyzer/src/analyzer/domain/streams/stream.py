@@ -1,9 +1,10 @@
 """The state of one stream: constant size, O(1) per value, saved without loss."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import to_json
 
 from analyzer.domain.detection import DetectionSettings, Finding, JsonState, Monitor
 from analyzer.domain.model import Reading, StreamKey
@@ -177,7 +178,7 @@ class Stream:
         rest = [self.segmented, self.last, self.regressed, self.after, self.cleared]
         evidence = [self.started, self.sums.dump(), self.samples, self.monitor.dump(), baseline]
         state = [FORMAT, *evidence, parts, rest, unreported]
-        return json.dumps(state, separators=(",", ":"))
+        return to_json(state).decode()
 
     @classmethod
     def load(cls, key: StreamKey, watching: WatchRules, state: list[Any]) -> "Stream":
