@@ -12,8 +12,9 @@ from shared.events.message import Message
 from shared.messaging.consumed_positions import ABSENT, Gap
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox_holds import Held
-from shared.messaging.sql_outbox import shard_of
+from shared.messaging.packed_messages import shard_of
 from shared.messaging.sql_store import SqlStore
+from shared.messaging.store import Progress
 from shared.testing.store import FakeStore
 from tests.support.messaging import SCHEMA, envelope, feedback, record, scratch_engine
 
@@ -32,7 +33,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[AnyStore]:
 
 
 async def unsent(store: AnyStore) -> list[Message]:
-    return [row.message for row in await store.pending(ALL, 100)]
+    return [message for row in await store.pending(ALL, 100) for message in row.messages]
 
 
 async def test_event_is_claimed_once_per_consumer(store: AnyStore) -> None:
@@ -146,8 +147,8 @@ async def test_each_shard_has_one_relay_and_its_token_fences_the_previous_one(st
     await store.release("one")
     taken = await store.lease(4, "two", 60)
     assert set(taken) == set(ALL)
-    assert not await store.mark_sent(held, "one", [row.id]), "the lease belongs to the other relay"
-    assert await store.mark_sent(taken, "two", [row.id])
+    assert not await store.mark_sent(held, "one", [Progress(row.id, 0, 1)]), "the lease belongs to the other relay"
+    assert await store.mark_sent(taken, "two", [Progress(row.id, 0, 1)])
     assert await unsent(store) == []
 
 
@@ -156,18 +157,47 @@ async def test_messages_of_one_key_share_a_shard(store: AnyStore) -> None:
         await tx.emit(*[envelope(feedback(target=f"bot-{number % 5}")) for number in range(50)])
     for shard in ALL:
         for row in await store.pending([shard], 100):
-            assert shard_of(row.message.key, 4) == shard
+            assert shard_of(row.key, 4) == shard
 
 
 async def test_pending_respects_the_byte_limit_but_returns_at_least_one_message(store: AnyStore) -> None:
-    sent = [envelope(feedback().model_copy(update={"text": "x" * size})) for size in (3_000, 100, 100, 5_000, 100)]
-    async with store.begin() as tx:
-        await tx.emit(*sent)
-    rows = await store.pending(ALL, 100, 5_000)
+    for size in (3_000, 100, 100, 5_000, 100):
+        async with store.begin() as tx:
+            await tx.emit(envelope(feedback().model_copy(update={"text": "x" * size})))
+    rows = await store.pending(ALL, 100, 6_000)
     assert len(rows) == 3
-    assert len(await store.pending(ALL, 2, 5_000)) == 2
+    assert len(await store.pending(ALL, 2, 6_000)) == 2
     assert len(await store.pending(ALL, 100, 1)) == 1
     assert [row.id for row in await store.pending(ALL, 100)] == sorted(row.id for row in await store.pending(ALL, 100))
+
+
+async def test_a_row_that_was_sent_in_part_keeps_the_rest(store: AnyStore) -> None:
+    async with store.begin() as tx:
+        await tx.emit(*[envelope(feedback(value=float(value))) for value in range(5)])
+    (row,) = await store.pending(ALL, 10)
+    held = await store.lease(4, "one", 60)
+    assert await store.mark_sent(held, "one", [Progress(row.id, 0, 2)])
+    (rest,) = await store.pending(ALL, 10)
+    assert (rest.first, rest.messages) == (2, row.messages[2:])
+    assert await store.oldest_unsent() is not None
+    assert await store.mark_sent(held, "one", [Progress(row.id, 0, 5)]), "read before it was sent in part"
+    assert len(await unsent(store)) == 3
+    assert await store.mark_sent(held, "one", [Progress(row.id, 2, 5)])
+    assert await store.pending(ALL, 10) == []
+    assert await store.oldest_unsent() is None
+
+
+async def test_a_row_that_is_set_aside_waits_for_nobody(store: AnyStore) -> None:
+    async with store.begin() as tx:
+        await tx.emit(envelope(), envelope(feedback(target="other")))
+    first, second = await store.pending(ALL, 10)
+    held = await store.lease(4, "one", 60)
+    assert not await store.set_aside({shard: token + 1 for shard, token in held.items()}, "one", [first.id])
+    assert await store.set_aside(held, "one", [first.id])
+    assert await store.count_set_aside() == 1
+    assert await store.pending(ALL, 10) == [second]
+    assert await store.mark_sent(held, "one", [Progress(second.id, 0, 1)])
+    assert await store.oldest_unsent() is None
 
 
 async def test_held_topics_and_keys_are_not_pending(store: AnyStore) -> None:
@@ -177,7 +207,7 @@ async def test_held_topics_and_keys_are_not_pending(store: AnyStore) -> None:
     topic, mirror = "feedback.created", "feedback.created.dlq"
 
     async def found(*held: Any) -> list[tuple[str, str]]:
-        return [(row.message.topic, row.message.key) for row in await store.pending(ALL, 100, 10**6, Held(*held))]
+        return [(row.topic, row.key) for row in await store.pending(ALL, 100, 10**6, Held(*held))]
 
     assert await found([mirror], []) == [(topic, f"acme/bot-{number}") for number in range(3)]
     assert await found([topic], []) == [(mirror, "acme/bot")]
@@ -193,7 +223,7 @@ async def test_the_oldest_unsent_message_has_an_age(store: AnyStore) -> None:
     assert age is not None
     assert 0 <= age < 3600
     held = await store.lease(4, "one", 60)
-    assert await store.mark_sent(held, "one", [row.id for row in await store.pending(ALL, 10)])
+    assert await store.mark_sent(held, "one", [Progress(row.id, 0, 1) for row in await store.pending(ALL, 10)])
     assert await store.oldest_unsent() is None
 
 

@@ -108,9 +108,9 @@ _PARTS = {
     "decisions": "SELECT count(*) FROM gatekeeper.decisions WHERE proposal_id = :id AND expires_at > decided_at",
     "live": "SELECT count(*) FROM gatekeeper.live_history WHERE name = :name AND digest = :digest",
     "signatures": "SELECT count(*) FROM gatekeeper.live_signatures WHERE name = :name",
-    "announced": """SELECT count(*) FROM gatekeeper.outbox
+    "announced": """SELECT count(*) FROM gatekeeper.outbox_messages
                     WHERE topic = 'prompt.live' AND key LIKE '%/' || CAST(:name AS text)""",
-    "decided": """SELECT count(*) FROM gatekeeper.outbox WHERE topic = 'proposal.decided'
+    "decided": """SELECT count(*) FROM gatekeeper.outbox_messages WHERE topic = 'proposal.decided'
                   AND convert_from(payload, 'UTF8')::jsonb ->> 'proposal_id' = :text""",
 }
 _NO_TRACES = dict.fromkeys(_PARTS, 0)

@@ -98,7 +98,7 @@ class Scene:
         return await self._sent() > before
 
 
-_SENT = "SELECT count(*) FROM collector.outbox WHERE sent_at IS NOT NULL"
+_SENT = "SELECT count(*) FROM collector.outbox_messages WHERE is_sent"
 
 
 async def _in_transaction(dsn: str, instance: Instance) -> bool:

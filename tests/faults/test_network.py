@@ -26,7 +26,7 @@ from tests.support.summary import count_unprocessed_events, query_rows, verify_c
 _RATE = 60
 _LASTS_S = scaled(2.0, 60.0)
 _FAULTS: tuple[Fault, ...] = ("hold", "delay", "half-open", "reset")
-_SENT = "SELECT count(*) FROM collector.outbox WHERE sent_at IS NOT NULL"
+_SENT = "SELECT count(*) FROM collector.outbox_messages WHERE is_sent"
 _POSTGRES_SOCKET = ".s.PGSQL.5432"
 
 

@@ -42,7 +42,7 @@ class Analyzer:
     async def emitted(self, topic: str) -> list[Any]:
         """Return the events of a topic in the outbox, oldest first."""
         async with self.engine.connect() as conn:
-            statement = text("SELECT payload FROM analyzer.outbox WHERE topic = :topic ORDER BY id")
+            statement = text("SELECT payload FROM analyzer.outbox_messages WHERE topic = :topic ORDER BY id, n")
             rows = await conn.execute(statement, {"topic": topic})
             return [CATALOG[f"ratchet.{topic}.v1"].model_validate_json(row.payload) for row in rows]
 

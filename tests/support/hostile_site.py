@@ -78,10 +78,15 @@ def park(runner: LocalRunner, count: int = 1) -> None:
         dsn,
         f"""INSERT INTO analyzer.dead_letters (id, consumer, topic, partition, "offset", key, headers, payload, reason,
                                                detail, project, environment)
-            SELECT gen_random_uuid(), 'analyzer.quality', topic, 0, id, convert_to(key, 'UTF8'), headers, payload,
+            SELECT gen_random_uuid(), 'analyzer.quality', topic, 0, id, convert_to(key, 'UTF8'),
+                   jsonb_build_array(
+                     jsonb_build_array('ce_id', event_id),
+                     jsonb_build_array('ce_type', 'ratchet.execution.recorded.v1'),
+                     jsonb_build_array('ce_source', 'ratchet/collector'), jsonb_build_array('ce_time', created_at)),
+                   payload,
                    'unexpected', 'ValueError', convert_from(payload, 'UTF8')::json ->> 'project',
                    convert_from(payload, 'UTF8')::json ->> 'environment'
-            FROM collector.outbox WHERE topic = 'execution.recorded' ORDER BY id LIMIT {count}""",
+            FROM collector.outbox_messages WHERE topic = 'execution.recorded' ORDER BY id, n LIMIT {count}""",
     )
 
 

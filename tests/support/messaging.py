@@ -11,6 +11,7 @@ from shared.events import Envelope
 from shared.events.base import Event
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import encode
+from shared.messaging.outbox_schema import outbox_objects
 from shared.messaging.tables import messaging_tables
 from shared.runtime.database import metadata_for
 from shared.runtime.settings import ServiceSettings
@@ -65,4 +66,6 @@ async def scratch_engine(dsn: str) -> AsyncEngine:
     async with engine.begin() as conn:
         await conn.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         await conn.run_sync(metadata.create_all)
+        for statement in outbox_objects(SCHEMA):
+            await conn.execute(text(statement))
     return engine

@@ -56,7 +56,7 @@ class Proposer:
     async def emitted(self) -> list[Any]:
         """Return the events in the outbox, oldest first."""
         async with self.engine.connect() as conn:
-            rows = await conn.execute(text("SELECT topic, payload FROM proposer.outbox ORDER BY id"))
+            rows = await conn.execute(text("SELECT topic, payload FROM proposer.outbox_messages ORDER BY id, n"))
             return [CATALOG[f"ratchet.{row.topic}.v1"].model_validate_json(row.payload) for row in rows]
 
     async def drain_emitted(self) -> list[Any]:

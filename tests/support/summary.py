@@ -77,7 +77,7 @@ async def measure_latency(dsn: str) -> Latency:
         """SELECT count(*) AS events, percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS p50,
                   percentile_cont(0.99) WITHIN GROUP (ORDER BY took) AS p99, max(took) AS max_s
            FROM (SELECT extract(epoch FROM i.received_at - o.created_at) AS took
-                 FROM collector.outbox o JOIN analyzer.inbox i USING (event_id)
+                 FROM collector.outbox_messages o JOIN analyzer.inbox i USING (event_id)
                  WHERE i.consumer = 'analyzer.quality') AS pairs""",
     )
     return Latency(row.events, float(row.p50 or 0), float(row.p99 or 0), float(row.max_s or 0))
@@ -117,7 +117,7 @@ async def wait_until_processed(dsn: str, kafka: str, within: float = 60.0) -> No
 
 async def pending_rows(dsn: str) -> dict[str, int]:
     """Return the number of pending rows in PostgreSQL by table."""
-    places = {f"{service}.outbox": "WHERE sent_at IS NULL" for service in SERVICES} | {"collector.waiting": ""}
+    places = {f"{service}.outbox_messages": "WHERE NOT is_sent" for service in SERVICES} | {"collector.waiting": ""}
     counts = [f"SELECT '{place}' AS place, count(*) AS waiting FROM {place} {which}" for place, which in places.items()]
     return {row.place: row.waiting for row in await query_rows(dsn, " UNION ALL ".join(counts)) if row.waiting}
 
@@ -148,7 +148,7 @@ def lag(admin: AdminClient, subscriptions: dict[str, list[str]]) -> dict[str, in
 async def count_unprocessed_events(dsn: str) -> int:
     """Return the number of events that a subscription neither processed nor moved to the dead letters."""
     counts = [
-        f"""SELECT count(*) AS missing FROM {emitter}.outbox o
+        f"""SELECT count(*) AS missing FROM {emitter}.outbox_messages o
             JOIN {subscriber}.subscriptions s USING (topic)
             WHERE NOT EXISTS (SELECT FROM {subscriber}.inbox i
                               WHERE (i.consumer, i.event_id) = (s.consumer, o.event_id))

@@ -69,7 +69,8 @@ class Running:
         """The payloads in the outbox, in their order."""
         rows = psql(
             self.dsn,
-            f"SELECT convert_from(payload, 'UTF8') FROM collector.outbox WHERE topic = '{topic}' ORDER BY id",
+            "SELECT convert_from(payload, 'UTF8') FROM collector.outbox_messages"
+            f" WHERE topic = '{topic}' ORDER BY id, n",
         )
         return [json.loads(row) for row in rows.splitlines()]
 

@@ -155,7 +155,7 @@ async def test_killed_backends_refuse_lose_and_double_nothing(collector: "Runnin
 
 async def test_values_that_the_database_refuses_are_refused_alone(collector: "Running") -> None:
     """SQLSTATE 22 and 23 are about the values: halved until the item stands alone, which is refused for good."""
-    condition = "WHEN (convert_from(NEW.payload, 'UTF8') LIKE '%poison%')"
+    condition = "WHEN (encode(NEW.messages, 'escape') LIKE '%poison%')"
     psql(collector.dsn, _RAISE.format(state="22003").replace("FOR EACH ROW", f"FOR EACH ROW {condition}"))
     items = [{"id": name, "target": "bot"} for name in ("a", "poison", "b")]
     answer = await collector.post("executions", items)

@@ -31,7 +31,7 @@ TABLES = {
     "opinions": "slot, feedback_id, value, label, updated_at",
     "waiting": "event_id, reference, project, environment, payload, received_at, traceparent",
     "observed": "project, environment, name, digest, documented, first_seen",
-    "outbox": "shard, event_id, topic, key, headers, payload",
+    "outbox": "shard, topic, key, event_ids, messages",
 }
 IDS = [str(UUID(int=number)) for number in range(3)]
 DIGESTS = [f"sha256:{number:064x}" for number in range(2)]

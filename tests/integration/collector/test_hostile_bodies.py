@@ -207,7 +207,7 @@ async def test_hostile_bodies_are_refused_by_the_field(collector: "Running", sub
             assert_problem(await collector.post(route, body), field)
     for route in ROUTES:
         assert (await collector.post(route, GOOD[route])).json()["status"] == "accepted"
-    assert collector.count("outbox") == 2
+    assert collector.count("outbox_messages") == 2
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -252,7 +252,7 @@ async def test_a_compressed_body_is_the_plain_one(collector: "Running") -> None:
     assert [answer.json()["accepted"] for answer in (first, again, other)] == [3, 0, 0]
     assert again.json()["duplicate"] == other.json()["duplicate"] == 3
     assert_problem(await collector.post("executions", compressed[:-9], Content_Encoding="gzip"), "body")
-    assert collector.count("outbox") == 3
+    assert collector.count("outbox_messages") == 3
 
 
 async def test_a_body_that_never_ends_is_cut_off(collector: "Running") -> None:

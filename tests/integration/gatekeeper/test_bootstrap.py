@@ -25,7 +25,7 @@ async def test_lost_keys_are_revoked_and_created_again(gate: World) -> None:
 
 
 async def test_every_key_is_emitted_and_signed(gate: World) -> None:
-    rows = await gate.sql("SELECT payload FROM gatekeeper.outbox WHERE topic = 'key.changed'")
+    rows = await gate.sql("SELECT payload FROM gatekeeper.outbox_messages WHERE topic = 'key.changed'")
     found = [json.loads(row[0]) for row in rows]
     assert {said["key_id"] for said in found} == {raw.split("_")[1] for raw in gate.keys.values()}
     assert all(verify(gate.signer.public, key_bytes(said), said["signature"]["value"]) for said in found)

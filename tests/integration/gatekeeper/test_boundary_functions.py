@@ -1,13 +1,15 @@
 """The functions of the boundary, misused by the gatekeeper's own role: without a person's key nothing becomes live."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from shared.events.message import Message
+from shared.messaging.sql_outbox import insert_parameters, insert_statement
 from tests.support.databases import as_role
 from tests.support.gatekeeper import World, digest, document, secret_hash
 
@@ -126,13 +128,15 @@ async def test_injection_in_an_argument_stays_an_argument(stage: World, role: An
     assert await still_one(stage)
 
 
-async def announce(role: Any, said: dict[str, Any]) -> str:
+async def announce(role: Any, *said: dict[str, Any]) -> str:
+    """Insert messages into the outbox in one row, as the service's role."""
+    messages = [(uuid4(), Message("prompt.live", "k", json.dumps(live).encode(), ())) for live in said]
+    return await insert(role, insert_parameters(messages, 4))
+
+
+async def insert(role: Any, parameters: Sequence[list[Any]]) -> str:
     try:
-        await role.execute(
-            "INSERT INTO gatekeeper.outbox (shard, event_id, topic, key, headers, payload)"
-            " VALUES (0, gen_random_uuid(), 'prompt.live', 'k', '[]', $1)",
-            json.dumps(said).encode(),
-        )
+        await role.execute(insert_statement("gatekeeper", ("$1", "$2", "$3", "$4", "$5")), *parameters)
     except asyncpg.PostgresError as error:
         return str(error.args[0])
     return ""
@@ -149,9 +153,32 @@ async def test_the_outbox_takes_no_prompt_live_that_history_does_not_hold(stage:
         {"environment": "staging"},
     ):
         assert await announce(role, true | lie) == "not-live"
+        assert await announce(role, true, true | lie) == "not-live"
+        assert await announce(role, true | lie, true) == "not-live"
+    assert await announce(role, true, true) == ""
     said = await refused(
         role.execute("UPDATE gatekeeper.outbox SET topic = 'prompt.live' WHERE topic <> 'prompt.live'")
     )
+    assert said == "not-live"
+
+
+async def test_no_prompt_live_hides_in_a_row_that_its_event_ids_do_not_announce(stage: World, role: Any) -> None:
+    true = {"project": "default", "environment": "production", "name": "greeting", "sequence": 1}
+    true |= {"digest": digest(ONE), "document": ONE}
+    lie = true | {"digest": digest(TWO), "document": TWO}
+    messages = [(uuid4(), Message("prompt.live", "k", json.dumps(live).encode(), ())) for live in (true, lie)]
+    shards, topics, keys, [ids], [packed] = insert_parameters(messages, 4)
+    for hidden_ids, hidden in (
+        (ids[:16], packed),
+        (ids, packed + b"\0" * 8),
+        (ids, packed[:-1]),
+        (ids + ids[:16], packed),
+        (ids[:16], b"\xff" * 8 + packed),
+    ):
+        assert "message" in await insert(role, [shards, topics, keys, [hidden_ids], [hidden]])
+    assert await insert(role, [shards, topics, keys, [ids[:15]], [packed]]) != ""
+    assert await announce(role, true) == ""
+    said = await refused(role.execute("UPDATE gatekeeper.outbox SET messages = $1, event_ids = $2", packed, ids))
     assert said == "not-live"
 
 

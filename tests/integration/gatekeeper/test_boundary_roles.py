@@ -244,7 +244,8 @@ async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(i
             "record_settlement", "review_observed", "archive_prompt", "audit_kill_switch",
         "record_operation", "record_declaration",
     }  # fmt: skip
-    helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "version_slots", "set_examples", "remaining_examples"}
+    helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "version_slots", "set_examples", "remaining_examples",
+                   "unpack_messages"}  # fmt: skip
     rows = await intruder.gate.sql(
         """SELECT proname, oid::regprocedure::text, prosecdef, proisstrict, proconfig,
                   has_function_privilege(:role, oid, 'EXECUTE')

@@ -78,7 +78,7 @@ async def test_the_gatekeepers_own_dead_letters_are_recorded(gate: World) -> Non
     path = f"/v1/ops/gatekeeper/dead-letters/{letter['id']}/discard"
     assert (await gate.ask("reviewer_key", "POST", path)).status_code == 200
     [payload] = await gate.sql(
-        "SELECT convert_from(payload, 'UTF8') FROM gatekeeper.outbox WHERE topic = 'dead_letter.settled'"
+        "SELECT convert_from(payload, 'UTF8') FROM gatekeeper.outbox_messages WHERE topic = 'dead_letter.settled'"
     )
     await arrive(gate, received(DeadLetterSettled.model_validate_json(payload[0])))
     [entry] = await entries(gate)

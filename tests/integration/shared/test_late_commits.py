@@ -14,7 +14,7 @@ from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
 from shared.messaging.sql_store import SqlStore
-from shared.messaging.store import Pending
+from shared.messaging.store import Pending, Progress
 from shared.runtime.background import cancel_all
 from shared.runtime.prometheus_metrics import Metrics
 from tests.support.eventually import eventually
@@ -95,9 +95,9 @@ class ReadsAfterLastId(SqlStore):
         found = await super().pending(shards, limit, max_bytes, held)
         return [row for row in found if row.id > self.last]
 
-    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
-        self.last = max(self.last, *ids)
-        return await super().mark_sent(tokens, owner, ids)
+    async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
+        self.last = max(self.last, *(done.id for done in progress))
+        return await super().mark_sent(tokens, owner, progress)
 
     async def emit_last(self) -> None:
         async with self.begin() as tx:

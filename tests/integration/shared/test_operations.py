@@ -20,6 +20,7 @@ from shared.auth.principal import hash_secret
 from shared.auth.tables import key_table
 from shared.errors import Permanent
 from shared.events.feedback import FeedbackCreated
+from shared.events.message import Message
 from shared.events.promotion import KeyChanged, Signature
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import Received
@@ -28,7 +29,7 @@ from shared.messaging.republish import RepublishScope, republish
 from shared.messaging.retention import delete_expired
 from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.sql_store import SqlStore
-from shared.messaging.store import Pending, Subscription, Tx
+from shared.messaging.store import Subscription, Tx
 from shared.messaging.topic_stats import TopicStats
 from shared.problems import Problem
 from shared.runtime.database import SchemaOutdated, check_schema, metadata_for
@@ -167,9 +168,7 @@ async def test_operator_actions_are_reported_once_by_ids(ops: OperationsFixture,
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]
         for _ in range(2):
             await operator.post(f"/v1/ops/{SCHEMA}/dead-letters/{letter['id']}/{verb}")
-    (message,) = [
-        row.message for row in await ops.store.pending(range(4), 100) if not row.message.topic.endswith(".dlq")
-    ]
+    (message,) = [each for each in await unsent(ops.store) if not each.topic.endswith(".dlq")]
     assert (message.topic, message.key) == ("dead_letter.settled", "acme")
     assert json.loads(message.value) == {
         "project": "acme", "environment": "production", "letter_id": letter["id"], "service": SCHEMA,
@@ -236,7 +235,7 @@ async def test_project_republishes_only_its_own_events(ops: OperationsFixture) -
         assert (await stranger.post(path, json=body)).json() == {"republished": 0}
         assert (await operator.post(path, json=body)).json() == {"republished": 1}
         assert (await operator.post(path, json={"topic": "what a user wrote"})).status_code == 422
-    waiting = [row.message for row in await ops.store.pending(range(4), 9)]
+    waiting = await unsent(ops.store)
     assert [message.key for message in waiting if message.topic == "feedback.created"] == ["acme/bot"]
     reports = {message.key: json.loads(message.value) for message in waiting if message.topic == "operation.performed"}
     assert reports["other"]["events"] == 0
@@ -260,7 +259,7 @@ async def test_an_operator_resumes_a_paused_consumer(ops: OperationsFixture) -> 
         assert (await operator.post(path)).json()["code"] == "not-paused"
         assert (await operator.post(f"/v1/ops/{SCHEMA}/consumers/x/resume")).json()["code"] == "consumer-unknown"
         assert not (await operator.get(f"/v1/ops/{SCHEMA}/topics")).json()["consumers"][0]["paused"]
-    sent = [row.message for row in await ops.store.pending(range(4), 9)]
+    sent = await unsent(ops.store)
     (report,) = [json.loads(message.value) for message in sent if message.topic == "operation.performed"]
     assert (report["operation"], report["consumer"], report["by"]) == ("consumer_resumed", CONSUMER, "operator")
 
@@ -276,11 +275,12 @@ async def test_operations_are_for_operators(ops: OperationsFixture) -> None:
             assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
 
 
-async def test_only_events_missing_from_an_inbox_are_republished(ops: OperationsFixture) -> None:
+async def test_only_rows_with_events_missing_from_an_inbox_are_republished(ops: OperationsFixture) -> None:
     sent = [envelope(feedback()) for _ in range(4)]
     async with ops.store.begin() as tx:
-        await tx.emit(*sent)
-        await tx.claim(CONSUMER, [sent[0].id, sent[1].id])
+        await tx.emit(*sent[:2])
+        await tx.emit(*sent[2:])
+        await tx.claim(CONSUMER, [event.id for event in sent[:3]])
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now()"))
         await tx.conn.execute(text(f"INSERT INTO {SCHEMA}.subscriptions VALUES ('{CONSUMER}', 'feedback.created')"))
     async with ops.client("operate") as operator:
@@ -288,7 +288,8 @@ async def test_only_events_missing_from_an_inbox_are_republished(ops: Operations
     assert answer.json() == {"republished": 2}
     assert await republish(ops.engine, SCHEMA, RepublishScope(topic="prompt.live")) == 0
     assert await republish(ops.engine, SCHEMA, RepublishScope(topic="feedback.created")) == 2
-    waiting = {row.message.topic for row in await ops.store.pending(range(4), 100)}
+    assert len([message for message in await unsent(ops.store) if message.topic == "feedback.created"]) == 4
+    waiting = {message.topic for message in await unsent(ops.store)}
     assert waiting == {"feedback.created", "operation.performed"}
 
 
@@ -363,7 +364,7 @@ async def test_texts_are_deleted_before_inbox_entries(ops: OperationsFixture) ->
         )
     await delete_expired(ops.engine, SCHEMA, retention_hours=4)
     assert await rows("dead_letters") == 0
-    assert [row.message.topic for row in await remaining(ops.store)] == ["key.changed"]
+    assert [message.topic for message in await remaining(ops.store)] == ["key.changed"]
 
 
 async def test_republished_events_are_deleted_before_their_inbox_entries(ops: OperationsFixture) -> None:
@@ -372,14 +373,18 @@ async def test_republished_events_are_deleted_before_their_inbox_entries(ops: Op
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET created_at = now() - interval '9 hours'"))
         await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now() WHERE topic <> 'feedback.created.dlq'"))
     await delete_expired(ops.engine, SCHEMA, retention_hours=4)
-    assert [row.message.topic for row in await ops.store.pending(range(4), 100)] == ["feedback.created.dlq"]
-    assert {row.message.topic for row in await remaining(ops.store)} == {"feedback.created.dlq", "key.changed"}
+    assert [message.topic for message in await unsent(ops.store)] == ["feedback.created.dlq"]
+    assert {message.topic for message in await remaining(ops.store)} == {"feedback.created.dlq", "key.changed"}
 
 
-async def remaining(store: SqlStore) -> list[Pending]:
+async def remaining(store: SqlStore) -> list[Message]:
     """Return what is left in the outbox, as if it were unsent."""
     await republish(store.engine, SCHEMA, RepublishScope())
-    return await store.pending(range(4), 100)
+    return await unsent(store)
+
+
+async def unsent(store: SqlStore) -> list[Message]:
+    return [message for row in await store.pending(range(4), 100) for message in row.messages]
 
 
 async def test_service_can_read_only_missing_event_ids_of_others(migrated_dsn: Callable[..., str]) -> None:

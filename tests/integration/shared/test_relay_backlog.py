@@ -36,12 +36,12 @@ async def insert_messages(engine: AsyncEngine, count: int, size: int) -> None:
     holds them.
     """
     async with engine.begin() as conn:
-        await conn.execute(text(f"ALTER TABLE {SCHEMA}.outbox ALTER COLUMN payload SET STORAGE EXTERNAL"))
+        await conn.execute(text(f"ALTER TABLE {SCHEMA}.outbox ALTER COLUMN messages SET STORAGE EXTERNAL"))
         await conn.execute(
             text(
-                f"""INSERT INTO {SCHEMA}.outbox (shard, event_id, topic, key, headers, payload)
-                    SELECT n % 4, gen_random_uuid(), 'feedback.created', 'acme/bot-' || n, '[]',
-                           convert_to(repeat('x', :size), 'UTF8')
+                f"""INSERT INTO {SCHEMA}.outbox (shard, topic, key, event_ids, messages)
+                    SELECT n % 4, 'feedback.created', 'acme/bot-' || n, decode(md5(n::text), 'hex'),
+                           int4send(0) || int4send(:size) || convert_to(repeat('x', :size), 'UTF8')
                     FROM generate_series(1, :count) AS n"""
             ),
             {"count": count, "size": size},

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,9 +17,10 @@ from shared.events.message import Message
 from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.relay import Relay
 from shared.messaging.send_result import SendResult
-from shared.messaging.store import Subscription, Tx
+from shared.messaging.store import Pending, Progress, Subscription, Tx
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeBus, FakeConsumer, FakeRecord
 from shared.testing.clock import FakeClock
@@ -49,7 +50,7 @@ class Loop(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.clock = FakeClock()
-        self.emitter, self.taker = FakeStore(clock=self.clock), FakeStore(clock=self.clock)
+        self.emitter, self.taker = self.new_emitter(), FakeStore(clock=self.clock)
         self.bus = self.new_bus()
         self.metrics = Metrics("scratch")
         self.accepted: set[float] = set()
@@ -59,6 +60,9 @@ class Loop(RuleBasedStateMachine):
         self.overwritten: set[str] = set()
         self.members = [run_now(self.bus.join("g", [TOPIC], str(number))) for number in range(2)]
 
+    def new_emitter(self) -> FakeStore:
+        return FakeStore(clock=self.clock)
+
     def new_bus(self) -> FakeBus:
         return FakeBus(partitions=3)
 
@@ -67,11 +71,16 @@ class Loop(RuleBasedStateMachine):
         run_now(delivery.process(records))
         return True
 
-    @rule(target_number=st.integers(0, 4), dies=st.booleans(), poison=st.sampled_from([False] * 7 + [True]))
-    def accept(self, target_number: int, dies: bool, poison: bool) -> None:
+    @rule(
+        target_number=st.integers(0, 4),
+        count=st.integers(1, 3),
+        dies=st.booleans(),
+        poison=st.sampled_from([False] * 7 + [True]),
+    )
+    def accept(self, target_number: int, count: int, dies: bool, poison: bool) -> None:
         """Accept a request, possibly with poison; the process may die before the commit."""
-        number = float(len(self.accepted) + 1)
-        sent = envelope(feedback(target=f"bot-{target_number}", value=number))
+        numbers = [float(len(self.accepted) + 1 + more) for more in range(count)]
+        sent = [envelope(feedback(target=f"bot-{target_number}", value=number)) for number in numbers]
 
         def crash() -> None:
             if dies:
@@ -84,18 +93,19 @@ class Loop(RuleBasedStateMachine):
             return
         finally:
             self.emitter.before_commit = lambda: None
-        self.accepted.add(number)
-        self.poison |= {number} if poison else set()
+        self.accepted |= set(numbers)
+        self.poison |= {numbers[0]} if poison else set()
 
-    async def _commit(self, sent: Any) -> None:
+    async def _commit(self, sent: Sequence[Any]) -> None:
         async with self.emitter.begin() as tx:
             if self.outbox_in_transaction:
-                await tx.emit(sent)
+                await tx.emit(*sent)
 
-    @rule(down=st.booleans(), dies_before_mark=st.booleans())
-    def relay(self, down: bool, dies_before_mark: bool) -> None:
-        """Run the relay; the brokers may be unavailable, and it may die between sending and marking."""
-        self.bus.down = down
+    @rule(down=st.booleans(), accepts=st.integers(1, 4), dies_before_mark=st.booleans())
+    def relay(self, down: bool, accepts: int, dies_before_mark: bool) -> None:
+        """Run the relay; the brokers may be or become unavailable, and it may die between sending and marking."""
+        self.bus.down, left = down, iter([SendResult.SENT] * accepts)
+        self.bus.result_of = lambda _: next(left, SendResult.UNANSWERED)
         relay = Relay(self.emitter, self.bus, "r", self.emitter.shards, self.metrics)
         tokens = run_now(self.emitter.lease(self.emitter.shards, "r", 60))
         if dies_before_mark:
@@ -103,6 +113,7 @@ class Loop(RuleBasedStateMachine):
         with contextlib.suppress(ConnectionError):
             run_now(relay.pump(tokens))
         self.bus.down = False
+        self.bus.result_of = lambda _: SendResult.SENT
 
     @rule(
         member=st.integers(0, 1),
@@ -175,7 +186,7 @@ class Loop(RuleBasedStateMachine):
     def teardown(self) -> None:
         """After recovery, every accepted event has had its effect or is parked."""
         for _ in range(3):
-            self.relay(down=False, dies_before_mark=False)
+            self.relay(down=False, accepts=len(self.accepted), dies_before_mark=False)
         for _ in range(2 + len(self.accepted)):
             for member in range(2):
                 self.consume(member, "no", fails=False)
@@ -215,6 +226,36 @@ class AcknowledgesFirst(Loop):
 
 class WithoutOutbox(Loop):
     outbox_in_transaction = False
+
+
+class MarksWholeRows(Loop):
+    """Of a row that was sent in part, the rest is lost."""
+
+    def new_emitter(self) -> FakeStore:
+        return MarkingStore(clock=self.clock)
+
+
+class MarkingStore(FakeStore):
+    async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
+        whole = {row.id: row.first + len(row.messages) for row in await self.pending(range(self.shards), 1_000)}
+        return await super().mark_sent(tokens, owner, [done._replace(sent=whole[done.id]) for done in progress])
+
+
+class MarksBeforeTheAcknowledgement(Loop):
+    """What is read counts as sent, whatever becomes of it."""
+
+    def new_emitter(self) -> FakeStore:
+        return ForgetfulStore(clock=self.clock)
+
+
+class ForgetfulStore(FakeStore):
+    async def pending(
+        self, shards: Collection[int], limit: int, max_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+    ) -> list[Pending]:
+        found = await super().pending(shards, limit, max_bytes, held)
+        for row in self.state.rows:
+            row.sent += sum(len(read.messages) for read in found if read.id == row.id)
+        return found
 
 
 class InboxOutsideTheTransaction(Loop):
@@ -292,6 +333,8 @@ class Hanging(FakeBus):
         (WithoutInbox, "twice > 0"),
         (AcknowledgesFirst, "lost > 0"),
         (WithoutOutbox, "lost > 0"),
+        (MarksWholeRows, "lost > 0"),
+        (MarksBeforeTheAcknowledgement, "lost > 0"),
         (InboxOutsideTheTransaction, "lost > 0"),
         (DefaultAcknowledgement, "lost > 0"),
         (EndlessNegativeAcknowledgement, "lost > 0"),

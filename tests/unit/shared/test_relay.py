@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from shared.errors import Permanent
 from shared.events.message import MAX_PAYLOAD, Message
 from shared.messaging.dead_letters import DeadLetter
-from shared.messaging.relay import BATCH_BYTES, Relay
+from shared.messaging.relay import BATCH_BYTES, Relay, sent_progress
 from shared.messaging.send_result import SendResult
+from shared.messaging.store import Pending, Progress
 from shared.runtime.background import cancel_all
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeBus
@@ -78,7 +79,9 @@ async def test_rejected_message_blocks_only_its_own_key() -> None:
     await eventually(lambda: sent(bus) == 4)
     await emit(store, 10)
     await eventually(lambda: sent(bus) == 14)
-    assert [row.id for row in store.state.outbox if not row.sent] == [4, 6], "3.0, and what follows it under its key"
+    waiting = [row.message for row in store.state.outbox if not row.sent]
+    assert [b'"value":3.0' in message.value for message in waiting] == [True, False], "3.0, and what follows it"
+    assert {message.key for message in waiting} == {"acme/bot-1"}
     await cancel_all([task])
 
 
@@ -93,6 +96,33 @@ async def test_full_topic_blocks_only_itself() -> None:
     bus.result_of = lambda _: SendResult.SENT
     await eventually(lambda: sent(bus) == 6)
     await cancel_all([task])
+
+
+async def test_a_row_that_cannot_be_read_stops_nothing_and_is_loud() -> None:
+    store, bus = FakeStore(), FakeBus()
+    await emit(store, 3)
+    store.state.rows[0].packed = store.state.rows[0].packed._replace(messages=b"\xff" * 20)
+    await emit(store, 2)
+    relay = make_relay(store, bus)
+    tokens = await store.lease(store.shards, "one", 60)
+    while await relay.pump(tokens):
+        pass
+    assert sent(bus) == 2
+    assert [row.set_aside for row in store.state.rows] == [True, False]
+    assert relay.backlog.set_aside == 1
+
+
+def test_progress_ends_at_what_was_not_acknowledged_also_across_the_rows_of_a_key() -> None:
+    one = (Message("t", "k", b"", ()),)
+    rows = [
+        Pending(1, "t", "k", 4, 0, one * 3),
+        Pending(2, "t", "other", 0, 0, one * 2),
+        Pending(3, "t", "k", 0, 0, one),
+        Pending(4, "t", "full", 0, 0, one),
+    ]
+    sent, room = SendResult.SENT, SendResult.NO_ROOM
+    results = [sent, SendResult.UNANSWERED, sent, sent, sent, sent, room]
+    assert sent_progress(rows, results) == [Progress(1, 4, 5), Progress(2, 0, 2)]
 
 
 FATES = st.sampled_from(list(SendResult))

@@ -3,22 +3,22 @@
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Protocol
 
-from shared.events.message import MAX_PAYLOAD, Message
+from shared.events.message import Message
 from shared.messaging.outbox_holds import NOTHING_HELD, OutboxHolds
 from shared.messaging.send_result import SendResult
-from shared.messaging.store import Outbox, Pending
+from shared.messaging.store import Outbox, Pending, Progress
 from shared.runtime.failures import sqlstate_of
 from shared.runtime.log import logger
 from shared.runtime.prometheus_metrics import Metrics
 
 BATCH_ROWS = 1000
 BATCH_BYTES = 2_000_000
-"""Maximum total size of the payloads in memory at once; a message has at most 900,000 bytes."""
+"""Maximum total size of the rows in memory at once; a row has at most 256 KiB, or one message."""
 _READ_ONLY = "25006"
 _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -107,6 +107,7 @@ class Relay:
         tokens = await self._outbox.lease(self._shards, self._owner, self._pace.lease)
         self._metrics.read_only.set(0)  # the lease was written
         self.backlog.observe(await self._outbox.oldest_unsent())
+        await self._count_set_aside()
         renew_at = self._monotonic() + self._pace.renew
         while (left := renew_at - self._monotonic()) > 0:
             self._wake.clear()
@@ -121,35 +122,75 @@ class Relay:
         Raises ConnectionError if another instance took over a lease.
         """
         held = self._holds.current(self._monotonic())
-        pending = await self._outbox.pending(tokens, BATCH_ROWS, BATCH_BYTES, held)
-        more = bool(pending) and await self._send(tokens, pending)
+        rows = await self._outbox.pending(tokens, BATCH_ROWS, BATCH_BYTES, held)
+        await self._set_aside(tokens, [row for row in rows if row.fault is not None])
+        readable = [row for row in rows if row.fault is None]
+        complete = not readable or await self._send(tokens, readable)
+        more = not complete or len(readable) < len(rows) or _is_full(rows)
         if not more and held == NOTHING_HELD and len(tokens) == self._shards:
             self.backlog.observe(None)
         return more
 
-    async def _send(self, tokens: dict[int, int], pending: Sequence[Pending]) -> bool:
-        results = await self._producer.send([row.message for row in pending])
-        sent = [row for row, result in zip(pending, results, strict=True) if result is SendResult.SENT]
-        if sent and not await self._outbox.mark_sent(tokens, self._owner, [row.id for row in sent]):
-            raise ConnectionError("another instance took over the lease")
-        self._count(sent)
-        self._hold_back(pending, results)
-        return _is_full(pending) or len(sent) < len(pending)
+    async def _set_aside(self, tokens: dict[int, int], unreadable: Sequence[Pending]) -> None:
+        for row in unreadable:
+            self._log.error(
+                "outbox row set aside: it cannot be read", row=row.id, topic=row.topic, key=row.key, fault=row.fault
+            )
+        if unreadable:
+            self._metrics.relay_errors.inc()
+            _require(await self._outbox.set_aside(tokens, self._owner, [row.id for row in unreadable]))
+            await self._count_set_aside()
 
-    def _hold_back(self, pending: Sequence[Pending], results: Sequence[SendResult]) -> None:
-        failed = self._holds.update([(row.message.topic, row.message.key) for row in pending], results,
-                                    self._monotonic())  # fmt: skip
+    async def _send(self, tokens: dict[int, int], rows: Sequence[Pending]) -> bool:
+        """Send rows and record what was sent; return whether that was everything."""
+        messages = [message for row in rows for message in row.messages]
+        results = await self._producer.send(messages)
+        progress = sent_progress(rows, results)
+        if progress:
+            _require(await self._outbox.mark_sent(tokens, self._owner, progress))
+        self._count(rows, progress)
+        self._hold_back(messages, results)
+        return sum(done.sent - done.first for done in progress) == len(messages)
+
+    def _hold_back(self, messages: Sequence[Message], results: Sequence[SendResult]) -> None:
+        failed = self._holds.update([(message.topic, message.key) for message in messages], results, self._monotonic())
         if failed:
             self._metrics.relay_errors.inc()
             self._log.warning("messages held back: the bus did not accept them", **failed)
 
-    def _count(self, sent: Sequence[Pending]) -> None:
-        for topic, number in Counter(row.message.topic for row in sent).items():
+    def _count(self, rows: Sequence[Pending], progress: Sequence[Progress]) -> None:
+        topics = {row.id: row.topic for row in rows}
+        for done in progress:
+            topic, number = topics[done.id], done.sent - done.first
             self._metrics.relayed.labels(topic).inc(number)
             self._metrics.sent.add(topic, number)
 
+    async def _count_set_aside(self) -> None:
+        self.backlog.set_aside = await self._outbox.count_set_aside()
 
-def _is_full(pending: Sequence[Pending]) -> bool:
-    """Return whether the outbox may hold more messages than this batch."""
-    size = sum(len(row.message.value) for row in pending)
-    return len(pending) == BATCH_ROWS or size > BATCH_BYTES - MAX_PAYLOAD
+
+def sent_progress(rows: Sequence[Pending], results: Sequence[SendResult]) -> list[Progress]:
+    """Return how far each row was sent, by the results of all messages of `rows` in order (pure).
+
+    The messages of a key count up to the first that was not acknowledged: what follows it is sent again after it.
+    """
+    found, left = [], iter(results)
+    stopped: set[tuple[str, str]] = set()
+    for row in rows:
+        acknowledged = list(islice(left, len(row.messages)))
+        sent = sum(1 for _ in takewhile(lambda result: result is SendResult.SENT, acknowledged))
+        if sent and (row.topic, row.key) not in stopped:
+            found.append(Progress(row.id, row.first, row.first + sent))
+        if sent < len(row.messages):
+            stopped.add((row.topic, row.key))
+    return found
+
+
+def _require(held: bool) -> None:
+    if not held:
+        raise ConnectionError("another instance took over the lease")
+
+
+def _is_full(rows: Sequence[Pending]) -> bool:
+    """Return whether the outbox may hold more rows than these."""
+    return len(rows) == BATCH_ROWS or sum(row.size for row in rows) > BATCH_BYTES // 2

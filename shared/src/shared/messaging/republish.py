@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.messaging.packed_messages import ID_BYTES
+
 _SCHEMAS = """SELECT n.nspname FROM pg_class s
               JOIN pg_namespace n ON n.oid = s.relnamespace
               JOIN pg_class i ON i.relnamespace = n.oid AND i.relname = 'inbox'
@@ -13,6 +15,8 @@ _SCHEMAS = """SELECT n.nspname FROM pg_class s
                 AND has_schema_privilege(n.oid, 'USAGE')
                 AND has_table_privilege(s.oid, 'SELECT') AND has_table_privilege(i.oid, 'SELECT')
               ORDER BY 1"""
+_EVENT_IDS = f"""SELECT encode(substring(o.event_ids FROM n * {ID_BYTES} + 1 FOR {ID_BYTES}), 'hex')::uuid
+                FROM generate_series(0, octet_length(o.event_ids) / {ID_BYTES} - 1) AS n"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +38,32 @@ async def republish(engine: AsyncEngine, schema: str, scope: RepublishScope) -> 
 async def requeue(conn: AsyncConnection, schema: str, scope: RepublishScope) -> int:
     """Mark sent events of one service as unsent, so that its relay sends them again; return their number.
 
-    With `lacking`, only events that the inbox of a subscribing service in this database lacks; then events of topics
-    without subscribers are not sent.
+    With `lacking`, only rows with an event that the inbox of a subscribing service in this database lacks; then events
+    of topics without subscribers are not sent.
     """
     lacking = await _lacking(conn) if scope.lacking else "true"
     done = await conn.execute(
         text(
-            f"""UPDATE {schema}.outbox AS o SET sent_at = NULL
-                WHERE sent_at IS NOT NULL
+            f"""UPDATE {schema}.outbox AS o SET sent_at = NULL, sent = 0
+                WHERE (sent_at IS NOT NULL OR sent > 0)
                   AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
                   AND (CAST(:topic AS text) IS NULL OR topic = :topic)
                   AND (CAST(:project AS text) IS NULL OR key = :project OR starts_with(key, :project || '/'))
-                  AND ({lacking})"""
+                  AND ({lacking})
+                RETURNING octet_length(o.event_ids) / {ID_BYTES} AS events"""
         ),
         {"since": scope.since, "topic": scope.topic, "project": scope.project},
     )
-    return done.rowcount
+    return sum(row.events for row in done)
 
 
 async def _lacking(conn: AsyncConnection) -> str:
     """Return an SQL condition: a subscriber has not processed the event. A parked event is parked only once."""
     schemas = [row[0] for row in await conn.execute(text(_SCHEMAS))]
     clauses = [
-        f"""EXISTS (SELECT 1 FROM "{other}".subscriptions s WHERE s.topic = o.topic AND NOT EXISTS (
-              SELECT 1 FROM "{other}".inbox i WHERE i.consumer = s.consumer AND i.event_id = o.event_id))"""
+        f"""EXISTS (SELECT 1 FROM "{other}".subscriptions s CROSS JOIN ({_EVENT_IDS}) AS e(event_id)
+              WHERE s.topic = o.topic AND NOT EXISTS (
+                SELECT 1 FROM "{other}".inbox i WHERE i.consumer = s.consumer AND i.event_id = e.event_id))"""
         for other in schemas
     ]
     return " OR ".join(clauses) or "false"

@@ -1,37 +1,26 @@
 """The outbox on PostgreSQL: messages to send, and the leases of the relays that send them."""
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 from uuid import UUID
-from zlib import crc32
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events.message import Message
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
-from shared.messaging.store import Pending
+from shared.messaging.packed_messages import ID_BYTES, PackedRow, Unreadable, pack, unpack
+from shared.messaging.store import Pending, Progress
 
-_COLUMNS = {
-    "shard": "smallint",
-    "event_id": "uuid",
-    "topic": "text",
-    "key": "text",
-    "headers": "jsonb",
-    "payload": "bytea",
-}
-
-
-def shard_of(key: str, shards: int) -> int:
-    """Return the relay shard of a message key: one relay sends all messages of a key, in order."""
-    return crc32(key.encode()) % shards
+_COLUMNS = {"shard": "smallint", "topic": "text", "key": "text", "event_ids": "bytea", "messages": "bytea"}
+_COUNT = f"octet_length(event_ids) / {ID_BYTES}"
+"""SQL: the number of messages in a row."""
 
 
 def insert_statement(schema: str, placeholders: Sequence[str]) -> str:
-    """Return the SQL that adds messages to a schema's outbox.
+    """Return the SQL that adds rows to a schema's outbox.
 
-    `placeholders` are the driver's names of six array parameters: shards, event ids, topics, keys, headers (JSON),
-    payloads.
+    `placeholders` are the driver's names of five array parameters, as `insert_parameters` returns them.
     """
     arrays = ", ".join(
         f"CAST({placeholder} AS {kind}[])" for placeholder, kind in zip(placeholders, _COLUMNS.values(), strict=True)
@@ -39,52 +28,61 @@ def insert_statement(schema: str, placeholders: Sequence[str]) -> str:
     return f"INSERT INTO {schema}.outbox ({', '.join(_COLUMNS)}) SELECT * FROM unnest({arrays})"
 
 
+def insert_parameters(messages: Iterable[tuple[UUID | str, Message]], shards: int) -> tuple[list[Any], ...]:
+    """Return the parameters of `insert_statement` for messages with their event ids, packed into few rows (pure)."""
+    rows = pack(messages, shards)
+    return tuple([row[column] for row in rows] for column in range(len(PackedRow._fields)))
+
+
 class OutboxStatements:
     """Writes and reads the outbox on the caller's connection; the SQL is that of one schema."""
 
     def __init__(self, schema: str) -> None:
-        self._add = text(insert_statement(schema, (":shards", ":ids", ":topics", ":keys", ":headers", ":payloads")))
-        # Sizes are read without the payloads, a shard at a time by its index; only what fits is loaded.
+        self._add = text(insert_statement(schema, [f":{name}" for name in PackedRow._fields]))
+        # Sizes are read without the messages, a shard at a time by its index; only what fits is loaded.
         self._pending = text(
             f"""WITH waiting AS (
-                  SELECT o.id, octet_length(o.payload) AS size FROM unnest(CAST(:shards AS smallint[])) AS s(shard)
+                  SELECT o.id, octet_length(o.messages) AS size FROM unnest(CAST(:shards AS smallint[])) AS s(shard)
                   CROSS JOIN LATERAL (
-                    SELECT id, payload FROM {schema}.outbox
-                    WHERE sent_at IS NULL AND shard = s.shard AND NOT topic = ANY(CAST(:topics AS text[]))
+                    SELECT id, messages FROM {schema}.outbox
+                    WHERE sent_at IS NULL AND set_aside_at IS NULL AND shard = s.shard
+                      AND NOT topic = ANY(CAST(:topics AS text[]))
                       AND (topic, key) NOT IN (
                         SELECT * FROM unnest(CAST(:key_topics AS text[]), CAST(:keys AS text[])))
                     ORDER BY id LIMIT :limit) AS o
                   ORDER BY o.id LIMIT :limit),
                 sized AS (SELECT id, sum(size) OVER (ORDER BY id) AS total, size FROM waiting)
-                SELECT o.id, o.topic, o.key, o.headers, o.payload FROM sized JOIN {schema}.outbox AS o USING (id)
+                SELECT o.id, o.topic, o.key, octet_length(o.event_ids) AS event_ids, o.messages, o.sent
+                FROM sized JOIN {schema}.outbox AS o USING (id)
                 WHERE sized.total <= :max_bytes OR sized.total = sized.size ORDER BY o.id"""
         )
         self._oldest_unsent = text(
             f"""SELECT extract(epoch FROM clock_timestamp() - min(o.created_at)) AS age
                 FROM generate_series(0, :shards - 1) AS s(shard) CROSS JOIN LATERAL (
-                  SELECT created_at FROM {schema}.outbox WHERE sent_at IS NULL AND shard = s.shard
+                  SELECT created_at FROM {schema}.outbox
+                  WHERE sent_at IS NULL AND set_aside_at IS NULL AND shard = s.shard
                   ORDER BY id LIMIT 1) AS o"""
         )
-        self._mark_sent = text(f"UPDATE {schema}.outbox SET sent_at = now() WHERE id = ANY(:ids)")
-
-    async def add(self, conn: AsyncConnection, shards: int, messages: Sequence[tuple[UUID, Message]]) -> None:
-        """Add messages with their event ids; `shards` is the number of relay shards."""
-        await conn.execute(
-            self._add,
-            {
-                "shards": [shard_of(message.key, shards) for _, message in messages],
-                "ids": [event_id for event_id, _ in messages],
-                "topics": [message.topic for _, message in messages],
-                "keys": [message.key for _, message in messages],
-                "headers": [json.dumps(message.headers) for _, message in messages],
-                "payloads": [message.value for _, message in messages],
-            },
+        # A row whose `sent` is not what the relay read was published again meanwhile: it stays as it is.
+        self._mark_sent = text(
+            f"""UPDATE {schema}.outbox AS o
+                SET sent = done.sent, sent_at = CASE WHEN done.sent >= {_COUNT} THEN now() END
+                FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS integer[]), CAST(:sents AS integer[]))
+                  AS done(id, first, sent)
+                WHERE o.id = done.id AND o.sent = done.first AND o.sent_at IS NULL"""
         )
+        self._set_aside = text(f"UPDATE {schema}.outbox SET set_aside_at = now() WHERE id = ANY(:ids)")
+        self._count_set_aside = text(f"SELECT count(*) FROM {schema}.outbox WHERE set_aside_at IS NOT NULL")
+
+    async def add(self, conn: AsyncConnection, shards: int, messages: Iterable[tuple[UUID | str, Message]]) -> None:
+        """Add messages with their event ids; `shards` is the number of relay shards."""
+        columns = insert_parameters(messages, shards)
+        await conn.execute(self._add, dict(zip(PackedRow._fields, columns, strict=True)))
 
     async def pending(
         self, conn: AsyncConnection, shards: Collection[int], limit: int, max_bytes: int, held: Held = NOTHING_HELD
     ) -> list[Pending]:
-        """Return unsent messages; see `shared.messaging.store.Outbox.pending`."""
+        """Return unsent rows; see `shared.messaging.store.Outbox.pending`."""
         values = {
             "shards": list(shards),
             "limit": limit,
@@ -93,19 +91,31 @@ class OutboxStatements:
             "key_topics": [topic for topic, _ in held.keys],
             "keys": [key for _, key in held.keys],
         }
-        rows = await conn.execute(self._pending, values)
-        return [
-            Pending(row.id, Message(row.topic, row.key, row.payload, tuple((n, v) for n, v in row.headers)))
-            for row in rows
-        ]
+        return [_pending(row) for row in await conn.execute(self._pending, values)]
 
     async def oldest_unsent(self, conn: AsyncConnection, shards: int) -> float | None:
         """Return the age of the oldest unsent message in seconds; None if all are sent."""
         age = await conn.scalar(self._oldest_unsent, {"shards": shards})
         return None if age is None else max(0.0, float(age))
 
-    async def mark_sent(self, conn: AsyncConnection, ids: Sequence[int]) -> None:
-        await conn.execute(self._mark_sent, {"ids": list(ids)})
+    async def mark_sent(self, conn: AsyncConnection, progress: Sequence[Progress]) -> None:
+        columns = (list(column) for column in zip(*progress, strict=True))
+        await conn.execute(self._mark_sent, dict(zip(("ids", "firsts", "sents"), columns, strict=True)))
+
+    async def set_aside(self, conn: AsyncConnection, ids: Sequence[int]) -> None:
+        await conn.execute(self._set_aside, {"ids": list(ids)})
+
+    async def count_set_aside(self, conn: AsyncConnection) -> int:
+        return int(await conn.scalar(self._count_set_aside) or 0)
+
+
+def _pending(row: Any) -> Pending:
+    found = Pending(row.id, row.topic, row.key, row.sent, len(row.messages), ())
+    try:
+        messages = unpack(row.topic, row.key, row.event_ids, row.messages, row.sent)
+    except Unreadable as error:
+        return found._replace(fault=str(error))
+    return found._replace(messages=tuple(messages), fault=None if messages else "it has no unsent message")
 
 
 class LeaseStatements:

@@ -18,7 +18,7 @@ from shared.messaging.sql_inbox import InboxStatements
 from shared.messaging.sql_outbox import LeaseStatements, OutboxStatements
 from shared.messaging.sql_positions import PositionStatements
 from shared.messaging.sql_subscriptions import SubscriptionStatements
-from shared.messaging.store import Pending
+from shared.messaging.store import Pending, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,20 @@ class SqlStore:
         async with self.engine.connect() as conn:
             return await self._sql.outbox.oldest_unsent(conn, self.shards)
 
-    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+    async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
         async with self.engine.begin() as conn:
             if await self._sql.leases.lock(conn, owner, tokens) != tokens:
                 return False
-            await self._sql.outbox.mark_sent(conn, ids)
+            await self._sql.outbox.mark_sent(conn, progress)
             return True
+
+    async def set_aside(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        async with self.engine.begin() as conn:
+            if await self._sql.leases.lock(conn, owner, tokens) != tokens:
+                return False
+            await self._sql.outbox.set_aside(conn, ids)
+            return True
+
+    async def count_set_aside(self) -> int:
+        async with self.engine.connect() as conn:
+            return await self._sql.outbox.count_set_aside(conn)

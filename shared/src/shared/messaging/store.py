@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,12 +17,28 @@ from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An outbox row that is not sent yet."""
+class Pending(NamedTuple):
+    """A row of the outbox with messages of one topic and key that are not sent yet.
+
+    `first`: how many of the row's messages were sent before those in `messages`. `size`: bytes of the whole row.
+    `fault`: why the row cannot be read; then `messages` is empty.
+    """
 
     id: int
-    message: Message
+    topic: str
+    key: str
+    first: int
+    size: int
+    messages: tuple[Message, ...]
+    fault: str | None = None
+
+
+class Progress(NamedTuple):
+    """How many messages of a row are sent by now, the first ones of the row: `first` before, `sent` now."""
+
+    id: int
+    first: int
+    sent: int
 
 
 class Tx(Protocol):
@@ -116,9 +132,9 @@ class Outbox(Protocol):
     async def pending(
         self, shards: Collection[int], limit: int, max_bytes: int = 1 << 30, held: Held = NOTHING_HELD
     ) -> list[Pending]:
-        """Return the oldest unsent messages of these shards that are not held, in the order of their ids.
+        """Return the oldest unsent rows of these shards that are not held, in the order of their ids.
 
-        At most `limit`, with at most `max_bytes` of payload in total; a single message may have more.
+        At most `limit`, with at most `max_bytes` in total; a single row may have more.
         """
         ...
 
@@ -126,8 +142,19 @@ class Outbox(Protocol):
         """Return the age of the oldest unsent message in seconds, by the database's clock; None if all are sent."""
         ...
 
-    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
-        """Mark messages as sent; return False, without a change, if another instance has taken over a lease."""
+    async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
+        """Record what was sent; return False, without a change, if another instance has taken over a lease.
+
+        A row that was published again since it was read stays unsent.
+        """
+        ...
+
+    async def set_aside(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        """Keep unreadable rows, but don't return them as pending any more; returns as `mark_sent` does."""
+        ...
+
+    async def count_set_aside(self) -> int:
+        """Return the number of rows that are set aside."""
         ...
 
 

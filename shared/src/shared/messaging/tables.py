@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -71,20 +72,29 @@ def _now(name: str) -> Column[Any]:
 
 
 def _outbox(metadata: MetaData) -> Table:
+    """Return the outbox: messages of one topic and key in a row, see `shared.messaging.packed_messages`.
+
+    `sent`: how many of the row's messages are sent while `sent_at` is NULL. `set_aside_at`: when the relay found that
+    it cannot read the row; it does not try again until the column is NULL.
+    """
     outbox = Table(
         "outbox",
         metadata,
         Column("id", BigInteger, Identity(always=True), primary_key=True),
         Column("shard", SmallInteger, nullable=False),
-        Column("event_id", Uuid, nullable=False),
         Column("topic", Text, nullable=False),
         Column("key", Text, nullable=False),
-        Column("headers", JSONB, nullable=False),
-        Column("payload", LargeBinary, nullable=False),
+        Column("event_ids", LargeBinary, nullable=False),
+        Column("messages", LargeBinary, nullable=False),
+        Column("sent", Integer, nullable=False, server_default=text("0")),
         _now("created_at"),
         Column("sent_at", DateTime(timezone=True)),
+        Column("set_aside_at", DateTime(timezone=True)),
+        CheckConstraint("octet_length(event_ids) > 0 AND octet_length(event_ids) % 16 = 0", name="event_ids"),
     )
-    Index("ix_outbox_pending", outbox.c.shard, outbox.c.id, postgresql_where=text("sent_at IS NULL"))
+    pending = text("sent_at IS NULL AND set_aside_at IS NULL")
+    Index("ix_outbox_pending", outbox.c.shard, outbox.c.id, postgresql_where=pending)
+    Index("ix_outbox_set_aside", outbox.c.id, postgresql_where=text("set_aside_at IS NOT NULL"))
     return outbox
 
 

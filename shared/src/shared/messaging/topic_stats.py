@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.messaging.bus import Bus
+from shared.messaging.packed_messages import ID_BYTES
 from shared.messaging.sql_dead_letters import VISIBLE_LETTERS
 from shared.messaging.topics import written_by
 from shared.runtime.prometheus_metrics import Metrics
@@ -31,8 +32,8 @@ class TopicStats:
         self._bus = bus
         self._metrics = metrics
         self._unsent = text(
-            f"""SELECT topic, count(*) AS unsent, min(created_at) AS oldest FROM {self._service}.outbox
-                WHERE sent_at IS NULL GROUP BY topic"""
+            f"""SELECT topic, sum(octet_length(event_ids) / {ID_BYTES} - sent) AS unsent, min(created_at) AS oldest
+                FROM {self._service}.outbox WHERE sent_at IS NULL GROUP BY topic"""
         )
         self._parked = text(
             f"""SELECT topic, consumer, count(*) AS parked, min(parked_at) AS oldest FROM {self._service}.dead_letters

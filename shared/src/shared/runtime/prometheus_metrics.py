@@ -85,4 +85,9 @@ class Metrics:
             "Age of the oldest message that waits to be sent to Kafka; 0 if none waits",
             registry=registry,
         ).set_function(self.backlog.age)
+        Gauge(
+            "ratchet_outbox_set_aside_rows",
+            "Rows of the outbox that cannot be read and so are not sent to Kafka",
+            registry=registry,
+        ).set_function(lambda: self.backlog.set_aside)
         self.relay_errors = Counter("ratchet_outbox_errors", "Failed sends to Kafka", registry=registry)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,21 +17,38 @@ from shared.messaging.cloudevents import encode
 from shared.messaging.consumed_positions import ABSENT, Gap, Partition
 from shared.messaging.dead_letters import DeadLetter, mirror_message
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
-from shared.messaging.sql_outbox import shard_of
-from shared.messaging.store import Pending
+from shared.messaging.packed_messages import ID_BYTES, PackedRow, Unreadable, pack, unpack
+from shared.messaging.store import Pending, Progress
 from shared.runtime.clock import Clock
 from shared.testing.clock import FakeClock
 
 
 @dataclass(slots=True)
 class OutboxRow:
-    """A row of the outbox."""
+    """A row of the outbox: messages of one key, of which the first `sent` are sent."""
 
     id: int
-    shard: int
-    message: Message
+    packed: PackedRow
     at: datetime
-    sent: bool = False
+    sent: int = 0
+    set_aside: bool = False
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages of the row. Raises Unreadable."""
+        return unpack(self.packed.topic, self.packed.key, len(self.packed.event_ids), self.packed.messages)
+
+    @property
+    def is_pending(self) -> bool:
+        return self.sent < len(self.packed.event_ids) // ID_BYTES and not self.set_aside
+
+
+class OutboxMessage(NamedTuple):
+    """A message of the outbox, with the id of its row."""
+
+    id: int
+    message: Message
+    sent: bool
 
 
 @dataclass(slots=True)
@@ -44,11 +62,20 @@ class Letter:
 @dataclass(slots=True)
 class _State:
     inbox: set[tuple[str, UUID]] = field(default_factory=set)
-    outbox: list[OutboxRow] = field(default_factory=list)
+    rows: list[OutboxRow] = field(default_factory=list)
     letters: dict[UUID, Letter] = field(default_factory=dict)
     pauses: dict[str, str | None] = field(default_factory=dict)
     positions: dict[tuple[str, Partition], int | None] = field(default_factory=dict)
     gaps: dict[tuple[str, Partition], Gap] = field(default_factory=dict)
+
+    @property
+    def outbox(self) -> list[OutboxMessage]:
+        """All messages of the outbox by row."""
+        return [
+            OutboxMessage(row.id, message, number < row.sent)
+            for row in self.rows
+            for number, message in enumerate(row.messages)
+        ]
 
 
 class FakeTx:
@@ -145,9 +172,8 @@ class FakeStore:
             state.pauses |= tx.pauses
             state.positions |= tx.moved
             state.gaps |= tx.gaps
-            for message in tx.messages:
-                row = OutboxRow(len(state.outbox) + 1, shard_of(message.key, self.shards), message, self._clock.now())
-                state.outbox.append(row)
+            for packed in pack([(uuid4(), message) for message in tx.messages], self.shards):
+                state.rows.append(OutboxRow(len(state.rows) + 1, packed, self._clock.now()))
         if tx.messages or tx.emitted:
             self.on_emit()
 
@@ -173,26 +199,49 @@ class FakeStore:
     ) -> list[Pending]:
         found: list[Pending] = []
         total = 0
-        for row in self.state.outbox:
-            message = row.message
-            if row.sent or row.shard not in shards or message.topic in held.topics:
+        for row in self.state.rows:
+            topic, key = row.packed.topic, row.packed.key
+            if not row.is_pending or row.packed.shard not in shards:
                 continue
-            if (message.topic, message.key) in held.keys:
+            if topic in held.topics or (topic, key) in held.keys:
                 continue
-            total += len(message.value)
+            total += len(row.packed.messages)
             if len(found) == limit or (found and total > max_bytes):
                 break
-            found.append(Pending(row.id, message))
+            found.append(_pending(row))
         return found
 
     async def oldest_unsent(self) -> float | None:
         now = self._clock.now()
-        return max(((now - row.at).total_seconds() for row in self.state.outbox if not row.sent), default=None)
+        return max(((now - row.at).total_seconds() for row in self.state.rows if row.is_pending), default=None)
 
-    async def mark_sent(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
-        held = {shard: token for shard, (holder, token, _) in self._leases.items() if holder == owner}
-        if any(held.get(shard) != token for shard, token in tokens.items()):
+    async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
+        if not self._holds(tokens, owner):
             return False
-        for row in self.state.outbox:
-            row.sent = row.sent or row.id in ids
+        rows = {row.id: row for row in self.state.rows}
+        for done in progress:
+            if rows[done.id].sent == done.first:
+                rows[done.id].sent = done.sent
         return True
+
+    async def set_aside(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
+        if not self._holds(tokens, owner):
+            return False
+        for row in self.state.rows:
+            row.set_aside = row.set_aside or row.id in ids
+        return True
+
+    async def count_set_aside(self) -> int:
+        return sum(row.set_aside for row in self.state.rows)
+
+    def _holds(self, tokens: dict[int, int], owner: str) -> bool:
+        held = {shard: token for shard, (holder, token, _) in self._leases.items() if holder == owner}
+        return all(held.get(shard) == token for shard, token in tokens.items())
+
+
+def _pending(row: OutboxRow) -> Pending:
+    found = Pending(row.id, row.packed.topic, row.packed.key, row.sent, len(row.packed.messages), ())
+    try:
+        return found._replace(messages=tuple(row.messages[row.sent :]))
+    except Unreadable as error:
+        return found._replace(fault=str(error))

@@ -53,5 +53,8 @@ def health_router(engine: AsyncEngine, bus: Consuming, backlog: Backlog) -> APIR
 
 
 def _unsent(backlog: Backlog) -> list[str]:
-    age = backlog.age()
-    return [f"outbox: the oldest unsent message has waited for {age:.0f} s"] if age > UNSENT_S else []
+    age, set_aside = backlog.age(), backlog.set_aside
+    problems = [f"outbox: the oldest unsent message has waited for {age:.0f} s"] if age > UNSENT_S else []
+    if set_aside:
+        problems.append(f"outbox: {set_aside} rows cannot be read, so their messages are not sent")
+    return problems

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic_core import to_json
-
-from collector.domain.model import NewExecution, OutgoingEvent, WaitingFeedback
-from shared.messaging.sql_outbox import shard_of
+from collector.domain.model import NewExecution, WaitingFeedback
 
 
 def execution_columns(executions: Sequence[NewExecution]) -> tuple[object, ...]:
@@ -33,17 +30,4 @@ def waiting_columns(waiting: Sequence[WaitingFeedback]) -> tuple[object, ...]:
         [row.payload for row in waiting],
         [row.origin.received_at for row in waiting],
         [row.origin.traceparent for row in waiting],
-    )
-
-
-def outbox_columns(outgoing: Sequence[OutgoingEvent], shards: int) -> tuple[object, ...]:
-    """Return the parameters of the outbox's insert statement; `shards` is the number of relay shards."""
-    messages = [event.message for event in outgoing]
-    return (
-        [shard_of(message.key, shards) for message in messages],
-        [event.event_id for event in outgoing],
-        [message.topic for message in messages],
-        [message.key for message in messages],
-        [to_json(message.headers).decode() for message in messages],
-        [message.value for message in messages],
     )

@@ -13,9 +13,10 @@ from collector.domain.model import (
     PreviousFeedback,
     WaitingFeedback,
 )
-from collector.storage.columns import execution_columns, outbox_columns, waiting_columns
+from collector.storage.columns import execution_columns, waiting_columns
 from collector.storage.group_statements import LIST_WAITING_FEEDBACK, read_statement, write_statement
 from collector.storage.repository import ANY_BODY, waiting_feedback
+from shared.messaging.sql_outbox import insert_parameters
 from shared.runtime.failures import sqlstate_of
 
 Part = tuple[str, tuple[object, ...]]
@@ -114,7 +115,7 @@ def _write_parts(write: GroupWrite, shards: int) -> list[Part]:
     if write.joined:
         parts.append(("joined", (write.joined, len(write.joined))))
     if write.outgoing:
-        parts.append(("outbox", outbox_columns(write.outgoing, shards)))
+        parts.append(("outbox", insert_parameters(write.outgoing, shards)))
     return parts
 
 

@@ -67,7 +67,7 @@ WRITE_PARTS = {
         SELECT * FROM unnest({0}::uuid[], {1}::bytea[], {2}::text[], {3}::text[], {4}::bytea[], {5}::timestamptz[],
                              {6}::text[])""",
     "joined": "DELETE FROM collector.waiting WHERE id = ANY({0}::bigint[]) RETURNING 1",
-    "outbox": insert_statement("collector", tuple(f"{{{number}}}" for number in range(6))),
+    "outbox": insert_statement("collector", tuple(f"{{{number}}}" for number in range(5))),
 }
 _COUNTED = ("replacements", "joined")
 """Parts that must write as many rows as the group has. 1 / 0 fails the statement if one does not."""

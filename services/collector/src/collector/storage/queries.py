@@ -107,7 +107,7 @@ SAVE_SERVED_PROMPTS = """
 INSERT INTO collector.served (project, environment, name, digest)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING"""
 
-EMIT = insert_statement("collector", ("$1", "$2", "$3", "$4", "$5", "$6"))
+EMIT = insert_statement("collector", ("$1", "$2", "$3", "$4", "$5"))
 
 SAVE_PSEUDONYM_KEY = "INSERT INTO collector.user_keys (id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 

@@ -20,7 +20,8 @@ from collector.domain.model import (
     WaitingFeedback,
 )
 from collector.storage import queries as sql
-from collector.storage.columns import execution_columns, outbox_columns, waiting_columns
+from collector.storage.columns import execution_columns, waiting_columns
+from shared.messaging.sql_outbox import insert_parameters
 
 ANY_BODY = bytes(16)
 """The body hash of a receipt that matches any body."""
@@ -107,7 +108,7 @@ class PostgresRepository:
         await self._pg.execute(sql.SAVE_WAITING_FEEDBACK, *waiting_columns(waiting))
 
     async def emit(self, outgoing: Sequence[OutgoingEvent]) -> None:
-        await self._pg.execute(sql.EMIT, *outbox_columns(outgoing, self._shards))
+        await self._pg.execute(sql.EMIT, *insert_parameters(outgoing, self._shards))
 
     async def list_joinable_feedback(
         self, since: datetime, limit: int

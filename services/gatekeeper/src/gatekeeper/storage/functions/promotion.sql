@@ -30,18 +30,22 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Trigger: the outbox accepts no `prompt.live` that `live_history` does not contain.
+-- Trigger: the outbox accepts no `prompt.live` that `live_history` does not contain, in whatever row of it.
 CREATE OR REPLACE FUNCTION gatekeeper.check_prompt_live_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
-    live jsonb := convert_from(NEW.payload, 'UTF8')::jsonb;
+    message record;
+    live jsonb;
 BEGIN
-    IF NOT EXISTS (SELECT FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
-                   WHERE (h.project, h.environment, h.name, h.sequence, h.digest) = (live ->> 'project',
-                       live ->> 'environment', live ->> 'name', (live ->> 'sequence')::bigint, live ->> 'digest')
-                   AND v.canonical::jsonb = live -> 'document') THEN
-        PERFORM gatekeeper.refuse('not-live', 'prompt.live must match a row of live_history');
-    END IF;
+    FOR message IN SELECT m.payload FROM gatekeeper.unpack_messages(NEW.event_ids, NEW.messages) m LOOP
+        live := convert_from(message.payload, 'UTF8')::jsonb;
+        IF NOT EXISTS (SELECT FROM gatekeeper.live_history h JOIN gatekeeper.prompt_versions v USING (project, digest)
+                       WHERE (h.project, h.environment, h.name, h.sequence, h.digest) = (live ->> 'project',
+                           live ->> 'environment', live ->> 'name', (live ->> 'sequence')::bigint, live ->> 'digest')
+                       AND v.canonical::jsonb = live -> 'document') THEN
+            PERFORM gatekeeper.refuse('not-live', 'prompt.live must match a row of live_history');
+        END IF;
+    END LOOP;
     RETURN NEW;
 END $$;
 

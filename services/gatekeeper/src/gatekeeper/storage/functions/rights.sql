@@ -19,3 +19,10 @@ GRANT EXECUTE ON FUNCTION gatekeeper.promote, gatekeeper.use_grant, gatekeeper.o
     gatekeeper.withdraw, gatekeeper.audit_kill_switch, gatekeeper.record_settlement, gatekeeper.record_operation,
     gatekeeper.record_declaration
     TO ratchet_gatekeeper;
+
+-- The trigger of the outbox runs with the caller's rights. The first migration runs before the function exists.
+DO $$ BEGIN
+    IF to_regprocedure('gatekeeper.unpack_messages(bytea, bytea)') IS NOT NULL THEN
+        GRANT EXECUTE ON FUNCTION gatekeeper.unpack_messages TO ratchet_gatekeeper;
+    END IF;
+END $$;
