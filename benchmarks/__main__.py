@@ -14,7 +14,19 @@ from benchmarks.driver import RESULTS, current_commit, report, run_benchmark
 from benchmarks.rows import Row
 from benchmarks.table import render_table
 
-BENCHMARKS = ("start", "console", "latency", "ingest", "consume", "sdk", "growth", "audit", "backtest", "attribution")
+BENCHMARKS = (
+    "start",
+    "console",
+    "latency",
+    "ingest",
+    "relay",
+    "consume",
+    "sdk",
+    "growth",
+    "audit",
+    "backtest",
+    "attribution",
+)
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from benchmarks.driver import ROOT, run_benchmark
 from benchmarks.rows import Row
 from benchmarks.table import format_seconds
 
-MEASURED = ("ingest", "consume", "sdk", "growth", "backtest", "audit")
+MEASURED = ("ingest", "relay", "consume", "sdk", "growth", "backtest", "audit")
 """Benchmarks whose rows have processor time."""
 
 _KEPT = (".cache", ".uv")
