@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import psutil
 
 from analyzer.handlers import Handlers
-from analyzer.storage.definitions import DefinitionStore
-from analyzer.storage.repository import QualityStore
-from analyzer.storage.series import SeriesStore
+from analyzer.storage.definitions import DefinitionRepository
+from analyzer.storage.repository import QualityRepository
+from analyzer.storage.series import SeriesRepository
 from benchmarks.cpu import cpu_seconds
 from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlTx
@@ -21,12 +21,12 @@ REST = "begin, commit"
 STAGES: Sequence[tuple[str, type, str]] = (
     ("decode", Delivery, "_decode"),
     ("inbox", SqlTx, "claim"),
-    ("load", DefinitionStore, "load"),
-    ("load", QualityStore, "load"),
+    ("load", DefinitionRepository, "get_definitions"),
+    ("load", QualityRepository, "load"),
     ("fold", Handlers, "on_measurable"),
-    ("save", QualityStore, "save"),
-    ("save", SeriesStore, "add_windows"),
-    ("save", DefinitionStore, "count"),
+    ("save", QualityRepository, "save"),
+    ("save", SeriesRepository, "add_windows"),
+    ("save", DefinitionRepository, "add_uncounted"),
     ("emit", SqlTx, "emit"),
 )
 """Stage, class and method; a method that runs within another one counts for its own stage only."""

@@ -10,9 +10,9 @@ from analyzer.domain.model import Dimension, Reading
 from analyzer.domain.series import windowed_sums
 from analyzer.domain.value_columns import to_columns
 from analyzer.domain.watch_rules import Rules
-from analyzer.storage.definitions import DefinitionStore
-from analyzer.storage.repository import QualityStore
-from analyzer.storage.series import SeriesStore
+from analyzer.storage.definitions import DefinitionRepository
+from analyzer.storage.repository import QualityRepository
+from analyzer.storage.series import SeriesRepository
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated
@@ -38,8 +38,8 @@ class Handlers:
 
     async def on_measurable(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
         """Load the state, apply the events, save the state and emit, in the caller's transaction."""
-        declared = DefinitionStore(tx.conn)
-        definitions = await declared.load({(each.event.project, each.event.environment) for each in events})
+        declared = DefinitionRepository(tx.conn)
+        definitions = await declared.get_definitions({(each.event.project, each.event.environment) for each in events})
         values: list[Reading] = []
         causes: list[Received[Measurable]] = []
         uncounted: list[UncountedValue] = []
@@ -50,12 +50,12 @@ class Handlers:
                     causes.append(received)
                 else:
                     uncounted.append(found)
-        store, engine = QualityStore(tx.conn), QualityEngine(self._rules, definitions)
-        await store.load(values, engine)
+        repository, engine = QualityRepository(tx.conn), QualityEngine(self._rules, definitions)
+        await repository.load(values, engine)
         emitted = self._apply(engine, values, causes)
-        await store.save(engine)
-        await SeriesStore(tx.conn).add_windows(windowed_sums(values))
-        await declared.count(uncounted)
+        await repository.save(engine)
+        await SeriesRepository(tx.conn).add_windows(windowed_sums(values))
+        await declared.add_uncounted(uncounted)
         await tx.emit(*emitted)
 
     def _apply(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from analyzer.api.access import Reader, Target
 from analyzer.domain.metrics.declaration import DeclarationBody, is_metric, misfit
 from analyzer.domain.metrics.definitions import Declared, Definitions, TargetScope
-from analyzer.storage.definitions import DefinitionStore, declaration_to_json
+from analyzer.storage.definitions import DefinitionRepository, declaration_to_json
 from ratchet.prompt.canonical import Json, canonical_bytes, digest_of
 from shared.auth.principal import Principal
 from shared.events import Envelope, new_id
@@ -45,10 +45,10 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         """
         after = decode_cursor(cursor, str, str) if cursor else None
         async with engine.connect() as conn:
-            saved = DefinitionStore(conn)
-            definitions = await saved.load([(reader.project, reader.environment)])
-            counts = await saved.counts(reader.project, reader.environment, target)
-            missing = await saved.uncounted(reader.project, reader.environment, target)
+            saved = DefinitionRepository(conn)
+            definitions = await saved.get_definitions([(reader.project, reader.environment)])
+            counts = await saved.list_counts(reader.project, reader.environment, target)
+            missing = await saved.list_uncounted(reader.project, reader.environment, target)
         uncounted = _by_metric(missing)
         keys = sorted({(row.target, row.metric) for row in counts} | uncounted.keys())
         page = [key for key in keys if after is None or key > after][:limit]
@@ -64,7 +64,7 @@ def _read_routes(engine: AsyncEngine) -> APIRouter:
         """Return the definition in force of a metric, for one target or (without `target`) for all."""
         _check_name(name)
         async with engine.connect() as conn:
-            definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
+            definitions = await DefinitionRepository(conn).get_definitions([(reader.project, reader.environment)])
         return _defined(definitions, TargetScope(reader.project, reader.environment, target, name))
 
     return router
@@ -85,11 +85,11 @@ def _change_routes(store: SqlStore, clock: Clock, source: str) -> APIRouter:
             raise invalid(*wrong)
         scope = TargetScope(tuner.project, tuner.environment, target or None, name)
         async with store.begin() as tx:
-            saved = DefinitionStore(tx.conn)
-            await saved.lock(scope)
-            definitions = await saved.load([scope[:2]])
+            saved = DefinitionRepository(tx.conn)
+            await saved.lock_definitions(scope)
+            definitions = await saved.get_definitions([scope[:2]])
             declared = redeclared(definitions, scope, body)
-            revision = await saved.declare(scope, declared, tuner.subject)
+            revision = await saved.save_declaration(scope, declared, tuner.subject)
             now = clock.now()
             event = metric_declared(scope, declared, revision, tuner)
             await tx.emit(Envelope(new_id(now), now, source, event, correlation_id()))

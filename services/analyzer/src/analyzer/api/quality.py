@@ -18,7 +18,7 @@ from analyzer.domain.streams.sums import measurement
 from analyzer.domain.units import to_percentage_points
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
-from analyzer.storage.definitions import DefinitionStore
+from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.repository import read_streams
 from shared.events.quality import Measurement
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
@@ -44,7 +44,7 @@ def quality_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
         async with engine.connect() as conn:
             rows = await queries.list_streams(conn, scope, after, limit)
             uncounted = await queries.count_uncounted(conn, scope._replace(target=None))
-            definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
+            definitions = await DefinitionRepository(conn).get_definitions([(reader.project, reader.environment)])
         state = QualityEngine(rules, definitions)
         last = rows[-1] if len(rows) == limit else None
         return {

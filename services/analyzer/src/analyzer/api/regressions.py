@@ -13,7 +13,7 @@ from analyzer.api.access import Reader, Target
 from analyzer.domain.regressions.explanation import explain_regression
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
-from analyzer.storage.definitions import DefinitionStore
+from analyzer.storage.definitions import DefinitionRepository
 from analyzer.storage.repository import read_regression
 from shared.events.quality import RegressionDetected, RegressionResolved
 from shared.problems import Problem
@@ -46,7 +46,7 @@ def regressions_router(engine: AsyncEngine, rules: Rules) -> APIRouter:
         async with engine.connect() as conn:
             scope = queries.Scope(reader.project, reader.environment)
             row = await queries.get_regression(conn, scope, regression_id)
-            definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
+            definitions = await DefinitionRepository(conn).get_definitions([(reader.project, reader.environment)])
         if row is None:
             raise Problem(404, "regression-unknown", "No regression has this id")
         regression = read_regression(row, rules, definitions)

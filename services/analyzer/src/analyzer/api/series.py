@@ -14,8 +14,8 @@ from analyzer.domain.metrics.definitions import Definitions, TargetMetrics
 from analyzer.domain.model import Dimension
 from analyzer.domain.series import FINE, aligned, split_page, wider, width
 from analyzer.domain.streams.sums import Sums, measurement
-from analyzer.storage.definitions import DefinitionStore
-from analyzer.storage.series import FOREVER, SeriesStore
+from analyzer.storage.definitions import DefinitionRepository
+from analyzer.storage.series import FOREVER, SeriesRepository
 from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.pagination import Cursor, decode_cursor, encode_cursor
@@ -48,12 +48,12 @@ def series_router(engine: AsyncEngine) -> APIRouter:
         at least 5 s wide, and wide enough for 25 values on average.
         """
         async with engine.connect() as conn:
-            store = SeriesStore(conn)
-            definitions = await DefinitionStore(conn).load([(reader.project, reader.environment)])
+            repository = SeriesRepository(conn)
+            definitions = await DefinitionRepository(conn).get_definitions([(reader.project, reader.environment)])
             if latest is not None:
                 if since is not None or until is not None:
                     raise invalid("since" if since else "until", "cannot be combined with latest")
-                return await _list_latest(store, definitions, reader, target, metric, latest)
+                return await _list_latest(repository, definitions, reader, target, metric, latest)
             if target is None or metric is None:
                 raise invalid("target" if target is None else "metric", "is required unless latest is given")
             names = (reader.project, reader.environment, target, metric)
@@ -61,22 +61,22 @@ def series_router(engine: AsyncEngine) -> APIRouter:
             [start] = decode_cursor(cursor, int)
             since_s = float(start) if start is not None else since.timestamp() if since else 0.0
             bounds = since_s, int(until.timestamp()) if until else FOREVER
-            return await _list_range(store, definitions, dimension, *bounds, limit)
+            return await _list_range(repository, definitions, dimension, *bounds, limit)
 
     return router
 
 
 async def _list_range(
-    store: SeriesStore, definitions: Definitions, dimension: Dimension, since: float, until: int, limit: int
+    repository: SeriesRepository, definitions: Definitions, dimension: Dimension, since: float, until: int, limit: int
 ) -> dict[str, Any]:
-    extent = await store.get_extent(dimension, aligned(since, FINE), until)
+    extent = await repository.get_extent(dimension, aligned(since, FINE), until)
     if extent is None:
         return {"items": [], "next": None}
     step: int | None = width(extent, limit)
     rows: list[Row[Any]] = []
     while step is not None and (not rows or len(rows) > limit):
         request = (dimension.id, step, aligned(max(since, extent.start), step))
-        rows, step = await store.list_windows([request], limit + 1, until), wider(step)
+        rows, step = await repository.list_windows([request], limit + 1, until), wider(step)
     shown, following = split_page([(row.start, row.seconds) for row in rows], limit)
     return {
         "items": _to_views(dimension, definitions, rows[:shown]),
@@ -85,7 +85,7 @@ async def _list_range(
 
 
 async def _list_latest(
-    store: SeriesStore,
+    repository: SeriesRepository,
     definitions: Definitions,
     reader: Principal,
     target: str | None,
@@ -94,11 +94,11 @@ async def _list_latest(
 ) -> dict[str, Any]:
     within = {"project": reader.project, "environment": reader.environment, "target": target, "metric": metric}
     requests = []
-    for dimension, extent in (await store.list_recent(within, _WIDTH_SAMPLE)).items():
+    for dimension, extent in (await repository.list_recent(within, _WIDTH_SAMPLE)).items():
         if dimension.generation == definitions.find(*dimension[:4]).metric.generation:
             seconds = width(extent)
             requests.append((dimension.id, seconds, aligned(extent.end - 1, seconds) - (latest - 1) * seconds))
-    rows = await store.list_windows(requests, _MAX_LATEST)
+    rows = await repository.list_windows(requests, _MAX_LATEST)
     return {"items": _to_views(Dimension(reader.project, reader.environment, "", ""), definitions, rows), "next": None}
 
 

@@ -60,13 +60,13 @@ _UNCOUNTED = text(
 )
 
 
-class DefinitionStore:
+class DefinitionRepository:
     """The tables `metric_definitions` and `uncounted`, in the caller's transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:
         self._conn = conn
 
-    async def load(self, projects: Collection[tuple[str, str]]) -> Definitions:
+    async def get_definitions(self, projects: Collection[tuple[str, str]]) -> Definitions:
         """Return the declarations of these projects and environments."""
         if not projects:
             return Definitions()
@@ -81,11 +81,11 @@ class DefinitionStore:
             }
         )
 
-    async def lock(self, scope: TargetScope) -> None:
+    async def lock_definitions(self, scope: TargetScope) -> None:
         """Lock the declarations of the project and environment; waits for other transactions."""
         await self._conn.execute(_LOCK, {"name": json.dumps(scope[:2])})
 
-    async def declare(self, scope: TargetScope, declared: Declared, declared_by: str) -> int:
+    async def save_declaration(self, scope: TargetScope, declared: Declared, declared_by: str) -> int:
         """Save a declaration, replacing the previous one; return its revision."""
         values = {**scope._asdict(), "target": scope.target or "", "declared_by": declared_by}
         declaration = json.dumps(declaration_to_json(declared.declaration))
@@ -93,17 +93,17 @@ class DefinitionStore:
         revision: int = (await self._conn.execute(_DECLARE, values)).scalar_one()
         return revision
 
-    async def counts(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
+    async def list_counts(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
         """Return how many values each metric of each target counts, by generation."""
         filters = {"project": project, "environment": environment, "target": target}
         return list(await self._conn.execute(_COUNTS, filters))
 
-    async def uncounted(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
+    async def list_uncounted(self, project: str, environment: str, target: str | None) -> list[Row[Any]]:
         """Return the uncounted values, most frequent first within each metric."""
         filters = {"project": project, "environment": environment, "target": target}
         return list(await self._conn.execute(_UNCOUNTED, filters))
 
-    async def count(self, found: Iterable[UncountedValue]) -> None:
+    async def add_uncounted(self, found: Iterable[UncountedValue]) -> None:
         """Add uncounted values, in key order so that transactions cannot deadlock."""
         totals: dict[tuple[str, ...], list[Any]] = {}
         for each in found:

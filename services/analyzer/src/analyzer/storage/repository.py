@@ -65,12 +65,12 @@ _SAVE_REGRESSION = text(
              resolved_at = EXCLUDED.resolved_at, detected = EXCLUDED.detected, resolved = EXCLUDED.resolved,
              good = EXCLUDED.good, terms = EXCLUDED.terms, memory = EXCLUDED.memory"""
 )
-_COURSES = text(
+_HISTORIES = text(
     """SELECT project, environment, target, metric, generation, CAST(state AS text) AS state,
               CAST(mirrored AS text) AS mirrored
        FROM analyzer.courses WHERE dimension_id = ANY(CAST(:ids AS uuid[]))"""
 )
-_SAVE_COURSES = text(
+_SAVE_HISTORIES = text(
     """INSERT INTO analyzer.courses AS c (dimension_id, project, environment, target, metric, generation, state,
                                           mirrored)
        SELECT dimension_id, project, environment, target, metric, generation, CAST(state AS json),
@@ -84,7 +84,7 @@ _SAVE_COURSES = text(
 )
 
 
-class QualityStore:
+class QualityRepository:
     """The analyzer's state, in the caller's transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:
@@ -100,7 +100,7 @@ class QualityStore:
         engine.preload(
             await self._streams(engine, _TOUCHED, ids=list({key.id for key in keys})),
             await self._regressions(engine, dimensions),
-            await self._courses(dimensions),
+            await self._histories(dimensions),
         )
         known = engine.streams
         accepts_baseline = {
@@ -114,7 +114,7 @@ class QualityStore:
         if engine.changed:
             await self._conn.execute(_SAVE_STREAMS, _columns(engine.changed.values()))
         if engine.changed_histories:
-            await self._conn.execute(_SAVE_COURSES, _course_columns(engine.changed_histories.values()))
+            await self._conn.execute(_SAVE_HISTORIES, _history_columns(engine.changed_histories.values()))
         for regression in engine.changed_regressions.values():
             await self._conn.execute(_SAVE_REGRESSION, _row(regression))
 
@@ -122,10 +122,10 @@ class QualityStore:
         rows = await self._conn.execute(statement, values)
         return [stream for row in rows for stream in read_streams(row, engine)]
 
-    async def _courses(self, dimensions: Collection[Dimension]) -> list[DimensionHistory]:
+    async def _histories(self, dimensions: Collection[Dimension]) -> list[DimensionHistory]:
         """Return the histories of `dimensions` and of the error rates of their targets."""
         wanted = {*dimensions, *(dimension.subject._replace(metric=ERROR_RATE.name) for dimension in dimensions)}
-        rows = await self._conn.execute(_COURSES, {"ids": list({dimension.id for dimension in wanted})})
+        rows = await self._conn.execute(_HISTORIES, {"ids": list({dimension.id for dimension in wanted})})
         return [DimensionHistory.load(dimension, from_json(state)) for row in rows for dimension, state in _states(row)]
 
     async def _regressions(self, engine: QualityEngine, dimensions: Collection[Dimension]) -> list[Regression]:
@@ -160,7 +160,7 @@ def _paired(changed: Iterable[tuple[UUID, bool, T]]) -> list[tuple[UUID, T | Non
     return sorted(((row_id, usual, mirrored) for row_id, (usual, mirrored) in rows.items()), key=itemgetter(0))
 
 
-def _course_columns(changed: Iterable[DimensionHistory]) -> dict[str, list[Any]]:
+def _history_columns(changed: Iterable[DimensionHistory]) -> dict[str, list[Any]]:
     """Return histories as one array per column."""
     rows = _paired((history.dimension.id, history.dimension.mirrored, history) for history in changed)
     present = [usual or mirrored for _, usual, mirrored in rows]

@@ -70,7 +70,7 @@ FOREVER = 2**62
 """A Unix time after all others."""
 
 
-class SeriesStore:
+class SeriesRepository:
     """The table `measured`, in the caller's transaction."""
 
     def __init__(self, conn: AsyncConnection) -> None:
