@@ -1,7 +1,7 @@
-"""Every order of actions on two proposals by three people in two environments, in the model of the boundary.
+"""Every sequence of actions on two proposals by three people in two environments, in the model of the boundary.
 
-Depth 4 in `make test`, 12 with RATCHET_SOAK=1. That PostgreSQL does what the model says is held by
-tests/integration/gatekeeper/test_approvals.py.
+Depth 4 in `make test`, 12 with RATCHET_SOAK=1. tests/integration/gatekeeper/test_approvals.py shows that PostgreSQL
+conforms to the model.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ import pytest
 from tests.support.approvals import GUARDS, Action, State, all_actions, step, step_violations
 from tests.support.soak import scaled
 
-ACTS = tuple(all_actions())
+ACTIONS = tuple(all_actions())
 
 
-HERE = tuple(action for action in ACTS if action.environment != "staging")
+PRODUCTION_ACTIONS = tuple(action for action in ACTIONS if action.environment != "staging")
 NOTHING = State()
 BOTH_RAN = State(live=(1, 0), ran=(frozenset({1, 2}), frozenset()))
 
 
 def search(
-    depth: int, guards: frozenset[str] = GUARDS, tried: Sequence[Action] = ACTS, start: State = NOTHING
+    depth: int, guards: frozenset[str] = GUARDS, actions: Sequence[Action] = ACTIONS, start: State = NOTHING
 ) -> tuple[int, str | None]:
-    """The number of states within `depth` steps, and the first fault on the way."""
+    """Return the number of states within `depth` steps, and the first violation."""
     seen, edge = {start}, [start]
     for _ in range(depth):
         following: list[State] = []
         for state in edge:
-            for action in tried:
+            for action in actions:
                 after = step(state, action, guards)
                 if after is None:
                     continue
@@ -49,7 +49,7 @@ def test_no_order_of_actions_violates_the_invariant() -> None:
 
 @pytest.mark.parametrize("guard", sorted(GUARDS - {"change"}))
 def test_each_guard_of_the_model_is_needed(guard: str) -> None:
-    """Without it there is a way, within five steps, to what no boundary allows."""
-    tried = ACTS if guard == "environment" else HERE
+    """Without the guard, a violation is reachable within five steps."""
+    actions = ACTIONS if guard == "environment" else PRODUCTION_ACTIONS
     starts = (NOTHING, BOTH_RAN)
-    assert any(search(5 if start is BOTH_RAN else 4, GUARDS - {guard}, tried, start)[1] for start in starts)
+    assert any(search(5 if start is BOTH_RAN else 4, GUARDS - {guard}, actions, start)[1] for start in starts)

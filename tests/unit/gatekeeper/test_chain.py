@@ -1,4 +1,4 @@
-"""The hash chain: any alteration of any row, any hole and any cut shows."""
+"""The hash chain: alterations, gaps and truncations of any row are detected."""
 
 import json
 import random
@@ -48,19 +48,19 @@ def checked(
     return check.faults
 
 
-def test_an_empty_chain_is_whole() -> None:
+def test_empty_chain_is_intact() -> None:
     assert checked([], None, []) == []
 
 
 @given(st.integers(1, 12))
-def test_a_true_chain_is_whole(length: int) -> None:
+def test_unaltered_chain_is_intact(length: int) -> None:
     entries = chain(length)
     end = entries[-1]
     assert checked(entries, (end.seq, end.hash), [anchor(end)], (1, entries[0].hash)) == []
 
 
 @given(st.integers(2, 12), st.data())
-def test_every_alteration_shows(length: int, data: st.DataObject) -> None:
+def test_every_alteration_is_detected(length: int, data: st.DataObject) -> None:
     entries = chain(length)
     end, place = entries[-1], data.draw(st.integers(0, length - 1))
     field = data.draw(st.sampled_from(["kind", "entry", "previous", "hash"]))
@@ -70,19 +70,19 @@ def test_every_alteration_shows(length: int, data: st.DataObject) -> None:
 
 
 @given(st.integers(2, 12), st.data())
-def test_every_hole_and_every_cut_shows(length: int, data: st.DataObject) -> None:
+def test_every_gap_and_truncation_is_detected(length: int, data: st.DataObject) -> None:
     entries = chain(length)
     end = entries[-1]
     gone = data.draw(st.integers(0, length - 1))
     assert checked(entries[:gone] + entries[gone + 1 :], (end.seq, end.hash), [anchor(end)])
 
 
-def test_a_cut_with_a_new_head_lacks_its_signature() -> None:
+def test_truncated_chain_lacks_a_signed_head() -> None:
     entries = chain(5)[:3]
     assert checked(entries, (3, entries[-1].hash), []) == ["the end at 3 is not signed"]
 
 
-def test_a_recreated_chain_lacks_our_signature() -> None:
+def test_recomputed_chain_lacks_our_signature() -> None:
     entries = chain(3)
     stranger = Signer(new_private_key())
     assert checked(entries, (3, entries[-1].hash), [anchor(entries[-1], stranger)])
@@ -103,20 +103,20 @@ def test_the_number_of_faults_is_bounded() -> None:
 
 @dataclass
 class Tables:
-    """What is kept of a chain, to be tampered with."""
+    """The stored parts of a chain, to be tampered with."""
 
     entries: list[AuditEntry]
     anchors: list[Anchor]
     head: tuple[int, str] | None
 
 
-def whole(length: int) -> Tables:
+def intact(length: int) -> Tables:
     entries = chain(length)
     return Tables(entries, [anchor(entry) for entry in entries[::3] + entries[-1:]], (length, entries[-1].hash))
 
 
 def rehashed(entries: list[AuditEntry], place: int) -> None:
-    """Recompute the chain from `place` on, as an attacker who knows its construction does."""
+    """Recompute the chain from `place` on, as an attacker who knows its construction would."""
     for at in range(place, len(entries)):
         previous = entries[at - 1].hash if at else START
         said = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
@@ -125,7 +125,7 @@ def rehashed(entries: list[AuditEntry], place: int) -> None:
 
 
 def tamper(books: Tables, luck: random.Random) -> str:
-    """One tampering of some kind at some place; what it was."""
+    """Tamper with the chain at random; return a description."""
     entries, length = books.entries, len(books.entries)
     at, other = luck.randrange(length), luck.randrange(length)
     kind = luck.choice(["edit", "edit", "delete", "swap", "cut", "copy", "rechain", "cut with head", "rewind", "forge"])
@@ -154,7 +154,7 @@ def tamper(books: Tables, luck: random.Random) -> str:
         case "cut with head":
             del entries[min(max(2, at), length - 1) :]
             books.head = (entries[-1].seq, entries[-1].hash)
-        case "rewind":  # all of it, anchors too, to an end that was signed once: only who wrote the head down sees it
+        case "rewind":  # everything including anchors is reset to a signed state: detectable only with a noted head
             cut = luck.choice([a.seq for a in books.anchors if a.seq < length])
             del entries[cut:]
             books.anchors = [a for a in books.anchors if a.seq <= cut]
@@ -168,10 +168,10 @@ def tamper(books: Tables, luck: random.Random) -> str:
     return kind
 
 
-def test_ten_thousand_tamperings_show() -> None:
-    """Edits, deletions, reorderings, truncations, and chains made again by who can write all but our signature."""
+def test_ten_thousand_random_tamperings_are_detected() -> None:
+    """Edits, deletions, reorderings, truncations, and chains recomputed with access to everything but our signature."""
     luck, kinds = random.Random(6), Counter[str]()
-    originals = {length: whole(length) for length in (4, 7, 13)}
+    originals = {length: intact(length) for length in (4, 7, 13)}
     for round_ in range(10_000):
         original = originals[luck.choice([4, 7, 13])]
         books = Tables([*original.entries], [*original.anchors], original.head)
@@ -179,7 +179,7 @@ def test_ten_thousand_tamperings_show() -> None:
         if (books.entries, books.anchors, books.head) == (original.entries, original.anchors, original.head):
             continue
         kinds[kind] += 1
-        known = original.head  # as an auditor writes it down
+        known = original.head  # as an auditor notes it
         assert checked(books.entries, books.head, books.anchors, known), f"round {round_}: {kind}"
         if kind != "rewind":
             assert checked(books.entries, books.head, books.anchors), f"round {round_}: {kind}, without a known head"

@@ -1,4 +1,4 @@
-"""Digests are those of `ratchet.prompt`; exactly the revoked examples are removed."""
+"""Digests equal those of `ratchet.prompt`; exactly the revoked examples are removed."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -69,15 +69,17 @@ async def test_all_streams_write_a_push_in_one_turn_of_the_event_loop() -> None:
     assert {await read for read in reads} == {b"a1;"}
 
 
-async def test_a_slow_reader_delays_nobody_and_is_resynchronised() -> None:
-    """It reads nothing for 100 versions of 10 kB; then it gets the newest of each prompt, once, and every later one."""
+async def test_slow_client_delays_no_other_and_is_resynchronised() -> None:
+    """The client does not read 100 versions of 10 kB; then it gets the newest of each prompt once, and all
+    later ones.
+    """
     hub, reads = Hub(9), 0
     slow, quick = hub.join(HERE, None), hub.join(HERE, None)
 
     async def live() -> list[Frame]:
         nonlocal reads
         reads += 1
-        hub.push(HERE, frame("c", 1))  # goes live while the database is read
+        hub.push(HERE, frame("c", 1))  # promoted while the database is being read
         return [large("a", 100), large("b", 100), frame("unchanged", 1)]
 
     slowly, quickly = slow.frames(99, live), quick.frames(99, nothing_live)
@@ -99,7 +101,7 @@ async def test_a_slow_reader_delays_nobody_and_is_resynchronised() -> None:
     assert {status.name: status.sequence for status in slow.statuses()} == {"unchanged": 1, "a": 100, "b": 100, "c": 1}
 
 
-async def test_a_resynchronisation_without_news_sends_nothing() -> None:
+async def test_resynchronisation_without_changes_sends_nothing() -> None:
     async def rolled_back() -> list[Frame]:
         return []
 
@@ -114,12 +116,12 @@ async def test_a_resynchronisation_without_news_sends_nothing() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
-def test_whoever_reads_in_the_end_has_every_newest_version_once(pushes: list[tuple[str, bool]]) -> None:
-    asyncio.run(_read_in_the_end(pushes))
+def test_every_reading_client_gets_each_newest_version_once(pushes: list[tuple[str, bool]]) -> None:
+    asyncio.run(_read_after_pushes(pushes))
 
 
-async def _read_in_the_end(pushes: list[tuple[str, bool]]) -> None:
-    """Push a version of a name each; where the boolean says so, the client reads meanwhile."""
+async def _read_after_pushes(pushes: list[tuple[str, bool]]) -> None:
+    """Push a version of each name; where the boolean is true, the client reads in between."""
     hub = Hub(1)
     client = hub.join(HERE, None)
     live: dict[str, Frame] = {}
@@ -147,7 +149,7 @@ async def _read_in_the_end(pushes: list[tuple[str, bool]]) -> None:
         assert sequences[-1:] == [live[name].sequence for _ in range(name in live)]
 
 
-async def test_a_client_that_left_gets_nothing_and_frees_its_slot() -> None:
+async def test_disconnected_client_gets_nothing_and_frees_its_slot() -> None:
     hub = Hub(1)
     first = hub.join(HERE, None)
     with pytest.raises(TooManyStreams):
@@ -188,7 +190,7 @@ async def test_the_status_has_what_each_client_was_last_sent() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), max_size=30))
-def test_sequences_of_a_prompt_only_rise(pushes: list[tuple[str, int]]) -> None:
+def test_sequences_of_a_prompt_only_increase(pushes: list[tuple[str, int]]) -> None:
     hub = Hub(1)
     client = StreamClient(None, None, "", FakeClock().now)
     taken: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""From a row of history to the signed event."""
+"""Conversion of a history row to the signed event."""
 
 from uuid import uuid4
 

@@ -16,7 +16,7 @@ from tests.support.streams import nothing_live
 
 
 class FakeRedis:
-    """Publishes into a list; `fails` makes it raise, `silent` makes it hang."""
+    """Appends what is published to a list; `fails` makes it raise, `silent` makes it hang."""
 
     def __init__(self, fails: bool = False, silent: bool = False) -> None:
         self.published: list[str] = []
@@ -56,7 +56,7 @@ async def test_a_notification_names_the_version_without_its_content() -> None:
 
 
 @pytest.mark.parametrize("failure", [{"fails": True}, {"silent": True}])
-async def test_a_dead_or_silent_redis_neither_delays_the_caller_nor_is_asked_again(failure: dict[str, Any]) -> None:
+async def test_dead_or_silent_redis_does_not_delay_the_caller_and_is_not_retried(failure: dict[str, Any]) -> None:
     redis = FakeRedis(**failure)
     notifier = notifier_for(redis)
     live = signed_live(Signer(new_private_key()))
@@ -68,7 +68,7 @@ async def test_a_dead_or_silent_redis_neither_delays_the_caller_nor_is_asked_aga
     await notifier.close()
 
 
-async def test_without_redis_the_clients_of_this_instance_are_pushed_to() -> None:
+async def test_without_redis_clients_of_this_instance_get_pushes() -> None:
     hub = Hub(1)
     client = hub.join(("acme", "production"), None)
     PromotionNotifier(hub, None).notify([signed_live(Signer(new_private_key()))])

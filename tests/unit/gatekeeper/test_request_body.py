@@ -1,4 +1,4 @@
-"""Request bodies: each wrong field is named, and unknown ones are refused."""
+"""Request bodies: each invalid field is named, and unknown ones are rejected."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Wrong settings stop the start with one line."""
+"""Invalid settings end the start with one line."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_the_key_comes_from_the_environment_or_a_file(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("wrong", [{}, {"RATCHET_SIGNING_KEY": "short"}, {"RATCHET_SIGNING_KEY_FILE": "/nowhere"}])
-def test_without_a_good_key_it_does_not_start(
+def test_invalid_key_ends_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: dict[str, str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:

@@ -1,4 +1,4 @@
-"""Contents of a proposal are refused unless they have its digests."""
+"""Contents of a proposal are rejected unless they match its digests."""
 
 import pytest
 from hypothesis import given
