@@ -1,4 +1,4 @@
-"""PostgreSQL accepts what the model of tests/support/approvals.py accepts, and refuses the rest: random walks."""
+"""PostgreSQL accepts the actions that the model of tests/support/approvals.py accepts, and no others: random walks."""
 
 import random
 from collections import Counter
@@ -18,11 +18,11 @@ from tests.support.soak import scaled
 
 TEXTS = {1: document("One"), 2: document("Two")}
 DIGESTS: dict[int, str | None] = {0: None, **{number: digest(text) for number, text in TEXTS.items()}}
-# Expiry takes a clock that nobody moves here: see test_boundary_owner and test_forged_decisions.
+# Expiry needs a clock that can be moved: see test_boundary_owner and test_forged_decisions.
 ACTS = [action for action in all_actions() if action.kind != "expire"]
 _OFTEN = {"propose": 3, "decide": 3, "promote": 25, "roll back": 3, "halt": 1, "resume": 2}
 WEIGHTS = [_OFTEN[action.kind] * (4 if action.environment != "staging" else 1) for action in ACTS]
-# Makes both texts run in production, so that there is a way back.
+# Promotes both texts in production, so that a rollback is possible.
 BOTH_RAN = [
     action
     for which in (0, 1)
@@ -35,7 +35,7 @@ BOTH_RAN = [
 
 
 class Walk:
-    """One prompt, its proposals and its decisions; the kill switches are all walks' own, one after another."""
+    """One prompt, its proposals and its decisions; the kill switches are shared by all walks, which run in turn."""
 
     def __init__(self, role: Any, keys: dict[tuple[str, str], str]) -> None:
         self.role, self.keys = role, keys
@@ -44,7 +44,7 @@ class Walk:
         self.decisions: dict[int, object] = {}
 
     async def try_(self, action: Action, state: State) -> bool:
-        """Whether PostgreSQL accepts the act."""
+        """Return whether PostgreSQL accepts the action."""
         key = self.keys.get((action.by, action.environment))
         proposal, found = self.proposals[action.which], state.proposals[action.which]
         to, text = DIGESTS[action.text], DIGESTS[found.text if found else 0]
@@ -74,7 +74,7 @@ class Walk:
         return True
 
 
-async def test_the_database_does_what_the_model_says(gate: World) -> None:
+async def test_database_accepts_what_the_model_accepts(gate: World) -> None:
     made = {"production": gate.keys}
     made["staging"] = await bootstrap(async_dsn(gate.dsn), gate.signer.private, environment="staging", keys=KEYS)
     keys = {(human, where): labels[f"{human}_key"] for where, labels in made.items() for human in HUMANS}

@@ -1,4 +1,4 @@
-"""The audit chain: what is altered, or cut off, shows."""
+"""The audit chain: alterations and truncations are detected."""
 
 import asyncio
 import json
@@ -17,8 +17,8 @@ SECRET_WORDS = "what the user wrote"
 
 
 @pytest.fixture
-async def busy(gate: World) -> World:
-    """A project in which everything that is audited happened."""
+async def audited_project(gate: World) -> World:
+    """A project with every kind of audited action."""
     await gate.promote(BASE)
     grant = (await gate.grant()).json()
     await gate.arrive(few_shot(BASE, (SECRET_WORDS, "4")))
@@ -33,25 +33,25 @@ async def verified(gate: World, query: str = "") -> dict[str, Any]:
 
 
 async def tamper(gate: World, *statements: str) -> None:
-    """What only a superuser who switches every guard off can do."""
+    """Run statements as a superuser with all triggers disabled."""
     async with gate.owner.begin() as conn:
         await conn.exec_driver_sql("SET LOCAL session_replication_role = replica")
         for statement in statements:
             await conn.exec_driver_sql(statement)
 
 
-async def test_an_untouched_chain_is_whole(busy: World) -> None:
-    said = await verified(busy)
+async def test_unaltered_chain_is_intact(audited_project: World) -> None:
+    said = await verified(audited_project)
     assert (said["ok"], said["problems"]) == (True, [])
-    entries = (await busy.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    entries = (await audited_project.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
     assert [entry["seq"] for entry in entries] == list(range(1, said["entries"] + 1))
     assert {"prompt.promoted", "grant.given", "grant.revoked", "example.revoked", "loop.halted", "loop.resumed"} <= {
         entry["kind"] for entry in entries
     }
 
 
-async def test_no_text_of_users_is_in_the_chain(busy: World) -> None:
-    entries = (await busy.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+async def test_no_text_of_users_is_in_the_chain(audited_project: World) -> None:
+    entries = (await audited_project.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
     assert SECRET_WORDS not in json.dumps(entries)
 
 
@@ -81,15 +81,15 @@ ANCHORS = "DELETE FROM gatekeeper.audit_anchors WHERE seq > (SELECT max(seq) FRO
     ],
     ids=["altered", "rehashed", "relabelled", "hole", "cut", "cut with head", "cut with head and anchors", "all gone"],
 )
-async def test_tampering_is_found(busy: World, statements: tuple[str, ...]) -> None:
-    await tamper(busy, *statements)
-    said = await verified(busy)
+async def test_tampering_is_detected(audited_project: World, statements: tuple[str, ...]) -> None:
+    await tamper(audited_project, *statements)
+    said = await verified(audited_project)
     assert said["ok"] is False
     assert said["problems"]
 
 
 async def test_a_noted_head_reveals_a_rewind_of_everything(gate: World) -> None:
-    """The database alone can't reveal that everything was set back to a signed state."""
+    """The database alone cannot reveal a complete reset to a signed state."""
     await gate.promote(BASE)
     await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     known = await verified(gate)
@@ -105,45 +105,45 @@ async def test_a_noted_head_reveals_a_rewind_of_everything(gate: World) -> None:
     assert (await verified(gate, f"?seq={known['entries']}&head={known['head']}"))["ok"] is False
 
 
-async def test_the_owner_cannot_cut_the_chain_with_triggers_on(busy: World) -> None:
+async def test_the_owner_cannot_cut_the_chain_with_triggers_on(audited_project: World) -> None:
     with pytest.raises(Exception, match="immutable"):
-        await busy.sql(CUT)
-    assert (await verified(busy))["ok"] is True
+        await audited_project.sql(CUT)
+    assert (await verified(audited_project))["ok"] is True
 
 
-async def test_the_audit_says_what_kind_of_proposal_was_opened(busy: World) -> None:
-    entries = (await busy.ask("maker_key", "GET", "/v1/audit?kind=proposal.opened")).json()["items"]
+async def test_audit_states_the_kind_of_an_opened_proposal(audited_project: World) -> None:
+    entries = (await audited_project.ask("maker_key", "GET", "/v1/audit?kind=proposal.opened")).json()["items"]
     assert [entry["proposal_kind"] for entry in entries] == ["first_version", "few_shot"]
     assert {entry["kind"] for entry in entries} == {"proposal.opened"}
 
 
-async def test_equal_concurrent_verifications_share_two_runs(busy: World) -> None:
-    """Who waits holds no connection, and shares the run that begins after the question."""
+async def test_equal_concurrent_verifications_share_two_runs(audited_project: World) -> None:
+    """A waiting request holds no connection; it shares the run that begins after its arrival."""
     runs: list[str] = []
 
     def count(_: object, __: object, statement: str, *___: object) -> None:
         runs.extend(["run"] if "FROM gatekeeper.audit_heads" in statement else [])
 
-    event.listen(busy.service.sync_engine, "before_cursor_execute", count)
-    verifier = Verifier(busy.service, busy.signer)
+    event.listen(audited_project.service.sync_engine, "before_cursor_execute", count)
+    verifier = Verifier(audited_project.service, audited_project.signer)
     answers = await asyncio.gather(*(verifier.verify("default") for _ in range(6)))
     assert [answer["ok"] for answer in answers] == [True] * 6
     assert len(runs) == 2
 
 
-async def test_new_entries_are_verified_from_the_last_verified_end(busy: World) -> None:
-    verifier = Verifier(busy.service, busy.signer)
+async def test_new_entries_are_verified_from_the_last_verified_end(audited_project: World) -> None:
+    verifier = Verifier(audited_project.service, audited_project.signer)
     first = await verifier.verify("default", new=True)
     assert (first["ok"], first["from"]) == (True, 1)
-    again = await verifier.verify("default", (1, await hash_at(busy, 1)), new=True)
+    again = await verifier.verify("default", (1, await hash_at(audited_project, 1)), new=True)
     assert (again["ok"], again["from"]) == (True, first["entries"])
-    await busy.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
+    await audited_project.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
     grown = await verifier.verify("default", new=True)
     assert (grown["ok"], grown["from"], grown["entries"]) == (True, first["entries"], first["entries"] + 1)
     assert not (await verifier.verify("default", (1, "0" * 64), new=True))["ok"]
-    await tamper(busy, "DELETE FROM gatekeeper.audit WHERE seq = 6")
+    await tamper(audited_project, "DELETE FROM gatekeeper.audit WHERE seq = 6")
     assert not (await verifier.verify("default"))["ok"], "all of it is checked unless it is asked otherwise"
-    await tamper(busy, CUT, HEAD, ANCHORS)
+    await tamper(audited_project, CUT, HEAD, ANCHORS)
     assert not (await verifier.verify("default", new=True))["ok"]
 
 
@@ -152,18 +152,18 @@ async def hash_at(gate: World, seq: int) -> str:
     return str(row[0])
 
 
-async def test_a_fault_is_named_by_its_entry_whichever_batch_has_it(
-    busy: World, monkeypatch: pytest.MonkeyPatch
+async def test_fault_is_reported_with_its_entry_in_any_batch(
+    audited_project: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "_BATCH", 2)
-    assert (await verified(busy))["ok"]
-    await tamper(busy, "UPDATE gatekeeper.audit SET kind = 'nothing' WHERE seq = 5")
-    assert (await verified(busy))["problems"] == ["entry 5 differs from the columns of its row"]
+    assert (await verified(audited_project))["ok"]
+    await tamper(audited_project, "UPDATE gatekeeper.audit SET kind = 'nothing' WHERE seq = 5")
+    assert (await verified(audited_project))["problems"] == ["entry 5 differs from the columns of its row"]
 
 
-async def test_a_batch_reads_no_anchor_of_those_before_it(busy: World) -> None:
-    """Else the time to verify is quadratic in the length of the chain."""
+async def test_batch_reads_only_its_own_anchors(audited_project: World) -> None:
+    """Otherwise the time to verify would be quadratic in the length of the chain."""
     asked = {"project": "default", "after": 1, "limit": 2}
-    plan = "\n".join(row[0] for row in await busy.sql(f"EXPLAIN {repository._ENTRIES.text}", **asked))
+    plan = "\n".join(row[0] for row in await audited_project.sql(f"EXPLAIN {repository._ENTRIES.text}", **asked))
     _, anchors = plan.split(" on audit_anchors", 1)
     assert "seq > " in anchors.split("->")[0], plan

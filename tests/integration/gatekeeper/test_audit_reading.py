@@ -1,4 +1,4 @@
-"""The chain read from either end, by kind and by person; and that a rare entry is found without reading them all."""
+"""The audit is read in both orders, by kind and by person; rare entries are found through an index."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Entry = tuple[int, str, str]
 
 
 @pytest.fixture
-async def busy(gate: World) -> World:
+async def audited_project(gate: World) -> World:
     await gate.promote(document("One"))
     for _ in range(3):
         await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "smoke"})
@@ -30,7 +30,7 @@ def summaries(page: dict[str, Any]) -> list[Entry]:
 
 
 async def pages(gate: World, query: str) -> list[Entry]:
-    """All pages of two entries."""
+    """Return all pages of two entries."""
     found: list[Entry] = []
     page = await get_page(gate, f"?limit=2{query}")
     while page["items"]:
@@ -53,11 +53,13 @@ async def pages(gate: World, query: str) -> list[Entry]:
         ("&by=nobody", lambda entry: False),
     ],
 )
-async def test_every_query_gives_the_same_entries_in_both_orders(busy: World, query: str, matches: Any) -> None:
-    everything = summaries(await get_page(busy, "?limit=1000"))
+async def test_every_query_returns_the_same_entries_in_both_orders(
+    audited_project: World, query: str, matches: Any
+) -> None:
+    everything = summaries(await get_page(audited_project, "?limit=1000"))
     expected = [entry for entry in everything if matches(entry)]
-    assert await pages(busy, query) == expected
-    assert await pages(busy, f"{query}&order=desc") == expected[::-1]
+    assert await pages(audited_project, query) == expected
+    assert await pages(audited_project, f"{query}&order=desc") == expected[::-1]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +74,8 @@ async def test_every_query_gives_the_same_entries_in_both_orders(busy: World, qu
         (f"order=desc&cursor={'9' * 20}", "cursor"),
     ],
 )
-async def test_an_invalid_query_is_refused_by_field(busy: World, query: str, field: str) -> None:
-    answer = await busy.ask("maker_key", "GET", f"/v1/audit?{query}")
+async def test_invalid_query_is_rejected_by_field(audited_project: World, query: str, field: str) -> None:
+    answer = await audited_project.ask("maker_key", "GET", f"/v1/audit?{query}")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
 
 
@@ -85,13 +87,13 @@ async def test_an_invalid_query_is_refused_by_field(busy: World, query: str, fie
         (AuditQuery(True, by="ann"), "ix_audit_by"),
     ],
 )
-async def test_each_query_has_its_index(busy: World, wanted: AuditQuery, index: str) -> None:
-    """As the planner sees it where reading everything is no choice."""
+async def test_each_query_has_its_index(audited_project: World, wanted: AuditQuery, index: str) -> None:
+    """Check the query plan, with sequential scans disabled."""
     values = {"project": "default", "limit": 9, "after": wanted.after, "kind": wanted.kind, "by": wanted.by}
     statement = str(entries_statement(wanted))
     for name, value in values.items():
         statement = statement.replace(f":{name}", f"'{value}'" if isinstance(value, str) else str(value))
-    async with busy.owner.begin() as conn:
+    async with audited_project.owner.begin() as conn:
         for way in ("seqscan", "bitmapscan", "sort"):
             await conn.exec_driver_sql(f"SET LOCAL enable_{way} = off")
         plan = [row[0] for row in await conn.exec_driver_sql(f"EXPLAIN {statement}")]

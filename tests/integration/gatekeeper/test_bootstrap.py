@@ -1,4 +1,4 @@
-"""Setting a project up."""
+"""Bootstrap of a project."""
 
 import json
 from collections.abc import Callable

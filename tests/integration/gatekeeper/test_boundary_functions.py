@@ -1,4 +1,4 @@
-"""The functions of the boundary, misused by the gatekeeper's own role: without a person's key nothing becomes live."""
+"""Misuse of the boundary's functions by the gatekeeper's own role: without a person's key nothing becomes live."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -25,7 +25,7 @@ async def stage(gate: World) -> World:
 
 @pytest.fixture
 async def role(stage: World) -> AsyncIterator[Any]:
-    """A session of the role that the gatekeeper runs as."""
+    """A session with the gatekeeper's role."""
     conn = await asyncpg.connect(as_role(stage.dsn, "ratchet_gatekeeper"))
     yield conn
     await conn.close()
@@ -37,7 +37,7 @@ async def refused(work: Any) -> str:
     return str(caught.value.args[0])
 
 
-async def still_one(gate: World) -> bool:
+async def is_one_live(gate: World) -> bool:
     return [(1, digest(ONE))] == [
         (row[0], row[1]) for row in await gate.sql("SELECT sequence, digest FROM gatekeeper.live")
     ]
@@ -59,10 +59,10 @@ async def test_no_decision_without_a_reviewing_persons_secret(stage: World, role
     for name, raw in tries.items():
         said = await refused(role.fetch(DECIDE, raw, proposal["id"], proposal["digest"]))
         assert said in {"unknown-key", "not-allowed"}, name
-    assert await still_one(stage)
+    assert await is_one_live(stage)
 
 
-async def test_a_revoked_key_decides_nothing(stage: World, role: Any) -> None:
+async def test_revoked_key_cannot_decide(stage: World, role: Any) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     await stage.sql("UPDATE gatekeeper.api_keys SET revoked = true WHERE subject = 'reviewer'")
     said = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
@@ -70,18 +70,18 @@ async def test_a_revoked_key_decides_nothing(stage: World, role: Any) -> None:
 
 
 @pytest.mark.parametrize("lifetime", ["0 seconds", "-1 hour", "25 hours"])
-async def test_a_decision_lives_at_most_a_day(stage: World, role: Any, lifetime: str) -> None:
+async def test_decision_expires_within_a_day(stage: World, role: Any, lifetime: str) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     decide = DECIDE.replace("1 minute", lifetime)
     said = await refused(role.fetch(decide, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
     assert "decisions" in said
-    assert await still_one(stage)
+    assert await is_one_live(stage)
 
 
 async def test_a_decision_is_used_once_and_only_by_promote(stage: World, role: Any) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     [made] = await role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"])
-    assert await still_one(stage), "a decision alone makes nothing live"
+    assert await is_one_live(stage), "a decision alone makes nothing live"
     await role.fetch("SELECT * FROM gatekeeper.promote($1)", made["decision_id"])
     assert await refused(role.fetch("SELECT * FROM gatekeeper.promote($1)", made["decision_id"])) == "already-used"
     assert await refused(role.fetch("SELECT * FROM gatekeeper.promote($1)", uuid4())) == "unknown-decision"
@@ -99,7 +99,7 @@ async def test_a_decision_of_another_environment_is_refused(stage: World, role: 
 
 
 async def test_a_search_path_or_temporary_table_changes_no_function(stage: World, role: Any) -> None:
-    """Tables and functions of the same names in pg_temp, first in the caller's path: the functions look past them."""
+    """Objects of the same names in pg_temp, first in the caller's search path, are ignored by the functions."""
     proposal = await stage.propose(TWO, digest(ONE))
     forged = "rk_forged_" + "A" * 43
     await role.execute("SET search_path = pg_temp, gatekeeper, public")
@@ -118,14 +118,14 @@ async def test_a_search_path_or_temporary_table_changes_no_function(stage: World
     assert said == "unknown-key"
     wrong = stage.keys["reviewer_key"][:-1] + "_"
     assert await refused(role.fetch(DECIDE, wrong, proposal["id"], proposal["digest"])) == "unknown-key"
-    assert await still_one(stage)
+    assert await is_one_live(stage)
 
 
-async def test_injection_in_an_argument_stays_an_argument(stage: World, role: Any) -> None:
+async def test_sql_in_an_argument_is_not_executed(stage: World, role: Any) -> None:
     evil = "'; DELETE FROM gatekeeper.live_history; --"
     await role.fetch("SELECT gatekeeper.halt($1, $2)", stage.keys["maker_key"], evil)
     assert await refused(role.fetch("SELECT gatekeeper.roll_back($1, $2, $2, $2, $2)", evil, evil)) == "unknown-key"
-    assert await still_one(stage)
+    assert await is_one_live(stage)
 
 
 async def announce(role: Any, *said: dict[str, Any]) -> str:
@@ -142,7 +142,7 @@ async def insert(role: Any, parameters: Sequence[list[Any]]) -> str:
     return ""
 
 
-async def test_the_outbox_takes_no_prompt_live_that_history_does_not_hold(stage: World, role: Any) -> None:
+async def test_outbox_rejects_prompt_live_without_its_history_row(stage: World, role: Any) -> None:
     true = {"project": "default", "environment": "production", "name": "greeting", "sequence": 1}
     true |= {"digest": digest(ONE), "document": ONE}
     assert await announce(role, true) == ""
@@ -182,7 +182,7 @@ async def test_no_prompt_live_hides_in_a_row_that_its_event_ids_do_not_announce(
     assert said == "not-live"
 
 
-async def test_no_content_under_a_foreign_digest(stage: World, role: Any) -> None:
+async def test_content_with_a_wrong_digest_is_rejected(stage: World, role: Any) -> None:
     for table, name, content in (
         ("prompt_versions", digest(TWO), json.dumps(ONE)),
         ("examples", digest(TWO), "{}"),

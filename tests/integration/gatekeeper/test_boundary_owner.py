@@ -1,6 +1,6 @@
-"""Forged rows, inserted by the owner of the database: each is refused while the triggers are on.
+"""Forged rows, inserted by the owner of the database: each is rejected while the triggers are enabled.
 
-And the test of the test: with one guard taken away, the judge of `tests.support.boundary_model` sees what got through.
+The tests themselves are tested: with one guard removed, `tests.support.boundary_model` reports the forgery.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,14 +23,14 @@ _HISTORY = """INSERT INTO gatekeeper.live_history
 
 
 async def forge(gate: World, of: dict[str, Any], cites: dict[str, object], **parts: Any) -> None:
-    """A row of history, straight into the table."""
+    """Insert a history row directly into the table."""
     statement = _HISTORY.format(cites=", ".join(cites), values=", ".join(f":{name}" for name in cites))
     values = {"environment": "production", "sequence": 2, "digest": digest(of), "reason": "promoted", **cites, **parts}
     await gate.sql(statement, **values)
 
 
 async def decision(gate: World, about: dict[str, Any], lifetime: str = "1 minute", verdict: str = "approved") -> object:
-    """A good decision that was not used: made by the function, as a reviewer."""
+    """Return a valid unused decision, made by the function as a reviewer."""
     proposal = await gate.propose(about, digest(ONE))
     [row] = await gate.sql(
         """SELECT decision_id FROM gatekeeper.decide(:raw, CAST(:id AS uuid), :verdict, :digest, '',
@@ -71,11 +71,11 @@ async def another_environment(gate: World) -> None:
     await forge(gate, TWO, {"decision_id": await decision(gate, TWO)}, environment="staging", sequence=1)
 
 
-async def a_no(gate: World) -> None:
+async def rejected_decision(gate: World) -> None:
     await forge(gate, TWO, {"decision_id": await decision(gate, TWO, verdict="rejected")})
 
 
-async def past_its_time(gate: World) -> None:
+async def expired(gate: World) -> None:
     made = await decision(gate, TWO, lifetime="1 microsecond")
     await forge(gate, TWO, {"decision_id": made})
 
@@ -99,7 +99,7 @@ async def while_halted(gate: World) -> None:
     await forge(gate, TWO, {"decision_id": made})
 
 
-async def a_gap(gate: World) -> None:
+async def sequence_gap(gate: World) -> None:
     await forge(gate, TWO, {"decision_id": await decision(gate, TWO)}, sequence=7)
 
 
@@ -112,7 +112,7 @@ async def by_the_author(gate: World) -> None:
 
 
 async def altered(gate: World) -> None:
-    """A decision about TWO is turned into one about three."""
+    """Alter a decision about TWO into one about three."""
     made = await decision(gate, TWO)
     three = await gate.propose(document("Three"), digest(ONE))
     async with gate.owner.begin() as conn:
@@ -124,7 +124,7 @@ async def altered(gate: World) -> None:
     await forge(gate, document("Three"), {"decision_id": made})
 
 
-async def grant_past_its_count(gate: World) -> None:
+async def grant_beyond_its_count(gate: World) -> None:
     await gate.grant(count=1)
     await gate.arrive(few_shot(ONE, ("1", "1")))
     second = few_shot((await gate.live() or {})["document"], ("2", "2"))
@@ -139,7 +139,7 @@ async def grant_outside_its_slot(gate: World) -> None:
     await _use(gate, event, 1, 2)
 
 
-async def back_to_where_nobody_was(gate: World) -> None:
+async def rollback_to_a_version_never_live(gate: World) -> None:
     await gate.propose(TWO, digest(ONE))
     await gate.sql("SELECT gatekeeper.roll_back(:raw, 'greeting', :two, :two, '')", **_reviewer(gate, two=digest(TWO)))
 
@@ -185,31 +185,31 @@ ATTACKS: dict[str, Attack] = {
         two_authorisations,
         another_digest,
         another_environment,
-        a_no,
-        past_its_time,
+        rejected_decision,
+        expired,
         used_twice,
         stale_base,
         while_halted,
-        a_gap,
+        sequence_gap,
         by_a_service,
         by_the_author,
         altered,
-        grant_past_its_count,
+        grant_beyond_its_count,
         grant_outside_its_slot,
-        back_to_where_nobody_was,
+        rollback_to_a_version_never_live,
     )
 }
 
 
 @pytest.fixture
 async def stage(gate: World) -> World:
-    """ONE is live, by a decision."""
+    """ONE is live by a decision."""
     await gate.promote(ONE)
     return gate
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-async def test_the_guards_refuse_a_forged_row(stage: World, attack: Attack) -> None:
+async def test_guards_reject_forged_rows(stage: World, attack: Attack) -> None:
     with pytest.raises(DBAPIError):
         await attack(stage)
     async with stage.owner.connect() as conn:
@@ -234,7 +234,7 @@ def altered_function(name: str, said: str, instead: str) -> str:
         $said${said}$said$, $instead${instead}$instead$); END $do$"""
 
 
-# The clock of an app that is a day late, and a switch of which only an event tells.
+# An app's clock that is a day late, and a kill switch known only from an event.
 APPS_CLOCK = altered_function("check_decision", "clock_timestamp()", "clock_timestamp() - interval '1 day'")
 BY_EVENT_ALONE = altered_function("live_is_authorised", "gatekeeper.is_halted(NEW.project, NEW.environment)", "false")
 
@@ -247,23 +247,23 @@ BY_EVENT_ALONE = altered_function("live_is_authorised", "gatekeeper.is_halted(NE
                               "ck_live_history_reason, DROP CONSTRAINT fk_live_history_rollback", NO_CHANGE)),
         (another_digest, (AUTHORISED, BOUND)),
         (another_environment, (AUTHORISED, BOUND)),
-        (a_no, (AUTHORISED, BOUND)),
-        (past_its_time, (AUTHORISED,)),
-        pytest.param(past_its_time, (APPS_CLOCK,), id="expiry by an app's clock"),
+        (rejected_decision, (AUTHORISED, BOUND)),
+        (expired, (AUTHORISED,)),
+        pytest.param(expired, (APPS_CLOCK,), id="expiry by an app's clock"),
         (used_twice, (AUTHORISED, UNIQUE)),
         (stale_base, (AUTHORISED,)),
         (while_halted, (AUTHORISED, AT_COMMIT)),
         pytest.param(while_halted, (BY_EVENT_ALONE, AT_COMMIT), id="a kill switch through Kafka alone"),
-        (a_gap, (AUTHORISED,)),
+        (sequence_gap, (AUTHORISED,)),
         (by_a_service, (PERSONS, AUTHORISED, SUBJECTS)),
         (by_the_author, (PERSONS, AUTHORISED, SUBJECTS)),
         (altered, (AUTHORISED,)),
-        (grant_past_its_count, (COVERED,)),
+        (grant_beyond_its_count, (COVERED,)),
         (grant_outside_its_slot, (COVERED,)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )  # fmt: skip
-async def test_without_its_guard_the_attack_succeeds_and_is_detected(
+async def test_attack_without_its_guard_succeeds_and_is_detected(
     stage: World, attack: Attack, faults: tuple[str, ...]
 ) -> None:
     for fault in faults:

@@ -1,7 +1,7 @@
 """Generated SQL: each service's role × each table, function and view of the boundary × each statement.
 
-Only what `_ALLOWED` names may be possible. All the rest is refused for want of the right, before anything else is
-looked at; and in the end what is live, who may speak, and every guard is what it was.
+Only what `_ALLOWED` names may be possible. Everything else must fail with insufficient privilege, before any other
+check; afterwards live versions, keys and guards must be unchanged.
 """
 
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _ALLOWED = {
     ("ratchet_gatekeeper", table, verb) for table in _MESSAGING for verb in ("INSERT", "UPDATE", "DELETE", "MERGE")
 } | {("ratchet_gatekeeper", table, "INSERT") for table in _ADDED}
 
-# Every statement that writes, locks out, re-owns or redefines a table. {t} table, {c} a column, {r} the role.
+# Every statement that writes, locks, re-owns or redefines a table. {t} is the table, {c} a column, {r} the role.
 _ON_TABLES = {
     "INSERT": "INSERT INTO gatekeeper.{t} DEFAULT VALUES",
     "UPDATE": "UPDATE gatekeeper.{t} SET {c} = {c}",
@@ -109,7 +109,7 @@ _AT_LARGE = (
     "SELECT lo_import('/etc/passwd')",
 )
 
-# What must not move: the rows that authority rests on, and the guards themselves.
+# What must not change: the rows that authorisations are based on, and the guards.
 _STATE = """
 SELECT 'history', h::text FROM gatekeeper.live_history h
 UNION ALL SELECT 'live', l::text FROM gatekeeper.live l
@@ -140,7 +140,7 @@ ORDER BY 1, 2"""
 
 @pytest.fixture
 async def stage(gate: World) -> World:
-    """ONE is live; roles for all services are there."""
+    """ONE is live; the roles of all services exist."""
     await gate.promote(ONE)
     await gate.propose(TWO, digest(ONE))
     async with gate.owner.begin() as conn:
@@ -150,15 +150,15 @@ async def stage(gate: World) -> World:
 
 
 @pytest.fixture(params=ROLES)
-async def intruder(request: pytest.FixtureRequest, stage: World) -> AsyncIterator["Intruder"]:
-    """A session of one service's role."""
+async def service_session(request: pytest.FixtureRequest, stage: World) -> AsyncIterator["ServiceSession"]:
+    """A session with one service's role."""
     conn = await asyncpg.connect(as_role(stage.dsn, request.param))
-    yield Intruder(stage, request.param, conn)
+    yield ServiceSession(stage, request.param, conn)
     await conn.close()
 
 
-class Intruder:
-    """Tries statements, each in a transaction of its own that commits where it can."""
+class ServiceSession:
+    """Runs statements, each in its own transaction, which is committed if possible."""
 
     def __init__(self, gate: World, role: str, conn: Any) -> None:
         self.gate = gate
@@ -166,7 +166,7 @@ class Intruder:
         self.conn = conn
 
     async def attempt(self, statement: str) -> str:
-        """The SQLSTATE that the statement ends with; "" if it went through."""
+        """Return the statement's SQLSTATE; "" if it succeeded."""
         try:
             await self.conn.execute(statement)
         except asyncpg.PostgresError as error:
@@ -178,7 +178,7 @@ class Intruder:
 
 
 def refusals(statement: str) -> set[str]:
-    """A GRANT by who holds a right without the option to pass it on is a warning that changes nothing."""
+    """A GRANT without the grant option is only a warning that changes nothing."""
     return NO_RIGHT | {""} if statement.startswith("GRANT") else NO_RIGHT
 
 
@@ -193,50 +193,50 @@ async def _relations(gate: World, kind: str) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
-async def test_no_role_can_do_more_to_a_table_than_it_is_allowed(intruder: Intruder) -> None:
-    before, tried = await intruder.state(), 0
+async def test_roles_have_only_the_listed_table_privileges(service_session: ServiceSession) -> None:
+    before, tried = await service_session.state(), 0
     for kind, statements in (("r", _ON_TABLES), ("v", _ON_VIEWS)):
-        for relation, column in (await _relations(intruder.gate, kind)).items():
+        for relation, column in (await _relations(service_session.gate, kind)).items():
             for verb, statement in statements.items():
-                if (intruder.role, relation, verb) in _ALLOWED:
+                if (service_session.role, relation, verb) in _ALLOWED:
                     continue
-                said = await intruder.attempt(statement.format(t=relation, c=column, r=intruder.role))
-                # 55000: a view like this takes no rows from anybody.
+                said = await service_session.attempt(statement.format(t=relation, c=column, r=service_session.role))
+                # 55000: such a view is not updatable by anyone.
                 allowed = refusals(verb) | ({"55000"} if kind == "v" else set())
-                assert said in allowed, f"{verb} on {relation} as {intruder.role}: {said or 'went through'}"
+                assert said in allowed, f"{verb} on {relation} as {service_session.role}: {said or 'went through'}"
                 tried += 1
-    assert await intruder.state() == before
+    assert await service_session.state() == before
     assert tried > 400
 
 
-async def test_no_role_can_redefine_a_function(intruder: Intruder) -> None:
-    before, tried = await intruder.state(), 0
-    functions = await intruder.gate.sql(
+async def test_no_role_can_redefine_a_function(service_session: ServiceSession) -> None:
+    before, tried = await service_session.state(), 0
+    functions = await service_session.gate.sql(
         "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'gatekeeper'::regnamespace"
     )
     for (function,) in functions:
         for verb, statement in _ON_FUNCTIONS.items():
-            said = await intruder.attempt(statement.format(f=function, r=intruder.role))
-            assert said in refusals(verb), f"{verb} of {function} as {intruder.role}: {said or 'went through'}"
+            said = await service_session.attempt(statement.format(f=function, r=service_session.role))
+            assert said in refusals(verb), f"{verb} of {function} as {service_session.role}: {said or 'went through'}"
             tried += 1
-    assert await intruder.state() == before
+    assert await service_session.state() == before
     assert tried > 300
 
 
-async def test_no_role_can_become_more_than_it_is(intruder: Intruder) -> None:
-    before = await intruder.state()
-    database = intruder.gate.dsn.split("?")[0].rpartition("/")[2]
+async def test_roles_cannot_escalate(service_session: ServiceSession) -> None:
+    before = await service_session.state()
+    database = service_session.gate.dsn.split("?")[0].rpartition("/")[2]
     for statement in _AT_LARGE:
-        said = await intruder.attempt(statement.format(r=intruder.role, d=database))
+        said = await service_session.attempt(statement.format(r=service_session.role, d=database))
         assert said in refusals(statement) or said not in {"", *NO_RIGHT}, f"{statement} went through"
-        await intruder.attempt("RESET ROLE")
-        await intruder.attempt("RESET SESSION AUTHORIZATION")
-    assert await intruder.state() == before
+        await service_session.attempt("RESET ROLE")
+        await service_session.attempt("RESET SESSION AUTHORIZATION")
+    assert await service_session.state() == before
 
 
-async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(intruder: Intruder) -> None:
-    """Call every function with null arguments: one without a grant can't be called."""
-    before = await intruder.state()
+async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(service_session: ServiceSession) -> None:
+    """Call every function with null arguments: without EXECUTE the call must fail."""
+    before = await service_session.state()
     functions = {
         "open_proposal", "propose", "withdraw", "decide", "promote", "use_grant", "give_grant", "revoke_grant",
         "revoke_example", "roll_back", "remove_revoked", "halt", "resume",
@@ -246,28 +246,28 @@ async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(i
     }  # fmt: skip
     helpers = {"canonical", "sha256_hex", "rfc3339", "refuse", "version_slots", "set_examples", "remaining_examples",
                    "unpack_messages"}  # fmt: skip
-    rows = await intruder.gate.sql(
+    rows = await service_session.gate.sql(
         """SELECT proname, oid::regprocedure::text, prosecdef, proisstrict, proconfig,
                   has_function_privilege(:role, oid, 'EXECUTE')
            FROM pg_proc WHERE pronamespace = 'gatekeeper'::regnamespace AND prorettype <> 'trigger'::regtype""",
-        role=intruder.role,
+        role=service_session.role,
     )
     assert {row[0] for row in rows if row[2]} == functions, "exactly the functions run with the owner's rights"
     for name, signature, _, strict, settings, may_call in rows:
         assert settings, f"{name} has a search_path of its own"
         assert settings[0].startswith("search_path=pg_catalog"), settings
-        assert may_call == (intruder.role == "ratchet_gatekeeper" and name in functions | helpers), name
+        assert may_call == (service_session.role == "ratchet_gatekeeper" and name in functions | helpers), name
         types = signature[signature.index("(") + 1 : -1]
         call = ", ".join(f"NULL::{kind}" for kind in types.split(",") if kind)
-        said = await intruder.attempt(f"SELECT gatekeeper.{name}({call})")
-        # A strict function of nothing is nothing, before anybody asks who may call it.
+        said = await service_session.attempt(f"SELECT gatekeeper.{name}({call})")
+        # A strict function with a null argument returns null before EXECUTE is checked.
         assert strict or (said in NO_RIGHT) == (not may_call), f"{name}: {said or 'went through'}"
-    assert await intruder.state() == before
+    assert await service_session.state() == before
 
 
-async def test_other_services_see_nothing_of_the_boundary(intruder: Intruder) -> None:
-    """But for the ids that its inbox holds: `republish` of other services asks for those."""
-    for relation in await _relations(intruder.gate, "r"):
-        said = await intruder.attempt(f"SELECT * FROM gatekeeper.{relation}")
-        seen = intruder.role == "ratchet_gatekeeper" or relation in {"inbox", "subscriptions"}
+async def test_other_services_see_nothing_of_the_boundary(service_session: ServiceSession) -> None:
+    """Exception: the ids in its inbox, which `republish` of other services needs."""
+    for relation in await _relations(service_session.gate, "r"):
+        said = await service_session.attempt(f"SELECT * FROM gatekeeper.{relation}")
+        seen = service_session.role == "ratchet_gatekeeper" or relation in {"inbox", "subscriptions"}
         assert said == ("" if seen else "42501"), relation

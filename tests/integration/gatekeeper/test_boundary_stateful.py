@@ -1,7 +1,7 @@
-"""Random orders of proposals, decisions, promotions, grants, revocations, halts and rollbacks, on PostgreSQL.
+"""Random sequences of proposals, decisions, promotions, grants, revocations, halts and rollbacks on PostgreSQL.
 
-A model says what must happen; after every step a judge that uses none of the database's guards reads all rows:
-each version that ever was live rests on exactly one valid authorisation.
+A model determines the expected result; after every step a check that uses none of the database's guards reads all rows:
+each version that was ever live is based on exactly one valid authorisation.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ TEXTS = [document(words, "shots") for words in ("One", "Two", "Three")]
 
 @dataclass
 class Draft:
-    """A person's proposal, as the model knows it."""
+    """A person's proposal in the model."""
 
     view: dict[str, Any]
     author: str
@@ -43,7 +43,7 @@ class Draft:
 
 
 class Gatekeeping(RuleBasedStateMachine):
-    """The model: what is live, what is open, whether the loop runs, and what the one grant has left."""
+    """The model: live version, open proposals, halt, and the remaining uses of the grant."""
 
     databases: Databases
 
@@ -68,7 +68,7 @@ class Gatekeeping(RuleBasedStateMachine):
         self.set_up()
 
     def set_up(self) -> None:
-        """What else has to be done before the first step."""
+        """Hook for further setup before the first step."""
 
     def teardown(self) -> None:
         self.wait(self.stack.aclose())
@@ -139,7 +139,7 @@ class Gatekeeping(RuleBasedStateMachine):
     @precondition(lambda self: self.live is not None)
     @rule(fill=st.integers(0, 3), also_text=st.booleans())
     def candidate(self, fill: int, also_text: bool) -> None:
-        """Few-shot candidates on what is live; some change the text along."""
+        """Propose few-shot candidates for the live version; some also change the text."""
         live = self.wait(self.gate.live())
         assert live is not None
         words = {**live["document"], "model": "another"} if also_text else live["document"]
@@ -153,7 +153,7 @@ class Gatekeeping(RuleBasedStateMachine):
 
     @rule()
     def revoke_all_grants(self) -> None:
-        """Revoke every grant; live versions continue without the examples that they let in."""
+        """Revoke every grant; live versions continue without the examples that the grants admitted."""
         items = self.wait(self.gate.ask("maker_key", "GET", "/v1/grants")).json()["items"]
         for item in items:
             answer = self.wait(self.gate.ask("reviewer_key", "POST", f"/v1/grants/{item['id']}/revoke"))
@@ -163,24 +163,24 @@ class Gatekeeping(RuleBasedStateMachine):
         self.left = 0
 
     @invariant()
-    def what_is_served_is_what_the_model_says(self) -> None:
+    def served_version_equals_the_models(self) -> None:
         if hasattr(self, "gate"):
             live = self.wait(self.gate.live())
             found = (None, 0) if live is None else (live["digest"], live["sequence"])
             assert found == (self.live, self.sequence)
 
     @invariant()
-    def each_version_rests_on_exactly_one_valid_authorisation(self) -> None:
+    def each_version_has_exactly_one_valid_authorisation(self) -> None:
         if hasattr(self, "gate"):
-            assert self.wait(self._judged()) == []
+            assert self.wait(self._check_violations()) == []
 
-    async def _judged(self) -> list[str]:
+    async def _check_violations(self) -> list[str]:
         async with self.gate.owner.connect() as conn:
             return await violations(conn)
 
 
 class WithoutItsGuard(Gatekeeping):
-    """The same, on a database whose most important trigger is disabled."""
+    """The same machine on a database whose most important trigger is disabled."""
 
     def set_up(self) -> None:
         self.wait(self.gate.sql("ALTER TABLE gatekeeper.live_history DISABLE TRIGGER USER"))
@@ -202,10 +202,10 @@ def machine(databases: Databases) -> type[Gatekeeping]:
     return Gatekeeping
 
 
-def test_no_order_of_calls_bypasses_the_boundary(machine: type[Gatekeeping]) -> None:
+def test_no_sequence_of_calls_bypasses_the_boundary(machine: type[Gatekeeping]) -> None:
     run_state_machine_as_test(machine, settings=PLAN)
 
 
-def test_the_model_sees_a_missing_guard(machine: type[Gatekeeping]) -> None:
+def test_missing_guard_is_detected(machine: type[Gatekeeping]) -> None:
     with pytest.raises(AssertionError):
         run_state_machine_as_test(WithoutItsGuard, settings=settings(PLAN, phases=[Phase.generate]))

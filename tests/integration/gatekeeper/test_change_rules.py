@@ -1,4 +1,4 @@
-"""Changes without effect are refused; names follow the rule for prompt names and are read from paths as sent."""
+"""Changes without effect are rejected; prompt names follow the naming rule and are read from paths unchanged."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ async def code(gate: World, key: str, path: str, body: dict[str, Any], **more: A
     return answer.status_code, str(answer.json().get("code"))
 
 
-async def test_an_edit_equal_to_what_is_live_is_refused(gate: World) -> None:
+async def test_edit_equal_to_the_live_version_is_rejected(gate: World) -> None:
     await gate.promote(ONE)
     same = {**ONE, "messages": [{"role": "system", "content": "One"}], "parameters": {}}
     for words, base in ((ONE, ONE), (same, ONE), (ONE, None), (TWO, TWO)):
         assert await code(gate, "maker_key", "/v1/proposals", proposal(words, base)) == (409, "no-change")
 
 
-async def test_what_became_live_meanwhile_can_not_be_approved(gate: World) -> None:
+async def test_version_that_became_live_meanwhile_cannot_be_approved(gate: World) -> None:
     first, second = await gate.propose(ONE), await gate.propose(ONE)
     assert (await gate.decide(first)).status_code == 200
     answer = await gate.decide(second)
@@ -34,7 +34,7 @@ async def test_what_became_live_meanwhile_can_not_be_approved(gate: World) -> No
     assert (await gate.decide(second, verdict="rejected")).status_code == 200
 
 
-async def test_a_services_late_proposal_is_kept_and_can_not_be_approved(gate: World) -> None:
+async def test_late_proposal_of_a_service_is_stored_but_cannot_be_approved(gate: World) -> None:
     await gate.promote(ONE)
     await gate.promote(TWO, digest(ONE))
     late = ready(TWO, ONE)
@@ -43,14 +43,14 @@ async def test_a_services_late_proposal_is_kept_and_can_not_be_approved(gate: Wo
     assert (answer.status_code, answer.json()["code"]) == (409, "no-change")
 
 
-async def test_a_rollback_to_the_live_version_is_refused(gate: World) -> None:
+async def test_rollback_to_the_live_version_is_rejected(gate: World) -> None:
     await gate.promote(ONE)
     await gate.promote(TWO, digest(ONE))
     body = {"to_digest": digest(TWO), "reason": ""}
     assert await code(gate, "reviewer_key", "/v1/prompts/greeting/rollback", body) == (409, "no-change")
 
 
-async def test_a_repeated_request_answers_as_before(gate: World) -> None:
+async def test_repeated_request_gets_the_same_response(gate: World) -> None:
     headers = {"Idempotency-Key": "k"}
     made = await gate.ask("maker_key", "POST", "/v1/proposals", proposal(ONE, None), headers=headers)
     await gate.decide(made.json())
@@ -59,7 +59,7 @@ async def test_a_repeated_request_answers_as_before(gate: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a,b", "x" * 129, "", " a", "a/../b", "a\u200bb", "a//b", None, 5])
-async def test_an_invalid_name_can_not_be_proposed(gate: World, name: Any) -> None:
+async def test_invalid_name_cannot_be_proposed(gate: World, name: Any) -> None:
     answer = await gate.ask("maker_key", "POST", "/v1/proposals", proposal(ONE, None, name))
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
     body = {"name": name, "slot": "s", "count": 1, "per_hour": 1, "expires_at": "2030-01-01T00:00:00Z"}
@@ -67,7 +67,7 @@ async def test_an_invalid_name_can_not_be_proposed(gate: World, name: Any) -> No
 
 
 @pytest.mark.parametrize("target", ["a\nb", "a\x7f", "\t"])
-async def test_a_target_that_executions_can_not_have_is_refused(gate: World, target: str) -> None:
+async def test_target_that_executions_cannot_have_is_rejected(gate: World, target: str) -> None:
     answer = await gate.ask("maker_key", "POST", "/v1/proposals", {**proposal(ONE, None), "target": target})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "target")
 
@@ -81,7 +81,7 @@ async def test_a_name_is_found_in_each_of_its_unicode_forms(gate: World) -> None
             assert [item["name"] for item in answer.json()["items"]] == ["caf\u00e9"]
 
 
-async def test_a_stream_of_a_name_with_nul_is_refused_before_it_begins(gate: World) -> None:
+async def test_stream_of_a_name_with_nul_is_rejected(gate: World) -> None:
     answer = await gate.ask("ingest_key", "GET", "/v1/stream", params={"names": "a,b\0"})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "names")
 
@@ -107,7 +107,7 @@ async def test_an_encoded_slash_belongs_to_the_name(gate: World) -> None:
     )
 
 
-async def test_an_archived_prompt_leaves_the_lists_until_something_goes_live(gate: World) -> None:
+async def test_archived_prompt_is_unlisted_until_the_next_promotion(gate: World) -> None:
     await gate.promote(ONE)
 
     async def listed(query: str = "") -> list[str]:

@@ -1,6 +1,6 @@
 """Concurrent edits, decisions, promotions, grants, rollbacks and halts: every live version is authorised.
 
-25 rounds of 6 acts; 10,000 with RATCHET_SOAK=1.
+25 rounds of 6 actions; 10,000 with RATCHET_SOAK=1.
 """
 
 import asyncio
@@ -59,7 +59,9 @@ async def test_concurrent_changes_leave_only_authorised_versions_live(gate: Worl
         for kind, answer in acts:
             assert answer is None or answer.status_code < 500, answer.text
             done[kind if answer is None or answer.is_success else f"{kind} refused"] += 1
-        if "resume" in dict(acts):  # not beside a promotion: its time is that of its insertion, not of its commit
+        if "resume" in dict(
+            acts
+        ):  # not concurrently with a promotion, whose time is that of its insertion, not of its commit
             assert (await gate.ask("reviewer_key", "POST", "/v1/resume", {"reason": "r"})).status_code == 200
     async with gate.owner.connect() as conn:
         assert await violations(conn) == []

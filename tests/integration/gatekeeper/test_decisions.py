@@ -1,4 +1,4 @@
-"""Decisions: who may approve what, how often and until when."""
+"""Decisions: permission, number of uses, and expiry."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.support.gatekeeper import NEVER, World, digest, document
 HELLO, BYE = document("Hello"), document("Bye")
 
 
-async def test_an_approval_makes_exactly_that_version_live_and_signs_it(gate: World) -> None:
+async def test_approval_makes_exactly_that_version_live_and_signs_it(gate: World) -> None:
     proposal = await gate.propose(HELLO)
     answer = await gate.decide(proposal)
     assert answer.status_code == 200
@@ -63,7 +63,7 @@ async def test_a_proposal_is_decided_once(gate: World) -> None:
     assert (await gate.live() or {})["sequence"] == 1
 
 
-async def test_of_concurrent_approvals_one_counts(gate: World) -> None:
+async def test_one_of_concurrent_approvals_succeeds(gate: World) -> None:
     proposal = await gate.propose(HELLO)
     answers = await asyncio.gather(
         *(gate.decide(proposal, by=key) for key in ("reviewer_key", "second_key") for _ in range(4))
@@ -72,7 +72,7 @@ async def test_of_concurrent_approvals_one_counts(gate: World) -> None:
     assert await gate.sql("SELECT count(*) FROM gatekeeper.live_history") == [(1,)]
 
 
-async def test_a_stale_base_is_refused_and_nothing_is_half_done(gate: World) -> None:
+async def test_outdated_base_is_rejected_atomically(gate: World) -> None:
     stale = await gate.propose(BYE)
     await gate.promote(HELLO)
     answer = await gate.decide(stale)
@@ -81,7 +81,7 @@ async def test_a_stale_base_is_refused_and_nothing_is_half_done(gate: World) -> 
     assert (await gate.ask("maker_key", "GET", f"/v1/proposals/{stale['id']}")).json()["state"] == "open"
 
 
-async def test_a_first_version_may_replace_what_was_observed_but_not_what_nobody_saw(gate: World) -> None:
+async def test_first_version_may_replace_only_an_observed_version(gate: World) -> None:
     refused = await gate.decide(await gate.propose(BYE, base=NEVER))
     assert refused.json()["code"] == "base-changed"
     await gate.sql(
@@ -103,7 +103,7 @@ async def test_while_halted_nothing_is_promoted_and_any_person_may_halt(gate: Wo
     assert (await gate.decide(proposal)).status_code == 200
 
 
-async def test_the_same_idempotency_key_is_the_same_proposal(gate: World) -> None:
+async def test_same_idempotency_key_gives_the_same_proposal(gate: World) -> None:
     body = {"name": "greeting", "target": "bot", "base_digest": None, "document": HELLO, "why": "because"}
     headers = {"Idempotency-Key": "k"}
     first, second = [await gate.ask("maker_key", "POST", "/v1/proposals", body, headers=headers) for _ in range(2)]

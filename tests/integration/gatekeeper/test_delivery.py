@@ -43,12 +43,12 @@ async def test_an_etag_avoids_the_body_until_a_new_version_is_live(gate: World) 
     assert third.json()["digest"] == digest(TWO)
 
 
-async def test_an_unknown_prompt_is_a_problem_that_says_so(gate: World) -> None:
+async def test_unknown_prompt_is_a_problem_document(gate: World) -> None:
     answer = await gate.ask("ingest_key", "GET", "/v1/prompts/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "prompt-not-live")
 
 
-async def test_the_list_shows_what_went_live_around_ratchet_as_unreviewed(gate: World) -> None:
+async def test_list_shows_versions_deployed_outside_ratchet_as_unreviewed(gate: World) -> None:
     await gate.promote(ONE)
     for seen in (ONE, TWO):
         await gate.sql(
@@ -62,7 +62,7 @@ async def test_the_list_shows_what_went_live_around_ratchet_as_unreviewed(gate: 
 
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a real socket, without its bus."""
+    """The app on a real socket, without Kafka."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
@@ -79,7 +79,7 @@ async def events(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
             yield json.loads(line.removeprefix("data: "))
 
 
-async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(gate: World) -> None:
+async def test_stream_starts_with_live_versions_and_sends_each_change(gate: World) -> None:
     await gate.promote(ONE)
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
     async with (
@@ -98,7 +98,7 @@ async def test_a_stream_starts_with_what_is_live_and_goes_on_with_each_change(ga
     await eventually(lambda: gate.app.state.hub.size == 0)
 
 
-async def test_a_client_that_does_not_read_delays_nobody_and_is_resynchronised(gate: World) -> None:
+async def test_client_that_does_not_read_delays_no_other_and_is_resynchronised(gate: World) -> None:
     await gate.promote(ONE)
     hub: Hub = gate.app.state.hub
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
@@ -131,7 +131,7 @@ async def test_a_client_that_does_not_read_delays_nobody_and_is_resynchronised(g
 
 @asynccontextmanager
 async def unread_stream(url: str, key: str) -> AsyncIterator[asyncio.StreamReader]:
-    """A stream of all prompts whose client has read the start of it, and then reads no more until it is asked to."""
+    """A stream of all prompts whose client has read its start and then stops reading until asked."""
     with socket.socket() as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         opened.connect(("127.0.0.1", int(url.rpartition(":")[2])))
@@ -143,7 +143,7 @@ async def unread_stream(url: str, key: str) -> AsyncIterator[asyncio.StreamReade
         writer.close()
 
 
-async def test_people_see_which_instance_was_sent_what(gate: World) -> None:
+async def test_status_shows_what_each_instance_was_sent(gate: World) -> None:
     await gate.promote(ONE)
     headers = {"Authorization": f"Bearer {gate.keys['ingest_key']}"}
 
@@ -167,14 +167,14 @@ async def test_people_see_which_instance_was_sent_what(gate: World) -> None:
 
 
 async def _served(instances: Callable[[], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
-    """What is listed, once both clients have been sent the prompt."""
+    """Return the listed instances once both clients have been sent the prompt."""
     found = await instances()
     return found if [item["digest"] for item in found].count(digest(ONE)) == 2 else []
 
 
 @asynccontextmanager
 async def other_instance(gate: World) -> AsyncIterator[tuple[LiveSync, StreamClient]]:
-    """The pushing side of a second instance, with one client."""
+    """The push components of a second instance, with one client."""
     engine = create_async_engine(async_dsn(as_role(gate.dsn, "ratchet_gatekeeper")))
     hub = Hub(9)
     yield LiveSync(engine, hub, KeyStore(engine, "gatekeeper")), hub.join(HERE, None)
@@ -207,7 +207,7 @@ async def test_without_redis_and_kafka_another_instance_closes_streams_of_a_revo
         poll.cancel()
 
 
-async def test_more_streams_of_a_key_than_it_may_have_are_refused(migrated_dsn: Callable[..., str]) -> None:
+async def test_streams_beyond_the_limit_of_a_key_are_rejected(migrated_dsn: Callable[..., str]) -> None:
     async with world(migrated_dsn("gatekeeper"), max_streams=2, max_streams_per_key=1) as gate:
         hub: Hub = gate.app.state.hub
         mine = hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
@@ -235,11 +235,11 @@ async def test_redis_notifies_another_instance(migrated_dsn: Callable[..., str],
         redis = redis_client(redis_url)
         ear = asyncio.create_task(listen(redis, catching))
 
-        async def heard() -> bool:
+        async def is_notified() -> bool:
             counts: Any = await redis.pubsub_numsub("ratchet:prompt.live")
             return bool(counts[0][1])
 
-        await eventually(heard)
+        await eventually(is_notified)
         await gate.promote(ONE)
         assert (await next_event(client))["digest"] == digest(ONE)
         ear.cancel()
@@ -249,7 +249,7 @@ async def test_redis_notifies_another_instance(migrated_dsn: Callable[..., str],
 
 @pytest.mark.usefixtures("embedded_kafka")
 async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World, embedded_kafka: str) -> None:
-    """The whole service: a proposal arrives through Kafka, a grant covers it, and clients are pushed to."""
+    """End to end: a proposal arrives through Kafka, a grant covers it, and it is pushed to clients."""
     await gate.promote(ONE)
     await gate.grant()
     settings = settings_for(gate.dsn, gate.signer.private, kafka_bootstrap=embedded_kafka, embedded_bus=True)
@@ -261,10 +261,10 @@ async def test_a_covered_proposal_on_the_bus_goes_live_and_is_pushed(gate: World
         now = SystemClock().now()
         async with app.state.store.begin() as tx:
             await tx.emit(Envelope(new_id(now), now, "ratchet/proposer", event, "correlation"))
-        while (await next_event(client))["digest"] != event.digest:  # the relay has sequence 1 to tell, too
+        while (await next_event(client))["digest"] != event.digest:  # the relay also sends sequence 1
             pass
         revoked = app.state.hub.join(HERE, None, key_id=gate.key_id("ingest_key"))
         await gate.ask("admin_key", "POST", f"/v1/keys/{revoked.key_id}/revoke")
-        app.state.store.on_emit()  # as the instance that did it would
+        app.state.store.on_emit()  # as the other instance would
         async with asyncio.timeout(60):
             assert [chunk async for chunk in revoked.frames(99, nothing_live)] == []

@@ -1,4 +1,4 @@
-"""Every route × every kind of key of another environment or project: nothing of production moves."""
+"""Every route × every kind of key of another environment or project: production is unaffected."""
 
 from itertools import product
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.gatekeeper import KEYS, World, digest, few_shot
 from tests.support.messaging import async_dsn
 
 HERE = "(project, environment) = ('default', 'production')"
-# All that production's authority rests on, and what it serves.
+# All tables that production's authorisations are based on, and what it serves.
 _STATE = f"""
 SELECT 'history', h::text FROM gatekeeper.live_history h WHERE {HERE}
 UNION ALL SELECT 'proposals', p::text FROM gatekeeper.proposals p WHERE {HERE}
@@ -37,7 +37,9 @@ FOREIGN = (
 
 @pytest.fixture
 async def stage(gate: World) -> World:
-    """Production has a live few-shot set by a grant, an open proposal, and neighbours with keys of every kind."""
+    """Production has a few-shot set admitted by a grant, and an open proposal; other environments have keys of every
+    kind.
+    """
     await gate.promote(BASE)
     await gate.grant()
     await gate.arrive(few_shot(BASE, ("2+2", "4")))
@@ -50,7 +52,7 @@ async def stage(gate: World) -> World:
     return gate
 
 
-async def test_no_foreign_key_moves_anything_of_production(stage: World) -> None:
+async def test_foreign_keys_change_nothing_in_production(stage: World) -> None:
     live = await stage.live()
     assert live is not None
     proposal = await stage.propose(NEXT, live["digest"])
@@ -82,8 +84,8 @@ def _harm(path: str, live: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("where", ["default staging", "other production"])
-async def test_no_foreign_key_reads_what_production_decides(stage: World, where: str) -> None:
-    """Of another environment: no proposals, grants, keys or stream. Of another project: nothing at all."""
+async def test_foreign_keys_read_no_decisions_of_production(stage: World, where: str) -> None:
+    """A key of another environment reads no proposals, grants, keys or stream; one of another project reads nothing."""
     await stage.propose(NEXT, digest(BASE))
     marks = ("shots", "greeting") if where.startswith("other") else ("proposal.opened", "2+2")
     paths = ["/v1/proposals", "/v1/grants", "/v1/keys", "/v1/instances"]
@@ -108,8 +110,8 @@ async def test_an_example_revoked_in_staging_is_still_served_in_production(stage
     assert [said["reason"] for said in answer.json()["live"]] == ["example_revoked"]
 
 
-async def test_no_key_gives_a_scope_that_it_does_not_have(stage: World) -> None:
-    """An admin's key without `review` and `operate`: it makes no reviewer and no operating service."""
+async def test_key_cannot_grant_a_scope_that_it_lacks(stage: World) -> None:
+    """An admin's key without `review` and `operate` can create neither a reviewer nor an operating service."""
     await stage.sql("UPDATE gatekeeper.api_keys SET scopes = '{read,admin}' WHERE 'admin' = ANY (scopes)")
     stage.app.state.keys._cache.clear()
     label = next(plan.label for plan in KEYS if "admin" in plan.scopes)

@@ -81,7 +81,7 @@ async def test_a_withdrawal_after_the_decision_changes_nothing(gate: World) -> N
     assert await state(gate, event.proposal_id) == "approved"
 
 
-async def test_a_repeat_is_used_once(gate: World) -> None:
+async def test_repeated_event_is_processed_once(gate: World) -> None:
     await gate.promote(ONE)
     await gate.grant()
     event = few_shot(ONE, ("2+2", "4"))

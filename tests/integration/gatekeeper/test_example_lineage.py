@@ -1,4 +1,4 @@
-"""Every live example has an authorisation and can be traced to the events that it came from."""
+"""Every live example has an authorisation and can be traced to its feedback and execution events."""
 
 from ratchet.prompt import parse
 from tests.support.gatekeeper import World, document, few_shot
@@ -20,11 +20,11 @@ ACTIVE = """
                           WHERE u.proposal_id = p.id AND NOT EXISTS (
                               SELECT FROM gatekeeper.grant_revocations r WHERE r.grant_id = u.grant_id)))
         LIMIT 1) lineage ON true"""
-"""Each live example with the feedback and execution of an authorised proposal that brought it; nulls where none did."""
+"""Each live example with the feedback and execution of the authorised proposal that added it; nulls without one."""
 
 
 async def active(gate: World) -> set[tuple[str, str, str]]:
-    """The lineages of what is live; fails for an example without one."""
+    """Return the lineages of live examples; fails for an example without one."""
     rows = [tuple(row) for row in await gate.sql(ACTIVE)]
     assert all(None not in row for row in rows), rows
     return set(rows)
@@ -36,7 +36,7 @@ async def live_document(gate: World) -> dict[str, object]:
     return dict(found["document"])
 
 
-async def test_every_live_example_has_an_authorisation_and_its_events(gate: World) -> None:
+async def test_every_live_example_has_an_authorisation_and_source_events(gate: World) -> None:
     await gate.promote(BASE)
     assert (await gate.grant()).status_code == 201
     granted = few_shot(BASE, ("2+2", "4"))

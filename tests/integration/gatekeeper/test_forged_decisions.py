@@ -1,4 +1,4 @@
-"""Forged, borrowed, replayed and stale decisions, straight at the database's functions: none makes anything live."""
+"""Forged, stolen, replayed and expired decisions, passed directly to the database's functions, are rejected."""
 
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ DECIDE = "SELECT decision_id FROM gatekeeper.decide($1, $2, $3, $4, '', $5, $6)"
 
 @dataclass
 class Forger:
-    """The gatekeeper's role, with an open proposal of `maker` for TWO over ONE, and what it steals."""
+    """The gatekeeper's role, with `maker`'s open proposal of TWO over ONE, and stolen credentials."""
 
     gate: World
     role: Any
@@ -32,7 +32,7 @@ class Forger:
     proposals: dict[str, str]
 
     async def decide(self, **forged: Any) -> object:
-        """A decision that is good but for what is given; its id."""
+        """Make a decision that is valid except for the given values; return its id."""
         good = {
             "raw": self.keys["reviewer"], "proposal": self.proposal, "verdict": "approved", "about": digest(TWO),
             "lifetime": MINUTE, "policy": "1",
@@ -97,7 +97,7 @@ def _id(raw: str) -> str:
 
 
 def forgeries(forger: Forger) -> list[tuple[str, dict[str, Any]]]:
-    """What each forged decision gives instead of the good values."""
+    """The values of each forged decision that replace the valid ones."""
     keys, proposals = forger.keys, forger.proposals
     return [
         *((f"key: {name}", {"raw": raw}) for name, raw in keys.items() if name not in ("reviewer", "author's link")),
@@ -145,7 +145,7 @@ async def test_no_forged_decision_is_accepted(forger: Forger) -> None:
 
 
 async def test_no_decision_is_replayed_or_altered(forger: Forger) -> None:
-    """Promotions by a decision that is rejected, expired, stale, used or missing."""
+    """Promote with a decision that is rejected, expired, outdated, used or missing."""
     useless = [
         await forger.decide(proposal=forger.proposals["another"], about=digest(THREE), verdict="rejected"),
         await forger.decide(proposal=forger.proposals["stale"]),
@@ -165,7 +165,7 @@ async def test_no_decision_is_replayed_or_altered(forger: Forger) -> None:
 
 
 _PERSONS = "check_decision_insert"
-# The checks that refuse forged decisions: function, its text, and the text without the check.
+# The checks that reject forged decisions: function, text, and text without the check.
 GUARDS: dict[str, list[tuple[str, str, str]]] = {
     "the secret": [("authenticate", "AND k.secret_hash = gatekeeper.sha256_hex(part[2])", "")],
     "a key's end": [("authenticate", "AND coalesce(k.expires_at > clock_timestamp(), true)", "")],
@@ -185,8 +185,8 @@ GUARDS: dict[str, list[tuple[str, str, str]]] = {
 
 
 @pytest.mark.parametrize("guard", GUARDS)
-async def test_each_guard_is_missed(forger: Forger, guard: str) -> None:
-    """Without a guard in the functions, a forged decision is accepted: the list above would show it."""
+async def test_each_guard_is_needed(forger: Forger, guard: str) -> None:
+    """Without a guard in the functions, a forged decision is accepted, which the list above would detect."""
     for function, said, without in GUARDS[guard]:
         [row] = await forger.gate.sql(
             """SELECT pg_get_functiondef(oid) FROM pg_proc

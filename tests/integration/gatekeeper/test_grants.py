@@ -1,4 +1,4 @@
-"""A grant lets examples go live without a decision each, within its bounds, and nothing else."""
+"""A grant lets examples go live without a decision for each, within its limits, and nothing else."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ BASE = document("Answer.", "shots", "other")
 
 @pytest.fixture
 async def granted(gate: World) -> World:
-    """A live prompt with two slots, and a grant for `shots`: three uses, three an hour."""
+    """A live prompt with two slots, and a grant for `shots`: three uses, three per hour."""
     await gate.promote(BASE)
     assert (await gate.grant()).status_code == 201
     return gate
@@ -25,7 +25,7 @@ async def live(gate: World) -> dict[str, Any]:
     return found
 
 
-async def test_a_covered_proposal_goes_live_at_once_and_visibly(granted: World) -> None:
+async def test_covered_proposal_goes_live_at_once(granted: World) -> None:
     event = few_shot(BASE, ("2+2", "4"))
     await granted.arrive(event)
     now = await live(granted)
@@ -60,13 +60,13 @@ async def test_without_a_grant_a_proposal_waits(gate: World) -> None:
     ],
     ids=["other slot", "other text too", "other text only", "other kind", "other environment", "other prompt"],
 )
-async def test_what_a_grant_does_not_cover_waits(granted: World, event: Any) -> None:
+async def test_uncovered_proposal_waits(granted: World, event: Any) -> None:
     await granted.arrive(event)
     assert (await live(granted))["sequence"] == 1
     assert await granted.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(0,)]
 
 
-async def test_examples_that_need_a_person_wait_and_block_nothing(granted: World) -> None:
+async def test_examples_that_need_a_person_wait_without_blocking_others(granted: World) -> None:
     shown = few_shot(BASE, ("2+2", "4"), ("mine", "mine"), eligible=False)
     await granted.arrive(shown)
     assert (await live(granted))["sequence"] == 1
@@ -75,7 +75,7 @@ async def test_examples_that_need_a_person_wait_and_block_nothing(granted: World
     stuffed = few_shot((await live(granted))["document"], ("2+2", "4"), ("mine", "mine"), eligible=False)
     await granted.arrive(stuffed)
     assert (await live(granted))["sequence"] == 2
-    with pytest.raises(DBAPIError, match="needs-person"):  # not even by hand, with all rights on the table
+    with pytest.raises(DBAPIError, match="needs-person"):  # not even with all privileges on the table
         await granted.sql(
             """INSERT INTO gatekeeper.grant_uses (grant_id, number, project, environment, name, proposal_id,
                                                   base_digest, digest)
@@ -91,7 +91,7 @@ async def test_examples_that_need_a_person_wait_and_block_nothing(granted: World
 
 
 async def fill(gate: World, times: int) -> int:
-    """Arrivals one after another, each on what is live; the sequence in the end."""
+    """Deliver proposals in turn, each based on the live version. Return the final sequence."""
     for number in range(times):
         await gate.arrive(few_shot((await live(gate))["document"], (f"{number}", "x")))
     return int((await live(gate))["sequence"])
@@ -119,7 +119,7 @@ async def test_a_grant_expires(gate: World) -> None:
 
 
 async def age(gate: World, table: str, *columns: str) -> None:
-    """Moves rows two hours into the past, as only an owner who switches the guards off can; reseals the grants."""
+    """Move rows two hours into the past, as an owner with disabled triggers can; recompute the grants' digests."""
     moved = ", ".join(f"{column} = {column} - interval '2 hours'" for column in columns)
     async with gate.owner.begin() as conn:
         await conn.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -132,7 +132,7 @@ async def age(gate: World, table: str, *columns: str) -> None:
 
 
 @pytest.mark.parametrize(("count", "per_hour"), [(2, 100), (100, 2)])
-async def test_many_proposals_at_once_do_not_exceed_a_grant(gate: World, count: int, per_hour: int) -> None:
+async def test_concurrent_proposals_do_not_exceed_a_grant(gate: World, count: int, per_hour: int) -> None:
     await gate.promote(BASE)
     await gate.grant(count=count, per_hour=per_hour)
     events = [few_shot(BASE, (f"{number}", "x")) for number in range(8)]
@@ -173,7 +173,7 @@ async def test_one_example_is_revoked_and_the_others_stay(granted: World) -> Non
     )
 
 
-async def test_a_revoked_example_never_returns(granted: World) -> None:
+async def test_revoked_example_cannot_be_added_again(granted: World) -> None:
     event = few_shot(BASE, ("2+2", "5"))
     await granted.arrive(event)
     bad = event.example_sets[0].examples[0].digest
@@ -190,7 +190,7 @@ async def test_a_revoked_example_never_returns(granted: World) -> None:
 
 
 @pytest.mark.parametrize("parts", [{"count": 0}, {"per_hour": 0}, {"expires_at": later(-1)}, {"expires_at": "soon"}])
-async def test_a_grant_without_bounds_is_refused(gate: World, parts: dict[str, Any]) -> None:
+async def test_grant_without_limits_is_rejected(gate: World, parts: dict[str, Any]) -> None:
     answer = await gate.grant(**parts)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == next(iter(parts))

@@ -1,4 +1,4 @@
-"""What PostgreSQL can't hold, in paths and queries: no 5xx, and the answer names the field."""
+"""Values that PostgreSQL cannot store, in paths and queries: no 5xx, and the response names the field."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The kill switch: which key changes which switch, and that nothing delays or overtakes a halt."""
+"""The kill switch: which key changes which switch, and that nothing delays or bypasses a halt."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,13 +31,13 @@ async def stage(gate: World) -> World:
 
 
 async def switch(gate: World, key: str, verb: str) -> tuple[int, str]:
-    """Status and code of a halt or a resume."""
+    """Halt or resume. Return status and code."""
     answer = await gate.ask(key, "POST", f"/v1/{verb}", {"reason": "smoke"})
     return answer.status_code, answer.json().get("code", "")
 
 
 async def halted(gate: World, key: str = "maker_key") -> tuple[bool, str]:
-    """Whether the key's environment is halted, and by the switch of what."""
+    """Return whether the key's environment is halted, and by which switch."""
     found = (await gate.ask(key, "GET", "/v1/loop")).json()
     return found["halted"], found["scope"]
 
@@ -65,7 +65,7 @@ async def test_a_key_for_all_environments_halts_the_project_and_only_such_a_key_
     assert (await stage.ask("reviewer_key", "GET", "/v1/audit/verify")).json()["ok"]
 
 
-async def test_a_key_for_all_environments_decides_nothing(stage: World) -> None:
+async def test_key_for_all_environments_cannot_decide(stage: World) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     assert (await stage.decide(proposal, by="*_all_environments_key")).status_code in {403, 404}
     for path, body in (
@@ -125,7 +125,7 @@ async def test_a_halt_needs_no_connection_that_others_use(gate: World) -> None:
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 async def test_no_promotion_commits_after_a_halt(gate: World, isolation: str) -> None:
-    """A transaction that passed every check before the halt, with its COMMIT after it, at any isolation."""
+    """A transaction that passed every check before the halt and commits after it, at any isolation level."""
     proposal = await gate.propose(ONE)
     role = await asyncpg.connect(as_role(gate.dsn, "ratchet_gatekeeper"))
     await role.execute(f"BEGIN ISOLATION LEVEL {isolation}")
@@ -140,7 +140,7 @@ async def test_no_promotion_commits_after_a_halt(gate: World, isolation: str) ->
     assert await gate.live() is None
 
 
-async def test_a_restart_without_kafka_and_redis_leaves_what_is_halted_halted(gate: World) -> None:
+async def test_halt_survives_a_restart_without_kafka_and_redis(gate: World) -> None:
     proposal = await gate.propose(ONE)
     assert await switch(gate, "maker_key", "halt") == (200, "")
     async with world(gate.dsn, redis_url="redis://127.0.0.1:1/0") as again:

@@ -1,4 +1,4 @@
-"""Pages of lists: complete, in order, and without documents on request."""
+"""Pages of lists: complete, ordered, and without documents on request."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ MORE = """INSERT INTO gatekeeper.proposals (id, project, environment, target, na
           FROM gatekeeper.proposals, generate_series(1, 199) AS n"""
 
 
-async def walked(gate: World, **params: Any) -> list[dict[str, Any]]:
-    """All pages, one after the other."""
+async def read_all_pages(gate: World, **params: Any) -> list[dict[str, Any]]:
+    """Return the items of all pages."""
     items: list[dict[str, Any]] = []
     while True:
         page = (await gate.ask("maker_key", "GET", "/v1/proposals", params={**params, "limit": 50})).json()
@@ -24,18 +24,18 @@ async def walked(gate: World, **params: Any) -> list[dict[str, Any]]:
         params["cursor"] = page["next"]
 
 
-async def test_pages_hold_each_of_200_proposals_once(gate: World) -> None:
+async def test_pages_contain_each_of_200_proposals_once(gate: World) -> None:
     await gate.propose(HELLO)
     await gate.sql(MORE)
-    found = await walked(gate)
+    found = await read_all_pages(gate)
     assert len(found) == len({each["id"] for each in found}) == 200
     assert [each["opened_at"] for each in found] == sorted((each["opened_at"] for each in found), reverse=True)
-    still_open = await walked(gate, state="open")
+    still_open = await read_all_pages(gate, state="open")
     assert len(still_open) == 50
     assert {each["state"] for each in still_open} == {"open"}
 
 
-async def test_a_brief_list_leaves_documents_out(gate: World) -> None:
+async def test_brief_list_has_no_documents(gate: World) -> None:
     live = await gate.promote(HELLO)
     await gate.propose(BYE, live["digest"])
     whole, brief = [
@@ -48,7 +48,7 @@ async def test_a_brief_list_leaves_documents_out(gate: World) -> None:
     assert brief == {name: value for name, value in whole.items() if name not in left_out}
 
 
-async def test_each_list_is_the_same_page_by_page(gate: World) -> None:
+async def test_each_list_equals_its_pages(gate: World) -> None:
     for name in ("b", "a"):
         await gate.ask("admin_key", "POST", "/v1/keys", {"subject": "app", "scopes": ["ingest"]})
         body = {"name": name, "slot": "s", "count": 1, "per_hour": 1, "expires_at": "2099-01-01T00:00:00Z"}

@@ -67,7 +67,7 @@ async def test_a_settlement_with_a_wrong_subject_is_refused(gate: World, parts: 
 
 
 async def test_the_gatekeepers_own_dead_letters_are_recorded(gate: World) -> None:
-    """From the operator's request over the outbox to the chain."""
+    """End to end: from the operator's request through the outbox to the chain."""
     await gate.sql(
         """INSERT INTO gatekeeper.dead_letters (id, consumer, topic, partition, "offset", headers, payload, reason,
                                                 detail, project)
@@ -91,7 +91,7 @@ DIGEST = f"sha256:{'a' * 64}"
 
 
 def reported(gate: World, event: type[OperationPerformed] | type[MetricDeclared], **parts: Any) -> Received[Any]:
-    """What the analyzer reports of the reviewer."""
+    """Return the analyzer's report about the reviewer."""
     values: dict[str, Any] = {
         "project": "default", "environment": "production", "service": "analyzer", "metric": "label.verdict",
         "revision": 2, "declared": DeclaredMetric(), "digest": DIGEST, "by": "reviewer",

@@ -1,4 +1,4 @@
-"""Why people did what they did: kept, shown, and bound into the audit by its digest."""
+"""Reasons of actions: stored, shown, and bound into the audit by their digest."""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -109,8 +109,8 @@ async def is_in_the_chain(gate: World, words: str) -> bool:
     return words in chained[0]
 
 
-async def test_plain_text_in_the_chain_would_be_seen(gate: World) -> None:
-    """The test of the test above: `decide` that writes the reason itself into the audit."""
+async def test_plain_text_in_the_chain_is_detected(gate: World) -> None:
+    """The test itself is tested: this `decide` writes the reason into the audit."""
     said = "gatekeeper.save_reason(d.project, d.reason)"
     [row] = await gate.sql("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'decide'")
     assert row[0].count(said) == 1
@@ -122,7 +122,7 @@ async def test_plain_text_in_the_chain_would_be_seen(gate: World) -> None:
     assert await is_in_the_chain(gate, WHY)
 
 
-async def test_a_reason_that_was_altered_shows(gate: World) -> None:
+async def test_altered_reason_is_detected(gate: World) -> None:
     await halt(gate)
     await gate.sql("ALTER TABLE gatekeeper.reasons DISABLE TRIGGER USER, DROP CONSTRAINT ck_reasons_digest")
     await gate.sql("UPDATE gatekeeper.reasons SET content = 'all is well'")
@@ -130,7 +130,7 @@ async def test_a_reason_that_was_altered_shows(gate: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/grants/00000000-0000-0000-0000-000000000000/revoke", "/v1/keys/none/revoke"])
-async def test_no_field_is_accepted_and_ignored(gate: World, path: str) -> None:
+async def test_no_field_is_silently_ignored(gate: World, path: str) -> None:
     for body, field in (({"why": "x"}, "why"), ({"reason": 7}, "reason"), ({"reason": "x" * 2001}, "reason")):
         answer = await gate.ask("admin_key", "POST", path, body)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)

@@ -1,4 +1,4 @@
-"""Redis takes connections and never answers (row D8): the database's poll brings promotions to another instance."""
+"""Redis accepts connections and never responds (row D8): other instances get promotions by polling the database."""
 
 import asyncio
 import itertools
@@ -31,7 +31,7 @@ _HERE = ("default", "production")
 
 @contextmanager
 def silent(valkey: Valkey) -> Iterator[None]:
-    """Stop the server, so that it neither answers nor closes a connection."""
+    """Pause the server (SIGSTOP), so that it neither responds nor closes a connection."""
     pid = recorded_pid(valkey.folder / "valkey.pid")
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)

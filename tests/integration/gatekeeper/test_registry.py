@@ -1,4 +1,4 @@
-"""What people read about versions, and that they have looked at what runs around Ratchet."""
+"""What people see of versions, and reviews of versions deployed outside Ratchet."""
 
 from typing import Any
 
@@ -14,8 +14,10 @@ from tests.support.messaging import async_dsn
 ONE, TWO = document("One"), document("Two")
 
 
-async def see(gate: World, words: dict[str, Any], name: str = "greeting", environment: str = "production") -> str:
-    """A digest that an app uses without Ratchet having served it."""
+async def observe_digest(
+    gate: World, words: dict[str, Any], name: str = "greeting", environment: str = "production"
+) -> str:
+    """Record a digest that an app uses and Ratchet did not serve."""
     await gate.sql(
         "INSERT INTO gatekeeper.observed VALUES ('default', :environment, :name, :digest, 'bot', now())",
         digest=digest(words), name=name, environment=environment,
@@ -64,12 +66,12 @@ async def test_each_version_has_its_target(gate: World) -> None:
     assert [(item["sequence"], item["target"]) for item in items] == [(2, "bot"), (1, "bot")]
 
 
-async def test_people_see_what_is_live_in_other_environments(gate: World) -> None:
+async def test_live_versions_of_other_environments_are_shown(gate: World) -> None:
     await gate.promote(ONE)
     plans = (*DEFAULT_KEYS, KeyPlan("reader_key", "watcher", "service", ("read",)))
     made = await bootstrap(async_dsn(gate.dsn), gate.signer.private, environment="staging", keys=plans)
     gate.keys.update({f"staging_{label}": raw for label, raw in made.items()})
-    await see(gate, TWO, environment="staging")
+    await observe_digest(gate, TWO, environment="staging")
     found = {
         key: (await gate.ask(key, "GET", "/v1/prompts")).json()["items"][0]
         for key in ("maker_key", "staging_maker_key", "staging_reader_key")
@@ -93,8 +95,8 @@ async def test_the_list_of_versions_has_the_target_of_a_rollback(gate: World) ->
 
 
 async def test_a_name_may_have_a_slash_and_be_a_filter(gate: World) -> None:
-    await see(gate, ONE, "bots/de%20answer")
-    await see(gate, TWO, "bots")
+    await observe_digest(gate, ONE, "bots/de%20answer")
+    await observe_digest(gate, TWO, "bots")
     quoted = "/v1/prompts/bots%2Fde%2520answer"
     [one] = (await gate.ask("maker_key", "GET", "/v1/prompts", params={"name": "bots/de%20answer"})).json()["items"]
     assert (one["name"], one["live"], len(one["observed"])) == ("bots/de%20answer", None, 1)
@@ -106,8 +108,8 @@ async def test_a_name_may_have_a_slash_and_be_a_filter(gate: World) -> None:
     assert (looked.status_code, looked.json()["name"]) == (200, "bots/de%20answer")
 
 
-async def test_a_review_makes_nothing_live(gate: World) -> None:
-    path, other = await see(gate, ONE), await see(gate, TWO)
+async def test_review_promotes_nothing(gate: World) -> None:
+    path, other = await observe_digest(gate, ONE), await observe_digest(gate, TWO)
     first = (await gate.ask("reviewer_key", "POST", path)).json()
     again = (await gate.ask("second_key", "POST", path)).json()
     assert first == again, "the first look counts"
@@ -134,15 +136,15 @@ async def test_a_review_makes_nothing_live(gate: World) -> None:
     ],
 )
 async def test_only_observed_digests_can_be_reviewed(gate: World, path: str, status: int, code: str) -> None:
-    await see(gate, ONE)
-    await see(gate, ONE, "staged", "staging")
+    await observe_digest(gate, ONE)
+    await observe_digest(gate, ONE, "staged", "staging")
     answer = await gate.ask("reviewer_key", "POST", path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert await reviews(gate) == []
 
 
 async def test_a_review_needs_its_entry_and_is_immutable(gate: World) -> None:
-    await gate.ask("reviewer_key", "POST", await see(gate, ONE))
+    await gate.ask("reviewer_key", "POST", await observe_digest(gate, ONE))
     for statement in ("DELETE FROM gatekeeper.reviews", "UPDATE gatekeeper.reviews SET by = 'ann'"):
         with pytest.raises(Exception, match="immutable"):
             await gate.sql(statement)

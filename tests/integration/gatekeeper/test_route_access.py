@@ -1,4 +1,4 @@
-"""Every kind of key at every route: none but a reviewing person's changes what is live."""
+"""Every kind of key on every route: only a reviewing person's key changes what is live."""
 
 from itertools import product
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.routes import is_refusal, served
 BASE, NEXT = document("Answer.", "shots"), document("Answer well.", "shots")
 LABELS = ("ingest_key", "browser_key", "maker_key", "reviewer_key", "admin_key")
 NOBODY = ("", "rk_x_y", "nonsense")
-# Who may knock at all: each route of the API, and the kinds of keys that it lets in.
+# Each route of the API, and the kinds of keys that it admits.
 ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/v1/prompts"): ("maker_key", "reviewer_key", "admin_key"),
     ("GET", "/v1/prompts/{name}"): ("ingest_key", "maker_key", "reviewer_key", "admin_key"),
@@ -53,7 +53,7 @@ ROUTES: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/v1/ops/gatekeeper/consumers/{consumer}/resume"): ("reviewer_key", "admin_key"),
 }
 
-# Routes that ask for more than a key, or for none: see test_sessions.
+# Routes with other requirements than a key: see test_sessions.
 SIGNING_IN = {("POST", "/v1/sessions"), ("POST", "/v1/sessions/end")}
 
 
@@ -68,7 +68,7 @@ async def test_every_route_is_listed(stage: World) -> None:
     assert found == set(ROUTES) | SIGNING_IN, found ^ set(ROUTES) ^ SIGNING_IN
 
 
-async def test_every_key_at_every_route(stage: World) -> None:
+async def test_every_key_on_every_route(stage: World) -> None:
     proposal = await stage.propose(NEXT, digest(BASE))
     event = few_shot(BASE, ("2+2", "4"))
     await stage.arrive(event)
@@ -81,7 +81,7 @@ async def test_every_key_at_every_route(stage: World) -> None:
     for (method, path), label in product(ROUTES, (*LABELS, *NOBODY)):
         allowed = label in ROUTES[method, path]
         if allowed and (label in ("reviewer_key", "admin_key") or path == "/v1/stream"):
-            continue  # these are the ones who may; an open stream has no end
+            continue  # allowed; an open stream does not end
         parts = {**filled, "digest": digest(BASE)} if path.startswith("/v1/versions/") else filled
         answer = await stage.ask(label, method, path.format(**parts), None if method == "GET" else body(path, NEXT))
         assert (answer.status_code < 400) == allowed, (
@@ -95,7 +95,7 @@ async def test_every_key_at_every_route(stage: World) -> None:
 
 
 def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
-    """A body that would do the most harm, if the key let it."""
+    """Return the most harmful body that the route accepts."""
     bodies: dict[str, dict[str, Any]] = {
         "/v1/prompts/{name}/rollback": {"reason": "", "to_digest": digest(BASE)},
         "/v1/proposals": {"name": "greeting", "target": "bot", "document": draft, "why": "w", "base_digest": NEVER},
@@ -108,7 +108,7 @@ def body(path: str, draft: dict[str, Any]) -> dict[str, Any]:
     return bodies.get(path, {"reason": "r"})
 
 
-async def test_a_key_of_another_environment_sees_and_moves_nothing_here(stage: World) -> None:
+async def test_key_of_another_environment_reads_and_changes_nothing(stage: World) -> None:
     made = await bootstrap(async_dsn(stage.dsn), stage.signer.private, environment="staging")
     stage.keys.update({f"staging_{label}": raw for label, raw in made.items()})
     proposal = await stage.propose(NEXT, digest(BASE))
@@ -128,7 +128,7 @@ async def test_a_key_of_another_environment_sees_and_moves_nothing_here(stage: W
         ({"extra": 1}, "extra"),
     ],
 )
-async def test_a_wrong_field_is_named(stage: World, broken: dict[str, Any], field: str) -> None:
+async def test_invalid_field_is_named(stage: World, broken: dict[str, Any], field: str) -> None:
     proposal = await stage.propose(NEXT, digest(BASE))
     sent = {"verdict": "approved", "reason": "", "digest": proposal["digest"], **broken}
     answer = await stage.ask("reviewer_key", "POST", f"/v1/proposals/{proposal['id']}/decisions", sent)

@@ -1,4 +1,4 @@
-"""Signing in by a link, what a session may, and its end."""
+"""Sign-in by link, the permissions of a session, and its end."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ HOME = {"Origin": "http://gatekeeper"}
 
 
 async def link(gate: World, subject: str = "reviewer", role: str = "admin", by: str = "admin_key") -> str:
-    """The token of a new link."""
+    """Return the token of a new link."""
     answer = await gate.ask(by, "POST", "/v1/sign-in-links", {"subject": subject, "role": role})
     assert answer.status_code == 201, answer.text
     page, _, token = answer.json()["path"].partition("#")
@@ -51,7 +51,7 @@ async def by_cookie(
     return await gate.clients["api"].request(method, path, json=body, headers=headers)
 
 
-async def test_a_link_works_once_and_scripts_see_neither_cookie(gate: World) -> None:
+async def test_link_works_once_and_cookies_are_hidden_from_scripts(gate: World) -> None:
     token = await link(gate)
     answer = await sign_in(gate, token)
     assert answer.json()["subject"] == "reviewer"
@@ -73,7 +73,7 @@ async def test_cookies_are_secure_behind_tls(gate: World) -> None:
     assert all("Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
 
 
-async def test_the_acting_cookie_decides_and_the_reading_key_only_reads(gate: World) -> None:
+async def test_acting_cookie_decides_and_reading_key_only_reads(gate: World) -> None:
     cookies = await session(gate)
     proposal = await gate.propose(document("Hello."))
     body = {"verdict": "approved", "digest": proposal["digest"], "reason": "good"}
@@ -86,7 +86,7 @@ async def test_the_acting_cookie_decides_and_the_reading_key_only_reads(gate: Wo
 
 
 @pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://gatekeeper.evil.example"])
-async def test_other_sites_pages_can_change_nothing(gate: World, origin: str | None) -> None:
+async def test_cross_site_requests_change_nothing(gate: World, origin: str | None) -> None:
     cookies = await session(gate)
     answer = await by_cookie(gate, cookies, "POST", "/v1/halt", {"reason": "x"}, origin)
     assert (answer.status_code, answer.json()["code"]) == (403, "cross-origin")
@@ -108,7 +108,7 @@ async def test_signing_out_ends_both_keys(gate: World) -> None:
     assert halted.json()["code"] in ("unknown-key", "unauthenticated")
 
 
-async def test_a_session_ends_by_itself(gate: World) -> None:
+async def test_session_expires(gate: World) -> None:
     cookies = await session(gate)
     psql(gate.dsn, "UPDATE gatekeeper.api_keys SET expires_at = now() WHERE expires_at IS NOT NULL")
     for key in ("ratchet_acting", "ratchet_reading"):
@@ -133,7 +133,7 @@ async def test_a_service_creates_no_sign_in_link(gate: World) -> None:
     assert (await gate.ask("ingest_key", "POST", "/v1/sign-in-links", body)).status_code == 403
 
 
-async def test_ones_own_link_has_at_most_the_scopes_of_the_key(gate: World) -> None:
+async def test_own_link_has_at_most_the_scopes_of_the_key(gate: World) -> None:
     cookies = await session(gate, subject="maker", role="admin", by="maker_key")
     said = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
     assert said["scopes"] == ["read", "tune"]
@@ -207,7 +207,7 @@ async def test_a_link_ends_with_the_key_that_created_it(gate: World) -> None:
 
 
 @pytest.mark.parametrize("half", ["ratchet_acting", "ratchet_reading"])
-async def test_a_session_opens_none_of_ones_own_that_outlasts_it(gate: World, half: str) -> None:
+async def test_session_opened_by_a_session_does_not_outlast_it(gate: World, half: str) -> None:
     first = await session(gate)
     psql(gate.dsn, "UPDATE gatekeeper.api_keys SET expires_at = now() + '1 h' WHERE expires_at IS NOT NULL")
     next_one = await session(gate, by=first[half])
@@ -215,7 +215,7 @@ async def test_a_session_opens_none_of_ones_own_that_outlasts_it(gate: World, ha
     assert ends[0] == ends[1]
 
 
-async def test_what_was_opened_with_a_key_ends_with_it(gate: World) -> None:
+async def test_session_ends_with_the_key_that_opened_it(gate: World) -> None:
     first = await session(gate, subject="maker", role="viewer", by="maker_key")
     second = await session(gate, subject="maker", role="viewer", by=first["ratchet_reading"])
     ann = await session(gate, subject="ann", role="viewer")

@@ -1,4 +1,4 @@
-"""Four eyes: one person has one subject, and no link makes a second pair of eyes of the author's."""
+"""Four eyes: one person has one subject, and no sign-in link lets an author decide under another name."""
 
 import unicodedata
 from typing import Any
@@ -11,7 +11,7 @@ from tests.integration.gatekeeper.test_sessions import by_cookie, link, session,
 from tests.support.gatekeeper import World, document
 from tests.support.messaging import async_dsn
 
-# Each is how somebody may write the person `reviewer`.
+# Different spellings of the person `reviewer`.
 SAME = (
     "reviewer ",
     " reviewer",
@@ -22,7 +22,7 @@ SAME = (
     "\u3000reviewer",
     "reviewer\u2009",
 )
-# Each only looks like `reviewer`, or like the person `andré 10`, and is nobody.
+# Texts that only resemble `reviewer`, or the person `andré 10`, and name no person.
 ALIKE = (
     "r\u0435viewer", "revi\u0435wer", "\uff52eviewer", "\U0001d42beviewer", "rev\u0131ewer", "review\u200ber",
     "review\xader", "review\u2060er", "\u202ereviewer", "review\ufe0fer", "review\u034fer",
@@ -73,7 +73,7 @@ async def test_spellings_of_a_subject_are_one_person(stage: World) -> None:
 
 
 @pytest.mark.parametrize("subject", ["reviewer ", "r\u0435viewer", "e\u0301va", "a  b", "Reviewer", "x\u200by"])
-async def test_the_database_takes_no_second_form_of_a_person(gate: World, subject: str) -> None:
+async def test_database_rejects_a_second_spelling_of_a_person(gate: World, subject: str) -> None:
     with pytest.raises(DBAPIError, match=r"subject-(invalid|confusable)"):
         await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', :s)", s=subject)
 
@@ -118,7 +118,7 @@ async def test_no_author_approves_through_a_link_for_another_person(gate: World,
     assert (await gate.decide(proposal, by="second_key")).status_code == 200
 
 
-async def test_an_author_in_other_letters_is_still_the_author(gate: World) -> None:
+async def test_author_in_another_spelling_is_still_the_author(gate: World) -> None:
     """A row from before subjects were normalised."""
     await gate.sql("ALTER TABLE gatekeeper.people DISABLE TRIGGER check_person_insert")
     await gate.sql("INSERT INTO gatekeeper.people (project, subject) VALUES ('default', 'Maker ')")
@@ -136,8 +136,8 @@ async def test_others_proposals_are_decided_in_a_session_by_an_admins_link(gate:
     assert await decided(gate, proposal, cookies) == (200, "")
 
 
-async def test_a_link_by_the_databases_owner_has_no_maker(gate: World) -> None:
-    """Also for an author who happens to be called `owner`."""
+async def test_link_by_the_database_owner_has_no_creator(gate: World) -> None:
+    """Also if the author's name is `owner`."""
     path = await first_link(async_dsn(gate.dsn), gate.signer.private, "Reviewer")
     answer = await sign_in(gate, path.partition("#")[2])
     assert answer.json()["subject"] == "reviewer"
