@@ -1,4 +1,4 @@
-"""Inputs in the shapes of chat models become text."""
+"""Conversion of chat model inputs to text."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ CALL = {"id": "c", "type": "function", "function": {"name": "search", "arguments
         ([USER, 5], '[{"role":"user","content":"Why?"},5]'),
     ],
 )  # fmt: skip
-def test_messages_are_text(value: Any, text: str) -> None:
+def test_messages_become_text(value: Any, text: str) -> None:
     assert as_text(value) == text
 
 
@@ -49,5 +49,5 @@ JSON = st.recursive(
 
 
 @given(JSON.filter(lambda value: isinstance(value, str | list | dict)))
-def test_any_json_is_text(value: Any) -> None:
+def test_any_json_becomes_text(value: Any) -> None:
     assert isinstance(as_text(json.loads(json.dumps(value))), str)

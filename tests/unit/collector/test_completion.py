@@ -1,4 +1,4 @@
-"""However an execution's fields are split over a post and completions, it is measured and kept as one post."""
+"""An execution split over a post and completions is measured and stored like a single post."""
 
 import json
 from collections import Counter
@@ -55,7 +55,7 @@ def readings(payloads: list[bytes]) -> Counter[Any]:
 
 @st.composite
 def splits(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """All fields of an execution, and the same in up to four parts, objects by their members."""
+    """A strategy for all fields of an execution, whole and split into up to four parts, objects by their members."""
     whole: dict[str, Any] = draw(LATER)
     parts: list[dict[str, Any]] = [{} for _ in range(draw(st.integers(1, 4)))]
     for name, value in whole.items():
@@ -66,7 +66,7 @@ def splits(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 @given(splits(), st.data())
-def test_any_split_in_any_order_is_measured_and_kept_as_one_post(
+def test_any_split_in_any_order_equals_one_post(
     split: tuple[dict[str, Any], list[dict[str, Any]]], data: st.DataObject
 ) -> None:
     whole, (first, *later) = split
@@ -82,13 +82,13 @@ def test_any_split_in_any_order_is_measured_and_kept_as_one_post(
     delivered = data.draw(st.permutations(list(events.values())))
     assert readings(delivered) == readings([item(**whole).payload])
     once = item(**whole)
-    assert json.loads(once.facts) == _without_nothing(json.loads(execution.facts), json.loads(once.facts))
+    assert json.loads(once.facts) == _with_empty_values(json.loads(execution.facts), json.loads(once.facts))
     assert complete(execution, once) is None
     assert execution.revision == len(events)
 
 
-def _without_nothing(facts: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
-    """`facts` with the empty objects and lists of `like`: they mean the same as absence."""
+def _with_empty_values(facts: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    """Return `facts` with the empty objects and lists of `like`, which are equivalent to absence."""
     return {**{name: value for name, value in like.items() if value in ({}, [])}, **facts}
 
 
@@ -108,16 +108,14 @@ def _without_nothing(facts: dict[str, Any], like: dict[str, Any]) -> dict[str, A
         ({"user": "ann"}, {"user": "bob"}, ["user"]),
     ],
 )
-def test_another_value_is_refused_by_the_name_of_its_field(
-    first: dict[str, Any], later: dict[str, Any], named: list[str]
-) -> None:
+def test_different_value_is_rejected_by_field(first: dict[str, Any], later: dict[str, Any], named: list[str]) -> None:
     refused = outcome_of(complete(kept(item(**first)), item(**{"output": "a", "tools": ["new"], **later})))  # type: ignore[arg-type]
     assert isinstance(refused, Problem)
     assert (refused.status, refused.code) == (409, "id-conflict")
     assert [error["field"] for error in refused.errors] == named
 
 
-def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them() -> None:
+def test_completion_event_has_all_facts_and_only_new_other_fields() -> None:
     first = item(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
     later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), CONTEXT.pseudonym_key)
     completion = complete(kept(first), item(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0))
@@ -129,7 +127,7 @@ def test_a_completion_carries_the_whole_facts_and_only_what_is_new_beside_them()
     assert event.received_at == NOW + timedelta(minutes=1)
 
 
-def test_what_is_too_large_together_or_from_before_an_upgrade_is_refused() -> None:
+def test_completion_too_large_or_of_an_older_version_is_rejected() -> None:
     large = kept(item(input="a" * 700_000))
     assert complete(large, item(output="b" * 100_000)) == Mismatch(
         (("body", "must have at most 768000 bytes together with what was recorded"),)
@@ -141,7 +139,7 @@ def test_what_is_too_large_together_or_from_before_an_upgrade_is_refused() -> No
 
 
 @pytest.mark.parametrize(("body", "field"), [('{"id": "e2", "target": "bot"}', "id"), ("[]", "body"), ("{}", "target")])
-def test_a_request_that_names_its_id_is_one_object_of_that_id(body: str, field: str) -> None:
+def test_request_with_an_id_is_one_object_with_that_id(body: str, field: str) -> None:
     with pytest.raises(Problem) as refused:
         parse_completion(body.encode(), CONTEXT, "e1")
     assert refused.value.errors[0]["field"] == field

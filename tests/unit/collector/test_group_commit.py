@@ -1,4 +1,4 @@
-"""Group commit: groups are formed, an invalid item fails alone, and a full queue refuses."""
+"""Group commit: groups are formed, an invalid item fails alone, and a full queue rejects."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ from collector.ingest.group_commit import GroupCommitter, Queue, QueueFull, Subm
 from shared.errors import Retryable
 
 
-class Written:
-    """Keeps groups of numbers; refuses groups that hold a bad one; waits for `go` where it is held."""
+class RecordingWriter:
+    """Stores groups of numbers; rejects groups that contain an invalid one; waits for `go` where blocked."""
 
     def __init__(self, bad: frozenset[int] = frozenset()) -> None:
         self.bad = bad
@@ -42,8 +42,8 @@ async def running(committer: "GroupCommitter[int, str]") -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_what_comes_during_a_commit_shares_the_next() -> None:
-    written = Written()
+async def test_items_during_a_commit_share_the_next_one() -> None:
+    written = RecordingWriter()
     written.go.clear()
     committer = GroupCommitter(written.write)
     async with running(committer):
@@ -57,8 +57,8 @@ async def test_what_comes_during_a_commit_shares_the_next() -> None:
     assert written.groups == [[1], list(range(2, 10))]
 
 
-async def test_while_one_writer_waits_another_takes_what_came_meanwhile() -> None:
-    slow, quick = Written(), Written()
+async def test_second_writer_commits_while_one_waits() -> None:
+    slow, quick = RecordingWriter(), RecordingWriter()
     slow.go.clear()
     committer = GroupCommitter(slow.write, quick.write)
     async with running(committer):
@@ -73,15 +73,15 @@ async def test_while_one_writer_waits_another_takes_what_came_meanwhile() -> Non
 
 
 async def test_a_disconnected_client_does_not_affect_others() -> None:
-    committer = GroupCommitter(Written().write)
+    committer = GroupCommitter(RecordingWriter().write)
     gone, here = committer.submit([1], 1), committer.submit([2], 1)
     gone.cancel()
     async with running(committer):
         assert await here == ["kept 2"]
 
 
-async def test_past_its_bounds_it_takes_no_more() -> None:
-    committer = GroupCommitter(Written().write, max_items=3, max_weight=100)
+async def test_full_queue_rejects_items() -> None:
+    committer = GroupCommitter(RecordingWriter().write, max_items=3, max_weight=100)
     committer.submit([1, 2], 50)
     with pytest.raises(QueueFull):
         committer.submit([3, 4], 1)
@@ -91,9 +91,9 @@ async def test_past_its_bounds_it_takes_no_more() -> None:
 
 
 @given(st.lists(st.integers(0, 40), unique=True, min_size=1), st.frozensets(st.integers(0, 40), max_size=4))
-def test_a_bad_item_fails_alone(items: list[int], bad: frozenset[int]) -> None:
+def test_invalid_item_fails_alone(items: list[int], bad: frozenset[int]) -> None:
     async def scenario() -> None:
-        written = Written(bad)
+        written = RecordingWriter(bad)
         results = await write_all(written.write, items)
         assert [isinstance(result, ValueError) for result in results] == [item in bad for item in items]
         assert sorted(item for group in written.groups for item in group) == sorted(set(items) - bad)
@@ -101,15 +101,15 @@ def test_a_bad_item_fails_alone(items: list[int], bad: frozenset[int]) -> None:
     asyncio.run(scenario())
 
 
-async def test_while_the_database_is_away_nothing_is_halved() -> None:
-    written = Written()
+async def test_groups_are_not_halved_while_the_database_is_unavailable() -> None:
+    written = RecordingWriter()
     written.away = True
     results = await write_all(written.write, [1, 2, 3])
     assert all(isinstance(result, Retryable) for result in results)
 
 
 @given(st.lists(st.integers(1, 5), max_size=20), st.integers(1, 8))
-def test_the_queue_gives_everything_in_order_and_keeps_to_its_limit(sizes: list[int], limit: int) -> None:
+def test_queue_returns_everything_in_order_within_its_limit(sizes: list[int], limit: int) -> None:
     loop = asyncio.new_event_loop()
     queue: Queue[int, str] = Queue(1000, 1000)
     for size in sizes:

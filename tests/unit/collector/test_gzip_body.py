@@ -1,4 +1,4 @@
-"""A gzip body is inflated within the limit of plain ones; anything else is refused by its field."""
+"""Gzip bodies are inflated within the limit of plain ones; others are rejected with the field."""
 
 import gzip
 import tracemalloc
@@ -23,12 +23,12 @@ def refusal(content: bytes, limit: int = LIMIT) -> Problem:
 
 
 @given(st.binary(max_size=LIMIT), st.integers(1, 9))
-def test_what_was_compressed_comes_back(content: bytes, level: int) -> None:
+def test_compressed_body_is_inflated(content: bytes, level: int) -> None:
     assert inflate(gzip.compress(content, level), LIMIT) == content
 
 
 @given(st.binary(max_size=200), st.integers(0, 220))
-def test_a_body_that_is_cut_anywhere_is_refused(content: bytes, kept: int) -> None:
+def test_truncated_body_is_rejected(content: bytes, kept: int) -> None:
     compressed = gzip.compress(content)
     assert refusal(compressed[: min(kept, len(compressed) - 1)]).status == 400
 
@@ -39,7 +39,7 @@ def test_the_limit_is_on_inflated_bytes() -> None:
     assert (problem.status, problem.errors[0]["reason"]) == (413, "must have at most 10000 bytes after decompression")
 
 
-def test_a_bomb_is_not_inflated_past_the_limit() -> None:
+def test_gzip_bomb_is_not_inflated_beyond_the_limit() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     tracemalloc.start()
     try:
@@ -60,7 +60,7 @@ def test_a_bomb_is_not_inflated_past_the_limit() -> None:
     ],
     ids=["plain", "deflate", "wrong checksum", "data behind", "two members"],
 )
-def test_what_is_not_one_gzip_member_is_refused(content: bytes) -> None:
+def test_body_that_is_not_one_gzip_member_is_rejected(content: bytes) -> None:
     assert refusal(content).status == 400
 
 
@@ -73,7 +73,7 @@ def test_known_codings(value: bytes, gzipped: bool) -> None:
 @pytest.mark.parametrize(
     "values", [[b"br"], [b"deflate"], [b""], [b"gzip, gzip"], [b"gzip", b"gzip"], [b"br", b"identity"]]
 )
-def test_other_and_repeated_codings_are_refused(values: list[bytes]) -> None:
+def test_other_and_repeated_codings_are_rejected(values: list[bytes]) -> None:
     with pytest.raises(Problem) as caught:
         read_headers([(b"content-encoding", value) for value in values], 10)
     assert (caught.value.status, caught.value.errors[0]["field"]) == (415, "Content-Encoding")

@@ -19,7 +19,7 @@ def test_one_object() -> None:
     assert (refused.status, refused.media) == (422, b"application/problem+json")
 
 
-def test_what_may_be_sent_again_is_said_to_be_busy() -> None:
+def test_retryable_item_is_reported_as_busy() -> None:
     with pytest.raises(Problem) as caught:
         outcome_of(Retryable("away"))
     assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "1"})
@@ -28,7 +28,7 @@ def test_what_may_be_sent_again_is_said_to_be_busy() -> None:
     assert b"text of a user" not in failed.encoded()
 
 
-def test_only_values_that_the_database_refuses_are_refused_for_good() -> None:
+def test_only_values_rejected_by_the_database_are_final() -> None:
     refused = outcome_of(asyncpg.PostgresError.new({"C": "22021", "M": "text of a user"}))
     assert isinstance(refused, Problem)
     assert (refused.status, b"text of a user" in refused.encoded()) == (422, False)
@@ -54,9 +54,9 @@ FAILED = Problem(500, "internal", "Something went wrong")
 )
 def test_an_array(outcomes: list[object], status: int) -> None:
     answer = batch_response([ItemResult("x", outcome) for outcome in outcomes])  # type: ignore[arg-type]
-    told = json.loads(answer.body)
+    body = json.loads(answer.body)
     assert answer.status == status
-    assert told["accepted"] + told["duplicate"] + told["refused"] + told["failed"] == len(outcomes)
-    assert told["failed"] == outcomes.count(FAILED)
+    assert body["accepted"] + body["duplicate"] + body["refused"] + body["failed"] == len(outcomes)
+    assert body["failed"] == outcomes.count(FAILED)
     assert ("Retry-After" in answer.headers) == (status == 503)
-    assert [result["index"] for result in told["results"]] == list(range(len(outcomes)))
+    assert [result["index"] for result in body["results"]] == list(range(len(outcomes)))

@@ -1,4 +1,4 @@
-"""A body has a size and a time; headers say what they must."""
+"""Limits of a body's size and duration, and required headers."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -10,8 +10,8 @@ from collector.api.request import ClientDisconnected, Receive, read_body, read_h
 from shared.problems import Problem
 
 
-def coming(*messages: dict[str, Any]) -> Receive:
-    """Hands out `messages`, and then nothing for ever."""
+def receive_messages(*messages: dict[str, Any]) -> Receive:
+    """Return a `receive` that gives `messages` and then blocks forever."""
     left = list(messages)
 
     async def receive() -> MutableMapping[str, Any]:
@@ -26,38 +26,38 @@ def part(body: bytes, more: bool = True) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-async def test_parts_are_put_together() -> None:
-    assert await read_body(coming(part(b"ab"), part(b""), part(b"c", more=False)), 3, 1) == b"abc"
-    assert await read_body(coming({"type": "http.request"}), 3, 1) == b""
+async def test_parts_are_joined() -> None:
+    assert await read_body(receive_messages(part(b"ab"), part(b""), part(b"c", more=False)), 3, 1) == b"abc"
+    assert await read_body(receive_messages({"type": "http.request"}), 3, 1) == b""
 
 
-async def test_a_trickle_is_ended() -> None:
+async def test_slow_body_is_aborted() -> None:
     with pytest.raises(Problem) as caught:
-        await read_body(coming(part(b"a"), part(b"b")), 100, 0.02)
+        await read_body(receive_messages(part(b"a"), part(b"b")), 100, 0.02)
     assert (caught.value.status, caught.value.errors[0]["field"]) == (408, "body")
     assert caught.value.headers == {"Connection": "close"}
 
 
 @pytest.mark.parametrize("messages", [(part(b"abcd", more=False),), (part(b"ab"), part(b"cd"))])
-async def test_too_much_is_refused_before_its_end(messages: tuple[dict[str, Any], ...]) -> None:
+async def test_too_large_body_is_rejected_early(messages: tuple[dict[str, Any], ...]) -> None:
     with pytest.raises(Problem) as caught:
-        await read_body(coming(*messages), 3, 1)
+        await read_body(receive_messages(*messages), 3, 1)
     assert caught.value.status == 413
 
 
-async def test_a_client_that_hangs_up_gets_no_answer() -> None:
+async def test_disconnected_client_gets_no_response() -> None:
     with pytest.raises(ClientDisconnected):
-        await read_body(coming(part(b"a"), {"type": "http.disconnect"}), 100, 1)
+        await read_body(receive_messages(part(b"a"), {"type": "http.disconnect"}), 100, 1)
 
 
 @pytest.mark.parametrize("media", [b"application/json", b"Application/JSON; charset=utf-8", b"application/x.y+json"])
-def test_json_is_taken(media: bytes) -> None:
+def test_json_is_accepted(media: bytes) -> None:
     trace = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
     headers = read_headers([(b"content-type", media), (b"traceparent", trace), (b"idempotency-key", b"k")], 10)
     assert (headers.traceparent, headers.idempotency_key) == (trace.decode(), "k")
 
 
-def test_a_traceparent_of_another_form_is_left_out() -> None:
+def test_malformed_traceparent_is_ignored() -> None:
     assert read_headers([(b"traceparent", b"00-x\r\n")], 10).traceparent is None
 
 
@@ -66,7 +66,7 @@ def test_a_traceparent_of_another_form_is_left_out() -> None:
     [(b"content-length", b"11", 413), (b"content-length", b"9" * 400, 413), (b"content-length", b"-1", 400),
      (b"content-type", b"text/html", 415), (b"content-encoding", b"br", 415), (b"idempotency-key", b"\xff", 422)],
 )  # fmt: skip
-def test_wrong_headers_are_refused(name: bytes, value: bytes, status: int) -> None:
+def test_invalid_headers_are_rejected(name: bytes, value: bytes, status: int) -> None:
     with pytest.raises(Problem) as caught:
         read_headers([(name, value)], 10)
     assert caught.value.status == status

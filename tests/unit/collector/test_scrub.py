@@ -1,4 +1,4 @@
-"""What is scrubbed, what is left alone, and that once is enough."""
+"""Scrubbing: what is removed, what is unchanged, idempotence and linear time."""
 
 import pytest
 from hypothesis import given
@@ -52,18 +52,18 @@ def test_precision(text: str) -> None:
     assert scrub(f"It is {text}, you know") == f"It is {text}, you know"
 
 
-def test_a_card_is_found_beside_other_numbers() -> None:
+def test_card_is_found_next_to_other_numbers() -> None:
     assert scrub("order 1234 4111 1111 1111 1111 shipped") == "order 1234 [card] shipped"
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(alphabet="aZ09@.-_+ ()/é\n", max_size=12), max_size=6))
-def test_twice_is_once(parts: list[str]) -> None:
+def test_scrubbing_is_idempotent(parts: list[str]) -> None:
     once = scrub("".join(parts))
     assert scrub(once) == once
 
 
 @given(st.text(alphabet="abcdefghij klmnop.,!?", max_size=300))
-def test_plain_words_stay_as_they_are(text: str) -> None:
+def test_plain_words_are_unchanged(text: str) -> None:
     assert scrub(text) == text
 
 
@@ -94,11 +94,11 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     ],
 )
 def test_time_is_linear(char: str) -> None:
-    scrub(char * (100_000 // len(char)))  # milliseconds; by backtracking over the square of it, hours
+    scrub(char * (100_000 // len(char)))  # milliseconds; a backtracking implementation would need hours
 
 
 class CountingLuhn(Luhn):
-    """Counts how often a checksum is asked for."""
+    """Counts how often a checksum is computed."""
 
     asked = 0
 
@@ -107,7 +107,7 @@ class CountingLuhn(Luhn):
         return super().holds(start, end)
 
 
-def test_each_group_of_digits_costs_a_few_checksums_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_group_of_digits_costs_at_most_a_few_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collector.domain.pii.cards_and_addresses.Luhn", CountingLuhn)
     asked = []
     for size in (1_000, 2_000, 4_000):

@@ -1,4 +1,4 @@
-"""The published recall and precision of scrubbing are measured, and hold."""
+"""The published recall and precision of scrubbing equal the measured ones."""
 
 import pytest
 
@@ -23,6 +23,6 @@ def test_recall_and_precision(figures: Figures, kind: str, goal: float) -> None:
     assert figures.precision(kind) >= 0.98
 
 
-def test_the_page_says_what_is_measured(figures: Figures) -> None:
-    """After a change: `python -m tests.support.scrubbing`."""
+def test_page_has_the_measured_figures(figures: Figures) -> None:
+    """Fails after a change; regenerate with `python -m tests.support.scrub_scores`."""
     assert PAGE.read_text() == page_with(figures)

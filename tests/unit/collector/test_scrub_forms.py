@@ -1,4 +1,4 @@
-"""Forms of personal data that people write, their near relatives, and what looks like them."""
+"""Forms of personal data, variants of them, and similar texts."""
 
 import pytest
 
@@ -39,25 +39,25 @@ LEFT_ALONE = [
 
 
 @pytest.mark.parametrize(("kind", "form"), [(kind, form) for kind, forms in FORMS.items() for form in forms])
-def test_forms_are_found_whole(kind: str, form: str) -> None:
+def test_forms_are_removed_entirely(kind: str, form: str) -> None:
     before, _, rest = form.partition("{")
     value, _, after = rest.partition("}")
     assert scrub(f"{before}{value}{after}") == f"{before}[{kind}]{after}"
 
 
 @pytest.mark.parametrize("text", LEFT_ALONE)
-def test_what_looks_like_them_stays(text: str) -> None:
+def test_similar_texts_are_unchanged(text: str) -> None:
     assert scrub(text) == text
 
 
 @pytest.mark.parametrize("run", ["4 1 1 1 1 1 ", "2345 6789 0123 ", "(0", "12.34."])
-def test_a_very_long_run_of_digits_is_removed_whole(run: str) -> None:
+def test_very_long_run_of_digits_is_removed_entirely(run: str) -> None:
     long = (run * 1_001).rstrip(" .")
     assert scrub(f"a {long}, b").replace("(", "") == "a [number], b"
     short = "17 " * 400
     assert scrub(short) == short
 
 
-def test_numbers_in_lines_are_no_run() -> None:
+def test_numbers_on_separate_lines_are_not_joined() -> None:
     lines = "12.5\n17.25\n" * 1_000
     assert scrub(lines) == lines

@@ -1,4 +1,4 @@
-"""Large bodies are refused before they are scrubbed, or parsed in a thread."""
+"""Large bodies are rejected before they are scrubbed, or parsed in a thread."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ def test_sizes_are_checked_before_anything_is_scrubbed(
     assert (caught.value.status, caught.value.errors[0]["field"]) == (status, field)
 
 
-def test_a_long_comment_is_refused_before_it_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_comment_is_rejected_before_it_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "scrub", lambda text: pytest.fail("scrubbed"))
     comment = {"execution_id": "e", "kind": "comment", "value": "4 1 " * 5_001}
     found = parse_request("feedback", json.dumps([comment] * 50).encode(), CONTEXT)
@@ -50,8 +50,8 @@ def test_a_long_comment_is_refused_before_it_is_scrubbed(monkeypatch: pytest.Mon
     assert all(isinstance(item, Problem) for item in found)
 
 
-class Kept:
-    """A committer that keeps everything at once."""
+class ImmediateCommitter:
+    """A committer that stores everything immediately."""
 
     def submit(self, items: Sequence[object], _: int) -> "asyncio.Future[list[str]]":
         done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
@@ -62,17 +62,17 @@ class Kept:
 @pytest.mark.parametrize(
     ("size", "on_the_loop"), [(MAX_INLINE_BYTES - 1_000, True), (MAX_INLINE_BYTES + 1_000, False), (700_000, False)]
 )
-async def test_large_contents_are_read_in_a_thread(
+async def test_large_contents_are_parsed_in_a_thread(
     size: int, on_the_loop: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def noted(*arguments: Any) -> Any:
+    def record_thread(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
         return parse_request(*arguments)
 
-    monkeypatch.setattr(ingest_service, "parse_request", noted)
-    service = IngestService(cast(Any, Kept()), cast(Any, None), FakeClock(NOW))
+    monkeypatch.setattr(ingest_service, "parse_request", record_thread)
+    service = IngestService(cast(Any, ImmediateCommitter()), cast(Any, None), FakeClock(NOW))
     content = json.dumps({"target": "t", "output": "x" * size}).encode()
     result = await service.ingest("executions", content, CONTEXT)
     assert isinstance(result, ItemResult)

@@ -1,4 +1,4 @@
-"""Whatever is accepted becomes an event that its consumers can read, and that fits into a message."""
+"""Accepted items become events that consumers can read and that fit into a message."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -133,7 +133,7 @@ def test_without_id_and_key_each_post_is_a_new_item() -> None:
     assert first.slot == again.slot
 
 
-def test_each_source_has_its_own_opinion() -> None:
+def test_each_source_has_its_own_feedback() -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True}
     told, guessed = parse_feedback(item, CONTEXT), parse_feedback({**item, "source": "implicit"}, CONTEXT)
     assert told.slot != guessed.slot
@@ -141,7 +141,7 @@ def test_each_source_has_its_own_opinion() -> None:
 
 
 @pytest.mark.parametrize(("quality", "kept"), [(True, 1.0), (None, 1.0), (False, None)])
-def test_an_opinion_without_consent_leaves_nothing_to_take_back(quality: bool | None, kept: float | None) -> None:
+def test_feedback_without_consent_has_no_value_to_correct(quality: bool | None, kept: float | None) -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True, "consent": {"quality": quality}}
     assert parse_feedback(item, CONTEXT).value == kept
     assert created(item, None).value == 1.0
@@ -164,24 +164,24 @@ def test_pseudonyms_differ_by_project_and_hide_the_user() -> None:
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=4), timedelta(days=-3000)])
-def test_clocks_may_differ_a_little(ahead: timedelta) -> None:
+def test_small_clock_differences_are_accepted(ahead: timedelta) -> None:
     assert CONTEXT.event_time(NOW + ahead) == (NOW + ahead, None)
 
 
 A_CALENDAR = timedelta(days=3_650_000)
-"""No two dates are further apart."""
+"""Use the two dates that are furthest apart."""
 ANY_TIME = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))]))
 
 
 @given(st.none() | ANY_TIME, st.timedeltas(-A_CALENDAR, A_CALENDAR))
-def test_no_time_and_no_clock_is_refused(occurred_at: datetime | None, skew: timedelta) -> None:
+def test_any_time_and_clock_is_accepted(occurred_at: datetime | None, skew: timedelta) -> None:
     moment, noted = CONTEXT._replace(skew=skew).event_time(occurred_at)
     assert moment <= NOW + MAX_SKEW
     assert (noted is None) == (occurred_at is None or moment == occurred_at)
 
 
 @pytest.mark.parametrize("date", [b"", b"soon", b"\xff", b"Sat, 99 Nov 2026 12:00:00 GMT", b"1" * 500])
-def test_a_date_that_cannot_be_read_says_nothing(date: bytes) -> None:
+def test_unreadable_date_is_ignored(date: bytes) -> None:
     assert clock_skew(date, NOW) == timedelta(0)
 
 
@@ -214,7 +214,7 @@ def test_usage_is_read_by_the_names_of_providers(given: dict[str, Any], counts: 
     assert (usage.input_tokens, usage.output_tokens) == counts
 
 
-def test_values_mean_what_their_kind_says() -> None:
+def test_values_are_interpreted_by_kind() -> None:
     assert (read_value("thumb", "up").number, read_value("thumb", False).number) == (1.0, 0.0)
     assert read_value("rating", 5).number == 5.0
     assert read_value("label", "wrong").label == "wrong"
@@ -222,7 +222,7 @@ def test_values_mean_what_their_kind_says() -> None:
 
 
 @pytest.mark.parametrize("name", ["a,b", "a/../b", "", "x" * 129, "a\u200b", " a"])
-def test_what_is_no_name_of_a_prompt_is_refused(name: str) -> None:
+def test_invalid_prompt_name_is_rejected(name: str) -> None:
     with pytest.raises(Problem) as refused:
         parse_execution({"target": "t", "prompts": [{"name": name, "version": "1"}]}, CONTEXT)
     assert refused.value.errors[0]["field"] == "prompts[0].name"

@@ -1,4 +1,4 @@
-"""A text searched in windows is scrubbed as if it were searched whole, and no search is longer than a window."""
+"""Searching a text in windows gives the same result as searching the whole, with bounded searches."""
 
 import re
 
@@ -33,7 +33,7 @@ NOISE = [
     st.sampled_from(["", " ", "\n", ", "]),
     st.integers(1, 70),
 )
-def test_windows_of_any_size_find_the_same(parts: list[str], between: str, window: int) -> None:
+def test_windows_of_any_size_give_the_same_matches(parts: list[str], between: str, window: int) -> None:
     text = between.join(parts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scrub_windows, "WINDOW", 1_000_000)
@@ -50,11 +50,11 @@ def test_matches_are_those_of_finditer(text: str, window: int) -> None:
         assert [found.span() for found in matches(pattern, text)] == [found.span() for found in pattern.finditer(text)]
 
 
-def test_a_repeat_without_a_bound_is_found_whole() -> None:
+def test_unbounded_repeat_is_found_entirely() -> None:
     text = "x" * (WINDOW - 10) + " " + "a" * 2 * REACH
     assert [found.span() for found in matches(re.compile(r"(?<!x)a+"), text)] == [(WINDOW - 9, len(text))]
 
 
-def test_zones_hold_numbers_and_no_dates() -> None:
+def test_zones_contain_numbers_but_no_dates() -> None:
     text = "On 2026-11-21, in 5 of 12 calls to (030) 1234-5678 since 2026-11-21T10:00, 12345."
     assert [text[start:end] for start, end in digit_zones(text)] == ["030) 1234-5678"]
