@@ -1,4 +1,4 @@
-"""A collector on a real PostgreSQL, without Kafka: what goes out is read from its outbox."""
+"""A collector with a real PostgreSQL, without Kafka: events are read from its outbox."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ SECRET = "s" * 43
 
 
 def _add_key(dsn: str, key_id: str, *scopes: str, project: str = "shop", environment: str = "production") -> str:
-    """The text of a new API key of a service."""
+    """Insert an API key of a service. Return its text."""
     psql(
         dsn,
         f"""INSERT INTO collector.api_keys (key_id, revision, secret_hash, subject, subject_kind, project,
@@ -37,7 +37,7 @@ def _add_key(dsn: str, key_id: str, *scopes: str, project: str = "shop", environ
 
 @dataclass
 class Running:
-    """One instance whose committer runs, and a client of it."""
+    """An instance whose committer runs, and a client."""
 
     dsn: str
     clock: FakeClock
@@ -46,11 +46,11 @@ class Running:
     keys: dict[str, str] = field(default_factory=dict)
 
     async def post(self, route: str, body: Any, **headers: str) -> httpx.Response:
-        """Posts JSON, or bytes as they are, with the key `ingest`."""
+        """Post JSON, or raw bytes, with the key `ingest`."""
         return await self._send("POST", route, body, headers)
 
     async def put(self, execution_id: str, body: Any, **headers: str) -> httpx.Response:
-        """Records or completes an execution."""
+        """Record or complete an execution."""
         return await self._send("PUT", f"executions/{execution_id}", body, headers)
 
     async def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
@@ -66,7 +66,7 @@ class Running:
         )
 
     def events(self, topic: str) -> list[dict[str, Any]]:
-        """The payloads in the outbox, in their order."""
+        """Return the payloads in the outbox, in order."""
         rows = psql(
             self.dsn,
             "SELECT convert_from(payload, 'UTF8') FROM collector.outbox_messages"
@@ -90,7 +90,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[Running]:
-    """An instance on the database `dsn`, as the service's own role."""
+    """An instance on the database `dsn`, with the service's own role."""
     parts = Parts.build(
         CollectorSettings(database_url=as_role(dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:1", **settings),
         clock,
@@ -126,11 +126,11 @@ async def collector(migrated_dsn: Callable[..., str], clock: FakeClock) -> Async
 
 @pytest.fixture
 def add_key() -> Callable[..., str]:
-    """Call it with a DSN, a key's id and scopes: the text of a new API key."""
+    """Return a function that takes a DSN, a key's id and scopes and returns the text of a new API key."""
     return _add_key
 
 
 @pytest.fixture
 def instance() -> Callable[..., contextlib.AbstractAsyncContextManager[Running]]:
-    """Call it with a DSN and a clock: an instance of the collector, for as long as its block lasts."""
+    """Return a context manager factory that takes a DSN and a clock and yields an instance of the collector."""
     return running

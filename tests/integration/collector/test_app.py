@@ -1,4 +1,4 @@
-"""The whole service on an embedded broker: what is posted arrives on Kafka."""
+"""The complete service with an embedded broker: posted items arrive on Kafka."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from collector.settings import CollectorSettings
 from tests.support.databases import as_role
 
 
-async def test_what_is_posted_arrives_on_kafka(
+async def test_posted_items_arrive_on_kafka(
     migrated_dsn: Callable[..., str], add_key: Callable[..., str], embedded_kafka: str
 ) -> None:
     dsn = migrated_dsn("collector")

@@ -1,4 +1,4 @@
-"""A database that can't write says nothing about the items: the SDK repeats them, and each is kept once."""
+"""A database that cannot write does not affect the items: the SDK retries them, and each is stored once."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _KILL = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 
 
 class App:
-    """An app's SDK without its thread: what it queued is posted until the server has answered for it."""
+    """An app's SDK without its thread: queued items are posted until the server has responded for each."""
 
     def __init__(self, collector: "Running") -> None:
         self.collector = collector
@@ -51,7 +51,7 @@ class App:
             self.queue.offer(RecordedItem("executions", item_id, f'{{"id": "{item_id}", "target": "bot"}}'.encode()))
 
     async def send(self) -> None:
-        """Post the batch that is due, and apply the outcome."""
+        """Post the due batch, and apply the outcome."""
         batch = self.queue.next(float("inf"))
         if batch is not None:
             await self._post(batch)
@@ -79,12 +79,12 @@ def _read_only(dsn: str) -> str:
     return f"SET TRANSACTION READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only"
 
 
-def _no_right(dsn: str) -> str:
+def _without_privilege(dsn: str) -> str:
     psql(dsn, "REVOKE INSERT ON collector.executions FROM ratchet_collector")
     return "GRANT INSERT ON collector.executions TO ratchet_collector"
 
 
-def _no_table(dsn: str) -> str:
+def _without_table(dsn: str) -> str:
     psql(dsn, "ALTER TABLE collector.executions RENAME TO elsewhere")
     return "ALTER TABLE collector.elsewhere RENAME TO executions"
 
@@ -99,14 +99,14 @@ def _state(state: str) -> Callable[[str], str]:
 
 _FAULTS = {
     "25006": _read_only,
-    "42501": _no_right,
-    "42P01": _no_table,
+    "42501": _without_privilege,
+    "42P01": _without_table,
     **{state: _state(state) for state in ("25P03", "53100", "XX001", "0A000", "58030")},
 }
 
 
-async def test_nothing_is_refused_lost_or_doubled_while_the_database_cannot_write(collector: "Running") -> None:
-    """Each fault is injected, met by requests, and healed; one collector goes through all of them."""
+async def test_no_item_is_rejected_lost_or_duplicated_while_the_database_cannot_write(collector: "Running") -> None:
+    """Each fault is injected, hit by requests, and healed; all run on one collector."""
     app = App(collector)
     for state, inject in _FAULTS.items():
         app.record(ITEMS)
@@ -121,7 +121,7 @@ async def test_nothing_is_refused_lost_or_doubled_while_the_database_cannot_writ
     app.assert_exactly_once()
 
 
-async def test_a_read_only_database_refuses_single_items_for_now_only(collector: "Running") -> None:
+async def test_read_only_database_gives_a_retryable_error(collector: "Running") -> None:
     await collector.post("executions", {"id": "before", "target": "bot"})
     heal = _state("25006")(collector.dsn)
     answer = await collector.post("executions", {"id": "during", "target": "bot"})
@@ -130,7 +130,7 @@ async def test_a_read_only_database_refuses_single_items_for_now_only(collector:
     assert (await collector.post("executions", {"id": "during", "target": "bot"})).status_code == 200
 
 
-async def test_killed_backends_refuse_lose_and_double_nothing(collector: "Running") -> None:
+async def test_killed_backends_lose_or_duplicate_no_item(collector: "Running") -> None:
     app = App(collector)
     killed = 0
     sending = asyncio.Event()
@@ -153,8 +153,8 @@ async def test_killed_backends_refuse_lose_and_double_nothing(collector: "Runnin
     assert set(app.statuses) <= {200, 503}
 
 
-async def test_values_that_the_database_refuses_are_refused_alone(collector: "Running") -> None:
-    """SQLSTATE 22 and 23 are about the values: halved until the item stands alone, which is refused for good."""
+async def test_only_values_rejected_by_the_database_are_rejected(collector: "Running") -> None:
+    """SQLSTATE 22 and 23 are about the values: the group is halved until the item is alone and finally rejected."""
     condition = "WHEN (encode(NEW.messages, 'escape') LIKE '%poison%')"
     psql(collector.dsn, _RAISE.format(state="22003").replace("FOR EACH ROW", f"FOR EACH ROW {condition}"))
     items = [{"id": name, "target": "bot"} for name in ("a", "poison", "b")]
@@ -165,7 +165,7 @@ async def test_values_that_the_database_refuses_are_refused_alone(collector: "Ru
 
 
 @pytest.mark.parametrize("route", ["executions", "feedback"])
-async def test_the_first_request_on_a_read_only_database_is_answered_503(collector: "Running", route: str) -> None:
+async def test_first_request_on_a_read_only_database_gets_503(collector: "Running", route: str) -> None:
     psql(collector.dsn, "REVOKE ALL ON ALL TABLES IN SCHEMA collector FROM ratchet_collector")
     psql(collector.dsn, "GRANT SELECT ON collector.api_keys TO ratchet_collector")
     answer = await collector.post(route, [{"id": "a", "target": "bot", "kind": "thumb", "value": True}])

@@ -1,4 +1,4 @@
-"""What is kept of executions may be read, by whom, and for how long."""
+"""Stored executions: who may read them, and for how long."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ EXECUTION = {
 
 @pytest.fixture
 async def reader(collector: "Running", add_key: Callable[..., str]) -> AsyncIterator[httpx.AsyncClient]:
-    """Asks an instance on the same database, with a key of the scope `read`."""
+    """A client of an instance on the same database, with a key of the scope `read`."""
     settings = CollectorSettings(
         database_url=as_role(collector.dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:9"
     )
@@ -45,16 +45,16 @@ async def reader(collector: "Running", add_key: Callable[..., str]) -> AsyncIter
     await app.state.keys._engine.dispose()
 
 
-async def asked(reader: httpx.AsyncClient, *ids: str) -> list[dict[str, Any]]:
+async def read_executions(reader: httpx.AsyncClient, *ids: str) -> list[dict[str, Any]]:
     answer = await reader.get("/v1/executions", params={"id": list(ids)})
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
     return items
 
 
-async def test_executions_are_shown_as_they_were_kept(collector: "Running", reader: httpx.AsyncClient) -> None:
+async def test_executions_are_returned_as_stored(collector: "Running", reader: httpx.AsyncClient) -> None:
     await collector.post("executions", [EXECUTION, {"id": "e2", "target": "answers"}])
-    one, two = await asked(reader, "e1", "unknown", "e2", "e1")
+    one, two = await read_executions(reader, "e1", "unknown", "e2", "e1")
     assert (one["id"], one["target"], one["model"]) == ("e1", "answers", "model-a")
     assert (one["input"], one["output"]) == ("I am [email]", "42")
     assert one["user"] not in (None, "ann")
@@ -65,7 +65,7 @@ async def test_executions_are_shown_as_they_were_kept(collector: "Running", read
     assert (two["id"], two["input"], two["prompts"], two["attributes"]) == ("e2", None, [], {})
 
 
-async def test_others_see_nothing_of_it(
+async def test_other_projects_see_nothing(
     collector: "Running", reader: httpx.AsyncClient, add_key: Callable[..., str]
 ) -> None:
     await collector.post("executions", EXECUTION)
@@ -87,7 +87,7 @@ async def test_the_newest_execution_of_a_target(collector: "Running", reader: ht
     await collector.post("executions", {**EXECUTION, "id": "e4", "target": "other"})
     newest = (await reader.get("/v1/executions/latest?target=answers")).json()
     assert (newest["id"], newest["received_at"]) == ("e3", "2026-11-21T12:00:02+00:00")
-    assert newest == (await asked(reader, "e3"))[0]
+    assert newest == (await read_executions(reader, "e3"))[0]
 
 
 def test_the_newest_is_found_by_its_index(migrated_dsn: Callable[..., str]) -> None:
@@ -103,11 +103,11 @@ def test_the_newest_is_found_by_its_index(migrated_dsn: Callable[..., str]) -> N
     assert "Index Scan Backward using ix_executions_latest" in psql(dsn, f"EXPLAIN {statement}")
 
 
-async def test_what_is_forgotten_is_not_shown(collector: "Running", reader: httpx.AsyncClient) -> None:
+async def test_deleted_executions_are_not_returned(collector: "Running", reader: httpx.AsyncClient) -> None:
     await collector.post("executions", EXECUTION)
     collector.grow_old(91)
     await collector.parts.maintenance.run_once()
-    assert await asked(reader, "e1") == []
+    assert await read_executions(reader, "e1") == []
     assert (await reader.get("/v1/executions/latest?target=answers")).status_code == 404
 
 
@@ -122,39 +122,39 @@ async def test_what_is_forgotten_is_not_shown(collector: "Running", reader: http
         ("/latest?target=" + "x" * 129, "target"),
     ],
 )
-async def test_bad_parameters_are_named(reader: httpx.AsyncClient, path: str, field: str) -> None:
+async def test_invalid_parameters_are_named(reader: httpx.AsyncClient, path: str, field: str) -> None:
     answer = await reader.get(f"/v1/executions{path}")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["errors"][0]["field"] == field
 
 
-async def test_methods_that_do_nothing_are_named(reader: httpx.AsyncClient) -> None:
+async def test_unsupported_methods_are_rejected(reader: httpx.AsyncClient) -> None:
     answer = await reader.put("/v1/executions", content=b"{}")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, GET")
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=1), timedelta(days=-1), timedelta(hours=-1)])
-async def test_a_wrong_clock_loses_nothing_and_is_shown(
+async def test_wrong_clock_is_corrected_and_shown(
     collector: "Running", reader: httpx.AsyncClient, ahead: timedelta
 ) -> None:
-    """The app's clock is off by `ahead`, and its request says so, as the SDK's do."""
+    """The app's clock is off by `ahead`, and its request states its time, like the SDK."""
     theirs = collector.clock.now() + ahead
     said = {**EXECUTION, "occurred_at": (theirs - timedelta(seconds=30)).isoformat()}
     posted = await collector.post("executions", said, Date=format_datetime(theirs, usegmt=True))
     assert posted.json()["status"] == "accepted"
-    (found,) = await asked(reader, "e1")
+    (found,) = await read_executions(reader, "e1")
     assert datetime.fromisoformat(found["occurred_at"]) == collector.clock.now() - timedelta(seconds=30)
     assert found["clock_skew_s"] == ahead.total_seconds()
 
 
-async def test_a_time_that_cannot_be_right_becomes_that_of_receipt(
+async def test_impossible_time_is_replaced_by_the_time_of_receipt(
     collector: "Running", reader: httpx.AsyncClient
 ) -> None:
     odd = ["2026-11-21T12:06:00Z", "2126-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1970-01-01T00:00:05Z",
            "0001-01-01T00:00:00+14:00"]  # fmt: skip
     bodies = [{"id": f"e{index}", "target": "t", "occurred_at": time} for index, time in enumerate(odd)]
     assert (await collector.post("executions", bodies)).json()["accepted"] == len(odd)
-    found = await asked(reader, *(body["id"] for body in bodies))
+    found = await read_executions(reader, *(body["id"] for body in bodies))
     assert {datetime.fromisoformat(item["occurred_at"]) for item in found} == {collector.clock.now()}
     assert [item["clock_skew_s"] > 0 for item in found] == [True, True, True, False, False]
     assert found[0]["clock_skew_s"] == 360

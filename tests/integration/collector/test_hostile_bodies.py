@@ -1,4 +1,4 @@
-"""Bad input, over both routes: never a 5xx, always a problem document that names the field."""
+"""Invalid input on both routes: never a 5xx, always a problem document that names the field."""
 
 import gzip
 import json
@@ -19,11 +19,11 @@ DOCUMENT = {"schema": "ratchet.prompt/1", "messages": [{"role": "system", "conte
 
 
 def with_member(route: str, member: str) -> bytes:
-    """A good body with one more member, as text."""
+    """Return a valid body with one more member, as text."""
     return (json.dumps(GOOD[route])[:-1] + ", " + member + "}").encode()
 
 
-# (member to add, field that the answer must name)
+# (member to add, field that the problem must name)
 ODD_JSON = [
     ('"user": NaN', "user"),
     ('"user": Infinity', "user"),
@@ -169,7 +169,7 @@ ODD_BODIES: list[tuple[bytes, str]] = [
 
 
 def cases() -> list[Any]:
-    """(route, body, field)"""
+    """Yield (route, body, field)."""
     own = {"feedback": ODD_FEEDBACK, "executions": ODD_EXECUTIONS}
     found = []
     for route in ROUTES:
@@ -183,7 +183,7 @@ def cases() -> list[Any]:
 
 
 def assert_problem(response: Any, field: str) -> None:
-    """A complete problem document that names `field`."""
+    """Assert that it is a complete problem document that names `field`."""
     assert 400 <= response.status_code < 500, response.text[:500]
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
@@ -195,12 +195,12 @@ def assert_problem(response: Any, field: str) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_there_are_a_hundred_of_them(route: str) -> None:
+def test_there_are_at_least_a_hundred_cases(route: str) -> None:
     assert len([case for case in cases() if case.values[0] == route]) >= 90
 
 
-async def test_hostile_bodies_are_refused_by_the_field(collector: "Running", subtests: Any) -> None:
-    """One collector for all of them: what one leaves behind would hurt the next."""
+async def test_invalid_bodies_are_rejected_by_field(collector: "Running", subtests: Any) -> None:
+    """All cases use one collector, so that an after-effect of one would affect the next."""
     for case in cases():
         route, body, field = case.values
         with subtests.test(case.id):
@@ -242,8 +242,8 @@ async def test_a_gzip_bomb_is_refused(collector: "Running") -> None:
     assert_problem(await collector.post("feedback", bomb), "body")
 
 
-async def test_a_compressed_body_is_the_plain_one(collector: "Running") -> None:
-    """The receipt of an Idempotency-Key is about the inflated bytes, so a repeat may be compressed or not."""
+async def test_compressed_body_equals_the_plain_one(collector: "Running") -> None:
+    """The idempotency claim covers the inflated bytes, so a retry may be compressed or not."""
     body = json.dumps([{**GOOD["executions"], "id": f"e{number}"} for number in range(3)]).encode()
     compressed = gzip.compress(body)
     first = await collector.post("executions", compressed, Content_Encoding="gzip", Idempotency_Key="k")
@@ -255,13 +255,13 @@ async def test_a_compressed_body_is_the_plain_one(collector: "Running") -> None:
     assert collector.count("outbox_messages") == 3
 
 
-async def test_a_body_that_never_ends_is_cut_off(collector: "Running") -> None:
-    async def endless() -> AsyncIterator[bytes]:
+async def test_endless_body_is_rejected(collector: "Running") -> None:
+    async def endless_body() -> AsyncIterator[bytes]:
         while True:
             yield b"[" * 65_536
 
     response = await collector.client.post(
-        "/v1/feedback", content=endless(), headers={"Authorization": f"Bearer {collector.keys['ingest']}"}
+        "/v1/feedback", content=endless_body(), headers={"Authorization": f"Bearer {collector.keys['ingest']}"}
     )
     assert response.status_code == 413
     assert_problem(response, "body")

@@ -1,4 +1,4 @@
-"""What is posted is kept, joined and put into the outbox, once."""
+"""Posted items are stored, joined and put into the outbox, once."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ DOWN = {"execution_id": "e1", "kind": "thumb", "value": "down", "user": "ann"}
 DOCUMENT = {"schema": "ratchet.prompt/1", "messages": [{"role": "system", "content": "Be kind."}]}
 
 
-async def test_a_feedback_goes_out_with_the_facts_of_its_execution(collector: "Running") -> None:
+async def test_feedback_is_emitted_with_the_facts_of_its_execution(collector: "Running") -> None:
     posted = await collector.post("executions", EXECUTION)
     assert (posted.status_code, posted.json()) == (200, {"id": "e1", "status": "accepted"})
     assert (await collector.post("feedback", DOWN)).status_code == 200
@@ -34,7 +34,7 @@ async def test_a_feedback_goes_out_with_the_facts_of_its_execution(collector: "R
     ExecutionRecorded.model_validate(collector.events("execution.recorded")[0])
 
 
-async def test_what_people_wrote_is_scrubbed_before_it_is_kept(collector: "Running") -> None:
+async def test_text_is_scrubbed_before_it_is_stored(collector: "Running") -> None:
     await collector.post("executions", {**EXECUTION, "input": "I am ann@example.com", "contexts": ["+49 170 1234567"]})
     await collector.post("feedback", {**DOWN, "kind": "comment", "value": "call 4111 1111 1111 1111"})
     kept = str(collector.events("feedback.created") + collector.events("execution.recorded"))
@@ -43,7 +43,7 @@ async def test_what_people_wrote_is_scrubbed_before_it_is_kept(collector: "Runni
     assert not any(secret in kept for secret in ("example.com", "4111 1111", "170 1234567", "'ann'"))
 
 
-async def test_a_repeat_with_the_same_key_is_a_duplicate_and_another_body_a_conflict(collector: "Running") -> None:
+async def test_same_key_is_a_duplicate_and_with_another_body_a_conflict(collector: "Running") -> None:
     first = await collector.post("feedback", DOWN, Idempotency_Key="k1")
     again = await collector.post("feedback", DOWN, Idempotency_Key="k1")
     other = await collector.post("feedback", {**DOWN, "value": "up"}, Idempotency_Key="k1")
@@ -53,14 +53,14 @@ async def test_a_repeat_with_the_same_key_is_a_duplicate_and_another_body_a_conf
     assert collector.count("waiting") == 1
 
 
-async def test_a_refused_repeat_does_not_use_up_its_own_id(collector: "Running") -> None:
+async def test_rejected_retry_does_not_claim_its_id(collector: "Running") -> None:
     await collector.post("feedback", DOWN, Idempotency_Key="k1")
     own = {**DOWN, "id": str(uuid4())}
     assert (await collector.post("feedback", own, Idempotency_Key="k1")).status_code == 422
     assert (await collector.post("feedback", own)).json()["status"] == "accepted"
 
 
-async def test_an_id_that_was_used_with_another_body_is_a_conflict(collector: "Running") -> None:
+async def test_id_used_with_another_body_is_a_conflict(collector: "Running") -> None:
     said = {**DOWN, "id": str(uuid4())}
     assert (await collector.post("feedback", said)).json()["status"] == "accepted"
     changed = await collector.post("feedback", {**said, "value": "up"})
@@ -72,7 +72,7 @@ async def test_an_id_that_was_used_with_another_body_is_a_conflict(collector: "R
     assert collector.count("waiting") == 2
 
 
-async def test_a_number_is_the_same_however_it_is_written(collector: "Running") -> None:
+async def test_numbers_are_compared_by_value(collector: "Running") -> None:
     rating = {**DOWN, "id": str(uuid4()), "kind": "rating", "value": 4}
     said = [await collector.post("feedback", {**rating, "value": value}) for value in (4, 4.0, 4.5)]
     assert [answer.json().get("status") for answer in said] == ["accepted", "duplicate", 409]
@@ -81,14 +81,14 @@ async def test_a_number_is_the_same_however_it_is_written(collector: "Running") 
     assert codes == [200, 200, 422]
 
 
-async def test_a_query_is_refused_by_the_names_in_it(collector: "Running") -> None:
+async def test_query_parameters_are_rejected_by_name(collector: "Running") -> None:
     refused = await collector.post("feedback?dry_run=1", DOWN)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "dry_run")
     assert (await collector.put("e1?force", EXECUTION)).json()["code"] == "unknown-parameter"
     assert collector.count("receipts") == 0
 
 
-async def test_an_execution_is_completed_once_by_whoever_sends_the_rest(collector: "Running") -> None:
+async def test_execution_is_completed_once_by_any_sender(collector: "Running") -> None:
     early = {"id": "a/b", "target": "answers", "input": "Why?"}
     rest = {"target": "answers", "output": "42", "latency_ms": 7}
     assert (await collector.put("a%2Fb", early)).json() == {"id": "a/b", "status": "accepted"}
@@ -121,7 +121,7 @@ async def test_an_execution_and_its_completion_may_come_together(collector: "Run
     assert (await collector.client.delete("/v1/executions/e1")).text == "elsewhere"
 
 
-async def test_a_repeat_may_be_stamped_again_and_leave_out_a_known_document(collector: "Running") -> None:
+async def test_retry_may_have_a_new_time_and_omit_a_known_document(collector: "Running") -> None:
     use = {"name": "p", "digest": parse(DOCUMENT).digest}
     first = {**EXECUTION, "occurred_at": "2026-11-21T11:00:00Z", "prompts": [{**use, "document": DOCUMENT}]}
     again = dict(reversed({**EXECUTION, "occurred_at": "2026-11-21T11:05:00Z", "prompts": [use]}.items()))
@@ -130,7 +130,7 @@ async def test_a_repeat_may_be_stamped_again_and_leave_out_a_known_document(coll
     assert len(collector.events("execution.recorded")) == 1
 
 
-async def test_an_id_from_before_bodies_were_compared_is_a_duplicate(collector: "Running") -> None:
+async def test_id_stored_without_a_body_hash_is_a_duplicate(collector: "Running") -> None:
     said = {**DOWN, "id": str(uuid4())}
     await collector.post("feedback", said)
     psql(collector.dsn, "UPDATE collector.receipts SET body = decode(repeat('00', 16), 'hex')")
@@ -145,7 +145,7 @@ async def test_each_item_of_an_array_has_its_part_of_the_key(collector: "Running
     assert [result["status"] for result in again.json()["results"]] == ["duplicate", "duplicate", "accepted"]
 
 
-async def test_one_id_is_taken_once_even_within_one_array(collector: "Running") -> None:
+async def test_id_is_accepted_once_even_within_an_array(collector: "Running") -> None:
     one = {**DOWN, "id": str(uuid4())}
     answer = await collector.post("feedback", [one, one])
     assert [result["status"] for result in answer.json()["results"]] == ["accepted", "duplicate"]
@@ -154,7 +154,7 @@ async def test_one_id_is_taken_once_even_within_one_array(collector: "Running") 
     assert len(collector.events("execution.recorded")) == 1
 
 
-async def test_a_later_opinion_replaces_the_former(collector: "Running") -> None:
+async def test_later_feedback_replaces_the_previous_one(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", DOWN)
     await collector.post("feedback", [{**DOWN, "value": True}, {**DOWN, "value": False}])
@@ -169,7 +169,7 @@ async def test_a_later_opinion_replaces_the_former(collector: "Running") -> None
     assert collector.count("opinions") == 3
 
 
-async def test_what_a_user_does_does_not_replace_what_the_user_says(collector: "Running") -> None:
+async def test_implicit_feedback_does_not_replace_explicit_feedback(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     implicit = {**DOWN, "source": "implicit"}
     await collector.post("feedback", [DOWN, implicit, {**implicit, "value": "up"}])
@@ -187,7 +187,7 @@ async def test_a_feedback_without_consent_is_replaced_without_its_value(collecto
     assert taken_back == [None, 0.0, None, None]
 
 
-async def test_without_a_user_an_execution_has_one_anonymous_one(collector: "Running") -> None:
+async def test_executions_without_user_have_one_anonymous_user(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     nobody = {"execution_id": "e1", "kind": "label", "value": "wrong"}
     await collector.post("feedback", nobody)
@@ -207,7 +207,7 @@ async def test_feedback_waits_for_its_execution(collector: "Running") -> None:
     assert collector.count("waiting") == 0
 
 
-async def test_a_trace_stands_for_its_root_execution(collector: "Running") -> None:
+async def test_feedback_on_a_trace_refers_to_its_root_execution(collector: "Running") -> None:
     about = {"trace_id": "t1", "kind": "thumb", "value": True}
     await collector.post("feedback", about)
     await collector.post("executions", {**EXECUTION, "id": "leaf", "trace_id": "t1", "parent_id": "root"})
@@ -217,7 +217,7 @@ async def test_a_trace_stands_for_its_root_execution(collector: "Running") -> No
     assert [event["execution"]["execution_id"] for event in collector.events("feedback.created")] == ["root"] * 2
 
 
-async def test_after_a_day_feedback_goes_out_unjoined(collector: "Running") -> None:
+async def test_feedback_is_emitted_unjoined_after_a_day(collector: "Running") -> None:
     await collector.post("feedback", DOWN)
     collector.clock.advance(timedelta(hours=23))
     assert await collector.parts.maintenance.run_once() == 0
@@ -229,10 +229,11 @@ async def test_after_a_day_feedback_goes_out_unjoined(collector: "Running") -> N
     assert await collector.parts.maintenance.run_once() == 0
 
 
-async def test_what_went_out_unjoined_is_not_taken_back(collector: "Running") -> None:
+async def test_feedback_emitted_unjoined_is_not_corrected(collector: "Running") -> None:
     await collector.post("feedback", [DOWN, {**DOWN, "user": "bob"}])
     collector.clock.advance(timedelta(hours=2))
-    await collector.post("feedback", [{**DOWN, "value": "up"}, DOWN])  # ann's wait with what they replace
+    # Ann's feedback waits together with what it replaces.
+    await collector.post("feedback", [{**DOWN, "value": "up"}, DOWN])
     collector.clock.advance(timedelta(hours=22, seconds=1))
     assert await collector.parts.maintenance.run_once() == 2
     await collector.post("executions", EXECUTION)
@@ -247,7 +248,7 @@ async def test_what_went_out_unjoined_is_not_taken_back(collector: "Running") ->
         FeedbackCreated.model_validate(event)
 
 
-async def test_what_an_execution_met_in_time_is_taken_back_though_it_waited(collector: "Running") -> None:
+async def test_feedback_joined_after_waiting_is_corrected(collector: "Running") -> None:
     await collector.post("feedback", DOWN)
     collector.clock.advance(timedelta(hours=25))
     await collector.post("executions", EXECUTION)
@@ -256,10 +257,10 @@ async def test_what_an_execution_met_in_time_is_taken_back_though_it_waited(coll
     assert collector.events("feedback.created")[1]["replaces"]["value"] == 0.0
 
 
-async def test_maintenance_joins_what_missed_its_execution(collector: "Running") -> None:
+async def test_maintenance_joins_feedback_that_missed_its_execution(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", {**DOWN, "execution_id": "e2"})
-    # As if two transactions had run at once: neither saw what the other wrote.
+    # Simulates two concurrent transactions: neither saw what the other wrote.
     psql(
         collector.dsn,
         "UPDATE collector.waiting SET reference = (SELECT reference FROM collector.executions)",
@@ -269,7 +270,7 @@ async def test_maintenance_joins_what_missed_its_execution(collector: "Running")
     assert collector.count("waiting") == 0
 
 
-async def test_old_rows_are_forgotten(collector: "Running") -> None:
+async def test_old_rows_are_deleted(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     await collector.post("feedback", DOWN)
     await collector.parts.maintenance.run_once()
@@ -280,7 +281,7 @@ async def test_old_rows_are_forgotten(collector: "Running") -> None:
     assert (collector.count("executions"), collector.count("opinions")) == (1, 0)
 
 
-async def test_a_clock_that_is_ahead_forgets_nothing_early(collector: "Running") -> None:
+async def test_clock_ahead_deletes_nothing_early(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
     psql(collector.dsn, "UPDATE collector.executions SET received_at = now()")
     collector.clock.advance(timedelta(days=10 * 365))
@@ -288,7 +289,7 @@ async def test_a_clock_that_is_ahead_forgets_nothing_early(collector: "Running")
     assert collector.count("executions") == 1
 
 
-async def test_digests_in_use_are_observed_once_and_again_with_their_document(collector: "Running") -> None:
+async def test_digest_is_observed_once_and_again_with_its_document(collector: "Running") -> None:
     digest = parse(DOCUMENT).digest
 
     def used(number: int, **prompt: Any) -> dict[str, Any]:
@@ -309,7 +310,7 @@ async def test_served_digests_are_not_observed(collector: "Running") -> None:
     assert collector.events("prompt.observed") == []
 
 
-async def test_keys_are_asked_for_their_scope(collector: "Running", add_key: Callable[..., str]) -> None:
+async def test_scope_of_a_key_is_required(collector: "Running", add_key: Callable[..., str]) -> None:
     nobody = await collector.client.post("/v1/feedback", json=DOWN)
     assert (nobody.status_code, nobody.json()["code"]) == (401, "unauthenticated")
     browser = {"Authorization": f"Bearer {add_key(collector.dsn, 'browser', 'browser-ingest')}"}
@@ -318,7 +319,7 @@ async def test_keys_are_asked_for_their_scope(collector: "Running", add_key: Cal
     assert (refused.status_code, refused.json()["code"]) == (403, "scope-missing")
 
 
-async def test_projects_do_not_touch_each_other(collector: "Running", add_key: Callable[..., str]) -> None:
+async def test_projects_are_isolated(collector: "Running", add_key: Callable[..., str]) -> None:
     other = {"Authorization": f"Bearer {add_key(collector.dsn, 'other', 'ingest', project='bank')}"}
     own = {**DOWN, "id": str(uuid4())}
     await collector.post("executions", EXECUTION)
@@ -333,12 +334,12 @@ async def test_other_paths_and_methods(collector: "Running") -> None:
     assert (await collector.client.get("/elsewhere")).text == "elsewhere"
 
 
-async def test_a_key_past_its_quota_gets_retry_after(
+async def test_key_over_its_quota_gets_retry_after(
     collector: "Running", instance: Callable[..., Any], add_key: Callable[..., str]
 ) -> None:
     async with instance(collector.dsn, collector.clock, rate_limit_key=2) as limited:
         limited.keys = collector.keys
-        # The first request of a key, which is not known yet, counts for its address.
+        # The first request of a key, which is not cached yet, counts for its address.
         answers = [await limited.post("feedback", DOWN) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert answers[2].headers["ratelimit"].startswith('"key";r=0;t=')
@@ -349,7 +350,7 @@ async def test_a_key_past_its_quota_gets_retry_after(
     assert limited.count("waiting") == 4
 
 
-async def test_a_browser_sends_small_bodies_only(collector: "Running", add_key: Callable[..., str]) -> None:
+async def test_public_key_may_send_only_small_bodies(collector: "Running", add_key: Callable[..., str]) -> None:
     ingest, browser = collector.keys["ingest"], add_key(collector.dsn, "web", "browser-ingest")
     comments = [{**DOWN, "user": str(number), "kind": "comment", "value": "x" * 900} for number in range(100)]
     collector.keys["ingest"] = browser
@@ -360,10 +361,10 @@ async def test_a_browser_sends_small_bodies_only(collector: "Running", add_key: 
     assert (await collector.post("feedback", comments[10:])).json()["accepted"] == 90
 
 
-async def test_repeats_at_once_and_across_a_restart_count_once(
+async def test_concurrent_retries_and_retries_after_a_restart_count_once(
     collector: "Running", instance: Callable[..., Any]
 ) -> None:
-    """Reliability row H5: each key is retried at once, by clients that do not know what became of it."""
+    """Reliability row H5: each key is retried concurrently, by clients that do not know the outcome."""
     keys, retries = scaled(20, 1_000), scaled(5, 20)
 
     async def post(one: Any, number: int, value: str) -> httpx.Response:
@@ -371,13 +372,13 @@ async def test_repeats_at_once_and_across_a_restart_count_once(
                                                 Idempotency_Key=f"k{number}")  # fmt: skip
         return answer
 
-    async def retried(one: Any) -> Counter[str]:
+    async def retry_all(one: Any) -> Counter[str]:
         answers = await asyncio.gather(*(post(one, number, "down") for number in range(keys) for _ in range(retries)))
         return Counter(answer.json()["status"] for answer in answers)
 
-    assert await retried(collector) == {"accepted": keys, "duplicate": keys * (retries - 1)}
+    assert await retry_all(collector) == {"accepted": keys, "duplicate": keys * (retries - 1)}
     async with instance(collector.dsn, collector.clock) as restarted:
         restarted.keys = collector.keys
-        assert await retried(restarted) == {"duplicate": keys * retries}
+        assert await retry_all(restarted) == {"duplicate": keys * retries}
         assert (await post(restarted, 0, "up")).status_code == 422
     assert collector.count("waiting") == keys

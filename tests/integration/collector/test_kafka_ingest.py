@@ -1,4 +1,4 @@
-"""Raw feedback from Kafka is checked as a post is; served prompts are remembered."""
+"""Raw feedback from Kafka is validated like a post; served prompts are recorded."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def received(event: Any) -> Received[Any]:
 
 
 async def submit(collector: "Running", *events: Any) -> None:
-    """Hands events to their handler as delivery does: after a claim, in one transaction."""
+    """Pass events to their handler as delivery does: after a claim, in one transaction."""
     handlers = Handlers(collector.parts.service, collector.parts.platform.keys, 4)
     handler = handlers.ingest_submitted if isinstance(events[0], FeedbackSubmitted) else handlers.save_served_prompts
     batch = [received(event) for event in events]
@@ -53,13 +53,13 @@ def _message(collector: "Running", key: str | None = None, **fields: Any) -> Kaf
     return feedback_message(collector.keys["ingest"], fields, idempotency_key=key, now=START)
 
 
-def signed_anyway(**fields: str) -> FeedbackSubmitted:
-    """A submission that `feedback_message` would not make, signed by the key `ingest`."""
+def sign_unchecked(**fields: str) -> FeedbackSubmitted:
+    """Return a submission that `feedback_message` would not make, signed by the key `ingest`."""
     given: dict[str, Any] = {"key_id": "ingest", "submitted_at": START.isoformat(), "idempotency_key": None, **fields}
     return FeedbackSubmitted(**given, signature=submission_signature(secret_hash(SECRET), **given))
 
 
-async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> None:
+async def test_submitted_feedback_is_stored_like_a_post(collector: "Running") -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
     await submit(collector, submitted(collector, "k1"), submitted(collector, "k2", value=False))
     await submit(collector, submitted(collector, "k1"))
@@ -79,16 +79,14 @@ async def test_submitted_feedback_is_kept_like_a_post(collector: "Running") -> N
         ({"occurred_at": "2026-01-01T00:00:00"}, "invalid: occurred_at"),
     ],
 )
-async def test_what_a_post_would_refuse_is_for_the_dead_letters(
-    collector: "Running", body: dict[str, Any], said: str
-) -> None:
-    event = signed_anyway(body=json.dumps({"execution_id": "e1", "kind": "thumb", "value": True, **body}))
+async def test_invalid_submissions_become_dead_letters(collector: "Running", body: dict[str, Any], said: str) -> None:
+    event = sign_unchecked(body=json.dumps({"execution_id": "e1", "kind": "thumb", "value": True, **body}))
     with pytest.raises(Permanent, match=said):
         await submit(collector, event)
     assert collector.count("waiting") == 0
 
 
-async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -> None:
+async def test_unknown_and_reused_keys_are_rejected(collector: "Running") -> None:
     for changed in (
         {"key_id": "x"},
         {"body": "{}"},
@@ -100,7 +98,7 @@ async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -
             await submit(collector, submitted(collector).model_copy(update=changed))
     for time in ((START - timedelta(days=8)).isoformat(), "2026-11-21T11:00:00", "now"):
         with pytest.raises(Permanent, match="invalid: submitted_at"):
-            await submit(collector, signed_anyway(body="{}", submitted_at=time))
+            await submit(collector, sign_unchecked(body="{}", submitted_at=time))
     await submit(collector, submitted(collector, "k1"))
     with pytest.raises(Permanent, match="idempotency-conflict"):
         await submit(collector, submitted(collector, "k2"), submitted(collector, "k1", value=False))
@@ -112,7 +110,7 @@ async def test_an_unknown_key_and_a_used_one_are_refused(collector: "Running") -
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(days=1), timedelta(days=36_500)])
-async def test_a_clock_that_is_ahead_refuses_no_feedback(collector: "Running", ahead: timedelta) -> None:
+async def test_clock_ahead_rejects_no_feedback(collector: "Running", ahead: timedelta) -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
     await submit(collector, submitted(collector, occurred_at=(START + ahead).isoformat()))
     (event,) = collector.events("feedback.created")
@@ -120,14 +118,14 @@ async def test_a_clock_that_is_ahead_refuses_no_feedback(collector: "Running", a
     assert event["clock_skew_s"] == ahead.total_seconds()
 
 
-async def test_posts_and_batches_at_once_count_once(collector: "Running") -> None:
+async def test_concurrent_posts_and_batches_count_once(collector: "Running") -> None:
     await collector.post("executions", {"id": "e1", "target": "answers"})
     post = collector.post("feedback", submitted(collector).body.encode(), Idempotency_Key="k1")
     await asyncio.gather(post, submit(collector, submitted(collector, "k1")))
     assert len(collector.events("feedback.created")) == 1
 
 
-async def test_live_prompts_are_remembered_as_served(collector: "Running") -> None:
+async def test_live_prompts_are_recorded_as_served(collector: "Running") -> None:
     prompt = parse(DOCUMENT)
     live = PromptLive(
         project="shop", environment="production", name="p", target="answers", digest=prompt.digest, sequence=1,
@@ -141,8 +139,8 @@ async def test_live_prompts_are_remembered_as_served(collector: "Running") -> No
     assert collector.events("prompt.observed") == []
 
 
-async def test_no_api_key_stays_in_any_table(collector: "Running") -> None:
-    """Of messages of former versions, which carried the key, and of signed ones."""
+async def test_no_table_contains_an_api_key(collector: "Running") -> None:
+    """Covers messages of previous versions, which contained the key, and signed ones."""
     raw = {"api_key": collector.keys["ingest"], "body": {"kind": "like"}}
     hidden = json.dumps(raw).replace("rk_", "\\u0072k_")
     good = submitted(collector, "k1")
@@ -150,7 +148,7 @@ async def test_no_api_key_stays_in_any_table(collector: "Running") -> None:
         json.dumps(raw),
         hidden,
         hidden[:-1],
-        signed_anyway(body="{}").model_dump_json(),
+        sign_unchecked(body="{}").model_dump_json(),
         good.model_dump_json(),
     ]
     platform = collector.parts.platform

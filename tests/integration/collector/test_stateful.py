@@ -1,4 +1,4 @@
-"""Any order of posts, repeats, crashes and executions, on two instances: each accepted feedback goes out once."""
+"""Any sequence of posts, retries, crashes and executions on two instances: each accepted feedback is emitted once."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ BODIES = st.builds(
 
 
 class Fragile:
-    """Makes an instance's next group fail: `before` its commit, or `after` it, when nobody hears of it."""
+    """Makes an instance's next group fail `before` its commit, or `after` it without reporting the result."""
 
     def __init__(self, lines: Iterable[DedicatedConnection]) -> None:
         self.fails: str | None = None
@@ -54,7 +54,7 @@ class Fragile:
 
 
 class IngestMachine(RuleBasedStateMachine):
-    """`given` and `run_instance` come from the test."""
+    """`given` and `run_instance` are set by the test."""
 
     dsn: str
     start: Callable[..., Any]
@@ -82,8 +82,8 @@ class IngestMachine(RuleBasedStateMachine):
         if answer.status_code == 503:
             return
         assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert self.accepted.setdefault(key, told["id"]) == told["id"]
+        body = answer.json()
+        assert self.accepted.setdefault(key, body["id"]) == body["id"]
 
     def new(self, body: dict[str, Any]) -> str:
         key = f"k{next(self.numbers)}"
@@ -104,7 +104,7 @@ class IngestMachine(RuleBasedStateMachine):
         self.run(together())
 
     @rule(instance=INSTANCES, body=BODIES, when=st.sampled_from(["before", "after"]), again=st.booleans())
-    def post_into_a_crash(self, instance: int, body: dict[str, Any], when: str, again: bool) -> None:
+    def post_during_a_crash(self, instance: int, body: dict[str, Any], when: str, again: bool) -> None:
         key = self.new(body)
         self.fragile[instance].fails = when
         self.run(self.post(instance, key))
@@ -119,7 +119,7 @@ class IngestMachine(RuleBasedStateMachine):
         self.run(self.post(instance, data.draw(st.sampled_from(sorted(self.sent)))))
 
     @rule(instances=st.lists(INSTANCES, min_size=1, max_size=2), execution=EXECUTIONS)
-    def execution_comes(self, instances: list[int], execution: str) -> None:
+    def post_execution(self, instances: list[int], execution: str) -> None:
         async def together() -> None:
             body = {"id": execution, "target": f"target-{execution}"}
             posts = [self.instances[instance].post("executions", body) for instance in instances]
@@ -133,7 +133,7 @@ class IngestMachine(RuleBasedStateMachine):
             rounds = await asyncio.gather(
                 *(instance.parts.maintenance.run_once() for instance in self.instances), return_exceptions=True
             )
-            # One may hold what the other needs, and is asked again, as it asks itself a second later.
+            # One transaction may hold a lock that the other needs; it is retried, as in production a second later.
             for instance, moved in zip(self.instances, rounds, strict=True):
                 if isinstance(moved, Retryable):
                     await instance.parts.maintenance.run_once()
@@ -143,16 +143,16 @@ class IngestMachine(RuleBasedStateMachine):
         self.run(together())
 
     @rule()
-    def a_day_passes(self) -> None:
+    def pass_a_day(self) -> None:
         self.instances[0].clock.advance(timedelta(hours=25))
         self.upkeep()
 
     def teardown(self) -> None:
         try:
             for key in set(self.sent) - set(self.accepted):
-                self.run(self.post(0, key))  # a client repeats until it hears something
+                self.run(self.post(0, key))  # a client retries until it gets a response
             for execution in ("e0", "e1", "e2"):
-                self.execution_comes([0], execution)
+                self.post_execution([0], execution)
             self.check(self.instances[0].events("feedback.created"))
             recorded = [e["facts"]["execution_id"] for e in self.instances[0].events("execution.recorded")]
             assert sorted(recorded) == ["e0", "e1", "e2"]
@@ -161,13 +161,15 @@ class IngestMachine(RuleBasedStateMachine):
             self.runner.close()
 
     def check(self, events: list[dict[str, Any]]) -> None:
-        """Each once, joined with its own execution; what one user said of one execution is one chain."""
+        """Each feedback is emitted once, joined with its own execution; feedback of a user on an execution forms a
+        chain.
+        """
         assert Counter(event["feedback_id"] for event in events) == Counter(self.accepted.values())
         by_id = {event["feedback_id"]: event for event in events}
         slots: dict[tuple[str, str | None], list[dict[str, Any]]] = defaultdict(list)
         for key, feedback_id in self.accepted.items():
             body, event = self.sent[key], by_id[feedback_id]
-            if "execution" in event:  # else it waited for more than a day
+            if "execution" in event:  # otherwise it waited for more than a day
                 assert event["execution"]["execution_id"] == body["execution_id"]
                 assert event["target"] == f"target-{body['execution_id']}"
             assert event["value"] == float(body["value"])
@@ -185,7 +187,7 @@ class IngestMachine(RuleBasedStateMachine):
             assert min(left.values(), default=0) >= 0
 
 
-def test_each_accepted_feedback_goes_out_once(
+def test_each_accepted_feedback_is_emitted_once(
     migrated_dsn: Callable[..., str], add_key: Callable[..., str], instance: Callable[..., Any]
 ) -> None:
     dsn = migrated_dsn("collector")
