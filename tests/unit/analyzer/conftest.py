@@ -1,4 +1,4 @@
-"""A ledger that is fed events, without a database."""
+"""A quality engine that is fed events, without a database."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,7 +12,7 @@ Feed = Callable[[QualityEngine, Iterable[Measurable]], list[RegressionEvent]]
 
 
 def read(events: Iterable[Measurable]) -> Iterator[Reading]:
-    """What events measure."""
+    """Yield the readings of events."""
     found = (reading for event in events for reading in readings(event))
     return (reading for reading in found if isinstance(reading, Reading))
 
@@ -24,7 +24,7 @@ def engine() -> QualityEngine:
 
 @pytest.fixture
 def feed() -> Feed:
-    """Feeds events to a ledger and gives back what they led to."""
+    """Return a function that feeds events to an engine and returns the resulting regression events."""
 
     def feed(engine: QualityEngine, events: Iterable[Measurable]) -> list[RegressionEvent]:
         return [turn for reading in read(events) for turn in engine.apply(reading)]

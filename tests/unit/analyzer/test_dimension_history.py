@@ -1,4 +1,4 @@
-"""What one dimension's values came from, kept so that a fall can be explained."""
+"""The history of a dimension, kept to explain regressions."""
 
 import json
 import math
@@ -16,20 +16,20 @@ THUMB = Dimension("acme", "production", "bot", "thumb")
 DECLARED = Rules().dimensions("bot")
 
 
-def fed(history: DimensionHistory, *events: FeedbackCreated) -> DimensionHistory:
+def add_events(history: DimensionHistory, *events: FeedbackCreated) -> DimensionHistory:
     for reading in read(events):
         cell = DECLARED.cell(reading.facts)
         history.add(reading, cell) if reading.former is None else history.correct(reading, cell)
     return history
 
 
-def begun(*events: FeedbackCreated) -> DimensionHistory:
-    return fed(DimensionHistory.empty(THUMB, DECLARED.names), *events)
+def make_history(*events: FeedbackCreated) -> DimensionHistory:
+    return add_events(DimensionHistory.empty(THUMB, DECLARED.names), *events)
 
 
-def test_each_prompt_of_an_execution_becomes_a_dimension_when_it_is_first_seen() -> None:
+def test_each_prompt_becomes_a_dimension_when_first_seen() -> None:
     uses = (PromptUse(name="answer", version="v1"), PromptUse(name="judge", version="j1"))
-    history = begun(feedback(1), feedback(2, execution=facts(2, prompts=uses)))
+    history = make_history(feedback(1), feedback(2, execution=facts(2, prompts=uses)))
     assert history.timeline.names == (*DECLARED.names, "outcome", "prompt_version:answer", "prompt_version:judge")
     assert [cell[-3:] for cell in history.timeline.cells] == [
         (NOT_GIVEN, "label:v1", NOT_GIVEN),
@@ -37,34 +37,36 @@ def test_each_prompt_of_an_execution_becomes_a_dimension_when_it_is_first_seen()
     ]
 
 
-def test_how_calls_ended_does_not_explain_itself() -> None:
+def test_outcome_does_not_explain_the_error_rate() -> None:
     assert "outcome" not in DimensionHistory.empty(THUMB._replace(metric=ERROR_RATE.name), ()).timeline.names
 
 
-def test_a_correction_leaves_what_would_have_come_without_the_former() -> None:
-    corrected = begun(feedback(1), feedback(2), replacing(1, 0.0, 1.0))
-    straight = begun(feedback(1, value=0.0), feedback(2))
+def test_correction_equals_never_having_counted_the_previous_value() -> None:
+    corrected = make_history(feedback(1), feedback(2), replacing(1, 0.0, 1.0))
+    straight = make_history(feedback(1, value=0.0), feedback(2))
     assert corrected.timeline.dump() == straight.timeline.dump()
 
 
-def test_inputs_are_kept_as_words_and_only_where_there_are_any() -> None:
-    assert begun(feedback(1)).terms.dump() == DimensionHistory.empty(THUMB, ()).terms.dump()
-    asked = begun(*(feedback(n, value=float(n % 2), execution=facts(n, input="tax law", user="u")) for n in range(200)))
+def test_inputs_are_kept_as_words_if_present() -> None:
+    assert make_history(feedback(1)).terms.dump() == DimensionHistory.empty(THUMB, ()).terms.dump()
+    asked = make_history(
+        *(feedback(n, value=float(n % 2), execution=facts(n, input="tax law", user="u")) for n in range(200))
+    )
     assert "tax" in json.dumps(asked.terms.dump())
 
 
-def test_a_course_comes_back_as_it_was() -> None:
-    history = begun(*(feedback(n, execution=facts(n, input="tax law", user=f"u{n}")) for n in range(60)))
+def test_history_survives_saving_and_loading() -> None:
+    history = make_history(*(feedback(n, execution=facts(n, input="tax law", user=f"u{n}")) for n in range(60)))
     again = DimensionHistory.load(THUMB, json.loads(history.dump()))
     more = [feedback(n, value=0.0) for n in range(60, 90)]
-    assert fed(again, *more).dump() == fed(history, *more).dump()
+    assert add_events(again, *more).dump() == add_events(history, *more).dump()
 
 
-def test_good_executions_are_remembered_and_taken_back() -> None:
-    history = begun(*(feedback(n, value=float(n % 3 > 0)) for n in range(1, 12)), replacing(8, 0.0, 1.0))
+def test_good_executions_are_kept_and_removed() -> None:
+    history = make_history(*(feedback(n, value=float(n % 3 > 0)) for n in range(1, 12)), replacing(8, 0.0, 1.0))
     assert history.good.before(math.inf, 20) == ("e11", "e10", "e7", "e5", "e4", "e2", "e1")
     assert history.good.before(START.timestamp() + 7, 1) == ("e5",)
 
 
-def test_where_all_are_bad_none_is_good() -> None:
-    assert begun(*(feedback(n, value=0.0) for n in range(30))).good.before(math.inf, 20) == ()
+def test_no_good_execution_if_all_are_bad() -> None:
+    assert make_history(*(feedback(n, value=0.0) for n in range(30))).good.before(math.inf, 20) == ()

@@ -1,4 +1,4 @@
-"""What each kind of feedback and each field of an execution measures."""
+"""Measurements of each kind of feedback and of each field of an execution."""
 
 import math
 from typing import Any
@@ -48,7 +48,7 @@ def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
         ({"kind": "rating", "value": 0.0}, "out_of_range"),
     ],
 )
-def test_what_counts_nowhere(fields: dict[str, Any], reason: UncountedReason) -> None:
+def test_uncounted_feedback(fields: dict[str, Any], reason: UncountedReason) -> None:
     (found,) = from_feedback(feedback(1, **fields))
     assert isinstance(found, UncountedValue)
     assert found.reason == reason
@@ -59,18 +59,18 @@ def test_text_measures_nothing(kind: str) -> None:
     assert list(from_feedback(feedback(1, kind=kind, value=None, text="no"))) == []
 
 
-def test_a_later_opinion_takes_the_place_of_the_former() -> None:
+def test_later_feedback_replaces_the_previous_one() -> None:
     reading = one(from_feedback(feedback(1, replaces=Replaced(feedback_id=uuid4(), value=0.0))))
     assert (reading.former, reading.value) == (0.0, 1.0)
 
 
-def test_a_value_that_measured_nothing_is_not_taken_back() -> None:
+def test_value_that_measured_nothing_is_not_removed() -> None:
     old = Replaced(feedback_id=uuid4(), label="purple")
     reading = one(from_feedback(feedback(1, kind="label", value=None, label="correct", replaces=old)))
     assert (reading.former, reading.value) == (None, 1.0)
 
 
-def test_an_opinion_that_measures_nothing_takes_the_former_back() -> None:
+def test_feedback_that_measures_nothing_removes_the_previous_value() -> None:
     old = Replaced(feedback_id=uuid4(), label="correct")
     found = list(from_feedback(feedback(1, kind="label", value=None, label="purple", replaces=old)))
     assert found[0] == UncountedValue("acme", "production", "bot", "label", "unknown_label", "purple")
@@ -78,7 +78,7 @@ def test_an_opinion_that_measures_nothing_takes_the_former_back() -> None:
     assert (found[1].former, found[1].value) == (1.0, None)
 
 
-def test_an_opinion_without_consent_takes_the_former_back() -> None:
+def test_feedback_without_consent_removes_the_previous_value() -> None:
     old = Replaced(feedback_id=uuid4(), value=0.0)
     found = list(from_feedback(feedback(1, replaces=old, consent=Consent(quality=False))))
     assert found[0] == UncountedValue("acme", "production", "bot", "thumb", "no_consent")
@@ -86,7 +86,7 @@ def test_an_opinion_without_consent_takes_the_former_back() -> None:
     assert (found[1].former, found[1].value) == (0.0, None)
 
 
-def test_an_execution_without_consent_had_nothing_to_take_back() -> None:
+def test_execution_without_consent_has_nothing_to_remove() -> None:
     old = Replaced(feedback_id=uuid4(), value=0.0)
     about = facts(1, consent=Consent(quality=False))
     refused = UncountedValue("acme", "production", "bot", "thumb", "no_consent")
@@ -118,7 +118,7 @@ def test_an_execution_without_consent_or_outcome_measures_nothing() -> None:
     assert list(from_execution(recorded(1, facts=facts(1), latency_ms=None))) == []
 
 
-def test_each_prompt_is_named_once_and_none_is_named_too() -> None:
+def test_each_prompt_is_named_once_and_absence_is_named() -> None:
     twice = (PromptUse(name="a", version="1"), PromptUse(name="a", version="1"), PromptUse(name="b", digest="sha256:b"))
     assert one(from_feedback(feedback(1, execution=facts(1, prompts=twice)))).uses == (
         ("a", "label:1"),

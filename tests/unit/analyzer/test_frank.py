@@ -1,4 +1,4 @@
-"""Real judgements: what must be found is found within 120 executions of the new system, and nothing else is."""
+"""Human judgements: drops are detected within 120 executions of the new system, and nothing else is."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from tests.unit.analyzer.conftest import Feed
 
 
 @pytest.mark.parametrize("worse", ["bus", "s2s"])
-def test_a_worse_system_is_raised(engine: QualityEngine, feed: Feed, worse: str) -> None:
+def test_worse_system_is_detected(engine: QualityEngine, feed: Feed, worse: str) -> None:
     judged = frank()
     turns = feed(engine, scores_by_version([("bart", judged["bart"]), (worse, judged[worse][:120])]))
     (detected,) = turns
@@ -27,13 +27,13 @@ def halves(values: list[float]) -> list[tuple[str, Iterable[float]]]:
     return [("first", values[:middle]), ("second", values[middle:])]
 
 
-def test_a_drop_below_the_floor_is_not_raised(engine: QualityEngine, feed: Feed) -> None:
+def test_drop_below_the_floor_is_not_a_regression(engine: QualityEngine, feed: Feed) -> None:
     judged = frank()
     assert feed(engine, scores_by_version([(name, judged[name]) for name in ("bart", "bert_sum")])) == []
 
 
 @pytest.mark.parametrize("name", ["bart", "bert_sum", "bus", "s2s"])
 @pytest.mark.parametrize("turned", [False, True])
-def test_halves_of_one_system_raise_nothing(engine: QualityEngine, feed: Feed, name: str, turned: bool) -> None:
+def test_halves_of_one_system_raise_no_regression(engine: QualityEngine, feed: Feed, name: str, turned: bool) -> None:
     both = halves(frank()[name])
     assert feed(engine, scores_by_version(reversed(both) if turned else both)) == []

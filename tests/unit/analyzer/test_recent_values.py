@@ -1,4 +1,4 @@
-"""The window slides by blocks and stays small."""
+"""The window of recent values moves by blocks and stays small."""
 
 import json
 
@@ -20,7 +20,7 @@ def filled(numbers: list[float]) -> RecentValues:
 
 
 @given(values)
-def test_the_window_is_of_the_latest_values(numbers: list[float]) -> None:
+def test_window_contains_the_latest_values(numbers: list[float]) -> None:
     window, latest = filled(numbers), Sums()
     for value in numbers[len(numbers) - window.sums.n :]:
         latest.add(value)
@@ -30,7 +30,7 @@ def test_the_window_is_of_the_latest_values(numbers: list[float]) -> None:
 
 
 @given(values)
-def test_a_window_reads_back(numbers: list[float]) -> None:
+def test_window_survives_saving_and_loading(numbers: list[float]) -> None:
     window = filled(numbers)
     assert RecentValues.load(window.dump()) == window
 
@@ -45,7 +45,7 @@ def test_a_correction_counts_only_within_the_window() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1000), st.text(max_size=3))), st.randoms(use_true_random=False))
-def test_the_worst_are_the_worst_in_any_order(samples, rnd) -> None:  # type: ignore[no-untyped-def]
+def test_worst_values_do_not_depend_on_the_order(samples, rnd) -> None:  # type: ignore[no-untyped-def]
     worst = WorstSample(5)
     shuffled = list(samples)
     rnd.shuffle(shuffled)
@@ -64,7 +64,7 @@ def test_samples_are_dropped_and_pruned() -> None:
     assert worst.since(0.0) == ("d",)
 
 
-def test_the_past_is_thinned_and_of_constant_size() -> None:
+def test_history_is_thinned_to_a_constant_size() -> None:
     sample = ThinnedSample()
     for number in range(1, 20_001):
         sample.add(float(number), f"e{number}")
@@ -76,7 +76,7 @@ def test_the_past_is_thinned_and_of_constant_size() -> None:
     assert ThinnedSample.load(json.loads(json.dumps(sample.dump()))) == sample
 
 
-def test_what_was_taken_back_is_no_longer_known() -> None:
+def test_removed_value_is_no_longer_kept() -> None:
     sample = ThinnedSample()
     for number in range(1, 9):
         sample.add(float(number), f"e{number}")

@@ -1,4 +1,4 @@
-"""Whether what fell has come back."""
+"""Recovery of a regressed metric."""
 
 import json
 import random
@@ -27,30 +27,30 @@ def recovery(before: float = 0.9, after: float = 0.5, settings: DetectionSetting
 
 
 def until(watch: Recovery, mean: float, most: int, seed: int) -> int | None:
-    """How many values of that mean it takes."""
+    """Return how many values of that mean are needed."""
     rnd = random.Random(seed)
     return next((n + 1 for n in range(most) if watch.observe(float(rnd.random() < mean))), None)
 
 
-def test_a_full_recovery_is_shown_soon() -> None:
+def test_full_recovery_is_detected_soon() -> None:
     taken = [until(recovery(), 0.9, 1000, seed) for seed in range(20)]
     assert all(n is not None and 100 <= n <= 200 for n in taken)
 
 
-def test_what_stays_bad_is_never_shown_to_be_well() -> None:
-    """The mean is at the null hypothesis' edge (0.7). Six askings of at most 5 % each: by chance 6 of 20 could be."""
+def test_persistent_regression_never_recovers() -> None:
+    """The mean is at the boundary of the null hypothesis (0.7). Six tests at 5 % each: 6 of 20 may occur by chance."""
     assert sum(until(recovery(), 0.7, 15_000, seed) is not None for seed in range(20)) <= 6
     assert all(until(recovery(), 0.5, 15_000, seed) is None for seed in range(5))
 
 
-def test_of_a_small_drop_all_but_the_floor_must_be_undone() -> None:
+def test_small_drop_must_recover_to_within_the_floor() -> None:
     watch = recovery(0.9, 0.84)
     assert watch.proven == watch.level == pytest.approx(0.85)
     assert recovery().proven == pytest.approx(0.7)
     assert recovery().level == pytest.approx(0.85)
 
 
-def test_a_long_bad_while_does_not_outvote_a_fix() -> None:
+def test_long_bad_period_does_not_mask_a_fix() -> None:
     watch = recovery()
     assert until(watch, 0.5, 5000, 1) is None
     taken = until(watch, 0.9, 10_000, 2)
@@ -58,7 +58,7 @@ def test_a_long_bad_while_does_not_outvote_a_fix() -> None:
     assert taken <= 8000
 
 
-def test_another_version_is_asked_anew() -> None:
+def test_each_version_is_tested_from_its_start() -> None:
     watch = recovery()
     until(watch, 0.5, 300, 1)
     watch.restart()
@@ -67,7 +67,7 @@ def test_another_version_is_asked_anew() -> None:
     assert taken <= 200
 
 
-def test_each_return_asks_for_twice_as_many_values() -> None:
+def test_each_return_to_a_version_needs_twice_the_values() -> None:
     assert [recovery().require_more(times).least for times in (1, 2, 3, 9)] == [100, 200, 400, RESTART_AFTER]
     taken = until(recovery().require_more(2), 0.9, 1000, 1)
     assert taken is not None
@@ -85,7 +85,7 @@ def test_a_restart_of_the_service_changes_nothing(cut: int) -> None:
     assert require_more.dump() == watch.dump()
 
 
-def test_calm_counts_from_the_last_bad_value() -> None:
+def test_recovery_of_rare_events_counts_from_the_last_bad_value() -> None:
     calm = RareEventRecovery(None, 100)
     answers = [calm.observe(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
     assert answers == [False] * 199 + [True]
@@ -93,7 +93,7 @@ def test_calm_counts_from_the_last_bad_value() -> None:
     assert calm == RareEventRecovery(None, 100)
 
 
-def test_an_agreed_rate_must_be_shown_to_be_kept_again() -> None:
+def test_agreed_rate_must_be_met_again() -> None:
     calm = RareEventRecovery(0.05, 100)
     assert not any(calm.observe(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
     calm.restart()
@@ -102,7 +102,7 @@ def test_an_agreed_rate_must_be_shown_to_be_kept_again() -> None:
     assert RareEventRecovery.load(json.loads(json.dumps(calm.dump()))) == calm
 
 
-def test_a_canary_does_not_change_what_is_in_use() -> None:
+def test_canary_is_not_the_version_in_use() -> None:
     use = CurrentVersionTracker()
     turns = [use.observe("new" if number % 5 == 0 else "old") for number in range(1, 1000)]
     assert turns == [True] + [False] * 998

@@ -1,4 +1,4 @@
-"""The life of a regression: raised, open, resolved; one at a time; with causes that say what is known."""
+"""The lifecycle of a regression: detected, open, resolved; one at a time; with named causes."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ DIMENSION = Dimension("acme", "production", "bot", "thumb")
 
 
 def thumbs(first: int, n: int, share: float, version: str = "v1", model: str = "model-a") -> Iterator[FeedbackCreated]:
-    """`n` thumbs from the number `first` on, of which that share is up, evenly spread."""
+    """Return `n` thumbs from the number `first` on, with an evenly spread share of thumbs up."""
     for index in range(n):
         up = int((index + 1) * share) - int(index * share)
         number = first + index
@@ -53,7 +53,7 @@ def test_good_and_bad_executions_are_named(engine: QualityEngine, feed: Feed) ->
     assert list(good) == sorted(good, key=lambda each: -int(each[1:]))
 
 
-def test_a_drift_is_shown_beside_what_was_good_before_it(engine: QualityEngine, feed: Feed) -> None:
+def test_drift_is_shown_with_good_executions_before_it(engine: QualityEngine, feed: Feed) -> None:
     sent = [*thumbs(0, 2000, 0.9), *thumbs(2000, 400, 0.6)]
     (detected,) = feed(engine, sent)
     assert isinstance(detected, RegressionDetected)
@@ -63,19 +63,19 @@ def test_a_drift_is_shown_beside_what_was_good_before_it(engine: QualityEngine, 
     assert all(1000 < number < 2050 for number in good[:5])
 
 
-def test_where_all_answers_are_bad_some_are_named(engine: QualityEngine, feed: Feed) -> None:
+def test_bad_executions_are_named_if_all_are_bad(engine: QualityEngine, feed: Feed) -> None:
     (detected,) = feed(engine, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.0, "v2")])
     assert isinstance(detected, RegressionDetected)
     assert len(detected.affected_executions) == 20
 
 
-def test_a_version_that_stays_bad_is_raised_once(engine: QualityEngine, feed: Feed) -> None:
+def test_persistently_bad_version_opens_one_regression(engine: QualityEngine, feed: Feed) -> None:
     turns = feed(engine, [*thumbs(0, 300, 0.9), *thumbs(300, 2000, 0.5, "v2"), *thumbs(2300, 300, 0.5, "v3")])
     assert kinds(turns) == ["detected"]
     assert engine.regressions[DIMENSION].open
 
 
-def test_a_bad_version_in_use_again_is_the_same_regression(engine: QualityEngine, feed: Feed) -> None:
+def test_bad_version_in_use_again_continues_the_regression(engine: QualityEngine, feed: Feed) -> None:
     turns = feed(engine, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 500, 0.9)])
     turns += feed(engine, thumbs(950, 150, 0.5, "v2"))
     assert kinds(turns) == ["detected", "resolved", "detected"]
@@ -85,13 +85,13 @@ def test_a_bad_version_in_use_again_is_the_same_regression(engine: QualityEngine
     assert turns[2].returned
 
 
-def test_late_feedback_on_the_bad_version_raises_nothing_anew(engine: QualityEngine, feed: Feed) -> None:
+def test_late_feedback_on_the_bad_version_opens_no_regression(engine: QualityEngine, feed: Feed) -> None:
     feed(engine, [*thumbs(0, 300, 0.9), *thumbs(300, 150, 0.5, "v2"), *thumbs(450, 500, 0.9)])
     assert not engine.regressions[DIMENSION].open
     assert feed(engine, thumbs(300, 140, 0.5, "v2")) == []
 
 
-def test_a_model_that_changed_is_named(engine: QualityEngine, feed: Feed) -> None:
+def test_changed_model_is_named(engine: QualityEngine, feed: Feed) -> None:
     turns = feed(engine, [*thumbs(0, 500, 0.9), *thumbs(500, 400, 0.3, model="model-b")])
     (detected,) = turns
     assert isinstance(detected, RegressionDetected)
@@ -106,20 +106,20 @@ def test_two_changes_at_once_are_both_named(engine: QualityEngine, feed: Feed) -
     assert not detected.certain
 
 
-def test_a_fall_without_any_change_has_no_known_cause(engine: QualityEngine, feed: Feed) -> None:
+def test_drop_without_any_change_has_no_known_cause(engine: QualityEngine, feed: Feed) -> None:
     (detected,) = feed(engine, [*thumbs(0, 500, 0.9), *thumbs(500, 400, 0.3)])
     assert isinstance(detected, RegressionDetected)
     assert [cause.kind for cause in detected.causes] == ["unknown"]
 
 
-def test_a_version_that_was_fine_at_first_is_not_blamed(engine: QualityEngine, feed: Feed) -> None:
+def test_version_that_was_good_at_first_is_not_named(engine: QualityEngine, feed: Feed) -> None:
     turns = feed(engine, [*thumbs(0, 300, 0.9), *thumbs(300, 1000, 0.9, "v2"), *thumbs(1300, 400, 0.3, "v2")])
     (detected,) = turns
     assert isinstance(detected, RegressionDetected)
     assert [cause.kind for cause in detected.causes] == ["unknown"]
 
 
-def test_a_second_fall_is_measured_against_the_recovery(engine: QualityEngine, feed: Feed) -> None:
+def test_second_drop_is_measured_against_the_recovery(engine: QualityEngine, feed: Feed) -> None:
     events = [*thumbs(0, 300, 0.9), *thumbs(300, 600, 0.3), *thumbs(900, 700, 0.9), *thumbs(1600, 600, 0.3)]
     turns = feed(engine, events)
     assert kinds(turns) == ["detected", "resolved", "detected"]
@@ -135,12 +135,12 @@ def test_the_next_version_is_not_compared_with_a_regressed_one(engine: QualityEn
     assert third.baseline.identity == "label:v1"
 
 
-def test_too_few_values_conclude_nothing(engine: QualityEngine, feed: Feed) -> None:
+def test_too_few_values_are_inconclusive(engine: QualityEngine, feed: Feed) -> None:
     assert feed(engine, [*thumbs(0, 99, 1.0), *thumbs(99, 99, 0.0, "v2")]) == []
     assert feed(engine, thumbs(198, 99, 0.0, "v3")) == []
 
 
-def test_two_prompts_of_one_execution_raise_one_regression(engine: QualityEngine, feed: Feed) -> None:
+def test_two_prompts_of_one_execution_open_one_regression(engine: QualityEngine, feed: Feed) -> None:
     def both(number: int, version: str, up: float) -> FeedbackCreated:
         uses = (PromptUse(name="answer", version=version), PromptUse(name="judge", version="j1"))
         return feedback(number, value=up, execution=facts(number, prompts=uses))
@@ -150,8 +150,8 @@ def test_two_prompts_of_one_execution_raise_one_regression(engine: QualityEngine
     assert kinds(turns) == ["detected"]
 
 
-def test_opinions_taken_back_keep_an_alarm_from_being_raised(engine: QualityEngine, feed: Feed) -> None:
-    """Evidence stands as it was won; but an alarm needs a drop of the corrected means too."""
+def test_corrected_feedback_prevents_an_alarm(engine: QualityEngine, feed: Feed) -> None:
+    """The evidence stays as it was, but an alarm also needs a drop of the corrected means."""
     feed(engine, [*thumbs(0, 300, 0.9), *thumbs(300, 99, 0.0, "v2")])
     feed(engine, (replacing(number, 1.0, 0.0, "v2") for number in range(300, 399)))
     assert feed(engine, thumbs(399, 50, 1.0, "v2")) == []

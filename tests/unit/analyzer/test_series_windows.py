@@ -1,4 +1,4 @@
-"""Where a value is counted, and how wide the windows are that a chart shows."""
+"""Windows of a chart: assignment of values, and widths."""
 
 import random
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def measured(events: Iterable[Event]) -> dict[WindowKey, Sums]:
     return windowed_sums(each for each in found if isinstance(each, Reading))
 
 
-def test_a_value_lies_in_the_window_in_which_its_execution_ran() -> None:
+def test_value_is_in_the_window_of_its_execution() -> None:
     found = measured(feedback(number) for number in range(12))
     assert [(place.start - BEGUN, place.seconds, sums.n) for place, sums in found.items()] == [
         (0, 5, 5), (5, 5, 5), (10, 5, 2),
@@ -30,24 +30,24 @@ def test_a_value_lies_in_the_window_in_which_its_execution_ran() -> None:
     assert {place.stream.identity for place in found} == {"label:v1"}
 
 
-def test_a_drop_shows_as_a_drop() -> None:
+def test_drop_is_visible() -> None:
     found = measured(feedback(number, value=float(number < 50)) for number in range(100))
     means = [sums.mean for _, sums in sorted(found.items(), key=lambda item: item[0].start)]
     assert means == [1.0] * 10 + [0.0] * 10
 
 
-def test_what_is_replaced_is_taken_back_from_its_own_window() -> None:
+def test_replaced_value_is_removed_from_its_own_window() -> None:
     found = measured([*(feedback(number) for number in range(5)), feedback(9), replacing(1, 0.0, 1.0)])
     assert [sums.mean for sums in found.values()] == [0.8, 1.0]
 
 
-def test_no_order_matters() -> None:
+def test_order_does_not_matter() -> None:
     told = [*(feedback(number) for number in range(20)), *(replacing(number, 0.0, 1.0) for number in range(0, 20, 3))]
     shuffled = random.Random(5).sample(told, len(told))
     assert measured(told) == measured(shuffled)
 
 
-def test_late_values_go_where_old_ones_are_and_no_further() -> None:
+def test_late_values_go_to_existing_windows() -> None:
     days = [0, 2, 31]
     late = [feedback(0, received_at=START + timedelta(days=day)) for day in days]
     assert [(place.seconds, sums.n) for place, sums in measured(late).items()] == [(5, 1), (300, 1)]
@@ -62,25 +62,25 @@ def busy(seconds: int, values: int, rows: int = 1, moments: int = 1) -> Extent:
     ("values", "seconds", "expected"),
     [(3000, 600, 5), (600, 600, 30), (2700, 600, 10), (7, 600, 3600), (1, 5, 300), (1_000_000, 3600, 5)],
 )
-def test_windows_hold_25_values_on_average_and_last_5_s_at_least(values: int, seconds: int, expected: int) -> None:
+def test_windows_have_25_values_on_average_and_at_least_5_s(values: int, seconds: int, expected: int) -> None:
     assert width(busy(seconds, values)) == expected
 
 
-def test_windows_are_so_wide_that_the_limit_shows_all() -> None:
+def test_windows_are_wide_enough_for_the_limit() -> None:
     assert width(busy(7 * 86_400, 10_000_000), 2000) == 900
     assert width(busy(7 * 86_400, 10_000_000), 150) == 6 * 3600
     assert width(busy(7 * 86_400, 10_000_000, rows=200, moments=100), 1000) == 3600
 
 
-def test_a_time_without_values_does_not_widen_windows() -> None:
+def test_gap_without_values_does_not_widen_windows() -> None:
     assert width(Extent(0, 86_400, 6000, active=1200), 300) == 5
 
 
-def test_streams_beside_each_other_share_the_values() -> None:
+def test_concurrent_streams_share_the_limit() -> None:
     assert width(busy(600, 3000, rows=240, moments=120)) == 10
 
 
-def test_widths_grow_to_the_end_of_what_is_kept() -> None:
+def test_widths_grow_up_to_the_retention() -> None:
     widths, step = [], wider(5)
     while step is not None:
         widths.append(step)
@@ -90,7 +90,7 @@ def test_widths_grow_to_the_end_of_what_is_kept() -> None:
     assert all(step % 300 == 0 for step in widths if step > 300)
 
 
-def test_pages_do_not_part_a_window() -> None:
+def test_pages_do_not_split_a_window() -> None:
     rows = [(0, 5), (5, 5), (5, 5), (10, 5)]
     assert split_page(rows, 4) == (4, None)
     assert split_page(rows[:3], 2) == (1, 5)
@@ -101,8 +101,8 @@ def test_windows_begin_at_multiples_of_their_width() -> None:
     assert (aligned(1003.9, 5), aligned(1005, 5), aligned(1004, 300)) == (1000, 1005, 900)
 
 
-def test_intervals_of_windows_hold() -> None:
-    """At least 95 % of the intervals of windows of 25 thumbs hold the true share."""
+def test_intervals_of_windows_cover_the_truth() -> None:
+    """At least 95 % of the intervals of windows of 25 thumbs contain the true share."""
     rnd, held, rounds = random.Random(3), 0, 1000
     for _ in range(rounds):
         sums = Sums()

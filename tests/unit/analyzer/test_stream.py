@@ -1,4 +1,4 @@
-"""State: of constant size, and the same with restarts as without."""
+"""Streams: state of constant size, unaffected by restarts."""
 
 import json
 import random
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.simulation
 
 
 def events(seed: int, n: int) -> list[Reading]:
-    """Thumbs of versions that come one after the other, some of them taken back later; odd seeds tell the language."""
+    """Return thumbs of successive versions, some of them corrected later; odd seeds have a language."""
     rnd, made = random.Random(seed), []
     for number in range(n):
         version, up = f"v{number // 160}", float(rnd.random() < (0.9, 0.4, 0.8)[number // 160 % 3])
@@ -38,11 +38,11 @@ WATCHING = Rules().watching(Dimension("acme", "production", "bot", "thumb"), met
 
 
 def restarted(engine: QualityEngine) -> QualityEngine:
-    """The ledger that a new process reads from what the old one wrote."""
+    """Return the engine of a new process, loaded from the state that the previous one saved."""
     new = QualityEngine()
     new.preload(
         [_restarted(stream, engine.rules) for stream in engine.streams.values()],
-        [_reread(regression) for regression in engine.regressions.values()],
+        [_reloaded(regression) for regression in engine.regressions.values()],
         [DimensionHistory.load(history.dimension, json.loads(history.dump())) for history in engine.histories.values()],
     )
     return new
@@ -54,7 +54,7 @@ def _restarted(stream: Stream, rules: Rules) -> Stream:
     return Stream.load(stream.key, watching, json.loads(stream.dump()))
 
 
-def _reread(kept: Regression) -> Regression:
+def _reloaded(kept: Regression) -> Regression:
     shown, memory = (list(kept.good), json.loads(json.dumps(kept.terms))), json.loads(kept.dump())
     return Regression.load(
         kept.detected, kept.resolved, (kept.opened_at, kept.resolved_at), shown, WATCHING.settings, memory
@@ -97,12 +97,14 @@ THUMB = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([True, None, Fals
 
 
 @given(st.lists(st.lists(THUMB, min_size=1, max_size=5), min_size=1, max_size=5), st.randoms(use_true_random=False))
-def test_each_users_last_word_counts_if_it_may(chains: list[list[tuple[float, bool]]], rnd: random.Random) -> None:
-    """Whatever consent was given or withdrawn before, and in whatever order the events arrive."""
-    told = [event for number, said in enumerate(chains) for event in successive_thumbs(number, said)]
-    rnd.shuffle(told)
+def test_latest_feedback_of_each_user_counts_with_consent(
+    chains: list[list[tuple[float, bool]]], rnd: random.Random
+) -> None:
+    """For any order of consent changes and of arrival."""
+    sent = [event for number, said in enumerate(chains) for event in successive_thumbs(number, said)]
+    rnd.shuffle(sent)
     engine = QualityEngine()
-    for event in told:
+    for event in sent:
         for found in readings(event):
             if isinstance(found, Reading):
                 engine.apply(found)
@@ -128,7 +130,7 @@ def test_state_stays_small() -> None:
     assert sizes[1] < 12_000
 
 
-def test_a_window_is_told_at_25_values_or_after_a_minute() -> None:
+def test_window_is_reported_at_25_values_or_after_a_minute() -> None:
     engine = QualityEngine()
 
     def take(*numbers: int) -> list[int]:
@@ -136,7 +138,7 @@ def test_a_window_is_told_at_25_values_or_after_a_minute() -> None:
             for found in readings(feedback(number)):
                 assert isinstance(found, Reading)
                 engine.apply(found)
-        return [told.measurement.n for told in engine.pending_measurements()]
+        return [sent.measurement.n for sent in engine.pending_measurements()]
 
     assert take(*range(24)) == []
     assert take(24) == [25]

@@ -1,4 +1,4 @@
-"""Sums are exact in any order, and intervals cover."""
+"""Sums are exact in any order, and intervals cover the truth."""
 
 import random
 
@@ -45,19 +45,19 @@ def test_merging_is_adding(some: list[float], others: list[float]) -> None:
 
 
 @given(st.lists(unit, min_size=1))
-def test_intervals_hold_the_mean_and_stay_on_the_scale(values: list[float]) -> None:
+def test_intervals_contain_the_mean_and_stay_on_the_scale(values: list[float]) -> None:
     found = measurement(summed(values), metric_named("thumb"))
     assert 0.0 <= found.low <= found.mean <= found.high <= 1.0
     assert found.n == len(values)
 
 
-def test_all_good_is_not_certain() -> None:
+def test_interval_of_perfect_values_is_not_a_point() -> None:
     found = measurement(summed([1.0] * 25), metric_named("thumb"))
     assert found.mean == found.high == 1.0
     assert found.low < 0.95
 
 
-def test_own_units_come_back() -> None:
+def test_values_are_converted_to_their_unit() -> None:
     rating = measurement(summed([0.75, 1.0]), metric_named("rating"))
     assert rating.mean == 4.5
     errors = measurement(summed([1.0, 1.0, 0.0, 1.0]), ERROR_RATE)
@@ -66,14 +66,16 @@ def test_own_units_come_back() -> None:
     assert round(measurement(summed([LATENCY.to_scale(100.0), LATENCY.to_scale(400.0)]), LATENCY).mean, 3) == 200.0
 
 
-def test_nothing_measured_is_unknown_not_fine() -> None:
+def test_no_values_are_unknown() -> None:
     found = measurement(Sums(), metric_named("thumb"))
     assert (found.n, found.low, found.high) == (0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.85])
-def test_intervals_cover_while_being_watched(share: float) -> None:
-    """Looked at every 25 values up to 1,000: at most 5 % of 300 runs (and three standard errors) are ever wrong."""
+def test_intervals_cover_under_continuous_monitoring(share: float) -> None:
+    """Checked every 25 values up to 1,000: at most 5 % of 300 runs (plus three standard errors) ever exclude
+    the truth.
+    """
     wrong = 0
     for run in range(300):
         rnd, sums, missed = random.Random(f"{share}-{run}"), Sums(), False

@@ -1,4 +1,4 @@
-"""What holds for which target and metric."""
+"""The rules that apply to a target and metric."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ def watched(rules: Rules, metric: str, target: str = "bot") -> WatchRules:
     return rules.watching(Dimension("acme", "production", target, metric), metric_named(metric))
 
 
-def test_without_rules_the_policy_and_the_metrics_own_floors_hold() -> None:
+def test_defaults_apply_without_rules() -> None:
     rules = Rules(DetectionPolicy(alpha=0.01, minimum=150))
     thumb, latency = watched(rules, "thumb"), watched(rules, "latency_ms")
     assert (thumb.settings.alpha, thumb.settings.minimum, thumb.settings.floor) == (0.01, 150, 0.05)
@@ -25,14 +25,14 @@ def test_without_rules_the_policy_and_the_metrics_own_floors_hold() -> None:
     assert thumb.agreed is None
 
 
-def test_the_last_rule_that_fits_counts_field_by_field() -> None:
+def test_last_matching_rule_wins_per_field() -> None:
     rules = Rules(rules=[Rule(floor=3, alpha=0.01), Rule(target="b*", floor=8), Rule(target="c*", floor=9)])
     assert watched(rules, "thumb").settings.floor == pytest.approx(0.08)
     assert watched(rules, "thumb").settings.alpha == 0.01
     assert watched(rules, "latency_ms").settings.floor == pytest.approx(math.log(1.08)), "per cent of an amount"
 
 
-def test_an_agreed_rate_is_for_what_happens_or_not() -> None:
+def test_agreed_rate_needs_a_binary_metric() -> None:
     rules = Rules(rules=[Rule(agreed=0.001, safety=True)])
     assert watched(rules, "error_rate").agreed == 0.001
     assert watched(rules, "score.Factuality").agreed is None
@@ -40,13 +40,13 @@ def test_an_agreed_rate_is_for_what_happens_or_not() -> None:
     assert not watched(rules, "cost_usd").safety
 
 
-def test_dimensions_are_a_targets_own() -> None:
+def test_dimensions_are_per_target() -> None:
     rules = Rules(rules=[Rule(target="bot", dimensions=("model", "shop"))])
     assert rules.dimensions("bot").names == ("model", "shop")
     assert "language" in rules.dimensions("other").names
 
 
-def test_what_was_answered_is_remembered() -> None:
+def test_resolved_rules_are_cached() -> None:
     rules = Rules()
     assert watched(rules, "thumb") is watched(rules, "thumb")
     assert rules.dimensions("bot") is rules.dimensions("bot")
@@ -63,7 +63,7 @@ def test_what_was_answered_is_remembered() -> None:
         (b"\xff", "utf-8"),
     ],
 )
-def test_a_file_that_cant_be_used_is_named_with_its_field(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_invalid_file_is_named_with_its_field(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = tmp_path / "rules.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InvalidRules) as caught:
@@ -72,7 +72,7 @@ def test_a_file_that_cant_be_used_is_named_with_its_field(tmp_path: Path, text: 
     assert said in str(caught.value)
 
 
-def test_settings_read_the_file_and_refuse_a_bad_one(tmp_path: Path) -> None:
+def test_settings_read_the_file_and_reject_an_invalid_one(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\ntarget = "bot"\nfloor = 2\n')
     given = {"database_url": "postgresql://x/y", "kafka_bootstrap": "127.0.0.1:9"}

@@ -1,4 +1,4 @@
-"""Segments that lose more than the rest are named; where all lose alike, and where nothing does, none is."""
+"""Segments that lose more than the others are named; none is named if all lose equally or nothing is lost."""
 
 import random
 
@@ -12,7 +12,7 @@ CHANGE = ChangePoint(1500, 1450, 1550)
 
 
 def compared(seed: int, fall: dict[str, float]) -> Comparison:
-    """Thumbs, 85 % up; from number 1,500 on each language's share falls by its own amount."""
+    """Return thumbs, 85 % up; from number 1,500 on the share of each language falls by its own amount."""
     rnd = random.Random(seed)
     timeline = Timeline(("language", "route"))
     for number in range(2500):
@@ -22,7 +22,7 @@ def compared(seed: int, fall: dict[str, float]) -> Comparison:
     return compare(timeline, CHANGE)
 
 
-def test_a_segment_that_loses_is_named_with_its_numbers() -> None:
+def test_losing_segment_is_named_with_its_figures() -> None:
     (found,) = losing_segments(compared(1, {"de": 0.3}))
     assert (found.dimension, found.level) == ("language", "de")
     assert found.before == pytest.approx(0.85, abs=0.06)
@@ -32,21 +32,21 @@ def test_a_segment_that_loses_is_named_with_its_numbers() -> None:
     assert 150 < found.n < 350
 
 
-def test_the_worst_comes_first() -> None:
+def test_worst_segment_comes_first() -> None:
     found = losing_segments(compared(1, {"de": 0.5, "fr": 0.25}))
     assert found[0].level == "de"
 
 
 def test_noise_is_not_named() -> None:
-    """At level 5 %, over 30 streams; more than 5 would be one chance in 300."""
+    """The level is 5 % over 30 streams; more than 5 would occur with a probability of 1 in 300."""
     named = sum(bool(losing_segments(compared(seed, {}))) for seed in range(30))
     assert named <= 5
 
 
-def test_where_all_lose_alike_none_stands_out() -> None:
+def test_no_segment_is_named_if_all_lose_equally() -> None:
     named = sum(bool(losing_segments(compared(seed, dict.fromkeys(("en", "de", "fr"), 0.2)))) for seed in range(15))
     assert named <= 4
 
 
-def test_without_values_nobody_loses() -> None:
+def test_no_segment_is_named_without_values() -> None:
     assert losing_segments(compare(Timeline(("language",)), CHANGE)) == ()

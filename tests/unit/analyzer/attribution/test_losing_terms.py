@@ -1,4 +1,4 @@
-"""Words of inputs that lose are found among thousands that don't, in a sketch of constant size."""
+"""Input words whose answers got worse are found among thousands of others, in a sketch of constant size."""
 
 import json
 import random
@@ -23,7 +23,7 @@ LIKELY = list(accumulate(1.0 / (rank + 1) for rank in range(2000)))
 
 
 def sketch(seed: int, fall: float = 0.0, everybody: float = 0.0, share: float = 0.15, users: int = 300) -> TermSketch:
-    """Inputs of a dozen words. `hard` is bad all the time; from number 1,500 on `refund` is bad more often."""
+    """Return inputs of a dozen words. `hard` is always bad; from number 1,500 on `refund` is bad more often."""
     rnd, terms = random.Random(seed), TermSketch()
     for number in range(SWITCH + 500):
         said = rnd.choices(VOCABULARY, cum_weights=LIKELY, k=8)
@@ -39,7 +39,7 @@ def named(found: tuple[LosingTerm, ...]) -> list[str]:
     return [term.term for term in found]
 
 
-def test_the_word_that_loses_is_named_with_its_numbers_and_examples() -> None:
+def test_losing_word_is_named_with_its_figures_and_examples() -> None:
     (found,) = sketch(1, fall=0.6).losing(CHANGE)
     assert found.term == "refund"
     assert found.n >= 40
@@ -51,22 +51,22 @@ def test_the_word_that_loses_is_named_with_its_numbers_and_examples() -> None:
     assert int(found.examples[0][1:]) > int(found.examples[2][1:]) >= SWITCH
 
 
-def test_it_is_found_nearly_always() -> None:
+def test_losing_word_is_found_nearly_always() -> None:
     assert sum("refund" in named(sketch(seed, fall=0.6).losing(CHANGE)) for seed in range(6)) >= 5
 
 
 @pytest.mark.parametrize("everybody", [0.0, 0.2])
-def test_noise_is_not_named_nor_what_was_always_hard(everybody: float) -> None:
-    """The level is 5 % a stream; more than 3 of 12 would be one chance in 400."""
+def test_noise_and_constantly_bad_words_are_not_named(everybody: float) -> None:
+    """The level is 5 % per stream; more than 3 of 12 would occur with a probability of 1 in 400."""
     found = [sketch(seed, everybody=everybody).losing(CHANGE) for seed in range(12)]
     assert sum(bool(each) for each in found) <= 3
 
 
-def test_what_fewer_than_five_people_say_is_not_shown() -> None:
+def test_word_of_fewer_than_five_users_is_not_shown() -> None:
     assert named(sketch(1, fall=0.6, users=4).losing(CHANGE)) == []
 
 
-def test_memory_is_flat_in_history_and_words() -> None:
+def test_memory_is_constant_in_history_and_words() -> None:
     rnd, terms, sizes = random.Random(1), TermSketch(), []
     for number in range(10_000):
         text = " ".join("".join(rnd.choices(string.ascii_lowercase, k=8)) for _ in range(6))
@@ -78,7 +78,7 @@ def test_memory_is_flat_in_history_and_words() -> None:
 
 
 @given(st.lists(st.tuples(st.lists(st.sampled_from(VOCABULARY[:200]), max_size=8), st.booleans()), max_size=200))
-def test_a_sketch_reads_back_and_goes_on_the_same(said: list[tuple[list[str], bool]]) -> None:
+def test_saved_sketch_continues_identically(said: list[tuple[list[str], bool]]) -> None:
     terms = TermSketch()
     for number, (each, bad) in enumerate(said):
         if number == 100:
@@ -97,5 +97,5 @@ def test_words_are_few_short_and_without_digits(text: str) -> None:
     assert not any(character.isdecimal() for word in found for character in word)
 
 
-def test_words_are_folded_and_each_counts_once() -> None:
+def test_words_are_case_folded_and_counted_once() -> None:
     assert words_in("Refund my REFUND, order 4711 or A1B2: größe!") == ("refund", "order", "grösse")

@@ -1,4 +1,4 @@
-"""The past by cell: nothing is lost before it is forgotten, and its size doesn't grow."""
+"""History by cell: complete within its retention, of constant size."""
 
 import json
 import random
@@ -19,14 +19,14 @@ cells = st.tuples(st.sampled_from("abc"), st.sampled_from("mn"))
 values = st.lists(st.tuples(cells, st.floats(0, 1)), max_size=700)
 
 
-def filled(told: list[tuple[tuple[str, ...], float]], names: tuple[str, ...] = NAMES) -> Timeline:
+def make_timeline(told: list[tuple[tuple[str, ...], float]], names: tuple[str, ...] = NAMES) -> Timeline:
     timeline = Timeline(names)
     for at, (cell, value) in enumerate(told):
         timeline.add(cell, value, float(at))
     return timeline
 
 
-def counted(timeline: Timeline) -> dict[tuple[str | None, ...], list[int]]:
+def count_values(timeline: Timeline) -> dict[tuple[str | None, ...], list[int]]:
     found: dict[tuple[str | None, ...], list[int]] = {}
     for block in timeline.blocks:
         for place, (n, total) in block.sums.items():
@@ -37,23 +37,23 @@ def counted(timeline: Timeline) -> dict[tuple[str | None, ...], list[int]]:
 
 
 @given(values)
-def test_every_value_is_counted_where_it_belongs(told: list[tuple[tuple[str, ...], float]]) -> None:
+def test_every_value_is_counted_in_its_cell(told: list[tuple[tuple[str, ...], float]]) -> None:
     expected: dict[tuple[str | None, ...], list[int]] = {}
     for cell, value in told:
         sums = expected.setdefault(cell, [0, 0])
         sums[0] += 1
         sums[1] += round(value * UNIT)
-    timeline = filled(told)
-    assert counted(timeline) == expected
+    timeline = make_timeline(told)
+    assert count_values(timeline) == expected
     assert sum(block.filled for block in timeline.blocks) == len(told)
     assert all(before.end <= after.start for before, after in pairwise(timeline.blocks))
 
 
 @given(values, values)
-def test_a_timeline_reads_back_and_goes_on_the_same(
+def test_saved_timeline_continues_identically(
     before: list[tuple[tuple[str, ...], float]], after: list[tuple[tuple[str, ...], float]]
 ) -> None:
-    timeline = filled(before)
+    timeline = make_timeline(before)
     again = Timeline.load(json.loads(json.dumps(timeline.dump())))
     assert again == timeline
     for each in (timeline, again):
@@ -63,28 +63,28 @@ def test_a_timeline_reads_back_and_goes_on_the_same(
 
 
 @given(values, st.data())
-def test_what_is_taken_back_leaves_no_trace(told: list[tuple[tuple[str, ...], float]], data: st.DataObject) -> None:
-    timeline = filled(told)
+def test_removed_value_leaves_no_trace(told: list[tuple[tuple[str, ...], float]], data: st.DataObject) -> None:
+    timeline = make_timeline(told)
     for at in data.draw(st.sets(st.integers(0, len(told) - 1)) if told else st.just(set())):
         cell, value = told[at]
         timeline.correct(cell, value, 0.5, float(at))
         timeline.correct(cell, 0.5, value, float(at))
-    assert counted(timeline) == counted(filled(told))
+    assert count_values(timeline) == count_values(make_timeline(told))
     for at, (cell, value) in enumerate(told):
         timeline.correct(cell, value, None, float(at))
-    assert counted(timeline) == {}
+    assert count_values(timeline) == {}
 
 
-def test_what_was_never_counted_is_not_corrected() -> None:
-    timeline = filled([(("a", "m"), 1.0)])
+def test_uncounted_value_is_not_corrected() -> None:
+    timeline = make_timeline([(("a", "m"), 1.0)])
     timeline.correct(("b", "m"), 1.0, 0.0, 5.0)
     timeline.correct(("a", "m"), None, 0.0, 5.0)
     timeline.correct(("a", "m"), 1.0, 0.0, -5.0)
-    assert counted(timeline) == {("a", "m"): [1, UNIT]}
+    assert count_values(timeline) == {("a", "m"): [1, UNIT]}
 
 
 @given(st.lists(st.floats(0, 1000), max_size=300))
-def test_what_comes_late_goes_where_it_belongs(times: list[float]) -> None:
+def test_late_value_is_counted_in_its_block(times: list[float]) -> None:
     timeline = Timeline(("route",))
     for at in times:
         timeline.add(("a",), 1.0, at)
@@ -94,8 +94,8 @@ def test_what_comes_late_goes_where_it_belongs(times: list[float]) -> None:
         assert block.filled <= sum(block.start <= at <= block.end for at in times)
 
 
-def test_late_feedback_does_not_blur_when_something_began() -> None:
-    """One of ten values is of long ago."""
+def test_late_feedback_does_not_blur_the_start_of_a_level() -> None:
+    """One of ten values is very old."""
     rnd, timeline = random.Random(1), Timeline(("version",))
     for number in range(4000):
         at = number - rnd.uniform(500, 1500) if rnd.random() < 0.1 else float(number)
@@ -106,7 +106,7 @@ def test_late_feedback_does_not_blur_when_something_began() -> None:
 
 
 def test_blocks_are_no_longer_than_a_third_of_their_age() -> None:
-    timeline = filled([(("a", "m"), 1.0)] * 9000)
+    timeline = make_timeline([(("a", "m"), 1.0)] * 9000)
     age = 0
     for block in reversed(timeline.blocks):
         assert block.filled <= max(25, age / 3)
@@ -115,7 +115,7 @@ def test_blocks_are_no_longer_than_a_third_of_their_age() -> None:
 
 
 @pytest.mark.parametrize("levels", [3, 100, 10_000])
-def test_memory_is_flat_in_history_and_levels(levels: int) -> None:
+def test_memory_is_constant_in_history_and_levels(levels: int) -> None:
     rnd, sizes = random.Random(1), []
     timeline = Timeline(("user", "route"))
     for number in range(30_000):
@@ -127,35 +127,35 @@ def test_memory_is_flat_in_history_and_levels(levels: int) -> None:
     assert max(sizes[40:]) < 1.1 * max(sizes[:40])
 
 
-def test_levels_that_are_too_many_become_other_and_the_rest_stays_known() -> None:
-    timeline = filled([((f"user-{number}", "x" if number % 3 else "y"), 1.0) for number in range(1000)])
-    known = counted(timeline)
+def test_excess_levels_become_other() -> None:
+    timeline = make_timeline([((f"user-{number}", "x" if number % 3 else "y"), 1.0) for number in range(1000)])
+    known = count_values(timeline)
     assert len({cell[0] for cell in known}) <= CELLS
     assert (OTHER, "x") in known
     assert sum(sums[0] for cell, sums in known.items() if cell[1] == "y") == 334
     assert LEVELS < CELLS
 
 
-def test_when_all_is_rare_versions_are_what_is_remembered() -> None:
+def test_versions_are_kept_if_all_levels_are_rare() -> None:
     rnd = random.Random(2)
     names = ("route", "language", "region", "prompt_version:answer")
     told = [(tuple(str(rnd.randrange(12)) for _ in range(3)), f"v{number // 1500}") for number in range(3000)]
-    timeline = filled([((*cell, version), 0.5) for cell, version in told], names)
+    timeline = make_timeline([((*cell, version), 0.5) for cell, version in told], names)
     versions = {cell[3]: 0 for cell in timeline.cells}
-    for cell, (n, _) in counted(timeline).items():
+    for cell, (n, _) in count_values(timeline).items():
         versions[cell[3]] += n
     assert versions == {"v0": 1500, "v1": 1500}
 
 
 def test_a_dimension_may_be_added() -> None:
-    timeline = filled([(("a", "m"), 1.0)] * 30)
+    timeline = make_timeline([(("a", "m"), 1.0)] * 30)
     timeline.widen("prompt_version:judge")
     timeline.add(("a", "m", "j1"), 1.0, 30.0)
-    assert counted(timeline) == {("a", "m", NOT_GIVEN): [30, 30 * UNIT], ("a", "m", "j1"): [1, UNIT]}
+    assert count_values(timeline) == {("a", "m", NOT_GIVEN): [30, 30 * UNIT], ("a", "m", "j1"): [1, UNIT]}
 
 
-def test_dimensions_are_not_added_for_ever() -> None:
-    timeline = filled([(("a", "m"), 1.0)] * 30)
+def test_number_of_dimensions_is_limited() -> None:
+    timeline = make_timeline([(("a", "m"), 1.0)] * 30)
     for number in range(100):
         timeline.widen(f"prompt_version:p{number}")
     assert len(timeline.names) == len(timeline.cells[0]) == 24

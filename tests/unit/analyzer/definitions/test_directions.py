@@ -1,4 +1,4 @@
-"""Which change is a regression follows from the definition; what is undeclared raises nothing, and counts later."""
+"""The definition decides which change is a regression; undeclared metrics raise nothing, and count once declared."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -30,7 +30,7 @@ def scores(name: str, first: int, version: str, values: Iterable[float]) -> list
 
 
 def switch(name: str, before: float, after: float) -> list[FeedbackCreated]:
-    """150 scores of a version, then 150 of another."""
+    """Return 150 scores of a version, then 150 of another."""
     return scores(name, 1, "v1", [before] * 150) + scores(name, 151, "v2", [after] * 150)
 
 
@@ -53,7 +53,7 @@ def uncounted(events: Iterable[FeedbackCreated], definitions: Definitions | None
 
 
 @pytest.mark.parametrize("name", ["toxicity", "pii_leakage", "Hallucination-Rate", "user_complaint", "not_helpful"])
-def test_more_of_what_is_bad_is_a_regression_and_less_is_none(name: str) -> None:
+def test_increase_of_a_lower_is_better_metric_is_a_regression(name: str) -> None:
     (worse,) = feed(QualityEngine(), switch(name, 0.1, 0.4))
     assert isinstance(worse, RegressionDetected)
     assert (worse.direction, worse.delta_pp) == ("lower_is_better", -30.0)
@@ -62,7 +62,7 @@ def test_more_of_what_is_bad_is_a_regression_and_less_is_none(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["faithfulness", "non_toxic", "answer_relevancy"])
-def test_less_of_what_is_good_is_a_regression_and_more_is_none(name: str) -> None:
+def test_decrease_of_a_higher_is_better_metric_is_a_regression(name: str) -> None:
     (worse,) = feed(QualityEngine(), switch(name, 0.4, 0.1))
     assert isinstance(worse, RegressionDetected)
     assert worse.direction == "higher_is_better"
@@ -70,7 +70,7 @@ def test_less_of_what_is_good_is_a_regression_and_more_is_none(name: str) -> Non
 
 
 @pytest.mark.parametrize(("said", "before", "after"), [(LOWER, 0.1, 0.4), (HIGHER, 0.4, 0.1)])
-def test_what_came_before_a_declaration_counts_after_it(said: Declaration, before: float, after: float) -> None:
+def test_values_before_a_declaration_count_afterwards(said: Declaration, before: float, after: float) -> None:
     engine, events = QualityEngine(), switch("wordiness", before, after)
     assert feed(engine, events[:-25]) == []
     assert feed(engine, events[-25:], declared("score.wordiness", said)) != []
@@ -84,7 +84,7 @@ def test_what_came_before_a_declaration_counts_after_it(said: Declaration, befor
     st.sampled_from([LOWER, HIGHER]),
 )
 @settings(max_examples=15, deadline=None)
-def test_a_late_declaration_leaves_the_state_of_an_early_one(values: list[float], at: int, said: Declaration) -> None:
+def test_late_declaration_gives_the_same_state_as_an_early_one(values: list[float], at: int, said: Declaration) -> None:
     events = scores("wordiness", 1, "v1", values[:120]) + scores("wordiness", 121, "v2", values[120:])
     known = declared("score.wordiness", said)
     early, late = QualityEngine(), QualityEngine()
@@ -94,7 +94,7 @@ def test_a_late_declaration_leaves_the_state_of_an_early_one(values: list[float]
     assert all(found[key] == stream.dump() for key, stream in early.streams.items())
 
 
-def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -> None:
+def test_undeclared_metric_is_measured_and_raises_nothing() -> None:
     for before, after in ((0.1, 0.9), (0.9, 0.1)):
         engine = QualityEngine()
         assert feed(engine, switch("wordiness", before, after)) == []
@@ -103,7 +103,7 @@ def test_an_undeclared_metric_is_measured_once_and_raises_nothing_either_way() -
         assert sorted(event.measurement.mean for event in told) == pytest.approx(sorted((before, after)))
 
 
-def test_a_regression_ends_when_its_metric_is_declared_to_be_the_other_way_round() -> None:
+def test_regression_ends_when_the_direction_is_reversed() -> None:
     engine = QualityEngine()
     assert len(feed(engine, switch("Factuality", 0.9, 0.2))) == 1
     (ended,) = feed(engine, scores("Factuality", 400, "v2", [0.2]), declared("score.Factuality", LOWER))
@@ -113,7 +113,7 @@ def test_a_regression_ends_when_its_metric_is_declared_to_be_the_other_way_round
     assert feed(engine, more, declared("score.Factuality", LOWER)) == []
 
 
-def test_a_declared_scale_makes_later_values_count_on_it() -> None:
+def test_later_values_count_on_a_declared_scale() -> None:
     grades = switch("grade", 8.0, 4.0)
     assert {each.reason for each in uncounted(grades)} == {"out_of_range"}
     scale = declared("score.grade", Declaration("higher_is_better", scale=(0.0, 10.0)), generation=1)
@@ -123,14 +123,14 @@ def test_a_declared_scale_makes_later_values_count_on_it() -> None:
     assert [worse.baseline.mean, worse.current.mean, worse.delta_pp] == pytest.approx([8.0, 4.0, -40.0])
 
 
-def test_values_of_another_scale_are_no_baseline() -> None:
+def test_values_on_another_scale_are_no_baseline() -> None:
     engine = QualityEngine()
     feed(engine, scores("Factuality", 1, "v1", [1.0] * 150))
     scale = declared("score.Factuality", Declaration(scale=(0.0, 10.0)), generation=1)
     assert feed(engine, scores("Factuality", 200, "v2", [1.0] * 150), scale) == []
 
 
-def test_each_name_is_a_metric_of_its_own() -> None:
+def test_each_name_is_a_separate_metric() -> None:
     names = ("tone", "accuracy", None)
     versions = [("v1", 1, True), ("v2", 151, False)]
     events = [
@@ -145,7 +145,7 @@ def test_each_name_is_a_metric_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("kind", ["thumb", "rating", "label"])
-def test_an_unnamed_opinion_keeps_the_plain_name(kind: str) -> None:
+def test_unnamed_feedback_keeps_the_plain_name(kind: str) -> None:
     fields: dict[str, Any] = {"value": None, "label": "good"} if kind == "label" else {"value": 1.0}
     (reading,) = readings(feedback(1, kind=kind, **fields))
     assert isinstance(reading, Reading)
@@ -153,7 +153,7 @@ def test_an_unnamed_opinion_keeps_the_plain_name(kind: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["toxic", "Toxic", "toxicity"])
-def test_one_toxic_label_is_enough_under_a_safety_rule(word: str) -> None:
+def test_one_toxic_label_suffices_under_a_safety_rule(word: str) -> None:
     rules = Rules(rules=[Rule(metric="label.toxicity", safety=True)])
     good = [feedback(n, kind="label", name="toxicity", value=None, label="non-toxic") for n in range(1, 6)]
     bad = feedback(9, kind="label", name="toxicity", value=None, label=word)
@@ -162,7 +162,7 @@ def test_one_toxic_label_is_enough_under_a_safety_rule(word: str) -> None:
     assert (raised.metric, raised.method, raised.affected_executions) == ("label.toxicity", "safety/1", ("e9",))
 
 
-def test_labels_are_uncounted_under_their_own_word_until_they_have_a_meaning() -> None:
+def test_labels_without_meaning_are_uncounted_by_word() -> None:
     events = [
         feedback(n, kind="label", name="verdict", value=None, label=word)
         for n, word in enumerate(["A", "partially_correct", "Neutral", "x" * 100])
@@ -177,7 +177,7 @@ def test_labels_are_uncounted_under_their_own_word_until_they_have_a_meaning() -
     assert [each.word for each in uncounted(events, known)] == ["neutral", "longer than 60 characters"]
 
 
-def test_a_targets_declaration_comes_before_the_projects() -> None:
+def test_target_declaration_overrides_the_projects() -> None:
     both = Definitions(
         {
             TargetScope("acme", "production", None, "score.x"): Declared(Declaration("lower_is_better", floor=0.2), 2),
@@ -190,7 +190,7 @@ def test_a_targets_declaration_comes_before_the_projects() -> None:
     assert both.find("acme", "staging", "bot", "score.x").definition.direction == "undeclared"
 
 
-def test_amounts_of_which_more_is_better_fall_by_their_ratio() -> None:
+def test_amounts_with_higher_is_better_drop_by_ratio() -> None:
     speed = declared("score.tokens", Declaration("higher_is_better", aggregation="geometric_mean"))
     before, after = scores("tokens", 1, "v1", [80.0, 84.0] * 75), scores("tokens", 151, "v2", [40.0, 42.0] * 75)
     (worse,) = feed(QualityEngine(), before + after, speed)

@@ -1,4 +1,4 @@
-"""What a monitor says, and that it says the same after a restart."""
+"""Findings of a monitor, which are the same after a restart."""
 
 import json
 import math
@@ -24,13 +24,13 @@ def switched(before: list[float], after: list[float], policy: DetectionSettings 
     return fed(Monitor("bounded", policy, reference=reference("bounded", before)), after)
 
 
-def test_nothing_seen_is_no_data() -> None:
+def test_no_values_are_no_data() -> None:
     assert Monitor("bounded", POLICY).finding().answer == "no data"
     assert switched(drawn(beta(0.8), random.Random(1), 500), []).finding().answer == "no data"
     assert Monitor("rare", POLICY, agreed=0.01).finding().answer == "no data"
 
 
-def test_missing_values_are_no_values() -> None:
+def test_missing_values_are_ignored() -> None:
     monitor = fed(Monitor("bounded", POLICY), [math.nan] * 500)
     assert (monitor.n, monitor.finding().answer) == (0, "no data")
     rare = fed(Monitor("rare", POLICY, agreed=0.01), [math.nan] * 500)
@@ -38,7 +38,7 @@ def test_missing_values_are_no_values() -> None:
     assert fed(Monitor("positive", POLICY), [math.nan] * 5).n == 0
 
 
-def test_a_switch_for_the_worse() -> None:
+def test_switch_to_a_worse_version() -> None:
     rnd = random.Random(2)
     before, after = drawn(beta(0.8), rnd, 1000), drawn(beta(0.7), rnd, 300)
     finding = switched(before, after).finding()
@@ -53,7 +53,7 @@ def test_a_switch_for_the_worse() -> None:
     assert 0.0 < finding.drop.low < 0.1 < finding.drop.high
 
 
-def test_a_switch_that_is_shown_to_hold() -> None:
+def test_switch_that_holds() -> None:
     rnd = random.Random(3)
     finding = switched(drawn(beta(0.8), rnd, 2000), drawn(beta(0.8), rnd, 1000)).finding()
     assert finding.answer == "holds"
@@ -61,7 +61,7 @@ def test_a_switch_that_is_shown_to_hold() -> None:
     assert finding.drop.high < POLICY.floor
 
 
-def test_too_few_values_say_nothing() -> None:
+def test_too_few_values_are_inconclusive() -> None:
     rnd = random.Random(4)
     finding = switched(drawn(beta(0.8), rnd, 1000), drawn(beta(0.5), rnd, 60)).finding()
     assert (finding.significant, finding.answer) == (True, "inconclusive")
@@ -74,7 +74,7 @@ def test_a_drop_below_the_floor_is_no_regression() -> None:
     assert finding.answer in ("inconclusive", "holds")
 
 
-def test_a_drop_that_nobody_declared_is_dated() -> None:
+def test_undeclared_drop_is_dated() -> None:
     rnd = random.Random(6)
     finding = fed(Monitor("bounded", POLICY), [*drawn(beta(0.8), rnd, 1500), *drawn(beta(0.7), rnd, 150)]).finding()
     assert (finding.answer, finding.method) == ("regressed", "drift/2")
@@ -83,12 +83,12 @@ def test_a_drop_that_nobody_declared_is_dated() -> None:
     assert abs(finding.since.index - 1500) <= 50
 
 
-def test_a_stream_that_holds_against_its_past() -> None:
+def test_stream_that_holds_against_its_history() -> None:
     finding = fed(Monitor("bounded", POLICY), drawn(beta(0.8), random.Random(7), 4000)).finding()
     assert (finding.answer, finding.method) == ("holds", "drift/2")
 
 
-def test_latency_is_told_in_its_own_unit() -> None:
+def test_latency_is_reported_in_its_unit() -> None:
     rnd = random.Random(8)
     before = reference("positive", drawn(latency(), rnd, 1000))
     finding = fed(Monitor("positive", POLICY, reference=before), drawn(latency(1.5), rnd, 400)).finding()
@@ -117,7 +117,7 @@ def test_an_agreed_rate_is_for_rare_events() -> None:
         Monitor("rare", POLICY, agreed=0.0)
 
 
-def test_the_standard_before_a_drop_is_not_the_drops() -> None:
+def test_baseline_before_a_drop_excludes_the_drop() -> None:
     rnd = random.Random(10)
     monitor = fed(Monitor("bounded", POLICY), [*drawn(beta(0.8), rnd, 1500), *drawn(beta(0.6), rnd, 300)])
     before, now = monitor.before(), monitor.reference()
@@ -127,7 +127,7 @@ def test_the_standard_before_a_drop_is_not_the_drops() -> None:
     assert now[2] < 0.78
 
 
-def test_few_values_set_no_standard() -> None:
+def test_few_values_make_no_baseline() -> None:
     assert fed(Monitor("bounded", POLICY), [0.5, 0.7] * 30).reference() is None
     assert Monitor("rare", POLICY, agreed=0.1).reference() is None
 
@@ -137,7 +137,7 @@ KINDS: list[tuple[ValueKind, float | None]] = [("bounded", None), ("binary", Non
 
 @pytest.mark.parametrize(("kind", "agreed"), KINDS)
 def test_a_restart_changes_nothing(kind: ValueKind, agreed: float | None) -> None:
-    """Saved and loaded after every batch of 37 values, as JSON text: every answer is the same to the last bit."""
+    """Save and load as JSON after every batch of 37 values: every finding is bit-identical."""
     rnd = random.Random(11)
     draw = {"bounded": judge, "binary": share(0.85), "positive": latency(), "rare": share(0.05)}[kind]
     worse = {"bounded": 0.8, "binary": 0.8, "positive": 1.5, "rare": 1.0}[kind]
@@ -162,8 +162,8 @@ def test_any_values_survive_a_restart(values: list[float], cut: int) -> None:
     assert parts.finding() == whole.finding()
 
 
-def test_memory_is_flat() -> None:
-    """Ten times the values, and not even a third more state; never more than 4 kB."""
+def test_memory_is_constant() -> None:
+    """With ten times the values the state grows by less than a third, and is at most 4 kB."""
     rnd, monitor = random.Random(12), Monitor("bounded", POLICY)
     sizes = []
     for _ in range(10):

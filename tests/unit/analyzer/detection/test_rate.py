@@ -1,4 +1,4 @@
-"""Bets on rare events: exact, whatever the rate."""
+"""Test martingale for rare events: valid at any rate."""
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,8 @@ def wealth(rate: RareEventTest, stakes_left: float) -> float:
 
 
 @given(st.floats(0.001, 0.3), st.lists(st.booleans(), max_size=150))
-def test_nobody_expects_to_win_while_the_rate_is_kept(agreed: float, prefix: list[bool]) -> None:
-    """At the agreed rate the sum is expected to grow by no more than what was staked anew."""
+def test_expected_wealth_does_not_exceed_the_stakes_at_the_agreed_rate(agreed: float, prefix: list[bool]) -> None:
+    """At the agreed rate the expected wealth must not exceed the stakes."""
     up, down = RareEventTest(agreed, 0.05), RareEventTest(agreed, 0.05)
     for happened in prefix:
         up.observe(happened)
@@ -31,18 +31,18 @@ def test_nobody_expects_to_win_while_the_rate_is_kept(agreed: float, prefix: lis
 
 
 def settled(rate: RareEventTest) -> None:
-    """Does now what can wait until the next event."""
+    """Do deferred work now."""
     rate._add_quiet(rate._waiting)
 
 
-def test_stakes_add_up_to_no_more_than_one() -> None:
+def test_stakes_sum_to_at_most_one() -> None:
     rate = RareEventTest(0.5, 0.05)
     staked = sum(5 * 1000.0 / ((n + 1000.0) * (n + 1001.0) * 5) for n in range(200_000))
     assert staked < 1.0
     assert rate.alpha == 0.05
 
 
-def test_a_rare_event_by_itself_is_no_alarm() -> None:
+def test_single_rare_event_raises_no_alarm() -> None:
     rate = RareEventTest(0.001, 0.05)
     assert not any(rate.observe(index == 500) for index in range(2000))
     assert (rate.n, rate.events) == (2000, 1)

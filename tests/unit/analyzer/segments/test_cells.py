@@ -1,4 +1,4 @@
-"""Cells have places of their own until there is no room; then they are other, and are said to be."""
+"""Cells get their own index while there is room; later ones are counted as other."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from analyzer.domain.segments.dimensions import OTHER, Cell
 many = st.lists(st.tuples(st.integers(0, 30).map(str), st.integers(0, 4).map(str)), max_size=300)
 
 
-def test_the_first_have_places_of_their_own() -> None:
+def test_first_cells_have_their_own_index() -> None:
     cells = CellIndex()
     assert [cells.assign((str(number),)) for number in range(LEVELS)] == list(range(LEVELS))
     assert cells.assign(("3",)) == 3
@@ -26,14 +26,14 @@ def test_a_cell_without_room_is_other_in_all_dimensions() -> None:
     assert cells.find(("0", "8", "same")) == CELLS
 
 
-def test_seeking_admits_nobody() -> None:
+def test_lookup_adds_no_cell() -> None:
     cells = CellIndex()
     assert cells.find(("a",)) == -1
     assert cells.kept == []
 
 
 @given(many)
-def test_places_are_bounded_and_never_change(come: list[Cell]) -> None:
+def test_indexes_are_bounded_and_never_change(come: list[Cell]) -> None:
     cells = CellIndex()
     first = {cell: cells.assign(cell) for cell in reversed(come)}
     again = {cell: cells.assign(cell) for cell in reversed(come)}
@@ -44,7 +44,7 @@ def test_places_are_bounded_and_never_change(come: list[Cell]) -> None:
 
 
 @given(many, many)
-def test_cells_that_were_read_back_give_the_same_places(come: list[Cell], later: list[Cell]) -> None:
+def test_loaded_cells_give_the_same_indexes(come: list[Cell], later: list[Cell]) -> None:
     cells = CellIndex()
     for cell in come:
         cells.assign(cell)

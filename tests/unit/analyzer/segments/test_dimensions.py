@@ -1,4 +1,4 @@
-"""Which levels an execution has, by the names that apps use for them."""
+"""The levels of an execution, by the attribute names that apps use."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def test_well_known_names_need_no_setting() -> None:
     }
 
 
-def test_what_is_not_told_has_a_level_of_its_own() -> None:
+def test_missing_attribute_has_its_own_level() -> None:
     assert set(levels(model=None).values()) == {NOT_GIVEN}
 
 
@@ -35,7 +35,7 @@ def test_a_setting_names_other_attributes(names: tuple[str, ...]) -> None:
     assert levels(names, attributes={"tenant": "acme", "route": "search"}) == {"tenant": "acme"}
 
 
-def test_levels_are_cut() -> None:
+def test_levels_are_truncated() -> None:
     assert levels(("route",), attributes={"route": "r" * 1000}) == {"route": "r" * LONGEST_LEVEL}
     assert levels(("model",), model="m" * 1000) == {"model": "m" * LONGEST_LEVEL}
 
@@ -44,6 +44,8 @@ def test_levels_are_cut() -> None:
     ("attributes", "traffic"),
     [({}, False), ({"corpus": "7"}, False), ({"shoe size": "42"}, False), ({"lang": "de"}, True)],
 )
-def test_traffic_is_what_neither_the_team_nor_its_suppliers_change(attributes: dict[str, str], traffic: bool) -> None:
+def test_traffic_dimensions_exclude_changes_by_the_team_and_suppliers(
+    attributes: dict[str, str], traffic: bool
+) -> None:
     known = Dimensions()
     assert known.segmented(known.cell(facts(1, attributes=attributes))) is traffic

@@ -1,4 +1,4 @@
-"""What is expected of a cell: between its own mean and what its levels have in common."""
+"""The expected value of a cell lies between its own mean and the effects of its levels."""
 
 import pytest
 from hypothesis import given
@@ -27,18 +27,18 @@ def test_sums_of_effects_are_found() -> None:
     assert found.common(("new", "new")) == pytest.approx(0.5)
 
 
-def test_a_cell_that_was_never_seen_is_what_its_levels_have_in_common() -> None:
+def test_unknown_cell_is_expected_from_its_levels() -> None:
     without = {cell: sums for cell, sums in ADDED.items() if cell != ("a", "x")}
     assert expectation(without, 0.0001).estimate(("a", "x"))[0] == pytest.approx(0.8, abs=0.05)
 
 
-def test_the_whole_is_weighed_as_wanted() -> None:
+def test_mean_is_weighted_by_the_given_weights() -> None:
     weights: dict[Cell, float] = {cell: 1.0 if cell[0] == "a" else 0.0 for cell in ADDED}
     assert expectation(ADDED, 0.01, weights).common(("new", "new")) == pytest.approx(0.6, abs=0.01)
 
 
 @given(tables, st.floats(0, 0.3))
-def test_an_expectation_lies_between_the_cell_and_its_kin(table: dict[Cell, tuple[int, float]], spread: float) -> None:
+def test_expectation_lies_between_the_cell_and_its_levels(table: dict[Cell, tuple[int, float]], spread: float) -> None:
     found = expectation(table, spread)
     for cell, (n, mean) in table.items():
         level, size = found.estimate(cell)

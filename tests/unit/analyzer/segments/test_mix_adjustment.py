@@ -1,4 +1,4 @@
-"""Residuals: a change of mix moves nothing, a fall of what is known isn't absorbed, and memory stays small."""
+"""Residuals: a mix change has no effect, a drop is not absorbed, and memory stays small."""
 
 import json
 import random
@@ -26,29 +26,29 @@ def settled(reference: list[tuple[Cell, float]]) -> SegmentProfile:
 
 
 def traffic(seed: int, n: int, hard: float, fall: float = 0.0) -> list[tuple[Cell, float]]:
-    """Scores of two segments, of which the part `hard` is hard."""
+    """Return scores of two segments; the share `hard` is from the hard one."""
     rnd = random.Random(seed)
     drawn = ["hard" if rnd.random() < hard else "easy" for _ in range(n)]
     return [((level,), rnd.betavariate(10 * (MEANS[level] - fall), 10 * (1 - MEANS[level] + fall))) for level in drawn]
 
 
 def moved(profile: SegmentProfile, former: list[tuple[Cell, float]], later: list[tuple[Cell, float]]) -> float:
-    """By how much the mean of residuals differs between two stretches."""
+    """Return the difference of the mean residuals of two ranges."""
     old = fmean(profile.adjust(cell, value) for cell, value in former)
     return fmean(profile.adjust(cell, value) for cell, value in later) - old
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_change_of_mix_moves_nothing(seed: int) -> None:
+def test_mix_change_has_no_effect(seed: int) -> None:
     profile = settled(traffic(seed, 1000, 0.3))
     later = traffic(seed + 200, 4000, 0.5)
     assert fmean(value for _, value in later) < 0.81 - 0.04
-    # The standard error is 0.006: of 500 values before, and of the two means of the reference.
+    # The standard error is 0.006: of 500 values before, and of the two reference means.
     assert moved(profile, traffic(seed + 100, 500, 0.3), later) == pytest.approx(0.0, abs=0.024)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_fall_that_the_mix_hides_is_seen_and_stays_seen(seed: int) -> None:
+def test_drop_hidden_by_the_mix_is_visible_permanently(seed: int) -> None:
     profile = settled(traffic(seed, 1000, 0.5))
     masked = traffic(seed + 200, 4000, 0.2333, fall=0.08)
     assert fmean(value for _, value in masked) == pytest.approx(0.75, abs=0.02)
@@ -57,23 +57,23 @@ def test_a_fall_that_the_mix_hides_is_seen_and_stays_seen(seed: int) -> None:
     assert fmean(profile.adjust(cell, value) for cell, value in later) == pytest.approx(0.67, abs=0.03)
 
 
-def test_a_level_that_the_reference_does_not_know_is_compared_with_the_whole() -> None:
+def test_unknown_level_is_compared_with_the_overall_mean() -> None:
     profile = settled([(("old",), 0.9), (("other",), 0.5)] * 50)
     assert profile.residual(("new",), 0.2) == pytest.approx(0.2)
     for _ in range(300):
         assert profile.adjust(("new",), 0.2) == pytest.approx(0.2)
 
 
-def test_with_other_levels_equal() -> None:
-    """A new model is judged by what its route is known for."""
+def test_unknown_level_with_other_levels_known() -> None:
+    """A new model is compared with what is known of its route."""
     easy, hard = ("easy", "m1"), ("hard", "m1")
     profile = settled([(easy, 0.9), (easy, 0.8), (hard, 0.5), (hard, 0.4)] * 50)
     assert profile.residual(("hard", "m2"), 0.45) == pytest.approx(0.65, abs=0.02)
     assert profile.residual(("easy", "m2"), 0.65) == pytest.approx(0.45, abs=0.02)
 
 
-def test_the_first_reference_needs_nobody_to_take_it() -> None:
-    """It is closed at 800 values: a mix that changes after that is not taken for the reference's."""
+def test_first_reference_closes_by_itself() -> None:
+    """The reference is closed at 800 values; a mix change after that does not affect it."""
     profile = SegmentProfile()
     for cell, value in traffic(1, 5000, 0.3):
         profile.learn(cell, value)
@@ -83,8 +83,8 @@ def test_the_first_reference_needs_nobody_to_take_it() -> None:
 
 
 @pytest.mark.parametrize("switch", [110, 250, 450, 790, 3000])
-def test_a_switch_is_seen_in_full_whenever_it_comes(switch: int) -> None:
-    """Also while the first reference is still open, and however long it lasts."""
+def test_switch_is_fully_visible_at_any_time(switch: int) -> None:
+    """Also while the first reference is still open, for any duration."""
     rnd, profile = random.Random(4), SegmentProfile()
     taken = []
     for number in range(switch + 3000):
@@ -95,7 +95,7 @@ def test_a_switch_is_seen_in_full_whenever_it_comes(switch: int) -> None:
     assert fmean(taken[-500:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
 
 
-def test_a_rare_level_is_got_to_know() -> None:
+def test_rare_level_is_learned() -> None:
     rnd, profile = random.Random(4), SegmentProfile()
     for _ in range(3000):
         language = "rare" if rnd.random() < 0.02 else rnd.choice(["en", "de"])
@@ -103,14 +103,14 @@ def test_a_rare_level_is_got_to_know() -> None:
     assert profile.residual(("rare",), 0.4) == pytest.approx(0.8, abs=0.05)
 
 
-def test_where_nothing_differs_values_are_left_alone() -> None:
+def test_values_are_unchanged_without_differences() -> None:
     profile = settled([((), 0.25), ((), 0.75)] * 100)
     assert profile.residual((), 0.3) == 0.3
     assert profile.widened == (0.0, 0.0)
     assert [SegmentProfile().adjust((level,), 0.3) for level in "abc"] == [0.3] * 3
 
 
-def test_cells_with_few_values_are_believed_less() -> None:
+def test_cells_with_few_values_have_less_weight() -> None:
     rnd = random.Random(3)
     told: list[tuple[Cell, float]] = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
     told += [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
@@ -119,8 +119,8 @@ def test_cells_with_few_values_are_believed_less() -> None:
     assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
 
 
-def test_a_cell_of_which_all_was_taken_back_has_no_mean_of_its_own() -> None:
-    """Where values of a cell never vary, the sum of effects is worth no value, and nothing must be divided by that."""
+def test_emptied_cell_has_no_mean() -> None:
+    """If values of a cell never vary, the sum of effects has no weight, and there must be no division by zero."""
     told = [(("a", "a"), 0.0)] * 4 + [(("a", "c"), 1.0), (("b", "a"), 0.0)]
     profile = SegmentProfile()
     for cell, value in [*told, (("a", "b"), 0.0)]:
@@ -131,9 +131,7 @@ def test_a_cell_of_which_all_was_taken_back_has_no_mean_of_its_own() -> None:
 
 
 @given(values, values)
-def test_what_is_taken_back_leaves_no_trace(
-    kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]
-) -> None:
+def test_removed_value_leaves_no_trace(kept: list[tuple[Cell, float]], withdrawn: list[tuple[Cell, float]]) -> None:
     plain, corrected = SegmentProfile(), SegmentProfile()
     for cell, value in kept:
         plain.learn(cell, value)
@@ -149,7 +147,7 @@ def test_what_is_taken_back_leaves_no_trace(
 
 
 @given(values, values, st.booleans())
-def test_a_profile_reads_back_and_goes_on_the_same(
+def test_saved_profile_continues_identically(
     before: list[tuple[Cell, float]], after: list[tuple[Cell, float]], settle: bool
 ) -> None:
     profile = SegmentProfile()
@@ -171,7 +169,7 @@ def test_residuals_lie_within_the_widened_scale(reference: list[tuple[Cell, floa
         assert value + below - 1e-9 <= profile.residual(cell, value) <= value + above + 1e-9
 
 
-def test_memory_is_flat_however_many_levels_there_are() -> None:
+def test_memory_is_constant_in_the_number_of_levels() -> None:
     sizes = []
     for users in (100, 10_000):
         rnd, profile = random.Random(1), SegmentProfile()
@@ -184,8 +182,8 @@ def test_memory_is_flat_however_many_levels_there_are() -> None:
     assert sizes[1] < 1.1 * sizes[0]
 
 
-def test_a_dimension_with_too_many_levels_spoils_no_other() -> None:
-    """What has a level of its own for each value says nothing; routes are still told apart."""
+def test_dimension_with_too_many_levels_does_not_affect_others() -> None:
+    """A dimension with a distinct level per value carries no information; routes are still distinguished."""
     rnd = random.Random(2)
     reference = [((rnd.choice(["easy", "hard"]), f"user-{number}"), 0.0) for number in range(3000)]
     profile = settled([(cell, MEANS[str(cell[0])]) for cell, _ in reference])
@@ -193,8 +191,8 @@ def test_a_dimension_with_too_many_levels_spoils_no_other() -> None:
     assert profile.residual(("hard", "user-y"), 0.6) == pytest.approx(0.75, abs=0.03)
 
 
-def test_getting_to_know_cells_moves_nothing_else() -> None:
-    """What is known better with each doubling doesn't step the level of what is watched."""
+def test_learning_cells_does_not_shift_the_level() -> None:
+    """Refinement with each doubling does not shift the level of the monitored stream."""
     profile, told = SegmentProfile(), traffic(3, 3200, 0.3)
     taken = [profile.adjust(cell, value) for cell, value in told]
     parts = [fmean(taken[start:end]) for start, end in ((50, 400), (400, 800), (800, 1600), (1600, 3200))]
@@ -204,8 +202,8 @@ def test_getting_to_know_cells_moves_nothing_else() -> None:
 
 @pytest.mark.parametrize("hard", [0.1, 0.5])
 @pytest.mark.parametrize("better", [0.0, 0.05])
-def test_a_successor_goes_on_at_the_same_level(hard: float, better: float) -> None:
-    """A version is watched by its predecessor's profile, and its own successor by its own: levels must agree."""
+def test_successor_continues_at_the_same_level(hard: float, better: float) -> None:
+    """A version is adjusted by its predecessor's profile, its successor by its own: their levels must agree."""
     first = settled(traffic(1, 2000, 0.3))
     baseline, own = first.reference(), first.successor()
     told = traffic(2, 2000, hard, fall=-better)
