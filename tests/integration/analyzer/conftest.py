@@ -1,4 +1,4 @@
-"""The analyzer on a real database, fed through the delivery that it has in production, and asked over HTTP."""
+"""The analyzer with a real database and the production delivery, used over HTTP."""
 
 import base64
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ def owner(migrated_dsn: Callable[..., str]) -> str:
 
 @pytest.fixture
 def settings(owner: str) -> AnalyzerSettings:
-    """As the service's own role: what it may not do, fails."""
+    """Settings with the service's own database role, so that missing privileges fail."""
     return AnalyzerSettings(database_url=as_role(owner, "ratchet_analyzer"), kafka_bootstrap="127.0.0.1:9")
 
 
@@ -77,11 +77,11 @@ def another() -> dict[str, str]:
 
 @pytest.fixture
 def tuner() -> dict[str, str]:
-    """Headers of one who may declare metrics."""
+    """Headers of a principal that may declare metrics."""
     return {"Authorization": bearer("tuner")}
 
 
 @pytest.fixture
 def writer() -> dict[str, str]:
-    """Headers of one who may not read."""
+    """Headers of a principal that may not read."""
     return {"Authorization": bearer("writer")}

@@ -1,4 +1,4 @@
-"""What may be read over HTTP, and by whom."""
+"""The HTTP API: results and permissions."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from tests.support.quality import envelopes, feedback, recorded, scores_by_versi
 
 
 @pytest.fixture(autouse=True)
-async def filled(analyzer: Analyzer) -> None:
+async def sample_data(analyzer: Analyzer) -> None:
     """A regression of the target `bot`, executions of `other`, one feedback without an execution."""
     scores = scores_by_version([("v1", [1.0] * 150), ("v2", [0.0] * 150)])
     calls = (recorded(number, target="other") for number in range(5))
     await analyzer.deliver(envelopes([*scores, *calls, feedback(900, execution=None, target="")]))
 
 
-async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -> None:
+async def test_regressions_are_listed_and_read(client: httpx.AsyncClient) -> None:
     page = (await client.get("/v1/regressions", params={"state": "open", "target": "bot"})).json()
     (item,) = page["items"]
     assert page["next"] is None
@@ -36,7 +36,7 @@ async def test_regressions_are_listed_and_looked_up(client: httpx.AsyncClient) -
     assert (await client.get("/v1/regressions", params={"state": "resolved"})).json()["items"] == []
 
 
-async def test_pages_follow_each_other(client: httpx.AsyncClient) -> None:
+async def test_regressions_are_paged(client: httpx.AsyncClient) -> None:
     first = (await client.get("/v1/quality", params={"limit": 2})).json()
     assert [item["identity"] for item in first["items"]] != []
     second = (await client.get("/v1/quality", params={"limit": 2, "cursor": first["next"]})).json()
@@ -59,7 +59,7 @@ MORE = """INSERT INTO analyzer.regressions (id, dimension_id, project, environme
           FROM analyzer.regressions, generate_series(1, 999) AS n"""
 
 
-async def test_pages_hold_each_of_1000_regressions_once(client: httpx.AsyncClient, analyzer: Analyzer) -> None:
+async def test_pages_contain_each_of_1000_regressions_once(client: httpx.AsyncClient, analyzer: Analyzer) -> None:
     async with analyzer.store.begin() as tx:
         await tx.conn.exec_driver_sql(MORE)
     for state, expected in ((None, 1000), ("open", 100), ("resolved", 900)):
@@ -74,24 +74,24 @@ async def test_pages_hold_each_of_1000_regressions_once(client: httpx.AsyncClien
         assert len(seen) == len(set(seen)) == expected
 
 
-async def test_quality_says_what_it_rests_on(client: httpx.AsyncClient) -> None:
+async def test_quality_states_its_sample(client: httpx.AsyncClient) -> None:
     page = (await client.get("/v1/quality")).json()
-    told = {(item["metric"], item["identity"]): item for item in page["items"]}
-    worse = told["score.Factuality", "label:v2"]
+    response = {(item["metric"], item["identity"]): item for item in page["items"]}
+    worse = response["score.Factuality", "label:v2"]
     assert (worse["measurement"]["n"], worse["measurement"]["mean"]) == (150, 0.0)
     assert (worse["compared_with"], worse["verdict"]) == ("label:v1", "regressed")
     assert (worse["baseline"]["n"], worse["current"]["n"], worse["delta_pp"]) == (150, 150, -100.0)
-    assert (told["latency_ms", "label:v1"]["unit"], told["latency_ms", "label:v1"]["verdict"]) == (
+    assert (response["latency_ms", "label:v1"]["unit"], response["latency_ms", "label:v1"]["verdict"]) == (
         "ms",
         "no baseline yet",
     )
-    first = told["score.Factuality", "label:v1"]
+    first = response["score.Factuality", "label:v1"]
     assert (first["compared_with"], first["verdict"], first["baseline"]) == (None, "no baseline yet", None)
     assert page["uncounted"] == {"unjoined": 1}
     assert (await client.get("/v1/quality", params={"target": "other"})).json()["items"][0]["target"] == "other"
 
 
-async def test_other_environments_see_nothing_of_it(client: httpx.AsyncClient, another: dict[str, str]) -> None:
+async def test_other_environments_see_nothing(client: httpx.AsyncClient, another: dict[str, str]) -> None:
     (item,) = (await client.get("/v1/regressions")).json()["items"]
     assert (await client.get("/v1/regressions", headers=another)).json()["items"] == []
     assert (await client.get("/v1/quality", headers=another)).json()["items"] == []
@@ -117,7 +117,7 @@ async def test_only_readers_may_read(client: httpx.AsyncClient, writer: dict[str
         ("/v1/quality?target=%00", "target"),
     ],
 )
-async def test_bad_parameters_are_named(client: httpx.AsyncClient, path: str, field: str) -> None:
+async def test_invalid_parameters_are_named(client: httpx.AsyncClient, path: str, field: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["errors"][0]["field"] == field

@@ -1,4 +1,4 @@
-"""From Kafka's bytes to state and events, on PostgreSQL."""
+"""From Kafka messages to state and events, with PostgreSQL."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ STATE = "SELECT identity, metric, CAST(state AS text) AS state FROM analyzer.str
 
 
 def drop(seed: int = 1) -> list[Envelope[Event]]:
-    """150 values of a good version, 150 of a bad one, 900 of one as good as the first."""
+    """Return 150 values of a good version, 150 of a bad one, and 900 of one as good as the first."""
     rnd = random.Random(seed)
     shares = (("v1", 0.9, 150), ("v2", 0.5, 150), ("v3", 0.9, 900))
     return envelopes(scores_by_version((v, [float(rnd.random() < p) for _ in range(n)]) for v, p, n in shares))
@@ -28,7 +28,7 @@ async def in_batches(analyzer: Analyzer, sent: Sequence[Envelope[Event]], size: 
         await analyzer.deliver(sent[start : start + size])
 
 
-async def test_a_bad_version_is_raised_once_and_a_good_one_resolves_it(analyzer: Analyzer) -> None:
+async def test_bad_version_opens_one_regression_and_a_good_one_resolves_it(analyzer: Analyzer) -> None:
     await in_batches(analyzer, drop(), 50)
     (detected,) = await analyzer.emitted("regression.detected")
     (resolved,) = await analyzer.emitted("regression.resolved")
@@ -55,21 +55,21 @@ async def test_state_does_not_depend_on_batches_or_restarts(analyzer: Analyzer) 
 
 
 def strip(state: str) -> list[object]:
-    """The state without the window that `quality.measured` tells next: when it is told depends on batches."""
+    """Return the state without the pending window of `quality.measured`, which depends on batches."""
     lasting: list[object]
-    *lasting, told_next = json.loads(state)
-    assert len(told_next) == 6
+    *lasting, pending = json.loads(state)
+    assert len(pending) == 6
     return lasting
 
 
-async def test_what_was_told_adds_up_to_what_came(analyzer: Analyzer) -> None:
+async def test_reported_measurements_add_up_to_all_values(analyzer: Analyzer) -> None:
     await in_batches(analyzer, drop(), 60)
-    told = await analyzer.emitted("quality.measured")
-    assert sum(window.measurement.n for window in told if window.identity == "label:v1") >= 150 - 25
-    assert all(window.measurement.n >= 25 for window in told)
+    measured = await analyzer.emitted("quality.measured")
+    assert sum(window.measurement.n for window in measured if window.identity == "label:v1") >= 150 - 25
+    assert all(window.measurement.n >= 25 for window in measured)
 
 
-async def test_a_message_that_comes_again_counts_once(analyzer: Analyzer) -> None:
+async def test_repeated_message_counts_once(analyzer: Analyzer) -> None:
     sent = envelopes(feedback(number) for number in range(40))
     await analyzer.deliver([*sent, *sent[:10]])
     await analyzer.deliver(sent)
@@ -79,13 +79,13 @@ async def test_a_message_that_comes_again_counts_once(analyzer: Analyzer) -> Non
 
 async def test_executions_are_measured_by_outcome_and_latency(analyzer: Analyzer) -> None:
     await analyzer.deliver(envelopes(recorded(number) for number in range(30)))
-    told = {event.metric: event for event in await analyzer.emitted("quality.measured")}
-    assert set(told) == {"error_rate", "latency_ms"}
-    assert told["error_rate"].measurement.mean == 0.0
-    assert told["latency_ms"].measurement.mean == pytest.approx(120.0)
+    measured = {event.metric: event for event in await analyzer.emitted("quality.measured")}
+    assert set(measured) == {"error_rate", "latency_ms"}
+    assert measured["error_rate"].measurement.mean == 0.0
+    assert measured["latency_ms"].measurement.mean == pytest.approx(120.0)
 
 
-async def test_what_counts_nowhere_is_counted_as_such(analyzer: Analyzer) -> None:
+async def test_uncounted_values_are_reported(analyzer: Analyzer) -> None:
     alone = [feedback(number, execution=None, target="") for number in range(3)]
     odd = feedback(4, kind="label", value=None, label="purple")
     await analyzer.deliver(envelopes([*alone, odd]))
@@ -94,7 +94,7 @@ async def test_what_counts_nowhere_is_counted_as_such(analyzer: Analyzer) -> Non
     assert await analyzer.rows("SELECT 1 FROM analyzer.streams") == []
 
 
-async def test_consent_given_and_withdrawn_leaves_n_and_mean_exact(analyzer: Analyzer) -> None:
+async def test_consent_changes_keep_n_and_mean_exact(analyzer: Analyzer) -> None:
     chains = [[(1.0, True), (0.0, False), (0.0, True)], [(1.0, False), (1.0, True)], [(1.0, True), (1.0, False)]]
     await analyzer.deliver(
         envelopes(event for number, said in enumerate(chains) for event in successive_thumbs(number, said))
@@ -114,7 +114,7 @@ async def test_two_instances_on_one_target_lose_nothing(analyzer: Analyzer) -> N
     assert [row.n for row in rows] == [100, 100, 100]
 
 
-async def test_the_database_refuses_a_second_open_regression(analyzer: Analyzer) -> None:
+async def test_database_rejects_a_second_open_regression(analyzer: Analyzer) -> None:
     await in_batches(analyzer, drop()[:300], 100)
     twice = """INSERT INTO analyzer.regressions (id, dimension_id, project, environment, target, metric, state,
                  revision, opened_at, detected, good, terms, memory)
@@ -125,7 +125,7 @@ async def test_the_database_refuses_a_second_open_regression(analyzer: Analyzer)
             await tx.conn.exec_driver_sql(twice)
 
 
-async def test_real_judgements_through_the_whole_service(analyzer: Analyzer) -> None:
+async def test_real_judgements_through_the_service(analyzer: Analyzer) -> None:
     judged = frank()
     await in_batches(analyzer, envelopes(scores_by_version((name, judged[name]) for name in ("bart", "bus"))), 500)
     (detected,) = await analyzer.emitted("regression.detected")

@@ -1,4 +1,4 @@
-"""`ratchet backtest --langfuse` as people call it, over HTTP."""
+"""`ratchet backtest --langfuse` as a command, over HTTP."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ KEYS = {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET}
 
 @pytest.fixture
 def environment() -> Iterator[Environment]:
-    """What the environment of a command says for a server."""
+    """Return the environment variables of a command for a server."""
     with ExitStack() as stack:
         yield lambda server: {**KEYS, "LANGFUSE_HOST": stack.enter_context(served(server))}
 
@@ -34,9 +34,7 @@ def run(env: Mapping[str, str], *words: str) -> Result:
 
 
 @pytest.mark.parametrize("detect_api", ["4.16.0", "3.150.1"])
-def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_is_shown(
-    environment: Environment, detect_api: str
-) -> None:
+def test_version_without_an_instruction_is_named_with_its_fix(environment: Environment, detect_api: str) -> None:
     server = server_with_history(*FALLEN, version=detect_api, now=datetime.now(UTC))
     result = run(environment(server), "--langfuse")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -58,9 +56,7 @@ def test_the_version_that_dropped_an_instruction_is_named_and_what_puts_it_back_
 
 
 @pytest.mark.simulation
-def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_drop_is_stated_with_the_detectable_size(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectable, "RUNS", 5)
     result = run(environment(server_with_history(*HEALTHY, now=datetime.now(UTC))), "--langfuse", "--days", "30")
     assert result.exit_code == 0
@@ -68,7 +64,7 @@ def test_where_nothing_fell_that_is_said_and_what_could_have_been_seen(
     assert " values, in 80% of 5 simulated runs on these values" in result.stdout
 
 
-def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -> None:
+def test_json_and_html_have_the_same_result(environment: Environment, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     env = environment(server_with_history(*FALLEN, now=datetime.now(UTC)))
     report = json.loads(run(env, "--langfuse", "--json", "--html", str(page)).stdout)
@@ -78,7 +74,7 @@ def test_json_and_a_page_have_it_too(environment: Environment, tmp_path: Path) -
     assert "+  Cite the article that you took it from." in page.read_text("utf-8")
 
 
-def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> None:
+def test_texts_are_escaped_for_the_terminal(environment: Environment) -> None:
     server = server_with_history(*FALLEN, now=datetime.now(UTC))
     evil = "\x1b[2J\u202ebot"
     for each in server.observations:
@@ -93,7 +89,7 @@ def test_texts_of_strangers_reach_no_terminal_raw(environment: Environment) -> N
     assert "\u202e" not in told
 
 
-def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: Environment, tmp_path: Path) -> None:
+def test_script_prints_no_progress_in_a_pipe_and_no_key(environment: Environment, tmp_path: Path) -> None:
     server = server_with_history(*FALLEN, now=datetime.now(UTC))
     server.faults["/api/public/v3/scores"] = [error_response(429, retry_after="0")]
     script = Path(sys.executable).with_name("ratchet")
@@ -134,7 +130,7 @@ def test_the_installed_script_is_quiet_in_a_pipe_and_shows_no_key(environment: E
         ("v2/prompts/answer", error_response(403), 4, "does not permit these keys to read"),
     ],
 )
-def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
+def test_error_is_one_line_with_an_exit_code_and_no_partial_result(
     environment: Environment, tmp_path: Path, path: str, fault: ScriptedResponse, code: int, message: str
 ) -> None:
     server = server_with_history(*FALLEN, now=datetime.now(UTC))
@@ -147,7 +143,7 @@ def test_a_trouble_is_a_line_and_an_exit_code_and_nothing_half_done(
     assert not (tmp_path / "report.html").exists()
 
 
-def test_an_address_where_nobody_is_is_told_at_once() -> None:
+def test_unreachable_address_is_reported_at_once() -> None:
     result = run({**KEYS, "LANGFUSE_HOST": f"http://127.0.0.1:{free_port()}"}, "--langfuse")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "is unreachable: ConnectError: [Errno 111] Connection refused" in result.stderr
@@ -163,7 +159,7 @@ def test_an_address_where_nobody_is_is_told_at_once() -> None:
         (KEYS, ["--langfuse", "--days", "0"], "Invalid value"),
     ],
 )
-def test_wrong_usage_is_said(env: dict[str, str], words: list[str], message: str) -> None:
+def test_usage_errors(env: dict[str, str], words: list[str], message: str) -> None:
     result = run(env, *words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr

@@ -1,7 +1,7 @@
-"""What we ask Langfuse for, and what we take for its answers, held against its own description of its API.
+"""Our requests to Langfuse and our handling of its responses, verified with its own OpenAPI document.
 
-Prism stands between the reader and the server of tests, and refuses requests that the description does not allow. What
-that server answers is checked as well, so that all tests that use it are held to the description.
+Prism runs between the reader and the test server, and rejects requests that the document does not allow. The test
+server's responses are verified as well, so that all tests that use it conform to the document.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,27 +34,27 @@ _ENDS = 5
 
 
 @dataclass
-class Guarded:
-    """Asked at `address`, `server` answers; `said` is what it said by the description's paths."""
+class ValidatedServer:
+    """`server` is reachable at `address`; `responses` records its responses by the document's paths."""
 
     description: Path
     server: Langfuse = field(default_factory=Langfuse)
-    said: list[tuple[str, Any]] = field(default_factory=list)
+    responses: list[tuple[str, Any]] = field(default_factory=list)
     address: str = ""
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse:
-        said = self.server.respond(method, target, headers)
-        self.said.append((place(self.server.requests[-1][1]), from_json(said.body)))
-        return said
+        response = self.server.respond(method, target, headers)
+        self.responses.append((path_template(self.server.requests[-1][1]), from_json(response.body)))
+        return response
 
     @cached_property
     def document(self) -> Json:
-        """The description, with its way to say that something may be null in the words of JSON Schema."""
-        found: Json = nulls(yaml.safe_load(self.description.read_text("utf-8")))
+        """Return the document with `nullable` converted to JSON Schema."""
+        found: Json = allow_nulls(yaml.safe_load(self.description.read_text("utf-8")))
         return found
 
     def check(self, path: str, body: Any) -> None:
-        """Raises ValidationError where the description says something else; of long pages, about the ends."""
+        """Raise ValidationError if a response does not conform; of long lists, check the ends."""
         if len(body.get("data", ())) > 2 * _ENDS:
             body = {**body, "data": body["data"][:_ENDS] + body["data"][-_ENDS:]}
         schema = self.document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
@@ -62,34 +62,34 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    found = Guarded(contract_file("langfuse-openapi.yml"))
+def validated_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValidatedServer]:
+    found = ValidatedServer(contract_file("langfuse-openapi.yml"))
     log = tmp_path_factory.mktemp("prism") / "prism.log"
     with served(found) as upstream, validating_proxy(found.description, upstream, log) as found.address:
         yield found
 
 
 @pytest.fixture
-def guarded(guard: Guarded) -> Guarded:
-    guard.said.clear()
-    return guard
+def validated(validated_server: ValidatedServer) -> ValidatedServer:
+    validated_server.responses.clear()
+    return validated_server
 
 
-def told(address: str, **given: Any) -> Report:
+def run_backtest_of(address: str, **given: Any) -> Report:
     config = LangfuseConfig(address, PUBLIC, SECRET)
     with connect(config) as client:
         server = Server(address, client, lambda seconds, why: None, lambda: NOW)
         return run(30, BacktestOptions(ColumnChoice(**given)), server, lambda stage, total: lambda done: None, NOW)
 
 
-def place(path: str) -> str:
+def path_template(path: str) -> str:
     return PROMPT if path.startswith("/api/public/v2/prompts/") else path
 
 
 @pytest.mark.simulation
 @pytest.mark.parametrize("version", VERSIONS)
-def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Guarded, version: str) -> None:
-    server = guarded.server = server_with_history(*FALLEN, version=version)
+def test_requests_and_responses_conform_to_the_document(validated: ValidatedServer, version: str) -> None:
+    server = validated.server = server_with_history(*FALLEN, version=version)
     of_a_call = {"kind": "observation", "id": "t1-g", "traceId": "t1"}
     server.scores += [
         score(1, "verdict", "correct", NOW, source="EVAL", subject=of_a_call),
@@ -99,14 +99,14 @@ def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Gua
     dates = {"createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "isArchived": False}
     limits = {"dataType": "NUMERIC", "minValue": 1, "maxValue": 7}
     server.configs = [{"id": "c", "projectId": "p", "name": "style", **limits, **dates}]
-    (result,) = [each for each in told(guarded.address, input="input").results if each.falls]
+    (result,) = [each for each in run_backtest_of(validated.address, input="input").results if each.falls]
     assert result.falls[0].repair is not None
     assert result.falls[0].repair.kind == "restore"
-    for path, body in guarded.said:
-        guarded.check(path, body)
+    for path, body in validated.responses:
+        validated.check(path, body)
     for method, path, params in server.requests:
-        known = {each["name"] for each in guarded.document["paths"][place(path)]["get"]["parameters"]}
-        assert (method, set(params) - known) == ("GET", set()), path  # Prism lets unknown ones pass
+        known = {each["name"] for each in validated.document["paths"][path_template(path)]["get"]["parameters"]}
+        assert (method, set(params) - known) == ("GET", set()), path  # Prism ignores unknown parameters
 
 
 @pytest.mark.parametrize(
@@ -119,27 +119,27 @@ def test_all_that_is_asked_and_answered_is_as_langfuse_describes_it(guarded: Gua
         ("v4/observations", 404),
     ],
 )
-def test_the_guard_is_awake(guarded: Guarded, wrong: str, status: int) -> None:
-    guarded.server = Langfuse()
-    with httpx.Client(base_url=guarded.address, auth=(PUBLIC, SECRET)) as client:
+def test_prism_rejects_invalid_requests(validated: ValidatedServer, wrong: str, status: int) -> None:
+    validated.server = Langfuse()
+    with httpx.Client(base_url=validated.address, auth=(PUBLIC, SECRET)) as client:
         assert client.get(f"/api/public/{wrong}").status_code == status
-    assert httpx.get(f"{guarded.address}/api/public/v3/scores").status_code == 401
-    assert guarded.said == []
+    assert httpx.get(f"{validated.address}/api/public/v3/scores").status_code == 401
+    assert validated.responses == []
 
 
-def test_so_is_the_check_of_answers(guarded: Guarded) -> None:
+def test_response_check_rejects_invalid_responses(validated: ValidatedServer) -> None:
     page = {"data": [score(1, "thumbs", True, NOW)], "meta": {"limit": 100}}
-    guarded.check("/api/public/v3/scores", page)
+    validated.check("/api/public/v3/scores", page)
     with pytest.raises(ValidationError):
-        guarded.check("/api/public/v3/scores", {**page, "data": [score(1, "thumbs", True, NOW, source="NOBODY")]})
+        validated.check("/api/public/v3/scores", {**page, "data": [score(1, "thumbs", True, NOW, source="NOBODY")]})
 
 
-def nulls(value: Any) -> Any:
+def allow_nulls(value: Any) -> Any:
     if isinstance(value, list):
-        return [nulls(each) for each in value]
+        return [allow_nulls(each) for each in value]
     if not isinstance(value, dict):
         return value
-    found = {name: nulls(each) for name, each in value.items() if name != "nullable"}
+    found = {name: allow_nulls(each) for name, each in value.items() if name != "nullable"}
     if value.get("nullable") is True and ("$ref" in found or "type" in found):
         return {"anyOf": [found, {"type": "null"}]}
     return found

@@ -1,4 +1,4 @@
-"""Declaring metrics over HTTP: what comes of values before and after, and what is not counted."""
+"""Declaring metrics over HTTP: effect on earlier and later values, and uncounted values."""
 
 from hashlib import sha256
 from typing import Any
@@ -42,9 +42,12 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     assert event.declared == DeclaredMetric(direction="lower_is_better")
     canonical = b'{"direction":"lower_is_better"}'
     assert event.digest == f"sha256:{sha256(canonical).hexdigest()}"
-    told = {item["identity"]: item for item in (await client.get("/v1/quality")).json()["items"]}
-    assert told["label:v2"]["verdict"] == "regressed"
-    assert (told["label:v1"]["measurement"]["n"], told["label:v1"]["measurement"]["mean"]) == (150, pytest.approx(0.1))
+    response = {item["identity"]: item for item in (await client.get("/v1/quality")).json()["items"]}
+    assert response["label:v2"]["verdict"] == "regressed"
+    assert (response["label:v1"]["measurement"]["n"], response["label:v1"]["measurement"]["mean"]) == (
+        150,
+        pytest.approx(0.1),
+    )
 
     await analyzer.deliver(sent[270:])
     (raised,) = await analyzer.emitted("regression.detected")
@@ -54,7 +57,7 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     assert all(0.05 < window["mean"] < 0.55 for window in windows["items"])
 
 
-async def test_what_is_not_counted_is_told_and_counts_once_it_has_a_meaning(
+async def test_uncounted_label_is_reported_and_counts_once_declared(
     analyzer: Analyzer, client: httpx.AsyncClient, tuner: dict[str, str]
 ) -> None:
     odd = [feedback(n, kind="score", name="grade", value=value) for n, value in enumerate([8.0, -1.0, 1.5])]
@@ -97,7 +100,7 @@ async def test_what_is_not_counted_is_told_and_counts_once_it_has_a_meaning(
         ("score.x", {"floor_pp": 0}, "floor_pp"),
     ],
 )
-async def test_a_declaration_that_does_not_fit_names_its_field(
+async def test_invalid_declaration_names_its_field(
     client: httpx.AsyncClient, tuner: dict[str, str], name: str, body: dict[str, Any], field: str
 ) -> None:
     content = '{"scale": [0, Infinity]}' if body == {"scale": [0, 1e999]} else None
@@ -109,7 +112,7 @@ async def test_a_declaration_that_does_not_fit_names_its_field(
     assert field in answer.json()["detail"]
 
 
-async def test_who_may_declare_and_who_sees_it(
+async def test_permissions_to_declare_and_to_read(
     analyzer: Analyzer, client: httpx.AsyncClient, tuner: dict[str, str], another: dict[str, str]
 ) -> None:
     path = "/v1/metrics/score.wordiness"
@@ -121,7 +124,7 @@ async def test_who_may_declare_and_who_sees_it(
     assert (await client.put(path, json={}, headers=tuner)).json()["direction"] == "undeclared"
 
 
-async def test_pages_of_metrics_follow_each_other(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
+async def test_metrics_are_paged(analyzer: Analyzer, client: httpx.AsyncClient) -> None:
     await analyzer.deliver(envelopes([feedback(n, kind="score", name=f"s{n}", value=0.5) for n in range(5)]))
     seen, cursor = [], None
     while True:

@@ -1,4 +1,4 @@
-"""The tables that the code knows are the tables that the migrations make."""
+"""The tables declared in code equal those of the migrations."""
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
