@@ -16,7 +16,7 @@ from typing import TypeVar
 from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Dimension
-from analyzer.domain.regressions.lifecycle import Regression, recover
+from analyzer.domain.regressions.lifecycle import recover_until
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.streams.stream_run import StreamRun
@@ -123,7 +123,8 @@ class ColumnFold:
             for stream, indices in self._stretches.split(start, stop)
         ]
         if recovering is not None:
-            stop = self._recover(recovering, stop)
+            self.engine.changed_regressions[columns.dimension.subject] = recovering
+            stop = recover_until(recovering, columns, start, stop)
             decision = StretchEnd(_close_blocks(runs, stop))
         elif columns.metric.direction == "undeclared":
             decision = StretchEnd(_close_blocks(runs, stop))
@@ -141,15 +142,6 @@ class ColumnFold:
         """Return cells, their numbers, and values."""
         numbers = _picked(self.columns.group, indices)
         return self._stretches.cells(numbers), numbers, _picked(self.columns.values, indices)
-
-    def _recover(self, regression: Regression, stop: int) -> int:
-        """Test values for recovery; return the index after the one that resolves the regression, else `stop`."""
-        columns = self.columns
-        self.engine.changed_regressions[columns.dimension.subject] = regression
-        for index in range(self.next, stop):
-            if recover(regression, columns.reading(index), columns.groups[columns.group[index]].cell):
-                return index + 1
-        return stop
 
     def _decide(self, runs: Sequence[IndexedRun], stop: int) -> "StretchEnd":
         """Close blocks up to the first value that may open a regression."""
@@ -225,9 +217,7 @@ def _close_blocks(runs: Sequence[IndexedRun], stop: int, deciding: list[Stream] 
     for index, stream, block in blocks:
         if index >= stop:
             break
-        if stream.monitor.close(block) and deciding is not None:
-            finding = stream.finding()
-            if finding.answer == "regressed" and finding.before is not None:
-                deciding.append(stream)
-                stop = index + 1
+        if stream.monitor.close(block) and deciding is not None and stream.monitor.regressed:
+            deciding.append(stream)
+            stop = index + 1
     return stop

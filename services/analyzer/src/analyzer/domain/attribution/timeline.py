@@ -5,8 +5,10 @@ a block is never longer than a third of its age. About 8,000 values are kept.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import le, mul
 from typing import Any
 
 from analyzer.domain.attribution.time_blocks import UNIT, TimeBlock, append_block
@@ -57,13 +59,66 @@ class Timeline:
     ) -> None:
         """Add values as `add` does one by one; `cell_of` returns the cell of a number, and may widen the timeline."""
         indices: dict[int, int] = {}
+        start = 0
+        if all(map(le, at, islice(at, 1, None))) and not (self.blocks and at and at[0] < self.blocks[-1].end):
+            units = [round(value * UNIT) for value in values]
+            while start < len(units):
+                stop = self._add_to_block(numbers, indices, units, at, start)
+                if stop == start:  # a cell that may be new
+                    stop = start + 1
+                    self._add_late(numbers[start:stop], cell_of, values[start:stop], at[start:stop], indices)
+                start = stop
+        else:
+            self._add_late(numbers, cell_of, values, at, indices)
+
+    def _add_to_block(
+        self,
+        numbers: Sequence[int],
+        indices: Mapping[int, int],
+        units: Sequence[int],
+        at: Sequence[float],
+        start: int,
+    ) -> int:
+        """Add values in order of time to the latest block while their cells are known; return the end."""
+        block = self.blocks[-1] if self.blocks else None
+        if numbers[start] not in indices:
+            return start
+        if block is None or block.filled >= BLOCK:
+            append_block(self.blocks, at[start], ALIKE, SIZES)
+            block = self.blocks[-1]
+        stop = min(len(units), start + BLOCK - block.filled)
+        found, sums = numbers[start:stop], block.sums
+        if not indices.keys() >= set(found):
+            stop = next(index for index in range(start, stop) if numbers[index] not in indices)
+            found = numbers[start:stop]
+        own = units[start:stop]
+        for index, unit in zip(map(indices.__getitem__, found), own, strict=True):
+            cell = sums.get(index)
+            if cell is None:
+                cell = sums[index] = [0, 0]
+            cell[0] += 1
+            cell[1] += unit
+        block.squares += sum(map(mul, own, own))
+        block.filled += len(own)
+        block.end = max(block.end, at[stop - 1])
+        return stop
+
+    def _add_late(
+        self,
+        numbers: Sequence[int],
+        cell_of: Callable[[int], Cell],
+        values: Sequence[float],
+        at: Sequence[float],
+        indices: dict[int, int],
+    ) -> None:
+        """Add values in any order of time; `indices` has the index of each number so far."""
         for number, value, moment in zip(numbers, values, at, strict=True):
             index = indices.get(number)
             if index is None:
                 cell, before = cell_of(number), len(self.cells)
                 index = self._indexed(cell)
                 if before >= CELLS and len(self.cells) != before:  # making room has renumbered the cells
-                    indices = {}
+                    indices.clear()
                 indices[number] = index
             block = self.blocks[-1] if self.blocks else None
             if block is None or (block.filled >= BLOCK and moment >= block.end):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from analyzer.domain.model import Metric, ScaleKind
+from analyzer.domain.model import Dimension, Metric, ScaleKind
 from shared.metric_catalog import Declaration, Direction, MetricDefinition, definition_of
 
 _LEAST = 1e-6
@@ -54,12 +54,20 @@ class TargetMetrics:
         return to_metric(replace(self.definition, direction=direction), self.metric.generation)
 
 
+class Measures(NamedTuple):
+    """What the values of one metric of one target are summed in: a dimension for each direction."""
+
+    found: TargetMetrics
+    dimensions: tuple[tuple[Dimension, Metric], ...]
+
+
 @dataclass(slots=True)
 class Definitions:
     """Definitions by metric and target, cached."""
 
     declared: Mapping[TargetScope, Declared] = field(default_factory=dict)
     _found: dict[TargetScope, TargetMetrics] = field(default_factory=dict)
+    _measures: dict[tuple[str, str, str, str], Measures] = field(default_factory=dict)
 
     def find(self, project: str, environment: str, target: str | None, metric: str) -> TargetMetrics:
         """Return the definition in force for `metric` of `target`; without one, of targets without a declaration."""
@@ -71,6 +79,21 @@ class Definitions:
             if len(self._found) > _MAX_CACHED:
                 self._found.clear()
             found = self._found[scope] = self._decide(scope)
+        return found
+
+    def measures(self, project: str, environment: str, target: str, metric: str) -> Measures:
+        """Return the definition in force, and the dimensions that values of `metric` are summed in."""
+        key = project, environment, target, metric
+        found = self._measures.get(key)
+        if found is None:
+            if len(self._measures) > _MAX_CACHED:
+                self._measures.clear()
+            known = self.find(*key)
+            summed = tuple(
+                (Dimension(project, environment, target, each.name, each.generation, each.mirrored), each)
+                for each in known.metrics
+            )
+            found = self._measures[key] = Measures(known, summed)
         return found
 
     def _decide(self, scope: TargetScope) -> TargetMetrics:

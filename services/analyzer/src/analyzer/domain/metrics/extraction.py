@@ -30,7 +30,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from analyzer.domain.metrics.definitions import Definitions, TargetMetrics, to_metric
-from analyzer.domain.model import Dimension, Metric, Reading, Use
+from analyzer.domain.model import Metric, Reading, Use
 from shared.events.feedback import (
     Consent,
     ExecutionFacts,
@@ -86,7 +86,8 @@ def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT)
     if _refused(event.execution.consent):
         yield _uncounted(event, name, "no_consent")
         return
-    found = definitions.find(event.project, event.environment, event.target, name)
+    measures = definitions.measures(event.project, event.environment, event.target, name)
+    found = measures.found
     value: float | UncountedValue | None = (
         _uncounted(event, name, "no_consent")
         if _refused(event.consent)
@@ -100,7 +101,10 @@ def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT)
     if isinstance(former, UncountedValue):
         former = None
     if value is not None or former is not None:
-        yield from _readings(event, event.execution, found, value, former)
+        uses, at, received = _circumstances(event, event.execution)
+        for dimension, metric in measures.dimensions:
+            new, old_value = (None if each is None else metric.to_scale(each) for each in (value, former))
+            yield Reading(dimension, metric, uses, event.execution, new, old_value, at, received)
 
 
 def from_execution(
@@ -114,16 +118,20 @@ def from_execution(
         if event.revision == 1:
             yield _uncounted(event, "", "no_consent")
         return
-    outcome = event.facts.outcome if event.is_new("outcome") else None
+    facts = event.facts
+    outcome = facts.outcome if event.is_new("outcome") else None
     failed = None if outcome is None else float(outcome in _FAILED)
     measured = {ERROR_RATE.name: failed, LATENCY.name: event.latency_ms, COST.name: event.cost}
     measured |= {metric_name("score", name): score for name, score in event.scores.items()}
+    scope = event.project, event.environment, event.target
+    uses, at, received = _circumstances(event, facts)
     for name, value in measured.items():
         if value is None:
             continue
-        found = definitions.find(event.project, event.environment, event.target, name)
+        found, dimensions = definitions.measures(*scope, name)
         if found.definition.contains(value):
-            yield from _readings(event, event.facts, found, value, None)
+            for dimension, metric in dimensions:
+                yield Reading(dimension, metric, uses, facts, metric.to_scale(value), None, at, received)
         else:
             yield _uncounted(event, name, "out_of_range", value=value)
 
@@ -167,25 +175,11 @@ def _refused(consent: Consent) -> bool:
     return consent.quality is False
 
 
-def _readings(
-    event: FeedbackCreated | ExecutionRecorded,
-    facts: ExecutionFacts,
-    found: TargetMetrics,
-    value: float | None,
-    former: float | None,
-) -> Iterator[Reading]:
-    uses, at, received = _uses(facts.prompts), facts.occurred_at.timestamp(), event.received_at.timestamp()
-    for metric in found.metrics:
-        yield Reading(
-            Dimension(event.project, event.environment, event.target, metric.name, metric.generation, metric.mirrored),
-            metric,
-            uses,
-            facts,
-            None if value is None else metric.to_scale(value),
-            None if former is None else metric.to_scale(former),
-            at,
-            received,
-        )
+def _circumstances(
+    event: FeedbackCreated | ExecutionRecorded, facts: ExecutionFacts
+) -> tuple[tuple[Use, ...], float, float]:
+    """Return the prompts of a value, and the Unix times of its execution and of its receipt."""
+    return _uses(facts.prompts), facts.occurred_at.timestamp(), event.received_at.timestamp()
 
 
 def _uses(prompts: tuple[PromptUse, ...]) -> tuple[Use, ...]:

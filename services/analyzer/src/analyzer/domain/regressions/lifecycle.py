@@ -4,6 +4,7 @@ Odd revisions open it, even ones resolve it.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.streams.recent_values import RecentValues
 from analyzer.domain.streams.stream import Baseline
 from analyzer.domain.streams.sums import measurement
+from analyzer.domain.value_columns import ValueColumns
 from shared.events.quality import Cause, RegressionDetected, RegressionResolved
 
 
@@ -118,26 +120,46 @@ def recover(regression: Regression, reading: Reading, cell: Cell) -> bool:
     """Test a reading from `cell` for recovery of an open regression; return whether it resolves it."""
     if reading.at < regression.after:
         return False
-    profile, recovering = regression.baseline.profile, regression.recovery
+    profile = regression.baseline.profile
     if reading.former is not None or reading.value is None:
         former, value = (
             None if each is None else profile.residual(cell, each) for each in (reading.former, reading.value)
         )
         regression.window.correct(former, value, reading.at)
         return False
-    compared, label = profile.residual(cell, reading.value), _label(regression.use.prompt, reading)
-    if regression.in_use.observe(label):
-        regression.window = RecentValues()
-        recovering.restart()
-    regression.window.add(compared, reading.at)
-    if isinstance(recovering, RareEventRecovery):
-        recovered = recovering.observe(reading.value)
-    else:
-        # Corrections may keep it open although the evidence was significant.
-        recovered = recovering.observe(compared) and regression.window.sums.mean >= recovering.level
+    label = _label(regression.use.prompt, reading.uses, reading.facts.model)
+    recovered = _test_recovery(regression, label, profile.residual(cell, reading.value), reading.value, reading.at)
     if recovered:
         resolve_recovered(regression, reading)
     return recovered
+
+
+def recover_until(regression: Regression, columns: ValueColumns, start: int, stop: int) -> int:
+    """Test new values for recovery as `recover` does; return the index after the one that resolves it, else `stop`."""
+    groups = {number: columns.groups[number] for number in dict.fromkeys(columns.group[start:stop])}
+    labels = {number: _label(regression.use.prompt, each.uses, each.model) for number, each in groups.items()}
+    shifts = regression.baseline.profile.shifts({number: each.cell for number, each in groups.items()})
+    for index in range(start, stop):
+        at, value, number = columns.at[index], columns.values[index], columns.group[index]
+        if at < regression.after:
+            continue
+        if _test_recovery(regression, labels[number], value + shifts[number], value, at):
+            resolve_recovered(regression, columns.reading(index))
+            return index + 1
+    return stop
+
+
+def _test_recovery(regression: Regression, label: str, compared: float, value: float, at: float) -> bool:
+    """Add a value to the test of recovery; `compared` is adjusted by segment. Return whether it has recovered."""
+    recovering = regression.recovery
+    if regression.in_use.observe(label):
+        regression.window = RecentValues()
+        recovering.restart()
+    regression.window.add(compared, at)
+    if isinstance(recovering, RareEventRecovery):
+        return recovering.observe(value)
+    # Corrections may keep it open although the evidence was significant.
+    return recovering.observe(compared) and regression.window.sums.mean >= recovering.level
 
 
 def resolve_redefined(regression: Regression, reading: Reading) -> RegressionResolved:
@@ -161,10 +183,10 @@ def resolve_redefined(regression: Regression, reading: Reading) -> RegressionRes
     return regression.resolved
 
 
-def _label(prompt: str, reading: Reading) -> str:
+def _label(prompt: str, uses: Sequence[Use], model: str | None) -> str:
     """Return the version of `prompt` and the model of a reading as one label."""
-    identity = next((use.identity for use in reading.uses if use.prompt == prompt), "none")
-    return json.dumps([identity, reading.facts.model])
+    identity = next((use.identity for use in uses if use.prompt == prompt), "none")
+    return json.dumps([identity, model])
 
 
 def resolve_recovered(regression: Regression, reading: Reading) -> None:
