@@ -9,7 +9,7 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from collector.storage.repository import PostgresRepository
 from shared.messaging import delivery
 from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.consumer import SubscriptionConsumer
+from shared.messaging.offset_commits import OffsetCommits
 from shared.messaging.producer import KafkaProducer
 from shared.messaging.sql_store import SqlTx
 
@@ -48,18 +49,18 @@ class KillOnce:
 
 def no_inbox(kill_once: KillOnce) -> None:
     """Treat every event as new; die between a transaction and its acknowledgement."""
-    commit = SubscriptionConsumer._commit
+    add = OffsetCommits.add
 
     async def claim(self: SqlTx, consumer: str, ids: Sequence[UUID]) -> set[UUID]:
         return set(ids)
 
-    async def commit_and_die(self: SubscriptionConsumer, positions: dict[TopicPartition, int]) -> None:
+    async def die_and_add(self: OffsetCommits, positions: Mapping[TopicPartition, int]) -> None:
         if self.group == "analyzer.quality":
             kill_once()
-        await commit(self, positions)
+        await add(self, positions)
 
     SqlTx.claim = claim  # type: ignore[method-assign]
-    SubscriptionConsumer._commit = commit_and_die  # type: ignore[method-assign]
+    OffsetCommits.add = die_and_add  # type: ignore[method-assign]
 
 
 def ack_first(kill_once: KillOnce) -> None:
@@ -70,7 +71,8 @@ def ack_first(kill_once: KillOnce) -> None:
 
     async def consume(self: SubscriptionConsumer, message: Any) -> None:
         _, last = self._ends(message.raw_message)
-        await self._commit({partition: record.offset + 1 for partition, record in last.items()})
+        await self._offsets.add({partition: record.offset + 1 for partition, record in last.items()})
+        await self._offsets.commit()
         if self.group == "analyzer.quality":
             kill_once()
         await self._process(message.raw_message)

@@ -29,7 +29,7 @@ class Failpoint:
     method: str
     when: Literal["before", "after", "before-commit", "after-commit"]
     consumer: str | None = None
-    """Restricts the point to the SubscriptionConsumer with this `group`."""
+    """Restricts the point to objects with this `group`: a SubscriptionConsumer, or its OffsetCommits."""
     in_transaction: bool = False
     """Groups of items are written in a transaction: their writes in one statement are refused."""
 
@@ -103,6 +103,7 @@ _WRITE = f"{_GROUPS}.write"
 _REPOSITORY = "collector.storage.repository:PostgresRepository"
 _STORE = "shared.messaging.sql_store:SqlStore"
 _CONSUMER = "shared.messaging.consumer:SubscriptionConsumer"
+_OFFSETS = "shared.messaging.offset_commits:OffsetCommits"
 
 INTAKE = {
     "intake.queued": Failpoint("collector.ingest.service:BatchWriter.write", "before"),
@@ -128,8 +129,8 @@ def consumption(consumer: str) -> dict[str, Failpoint]:
         "consumer.claimed": Failpoint("shared.messaging.sql_store:SqlTx.claim", "after"),
         "consumer.handled": Failpoint(f"{_STORE}.begin", "before-commit"),
         "consumer.committed": Failpoint(f"{_STORE}.begin", "after-commit"),
-        "consumer.unacknowledged": Failpoint(f"{_CONSUMER}._commit", "before", consumer),
-        "consumer.acknowledged": Failpoint(f"{_CONSUMER}._commit", "after", consumer),
+        "consumer.unacknowledged": Failpoint(f"{_OFFSETS}.add", "before", consumer),
+        "consumer.acknowledged": Failpoint(f"{_OFFSETS}.commit", "after", consumer),
     }
 
 

@@ -26,10 +26,10 @@ def build_app(settings: AnalyzerSettings, clock: Clock | None = None, flow: Flow
             title="Ratchet analyzer",
             subscriptions=handlers.subscriptions(),
             routers=[
-                series_router(platform.engine),
-                metrics_router(platform.engine, platform.store, platform.clock, platform.source),
-                quality_router(platform.engine, rules),
-                regressions_router(platform.engine, rules),
+                series_router(platform.reader),
+                metrics_router(platform.reader, platform.store, platform.clock, platform.source),
+                quality_router(platform.reader, rules),
+                regressions_router(platform.reader, rules),
             ],
             background=[lambda: run_every(COMPACTION_S, lambda: compact_windows(platform.engine, platform.clock))],
         )

@@ -67,7 +67,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             subscriptions=Handlers(parts.service, keys, settings.relay_shards).subscriptions(),
             background=(parts.committer.run, parts.maintenance.run),
             close=tuple(connection.close for connection in (*parts.write_connections, parts.maintenance_connection)),
-            routers=(executions_router(ExecutionReader(parts.platform.engine)),),
+            routers=(executions_router(ExecutionReader(parts.platform.reader)),),
         )
     )
     app.add_middleware(IngestMiddleware, endpoint=endpoint)

@@ -42,11 +42,11 @@ from shared.web.error_handlers import problem_response
 def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
     """Return the ASGI app of one gatekeeper instance."""
     platform = Platform.create(settings, clock or SystemClock(), flow)
-    engine, signer = platform.engine, settings.signer()
+    engine, reader, signer = platform.engine, platform.reader, settings.signer()
     redis = redis_client(settings.redis_url) if settings.redis_url else None
     hub = _hub(settings, platform.clock)
     notifier = PromotionNotifier(hub, redis)
-    live_sync = LiveSync(engine, hub, platform.keys)
+    live_sync = LiveSync(reader, hub, platform.keys)
     units = UnitOfWorkFactory(platform.store, platform.clock, signer)
     terms = DecisionTerms(timedelta(minutes=settings.decision_minutes), settings.policy_version)
     switch = KillSwitch.create(units, reserved_engine(settings))
@@ -59,16 +59,16 @@ def build_app(settings: GatekeeperSettings, clock: Clock | None = None, flow: Fl
         subscriptions=_subscriptions(signer, platform.clock),
         broadcasts=_broadcasts(live_sync),
         routers=(
-            prompts_router(engine, units),
-            delivery_router(engine, hub, settings.instance),
+            prompts_router(reader, units),
+            delivery_router(reader, hub, settings.instance),
             promotion_router(units, notifier),
-            proposals_router(engine, units, notifier, terms),
-            grants_router(engine, units, notifier),
-            kill_switch_router(engine, switch),
+            proposals_router(reader, units, notifier, terms),
+            grants_router(reader, units, notifier),
+            kill_switch_router(reader, switch),
             audit_router(engine, signer, switch),
-            keys_router(engine, units),
-            people_router(engine, units),
-            sessions_router(engine, units, timedelta(hours=settings.session_hours)),
+            keys_router(reader, units),
+            people_router(reader, units),
+            sessions_router(reader, units, timedelta(hours=settings.session_hours)),
         ),
         background=background,
         close=(notifier.close, switch.engine.dispose),

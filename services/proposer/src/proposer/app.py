@@ -27,7 +27,7 @@ def build_app(settings: ProposerSettings, clock: Clock | None = None, flow: Flow
             platform,
             "Ratchet proposer",
             subscriptions=Handlers(service, platform.clock).subscriptions(),
-            routers=(candidates_router(platform.engine, platform.clock), drafts_router(platform.engine)),
+            routers=(candidates_router(platform.reader, platform.clock), drafts_router(platform.reader)),
             background=(lambda: run_every(settings.upkeep_seconds, expire),),
         )
     )

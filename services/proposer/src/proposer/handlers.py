@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from proposer.domain.example_selection import can_enter_set, classify_feedback, latest_objections
+from proposer.domain.example_selection import (
+    can_enter_set,
+    classify_feedback,
+    judges_known_answer,
+    latest_objections,
+)
 from proposer.domain.fix_drafts import suspected_version
 from proposer.domain.model import Candidate, PromptKey, PromptState
 from proposer.proposal_service import ProposalService
@@ -45,7 +50,8 @@ class Handlers:
         """
         repository = ProposerRepository(tx.conn)
         now = self._clock.now()
-        projects = {(received.event.project, received.event.environment) for received in batch}
+        judging = [received.event for received in batch if judges_known_answer(received.event)]
+        projects = {(event.project, event.environment) for event in judging}
         declarations = await repository.declarations.get_declarations(projects)
         classified = [(received, classify_feedback(received.event, now, declarations)) for received in batch]
         objections = latest_objections([found.objection for _, found in classified if found.objection])

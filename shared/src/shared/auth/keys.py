@@ -14,6 +14,7 @@ from shared.errors import Permanent
 from shared.events.promotion import KeyChanged
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Subscription, Tx
+from shared.runtime.database import reader
 
 _FRESH_S = 2.0
 _CACHED = 10_000
@@ -25,7 +26,7 @@ class KeyStore:
     """The service's copy of the API keys. A revoked or expired key works for at most two seconds more."""
 
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
-        self._engine = engine
+        self._engine = reader(engine)
         self._select = text(
             f"""SELECT key_id, secret_hash, subject, subject_kind, project, environment, scopes,
                        revoked OR coalesce(expires_at <= now(), false) AS void

@@ -30,6 +30,7 @@ _WATCH_S = 5.0
 _STALLED_S = 60.0
 _RETRYING_S = 60.0
 """A batch that fails for longer, for a reason outside of it, is reported as a problem of this instance."""
+_CLOSE_S = 2.0
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
 _FETCH_WAIT_MS = 100
@@ -211,6 +212,8 @@ class Bus:
                 await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S)) - 1])
             finally:
                 self.connected = False
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(asyncio.gather(*(it.close() for it in self._consumers)), _CLOSE_S)
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(broker.stop(), 10)
 

@@ -16,7 +16,7 @@ from shared.messaging.cloudevents import Record
 from shared.messaging.consumed_positions import PositionGap
 from shared.messaging.flow_control import Flow
 from shared.messaging.gaps import GapDetector
-from shared.runtime.log import logger
+from shared.messaging.offset_commits import OffsetCommits
 from shared.runtime.prometheus_metrics import Metrics
 
 _ANSWER_S = 5.0
@@ -84,7 +84,7 @@ class SubscriptionConsumer:
         self._metrics = metrics
         self._detector = detector
         self._compared: tuple[frozenset[TopicPartition], float] = (frozenset(), 0.0)
-        self._log = logger(__name__)
+        self._offsets = OffsetCommits(group, lambda: self.subscriber.consumer)
         self._positions: dict[TopicPartition, int] = {}
         self._current: dict[TopicPartition, Any] = {}
         self._later_than: dict[TopicPartition, float] = {}
@@ -97,7 +97,7 @@ class SubscriptionConsumer:
         return KafkaMessage(body=b"", raw_message=raw, consumer=self.subscriber.consumer)
 
     async def consume(self, message: KafkaMessage) -> None:
-        """Process one batch, then commit its offsets. Raises nothing: FastStream would drop the batch."""
+        """Process one batch, then have its offsets committed. Raises nothing: FastStream would drop the batch."""
         records: Any = message.raw_message
         first, last = self._ends(records)
         self._current = first
@@ -112,7 +112,9 @@ class SubscriptionConsumer:
         self._positions.update(positions)
         self._count(records, last)
         if self.grouped:
-            await self._commit(positions)
+            await self._offsets.add(positions)
+            for partition, offset in positions.items():
+                self._flow.consumed(self.group, partition.topic, partition.partition, offset)
         if self._detector is not None:
             self._detector.advance(positions)
         self._pause(positions)
@@ -127,8 +129,13 @@ class SubscriptionConsumer:
                 assert self._detector is not None
                 firsts = {partition: record.offset for partition, record in first.items()}
                 if await self._detector.resolve(self.subscriber.consumer, firsts, self._positions):
+                    self._offsets.discard(self._positions)
                     self._positions.clear()
                     return False
+
+    async def close(self) -> None:
+        """Commit the offsets of what was processed, before Kafka's consumer is closed."""
+        await self._offsets.close()
 
     async def compare_positions(self) -> None:
         """Compare Kafka's positions with the database's, at each new assignment and once a minute.
@@ -143,6 +150,7 @@ class SubscriptionConsumer:
         if assigned and (assigned != self._compared[0] or now - self._compared[1] > _COMPARE_S):
             for partition in await self._detector.check(consumer, assigned, self._positions):
                 self._positions.pop(partition, None)
+                self._offsets.discard([partition])
             self._compared = (assigned, now)
 
     def _ends(self, records: Sequence[Any]) -> tuple[dict[TopicPartition, Any], dict[TopicPartition, Any]]:
@@ -168,20 +176,6 @@ class SubscriptionConsumer:
 
     def _raise_bound(self, partition: TopicPartition, at: float) -> None:
         self._later_than[partition] = max(at, self._later_than.get(partition, 0.0))
-
-    async def _commit(self, positions: dict[TopicPartition, int]) -> None:
-        """Commit named offsets: FastStream's `ack()` commits the position of every partition, processed or not.
-
-        A failed commit loses nothing: the messages are delivered again and recognised by their ids.
-        """
-        consumer = self.subscriber.consumer
-        try:
-            owned = consumer.assignment()
-            await consumer.commit({partition: offset for partition, offset in positions.items() if partition in owned})
-        except Exception as error:
-            self._log.warning("offsets not committed", consumer=self.group, error=type(error).__name__)
-        for partition, offset in positions.items():
-            self._flow.consumed(self.group, partition.topic, partition.partition, offset)
 
     def resume(self, partition: TopicPartition) -> None:
         """Resume fetching from `partition`, if it is assigned to this instance: a message was sent there."""

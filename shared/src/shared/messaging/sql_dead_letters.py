@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.messaging.dead_letter_owner import Owner, parse_owner_claim
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.redaction import without_secrets
+from shared.runtime.database import reader
 
 VISIBLE_LETTERS = """(project = :project AND (environment IS NULL OR environment = :environment)
                       OR project IS NULL AND CAST(:admin AS boolean))"""
@@ -85,7 +86,7 @@ class DeadLetterRepository:
     """Reads one service's dead letters. `viewer` holds the parameters of `VISIBLE_LETTERS`."""
 
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
-        self._engine = engine
+        self._reader = reader(engine)
         self._get = text(
             f"SELECT {_COLUMNS} FROM {schema}.dead_letters WHERE id = :id AND status = 'parked' AND {VISIBLE_LETTERS}"
         )
@@ -101,12 +102,12 @@ class DeadLetterRepository:
     ) -> Sequence[RowMapping]:
         """Return at most `limit` letters of `status` that were parked before `before`, newest first."""
         values = {"status": status, "before": before, "limit": limit, **viewer}
-        async with self._engine.connect() as conn:
+        async with self._reader.connect() as conn:
             return (await conn.execute(self._list, values)).mappings().all()
 
     async def get_parked(self, viewer: Mapping[str, object], letter_id: UUID) -> DeadLetter | None:
         """Return the parked letter with this id; None if there is none that the viewer may see."""
-        async with self._engine.connect() as conn:
+        async with self._reader.connect() as conn:
             row = (await conn.execute(self._get, {"id": letter_id, **viewer})).mappings().first()
         return None if row is None else _letter_of(row)
 

@@ -19,6 +19,7 @@ from shared.messaging.sql_outbox import LeaseStatements, OutboxStatements
 from shared.messaging.sql_positions import PositionStatements
 from shared.messaging.sql_subscriptions import SubscriptionStatements
 from shared.messaging.store import Pending, Progress
+from shared.runtime.database import reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class SqlStore:
         self, engine: AsyncEngine, schema: str, shards: int = 4, on_emit: Callable[[], None] = lambda: None
     ) -> None:
         self.engine = engine
+        self._reader = reader(engine)
         self.schema = schema
         self.shards = shards
         self.on_emit = on_emit
@@ -131,11 +133,11 @@ class SqlStore:
     async def pending(
         self, shards: Collection[int], limit: int, max_bytes: int = 1 << 30, held: Held = NOTHING_HELD
     ) -> list[Pending]:
-        async with self.engine.connect() as conn:
+        async with self._reader.connect() as conn:
             return await self._sql.outbox.pending(conn, shards, limit, max_bytes, held)
 
     async def oldest_unsent(self) -> float | None:
-        async with self.engine.connect() as conn:
+        async with self._reader.connect() as conn:
             return await self._sql.outbox.oldest_unsent(conn, self.shards)
 
     async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
@@ -153,5 +155,5 @@ class SqlStore:
             return True
 
     async def count_set_aside(self) -> int:
-        async with self.engine.connect() as conn:
+        async with self._reader.connect() as conn:
             return await self._sql.outbox.count_set_aside(conn)

@@ -79,6 +79,14 @@ async def check_durability(db: AsyncEngine) -> None:
                 )
 
 
+def reader(db: AsyncEngine) -> AsyncEngine:
+    """Return an engine for reads on the same connections: each statement is a transaction, without BEGIN and ROLLBACK.
+
+    At READ COMMITTED, which is PostgreSQL's default, each statement has a snapshot of its own in a transaction, too.
+    """
+    return db.execution_options(isolation_level="AUTOCOMMIT")
+
+
 async def is_read_only(db: AsyncEngine) -> bool:
     """Return whether the server accepts no writes, as a standby or one with a full disk does."""
     async with db.connect() as conn:

@@ -22,7 +22,7 @@ from shared.messaging.store import Broadcast, Subscription
 from shared.messaging.topic_stats import TopicStats
 from shared.runtime.background import cancel_all, run_every, supervise
 from shared.runtime.clock import Clock
-from shared.runtime.database import check_schema, engine
+from shared.runtime.database import check_schema, engine, reader
 from shared.runtime.idle_connections import SHRINK_S, IdleConnections
 from shared.runtime.migrations import heads
 from shared.runtime.prometheus_metrics import Metrics
@@ -64,6 +64,11 @@ class Platform:
         metrics = Metrics(settings.service)
         limiter = RateLimiter(settings, refused=metrics.refused)
         return cls(settings, clock, flow or NoFlow(), db, store, keys, metrics, limiter)
+
+    @property
+    def reader(self) -> AsyncEngine:
+        """The engine for reads of the HTTP routes."""
+        return reader(self.engine)
 
     @property
     def source(self) -> str:
@@ -143,7 +148,7 @@ def _lifespan(
 def _add_routes(app: FastAPI, service: Service, bus: Bus) -> None:
     platform = service.platform
     settings = platform.settings
-    app.include_router(health_router(platform.engine, bus, platform.metrics.backlog))
+    app.include_router(health_router(platform.reader, bus, platform.metrics.backlog))
     letters = DeadLetterRepository(platform.engine, settings.service)
     stats = TopicStats(settings, platform.engine, bus, platform.metrics, platform.clock.now())
     actions = OperatorActions(platform.store, bus.deliveries, platform.clock)

@@ -53,7 +53,8 @@ class ContentRepository:
 
     async def list_set_members(self, project: str, sets: Iterable[str]) -> dict[str, list[str]]:
         """Return set digest → digests of its examples in order, for the known sets."""
-        found = await self._conn.execute(_SETS, {"project": project, "sets": list(sets)})
+        wanted = list(sets)
+        found = await self._conn.execute(_SETS, {"project": project, "sets": wanted}) if wanted else ()
         return {row.digest: json.loads(row.canonical)["examples"] for row in found}
 
     async def list_revoked_examples(self, project: str, environment: str) -> set[str]:

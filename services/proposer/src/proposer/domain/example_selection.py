@@ -40,7 +40,7 @@ def classify_feedback(
 ) -> ClassifiedFeedback:
     """Return the candidates (one for each prompt of the execution) and the objection in one feedback."""
     execution = event.execution
-    if execution is None or not execution.input or not execution.prompts:
+    if execution is None or not judges_known_answer(event):
         return _NOTHING
     declared = declarations.find(event)
     score = normalized_score(event.kind, event.name, event.value, event.label, declared)
@@ -52,6 +52,12 @@ def classify_feedback(
         _candidates(event, execution, score) if positive and score and _may_teach(event, execution, now) else (),
         _objection(event, execution) if objects else None,
     )
+
+
+def judges_known_answer(event: FeedbackCreated) -> bool:
+    """Return whether the feedback's execution has a prompt and an input: else it is neither candidate nor objection."""
+    execution = event.execution
+    return execution is not None and bool(execution.input) and bool(execution.prompts)
 
 
 def normalized_score(

@@ -17,6 +17,15 @@ from shared.events.promotion import PromptLive
 from shared.events.quality import Measurement, QualityMeasured
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_KEYS = "CAST(:project AS text[]), CAST(:environment AS text[]), CAST(:name AS text[])"
+_LOCK = text(
+    f"""SELECT p.* FROM unnest({_KEYS}) AS wanted (project, environment, name)
+       JOIN proposer.prompts p USING (project, environment, name) ORDER BY project, environment, name FOR UPDATE OF p"""
+)
+_CREATE = text(
+    f"""INSERT INTO proposer.prompts (project, environment, name, target)
+       SELECT * FROM unnest({_KEYS}, CAST(:target AS text[])) ON CONFLICT DO NOTHING"""
+)
 _REVOKE = text(
     """INSERT INTO proposer.revoked_examples (project, environment, name, example_digest)
        SELECT project, environment, name, unnest(live_example_digests) FROM proposer.prompts
@@ -46,11 +55,12 @@ class PromptStateRepository:
         """
         if not targets:
             return {}
-        rows = [{**key_columns(key), "target": targets[key]} for key in sorted(targets)]
-        await self._conn.execute(insert(prompts).values(rows).on_conflict_do_nothing())
-        ordered = prompts.c.project, prompts.c.environment, prompts.c.name
-        wanted = tuple_(*ordered).in_([(key.project, key.environment, key.name) for key in targets])
-        locked = await self._conn.execute(select(prompts).where(wanted).order_by(*ordered).with_for_update())
+        ordered = sorted(targets)
+        columns = {column: [getattr(key, column) for key in ordered] for column in ("project", "environment", "name")}
+        locked = (await self._conn.execute(_LOCK, columns)).all()
+        if len(locked) < len(targets):
+            await self._conn.execute(_CREATE, {**columns, "target": [targets[key] for key in ordered]})
+            locked = (await self._conn.execute(_LOCK, columns)).all()
         return {state.key: state for state in map(_state, locked)}
 
     async def save_live(self, event: PromptLive, digests: Sequence[str]) -> bool:
