@@ -1,17 +1,22 @@
 """A process of apps that follow one prompt: reports when each of its clients received and served every version.
 
-`python -m benchmarks.latency_watchers URL KEY NAME CLIENTS` prints `connected`, then for each version, once all clients
-serve it, its digest with [received, served] of each client, in Unix seconds. It ends with its standard input.
+`python -m benchmarks.latency_watchers URL KEY NAME CLIENTS KIND` prints `connected`, then for each version, once all
+clients serve it, its digest with [received, served] of each client, in Unix seconds. It ends with its standard input.
+`KIND` is "SDK clients", or "bare connections", which read events and neither verify nor serve them.
 """
 
+import asyncio
 import json
 import os
+import re
 import sys
 import threading
 import time
+from urllib.parse import urlsplit
 
 from ratchet import Ratchet
 from ratchet.client.prompt_cache import PromptCache
+from shared.web.event_stream import CONNECTED
 
 
 class Arrivals:
@@ -46,8 +51,33 @@ def observe(name: str, arrivals: Arrivals) -> None:
     setattr(PromptCache, PromptCache.accept.__name__, timed)
 
 
+async def read_bare(url: str, key: str, name: str, clients: int) -> None:
+    """Read the stream of one prompt on many connections, until standard input ends."""
+    arrivals, address = Arrivals(clients), urlsplit(url)
+    request = f"GET /v1/stream?names={name} HTTP/1.1\r\nhost: {address.netloc}\r\nauthorization: Bearer {key}\r\n\r\n"
+
+    async def read(stream: asyncio.StreamReader) -> None:
+        while True:
+            event = await stream.readuntil(b"\n\n")
+            if found := re.search(rb'^data: .*?"digest":"([^"]+)"', event, re.MULTILINE):
+                arrivals.add(found[1].decode(), now := time.time(), now)
+
+    tasks, writers = [], []
+    for _ in range(clients):
+        stream, writer = await asyncio.open_connection(address.hostname, address.port)
+        writers.append(writer)
+        writer.write(request.encode())
+        await stream.readuntil(CONNECTED)
+        tasks.append(asyncio.create_task(read(stream)))
+    print("connected", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
 def main() -> None:
-    url, key, name, clients = sys.argv[1:]
+    url, key, name, clients, kind = sys.argv[1:]
+    if kind == "bare connections":
+        asyncio.run(read_bare(url, key, name, int(clients)))
+        return
     observe(name, Arrivals(int(clients)))
     apps = [Ratchet(url, key, first_wait=30) for _ in range(int(clients))]
     for app in apps:
