@@ -47,7 +47,7 @@ async def test_state_does_not_depend_on_batches_or_restarts(analyzer: Analyzer) 
     await in_batches(analyzer, sent, 7)
     found = {(row.identity, row.metric): row.state for row in await analyzer.rows(STATE)}
     async with analyzer.store.begin() as tx:
-        for table in ("streams", "courses", "regressions", "inbox"):
+        for table in ("streams", "dimension_histories", "regressions", "inbox"):
             await tx.conn.exec_driver_sql(f"DELETE FROM analyzer.{table}")
     await in_batches(Analyzer(analyzer.engine), sent, 500)
     again = {(row.identity, row.metric): row.state for row in await analyzer.rows(STATE)}

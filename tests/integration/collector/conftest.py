@@ -81,7 +81,7 @@ class Running:
             self.dsn,
             f"""UPDATE collector.executions SET received_at = received_at {older};
                 UPDATE collector.receipts SET received_at = received_at {older};
-                UPDATE collector.opinions SET updated_at = updated_at {older}""",
+                UPDATE collector.current_feedback SET updated_at = updated_at {older}""",
         )
 
     def count(self, table: str) -> int:

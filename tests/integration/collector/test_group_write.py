@@ -28,7 +28,7 @@ SHARDS = 4
 TABLES = {
     "receipts": "key, body",
     "executions": "reference, trace, project, environment, target, facts, recorded_values, revision, received_at",
-    "opinions": "slot, feedback_id, value, label, updated_at",
+    "current_feedback": "slot, feedback_id, value, label, updated_at",
     "waiting": "event_id, reference, project, environment, payload, received_at, traceparent",
     "observed": "project, environment, name, digest, documented, first_seen",
     "outbox": "shard, topic, key, event_ids, messages",
@@ -177,10 +177,11 @@ async def test_one_statement_leaves_what_a_transaction_leaves(writer: Writer) ->
 
 _RACES = {
     "a claim was taken": "INSERT INTO collector.receipts (key, body) SELECT '{claim}', '\\x00'",
-    "a slot was taken": """INSERT INTO collector.opinions (slot, feedback_id, updated_at)
+    "a slot was taken": """INSERT INTO collector.current_feedback (slot, feedback_id, updated_at)
                            VALUES ('{free}', decode(repeat('00', 16), 'hex'), now())""",
-    "a slot has another feedback": "UPDATE collector.opinions SET feedback_id = decode(repeat('01', 16), 'hex')",
-    "a value was retracted": "UPDATE collector.opinions SET label = NULL",
+    "a slot has another feedback": """UPDATE collector.current_feedback
+                                       SET feedback_id = decode(repeat('01', 16), 'hex')""",
+    "a value was retracted": "UPDATE collector.current_feedback SET label = NULL",
     "waiting feedback was sent": "DELETE FROM collector.waiting",
 }
 

@@ -166,7 +166,7 @@ async def test_later_feedback_replaces_the_previous_one(collector: "Running") ->
     assert third["replaces"]["feedback_id"] == second["feedback_id"]
     assert "replaces" not in bob
     assert "replaces" not in rating
-    assert collector.count("opinions") == 3
+    assert collector.count("current_feedback") == 3
 
 
 async def test_implicit_feedback_does_not_replace_explicit_feedback(collector: "Running") -> None:
@@ -278,7 +278,7 @@ async def test_old_rows_are_deleted(collector: "Running") -> None:
     collector.clock.advance(timedelta(hours=2))
     await collector.post("executions", {**EXECUTION, "id": "new"})
     await collector.parts.maintenance.run_once()
-    assert (collector.count("executions"), collector.count("opinions")) == (1, 0)
+    assert (collector.count("executions"), collector.count("current_feedback")) == (1, 0)
 
 
 async def test_clock_ahead_deletes_nothing_early(collector: "Running") -> None:

@@ -18,7 +18,7 @@ from shared.errors import Retryable
 from shared.testing.clock import FakeClock
 from tests.support.databases import psql
 
-TABLES = "receipts, executions, opinions, waiting, outbox"
+TABLES = "receipts, executions, current_feedback, waiting, outbox"
 EXECUTIONS = st.sampled_from(["e0", "e1", "e2"])
 USERS = st.sampled_from(["ann", "bob", None])
 INSTANCES = st.integers(0, 1)

@@ -90,4 +90,4 @@ class Maintenance:
         raw, receipts = timedelta(days=self._settings.raw_days), timedelta(days=self._settings.receipt_days)
         async with self._connection.begin() as pg:
             repository = PostgresRepository(pg, self._settings.relay_shards)
-            await repository.delete_expired(now, {"receipts": receipts, "executions": raw, "opinions": raw})
+            await repository.delete_expired(now, {"receipts": receipts, "executions": raw, "current_feedback": raw})

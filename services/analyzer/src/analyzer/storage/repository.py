@@ -68,11 +68,11 @@ _SAVE_REGRESSION = text(
 _HISTORIES = text(
     """SELECT project, environment, target, metric, generation, CAST(state AS text) AS state,
               CAST(mirrored AS text) AS mirrored
-       FROM analyzer.courses WHERE dimension_id = ANY(CAST(:ids AS uuid[]))"""
+       FROM analyzer.dimension_histories WHERE dimension_id = ANY(CAST(:ids AS uuid[]))"""
 )
 _SAVE_HISTORIES = text(
-    """INSERT INTO analyzer.courses AS c (dimension_id, project, environment, target, metric, generation, state,
-                                          mirrored)
+    """INSERT INTO analyzer.dimension_histories AS h
+              (dimension_id, project, environment, target, metric, generation, state, mirrored)
        SELECT dimension_id, project, environment, target, metric, generation, CAST(state AS json),
               CAST(mirrored AS json)
        FROM unnest(CAST(:dimension_id AS uuid[]), CAST(:project AS text[]), CAST(:environment AS text[]),
@@ -80,7 +80,7 @@ _SAVE_HISTORIES = text(
                    CAST(:state AS text[]), CAST(:mirrored AS text[]))
          AS row (dimension_id, project, environment, target, metric, generation, state, mirrored)
        ON CONFLICT (dimension_id) DO UPDATE
-         SET state = COALESCE(EXCLUDED.state, c.state), mirrored = COALESCE(EXCLUDED.mirrored, c.mirrored)"""
+         SET state = COALESCE(EXCLUDED.state, h.state), mirrored = COALESCE(EXCLUDED.mirrored, h.mirrored)"""
 )
 
 

@@ -45,7 +45,7 @@ _RANGE_EXTENT = text(
 )
 _LATEST_EXTENTS = text(
     f"""SELECT c.project, c.environment, c.target, c.metric, c.generation, recent.*
-        FROM analyzer.courses AS c CROSS JOIN LATERAL (
+        FROM analyzer.dimension_histories AS c CROSS JOIN LATERAL (
           {_EXTENT} FROM (SELECT start, seconds, n FROM analyzer.measured WHERE dimension_id = c.dimension_id AND n > 0
                           ORDER BY start DESC LIMIT :looked) AS latest) AS kept
         ) AS recent

@@ -82,7 +82,7 @@ Index("ix_regressions_listed", regressions.c.project, regressions.c.environment,
 
 # History of a dimension, to explain regressions.
 histories = Table(
-    "courses",
+    "dimension_histories",
     metadata,
     Column("dimension_id", Uuid, primary_key=True),
     Column("project", Text, nullable=False),

@@ -22,7 +22,7 @@ READ_PARTS = {
     "claims": f"""SELECT 1, key, body, NULL::float8, NULL::text, NULL::bytea
         FROM collector.receipts WHERE key = ANY({_keys("{0}")})""",
     "current": f"""SELECT 2, slot, feedback_id, value, label, NULL
-        FROM collector.opinions WHERE slot = ANY({_keys("{0}")})""",
+        FROM collector.current_feedback WHERE slot = ANY({_keys("{0}")})""",
     "executions": f"""SELECT 3, reference, NULL, NULL, target, facts
         FROM collector.executions WHERE reference = ANY({_keys("{0}")})""",
     # Of several roots of a trace, the one received first.
@@ -51,11 +51,11 @@ WRITE_PARTS = {
         SELECT * FROM unnest({0}::bytea[], {1}::bytea[], {2}::text[], {3}::text[], {4}::text[], {5}::bytea[],
                              {6}::bytea[], {7}::timestamptz[])
         ON CONFLICT DO NOTHING""",
-    "first_feedback": """INSERT INTO collector.opinions (slot, feedback_id, value, label, updated_at)
+    "first_feedback": """INSERT INTO collector.current_feedback (slot, feedback_id, value, label, updated_at)
         SELECT substring({0}::bytea FROM n::int * 32 - 31 FOR 16), substring({0}::bytea FROM n::int * 32 - 15 FOR 16),
                value, label, {3}::timestamptz
         FROM unnest({1}::float8[], {2}::text[]) WITH ORDINALITY AS g(value, label, n)""",
-    "replacements": """UPDATE collector.opinions AS o
+    "replacements": """UPDATE collector.current_feedback AS o
         SET feedback_id = g.feedback_id, value = g.value, label = g.label, updated_at = {7}::timestamptz
         FROM unnest({0}::bytea[], {1}::bytea[], {2}::float8[], {3}::text[], {4}::bytea[], {5}::float8[], {6}::text[])
             AS g(slot, feedback_id, value, label, previous_id, previous_value, previous_label)

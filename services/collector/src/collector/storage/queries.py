@@ -40,7 +40,7 @@ WITH given AS (
            substring($1::bytea FROM n::int * 48 - 15 FOR 16) AS feedback_id, value, label
     FROM unnest($2::float8[], $3::text[]) WITH ORDINALITY AS g(value, label, n)),
 put AS (
-    INSERT INTO collector.opinions AS o (slot, feedback_id, value, label, updated_at)
+    INSERT INTO collector.current_feedback AS o (slot, feedback_id, value, label, updated_at)
     SELECT slot, feedback_id, value, label, $4 FROM given
     ON CONFLICT (slot) DO UPDATE SET feedback_id = excluded.feedback_id, value = excluded.value,
         label = excluded.label, updated_at = excluded.updated_at
@@ -67,14 +67,14 @@ LIST_OVERDUE_FEEDBACK = """
 SELECT id, event_id, reference, project, environment, payload, received_at, traceparent
 FROM collector.waiting WHERE received_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
-LOCK_CURRENT_FEEDBACK = "SELECT FROM collector.opinions WHERE slot = ANY($1::bytea[]) ORDER BY slot FOR UPDATE"
+LOCK_CURRENT_FEEDBACK = "SELECT FROM collector.current_feedback WHERE slot = ANY($1::bytea[]) ORDER BY slot FOR UPDATE"
 
 LIST_FACTS = f"""
 SELECT given.reference, e.target, e.facts
 FROM unnest($1::bytea[]) AS given(reference) JOIN {_FACTS.format(about="given.reference")} ON true"""
 
 RETRACT_CURRENT_FEEDBACK = """
-UPDATE collector.opinions AS o SET value = NULL, label = NULL
+UPDATE collector.current_feedback AS o SET value = NULL, label = NULL
 FROM unnest($1::bytea[], $2::bytea[]) AS gone(slot, feedback_id)
 WHERE (o.slot, o.feedback_id) = (gone.slot, gone.feedback_id)"""
 
@@ -130,6 +130,6 @@ WHERE (project, environment, target) = ($1::text, $2::text, $3::text)"""
 DELETE_EXPIRED = {
     "receipts": "DELETE FROM collector.receipts WHERE received_at < LEAST(now(), $1) - $2::interval",
     "executions": "DELETE FROM collector.executions WHERE received_at < LEAST(now(), $1) - $2::interval",
-    "opinions": "DELETE FROM collector.opinions WHERE updated_at < LEAST(now(), $1) - $2::interval",
+    "current_feedback": "DELETE FROM collector.current_feedback WHERE updated_at < LEAST(now(), $1) - $2::interval",
 }
 """Table → statement that deletes rows older than $2. A clock ($1) ahead of the database's deletes nothing early."""

@@ -1,6 +1,6 @@
 """SQL of candidates and of the objections to them.
 
-A candidate is excluded (column `barred`) once its execution has an objection or its example is revoked. It is kept,
+A candidate is excluded (`is_excluded`) once its execution has an objection or its example is revoked. It is kept,
 hidden, until it expires. The flag is a column so that selecting examples needs no join.
 """
 
@@ -34,7 +34,7 @@ _BEST_FIRST = "grant_eligible DESC, score DESC, received_at, feedback_id"
 _INSERT = text(
     """INSERT INTO proposer.candidates
          (project, environment, name, feedback_id, execution_id, target, digest, example_digest, score, input, output,
-          input_key, "user", contributor, grant_eligible, occurred_at, received_at, barred)
+          input_key, "user", contributor, grant_eligible, occurred_at, received_at, is_excluded)
        SELECT c.*,
          EXISTS (SELECT FROM proposer.objections o
                  WHERE (o.project, o.environment, o.execution_id) = (c.project, c.environment, c.execution_id)
@@ -63,9 +63,9 @@ _SAVE_OBJECTIONS = text(
          WHERE (o.received_at, o.feedback_id) < (EXCLUDED.received_at, EXCLUDED.feedback_id)"""
 )
 
-_EXCLUDE = """UPDATE proposer.candidates c SET barred = true FROM {objections}
+_EXCLUDE = """UPDATE proposer.candidates c SET is_excluded = true FROM {objections}
        WHERE (c.project, c.environment, c.execution_id) = (o.project, o.environment, o.execution_id)
-         AND NOT c.barred AND c.feedback_id <> o.feedback_id AND c.received_at <= o.received_at
+         AND NOT c.is_excluded AND c.feedback_id <> o.feedback_id AND c.received_at <= o.received_at
        RETURNING c.project, c.environment, c.name"""
 
 _EXCLUDE_OBJECTED = text(
@@ -80,7 +80,7 @@ _EXCLUDE_OBJECTED = text(
 _EXCLUDE_MISSED = text(_EXCLUDE.format(objections="proposer.objections o"))
 
 _USABLE = """project = :project AND environment = :environment AND name = :name
-           AND NOT barred AND received_at >= :since"""
+           AND NOT is_excluded AND received_at >= :since"""
 
 _POOL = text(
     f"""SELECT * FROM (
@@ -100,7 +100,7 @@ _LIVE_OBJECTION = text(
     """SELECT EXISTS (
          SELECT FROM proposer.candidates c JOIN proposer.prompts p USING (project, environment, name)
          WHERE c.project = :project AND c.environment = :environment AND c.name = :name
-           AND c.barred AND c.example_digest = ANY(p.live_example_digests))"""
+           AND c.is_excluded AND c.example_digest = ANY(p.live_example_digests))"""
 )
 
 _EXPIRE = text("DELETE FROM proposer.candidates WHERE received_at < :since RETURNING project, environment, name")
@@ -112,7 +112,7 @@ _TRIM = text(
            row_number() OVER (PARTITION BY project, environment, name, contributor ORDER BY {_BEST_FIRST}) AS nth,
            row_number() OVER (PARTITION BY project, environment, name ORDER BY {_BEST_FIRST}) AS by_rank,
            row_number() OVER (PARTITION BY project, environment, name ORDER BY received_at DESC) AS by_age
-         FROM proposer.candidates WHERE NOT barred) AS r
+         FROM proposer.candidates WHERE NOT is_excluded) AS r
        WHERE (c.project, c.environment, c.name, c.feedback_id) = (r.project, r.environment, r.name, r.feedback_id)
          AND (nth > :per_contributor OR by_rank > :kept AND by_age > :kept)"""
 )

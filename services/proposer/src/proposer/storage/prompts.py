@@ -34,7 +34,7 @@ _REVOKE = text(
        ON CONFLICT DO NOTHING"""
 )
 _EXCLUDE_REVOKED = text(
-    """UPDATE proposer.candidates c SET barred = true FROM proposer.revoked_examples r
+    """UPDATE proposer.candidates c SET is_excluded = true FROM proposer.revoked_examples r
        WHERE c.project = :project AND c.environment = :environment AND c.name = :name
          AND (r.project, r.environment, r.name, r.example_digest)
            = (c.project, c.environment, c.name, c.example_digest)"""

@@ -44,7 +44,8 @@ async def list_candidates(
     c = candidates.c
     statement = (
         select(candidates)
-        .where(c.project == scope[0], c.environment == scope[1], ~c.barred, c.received_at >= now - CANDIDATE_WINDOW)
+        .where(c.project == scope[0], c.environment == scope[1])
+        .where(~c.is_excluded, c.received_at >= now - CANDIDATE_WINDOW)
         .where(*(c[column] == value for column, value in filters.items()))
         .order_by(c.name, c.grant_eligible.desc(), c.score.desc(), c.received_at, c.feedback_id)
         .limit(limit)

@@ -126,7 +126,7 @@ candidates = Table(
     Column("grant_eligible", Boolean, nullable=False, server_default="false"),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Column("barred", Boolean, nullable=False),  # excluded: objected to, or revoked
+    Column("is_excluded", Boolean, nullable=False),  # objected to, or revoked
     Index(
         "ix_candidates_rank",
         "project",
@@ -136,7 +136,7 @@ candidates = Table(
         text("score DESC"),
         "received_at",
         "feedback_id",
-        postgresql_where=text("NOT barred"),
+        postgresql_where=text("NOT is_excluded"),
     ),
     Index("ix_candidates_execution", "project", "environment", "execution_id"),
     Index("ix_candidates_received_at", "received_at"),

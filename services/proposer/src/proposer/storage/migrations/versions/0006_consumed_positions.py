@@ -1,4 +1,4 @@
-"""How far each consumer took its topics, kept beside the inbox: a restored backup shows as a gap."""
+"""Store the positions of consumers beside the inbox, so that a restored backup is noticed as a gap."""
 
 from alembic import op
 
