@@ -1,4 +1,4 @@
-"""Files of the past, written for a test."""
+"""Helpers to write history files."""
 
 import csv
 import json
@@ -21,13 +21,13 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def few_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The statement is as rough as that; its code is the same."""
+    """Use few simulations: the statement gets less precise, the code is the same."""
     monkeypatch.setattr(detectable, "RUNS", 1)
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes rows to a file whose name says its format."""
+    """Return a function that writes rows to a file, in the format of its name."""
 
     def write(rows: Sequence[Row], name: str = "past.jsonl") -> Path:
         path = tmp_path / name
@@ -47,7 +47,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def shares(*parts: tuple[str, int, float], seed: int = 1, column: str = "correct") -> list[dict[str, Any]]:
-    """So many rows of each version, a minute apart, of which that share is good."""
+    """Return `n` rows of each version, one per minute, with that share of good values."""
     rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for version, n, share in parts:

@@ -1,4 +1,4 @@
-"""Cells of every file, as times and numbers."""
+"""Parsing of cells as times and numbers."""
 
 import math
 from decimal import Decimal
@@ -30,19 +30,19 @@ def test_numbers(cell: Any, found: float) -> None:
 
 
 @pytest.mark.parametrize("cell", [None, "", "NaN", math.nan, "n/a", " NULL ", "-", "None", []])
-def test_nothing_is_no_number(cell: Any) -> None:
+def test_empty_cell_is_no_number(cell: Any) -> None:
     for read in (number, thumb, word, failure):
         assert math.isnan(read(cell))
 
 
 @pytest.mark.parametrize("cell", ["four", {}, "1.2.3", ["x"]])
-def test_what_is_no_number(cell: Any) -> None:
+def test_invalid_numbers(cell: Any) -> None:
     with pytest.raises(ValueError, match="is not a number"):
         number(cell)
 
 
 @pytest.mark.parametrize("cell", [10**400, "1e999", "inf", "-Infinity", math.inf, "∞"])
-def test_a_number_beyond_all_bounds_is_none(cell: Any) -> None:
+def test_infinite_number_is_rejected(cell: Any) -> None:
     with pytest.raises(ValueError, match="is not a finite number"):
         number(cell)
 
@@ -69,7 +69,7 @@ def test_words_of_unknown_meaning(read: Any, reason: str, cell: Any) -> None:
         read(cell)
 
 
-def test_a_few_broken_cells_don_t_change_what_a_column_is() -> None:
+def test_few_broken_cells_do_not_change_the_type_of_a_column() -> None:
     assert readable(["0.1"] * 9 + ["broken"], number)
     assert not readable(["0.1"] * 8 + ["broken"] * 2, number)
     assert not readable([], number)

@@ -1,4 +1,4 @@
-"""Which column is what."""
+"""Detection of the roles of columns."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ USUAL: dict[str, list[Any]] = {
 }
 
 
-def test_usual_names_are_guessed_and_told() -> None:
+def test_usual_names_are_guessed_and_reported() -> None:
     found = resolve_columns(
         sample(**USUAL, model=["x", "x"], question=["why", "how"], updated_at=["2026-03-01"] * 2), ColumnChoice()
     )
@@ -35,47 +35,47 @@ def test_usual_names_are_guessed_and_told() -> None:
     assert (found.time, found.version, found.values) == ("created_at", "prompt_version", ("score",))
 
 
-def test_what_is_given_is_not_guessed() -> None:
+def test_given_roles_are_not_guessed() -> None:
     found = resolve_columns(sample(**USUAL, stars=[4, 5]), ColumnChoice(values=("stars", "score"), version="id"))
     assert found.guessed == {"time": "created_at"}
     assert (found.values, found.version) == (("stars", "score"), "id")
 
 
-def test_names_within_objects_count_by_their_last_part() -> None:
+def test_nested_names_are_matched_by_their_last_part() -> None:
     found = resolve_columns(
         Sample({"meta.timestamp": ["2026-03-01"], "feedback.comment": ["no"], "feedback.score": [1]}), ColumnChoice()
     )
     assert found.guessed == {"time": "meta.timestamp", "value": "feedback.score"}
 
 
-def test_a_time_that_can_t_be_read_is_no_guess() -> None:
+def test_unreadable_time_is_not_guessed() -> None:
     assert resolve_columns(sample(time=["noon", "night"], score=[1, 0]), ColumnChoice()).time is None
 
 
-def test_a_column_of_dates_is_the_time_whatever_it_is_called() -> None:
+def test_column_of_dates_is_the_time_by_any_name() -> None:
     when = {"Wann?": ["2026-03-01T10:00", "2026-03-02T10:00"]}
     assert resolve_columns(sample(**when, run=[1767225600, 1767225601], score=[1, 0]), ColumnChoice()).time == "Wann?"
     with pytest.raises(Doubt, match=r"contain times \(Wann\?, until\): give --time Wann\? or --time until"):
         resolve_columns(sample(**when, until=["2026-04-01"] * 2, score=[1, 0]), ColumnChoice())
 
 
-def test_what_is_called_a_time_but_is_none_is_told() -> None:
+def test_time_column_without_times_is_reported() -> None:
     found = resolve_columns(sample(date=["24th of Dec", "25th of Dec"], score=[1, 0]), ColumnChoice())
     assert (found.time, found.unused) == (None, ("date",))
     assert found.untimed == "date has no readable times; its first cell is '24th of Dec'"
 
 
-def test_what_counts_for_nothing_is_told() -> None:
+def test_unused_columns_are_reported() -> None:
     assert resolve_columns(sample(**USUAL, tone=["mild", "harsh"]), ColumnChoice()).unused == ("id", "tone")
 
 
-def test_the_only_column_of_numbers_is_the_value() -> None:
+def test_only_numeric_column_is_the_value() -> None:
     assert resolve_columns(sample(text=["a"], helpfool=[0.5], input_tokens=[17]), ColumnChoice()).values == (
         "helpfool",
     )
 
 
-def test_latency_or_cost_is_the_value_where_there_is_no_other() -> None:
+def test_latency_or_cost_is_the_value_without_another() -> None:
     assert resolve_columns(sample(text=["a"], latency_ms=[170]), ColumnChoice()).values == ("latency_ms",)
     assert resolve_columns(sample(score=[1], latency_ms=[170]), ColumnChoice()).values == ("score",)
 
@@ -104,12 +104,12 @@ def test_latency_or_cost_is_the_value_where_there_is_no_other() -> None:
         ({f"c{n}": ["a"] for n in range(40)}, ColumnChoice(time="t"), "c29 and 10 more"),
     ],
 )
-def test_what_is_ambiguous_is_asked(cells: dict[str, list[Any]], given: ColumnChoice, message: str) -> None:
+def test_ambiguous_roles_are_questions(cells: dict[str, list[Any]], given: ColumnChoice, message: str) -> None:
     with pytest.raises(BadFile, match=message):
         resolve_columns(sample(**cells), given)
 
 
-def test_what_is_given_goes_over_a_preset() -> None:
+def test_given_roles_override_a_preset() -> None:
     assert ColumnChoice(version="dataset").over(PRESETS["frank"]) == ColumnChoice(
         values=("Factuality",), version="dataset"
     )

@@ -1,4 +1,4 @@
-"""`ratchet backtest` as people call it."""
+"""`ratchet backtest` on the command line."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def run() -> Run:
     return lambda *words: CliRunner().invoke(app, ["backtest", *map(str, words)])
 
 
-def test_what_a_terminal_shows(run: Run, write: Write) -> None:
+def test_terminal_output(run: Run, write: Write) -> None:
     result = run(write(FALLEN))
     assert (result.exit_code, result.stderr) == (0, "")
     head, guessed, _, verdict, *rest = result.stdout.splitlines()
@@ -35,7 +35,7 @@ def test_what_a_terminal_shows(run: Run, write: Write) -> None:
     assert re.match(r"  ▼ opened at line \d+, 2026-03-01 \d\d:\d\d: −\d+\.\d pp \[", rest[1])
 
 
-def test_json_has_the_events_that_the_service_would_have_emitted(run: Run, write: Write) -> None:
+def test_json_contains_the_events_of_the_service(run: Run, write: Write) -> None:
     result = run(write(FALLEN, "past.csv"), "--json")
     report = json.loads(result.stdout)
     assert report["schema"] == "ratchet.backtest/1"
@@ -48,7 +48,7 @@ def test_json_has_the_events_that_the_service_would_have_emitted(run: Run, write
     assert sum(step["measured"]["n"] for step in found["course"]) == 800
 
 
-def test_a_page_is_written_where_asked(run: Run, write: Write, tmp_path: Path) -> None:
+def test_html_report_is_written(run: Run, write: Write, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert run(write(FALLEN), "--html", page).stdout == run(write(FALLEN)).stdout
     assert page.read_text("utf-8").startswith("<!doctype html>")
@@ -66,7 +66,7 @@ def test_a_page_is_written_where_asked(run: Run, write: Write, tmp_path: Path) -
         ([{"score": 1}], ["--kind", "stars"], "Invalid value"),
     ],
 )
-def test_what_can_t_be_done_is_said_in_a_line(
+def test_errors_are_one_line(
     run: Run, write: Write, rows: list[dict[str, Any]], words: list[str], message: str
 ) -> None:
     result = run(write(rows), *words)
@@ -75,7 +75,7 @@ def test_what_can_t_be_done_is_said_in_a_line(
     assert result.stdout == ""
 
 
-def test_flags_say_what_the_columns_are(run: Run, write: Write) -> None:
+def test_flags_set_the_roles_of_columns(run: Run, write: Write) -> None:
     rows = [{"n": 10.0 - 6.0 * (place > 300), "when": place + 1.7e9, "v": place > 300} for place in range(500)]
     words = ["--score", "n", "--scale", "0:10", "--lower-is-better", "--time", "when", "--version", "v"]
     (found,) = json.loads(run(write(rows), *words, "--json").stdout)["results"]
@@ -85,7 +85,7 @@ def test_flags_say_what_the_columns_are(run: Run, write: Write) -> None:
     assert found["falls"][0]["event"]["current"]["mean"] == pytest.approx(4.0)
 
 
-def test_the_service_s_rules_can_be_given(run: Run, write: Write, tmp_path: Path) -> None:
+def test_watch_rules_can_be_given(run: Run, write: Write, tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nmetric = "score.*"\nfloor = 80\n')
     assert "within 80 pp" in run(write(FALLEN), "--rules", rules).stdout
@@ -94,7 +94,7 @@ def test_the_service_s_rules_can_be_given(run: Run, write: Write, tmp_path: Path
     assert (result.exit_code, "flour" in result.stderr) == (2, True)
 
 
-def test_what_is_left_out_is_told(run: Run, write: Write, tmp_path: Path) -> None:
+def test_omissions_are_reported(run: Run, write: Write, tmp_path: Path) -> None:
     path = write([*FALLEN, {**FALLEN[-1], "correct": "who knows"}, {**FALLEN[-1], "correct": None}])
     path.write_text(path.read_text() + "{broken\n")
     told = run(path).stdout
@@ -102,14 +102,14 @@ def test_what_is_left_out_is_told(run: Run, write: Write, tmp_path: Path) -> Non
     assert "n=800, 1 missing\n  1 left out: is not a number (the first: line 801)\n" in told
 
 
-def test_names_reach_no_terminal_raw(run: Run, write: Write) -> None:
+def test_names_are_escaped_for_the_terminal(run: Run, write: Write) -> None:
     rows = [{**row, "version": f"{row['version']}\x1b[2J\u202e"} for row in FALLEN]
     told = run(write(rows)).stdout
     assert "a<U+001B>[2J<U+202E> → b" in told
     assert "\x1b" not in told
 
 
-def test_the_installed_script_runs_without_a_server(run: Run, write: Write, tmp_path: Path) -> None:
+def test_script_runs_without_a_server(run: Run, write: Write, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("ratchet")
     done = subprocess.run(
         [script, "backtest", write(FALLEN)], capture_output=True, text=True, encoding="utf-8", check=False, cwd=tmp_path
@@ -119,8 +119,8 @@ def test_the_installed_script_runs_without_a_server(run: Run, write: Write, tmp_
 
 
 @pytest.mark.parametrize("color", [True, False])
-def test_a_bar_is_shown_where_somebody_looks(write: Write, color: bool) -> None:
-    """On a terminal's stderr; it leaves nothing behind on stdout, and NO_COLOR is heard."""
+def test_progress_bar_is_shown_on_a_terminal(write: Write, color: bool) -> None:
+    """The bar is on the terminal's stderr; stdout stays clean, and NO_COLOR is respected."""
     file, (ours, theirs) = write(FALLEN), pty.openpty()
     surroundings = {**os.environ, "TERM": "xterm-256color", **({} if color else {"NO_COLOR": "1"})}
     script = Path(sys.executable).with_name("ratchet")
@@ -138,12 +138,12 @@ def test_a_bar_is_shown_where_somebody_looks(write: Write, color: bool) -> None:
 
 
 def read_all(terminal: int) -> str:
-    """What was written to a terminal until its last writer closed it."""
+    """Return what was written to a terminal until its last writer closed it."""
     found = b""
     try:
         while some := os.read(terminal, 65536):
             found += some
-    except OSError:  # Linux says so at the end
+    except OSError:  # Linux reports the end like this
         pass
     os.close(terminal)
     return found.decode()

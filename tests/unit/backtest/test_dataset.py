@@ -1,4 +1,4 @@
-"""A file's past in compact columns."""
+"""The history of a file in compact columns."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,22 +25,22 @@ def past(write: Write, rows: Rows, name: str = "past.jsonl", **given: Any) -> Da
     return load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
 
 
-def test_values_are_on_the_metric_s_scale(write: Write) -> None:
+def test_values_are_on_the_scale_of_the_metric(write: Write) -> None:
     (stars,) = past(write, [{"stars": star} for star in (1, 2, 3, 4, 5)]).values
     assert list(stars.found) == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
-def test_nothing_is_clipped_or_dropped_silently(write: Write) -> None:
+def test_omitted_values_are_counted(write: Write) -> None:
     rows: list[Mapping[str, Any]] = [{"score": 0.5}] * 1000
     rows += [{"score": 1.5}, {"score": None}, {"score": "much"}, {"score": -1}, {"score": ""}]
     (scores,) = past(write, rows).values
     assert (scores.n, scores.missing, scores.outside, len(scores.found)) == (1000, 2, 2, 1005)
     assert all(math.isnan(value) for value in list(scores.found)[1000:])
-    told = {reason: (found.n, found.first) for reason, found in scores.omissions.found.items()}
-    assert told == {"is outside 0 to 1": (2, 1001), "is not a number": (1, 1003)}
+    omissions = {reason: (found.n, found.first) for reason, found in scores.omissions.found.items()}
+    assert omissions == {"is outside 0 to 1": (2, 1001), "is not a number": (1, 1003)}
 
 
-def test_a_scale_that_does_not_fit_is_refused(write: Write) -> None:
+def test_wrong_scale_is_rejected(write: Write) -> None:
     rows: list[Mapping[str, Any]] = [{"score": 0.5}] * 1000
     rows += [{"score": 0.5}] * 1000 + [{"score": 7.0}] * 40
     with pytest.raises(BadFile, match=r"score: 40 of 2,040 numbers are outside 0 to 1 \(the first in line 2001\)"):
@@ -49,7 +49,7 @@ def test_a_scale_that_does_not_fit_is_refused(write: Write) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.integers(1_700_000_000, 1_700_000_100), min_size=1, max_size=50))
-def test_rows_are_taken_in_the_order_of_their_times(write: Write, times: list[int]) -> None:
+def test_rows_are_sorted_by_time(write: Write, times: list[int]) -> None:
     rows = [{"ts": time, "score": place / len(times)} for place, time in enumerate(times)]
     found = past(write, rows)
     order = found.order()
@@ -63,23 +63,23 @@ def test_rows_are_taken_in_the_order_of_their_times(write: Write, times: list[in
     assert [order.at(order.find(time)) for time in times] == times
 
 
-def test_rows_without_a_time_are_left_out_where_others_have_one(write: Write) -> None:
+def test_rows_without_a_time_are_omitted_if_others_have_one(write: Write) -> None:
     rows = [{"time": "2026-03-01", "score": 1, "version": "a"}] * 20
     rows += [{"time": "", "score": 0, "version": "b"}, {"time": "noon", "score": 0, "version": "c"}, rows[0]]
     found = past(write, rows, "past.csv")
     assert (len(found.at), list(found.number)[-1], found.values[0].n) == (21, 24, 21)
     assert found.version is not None
     assert found.version.names == ["a"]
-    told = {reason: (trouble.n, trouble.first) for reason, trouble in found.omissions.found.items()}
-    assert told == {"has no time": (1, 22), "has a time that cannot be read": (1, 23)}
+    omissions = {reason: (trouble.n, trouble.first) for reason, trouble in found.omissions.found.items()}
+    assert omissions == {"has no time": (1, 22), "has a time that cannot be read": (1, 23)}
 
 
-def test_without_times_the_file_s_order_is_the_time(write: Write) -> None:
+def test_order_of_the_file_is_used_without_times(write: Write) -> None:
     found = past(write, [{"score": 1}] * 3)
     assert (found.timed, found.ordered, list(found.at)) == (False, True, [0.0, 1.0, 2.0])
 
 
-def test_versions_can_be_taken_one_after_the_other(write: Write) -> None:
+def test_versions_can_be_processed_in_sequence(write: Write) -> None:
     rows = [{"version": version, "score": 1} for version in "abcabc"]
     order = past(write, rows).order(["c", "a"])
     assert [order.number(position) for position in range(4)] == [3, 6, 1, 4]
@@ -96,7 +96,7 @@ def test_names_may_be_of_any_type(write: Write) -> None:
     assert [found.version.at(row) for row in range(7)] == ["1", "1", None, "[1, 2]", "{'a': 1}", "2.5", None]
 
 
-def test_a_column_of_too_many_names_groups_nothing(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_column_with_too_many_names_is_not_used_for_grouping(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_NAMES", 3)
     with pytest.raises(BadFile, match="version has more than 3 different names"):
         past(write, [{"version": version, "score": 1} for version in range(4)])

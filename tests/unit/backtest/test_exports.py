@@ -1,4 +1,4 @@
-"""Files in the shapes that tools of the field export, each recognised by its columns."""
+"""Exports of common tools, each recognised by its columns."""
 
 import csv
 import io
@@ -205,7 +205,7 @@ EXPORTS: tuple[tuple[Callable[[], str], str, str | None, str | None, dict[str, i
 @pytest.mark.parametrize(
     ("export", "name", "time", "version", "values"), EXPORTS, ids=[one[0].__name__ for one in EXPORTS]
 )
-def test_an_export_is_recognised(
+def test_export_is_recognised(
     tmp_path: Path,
     export: Callable[[], str],
     name: str,

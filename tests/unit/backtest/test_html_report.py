@@ -1,4 +1,4 @@
-"""The page: self-contained, and nothing that a stranger wrote is markup in it."""
+"""The HTML report: self-contained, and texts from the file are never markup."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -24,7 +24,7 @@ EMPTY = {"meta"}
 
 
 class Strict(HTMLParser):
-    """Reads a page as browsers do, and keeps what it is made of."""
+    """Parses a page like a browser, and records its elements."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -61,19 +61,24 @@ def made(write: Write, rows: list[dict[str, Any]], name: str = "past.jsonl", **g
     return render_html(run_backtest(write(rows, name), options, lambda stage, total: lambda done: None))
 
 
-def test_a_page_shows_what_was_found(write: Write) -> None:
+def test_page_shows_the_results(write: Write) -> None:
     text = made(write, shares(("a", 600, 0.9), ("b", 300, 0.5), ("a", 900, 0.9)))
     read = Strict(text)
     assert read.tags <= ALLOWED
     assert len(read.ids) == len(set(read.ids))
     everything = " ".join(read.texts)
-    for told in ("regressed", "prompt version: a → b", "1,800 rows from 2026-03-01 to 2026-03-02", "resolved at line"):
-        assert told in everything
+    for expected in (
+        "regressed",
+        "prompt version: a → b",
+        "1,800 rows from 2026-03-01 to 2026-03-02",
+        "resolved at line",
+    ):
+        assert expected in everything
     assert 'class="opened"' in text
     assert 'class="fall"' in text
 
 
-def test_a_page_fetches_nothing_and_runs_nothing(write: Write) -> None:
+def test_page_loads_and_runs_nothing(write: Write) -> None:
     text = made(write, shares(("a", 300, 0.9)))
     assert "default-src 'none'" in text
     for word in ("http:", "https:", "//", "url(", "@import", "<script", "javascript:"):
@@ -81,7 +86,7 @@ def test_a_page_fetches_nothing_and_runs_nothing(write: Write) -> None:
     assert Strict(text).attributes.isdisjoint({"src", "href", "onload", "onerror", "style"})
 
 
-def test_hostile_names_are_text(write: Write) -> None:
+def test_malicious_names_are_text(write: Write) -> None:
     rows = [
         {**row, "version": f"{row['version']}{HOSTILE}", "target": HOSTILE, HOSTILE: row["correct"]}
         for row in shares(("a", 300, 0.9), ("b", 300, 0.4))
@@ -96,7 +101,7 @@ def test_hostile_names_are_text(write: Write) -> None:
 
 
 @given(st.text(max_size=50))
-def test_any_text_reads_back_as_it_is_shown(text: str) -> None:
+def test_any_text_is_escaped_correctly(text: str) -> None:
     read = Strict(f"<p>{safe(text, 1000)}</p>")
     assert read.tags == {"p"}
     assert "".join(read.texts) == visible(text)
@@ -109,14 +114,14 @@ def test_an_axis_has_a_few_round_numbers(low: float, width: float) -> None:
     assert all(low - 1e-6 * width <= value <= low + width * (1 + 1e-6) for value in found)
 
 
-def test_a_past_without_values_is_a_page_too(write: Write) -> None:
+def test_page_without_values(write: Write) -> None:
     read = Strict(made(write, [{"score": None, "text": "a"}, {"score": 1.0, "text": "b"}] * 2, values=("score",)))
     assert "inconclusive" in " ".join(read.texts)
     with pytest.raises(AssertionError):
         Strict("<p><b></p>")
 
 
-def test_of_many_results_the_rest_are_listed(write: Write) -> None:
+def test_results_beyond_the_limit_are_listed(write: Write) -> None:
     text = made(write, [{"target": f"t{place % 60}", "score": 1} for place in range(60)])
     assert text.count("<svg") == 50
     assert text.count("<li>") == 10

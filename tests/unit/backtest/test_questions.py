@@ -1,4 +1,4 @@
-"""What is in doubt is asked, and each answer decides one thing."""
+"""Each doubt about a file is a question, and each answer decides one option."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def _look(path: Path) -> Any:
     return lambda options: run_backtest(path, options, lambda stage, total: lambda done: None)
 
 
-def test_one_doubt_after_the_other_is_asked(tmp_path: Path) -> None:
+def test_doubts_are_asked_in_turn(tmp_path: Path) -> None:
     """Day or month, the scale, and the direction."""
     path = tmp_path / "past.csv"
     path.write_text("date,flurb\n" + "".join(f"0{1 + at // 40}/02/2026,{at % 8}\n" for at in range(240)))
@@ -61,15 +61,15 @@ def test_one_doubt_after_the_other_is_asked(tmp_path: Path) -> None:
         ("kind", "percent", lambda options: options.kind == "percent"),
     ],
 )
-def test_an_answer_decides_its_field(field: str, value: Any, expected: Any) -> None:
+def test_answer_decides_its_option(field: str, value: Any, expected: Any) -> None:
     assert expected(with_option(BacktestOptions(ColumnChoice()), Option("--flag", "meaning", field, value), value))
 
 
-def test_nobody_is_asked_without_a_terminal() -> None:
+def test_no_question_without_a_terminal() -> None:
     assert doubts.terminal_prompter() is None
 
 
-def test_flags_that_cannot_be() -> None:
+def test_contradictory_flags() -> None:
     with pytest.raises(BadFile, match="--direction: 'x' is not of the form COLUMN=higher"):
         parse_directions(["x"])
     with pytest.raises(BadFile, match="--good and --bad: 'a' is in both"):

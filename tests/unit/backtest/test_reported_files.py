@@ -1,4 +1,4 @@
-"""Files that people reported: each is read as it is meant, or refused with what helps."""
+"""Files reported by users: each is read correctly, or rejected with a helpful message."""
 
 import gzip
 import json
@@ -43,46 +43,46 @@ def run(path: Path, *words: str) -> Result:
 
 
 def column(name: str, cells: Sequence[Any], *more: str) -> str:
-    """A CSV of one column of values, quoted, and versions."""
+    """Return a CSV with one quoted column of values, and versions."""
     return "version," + name + "\n" + "".join(f'v{2 * at // len(cells)},"{cell}"\n' for at, cell in enumerate(cells))
 
 
 @pytest.mark.parametrize("name", ["thumbs_down", "disliked", "complaint", "negative_user_feedback", "toxicity"])
-def test_less_of_a_bad_thing_is_better(save: Save, name: str) -> None:
+def test_direction_of_a_bad_quality(save: Save, name: str) -> None:
     """A2."""
     (values,) = past(save(column(name, ["1", "0", "0"] * 10))).values
     assert values.scale.metric.direction == "lower_is_better"
     assert sum(values.found) == 20
 
 
-def test_a_direction_that_is_given_counts_for_a_thumb_too(save: Save) -> None:
+def test_given_direction_applies_to_thumbs(save: Save) -> None:
     (values,) = past(save(column("thumb", ["up", "down", "down"] * 10)), better="lower").values
     assert sum(values.found) == 20
 
 
-def test_an_unknown_direction_is_asked(save: Save) -> None:
+def test_unknown_direction_is_a_question(save: Save) -> None:
     path = save(column("flurb", ["0.1", "0.4"] * 20))
     result = run(path)
     assert (result.exit_code, "--direction flurb=higher or --direction flurb=lower" in result.stderr) == (2, True)
     assert run(path, "--direction", "flurb=lower").exit_code == 0
 
 
-def test_names_of_metrics_are_no_targets(save: Save) -> None:
+def test_names_of_metrics_are_not_targets(save: Save) -> None:
     rows = "name,score\n" + "toxicity,0.1\nfaithfulness,0.9\n" * 30
     with pytest.raises(Doubt, match=r"--target name: the column contains metric names .*--metric name"):
         past(save(rows), given=ColumnChoice(target="name"))
 
 
 def test_epochs_have_one_unit(save: Save) -> None:
-    """A4: the first one reads as a date of the year 1778 too."""
+    """A4: the first value is also a valid date of the year 1778."""
     rows = [f"{1778011020123 + 60_000 * at},{at % 2}" for at in range(50)]
     found = past(save("created_at,score\n" + "\n".join(rows) + "\n"))
     assert found.at[0] == 1778011020.123
     assert found.ordered
 
 
-def test_long_files_are_a_metric_for_each_name(save: Save) -> None:
-    """A5: words count where the type says so, and never the zero beside them."""
+def test_long_format_has_a_metric_per_name(save: Save) -> None:
+    """A5: words are used if the type requires them, and never the zero next to them."""
     rows = ["timestamp,traceId,name,dataType,value,stringValue"]
     for at in range(60):
         when = (MARCH + timedelta(hours=at)).isoformat()
@@ -96,8 +96,8 @@ def test_long_files_are_a_metric_for_each_name(save: Save) -> None:
     assert sums == pytest.approx({"verdict": 40.0, "helpful": 30.0, "toxicity": 54.0})
 
 
-def test_columns_are_those_of_most_rows(save: Save) -> None:
-    """A6: an evals log, whose first and last line are no samples."""
+def test_columns_are_those_of_the_majority_of_rows(save: Save) -> None:
+    """A6: an evals log whose first and last lines are not samples."""
     rows: list[dict[str, Any]] = [{"spec": {"created_at": "2026-03-01", "score": 3}}]
     rows += [
         {
@@ -115,13 +115,13 @@ def test_columns_are_those_of_most_rows(save: Save) -> None:
 
 
 @pytest.mark.parametrize("cells", [["x"] * 3, [None] * 40, ["inf"] * 40])
-def test_nothing_usable_is_no_success(save: Save, cells: list[Any]) -> None:
+def test_no_usable_row_is_an_error(save: Save, cells: list[Any]) -> None:
     path = save([{"score": cell} for cell in cells], "past.jsonl")
     assert run(path).exit_code == 2
     assert run(path, "--value", "score", "--kind", "score").exit_code == 2
 
 
-def test_percent_cells_are_scaled_by_themselves(save: Save) -> None:
+def test_percent_cells_have_their_own_scale(save: Save) -> None:
     """A7."""
     (values,) = past(save([{"accuracy": cell} for cell in (0.9, "0.9", "90%", "90 %", "0,9") * 9], "a.jsonl")).values
     assert list(values.found) == [0.9] * 45
@@ -131,14 +131,14 @@ def test_percent_cells_are_scaled_by_themselves(save: Save) -> None:
         past(save([{"accuracy": cell} for cell in (1, 0.5, 85, "85%") * 9], "c.jsonl"))
 
 
-def test_two_scales_in_a_column_are_no_scale(save: Save) -> None:
+def test_two_scales_in_a_column_are_ambiguous(save: Save) -> None:
     with pytest.raises(BadFile, match="may be two scales"):
         past(save([{"accuracy": cell} for cell in (0.9, 85) * 20], "past.jsonl"))
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_the_file_s_order_breaks_ties(save: Save, newest_first: bool) -> None:
-    """A8: dates without a time of day; in a file with the newest first from its end."""
+def test_order_of_the_file_breaks_ties(save: Save, newest_first: bool) -> None:
+    """A8: dates without a time of day; in a file with the newest row first, from its end."""
     rows = [f"2026-03-{1 + at // 50:02},{at % 2}" for at in range(200)]
     rows = rows[::-1] if newest_first else rows
     found = past(save("date,score\n" + "\n".join(rows) + "\n"))
@@ -146,7 +146,7 @@ def test_the_file_s_order_breaks_ties(save: Save, newest_first: bool) -> None:
     assert [found.order().number(position) for position in range(200)] == numbers
 
 
-def test_unreadable_times_are_not_passed_over(save: Save) -> None:
+def test_unreadable_times_are_reported(save: Save) -> None:
     """A9."""
     path = save("date,score\n" + "".join(f"week {90 - at},{at % 2}\n" for at in range(60)))
     result = run(path)
@@ -158,7 +158,7 @@ def test_unreadable_times_are_not_passed_over(save: Save) -> None:
     assert "id counts down" in run(falling).stderr
 
 
-def test_thousands_are_numbers_and_a_column_of_other_things_is_refused(save: Save) -> None:
+def test_thousands_separators_are_read_and_other_columns_rejected(save: Save) -> None:
     """A10."""
     (values,) = past(save(column("latency_ms", ["1,234", "980", "12,345"] * 10))).values
     assert values.n == 30
@@ -176,7 +176,7 @@ def test_thousands_are_numbers_and_a_column_of_other_things_is_refused(save: Sav
 
 @pytest.mark.parametrize("name", ["past.csv", "past.jsonl", "past.parquet"])
 @pytest.mark.parametrize("cell", ["inf", "-inf", "1e999", "Infinity"])
-def test_infinity_is_left_out_and_counted(save: Save, tmp_path: Path, name: str, cell: str) -> None:
+def test_infinity_is_omitted_and_counted(save: Save, tmp_path: Path, name: str, cell: str) -> None:
     """B2."""
     if name.endswith("csv"):
         path = save("version,score\n" + "a,0.5\n" * 30 + f"a,{cell}\n", name)
@@ -201,7 +201,7 @@ def test_an_unclosed_quote_is_named(save: Save) -> None:
 
 
 @pytest.mark.parametrize("word", ["NULL", "N/A", "nan", "None", "-", "", "#N/A", "<NA>"])
-def test_words_for_nothing_are_missing(save: Save, word: str) -> None:
+def test_words_for_missing_values(save: Save, word: str) -> None:
     """B8."""
     (values,) = past(save(column("score", ["0.5", word, word] * 10))).values
     assert (values.n, values.missing, values.unreadable) == (10, 20, 0)
@@ -216,7 +216,7 @@ def _missing() -> Any:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("name", ["past.jsonl", "past.csv", "past.json"])
-def test_marks_and_wide_encodings_lose_no_row(save: Save, encoding: str, name: str) -> None:
+def test_byte_order_marks_and_wide_encodings_lose_no_row(save: Save, encoding: str, name: str) -> None:
     """B9."""
     rows = [{"score": at % 2, "note": "grün"} for at in range(40)]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
@@ -224,14 +224,14 @@ def test_marks_and_wide_encodings_lose_no_row(save: Save, encoding: str, name: s
     assert past(save(text, name, encoding)).values[0].n == 40
 
 
-def test_excel_s_own_dialect(save: Save) -> None:
+def test_excel_dialect(save: Save) -> None:
     """B9: `sep=`, a delimiter and a newline in the header, decimal commas."""
     text = 'sep=;\r\n"prompt\nversion";"score; 0 to 1"\r\n' + "a;0,75\r\nb;0,5\r\n" * 20
     found = past(save(text), given=ColumnChoice(values=("score; 0 to 1",)), better="higher")
     assert list(found.values[0].found) == [0.75, 0.5] * 20
 
 
-def test_packed_files(save: Save) -> None:
+def test_compressed_files(save: Save) -> None:
     """D5."""
     rows = json.dumps([{"score": at % 2} for at in range(40)]).encode()
     assert past(save(gzip.compress(rows), "past.json.gz")).values[0].n == 40
@@ -249,14 +249,14 @@ def test_packed_files(save: Save) -> None:
         ("helpful", ["oui", "non"], 1.0),
     ],
 )
-def test_values_as_people_write_them(save: Save, name: str, cells: list[str], first: float) -> None:
+def test_common_value_notations(save: Save, name: str, cells: list[str], first: float) -> None:
     """D5."""
     (values,) = past(save(column(name, cells * 12))).values
     assert values.n == len(cells) * 12
     assert values.scale.metric.to_scale(values.scale.read(cells[0])) == pytest.approx(first)
 
 
-def test_words_of_one_s_own(save: Save) -> None:
+def test_custom_words(save: Save) -> None:
     """D5."""
     path = save(column("verdict", ["prima", "kaputt", "prima"] * 20))
     result = run(path)
@@ -273,8 +273,8 @@ def test_nested_columns_and_an_index(save: Save) -> None:
     assert [each.scale.column for each in past(save(rows, "a.jsonl")).values] == ["feedback.user_score"]
 
 
-def test_an_hour_that_comes_twice(save: Save) -> None:
-    """D6: without a zone its rows are mixed up; with one, the order of the file tells its two passes apart."""
+def test_repeated_hour_at_the_end_of_summer_time(save: Save) -> None:
+    """D6: without a time zone the rows are mixed up; with one, the order of the file separates the two hours."""
     from zoneinfo import ZoneInfo
 
     zone, start = ZoneInfo("Europe/Berlin"), datetime(2026, 10, 24, 22, tzinfo=UTC)
@@ -289,7 +289,7 @@ def test_an_hour_that_comes_twice(save: Save) -> None:
 
 
 @pytest.mark.parametrize("orient", ["columns", "records", "split", "index", "table"])
-def test_what_pandas_writes(save: Save, orient: Any) -> None:
+def test_files_written_by_pandas(save: Save, orient: Any) -> None:
     """D8."""
     import pandas
 

@@ -1,4 +1,4 @@
-"""Pasts with a truth that is known, through the ledger."""
+"""Histories with known truth, run through the engine."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ def found(file: Path, given: ColumnChoice | None = None, **more: Any) -> Report:
     return run_backtest(file, BacktestOptions(given or ColumnChoice(), **more), lambda stage, total: lambda done: None)
 
 
-def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Write) -> None:
+def test_worse_version_is_found_with_time_cause_and_recovery(write: Write) -> None:
     rows = shares(("a", 2000, 0.85), ("b", 1000, 0.6), ("c", 1500, 0.85))
     (result,) = found(write(rows)).results
     (fall,) = result.falls
@@ -39,12 +39,14 @@ def test_a_worse_version_is_found_with_its_time_and_cause_and_its_end(write: Wri
 
 def test_the_order_of_the_rows_in_the_file_does_not_matter(write: Write) -> None:
     rows = shares(("a", 1000, 0.85), ("b", 500, 0.5))
-    told, turned = found(write(rows)), found(write(list(reversed(rows)), "turned.jsonl"))
-    assert turned.shuffled
-    assert not told.shuffled
-    (straight,), (mended,) = told.results[0].falls, turned.results[0].falls
-    assert straight.event == mended.event.model_copy(update={"affected_executions": straight.event.affected_executions})
-    assert straight.detected_at.time == mended.detected_at.time
+    original, reversed_order = found(write(rows)), found(write(list(reversed(rows)), "turned.jsonl"))
+    assert reversed_order.shuffled
+    assert not original.shuffled
+    (straight,), (reordered,) = original.results[0].falls, reversed_order.results[0].falls
+    assert straight.event == reordered.event.model_copy(
+        update={"affected_executions": straight.event.affected_executions}
+    )
+    assert straight.detected_at.time == reordered.detected_at.time
 
 
 @pytest.mark.parametrize("name", ["past.csv", "past.parquet"])
@@ -55,14 +57,14 @@ def test_the_format_does_not_matter(write: Write, name: str) -> None:
     assert lines.measured == other.measured
 
 
-def test_what_a_threshold_cried_is_told_apart_by_what_really_fell(write: Write) -> None:
+def test_threshold_alarms_are_classified_by_real_drops(write: Write) -> None:
     quiet = found(write(shares(("a", 12_000, 0.85)))).results[0].threshold
     assert quiet.alarms == quiet.unfounded > 5
     fallen = found(write(shares(("a", 2000, 0.95), ("b", 500, 0.5)), "fallen.jsonl")).results[0].threshold
     assert (fallen.alarms, fallen.unfounded) == (1, 0)
 
 
-def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -> None:
+def test_detectable_drop_is_stated_without_a_drop(write: Write) -> None:
     (result,) = found(write(shares(("a", 3000, 0.85)))).results
     assert result.verdict in ("holds", "inconclusive")
     assert result.detectable is not None
@@ -74,13 +76,13 @@ def test_where_nothing_fell_it_is_told_what_could_have_been_seen(write: Write) -
     assert few.detectable.drop is None
 
 
-def test_no_values_are_no_answer(write: Write) -> None:
+def test_no_values_give_no_answer(write: Write) -> None:
     rows: Sequence[Mapping[str, Any]] = [{"score": None, "text": "a"}] * 10
     with pytest.raises(BadFile, match="no value can be used: score is empty in all 10 rows"):
         found(write(rows), ColumnChoice(values=("score",)), ends=(0.0, 1.0))
 
 
-def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
+def test_targets_and_columns_are_analysed_separately(write: Write) -> None:
     good, bad = shares(("a", 400, 0.9), column="score"), shares(("a", 200, 0.9), ("b", 200, 0.4), column="score")
     rows = [
         {**row, "target": target, "rating": 5}
@@ -96,7 +98,7 @@ def test_each_target_and_each_column_is_looked_at_alone(write: Write) -> None:
 
 
 def judged(n: int, better: float, **facts: Callable[[random.Random, int], str]) -> list[dict[str, Any]]:
-    """Scores around `better`, less where the row says so."""
+    """Return scores around `better`, lower where the row requires it."""
     rng = random.Random(2)
     rows = []
     for place in range(n):
@@ -106,8 +108,8 @@ def judged(n: int, better: float, **facts: Callable[[random.Random, int], str]) 
     return rows
 
 
-def test_a_change_of_traffic_is_no_fall_where_segments_are_known(write: Write) -> None:
-    """German answers are worse, and there are more of them from the middle on."""
+def test_traffic_change_is_no_drop_with_known_segments(write: Write) -> None:
+    """German answers are worse, and their share grows from the middle on."""
     german = {place: random.Random(place).random() < (0.3 if place < 1500 else 0.6) for place in range(3000)}
     rows = judged(
         3000,
@@ -122,7 +124,7 @@ def test_a_change_of_traffic_is_no_fall_where_segments_are_known(write: Write) -
     assert found(write(blind, "blind.jsonl")).results[0].verdict == "regressed"
 
 
-def test_the_segment_and_the_words_that_lost_are_named(write: Write) -> None:
+def test_losing_segment_and_words_are_named(write: Write) -> None:
     asked = ("where is my parcel", "refund the lamp", "change address please", "cancel my order now")
     rng = random.Random(4)
     rows = [
@@ -146,7 +148,7 @@ def test_the_segment_and_the_words_that_lost_are_named(write: Write) -> None:
     assert fall.earliest.number <= 2001 <= fall.latest.number
 
 
-def test_latency_is_told_in_per_cent(write: Write) -> None:
+def test_latency_is_reported_in_percent(write: Write) -> None:
     rows = [
         {"latency_ms": random.Random(place).lognormvariate(6.5 + (place > 1500) * 0.6, 0.5)} for place in range(2500)
     ]
@@ -157,15 +159,15 @@ def test_latency_is_told_in_per_cent(write: Write) -> None:
     assert fall.event.baseline.mean < 750 < fall.event.current.mean
 
 
-def test_rules_of_the_service_hold_here_too(write: Write) -> None:
+def test_watch_rules_apply(write: Write) -> None:
     rows = shares(("a", 1000, 0.9), ("b", 600, 0.7))
     assert found(write(rows)).results[0].verdict == "regressed"
     lenient = found(write(rows), rules=(Rule(metric="score.*", floor=30.0),)).results[0]
     assert (lenient.falls, lenient.floor) == ((), 30.0)
 
 
-def test_people_s_judgements_of_summaries() -> None:
-    """FRANK: from the system that people found factual to one that they did not."""
+def test_human_judgements_of_summaries() -> None:
+    """FRANK: from the system that people judged factual to one that they did not."""
     report = found(data_file("frank.jsonl"), PRESETS["frank"], order=("bart", "bus"))
     (fall,) = report.results[0].falls
     assert (report.rows, fall.event.delta_pp < -15) == (500, True)

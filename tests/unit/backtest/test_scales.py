@@ -1,4 +1,4 @@
-"""What a column means: guessed where it is clear, asked where it is not, and never clipped."""
+"""The meaning of a column: guessed if clear, a question otherwise, and never clipped."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from ratchet_backtest.scales import infer_scale, parse_limits
 
 
 @pytest.mark.parametrize(
-    ("column", "cells", "metric", "told"),
+    ("column", "cells", "metric", "description"),
     [
         ("score", [0.1, 0.9], "score.score", "scores from 0 to 1, 1 is best"),
         ("correct", [True, False], "score.correct", "scores from 0 to 1, 1 is best"),
@@ -33,9 +33,9 @@ from ratchet_backtest.scales import infer_scale, parse_limits
         ("cost", [0.01, 0.2], "cost_usd", "cost in US dollars, lower is better"),
     ],
 )
-def test_guesses(column: str, cells: Sequence[Any], metric: str, told: str) -> None:
+def test_guesses(column: str, cells: Sequence[Any], metric: str, description: str) -> None:
     found = infer_scale(column, cells)
-    assert (found.metric.name, found.description) == (metric, told)
+    assert (found.metric.name, found.description) == (metric, description)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_guesses(column: str, cells: Sequence[Any], metric: str, told: str) -> N
         ([], "s is empty"),
     ],
 )
-def test_what_is_not_clear_is_asked(cells: Sequence[Any], message: str) -> None:
+def test_ambiguous_scales_are_questions(cells: Sequence[Any], message: str) -> None:
     with pytest.raises(BadFile, match=message):
         infer_scale("s", cells)
 
 
 @pytest.mark.parametrize("text", ["10", "a:b", "5:1", "0:0", "0:inf", "nan:1", ":"])
-def test_scales_that_are_none(text: str) -> None:
+def test_invalid_scales(text: str) -> None:
     with pytest.raises(BadFile, match="--scale"):
         parse_limits(text)
 
@@ -76,7 +76,7 @@ def test_a_scale_maps_its_ends_to_best_and_worst_and_back(low: float, high: floa
 
 
 @pytest.mark.parametrize("kind", ["thumb", "rating", "score", "percent", "label", "error", "latency", "cost"])
-def test_a_kind_that_is_given_is_taken(kind: ColumnKind) -> None:
+def test_given_kind_is_used(kind: ColumnKind) -> None:
     assert infer_scale("anything", [3], ScaleOptions(kind, better="higher")).kind in (kind, "score")
 
 

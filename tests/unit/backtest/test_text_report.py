@@ -1,4 +1,4 @@
-"""What a terminal shows, word for word; the report is made by hand."""
+"""The text report, word for word; the report object is made by hand."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -157,12 +157,12 @@ thumbs: no data, there are no values
 """
 
 
-def test_a_report_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_report(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(REPORT)
     assert capsys.readouterr().out == TOLD
 
 
-def test_a_report_without_times(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_report_without_times(capsys: pytest.CaptureFixture[str]) -> None:
     bare = replace(
         REPORT, first=FileLocation(0, 1, None), last=FileLocation(9, 10, None), rows=10, shuffled=False, left_out=()
     )
@@ -178,13 +178,13 @@ def test_a_report_without_times(capsys: pytest.CaptureFixture[str]) -> None:
     assert second == ""
 
 
-def test_where_the_file_has_another_order_the_interval_is_told_in_times() -> None:
+def test_interval_is_given_in_times_if_the_file_has_another_order() -> None:
     early, late = (FileLocation(at, 4000 - at, f"2026-03-01T{at}:00:00+00:00") for at in (10, 14))
     fall = replace(FALL, since=FileLocation(12, 7, "2026-03-01T12:00:00+00:00"), earliest=early, latest=late)
     assert began(fall, "line") == "line 7, 2026-03-01 12:00 (2026-03-01 10:00 to 2026-03-01 14:00)"
 
 
-def test_a_threshold_that_never_looked_says_nothing() -> None:
+def test_unused_threshold_rule_is_not_mentioned() -> None:
     few = replace(QUIET, measured=QUIET.measured.model_copy(update={"n": 199}))
     assert (threshold(few), threshold(replace(QUIET, threshold=ThresholdOutcome(1, 0, ())))) == (
         "",
@@ -192,21 +192,21 @@ def test_a_threshold_that_never_looked_says_nothing() -> None:
     )
 
 
-def test_columns_without_a_role_and_times_that_can_t_be_read_are_told() -> None:
+def test_unused_columns_and_unreadable_times_are_reported() -> None:
     columns = ColumnRoles(values=("thumbs",), unused=("date",), untimed="date holds no times")
     found = replace(REPORT, first=FileLocation(0, 1, None), columns=columns)
     assert unused(found) == "not used: date (assign them with flags, see --help)"
     assert rows(found).endswith("in the order of the file: date holds no times")
 
 
-def test_no_more_than_twenty_results_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_at_most_twenty_results_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(replace(REPORT, results=(QUIET,) * 25))
     description = capsys.readouterr().out
     assert description.count("regressed") == 20
     assert description.endswith("\nand 5 more: see --json or --html\n")
 
 
-def test_json_types_hold_all_of_it() -> None:
+def test_json_contains_the_whole_report() -> None:
     found = report_to_json(REPORT)
     assert (found["schema"], found["results"][0]["falls"][0]["event"]["alpha"]) == ("ratchet.backtest/1", 0.05)
     assert found["results"][0]["falls"][0]["detected_at"] == {
@@ -216,11 +216,11 @@ def test_json_types_hold_all_of_it() -> None:
     }
 
 
-def test_figures_are_read_at_a_glance() -> None:
+def test_figures_are_rounded() -> None:
     assert [figure(value) for value in (0.8123, 999.4, 1650.4, -2.5e6)] == ["0.812", "999", "1,650", "-2,500,000"]
 
 
-def test_a_past_of_answers_says_first_what_fell() -> None:
+def test_report_of_answers_starts_with_the_drops() -> None:
     answers = replace(REPORT, unit="answer", results=REPORT.results[:1])
     assert summary(answers) == "regressed: thumbs of shop"
     assert summary(replace(answers, results=REPORT.results[1:3])) == "no regression was detected"
@@ -231,7 +231,7 @@ def test_a_past_of_answers_says_first_what_fell() -> None:
     assert rows(answers).startswith("4,999 answers from ")
 
 
-def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fix_is_shown_verbatim(capsys: pytest.CaptureFixture[str]) -> None:
     diff = "--- answer 7\n+++ answer 7, fixed\n@@ -9,0 +10 @@\n+  Cite <U+202E>."
     found = SuggestedFix("answer\x1b", 6, 7, "restore", "Restores 1 removed line.", diff)
     none = SuggestedFix("answer", 6, 7, None, "version 6 cannot be compared: it was deleted", "")
@@ -244,7 +244,7 @@ def test_what_would_put_a_fall_back_is_shown_as_it_is(capsys: pytest.CaptureFixt
     assert "    no fix: version 6 cannot be compared: it was deleted\n" in description
 
 
-def test_what_got_more_is_told_as_more(capsys: pytest.CaptureFixture[str]) -> None:
+def test_increase_is_reported_as_an_increase(capsys: pytest.CaptureFixture[str]) -> None:
     worse = replace(RESULT, column="outcome", direction="lower_is_better")
     print_report(replace(REPORT, results=(worse,)))
     description = capsys.readouterr().out
@@ -252,7 +252,7 @@ def test_what_got_more_is_told_as_more(capsys: pytest.CaptureFixture[str]) -> No
     assert "got worse most: +30.0 [+20.0, +40.0], the rest −0.5" in description
 
 
-def test_too_little_room_is_not_told_as_too_few_values() -> None:
+def test_too_little_range_is_not_reported_as_too_few_values() -> None:
     near = replace(QUIET, verdict="inconclusive", detectable=replace(SEEN, drop=None, most=4.2, floor=5.0))
     assert "the largest possible change is 4.2 pp, below the floor of 5 pp" in detectable_change(near)
     assert "too few values" in detectable_change(replace(near, detectable=replace(SEEN, drop=None)))

@@ -7,7 +7,7 @@ from ratchet_backtest.trace import MetricTrace
 
 
 @given(st.integers(0, 20_000))
-def test_points_are_few_about_equal_and_lose_nothing(total: int) -> None:
+def test_points_are_few_of_similar_size_and_complete(total: int) -> None:
     trace = MetricTrace(total)
     for position in range(total):
         trace.add(position, 0.5, "v")

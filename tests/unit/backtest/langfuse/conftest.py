@@ -1,4 +1,4 @@
-"""A Langfuse server without a network, and a report of what it has."""
+"""A Langfuse server without a network, and reports of its data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,29 +14,29 @@ from ratchet_backtest.runner import BacktestOptions
 from tests.support.langfuse import Langfuse
 from tests.support.langfuse_history import NOW
 
-Told = Callable[..., Report]
+RunReport = Callable[..., Report]
 
 
 @pytest.fixture(autouse=True)
 def few_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The statement is as rough as that; its code is the same."""
+    """Use few simulations: the statement gets less precise, the code is the same."""
     monkeypatch.setattr(detectable, "RUNS", 1)
 
 
 @pytest.fixture
 def waits() -> list[float]:
-    """The seconds that were waited."""
+    """The waits in seconds."""
     return []
 
 
 @pytest.fixture
-def told(waits: list[float]) -> Told:
-    """The report of a server's last 30 days."""
+def run_report(waits: list[float]) -> RunReport:
+    """Return a function that makes the report of a server's last 30 days."""
 
-    def told(server: Langfuse, days: int = 30, **given: Any) -> Report:
+    def run_report(server: Langfuse, days: int = 30, **given: Any) -> Report:
         with server.client() as client:
             reader = Server("http://langfuse.test", client, lambda seconds, why: waits.append(seconds), lambda: NOW)
             options = given.pop("options", None) or BacktestOptions(ColumnChoice(**given))
             return run(days, options, reader, lambda stage, total: lambda done: None, NOW)
 
-    return told
+    return run_report

@@ -1,4 +1,4 @@
-"""Scores, traces and generations become answers."""
+"""Scores, traces and generations are assembled into answers."""
 
 from datetime import timedelta
 from typing import Any
@@ -43,14 +43,14 @@ def test_a_trace_has_the_prompts_models_and_costs_of_its_generations() -> None:
     assert row.scores == {THUMBS: (NOW.timestamp(), True)}
 
 
-def test_of_several_opinions_the_latest_counts() -> None:
+def test_latest_of_several_scores_counts() -> None:
     late = score(1, "thumbs", False, NOW + timedelta(hours=1), id="a")
     early = score(1, "thumbs", True, NOW, id="b")
     for scores in ([early, late], [late, early]):
         assert only(gathered(trace("t1", NOW), scores).rows()).scores[THUMBS][1] is False
 
 
-def test_a_scored_generation_is_an_answer_of_its_own_with_its_own_prompt() -> None:
+def test_scored_generation_is_a_separate_answer_with_its_prompt() -> None:
     root, first = trace("t1", NOW, 6)
     second = {**first, "id": "g2", "promptName": "router", "providedModelName": "large"}
     of_it = score(1, "thumbs", True, NOW, subject={"kind": "observation", "id": "g2", "traceId": "t1"})
@@ -60,13 +60,13 @@ def test_a_scored_generation_is_an_answer_of_its_own_with_its_own_prompt() -> No
     assert own.scores == {THUMBS: (NOW.timestamp(), True)}
 
 
-def test_a_scored_step_without_a_prompt_speaks_of_those_of_its_trace() -> None:
+def test_scored_step_without_a_prompt_has_those_of_its_trace() -> None:
     of_it = score(1, "thumbs", True, NOW, subject={"kind": "observation", "id": "retrieval", "traceId": "t1"})
     own = gathered(trace("t1", NOW, 6), [of_it]).rows()[1]
     assert (own.prompts, own.models, own.at) == ((("answer", "6"),), ("small",), NOW.timestamp())
 
 
-def test_nothing_is_left_out_without_being_counted() -> None:
+def test_all_omissions_are_counted() -> None:
     found = gathered(
         [*trace("t1", NOW, 6), *trace("own", NOW, 1, environment="langfuse-llm-as-a-judge"), trace("old", NOW)[1]],
         [
@@ -87,14 +87,14 @@ def test_nothing_is_left_out_without_being_counted() -> None:
     }
 
 
-def test_a_trace_with_two_roots_began_with_the_first() -> None:
+def test_trace_with_two_roots_starts_with_the_first() -> None:
     early, late = trace("t1", NOW)[0], trace("t1", NOW + timedelta(minutes=1), userId="u2")[0]
     for roots in ([early, late], [late, early]):
         row = only(gathered(roots, []).rows())
         assert (row.at, row.trace.user) == (NOW.timestamp(), "u1")
 
 
-def test_a_table_numbers_answers_by_their_times() -> None:
+def test_table_numbers_answers_by_time() -> None:
     later = trace("t2", NOW + timedelta(seconds=1), 7, traceName=None, environment="staging")
     scores = [score(1, "thumbs", True, NOW), score(2, "thumbs", False, NOW, source="EVAL"), score(2, "model", 1, NOW)]
     found = gathered([*later, *trace("t1", NOW, 6, level="ERROR")], scores)

@@ -1,4 +1,4 @@
-"""Where the server is, and what is said when nothing tells."""
+"""Address and keys of the server, and errors if they are missing."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from ratchet_backtest.langfuse.config import LangfuseConfig, MissingConfig, load
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk-hidden"}
 
 
-def test_the_environment_says_where_and_as_whom() -> None:
+def test_address_and_keys_are_read_from_the_environment() -> None:
     found = load_config({"LANGFUSE_HOST": "https://cloud.langfuse.com/", **KEYS})
     assert found == LangfuseConfig("https://cloud.langfuse.com", "pk", "sk-hidden")
     assert "sk-hidden" not in repr(found)
 
 
-def test_the_name_that_newer_clients_use_is_known() -> None:
+def test_variable_of_newer_clients_is_supported() -> None:
     assert load_config({"LANGFUSE_BASE_URL": "http://here:3000/langfuse", **KEYS}).url == "http://here:3000/langfuse"
 
 
@@ -33,7 +33,7 @@ def test_the_name_that_newer_clients_use_is_known() -> None:
         ({**KEYS, "LANGFUSE_HOST": "http://x/?a=b"}, "LANGFUSE_HOST must not contain a user"),
     ],
 )
-def test_what_lacks_is_named(environ: dict[str, str], message: str) -> None:
+def test_missing_variables_are_named(environ: dict[str, str], message: str) -> None:
     with pytest.raises(MissingConfig) as caught:
         load_config(environ)
     assert str(caught.value).startswith(message)

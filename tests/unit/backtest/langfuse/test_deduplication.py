@@ -1,4 +1,4 @@
-"""Parts of a span of time, and what came twice."""
+"""Splitting of a time range into windows, and deduplication of items."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -18,7 +18,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @given(st.floats(0.001, 400.0))
-def test_windows_cover_a_span_without_a_gap(days: float) -> None:
+def test_windows_cover_the_range_without_a_gap(days: float) -> None:
     end = START + timedelta(days=days)
     parts = split_into_windows(START, end)
     assert (parts[0].start, parts[-1].end) == (START, end)
@@ -26,11 +26,11 @@ def test_windows_cover_a_span_without_a_gap(days: float) -> None:
     assert len(parts) <= min(MAX_WINDOWS + 1, -(-timedelta(days=days) // timedelta(days=7)))
 
 
-def test_there_is_nothing_to_read_of_no_time() -> None:
+def test_empty_range_has_no_windows() -> None:
     assert split_into_windows(START, START - timedelta(minutes=1)) == []
 
 
-def test_how_much_is_read_is_told_by_time_whatever_the_order() -> None:
+def test_progress_is_by_time_in_any_order() -> None:
     window = TimeWindow(START, START + timedelta(seconds=100))
     begin = START.timestamp()
     assert window.covered(begin, begin + 25) == 0.25
@@ -38,7 +38,7 @@ def test_how_much_is_read_is_told_by_time_whatever_the_order() -> None:
     assert window.covered(begin - 900, begin - 800) == 0.0
 
 
-def test_ids_are_remembered_for_one_window_more() -> None:
+def test_ids_are_kept_for_one_more_window() -> None:
     fresh = Deduplicator()
     assert [fresh.is_new(name) for name in "aba"] == [True, True, False]
     fresh.next_window()

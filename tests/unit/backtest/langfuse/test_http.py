@@ -1,4 +1,4 @@
-"""Troubles with the server: what passes is waited for, what stays is one line."""
+"""Server errors: transient ones are retried, others are reported in one line."""
 
 import json
 
@@ -21,7 +21,7 @@ FORM = "http://langfuse.test"
 
 
 def fetch_version(*first: ScriptedResponse, tries: int = 5) -> tuple[str, list[tuple[float, str]]]:
-    """The server's version after such answers, and the waits until then."""
+    """Return the server's version after these responses, and the waits until then."""
     server, waits = Langfuse(), list[tuple[float, str]]()
     server.faults[HEALTH] = list(first)
     with server.client() as client:
@@ -30,11 +30,11 @@ def fetch_version(*first: ScriptedResponse, tries: int = 5) -> tuple[str, list[t
 
 
 @pytest.mark.parametrize("fault", [error_response(500), error_response(503), DROPPED, CUT])
-def test_what_passes_is_asked_again(fault: ScriptedResponse) -> None:
+def test_transient_errors_are_retried(fault: ScriptedResponse) -> None:
     assert fetch_version(fault, fault) == ("4.16.0", [(1.0, "no answer"), (2.0, "no answer")])
 
 
-def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
+def test_too_many_requests_wait_as_the_server_states() -> None:
     found = fetch_version(
         error_response(429, retry_after="7"),
         error_response(429),
@@ -76,7 +76,7 @@ def test_too_many_requests_are_waited_out_as_the_server_says() -> None:
         ),
     ],
 )
-def test_what_stays_ends_it_in_a_line(faults: list[ScriptedResponse], kind: type[LangfuseError], message: str) -> None:
+def test_permanent_errors_are_one_line(faults: list[ScriptedResponse], kind: type[LangfuseError], message: str) -> None:
     with pytest.raises(kind) as caught:
         fetch_version(*faults)
     assert str(caught.value).startswith(message)
@@ -84,7 +84,7 @@ def test_what_stays_ends_it_in_a_line(faults: list[ScriptedResponse], kind: type
     assert SECRET not in str(caught.value)
 
 
-def test_each_kind_has_its_exit_code() -> None:
+def test_each_error_has_its_exit_code() -> None:
     assert (LangfuseError.code, Unreachable.code, LangfuseAccessDenied.code) == (
         Exit.FAILED,
         Exit.UNREACHABLE,
@@ -93,12 +93,12 @@ def test_each_kind_has_its_exit_code() -> None:
     assert NotFound.code == Exit.FAILED
 
 
-def test_the_first_question_is_asked_once() -> None:
+def test_first_request_can_be_limited_to_one_attempt() -> None:
     with pytest.raises(Unreachable):
         fetch_version(DROPPED, tries=1)
 
 
-def test_the_keys_go_to_one_server_only() -> None:
+def test_keys_are_sent_to_one_server_only() -> None:
     with connect(LangfuseConfig("https://langfuse.test/base", PUBLIC, SECRET)) as client:
         assert not client.follow_redirects
         assert client.build_request("GET", HEALTH).url == "https://langfuse.test/base/api/public/health"

@@ -1,4 +1,4 @@
-"""Which scores are folded, and on which scale."""
+"""Selection of scores, and their scales."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def chosen(options: BacktestOptions, limits: dict[str, tuple[float, float]], **s
     return select_metrics(TraceTable(found.rows(), found.columns, None), options, limits)
 
 
-def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
+def test_all_scores_with_a_scale_are_selected_by_default() -> None:
     scores: dict[str, list[Any]] = {
         "thumbs": [True, False],
         "faithfulness": [0.5, 0.9],
@@ -43,14 +43,14 @@ def test_without_a_word_all_is_folded_that_has_a_scale() -> None:
     assert note.endswith("(with --value length)")
 
 
-def test_a_project_s_own_limits_are_the_scale() -> None:
+def test_limits_of_the_project_are_the_scale() -> None:
     options = BacktestOptions(ColumnChoice(), directions={"style": "higher", "tone": "higher"})
     found = chosen(options, {"style": (0.0, 10.0), "tone": (0.0, 1.0)}, style=[3.0, 7.0], tone=[0.0, 4.0])
     assert [(scale.column, scale.low, scale.high) for scale in found.scales[:1]] == [("style", 0.0, 10.0)]
-    assert "tone" in found.notes[0], "a score that lies outside was not bound by them"
+    assert "tone" in found.notes[0], "a score outside the limits was not bound by them"
 
 
-def test_flags_come_first() -> None:
+def test_flags_take_precedence() -> None:
     options = BacktestOptions(
         ColumnChoice(values=("length",), target="environment", input=None), ends=(0.0, 1000.0), better="lower"
     )
@@ -69,12 +69,12 @@ def test_flags_come_first() -> None:
         (BacktestOptions(ColumnChoice(values=("thumbs",), version="branch")), "there is no column branch"),
     ],
 )
-def test_what_can_t_be_done_is_said(options: BacktestOptions, message: str) -> None:
+def test_impossible_selections_are_reported(options: BacktestOptions, message: str) -> None:
     with pytest.raises(BadFile, match=message):
         chosen(options, {}, length=[3.0, 900.0], thumbs=[True, False])
 
 
-def test_where_nothing_is_measured_that_is_said() -> None:
+def test_no_scores_are_reported() -> None:
     with pytest.raises(BadFile, match="no scores, latencies, costs or errors"):
         select_metrics(
             TraceTable(gathered(trace("t1", NOW), []).rows(), set(), None), BacktestOptions(ColumnChoice()), {}
@@ -85,14 +85,14 @@ def test_where_nothing_is_measured_that_is_said() -> None:
     "name", ["thumbs_down", "disliked", "complaint", "negative_user_feedback", "ThumbsDown", "is_toxic", "not_helpful"]
 )
 @pytest.mark.parametrize("values", [[True, False], [1.0, 0.0], [1.0, 0.25]])
-def test_of_what_is_bad_by_its_name_less_is_better(name: str, values: list[Any]) -> None:
+def test_direction_follows_from_the_name(name: str, values: list[Any]) -> None:
     (scale, *_) = chosen(BacktestOptions(ColumnChoice()), {}, **{name: values}).scales
     assert (scale.column, scale.metric.direction) == (name, "lower_is_better")
     assert scale.metric.to_scale(scale.read(values[0])) < scale.metric.to_scale(scale.read(values[1]))
 
 
 @pytest.mark.parametrize("values", [[True, False], [1.0, 0.0]])
-def test_what_a_name_does_not_say_is_asked_and_a_flag_answers(values: list[Any]) -> None:
+def test_unknown_direction_is_a_question_answered_by_a_flag(values: list[Any]) -> None:
     found = chosen(BacktestOptions(ColumnChoice()), {}, wordy=values)
     assert all(scale.column != "wordy" for scale in found.scales)
     assert "wordy" in found.notes[0]

@@ -1,4 +1,4 @@
-"""When to ask again."""
+"""When requests are retried."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from ratchet_backtest.langfuse.retry import MOST_REFUSALS, delay_after_failures,
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_a_server_that_fails_is_asked_again_four_times() -> None:
+def test_failing_server_is_retried_four_times() -> None:
     assert [delay_after_failures(tries) for tries in range(1, 6)] == [1.0, 2.0, 4.0, 8.0, None]
 
 
@@ -26,12 +26,12 @@ def test_a_server_that_fails_is_asked_again_four_times() -> None:
         (None, 10.0),
     ],
 )
-def test_it_is_waited_as_long_as_the_server_asks(header: str | None, seconds: float) -> None:
+def test_wait_is_as_long_as_the_server_asks(header: str | None, seconds: float) -> None:
     assert parse_retry_after(header, NOW) == seconds
     assert delay_after_refusals(1, header, NOW) == seconds
 
 
-def test_nobody_waits_for_ever() -> None:
+def test_total_wait_is_limited() -> None:
     assert delay_after_refusals(1, "121", NOW) is None
     assert delay_after_refusals(MOST_REFUSALS, "1", NOW) is None
     assert delay_after_refusals(1, "9" * 400, NOW) is None

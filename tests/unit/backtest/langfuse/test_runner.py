@@ -1,4 +1,4 @@
-"""From a server to a report: whole pasts, of both APIs, with all that servers do."""
+"""From a server to a report: whole histories, both APIs, and server faults."""
 
 from collections import Counter
 from datetime import timedelta
@@ -11,7 +11,7 @@ from ratchet_backtest.langfuse.runner import wait_with_progress
 from ratchet_backtest.report import Report, report_to_json
 from tests.support.langfuse import JSON, Langfuse, ScriptedResponse, error_response
 from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, score, server_with_history
-from tests.unit.backtest.langfuse.conftest import Told
+from tests.unit.backtest.langfuse.conftest import RunReport
 
 VERSIONS = ("4.16.0", "3.150.1", "2.95.11")
 CURSORS, PAGES = VERSIONS[:2]
@@ -26,8 +26,8 @@ def requested_paths(server: Langfuse) -> set[str]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told, version: str) -> None:
-    report = told(server_with_history(*FALLEN, version=version))
+def test_drop_is_found_dated_and_explained_with_any_api_version(run_report: RunReport, version: str) -> None:
+    report = run_report(server_with_history(*FALLEN, version=version))
     (result,) = report.results
     (fall,) = result.falls
     cause = fall.event.causes[0]
@@ -44,8 +44,8 @@ def test_a_fall_is_found_dated_and_blamed_whatever_the_server_speaks(told: Told,
 
 @pytest.mark.simulation
 @pytest.mark.parametrize("version", VERSIONS)
-def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(told: Told, version: str) -> None:
-    (result,) = told(server_with_history(*HEALTHY, version=version)).results
+def test_detectable_size_is_stated_without_a_drop(run_report: RunReport, version: str) -> None:
+    (result,) = run_report(server_with_history(*HEALTHY, version=version)).results
     assert (result.verdict in ("holds", "inconclusive"), result.falls) == (True, ())
     assert result.detectable is not None
     assert result.detectable.drop is not None
@@ -53,17 +53,17 @@ def test_where_nothing_fell_it_is_said_how_small_a_fall_would_have_been_seen(tol
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_nothing_is_ever_written_there(told: Told, version: str) -> None:
+def test_only_get_requests_are_sent(run_report: RunReport, version: str) -> None:
     server = server_with_history(*FALLEN, version=version)
-    told(server)
+    run_report(server)
     assert {method for method, _, _ in server.requests} == {"GET"}
     assert len(server.requests) > 15
 
 
-def test_each_server_is_asked_what_it_knows(told: Told) -> None:
+def test_each_server_version_gets_its_own_requests(run_report: RunReport) -> None:
     newer, older, oldest = (server_with_history(*FALLEN, version=version) for version in VERSIONS)
     for server in (newer, older, oldest):
-        told(server)
+        run_report(server)
     common = {"health", "score-configs", "v2/prompts/answer"}
     assert requested_paths(newer) == {*common, "v3/scores", "v2/observations"}
     assert requested_paths(older) == {*common, "traces", "observations", "v2/scores"}
@@ -71,24 +71,24 @@ def test_each_server_is_asked_what_it_knows(told: Told) -> None:
 
 
 @pytest.mark.parametrize("version", [CURSORS, PAGES])
-def test_what_comes_twice_counts_once(told: Told, version: str) -> None:
-    """Items at the borders of windows, and pages that begin with the end of the one before."""
+def test_repeated_items_count_once(run_report: RunReport, version: str) -> None:
+    """Items at the borders of windows, and pages that repeat the end of the previous one."""
     server, twin = server_with_history(*FALLEN, version=version), server_with_history(*FALLEN, version=version)
     twin.max_page_size, twin.page_overlap = 20, 7
-    assert report_to_json(told(twin)) == report_to_json(told(server))
+    assert report_to_json(run_report(twin)) == report_to_json(run_report(server))
     assert len(twin.requests) > len(server.requests)
 
 
 @pytest.mark.parametrize("version", [CURSORS, PAGES])
-def test_pages_in_a_circle_are_noticed(told: Told, version: str) -> None:
+def test_repeating_pages_are_detected(run_report: RunReport, version: str) -> None:
     server = server_with_history(*FALLEN, version=version)
     server.repeats_cursor = True
     with pytest.raises(LangfuseError, match="repeats a page"):
-        told(server)
+        run_report(server)
     assert len(server.requests) < 10
 
 
-def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> None:
+def test_transient_faults_change_nothing(run_report: RunReport, waits: list[float]) -> None:
     server, calm = server_with_history(*FALLEN), server_with_history(*FALLEN)
     page = ScriptedResponse(body=b'{"data": [{"id": "s', headers=JSON)
     server.faults["/api/public/v3/scores"] = [
@@ -98,7 +98,7 @@ def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> 
         ScriptedResponse(dropped=True),
     ]
     server.faults["/api/public/v2/observations"] = [error_response(503), error_response(429)]
-    assert report_to_json(told(server)) == report_to_json(told(calm))
+    assert report_to_json(run_report(server)) == report_to_json(run_report(calm))
     assert waits == [3.0, 1.0, 2.0, 4.0, 1.0, 10.0]
 
 
@@ -113,51 +113,51 @@ def test_faults_in_the_middle_change_nothing(told: Told, waits: list[float]) -> 
         ("health", ScriptedResponse(body=b'{"version": "next"}'), LangfuseError),
     ],
 )
-def test_a_lasting_trouble_ends_it_and_nothing_half_is_told(
-    told: Told, path: str, fault: ScriptedResponse, kind: type[LangfuseError]
+def test_permanent_error_gives_no_partial_report(
+    run_report: RunReport, path: str, fault: ScriptedResponse, kind: type[LangfuseError]
 ) -> None:
     server = server_with_history(*FALLEN)
     server.faults[f"/api/public/{path}"] = [fault]
     with pytest.raises(kind, match=r"http://langfuse\.test"):
-        told(server)
+        run_report(server)
 
 
-def test_an_empty_project_is_told_so(told: Told) -> None:
+def test_empty_project_is_reported(run_report: RunReport) -> None:
     with pytest.raises(BadFile, match="has no traces in the last 7 days"):
-        told(Langfuse(), days=7)
+        run_report(Langfuse(), days=7)
 
 
-def test_only_the_days_asked_for_are_read(told: Told) -> None:
+def test_only_the_requested_days_are_read(run_report: RunReport) -> None:
     server = server_with_history(Part(6, 400, 0.9), days=28)
-    report = told(server, days=7)
+    report = run_report(server, days=7)
     assert 90 <= report.rows <= 100
     starts = [params["fromStartTime"] for _, _, params in server.requests if "fromStartTime" in params]
     assert min(starts) == "2026-03-24T12:00:00.000Z"
 
 
-def test_what_is_too_young_to_be_whole_is_not_read(told: Told) -> None:
+def test_incomplete_recent_data_is_not_read(run_report: RunReport) -> None:
     server = server_with_history(*FALLEN)
-    told(server)
+    run_report(server)
     assert max(params["toStartTime"] for _, _, params in server.requests if "toStartTime" in params) == (
         "2026-03-31T11:50:00.000Z"
     )
 
 
-def test_a_server_without_score_configurations_will_do(told: Told) -> None:
+def test_score_configurations_are_optional(run_report: RunReport) -> None:
     server = server_with_history(*FALLEN)
     server.faults["/api/public/score-configs"] = [error_response(404)]
-    assert told(server).results[0].falls
+    assert run_report(server).results[0].falls
 
 
-def test_the_limits_of_a_project_s_scores_are_read(told: Told) -> None:
+def test_limits_of_scores_are_read(run_report: RunReport) -> None:
     server = server_with_history(*FALLEN)
     server.configs = [{"name": "quality", "minValue": 0, "maxValue": 40}, {"name": "tone", "minValue": 1}]
     server.scores += [score(number, "quality", 10.0 * (number % 4), NOW - timedelta(hours=2)) for number in range(300)]
-    assert "scores from 0 to 40, 40 is best" in [result.description for result in told(server).results]
+    assert "scores from 0 to 40, 40 is best" in [result.description for result in run_report(server).results]
 
 
-def test_two_prompts_in_a_trace_are_told_apart(told: Told) -> None:
-    """The one that changed is blamed, not the one beside it."""
+def test_two_prompts_in_a_trace_are_distinguished(run_report: RunReport) -> None:
+    """The prompt that changed is named, not the other one."""
     server = server_with_history(*FALLEN)
     beside = [
         {**each, "id": f"{each['id']}2", "promptName": "router", "promptVersion": 3}
@@ -165,46 +165,46 @@ def test_two_prompts_in_a_trace_are_told_apart(told: Told) -> None:
         if each["type"] == "GENERATION"
     ]
     server.observations += beside
-    (fall,) = told(server).results[0].falls
+    (fall,) = run_report(server).results[0].falls
     cause = fall.event.causes[0]
     assert (cause.name, cause.before, cause.after) == ("answer", "6", "7")
 
 
-def test_scores_of_people_and_of_judges_are_two(told: Told) -> None:
+def test_scores_of_people_and_of_judges_are_separate(run_report: RunReport) -> None:
     server = server_with_history(*FALLEN)
     opinions = list(server.scores)
     server.scores += [{**each, "id": f"e{each['id']}", "source": "EVAL", "value": True} for each in opinions]
-    report = told(server)
+    report = run_report(server)
     assert Counter(result.column for result in report.results) == Counter(["user-thumbs (api)", "user-thumbs (eval)"])
 
 
-def test_what_is_left_out_is_told(told: Told) -> None:
+def test_omissions_are_reported(run_report: RunReport) -> None:
     server = server_with_history(*FALLEN)
     server.scores.append(
         score(1, "user-thumbs", True, NOW - timedelta(hours=2), id="s", subject={"kind": "session", "id": "x"})
     )
     server.scores += [score(number, "length", 10.0 * number, NOW - timedelta(hours=2)) for number in range(5)]
-    notes = told(server).notes
+    notes = run_report(server).notes
     assert notes[0].startswith("left out: length contains numbers from 0 to 40 on an unknown scale")
     assert notes[1] == "1 left out: scores of sessions and experiments, which are not about a single answer"
 
 
-def test_questions_are_read_where_they_are_asked_for(told: Told) -> None:
-    """Words of inputs that lost: only then the server is asked to send them."""
+def test_inputs_are_read_only_if_requested(run_report: RunReport) -> None:
+    """Words of inputs that lost; only then are inputs requested from the server."""
     server = server_with_history(*FALLEN)
     for number, each in enumerate(server.observations):
         each["input"] = "How do I return a lamp?" if number % 4 < 2 else "Which bulb fits?"
-    told(server)
+    run_report(server)
     assert not any("io" in params.get("fields", "") for _, _, params in server.requests)
-    report = told(server, input="input")
+    report = run_report(server, input="input")
     assert any(params.get("fields") == "basic,metrics,trace_context,io" for _, _, params in server.requests)
     assert report.columns.input == "input"
 
 
-def test_a_wait_is_told_second_by_second() -> None:
+def test_wait_progress_is_reported_each_second() -> None:
     slept: list[float] = []
-    told: list[tuple[str, int]] = []
-    pause = wait_with_progress(lambda stage, total: lambda done: told.append((stage, done)), slept.append)
+    steps: list[tuple[str, int]] = []
+    pause = wait_with_progress(lambda stage, total: lambda done: steps.append((stage, done)), slept.append)
     pause(2.5, "too many requests")
     assert slept == [1.0, 1.0, 0.5]
-    assert told == [("waiting: too many requests", done) for done in (1, 2, 3)]
+    assert steps == [("waiting: too many requests", done) for done in (1, 2, 3)]

@@ -1,4 +1,4 @@
-"""What a server sends, of both its APIs."""
+"""Parsing of responses of both APIs."""
 
 import json
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def test_a_trace_is_its_root_or_itself() -> None:
     ("fields", "seconds"),
     [({"latency": 1.5}, 1.5), ({}, 3.0), ({"latency": -1}, None), ({"endTime": None}, None)],
 )
-def test_how_long_it_took(fields: dict[str, Any], seconds: float | None) -> None:
+def test_latency(fields: dict[str, Any], seconds: float | None) -> None:
     assert root(**fields).seconds == seconds
 
 
@@ -77,7 +77,7 @@ def test_scores_of_both_apis(fields: dict[str, Any], said: object, trace: str | 
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data": [', b"<html>", b"\xff\xfe"])
-def test_what_is_no_json_is_broken(body: bytes) -> None:
+def test_invalid_json_is_rejected(body: bytes) -> None:
     with pytest.raises(InvalidJson):
         parse_response(Listing[Score], body)
 
@@ -90,13 +90,13 @@ def test_what_is_no_json_is_broken(body: bytes) -> None:
         (b'{"data": []}', "meta: Field required"),
     ],
 )
-def test_another_shape_is_strange_and_its_place_is_named(body: bytes, message: str) -> None:
+def test_unexpected_shape_is_rejected_with_its_path(body: bytes, message: str) -> None:
     with pytest.raises(UnexpectedResponse, match=message):
         parse_response(Listing[Score], body)
 
 
-def test_half_a_character_spoils_no_page() -> None:
-    """JavaScript cuts texts at 16 bits; a backslash before it is another thing."""
+def test_lone_surrogates_are_accepted() -> None:
+    """JavaScript truncates texts between surrogates; an escaped backslash before one must not be misread."""
     body = rb'{"prompt": "cut \ud83d, whole \ud83d\ude00, written \\ud83d", "config": "\udc00"}'
     found = parse_response(PromptVersion, body)
     assert (found.prompt, found.config) == ("cut \ufffd, whole \U0001f600, written \\ud83d", "\ufffd")
