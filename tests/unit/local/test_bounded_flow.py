@@ -1,4 +1,4 @@
-"""Sending waits for the slowest reader, and for nothing else."""
+"""Sending waits for the slowest reader only."""
 
 import pytest
 from hypothesis import given
@@ -26,21 +26,21 @@ def _flow(*groups: str, now: Now | None = None) -> BoundedFlow:
     return flow
 
 
-def test_a_topic_that_nobody_reads_is_never_held_back() -> None:
+def test_topic_without_readers_is_never_held_back() -> None:
     flow = _flow()
     for offset in range(10):
         assert flow.admit("t", MAX_BYTES)
         flow.sent("t", 0, offset, MAX_BYTES)
 
 
-def test_what_is_on_its_way_counts_before_it_is_confirmed() -> None:
+def test_messages_in_flight_count_before_their_acknowledgement() -> None:
     flow = _flow("g")
     assert flow.admit("t", _HALF)
     assert flow.admit("t", _HALF)
     assert not flow.admit("t", 1)
 
 
-def test_it_waits_for_the_slowest_group_then_goes_on() -> None:
+def test_sending_waits_for_the_slowest_group() -> None:
     flow = _flow("quick", "slow")
     assert flow.admit("t", MAX_BYTES)
     flow.sent("t", 3, 0, MAX_BYTES)
@@ -58,11 +58,11 @@ def test_many_small_messages_are_bounded_too() -> None:
     assert not flow.admit("t", 1)
 
 
-def test_a_message_alone_always_fits() -> None:
+def test_single_message_always_fits() -> None:
     assert _flow("g").admit("t", MAX_BYTES * 2)
 
 
-def test_sends_that_failed_are_forgotten_after_a_while() -> None:
+def test_failed_sends_stop_counting_after_a_while() -> None:
     now = Now()
     flow = _flow("g", now=now)
     assert flow.admit("t", MAX_BYTES)
@@ -70,15 +70,15 @@ def test_sends_that_failed_are_forgotten_after_a_while() -> None:
     assert flow.admit("t", MAX_BYTES)
 
 
-def test_a_gap_is_told() -> None:
+def test_gap_is_reported() -> None:
     lost: list[str] = []
     BoundedFlow(lost.append).gap("g", "t", 0, 5, 9)
     assert lost == ["t"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, MAX_BYTES // 3)), max_size=30), st.data())
-def test_unread_bytes_never_pass_the_bound(messages: list[tuple[int, int]], data: st.DataObject) -> None:
-    """Whatever is sent where and read when: what a partition holds unread stays below the bound."""
+def test_unread_bytes_never_exceed_the_limit(messages: list[tuple[int, int]], data: st.DataObject) -> None:
+    """For any sequence of sends and reads, the unread bytes of a partition stay below the limit."""
 
     flow = _flow("g")
     held: dict[int, list[int]] = {0: [], 1: [], 2: []}

@@ -1,4 +1,4 @@
-"""The folder of one installation: one owner at a time, and keys for its owner's eyes only."""
+"""The data folder of an installation: one process at a time, and keys readable only by the owner."""
 
 import os
 import stat
@@ -13,39 +13,39 @@ _KEYS = {"url": "http://127.0.0.1:1", "ingest_key": "rk_i", "maker_key": "rk_m",
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> DataDir:
+def data_dir(tmp_path: Path) -> DataDir:
     return DataDir(tmp_path / ".ratchet")
 
 
-def test_only_one_works_on_a_folder(home: DataDir) -> None:
-    with home.lock(), pytest.raises(DataDirInUse, match=rf"in use by another ratchet-local \(pid {os.getpid()}\)"):
-        home.lock()
-    home.lock().close()
-    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+def test_folder_is_locked_by_one_process(data_dir: DataDir) -> None:
+    with data_dir.lock(), pytest.raises(DataDirInUse, match=rf"in use by another ratchet-local \(pid {os.getpid()}\)"):
+        data_dir.lock()
+    data_dir.lock().close()
+    assert stat.S_IMODE(data_dir.folder.stat().st_mode) == 0o700
 
 
-def test_credentials_come_back_and_are_for_their_owner_alone(home: DataDir) -> None:
-    home.folder.mkdir()
-    assert home.read_credentials() == {}
-    home.write_credentials(_KEYS)
-    assert home.read_credentials() == _KEYS
-    assert stat.S_IMODE(home.credentials.stat().st_mode) == 0o600
+def test_credentials_are_stored_readable_by_the_owner_only(data_dir: DataDir) -> None:
+    data_dir.folder.mkdir()
+    assert data_dir.read_credentials() == {}
+    data_dir.write_credentials(_KEYS)
+    assert data_dir.read_credentials() == _KEYS
+    assert stat.S_IMODE(data_dir.credentials.stat().st_mode) == 0o600
 
 
-def test_the_greeting_leads_into_the_console_and_shows_no_key(home: DataDir) -> None:
-    said = greeting(home, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
+def test_greeting_has_a_console_link_and_no_key(data_dir: DataDir) -> None:
+    said = greeting(data_dir, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
     assert "ready on http://127.0.0.1:1 in 1.2 s" in said
     assert "http://127.0.0.1:1/sign-in#rl_x\n" in said
-    assert f"API keys: {home.credentials}" in said
+    assert f"API keys: {data_dir.credentials}" in said
     assert "rk_" not in said
 
 
-def test_paths_are_told_as_somebody_here_would_type_them(home: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(home.folder.parent)
-    assert display_path(home.credentials) == Path(".ratchet/credentials.json")
+def test_paths_are_relative_to_the_current_folder(data_dir: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(data_dir.folder.parent)
+    assert display_path(data_dir.credentials) == Path(".ratchet/credentials.json")
     assert display_path(Path("/elsewhere/log")) == Path("/elsewhere/log")
     link = "/sign-in#rl_" + 43 * "x"
-    said = greeting(home, "http://127.0.0.1:8080", link, 12.34)
+    said = greeting(data_dir, "http://127.0.0.1:8080", link, 12.34)
     assert "API keys: .ratchet/credentials.json; keep" in said
     assert ".venv/bin/ratchet sign-in" in said
     assert all(len(line) < 80 for line in said.splitlines())

@@ -33,8 +33,8 @@ def test_a_managed_prompt_is_recognised(status: int, managed: bool) -> None:
 
 
 def test_an_unavailable_service_counts_as_not_managed() -> None:
-    def away(_: httpx.Request) -> httpx.Response:
+    def fail_to_connect(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("away")
 
-    with httpx.Client(transport=httpx.MockTransport(away), base_url="http://x") as client:
+    with httpx.Client(transport=httpx.MockTransport(fail_to_connect), base_url="http://x") as client:
         assert is_prompt_managed(client) is False

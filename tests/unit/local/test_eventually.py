@@ -1,4 +1,4 @@
-"""Waiting for facts ends with the fact, or tells what was seen last."""
+"""Waiting ends when the condition holds, or fails with the last result."""
 
 from itertools import count
 
@@ -7,12 +7,12 @@ import pytest
 from tests.support.eventually import eventually, eventually_sync
 
 
-async def test_it_returns_the_first_true_answer() -> None:
+async def test_first_truthy_result_is_returned() -> None:
     numbers = count()
     assert await eventually(lambda: next(numbers)) == 1
 
 
-async def test_it_waits_for_async_checks_and_their_assertions() -> None:
+async def test_async_checks_and_assertions_are_awaited() -> None:
     numbers = count()
 
     async def check() -> bool:
@@ -22,12 +22,12 @@ async def test_it_waits_for_async_checks_and_their_assertions() -> None:
     assert await eventually(check)
 
 
-async def test_it_tells_what_it_saw_last() -> None:
+async def test_error_contains_the_last_result() -> None:
     with pytest.raises(AssertionError, match="not so within 0 s; last: \\[\\]"):
         await eventually(list, within=0)
 
 
-def test_it_works_without_a_loop() -> None:
+def test_sync_variant_needs_no_event_loop() -> None:
     numbers = count()
     assert eventually_sync(lambda: next(numbers)) == 1
     with pytest.raises(AssertionError, match="last: 0"):

@@ -1,4 +1,4 @@
-"""One port before several apps: by path, with every lifespan, and answers about the whole."""
+"""One port for several apps: routing by path, all lifespans, and aggregate responses."""
 
 import json
 from collections.abc import AsyncIterator
@@ -42,14 +42,14 @@ def _gateway(ready: int = 200) -> Gateway:
     ("path", "service"),
     [("/v1/feedback", "collector"), ("/v1/prompts/a/versions", "gatekeeper"), ("/v1/ops/collector/x", "collector")],
 )
-async def test_requests_go_by_their_path(path: str, service: str) -> None:
+async def test_requests_are_routed_by_path(path: str, service: str) -> None:
     assert await get_in_process(_gateway(), path) == (
         200,
         json.dumps({service: path[1:]}, separators=(",", ":")).encode(),
     )
 
 
-async def test_the_whole_is_ready_when_every_service_is() -> None:
+async def test_system_is_ready_when_every_service_is() -> None:
     assert (await get_in_process(_gateway(), "/health/ready"))[0] == 200
     status, body = await get_in_process(_gateway(ready=503), "/health/ready")
     assert status == 503
@@ -57,7 +57,7 @@ async def test_the_whole_is_ready_when_every_service_is() -> None:
     assert json.loads((await get_in_process(_gateway(), "/health/live"))[1]) == {"status": "live"}
 
 
-async def test_metrics_of_all_services_are_one_page() -> None:
+async def test_metrics_of_all_services_are_merged() -> None:
     status, body = await get_in_process(_gateway(), "/metrics")
     assert status == 200
     assert body.decode().count("# TYPE seen_total counter") == 1
@@ -69,12 +69,12 @@ async def test_unknown_paths_are_problems() -> None:
     assert (status, json.loads(body)["code"]) == (404, "not-found")
 
 
-async def test_every_other_path_is_a_page_of_the_console() -> None:
+async def test_other_paths_are_routed_to_the_console() -> None:
     assert (await get_in_process(_gateway(), "/regressions"))[1] == b'{"console":"regressions"}'
     assert (await get_in_process(_gateway(), "/"))[0] == 200
 
 
-async def test_lifespans_are_entered_in_order_and_left_the_other_way() -> None:
+async def test_lifespans_are_entered_in_order_and_left_in_reverse() -> None:
     seen: list[str] = []
 
     def app(name: str) -> FastAPI:

@@ -1,4 +1,4 @@
-"""Logs that grow while everything runs: their size has a bound, and their writers notice nothing."""
+"""Rotation of logs that grow: bounded size, without effect on their writers."""
 
 import os
 from pathlib import Path
@@ -11,9 +11,9 @@ from ratchet_local.log_rotation import rotate, rotate_all, rotate_periodically
 from tests.support.eventually import eventually_sync
 
 
-def test_a_log_that_somebody_writes_is_bounded_and_loses_nothing_recent(tmp_path: Path) -> None:
+def test_log_being_written_is_bounded_and_keeps_recent_lines(tmp_path: Path) -> None:
     log = tmp_path / "postgres.log"
-    with log.open("a", buffering=1) as writer:  # as our own log, and as the servers' by O_APPEND
+    with log.open("a", buffering=1) as writer:  # as our own log, and those of the servers, with O_APPEND
         for number in range(1_000):
             writer.write(f"line {number:04}\n")
             rotate(log, 100)
@@ -23,7 +23,7 @@ def test_a_log_that_somebody_writes_is_bounded_and_loses_nothing_recent(tmp_path
     assert b"\0" not in log.read_bytes(), "the writer goes on at the new end"
 
 
-def test_of_a_log_that_grew_far_too_big_the_end_is_kept(tmp_path: Path) -> None:
+def test_end_of_an_oversized_log_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "ratchet.log"
     log.write_bytes(b"a" * 5_000 + b"z" * 100)
     log.chmod(0o600)
@@ -34,7 +34,7 @@ def test_of_a_log_that_grew_far_too_big_the_end_is_kept(tmp_path: Path) -> None:
     assert not rotate(log, 100)
 
 
-def test_a_full_disk_costs_the_copy_but_not_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_loses_the_copy_but_keeps_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(log: Path, to: Path, limit: int) -> None:
         to.write_bytes(b"half")
         raise OSError(28, "No space left on device")
@@ -46,7 +46,7 @@ def test_a_full_disk_costs_the_copy_but_not_the_bound(tmp_path: Path, monkeypatc
     assert [(file.name, file.stat().st_size) for file in tmp_path.iterdir()] == [("valkey.log", 0)]
 
 
-def test_a_log_that_cannot_be_rotated_keeps_no_other_from_it(tmp_path: Path) -> None:
+def test_failure_for_one_log_does_not_affect_others(tmp_path: Path) -> None:
     os.symlink(tmp_path / "nowhere", tmp_path / "a.log")
     log = tmp_path / "b.log"
     log.write_bytes(b"x" * 101)
@@ -54,7 +54,7 @@ def test_a_log_that_cannot_be_rotated_keeps_no_other_from_it(tmp_path: Path) -> 
     assert log.stat().st_size == 0
 
 
-def test_it_goes_on_while_the_block_runs(tmp_path: Path) -> None:
+def test_rotation_runs_during_the_block(tmp_path: Path) -> None:
     home = DataDir(tmp_path)
     with home.open_log("ratchet") as log, rotate_periodically(home.log("ratchet").parent, every=0.001, limit=100):
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""What the embedded broker dropped is sent again: no gap is forgotten, also one seen during a repair."""
+"""Messages dropped by the embedded broker are republished; no gap is missed, even one during a repair."""
 
 import asyncio
 
@@ -12,24 +12,24 @@ TOPIC = "feedback.created"
 
 
 class Repairs(GapRepair):
-    """Its repairs wait for `go`, and fail as long as `away` says so."""
+    """Republishes that wait for `go`, and fail while `away` is set."""
 
     def __init__(self) -> None:
         super().__init__("postgresql+asyncpg://nobody@localhost/nothing")
         self.begun: list[tuple[str, str | None]] = []
         self.go = asyncio.Event()
-        self.away = 0
+        self.unavailable = 0
 
     async def _republish(self, service: str, topic: str | None) -> int:
         self.begun.append((service, topic))
         await self.go.wait()
-        if self.away:
-            self.away -= 1
+        if self.unavailable:
+            self.unavailable -= 1
             raise ConnectionRefusedError
         return 1
 
 
-async def test_a_gap_that_is_seen_during_a_repair_is_repaired_after_it() -> None:
+async def test_gap_detected_during_a_repair_is_repaired_afterwards() -> None:
     lost = Repairs()
     lost(TOPIC)
     await eventually(lambda: len(lost.begun) == 1)
@@ -40,7 +40,7 @@ async def test_a_gap_that_is_seen_during_a_repair_is_repaired_after_it() -> None
     await lost.close()
 
 
-async def test_where_several_services_write_each_sends_its_own_republish() -> None:
+async def test_each_writing_service_gets_a_republish_request() -> None:
     lost = Repairs()
     lost.go.set()
     lost("dead_letter.settled")
@@ -49,17 +49,17 @@ async def test_where_several_services_write_each_sends_its_own_republish() -> No
     await lost.close()
 
 
-async def test_a_repair_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_repair_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "_RETRY_S", 0.0)
     lost = Repairs()
-    lost.away = 2
+    lost.unavailable = 2
     lost.go.set()
     lost(TOPIC)
     await eventually(lambda: len(lost.begun) == 3)
     await lost.close()
 
 
-async def test_what_no_service_writes_can_not_be_sent_republish() -> None:
+async def test_messages_of_apps_are_not_republished() -> None:
     lost = Repairs()
     lost("feedback.submitted")
     assert not lost.begun

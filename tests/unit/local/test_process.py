@@ -1,4 +1,4 @@
-"""Server processes are known by pid and command line, since pids are used again."""
+"""Server processes are identified by pid and command line, since pids are reused."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stubborn(log: Path) -> Iterator[psutil.Process]:
+def process_ignoring_sigterm(log: Path) -> Iterator[psutil.Process]:
     """A process that ignores SIGTERM."""
     started = process.start([sys.executable, "-c", _STUBBORN], log)
     process.wait_until(lambda: "up" in log.read_text(), started, log, within=30)
@@ -31,46 +31,46 @@ def stubborn(log: Path) -> Iterator[psutil.Process]:
     process.end(started, signal.SIGKILL)
 
 
-def test_a_pid_counts_only_with_its_command_line(stubborn: psutil.Process) -> None:
-    assert process.find(stubborn.pid, "SIG_IGN") == stubborn
-    assert process.find(stubborn.pid, "postgres") is None
-    process.end(stubborn, signal.SIGKILL)
-    assert process.find(stubborn.pid) is None
+def test_pid_is_valid_only_with_its_command_line(process_ignoring_sigterm: psutil.Process) -> None:
+    assert process.find(process_ignoring_sigterm.pid, "SIG_IGN") == process_ignoring_sigterm
+    assert process.find(process_ignoring_sigterm.pid, "postgres") is None
+    process.end(process_ignoring_sigterm, signal.SIGKILL)
+    assert process.find(process_ignoring_sigterm.pid) is None
 
 
-def test_one_that_ends_while_it_is_asked_for_is_not_alive(
-    stubborn: psutil.Process, monkeypatch: pytest.MonkeyPatch
+def test_process_that_ends_during_the_check_is_not_alive(
+    process_ignoring_sigterm: psutil.Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def end_first(self: psutil.Process) -> bool:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         return True
 
-    assert process.is_alive(stubborn)
+    assert process.is_alive(process_ignoring_sigterm)
     with monkeypatch.context() as patched:
         patched.setattr(psutil.Process, "is_running", end_first)
-        assert not process.is_alive(stubborn)
+        assert not process.is_alive(process_ignoring_sigterm)
 
 
-def test_what_does_not_end_is_killed(stubborn: psutil.Process) -> None:
-    process.end(stubborn, signal.SIGTERM, grace=0.05)
-    assert not stubborn.is_running()
-    process.end(stubborn)  # ending twice is fine
+def test_process_that_does_not_end_is_killed(process_ignoring_sigterm: psutil.Process) -> None:
+    process.end(process_ignoring_sigterm, signal.SIGTERM, grace=0.05)
+    assert not process_ignoring_sigterm.is_running()
+    process.end(process_ignoring_sigterm)  # may be called twice
 
 
-def test_it_gets_a_session_of_its_own(stubborn: psutil.Process) -> None:
-    assert os.getsid(stubborn.pid) == stubborn.pid
+def test_process_gets_its_own_session(process_ignoring_sigterm: psutil.Process) -> None:
+    assert os.getsid(process_ignoring_sigterm.pid) == process_ignoring_sigterm.pid
 
 
-def test_one_that_ends_at_its_start_says_why(log: Path) -> None:
+def test_process_that_fails_to_start_reports_its_log(log: Path) -> None:
     started = process.start([sys.executable, "-c", "raise SystemExit('no room')"], log)
     with pytest.raises(process.StartFailed, match=r"(?s)server exited at its start.*no room"):
         process.wait_until(lambda: False, started, log, within=30)
 
 
-def test_one_that_never_gets_ready_is_given_up(stubborn: psutil.Process, log: Path) -> None:
+def test_start_times_out(process_ignoring_sigterm: psutil.Process, log: Path) -> None:
     with pytest.raises(process.StartFailed, match="was not ready within 0 s"):
-        process.wait_until(lambda: False, stubborn, log, within=0)
+        process.wait_until(lambda: False, process_ignoring_sigterm, log, within=0)
 
 
 def test_pid_files(tmp_path: Path) -> None:
@@ -82,6 +82,6 @@ def test_pid_files(tmp_path: Path) -> None:
     assert process.recorded_pid(file) == 12
 
 
-def test_an_ended_child_is_no_running_process(log: Path) -> None:
+def test_ended_child_is_not_running(log: Path) -> None:
     started = process.start([sys.executable, "-c", ""], log)
     eventually_sync(lambda: process.find(started.pid) is None)

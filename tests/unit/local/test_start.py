@@ -1,4 +1,4 @@
-"""What keeps the start of `make run` short."""
+"""Properties that keep the start of `make run` fast."""
 
 import gc
 import subprocess
@@ -7,7 +7,7 @@ import sys
 from ratchet_local.memory import pause_collection, resume_collection
 
 
-def test_no_garbage_is_collected_while_it_starts() -> None:
+def test_garbage_collection_is_off_during_the_start() -> None:
     try:
         pause_collection()
         assert not gc.isenabled()
@@ -18,12 +18,12 @@ def test_no_garbage_is_collected_while_it_starts() -> None:
         gc.unfreeze()
 
 
-def test_nothing_heavy_is_imported_before_the_servers_start() -> None:
+def test_heavy_modules_are_imported_after_the_servers_start() -> None:
     heavy = "{'httpx', 'fastapi', 'sqlalchemy', 'pydantic', 'redis', 'aiokafka'}"
     assert _printed(f"import sys, ratchet_local.main; print(sorted({heavy} & sys.modules.keys()))") == "[]"
 
 
-def test_the_services_are_imported_without_the_tools_of_terminals_and_migrations() -> None:
+def test_services_import_neither_typer_nor_alembic() -> None:
     tools = "{'alembic', 'mako', 'pygments', 'rich', 'pydantic.v1'}"
     code = f"""
 import sys

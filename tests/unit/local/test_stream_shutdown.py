@@ -1,4 +1,4 @@
-"""Streams end with the server, whole; what is asked and answered in one go notices nothing."""
+"""Streams are closed cleanly at shutdown; ordinary requests are unaffected."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from ratchet_local.stream_shutdown import StreamShutdown
 
 
 class Server:
-    """Asks as uvicorn would: the body in `parts`, and then a reader who stays until `left`."""
+    """Calls the app like uvicorn: the body in `parts`, then a client that stays connected until `left`."""
 
     def __init__(self, *parts: bytes) -> None:
         self._parts = list(parts or [b""])
@@ -47,7 +47,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(await Request(scope, receive).body())(scope, receive, send)
 
 
-async def test_an_open_stream_ends_whole() -> None:
+async def test_open_stream_is_closed_cleanly() -> None:
     app, server = StreamShutdown(stream), Server()
     asking = asyncio.create_task(server.ask(app))
     await server.flowing.wait()
@@ -57,7 +57,7 @@ async def test_an_open_stream_ends_whole() -> None:
     assert not server.sent[-1].get("more_body")
 
 
-async def test_a_reader_who_leaves_is_heard_of_as_before() -> None:
+async def test_disconnect_of_a_client_is_still_reported() -> None:
     app, server = StreamShutdown(stream), Server()
     asking = asyncio.create_task(server.ask(app))
     await server.flowing.wait()
@@ -66,7 +66,7 @@ async def test_a_reader_who_leaves_is_heard_of_as_before() -> None:
     assert len(asyncio.all_tasks()) == 1, "nothing waits on"
 
 
-async def test_what_is_being_asked_at_the_end_is_answered() -> None:
+async def test_requests_in_flight_are_answered() -> None:
     app, server = StreamShutdown(echo), Server(b"half ", b"and half")
     app.begin()
     await server.ask(app)
