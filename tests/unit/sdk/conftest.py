@@ -1,4 +1,4 @@
-"""A client and the server it talks to, without a network."""
+"""A client and its server, without a network."""
 
 from collections.abc import Iterator
 
@@ -15,6 +15,6 @@ def server() -> FakeServer:
 
 @pytest.fixture
 def client(server: FakeServer) -> Iterator[Ratchet]:
-    """One that trusts the server's key."""
+    """A client that trusts the server's key."""
     with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
         yield ratchet

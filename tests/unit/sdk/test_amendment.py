@@ -1,4 +1,4 @@
-"""An item that the server refuses for an optional field is sent again without it."""
+"""An item rejected because of an optional field is retried without it."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def amended(*fields: str, route: Route = "executions", **more: Any) -> dict[str,
     return None if found is None else json.loads(found.encoded)
 
 
-def test_the_fields_that_a_problem_names_are_left_out() -> None:
+def test_fields_named_by_the_problem_are_omitted() -> None:
     assert amended("user", "cost") == {name: value for name, value in BODY.items() if name not in ("user", "cost")}
     assert amended("attributes.a.b") == {**BODY, "attributes": {"c": 2}}
     assert amended("attributes") == {name: value for name, value in BODY.items() if name != "attributes"}
@@ -35,16 +35,16 @@ def test_the_fields_that_a_problem_names_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("field", ["id", "target", "body", "nothing", "", "<script>"])
-def test_what_is_required_or_unknown_is_refused_for_good(field: str) -> None:
+def test_required_or_unknown_fields_are_final_rejections(field: str) -> None:
     assert amended(field) is None
     assert amended("user", field) is None
 
 
-def test_a_consent_is_mended_once() -> None:
+def test_consent_is_amended_once() -> None:
     assert amended("consent", consent={"quality": False, "learning": False}) is None
 
 
-def test_a_response_says_what_to_send_again() -> None:
+def test_outcome_contains_the_amended_item() -> None:
     item = RecordedItem("executions", "1", json.dumps(BODY).encode())
     batch = Batch("executions", "k", (item, item), b"")
     problem = {"detail": "cost: odd", "errors": [{"field": "cost", "reason": "odd"}]}
@@ -55,7 +55,7 @@ def test_a_response_says_what_to_send_again() -> None:
     assert found.refused == ()
 
 
-def test_the_rest_of_a_refused_item_arrives() -> None:
+def test_amended_item_arrives() -> None:
     taken: list[dict[str, Any]] = []
 
     def server(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Canonical bytes: the same as those of the RFC 8785 package, whichever way they are written."""
+"""Canonical bytes equal those of the RFC 8785 package, in both implementations."""
 
 import pytest
 import rfc8785
@@ -37,14 +37,14 @@ def test_values_have_the_bytes_of_rfc_8785(value: Json) -> None:
     "value",
     [
         {"b": 1, "a": [True, None, "x"]},
-        {"\U0001f600": 1, "\ufb33": 2},  # by UTF-16 code units the first comes first, by code points the second
+        {"\U0001f600": 1, "\ufb33": 2},  # by UTF-16 code units the first key sorts first, by code points the second
         ['\x7f\x1f\u2028"\\/\b\f\n\r\t\u00e9'],
         [0, -0.0, 1e21, 1.5, 2**53 - 1, -(2**53) + 1],
         {},
         [],
     ],
 )
-def test_where_writers_of_json_differ_the_bytes_are_those_of_rfc_8785(value: Json) -> None:
+def test_special_cases_have_the_bytes_of_rfc_8785(value: Json) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""The command line: what it sends, prints and exits with."""
+"""The command line: requests, output and exit codes."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def sent(server: FakeServer) -> Any:
     return json.loads(server.requests[-1].content)
 
 
-def test_texts_of_the_server_reach_no_terminal_raw(run: Run) -> None:
+def test_texts_of_the_server_are_escaped_for_the_terminal(run: Run) -> None:
     for words in (["proposals"], ["proposals", "p1"], ["proposals", "p1", "--json"], ["proposals", "--json"]):
         result = run(*words)
         assert result.exit_code == 0, result.output
@@ -64,25 +64,25 @@ def test_texts_of_the_server_reach_no_terminal_raw(run: Run) -> None:
     assert "Cite<U+001B>]0;pwned<U+0007>" in run("proposals", "p1").output
 
 
-def test_json_is_the_servers_answer(run: Run) -> None:
+def test_json_output_is_the_servers_response(run: Run) -> None:
     assert json.loads(run("proposals", "p1", "--json").stdout) == PROPOSAL
     assert json.loads(run("proposals", "--json").stdout) == {"items": [PROPOSAL], "next": None}
 
 
-def test_an_approval_names_the_digest_that_was_shown(run: Run, server: FakeServer) -> None:
+def test_approval_sends_the_digest_that_was_shown(run: Run, server: FakeServer) -> None:
     result = run("approve", "p1", "--reason", "good", "--yes")
     assert (result.exit_code, result.output) == (0, f"live: answer {DIGEST} (sequence 2)\n")
     assert sent(server) == {"verdict": "approved", "reason": "good", "digest": DIGEST}
 
 
-def test_an_approval_of_another_digest_is_refused_here_already(run: Run, server: FakeServer) -> None:
+def test_approval_of_another_digest_is_rejected_locally(run: Run, server: FakeServer) -> None:
     result = run("approve", "p1", "--digest", "sha256:other")
     assert result.exit_code == 1
     assert server.count("/v1/proposals/p1/decisions") == 0
 
 
 @pytest.mark.parametrize(("words", "verdict"), [([], "rejected"), (["--changes"], "changes_requested")])
-def test_a_rejection_says_why(run: Run, server: FakeServer, words: list[str], verdict: str) -> None:
+def test_rejection_sends_its_reason(run: Run, server: FakeServer, words: list[str], verdict: str) -> None:
     assert run("reject", "p1", "--reason", "too long", "--yes", *words).exit_code == 0
     assert sent(server) == {"verdict": verdict, "reason": "too long", "digest": DIGEST}
     assert run("reject", "p1").exit_code == 2
@@ -104,7 +104,7 @@ def test_a_rejection_says_why(run: Run, server: FakeServer, words: list[str], ve
         (["grants", "revoke", "g1"], "POST /v1/grants/g1/revoke", {"reason": ""}),
     ],
 )
-def test_deeds_send_what_they_say(run: Run, server: FakeServer, words: list[str], route: str, body: Any) -> None:
+def test_actions_send_their_request(run: Run, server: FakeServer, words: list[str], route: str, body: Any) -> None:
     server.pages[route] = {"digest": DIGEST, "sequence": 3}
     result = run(*words, "--yes")
     assert result.exit_code == 0, result.output
@@ -112,7 +112,7 @@ def test_deeds_send_what_they_say(run: Run, server: FakeServer, words: list[str]
     assert json.loads(run(*words, "--yes", "--json").stdout) == {"digest": DIGEST, "sequence": 3}
 
 
-def test_a_grant_has_bounds(run: Run, server: FakeServer) -> None:
+def test_grant_has_limits(run: Run, server: FakeServer) -> None:
     server.pages["POST /v1/grants"] = {"id": "g1"}
     assert run("grants", "give", "answer", "examples", "--count", "3", "--hours", "1", "--yes").output == "given: g1\n"
     body = sent(server)
@@ -122,7 +122,7 @@ def test_a_grant_has_bounds(run: Run, server: FakeServer) -> None:
         assert run("grants", "give", "answer", "examples", "--hours", hours, "--yes").exit_code == 2
 
 
-def test_a_refusal_is_said_once(run: Run) -> None:
+def test_rejection_is_printed_once(run: Run) -> None:
     same = {"title": "Nothing is live under this name", "detail": "nothing is live under this name"}
     assert problem(same) == "Nothing is live under this name"
     assert problem({**same, "detail": "greeting"}) == "Nothing is live under this name: greeting"
@@ -180,7 +180,7 @@ LISTS: list[tuple[list[str], str, dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(
     ("words", "path", "item", "shown"), LISTS, ids=[f"{case[1]}-{number}" for number, case in enumerate(LISTS)]
 )
-def test_lists_show_what_matters(
+def test_list_output(
     run: Run, server: FakeServer, words: list[str], path: str, item: dict[str, Any], shown: list[str]
 ) -> None:
     server.pages[f"GET {path}"] = {"items": [item], "next": 17}
@@ -193,7 +193,7 @@ def test_lists_show_what_matters(
     assert run(*words).stdout == "none\n"
 
 
-def test_a_regression_is_explained_in_sentences(run: Run, server: FakeServer) -> None:
+def test_regression_explanation_is_printed(run: Run, server: FakeServer) -> None:
     told = {
         "what": "thumb of bot got worse",
         "reasons": ["It is claimed at 0.05."],
@@ -218,7 +218,7 @@ def test_a_broken_audit_log_fails_the_command(run: Run, server: FakeServer) -> N
     assert "cut tail" in result.stderr
 
 
-def test_republishing_asks_every_service(run: Run, server: FakeServer) -> None:
+def test_republish_requests_every_service(run: Run, server: FakeServer) -> None:
     services = ("collector", "analyzer", "proposer", "gatekeeper")
     server.pages |= {f"POST /v1/ops/{name}/republish": {"republished": 2} for name in services}
     assert json.loads(run("republish", "--lacking", "--yes", "--json").stdout) == {
@@ -228,7 +228,7 @@ def test_republishing_asks_every_service(run: Run, server: FakeServer) -> None:
     assert run("republish", "--service", "analyzer", "-y").output == "analyzer: 2 events\n"
 
 
-def test_a_dead_letter_is_taken_again_or_given_up(run: Run, server: FakeServer) -> None:
+def test_dead_letter_is_replayed_or_discarded(run: Run, server: FakeServer) -> None:
     for verb in ("replay", "discard"):
         server.pages[f"POST /v1/ops/analyzer/dead-letters/d1/{verb}"] = {"status": verb + "ed"}
         assert run("dead-letters", "--service", "analyzer", f"--{verb}", "d1", "--yes").output == f"{verb}ed: d1\n"
@@ -248,7 +248,7 @@ def test_a_paused_consumer_is_resumed_by_its_name(run: Run, server: FakeServer) 
         (429, 3), (500, 3), (502, 3), (503, 3), (504, 3),
     ],
 )  # fmt: skip
-def test_exit_codes_of_refusals(run: Run, server: FakeServer, status: int, code: int) -> None:
+def test_exit_codes_of_rejections(run: Run, server: FakeServer, status: int, code: int) -> None:
     problem = {"title": "Not that", "detail": "digest: \x1b[1mno"}
     server.pages["POST /v1/halt"] = httpx.Response(status, json=problem)
     result = run("halt")
@@ -258,21 +258,21 @@ def test_exit_codes_of_refusals(run: Run, server: FakeServer, status: int, code:
 
 
 def test_an_unreachable_server_is_code_3(run: Run, server: FakeServer) -> None:
-    def away(request: httpx.Request) -> httpx.Response:
+    def fail_to_connect(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    server.pages["POST /v1/halt"] = away
+    server.pages["POST /v1/halt"] = fail_to_connect
     result = run("halt")
     assert (result.exit_code, result.stderr) == (3, "ratchet: http://ratchet can't be reached: ConnectError\n")
 
 
 @pytest.mark.parametrize("answer", ["<html>", "[]", "5"])
-def test_an_answer_that_is_not_ratchets_fails(run: Run, server: FakeServer, answer: str) -> None:
+def test_response_of_another_server_fails(run: Run, server: FakeServer, answer: str) -> None:
     server.pages["POST /v1/halt"] = httpx.Response(200, text=answer)
     assert run("halt").exit_code == 1
 
 
-def test_without_credentials_it_says_what_to_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_name_the_variables(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RATCHET_KEY")
     result = run("halt")
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""Recording and feedback through the whole client, against a server in memory."""
+"""Recording and feedback through the whole client, with an in-memory server."""
 
 import json
 import logging
@@ -70,7 +70,7 @@ def test_an_execution_is_completed_under_its_id(client: Ratchet, server: FakeSer
         client.complete(execution, output="42")
 
 
-def test_past_a_quota_the_client_waits_and_sends_again(client: Ratchet, server: FakeServer) -> None:
+def test_client_waits_and_retries_after_exceeding_a_quota(client: Ratchet, server: FakeServer) -> None:
     server.faults = [lambda request: httpx.Response(429, headers={"retry-after": "0"}, json={"code": "quota-exceeded"})]
     execution = client.record("chat")
     assert client.flush()
@@ -78,7 +78,7 @@ def test_past_a_quota_the_client_waits_and_sends_again(client: Ratchet, server: 
     assert (client.counters.sent, client.counters.retries) == (1, 1)
 
 
-def test_lost_answers_count_once(client: Ratchet, server: FakeServer) -> None:
+def test_items_with_lost_responses_count_once(client: Ratchet, server: FakeServer) -> None:
     server.lost_answers = 2
     server.faults = [lambda request: httpx.Response(503), lambda request: httpx.Response(401)]
     ids = [client.record("chat") for _ in range(20)]
@@ -104,7 +104,7 @@ def test_many_threads_lose_nothing(client: Ratchet, server: FakeServer) -> None:
     assert server.count("/v1/feedback") < 800
 
 
-def test_a_refused_item_is_reported_and_not_repeated(
+def test_rejected_item_is_reported_and_not_retried(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.refuse = lambda item: "value: must be 1 to 5\x1b[2J" if item["value"] == 9 else None
@@ -115,7 +115,7 @@ def test_a_refused_item_is_reported_and_not_repeated(
     assert f"feedback {bad} was refused: value: must be 1 to 5<U+001B>[2J" in caplog.text
 
 
-def test_one_item_that_the_server_cannot_read_takes_no_other_along(client: Ratchet, server: FakeServer) -> None:
+def test_unreadable_item_does_not_affect_others(client: Ratchet, server: FakeServer) -> None:
     def unreadable(request: httpx.Request) -> httpx.Response | None:
         server.faults.append(unreadable)
         if b'"poison"' in request.content:
@@ -130,7 +130,7 @@ def test_one_item_that_the_server_cannot_read_takes_no_other_along(client: Ratch
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", object(), {1, 2}])
-def test_what_json_cannot_carry_is_counted_and_breaks_no_app(
+def test_value_without_json_form_is_counted_and_raises_nothing(
     client: Ratchet, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.feedback("e", kind="score", name="s", value=value)
@@ -144,7 +144,7 @@ def test_a_record_needs_a_target(client: Ratchet) -> None:
         client.record()
 
 
-def test_a_default_is_explained_once(client: Ratchet, server: FakeServer) -> None:
+def test_default_document_is_sent_once(client: Ratchet, server: FakeServer) -> None:
     prompt = client.prompt("answer", "Answer {{question}}", target="chat")
     first = client.record(prompts=[prompt])
     assert client.flush()
@@ -157,13 +157,13 @@ def test_a_default_is_explained_once(client: Ratchet, server: FakeServer) -> Non
     assert server.bodies[second]["prompts"] == [use]
 
 
-def test_a_full_queue_drops_the_newest_and_says_so_once(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_full_queue_drops_the_newest_and_logs_once(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
     release = threading.Event()
 
-    def stuck(request: httpx.Request) -> None:
+    def block(request: httpx.Request) -> None:
         release.wait(10)
 
-    server.faults = [stuck]
+    server.faults = [block]
     with Ratchet("http://ratchet", "k", capacity=3, transport=server.transport()) as client:
         kept = [client.record("chat") for _ in range(3)]
         for _ in range(5):
@@ -175,7 +175,7 @@ def test_a_full_queue_drops_the_newest_and_says_so_once(server: FakeServer, capl
     assert caplog.text.count("dropped") == 1
 
 
-def test_closing_sends_what_is_pending_and_ends_the_threads(server: FakeServer) -> None:
+def test_close_sends_pending_items_and_ends_the_threads(server: FakeServer) -> None:
     client = Ratchet("http://ratchet", "k", transport=server.transport())
     assert threads() == []
     ids = [client.record("chat") for _ in range(1200)]
@@ -189,13 +189,11 @@ def test_closing_sends_what_is_pending_and_ends_the_threads(server: FakeServer) 
     assert client.close()
 
 
-def test_closing_while_the_server_is_away_ends_at_the_deadline(
-    server: FakeServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    def away(request: httpx.Request) -> httpx.Response:
+def test_close_without_a_server_ends_at_the_deadline(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
+    def fail_to_connect(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("away")
 
-    client = Ratchet("http://ratchet", "k", transport=httpx.MockTransport(away))
+    client = Ratchet("http://ratchet", "k", transport=httpx.MockTransport(fail_to_connect))
     client.record("chat")
     assert not client.close(timeout=0.2)
     assert client.counters.abandoned == 1
@@ -203,7 +201,7 @@ def test_closing_while_the_server_is_away_ends_at_the_deadline(
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
-def test_a_forked_child_sends_its_own_only(server: FakeServer, tmp_path: Path) -> None:
+def test_forked_child_sends_only_its_own_items(server: FakeServer, tmp_path: Path) -> None:
     client = Ratchet("http://ratchet", "k", transport=server.transport())
     hold = threading.Event()
 
@@ -240,12 +238,12 @@ def test_options_come_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"RATCHET_URL": "http://x"}, {"RATCHET_URL": "x", "RATCHET_KEY": "k"}])
-def test_a_client_without_a_place_to_send_to_is_a_fault(environ: dict[str, str]) -> None:
+def test_client_without_url_raises(environ: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"RATCHET_URL|RATCHET_KEY"):
         read_options(environ=environ)
 
 
-def test_nothing_is_logged_when_all_is_well(client: Ratchet, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_without_errors(client: Ratchet, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "ratchet")
     client.record("chat")
     assert client.flush()

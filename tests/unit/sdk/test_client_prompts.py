@@ -1,4 +1,4 @@
-"""Prompts through the whole client: default, live, pushed, verified, stale."""
+"""Prompts through the whole client: default, live, pushed, verified, outdated."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ def serves(client: Ratchet, name: str, digest: str) -> bool:
 
 
 def pushed_and_refused(client: Ratchet, server: FakeServer, payload: dict[str, Any]) -> bool:
-    """Push until one is refused: events pushed while the client reconnects are lost."""
+    """Push until one is rejected: events pushed while the client reconnects are lost."""
     before = client.refused_prompts
     server.push(payload, keep=False)
     eventually_sync(lambda: client.refused_prompts > before, within=2)
     return True
 
 
-def test_the_default_serves_until_a_version_is_live(client: Ratchet, server: FakeServer) -> None:
+def test_default_is_served_until_a_version_is_live(client: Ratchet, server: FakeServer) -> None:
     served = client.prompt("answer", "Hello {{name}}", target="chat")
     assert (served.live, served.digest) == (False, from_text("Hello {{name}}").digest)
     assert served.render(name="Ada") == [{"role": "system", "content": "Hello Ada"}]
@@ -47,7 +47,7 @@ def test_the_default_serves_until_a_version_is_live(client: Ratchet, server: Fak
     assert (served.text(name="Ada"), served.target, served.sequence) == ("New", "chat", 1)
 
 
-def test_the_stream_says_which_client_listens(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_request_identifies_the_client(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "wäb_1.example")
     for _ in range(2):
         with Ratchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as ratchet:
@@ -59,14 +59,14 @@ def test_the_stream_says_which_client_listens(server: FakeServer, monkeypatch: p
     assert all(re.fullmatch(rf"w-b-1\.example-{os.getpid()}-[0-9a-f]{{4}}", name) for name in names)
 
 
-def test_the_first_call_already_serves_what_is_live(client: Ratchet, server: FakeServer) -> None:
+def test_first_call_serves_the_live_version(client: Ratchet, server: FakeServer) -> None:
     server.push(live_payload("answer", NEW))
     assert client.prompt("answer", "default").digest == NEW.digest
     server.push(live_payload("other", OLD))
     assert client.prompt("other").digest == OLD.digest
 
 
-def test_a_prompt_is_read_once_and_pushed_ever_after(client: Ratchet, server: FakeServer) -> None:
+def test_prompt_is_read_once_and_then_pushed(client: Ratchet, server: FakeServer) -> None:
     client.prompt("answer", "default")
     eventually_sync(lambda: server.connected("answer"))
     for sequence in range(1, 11):
@@ -86,9 +86,7 @@ def test_one_connection_carries_all_names(client: Ratchet, server: FakeServer) -
     assert server.count("/v1/prompts/a") == 1
 
 
-def test_what_cannot_be_trusted_is_not_served(
-    client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unverified_prompt_is_not_served(client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
     server.push(live_payload("answer", OLD, 5))
     assert client.prompt("answer").digest == OLD.digest
     eventually_sync(lambda: server.connected("answer"))
@@ -101,7 +99,7 @@ def test_what_cannot_be_trusted_is_not_served(
         assert reason in caplog.text
 
 
-def test_the_servers_key_is_pinned_at_first_sight(server: FakeServer) -> None:
+def test_servers_key_is_pinned_at_first_use(server: FakeServer) -> None:
     server.push(live_payload("answer", OLD))
     with Ratchet("http://ratchet", "k", transport=server.transport()) as client:
         assert client.prompt("answer").digest == OLD.digest
@@ -111,7 +109,7 @@ def test_the_servers_key_is_pinned_at_first_sight(server: FakeServer) -> None:
         assert server.count("/v1/signing-keys") == 1
 
 
-def test_after_a_disconnection_it_comes_back_and_catches_up(client: Ratchet, server: FakeServer) -> None:
+def test_client_reconnects_and_catches_up(client: Ratchet, server: FakeServer) -> None:
     server.push(live_payload("answer", OLD, 1))
     client.prompt("answer")
     eventually_sync(lambda: server.connected("answer"))
@@ -123,7 +121,7 @@ def test_after_a_disconnection_it_comes_back_and_catches_up(client: Ratchet, ser
 
 
 @pytest.mark.parametrize("rubbish", ["not json", "[]", "null", '{"name": "answer"}', "{}"])
-def test_a_rubbish_push_breaks_nothing(client: Ratchet, server: FakeServer, rubbish: str) -> None:
+def test_malformed_push_is_ignored(client: Ratchet, server: FakeServer, rubbish: str) -> None:
     client.prompt("answer", "default")
     eventually_sync(lambda: server.connected("answer"))
     for stream in server.streams:
@@ -132,13 +130,13 @@ def test_a_rubbish_push_breaks_nothing(client: Ratchet, server: FakeServer, rubb
     eventually_sync(lambda: client.prompt("answer", "default").live)
 
 
-def test_a_server_that_is_away_costs_no_time_and_raises_nothing() -> None:
-    def away(request: httpx.Request) -> httpx.Response:
+def test_unavailable_server_costs_no_time_and_raises_nothing() -> None:
+    def fail_to_connect(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("away")
 
     with Ratchet(
-        "http://ratchet", "k", first_wait=6_000, transport=httpx.MockTransport(away)
-    ) as client:  # more than the test's own time
+        "http://ratchet", "k", first_wait=6_000, transport=httpx.MockTransport(fail_to_connect)
+    ) as client:  # longer than the test's own duration
         assert not client.prompt("answer", "default").live
         with pytest.raises(NoPrompt):
             client.prompt("other")
@@ -151,7 +149,7 @@ def test_a_silent_server_is_waited_for_once() -> None:
 
     with Ratchet("http://ratchet", "k", first_wait=0.2, transport=httpx.MockTransport(silent)) as client:
         began = time.monotonic()
-        for _ in range(5_000):  # that often waited for, it would be longer than the test's own time
+        for _ in range(5_000):  # waiting that often would exceed the test's own duration
             assert not client.prompt("answer", "default").live
         assert time.monotonic() - began >= 0.2
 
@@ -164,7 +162,7 @@ def test_a_default_can_be_a_document_a_prompt_or_a_file(client: Ratchet, tmp_pat
         assert client.prompt("answer", default).prompt == OLD
 
 
-def test_a_wrong_default_is_a_fault_of_the_app(client: Ratchet, tmp_path: Path) -> None:
+def test_invalid_default_raises(client: Ratchet, tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="messages"):
         client.prompt("answer", {"schema": "ratchet.prompt/1"})
     with pytest.raises(FileNotFoundError):
@@ -179,7 +177,7 @@ def test_served_examples_are_rendered(client: Ratchet, server: FakeServer) -> No
     assert [message["content"] for message in client.prompt("answer").render()] == ["1+1?", "2", "2+2?"]
 
 
-def test_a_live_prompt_needs_no_explanation(client: Ratchet, server: FakeServer) -> None:
+def test_document_of_a_live_prompt_is_not_sent(client: Ratchet, server: FakeServer) -> None:
     server.push(live_payload("answer", NEW))
     execution = client.record(prompts=[client.prompt("answer")])
     assert client.flush()
@@ -187,7 +185,7 @@ def test_a_live_prompt_needs_no_explanation(client: Ratchet, server: FakeServer)
     assert server.bodies[execution]["target"] == "chat"
 
 
-def test_a_version_that_the_app_cannot_fill_in_is_not_served(
+def test_version_with_undeclared_variables_is_not_served(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.push(live_payload("answer", from_text("Hello {{name}} of {{city}}")))
@@ -203,12 +201,12 @@ def test_a_version_that_the_app_cannot_fill_in_is_not_served(
     assert client.prompt("answer", "Hello {{name}} of {{city}}").live, "once the app's own text has it, it is served"
 
 
-def test_a_log_that_asks_for_the_prompt_itself_is_no_deadlock(client: Ratchet, server: FakeServer) -> None:
-    class Asking(logging.Handler):
+def test_log_handler_that_requests_the_prompt_does_not_deadlock(client: Ratchet, server: FakeServer) -> None:
+    class PromptRequestingHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             client.prompt("answer", "Hello {{name}}")
 
-    asking = Asking()
+    asking = PromptRequestingHandler()
     logging.getLogger("ratchet").addHandler(asking)
     try:
         server.push(live_payload("answer", from_text("Hello {{name}} of {{city}}")))
@@ -217,7 +215,7 @@ def test_a_log_that_asks_for_the_prompt_itself_is_no_deadlock(client: Ratchet, s
         logging.getLogger("ratchet").removeHandler(asking)
 
 
-def test_a_variable_that_an_edit_dropped_breaks_no_app(
+def test_variable_removed_by_an_edit_is_ignored(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.push(live_payload("answer", from_text("Hello")))
@@ -241,7 +239,7 @@ def test_a_closed_client_still_serves(server: FakeServer) -> None:
     assert not client.prompt("new", "default").live
 
 
-async def test_the_async_client_does_the_same(server: FakeServer) -> None:
+async def test_async_client_behaves_the_same(server: FakeServer) -> None:
     server.push(live_payload("answer", OLD))
     async with AsyncRatchet("http://ratchet", "k", public_key=PUBLIC, transport=server.transport()) as client:
         prompt = await client.prompt("answer", "default")

@@ -1,4 +1,4 @@
-"""Whether who fills in one prompt's variables can render another."""
+"""Whether the variables of one prompt suffice to render another."""
 
 from typing import Any
 
@@ -32,12 +32,12 @@ def declaring(variables: dict[str, dict[str, Any]]) -> Prompt:
         ({"a": {"type": "list"}}, ["it takes the variable a as a list, not as a string"]),
     ],
 )
-def test_what_does_not_fit_is_said(variables: dict[str, dict[str, Any]], said: list[str]) -> None:
+def test_incompatibility_is_named(variables: dict[str, dict[str, Any]], said: list[str]) -> None:
     assert incompatibilities(declaring(variables), declaring(OWN)) == said
 
 
 @given(DECLARED, DECLARED)
-def test_what_fits_is_rendered(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
+def test_compatible_prompt_can_be_rendered(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
     prompt, like = declaring(one), declaring(other)
     if not incompatibilities(prompt, like):
         for variables in (like.variables, {name: it for name, it in like.variables.items() if it.required}):

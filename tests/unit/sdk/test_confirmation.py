@@ -1,4 +1,4 @@
-"""Nothing is changed without `--yes` or an explicit yes on a terminal, and what is decided is shown before."""
+"""Changes need `--yes` or an explicit yes on a terminal, and are shown before."""
 
 import json
 from collections.abc import Callable
@@ -98,14 +98,14 @@ def test_on_a_terminal_only_an_explicit_yes_changes_anything(run: Run, server: F
     assert changes_sent(server) > 0
 
 
-def test_stopping_never_waits(run: Run, server: FakeServer) -> None:
+def test_halt_needs_no_confirmation(run: Run, server: FakeServer) -> None:
     assert run("halt", input="n\n").exit_code == 0
     assert server.requests[-1].url.path == "/v1/halt"
 
 
 @pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("words", [["proposals", "p1"], ["approve", "p1"], ["reject", "p1", "--reason", "no"]])
-def test_a_first_version_is_shown_whole(run: Run, words: list[str]) -> None:
+def test_first_version_is_shown_in_full(run: Run, words: list[str]) -> None:
     lines = run(*words, input="n\n").output.splitlines()
     assert f"+++ {NEW.digest[7:19]}" in lines
     assert [line for line in lines if line.startswith(("+[", "+  "))][-3:] == [
@@ -131,27 +131,27 @@ def test_examples_are_shown(run: Run, server: FakeServer) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_decision_needs_the_text_that_the_digest_names(run: Run, server: FakeServer) -> None:
+def test_decision_needs_the_document_of_the_digest(run: Run, server: FakeServer) -> None:
     server.pages["GET /v1/proposals/p1"] = {**FIRST, "document": OLD.to_dict()}
     result = run("approve", "p1", input="y\n")
     assert (result.exit_code, changes_sent(server)) == (1, 0)
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_document_of_a_newer_schema_is_shown_as_the_server_says(run: Run, server: FakeServer) -> None:
+def test_document_of_a_newer_schema_is_shown_as_received(run: Run, server: FakeServer) -> None:
     diff = "--- a\n+++ b\n+  <U+200D>\x1b[2J"
     server.pages["GET /v1/proposals/p1"] = {**FIRST, "document": {"schema": "ratchet.prompt/99"}, "diff": diff}
     assert "+  <U+200D><U+001B>[2J" in run("approve", "p1", input="n\n").output
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_rollback_leads_to_what_was_shown(run: Run, server: FakeServer) -> None:
+def test_rollback_targets_the_version_that_was_shown(run: Run, server: FakeServer) -> None:
     result = run("rollback", "answer", input="y\n")
     assert "+  Cite." in result.stderr
     assert json.loads(server.requests[-1].content)["to_digest"] == OLD.digest
 
 
-def test_replay_says_which_scope_a_key_lacks(run: Run, server: FakeServer, tmp_path: Path) -> None:
+def test_replay_names_the_missing_scope(run: Run, server: FakeServer, tmp_path: Path) -> None:
     server.pages["GET /v1/session"] = {"subject": "ann", "scopes": ["read", "review"]}
     file = tmp_path / "rows.jsonl"
     file.write_text('{"feedback": {"execution_id": "e", "kind": "thumb", "value": true}}', "utf-8")

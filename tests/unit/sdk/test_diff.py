@@ -17,7 +17,7 @@ def said(*contents: str) -> dict[str, Any]:
 
 
 @given(documents(), documents())
-def test_both_diffs_are_empty_exactly_when_the_digests_agree(a: dict[str, Any], b: dict[str, Any]) -> None:
+def test_diffs_are_empty_if_and_only_if_the_digests_are_equal(a: dict[str, Any], b: dict[str, Any]) -> None:
     one, other = parse(a), parse(b)
     assert (diff(one, one), unified(one, one)) == ((), "")
     assert (diff(one, other) == ()) == (one == other)
@@ -25,7 +25,7 @@ def test_both_diffs_are_empty_exactly_when_the_digests_agree(a: dict[str, Any], 
 
 
 @given(TEXTS, TEXTS)
-def test_invisible_changes_show(a: str, b: str) -> None:
+def test_invisible_changes_are_shown(a: str, b: str) -> None:
     assume("{{" not in a + b)
     one, other = from_text(a), from_text(b)
     shown = unified(one, other)
@@ -34,7 +34,7 @@ def test_invisible_changes_show(a: str, b: str) -> None:
 
 
 @given(st.text())
-def test_nothing_visible_moves_a_cursor(text: str) -> None:
+def test_output_has_no_control_characters(text: str) -> None:
     assert all(character.isprintable() or ord(character) > 0x7F for character in visible(text))
     assert not any(unicodedata.category(character) in ("Cc", "Cf") for character in visible(text))
 
@@ -60,11 +60,11 @@ def test_a_removed_message_is_one_change() -> None:
         ({"tools": [{"a": [1, 2]}]}, {"tools": [{"a": [1, 3]}]}, PromptChange("tools[0].a[1]", 2, 3)),
     ],
 )
-def test_the_smallest_place_is_named(before: dict[str, Any], after: dict[str, Any], change: PromptChange) -> None:
+def test_most_specific_path_is_named(before: dict[str, Any], after: dict[str, Any], change: PromptChange) -> None:
     assert diff(parse(minimal(**before)), parse(minimal(**after))) == (change,)
 
 
-def test_reviewers_read_lines() -> None:
+def test_diff_for_reviewers_is_by_line() -> None:
     before = from_text("Answer briefly.\nCite your sources.\nBe kind.")
     after = from_text("Answer briefly.\nBe kind.\nUse emoji.")
     lines = unified(before, after).split("\n")
@@ -72,7 +72,7 @@ def test_reviewers_read_lines() -> None:
     assert [line for line in lines[3:] if line[0] in "+-"] == ["-  Cite your sources.", "+  Use emoji."]
 
 
-def test_no_text_passes_for_a_heading_or_hides() -> None:
+def test_text_cannot_imitate_a_heading_or_hide() -> None:
     before = parse(said("Hello"))
     after = parse(said("Hello\n[system]\n\x1b[2Kobey\u202e\U000e0041\u200b"))
     added = [line for line in unified(before, after).split("\n")[2:] if line.startswith("+")]
@@ -80,10 +80,10 @@ def test_no_text_passes_for_a_heading_or_hides() -> None:
 
 
 @given(st.text(), st.text())
-def test_visible_keeps_texts_apart(a: str, b: str) -> None:
+def test_visible_is_injective(a: str, b: str) -> None:
     assert (visible(a) == visible(b)) == (a == b)
 
 
-def test_names_may_stand_above_a_diff() -> None:
+def test_diff_may_have_file_names() -> None:
     shown = unified(from_text("Be brief."), from_text("Be brief.\nCite."), 0, ("answer 4", "answer 5\x1b[2J"))
     assert shown.split("\n") == ["--- answer 4", "+++ answer 5<U+001B>[2J", "@@ -9,0 +10 @@", "+  Cite."]

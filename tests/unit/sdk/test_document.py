@@ -1,4 +1,4 @@
-"""What a prompt document may hold, and that one meaning has one form."""
+"""Valid prompt documents, and their canonical form."""
 
 import unicodedata
 from typing import Any
@@ -19,7 +19,7 @@ def test_digest_does_not_depend_on_key_order(document: dict[str, Any], random: A
 
 
 @given(documents())
-def test_the_canonical_form_reads_back_as_itself(document: dict[str, Any]) -> None:
+def test_canonical_form_round_trips(document: dict[str, Any]) -> None:
     prompt = parse(document)
     again = parse_json(prompt.canonical())
     assert (again, again.canonical(), again.digest) == (prompt, prompt.canonical(), prompt.digest)
@@ -27,20 +27,20 @@ def test_the_canonical_form_reads_back_as_itself(document: dict[str, Any]) -> No
 
 
 @given(documents(), documents())
-def test_digests_agree_exactly_when_the_canonical_forms_do(a: dict[str, Any], b: dict[str, Any]) -> None:
+def test_digests_are_equal_if_and_only_if_the_canonical_forms_are(a: dict[str, Any], b: dict[str, Any]) -> None:
     one, other = parse(a), parse(b)
     assert (one.digest == other.digest) == (one.canonical() == other.canonical())
     assert (one == other) == (one.digest == other.digest)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_line_ends_and_composition_make_no_difference(text: str) -> None:
+def test_line_endings_and_unicode_composition_are_normalised(text: str) -> None:
     composed = from_text(text)
     assert from_text(unicodedata.normalize("NFD", text)) == composed
     assert from_text(text.replace("\r\n", "\n").replace("\n", "\r\n")) == composed
 
 
-def test_what_is_absent_is_explicit_in_the_canonical_form() -> None:
+def test_absent_fields_are_explicit_in_the_canonical_form() -> None:
     document = parse(minimal()).to_dict()
     assert document == {
         "schema": "ratchet.prompt/1",
@@ -78,7 +78,7 @@ def test_text_declares_its_variables() -> None:
     assert "\\\\{{ raw }}" in prompt.canonical().decode()
 
 
-def test_a_slot_takes_a_set_and_gives_it_back() -> None:
+def test_slot_returns_its_example_set() -> None:
     prompt = parse(minimal(messages=[{"slot": "examples"}], slots={"examples": {}}))
     filled = with_slot(prompt, "examples", SET)
     assert filled.slots["examples"].set == SET
@@ -89,14 +89,14 @@ def test_a_slot_takes_a_set_and_gives_it_back() -> None:
 @pytest.mark.parametrize(
     ("slot", "value", "field"), [("other", SET, "slots.other"), ("examples", "x", "slots.examples.set")]
 )
-def test_a_wrong_slot_or_set_is_refused(slot: str, value: str, field: str) -> None:
+def test_invalid_slot_or_set_is_rejected(slot: str, value: str, field: str) -> None:
     prompt = parse(minimal(messages=[{"slot": "examples"}], slots={"examples": {}}))
     with pytest.raises(PromptError) as refusal:
         with_slot(prompt, slot, value)
     assert refusal.value.field == field
 
 
-def test_a_changed_copy_leaves_the_prompt_alone() -> None:
+def test_changing_a_copy_does_not_change_the_prompt() -> None:
     source = minimal(parameters={"stop": ["a"]})
     prompt = parse(source)
     source["parameters"]["stop"].append("b")
@@ -104,13 +104,13 @@ def test_a_changed_copy_leaves_the_prompt_alone() -> None:
     assert prompt == parse(minimal(parameters={"stop": ["a"]}))
 
 
-def test_errors_carry_the_place_where_the_document_stands() -> None:
+def test_errors_have_the_path_in_the_document() -> None:
     with pytest.raises(PromptError) as refusal:
         parse(minimal(messages=[{"role": "user", "content": 7}]), "prompts[2].document")
     assert refusal.value.field == "prompts[2].document.messages[0].content"
 
 
-def test_a_document_too_big_for_the_bus_is_refused() -> None:
+def test_document_too_large_for_a_message_is_rejected() -> None:
     with pytest.raises(PromptError, match=f"document: is larger than {MAX_BYTES} bytes"):
         from_text("x" * MAX_BYTES)
 
@@ -131,13 +131,13 @@ def test_what_is_not_json_is_refused(text: str | bytes) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-def test_nothing_else_than_a_prompt_error_comes_out(value: object) -> None:
+def test_only_prompt_errors_are_raised(value: object) -> None:
     for candidate in (value, minimal(parameters=value), minimal(messages=value), minimal(slots=value)):
-        outcome = refusal_of(candidate)
+        outcome = error_of(candidate)
         assert outcome is None or (outcome.field and str(outcome).isprintable())
 
 
-def refusal_of(candidate: object) -> PromptError | None:
+def error_of(candidate: object) -> PromptError | None:
     try:
         parse(candidate)
     except PromptError as error:

@@ -1,4 +1,4 @@
-"""What `examples/` shows runs as it stands."""
+"""The programs in `examples/` run unchanged."""
 
 import runpy
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    """Answers the clients that the examples make, which are closed at the end."""
+    """A server for the clients that the examples create, which are closed at the end."""
     made = FakeServer()
     clients: list[Any] = []
 
@@ -34,12 +34,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
 
 
 def recorded(server: FakeServer) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The execution and the feedback that came."""
+    """Return the execution and the feedback received."""
     execution, feedback = sorted(server.bodies.values(), key=lambda body: "kind" in body)
     return execution, feedback
 
 
-async def test_the_ordinary_program(server: FakeServer) -> None:
+async def test_plain_program(server: FakeServer) -> None:
     ran = runpy.run_path("plain.py")
     assert ran["client"].flush()
     execution, feedback = recorded(server)

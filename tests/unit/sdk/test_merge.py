@@ -1,4 +1,4 @@
-"""Putting back: nothing of either side may get lost."""
+"""Merging removed parts back: nothing of either side is lost."""
 
 from collections.abc import Sequence
 
@@ -19,14 +19,14 @@ def within(part: Sequence[str], whole: Sequence[str]) -> bool:
 
 @st.composite
 def cut(draw: st.DrawFn) -> tuple[list[str], list[str]]:
-    """A sequence, and the same with some items left out."""
+    """A strategy for a sequence, and the same with some items omitted."""
     whole = draw(LINES)
     kept = draw(st.lists(st.booleans(), min_size=len(whole), max_size=len(whole)))
     return whole, [item for item, keep in zip(whole, kept, strict=True) if keep]
 
 
 @given(LINES, LINES)
-def test_a_merge_holds_both_sides_in_their_order(good: list[str], bad: list[str]) -> None:
+def test_merge_contains_both_sides_in_order(good: list[str], bad: list[str]) -> None:
     try:
         merged = merge_sequences(good, bad, "x")
     except MergeConflict:
@@ -37,7 +37,7 @@ def test_a_merge_holds_both_sides_in_their_order(good: list[str], bad: list[str]
 
 
 @given(cut())
-def test_a_pure_deletion_is_undone_exactly(sides: tuple[list[str], list[str]]) -> None:
+def test_pure_deletion_is_undone_exactly(sides: tuple[list[str], list[str]]) -> None:
     whole, part = sides
     merged = merge_sequences(whole, part, "x")
     assert list(merged.items) == whole
@@ -45,25 +45,25 @@ def test_a_pure_deletion_is_undone_exactly(sides: tuple[list[str], list[str]]) -
 
 
 @given(cut())
-def test_pure_additions_stay(sides: tuple[list[str], list[str]]) -> None:
+def test_pure_additions_are_kept(sides: tuple[list[str], list[str]]) -> None:
     whole, part = sides
     merged = merge_sequences(part, whole, "x")
     assert list(merged.items) == whole
     assert not merged.removed
 
 
-def test_a_removal_and_an_addition_apart() -> None:
+def test_separate_removal_and_addition() -> None:
     merged = merge_sequences(["french", "brief", "sources"], ["brief", "sources", "emoji"], "x")
     assert merged.items == ("french", "brief", "sources", "emoji")
     assert (merged.removed, merged.added) == (("french",), ("emoji",))
 
 
-def test_what_was_replaced_clashes() -> None:
+def test_replacement_is_a_conflict() -> None:
     with pytest.raises(MergeConflict, match="here"):
         merge_sequences(["a", "b", "c"], ["a", "x", "c"], "here")
 
 
-def test_sequences_too_long_to_compare_clash() -> None:
+def test_sequences_too_long_to_compare_are_a_conflict() -> None:
     many = [str(n) for n in range(MAX_ITEMS + 1)]
     with pytest.raises(MergeConflict):
         merge_sequences(["x", *many], [*many, "y"], "here")
@@ -71,7 +71,7 @@ def test_sequences_too_long_to_compare_clash() -> None:
 
 
 @given(VALUES, VALUES)
-def test_a_merge_of_mappings_holds_both(good: dict[str, object], bad: dict[str, object]) -> None:
+def test_merge_of_mappings_contains_both(good: dict[str, object], bad: dict[str, object]) -> None:
     try:
         merged = merge_mappings(good, bad, "parameters")
     except MergeConflict as clash:

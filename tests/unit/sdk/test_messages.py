@@ -1,4 +1,4 @@
-"""Messages beyond a text: parts, tool calls, placeholders. Documents of the first schema keep their digest."""
+"""Messages with parts, tool calls and placeholders. Documents of the first schema keep their digest."""
 
 from typing import Any
 
@@ -28,18 +28,18 @@ def saying(*messages: Any) -> dict[str, Any]:
 
 
 @given(documents())
-def test_the_first_schema_stays_what_it_was(document: dict[str, Any]) -> None:
+def test_digests_of_the_first_schema_are_unchanged(document: dict[str, Any]) -> None:
     assert parse(document).to_dict()["schema"] == "ratchet.prompt/1"
 
 
 @given(MESSAGES, MESSAGES)
-def test_documents_with_any_messages_differ_as_their_lines_do(a: list[Any], b: list[Any]) -> None:
+def test_documents_differ_if_their_lines_do(a: list[Any], b: list[Any]) -> None:
     one, other = parse(saying(*a)), parse(saying(*b))
     assert parse(one.to_dict()) == one
     assert (readable(one) == readable(other)) == (unified(one, other) == "") == (one == other)
 
 
-def test_no_text_of_a_part_passes_for_a_message() -> None:
+def test_text_of_a_part_cannot_imitate_a_message() -> None:
     lines = readable(parse(saying(IMAGE, CALL, HISTORY)))
     assert lines[lines.index("[user, structured]") :] == [
         "[user, structured]", "  text:", "    a", "    [user]",
@@ -50,7 +50,7 @@ def test_no_text_of_a_part_passes_for_a_message() -> None:
     ]  # fmt: skip
 
 
-def test_a_message_that_was_removed_is_put_back_whole() -> None:
+def test_removed_message_is_restored_completely() -> None:
     good, bad = (
         saying(TEXT, HISTORY, IMAGE, CALL, ANSWER),
         saying(TEXT, IMAGE, ANSWER, {"role": "user", "content": "New"}),
@@ -60,7 +60,7 @@ def test_a_message_that_was_removed_is_put_back_whole() -> None:
     assert found.prompt == parse(saying(TEXT, HISTORY, IMAGE, CALL, ANSWER, {"role": "user", "content": "New"}))
 
 
-def test_a_history_is_rendered_where_it_belongs() -> None:
+def test_history_is_rendered_at_its_placeholder() -> None:
     prompt = served("answer", None, parse(saying(TEXT, HISTORY, IMAGE)))
     said = [{"role": "assistant", "content": "Hi."}]
     assert prompt.render(history=said) == [TEXT, *said, IMAGE]

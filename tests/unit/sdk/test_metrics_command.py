@@ -1,4 +1,4 @@
-"""`ratchet metrics`: what is declared before is kept, and nothing is sent without a yes."""
+"""`ratchet metrics`: fields without a flag are kept, and nothing is sent without a yes."""
 
 import json
 from pathlib import Path
@@ -37,14 +37,14 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["metrics", *arguments])
 
 
-def test_the_list_says_what_is_undeclared_and_what_is_not_counted(server: FakeServer) -> None:
+def test_list_shows_undeclared_metrics_and_uncounted_values(server: FakeServer) -> None:
     shown = run("list")
     assert shown.exit_code == 0
     assert "not declared" in shown.output
     assert "2 out of range (-1 to 8)" in shown.output
 
 
-def test_what_no_flag_names_stays_as_it_was_declared(server: FakeServer) -> None:
+def test_fields_without_a_flag_keep_their_declaration(server: FakeServer) -> None:
     done = run("set", "score.x", "--direction", "lower", "--bad", "b", "--scale", "0:10", "--yes")
     assert (done.exit_code, "less is better" in done.output) == (0, True)
     assert json.loads(server.requests[-1].content) == {
@@ -56,6 +56,6 @@ def test_what_no_flag_names_stays_as_it_was_declared(server: FakeServer) -> None
     ("arguments", "code"),
     [(["--direction", "lower"], 6), (["--yes"], 2), (["--scale", "ten", "--yes"], 2)],
 )
-def test_nothing_is_sent_without_a_yes_or_something_to_say(server: FakeServer, arguments: list[str], code: int) -> None:
+def test_nothing_is_sent_without_a_yes_or_a_change(server: FakeServer, arguments: list[str], code: int) -> None:
     assert run("set", "score.x", *arguments).exit_code == code
     assert all(request.method == "GET" for request in server.requests)

@@ -1,4 +1,4 @@
-"""Names of prompts: an invalid one, or too many, do not affect others."""
+"""Prompt names: an invalid one, or too many, do not affect others."""
 
 import itertools
 from typing import Any
@@ -22,12 +22,12 @@ NO_NAMES: list[Any] = [
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_what_is_no_name_is_a_fault_of_the_app(client: Ratchet, name: Any) -> None:
+def test_invalid_name_raises(client: Ratchet, name: Any) -> None:
     with pytest.raises(PromptError, match="name: must"):
         client.prompt(name, "default")
 
 
-async def test_the_async_client_takes_the_same_names(server: FakeServer) -> None:
+async def test_async_client_accepts_the_same_names(server: FakeServer) -> None:
     async with AsyncRatchet("http://ratchet", "k", transport=server.transport()) as client:
         with pytest.raises(PromptError, match="name: must"):
             await client.prompt("a,b", "default")
@@ -42,7 +42,7 @@ def test_every_other_name_is_pushed(client: Ratchet, server: FakeServer, name: s
     eventually_sync(lambda: client.prompt(name, "default").live)
 
 
-def test_names_that_look_the_same_are_one_name(client: Ratchet, server: FakeServer) -> None:
+def test_equivalent_names_are_normalised_to_one(client: Ratchet, server: FakeServer) -> None:
     composed, decomposed = "Gru\u0308\u00dfe", "Gr\u00fc\u00dfe"
     assert prompt_name(composed) == prompt_name(decomposed) == decomposed
     assert prompt_name("Answer") != prompt_name("answer")
@@ -53,7 +53,7 @@ def test_names_that_look_the_same_are_one_name(client: Ratchet, server: FakeServ
 
 
 @given(st.text(max_size=140))
-def test_a_name_stays_one_however_often_it_is_checked(text: str) -> None:
+def test_validation_of_names_is_idempotent(text: str) -> None:
     try:
         name = prompt_name(text)
     except PromptError:
@@ -73,7 +73,7 @@ def test_an_invalid_name_does_not_affect_others(client: Ratchet, server: FakeSer
     eventually_sync(lambda: client.prompt("good", "default").live)
 
 
-def test_with_too_many_names_all_is_pushed(
+def test_all_prompts_are_pushed_with_too_many_names(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [f"n{number}" for number in range(MAX_NAMES + 3)]

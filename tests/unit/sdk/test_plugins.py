@@ -1,4 +1,4 @@
-"""Commands that other packages bring."""
+"""Commands provided by other packages."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def bring(monkeypatch: pytest.MonkeyPatch, *found: EntryPoint) -> None:
     monkeypatch.setattr(plugins, "entry_points", entry_points)
 
 
-def test_a_command_of_another_package_is_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_of_another_package_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     bring(monkeypatch, EntryPoint("greet", f"{__name__}:greet", plugins.GROUP))
     monkeypatch.setitem(sys.modules, __name__, sys.modules[greet.__module__])
     assert CliRunner().invoke(app, ["greet", "you", "--loud"]).stdout == "hello you!\n"
@@ -32,12 +32,12 @@ def test_a_command_of_another_package_is_one_of_ours(monkeypatch: pytest.MonkeyP
     assert "replay" in told
 
 
-def test_a_command_of_ours_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_command_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     bring(monkeypatch, EntryPoint("prompts", "nowhere:at_all", plugins.GROUP))
     assert CliRunner().invoke(app, ["prompts", "--help"]).exit_code == 0
 
 
-def test_without_its_package_a_command_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_without_its_package_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     bring(monkeypatch)
     result = CliRunner().invoke(app, ["backtest", "past.jsonl"])
     assert result.exit_code == 1
@@ -45,8 +45,8 @@ def test_without_its_package_a_command_says_how_to_get_it(monkeypatch: pytest.Mo
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
 
 
-def test_other_commands_and_the_help_import_nothing_heavy() -> None:
-    """Also with the analyzer installed, the command line starts with the SDK alone."""
+def test_other_commands_and_help_import_no_heavy_modules() -> None:
+    """The command line imports only the SDK, even with the analyzer installed."""
     code = (
         "import sys; from typer.testing import CliRunner; from ratchet.cli import app\n"
         "CliRunner().invoke(app, [*sys.argv[1:], '--help'])\n"

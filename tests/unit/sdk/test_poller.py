@@ -1,4 +1,4 @@
-"""Polling, which keeps prompts current where no stream can be had; with a clock that only waiting moves."""
+"""Polling, which keeps prompts current without a stream; with a clock that only waiting advances."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ NAMES = frozenset({"support/answer", "summary"})
 
 
 class Clock:
-    """Time that passes when somebody waits; `waits` has how long."""
+    """A clock that advances by waiting; `waits` has the durations."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -47,7 +47,7 @@ class Polled:
         self.cache = PromptCache(trust or Trust(trusted_keys([PUBLIC]), "acme", "production"))
         self.poller = Poller(self.cache, 10.0, self.clock.monotonic, self.clock.sleep)
         self.times: list[float] = []
-        """When each request came."""
+        """Time of each request."""
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.times.append(self.clock.now)
@@ -60,7 +60,7 @@ class Polled:
         live = self.cache.get(name)
         return None if live is None else live.prompt
 
-    def asked(self, name: str) -> list[httpx.Request]:
+    def requests_for(self, name: str) -> list[httpx.Request]:
         return [request for request in self.server.requests if request.url.path == f"/v1/prompts/{name}"]
 
     @asynccontextmanager
@@ -73,10 +73,10 @@ class Polled:
 
     async def rounds(self, count: int, of: str = "summary") -> None:
         """Wait until a name was requested this many times."""
-        await eventually(lambda: len(self.asked(of)) >= count)
+        await eventually(lambda: len(self.requests_for(of)) >= count)
 
 
-async def test_each_name_is_polled_every_15_to_30_seconds_and_costs_nothing_unchanged() -> None:
+async def test_each_name_is_polled_every_15_to_30_seconds_with_its_etag() -> None:
     polled = Polled()
     for name in NAMES:
         polled.server.push(live_payload(name, OLD))
@@ -86,7 +86,7 @@ async def test_each_name_is_polled_every_15_to_30_seconds_and_costs_nothing_unch
         assert polled.served("support/answer") == polled.served("summary") == OLD
     assert all(MIN_INTERVAL <= seconds <= 2 * MIN_INTERVAL for seconds in polled.clock.waits)
     assert len(set(polled.clock.waits)) > 1, "jittered"
-    first, second, *_ = polled.asked("support/answer")
+    first, second, *_ = polled.requests_for("support/answer")
     assert first.url.raw_path == b"/v1/prompts/support%2Fanswer"
     assert "if-none-match" not in first.headers
     assert polled.server.answer(second).status_code == 304
@@ -116,7 +116,7 @@ async def test_a_rollback_and_a_prompt_that_becomes_live_arrive() -> None:
         {"signature": None},
     ],
 )
-async def test_what_cannot_be_trusted_is_not_served_and_logged_once(
+async def test_unverified_prompt_is_not_served_and_logged_once(
     parts: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     polled = Polled()
@@ -128,14 +128,14 @@ async def test_what_cannot_be_trusted_is_not_served_and_logged_once(
         polled.server.push(
             {**live_payload("summary", from_text("Evil"), parts.pop("sequence", 3), **parts), **signature}
         )
-        await polled.rounds(len(polled.asked("summary")) + 4)
+        await polled.rounds(len(polled.requests_for("summary")) + 4)
         assert polled.served("summary") == OLD
     assert polled.cache.refused == 1
     assert sum(record.levelno == logging.ERROR for record in caplog.records) == 1
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_refusal_ends_the_round_for_as_long_as_the_server_asks(status: int) -> None:
+async def test_rejection_pauses_polling_as_long_as_the_server_asks(status: int) -> None:
     polled = Polled()
     polled.server.faults = [lambda request: httpx.Response(status, headers={"retry-after": "120"})]
     async with polled.running():
@@ -156,7 +156,7 @@ def raises(request: httpx.Request) -> httpx.Response:
         lambda request: httpx.Response(200, content=b"[" * 9_000),
     ],
 )
-async def test_odd_answers_end_nothing(fault: Callable[[httpx.Request], httpx.Response]) -> None:
+async def test_unexpected_responses_do_not_end_polling(fault: Callable[[httpx.Request], httpx.Response]) -> None:
     polled = Polled()
     polled.server.push(live_payload("summary", NEW))
     polled.server.faults = [fault] * 4
@@ -165,7 +165,7 @@ async def test_odd_answers_end_nothing(fault: Callable[[httpx.Request], httpx.Re
         await eventually(lambda: polled.served("summary") == NEW)
 
 
-async def test_without_a_trusted_key_nothing_is_asked() -> None:
+async def test_no_polling_without_a_trusted_key() -> None:
     polled = Polled(Trust({}))
     polled.server.push(live_payload("summary", NEW))
     async with polled.running():
@@ -177,7 +177,7 @@ async def test_without_a_trusted_key_nothing_is_asked() -> None:
     assert polled.cache.refused == 0
 
 
-async def test_a_stream_that_fails_again_and_again_does_not_put_off_the_next_poll() -> None:
+async def test_repeatedly_failing_stream_does_not_delay_the_next_poll() -> None:
     polled = Polled()
     polled.poller.begin(now=False)
     for _ in range(10):
@@ -189,7 +189,7 @@ async def test_a_stream_that_fails_again_and_again_does_not_put_off_the_next_pol
     assert polled.times[0] == 1_050
 
 
-async def test_a_stream_that_works_ends_it() -> None:
+async def test_working_stream_ends_polling() -> None:
     polled = Polled()
     async with polled.running():
         polled.poller.begin(now=True)
@@ -202,7 +202,7 @@ async def test_a_stream_that_works_ends_it() -> None:
         assert len(polled.server.requests) <= asked + len(NAMES)  # the round that had begun
 
 
-def test_what_makes_polling_needed() -> None:
+def test_conditions_that_start_polling() -> None:
     assert all(is_refused(UnexpectedStatus(status)) for status in (429, 503))
     assert not any(map(is_refused, (None, UnexpectedStatus(500), OSError())))
     assert all(map(is_silent, (httpx.ReadTimeout(""), httpx.ConnectTimeout(""), TimeoutError())))
@@ -213,7 +213,7 @@ def test_what_makes_polling_needed() -> None:
 
 @asynccontextmanager
 async def listening(polled: Polled) -> AsyncIterator[LiveSubscriber]:
-    """A listener whose poller has the clock of `polled`."""
+    """A subscriber whose poller has the clock of `polled`."""
 
     def client() -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url="http://ratchet", transport=polled.server.transport())
@@ -250,7 +250,7 @@ def silent(request: httpx.Request) -> httpx.Response:
         raises,
     ],
 )
-async def test_what_is_live_arrives_though_no_stream_can_be_had(answer: object) -> None:
+async def test_live_version_arrives_without_a_stream(answer: object) -> None:
     polled = Polled()
     polled.server.push(live_payload("support/answer", OLD))
     polled.server.pages["GET /v1/stream"] = answer

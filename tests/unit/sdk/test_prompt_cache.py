@@ -1,4 +1,4 @@
-"""The cache of verified prompts: what is received again is not verified again, and nothing else is taken for it."""
+"""The cache of verified prompts: a payload received again is not verified again; any other is."""
 
 import json
 
@@ -17,7 +17,7 @@ def cache() -> PromptCache:
     return PromptCache(Trust(trusted_keys([PUBLIC]), "acme", "production"))
 
 
-def test_a_payload_received_again_keeps_what_was_verified(cache: PromptCache) -> None:
+def test_repeated_payload_is_not_verified_again(cache: PromptCache) -> None:
     payload = live_payload("answer", from_text("One"))
     assert cache.accept(payload, NAMES)
     first = cache.get("answer")
@@ -26,7 +26,7 @@ def test_a_payload_received_again_keeps_what_was_verified(cache: PromptCache) ->
 
 
 @pytest.mark.parametrize("field", ["digest", "sequence", "document", "signature"])
-def test_a_payload_that_differs_is_verified_and_refused(cache: PromptCache, field: str) -> None:
+def test_different_payload_is_verified_and_rejected(cache: PromptCache, field: str) -> None:
     payload = live_payload("answer", from_text("One"), sequence=3)
     assert cache.accept(payload, NAMES)
     first = cache.get("answer")

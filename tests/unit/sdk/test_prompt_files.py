@@ -1,4 +1,4 @@
-"""A prompt's file means the same in any encoding."""
+"""A prompt file has the same meaning in any encoding."""
 
 import logging
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_document_has_one_digest_in_any_encoding(tmp_path: Path, encoding: str
     assert default_prompt(file).digest == default_prompt(plain).digest
 
 
-def test_windows_1252_is_read_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_1252_is_read_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "prompt.txt"
     file.write_bytes(TEXT.encode("cp1252"))
     with caplog.at_level(logging.WARNING, "ratchet"):

@@ -1,4 +1,4 @@
-"""What the client believes of a pushed prompt, and what it never serves."""
+"""Verification of pushed prompts by the client."""
 
 import copy
 from typing import Any, cast
@@ -25,7 +25,7 @@ def refused(payload: object, current: LivePrompt | None = None, trust: Trust = T
     return str(refusal.value)
 
 
-def test_a_signed_prompt_is_believed() -> None:
+def test_signed_prompt_is_accepted() -> None:
     live = verified(live_payload("answer", FILLED, 4, examples={"few": EXAMPLES}), TRUST, None)
     assert (live.name, live.prompt, live.sequence, live.target) == ("answer", FILLED, 4, "chat")
     assert live.examples == {"few": tuple(EXAMPLES)}
@@ -45,12 +45,12 @@ def test_no_signed_fact_can_be_changed(field: str) -> None:
     ("part", "value"),
     [("document", from_text("Obey").to_dict()), ("examples", {"few": [{"input": "x", "output": "y"}]})],
 )
-def test_no_text_can_be_exchanged(part: str, value: object) -> None:
+def test_document_cannot_be_replaced(part: str, value: object) -> None:
     payload = live_payload("answer", FILLED, 4, examples={"few": EXAMPLES})
     assert refused({**payload, part: value})
 
 
-def test_another_key_is_not_believed() -> None:
+def test_signature_of_another_key_is_rejected() -> None:
     stranger = signing.new_private_key()
     payload = live_payload("answer", from_text("Hello"))
     payload["signature"] = {
@@ -63,13 +63,13 @@ def test_another_key_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("place", ["project", "environment"])
-def test_another_place_is_not_believed(place: str) -> None:
+def test_prompt_of_another_environment_is_rejected(place: str) -> None:
     assert refused(live_payload("answer", from_text("Hello"), 1, **{place: "elsewhere"})) == (
         f"it belongs to another {place}"
     )
 
 
-def test_the_first_verified_prompt_pins_the_place() -> None:
+def test_first_verified_prompt_pins_the_environment() -> None:
     anywhere = Trust(TRUST.keys)
     live = verified(live_payload("answer", from_text("Hello")), anywhere, None)
     pinned = anywhere.pinned(live)
@@ -78,7 +78,7 @@ def test_the_first_verified_prompt_pins_the_place() -> None:
 
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40))
-def test_the_sequence_never_goes_back(before: int, after: int) -> None:
+def test_sequence_never_decreases(before: int, after: int) -> None:
     current = verified(live_payload("answer", from_text("old"), before), TRUST, None)
     payload = live_payload("answer", from_text("new"), after)
     if after > before:
@@ -87,7 +87,7 @@ def test_the_sequence_never_goes_back(before: int, after: int) -> None:
         assert "its sequence" in refused(payload, current)
 
 
-def test_the_same_again_is_fine() -> None:
+def test_repeated_prompt_is_accepted() -> None:
     payload = live_payload("answer", from_text("same"), 3)
     assert verified(payload, TRUST, verified(payload, TRUST, None)).sequence == 3
 
@@ -105,7 +105,7 @@ def test_signed_examples_must_fit_the_document(prompt: Any, examples: Any, reaso
     assert reason in refused(live_payload("answer", prompt, examples=examples))
 
 
-def test_more_examples_than_the_slot_takes_are_not_believed() -> None:
+def test_more_examples_than_the_slot_allows_are_rejected() -> None:
     narrow = parse(minimal(messages=[{"slot": "few"}], slots={"few": {"max": 1}}))
     examples = EXAMPLES * 2
     payload = live_payload("answer", with_slot(narrow, "few", example_set_digest(examples)), examples={"few": examples})
@@ -113,12 +113,12 @@ def test_more_examples_than_the_slot_takes_are_not_believed() -> None:
 
 
 @pytest.mark.parametrize("sequence", [True, 1.5, "1", None])
-def test_a_sequence_is_a_whole_number(sequence: object) -> None:
+def test_sequence_is_an_integer(sequence: object) -> None:
     assert refused(live_payload("answer", from_text("Hello"), cast(int, sequence)))
 
 
 @given(JSON)
-def test_rubbish_is_refused_and_breaks_nothing(value: Any) -> None:
+def test_malformed_payload_is_rejected(value: Any) -> None:
     refused(value)
     payload = live_payload("answer", from_text("Hello"))
     for field in payload:

@@ -1,4 +1,4 @@
-"""The send queue: every accepted item takes effect exactly once, whatever the network does."""
+"""The send queue: every accepted item takes effect exactly once on any network."""
 
 import json
 import marshal
@@ -42,7 +42,7 @@ def encode_some(sending: SendQueue, most: int = 2) -> None:
 
 
 class Server:
-    """Takes each key once, as the collector does."""
+    """Accepts each key once, like the collector."""
 
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
@@ -133,7 +133,7 @@ def test_batches_keep_to_their_size_unless_one_item_is_larger(sizes: list[int]) 
     assert sent == [str(number) for number in range(len(sizes))]
 
 
-def test_a_repeat_is_the_same_batch_after_a_growing_pause() -> None:
+def test_retry_sends_the_same_batch_after_an_increasing_pause() -> None:
     sending = queue()
     sending.offer(item(1))
     first = sending.next(0.0)
@@ -179,7 +179,7 @@ def documents_in(batch: Batch | None) -> list[str]:
     return [prompt["digest"] for body in json.loads(batch.body) for prompt in body["prompts"] if "document" in prompt]
 
 
-def test_a_document_goes_along_until_it_was_delivered_and_once_a_batch() -> None:
+def test_document_is_sent_once_per_batch_until_delivered() -> None:
     prompt = from_text("Hello")
     use = UsedPrompt("answer", prompt.digest, prompt)
     sending = queue(batch_size=2)
@@ -198,7 +198,7 @@ def with_default(number: int, size: int) -> RecordedItem:
     return item(number, documents=(UsedPrompt("answer", prompt.digest, prompt),))
 
 
-def test_documents_that_wait_count_once_each() -> None:
+def test_pending_documents_count_once() -> None:
     sending = queue(capacity_bytes=20_000)
     assert [sending.offer(with_default(0, 9_000)) for _ in range(20)] == [True] * 20, "one document for all"
     assert [sending.offer(with_default(number, 9_000)) for number in range(1, 4)] == [False] * 3
@@ -218,7 +218,7 @@ def test_documents_count_for_the_size_of_a_batch() -> None:
     assert sizes == [2, 2]
 
 
-def test_documents_that_the_server_knows_do_not_count_for_a_batch() -> None:
+def test_known_documents_do_not_count_for_a_batch() -> None:
     sending = queue(batch_bytes=10_000)
     for number in range(4):
         sending.offer(with_default(number, 6_000))
@@ -231,7 +231,7 @@ def test_documents_that_the_server_knows_do_not_count_for_a_batch() -> None:
     assert len(known.items) == 4
 
 
-def test_what_is_given_up_is_counted() -> None:
+def test_abandoned_items_are_counted() -> None:
     sending = queue()
     for number in range(3):
         sending.offer(item(number))
@@ -242,7 +242,7 @@ def test_what_is_given_up_is_counted() -> None:
 
 
 @given(st.lists(st.integers(1, 60), max_size=40), st.data())
-def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.DataObject) -> None:
+def test_pending_bytes_never_exceed_the_limit(sizes: list[int], data: st.DataObject) -> None:
     sending, waiting = queue(capacity_bytes=100, batch_size=2), 0
     for number, size in enumerate(sizes):
         taken = sending.offer(RecordedItem("executions", str(number), b"x" * size))
@@ -254,7 +254,7 @@ def test_the_bytes_that_wait_never_pass_their_limit(sizes: list[int], data: st.D
             waiting -= sum(len(sent.encoded) for sent in batch.items)
 
 
-def test_documents_that_the_server_knows_are_remembered_up_to_a_limit() -> None:
+def test_number_of_known_documents_is_limited() -> None:
     known = KnownDocuments(most=10)
     for number in range(40):
         known.add([UsedPrompt("answer", f"d{number}")])
@@ -269,7 +269,7 @@ def test_a_name_with_many_documents_is_reported_once() -> None:
     assert told[MANY_DOCUMENTS - 1] == ["answer"]
 
 
-def test_an_item_on_which_the_server_fails_waits_behind_the_others() -> None:
+def test_item_on_which_the_server_fails_is_moved_behind_the_others() -> None:
     sending = queue(batch_size=2)
     for number in range(4):
         sending.offer(item(number))

@@ -1,4 +1,4 @@
-"""Rendering: whatever users wrote stays data."""
+"""Rendering: user input stays data."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ def test_values_are_never_interpreted(a: str, b: str, middle: str) -> None:
 
 
 @given(st.lists(EXAMPLE, max_size=5))
-def test_examples_are_only_ever_pairs_of_turns(examples: list[dict[str, str]]) -> None:
+def test_examples_are_rendered_as_message_pairs(examples: list[dict[str, str]]) -> None:
     prompt = parse(
         minimal(
             messages=[{"role": "system", "content": "S"}, {"slot": "few"}, {"role": "user", "content": "U"}],
@@ -43,7 +43,7 @@ def test_examples_are_only_ever_pairs_of_turns(examples: list[dict[str, str]]) -
 
 
 @given(st.lists(JSON))
-def test_a_list_renders_as_json_that_reads_back(items: list[Any]) -> None:
+def test_list_renders_as_valid_json(items: list[Any]) -> None:
     prompt = parse(minimal(messages=[{"role": "user", "content": "{{l}}"}], variables={"l": {"type": "list"}}))
     rendered = render(prompt, {"l": items})[0]["content"]
     assert json.loads(rendered, parse_int=float) == items
@@ -56,7 +56,7 @@ def test_text_with_its_variables_renders(values: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**70 + 1, "1", True])
-def test_a_number_is_one_that_json_has(value: object) -> None:
+def test_numbers_must_be_valid_in_json(value: object) -> None:
     prompt = parse(minimal(messages=[{"role": "user", "content": "{{n}}"}], variables={"n": {"type": "number"}}))
     with pytest.raises(PromptError) as refusal:
         render(prompt, {"n": value})
@@ -64,7 +64,7 @@ def test_a_number_is_one_that_json_has(value: object) -> None:
 
 
 @given(st.lists(EXAMPLE, max_size=5))
-def test_the_set_digest_knows_content_and_order_only(examples: list[dict[str, str]]) -> None:
+def test_set_digest_depends_on_content_and_order_only(examples: list[dict[str, str]]) -> None:
     annotated = [{**example, "score": 4.5, "user": "u1"} for example in examples]
     assert example_set_digest(annotated) == example_set_digest(examples)
     distinct = {example_digest(example) for example in examples}

@@ -1,4 +1,4 @@
-"""Replaying files: every row once, whatever happens, and in the order asked for."""
+"""Replaying files: every row counts once, in the requested order."""
 
 import gzip
 import json
@@ -55,7 +55,7 @@ def executions(server: FakeServer) -> list[dict[str, Any]]:
     return [body for body in server.bodies.values() if "target" in body]
 
 
-def test_frank_goes_system_after_system(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_frank_is_replayed_by_system(server: FakeServer, replay: Callable[..., Result]) -> None:
     result = replay(FRANK, "--as", "frank", "--order", "bart,bus")
     assert result.exit_code == 0, result.output
     assert result.stdout == "8 rows: 8 executions and 8 feedback new, 0 known before, 0 refused\n"
@@ -68,7 +68,7 @@ def test_frank_goes_system_after_system(server: FakeServer, replay: Callable[...
     assert times == sorted(times)
 
 
-def test_a_second_replay_counts_nothing_twice(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_second_replay_is_deduplicated(server: FakeServer, replay: Callable[..., Result]) -> None:
     for found, source in ((FRANK, "frank"), (HALUEVAL, "halueval")):
         replay(found, "--as", source)
         result = replay(found, "--as", source, "--json")
@@ -78,13 +78,13 @@ def test_a_second_replay_counts_nothing_twice(server: FakeServer, replay: Callab
     assert len(server.effects) == 2 * (len(FRANK) + len(HALUEVAL))
 
 
-def test_halves_are_versions_of_their_own(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_halves_are_separate_versions(server: FakeServer, replay: Callable[..., Result]) -> None:
     replay(FRANK, "--as", "frank", "--order", "bart:0-2=first,bart:2-4=second", "--target", "halves")
     assert [body["prompts"][0]["version"] for body in executions(server)] == ["first"] * 2 + ["second"] * 2
     assert {body["target"] for body in executions(server)} == {"halves"}
 
 
-def test_halueval_can_teach(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_halueval_gives_consent_to_learning(server: FakeServer, replay: Callable[..., Result]) -> None:
     replay(HALUEVAL, "--as", "halueval")
     first, second, third = executions(server)
     assert (first["input"], first["output"], first["consent"]) == ("q0", "r0", {"learning": True})
@@ -95,12 +95,12 @@ def test_halueval_can_teach(server: FakeServer, replay: Callable[..., Result]) -
     assert labels == ["correct", "incorrect", "correct"]
 
 
-def test_two_rows_of_one_id_are_two(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_two_rows_with_one_id_are_two_executions(server: FakeServer, replay: Callable[..., Result]) -> None:
     found = [{**HALUEVAL[0], "id": "ID"}, {**HALUEVAL[1], "id": "ID"}]
     assert json.loads(replay(found, "--as", "halueval", "--json").stdout)["executions"] == 2
 
 
-def test_events_are_sent_as_they_are(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_events_are_sent_unchanged(server: FakeServer, replay: Callable[..., Result]) -> None:
     found = [
         {"execution": {"id": "e1", "target": "chat", "model": "m"}},
         {"feedback": {"execution_id": "e1", "kind": "thumb", "value": True}},
@@ -111,7 +111,7 @@ def test_events_are_sent_as_they_are(server: FakeServer, replay: Callable[..., R
     assert server.bodies["e1"] == {"id": "e1", "target": "chat", "model": "m"}
 
 
-def test_lost_answers_and_many_rows_count_once(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_many_rows_with_lost_responses_count_once(server: FakeServer, replay: Callable[..., Result]) -> None:
     server.lost_answers = 2
     found = [{**HALUEVAL[0], "id": str(number)} for number in range(450)]
     result = replay(found, "--as", "halueval", "--json")
@@ -121,14 +121,14 @@ def test_lost_answers_and_many_rows_count_once(server: FakeServer, replay: Calla
     assert server.effects.total() == 900
 
 
-def test_refused_rows_fail_the_command(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_rejected_rows_fail_the_command(server: FakeServer, replay: Callable[..., Result]) -> None:
     server.refuse = lambda item: "no" if item.get("value") == "incorrect" else None
     result = replay(HALUEVAL, "--as", "halueval")
     assert result.exit_code == 1
     assert "1 refused" in result.stdout
 
 
-def test_waiting_prints_the_regressions_raised_since(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_wait_prints_the_new_regressions(server: FakeServer, replay: Callable[..., Result]) -> None:
     polls = iter([0, 5, 8, 8, 8])
     raised = [[{"regression_id": "old"}], [{"regression_id": "old"}, {"regression_id": "new", "metric": "score"}]]
 
@@ -144,7 +144,7 @@ def test_waiting_prints_the_regressions_raised_since(server: FakeServer, replay:
     assert report["regressions"] == [raised[1][1]]
 
 
-def test_an_analysis_that_does_not_come_is_unfinished(server: FakeServer, replay: Callable[..., Result]) -> None:
+def test_missing_analysis_times_out(server: FakeServer, replay: Callable[..., Result]) -> None:
     server.pages |= {"GET /v1/quality": {"items": [], "next": None}, "GET /v1/regressions": {"items": [], "next": None}}
     result = replay(FRANK, "--as", "frank", "--wait", "--timeout", "0")
     assert (result.exit_code, "analysed 0 of 8" in result.stderr) == (5, True)
@@ -164,7 +164,7 @@ def test_a_rate_is_kept(replay: Callable[..., Result]) -> None:
         ([{"other": 1}], ["--as", "events"], "no feedback"),
     ],
 )
-def test_wrong_use_is_code_2(
+def test_usage_errors_have_code_2(
     replay: Callable[..., Result], found: list[dict[str, Any]], words: list[str], message: str
 ) -> None:
     result = replay(found, *words)
@@ -172,15 +172,15 @@ def test_wrong_use_is_code_2(
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "5"])
-def test_a_bad_line_is_named(tmp_path: Path, text: str) -> None:
+def test_malformed_line_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(f'{{"a": 1}}\n{text}\n')
     with pytest.raises(BadFile, match="line 2"):
         list(read_records(file))
 
 
-def test_a_file_of_any_format_sends_the_same(tmp_path: Path) -> None:
-    """Ids are by content: the same rows as lines, array, CSV or packed are the same executions."""
+def test_files_of_any_format_send_the_same(tmp_path: Path) -> None:
+    """Ids depend on the content: the same rows as lines, array, CSV or compressed are the same executions."""
     lines = "".join(json.dumps(row) + "\n" for row in FRANK)
     table = "hash;model_name;dataset;Factuality\n" + "".join(
         f"{row['hash']};{row['model_name']};{row['dataset']};{str(row['Factuality']).replace('.', ',')}\n"

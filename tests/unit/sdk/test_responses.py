@@ -1,4 +1,4 @@
-"""Outcomes of responses: delivered, retried or refused."""
+"""Outcomes of responses: delivered, retried or rejected."""
 
 import json
 from typing import Any
@@ -32,43 +32,43 @@ def test_results_apply_item_by_item(status: int) -> None:
 
 
 @pytest.mark.parametrize("entry", [{"status": "failed"}, {"status": "refused", "problem": {"status": 500}}])
-def test_an_item_on_which_the_server_failed_is_sent_again(entry: dict[str, Any]) -> None:
+def test_item_on_which_the_server_failed_is_retried(entry: dict[str, Any]) -> None:
     body = {"results": [{"status": "accepted"}, entry, {"status": "refused", "problem": {"status": 422}}]}
     assert answer(207, body, items=3) == Delivered(0, ((2, "refused"),), (1,))
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 425, 429, 500, 502, 503])
-def test_what_may_pass_is_tried_again(status: int) -> None:
+def test_transient_failures_are_retried(status: int) -> None:
     assert isinstance(answer(status, {"detail": "x"}), Retry)
 
 
 @pytest.mark.parametrize(
     ("status", "wrong"), [(301, True), (401, True), (403, True), (404, True), (408, False), (503, False)]
 )
-def test_a_misconfiguration_differs_from_a_passing_failure(status: int, wrong: bool) -> None:
+def test_misconfiguration_differs_from_a_transient_failure(status: int, wrong: bool) -> None:
     retry = answer(status)
     assert isinstance(retry, Retry)
     assert retry.misconfigured == wrong
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
-def test_a_batch_refused_as_a_whole_is_split_down_to_the_culprit(status: int) -> None:
+def test_rejected_batch_is_split_down_to_the_invalid_item(status: int) -> None:
     assert answer(status, {"detail": "too bad"}, items=2) == Split()
     assert answer(status, {"detail": "too bad"}, items=1) == Delivered(refused=((0, "too bad"),))
 
 
 @pytest.mark.parametrize("body", [None, [], "<html>", {"results": 5}, {"results": []}])
-def test_a_good_status_without_results_is_not_an_answer(body: object) -> None:
+def test_success_status_without_results_is_a_failure(body: object) -> None:
     assert isinstance(answer(200, body), Retry)
 
 
 @pytest.mark.parametrize(("value", "after"), [("7", 7.0), ("99999", 300.0), ("-1", None), ("soon", None), ("²", None)])
-def test_the_server_may_ask_for_a_pause(value: str, after: float | None) -> None:
+def test_server_may_request_a_pause(value: str, after: float | None) -> None:
     retry = answer(503, headers={"retry-after": value})
     assert isinstance(retry, Retry)
     assert retry.after == after
 
 
 @pytest.mark.parametrize("entry", [None, "x", {}, {"status": "refused"}, {"status": "refused", "problem": "x"}])
-def test_a_strange_result_counts_as_refused(entry: object) -> None:
+def test_unknown_result_counts_as_rejected(entry: object) -> None:
     assert answer(200, {"results": [entry]}) == Delivered(0, ((0, "refused"),))

@@ -1,4 +1,4 @@
-"""The smallest fix: what was removed comes back, what was added stays, and the result is a prompt."""
+"""The smallest fix: removed lines are restored, added lines stay, and the result is a valid prompt."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def lines_of(document: Prompt) -> list[Any]:
 
 
 @given(CONVERSATIONS, CONVERSATIONS)
-def test_a_restored_prompt_holds_every_line_of_both_and_can_be_rendered(good: Prompt, bad: Prompt) -> None:
+def test_restored_prompt_contains_all_lines_of_both_and_renders(good: Prompt, bad: Prompt) -> None:
     found = restore(good, bad)
     if isinstance(found, Restored):
         assert within(lines_of(good), lines_of(found.prompt))
@@ -49,7 +49,7 @@ def test_nothing_to_restore_changes_nothing(same: Prompt) -> None:
 
 
 @given(documents().map(parse), st.randoms(use_true_random=False))
-def test_a_pure_deletion_gives_exactly_the_good_version(good: Prompt, random: Any) -> None:
+def test_pure_deletion_restores_exactly_the_good_version(good: Prompt, random: Any) -> None:
     document: dict[str, Any] = good.to_dict()
     messages = document["messages"]
     kept = [m for m in messages if "slot" in m or random.random() < 0.7] or messages
@@ -59,7 +59,7 @@ def test_a_pure_deletion_gives_exactly_the_good_version(good: Prompt, random: An
     assert found.prompt == good
 
 
-def test_a_removed_line_comes_back_and_an_added_one_stays() -> None:
+def test_removed_line_is_restored_and_added_one_kept() -> None:
     good = prompt("You are a clerk.", "Cite your sources.", "Be brief.")
     bad = prompt("You are a clerk.", "Be brief.", "Use emojis.")
     found = restore(good, bad)
@@ -77,14 +77,14 @@ def test_variables_of_restored_lines_are_declared_again() -> None:
     assert render(found.prompt, {"name": "Ada"})[0]["content"] == "Hello Ada.\nBe brief."
 
 
-def test_a_removed_message_comes_back() -> None:
+def test_removed_message_is_restored() -> None:
     turns = [{"role": "system", "content": "Help."}, {"role": "user", "content": "{{q}}"}]
     good = parse(minimal(messages=turns, variables={"q": {"type": "string"}}))
     bad = parse(minimal(messages=turns[:1]))
     assert restore(good, bad) == Restored(good, ("{{q}}",), ("variables.q",))
 
 
-def test_a_removed_slot_comes_back_in_its_place() -> None:
+def test_removed_slot_is_restored_at_its_position() -> None:
     good = slotted()
     bad = parse(minimal(messages=[{"role": "system", "content": "Help."}]))
     assert restore(good, bad) == Restored(good, (), ("slots.examples",))
@@ -117,11 +117,11 @@ def test_a_removed_slot_comes_back_in_its_place() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_was_replaced_or_moved_can_not_be_put_back(good: Prompt, bad: Prompt, where: str) -> None:
+def test_replaced_or_moved_parts_cannot_be_restored(good: Prompt, bad: Prompt, where: str) -> None:
     assert restore(good, bad) == Conflict(where)
 
 
-def test_removed_fields_come_back_and_added_ones_stay() -> None:
+def test_removed_fields_are_restored_and_added_ones_kept() -> None:
     good = prompt("a", parameters={"temperature": 0}, tools=[{"name": "search"}], model="m")
     bad = prompt("a", parameters={"top_p": 1}, response_format={"type": "json"})
     found = restore(good, bad)
@@ -132,7 +132,7 @@ def test_removed_fields_come_back_and_added_ones_stay() -> None:
     assert (restored["model"], restored["response_format"]) == ("m", {"type": "json"})
 
 
-def test_a_result_that_is_no_prompt_is_a_conflict() -> None:
+def test_invalid_result_is_a_conflict() -> None:
     long = "x" * 70_000
     good, bad = prompt("a", "b", "c", long + "1"), prompt(long + "2", "a", "b", "c")
     assert isinstance(restore(good, bad), Conflict)

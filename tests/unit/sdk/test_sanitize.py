@@ -1,4 +1,4 @@
-"""What no reader sees is removed and spelled out alike; what a script or an emoji needs is kept."""
+"""Invisible characters are removed or escaped; those that a script or an emoji needs are kept."""
 
 import unicodedata
 
@@ -23,7 +23,7 @@ MIXED = st.lists(st.sampled_from([*HIDDEN, *NEEDED, "a", "❤", "ی", "ا", "्
 
 
 @pytest.mark.parametrize("character", HIDDEN, ids=lambda c: f"{ord(c):x}")
-def test_nothing_hides_in_words(character: str) -> None:
+def test_invisible_characters_are_removed_from_words(character: str) -> None:
     for text in (f"a{character}b", character, f"{character}a", f"a{character}", f"漢{character}字", f"ا{character}ب"):
         assert is_invisible(character)
         assert without_invisible(text) == without_any_invisible(text) == text.replace(character, "")
@@ -31,7 +31,7 @@ def test_nothing_hides_in_words(character: str) -> None:
 
 
 @pytest.mark.parametrize("text", NEEDED)
-def test_what_a_script_or_an_emoji_needs_is_kept_and_shown_as_it_is(text: str) -> None:
+def test_characters_needed_by_scripts_and_emoji_are_kept(text: str) -> None:
     assert without_invisible(text) == visible(text) == text
     assert without_any_invisible(text) != text
 
@@ -49,12 +49,12 @@ def test_what_a_script_or_an_emoji_needs_is_kept_and_shown_as_it_is(text: str) -
         "क्\u200d\u115f",
     ],
 )
-def test_a_needed_place_holds_one_and_not_a_message(text: str) -> None:
+def test_only_one_joiner_is_kept_at_a_position(text: str) -> None:
     assert without_invisible(text) != text
 
 
 @given(MIXED.map("".join))
-def test_once_is_enough_and_nothing_hides_afterwards(text: str) -> None:
+def test_sanitising_is_idempotent_and_complete(text: str) -> None:
     once = without_invisible(text)
     assert without_invisible(once) == once
     assert not any(hides(once, at) for at in range(len(once)))
@@ -63,10 +63,10 @@ def test_once_is_enough_and_nothing_hides_afterwards(text: str) -> None:
 
 
 @given(MIXED.map("".join), MIXED.map("".join))
-def test_texts_that_differ_are_shown_differently(a: str, b: str) -> None:
+def test_different_texts_are_shown_differently(a: str, b: str) -> None:
     assert (visible(a) == visible(b)) == (a == b)
 
 
-def test_every_format_character_is_listed_or_shows() -> None:
+def test_every_format_character_is_listed_or_visible() -> None:
     marks = {c for c in map(chr, range(0x110000)) if unicodedata.category(c) == "Cf" and not is_invisible(c)}
     assert {unicodedata.name(c).split()[0] for c in marks} == {"ARABIC", "SYRIAC", "KAITHI"}

@@ -1,4 +1,4 @@
-"""HTTP clients and threads that can't be had for a while, and processes that fork."""
+"""HTTP clients and threads that cannot be created for a while, and processes that fork."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from tests.support.ratchet_server import FakeServer, live_payload
 NEW = from_text("New")
 
 
-def test_http_clients_that_cannot_be_made_are_made_later(
+def test_http_client_creation_is_retried(
     client: Ratchet, server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(**options: object) -> None:
@@ -39,38 +39,38 @@ def test_http_clients_that_cannot_be_made_are_made_later(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError("Resource temporarily unavailable")])
-def test_threads_that_cannot_be_started_are_started_later(
+def test_thread_start_is_retried(
     client: Ratchet,
     server: FakeServer,
     error: Exception,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def none_to_spare(thread: threading.Thread) -> None:
+    def raise_no_threads(thread: threading.Thread) -> None:
         raise error
 
     server.push(live_payload("answer", NEW))
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", none_to_spare)
+        patch.setattr(threading.Thread, "start", raise_no_threads)
         ids = [client.record("chat"), client.record("chat")]
         assert not client.prompt("answer", "default").live
         assert not client.prompt("answer", "default").live
-        assert not client.flush(600), "nobody waits for what nobody sends"
+        assert not client.flush(600), "items that are not sent are not awaited"
     assert caplog.text.count("no thread can be started") == 2
     eventually_sync(lambda: client.prompt("answer", "default").live)
     assert client.flush()
     assert server.effects == dict.fromkeys(ids, 1)
 
 
-def test_a_client_that_never_got_a_thread_can_be_closed(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_without_threads_can_be_closed(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_loop() -> asyncio.AbstractEventLoop:
         raise OSError("Too many open files")
 
-    def none_to_spare(thread: threading.Thread) -> None:
+    def raise_no_threads(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(asyncio, "new_event_loop", no_loop)
-    monkeypatch.setattr(threading.Thread, "start", none_to_spare)
+    monkeypatch.setattr(threading.Thread, "start", raise_no_threads)
     client = Ratchet("http://ratchet", "k", transport=server.transport())
     client.record("chat")
     assert not client.prompt("answer", "default").live
@@ -78,23 +78,23 @@ def test_a_client_that_never_got_a_thread_can_be_closed(server: FakeServer, monk
     assert client.counters.abandoned == 1
 
 
-def test_a_log_handler_may_ask_for_a_prompt(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_handler_may_request_a_prompt(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     ratchet = Ratchet("http://ratchet", "k", transport=server.transport())
 
-    class Asking(logging.Handler):
+    class PromptRequestingHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             asked.append(ratchet.prompt("told", "default").live)
             ratchet.record("chat")
 
-    def none_to_spare(thread: threading.Thread) -> None:
+    def raise_no_threads(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    handler, log = Asking(), logging.getLogger("ratchet")
+    handler, log = PromptRequestingHandler(), logging.getLogger("ratchet")
     log.addHandler(handler)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", none_to_spare)
+            patch.setattr(threading.Thread, "start", raise_no_threads)
             ratchet.prompt("answer", "default")
             ratchet.record("chat")
     finally:
@@ -103,7 +103,7 @@ def test_a_log_handler_may_ask_for_a_prompt(server: FakeServer, monkeypatch: pyt
     ratchet.close()
 
 
-def test_calls_in_daemon_threads_answer_or_fail() -> None:
+def test_calls_in_daemon_threads_return_or_fail() -> None:
     executor = DaemonThreads()
     assert executor.submit(lambda: threading.current_thread().daemon).result(60)
     with pytest.raises(ZeroDivisionError):
@@ -118,7 +118,7 @@ def test_threads_of_a_forked_child_share_one_state(server: FakeServer, monkeypat
 
     def counted(self: Ratchet, cache: object) -> object:
         begun[0] += 1
-        threading.Event().wait(0.05)  # the other threads get on meanwhile
+        threading.Event().wait(0.05)  # lets the other threads run meanwhile
         return begin(self, cache)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ratchet, "_new_process", counted)

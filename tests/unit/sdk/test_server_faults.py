@@ -1,4 +1,4 @@
-"""What no server should answer: nothing of it ends the thread that sends, floods the server, or is passed over."""
+"""Responses that no server should send: none ends the sending thread, floods the server, or is ignored."""
 
 import itertools
 import json
@@ -43,7 +43,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
         httpx.Response(301, headers={"location": "http://elsewhere"}),
     ],
 )
-def test_an_odd_answer_is_asked_again(odd: httpx.Response) -> None:
+def test_unexpected_response_is_retried(odd: httpx.Response) -> None:
     server = FakeServer()
     server.faults = [lambda request: odd]
     with Ratchet("http://ratchet", "k", transport=server.transport()) as client:
@@ -55,7 +55,7 @@ def test_an_odd_answer_is_asked_again(odd: httpx.Response) -> None:
         assert client.counters.retries == 1
 
 
-def test_a_refusal_that_cannot_be_read_is_one() -> None:
+def test_unreadable_rejection_is_a_rejection() -> None:
     answers = itertools.chain([httpx.Response(400, content=DEEP)], itertools.repeat(None))
     transport = httpx.MockTransport(lambda request: next(answers) or accept(request))
     with Ratchet("http://ratchet", "k", transport=transport) as client:
@@ -85,7 +85,7 @@ def test_a_log_handler_that_fails_does_not_end_the_thread() -> None:
         log.removeFilter(fail)
 
 
-def test_a_reason_of_a_stranger_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_reason_of_a_server_is_truncated(caplog: pytest.LogCaptureFixture) -> None:
     server = FakeServer()
     server.refuse = lambda item: "x" * 100_000
     with Ratchet("http://ratchet", "k", transport=server.transport()) as client:
@@ -94,14 +94,14 @@ def test_a_reason_of_a_stranger_has_an_end(caplog: pytest.LogCaptureFixture) -> 
     assert 1_000 <= caplog.text.count("x") < 2_000
 
 
-def test_what_is_too_deep_to_be_read_goes_without_its_document() -> None:
+def test_too_deeply_nested_document_is_omitted() -> None:
     prompt = from_text("Hello")
     deep = RecordedItem("executions", "1", DEEP, (UsedPrompt("answer", prompt.digest, prompt),))
     assert with_documents(deep, frozenset({prompt.digest})) == DEEP
 
 
 class Dripping(httpx.SyncByteStream):
-    """Spaces without end; notes whether it was given up."""
+    """Endless spaces; records whether the response was closed."""
 
     def __init__(self, size: int) -> None:
         self._size, self.given, self.closed = size, 0, False
@@ -117,7 +117,7 @@ class Dripping(httpx.SyncByteStream):
 
 
 @pytest.mark.parametrize(("size", "step", "why"), [(1, 0.01, "takes too long"), (10_000, 0.0, "too long")])
-def test_an_answer_has_an_end(size: int, step: float, why: str) -> None:
+def test_response_size_is_limited(size: int, step: float, why: str) -> None:
     body, ticks = Dripping(size), itertools.count()
     client = httpx.Client(
         base_url="http://ratchet", transport=httpx.MockTransport(lambda request: httpx.Response(200, stream=body))
@@ -131,7 +131,7 @@ def test_an_answer_has_an_end(size: int, step: float, why: str) -> None:
     poster.close()
 
 
-def test_a_client_that_cannot_be_made_is_made_later() -> None:
+def test_http_client_creation_is_retried() -> None:
     made: list[Callable[[], httpx.Client]] = []
 
     def new_client() -> httpx.Client:
@@ -177,8 +177,8 @@ def test_a_failure_is_a_warning_when_it_changes_or_lasts() -> None:
     ]
 
 
-def test_a_failing_route_is_logged_though_the_other_works(caplog: pytest.LogCaptureFixture) -> None:
-    """What goes well between two failures of the other route doesn't make the second one news."""
+def test_failing_route_is_logged_while_the_other_works(caplog: pytest.LogCaptureFixture) -> None:
+    """A success between two failures of the other route must not make the second failure news."""
     refused = threading.Event()
     left = [3]
 
@@ -204,5 +204,5 @@ def resolve_all(results: list[Any]) -> Outcome:
 
 
 @pytest.mark.parametrize("entry", [{"status": []}, {"status": {}}, {"status": "refused", "problem": {"detail": [[]]}}])
-def test_a_result_of_any_shape_has_an_outcome(entry: object) -> None:
+def test_result_of_any_type_has_an_outcome(entry: object) -> None:
     assert isinstance(resolve_all([entry]), Delivered)

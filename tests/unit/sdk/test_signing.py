@@ -1,4 +1,4 @@
-"""Signatures: only the right key, over exactly these facts."""
+"""Signatures verify only with the right key and exactly the signed facts."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ LIVE: dict[str, Any] = {
 
 
 @given(st.binary(), st.binary())
-def test_a_signature_holds_for_its_key_and_message_only(message: bytes, another: bytes) -> None:
+def test_signature_is_valid_for_its_key_and_message_only(message: bytes, another: bytes) -> None:
     signature = signing.sign(KEY, message)
     assert signing.verify(signing.public_key(KEY), message, signature)
     assert not signing.verify(signing.public_key(OTHER), message, signature)
@@ -69,6 +69,6 @@ def test_the_scopes_of_a_key_are_a_set() -> None:
 
 
 @pytest.mark.parametrize("private", ["", "AAAA", "not base64url!", "ä"])
-def test_what_is_no_private_key_signs_nothing(private: str) -> None:
+def test_invalid_private_key_is_rejected(private: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         signing.sign(private, b"m")

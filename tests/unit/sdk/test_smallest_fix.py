@@ -1,4 +1,4 @@
-"""The fix that a prompt gets that became worse."""
+"""The smallest fix of a prompt that got worse."""
 
 import pytest
 
@@ -29,6 +29,6 @@ def test_the_smallest_fix(bad: Prompt, fix: Fix) -> None:
     assert smallest_fix(GOOD, bad) == fix
 
 
-def test_what_was_added_stays() -> None:
+def test_added_lines_are_kept() -> None:
     fix = smallest_fix(GOOD, prompt("You are a clerk.", "Be brief.", "Use emojis."))
     assert fix.prompt == prompt("You are a clerk.", "Cite your sources.", "Be brief.", "Use emojis.")

@@ -1,4 +1,4 @@
-"""Streams and answers that no server should send: each has an end, and the client comes back."""
+"""Streams and responses that no server should send: each is bounded, and the client reconnects."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ NEW = from_text("New")
 
 
 class Chunks(httpx.AsyncByteStream):
-    """Some bytes, piece by piece."""
+    """Bytes, chunk by chunk."""
 
     def __init__(self, *chunks: bytes) -> None:
         self._chunks = chunks
@@ -39,17 +39,17 @@ HALF = b"x" * (MAX_BYTES // 2)
 
 
 @pytest.mark.parametrize("end", [[b"\n\n"], [b"\n", b"\n"], [b"\r\n\r\n"], [b"\r", b"\n", b"\r", b"\n"]])
-async def test_events_may_be_many(end: list[bytes]) -> None:
+async def test_number_of_events_is_unlimited(end: list[bytes]) -> None:
     assert await passed(*[HALF, HALF[:-10], *end] * 4) > 3 * MAX_BYTES
 
 
 @pytest.mark.parametrize("rest", [b"", b"\n", b"\ndata: "])
-async def test_no_event_may_be_too_long(rest: bytes) -> None:
+async def test_too_long_event_is_rejected(rest: bytes) -> None:
     with pytest.raises(ResponseTooLarge, match="too long"):
         await passed(*[HALF + rest] * 3)
 
 
-def test_an_endless_line_is_given_up_and_the_client_comes_back(client: Ratchet, server: FakeServer) -> None:
+def test_endless_line_is_aborted_and_the_client_reconnects(client: Ratchet, server: FakeServer) -> None:
     client.prompt("answer", "default")
     eventually_sync(lambda: server.connected("answer"))
     endless = server.streams[-1]
@@ -67,7 +67,7 @@ async def answered(seconds: float, handler: Callable[[httpx.Request], httpx.Resp
         return await bounded.get(client, "/x", seconds)
 
 
-async def test_an_answer_has_an_end_in_size_and_time() -> None:
+async def test_response_size_and_time_are_limited() -> None:
     class Dripping(Chunks):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:

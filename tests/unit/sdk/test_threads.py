@@ -1,4 +1,4 @@
-"""What happens when a program just ends."""
+"""Behaviour at the end of a program."""
 
 import subprocess
 import sys
@@ -31,14 +31,14 @@ if "fork" in sys.argv and os.fork():
 
 
 @pytest.mark.parametrize("arguments", [[], ["fork"]])
-def test_a_program_that_never_closes_still_sends_and_once(arguments: list[str]) -> None:
+def test_program_without_close_sends_everything_once(arguments: list[str]) -> None:
     program = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, *arguments]
     ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.count("last words") == 1
 
 
-def test_what_was_closed_is_not_closed_again() -> None:
+def test_close_at_exit_is_skipped_after_close() -> None:
     program = """
 from ratchet.client.threads import ExitHook
 for name in ("never begun", "closed", "open"):
@@ -76,23 +76,23 @@ began = time.monotonic()
 """
 
 
-def test_a_name_server_that_is_away_does_not_hold_up_the_end() -> None:
+def test_unavailable_name_server_does_not_delay_the_exit() -> None:
     program = [sys.executable, "-c", LOOKING_UP]
     ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
     assert "1 items unsent" in ended.stderr
     assert float(ended.stdout) < 20
 
 
-def test_closing_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_has_one_deadline_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     server, release = FakeServer(), threading.Event()
 
-    def stuck(request: httpx.Request) -> httpx.Response | None:
-        server.faults.append(stuck)
+    def block(request: httpx.Request) -> httpx.Response | None:
+        server.faults.append(block)
         if request.method == "POST":
             release.wait(60)
         return None
 
-    server.faults = [stuck]
+    server.faults = [block]
     waits: list[float | None] = []
     join = threading.Thread.join
 
@@ -110,7 +110,7 @@ def test_closing_has_one_deadline_for_all(monkeypatch: pytest.MonkeyPatch) -> No
     assert waits == [MIN_JOIN, MIN_JOIN], "the time was used up by what is to be sent"
 
 
-def test_only_https_reads_the_authorities() -> None:
+def test_only_https_loads_the_certificate_authorities() -> None:
     assert certificates("http://here").get_ca_certs() == []
     assert certificates("https://there").verify_mode.name == "CERT_REQUIRED"
     assert certificates("http://here").verify_mode.name == "CERT_REQUIRED"

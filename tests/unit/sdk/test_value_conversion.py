@@ -1,4 +1,4 @@
-"""What apps hand over: whatever the values are, the app goes on, and what can't be sent is counted."""
+"""Values passed by apps: no value raises, and what cannot be sent is counted."""
 
 import itertools
 import json
@@ -30,7 +30,7 @@ ID = UUID("00000000-0000-4000-8000-000000000001")
 
 
 class Changing(dict[str, object]):
-    """A dict that another thread changes all the time."""
+    """A dict that another thread changes continuously."""
 
     def items(self) -> Any:
         raise RuntimeError("dictionary changed size during iteration")
@@ -48,7 +48,7 @@ def client(server: FakeServer) -> Iterator[Ratchet]:
 
 
 @pytest.mark.parametrize("fields", [{"parameters": None}, {"attributes": None}, {"prompts": None}, {"prompts": [None]}])
-def test_none_is_as_nothing(client: Ratchet, server: FakeServer, fields: dict[str, Any]) -> None:
+def test_none_equals_absence(client: Ratchet, server: FakeServer, fields: dict[str, Any]) -> None:
     execution = client.record("chat", **fields)
     assert client.flush()
     assert server.bodies[execution].keys() == {"id", "target", "prompts", "occurred_at"}
@@ -56,21 +56,23 @@ def test_none_is_as_nothing(client: Ratchet, server: FakeServer, fields: dict[st
 
 
 class Ambiguous:
-    """As an array or pandas.NA: its truth can't be asked for."""
+    """Like an array or pandas.NA: its truth value raises."""
 
     def __bool__(self) -> bool:
         raise ValueError("the truth value is ambiguous")
 
 
 @pytest.mark.parametrize("target", [Ambiguous(), object(), [1], float("nan"), True])
-def test_an_odd_target_is_counted_not_raised(client: Ratchet, caplog: pytest.LogCaptureFixture, target: Any) -> None:
+def test_invalid_target_is_counted_and_not_raised(
+    client: Ratchet, caplog: pytest.LogCaptureFixture, target: Any
+) -> None:
     client.record(target, input="i", output="o")
     assert client.flush()
     assert "was not sent" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["NAType", "NaTType"])
-def test_a_missing_cell_of_pandas_is_as_nothing(client: Ratchet, server: FakeServer, name: str) -> None:
+def test_missing_value_of_pandas_equals_absence(client: Ratchet, server: FakeServer, name: str) -> None:
     missing = type(name, (Ambiguous,), {})()
     execution = client.record("chat", input="i", user=missing, attributes={"a": missing, "b": 1})
     assert client.flush()
@@ -112,7 +114,7 @@ ODD_FIELDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fields", ODD_FIELDS)
-def test_an_odd_field_is_left_out_and_the_rest_is_sent(
+def test_invalid_field_is_omitted_and_the_rest_sent(
     client: Ratchet, server: FakeServer, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     execution = client.record("chat", **{"output": "fine", "model": "m", **fields})
@@ -124,7 +126,7 @@ def test_an_odd_field_is_left_out_and_the_rest_is_sent(
 
 
 @pytest.mark.parametrize("consent", [{"learning": "yes"}, {"sell": True}, 5, [True]])
-def test_a_consent_that_cannot_be_read_allows_nothing(client: Ratchet, server: FakeServer, consent: Any) -> None:
+def test_unreadable_consent_permits_nothing(client: Ratchet, server: FakeServer, consent: Any) -> None:
     execution = client.record("chat", consent=consent)
     assert client.flush()
     assert server.bodies[execution]["consent"] == {"quality": False, "learning": False}
@@ -146,7 +148,7 @@ class Model:
 
 
 class Scalar:
-    """As numpy has them."""
+    """Like numpy's scalars."""
 
     def __init__(self, value: object) -> None:
         self._value = value
@@ -201,7 +203,7 @@ MEANT: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("field", "value", "sent"), MEANT)
-def test_what_has_an_obvious_meaning_is_sent_as_it_is_meant(
+def test_values_with_an_obvious_meaning_are_converted(
     client: Ratchet, server: FakeServer, field: str, value: Any, sent: Any
 ) -> None:
     execution = client.record("chat", **{field: value})
@@ -218,7 +220,7 @@ def test_an_id_is_the_same_in_record_and_feedback(client: Ratchet, server: FakeS
     assert server.bodies[feedback]["execution_id"] == server.bodies[execution]["id"] == execution
 
 
-def test_a_feedback_id_of_the_apps_own_is_the_same_uuid_each_time(client: Ratchet) -> None:
+def test_feedback_id_of_the_app_maps_to_a_fixed_uuid(client: Ratchet) -> None:
     said = [client.feedback("e", kind="thumb", value=True, id=own) for own in (42, "42", 43, ID)]
     assert said[0] == said[1] != said[2]
     assert UUID(said[0])
@@ -231,7 +233,7 @@ def test_a_feedback_id_of_the_apps_own_is_the_same_uuid_each_time(client: Ratche
      ("thumb", "up", "up"), ("rating", "4", 4.0), ("rating", Decimal(4), 4.0), ("score", True, 1.0), ("label", 5, "5"),
      ("label", Level.HIGH, "high"), ("comment", b"ok", "ok")],
 )  # fmt: skip
-def test_values_of_feedback_are_sent_as_they_are_meant(
+def test_values_of_feedback_are_converted(
     client: Ratchet, server: FakeServer, kind: Any, value: Any, sent: Any
 ) -> None:
     feedback = client.feedback("e", kind=kind, value=value, name="n")
@@ -240,7 +242,7 @@ def test_values_of_feedback_are_sent_as_they_are_meant(
 
 
 @pytest.mark.parametrize("value", [object(), float("nan"), "four"])
-def test_a_feedback_without_a_value_is_refused_and_counted(
+def test_feedback_without_a_value_is_rejected_and_counted(
     client: Ratchet, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert isinstance(client.feedback("e", kind="rating", value=value), str)
@@ -260,12 +262,12 @@ def test_a_feedback_without_a_value_is_refused_and_counted(
         max_size=6,
     )
 )  # fmt: skip
-def test_whatever_the_fields_hold_the_execution_is_sent(fields: dict[str, Any]) -> None:
+def test_execution_is_sent_with_any_field_values(fields: dict[str, Any]) -> None:
     item = items.execution("1", "chat", (), fields, datetime(2026, 5, 1, tzinfo=UTC))
     assert json.loads(item.encode().encoded)["target"] == "chat"
 
 
-def test_uuids_are_their_text(client: Ratchet, server: FakeServer) -> None:
+def test_uuids_are_sent_as_text(client: Ratchet, server: FakeServer) -> None:
     execution = client.record(
         "chat", id=ID, trace_id=ID, user=ID, parameters={"run": ID, "all": [ID]}, attributes={"tenant": ID}
     )
@@ -279,7 +281,7 @@ def test_uuids_are_their_text(client: Ratchet, server: FakeServer) -> None:
     assert server.bodies[feedback]["execution_id"] == str(ID)
 
 
-def test_an_id_of_any_kind_can_be_refused(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_id_of_any_type_can_be_rejected(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
     sender = Sender(read_options("http://ratchet", "k"), lambda: httpx.Client(transport=server.transport()))
     for odd in (5, None, uuid4(), "\ud800"):
         sender.refuse(odd, "odd")  # type: ignore[arg-type]
@@ -296,10 +298,10 @@ def test_a_number_as_an_id_ends_no_thread(client: Ratchet, server: FakeServer) -
     assert (client.counters.refused, client.counters.sent) == (1, 1)
 
 
-def test_a_default_without_a_target_is_counted_not_raised(
+def test_missing_target_with_a_default_is_counted_and_not_raised(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who relies on the live version's target gets on without it while the server is away."""
+    """An app that uses the live version's target still runs while the server is unavailable."""
     server.faults = [lambda request: httpx.Response(503)] * 2
     prompt = client.prompt("answer", "Hello")
     assert (prompt.live, prompt.target) == (False, None)
@@ -309,7 +311,7 @@ def test_a_default_without_a_target_is_counted_not_raised(
     assert "target is missing" in caplog.text
 
 
-def test_only_a_record_that_nothing_could_name_raises(client: Ratchet) -> None:
+def test_only_a_record_without_any_target_raises(client: Ratchet) -> None:
     nothing: list[Any] = [None, [], [None], [{"name": "answer", "version": "1"}]]
     for prompts in nothing:
         with pytest.raises(ValueError, match="target"):
@@ -317,11 +319,11 @@ def test_only_a_record_that_nothing_could_name_raises(client: Ratchet) -> None:
     assert client.counters.refused == 0
 
 
-def test_the_bytes_that_wait_have_a_limit(caplog: pytest.LogCaptureFixture) -> None:
-    def away(request: httpx.Request) -> httpx.Response:
+def test_pending_bytes_are_limited(caplog: pytest.LogCaptureFixture) -> None:
+    def fail_to_connect(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("away")
 
-    client = Ratchet("http://ratchet", "k", capacity_bytes=100_000, transport=httpx.MockTransport(away))
+    client = Ratchet("http://ratchet", "k", capacity_bytes=100_000, transport=httpx.MockTransport(fail_to_connect))
     for _ in range(20):
         client.record("chat", output="y" * 20_000)
     assert (client.counters.accepted, client.counters.dropped) == (4, 16)
@@ -330,13 +332,13 @@ def test_the_bytes_that_wait_have_a_limit(caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.parametrize("key", ["kéy", "a\nb", "a\x00", "key\u200b", "ключ"])
-def test_a_key_that_no_header_can_hold_is_a_fault(key: str) -> None:
+def test_key_invalid_in_a_header_raises(key: str) -> None:
     with pytest.raises(ValueError, match="RATCHET_KEY must contain printable ASCII") as found:
         Ratchet("http://ratchet", key)
     assert key not in str(found.value)
 
 
-def test_space_around_url_and_key_is_none_of_them() -> None:
+def test_whitespace_around_url_and_key_is_ignored() -> None:
     found = read_options(environ={"RATCHET_URL": " http://here/\n", "RATCHET_KEY": "rk_a_b\n"})
     assert (found.url, found.key) == ("http://here", "rk_a_b")
     for blank in ({"RATCHET_URL": "\n", "RATCHET_KEY": "k"}, {"RATCHET_URL": "http://here", "RATCHET_KEY": " "}):
@@ -345,7 +347,7 @@ def test_space_around_url_and_key_is_none_of_them() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://", "https:///x", "http://[::1", "http://a:b", "ftp://here", "http://a\x00b"])
-def test_a_url_that_names_no_server_is_a_fault(url: str) -> None:
+def test_url_without_a_host_raises(url: str) -> None:
     with pytest.raises(ValueError, match="RATCHET_URL"):
         Ratchet(url, "k")
 
@@ -362,7 +364,7 @@ def test_varying_defaults_cost_no_memory_and_are_logged_once(
     assert "other" not in caplog.text
 
 
-def test_what_is_served_live_is_recorded_by_an_iterator_too(client: Ratchet, server: FakeServer) -> None:
+def test_live_version_is_recorded_with_an_iterator_of_prompts(client: Ratchet, server: FakeServer) -> None:
     server.push(live_payload("answer", from_text("Hello")))
     execution = client.record(prompts=itertools.repeat(client.prompt("answer"), 1))
     assert client.flush()

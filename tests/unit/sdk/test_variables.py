@@ -1,4 +1,4 @@
-"""Values that an app fills in: converted where the meaning is obvious; no value stops the app."""
+"""Values of variables: converted if the meaning is obvious; no value raises."""
 
 import logging
 from datetime import date
@@ -40,16 +40,16 @@ def text(prompt: Prompt, value: object) -> str:
         (np.bool_(True), "true"), ("a\x00b\ud800", "a\ufffdb\ufffd"),
     ],
 )  # fmt: skip
-def test_a_text_takes_every_value(value: object, written: str) -> None:
+def test_text_accepts_every_value(value: object, written: str) -> None:
     assert text(OWN, value) == f"n is {written}."
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.binary(), st.lists(st.floats()), st.sets(st.text())))
-def test_no_value_of_a_text_raises(value: object) -> None:
+def test_no_text_value_raises(value: object) -> None:
     text(OWN, value)
 
 
-def test_an_object_that_can_not_be_written_is_nothing() -> None:
+def test_object_without_text_form_is_empty() -> None:
     class InvalidValue:
         def __str__(self) -> str:
             raise RuntimeError
@@ -62,12 +62,12 @@ def test_an_object_that_can_not_be_written_is_nothing() -> None:
     [("number", "3", "3"), ("number", "0.5", "0.5"), ("number", np.int64(3), "3"), ("boolean", "True", "true"),
      ("boolean", np.bool_(False), "false"), ("list", ("a",), '["a"]')],
 )  # fmt: skip
-def test_other_types_take_what_is_obviously_one(kind: str, value: object, written: str) -> None:
+def test_other_types_accept_obvious_values(kind: str, value: object, written: str) -> None:
     assert text(typed(kind), value) == written
 
 
 @pytest.mark.parametrize(("kind", "value"), [("number", "many"), ("boolean", 2), ("list", "x"), ("number", None)])
-def test_what_a_live_version_can_not_take_falls_back_to_the_default(
+def test_value_unsuitable_for_the_live_version_falls_back_to_the_default(
     kind: str, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     live = LivePrompt("p", "e", "answer", "bot", 1, typed(kind), {})
@@ -80,7 +80,7 @@ def test_what_a_live_version_can_not_take_falls_back_to_the_default(
     assert prompt.use().digest == live.prompt.digest
 
 
-def test_a_variable_that_the_default_has_not_is_a_fault_of_the_app() -> None:
+def test_variable_missing_in_the_default_raises() -> None:
     for variables in ({}, {"n": 1, "m": 2}):
         with pytest.raises(PromptError):
             served("answer", None, OWN).render(**variables)
@@ -98,7 +98,7 @@ FOREIGN: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("content", "found"), FOREIGN)
-def test_template_syntax_of_others_is_found(content: str, found: list[str]) -> None:
+def test_template_syntax_of_other_tools_is_detected(content: str, found: list[str]) -> None:
     assert foreign_syntax(from_text(content)) == found
 
 
@@ -107,7 +107,7 @@ def test_any_text_can_be_searched(content: str) -> None:
     assert all(part in content for part in foreign_syntax(from_text(content)))
 
 
-def test_template_syntax_is_logged_once_for_the_default_and_for_what_is_live(
+def test_template_syntax_is_logged_once_for_default_and_live_version(
     client: Ratchet, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "ratchet")

@@ -1,4 +1,4 @@
-"""The files that other languages follow say what this implementation does."""
+"""This implementation conforms to the test vectors for other languages."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Files of rows, written for a test."""
+"""Helpers to write table files."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes rows to a file whose name says its format."""
+    """Return a function that writes rows to a file, in the format of its name."""
 
     def write(rows: Sequence[Row], name: str = "past.jsonl") -> Path:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""The same rows, whatever the format; what can't be read is counted with its first line."""
+"""All formats give the same rows; unreadable rows are counted, with the first line number."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ from tests.unit.sdk.tables.conftest import Write
 
 
 def cells(source: Table, *columns: str, omissions: Omissions | None = None) -> tuple[list[int], list[tuple[Any, ...]]]:
-    """All numbers and rows of a file."""
+    """Return all row numbers and rows of a file."""
     source.sample()
     numbers: list[int] = []
     rows: list[tuple[Any, ...]] = []
@@ -35,7 +35,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.tuples(TEXTS, st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=20))
-def test_all_formats_hold_the_same_cells(write: Write, rows: list[tuple[str, float]]) -> None:
+def test_all_formats_have_the_same_cells(write: Write, rows: list[tuple[str, float]]) -> None:
     named = [{"text": text, "score": score} for text, score in rows]
     for name in ("past.jsonl", "past.parquet"):
         assert cells(open_table(write(named, name)), "text", "score")[1] == rows
@@ -44,7 +44,7 @@ def test_all_formats_hold_the_same_cells(write: Write, rows: list[tuple[str, flo
 
 
 @pytest.mark.parametrize(("name", "first"), [("past.jsonl", 1), ("past.csv", 2), ("past.parquet", 1)])
-def test_rows_are_numbered_as_an_editor_does(write: Write, name: str, first: int) -> None:
+def test_rows_have_line_numbers(write: Write, name: str, first: int) -> None:
     n = 2 * BATCH + 3
     source = open_table(write([{"score": 1.0, "more": "x"}] * n, name))
     assert cells(source, "score")[0] == list(range(first, first + n))
@@ -60,7 +60,7 @@ def test_progress_ends_at_the_size(write: Write) -> None:
         assert told[-1] == source.size
 
 
-def test_lines_that_are_no_objects_are_counted(tmp_path: Path) -> None:
+def test_lines_that_are_not_objects_are_counted(tmp_path: Path) -> None:
     path, omissions = tmp_path / "past.jsonl", Omissions()
     path.write_bytes(
         b'{"score": 1}\n\n[1]\n{"score": \n{"score": 0}\nnull\n{"score": "\xff"}\n' + b"[" * 10_000 + b"\n"
@@ -79,7 +79,7 @@ def test_columns_within_objects_have_a_path(tmp_path: Path) -> None:
     assert cells(source, "a.b", "a.c", "a.b.d")[1] == [(1, 2, None), (None, None, None), ({"d": 4}, None, 4)]
 
 
-def test_records_that_are_not_as_wide_as_the_header_are_counted(tmp_path: Path) -> None:
+def test_records_with_a_wrong_number_of_columns_are_counted(tmp_path: Path) -> None:
     path, omissions = tmp_path / "past.csv", Omissions()
     path.write_text('text,score\n"two\nlines",1\nshort\n\na,b,c\nlast,0\n')
     assert cells(open_table(path), "score", omissions=omissions) == ([2, 7], [("1",), ("0",)])
@@ -102,7 +102,7 @@ def test_a_field_that_is_too_long_is_counted(tmp_path: Path) -> None:
     assert omissions.n == 1
 
 
-def test_times_of_parquet_come_as_seconds(tmp_path: Path) -> None:
+def test_parquet_times_are_seconds(tmp_path: Path) -> None:
     for unit in ("s", "ms", "us", "ns"):
         path = tmp_path / f"{unit}.parquet"
         times = pyarrow.array([1_772_366_400, None], pyarrow.int64()).cast(pyarrow.timestamp("s", "UTC"))
@@ -129,7 +129,7 @@ def test_times_of_parquet_come_as_seconds(tmp_path: Path) -> None:
         ("past.json", b'[{"score": 1},\n{"score": ', "past.json is not JSON: line 2"),
     ],
 )
-def test_files_that_can_t_be_used(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_unusable_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(BadFile, match=message):
@@ -137,7 +137,9 @@ def test_files_that_can_t_be_used(tmp_path: Path, name: str, content: bytes, mes
 
 
 @pytest.mark.parametrize(("module", "extra"), [("pyarrow", "parquet"), ("openpyxl", "xlsx"), ("zstandard", "zst")])
-def test_what_a_format_needs_is_said(tmp_path: Path, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_dependency_of_a_format_is_named(
+    tmp_path: Path, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / f"past.{extra}"
     path.write_bytes({"parquet": b"PAR1", "xlsx": _workbook([["a"]]), "zst": zstandard.compress(b"a")}[extra])
     monkeypatch.setitem(sys.modules, module, None)
@@ -151,7 +153,7 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     assert open_table(path).sample().columns == {"score": []}
 
 
-def test_semicolons_speak_for_decimal_commas(tmp_path: Path) -> None:
+def test_semicolons_imply_decimal_commas(tmp_path: Path) -> None:
     path = tmp_path / "past.csv"
     path.write_text("score;text\n0,75;a,b\n")
     assert open_table(path).sample().decimal_commas
@@ -166,7 +168,7 @@ def test_semicolons_speak_for_decimal_commas(tmp_path: Path) -> None:
         ("1\n2\n", "no line that can be read: line 1 is not a JSON object"),
     ],
 )
-def test_a_file_of_other_lines_says_what_the_first_is(tmp_path: Path, text: str, message: str) -> None:
+def test_error_for_another_line_format_quotes_the_first_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "past.jsonl"
     path.write_text(text)
     with pytest.raises(BadFile, match=message):
