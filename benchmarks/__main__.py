@@ -1,8 +1,8 @@
-"""`make bench`: every benchmark in turn, then one table of all figures with their peers and limits.
+"""`make bench`: run every benchmark in turn, then print one table of all figures with their peers and limits.
 
-python -m benchmarks [--save] [NAME …]
+    python -m benchmarks [--save] [NAME …]
 
-Figures are read, not asserted. `--save` writes the table with date and commit to benchmarks/RESULTS.md.
+The figures are reported, not asserted. `--save` writes the table with date and commit to benchmarks/RESULTS.md.
 """
 
 import argparse

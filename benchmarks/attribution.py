@@ -1,13 +1,13 @@
-"""How often the right cause of generated faults is named, compared with the rule "the level with the largest raw drop".
+"""How often the true cause of generated faults is named, compared with the rule "the level with the largest raw drop".
 
     python -m benchmarks.attribution [--streams 100] [--first 0] [--ledger] [--json]
 
-Every stream has several dimensions, an innocent change, and a date with an interval as a detector gives it.
-Right means: the kind, the dimension and the level are named first and alone; for what the data can't decide, that
-this is stated (two that start together: both are named as possible). The rule can neither state this nor name traffic.
-With `--ledger` no date is handed over: the values go through the service's own ledger, and what it raises is judged.
-The falls are as small as an alarm can be, so some streams stay silent; where only traffic changed, all of them should.
-Shares come with the 95 % interval of the number of streams (Wilson, 1927); `--first` sets another first seed.
+Every stream has several dimensions, an unrelated change, and a date with an interval as from a detector. An answer is
+right if the kind, the dimension and the level are named first and alone; if the data cannot decide, it must say so (of
+two simultaneous changes both are named as possible). The rule can neither say this nor name traffic. With `--ledger` no
+date is passed: the values are fed to the service's engine, and the regression that it detects is evaluated. The drops
+are as small as an alarm can detect, so some streams stay silent; if only traffic changed, all should. Shares have the
+95 % interval of the number of streams (Wilson, 1927); `--first` sets another first seed.
 """
 
 import argparse
@@ -33,24 +33,24 @@ _METRIC = metric_named("score.quality")
 _OF = Dimension("acme", "production", "bot", _METRIC.name)
 
 
-def right(certain: bool, causes: Sequence[RankedCause | Cause], truth: Truth) -> bool:
-    """Whether what is said is what happened."""
+def is_right(certain: bool, causes: Sequence[RankedCause | Cause], truth: Truth) -> bool:
+    """Return whether the causes equal the truth."""
     first = causes[0]
     if not truth.certain:
         return not certain and {cause.kind for cause in causes} >= truth.kinds
     return certain and first.kind in truth.kinds and (first.name, first.after) == (truth.name, truth.level)
 
 
-def dated(values: Sequence[Value], change: ChangePoint) -> Attribution:
-    """What is said of a change whose date is known."""
+def attribute_dated_change(values: Sequence[Value], change: ChangePoint) -> Attribution:
+    """Return the attribution of a change with known date."""
     timeline = Timeline(NAMES)
     for value in values:
         timeline.add(*value)
     return rank_hypotheses(timeline, change)
 
 
-def raised(values: Sequence[Value]) -> RegressionDetected | None:
-    """The first regression that the ledger raises."""
+def first_regression(values: Sequence[Value]) -> RegressionDetected | None:
+    """Return the first regression that the engine detects."""
     engine = QualityEngine()
     for number, (cell, value, at) in enumerate(values):
         levels = {name: level for name, level in zip(NAMES, cell, strict=True) if level}
@@ -63,7 +63,9 @@ def raised(values: Sequence[Value]) -> RegressionDetected | None:
 
 
 def largest_drop(values: Sequence[Value], change: ChangePoint) -> tuple[str, str | None]:
-    """The dimension and level whose raw mean fell most; a new level is compared with the mean of all before."""
+    """Return the dimension and level whose raw mean dropped most; a new level is compared with the overall
+    mean before.
+    """
     sums: dict[tuple[str, str | None, bool], list[float]] = {}
     for cell, value, at in values:
         for name, level in (*zip(NAMES, cell, strict=True), ("", None)):
@@ -81,19 +83,20 @@ def largest_drop(values: Sequence[Value], change: ChangePoint) -> tuple[str, str
 
 
 def measure(kind: str, first: int, streams: int, engine: bool) -> dict[str, Any]:
-    """Of the answers (`n`) how many are right, or a wrong name said for certain; the rule's; milliseconds of a stream.
+    """Return the number of answers (`n`), of right ones, of certain but wrong ones, of right ones of the rule, and
+    milliseconds per stream.
 
-    An answer of the ledger is what it raised.
+    An answer of the engine is the regression that it detects.
     """
     row: dict[str, Any] = {"fault": kind, "n": 0, "right": 0, "wrong": 0, "rule": 0, "ms": 0.0}
     for seed in range(first, first + streams):
         values, change, truth = stream(seed, kind)
         start = time.process_time()
-        found = raised(values) if engine else dated(values, change)
+        found = first_regression(values) if engine else attribute_dated_change(values, change)
         row["ms"] += 1000 * (time.process_time() - start) / streams
         if found is None:
             continue
-        good = right(found.certain, found.causes, truth)
+        good = is_right(found.certain, found.causes, truth)
         name, level = largest_drop(values, change)
         row["n"] += 1
         row["right"] += good
@@ -102,15 +105,15 @@ def measure(kind: str, first: int, streams: int, engine: bool) -> dict[str, Any]
     return row
 
 
-def together(kinds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The single causes as one line."""
+def combine(kinds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Combine the single causes into one line."""
     single = [each for each in kinds if each["fault"] in SINGLE]
     sums = {name: sum(each[name] for each in single) for name in ("n", "right", "wrong", "rule")}
     return {"fault": "all single causes", **sums, "ms": sum(each["ms"] for each in single) / len(single)}
 
 
 def interval(hits: int, n: int) -> tuple[float, float]:
-    """Of a share, at 95 %."""
+    """Return the 95 % interval of a share."""
     z = 1.96
     middle, spread = (hits + z * z / 2) / (n + z * z), math.sqrt(hits * (n - hits) / n + z * z / 4)
     return max(middle - z * spread / (n + z * z), 0.0), min(middle + z * spread / (n + z * z), 1.0)
@@ -128,7 +131,7 @@ def show(row: dict[str, Any]) -> None:
 
 
 def table_row(row: dict[str, Any]) -> Row:
-    """Return the right answers about all single causes and those of the rule."""
+    """Return the right answers about all single causes, and those of the rule."""
     share, rule = row["right"] / row["n"], row["rule"] / row["n"]
     return Row("attribution: right cause, single causes", "of answers", share, "high", rule, "largest drop",
                item="stream", process_s=row["ms"] / 1000)  # fmt: skip
@@ -149,7 +152,7 @@ def main() -> None:
         rows.append(measure(kind, options.first, options.streams, options.ledger))
         if not options.json:
             show(rows[-1])
-    rows.append(together(rows))
+    rows.append(combine(rows))
     print(json.dumps(rows)) if options.json else show(rows[-1])
     write_rows(options.rows, [table_row(rows[-1])])
 

@@ -2,10 +2,10 @@
 
 `python -m benchmarks.audit [--entries 1000000] [--json FILE]`
 
-    verify      from the question to the answer, with one signed head for every second entry and a decision for every
+    verify      duration of a request, with one signed head for every second entry and a decision for every
                 tenth, with the limit of 60 s for 1,000,000 entries, and in CPU seconds of this process
     ratio       that CPU divided by what SHA-256 and `json.loads` of the same bytes take
-    lag         how much later than asked a 10 ms timer of the same event loop fires meanwhile
+    lag         by how much a 10 ms timer of the same event loop is late meanwhile
 """
 
 import argparse
@@ -49,7 +49,7 @@ def _decision_hash(seq: int) -> str:
 def chain(
     entries: int, project: str = _PROJECT, after: int = 0, previous: str = START
 ) -> Iterator[tuple[str, int, str, str, str, str]]:
-    """Rows of `gatekeeper.audit` of about 450 bytes each, as its functions write them, after that entry."""
+    """Yield rows of `gatekeeper.audit` of about 450 bytes each, as its functions write them, after that entry."""
     for seq in range(after + 1, after + entries + 1):
         facts = {
             "at": "2026-01-02T03:04:05.000006Z", "base_digest": f"sha256:{previous}", "by": "reviewer",
@@ -64,7 +64,7 @@ def chain(
 
 
 async def fill(dsn: str, signer: Signer, entries: int) -> None:
-    """Put a chain into the database, with a decision for each tenth entry."""
+    """Insert a chain into the database, with a decision for each tenth entry."""
     conn = await asyncpg.connect(dsn)
     await conn.execute("SET session_replication_role = replica")
     await conn.execute("INSERT INTO gatekeeper.projects (project) VALUES ($1)", _PROJECT)
@@ -74,7 +74,7 @@ async def fill(dsn: str, signer: Signer, entries: int) -> None:
 
 
 async def extend_chain(dsn: str, signer: Signer, project: str, entries: int) -> None:
-    """Copy entries with their head and anchors to the end of a project's chain, past its triggers."""
+    """Copy entries with their head and anchors to the end of a project's chain, bypassing its triggers."""
     conn = await asyncpg.connect(dsn)
     await conn.execute("SET session_replication_role = replica")
     head = await conn.fetchrow("SELECT seq, hash FROM gatekeeper.audit_heads WHERE project = $1", project)
@@ -92,7 +92,7 @@ async def extend_chain(dsn: str, signer: Signer, project: str, entries: int) -> 
 
 
 async def lags(stop: asyncio.Event) -> list[float]:
-    """By how much each 10 ms timer was late, in seconds."""
+    """Record by how much each 10 ms timer was late, in seconds."""
     found = []
     while not stop.is_set():
         began = time.perf_counter()
@@ -102,7 +102,7 @@ async def lags(stop: asyncio.Event) -> list[float]:
 
 
 def peer_seconds(entries: int) -> float:
-    """CPU seconds of hashing and reading as many entries, from a sample."""
+    """Return the CPU seconds of hashing and reading as many entries, extrapolated from a sample."""
     texts = [row[3] for row in islice(chain(entries), _PEER_ENTRIES)]
     began = time.process_time()
     for entry in texts:
@@ -112,7 +112,7 @@ def peer_seconds(entries: int) -> float:
 
 
 async def measure(server: Postgres, entries: int) -> dict[str, float]:
-    """Fills a new database and verifies it once."""
+    """Fill a new database and verify it once."""
     dsn = server.dsn()
     url = dsn.replace("postgresql:", "postgresql+asyncpg:")
     private = new_private_key()
@@ -140,7 +140,7 @@ async def measure(server: Postgres, entries: int) -> dict[str, float]:
 
 
 def table_rows(found: dict[str, float]) -> list[Row]:
-    """Return the time to verify per million entries, and how late the event loop was meanwhile."""
+    """Return the time to verify per million entries, and the delay of the event loop meanwhile."""
     entries = found["entries"]
     verify_s, cpu_s = (1_000_000 / entries * found[name] for name in ("verify_s", "verify_cpu_s"))
     return [

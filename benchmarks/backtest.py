@@ -2,10 +2,9 @@
 
     python -m benchmarks.backtest [--count 1000000] [--format csv] [--json]
 
-Each runs in its own process, on the same file of six columns: wall time from start to end, processor time (on a
-busy machine only that says much), and the most memory that it ever had resident. pandas reads the file, parses its
-times, and takes one mean for each version: what a notebook does before anybody has looked at anything. Nothing of what
-backtest finds is in that.
+Each runs in its own process, on the same file of six columns: wall time, processor time (on a busy machine only this is
+meaningful), and peak resident memory. pandas reads the file, parses its times, and computes one mean per version, as in
+a notebook; this includes nothing of what the backtest detects.
 """
 
 import argparse
@@ -35,7 +34,7 @@ print(table.groupby("prompt_version")["score"].mean().to_dict())
 
 
 def write(path: Path, rows: int) -> None:
-    """A judge's scores of five versions; the fourth is worse by 8 pp. Parquet is made from the CSV."""
+    """Write a judge's scores of five versions; the fourth is worse by 8 points. Parquet is converted from the CSV."""
     rng, start = random.Random(7), datetime(2026, 1, 1, tzinfo=UTC).timestamp()
     names = ("id", "created_at", "prompt_version", "model", "language", "score")
     table = path.with_suffix(".csv")
@@ -56,7 +55,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def run(command: list[str]) -> dict[str, float]:
-    """Seconds, processor seconds and megabytes of a command."""
+    """Return seconds, processor seconds and megabytes of a command."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -77,7 +76,7 @@ def measure(path: Path, rows: int) -> dict[str, dict[str, float]]:
 
 
 def table_rows(found: dict[str, dict[str, dict[str, float]]], rows: int) -> list[Row]:
-    """Return processor seconds and memory of a backtest and of pandas' reading, by format."""
+    """Return processor seconds and memory of a backtest, and of reading with pandas, by format."""
     made = []
     for name, both in found.items():
         ours, pandas = both["backtest"], both["pandas"]
@@ -95,16 +94,16 @@ def main() -> None:
     parser.add_argument("--format", choices=FORMATS, action="append")
     parser.add_argument("--json", action="store_true")
     add_rows_option(parser)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: measure(Path(folder) / f"past.{name}", asked.count) for name in asked.format or FORMATS}
-    write_rows(asked.rows, table_rows(found, asked.count))
-    if asked.json:
+        found = {name: measure(Path(folder) / f"past.{name}", arguments.count) for name in arguments.format or FORMATS}
+    write_rows(arguments.rows, table_rows(found, arguments.count))
+    if arguments.json:
         print(json.dumps(found, indent=1))
         return
     for name, both in found.items():
         for what, used in both.items():
-            each = 1e6 * used["cpu"] / asked.count
+            each = 1e6 * used["cpu"] / arguments.count
             spent = f"{used['seconds']:6.1f} s {used['cpu']:6.1f} s of processor {each:6.2f} µs a row"
             print(f"{name:8} {what:9} {spent} {used['megabytes']:6.0f} MB")
         ratios = {unit: both["backtest"][unit] / both["pandas"][unit] for unit in ("seconds", "cpu", "megabytes")}

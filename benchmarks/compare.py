@@ -1,6 +1,6 @@
 """`make bench-compare BASE=commit`: processor time per item of a former commit and of this checkout, run in turn.
 
-python -m benchmarks.compare BASE [--rounds 3] [NAME …]
+    python -m benchmarks.compare BASE [--rounds 3] [NAME …]
 
 The base is checked out and installed in a temporary folder, and runs its own benchmarks there. Fails if a row takes
 over 10 % more processor time than at the base and the runs of both sides don't overlap. Rows without processor time are

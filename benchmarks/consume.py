@@ -1,17 +1,17 @@
-"""How many events a second the analyzer takes into its state, with exactly-once effect.
+"""How many events per second the analyzer processes, with exactly-once effect.
 
     python -m benchmarks.consume [--events 40000] [--batch 1000] [--targets 8] [--json]
 
-Kafka's bytes are made beforehand; each execution has segments (of 3 routes and 4 languages), and its own texts. Each
-step below does all of the former's work and more, on the same messages in batches of the same size, on a PostgreSQL of
-its own with fsync on; so the differences say where the time goes:
+The messages are encoded beforehand; each execution has segments (of 3 routes and 4 languages), and its own texts. Each
+step below does all the work of the previous one and more, on the same messages in batches of the same size, with its
+own PostgreSQL with fsync on; so the differences show where the time is spent:
 
 * decode: headers and JSON to events
 * fold: also readings, sums, the detector, in memory
 * claim: decode, and the inbox claim in a transaction each batch, but no effect
 * whole: decode, claim, load, fold, save, outbox, commit
 
-Then the whole once more, with processor time by stage (`benchmarks.stages`): on a busy machine only that says much.
+Then the last step again, with processor time by stage (`benchmarks.stages`), meaningful on a busy machine too.
 """
 
 import argparse
@@ -61,7 +61,7 @@ GOALS = {"feedback": 20_000, "executions": 10_000}
 
 
 def messages(kind: str, events: int, targets: int) -> list[FakeRecord]:
-    """Thumbs with the texts of their executions, or executions with outcome, latency and cost."""
+    """Return thumbs with the texts of their executions, or executions with outcome, latency and cost."""
     rnd = random.Random(7)
     made: list[Event] = []
     for number, text in enumerate(islice(texts(rnd, 80), events)):
@@ -82,7 +82,7 @@ def batches(records: Sequence[FakeRecord], size: int) -> list[Sequence[FakeRecor
 
 
 class Stopwatch:
-    """Wall time, and processor time of this process alone: on a busy machine only the second says much."""
+    """Measures wall time, and processor time of this process, which alone is meaningful on a busy machine."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
@@ -107,14 +107,14 @@ def fold(records: Sequence[FakeRecord], size: int) -> None:
         engine.pending_measurements()
 
 
-async def nothing(tx: Tx, events: Sequence[Received[Any]]) -> None:
+async def ignore_events(tx: Tx, events: Sequence[Received[Any]]) -> None:
     """A handler without effect."""
 
 
 async def deliver(
     server: Postgres, handler: Subscription | None, records: Sequence[FakeRecord], size: int, meter: StageMeter
 ) -> dict[str, float]:
-    """Deliver the messages to one consumer, batch after batch; return microseconds per event by part."""
+    """Deliver the messages to one consumer in batches; return microseconds per event by part."""
     settings, clock = AnalyzerSettings(database_url=server.dsn(), kafka_bootstrap="127.0.0.1:9"), SystemClock()
     db = engine(settings)
     measuring = Handlers(Rules(), clock, "ratchet/analyzer")
@@ -135,13 +135,13 @@ async def deliver(
 
 
 def postmaster(server: Postgres) -> psutil.Process:
-    """Return the process that started all others of the server."""
+    """Return the parent process of the server."""
     return psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Events a second and processor time of each step, and the processor time of the last step by stage."""
+    """Events per second and processor time of each step, and the processor time of the last step by stage."""
 
     steps: dict[str, dict[str, float]]
     stages: dict[str, StageTime]
@@ -150,8 +150,8 @@ class Cost:
 async def measure(server: Postgres, kind: str, events: int, size: int, targets: int) -> Cost:
     records = messages(kind, events, targets)
     gc.collect()
-    gc.freeze()  # a consumer does not hold the whole topic: the collector of garbage need not look at it either
-    claim, meter = Subscription("quality", (), nothing), StageMeter(postmaster(server))
+    gc.freeze()  # a real consumer does not hold the whole topic, so exclude it from garbage collection
+    claim, meter = Subscription("quality", (), ignore_events), StageMeter(postmaster(server))
     steps = {
         "decode": timed(lambda: deque(map(decode, records), maxlen=0), events),
         "fold": timed(lambda: fold(records, size), events),
@@ -189,17 +189,20 @@ async def main() -> None:
     parser.add_argument("--targets", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     add_rows_option(parser)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "postgres.log")
         server.start()
         try:
             await migrate("analyzer", server.dsn().replace("postgresql:", "postgresql+asyncpg:", 1))
-            found = {kind: await measure(server, kind, asked.events, asked.batch, asked.targets) for kind in GOALS}
+            found = {
+                kind: await measure(server, kind, arguments.events, arguments.batch, arguments.targets)
+                for kind in GOALS
+            }
         finally:
             server.stop()
-    write_rows(asked.rows, table_rows(found))
-    if asked.json:
+    write_rows(arguments.rows, table_rows(found))
+    if arguments.json:
         print(json.dumps({kind: asdict(cost) for kind, cost in found.items()}, indent=1))
     else:
         for kind, cost in found.items():

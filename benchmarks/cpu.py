@@ -1,4 +1,4 @@
-"""Processor time of processes, as the operating system accounts for it: it holds on a busy machine, too."""
+"""Processor time of processes, as accounted by the operating system: meaningful on a busy machine, too."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -16,14 +16,15 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
 
 
 def family(root: psutil.Process) -> list[psutil.Process]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     return [root, *root.children(recursive=True)]
 
 
 class CpuMeter:
-    """Processor seconds since it was made. `processes` lists what counts, at each reading: backends come and go.
+    """Processor seconds since the meter was made. `processes` lists the processes at each reading, since backends come
+    and go.
 
-    Time of a process that ended counts if its parent is listed and has waited for it, as PostgreSQL does.
+    Time of an ended process counts if its parent is listed and has waited for it, as PostgreSQL does.
     """
 
     def __init__(self, processes: Callable[[], Iterable[psutil.Process]]) -> None:
@@ -38,5 +39,5 @@ class CpuMeter:
 
     @property
     def seconds(self) -> float:
-        """Processor seconds since the meter was made."""
+        """Return the processor seconds since the meter was made."""
         return cpu_seconds(self._processes()) - self._before

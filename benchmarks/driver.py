@@ -1,4 +1,4 @@
-"""The driver's parts: runs a benchmark in its own process, and keeps results with date and commit."""
+"""Parts of the driver: run a benchmark in its own process, and keep results with date and commit."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def report(rows: Sequence[Row], commit: str, at: datetime, cores: int) -> str:
 
 
 def current_commit() -> str:
-    """Return the short id of the commit, with a note where files differ from it."""
+    """Return the short id of the commit, with a note if files differ from it."""
     head = _git("rev-parse", "--short", "HEAD")
     return head + (" with uncommitted changes" if _git("status", "--porcelain", "-uno") else "")
 

@@ -1,12 +1,12 @@
-"""What a value costs the analyzer, and how large its state gets, as history, targets and segments grow.
+"""Cost of a value in the analyzer, and size of its state, as history, targets and segments grow.
 
     python -m benchmarks.growth [--values 100000] [--json]
 
-In one process and without a database, but as the service works: of each 1,000 executions (a score and a text each) the
-state that they touch is read from JSON, they are folded in, and it is written to JSON again. Figures are of the last
-10,000 values before each mark, or of all if there are fewer: processor time, and the bytes of all state.
+This runs in one process without a database, but like the service: for each 1,000 executions (each with a score and a
+text) the state that they touch is read from JSON, updated, and written to JSON again. Figures are of the last 10,000
+values before each mark, or of all if there are fewer: processor time, and the bytes of all state.
 
-Then executions with outcome, latency, cost and two scores: the time until 10,000 of them are analysed.
+Then executions with outcome, latency, cost and two scores: the time to analyse 10,000 of them.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _LATEST = 10
 _VOCABULARY = 3000
 _WORDS = 30
 Size = tuple[int, float, int]
-"""How large, microseconds a value, bytes of state."""
+"""Size, microseconds per value, bytes of state."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Service:
     histories: dict[Dimension, str] = field(default_factory=dict)
 
     def take(self, events: Sequence[ExecutionRecorded]) -> int:
-        """A batch; the number of values in it."""
+        """Process a batch. Return the number of values in it."""
         found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
         engine = QualityEngine(self.rules)
         engine.preload(self._streams(found), (), self._courses(found))
@@ -79,7 +79,7 @@ class Service:
 
 
 def texts(rnd: random.Random, length: int) -> Iterator[str]:
-    """Yield texts without end, of `length` words, some of which are frequent and most rare (Zipf, 1949)."""
+    """Yield an endless sequence of texts of `length` words, some frequent and most rare (Zipf, 1949)."""
     words = ["".join(rnd.choices("abcdefghijklmnop", k=rnd.randint(3, 9))) for _ in range(_VOCABULARY)]
     ranks = [1.0 / (rank + 1) for rank in range(_VOCABULARY)]
     while True:
@@ -87,7 +87,7 @@ def texts(rnd: random.Random, length: int) -> Iterator[str]:
 
 
 def executions(targets: int, segments: int, **fields: Callable[[random.Random], Any]) -> Iterator[ExecutionRecorded]:
-    """Yield executions without end, each of a random target and segment, with random words as input."""
+    """Yield an endless sequence of executions, each of a random target and segment, with random words as input."""
     rnd = random.Random(7)
     for number, text in enumerate(texts(rnd, _WORDS)):
         levels = {"route": f"r{rnd.randrange(segments)}", "language": rnd.choice(("en", "de", "fr"))}
@@ -99,7 +99,7 @@ def executions(targets: int, segments: int, **fields: Callable[[random.Random], 
 
 
 def cost(events: Iterator[ExecutionRecorded], marks: Sequence[int]) -> list[Size]:
-    """At each of these numbers of values."""
+    """Return the figures at each of these numbers of values."""
     service, spent, found = Service(), [], []
     for taken in range(BATCH, marks[-1] + 1, BATCH):
         batch = list(islice(events, BATCH))
@@ -112,8 +112,8 @@ def cost(events: Iterator[ExecutionRecorded], marks: Sequence[int]) -> list[Size
     return found
 
 
-def many(events: int) -> dict[str, float]:
-    """Executions with all that they can tell, until they are analysed."""
+def measure_full_executions(events: int) -> dict[str, float]:
+    """Measure executions with all measurable fields."""
     drawn = {
         "latency_ms": lambda rnd: rnd.lognormvariate(6, 0.5),
         "cost": lambda rnd: rnd.lognormvariate(-6, 0.5),
@@ -132,12 +132,12 @@ def measure(values: int) -> dict[str, Any]:
         "history": cost(executions(1, 3), marks),
         "targets": [(n, *cost(executions(n, 3), last)[0][1:]) for n in (1, 16, 256)],
         "segments": [(n, *cost(executions(1, n), last)[0][1:]) for n in (1, 16, 1000)],
-        "many": many(values // 10),
+        "many": measure_full_executions(values // 10),
     }
 
 
 def table_rows(found: dict[str, Any]) -> list[Row]:
-    """Return the processor time of a value in the largest history, and with the most targets and segments."""
+    """Return the processor time of a value in the longest history, and with the most targets and segments."""
     rows = []
     for what in ("history", "targets", "segments"):
         (_, first, _), (size, each, _) = found[what][0], found[what][-1]
@@ -145,9 +145,9 @@ def table_rows(found: dict[str, Any]) -> list[Row]:
         rows.append(
             Row(work, "µs", each, "low", first, f"{what} of {found[what][0][0]:,}", item="value", process_s=each / 1e6)
         )
-    many = found["many"]
-    rows.append(Row(f"growth: analyse {many['executions']:,} executions", "s", many["seconds"], "low",
-                    item="execution", process_s=many["seconds"] / many["executions"]))  # fmt: skip
+    full = found["many"]
+    rows.append(Row(f"growth: analyse {full['executions']:,} executions", "s", full["seconds"], "low",
+                    item="execution", process_s=full["seconds"] / full["executions"]))  # fmt: skip
     return rows
 
 
@@ -156,18 +156,18 @@ def main() -> None:
     parser.add_argument("--values", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
     add_rows_option(parser)
-    asked = parser.parse_args()
-    found = measure(asked.values)
-    write_rows(asked.rows, table_rows(found))
-    if asked.json:
+    arguments = parser.parse_args()
+    found = measure(arguments.values)
+    write_rows(arguments.rows, table_rows(found))
+    if arguments.json:
         print(json.dumps(found, indent=1))
         return
     for what in ("history", "targets", "segments"):
         print(f"\n{what:>10}  µs a value   kB of state")
         for size, each, kept in found[what]:
             print(f"{size:>10,}{each:>12.1f}{kept / 1000:>14.1f}")
-    many = found["many"]
-    print(f"\n{many['executions']:,} executions, {many['values']:,} values: analysed in {many['seconds']:.1f} s")
+    full = found["many"]
+    print(f"\n{full['executions']:,} executions, {full['values']:,} values: analysed in {full['seconds']:.1f} s")
 
 
 if __name__ == "__main__":

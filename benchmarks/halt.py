@@ -1,8 +1,8 @@
-"""How long a halt takes under each load that delayed the kill switch earlier, with the limit of 2 s.
+"""Duration of a halt under each load that used to delay the kill switch, with the limit of 2 s.
 
-`python -m benchmarks.halt [--halts 200] [--load NAME]`: `ratchet-local` as a process, each halt on a connection of
-its own, from the connection to the answer; the load comes from another process. `refused` counts answers that are not
-200: with a database that is read-only all of them have to be, and in time.
+`python -m benchmarks.halt [--halts 200] [--load NAME]`: `ratchet-local` as a process; each halt uses a new connection
+and is measured from connecting to the response; the load is in another process. `refused` counts responses other than
+200: with a read-only database all of them must be, within the limit.
 """
 
 import argparse
@@ -42,13 +42,13 @@ LOADS: dict[str, Load] = {
 
 
 def measure(runner: LocalRunner, halts: int) -> tuple[list[float], int]:
-    """Seconds of each halt, sorted, and how many were refused. What was halted is resumed, unmeasured."""
+    """Return the seconds of each halt, sorted, and how many were rejected. The resumes are not measured."""
     keys, seconds, refused = runner.credentials, [], 0
     for _ in range(halts):
         began = time.perf_counter()
         try:
             status = runner.post("/v1/halt", {"reason": "benchmark"}, keys["maker_key"])[0]
-        except OSError:  # no answer within 10 s
+        except OSError:  # no response within 10 s
             status = 0
         seconds.append(time.perf_counter() - began)
         refused += status != 200
@@ -63,7 +63,7 @@ def _resume(runner: LocalRunner, keys: Keys) -> None:
 
 
 @contextmanager
-def under(load: Load, runner: LocalRunner, dsn: str) -> Iterator[None]:
+def load_running(load: Load, runner: LocalRunner, dsn: str) -> Iterator[None]:
     """Run the load in a process that ends with the block."""
     context = multiprocessing.get_context("spawn")
     begun = context.Event()
@@ -84,7 +84,7 @@ def _run(load: Load, url: str, keys: Keys, dsn: str, begun: Event) -> None:
 
 @contextmanager
 def _stopped(runner: LocalRunner) -> Iterator[None]:
-    """Valkey accepts connections and answers nothing."""
+    """Pause Valkey, so that it accepts connections and does not respond."""
     [valkey] = [process for process in runner.family() if process.name() == "valkey-server"]
     valkey.send_signal(signal.SIGSTOP)
     try:
@@ -116,7 +116,7 @@ def main() -> None:
         asyncio.run(extend_chain(dsn, signer, "default", _ENTRIES))
         for name in options.load or LOADS:
             with ExitStack() as running:
-                running.enter_context(under(LOADS[name], runner, dsn))
+                running.enter_context(load_running(LOADS[name], runner, dsn))
                 if name == "redis silent":
                     running.enter_context(_stopped(runner))
                 seconds, refused = measure(runner, options.halts)

@@ -1,4 +1,4 @@
-"""Loads that once kept the kill switch waiting. Each calls `begun` when it is in effect, and runs until it is ended."""
+"""Loads that used to delay the kill switch. Each calls `begun` when it is in effect, and runs until it is ended."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -14,7 +14,7 @@ Begun = Callable[[], None]
 Load = Callable[[str, Keys, str, Begun], Coroutine[Any, Any, None]]
 
 _EVASIVE = "4 1 1 1 1 1 " * 155_000
-"""1.9 MB that a scrubber has to look at number by number."""
+"""1.9 MB that a scrubber has to search number by number."""
 _HELD = "SELECT FROM gatekeeper.projects FOR UPDATE"
 _UNLIMITED = httpx.Limits(max_connections=None)
 
@@ -24,7 +24,7 @@ def _bearer(keys: Keys, label: str) -> dict[str, str]:
 
 
 async def _request_repeatedly(url: str, clients: int, begun: Begun, request: Callable[[], dict[str, Any]]) -> None:
-    """Keep `clients` requests under way: whatever the answer, the next request follows at once."""
+    """Keep `clients` requests in flight: whatever the response, the next request follows at once."""
     begun()
 
     async def client(http: httpx.AsyncClient) -> None:
@@ -39,13 +39,13 @@ async def _request_repeatedly(url: str, clients: int, begun: Begun, request: Cal
 
 
 async def idle(_: str, __: Keys, ___: str, begun: Begun) -> None:
-    """Nothing else happens."""
+    """Do nothing."""
     begun()
     await asyncio.Event().wait()
 
 
 async def texts(url: str, keys: Keys, _: str, begun: Begun) -> None:
-    """Four clients send executions whose output is 1.9 MB of evasive text."""
+    """Let four clients send executions whose output is 1.9 MB of text that is expensive to scrub."""
 
     def execution() -> dict[str, Any]:
         body = {"id": str(uuid4()), "target": "bot", "prompts": [{"name": "a", "version": "1"}], "output": _EVASIVE}
@@ -55,7 +55,7 @@ async def texts(url: str, keys: Keys, _: str, begun: Begun) -> None:
 
 
 async def verifications(url: str, keys: Keys, _: str, begun: Begun) -> None:
-    """Six clients have the audit chain verified."""
+    """Let six clients request verification of the audit chain."""
     ask = {"method": "GET", "url": "/v1/audit/verify", "headers": _bearer(keys, "maker_key")}
     await _request_repeatedly(url, 6, begun, lambda: ask)
 
@@ -71,7 +71,9 @@ async def _propose(url: str, keys: Keys, begun: Begun) -> None:
 
 
 async def locked(url: str, keys: Keys, dsn: str, begun: Begun) -> None:
-    """A transaction holds the project's row, and twelve clients who propose wait for it with all connections."""
+    """Lock the project's row in a transaction, so that twelve clients who propose wait for it and use all
+    connections.
+    """
     conn = await asyncpg.connect(dsn)
     async with conn.transaction():
         await conn.execute(_HELD)
@@ -79,13 +81,13 @@ async def locked(url: str, keys: Keys, dsn: str, begun: Begun) -> None:
 
 
 async def read_only(url: str, keys: Keys, dsn: str, begun: Begun) -> None:
-    """The database accepts no writes, and twelve clients propose."""
+    """Make the database read-only, while twelve clients propose."""
     await set_read_only(dsn, True)
     await _propose(url, keys, begun)
 
 
 async def set_read_only(dsn: str, on: bool) -> None:
-    """Let all sessions' next transactions be read-only, or not."""
+    """Make all sessions' next transactions read-only, or not."""
     conn = await asyncpg.connect(dsn)
     try:
         await conn.execute("SET default_transaction_read_only = off")
@@ -96,7 +98,7 @@ async def set_read_only(dsn: str, on: bool) -> None:
 
 
 async def slow_clients(url: str, _: Keys, __: str, begun: Begun) -> None:
-    """300 sockets send a byte of a request's headers each second, and open again when they are closed."""
+    """Let 300 sockets send one byte of request headers per second, and reconnect when they are closed."""
     head = b"POST /v1/halt HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\nx-slow: " + b"x" * 5_000
 
     async def client() -> None:
@@ -115,7 +117,7 @@ async def slow_clients(url: str, _: Keys, __: str, begun: Begun) -> None:
 
 
 async def streams(url: str, keys: Keys, _: str, begun: Begun) -> None:
-    """400 clients keep a stream open, or ask for it again ten times a second."""
+    """Let 400 clients keep a stream open, or request it again ten times a second."""
 
     async def client(http: httpx.AsyncClient) -> None:
         while True:

@@ -41,7 +41,7 @@ from ratchet_local.postgres import SMALL, Postgres
 from shared.runtime.migrations import migrate_now
 
 SERVER = {**SMALL, "shared_buffers": "512MB", "max_wal_size": "4GB", "fsync": "on", "synchronous_commit": "on"}
-"""PostgreSQL as on a dedicated server: every commit is on disk, and checkpoints are rare."""
+"""PostgreSQL as on a dedicated server: every commit is flushed to disk, and checkpoints are rare."""
 
 CONNECTIONS = (1, 16, 64)
 SIZES = {"singles": 1, "arrays of 100": 100}
@@ -51,7 +51,7 @@ KEY = f"rk_bench_{SECRET}"
 
 @contextlib.contextmanager
 def database() -> Iterator[tuple[str, int]]:
-    """The DSN of a migrated database that loses nothing at a power cut, and the process id of its server."""
+    """Yield the DSN of a migrated durable database, and the process id of its server."""
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "log", SERVER)
         server.start()
@@ -76,7 +76,7 @@ async def _add_key(dsn: str) -> None:
 
 @contextlib.contextmanager
 def serving(mode: str, dsn: str) -> Iterator[tuple[int, int]]:
-    """The port of a server in its own process, and the process's id."""
+    """Yield the port of a server in its own process, and the process's id."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.ingest", "--serve", mode, "--dsn", dsn, "--port", str(port)]
     process = subprocess.Popen(command)
@@ -95,7 +95,7 @@ def serving(mode: str, dsn: str) -> Iterator[tuple[int, int]]:
 
 
 def add_executions(port: int) -> None:
-    """The thousand executions that the feedback is about."""
+    """Add the thousand executions that the feedback refers to."""
     items = [
         {"id": f"e{number}", "target": f"target-{number % 8}", "prompts": [{"name": "answer", "version": "7"}],
          "model": "m", "input": "How long may I send an item back, and who pays?", "output": "Thirty days. We do."}
@@ -108,7 +108,7 @@ def add_executions(port: int) -> None:
 
 
 def compare(seconds: float, modes: list[str], connections: list[int], sizes: list[str]) -> dict[str, Figure]:
-    """Runs every load on every server; prints a line for each."""
+    """Run every load on every server; print a line for each."""
     figures = {}
     with database() as (dsn, postmaster):
         with serving("full", dsn) as (port, _):
@@ -126,7 +126,7 @@ def compare(seconds: float, modes: list[str], connections: list[int], sizes: lis
 
 
 def line(name: str, figure: Figure) -> str:
-    """A load's figures on one line."""
+    """Return a load's figures as one line."""
     server, postgres, wal = figure.cost
     return (
         f"{name:38} {figure.per_second:8,.0f}/s  p50 {figure.p50:6.2f}  p99 {figure.p99:7.2f} ms  "
@@ -135,16 +135,14 @@ def line(name: str, figure: Figure) -> str:
 
 
 def ratios(figures: dict[str, Figure]) -> list[str]:
-    """The collector compared with each of the others, under the same load in the same run."""
+    """Compare the collector with each of the others, under the same load in the same run."""
     lines = []
     for name, figure in figures.items():
         mode, _, under = name.partition(", ")
-        beside = {peer: figures.get(f"{peer}, {under}") for peer in MODES if peer != mode}
-        if mode == "full" and any(beside.values()):
-            told = "  ".join(
-                f"{figure.per_second / peer.per_second:5.2f} × {to}" for to, peer in beside.items() if peer
-            )
-            lines.append(f"{under:36} {told}")
+        peers = {peer: figures.get(f"{peer}, {under}") for peer in MODES if peer != mode}
+        if mode == "full" and any(peers.values()):
+            text = "  ".join(f"{figure.per_second / peer.per_second:5.2f} × {to}" for to, peer in peers.items() if peer)
+            lines.append(f"{under:36} {text}")
     return lines
 
 

@@ -1,4 +1,6 @@
-"""CPU time and WAL of a load: the operating system's and PostgreSQL's own accounting, which hold on a busy machine."""
+"""CPU time and WAL of a load, as accounted by the operating system and PostgreSQL: meaningful on a busy
+machine, too.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,7 +27,7 @@ class Usage(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one item costs: microseconds of CPU in the server process and in PostgreSQL, and bytes of WAL."""
+    """Cost of one item: microseconds of CPU in the server process and in PostgreSQL, and bytes of WAL."""
 
     server_us: float = 0.0
     postgres_us: float = 0.0
@@ -45,7 +47,7 @@ class Meter:
         pg = await asyncpg.connect(self._dsn)
         try:
             wal = await pg.fetchval("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
-            # Read before the connection ends: its own backend is in both readings of a load.
+            # Read before the connection is closed: its own backend is in both readings of a load.
             return Usage(_cpu_seconds(self._server), _cpu_seconds(self._postmaster), wal)
         finally:
             await pg.close()

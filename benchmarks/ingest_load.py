@@ -1,4 +1,4 @@
-"""A load generator that costs little: raw HTTP/1.1 on keep-alive connections, one request at a time on each."""
+"""A load generator with little overhead: raw HTTP/1.1 on keep-alive connections, one request at a time on each."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ WORDS = TEXT.split()
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one load measured. Times in milliseconds; `per_second` and `cost` count feedback, not requests."""
+    """The figures of one load. Times in milliseconds; `per_second` and `cost` count feedback, not requests."""
 
     per_second: float
     p50: float
@@ -31,7 +31,7 @@ class Figure:
 
 
 def comments(seed: int, count: int = 512) -> list[str]:
-    """Comments of 200 characters, as people write them; one in ten holds a number, one in fifty an address."""
+    """Return typical comments of 200 characters; one in ten contains a number, one in fifty an address."""
     rng = random.Random(seed)
     texts = []
     for index in range(count):
@@ -45,7 +45,9 @@ def comments(seed: int, count: int = 512) -> list[str]:
 
 
 def requests(key: str, size: int) -> Iterator[bytes]:
-    """Requests without end: singles where `size` is 1, else arrays. No two have the same Idempotency-Key."""
+    """Yield requests endlessly: single objects if `size` is 1, otherwise arrays. No two have the same
+    Idempotency-Key.
+    """
     texts = [json.dumps(text) for text in comments(7)]
     run = random.randbytes(6).hex()
     for number in itertools.count():
@@ -63,7 +65,7 @@ def requests(key: str, size: int) -> Iterator[bytes]:
 
 
 class Connection(asyncio.Protocol):
-    """Sends a request, waits for its whole answer, sends the next."""
+    """Sends a request, waits for its complete response, sends the next."""
 
     def __init__(self, source: Iterator[bytes], on_answer: Callable[[float, bool], None]) -> None:
         self._source = source
@@ -73,7 +75,7 @@ class Connection(asyncio.Protocol):
         self.stopped = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is no subclass of asyncio's
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's transport is not a subclass of asyncio's
         self._send()
 
     def _send(self) -> None:
@@ -98,7 +100,7 @@ class Connection(asyncio.Protocol):
 
 
 async def measure(port: int, key: str, connections: int, size: int, seconds: float, meter: Meter) -> Figure:
-    """Loads 127.0.0.1:`port` for `seconds`, after a second that does not count."""
+    """Load 127.0.0.1:`port` for `seconds`, after a warm-up of a second."""
     took: list[float] = []
     refused = 0
 
@@ -121,7 +123,7 @@ async def measure(port: int, key: str, connections: int, size: int, seconds: flo
     elapsed = time.perf_counter() - started
     counted = sorted(took)
     after = await meter.read()
-    cost = after.per_item(before, len(took) * size)  # with those answered while the meter was read
+    cost = after.per_item(before, len(took) * size)  # including those answered while the meter was read
     for connection in made:
         connection.stopped = True
     await asyncio.sleep(0.3)

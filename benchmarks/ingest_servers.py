@@ -1,4 +1,4 @@
-"""The servers that `benchmarks.ingest` compares: the collector, an echo, and two that lack something of it."""
+"""The servers that `benchmarks.ingest` compares: the collector, an echo, and two reduced variants of the collector."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ from shared.runtime.clock import SystemClock
 from shared.web.connection_limits import ConnectionLimits, guarded
 
 TRANSACTIONS = 16
-"""How many transactions run at once where each request has its own."""
+"""Number of concurrent transactions if each request has its own."""
 
 
 def full(parts: Parts) -> App:
-    """The collector as it is."""
+    """The unchanged collector."""
     return _app(parts, parts.service)
 
 
@@ -36,7 +36,7 @@ def _app(parts: Parts, service: IngestService) -> App:
 
 
 def echo(_: Parts) -> App:
-    """No work but HTTP: the body comes back."""
+    """Return the body: no work except HTTP."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         body = (await receive())["body"]
@@ -48,7 +48,7 @@ def echo(_: Parts) -> App:
 
 
 def bare(parts: Parts) -> App:
-    """The same durable effect without checks of any kind."""
+    """The same durable effect without any checks."""
     clock = SystemClock()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,14 +74,14 @@ def _unchecked(value: dict[str, Any], origin: Origin) -> IngestItem:
 
 
 def each(parts: Parts) -> App:
-    """The collector as it is, with a transaction for each request."""
+    """The unchanged collector, with a transaction for each request."""
     platform = parts.platform
     service = IngestService(_Direct(parts), PseudonymKeyCache(platform.engine), SystemClock())  # type: ignore[arg-type]
     return _app(parts, service)
 
 
 class _Direct:
-    """In the committer's place: whoever comes first gets the next free connection."""
+    """Replaces the committer: items get a free connection in order of arrival."""
 
     def __init__(self, parts: Parts) -> None:
         shards, wake = parts.settings.relay_shards, parts.platform.store.on_emit
@@ -108,7 +108,7 @@ MODES: dict[str, Callable[[Parts], App]] = {"full": full, "echo": echo, "bare": 
 
 
 def serve(mode: str, dsn: str, port: int) -> None:
-    """Serves one mode until it is ended."""
+    """Serve one mode until the process is ended."""
     settings = CollectorSettings(database_url=dsn, kafka_bootstrap="127.0.0.1:1", database_pool=TRANSACTIONS + 4)
     parts = Parts.build(settings, SystemClock())
     inner = MODES[mode](parts)

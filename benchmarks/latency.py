@@ -36,12 +36,12 @@ SLOTTED = "answer"
 SERVICES = ("collector", "analyzer", "proposer", "gatekeeper")
 PER_SECOND = 200.0
 _PAUSE_S = 0.005
-"""Between two looks at whether a candidate is there: each costs the proposer a request."""
+"""Interval between checks for the candidate: each costs the proposer a request."""
 
 
 @contextmanager
 def load(system: System, per_second: float) -> Iterator[None]:
-    """Send half as many executions and half as many thumbs a second, in the background."""
+    """Send half as many executions and half as many thumbs per second, in the background."""
     stop = threading.Event()
 
     def run() -> None:
@@ -63,7 +63,7 @@ def load(system: System, per_second: float) -> Iterator[None]:
 
 
 def add_candidates(system: System, rounds: int) -> dict[str, Hops]:
-    """Send feedback that makes a candidate, one after the other; return posted, answered and visible by execution."""
+    """Send feedback that makes a candidate, one at a time; return posted, answered and visible by execution."""
     document = {
         "schema": "ratchet.prompt/1",
         "messages": [{"slot": "examples"}, {"role": "user", "content": "{{question}}"}],
@@ -89,13 +89,13 @@ def add_candidates(system: System, rounds: int) -> dict[str, Hops]:
 
 
 def is_candidate(http: httpx.Client, system: System, run: str) -> bool:
-    """Ask whether an execution is a candidate."""
+    """Return whether an execution is a candidate."""
     url, key = f"{system.proposer}/v1/candidates", system.keys["reviewer_key"]
     return bool(http.get(url, params={"execution_id": run}, headers=bearer(key)).json()["items"])
 
 
 def measure_production(clients: int, rounds: int) -> list[Row]:
-    """Measure in separate processes and Apache Kafka."""
+    """Measure with services in separate processes and Apache Kafka."""
     with production(SERVICES) as running:
         add_probes(running.dsn)
         urls = {name: running.fleet.first_instance(name).url for name in ("collector", "proposer", "gatekeeper")}
@@ -118,13 +118,13 @@ def measure_production(clients: int, rounds: int) -> list[Row]:
 
 
 def candidate_hops(hops: Hops, relayed: float, began: float, committed: float) -> Hops:
-    """Return all moments of a candidate, in order."""
+    """Return all times of a candidate, in order."""
     return {"posted": hops["posted"], "answered": hops["answered"], "relayed": relayed, "consumed": began,
             "committed": committed, "visible": hops["visible"]}  # fmt: skip
 
 
 def measure_local(clients: int, rounds: int) -> list[Row]:
-    """Measure on what `make run` starts."""
+    """Measure on the system that `make run` starts."""
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         runner = LocalRunner(Path(folder) / "data")
         runner.start()

@@ -1,7 +1,7 @@
-"""Where the time goes between a request and its effect: the moment of each hop, from Kafka and PostgreSQL themselves.
+"""Where the time is spent between a request and its effect: the time of each hop, from Kafka and PostgreSQL.
 
-No service is changed: Kafka keeps when a relay sent a message, PostgreSQL keeps when a transaction committed, and
-columns with defaults, which only this database has, keep when a transaction began or a row was written.
+No service is changed: Kafka stores when a relay sent a message, PostgreSQL stores when a transaction committed, and
+columns with defaults, added to this database only, store when a transaction began or a row was written.
 """
 
 import json
@@ -30,18 +30,18 @@ _PROMOTIONS = """SELECT h.digest, extract(epoch FROM s.bench_signed),
 
 
 def add_probes(dsn: str) -> None:
-    """Add the columns that keep when a transaction began and when a signature was stored."""
+    """Add the columns that store when a transaction began and when a signature was stored."""
     for statement in _PROBES:
         psql(dsn, statement)
 
 
 def candidate_times(dsn: str) -> dict[str, tuple[float, float]]:
-    """Return by execution: when the proposer's transaction began, and when it committed."""
+    """Return by execution when the proposer's transaction began, and when it committed."""
     return _pairs(psql(dsn, _CANDIDATES))
 
 
 def promotion_times(dsn: str) -> dict[str, tuple[float, float]]:
-    """Return by digest: when the live version was signed, and when that was committed."""
+    """Return by digest when the live version was signed, and when that was committed."""
     return _pairs(psql(dsn, _PROMOTIONS))
 
 
@@ -51,7 +51,7 @@ def _pairs(printed: str) -> dict[str, tuple[float, float]]:
 
 
 class RelayObserver:
-    """Reads `feedback.created` in addition to the services, and keeps when each message was sent by the relay."""
+    """Reads `feedback.created` alongside the services, and records when each message was sent by the relay."""
 
     def __init__(self, bootstrap: str) -> None:
         self.sent: dict[str, float] = {}

@@ -20,7 +20,7 @@ from shared.web.event_stream import CONNECTED
 
 
 class Arrivals:
-    """The moments at which clients received and served a version; printed when all have."""
+    """The times at which clients received and served a version; printed once all have."""
 
     def __init__(self, clients: int) -> None:
         self._clients = clients
@@ -28,7 +28,7 @@ class Arrivals:
         self._times: dict[str, list[tuple[float, float]]] = {}
 
     def add(self, digest: str, received: float, served: float) -> None:
-        """Note that one client serves a version."""
+        """Record that one client serves a version."""
         with self._lock:
             times = self._times.setdefault(digest, [])
             times.append((received, served))
@@ -37,7 +37,7 @@ class Arrivals:
 
 
 def observe(name: str, arrivals: Arrivals) -> None:
-    """Let every cache of this process report when another version is served: no client has to be asked."""
+    """Let every cache of this process report a new version, so that no client has to be polled."""
     accept = PromptCache.accept
 
     def timed(cache: PromptCache, payload: object, names: frozenset[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Ratchet in its production shape for benchmarks: a process per service, durable PostgreSQL, Apache Kafka, Valkey."""
+"""The production setup for benchmarks: a process per service, durable PostgreSQL, Apache Kafka, Valkey."""
 
 import contextlib
 import tempfile
@@ -20,12 +20,12 @@ from tests.support.fleet import Fleet
 from tests.support.kafka import ApacheKafka, admin_client_of, fetch_jars
 
 SETTINGS = {**SMALL, "shared_buffers": "128MB", "max_wal_size": "1GB", "track_commit_timestamp": "on"}
-"""Every commit is on disk before it is answered; the time of each is kept."""
+"""Every commit is flushed to disk before it is acknowledged; the time of each is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """A running system. `dsn`: the database as its owner."""
+    """A running system. `dsn`: that of the database's owner."""
 
     fleet: Fleet
     dsn: str

@@ -54,7 +54,7 @@ PARTITIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a message costs: messages a second, microseconds of processor time, bytes of WAL."""
+    """Cost of a message: messages per second, microseconds of processor time, bytes of WAL."""
 
     rate: float
     process_us: float
@@ -99,7 +99,7 @@ class Meter:
 
 
 def events(count: int, targets: int) -> list[Envelope[Event]]:
-    """Thumbs with the texts of their executions."""
+    """Return thumbs with the texts of their executions."""
     rnd = random.Random(7)
     made = []
     for number, words in enumerate(islice(texts(rnd, 30), count)):
@@ -143,7 +143,7 @@ async def measure(server: Postgres, bootstrap: str, count: int, group: int, targ
 
 @contextlib.contextmanager
 def broker() -> Iterator[str]:
-    """The address of an embedded broker in a process of its own, so that its time is not counted."""
+    """Yield the address of an embedded broker in another process, so that its processor time is not counted."""
     ours, theirs = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_serve, args=(theirs,))
     process.start()

@@ -14,9 +14,9 @@ Direction = Literal["high", "low"]
 class Row:
     """One figure with its peer and its limit, all from one run.
 
-    `ours`, `peer` and `limit` are in `unit`; `best` says whether high or low values are better. `ratio_limit` limits
+    `ours`, `peer` and `limit` are in `unit`; `best` states whether high or low values are better. `ratio_limit` limits
     `ours` / `peer`. `process_s` and `postgres_s` are processor seconds per `item`, of Ratchet's processes and of
-    PostgreSQL's; None where they were not measured. `work` is unique among all benchmarks.
+    PostgreSQL's; None if not measured. `work` is unique among all benchmarks.
     """
 
     work: str
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether every limit is kept; None without limits."""
+        """Return whether every limit is met; None without limits."""
         pairs = ((self.ours, self.limit), (self.ratio, self.ratio_limit))
         found = [(it, limit) for it, limit in pairs if it is not None and limit is not None]
         if not found:
@@ -52,7 +52,7 @@ def add_rows_option(parser: argparse.ArgumentParser) -> None:
 
 
 def write_rows(path: Path | None, rows: Iterable[Row]) -> None:
-    """Write rows as JSON to the file of `--rows`; do nothing where it was not given."""
+    """Write rows as JSON to the file of `--rows`; do nothing without it."""
     if path is not None:
         path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 

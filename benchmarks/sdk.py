@@ -7,7 +7,8 @@ server in another process answers for all of them. The pairs alternate, 100 at a
 do which sends in the background: two ids, two times, `json.dumps` and `queue.put`. Figures are the processor time of
 the app's thread (its median), and of the whole process per pair, with everything that happens in the background.
 
-For the memory, nobody answers: 10 % of the calls are made, then the rest, and both sizes of the process are read.
+For the memory the server does not respond: 10 % of the calls are made, then the rest, and the size of the process is
+read after each.
 """
 
 import argparse
@@ -111,7 +112,7 @@ def timed(pair: Pair, inputs: Iterator[object]) -> float:
 
 @contextlib.contextmanager
 def sink() -> Iterator[str]:
-    """The URL of a server in another process that accepts everything."""
+    """Yield the URL of a server in another process that accepts everything."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.sdk", "--serve", str(port)])
     try:
@@ -160,7 +161,7 @@ def _cost(client: Ratchet, ours: Pair, inputs: Iterator[object], pairs: int) -> 
 
 
 def measure_memory(calls: int) -> Memory:
-    """Return the memory while nobody answers."""
+    """Return the memory while the server does not respond."""
     process = psutil.Process()
     client = Ratchet(f"http://127.0.0.1:{free_port()}", "rk_bench_s")
     pair = pair_of(client)
@@ -176,7 +177,7 @@ def measure_memory(calls: int) -> Memory:
 
 
 def table_rows(costs: dict[str, CallCost], memory: Memory | None) -> list[Row]:
-    """Return the cost of a pair by input, and the growth of memory while nobody answers."""
+    """Return the cost of a pair by input, and the growth of memory while the server does not respond."""
     rows = [
         Row(f"SDK: record + feedback with {kind}, app's thread", "µs", cost.app_us, "low", cost.least_us,
             "json.dumps + queue.put", limit=LIMIT_US, item="pair", process_s=cost.process_us / 1e6)
@@ -194,22 +195,22 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000_000, help="for the memory; 0: leave it out")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     add_rows_option(parser)
-    asked = parser.parse_args()
-    if asked.serve:
-        run_sink(asked.serve)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        run_sink(arguments.serve)
         return
-    memory = measure_memory(asked.calls) if asked.calls else None
+    memory = measure_memory(arguments.calls) if arguments.calls else None
     with sink() as url:
-        costs, received = measure_calls(url, asked.pairs)
+        costs, received = measure_calls(url, arguments.pairs)
     for kind, cost in costs.items():
         print(f"a pair with {kind}: {cost.app_us:.1f} µs in the app's thread (json.dumps + queue.put "
               f"{cost.least_us:.1f}), {cost.process_us:.1f} µs in the process")  # fmt: skip
     print(f"sent: {received['bytes']:,} of {received['plain']:,} bytes, "
           f"{100 * received['bytes'] / received['plain']:.0f} %, in {received['requests']:,} requests")  # fmt: skip
     if memory:
-        print(f"memory, server away: {memory.before:.0f} MB, after {asked.calls // 10:,} calls {memory.full:.0f} MB, "
-              f"after {asked.calls:,} calls {memory.after:.0f} MB; {memory.dropped:,} dropped")  # fmt: skip
-    write_rows(asked.rows, table_rows(costs, memory))
+        print(f"memory, server away: {memory.before:.0f} MB, after {arguments.calls // 10:,} calls {memory.full:.0f} "
+              f"MB, after {arguments.calls:,} calls {memory.after:.0f} MB; {memory.dropped:,} dropped")  # fmt: skip
+    write_rows(arguments.rows, table_rows(costs, memory))
 
 
 if __name__ == "__main__":

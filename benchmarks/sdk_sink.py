@@ -11,7 +11,7 @@ Message = dict[str, Any]
 
 
 class Sink:
-    """Answers for each item, plain or compressed; a GET returns the counts of bytes, plain bytes and requests."""
+    """Responds for each item, plain or compressed; a GET returns the counts of bytes, plain bytes and requests."""
 
     def __init__(self) -> None:
         self._counts = Counter({"bytes": 0, "plain": 0, "requests": 0})

@@ -33,14 +33,14 @@ STAGES: Sequence[tuple[str, type, str]] = (
 
 
 class StageTime(NamedTuple):
-    """Processor microseconds an event."""
+    """Processor microseconds per event."""
 
     process: float
     postgres: float
 
 
 class StageMeter:
-    """Attributes processor time to the innermost stage that runs; one task at a time."""
+    """Attributes processor time to the innermost running stage; supports one task at a time."""
 
     def __init__(self, postgres: psutil.Process) -> None:
         self._server = postgres
@@ -50,7 +50,7 @@ class StageMeter:
         self._before = (0.0, 0.0)
 
     def start(self) -> None:
-        """Begin now; backends that start later count for their parent, if they end before `per`."""
+        """Start now; backends that start later count for their parent, if they end before `per`."""
         self._backends = [self._server, *self._server.children(recursive=True)]
         self._spent.clear()
         self._before = self._now()

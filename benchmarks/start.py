@@ -23,7 +23,7 @@ from tests.support.local import LocalRunner
 FIRST_S, AGAIN_S, IDLE_PERCENT, LIMIT_MB = 4.0, 2.5, 1.0, 160.0
 _MEGABYTE = 1 << 20
 _WARM_UP_S = 20.0
-"""Seconds after the start in which idle use is not yet measured."""
+"""Seconds after the start during which idle use is not measured."""
 
 
 class Round(NamedTuple):
@@ -43,7 +43,7 @@ def memory(runner: LocalRunner) -> float:
 
 
 def idle_use(runner: LocalRunner, seconds: float) -> float:
-    """Return the percentage of one core that it uses while nothing happens."""
+    """Return the percentage of one core that all processes use while idle."""
     time.sleep(_WARM_UP_S)
     began, before = time.monotonic(), cpu_seconds(runner.family())
     time.sleep(seconds)
@@ -51,7 +51,7 @@ def idle_use(runner: LocalRunner, seconds: float) -> float:
 
 
 def measure(runner: LocalRunner, idle_seconds: float) -> Round:
-    """Start the runner, leave it idle, give it work, and stop it."""
+    """Start the runner, leave it idle, send feedback, and stop it."""
     began = time.monotonic()
     runner.start()
     wall, cpu, mb = time.monotonic() - began, cpu_seconds(runner.family()), memory(runner)
@@ -68,7 +68,7 @@ def measure(runner: LocalRunner, idle_seconds: float) -> Round:
 
 
 def median(rounds: list[Round]) -> Round:
-    """Return the median of each figure of the starts that found their data."""
+    """Return the median of each figure of the starts with existing data."""
     return Round(*(statistics.median(figures) for figures in zip(*(rounds[1:] or rounds), strict=True)))
 
 
@@ -83,7 +83,7 @@ def report(first: Round, again: Round) -> None:
 
 
 def rows(first: Round, again: Round) -> list[Row]:
-    """Return the rows of `make bench`."""
+    """Return the rows for `make bench`."""
     return [
         Row("first start to ready", "s", first.wall, "low", limit=FIRST_S, item="start", process_s=first.cpu),
         Row("start again to ready", "s", again.wall, "low", limit=AGAIN_S, item="start", process_s=again.cpu),

@@ -25,7 +25,7 @@ def format_number(value: float) -> str:
 
 
 def format_seconds(seconds: float | None, item: str) -> str:
-    """Return processor time per item in s, ms or µs; a dash where it was not measured."""
+    """Return processor time per item in s, ms or µs; a dash if not measured."""
     if seconds is None:
         return "–"
     unit = next(unit for least, unit in _UNITS if seconds >= least)

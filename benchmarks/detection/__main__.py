@@ -1,6 +1,6 @@
-"""Scores the detector in process: `python -m benchmarks.detection STREAMS [--reps N] [--seed S] [--only A,B]`.
+"""Score the detector in process: `python -m benchmarks.detection STREAMS [--reps N] [--seed S] [--only A,B]`.
 
-STREAMS is the `streams.py` of a detection benchmark; it needs numpy. Same figures as through `cli.py`, without pipes.
+STREAMS is the `streams.py` of a detection benchmark; it needs numpy. The figures equal those through `cli.py`.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 
 from analyzer.domain.detection import DetectionSettings
 from benchmarks.detection.families import QUIET, Stream
-from benchmarks.detection.streams_of import streams_of
+from benchmarks.detection.streams_of import load_streams
 from benchmarks.detection.subject import SETTINGS, Subject
 
 PRODUCT = DetectionSettings()
@@ -20,13 +20,13 @@ _NEVER = 10**9
 
 
 class Stopwatch:
-    """Processor time spent in the detector, and values that it took; `whole` is the subject's."""
+    """Processor time spent in the detector, and the number of values; `whole` is passed to the subject."""
 
     def __init__(self, whole: bool) -> None:
         self.seconds, self.values, self.whole = 0.0, 0, whole
 
     def first_alarm(self, stream: Stream, settings: DetectionSettings) -> tuple[int, int] | None:
-        """When the first alarm came, and where it put the change."""
+        """Return when the first alarm came, and its estimated index of the change."""
         subject, base = Subject(stream["meta"], settings, self.whole), stream["meta"]["base"]
         values = stream["x"].tolist()
         segments = [""] * len(values) if stream["seg"] is None else [str(each) for each in stream["seg"].tolist()]
@@ -42,7 +42,9 @@ class Stopwatch:
 
 
 def row(streams: Iterator[Stream], watch: Stopwatch, settings: DetectionSettings) -> str:
-    """Share of quiet streams with an alarm, or median delay, power within 2,000 and median error of the date."""
+    """Return the share of quiet streams with an alarm, or median delay, power within 2,000 and median error of the
+    date.
+    """
     delays: list[int] = []
     errors: list[int] = []
     quiet, early, alarms = False, 0, 0
@@ -73,18 +75,18 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--policy", action="store_true", help="with the product's floor and minimum")
     parser.add_argument("--whole", action="store_true", help="values with segments at alpha itself, as in the service")
-    asked = parser.parse_args()
-    module, watch = streams_of(asked.streams, asked.seed), Stopwatch(asked.whole)
+    arguments = parser.parse_args()
+    module, watch = load_streams(arguments.streams, arguments.seed), Stopwatch(arguments.whole)
     draw = module.np.random.default_rng
 
     def own(build: Callable[[Any, Any], Stream], name: str) -> Callable[[int], Stream]:
-        return lambda rep: build(module.np, draw([*name.encode(), rep, asked.seed or 0]))
+        return lambda rep: build(module.np, draw([*name.encode(), rep, arguments.seed or 0]))
 
     families = {**module.NULL, **module.SPECIAL, **module.CHANGE, **{n: own(build, n) for n, build in QUIET.items()}}
     for name, build in families.items():
-        if any(name.startswith(start) for start in asked.only.split(",")):
-            settings = PRODUCT if asked.policy else SETTINGS
-            print(name, row(map(build, range(asked.reps)), watch, settings), sep="\t", flush=True)
+        if any(name.startswith(start) for start in arguments.only.split(",")):
+            settings = PRODUCT if arguments.policy else SETTINGS
+            print(name, row(map(build, range(arguments.reps)), watch, settings), sep="\t", flush=True)
     print(f"{1e6 * watch.seconds / max(watch.values, 1):.2f} µs a value")
 
 

@@ -1,14 +1,15 @@
-"""The product's detector behind the protocol of a detection benchmark: one setting for all streams.
+r"""The product's detector with the protocol of a detection benchmark: one configuration for all streams.
 
-It reads lines and answers each with one: `#RESET {json meta}` begins a stream ("ok"); `value[\\tsegment]` is answered
-with nothing, or with the estimated index of the change. Alarms are the statistic's own: no floor, no minimum of values.
+It reads lines and responds to each with one: `#RESET {json meta}` begins a stream ("ok"); the response to
+`value[\tsegment]` is empty, or the estimated index of the change. Alarms are those of the test statistic: no floor, no
+minimum number of values.
 """
 
 import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is run as a file, from anywhere
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is run as a file, from any folder
 
 from benchmarks.detection.subject import Subject
 

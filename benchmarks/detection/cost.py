@@ -1,6 +1,6 @@
-"""What a value costs, and how much is remembered: `python -m benchmarks.detection.cost`.
+"""Cost of a value and size of the state: `python -m benchmarks.detection.cost`.
 
-Processor time of a value, and the size of the saved state as JSON, as a stream grows to a hundred times its length.
+Processor time of a value, and size of the saved state as JSON, while a stream grows to a hundred times its length.
 """
 
 import json
@@ -15,7 +15,9 @@ FALLEN = 3000
 
 
 def _falling(rnd: random.Random, at: int) -> float:
-    """10 pp worse from value 3,000 on: the drop is in memory until it is out of the reach of the scan."""
+    """Draw values that are 10 points worse from value 3,000 on; the drop is in the state until it is outside the scan's
+    window.
+    """
     return rnd.betavariate(8.0, 2.0) if at < FALLEN else rnd.betavariate(7.0, 3.0)
 
 

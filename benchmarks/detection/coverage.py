@@ -1,9 +1,9 @@
-"""How often stated intervals hold: `python -m benchmarks.detection.coverage [--runs 200]`.
+"""Coverage of the reported intervals: `python -m benchmarks.detection.coverage [--runs 200]`.
 
-Streams with known means are watched for 1,500 values, and asked after every block what they say; an interval that once
-leaves its truth out has missed. The truth of a side is the mean of the means of its values, wherever the sides were
-cut. Printed is the share of streams in which the interval of each mean, and of the drop, never missed at all, and the
-share in which it didn't when the regression was raised; and the mean of the drops that were stated then.
+Streams with known means are monitored for 1,500 values, and the intervals read after every block; an interval misses if
+it ever excludes the true value. The true value of a side is the mean of the means of its values, wherever the sides
+were split. Printed are the share of streams in which the interval of each mean, and of the drop, never missed; the
+share in which it did not miss when the regression was detected; and the mean of the drops reported then.
 """
 
 import argparse
@@ -24,7 +24,7 @@ PARTS = ("before", "after", "drop")
 
 
 class Family(NamedTuple):
-    """Values of which kind, how one of a given mean is drawn, and the mean before a drop; for `correlated`, AR(1)."""
+    """The value kind, how a value with a given mean is drawn, and the mean before a drop; AR(1) if `correlated`."""
 
     kind: ValueKind
     draw: Draw
@@ -37,13 +37,13 @@ def _beta(concentration: float) -> Draw:
 
 
 def _judge(rnd: random.Random, mean: float) -> float:
-    """Quarters, rounded at random, so that the mean is kept."""
+    """Draw quarters, rounded at random so that the mean is kept."""
     value = 4.0 * rnd.betavariate(3.0 * mean, 3.0 * (1.0 - mean))
     return (math.floor(value) + (rnd.random() < value % 1.0)) / 4.0
 
 
 def _amount(rnd: random.Random, mean: float) -> float:
-    """On the scale on which amounts are compared, more is worse."""
+    """Draw on the scale on which amounts are compared: more is worse."""
     return math.exp(rnd.gauss(-mean, 0.8))
 
 
@@ -60,7 +60,7 @@ FAMILIES = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One family; `declared`: a new version starts; else its own past is what values are compared with."""
+    """A family; `declared`: a new version starts; otherwise values are compared with the stream's own history."""
 
     family: str
     declared: bool
@@ -76,7 +76,7 @@ CASES = [
 
 @dataclass(slots=True)
 class Missed:
-    """What a run's intervals left out: ever, and when the regression was raised (None: it never was), `stated` then."""
+    """The misses of a run's intervals: ever, and when the regression was detected (None: never), with `stated` then."""
 
     ever: set[str]
     raised: set[str] | None = None
@@ -84,7 +84,7 @@ class Missed:
 
 
 def watched(case: Case, run: int) -> Missed:
-    """One stream of a case."""
+    """Monitor one stream of a case."""
     family, rnd = FAMILIES[case.family], random.Random(f"{case}-{run}")
     change = 0 if case.declared else CHANGE
     means = [family.mean] * (case.history + change) + [family.mean - case.drop] * (WATCHED - change)

@@ -1,6 +1,6 @@
-"""Additional families: quiet streams of kinds that it has not, and more ways to fall.
+"""Additional families: quiet streams of other kinds, and other kinds of drops.
 
-Each builds a stream for a random generator (numpy's), as the benchmark does: x, tau (None: quiet), null, seg, meta.
+Each builds a stream for a numpy random generator, as the benchmark does: x, tau (None: quiet), null, seg, meta.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def _bursts(np: Any, rng: Any, n: int) -> Any:
 
 
 def _spreads(np: Any, rng: Any, n: int) -> Any:
-    """The variance changes every 500 values, the mean never."""
+    """Draw values whose variance changes every 500 values, with a constant mean."""
     return np.concatenate([_beta(np, rng, 0.8, rng.choice([4.0, 8.0, 16.0]), 500) for _ in range(n // 500 + 1)])[:n]
 
 
@@ -66,12 +66,12 @@ def _near_one(np: Any, rng: Any, n: int) -> Any:
 
 
 def _mostly_one(np: Any, rng: Any, n: int) -> Any:
-    """98 % perfect, the rest anything."""
+    """Draw values that are perfect to 98 %, otherwise uniform."""
     return np.where(rng.random(n) < 0.98, 1.0, rng.random(n))
 
 
 def _student(np: Any, rng: Any, n: int) -> Any:
-    """Latency whose logarithm has Student's t with 2 degrees of freedom: no variance."""
+    """Draw latencies whose logarithm has Student's t distribution with 2 degrees of freedom: infinite variance."""
     return np.exp(6.0 + 0.5 * np.clip(rng.standard_t(2, n), -20.0, 20.0))
 
 

@@ -1,7 +1,7 @@
-"""Every switch from one of nine summarising systems to another: `python -m benchmarks.detection.frank FRANK_JSONL`.
+"""Every switch between nine summarising systems: `python -m benchmarks.detection.frank FRANK_JSONL`.
 
-Human judgements of factuality (FRANK: Pagnoni, Balachandran and Tsvetkov, 2021), at most 250 of each system. The first
-system's values are the reference, the second's are watched; the truth is taken to be the difference of all values.
+Human judgements of factuality (FRANK: Pagnoni, Balachandran and Tsvetkov, 2021), at most 250 per system. The first
+system's values are the reference, the second's are monitored; the difference of all values is used as the truth.
 """
 
 import argparse
@@ -20,10 +20,10 @@ FOUND, FLOOR = 0.15, 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What was said from the hundredth value on, and the finding at the end: at the regression, if there was one.
+class SwitchResult:
+    """The findings from the hundredth value on, and the last finding: at the regression, if there was one.
 
-    `shown` is the number of values after which the drop was first beyond chance, `after` that of the finding.
+    `shown` is the number of values after which the drop was first significant, `after` that of the last finding.
     """
 
     said: tuple[str, ...]
@@ -32,8 +32,8 @@ class Compared:
     after: int
 
 
-def compared(before: Sequence[float], after: Sequence[float]) -> Compared:
-    """`after` as a new version, watched until it is a regression or ends; `before` is the version before it."""
+def compare(before: Sequence[float], after: Sequence[float]) -> SwitchResult:
+    """Monitor `after` as a new version until it is a regression or ends; `before` is the previous version."""
     baseline = Monitor("bounded", POLICY)
     for value in before:
         baseline.learn(value)
@@ -46,18 +46,18 @@ def compared(before: Sequence[float], after: Sequence[float]) -> Compared:
             said.append(monitor.finding().answer)
             if said[-1] == "regressed":
                 break
-    return Compared(tuple(said), monitor.finding(), shown, at)
+    return SwitchResult(tuple(said), monitor.finding(), shown, at)
 
 
 def halves(values: Sequence[float]) -> list[tuple[Sequence[float], Sequence[float]]]:
-    """One system's values as two: the first and the second half, every other one, and both the other way round."""
+    """Return one system's values split into two: by halves and by alternation, each in both orders."""
     middle = len(values) // 2
     pairs = [(values[:middle], values[middle:]), (values[::2], values[1::2])]
     return [*pairs, *((other, one) for one, other in pairs)]
 
 
-def systems(path: Path) -> dict[str, list[float]]:
-    """Judgements by system, in the file's order."""
+def judgements_by_system(path: Path) -> dict[str, list[float]]:
+    """Return the judgements by system, in the file's order."""
     judged: dict[str, list[float]] = defaultdict(list)
     for line in path.read_text().splitlines():
         row = json.loads(line)
@@ -68,21 +68,21 @@ def systems(path: Path) -> dict[str, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
-    judged = systems(parser.parse_args().path)
+    judged = judgements_by_system(parser.parse_args().path)
     true = {(a, b): fmean(judged[a]) - fmean(judged[b]) for a, b in permutations(judged, 2)}
     print(
         "| switch | true drop | said | beyond chance after | said after | drop [interval] |\n|---|---|---|---|---|---|"
     )
     counted: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for (a, b), drop in sorted(true.items(), key=lambda pair: -pair[1]):
-        found = compared(judged[a], judged[b])
+        found = compare(judged[a], judged[b])
         answer, estimate = found.finding.answer, found.finding.drop
         group = "15 pp or more" if drop >= FOUND else "5 to 15 pp" if drop >= FLOOR else "less, or a rise"
         counted[group][answer] += 1
         if drop >= FLOOR and estimate is not None:
             interval = f"{100 * estimate.mean:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
             print(f"| {a} → {b} | {100 * drop:.1f} | {answer} | {found.shown or '–'} | {found.after} | {interval} |")
-    both = [compared(one, other).finding.answer for values in judged.values() for one, other in halves(values)]
+    both = [compare(one, other).finding.answer for values in judged.values() for one, other in halves(values)]
     print(*(f"{group}: {dict(answers)}" for group, answers in counted.items()), sep="\n")
     print(f"halves of one system: { ({answer: both.count(answer) for answer in sorted(set(both))}) }")
 

@@ -1,6 +1,6 @@
-"""Quiet streams that are watched for very long: `python -m benchmarks.detection.patience [--streams 150]`.
+"""False alarms in very long quiet streams: `python -m benchmarks.detection.patience [--streams 150]`.
 
-How many of them ever alarmed, within 1,000, 10,000 and 100,000 values, after 1,000 values of history.
+Prints how many streams had an alarm within 1,000, 10,000 and 100,000 values, after 1,000 values of history.
 """
 
 import argparse

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 
-def streams_of(path: Path, seed: int | None) -> ModuleType:
-    """The module with its NULL, CHANGE and SPECIAL families; `seed` replaces the seeds it came with."""
+def load_streams(path: Path, seed: int | None) -> ModuleType:
+    """Return the module with its NULL, CHANGE and SPECIAL families; `seed` replaces their seeds."""
     spec = importlib.util.spec_from_file_location("detection_streams", path)
     if spec is None or spec.loader is None:
         raise SystemExit(f"no module at {path}")

@@ -1,4 +1,4 @@
-"""A stream of a detection benchmark, as the product would see it."""
+"""The product's monitor applied to a stream of a detection benchmark."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _HARMLESS = {"bounded": "down", "binary": "down", "positive": "up", "real": "dow
 
 
 class Subject:
-    """Feeds values to a monitor, turned so that its harmful direction is the stream's.
+    """Feeds values to a monitor, negated if needed so that its harmful direction equals the stream's.
 
     `meta`: kind, dir (harmful direction), base (leading values that are history), switch (index of a declared change)
     and p0 (agreed rate), the last two optional. Values with segments are tested at a twentieth of alpha; with `whole`,
@@ -34,11 +34,11 @@ class Subject:
 
     @property
     def regressed(self) -> bool:
-        """Whether the product's policy calls what was found a regression."""
+        """Return whether the product's policy calls the finding a regression."""
         return self.monitor.finding().answer == "regressed"
 
     def take(self, value: float, segment: str = "") -> int | None:
-        """The estimated index of the change if the value raises an alarm; -1 where it can't be dated."""
+        """Return the estimated index of the change if the value raises an alarm; -1 if it cannot be dated."""
         if self._index + 1 == self._switch:
             self.monitor = self._monitor(self.monitor.reference())
         self._index += 1

@@ -1,7 +1,7 @@
 """Trace one thumb, and one full loop, through all services in one process.
 
-python -m tests.architecture.trace          # the files that one thumb enters
-python -m tests.architecture.trace --check  # compare docs/one-event.md with a thumb and a full loop
+    python -m tests.architecture.trace          # the files that one thumb enters
+    python -m tests.architecture.trace --check  # compare docs/one-event.md with a thumb and a full loop
 
 Counted are files of the product (sdk, shared, services) in which at least one function is called between
 `Client.feedback` in the app and the commit in the analyzer. The system is warm: it has processed an execution and a

@@ -9,39 +9,39 @@ import pytest
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.model import Reading
 from analyzer.handlers import readings
-from benchmarks.detection.frank import FLOOR, FOUND, Compared, compared, halves
+from benchmarks.detection.frank import FLOOR, FOUND, SwitchResult, compare, halves
 from shared.events.quality import RegressionDetected
 from tests.support.quality import frank, scores_by_version
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list[tuple[float, Compared]]:
+def pairs() -> list[tuple[float, SwitchResult]]:
     """Return the true drop of each pair, and the finding."""
     judged = frank()
-    return [(fmean(judged[a]) - fmean(judged[b]), compared(judged[a], judged[b])) for a, b in permutations(judged, 2)]
+    return [(fmean(judged[a]) - fmean(judged[b]), compare(judged[a], judged[b])) for a, b in permutations(judged, 2)]
 
 
-def test_large_drops_are_detected_with_the_minimum_number_of_values(pairs: list[tuple[float, Compared]]) -> None:
+def test_large_drops_are_detected_with_the_minimum_number_of_values(pairs: list[tuple[float, SwitchResult]]) -> None:
     large = [found.said for drop, found in pairs if drop >= FOUND]
     assert len(large) == 27
     assert all(said == ("regressed",) for said in large)
 
 
-def test_smaller_drops_are_detected_or_inconclusive_but_never_hold(pairs: list[tuple[float, Compared]]) -> None:
+def test_smaller_drops_are_detected_or_inconclusive_but_never_hold(pairs: list[tuple[float, SwitchResult]]) -> None:
     middle = [found.said for drop, found in pairs if FLOOR <= drop < FOUND]
     assert middle
     assert all(set(said) <= {"regressed", "inconclusive"} for said in middle)
 
 
-def test_no_regression_without_a_drop(pairs: list[tuple[float, Compared]]) -> None:
+def test_no_regression_without_a_drop(pairs: list[tuple[float, SwitchResult]]) -> None:
     assert all("regressed" not in found.said for drop, found in pairs if drop <= 0.0)
 
 
-def test_improvements_hold(pairs: list[tuple[float, Compared]]) -> None:
+def test_improvements_hold(pairs: list[tuple[float, SwitchResult]]) -> None:
     assert all(found.said[-1] == "holds" for drop, found in pairs if drop <= -FOUND)
 
 
-def test_intervals_contain_the_difference_of_all_values(pairs: list[tuple[float, Compared]]) -> None:
+def test_intervals_contain_the_difference_of_all_values(pairs: list[tuple[float, SwitchResult]]) -> None:
     """The interval must contain the estimate from all values, which it partly shares."""
     told = [(drop, found.finding.drop) for drop, found in pairs]
     assert all(stated is not None and stated.low <= drop <= stated.high for drop, stated in told)
@@ -50,7 +50,7 @@ def test_intervals_contain_the_difference_of_all_values(pairs: list[tuple[float,
 def test_halves_of_one_system_raise_no_regression() -> None:
     for values in frank().values():
         for one, other in halves(values):
-            assert "regressed" not in compared(one, other).said
+            assert "regressed" not in compare(one, other).said
 
 
 def detected_regressions(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:

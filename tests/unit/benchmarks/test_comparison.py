@@ -1,4 +1,4 @@
-"""The regression check of processor time against a former commit."""
+"""The regression check of processor time against another commit."""
 
 import pytest
 from hypothesis import given
@@ -20,14 +20,14 @@ from benchmarks.rows import Row
         ([100, 101, 88], [87, 88, 89], "same"),
     ],
 )
-def test_a_difference_counts_beyond_ten_percent_and_the_noise(
+def test_difference_must_exceed_ten_percent_and_the_noise(
     before: list[float], after: list[float], verdict: Verdict
 ) -> None:
     assert Comparison("a", "process", before, after).verdict() == verdict
 
 
 @given(st.lists(st.floats(1, 1e6), min_size=1, max_size=5), st.lists(st.floats(1, 1e6), min_size=1, max_size=5))
-def test_slower_one_way_is_never_slower_the_other_way(before: list[float], after: list[float]) -> None:
+def test_comparison_is_antisymmetric(before: list[float], after: list[float]) -> None:
     there = Comparison("a", "process", before, after).verdict()
     back = Comparison("a", "process", after, before).verdict()
     assert (there, back) not in {("slower", "slower"), ("faster", "faster")}

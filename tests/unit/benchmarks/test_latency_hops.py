@@ -1,4 +1,4 @@
-"""The split of a delay into its hops, and the report of each client."""
+"""Split of a delay into hops, and the report of each client."""
 
 import json
 
@@ -17,7 +17,7 @@ def test_each_step_has_its_median_and_its_99th_percentile() -> None:
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (1.0, 99)])
-def test_a_quantile_is_a_value_of_the_sample(share: float, value: float) -> None:
+def test_quantile_is_a_value_of_the_sample(share: float, value: float) -> None:
     assert quantile(range(100), share) == value
 
 

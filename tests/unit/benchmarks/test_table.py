@@ -1,4 +1,4 @@
-"""The table of `make bench`, its rows as JSON, and the file of results."""
+"""The table of `make bench`, its rows as JSON, and the results file."""
 
 import sys
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ SINGLES = Row(
 PUSH = Row("push to 200 clients, p99", "ms", 84.26, "low", limit=100)
 
 
-def test_each_row_is_a_line_with_all_its_figures() -> None:
+def test_each_row_is_a_line_with_all_figures() -> None:
     head, ruler, singles, push = render_table([SINGLES, PUSH]).splitlines()
     assert _cells(head) == ["work", "ours", "peer", "limit", "ratio", "CPU process", "CPU PostgreSQL", "kept"]
     assert set(ruler) == {"|", "-", " "}
@@ -46,14 +46,14 @@ def test_each_row_is_a_line_with_all_its_figures() -> None:
         (Row("a", "/s", 120, "high"), None),
     ],
 )
-def test_a_row_is_kept_if_every_limit_is(row: Row, met: bool | None) -> None:
+def test_row_is_met_if_every_limit_is(row: Row, met: bool | None) -> None:
     assert row.met is met
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0"), (0.2604, "0.26"), (9.996, "10"), (12.34, "12.3"), (40_318.7, "40,319")]
 )
-def test_numbers_have_three_digits_or_more(value: float, text: str) -> None:
+def test_numbers_have_at_least_three_digits(value: float, text: str) -> None:
     assert format_number(value) == text
 
 
@@ -61,7 +61,7 @@ def test_numbers_have_three_digits_or_more(value: float, text: str) -> None:
     ("seconds", "text"),
     [(None, "–"), (37.1, "37.1 s/file"), (0.0021, "2.1 ms/file"), (90e-6, "90 µs/file"), (0.0, "0 µs/file")],
 )
-def test_processor_time_has_a_fitting_unit(seconds: float | None, text: str) -> None:
+def test_processor_time_has_a_suitable_unit(seconds: float | None, text: str) -> None:
     assert format_seconds(seconds, "file") == text
 
 
@@ -80,8 +80,8 @@ def test_results_name_date_commit_and_machine() -> None:
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_benchmark_takes_the_option_of_the_driver(name: str) -> None:
-    """Its parser is built and knows `--rows`: two options of one name are an error at that moment."""
+def test_every_benchmark_accepts_the_option_rows(name: str) -> None:
+    """Build its parser and check for `--rows`: duplicate options raise an error."""
     source = (ROOT / "benchmarks" / f"{name}.py").read_text()
     assert source.count("add_rows_option(parser)") == 1
     assert '"--rows"' not in source
