@@ -9,6 +9,7 @@ after the one before was acknowledged. Figures per message: processor time of th
 * emit: encode and insert, in transactions of a group
 * backlog: read, send, mark, as fast as it goes
 * singles: emit, wake, read, send, mark, for a lone event
+* stream: the same while four writers emit events in transactions of one, without a pause
 """
 
 import argparse
@@ -48,7 +49,8 @@ from shared.runtime.migrations import migrate
 from shared.runtime.prometheus_metrics import Metrics
 from tests.support.quality import envelopes, facts, feedback
 
-SINGLES = 300
+SINGLES, STREAM = 300, 3_000
+WRITERS = 4
 PARTITIONS = 12
 
 
@@ -116,7 +118,7 @@ async def emit(store: SqlStore, waiting: Sequence[Envelope[Event]], group: int) 
 
 async def measure(server: Postgres, bootstrap: str, count: int, group: int, targets: int) -> dict[str, Cost]:
     settings = CollectorSettings(database_url=server.dsn(), kafka_bootstrap=bootstrap)
-    db, waiting, found = engine(settings), events(count + SINGLES, targets), dict[str, Cost]()
+    db, waiting, found = engine(settings), events(count + SINGLES + STREAM, targets), dict[str, Cost]()
     metrics, meter = Metrics("relay"), Meter(server, db)
     store = ObservedStore(db, "collector")
     async with meter.measure(found, "emit", count):
@@ -133,9 +135,13 @@ async def measure(server: Postgres, bootstrap: str, count: int, group: int, targ
         task = asyncio.create_task(relay.run())
         await sent(count)
     async with meter.measure(found, "singles", SINGLES):
-        for number, event in enumerate(waiting[count:], count + 1):
+        for number, event in enumerate(waiting[count : count + SINGLES], count + 1):
             await emit(store, [event], 1)
             await sent(number)
+    async with meter.measure(found, "stream", STREAM):
+        parts = (waiting[count + SINGLES + part :: WRITERS] for part in range(WRITERS))
+        await asyncio.gather(*(emit(store, part, 1) for part in parts))
+        await sent(count + SINGLES + STREAM)
     await cancel_all([task])
     await db.dispose()
     return found

@@ -27,11 +27,13 @@ _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 class PollIntervals:
     """How often a relay queries the database, in seconds. Commits of its own process wake it in addition.
 
-    `poll`: between two queries for events of other instances; `renew`: between two renewals of the leases; `lease`:
-    after the last renewal until another instance may take over.
+    `poll`: between two queries for events of other instances; `gather`: from the start of a query until commits wake
+    the next one, so that under load many messages share the cost of a query, while a lone one is sent at once; `renew`:
+    between two renewals of the leases; `lease`: after the last renewal until another instance may take over.
     """
 
     poll: float = 0.1
+    gather: float = 0.005
     renew: float = 2.0
     lease: float = 10.0
 
@@ -110,11 +112,13 @@ class Relay:
         await self._count_set_aside()
         renew_at = self._monotonic() + self._pace.renew
         while (left := renew_at - self._monotonic()) > 0:
+            started = self._monotonic()
             self._wake.clear()
             if not tokens or not await self.pump(tokens):
                 wait = min(left, self._holds.seconds_to_next_poll(self._monotonic(), self._pace.poll))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
+                await asyncio.sleep(max(0.0, started + self._pace.gather - self._monotonic()))
 
     async def pump(self, tokens: dict[int, int]) -> bool:
         """Send one batch of the shards in `tokens`; return whether the next batch may follow at once.

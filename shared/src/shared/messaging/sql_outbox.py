@@ -1,6 +1,6 @@
 """The outbox on PostgreSQL: messages to send, and the leases of the relays that send them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -63,13 +63,23 @@ class OutboxStatements:
                   WHERE sent_at IS NULL AND set_aside_at IS NULL AND shard = s.shard
                   ORDER BY id LIMIT 1) AS o"""
         )
-        # A row whose `sent` is not what the relay read was published again meanwhile: it stays as it is.
+        # The leases are locked until the statement commits, and nothing is marked unless each is held with its token. A
+        # row whose `sent` is not what the relay read was published again meanwhile: it stays as it is.
         self._mark_sent = text(
-            f"""UPDATE {schema}.outbox AS o
-                SET sent = done.sent, sent_at = CASE WHEN done.sent >= {_COUNT} THEN now() END
-                FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS integer[]), CAST(:sents AS integer[]))
-                  AS done(id, first, sent)
-                WHERE o.id = done.id AND o.sent = done.first AND o.sent_at IS NULL"""
+            f"""WITH held AS (
+                  SELECT shard, token FROM {schema}.relay_lease
+                  WHERE owner = :owner AND shard = ANY(CAST(:shards AS smallint[])) FOR SHARE),
+                valid AS (
+                  SELECT count(*) = cardinality(CAST(:shards AS smallint[])) AS leases FROM held
+                  JOIN unnest(CAST(:shards AS smallint[]), CAST(:tokens AS bigint[])) AS t(shard, token)
+                    USING (shard, token)),
+                marked AS (
+                  UPDATE {schema}.outbox AS o
+                  SET sent = done.sent, sent_at = CASE WHEN done.sent >= {_COUNT} THEN now() END
+                  FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS integer[]), CAST(:sents AS integer[]))
+                    AS done(id, first, sent)
+                  WHERE o.id = done.id AND o.sent = done.first AND o.sent_at IS NULL AND (SELECT leases FROM valid))
+                SELECT leases FROM valid"""
         )
         self._set_aside = text(f"UPDATE {schema}.outbox SET set_aside_at = now() WHERE id = ANY(:ids)")
         self._count_set_aside = text(f"SELECT count(*) FROM {schema}.outbox WHERE set_aside_at IS NOT NULL")
@@ -98,9 +108,19 @@ class OutboxStatements:
         age = await conn.scalar(self._oldest_unsent, {"shards": shards})
         return None if age is None else max(0.0, float(age))
 
-    async def mark_sent(self, conn: AsyncConnection, progress: Sequence[Progress]) -> None:
-        columns = (list(column) for column in zip(*progress, strict=True))
-        await conn.execute(self._mark_sent, dict(zip(("ids", "firsts", "sents"), columns, strict=True)))
+    async def mark_sent(
+        self, conn: AsyncConnection, tokens: Mapping[int, int], owner: str, progress: Sequence[Progress]
+    ) -> bool:
+        """Record what was sent in one statement; see `shared.messaging.store.Outbox.mark_sent`."""
+        values = {
+            "owner": owner,
+            "shards": list(tokens),
+            "tokens": list(tokens.values()),
+            "ids": [done.id for done in progress],
+            "firsts": [done.first for done in progress],
+            "sents": [done.sent for done in progress],
+        }
+        return bool(await conn.scalar(self._mark_sent, values))
 
     async def set_aside(self, conn: AsyncConnection, ids: Sequence[int]) -> None:
         await conn.execute(self._set_aside, {"ids": list(ids)})

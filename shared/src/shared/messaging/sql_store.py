@@ -141,11 +141,8 @@ class SqlStore:
             return await self._sql.outbox.oldest_unsent(conn, self.shards)
 
     async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
-        async with self.engine.begin() as conn:
-            if await self._sql.leases.lock(conn, owner, tokens) != tokens:
-                return False
-            await self._sql.outbox.mark_sent(conn, progress)
-            return True
+        async with self._reader.connect() as conn:  # a single statement, which commits by itself
+            return await self._sql.outbox.mark_sent(conn, tokens, owner, progress)
 
     async def set_aside(self, tokens: dict[int, int], owner: str, ids: Sequence[int]) -> bool:
         async with self.engine.begin() as conn:
