@@ -9,13 +9,14 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from aiokafka import TopicPartition
+from sqlalchemy import text
 
 from collector.domain.group_plan import GroupWrite
 from collector.domain.model import IngestItem, ItemStatus, NewFeedback, OutgoingEvent
@@ -27,8 +28,10 @@ from shared.messaging import delivery
 from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.consumer import SubscriptionConsumer
 from shared.messaging.offset_commits import OffsetCommits
+from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.producer import KafkaProducer
-from shared.messaging.sql_store import SqlTx
+from shared.messaging.sql_store import SqlStore, SqlTx
+from shared.messaging.store import Pending
 
 _BEFORE = 12
 """Number of batches processed before the kill, so that it happens under load."""
@@ -114,6 +117,24 @@ def no_outbox(kill_once: KillOnce) -> None:
     BatchWriter.write = write_and_send  # type: ignore[method-assign]
 
 
+def mark_first(kill_once: KillOnce) -> None:
+    """The collector's relay marks rows as sent before Kafka has acknowledged them; die between the two."""
+    pending = SqlStore.pending
+
+    async def pending_and_mark(
+        self: SqlStore, shards: Collection[int], limit: int, max_bytes: int = 1 << 30, held: Held = NOTHING_HELD
+    ) -> list[Pending]:
+        found = await pending(self, shards, limit, max_bytes, held)
+        if found:
+            async with self.begin() as tx:
+                marked = text("UPDATE collector.outbox SET sent_at = now() WHERE id = ANY(:ids)")
+                await tx.conn.execute(marked, {"ids": [row.id for row in found]})
+            kill_once()
+        return found
+
+    SqlStore.pending = pending_and_mark  # type: ignore[method-assign]
+
+
 def answer_first(death: KillOnce) -> None:
     """Feedback is answered before its group is committed; it dies between the two.
 
@@ -139,7 +160,13 @@ def answer_first(death: KillOnce) -> None:
     BatchWriter.write = answer  # type: ignore[method-assign]
 
 
-FAULTS = {"no-inbox": no_inbox, "ack-first": ack_first, "no-outbox": no_outbox, "answer-first": answer_first}
+FAULTS = {
+    "no-inbox": no_inbox,
+    "ack-first": ack_first,
+    "no-outbox": no_outbox,
+    "mark-first": mark_first,
+    "answer-first": answer_first,
+}
 
 
 def main(fault: str, service: str) -> None:

@@ -71,6 +71,12 @@ async def test_events_are_lost_without_the_outbox(fleet: Fleet, tmp_path: Path) 
     assert not verdict.twice
 
 
+async def test_events_are_lost_when_marked_before_the_acknowledgement(fleet: Fleet, tmp_path: Path) -> None:
+    verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "collector", "mark-first", tmp_path / "died"))
+    assert verdict.lost
+    assert not verdict.twice
+
+
 async def test_with_answers_before_the_commit_it_loses(fleet: Fleet, tmp_path: Path) -> None:
     verdict = await verify_counts(fleet.dsn, await _under_load(fleet, "collector", "answer-first", tmp_path / "died"))
     assert verdict.lost

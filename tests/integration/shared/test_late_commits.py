@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -99,20 +100,28 @@ class ReadsAfterLastId(SqlStore):
         self.last = max(self.last, *(done.id for done in progress))
         return await super().mark_sent(tokens, owner, progress)
 
-    async def emit_last(self) -> None:
+
+class MarksRanges(SqlStore):
+    """A seeded bug: everything up to the last sent id is marked."""
+
+    async def mark_sent(self, tokens: dict[int, int], owner: str, progress: Sequence[Progress]) -> bool:
         async with self.begin() as tx:
-            await tx.emit(replace(envelope(feedback(target="last")), correlation_id="0"))
+            last = max(done.id for done in progress)
+            await tx.conn.execute(text(f"UPDATE {SCHEMA}.outbox SET sent_at = now() WHERE id <= {last}"))
+        return True
 
 
-async def test_relay_that_reads_after_the_last_id_loses_rows(postgres_dsn: str) -> None:
+@pytest.mark.parametrize("broken", [ReadsAfterLastId, MarksRanges])
+async def test_relay_that_relies_on_the_order_of_ids_loses_rows(postgres_dsn: str, broken: type[SqlStore]) -> None:
     await (await scratch_engine(postgres_dsn)).dispose()
     engine = create_async_engine(async_dsn(postgres_dsn), pool_size=WRITERS + 5)
-    store, bus = ReadsAfterLastId(engine, SCHEMA), RecordingBus()
+    store, bus = broken(engine, SCHEMA), RecordingBus()
     relay = Relay(store, bus, "one", store.shards, Metrics("scratch"))
     store.on_emit = relay.wake
     task = asyncio.create_task(relay.run())
     await write_late(store)
-    await store.emit_last()
+    async with store.begin() as tx:
+        await tx.emit(replace(envelope(feedback(target="last")), correlation_id="0"))
     await eventually(lambda: "acme/last" in bus.values)
     await cancel_all([task])
     lost = WRITERS * ROWS_EACH + 1 - sum(map(len, bus.values.values()))
