@@ -62,7 +62,7 @@ class Instance:
             self.command, self.log, {**environment_without_coverage(), **self.environment, **own, **more}
         )
 
-    def await_ready(self, within: float = 60.0) -> None:
+    def await_ready(self, within: float = 180.0) -> None:
         """Wait until the service reports that it is ready. Raises StartFailed with the end of its log if it exits
         before.
         """

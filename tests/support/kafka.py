@@ -79,7 +79,7 @@ class ApacheKafka:
     def log(self) -> Path:
         return self.folder / "kafka.log"
 
-    def start(self, within: float = 60.0) -> None:
+    def start(self, within: float = 180.0) -> None:
         """Start the broker, with a formatted folder at the first start, and wait until its port is open.
 
         Raises:
