@@ -29,7 +29,7 @@ class ColumnChoice:
         alone = (self.time, self.target, self.version, self.model, self.input, self.user)
         return (*(name for name in alone if name is not None), *self.values, *self.segments)
 
-    def over(self, preset: "ColumnChoice") -> "ColumnChoice":
+    def completed_by(self, preset: "ColumnChoice") -> "ColumnChoice":
         """Return these choices, with missing ones from `preset`."""
         return ColumnChoice(*(mine or theirs for mine, theirs in zip(astuple(self), astuple(preset), strict=True)))
 

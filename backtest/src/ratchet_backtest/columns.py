@@ -58,7 +58,7 @@ def resolve_columns(
 
 
 def _find_segments(roles: RoleAssignment) -> tuple[str, ...]:
-    """The columns that are called as the dimensions are that the analyzer knows by itself."""
+    """Return the columns that are named like dimensions which the analyzer knows."""
     known = {" ".join(tokens(alias)) for name, aliases in DEFAULTS.items() if name != "model" for alias in aliases}
     found = [name for name in roles.free if normalized_name(name) in known and roles.sample.known(name)]
     if found:

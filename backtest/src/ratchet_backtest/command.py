@@ -111,7 +111,7 @@ def _options(choice: "ColumnChoice", settings: dict[str, Any], **flag: Any) -> "
     from ratchet_backtest.scales import parse_limits
 
     return BacktestOptions(
-        choice.over(PRESETS[flag["source"]]) if flag["source"] else choice,
+        choice.completed_by(PRESETS[flag["source"]]) if flag["source"] else choice,
         ends=parse_limits(flag["scale"]) if flag["scale"] else None,
         better=None if flag["lower"] is None else "lower" if flag["lower"] else "higher",
         order=tuple(filter(None, flag["order"].split(","))),

@@ -23,7 +23,7 @@ def lower_is_better(column: ColumnSample, given: ScaleOptions) -> bool:
     if direction is None:
         quoted = f"'{column.name}'" if " " in column.name else column.name
         raise Doubt(
-            f"{column.name}: the name does not tell whether more is better",
+            f"{column.name}: the name does not decide whether more is better",
             Option(f"--direction {quoted}=higher", "more is better", "directions", (column.name, "higher")),
             Option(f"--direction {quoted}=lower", "less is better", "directions", (column.name, "lower")),
         )

@@ -1,4 +1,4 @@
-"""In which order the rows of a file happened: by their times, and by the file's order where times are equal."""
+"""Order of the rows of a file: by their times, and by the file's order if times are equal."""
 
 from array import array
 from collections.abc import Sequence

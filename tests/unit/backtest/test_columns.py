@@ -110,7 +110,7 @@ def test_ambiguous_roles_are_questions(cells: dict[str, list[Any]], given: Colum
 
 
 def test_given_roles_override_a_preset() -> None:
-    assert ColumnChoice(version="dataset").over(PRESETS["frank"]) == ColumnChoice(
+    assert ColumnChoice(version="dataset").completed_by(PRESETS["frank"]) == ColumnChoice(
         values=("Factuality",), version="dataset"
     )
 

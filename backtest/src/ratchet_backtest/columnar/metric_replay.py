@@ -92,7 +92,7 @@ class MetricReplay:
 
     def _new_stream(self, row: int) -> Stream:
         group, at = int(self.rows.groups[row]), self.rows.at(row)
-        use, segmented = self.rows.uses[group], self.declared.segmented(self.rows.cells[group])
+        use, segmented = self.rows.uses[group], self.declared.has_traffic_level(self.rows.cells[group])
         key = StreamKey(PromptMetric(self.rows.dimension, use.prompt), use.identity)
         return Stream(key, at, new_monitor(self.watching, None, segmented), self.policy.samples, segmented)
 

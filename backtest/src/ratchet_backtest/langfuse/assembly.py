@@ -1,6 +1,6 @@
 """Join scores, traces and generations to rows.
 
-A row is a trace with its scores, or an observation with scores of its own. Its time is that of the execution, not of
+A row is a trace with its scores, or an observation with its own scores. Its time is that of the execution, not of
 the score, so a late score counts for the version that it is about.
 """
 
@@ -46,7 +46,7 @@ class LangfuseTrace:
 
 @dataclass(slots=True)
 class Observation:
-    """A generation with scores of its own."""
+    """A generation with its own scores."""
 
     trace: str
     at: float

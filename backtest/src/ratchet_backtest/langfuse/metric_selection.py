@@ -69,5 +69,5 @@ def _columns(table: TraceTable, given: ColumnChoice, scales: Sequence[ValueScale
     version, model, user = (role if table.known(role) else None for role in ("version", "model", "user"))
     values = tuple(each.column for each in scales)
     presets = ColumnChoice("time", values, "target", version=version, model=model, user=user)
-    found = given.over(presets)
+    found = given.completed_by(presets)
     return ColumnRoles(**{each.name: getattr(found, each.name) for each in fields(ColumnChoice)})

@@ -107,7 +107,7 @@ class Poller:
             except UnexpectedStatus as error:
                 self._log(name, str(error))
                 return error.retry_after or 0.0
-            except Exception as error:  # whatever it is, the thread must go on
+            except Exception as error:  # the thread must continue after any error
                 self._log(name, type(error).__name__)
                 if isinstance(error, httpx.HTTPError | TimeoutError):
                     return 0.0

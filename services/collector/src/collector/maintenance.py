@@ -26,7 +26,7 @@ RACE_WINDOW = timedelta(minutes=10)
 
 
 class Maintenance:
-    """The periodic jobs, on a connection of their own. Any number of instances may run them concurrently."""
+    """The periodic jobs, on a dedicated connection. Any number of instances may run them concurrently."""
 
     def __init__(
         self, connection: DedicatedConnection, settings: CollectorSettings, clock: Clock, on_emit: Callable[[], None]

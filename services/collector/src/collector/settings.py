@@ -8,7 +8,7 @@ from shared.runtime.settings import ServiceSettings
 
 
 class CollectorSettings(ServiceSettings):
-    """Limits of size, time and age, besides the settings of every service."""
+    """Limits of size, time and age, in addition to the settings of every service."""
 
     service: ClassVar[str] = "collector"
 

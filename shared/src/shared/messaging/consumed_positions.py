@@ -36,7 +36,7 @@ class Gap(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The position to store; with `seek`, the consumer goes back to it. `new_log`: Kafka's log was recreated."""
+    """The position to store; with `seek`, the consumer seeks back to it. `new_log`: Kafka's log was recreated."""
 
     position: int
     seek: bool = False

@@ -33,7 +33,7 @@ def parse_owner_claim(topic: str, key: bytes | None, payload: bytes) -> OwnerCla
     """Return the owner that a message claims.
 
     Services name the project in the payload; if that is unreadable, the message key has it. A message of an app belongs
-    to the project of the API key that signed it, whatever else it says.
+    to the project of the API key that signed it, regardless of its content.
     """
     try:
         fact = json.loads(payload)

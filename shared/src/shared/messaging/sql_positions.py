@@ -12,7 +12,7 @@ class PositionStatements:
     """Reads and writes positions in the caller's transaction; the SQL is that of one schema."""
 
     def __init__(self, schema: str) -> None:
-        # Sorted, so that two instances can't deadlock; a position never goes back here.
+        # Sorted, so that two instances can't deadlock; a position never decreases here.
         self._record = text(
             f"""WITH given AS (SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS integer[]),
                                                    CAST(:offsets AS bigint[])) AS g(topic, partition, next_offset)),

@@ -85,7 +85,7 @@ class Tx(Protocol):
     async def record_positions(self, consumer: str, offsets: Mapping[Partition, int]) -> Mapping[Partition, int | None]:
         """Record that `consumer` has processed everything before these offsets; return the previous positions, if any.
 
-        A position never goes back here. A position of None is unknown: it was used before positions were kept.
+        A position never decreases here. A position of None is unknown: it was used before positions were kept.
         """
         ...
 

@@ -48,4 +48,4 @@ def test_traffic_dimensions_exclude_changes_by_the_team_and_suppliers(
     attributes: dict[str, str], traffic: bool
 ) -> None:
     known = Dimensions()
-    assert known.segmented(known.cell(facts(1, attributes=attributes))) is traffic
+    assert known.has_traffic_level(known.cell(facts(1, attributes=attributes))) is traffic

@@ -68,7 +68,7 @@ class QualityEngine:
         watching = self.rules.watching(dimension, reading.metric)
         declared = self.rules.dimensions(dimension.target)
         cell = declared.cell(reading.facts)
-        segmented = declared.segmented(cell)
+        segmented = declared.has_traffic_level(cell)
         history = self.touch_history(dimension, declared.names)
         first = reading.value is not None and reading.former is None
         history.add(reading, cell) if first else history.correct(reading, cell)

@@ -30,7 +30,7 @@ def executions_router(executions: ExecutionReader) -> APIRouter:
 
     @router.get("/latest")
     async def get_latest_execution(principal: Reader, target: Annotated[Name, Query()]) -> dict[str, Any]:
-        """Return the newest execution of a target. Problem 404 where there is none."""
+        """Return the newest execution of a target. Problem 404 if there is none."""
         row = await executions.get_latest_execution(principal.project, principal.environment, target)
         if row is None:
             raise Problem(404, "execution-unknown", "No execution of this target is stored")

@@ -77,7 +77,7 @@ def _payload(item: NewExecution, facts: bytes, added: set[Path], revision: int) 
 
 
 def _leaves(document: Mapping[str, Any]) -> dict[Path, Any]:
-    """Return the non-empty values of a document by path; members of an object have paths of their own."""
+    """Return the non-empty values of a document by path; members of an object have their own paths."""
     leaves: dict[Path, Any] = {}
     for name, value in document.items():
         members = {(name, inner): value[inner] for inner in value} if isinstance(value, dict) else {(name,): value}

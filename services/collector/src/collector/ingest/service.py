@@ -32,7 +32,7 @@ _PARSER_THREADS = 2
 
 
 class BatchWriter:
-    """Writes groups of items, each in one commit, on a connection of its own."""
+    """Writes groups of items, each in one commit, on a dedicated connection."""
 
     def __init__(self, connection: DedicatedConnection, shards: int, on_emit: Callable[[], None]) -> None:
         """`on_emit` is called after each commit; it wakes the relay."""
@@ -59,7 +59,7 @@ class BatchWriter:
 
 
 class PseudonymKeyCache:
-    """The key of pseudonyms: read at first use, created where there is none. All instances share one."""
+    """The key of pseudonyms: read at first use, created if there is none. All instances share one."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -19,7 +19,7 @@ class ExecutionReader:
         return {row.reference: row for row in await self._fetch(queries.LIST_EXECUTIONS, list(references))}
 
     async def get_latest_execution(self, project: str, environment: str, target: str) -> Any | None:
-        """Return the newest row of a target; None where there is none."""
+        """Return the newest row of a target; None if there is none."""
         rows = await self._fetch(queries.LATEST_EXECUTION, project, environment, target)
         return rows[0] if rows else None
 

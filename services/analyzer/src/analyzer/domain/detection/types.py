@@ -25,7 +25,7 @@ class DetectionSettings:
 
     `alpha`: maximum probability that a stream without a change ever raises an alarm. `minimum`: values on each side
     before a conclusion. `floor`: smallest drop that is reported, in the unit of the values (log scale for `positive`).
-    `warmup`: values of its own before a stream is tested for drift.
+    `warmup`: number of values before a stream is tested for drift.
     """
 
     alpha: float = 0.05

@@ -13,7 +13,7 @@
 Direction, scale, floor and meanings of labels are those of the metric's definition: declared, or the default
 (`shared.metric_catalog`). If less is better, the scale is reversed. While the direction is undeclared, values are
 summed in both directions, so that they count once it is declared. Latency and cost have heavy tails, so they are summed
-and compared on the log scale: the mean is geometric and the floor is 10 %. Implicit feedback has metrics of its own
+and compared on the log scale: the mean is geometric and the floor is 10 %. Implicit feedback has separate metrics
 (`implicit.thumb`). Comments and corrections are not measured.
 
 Values that are not measured are counted by target, metric and reason: feedback without its execution (`unjoined`),

@@ -50,6 +50,6 @@ class Dimensions:
             cell[self._model] = facts.model[:LONGEST_LEVEL]
         return tuple(cell)
 
-    def segmented(self, cell: Cell) -> bool:
+    def has_traffic_level(self, cell: Cell) -> bool:
         """Return whether the cell has a level of a traffic dimension."""
         return any(level and name not in SYSTEM for name, level in zip(self.names, cell, strict=True))

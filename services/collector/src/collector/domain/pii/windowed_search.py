@@ -58,8 +58,7 @@ def digit_zones(text: str) -> list[Bounds]:
 def find_dense_digits(text: str) -> Iterator[Bounds]:
     """Yield bounds of more than 1,000 digits with only separators between them.
 
-    They are removed whole: each of a thousand groups could start a card or a phone number. A run is passed once,
-    whatever its length.
+    They are removed whole: each of a thousand groups could start a card or a phone number. Each run is passed once.
     """
     return (match.span() for match in _RUN.finditer(text) if _digits_in(match[0]) > _MOST_DIGITS_OF_A_RUN)
 
