@@ -9,6 +9,7 @@ import uvicorn
 from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from collector.api.fast_path import fast_path
 from collector.api.ingest import App, IngestEndpoint, IngestMiddleware, Scope, Send
 from collector.api.request import Receive
 from collector.app import Parts
@@ -31,8 +32,11 @@ def full(parts: Parts) -> App:
 
 
 def _app(parts: Parts, service: IngestService) -> App:
-    endpoint = IngestEndpoint(service, parts.platform.keys, parts.settings, parts.platform.limiter)
-    return IngestMiddleware(_nothing, endpoint)
+    return IngestMiddleware(_nothing, _endpoint(parts, service))
+
+
+def _endpoint(parts: Parts, service: IngestService) -> IngestEndpoint:
+    return IngestEndpoint(service, parts.platform.keys, parts.settings, parts.platform.limiter)
 
 
 def echo(_: Parts) -> App:
@@ -104,7 +108,15 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError(scope["path"])
 
 
-MODES: dict[str, Callable[[Parts], App]] = {"full": full, "echo": echo, "bare": bare, "each": each}
+MODES: dict[str, Callable[[Parts], App]] = {"full": full, "slow": full, "echo": echo, "bare": bare, "each": each}
+
+
+def _protocol(mode: str, parts: Parts) -> type[HttpToolsProtocol]:
+    """Return the server's protocol; without limits of connections for the echo."""
+    if mode == "echo":
+        return HttpToolsProtocol
+    fast = fast_path(_endpoint(parts, parts.service)) if mode == "full" else HttpToolsProtocol
+    return guarded(fast, ConnectionLimits())
 
 
 def serve(mode: str, dsn: str, port: int) -> None:
@@ -119,8 +131,9 @@ def serve(mode: str, dsn: str, port: int) -> None:
         else:
             await inner(scope, receive, send)
 
-    http = "httptools" if mode == "echo" else guarded(HttpToolsProtocol, ConnectionLimits())
-    config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, loop="uvloop", http=http)
+    config = uvicorn.Config(
+        app, port=port, log_level="warning", access_log=False, loop="uvloop", http=_protocol(mode, parts)
+    )
     uvicorn.Server(config).run()
 
 

@@ -1,9 +1,13 @@
 """API keys: parsing, and the permissions of a principal."""
 
+import asyncio
+
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.requests import Request
 
-from shared.auth.principal import Principal, hash_secret, parse_key
+from shared.auth.keys import KeyStore
+from shared.auth.principal import Principal, hash_secret, parse_key, unauthenticated
 from shared.problems import Problem
 from shared.web.authentication import authorization
 
@@ -70,3 +74,54 @@ def test_cross_site_request_is_rejected(origin: str) -> None:
     with pytest.raises(Problem) as refused:
         authorization(sent)
     assert (refused.value.status, refused.value.code) == (403, "cross-origin")
+
+
+class CountingKeyStore(KeyStore):
+    """A key store whose lookups wait for `gate` and are counted."""
+
+    def __init__(self) -> None:
+        super().__init__(create_async_engine("postgresql+asyncpg://nowhere"), "collector")
+        self.gate = asyncio.Event()
+        self.lookups = 0
+
+    async def _load(self, key_id: str) -> tuple[Principal, str]:
+        self.lookups += 1
+        await self.gate.wait()
+        if key_id == "unknown":
+            raise unauthenticated()
+        return SERVICE, hash_secret("s")
+
+
+async def test_requests_that_come_at_once_share_one_lookup() -> None:
+    keys = CountingKeyStore()
+    asked = [asyncio.create_task(keys.authenticate("Bearer rk_k_s")) for _ in range(5)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    await asyncio.sleep(0)
+    keys.gate.set()
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert found[1:] == [SERVICE] * 4
+    assert keys.lookups == 1
+    assert keys.cached("Bearer rk_k_s") is SERVICE
+
+
+async def test_each_request_of_a_shared_lookup_is_refused() -> None:
+    keys = CountingKeyStore()
+    keys.gate.set()
+    found = await asyncio.gather(*(keys.authenticate("Bearer rk_unknown_s") for _ in range(3)), return_exceptions=True)
+    assert [problem.status for problem in found if isinstance(problem, Problem)] == [401] * 3
+    assert keys.lookups == 1
+    assert keys.cached("Bearer rk_unknown_s") is None
+
+
+async def test_a_key_that_changed_is_looked_up_again_although_a_lookup_is_in_progress() -> None:
+    keys = CountingKeyStore()
+    before = asyncio.create_task(keys.authenticate("Bearer rk_k_s"))
+    await asyncio.sleep(0)
+    keys.forget("k")
+    after = asyncio.create_task(keys.authenticate("Bearer rk_k_s"))
+    await asyncio.sleep(0)
+    keys.gate.set()
+    assert (await before, await after) == (SERVICE, SERVICE)
+    assert keys.lookups == 2

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from collector.api.executions import executions_router
+from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.domain.model import IngestItem, ItemStatus
 from collector.handlers import Handlers
@@ -71,4 +72,5 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
         )
     )
     app.add_middleware(IngestMiddleware, endpoint=endpoint)
+    app.state.http_protocol = fast_path(endpoint)
     return app

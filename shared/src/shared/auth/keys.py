@@ -1,8 +1,10 @@
 """A service's verified copy of the API keys, kept up to date by `key.changed` events."""
 
+import asyncio
 import hmac
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -42,6 +44,8 @@ class KeyStore:
                 WHERE k.revision < EXCLUDED.revision"""
         )
         self._cache: dict[str, tuple[float, Principal]] = {}
+        self._lookups: dict[str, asyncio.Future[Principal]] = {}
+        """Lookups in progress: requests that come meanwhile with the same header share one."""
         self._hashes: dict[str, tuple[float, Principal, str]] = {}
 
     def cached(self, header: str | None) -> Principal | None:
@@ -54,11 +58,27 @@ class KeyStore:
         found = self.cached(header)
         if found is not None:
             return found
-        principal = await self._look_up(*parse_key(header))
+        key_id, secret = parse_key(header)
+        assert header is not None
+        lookup = self._lookups.get(header)
+        if lookup is None:
+            lookup = self._lookups[header] = asyncio.ensure_future(self._look_up_and_cache(header, key_id, secret))
+            lookup.add_done_callback(partial(self._end_lookup, header))
+        return await asyncio.shield(lookup)
+
+    def _end_lookup(self, header: str, lookup: "asyncio.Future[Principal]") -> None:
+        if self._lookups.get(header) is lookup:
+            del self._lookups[header]
+        if not lookup.cancelled():
+            lookup.exception()  # those who wait for it raise it; there may be nobody left
+
+    async def _look_up_and_cache(self, header: str, key_id: str, secret: str) -> Principal:
+        until = time.monotonic() + _FRESH_S
+        principal = await self._look_up(key_id, secret)
         if len(self._cache) >= _CACHED:
             self._cache.clear()
-        if header is not None and len(header) <= _LONGEST:
-            self._cache[header] = (time.monotonic() + _FRESH_S, principal)
+        if len(header) <= _LONGEST:
+            self._cache[header] = (until, principal)
         return principal
 
     async def authenticate_proof(self, key_id: str, is_proof: Callable[[str], bool]) -> Principal:
@@ -79,6 +99,7 @@ class KeyStore:
     def forget(self, key_id: str) -> None:
         """Drop a key from the caches, so that its next use reads the database."""
         self._hashes.pop(key_id, None)
+        self._lookups.clear()
         self._cache = {header: it for header, it in self._cache.items() if it[1].key_id != key_id}
 
     async def _look_up(self, key_id: str, secret: str) -> Principal:

@@ -73,7 +73,7 @@ def serve(app: Any, settings: ProcessSettings) -> None:
     raise_open_files()
     config = uvicorn.Config(
         app,
-        http=guarded(HttpToolsProtocol, ConnectionLimits()),
+        http=guarded(getattr(app.state, "http_protocol", HttpToolsProtocol), ConnectionLimits()),
         ws="none",
         host=settings.host,
         port=settings.port,

@@ -4,16 +4,18 @@ They are plain ASGI in front of the framework, because they receive nearly all r
 authenticate, parse, validate, group commit, response.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, NamedTuple
 
 from collector.api.gzip_body import inflate, too_large
-from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
+from collector.api.request import ClientDisconnected, Pairs, Receive, read_body, read_headers
 from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
-from collector.domain.outcomes import overloaded
+from collector.domain.model import ItemStatus
+from collector.domain.outcomes import ItemResult, overloaded
 from collector.domain.request_context import Route
 from collector.ingest.group_commit import QueueFull
-from collector.ingest.service import IngestService
+from collector.ingest.service import MAX_INLINE_BYTES, IngestService, outcome_of
 from collector.settings import CollectorSettings
 from shared.auth.keys import KeyStore
 from shared.problems import Problem
@@ -34,6 +36,25 @@ ROUTES: dict[str, tuple[Route, tuple[str, ...]]] = {
 """Path → route, and the scopes of which a key needs one."""
 _READS = frozenset({("GET", _EXECUTIONS)})
 """Method and path of requests that the framework answers on the same paths."""
+
+
+Written = asyncio.Future[list[ItemStatus | Exception]]
+
+
+class Submitted(NamedTuple):
+    """An item that was queued: its id, the future of its status, and the header fields of the response."""
+
+    id: str
+    written: Written
+    headers: Mapping[str, str]
+
+    def response(self) -> HttpResponse:
+        """Return the response, once `written` is done."""
+        try:
+            (status,) = self.written.result()
+            return single_response(ItemResult(self.id, outcome_of(status))).with_headers(self.headers)
+        except Exception as error:
+            return response_of_error(error)
 
 
 class IngestEndpoint:
@@ -71,6 +92,33 @@ class IngestEndpoint:
             response = single_response(await self._service.complete(content, context, execution_id))
         return response.with_headers(quota)
 
+    def submit(
+        self, scope: Mapping[str, Any], pairs: Pairs, route: Route, scopes: tuple[str, ...], content: bytes
+    ) -> Submitted | None:
+        """Queue the object of a complete POST without waiting; return None, without an effect, if that is impossible.
+
+        It is possible for a small plain object, sent with an API key that was looked up within the last two seconds and
+        is not a browser's. Raises as `respond` does.
+        """
+        if content[:1] != b"{" or len(content) > min(MAX_INLINE_BYTES, self._settings.body_limit):
+            return None
+        try:
+            headers = read_headers(pairs, self._settings.body_limit)
+        except Problem:
+            return None
+        principal = self._keys.cached(headers.authorization)
+        if principal is None or "browser-ingest" in principal.scopes or headers.gzip:
+            return None
+        context = self._service.cached_request_context(
+            principal, headers.idempotency_key, headers.traceparent, headers.date
+        )
+        if context is None:
+            return None
+        quota = self._limiter.admit(principal, scope, headers.forwarded)
+        principal.require(*scopes)
+        item, written = self._service.submit(route, content, context)
+        return Submitted(item.id, written, quota)
+
 
 class IngestMiddleware:
     """Sends ingesting requests to the endpoint, and all others to `app`."""
@@ -91,7 +139,7 @@ class IngestMiddleware:
         except ClientDisconnected:
             return
         except Exception as error:
-            response = problem_response(_problem(error))
+            response = response_of_error(error)
         await _send(send, response)
 
 
@@ -111,6 +159,11 @@ def _check_method_and_query(scope: Scope, execution_id: str | None) -> None:
         check_names(scope["query_string"], ())
 
 
+def response_of_error(error: Exception) -> HttpResponse:
+    """Return the response to a request that failed."""
+    return problem_response(_problem(error))
+
+
 def _problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
@@ -121,7 +174,5 @@ def _problem(error: Exception) -> Problem:
 
 
 async def _send(send: Send, response: HttpResponse) -> None:
-    headers = [(b"content-type", response.media), (b"content-length", b"%d" % len(response.body))]
-    headers += [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": response.raw_headers()})
     await send({"type": "http.response.body", "body": response.body})

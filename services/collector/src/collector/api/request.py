@@ -9,6 +9,8 @@ from collector.api.gzip_body import is_gzip, too_large
 from shared.problems import Problem, invalid
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Pairs = Sequence[tuple[bytes, bytes]]
+"""Headers: names in lower case, and values."""
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -31,7 +33,7 @@ class Headers(NamedTuple):
     gzip: bool = False
 
 
-def read_headers(pairs: Sequence[tuple[bytes, bytes]], body_limit: int) -> Headers:
+def read_headers(pairs: Pairs, body_limit: int) -> Headers:
     """Return the headers. Raises Problem 415 for another media type, 413 for a large Content-Length, 422 or 400."""
     found = dict(pairs)
     _check_media(found.get(b"content-type"))

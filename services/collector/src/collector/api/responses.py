@@ -27,6 +27,11 @@ class HttpResponse(NamedTuple):
         """Return the response with more headers; its own take precedence."""
         return HttpResponse(self.status, self.body, self.media, {**more, **self.headers}) if more else self
 
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers in the form of ASGI."""
+        headers = [(b"content-type", self.media), (b"content-length", b"%d" % len(self.body))]
+        return headers + [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+
 
 def problem_response(problem: Problem) -> HttpResponse:
     """Return the response to a refused request."""

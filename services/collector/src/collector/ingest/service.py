@@ -65,6 +65,11 @@ class PseudonymKeyCache:
         self._engine = engine
         self._key: PseudonymKey | None = None
 
+    @property
+    def cached(self) -> PseudonymKey | None:
+        """Return the key; None before its first use."""
+        return self._key
+
     async def get(self) -> PseudonymKey:
         """Return the key. Raises Retryable while the database is unavailable."""
         if self._key is None:
@@ -96,7 +101,18 @@ class IngestService:
         self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None = None
     ) -> RequestContext:
         """Return what the items of one request have in common. `date` is the value of its header `Date`."""
-        pseudonym_key = await self._pseudonym_key.get()
+        await self._pseudonym_key.get()
+        context = self.cached_request_context(principal, idempotency_key, traceparent, date)
+        assert context is not None
+        return context
+
+    def cached_request_context(
+        self, principal: Principal, idempotency_key: str | None, traceparent: str | None, date: bytes | None
+    ) -> RequestContext | None:
+        """Return the same without waiting; None before the key of pseudonyms is known."""
+        pseudonym_key = self._pseudonym_key.cached
+        if pseudonym_key is None:
+            return None
         now = self._clock.now()
         origin = Origin(principal.project, principal.environment, now, traceparent)
         skew = NO_SKEW if date is None else clock_skew(date, now)
@@ -116,6 +132,14 @@ class IngestService:
             ItemResult(None, item) if isinstance(item, Problem) else ItemResult(item.id, outcome_of(next(written)))
             for item in parsed
         ]
+
+    def submit(
+        self, route: Route, content: bytes, context: RequestContext
+    ) -> "tuple[IngestItem, asyncio.Future[list[ItemStatus | Exception]]]":
+        """Queue one object of at most `MAX_INLINE_BYTES` without waiting. Raises Problem, or QueueFull."""
+        item = parse_request(route, content, context)
+        assert not isinstance(item, list)
+        return item, self._committer.submit([item], len(content))
 
     async def complete(self, content: bytes, context: RequestContext, execution_id: str) -> ItemResult:
         """Record or complete the execution with this id. Raises Problem, or QueueFull."""
