@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.domain import messages
+from collector.domain import outbox_messages
 from collector.domain.clock_skew import clock_skew
 from collector.domain.feedback_values import read_value
 from collector.domain.model import ExecutionContext, Origin, PreviousFeedback, WaitingFeedback
@@ -65,9 +65,9 @@ def created(
 ) -> FeedbackCreated:
     feedback = parse_feedback(item, CONTEXT)
     entry = WaitingFeedback(
-        feedback.event_id, feedback.origin, feedback.reference, messages.with_previous_feedback(feedback, former)
+        feedback.event_id, feedback.origin, feedback.reference, outbox_messages.with_previous_feedback(feedback, former)
     )
-    message = messages.feedback_created_message(entry, joined).message
+    message = outbox_messages.feedback_created_message(entry, joined).message
     event = FeedbackCreated.model_validate_json(message.value)
     assert message.key == event.key
     return event
@@ -105,7 +105,7 @@ def test_the_largest_feedback_and_execution_fit_into_one_message() -> None:
     feedback = parse_feedback({"execution_id": "e", "kind": "comment", "value": text}, CONTEXT)
     entry = WaitingFeedback(feedback.event_id, feedback.origin, feedback.reference, feedback.payload)
     assert (
-        len(messages.feedback_created_message(entry, ExecutionContext("t" * 128, execution.facts)).message.value)
+        len(outbox_messages.feedback_created_message(entry, ExecutionContext("t" * 128, execution.facts)).message.value)
         < MAX_PAYLOAD
     )
     with pytest.raises(Problem) as caught:

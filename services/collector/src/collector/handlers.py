@@ -5,7 +5,7 @@ from functools import partial
 
 from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem
-from collector.domain.submission import check_age, is_signed
+from collector.domain.submission_checks import check_age, is_signed
 from collector.ingest.service import IngestService
 from collector.storage.connections import raw_connection, transient_errors
 from collector.storage.repository import PostgresRepository

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from collector.domain.messages import feedback_created_message
+from collector.domain.outbox_messages import feedback_created_message
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from collector.storage.repository import PostgresRepository

@@ -7,7 +7,7 @@ then; the group is then ingested in a transaction.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from collector.domain import messages
+from collector.domain import outbox_messages
 from collector.domain.ingestion import classify_claims, first_claims, latest
 from collector.domain.model import (
     Claim,
@@ -91,10 +91,10 @@ def plan_group(items: Sequence[IngestItem], references: GroupReferences, snapsho
         fresh = [item for item, status in zip(items, statuses, strict=True) if status == "accepted"]
         _, feedback, executions = references_of(fresh)
     claims = [claim for claim in references.claims if claim.key in kept and claim.key not in snapshot.claims]
-    outgoing = [messages.execution_recorded_message(execution) for execution in executions]
+    outgoing = [outbox_messages.execution_recorded_message(execution) for execution in executions]
     facts = _facts(executions)
     joined = {row: entry for row, entry in snapshot.waiting.items() if entry.reference in facts}
-    outgoing += [messages.feedback_created_message(entry, facts[entry.reference]) for entry in joined.values()]
+    outgoing += [outbox_messages.feedback_created_message(entry, facts[entry.reference]) for entry in joined.values()]
     waiting = _join(feedback, snapshot, facts, outgoing)
     first, replacements = _slots(feedback, snapshot.current)
     write = GroupWrite(claims, executions, first, replacements, waiting, list(joined), outgoing)
@@ -128,14 +128,14 @@ def _join(
     current = dict(snapshot.current)
     waiting = []
     for item in feedback:
-        payload = messages.with_previous_feedback(item, current.get(item.slot))
+        payload = outbox_messages.with_previous_feedback(item, current.get(item.slot))
         current[item.slot] = PreviousFeedback(item.id, item.value, item.label)
         entry = WaitingFeedback(item.event_id, item.origin, item.reference, payload)
         execution = snapshot.executions.get(item.reference) or facts.get(item.reference)
         if execution is None:
             waiting.append(entry)
         else:
-            outgoing.append(messages.feedback_created_message(entry, execution))
+            outgoing.append(outbox_messages.feedback_created_message(entry, execution))
     return waiting
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from collector.domain import messages
+from collector.domain import outbox_messages
 from collector.domain.completion import complete
 from collector.domain.model import (
     Claim,
@@ -56,7 +56,7 @@ async def _completions(
         results[index] = "duplicate" if completion is None else "accepted"
         if completion is not None:
             await repository.update_execution(item.reference, completion.execution)
-            outgoing.append(messages.execution_completed_message(item, completion))
+            outgoing.append(outbox_messages.execution_completed_message(item, completion))
     return outgoing
 
 
@@ -64,12 +64,14 @@ async def _executions(repository: Repository, executions: Sequence[NewExecution]
     if not executions:
         return []
     await repository.save_executions(executions)
-    outgoing = [messages.execution_recorded_message(execution) for execution in executions]
+    outgoing = [outbox_messages.execution_recorded_message(execution) for execution in executions]
     observed = [(item.origin, prompt) for item in executions for prompt in item.observed_prompts]
     if observed:
-        outgoing += [messages.prompt_observed_message(*new) for new in await repository.save_observed_prompts(observed)]
+        outgoing += [
+            outbox_messages.prompt_observed_message(*new) for new in await repository.save_observed_prompts(observed)
+        ]
     return outgoing + [
-        messages.feedback_created_message(entry, execution)
+        outbox_messages.feedback_created_message(entry, execution)
         for entry, execution in await repository.pop_waiting_feedback(executions)
     ]
 
@@ -82,13 +84,13 @@ async def _feedback(repository: Repository, feedback: Sequence[NewFeedback]) -> 
     waiting: list[WaitingFeedback] = []
     for item, previous in zip(feedback, previous_feedback(feedback, replaced), strict=True):
         entry = WaitingFeedback(
-            item.event_id, item.origin, item.reference, messages.with_previous_feedback(item, previous)
+            item.event_id, item.origin, item.reference, outbox_messages.with_previous_feedback(item, previous)
         )
         execution = replaced[item.slot].execution
         if execution is None:
             waiting.append(entry)
         else:
-            outgoing.append(messages.feedback_created_message(entry, execution))
+            outgoing.append(outbox_messages.feedback_created_message(entry, execution))
     if waiting:
         await repository.save_waiting_feedback(waiting)
     return outgoing

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from collector.domain.messages import slot_and_id
 from collector.domain.model import (
     Claim,
     CurrentFeedback,
@@ -19,6 +18,7 @@ from collector.domain.model import (
     RecordedExecution,
     WaitingFeedback,
 )
+from collector.domain.outbox_messages import slot_and_id
 from collector.storage import queries as sql
 from collector.storage.columns import execution_columns, waiting_columns
 from shared.messaging.sql_outbox import insert_parameters
