@@ -1,4 +1,4 @@
-"""`make bench-compare BASE=commit`: processor time per item of a former commit and of this checkout, run in turn.
+"""`make bench-compare BASE=commit`: processor time per item of another commit and of this checkout, run in turn.
 
     python -m benchmarks.compare BASE [--rounds 3] [NAME …]
 

@@ -1,4 +1,4 @@
-"""How soon pages of the console are there, and how heavy they are, with 1,000 regressions and 200 proposals.
+"""Response time and size of the console's pages, with 1,000 regressions and 200 proposals.
 
 `python -m benchmarks.console [--rounds 15]`: on a local system with all services. The server's time is that of a whole
 page over HTTP, with everything it asks; first contentful paint is Chromium's own figure, with an empty cache; weight is

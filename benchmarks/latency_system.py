@@ -1,4 +1,4 @@
-"""The system whose delays are measured, its requests, and the table of a delay's hops."""
+"""The measured system, its requests, and the table of a delay's hops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LIMIT_MS = 100.0
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Where each service is, and the keys."""
+    """The URL of each service, and the keys."""
 
     collector: str
     proposer: str
@@ -34,7 +34,7 @@ def post(http: httpx.Client, key: str, url: str, body: object) -> dict[str, str]
 
 
 def rows_of(what: str, timelines: Sequence[Hops], item: str, process_s: float, postgres_s: float | None) -> list[Row]:
-    """Print the whole and its hops; return the rows of the whole and the median of each hop."""
+    """Print the total and its hops; return the rows of the total and the median of each hop."""
     moments = [list(hops.values()) for hops in timelines]
     whole = [1000 * (times[-1] - times[0]) for times in moments]
     p50, p99 = quantile(whole, 0.5), quantile(whole, 0.99)

@@ -1,8 +1,8 @@
 """A process of apps that follow one prompt: reports when each of its clients received and served every version.
 
 `python -m benchmarks.latency_watchers URL KEY NAME CLIENTS KIND` prints `connected`, then for each version, once all
-clients serve it, its digest with [received, served] of each client, in Unix seconds. It ends with its standard input.
-`KIND` is "SDK clients", or "bare connections", which read events and neither verify nor serve them.
+clients serve it, its digest with [received, served] of each client, in Unix seconds. It ends when its standard input is
+closed. `KIND` is "SDK clients", or "bare connections", which read events and neither verify nor serve them.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How soon `ratchet-local` is ready, what that costs, and what all of its processes use while nothing happens.
+"""Start time of `ratchet-local`, its cost, and the use of all its processes while idle.
 
 `python -m benchmarks.start [--rounds 3] [--idle 20]`: the first start makes database, schemas and keys, the others go
 on. CPU seconds are those of all its processes, ended ones included: they hold on a busy machine. Memory is the

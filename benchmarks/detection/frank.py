@@ -26,7 +26,7 @@ class SwitchResult:
     `shown` is the number of values after which the drop was first significant, `after` that of the last finding.
     """
 
-    said: tuple[str, ...]
+    findings: tuple[str, ...]
     finding: Finding
     shown: int | None
     after: int
@@ -37,16 +37,16 @@ def compare(before: Sequence[float], after: Sequence[float]) -> SwitchResult:
     baseline = Monitor("bounded", POLICY)
     for value in before:
         baseline.learn(value)
-    monitor, said = Monitor("bounded", POLICY, reference=baseline.reference()), list[str]()
+    monitor, findings = Monitor("bounded", POLICY, reference=baseline.reference()), list[str]()
     shown, at = None, 0
     for at, value in enumerate(after, 1):
         if monitor.observe(value):
             shown = shown or at
         if at >= POLICY.minimum:
-            said.append(monitor.finding().answer)
-            if said[-1] == "regressed":
+            findings.append(monitor.finding().answer)
+            if findings[-1] == "regressed":
                 break
-    return SwitchResult(tuple(said), monitor.finding(), shown, at)
+    return SwitchResult(tuple(findings), monitor.finding(), shown, at)
 
 
 def halves(values: Sequence[float]) -> list[tuple[Sequence[float], Sequence[float]]]:

@@ -187,7 +187,7 @@ async def test_a_row_that_was_sent_in_part_keeps_the_rest(store: AnyStore) -> No
     assert await store.oldest_unsent() is None
 
 
-async def test_a_row_that_is_set_aside_waits_for_nobody(store: AnyStore) -> None:
+async def test_set_aside_row_blocks_nothing(store: AnyStore) -> None:
     async with store.begin() as tx:
         await tx.emit(envelope(), envelope(feedback(target="other")))
     first, second = await store.pending(ALL, 10)

@@ -94,7 +94,7 @@ class Failpoint:
 
 
 async def _refuse(*_: Any) -> bool:
-    """Take the place of `GroupRepository.write`, as if another instance had come between."""
+    """Replace `GroupRepository.write`, as if another instance had written in between."""
     return False
 
 

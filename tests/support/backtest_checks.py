@@ -41,7 +41,7 @@ def faults(shard: int, folder: Path) -> list[str]:
 
 def _fault(file: PastFile, path: Path, judged: bool) -> str:
     """Return the errors in reading a file; empty if there are none."""
-    told = _question(file.flags)
+    options = _question(file.flags)
     try:
         found = interpret_file(path, BacktestOptions(ColumnChoice()))
     except Doubt as doubt:
@@ -56,8 +56,8 @@ def _fault(file: PastFile, path: Path, judged: bool) -> str:
         if needed:
             return f"not asked for {needed}"
     try:
-        found = interpret_file(path, told) if file.flags else found
-        return _decoded(file, found) or (_verdict(file, path, told) if judged else "")
+        found = interpret_file(path, options) if file.flags else found
+        return _decoded(file, found) or (_verdict(file, path, options) if judged else "")
     except BadFile as error:
         return f"refused with its flags ({error})"
 

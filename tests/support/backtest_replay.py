@@ -1,4 +1,4 @@
-"""Datasets of any course, replayed in columns and row by row."""
+"""Generated histories, replayed in columns and row by row."""
 
 import math
 import random
@@ -29,11 +29,11 @@ METRICS: dict[str, tuple[ColumnKind, Metric, float, float]] = {
 
 @dataclass(frozen=True)
 class Past:
-    """What the rows of a test look like.
+    """Parameters of the rows of a test.
 
-    The rows are in phases, as many as `bad` has shares of bad values; a version is in use for as many phases as it
-    takes for all of them. `one_by_one`: versions are replayed one after the other. `canary` is the share of rows of
-    another version, with about `canary_scores` in each phase if given; `side` that of the version before.
+    The rows are in phases: one for each share of bad values in `bad`; the versions are spread evenly over the phases.
+    `one_by_one`: versions are replayed one after the other. `canary` is the share of rows of another version, with
+    about `canary_scores` in each phase if given; `side` that of the previous version.
     """
 
     rows: int = 3000
@@ -56,7 +56,7 @@ class Past:
 
 
 def dataset(past: Past, seed: int) -> Dataset:
-    """Return the rows of a past."""
+    """Return the rows of a history."""
     rnd = random.Random(seed)
     segments = tuple(NameColumn(f"segment{number}") for number in range(len(past.segments)))
     found = Dataset(
@@ -126,7 +126,7 @@ def _add_names(found: Dataset, past: Past, row: int, rnd: random.Random) -> str 
 
 
 def shown(series: Sequence[Series]) -> list[Any]:
-    """Return all that a report takes from a replay."""
+    """Return everything in a replay that a report uses."""
     return [
         (each.target, each.watched, each.alarms, each.verdict, each.rule.alarms, each.trace.points, list(each.recent))
         for each in series
@@ -134,7 +134,7 @@ def shown(series: Sequence[Series]) -> list[Any]:
 
 
 def replay_both(past: Past, seed: int) -> tuple[list[Series], list[Series]]:
-    """Return the replay of a past in columns, and that of its rows one by one."""
+    """Return the columnar replay of a history, and the row-by-row replay."""
     data = dataset(past, seed)
     found = []
     versions = sorted(filter(None, data.version.names)) if data.version else []

@@ -67,14 +67,14 @@ def replacing(number: int, value: float, previous: float, version: str = "v1") -
     return feedback(number, version, feedback_id=new_id, value=value, replaces=old)
 
 
-def successive_thumbs(number: int, said: Iterable[tuple[float, bool | None]]) -> list[FeedbackCreated]:
+def successive_thumbs(number: int, thumbs: Iterable[tuple[float, bool | None]]) -> list[FeedbackCreated]:
     """Return successive thumbs of a user about an execution, each with its consent to quality.
 
     As from the collector: a thumb without consent is replaced without a value.
     """
     events: list[FeedbackCreated] = []
     previous: Replaced | None = None
-    for index, (value, quality) in enumerate(said):
+    for index, (value, quality) in enumerate(thumbs):
         new_id = derived_id("feedback", str(number), str(index))
         consent = Consent(quality=quality)
         events.append(feedback(number, feedback_id=new_id, value=value, consent=consent, replaces=previous))

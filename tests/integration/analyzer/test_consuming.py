@@ -97,7 +97,7 @@ async def test_uncounted_values_are_reported(analyzer: Analyzer) -> None:
 async def test_consent_changes_keep_n_and_mean_exact(analyzer: Analyzer) -> None:
     chains = [[(1.0, True), (0.0, False), (0.0, True)], [(1.0, False), (1.0, True)], [(1.0, True), (1.0, False)]]
     await analyzer.deliver(
-        envelopes(event for number, said in enumerate(chains) for event in successive_thumbs(number, said))
+        envelopes(event for number, chain in enumerate(chains) for event in successive_thumbs(number, chain))
     )
     (row,) = await analyzer.rows("SELECT CAST(state AS jsonb) -> 2 AS sums FROM analyzer.streams")
     assert row.sums == [2, 1_000_000, 1_000_000_000_000]

@@ -82,11 +82,11 @@ def test_texts_are_escaped_for_the_terminal(environment: Environment) -> None:
         each["promptName"] = evil if each.get("promptName") else None
     server.scores.append(score(3, f"len{evil}", 77.0, datetime.now(UTC)))
     server.prompts = {(evil, 6): version(6, f"Help.\n{evil}"), (evil, 7): version(7, "Help.")}
-    told = run(environment(server), "--langfuse").stdout
-    assert told.count("<U+001B>[2J<U+202E>bot") > 5
-    assert "+  <U+001B>[2J<U+202E>bot" in told
-    assert "\x1b" not in told
-    assert "\u202e" not in told
+    output = run(environment(server), "--langfuse").stdout
+    assert output.count("<U+001B>[2J<U+202E>bot") > 5
+    assert "+  <U+001B>[2J<U+202E>bot" in output
+    assert "\x1b" not in output
+    assert "\u202e" not in output
 
 
 def test_script_prints_no_progress_in_a_pipe_and_no_key(environment: Environment, tmp_path: Path) -> None:

@@ -34,17 +34,21 @@ async def test_a_direction_is_declared_and_earlier_values_count(
     assert (before["direction"], before["n"], before["uncounted"]) == ("undeclared", 270, [])
 
     path = "/v1/metrics/score.wordiness"
-    said = await client.put(path, json={"direction": "lower_is_better"}, headers=tuner)
-    assert (said.status_code, said.json()["direction"], said.json()["origin"]) == (200, "lower_is_better", "declared")
-    assert said.json()["declared"] == {"direction": "lower_is_better"}
+    response = await client.put(path, json={"direction": "lower_is_better"}, headers=tuner)
+    assert (response.status_code, response.json()["direction"], response.json()["origin"]) == (
+        200,
+        "lower_is_better",
+        "declared",
+    )
+    assert response.json()["declared"] == {"direction": "lower_is_better"}
     (event,) = await analyzer.emitted("metric.declared")
     assert (event.metric, event.target, event.revision, event.by) == ("score.wordiness", None, 1, "reader")
     assert event.declared == DeclaredMetric(direction="lower_is_better")
     canonical = b'{"direction":"lower_is_better"}'
     assert event.digest == f"sha256:{sha256(canonical).hexdigest()}"
-    response = {item["identity"]: item for item in (await client.get("/v1/quality")).json()["items"]}
-    assert response["label:v2"]["verdict"] == "regressed"
-    assert (response["label:v1"]["measurement"]["n"], response["label:v1"]["measurement"]["mean"]) == (
+    quality = {item["identity"]: item for item in (await client.get("/v1/quality")).json()["items"]}
+    assert quality["label:v2"]["verdict"] == "regressed"
+    assert (quality["label:v1"]["measurement"]["n"], quality["label:v1"]["measurement"]["mean"]) == (
         150,
         pytest.approx(0.1),
     )

@@ -28,10 +28,10 @@ async def test_posted_items_arrive_on_kafka(
         httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://collector") as client,
     ):
         await client.post("/v1/executions", json={"id": "e1", "target": "answers"}, headers=key)
-        told = await client.post(
+        response = await client.post(
             "/v1/feedback", json={"execution_id": "e1", "kind": "thumb", "value": True}, headers=key
         )
         record = await consumer.getone()
-        assert told.json()["id"].encode() in record.value
+        assert response.json()["id"].encode() in record.value
         assert record.key == b"shop/answers"
         assert (await client.get("/health/ready")).status_code == 200

@@ -139,8 +139,8 @@ async def test_wrong_clock_is_corrected_and_shown(
 ) -> None:
     """The app's clock is off by `ahead`, and its request states its time, like the SDK."""
     theirs = collector.clock.now() + ahead
-    said = {**EXECUTION, "occurred_at": (theirs - timedelta(seconds=30)).isoformat()}
-    posted = await collector.post("executions", said, Date=format_datetime(theirs, usegmt=True))
+    body = {**EXECUTION, "occurred_at": (theirs - timedelta(seconds=30)).isoformat()}
+    posted = await collector.post("executions", body, Date=format_datetime(theirs, usegmt=True))
     assert posted.json()["status"] == "accepted"
     (found,) = await read_executions(reader, "e1")
     assert datetime.fromisoformat(found["occurred_at"]) == collector.clock.now() - timedelta(seconds=30)

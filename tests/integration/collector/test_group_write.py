@@ -1,4 +1,4 @@
-"""A group written in one statement leaves what a transaction leaves, or nothing if another write comes between."""
+"""Writing a group in one statement has the same result as in a transaction, or no effect after a concurrent write."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -69,7 +69,7 @@ def parse(group: Sequence[Any], number: int) -> list[IngestItem]:
     key = PseudonymKey("k1", b"s" * 32)
     made = []
     for index, ((route, body), idempotency_key) in enumerate(group):
-        # Without a key of its own an item has a random id, which could not be compared.
+        # Without an id or key an item gets a random id, which could not be compared.
         context = RequestContext("key", origin, key, idempotency_key or f"{number}-{index}", "ingest")
         made.append(parse_item(route, body, context))
     return made
@@ -161,7 +161,7 @@ async def test_a_broken_write_differs(writer: Writer, monkeypatch: pytest.Monkey
     assert found != expected
 
 
-async def test_one_statement_leaves_what_a_transaction_leaves(writer: Writer) -> None:
+async def test_one_statement_has_the_result_of_a_transaction(writer: Writer) -> None:
     @settings(max_examples=scaled(60, 2_000), deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(groups)
     def check(drawn: Sequence[Any]) -> None:
@@ -212,7 +212,7 @@ async def test_a_write_whose_snapshot_is_outdated_changes_nothing(
 
 
 async def test_keys_are_looked_up_by_index(writer: Writer) -> None:
-    """Also while the tables are empty: the statements are planned once."""
+    """This includes empty tables: the statements are planned once."""
     items = parse([*EXAMPLE[0], *EXAMPLE[3]], 0)
     read: list[str] = []
 

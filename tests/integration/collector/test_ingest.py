@@ -61,21 +61,21 @@ async def test_rejected_retry_does_not_claim_its_id(collector: "Running") -> Non
 
 
 async def test_id_used_with_another_body_is_a_conflict(collector: "Running") -> None:
-    said = {**DOWN, "id": str(uuid4())}
-    assert (await collector.post("feedback", said)).json()["status"] == "accepted"
-    changed = await collector.post("feedback", {**said, "value": "up"})
+    body = {**DOWN, "id": str(uuid4())}
+    assert (await collector.post("feedback", body)).json()["status"] == "accepted"
+    changed = await collector.post("feedback", {**body, "value": "up"})
     assert (changed.status_code, changed.json()["code"]) == (409, "id-conflict")
     assert "new id" in changed.json()["detail"]
     assert changed.json()["errors"][0]["field"] == "id"
-    several = await collector.post("feedback", [said, {**said, "user": "bob"}, {**DOWN, "user": "eve"}])
+    several = await collector.post("feedback", [body, {**body, "user": "bob"}, {**DOWN, "user": "eve"}])
     assert [result["status"] for result in several.json()["results"]] == ["duplicate", "refused", "accepted"]
     assert collector.count("waiting") == 2
 
 
 async def test_numbers_are_compared_by_value(collector: "Running") -> None:
     rating = {**DOWN, "id": str(uuid4()), "kind": "rating", "value": 4}
-    said = [await collector.post("feedback", {**rating, "value": value}) for value in (4, 4.0, 4.5)]
-    assert [answer.json().get("status") for answer in said] == ["accepted", "duplicate", 409]
+    answers = [await collector.post("feedback", {**rating, "value": value}) for value in (4, 4.0, 4.5)]
+    assert [answer.json().get("status") for answer in answers] == ["accepted", "duplicate", 409]
     keyed = [{**DOWN, "kind": "rating", "value": value} for value in (3.0, 3, 2)]
     codes = [(await collector.post("feedback", body, Idempotency_Key="k")).status_code for body in keyed]
     assert codes == [200, 200, 422]
@@ -102,8 +102,8 @@ async def test_execution_is_completed_once_by_any_sender(collector: "Running") -
     assert (await collector.post("executions", [{**scored, "cost": 1}], Idempotency_Key="k")).status_code == 422
     await collector.post("feedback", {**DOWN, "execution_id": "a/b"})
     events = [ExecutionRecorded.model_validate(event) for event in collector.events("execution.recorded")]
-    told = [(event.revision, event.latency_ms, event.scores, event.facts.output) for event in events]
-    assert told == [(1, None, {}, None), (2, 7.0, {}, "42"), (3, None, {"x": 1.0}, "42")]
+    measured = [(event.revision, event.latency_ms, event.scores, event.facts.output) for event in events]
+    assert measured == [(1, None, {}, None), (2, 7.0, {}, "42"), (3, None, {"x": 1.0}, "42")]
     (created,) = collector.events("feedback.created")
     assert (created["execution"]["input"], created["execution"]["output"]) == ("Why?", "42")
 
@@ -131,10 +131,10 @@ async def test_retry_may_have_a_new_time_and_omit_a_known_document(collector: "R
 
 
 async def test_id_stored_without_a_body_hash_is_a_duplicate(collector: "Running") -> None:
-    said = {**DOWN, "id": str(uuid4())}
-    await collector.post("feedback", said)
+    body = {**DOWN, "id": str(uuid4())}
+    await collector.post("feedback", body)
     psql(collector.dsn, "UPDATE collector.receipts SET body = decode(repeat('00', 16), 'hex')")
-    assert (await collector.post("feedback", {**said, "value": "up"})).json()["status"] == "duplicate"
+    assert (await collector.post("feedback", {**body, "value": "up"})).json()["status"] == "duplicate"
 
 
 async def test_each_item_of_an_array_has_its_part_of_the_key(collector: "Running") -> None:
@@ -173,9 +173,9 @@ async def test_implicit_feedback_does_not_replace_explicit_feedback(collector: "
     await collector.post("executions", EXECUTION)
     implicit = {**DOWN, "source": "implicit"}
     await collector.post("feedback", [DOWN, implicit, {**implicit, "value": "up"}])
-    said, guessed, guessed_again = collector.events("feedback.created")
-    assert ("replaces" in said, "replaces" in guessed) == (False, False)
-    assert guessed_again["replaces"]["feedback_id"] == guessed["feedback_id"]
+    explicit, implicit, implicit_again = collector.events("feedback.created")
+    assert ("replaces" in explicit, "replaces" in implicit) == (False, False)
+    assert implicit_again["replaces"]["feedback_id"] == implicit["feedback_id"]
 
 
 async def test_a_feedback_without_consent_is_replaced_without_its_value(collector: "Running") -> None:
@@ -298,9 +298,9 @@ async def test_digest_is_observed_once_and_again_with_its_document(collector: "R
     await collector.post("executions", [used(1, digest=digest), used(2, digest=digest), used(3, version="7")])
     await collector.post("executions", used(4, document=DOCUMENT))
     await collector.post("executions", [used(5, document=DOCUMENT), used(6, digest=digest)])
-    bare, told = [PromptObserved.model_validate(event) for event in collector.events("prompt.observed")]
+    bare, with_document = [PromptObserved.model_validate(event) for event in collector.events("prompt.observed")]
     assert (bare.digest, bare.document) == (digest, None)
-    assert (told.digest, told.document) == (digest, parse(DOCUMENT).to_dict())
+    assert (with_document.digest, with_document.document) == (digest, parse(DOCUMENT).to_dict())
 
 
 async def test_served_digests_are_not_observed(collector: "Running") -> None:

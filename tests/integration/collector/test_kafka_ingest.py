@@ -70,7 +70,7 @@ async def test_submitted_feedback_is_stored_like_a_post(collector: "Running") ->
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"kind": "like"}, "invalid: kind"),
         ({"value": float("nan")}, "invalid: value"),
@@ -79,9 +79,11 @@ async def test_submitted_feedback_is_stored_like_a_post(collector: "Running") ->
         ({"occurred_at": "2026-01-01T00:00:00"}, "invalid: occurred_at"),
     ],
 )
-async def test_invalid_submissions_become_dead_letters(collector: "Running", body: dict[str, Any], said: str) -> None:
+async def test_invalid_submissions_become_dead_letters(
+    collector: "Running", body: dict[str, Any], message: str
+) -> None:
     event = sign_unchecked(body=json.dumps({"execution_id": "e1", "kind": "thumb", "value": True, **body}))
-    with pytest.raises(Permanent, match=said):
+    with pytest.raises(Permanent, match=message):
         await submit(collector, event)
     assert collector.count("waiting") == 0
 

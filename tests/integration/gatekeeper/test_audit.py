@@ -41,10 +41,10 @@ async def tamper(gate: World, *statements: str) -> None:
 
 
 async def test_unaltered_chain_is_intact(audited_project: World) -> None:
-    said = await verified(audited_project)
-    assert (said["ok"], said["problems"]) == (True, [])
+    result = await verified(audited_project)
+    assert (result["ok"], result["problems"]) == (True, [])
     entries = (await audited_project.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
-    assert [entry["seq"] for entry in entries] == list(range(1, said["entries"] + 1))
+    assert [entry["seq"] for entry in entries] == list(range(1, result["entries"] + 1))
     assert {"prompt.promoted", "grant.given", "grant.revoked", "example.revoked", "loop.halted", "loop.resumed"} <= {
         entry["kind"] for entry in entries
     }
@@ -83,9 +83,9 @@ ANCHORS = "DELETE FROM gatekeeper.audit_anchors WHERE seq > (SELECT max(seq) FRO
 )
 async def test_tampering_is_detected(audited_project: World, statements: tuple[str, ...]) -> None:
     await tamper(audited_project, *statements)
-    said = await verified(audited_project)
-    assert said["ok"] is False
-    assert said["problems"]
+    result = await verified(audited_project)
+    assert result["ok"] is False
+    assert result["problems"]
 
 
 async def test_a_noted_head_reveals_a_rewind_of_everything(gate: World) -> None:

@@ -27,8 +27,8 @@ async def test_lost_keys_are_revoked_and_created_again(gate: World) -> None:
 async def test_every_key_is_emitted_and_signed(gate: World) -> None:
     rows = await gate.sql("SELECT payload FROM gatekeeper.outbox_messages WHERE topic = 'key.changed'")
     found = [json.loads(row[0]) for row in rows]
-    assert {said["key_id"] for said in found} == {raw.split("_")[1] for raw in gate.keys.values()}
-    assert all(verify(gate.signer.public, key_bytes(said), said["signature"]["value"]) for said in found)
+    assert {payload["key_id"] for payload in found} == {raw.split("_")[1] for raw in gate.keys.values()}
+    assert all(verify(gate.signer.public, key_bytes(payload), payload["signature"]["value"]) for payload in found)
     public = (await gate.ask("browser_key", "GET", "/v1/signing-keys")).json()["keys"]
     assert public == [{"key_id": gate.signer.key_id, "public_key": gate.signer.public}]
 

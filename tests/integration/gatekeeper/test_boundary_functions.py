@@ -57,24 +57,24 @@ async def test_no_decision_without_a_reviewing_persons_secret(stage: World, role
         "no scope": stage.keys["maker_key"],
     }
     for name, raw in tries.items():
-        said = await refused(role.fetch(DECIDE, raw, proposal["id"], proposal["digest"]))
-        assert said in {"unknown-key", "not-allowed"}, name
+        code = await refused(role.fetch(DECIDE, raw, proposal["id"], proposal["digest"]))
+        assert code in {"unknown-key", "not-allowed"}, name
     assert await is_one_live(stage)
 
 
 async def test_revoked_key_cannot_decide(stage: World, role: Any) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     await stage.sql("UPDATE gatekeeper.api_keys SET revoked = true WHERE subject = 'reviewer'")
-    said = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
-    assert said == "unknown-key"
+    code = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
+    assert code == "unknown-key"
 
 
 @pytest.mark.parametrize("lifetime", ["0 seconds", "-1 hour", "25 hours"])
 async def test_decision_expires_within_a_day(stage: World, role: Any, lifetime: str) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     decide = DECIDE.replace("1 minute", lifetime)
-    said = await refused(role.fetch(decide, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
-    assert "decisions" in said
+    code = await refused(role.fetch(decide, stage.keys["reviewer_key"], proposal["id"], proposal["digest"]))
+    assert "decisions" in code
     assert await is_one_live(stage)
 
 
@@ -94,8 +94,8 @@ async def test_a_decision_of_another_environment_is_refused(stage: World, role: 
         proposal,
         digest(ONE),
     )
-    said = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal, digest(ONE)))
-    assert said == "other-environment"
+    code = await refused(role.fetch(DECIDE, stage.keys["reviewer_key"], proposal, digest(ONE)))
+    assert code == "other-environment"
 
 
 async def test_a_search_path_or_temporary_table_changes_no_function(stage: World, role: Any) -> None:
@@ -114,8 +114,8 @@ async def test_a_search_path_or_temporary_table_changes_no_function(stage: World
         "CREATE FUNCTION pg_temp.sha256_hex(content text) RETURNS text LANGUAGE sql AS"
         f" $$ SELECT '{secret_hash(stage.keys['reviewer_key'])}' $$"
     )
-    said = await refused(role.fetch(DECIDE, forged, proposal["id"], proposal["digest"]))
-    assert said == "unknown-key"
+    code = await refused(role.fetch(DECIDE, forged, proposal["id"], proposal["digest"]))
+    assert code == "unknown-key"
     wrong = stage.keys["reviewer_key"][:-1] + "_"
     assert await refused(role.fetch(DECIDE, wrong, proposal["id"], proposal["digest"])) == "unknown-key"
     assert await is_one_live(stage)
@@ -128,9 +128,9 @@ async def test_sql_in_an_argument_is_not_executed(stage: World, role: Any) -> No
     assert await is_one_live(stage)
 
 
-async def announce(role: Any, *said: dict[str, Any]) -> str:
+async def announce(role: Any, *live_events: dict[str, Any]) -> str:
     """Insert messages into the outbox in one row, as the service's role."""
-    messages = [(uuid4(), Message("prompt.live", "k", json.dumps(live).encode(), ())) for live in said]
+    messages = [(uuid4(), Message("prompt.live", "k", json.dumps(live).encode(), ())) for live in live_events]
     return await insert(role, insert_parameters(messages, 4))
 
 
@@ -156,10 +156,10 @@ async def test_outbox_rejects_prompt_live_without_its_history_row(stage: World, 
         assert await announce(role, true, true | lie) == "not-live"
         assert await announce(role, true | lie, true) == "not-live"
     assert await announce(role, true, true) == ""
-    said = await refused(
+    code = await refused(
         role.execute("UPDATE gatekeeper.outbox SET topic = 'prompt.live' WHERE topic <> 'prompt.live'")
     )
-    assert said == "not-live"
+    assert code == "not-live"
 
 
 async def test_no_prompt_live_hides_in_a_row_that_its_event_ids_do_not_announce(stage: World, role: Any) -> None:
@@ -178,8 +178,8 @@ async def test_no_prompt_live_hides_in_a_row_that_its_event_ids_do_not_announce(
         assert "message" in await insert(role, [shards, topics, keys, [hidden_ids], [hidden]])
     assert await insert(role, [shards, topics, keys, [ids[:15]], [packed]]) != ""
     assert await announce(role, true) == ""
-    said = await refused(role.execute("UPDATE gatekeeper.outbox SET messages = $1, event_ids = $2", packed, ids))
-    assert said == "not-live"
+    code = await refused(role.execute("UPDATE gatekeeper.outbox SET messages = $1, event_ids = $2", packed, ids))
+    assert code == "not-live"
 
 
 async def test_content_with_a_wrong_digest_is_rejected(stage: World, role: Any) -> None:
@@ -188,9 +188,9 @@ async def test_content_with_a_wrong_digest_is_rejected(stage: World, role: Any) 
         ("examples", digest(TWO), "{}"),
         ("example_sets", digest(TWO), "[]"),
     ):
-        said = await refused(
+        code = await refused(
             role.execute(
                 f"INSERT INTO gatekeeper.{table} (project, digest, canonical) VALUES ('default', $1, $2)", name, content
             )
         )
-        assert "check constraint" in said
+        assert "check constraint" in code

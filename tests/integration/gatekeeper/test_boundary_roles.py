@@ -200,10 +200,12 @@ async def test_roles_have_only_the_listed_table_privileges(service_session: Serv
             for verb, statement in statements.items():
                 if (service_session.role, relation, verb) in _ALLOWED:
                     continue
-                said = await service_session.attempt(statement.format(t=relation, c=column, r=service_session.role))
+                sqlstate = await service_session.attempt(statement.format(t=relation, c=column, r=service_session.role))
                 # 55000: such a view is not updatable by anyone.
                 allowed = refusals(verb) | ({"55000"} if kind == "v" else set())
-                assert said in allowed, f"{verb} on {relation} as {service_session.role}: {said or 'went through'}"
+                assert sqlstate in allowed, (
+                    f"{verb} on {relation} as {service_session.role}: {sqlstate or 'went through'}"
+                )
                 tried += 1
     assert await service_session.state() == before
     assert tried > 400
@@ -216,8 +218,10 @@ async def test_no_role_can_redefine_a_function(service_session: ServiceSession) 
     )
     for (function,) in functions:
         for verb, statement in _ON_FUNCTIONS.items():
-            said = await service_session.attempt(statement.format(f=function, r=service_session.role))
-            assert said in refusals(verb), f"{verb} of {function} as {service_session.role}: {said or 'went through'}"
+            sqlstate = await service_session.attempt(statement.format(f=function, r=service_session.role))
+            assert sqlstate in refusals(verb), (
+                f"{verb} of {function} as {service_session.role}: {sqlstate or 'went through'}"
+            )
             tried += 1
     assert await service_session.state() == before
     assert tried > 300
@@ -227,8 +231,8 @@ async def test_roles_cannot_escalate(service_session: ServiceSession) -> None:
     before = await service_session.state()
     database = service_session.gate.dsn.split("?")[0].rpartition("/")[2]
     for statement in _AT_LARGE:
-        said = await service_session.attempt(statement.format(r=service_session.role, d=database))
-        assert said in refusals(statement) or said not in {"", *NO_RIGHT}, f"{statement} went through"
+        sqlstate = await service_session.attempt(statement.format(r=service_session.role, d=database))
+        assert sqlstate in refusals(statement) or sqlstate not in {"", *NO_RIGHT}, f"{statement} went through"
         await service_session.attempt("RESET ROLE")
         await service_session.attempt("RESET SESSION AUTHORIZATION")
     assert await service_session.state() == before
@@ -259,15 +263,15 @@ async def test_only_granted_functions_can_be_called_and_only_by_the_gatekeeper(s
         assert may_call == (service_session.role == "ratchet_gatekeeper" and name in functions | helpers), name
         types = signature[signature.index("(") + 1 : -1]
         call = ", ".join(f"NULL::{kind}" for kind in types.split(",") if kind)
-        said = await service_session.attempt(f"SELECT gatekeeper.{name}({call})")
+        sqlstate = await service_session.attempt(f"SELECT gatekeeper.{name}({call})")
         # A strict function with a null argument returns null before EXECUTE is checked.
-        assert strict or (said in NO_RIGHT) == (not may_call), f"{name}: {said or 'went through'}"
+        assert strict or (sqlstate in NO_RIGHT) == (not may_call), f"{name}: {sqlstate or 'went through'}"
     assert await service_session.state() == before
 
 
 async def test_other_services_see_nothing_of_the_boundary(service_session: ServiceSession) -> None:
     """Exception: the ids in its inbox, which `republish` of other services needs."""
     for relation in await _relations(service_session.gate, "r"):
-        said = await service_session.attempt(f"SELECT * FROM gatekeeper.{relation}")
+        sqlstate = await service_session.attempt(f"SELECT * FROM gatekeeper.{relation}")
         seen = service_session.role == "ratchet_gatekeeper" or relation in {"inbox", "subscriptions"}
-        assert said == ("" if seen else "42501"), relation
+        assert sqlstate == ("" if seen else "42501"), relation

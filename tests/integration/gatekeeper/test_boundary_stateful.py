@@ -158,8 +158,8 @@ class Gatekeeping(RuleBasedStateMachine):
         for item in items:
             answer = self.wait(self.gate.ask("reviewer_key", "POST", f"/v1/grants/{item['id']}/revoke"))
             assert answer.status_code == 200, answer.text
-            for said in answer.json()["live"]:
-                self.went_live(said["digest"])
+            for version in answer.json()["live"]:
+                self.went_live(version["digest"])
         self.left = 0
 
     @invariant()

@@ -107,7 +107,7 @@ async def test_an_example_revoked_in_staging_is_still_served_in_production(stage
     assert (answer.status_code, answer.json()["live"]) == (200, [])
     assert await stage.live() == live
     answer = await stage.ask("reviewer_key", "POST", path, {"reason": "nor here"})
-    assert [said["reason"] for said in answer.json()["live"]] == ["example_revoked"]
+    assert [version["reason"] for version in answer.json()["live"]] == ["example_revoked"]
 
 
 async def test_key_cannot_grant_a_scope_that_it_lacks(stage: World) -> None:

@@ -187,15 +187,15 @@ GUARDS: dict[str, list[tuple[str, str, str]]] = {
 @pytest.mark.parametrize("guard", GUARDS)
 async def test_each_guard_is_needed(forger: Forger, guard: str) -> None:
     """Without a guard in the functions, a forged decision is accepted, which the list above would detect."""
-    for function, said, without in GUARDS[guard]:
+    for function, check, without in GUARDS[guard]:
         [row] = await forger.gate.sql(
             """SELECT pg_get_functiondef(oid) FROM pg_proc
                WHERE proname = :name AND pronamespace = 'gatekeeper'::regnamespace""",
             name=function,
         )
-        assert row[0].count(said) == 1, (function, said)
+        assert row[0].count(check) == 1, (function, check)
         async with forger.gate.owner.begin() as conn:
-            await conn.exec_driver_sql(row[0].replace(said, without).replace("%", "%%"))
+            await conn.exec_driver_sql(row[0].replace(check, without).replace("%", "%%"))
     accepted = []
     for name, forged in forgeries(forger):
         transaction = forger.role.transaction()

@@ -111,12 +111,12 @@ async def is_in_the_chain(gate: World, words: str) -> bool:
 
 async def test_plain_text_in_the_chain_is_detected(gate: World) -> None:
     """The test itself is tested: this `decide` writes the reason into the audit."""
-    said = "gatekeeper.save_reason(d.project, d.reason)"
+    call = "gatekeeper.save_reason(d.project, d.reason)"
     [row] = await gate.sql("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'decide'")
-    assert row[0].count(said) == 1
-    leaky = row[0].replace(said, f"{said} || jsonb_build_object('why', d.reason)")
+    assert row[0].count(call) == 1
+    defective = row[0].replace(call, f"{call} || jsonb_build_object('why', d.reason)")
     async with gate.owner.begin() as conn:
-        await conn.exec_driver_sql(leaky.replace("%", "%%"))
+        await conn.exec_driver_sql(defective.replace("%", "%%"))
     await gate.promote(ONE)
     await approve(gate)
     assert await is_in_the_chain(gate, WHY)

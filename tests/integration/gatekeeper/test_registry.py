@@ -151,5 +151,5 @@ async def test_a_review_needs_its_entry_and_is_immutable(gate: World) -> None:
     async with gate.owner.begin() as conn:
         await conn.exec_driver_sql("SET LOCAL session_replication_role = replica")
         await conn.exec_driver_sql("UPDATE gatekeeper.reviews SET audit_seq = 1")
-    said = (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()
-    assert said["problems"] == [f"review of greeting {digest(ONE)} has no entry"]
+    result = (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()
+    assert result["problems"] == [f"review of greeting {digest(ONE)} has no entry"]

@@ -120,10 +120,10 @@ async def test_session_expires(gate: World) -> None:
 
 async def test_who_am_i(gate: World) -> None:
     cookies = await session(gate)
-    said = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
-    assert (said["subject"], said["role"], said["kind"]) == ("reviewer", "admin", "person")
-    assert {"review", "admin"} <= set(said["scopes"])
-    assert datetime.fromisoformat(said["expires_at"]) > datetime.now(UTC)
+    session_info = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
+    assert (session_info["subject"], session_info["role"], session_info["kind"]) == ("reviewer", "admin", "person")
+    assert {"review", "admin"} <= set(session_info["scopes"])
+    assert datetime.fromisoformat(session_info["expires_at"]) > datetime.now(UTC)
     maker = (await gate.ask("maker_key", "GET", "/v1/session")).json()
     assert (maker["role"], maker["expires_at"]) == ("viewer", None)
 
@@ -135,8 +135,8 @@ async def test_a_service_creates_no_sign_in_link(gate: World) -> None:
 
 async def test_own_link_has_at_most_the_scopes_of_the_key(gate: World) -> None:
     cookies = await session(gate, subject="maker", role="admin", by="maker_key")
-    said = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
-    assert said["scopes"] == ["read", "tune"]
+    session_info = (await gate.ask(cookies["ratchet_reading"], "GET", "/v1/session")).json()
+    assert session_info["scopes"] == ["read", "tune"]
 
 
 async def test_only_an_admin_invites_others(gate: World) -> None:

@@ -278,9 +278,9 @@ async def test_two_instances_agree_on_one_set(engine: AsyncEngine) -> None:
     assert inputs(by_digest[open_now[0].digest]) == questions(*range(MAX_EXAMPLES))
 
 
-def declaration(revision: int, **said: Any) -> MetricDeclared:
+def declaration(revision: int, **fields: Any) -> MetricDeclared:
     return MetricDeclared(
-        project="acme", environment="production", metric="label", revision=revision, declared=DeclaredMetric(**said),
+        project="acme", environment="production", metric="label", revision=revision, declared=DeclaredMetric(**fields),
         digest="sha256:", by="ann", key_id="k",
     )  # fmt: skip
 

@@ -169,7 +169,7 @@ async def test_one_fix_for_two_metrics_broken_by_one_edit(proposer: Proposer, ot
     assert {row.proposal_id for row in await proposer.rows(OUTCOME)} == {ready.proposal_id}
     await proposer.deliver(decided(ready, "rejected"))
     await proposer.deliver(live(prompt("Something else."), 3), live(BAD, 4))
-    assert await proposer.emitted() == [], "a person said no to exactly that change"
+    assert await proposer.emitted() == [], "a person rejected exactly that change"
 
 
 async def test_the_other_regression_keeps_the_fix_when_the_first_recovers(proposer: Proposer) -> None:

@@ -42,7 +42,7 @@ class World:
     by_instance: Counter[str] = field(default_factory=Counter)
     broadcast: list[str] = field(default_factory=list)
     poison: float | None = None
-    away: bool = False
+    unavailable: bool = False
     emitted: int = 0
     flow: Flow = field(init=False)
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class World:
     def start(self, instance: str) -> Bus:
         async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
             await tx.conn.execute(text("SELECT 1"))
-            if self.away:
+            if self.unavailable:
                 raise ConnectionError
             for received in events:
                 if received.event.value == self.poison:
@@ -172,7 +172,7 @@ async def test_watchdog_reports_lag_and_its_age(world: World) -> None:
     """While the database is unavailable, the messages being processed count as waiting and their time is known."""
     before = time.time()
     store = world.emitter()
-    world.away = True
+    world.unavailable = True
     bus = world.start("1")
     await emit(store, range(30))
 
@@ -181,7 +181,7 @@ async def test_watchdog_reports_lag_and_its_age(world: World) -> None:
         return found if found is not None and found.lag == 30 else None
 
     stuck = await eventually(behind)
-    world.away = False
+    world.unavailable = False
     assert stuck is not None
     assert stuck.oldest is not None
     assert before - 1 < stuck.oldest <= time.time()

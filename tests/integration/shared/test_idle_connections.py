@@ -1,4 +1,4 @@
-"""Connections that nothing needs are closed, those in use are not."""
+"""Idle connections are closed, those in use are not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ async def engine(postgres_dsn: str) -> AsyncIterator[AsyncEngine]:
 
 
 async def use(engine: AsyncEngine, at_once: int) -> None:
-    """Use so many connections at the same moment."""
+    """Use `count` connections at the same time."""
     all_connected = asyncio.Barrier(at_once)
 
     async def ask() -> None:
@@ -36,7 +36,7 @@ def opened(engine: AsyncEngine) -> int:
     return engine.pool.checkedin() + engine.pool.checkedout()
 
 
-async def test_what_was_needed_stays_and_what_was_not_is_closed(engine: AsyncEngine) -> None:
+async def test_only_idle_connections_are_closed(engine: AsyncEngine) -> None:
     idle = IdleConnections(engine)
     await use(engine, at_once=4)
     await idle.close()
@@ -49,7 +49,7 @@ async def test_what_was_needed_stays_and_what_was_not_is_closed(engine: AsyncEng
     assert opened(engine) == 2
 
 
-async def test_a_single_connection_stays_without_use(engine: AsyncEngine) -> None:
+async def test_single_idle_connection_stays_open(engine: AsyncEngine) -> None:
     idle = IdleConnections(engine)
     await use(engine, at_once=1)
     await idle.close()
@@ -57,7 +57,7 @@ async def test_a_single_connection_stays_without_use(engine: AsyncEngine) -> Non
     assert opened(engine) == 1
 
 
-async def test_connections_in_use_are_neither_closed_nor_forgotten(engine: AsyncEngine) -> None:
+async def test_connections_in_use_are_not_closed(engine: AsyncEngine) -> None:
     idle = IdleConnections(engine)
     await use(engine, at_once=3)
     await idle.close()

@@ -14,8 +14,8 @@ def correct_explanations(kind: str) -> list[bool]:
     found = []
     for seed in range(SEEDS):
         values, change, truth = stream(seed, kind)
-        said = attribute_dated_change(values, change)
-        found.append(is_right(said.certain, said.causes, truth))
+        explanation = attribute_dated_change(values, change)
+        found.append(is_right(explanation.certain, explanation.causes, truth))
     return found
 
 
@@ -33,21 +33,21 @@ def test_no_segment_is_named_without_a_single_cause(kind: str) -> None:
 def test_detected_regressions_name_the_cause() -> None:
     """Not every small drop is detected. At most one in seven may be wrong; over all drops about 5 % are."""
     kinds = ("a new prompt version", "a new model", "upstream errors", "everything drops")
-    said = [
+    explanations = [
         (first_regression(values), truth)
         for kind in kinds
         for values, _, truth in (stream(seed, kind) for seed in range(3))
     ]
-    found = [is_right(each.certain, each.causes, truth) for each, truth in said if each]
+    found = [is_right(each.certain, each.causes, truth) for each, truth in explanations if each]
     assert len(found) >= 6
     assert sum(found) >= 0.8 * len(found)
 
 
 def test_traffic_that_explains_a_third_of_a_drop_is_not_the_cause() -> None:
     values, _, truth = stream(5012, "a new prompt version for 40 %")
-    said = first_regression(values)
-    assert said
-    assert is_right(said.certain, said.causes, truth)
+    explanation = first_regression(values)
+    assert explanation
+    assert is_right(explanation.certain, explanation.causes, truth)
 
 
 def test_traffic_change_alone_raises_no_regression() -> None:

@@ -58,10 +58,10 @@ def test_watch_rule_applies() -> None:
 
 
 def test_progress_reaches_the_end() -> None:
-    told: list[float] = []
-    simulate_detectable_drop(thumbs(600), THUMB, advance=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    progress: list[float] = []
+    simulate_detectable_drop(thumbs(600), THUMB, advance=progress.append)
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
 
 
 @pytest.mark.parametrize("most", [0.02, 0.09, 0.1])

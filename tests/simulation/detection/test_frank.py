@@ -22,35 +22,35 @@ def pairs() -> list[tuple[float, SwitchResult]]:
 
 
 def test_large_drops_are_detected_with_the_minimum_number_of_values(pairs: list[tuple[float, SwitchResult]]) -> None:
-    large = [found.said for drop, found in pairs if drop >= FOUND]
+    large = [found.findings for drop, found in pairs if drop >= FOUND]
     assert len(large) == 27
-    assert all(said == ("regressed",) for said in large)
+    assert all(findings == ("regressed",) for findings in large)
 
 
 def test_smaller_drops_are_detected_or_inconclusive_but_never_hold(pairs: list[tuple[float, SwitchResult]]) -> None:
-    middle = [found.said for drop, found in pairs if FLOOR <= drop < FOUND]
+    middle = [found.findings for drop, found in pairs if FLOOR <= drop < FOUND]
     assert middle
-    assert all(set(said) <= {"regressed", "inconclusive"} for said in middle)
+    assert all(set(findings) <= {"regressed", "inconclusive"} for findings in middle)
 
 
 def test_no_regression_without_a_drop(pairs: list[tuple[float, SwitchResult]]) -> None:
-    assert all("regressed" not in found.said for drop, found in pairs if drop <= 0.0)
+    assert all("regressed" not in found.findings for drop, found in pairs if drop <= 0.0)
 
 
 def test_improvements_hold(pairs: list[tuple[float, SwitchResult]]) -> None:
-    assert all(found.said[-1] == "holds" for drop, found in pairs if drop <= -FOUND)
+    assert all(found.findings[-1] == "holds" for drop, found in pairs if drop <= -FOUND)
 
 
 def test_intervals_contain_the_difference_of_all_values(pairs: list[tuple[float, SwitchResult]]) -> None:
     """The interval must contain the estimate from all values, which it partly shares."""
-    told = [(drop, found.finding.drop) for drop, found in pairs]
-    assert all(stated is not None and stated.low <= drop <= stated.high for drop, stated in told)
+    drops = [(drop, found.finding.drop) for drop, found in pairs]
+    assert all(stated is not None and stated.low <= drop <= stated.high for drop, stated in drops)
 
 
 def test_halves_of_one_system_raise_no_regression() -> None:
     for values in frank().values():
         for one, other in halves(values):
-            assert "regressed" not in compare(one, other).said
+            assert "regressed" not in compare(one, other).findings
 
 
 def detected_regressions(versions: Iterable[tuple[str, list[float]]]) -> list[RegressionDetected]:

@@ -1,4 +1,4 @@
-"""Folding columns leaves the state and the decisions of readings that are applied one by one."""
+"""Folding columns gives the same state and decisions as applying readings one by one."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ RANKS = [1 / (rank + 1) for rank in range(len(WORDS))]
 
 @dataclass(frozen=True)
 class Traffic:
-    """What the events of a test look like."""
+    """Parameters of the events of a test."""
 
     targets: int = 1
     versions: Sequence[str] = ("v1",)
@@ -54,7 +54,7 @@ def events(traffic: Traffic, number: int, seed: int) -> Iterator[Measurable]:
             version = "canary"
         names = [f"answer{index or ''}" for index in range(traffic.prompts)]
         moment = at + (rnd.randrange(-300, 300) if rnd.random() < traffic.disorder else 0)
-        told: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             "prompts": tuple(
                 PromptUse(name=name, version=version) for name in names[: rnd.randint(1, traffic.prompts)]
             ),
@@ -65,7 +65,7 @@ def events(traffic: Traffic, number: int, seed: int) -> Iterator[Measurable]:
         }
         target = f"bot-{rnd.randrange(traffic.targets)}"
         worse = rnd.random() < traffic.bad[phase]
-        fact = facts(at, **told)
+        fact = facts(at, **attributes)
         fact = fact.model_copy(update={"occurred_at": facts(moment).occurred_at})
         if rnd.random() < 0.5:
             if rnd.random() < traffic.corrections:
@@ -81,7 +81,7 @@ def events(traffic: Traffic, number: int, seed: int) -> Iterator[Measurable]:
 
 
 def state(engine: QualityEngine) -> dict[str, Any]:
-    """Return all that is saved of an engine."""
+    """Return everything that is saved of an engine."""
     return {
         **{str(key): stream.dump() for key, stream in engine.changed.items()},
         **{str(key): history.dump() for key, history in engine.changed_histories.items()},
@@ -144,7 +144,7 @@ SCENES = {
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_scene_is_folded_as_one_by_one(name: str) -> None:
+def test_column_fold_of_a_scene_equals_one_by_one(name: str) -> None:
     found = assert_equal_folds(SCENES[name], 2400, 7, (600, 300))
 
     assert any(isinstance(event, RegressionDetected) for _, event in found)
@@ -155,13 +155,13 @@ def test_a_scene_is_folded_as_one_by_one(name: str) -> None:
 @pytest.mark.parametrize(
     "rule", [Rule(metric="thumb", safety=True), Rule(metric="error_rate", agreed=0.05), Rule(dimensions=("route",))]
 )
-def test_rules_are_folded_as_one_by_one(rule: Rule) -> None:
+def test_column_fold_with_rules_equals_one_by_one(rule: Rule) -> None:
     found = assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3"), routes=5), 3000, 3, (700,), [rule])
 
     assert any(isinstance(event, RegressionDetected) for _, event in found)
 
 
-def test_declared_metrics_are_folded_as_one_by_one() -> None:
+def test_column_fold_of_declared_metrics_equals_one_by_one() -> None:
     declared = {"helpful": Declaration("lower_is_better"), "wordiness": Declaration("higher_is_better", scale=(0, 0.9))}
 
     assert assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3")), 3000, 3, (1000,), declared=declared)
@@ -185,5 +185,5 @@ def test_declared_metrics_are_folded_as_one_by_one() -> None:
     sizes=st.lists(st.sampled_from([1, 2, 7, 50, 300, 1000]), min_size=1, max_size=3),
 )
 @settings(max_examples=scaled(5, 400), deadline=None)
-def test_any_traffic_is_folded_as_one_by_one(seed: int, traffic: Traffic, sizes: list[int]) -> None:
+def test_column_fold_of_any_traffic_equals_one_by_one(seed: int, traffic: Traffic, sizes: list[int]) -> None:
     assert_equal_folds(traffic, 800, seed, sizes)

@@ -102,8 +102,8 @@ def test_outcomes(outcome: str, good: float) -> None:
 
 def test_executions_measure_latency_cost_and_scores() -> None:
     found = list(from_execution(recorded(1, cost=0.02, scores={"relevance": 0.5, "words": 40.0})))
-    told = {reading.metric.name: reading.value for reading in found if isinstance(reading, Reading)}
-    assert told == {
+    values = {reading.metric.name: reading.value for reading in found if isinstance(reading, Reading)}
+    assert values == {
         "error_rate": 1.0,
         "latency_ms": -math.log(120.0),
         "cost_usd": -math.log(0.02),

@@ -42,9 +42,9 @@ def test_replaced_value_is_removed_from_its_own_window() -> None:
 
 
 def test_order_does_not_matter() -> None:
-    told = [*(feedback(number) for number in range(20)), *(replacing(number, 0.0, 1.0) for number in range(0, 20, 3))]
-    shuffled = random.Random(5).sample(told, len(told))
-    assert measured(told) == measured(shuffled)
+    events = [*(feedback(number) for number in range(20)), *(replacing(number, 0.0, 1.0) for number in range(0, 20, 3))]
+    shuffled = random.Random(5).sample(events, len(events))
+    assert measured(events) == measured(shuffled)
 
 
 def test_late_values_go_to_existing_windows() -> None:
@@ -108,6 +108,6 @@ def test_intervals_of_windows_cover_the_truth() -> None:
         sums = Sums()
         for _ in range(25):
             sums.add(float(rnd.random() < 0.85))
-        told = measurement(sums, metric_named("thumb"))
-        held += told.low <= 0.85 <= told.high
+        interval = measurement(sums, metric_named("thumb"))
+        held += interval.low <= 0.85 <= interval.high
     assert held / rounds >= 0.95

@@ -101,7 +101,7 @@ def test_latest_feedback_of_each_user_counts_with_consent(
     chains: list[list[tuple[float, bool]]], rnd: random.Random
 ) -> None:
     """For any order of consent changes and of arrival."""
-    sent = [event for number, said in enumerate(chains) for event in successive_thumbs(number, said)]
+    sent = [event for number, chain in enumerate(chains) for event in successive_thumbs(number, chain)]
     rnd.shuffle(sent)
     engine = QualityEngine()
     for event in sent:
@@ -109,7 +109,7 @@ def test_latest_feedback_of_each_user_counts_with_consent(
             if isinstance(found, Reading):
                 engine.apply(found)
     expected = Sums()
-    for value in (said[-1][0] for said in chains if said[-1][1] is not False):
+    for value in (chain[-1][0] for chain in chains if chain[-1][1] is not False):
         expected.add(value)
     counted = next((stream.sums for stream in engine.streams.values()), Sums())
     assert counted == expected

@@ -53,7 +53,7 @@ def test_resolved_rules_are_cached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[[rule]]\nfloor = -1", "rule.0.floor"),
         ("[[rule]]\nminimum = 99", "rule.0.minimum"),
@@ -63,13 +63,13 @@ def test_resolved_rules_are_cached() -> None:
         (b"\xff", "utf-8"),
     ],
 )
-def test_invalid_file_is_named_with_its_field(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_invalid_file_is_named_with_its_field(tmp_path: Path, text: str | bytes, message: str) -> None:
     path = tmp_path / "rules.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InvalidRules) as caught:
         read_rules(path)
     assert str(path) in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_settings_read_the_file_and_reject_an_invalid_one(tmp_path: Path) -> None:

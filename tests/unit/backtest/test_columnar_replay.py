@@ -1,4 +1,4 @@
-"""A replay in columns finds what a replay row by row finds, bit for bit."""
+"""A columnar replay has the same results as a row-by-row replay, bit for bit."""
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +43,7 @@ QUIET = {"a floor of 30 pp"}
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_scene_is_replayed_as_row_by_row(name: str) -> None:
+def test_columnar_replay_of_a_scene_equals_row_by_row(name: str) -> None:
     columns, rows = replay_both(SCENES[name], 8)
 
     assert shown(columns) == shown(rows)
@@ -94,7 +94,7 @@ PASTS = st.builds(
 
 @settings(max_examples=scaled(8, 400), deadline=None)
 @given(past=PASTS, seed=st.integers(0, 1 << 20))
-def test_any_past_is_replayed_as_row_by_row(past: Past, seed: int) -> None:
+def test_columnar_replay_of_any_history_equals_row_by_row(past: Past, seed: int) -> None:
     columns, rows = replay_both(past, seed)
 
     assert shown(columns) == shown(rows)

@@ -97,16 +97,16 @@ def test_watch_rules_can_be_given(run: Run, write: Write, tmp_path: Path) -> Non
 def test_omissions_are_reported(run: Run, write: Write, tmp_path: Path) -> None:
     path = write([*FALLEN, {**FALLEN[-1], "correct": "who knows"}, {**FALLEN[-1], "correct": None}])
     path.write_text(path.read_text() + "{broken\n")
-    told = run(path).stdout
-    assert "1 left out: is not JSON (the first: line 803)\n" in told
-    assert "n=800, 1 missing\n  1 left out: is not a number (the first: line 801)\n" in told
+    output = run(path).stdout
+    assert "1 left out: is not JSON (the first: line 803)\n" in output
+    assert "n=800, 1 missing\n  1 left out: is not a number (the first: line 801)\n" in output
 
 
 def test_names_are_escaped_for_the_terminal(run: Run, write: Write) -> None:
     rows = [{**row, "version": f"{row['version']}\x1b[2J\u202e"} for row in FALLEN]
-    told = run(write(rows)).stdout
-    assert "a<U+001B>[2J<U+202E> → b" in told
-    assert "\x1b" not in told
+    output = run(write(rows)).stdout
+    assert "a<U+001B>[2J<U+202E> → b" in output
+    assert "\x1b" not in output
 
 
 def test_script_runs_without_a_server(run: Run, write: Write, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_rows_without_a_time_are_omitted_if_others_have_one(write: Write) -> Non
     assert (len(found.at), list(found.number)[-1], found.values[0].n) == (21, 24, 21)
     assert found.version is not None
     assert found.version.names == ["a"]
-    omissions = {reason: (trouble.n, trouble.first) for reason, trouble in found.omissions.found.items()}
+    omissions = {reason: (omission.n, omission.first) for reason, omission in found.omissions.found.items()}
     assert omissions == {"has no time": (1, 22), "has a time that cannot be read": (1, 23)}
 
 

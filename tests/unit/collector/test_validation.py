@@ -135,9 +135,9 @@ def test_without_id_and_key_each_post_is_a_new_item() -> None:
 
 def test_each_source_has_its_own_feedback() -> None:
     item = {"execution_id": "e", "kind": "thumb", "value": True}
-    told, guessed = parse_feedback(item, CONTEXT), parse_feedback({**item, "source": "implicit"}, CONTEXT)
-    assert told.slot != guessed.slot
-    assert parse_feedback({**item, "source": "explicit"}, CONTEXT).slot == told.slot
+    explicit, implicit = parse_feedback(item, CONTEXT), parse_feedback({**item, "source": "implicit"}, CONTEXT)
+    assert explicit.slot != implicit.slot
+    assert parse_feedback({**item, "source": "explicit"}, CONTEXT).slot == explicit.slot
 
 
 @pytest.mark.parametrize(("quality", "kept"), [(True, 1.0), (None, 1.0), (False, None)])

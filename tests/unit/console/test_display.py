@@ -30,10 +30,10 @@ def test_changes_and_rates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(-3, "0 s"), (59.4, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"), (90_000, "1 d 1 h")]
+    ("seconds", "expected"), [(-3, "0 s"), (59.4, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"), (90_000, "1 d 1 h")]
 )
-def test_a_span_in_its_two_largest_units(seconds: float, said: str) -> None:
-    assert span(seconds) == said
+def test_a_span_in_its_two_largest_units(seconds: float, expected: str) -> None:
+    assert span(seconds) == expected
     assert age("2026-01-02T03:04:00Z", datetime(2026, 1, 2, 3, 5, tzinfo=UTC)) == "1 min"
 
 

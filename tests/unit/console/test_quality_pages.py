@@ -68,7 +68,7 @@ async def page_of(api: FakeServices, path: str) -> str:
 
 async def test_regression_shows_size_confidence_and_cause(site: FakeServices) -> None:
     text = await page_of(site, f"/regressions/{regression()['id']}")
-    for said in (
+    for sentence in (
         "90.0 %",
         "60.0 %",
         "−30.0 pp",
@@ -77,7 +77,7 @@ async def test_regression_shows_size_confidence_and_cause(site: FakeServices) ->
         "n=100",
         "&lt;U+001B&gt;",
     ):
-        assert said in text, said
+        assert sentence in text, sentence
     assert "Not enough windows" in text, "no windows: no chart, and it says so"
     assert "None are stored" in text
 
@@ -88,8 +88,8 @@ async def test_regression_is_shown_without_optional_parts(site: FakeServices) ->
     whole = regression(change=None, causes=[], low_pp=None, high_pp=None, baseline={**MEASURED, "n": 0})
     site.answers[f"/v1/regressions/{whole['id']}"] = whole
     text = await page_of(site, f"/regressions/{whole['id']}")
-    for said in ("unknown", "interval unknown", "not available now", "no change was found"):
-        assert said in text.lower() or said in text, said
+    for sentence in ("unknown", "interval unknown", "not available now", "no change was found"):
+        assert sentence in text.lower() or sentence in text, sentence
 
 
 async def test_paging_keeps_the_filter(site: FakeServices) -> None:
@@ -200,8 +200,8 @@ def test_feedback_metrics_come_before_operational_ones() -> None:
          "compared_with": "b"} for name in names
     ]  # fmt: skip
     [found] = targets(streams, [], [], [])
-    told = [row.metric for row in found.metrics]
-    assert told == ["score.tone", "thumb", "implicit.thumb", "cost_usd", "error_rate", "latency_ms"]
+    metrics = [row.metric for row in found.metrics]
+    assert metrics == ["score.tone", "thumb", "implicit.thumb", "cost_usd", "error_rate", "latency_ms"]
 
 
 def test_incomplete_window_is_not_drawn_as_a_drop() -> None:

@@ -91,13 +91,13 @@ def test_producers_of_a_topic_are_aggregated() -> None:
 def test_unavailable_service_gives_unknown_not_zero() -> None:
     responses = {"alpha": None, "beta": ops_response(producer_row("b.made", rate=None), producer_row("shared"))}
     found = {topic.name: topic for topic in topics(responses, _WRITERS, _NOW)}
-    away, half, young = (found[name].sender for name in ("a.made", "shared", "b.made"))
-    assert away is not None
-    assert half is not None
-    assert young is not None
-    assert (away.state, away.rate, away.waits) == ("unknown", None, None)
-    assert (half.state, half.rate, half.waits) == ("unknown", None, None)
-    assert (young.state, young.rate) == ("keeps up", None)
+    unavailable, partial, recent = (found[name].sender for name in ("a.made", "shared", "b.made"))
+    assert unavailable is not None
+    assert partial is not None
+    assert recent is not None
+    assert (unavailable.state, unavailable.rate, unavailable.waits) == ("unknown", None, None)
+    assert (partial.state, partial.rate, partial.waits) == ("unknown", None, None)
+    assert (recent.state, recent.rate) == ("keeps up", None)
     assert parked(responses) == {"alpha": None, "beta": 0}
 
 

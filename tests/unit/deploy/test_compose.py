@@ -38,9 +38,9 @@ def test_every_service_runs_and_is_migrated_by_a_job(services: dict[str, Any]) -
 
 def test_service_gets_only_its_own_credentials(services: dict[str, Any]) -> None:
     for name in SERVICES:
-        told = " ".join(map(str, services[name]["environment"].values()))
+        values = " ".join(map(str, services[name]["environment"].values()))
         own = {f"{name.upper()}_PASSWORD", "SIGNING_PUBLIC_KEY"} | ({"SIGNING_KEY"} if name == "gatekeeper" else set())
-        assert {variable for variable, value in _ENVIRONMENT.items() if value in told} == own
+        assert {variable for variable, value in _ENVIRONMENT.items() if value in values} == own
         assert f"//ratchet_{name}:" in services[name]["environment"]["RATCHET_DATABASE_URL"]
 
 
@@ -54,8 +54,8 @@ def test_only_the_gatekeeper_gets_redis(services: dict[str, Any]) -> None:
 def test_console_gets_no_write_credentials(services: dict[str, Any]) -> None:
     console = services["console"]
     assert console["command"] == ["python", "-m", "console"]
-    told = " ".join(map(str, console["environment"].values()))
-    assert {variable for variable, value in _ENVIRONMENT.items() if value in told} == {"CONSOLE_PASSWORD"}
+    values = " ".join(map(str, console["environment"].values()))
+    assert {variable for variable, value in _ENVIRONMENT.items() if value in values} == {"CONSOLE_PASSWORD"}
     assert "RATCHET_DATABASE_URL" not in console["environment"]
 
 

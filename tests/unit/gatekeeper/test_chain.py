@@ -119,8 +119,8 @@ def rehashed(entries: list[AuditEntry], place: int) -> None:
     """Recompute the chain from `place` on, as an attacker who knows its construction would."""
     for at in range(place, len(entries)):
         previous = entries[at - 1].hash if at else START
-        said = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
-        entry = json.dumps(said)
+        content = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
+        entry = json.dumps(content)
         entries[at] = AuditEntry(at + 1, entries[at].kind, entry, previous, sha256(entry.encode()).hexdigest())
 
 

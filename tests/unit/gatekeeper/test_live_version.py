@@ -14,8 +14,8 @@ from tests.support.live_rows import live_row, signed_live
 
 def test_the_signature_covers_the_json_of_the_event() -> None:
     signer = Signer(new_private_key())
-    said = signed_live(signer)
-    read = PromptLive.model_validate_json(said.model_dump_json())
+    event = signed_live(signer)
+    read = PromptLive.model_validate_json(event.model_dump_json())
     assert verify(signer.public, live_bytes(read.model_dump(mode="json")), read.signature.value)
 
 

@@ -33,11 +33,11 @@ def test_credentials_are_stored_readable_by_the_owner_only(data_dir: DataDir) ->
 
 
 def test_greeting_has_a_console_link_and_no_key(data_dir: DataDir) -> None:
-    said = greeting(data_dir, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
-    assert "ready on http://127.0.0.1:1 in 1.2 s" in said
-    assert "http://127.0.0.1:1/sign-in#rl_x\n" in said
-    assert f"API keys: {data_dir.credentials}" in said
-    assert "rk_" not in said
+    output = greeting(data_dir, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
+    assert "ready on http://127.0.0.1:1 in 1.2 s" in output
+    assert "http://127.0.0.1:1/sign-in#rl_x\n" in output
+    assert f"API keys: {data_dir.credentials}" in output
+    assert "rk_" not in output
 
 
 def test_paths_are_relative_to_the_current_folder(data_dir: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_paths_are_relative_to_the_current_folder(data_dir: DataDir, monkeypatch
     assert display_path(data_dir.credentials) == Path(".ratchet/credentials.json")
     assert display_path(Path("/elsewhere/log")) == Path("/elsewhere/log")
     link = "/sign-in#rl_" + 43 * "x"
-    said = greeting(data_dir, "http://127.0.0.1:8080", link, 12.34)
-    assert "API keys: .ratchet/credentials.json; keep" in said
-    assert ".venv/bin/ratchet sign-in" in said
-    assert all(len(line) < 80 for line in said.splitlines())
+    output = greeting(data_dir, "http://127.0.0.1:8080", link, 12.34)
+    assert "API keys: .ratchet/credentials.json; keep" in output
+    assert ".venv/bin/ratchet sign-in" in output
+    assert all(len(line) < 80 for line in output.splitlines())

@@ -20,10 +20,10 @@ PROMPT = Path(".ratchet/demo/answer.json")
     ],
 )
 def test_the_introduction_says_what_to_expect(healthy: bool, due: bool, live: bool, text: str) -> None:
-    said = introduction(expectation(PROMPT, healthy, due, live))
-    assert all(len(line) < 80 for line in said.splitlines())
-    assert text in said.replace("\n", " ")
-    assert said.startswith("The bot and its customers are simulated, a day in two minutes;")
+    output = introduction(expectation(PROMPT, healthy, due, live))
+    assert all(len(line) < 80 for line in output.splitlines())
+    assert text in output.replace("\n", " ")
+    assert output.startswith("The bot and its customers are simulated, a day in two minutes;")
 
 
 @pytest.mark.parametrize(("status", "managed"), [(200, True), (404, False), (503, False)])

@@ -246,8 +246,8 @@ def test_latest_objection_to_an_execution_counts() -> None:
     assert set(latest_objections([late, other, early])) == {late, other}
 
 
-def declared(metric: str, target: str | None = None, environment: str = "production", **said: Any) -> Declarations:
-    return Declarations({DeclarationKey("acme", environment, target, metric): Declaration(**said)})
+def declared(metric: str, target: str | None = None, environment: str = "production", **fields: Any) -> Declarations:
+    return Declarations({DeclarationKey("acme", environment, target, metric): Declaration(**fields)})
 
 
 LABEL: dict[str, Any] = {"kind": "label", "value": None}

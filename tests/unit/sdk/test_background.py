@@ -1,4 +1,4 @@
-"""What the app's thread leaves to the background: JSON. What it keeps: a copy, limits and counts."""
+"""Division of work: the app's thread copies, limits and counts; JSON is written in the background."""
 
 import gc
 import json
@@ -58,7 +58,7 @@ def test_the_apps_thread_writes_no_json(client: Ratchet, monkeypatch: pytest.Mon
     assert threads == {"ratchet-sender"}
 
 
-def test_what_the_app_changes_afterwards_is_sent_as_it_was(
+def test_later_changes_by_the_app_are_not_sent(
     client: Ratchet, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release, encode = threading.Event(), items.UnencodedItem.encode
@@ -93,7 +93,7 @@ def test_quick_conversions_of_an_execution_have_the_results_of_the_general_ones(
         return encoded(item), sorted(item.dropped)
 
     quick = convert()
-    with generally():
+    with general_conversions():
         assert convert() == quick
 
 
@@ -113,13 +113,13 @@ def test_quick_conversions_of_feedback_have_the_results_of_the_general_ones(
         return encoded(item), sorted(item.dropped)
 
     quick = convert()
-    with generally():
+    with general_conversions():
         assert convert() == quick
 
 
 @contextmanager
-def generally() -> Iterator[None]:
-    """Within it, values are converted without the tables of quick conversions."""
+def general_conversions() -> Iterator[None]:
+    """Convert values without the tables of quick conversions during the block."""
     with (
         mock.patch.object(values, "_BUILT_IN", {}),
         mock.patch("ratchet.client.bodies._EXECUTION_TEXTS", frozenset()),
@@ -142,7 +142,7 @@ def test_a_name_of_a_subclass_of_str_is_sent(client: Ratchet, server: FakeServer
     }  # fmt: skip
 
 
-def test_an_item_without_json_is_refused_and_takes_no_other_along(
+def test_item_without_json_form_is_rejected_alone(
     client: Ratchet, server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     encode = items.UnencodedItem.encode
@@ -187,11 +187,11 @@ def test_nothing_is_queued_after_close() -> None:
     assert (queue.pending, queue.due(), queue.counters.abandoned) == (0, None, 2)
 
 
-def test_memory_is_flat_while_the_server_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    def away(request: httpx.Request) -> httpx.Response:
+def test_memory_is_constant_while_the_server_is_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+    def fail_to_connect(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("away")
 
-    client = Ratchet("http://ratchet", "k", capacity_bytes=1_000_000, transport=httpx.MockTransport(away))
+    client = Ratchet("http://ratchet", "k", capacity_bytes=1_000_000, transport=httpx.MockTransport(fail_to_connect))
     text = "How long may I send an item back? " * 30
 
     def record(count: int) -> int:
@@ -240,7 +240,7 @@ def test_ids_are_random_uuids() -> None:
                for text in found)  # fmt: skip
 
 
-def test_bytes_are_free_again_once_they_are_sent() -> None:
+def test_bytes_are_released_after_sending() -> None:
     queue = SendQueue(capacity=9, capacity_bytes=1_500, batch_size=4, batch_bytes=10_000, new_key=str, pause=float)
     for number in range(5):
         assert queue.offer(items.execution(str(number), "chat", (), {"input": "x" * 1_000}, NOW))
@@ -251,7 +251,7 @@ def test_bytes_are_free_again_once_they_are_sent() -> None:
     assert (queue.pending, queue.counters.sent, queue.counters.refused) == (0, 2, 3)
 
 
-def test_a_field_of_executions_is_none_of_feedback(client: Ratchet, server: FakeServer) -> None:
+def test_field_of_executions_is_not_one_of_feedback(client: Ratchet, server: FakeServer) -> None:
     feedback = client.feedback("e", kind="thumb", value=True, input="Why?", name="tone")  # type: ignore[call-arg]
     assert client.flush()
     assert ("input" in server.bodies[feedback], server.bodies[feedback]["name"]) == (False, "tone")

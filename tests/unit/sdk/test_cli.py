@@ -194,19 +194,19 @@ def test_list_output(
 
 
 def test_regression_explanation_is_printed(run: Run, server: FakeServer) -> None:
-    told = {
+    explanation = {
         "what": "thumb of bot got worse",
         "reasons": ["It is claimed at 0.05."],
         "causes": ["m\x1b[2J"],
         "counter_evidence": ["No."],
     }
-    server.pages["GET /v1/regressions/r1"] = {"state": "open", "explanation": told}
+    server.pages["GET /v1/regressions/r1"] = {"state": "open", "explanation": explanation}
     lines = run("explain", "r1").output.splitlines()
     assert lines[0] == "thumb of bot got worse (open)"
     assert lines[2:4] == ["why it was detected:", "  It is claimed at 0.05."]
     assert "  m<U+001B>[2J" in lines
     assert lines[-1] == "  No."
-    assert json.loads(run("explain", "r1", "--json").stdout)["explanation"] == told
+    assert json.loads(run("explain", "r1", "--json").stdout)["explanation"] == explanation
 
 
 def test_a_broken_audit_log_fails_the_command(run: Run, server: FakeServer) -> None:

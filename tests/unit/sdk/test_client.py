@@ -38,7 +38,7 @@ def test_an_execution_and_its_feedback_arrive(client: Ratchet, server: FakeServe
     )
     feedback = client.feedback(execution, kind="thumb", value=True, user="u1")
     assert client.flush()
-    recorded, said = server.bodies[execution], server.bodies[feedback]
+    recorded, sent_feedback = server.bodies[execution], server.bodies[feedback]
     assert recorded.pop("occurred_at")
     assert recorded == {
         "id": execution,
@@ -49,8 +49,8 @@ def test_an_execution_and_its_feedback_arrive(client: Ratchet, server: FakeServe
         "usage": {"input_tokens": 3},
         "consent": {"learning": True},
     }
-    assert said.pop("occurred_at")
-    assert said == {"id": feedback, "execution_id": execution, "kind": "thumb", "value": True, "user": "u1"}
+    assert sent_feedback.pop("occurred_at")
+    assert sent_feedback == {"id": feedback, "execution_id": execution, "kind": "thumb", "value": True, "user": "u1"}
     assert server.requests[0].headers["authorization"] == "Bearer rk_k_s"
 
 

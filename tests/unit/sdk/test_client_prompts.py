@@ -192,7 +192,7 @@ def test_version_with_undeclared_variables_is_not_served(
     for _ in range(3):
         served = client.prompt("answer", "Hello {{name}}")
         assert (served.live, served.text(name="Ada")) == (False, "Hello Ada")
-    assert client.refused_prompts == 1, "told once"
+    assert client.refused_prompts == 1, "counted once"
     assert "of answer is not served: unlike the app's default it needs the variable city" in caplog.text
     execution = client.record(prompts=[served])
     assert client.flush()

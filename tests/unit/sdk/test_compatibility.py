@@ -22,7 +22,7 @@ def declaring(variables: dict[str, dict[str, Any]]) -> Prompt:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "reasons"),
     [
         ({"a": {"type": "string"}}, []),
         ({}, []),
@@ -32,8 +32,8 @@ def declaring(variables: dict[str, dict[str, Any]]) -> Prompt:
         ({"a": {"type": "list"}}, ["it takes the variable a as a list, not as a string"]),
     ],
 )
-def test_incompatibility_is_named(variables: dict[str, dict[str, Any]], said: list[str]) -> None:
-    assert incompatibilities(declaring(variables), declaring(OWN)) == said
+def test_incompatibility_is_named(variables: dict[str, dict[str, Any]], reasons: list[str]) -> None:
+    assert incompatibilities(declaring(variables), declaring(OWN)) == reasons
 
 
 @given(DECLARED, DECLARED)

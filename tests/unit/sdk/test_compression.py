@@ -1,4 +1,4 @@
-"""Large batches are sent compressed, or as they are to a server that can't read that; each item counts once."""
+"""Large batches are sent compressed, or plain to a server without support; each item counts once."""
 
 import json
 import zlib
@@ -51,7 +51,7 @@ def test_a_retry_sends_the_same_compressed_bytes_under_the_same_key(client: Ratc
     assert server.effects == {execution: 1}
 
 
-def test_a_server_without_compression_gets_the_same_batch_as_it_is(client: Ratchet, server: FakeServer) -> None:
+def test_server_without_compression_gets_the_same_batch_plain(client: Ratchet, server: FakeServer) -> None:
     server.reads_gzip = False
     ids = []
     for _ in range(3):
@@ -64,7 +64,7 @@ def test_a_server_without_compression_gets_the_same_batch_as_it_is(client: Ratch
 
 
 @pytest.mark.parametrize("status", [400, 415])
-def test_a_server_that_reads_the_compressed_bytes_as_json_gets_them_as_they_are(status: int) -> None:
+def test_server_that_ignores_the_encoding_gets_plain_batches(status: int) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         try:
             return httpx.Response(200, json={"results": [{"status": "accepted"} for _ in json.loads(request.content)]})
@@ -74,7 +74,7 @@ def test_a_server_that_reads_the_compressed_bytes_as_json_gets_them_as_they_are(
     assert poster(answer).post(BATCH) == Delivered()
 
 
-def test_an_answer_to_the_plain_batch_that_gets_lost_is_a_retry(server: FakeServer) -> None:
+def test_lost_response_to_the_plain_batch_is_retried(server: FakeServer) -> None:
     server.reads_gzip = False
     server.lost_answers = 1
     sending = poster(server.answer)
@@ -83,9 +83,7 @@ def test_an_answer_to_the_plain_batch_that_gets_lost_is_a_retry(server: FakeServ
     assert server.effects == {"1": 1}
 
 
-def test_a_batch_that_cannot_be_read_either_way_says_nothing_about_compression(
-    client: Ratchet, server: FakeServer
-) -> None:
+def test_batch_unreadable_in_both_forms_keeps_compression(client: Ratchet, server: FakeServer) -> None:
     def unreadable(request: httpx.Request) -> httpx.Response | None:
         server.faults.append(unreadable)
         body = request.content
@@ -105,7 +103,7 @@ def test_a_batch_that_cannot_be_read_either_way_says_nothing_about_compression(
 
 
 @given(st.lists(st.sampled_from(["lost before", "lost after", "503", "downgrade", "upgrade"]), max_size=12))
-def test_whatever_becomes_of_the_server_each_item_counts_once(fates: list[str]) -> None:
+def test_each_item_counts_once_with_a_changing_server(fates: list[str]) -> None:
     server, pending = FakeServer(), list(fates)
 
     def answer(request: httpx.Request) -> httpx.Response:

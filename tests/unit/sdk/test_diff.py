@@ -12,7 +12,7 @@ from ratchet.sanitize import visible
 from tests.support.prompts import TEXTS, documents, minimal
 
 
-def said(*contents: str) -> dict[str, Any]:
+def document_of(*contents: str) -> dict[str, Any]:
     return minimal(messages=[{"role": "user", "content": content} for content in contents])
 
 
@@ -40,12 +40,12 @@ def test_output_has_no_control_characters(text: str) -> None:
 
 
 def test_an_added_message_is_one_change() -> None:
-    changes = diff(parse(said("a", "b", "c")), parse(said("a", "new", "b", "c")))
+    changes = diff(parse(document_of("a", "b", "c")), parse(document_of("a", "new", "b", "c")))
     assert changes == (PromptChange("messages[1]", ABSENT, {"role": "user", "content": "new"}),)
 
 
 def test_a_removed_message_is_one_change() -> None:
-    changes = diff(parse(said("a", "b", "c")), parse(said("b", "c")))
+    changes = diff(parse(document_of("a", "b", "c")), parse(document_of("b", "c")))
     assert changes == (PromptChange("messages[0]", {"role": "user", "content": "a"}, ABSENT),)
 
 
@@ -73,8 +73,8 @@ def test_diff_for_reviewers_is_by_line() -> None:
 
 
 def test_text_cannot_imitate_a_heading_or_hide() -> None:
-    before = parse(said("Hello"))
-    after = parse(said("Hello\n[system]\n\x1b[2Kobey\u202e\U000e0041\u200b"))
+    before = parse(document_of("Hello"))
+    after = parse(document_of("Hello\n[system]\n\x1b[2Kobey\u202e\U000e0041\u200b"))
     added = [line for line in unified(before, after).split("\n")[2:] if line.startswith("+")]
     assert added == ["+  [system]", "+  <U+001B>[2Kobey<U+202E><U+E0041><U+200B>"]
 

@@ -62,7 +62,7 @@ def test_removed_message_is_restored_completely() -> None:
 
 def test_history_is_rendered_at_its_placeholder() -> None:
     prompt = served("answer", None, parse(saying(TEXT, HISTORY, IMAGE)))
-    said = [{"role": "assistant", "content": "Hi."}]
-    assert prompt.render(history=said) == [TEXT, *said, IMAGE]
-    assert prompt.text(history=said) == "Hello\n\nHi.\n\na\n[user]"
+    history = [{"role": "assistant", "content": "Hi."}]
+    assert prompt.render(history=history) == [TEXT, *history, IMAGE]
+    assert prompt.text(history=history) == "Hello\n\nHi.\n\na\n[user]"
     assert prompt.render() == [TEXT, IMAGE]

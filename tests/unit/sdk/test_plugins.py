@@ -27,9 +27,9 @@ def test_command_of_another_package_is_available(monkeypatch: pytest.MonkeyPatch
     bring(monkeypatch, EntryPoint("greet", f"{__name__}:greet", plugins.GROUP))
     monkeypatch.setitem(sys.modules, __name__, sys.modules[greet.__module__])
     assert CliRunner().invoke(app, ["greet", "you", "--loud"]).stdout == "hello you!\n"
-    told = CliRunner().invoke(app, ["--help"]).stdout
-    assert "Says hello." in told
-    assert "replay" in told
+    output = CliRunner().invoke(app, ["--help"]).stdout
+    assert "Says hello." in output
+    assert "replay" in output
 
 
 def test_own_command_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:

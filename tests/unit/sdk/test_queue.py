@@ -264,9 +264,9 @@ def test_number_of_known_documents_is_limited() -> None:
 
 def test_a_name_with_many_documents_is_reported_once() -> None:
     known = KnownDocuments()
-    told = [known.add([UsedPrompt("answer", f"d{number}"), UsedPrompt("steady", "s")]) for number in range(120)]
-    assert [number for number, names in enumerate(told) if names] == [MANY_DOCUMENTS - 1]
-    assert told[MANY_DOCUMENTS - 1] == ["answer"]
+    reported = [known.add([UsedPrompt("answer", f"d{number}"), UsedPrompt("steady", "s")]) for number in range(120)]
+    assert [number for number, names in enumerate(reported) if names] == [MANY_DOCUMENTS - 1]
+    assert reported[MANY_DOCUMENTS - 1] == ["answer"]
 
 
 def test_item_on_which_the_server_fails_is_moved_behind_the_others() -> None:

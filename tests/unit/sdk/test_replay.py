@@ -61,9 +61,9 @@ def test_frank_is_replayed_by_system(server: FakeServer, replay: Callable[..., R
     assert result.stdout == "8 rows: 8 executions and 8 feedback new, 0 known before, 0 refused\n"
     assert [body["prompts"][0]["version"] for body in executions(server)] == ["bart"] * 4 + ["bus"] * 4
     first, *_ = executions(server)
-    said = next(body for body in server.bodies.values() if body.get("execution_id") == first["id"])
+    feedback = next(body for body in server.bodies.values() if body.get("execution_id") == first["id"])
     assert (first["target"], first["model"], first["attributes"]) == ("frank", "bart", {"dataset": "cnndm"})
-    assert (said["kind"], said["name"], said["value"]) == ("score", "Factuality", 0.0)
+    assert (feedback["kind"], feedback["name"], feedback["value"]) == ("score", "Factuality", 0.0)
     times = [body["occurred_at"] for body in executions(server)]
     assert times == sorted(times)
 

@@ -34,8 +34,8 @@ def test_http_client_creation_is_retried(
     eventually_sync(lambda: client.prompt("answer", "default").live)
     assert client.flush()
     assert server.effects == {execution: 1}
-    told = [record.getMessage() for record in caplog.records if "socksio" in record.getMessage()]
-    assert len(told) == 2
+    messages = [record.getMessage() for record in caplog.records if "socksio" in record.getMessage()]
+    assert len(messages) == 2
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), OSError("Resource temporarily unavailable")])
@@ -79,12 +79,12 @@ def test_client_without_threads_can_be_closed(server: FakeServer, monkeypatch: p
 
 
 def test_log_handler_may_request_a_prompt(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+    live_states: list[bool] = []
     ratchet = Ratchet("http://ratchet", "k", transport=server.transport())
 
     class PromptRequestingHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            asked.append(ratchet.prompt("told", "default").live)
+            live_states.append(ratchet.prompt("requested", "default").live)
             ratchet.record("chat")
 
     def raise_no_threads(thread: threading.Thread) -> None:
@@ -99,7 +99,7 @@ def test_log_handler_may_request_a_prompt(server: FakeServer, monkeypatch: pytes
             ratchet.record("chat")
     finally:
         log.removeHandler(handler)
-    assert asked[0] is False
+    assert live_states[0] is False
     ratchet.close()
 
 

@@ -221,10 +221,10 @@ def test_an_id_is_the_same_in_record_and_feedback(client: Ratchet, server: FakeS
 
 
 def test_feedback_id_of_the_app_maps_to_a_fixed_uuid(client: Ratchet) -> None:
-    said = [client.feedback("e", kind="thumb", value=True, id=own) for own in (42, "42", 43, ID)]
-    assert said[0] == said[1] != said[2]
-    assert UUID(said[0])
-    assert said[3] == str(ID)
+    ids = [client.feedback("e", kind="thumb", value=True, id=own) for own in (42, "42", 43, ID)]
+    assert ids[0] == ids[1] != ids[2]
+    assert UUID(ids[0])
+    assert ids[3] == str(ID)
 
 
 @pytest.mark.parametrize(

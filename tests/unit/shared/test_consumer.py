@@ -46,7 +46,7 @@ class Consumer:
     """The part of a Kafka consumer that a reader uses."""
 
     ends: dict[TopicPartition, int] = field(default_factory=dict)
-    away: bool = False
+    unavailable: bool = False
     resting: set[TopicPartition] = field(default_factory=set)
 
     def pause(self, *partitions: TopicPartition) -> None:
@@ -59,7 +59,7 @@ class Consumer:
         return set(self.ends)
 
     async def end_offsets(self, _: set[TopicPartition]) -> dict[TopicPartition, int]:
-        if self.away:
+        if self.unavailable:
             raise ConnectionError
         return dict(self.ends)
 
@@ -105,7 +105,7 @@ async def test_lag_is_unknown_before_the_first_check_and_without_kafka(world: Wo
     assert world.reader.measured == {}
     world.consumer.ends = {ONE: 3}
     assert await world.reader.measure(100.0) == {"t": ConsumerLag(3, None)}
-    world.consumer.away = True
+    world.consumer.unavailable = True
     with pytest.raises(ConnectionError):
         await world.reader.measure(105.0)
     assert world.reader.measured == {}
@@ -171,16 +171,16 @@ async def test_check_finds_messages_of_other_processes(notified: World) -> None:
     assert not notified.consumer.resting
 
 
-async def test_it_asks_for_the_ends_again_after_half_a_minute_only(notified: World) -> None:
+async def test_end_offsets_are_requested_every_30_seconds_at_most(notified: World) -> None:
     await notified.reader.measure(100.0)
-    notified.consumer.away = True
+    notified.consumer.unavailable = True
     notified.arrivals.sent("t", 0, 4)
     assert await notified.reader.measure(129.0) == {"t": ConsumerLag(5, 100.0)}
     with pytest.raises(ConnectionError):
         await notified.reader.measure(130.0)
 
 
-async def test_it_asks_for_the_ends_of_a_new_partition_and_where_the_clock_was_put_back(notified: World) -> None:
+async def test_end_offsets_are_requested_for_a_new_partition_and_after_a_clock_change(notified: World) -> None:
     await notified.reader.measure(100.0)
     notified.consumer.ends = {ONE: 0, TWO: 7}
     assert (await notified.reader.measure(101.0))["t"].lag == 7
@@ -188,7 +188,7 @@ async def test_it_asks_for_the_ends_of_a_new_partition_and_where_the_clock_was_p
     assert (await notified.reader.measure(99.0))["t"].lag == 9
 
 
-async def test_where_nobody_notifies_it_asks_each_time(world: World) -> None:
+async def test_end_offsets_are_requested_each_time_without_notifications(world: World) -> None:
     world.consumer.ends = {ONE: 3}
     await world.reader.measure(100.0)
     world.consumer.ends = {ONE: 5}

@@ -229,7 +229,7 @@ class WithoutOutbox(Loop):
 
 
 class MarksWholeRows(Loop):
-    """Of a row that was sent in part, the rest is lost."""
+    """The unsent messages of a row that was sent in part are lost."""
 
     def new_emitter(self) -> FakeStore:
         return MarkingStore(clock=self.clock)
@@ -242,7 +242,7 @@ class MarkingStore(FakeStore):
 
 
 class MarksBeforeTheAcknowledgement(Loop):
-    """What is read counts as sent, whatever becomes of it."""
+    """Messages that were read count as sent, even if sending fails."""
 
     def new_emitter(self) -> FakeStore:
         return ForgetfulStore(clock=self.clock)

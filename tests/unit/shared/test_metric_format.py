@@ -11,7 +11,7 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
 
 
 @pytest.mark.parametrize(
-    ("value", "metric", "said"),
+    ("value", "metric", "expected"),
     [
         (0.8512, "thumb", "85.1 %"),
         (0.8512, "implicit.label.tone", "85.1 %"),
@@ -26,8 +26,8 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
         (1.5, "cost_usd", "$1.5000"),
     ],
 )
-def test_value_is_formatted_with_its_unit(value: float, metric: str, said: str) -> None:
-    assert metric_format.format_value(value, metric_format.unit_of(metric)) == said
+def test_value_is_formatted_with_its_unit(value: float, metric: str, expected: str) -> None:
+    assert metric_format.format_value(value, metric_format.unit_of(metric)) == expected
 
 
 def test_value_without_a_unit() -> None:
@@ -35,7 +35,7 @@ def test_value_without_a_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "said", "between"),
+    ("metric", "expected", "between"),
     [
         ("thumb", "−25.8 pp", ("−31.0", "−20.1")),
         ("rating", "−25.8 pp", ("−31.0", "−20.1")),
@@ -44,8 +44,8 @@ def test_value_without_a_unit() -> None:
         ("cost_usd", "+25.8 %", ("+20.1", "+31.0")),
     ],
 )
-def test_change_is_formatted_with_its_sign(metric: str, said: str, between: tuple[str, str]) -> None:
-    assert metric_format.format_change(-25.76, metric) == said
+def test_change_is_formatted_with_its_sign(metric: str, expected: str, between: tuple[str, str]) -> None:
+    assert metric_format.format_change(-25.76, metric) == expected
     assert metric_format.interval(-31.0, -20.1, metric) == between
 
 

@@ -1,4 +1,4 @@
-"""Offsets are committed in the background: the newest, seldom, and never ones that were discarded."""
+"""Offsets are committed in the background: the newest ones, at intervals, and never discarded ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Offsets = dict[TopicPartition, int]
 
 @dataclass
 class Kafka:
-    """A consumer that keeps what it was told to commit. `unavailable` requests fail."""
+    """A consumer that records committed offsets. `unavailable` requests fail."""
 
     owned: set[TopicPartition] = field(default_factory=lambda: {ONE, TWO})
     commits: list[Offsets] = field(default_factory=list)
@@ -57,14 +57,14 @@ def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offset_commits, "PAUSE_S", 0.001)
 
 
-async def test_nobody_waits_for_kafka(kafka: Kafka, offsets: OffsetCommits) -> None:
+async def test_adding_offsets_does_not_wait_for_kafka(kafka: Kafka, offsets: OffsetCommits) -> None:
     await offsets.add({ONE: 1})
     assert kafka.commits == []
     await eventually(lambda: kafka.committed == {ONE: 1})
     await offsets.close()
 
 
-async def test_what_came_meanwhile_is_committed_at_once_and_only_the_newest(
+async def test_newest_offsets_added_during_a_commit_are_committed_next(
     kafka: Kafka, offsets: OffsetCommits, short_pause: None
 ) -> None:
     await offsets.add({ONE: 1})
@@ -76,9 +76,7 @@ async def test_what_came_meanwhile_is_committed_at_once_and_only_the_newest(
     await offsets.close()
 
 
-async def test_what_is_pending_is_committed_at_the_end_and_what_follows_at_once(
-    kafka: Kafka, offsets: OffsetCommits
-) -> None:
+async def test_close_commits_pending_offsets_and_later_ones_at_once(kafka: Kafka, offsets: OffsetCommits) -> None:
     await offsets.add({ONE: 1})
     await eventually(lambda: bool(kafka.commits))
     await offsets.add({ONE: 2})  # within the pause
@@ -88,7 +86,7 @@ async def test_what_is_pending_is_committed_at_the_end_and_what_follows_at_once(
     assert kafka.committed == {ONE: 3}
 
 
-async def test_what_a_commit_in_progress_held_is_committed_at_the_end(kafka: Kafka, offsets: OffsetCommits) -> None:
+async def test_close_commits_the_offsets_of_a_commit_in_progress(kafka: Kafka, offsets: OffsetCommits) -> None:
     asked = asyncio.Event()
     kafka.answers = asked.set
     await offsets.add({ONE: 1})
@@ -130,8 +128,8 @@ async def test_a_failed_commit_is_replaced_by_the_next(kafka: Kafka, offsets: Of
         max_size=12,
     )
 )
-def test_the_end_is_what_was_added_last_and_not_discarded(steps: list[Offsets | TopicPartition | None]) -> None:
-    """None lets the background task run; a partition alone is discarded."""
+def test_final_offsets_are_the_last_added_and_not_discarded(steps: list[Offsets | TopicPartition | None]) -> None:
+    """None lets the background task run; a partition is discarded."""
 
     async def run() -> tuple[Offsets, Offsets]:
         kafka = Kafka()

@@ -1,4 +1,4 @@
-"""Packed rows of the outbox: what goes in comes out, and nothing else is read."""
+"""Packed rows of the outbox: packing and unpacking is lossless, and damaged rows are rejected."""
 
 import contextlib
 from itertools import groupby
@@ -27,7 +27,7 @@ MESSAGES = st.lists(
 
 
 @given(MESSAGES)
-def test_every_message_comes_out_once_in_the_order_of_its_key(messages: list[Message]) -> None:
+def test_every_message_is_unpacked_once_in_the_order_of_its_key(messages: list[Message]) -> None:
     ids = [uuid4() for _ in messages]
     rows = pack(list(zip(ids, messages, strict=True)), 4)
     found = []
@@ -47,7 +47,7 @@ def _key(message: Message) -> tuple[str, str]:
 
 
 @given(MESSAGES, st.data())
-def test_the_messages_that_were_sent_are_left_out(messages: list[Message], data: st.DataObject) -> None:
+def test_sent_messages_are_omitted(messages: list[Message], data: st.DataObject) -> None:
     for row in pack([(uuid4(), message) for message in messages], 4):
         every = unpack(row.topic, row.key, len(row.event_ids), row.messages)
         first = data.draw(st.integers(0, len(every)))
@@ -65,7 +65,7 @@ def test_a_damaged_row_is_never_read_in_part(messages: list[Message], data: st.D
 
 
 @given(st.binary(max_size=200), st.integers(0, 3))
-def test_any_bytes_are_read_or_refused(content: bytes, count: int) -> None:
+def test_any_bytes_are_unpacked_or_rejected(content: bytes, count: int) -> None:
     with contextlib.suppress(Unreadable):
         assert len(unpack("t", "k", count * 16, content)) == count
 

@@ -1,4 +1,4 @@
-"""Record batches of one `send`: order, refusals, failures and limits, on a producer in memory."""
+"""Record batches of one `send`: order, rejections, failures and limits, with an in-memory producer."""
 
 import asyncio
 from collections import defaultdict
@@ -74,7 +74,7 @@ async def send(producer: FakeProducer, messages: list[Message], flow: Any = None
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([1, 1000, 300_000]), st.booleans()), max_size=25))
-def test_what_is_not_refused_is_sent_once_in_order_and_nothing_follows_a_refused_message_of_its_key(
+def test_accepted_messages_are_sent_once_in_order_and_rejection_stops_a_key(
     wanted: list[tuple[int, int, bool]],
 ) -> None:
     messages = [message(str(key), bytes([number, bad]) * size) for number, (key, size, bad) in enumerate(wanted)]
@@ -112,7 +112,7 @@ async def test_a_batch_is_bounded() -> None:
     assert producer.batches == [3, 3, 3, 1]
 
 
-async def test_nothing_of_a_partition_follows_a_batch_that_failed() -> None:
+async def test_failed_batch_stops_its_partition() -> None:
     producer = FakeProducer(lambda records: NotEnoughReplicasError() if b"bad" in records[0][1] else None)
     large = b"x" * FILLED_BYTES
     messages = [message("k", large), message("k", b"bad" + large), message("k", large), message("other", b"v", "u")]
@@ -121,7 +121,7 @@ async def test_nothing_of_a_partition_follows_a_batch_that_failed() -> None:
     assert isinstance(sender.error, NotEnoughReplicasError)
 
 
-async def test_an_answer_that_never_comes_ends_at_the_deadline() -> None:
+async def test_missing_response_ends_at_the_deadline() -> None:
     sender = await send(FakeProducer(lambda _: "never"), [message("k", b"v")])
     assert sender.results == [UNANSWERED]
     assert isinstance(sender.error, TimeoutError)
@@ -134,7 +134,7 @@ async def test_an_invalid_topic_is_refused_and_no_other() -> None:
 
 
 class Room(NoFlow):
-    """Room for one message of `k`; remembers what was sent."""
+    """Room for one message of `k`; records what was sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class Room(NoFlow):
         self.offsets.append(offset)
 
 
-async def test_a_key_without_room_waits_alone_and_each_offset_is_told() -> None:
+async def test_key_without_room_waits_alone_and_each_offset_is_reported() -> None:
     flow = Room()
     messages = [message("k", b"1"), message("k", b"2"), message("k", b"long"), message("other", b"long")]
     sender = await send(FakeProducer(), messages, flow)

@@ -98,7 +98,7 @@ async def test_full_topic_blocks_only_itself() -> None:
     await cancel_all([task])
 
 
-async def test_a_row_that_cannot_be_read_stops_nothing_and_is_loud() -> None:
+async def test_unreadable_row_is_reported_and_blocks_nothing() -> None:
     store, bus = FakeStore(), FakeBus()
     await emit(store, 3)
     store.state.rows[0].packed = store.state.rows[0].packed._replace(messages=b"\xff" * 20)
@@ -112,7 +112,7 @@ async def test_a_row_that_cannot_be_read_stops_nothing_and_is_loud() -> None:
     assert relay.backlog.set_aside == 1
 
 
-def test_progress_ends_at_what_was_not_acknowledged_also_across_the_rows_of_a_key() -> None:
+def test_progress_stops_at_unacknowledged_messages_across_rows_of_a_key() -> None:
     one = (Message("t", "k", b"", ()),)
     rows = [
         Pending(1, "t", "k", 4, 0, one * 3),

@@ -26,12 +26,12 @@ def sketch(seed: int, fall: float = 0.0, everybody: float = 0.0, share: float = 
     """Return inputs of a dozen words. `hard` is always bad; from number 1,500 on `refund` is bad more often."""
     rnd, terms = random.Random(seed), TermSketch()
     for number in range(SWITCH + 500):
-        said = rnd.choices(VOCABULARY, cum_weights=LIKELY, k=8)
-        said += [word for word, part in (("refund", share), ("hard", 0.1)) if rnd.random() < part]
-        bad = 0.15 + 0.3 * ("hard" in said)
+        words = rnd.choices(VOCABULARY, cum_weights=LIKELY, k=8)
+        words += [word for word, part in (("refund", share), ("hard", 0.1)) if rnd.random() < part]
+        bad = 0.15 + 0.3 * ("hard" in words)
         if number >= SWITCH:
-            bad += everybody + fall * ("refund" in said)
-        terms.add(" ".join(said), rnd.random() < bad, float(number), f"e{number}", f"u{rnd.randrange(users)}")
+            bad += everybody + fall * ("refund" in words)
+        terms.add(" ".join(words), rnd.random() < bad, float(number), f"e{number}", f"u{rnd.randrange(users)}")
     return terms
 
 
@@ -78,14 +78,14 @@ def test_memory_is_constant_in_history_and_words() -> None:
 
 
 @given(st.lists(st.tuples(st.lists(st.sampled_from(VOCABULARY[:200]), max_size=8), st.booleans()), max_size=200))
-def test_saved_sketch_continues_identically(said: list[tuple[list[str], bool]]) -> None:
+def test_saved_sketch_continues_identically(words: list[tuple[list[str], bool]]) -> None:
     terms = TermSketch()
-    for number, (each, bad) in enumerate(said):
+    for number, (each, bad) in enumerate(words):
         if number == 100:
             terms = TermSketch.load(json.loads(json.dumps(terms.dump())))
         terms.add(" ".join(each), bad, float(number), f"e{number}")
     whole = TermSketch()
-    for number, (each, bad) in enumerate(said):
+    for number, (each, bad) in enumerate(words):
         whole.add(" ".join(each), bad, float(number), f"e{number}")
     assert terms == whole
 

@@ -19,9 +19,9 @@ cells = st.tuples(st.sampled_from("abc"), st.sampled_from("mn"))
 values = st.lists(st.tuples(cells, st.floats(0, 1)), max_size=700)
 
 
-def make_timeline(told: list[tuple[tuple[str, ...], float]], names: tuple[str, ...] = NAMES) -> Timeline:
+def make_timeline(values: list[tuple[tuple[str, ...], float]], names: tuple[str, ...] = NAMES) -> Timeline:
     timeline = Timeline(names)
-    for at, (cell, value) in enumerate(told):
+    for at, (cell, value) in enumerate(values):
         timeline.add(cell, value, float(at))
     return timeline
 
@@ -37,15 +37,15 @@ def count_values(timeline: Timeline) -> dict[tuple[str | None, ...], list[int]]:
 
 
 @given(values)
-def test_every_value_is_counted_in_its_cell(told: list[tuple[tuple[str, ...], float]]) -> None:
+def test_every_value_is_counted_in_its_cell(values: list[tuple[tuple[str, ...], float]]) -> None:
     expected: dict[tuple[str | None, ...], list[int]] = {}
-    for cell, value in told:
+    for cell, value in values:
         sums = expected.setdefault(cell, [0, 0])
         sums[0] += 1
         sums[1] += round(value * UNIT)
-    timeline = make_timeline(told)
+    timeline = make_timeline(values)
     assert count_values(timeline) == expected
-    assert sum(block.filled for block in timeline.blocks) == len(told)
+    assert sum(block.filled for block in timeline.blocks) == len(values)
     assert all(before.end <= after.start for before, after in pairwise(timeline.blocks))
 
 
@@ -63,14 +63,14 @@ def test_saved_timeline_continues_identically(
 
 
 @given(values, st.data())
-def test_removed_value_leaves_no_trace(told: list[tuple[tuple[str, ...], float]], data: st.DataObject) -> None:
-    timeline = make_timeline(told)
-    for at in data.draw(st.sets(st.integers(0, len(told) - 1)) if told else st.just(set())):
-        cell, value = told[at]
+def test_removed_value_leaves_no_trace(values: list[tuple[tuple[str, ...], float]], data: st.DataObject) -> None:
+    timeline = make_timeline(values)
+    for at in data.draw(st.sets(st.integers(0, len(values) - 1)) if values else st.just(set())):
+        cell, value = values[at]
         timeline.correct(cell, value, 0.5, float(at))
         timeline.correct(cell, 0.5, value, float(at))
-    assert count_values(timeline) == count_values(make_timeline(told))
-    for at, (cell, value) in enumerate(told):
+    assert count_values(timeline) == count_values(make_timeline(values))
+    for at, (cell, value) in enumerate(values):
         timeline.correct(cell, value, None, float(at))
     assert count_values(timeline) == {}
 
@@ -139,8 +139,8 @@ def test_excess_levels_become_other() -> None:
 def test_versions_are_kept_if_all_levels_are_rare() -> None:
     rnd = random.Random(2)
     names = ("route", "language", "region", "prompt_version:answer")
-    told = [(tuple(str(rnd.randrange(12)) for _ in range(3)), f"v{number // 1500}") for number in range(3000)]
-    timeline = make_timeline([((*cell, version), 0.5) for cell, version in told], names)
+    values = [(tuple(str(rnd.randrange(12)) for _ in range(3)), f"v{number // 1500}") for number in range(3000)]
+    timeline = make_timeline([((*cell, version), 0.5) for cell, version in values], names)
     versions = {cell[3]: 0 for cell in timeline.cells}
     for cell, (n, _) in count_values(timeline).items():
         versions[cell[3]] += n

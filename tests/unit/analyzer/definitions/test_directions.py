@@ -69,13 +69,13 @@ def test_decrease_of_a_higher_is_better_metric_is_a_regression(name: str) -> Non
     assert feed(QualityEngine(), switch(name, 0.1, 0.4)) == []
 
 
-@pytest.mark.parametrize(("said", "before", "after"), [(LOWER, 0.1, 0.4), (HIGHER, 0.4, 0.1)])
-def test_values_before_a_declaration_count_afterwards(said: Declaration, before: float, after: float) -> None:
+@pytest.mark.parametrize(("declaration", "before", "after"), [(LOWER, 0.1, 0.4), (HIGHER, 0.4, 0.1)])
+def test_values_before_a_declaration_count_afterwards(declaration: Declaration, before: float, after: float) -> None:
     engine, events = QualityEngine(), switch("wordiness", before, after)
     assert feed(engine, events[:-25]) == []
-    assert feed(engine, events[-25:], declared("score.wordiness", said)) != []
-    told = [stream.sums.n for key, stream in engine.streams.items() if key.identity == "label:v1"]
-    assert told == [150, 150]
+    assert feed(engine, events[-25:], declared("score.wordiness", declaration)) != []
+    measured = [stream.sums.n for key, stream in engine.streams.items() if key.identity == "label:v1"]
+    assert measured == [150, 150]
 
 
 @given(
@@ -84,9 +84,11 @@ def test_values_before_a_declaration_count_afterwards(said: Declaration, before:
     st.sampled_from([LOWER, HIGHER]),
 )
 @settings(max_examples=15, deadline=None)
-def test_late_declaration_gives_the_same_state_as_an_early_one(values: list[float], at: int, said: Declaration) -> None:
+def test_late_declaration_gives_the_same_state_as_an_early_one(
+    values: list[float], at: int, declaration: Declaration
+) -> None:
     events = scores("wordiness", 1, "v1", values[:120]) + scores("wordiness", 121, "v2", values[120:])
-    known = declared("score.wordiness", said)
+    known = declared("score.wordiness", declaration)
     early, late = QualityEngine(), QualityEngine()
     assert feed(early, events, known) == []
     assert feed(late, events[:at]) + feed(late, events[at:], known) == []
@@ -98,9 +100,9 @@ def test_undeclared_metric_is_measured_and_raises_nothing() -> None:
     for before, after in ((0.1, 0.9), (0.9, 0.1)):
         engine = QualityEngine()
         assert feed(engine, switch("wordiness", before, after)) == []
-        told = engine.pending_measurements()
-        assert {event.direction for event in told} == {"undeclared"}
-        assert sorted(event.measurement.mean for event in told) == pytest.approx(sorted((before, after)))
+        measured = engine.pending_measurements()
+        assert {event.direction for event in measured} == {"undeclared"}
+        assert sorted(event.measurement.mean for event in measured) == pytest.approx(sorted((before, after)))
 
 
 def test_regression_ends_when_the_direction_is_reversed() -> None:

@@ -86,13 +86,13 @@ def test_first_reference_closes_by_itself() -> None:
 def test_switch_is_fully_visible_at_any_time(switch: int) -> None:
     """Also while the first reference is still open, for any duration."""
     rnd, profile = random.Random(4), SegmentProfile()
-    taken = []
+    residuals = []
     for number in range(switch + 3000):
         route, model = rnd.choice(["a", "b"]), "old" if number < switch else "new"
         fall = 0.1 * (route == "b") + 0.1 * (model == "new")
-        taken.append(profile.adjust((route, model), rnd.gauss(0.8 - fall, 0.05)))
-    assert fmean(taken[switch:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
-    assert fmean(taken[-500:]) - fmean(taken[:switch]) == pytest.approx(-0.1, abs=0.02)
+        residuals.append(profile.adjust((route, model), rnd.gauss(0.8 - fall, 0.05)))
+    assert fmean(residuals[switch:]) - fmean(residuals[:switch]) == pytest.approx(-0.1, abs=0.02)
+    assert fmean(residuals[-500:]) - fmean(residuals[:switch]) == pytest.approx(-0.1, abs=0.02)
 
 
 def test_rare_level_is_learned() -> None:
@@ -112,18 +112,18 @@ def test_values_are_unchanged_without_differences() -> None:
 
 def test_cells_with_few_values_have_less_weight() -> None:
     rnd = random.Random(3)
-    told: list[tuple[Cell, float]] = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
-    told += [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
-    profile = settled([*told, *[(("rare",), 0.0)] * 3])
+    values: list[tuple[Cell, float]] = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
+    values += [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
+    profile = settled([*values, *[(("rare",), 0.0)] * 3])
     assert 0.0 < profile.residual(("rare",), 0.0) < 0.7
     assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
 
 
 def test_emptied_cell_has_no_mean() -> None:
     """If values of a cell never vary, the sum of effects has no weight, and there must be no division by zero."""
-    told = [(("a", "a"), 0.0)] * 4 + [(("a", "c"), 1.0), (("b", "a"), 0.0)]
+    values = [(("a", "a"), 0.0)] * 4 + [(("a", "c"), 1.0), (("b", "a"), 0.0)]
     profile = SegmentProfile()
-    for cell, value in [*told, (("a", "b"), 0.0)]:
+    for cell, value in [*values, (("a", "b"), 0.0)]:
         profile.learn(cell, value)
     profile.learn(("a", "b"), 0.0, -1)
     profile.set_reference()
@@ -193,11 +193,13 @@ def test_dimension_with_too_many_levels_does_not_affect_others() -> None:
 
 def test_learning_cells_does_not_shift_the_level() -> None:
     """Refinement with each doubling does not shift the level of the monitored stream."""
-    profile, told = SegmentProfile(), traffic(3, 3200, 0.3)
-    taken = [profile.adjust(cell, value) for cell, value in told]
-    parts = [fmean(taken[start:end]) for start, end in ((50, 400), (400, 800), (800, 1600), (1600, 3200))]
+    profile, values = SegmentProfile(), traffic(3, 3200, 0.3)
+    residuals = [profile.adjust(cell, value) for cell, value in values]
+    parts = [fmean(residuals[start:end]) for start, end in ((50, 400), (400, 800), (800, 1600), (1600, 3200))]
     assert max(parts) - min(parts) < 0.03
-    assert fmean(profile.reference().residual(*each) for each in told) == pytest.approx(fmean(taken[800:]), abs=0.01)
+    assert fmean(profile.reference().residual(*each) for each in values) == pytest.approx(
+        fmean(residuals[800:]), abs=0.01
+    )
 
 
 @pytest.mark.parametrize("hard", [0.1, 0.5])
@@ -206,12 +208,12 @@ def test_successor_continues_at_the_same_level(hard: float, better: float) -> No
     """A version is adjusted by its predecessor's profile, its successor by its own: their levels must agree."""
     first = settled(traffic(1, 2000, 0.3))
     baseline, own = first.reference(), first.successor()
-    told = traffic(2, 2000, hard, fall=-better)
+    values = traffic(2, 2000, hard, fall=-better)
     watched = []
-    for cell, value in told:
+    for cell, value in values:
         own.learn(cell, value)
         watched.append(baseline.residual(cell, value))
-    again = [own.reference().residual(*each) for each in told[:300]]
+    again = [own.reference().residual(*each) for each in values[:300]]
     assert fmean(again) == pytest.approx(fmean(watched[:300]), abs=0.012)
     assert own.n == 2000
 

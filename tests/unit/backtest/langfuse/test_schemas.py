@@ -47,7 +47,7 @@ def test_a_time_without_an_offset_is_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said", "trace", "observation"),
+    ("fields", "content", "trace", "observation"),
     [
         ({"dataType": "NUMERIC", "value": 0.5, "subject": {"kind": "trace", "id": "t"}}, 0.5, "t", None),
         ({"dataType": "BOOLEAN", "value": True, "subject": {"kind": "session", "id": "x"}}, True, None, None),
@@ -69,11 +69,13 @@ def test_a_time_without_an_offset_is_utc() -> None:
         ({"dataType": "NUMERIC", "value": None, "traceId": None}, None, None, None),
     ],
 )
-def test_scores_of_both_apis(fields: dict[str, Any], said: object, trace: str | None, observation: str | None) -> None:
+def test_scores_of_both_apis(
+    fields: dict[str, Any], content: object, trace: str | None, observation: str | None
+) -> None:
     score = parse_response(Score, json.dumps({**SCORE, **fields}).encode())
     assert (score.trace, score.observation) == (trace, observation)
-    assert score.content == said
-    assert type(score.content) is type(said)
+    assert score.content == content
+    assert type(score.content) is type(content)
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data": [', b"<html>", b"\xff\xfe"])

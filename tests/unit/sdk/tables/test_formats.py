@@ -52,12 +52,12 @@ def test_rows_have_line_numbers(write: Write, name: str, first: int) -> None:
 
 def test_progress_ends_at_the_size(write: Write) -> None:
     for name in ("past.jsonl", "past.csv", "past.parquet"):
-        source, told = open_table(write([{"score": 1.0}] * (BATCH + 1), name)), [0]
+        source, progress = open_table(write([{"score": 1.0}] * (BATCH + 1), name)), [0]
         source.sample()
-        for _ in source.batches(["score"], Omissions(), told.append):
+        for _ in source.batches(["score"], Omissions(), progress.append):
             pass
-        assert told == sorted(told)
-        assert told[-1] == source.size
+        assert progress == sorted(progress)
+        assert progress[-1] == source.size
 
 
 def test_lines_that_are_not_objects_are_counted(tmp_path: Path) -> None:
