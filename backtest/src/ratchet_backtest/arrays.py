@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ratchet.tables import BadFile
 from ratchet.tables.missing_values import is_blank
 from ratchet.tables.numbers import MISSING
@@ -15,6 +17,8 @@ from ratchet_backtest.scales import ValueScale
 MAX_NAMES = 10_000
 """Maximum number of different names in a column of versions, models, targets or segments."""
 _SHOWN = 3
+_MAX_TEXTS = 1000
+"""Number of different texts in a column of values whose values are remembered."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class NameColumn:
     def extend(self, cells: Sequence[Any]) -> None:
         known = self._known
         try:
-            self.codes.extend([known[cell] for cell in cells])
+            self.codes.extend(list(map(known.__getitem__, cells)))
         except (KeyError, TypeError):
             self.codes.extend([self._code(cell) for cell in cells])
 
@@ -63,15 +67,34 @@ class ValueColumn:
     unreadable: int = 0
     shown: list[tuple[int, str]] = field(default_factory=list)
     omissions: Omissions = field(default_factory=Omissions)
+    _texts: dict[Any, float] = field(default_factory=dict)
 
     def extend(self, numbers: Sequence[int], cells: Sequence[Any]) -> None:
+        try:
+            found = list(map(self._texts.__getitem__, cells))
+        except (KeyError, TypeError):
+            self._read_cells(numbers, cells)
+            if len(self._texts) < _MAX_TEXTS:
+                self._remember(cells)
+        else:
+            self.n += len(found)
+            self.found.extend(found)
+
+    def _remember(self, cells: Sequence[Any]) -> None:
+        """Remember the values of the latest cells that are texts; numbers are read as fast."""
+        for cell, value in zip(cells, self.found[len(self.found) - len(cells) :], strict=True):
+            if type(cell) is str and value == value:
+                self._texts[cell] = value
+
+    def _read_cells(self, numbers: Sequence[int], cells: Sequence[Any]) -> None:
         scale = self.scale
         low, high, to_scale = scale.low, scale.high, scale.metric.to_scale
         try:
             read = [MISSING] if ABSENT in cells else [scale.read(cell) for cell in cells]
         except ValueError:
             read = [MISSING]
-        if all(low <= value <= high for value in read):
+        parsed = np.array(read)
+        if ((parsed >= low) & (parsed <= high)).all():
             self.n += len(read)
             self.found.extend([to_scale(value) for value in read])
         else:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from ratchet.tables import BadFile
 from ratchet.tables.rows import Advance, Omissions, Rows, Unit
@@ -13,6 +14,7 @@ from ratchet.tables.times import TimeFormat
 from ratchet_backtest.arrays import NameColumn, ValueColumn
 from ratchet_backtest.column_roles import ColumnRoles
 from ratchet_backtest.dataset import Dataset
+from ratchet_backtest.iso_times import parse_iso_times
 from ratchet_backtest.row_order import detect_trend, resolve_repeated_hours
 from ratchet_backtest.scales import ValueScale
 from ratchet_backtest.text_store import TextStore, UserIndex
@@ -95,6 +97,7 @@ def _read_rows(dataset: Dataset, source: Rows, columns: ColumnRoles, advance: Ad
     sinks = [*named, *others]
     zoned = dataset.timed and not _fixed(clock.zone)
     for numbers, cells in source.batches(wanted, dataset.omissions, advance):
+        times: Sequence[float]
         if dataset.timed:
             numbers, cells, times = _rows_with_times(numbers, cells, dataset.omissions, clock)
         else:
@@ -117,9 +120,12 @@ def _fixed(zone: tzinfo) -> bool:
 
 def _rows_with_times(
     numbers: Sequence[int], cells: Sequence[Sequence[Any]], omissions: Omissions, clock: TimeReader
-) -> tuple[Sequence[int], Sequence[Sequence[Any]], list[float]]:
+) -> tuple[Sequence[int], Sequence[Sequence[Any]], Sequence[float]]:
     """Return the rows with a readable time (last column), and the times."""
     parse, seconds = clock.format.parse, clock.seconds
+    at_once = parse_iso_times(cells[-1], clock.zone is UTC) if clock.format.name == "iso" else None
+    if at_once is not None:
+        return numbers, cells, at_once
     try:
         found = [parse(cell) for cell in cells[-1]]
         return numbers, cells, [at if type(at) is float else clock.located(at) for at in found]
@@ -148,7 +154,8 @@ def _detect_order(dataset: Dataset, clock: TimeReader) -> None:
     if clock.repeated and dataset.trend != "mixed":
         resolve_repeated_hours(dataset.at, clock.repeated, dataset.newest_first)
     dataset.repeated = len(clock.repeated)
-    dataset.ordered = not dataset.timed or all(before <= now for before, now in pairwise(dataset.at))
+    at = np.frombuffer(dataset.at, dtype=np.float64)
+    dataset.ordered = not dataset.timed or bool((at[1:] >= at[:-1]).all())
 
 
 def _check_rows(dataset: Dataset, columns: ColumnRoles, clock: TimeReader) -> None:

@@ -4,6 +4,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+
 Trend = Literal["ascending", "descending", "mixed", "flat"]
 _HOUR = 3600.0
 _MOST = 0.9
@@ -11,14 +13,8 @@ _MOST = 0.9
 
 def detect_trend(times: Sequence[float]) -> Trend:
     """Return the direction of at least 90 % of the steps between rows."""
-    up = down = 0
-    before = times[0] if times else 0.0
-    for now in times:
-        if now > before:
-            up += 1
-        elif now < before:
-            down += 1
-        before = now
+    at = np.asarray(times, dtype=np.float64)
+    up, down = (int(np.count_nonzero(step)) for step in (at[1:] > at[:-1], at[1:] < at[:-1]))
     if up + down == 0:
         return "flat"
     if up >= _MOST * (up + down):
@@ -28,8 +24,9 @@ def detect_trend(times: Sequence[float]) -> Trend:
 
 def sort_rows(times: Sequence[float], newest_first: bool) -> Sequence[int]:
     """Return the rows sorted by time; equal times in file order, reversed if `newest_first`."""
-    rows = range(len(times) - 1, -1, -1) if newest_first else range(len(times))
-    return sorted(rows, key=times.__getitem__)
+    at = np.asarray(times, dtype=np.float64)
+    rows = len(at) - 1 - np.argsort(at[::-1], kind="stable") if newest_first else np.argsort(at, kind="stable")
+    return array("q", rows.astype(np.int64).tobytes())
 
 
 def resolve_repeated_hours(times: "array[float]", repeated: Sequence[int], newest_first: bool) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ratchet.tables import Doubt, Option, Sample
 from ratchet_backtest.column_roles import ColumnRoles
 from ratchet_backtest.dataset import Dataset
@@ -60,7 +62,7 @@ def order_notes(dataset: Dataset) -> list[str]:
     notes = []
     if dataset.newest_first and (not dataset.timed or dataset.trend in ("descending", "flat")):
         notes.append("the file has its newest rows first")
-    if dataset.timed and len(dataset.at) > 1 and len(set(dataset.at)) <= 0.5 * len(dataset.at):
+    if dataset.timed and len(dataset.at) > 1 and len(np.unique(dataset.at)) <= 0.5 * len(dataset.at):
         notes.append("rows with equal times are in the order of the file")
     if dataset.repeated:
         notes.append(

@@ -3,9 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 from ratchet.tables.compression import FileContent
@@ -21,6 +22,9 @@ _HEAD = 1 << 18
 _TAIL = 3
 _FIRST = 200
 _NARROW = "has more or fewer fields than the header"
+
+Numbered = tuple[Sequence[int], list[list[str]]]
+"""Records, and the numbers of their first lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,57 +69,86 @@ class Delimited:
         return [], {name: [] for name in self._names}
 
     def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
-        places = [self._names.index(column) for column in columns]
+        cells = [itemgetter(self._names.index(column)) for column in columns]
         for numbers, records in self._records(BATCH, omissions):
-            yield numbers, [[record[place] for record in records] for place in places]
+            yield numbers, [list(map(cell, records)) for cell in cells]
             advance(self._content.position())
         advance(self.size)
 
     def _records(self, size: int, omissions: Omissions) -> Iterator[tuple[list[int], list[list[str]]]]:
         """Yield batches of records that are as wide as the header, with the numbers of their first lines."""
-        with self._content.text(self._encoding) as text:
-            before = 1 if self._dialect.declared else 0
-            if before:
-                text.readline()
-            yield from self._collected(self._dialect.reader(text), before, size, omissions)
-
-    def _collected(
-        self, reader: Any, before: int, size: int, omissions: Omissions
-    ) -> Iterator[tuple[list[int], list[list[str]]]]:
+        header = list(self._names)
         numbers: list[int] = []
         records: list[list[str]] = []
-        width, skip, header = len(self._names), self._skipped, list(self._names)
-        while True:
-            number = reader.line_num + 1 + before
-            try:
-                record = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                omissions.count(number, _broken(str(error), number, reader.line_num + before))
-                continue
-            if len(record) == width:
-                if skip:
-                    skip -= 1
-                    continue
-                numbers.append(number)
-                records.append(record)
-                if len(records) == size + _TAIL:
+        with self._content.text(self._encoding) as text:
+            first = 1
+            if self._dialect.declared:
+                text.readline()
+                first = 2
+            for more_numbers, more in self._fitting(_numbered(text, self._dialect, first, size, omissions), omissions):
+                numbers += more_numbers
+                records += more
+                while len(records) >= size + _TAIL:
                     yield numbers[:size], records[:size]
                     numbers, records = numbers[size:], records[size:]
-            elif record:
-                if skip:
-                    skip -= 1
-                elif len(record) > width and not any(record[width:]):
-                    numbers.append(number)
-                    records.append(record[:width])
-                else:
-                    omissions.count(number, _NARROW)
         while records and (records[-1] == header or is_total(records[-1])):
             records.pop()
             omissions.count(numbers.pop(), "sums up the rows above it")
         for start in range(0, len(records), size):
             yield numbers[start : start + size], records[start : start + size]
+
+    def _fitting(self, batches: Iterable[Numbered], omissions: Omissions) -> Iterator[Numbered]:
+        """Yield the records of batches that are as wide as the header, without those above the first row."""
+        width, skip = len(self._names), self._skipped
+        for numbers, records in batches:
+            if not skip and set(map(len, records)) == {width}:
+                yield numbers, records
+                continue
+            kept: list[tuple[int, list[str]]] = []
+            for number, record in zip(numbers, records, strict=True):
+                if skip and record:
+                    skip -= 1
+                elif len(record) == width:
+                    kept.append((number, record))
+                elif len(record) > width and not any(record[width:]):
+                    kept.append((number, record[:width]))
+                elif record:
+                    omissions.count(number, _NARROW)
+            yield [number for number, _ in kept], [record for _, record in kept]
+
+
+def _numbered(text: Iterator[str], dialect: Dialect, first: int, size: int, omissions: Omissions) -> Iterator[Numbered]:
+    """Yield batches of all records, with the numbers of their first lines; `first` is that of the first one."""
+    while lines := list(islice(text, size)):
+        try:
+            records = list(dialect.reader(lines))
+        except csv.Error:
+            records = []
+        if len(records) == len(lines):
+            yield range(first, first + len(lines)), records
+            first += len(lines)
+        else:  # some records have several lines, or cannot be parsed
+            reader = dialect.reader(chain(lines, text))
+            yield _one_by_one(reader, first, len(lines), omissions)
+            first += reader.line_num
+
+
+def _one_by_one(reader: Any, first: int, lines: int, omissions: Omissions) -> Numbered:
+    """Return the records of at least so many lines."""
+    numbers: list[int] = []
+    records: list[list[str]] = []
+    while reader.line_num < lines:
+        number = first + reader.line_num
+        try:
+            record = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            omissions.count(number, _broken(str(error), number, first - 1 + reader.line_num))
+            continue
+        numbers.append(number)
+        records.append(record)
+    return numbers, records
 
 
 def _broken(error: str, number: int, last: int) -> str:

@@ -8,6 +8,8 @@ from ratchet.tables.errors import BadFile
 from ratchet.tables.rows import BATCH, Advance, Batch, Omissions, Unit
 
 _MISSING = "reading Parquet needs pyarrow: pip install 'ratchet-sdk[parquet]'"
+_BATCH = 8 * BATCH
+_PLAIN = frozenset({"string", "large_string", "double", "int64", "int32", "bool"})
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
@@ -40,7 +42,7 @@ class Parquet:
 
     def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
         done = 0
-        for batch in self._read(BATCH, list(dict.fromkeys(columns))):
+        for batch in self._read(_BATCH, list(dict.fromkeys(columns))):
             yield range(done + 1, done + 1 + batch.num_rows), [_cells(batch.column(name)) for name in columns]
             done += batch.num_rows
             advance(done)
@@ -54,6 +56,9 @@ class Parquet:
 
 def _cells(column: Any) -> list[Any]:
     if not str(column.type).startswith("timestamp"):
+        if str(column.type) in _PLAIN and not column.null_count:
+            plain: list[Any] = column.to_numpy(zero_copy_only=False).tolist()  # the same cells, faster
+            return plain
         cells: list[Any] = column.to_pylist()
         return cells
     if column.type.tz is None:

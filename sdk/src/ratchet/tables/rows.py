@@ -14,7 +14,8 @@ Unit = Literal["line", "row", "answer"]
 
 SAMPLE = 2000
 """Number of rows by which columns are detected."""
-BATCH = 4096
+BATCH = 512
+"""Number of rows of a batch: with their cells, few enough for a processor's cache."""
 
 
 class Absent:
