@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.domain.pii import emails
 from collector.domain.pii.cards_and_addresses import find_cards
 from collector.domain.pii.checksums import Luhn
 from collector.domain.pii.scrub import scrub
@@ -143,3 +144,16 @@ def test_each_group_of_digits_costs_at_most_a_few_checksums(monkeypatch: pytest.
 )  # fmt: skip
 def test_other_scripts_separators_and_forms(text: str, scrubbed: str | None) -> None:
     assert scrub(text) == (text if scrubbed is None else scrubbed)
+
+
+_PIECES = st.sampled_from(
+    [*"([{<@. ", "at", " at ", " arroba ", "chiocciola", "ma", " dot ", " punkt ", "PU", "kr", "ann", "İ", "x"]
+)
+
+
+@given(st.lists(_PIECES, max_size=8).map("".join))
+def test_the_quick_check_for_spelled_addresses_is_exact(text: str) -> None:
+    lower = text.lower()
+    marked = any(mark in lower for mark in emails._AT_MARKS)
+    spelled = any(word in lower for word in emails._AT_WORDS) and any(word in lower for word in emails._DOT_MARKS)
+    assert emails.may_be_spelled(text) is (marked or spelled)
