@@ -10,7 +10,7 @@ only if at least five people used it, and never in logs, headers or the audit ch
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from statistics import NormalDist
@@ -34,7 +34,6 @@ PEOPLE = 5
 ALPHA = 0.05
 _TRIAL = 3 * BLOCK
 _WAITING = 256
-_EVERYBODY = (1 << 32) - 1
 _ALL = 0
 """The index of all values; words have indices from 1."""
 Numbered = tuple[int, TimeBlock]
@@ -62,7 +61,10 @@ class LosingTerm:
 
 @dataclass(slots=True)
 class WatchedTerm:
-    """A counted word: index in blocks, number of values before it, bit set of user hashes, latest bad executions."""
+    """A counted word: index in blocks, number of values before it, bit set of user hashes, latest bad executions.
+
+    Of users, the first few are enough: see PEOPLE.
+    """
 
     index: int
     since: int
@@ -107,7 +109,8 @@ class TermSketch:
                     own = sums[watched.index] = [0, 0]
                 own[0] += 1
                 own[1] += units
-                watched.people |= person
+                if watched.people.bit_count() < PEOPLE:
+                    watched.people |= person
                 if bad:
                     watched.examples = [*watched.examples[1 - EXAMPLES :], execution_id]
             elif bad and (word in self.waiting or len(self.waiting) < _WAITING):
@@ -125,38 +128,40 @@ class TermSketch:
 
     def _add_to_block(self, inputs: Sequence[TermInput], found: Sequence[Words]) -> None:
         """Add inputs that the latest block has room for; `found` are their words."""
-        block = self.blocks[-1]
-        bad = [(each, own) for each, own in zip(inputs, found, strict=True) if each.bad]
+        block, known = self.blocks[-1], self.words.__contains__
+        hits = [tuple(filter(known, own)) for own in found]
+        bad = [index for index, each in enumerate(inputs) if each.bad]
         self.n += len(inputs)
         block.add_many(_ALL, len(inputs), UNIT * len(bad))
         block.squares += UNIT * UNIT * len(bad)
         block.filled += len(inputs)
         block.end = max(block.end, *(each.at for each in inputs))
-        counts, bad_counts = Counter(chain.from_iterable(found)), Counter(chain.from_iterable(own for _, own in bad))
-        watched = self.words.keys() & counts.keys()
-        for word in watched:
-            block.add_many(self.words[word].index, counts[word], UNIT * bad_counts.get(word, 0))
-        self._note_people(inputs, found, watched)
+        counts, bad_counts = Counter(chain.from_iterable(hits)), Counter(chain.from_iterable(hits[at] for at in bad))
+        for word, n in counts.items():
+            block.add_many(self.words[word].index, n, UNIT * bad_counts.get(word, 0))
+        self._note_people(inputs, hits, counts.keys())
         if bad:
-            self._note_examples(bad, watched & bad_counts.keys())
-            self._count_waiting(own for _, own in bad)
+            self._note_examples([(inputs[index].execution_id, hits[index]) for index in bad], bad_counts.keys())
+            self._count_waiting(found[index] for index in bad)
 
-    def _note_people(self, inputs: Sequence[TermInput], found: Sequence[Words], watched: Set[str]) -> None:
+    def _note_people(self, inputs: Sequence[TermInput], found: Sequence[Words], watched: Iterable[str]) -> None:
         known = self.words
-        few = {word for word in watched if known[word].people != _EVERYBODY}
+        few = {word for word in watched if known[word].people.bit_count() < PEOPLE}
         for each, own in zip(inputs, found, strict=True):
-            if few:
-                person = _person(each.user or each.execution_id)
-                for word in filter(few.__contains__, own):
-                    known[word].people |= person
+            if not few:
+                return
+            for word in few.intersection(own):
+                known[word].people |= _person(each.user or each.execution_id)
+                if known[word].people.bit_count() >= PEOPLE:
+                    few.remove(word)
 
-    def _note_examples(self, bad: Sequence[tuple[TermInput, Words]], watched: Set[str]) -> None:
-        """Keep the latest executions of each word."""
+    def _note_examples(self, bad: Sequence[tuple[str, Words]], watched: Iterable[str]) -> None:
+        """Keep the latest executions of each word; `bad` has each execution with its words."""
         latest: dict[str, list[str]] = {word: [] for word in watched}
-        needed = set(watched)
-        for each, own in reversed(bad):
+        needed = set(latest)
+        for execution_id, own in reversed(bad):
             for word in needed.intersection(own):
-                latest[word].append(each.execution_id)
+                latest[word].append(execution_id)
                 if len(latest[word]) == EXAMPLES:
                     needed.remove(word)
         for word, newest in latest.items():
@@ -205,7 +210,8 @@ class TermSketch:
 
     def _open(self, at: float) -> None:
         """Start a block: count the waiting words from now on, in place of those with the least excess."""
-        new = sorted(self.waiting, key=lambda word: (-self.waiting[word], word))[:ADMITTED]
+        # Most frequent first; sorting is stable.
+        new = sorted(sorted(self.waiting), key=self.waiting.__getitem__, reverse=True)[:ADMITTED]
         self.waiting = {}
         append_block(self.blocks, at, ALIKE, SIZES)
         self._make_room(len(self.words) + len(new) - WORDS)
@@ -220,7 +226,7 @@ class TermSketch:
             return
         excess = self._excess()
         old = {word: each.index for word, each in self.words.items() if each.since + _TRIAL <= self.n}
-        for word in sorted(old, key=lambda each: (excess[old[each]], each))[:needed]:
+        for word in sorted(sorted(old), key=lambda each: excess[old[each]])[:needed]:
             del self.words[word]
             for block in self.blocks:
                 block.sums.pop(old[word], None)

@@ -29,7 +29,7 @@ class DriftScan:
     suffix can be. Both only save work and are not saved.
     """
 
-    __slots__ = ("_counts", "_digits", "_lowest", "_slack", "_top", "alpha", "points", "start")
+    __slots__ = ("_counts", "_digits", "_lowest", "_rounding", "_slack", "_top", "alpha", "points", "start")
 
     def __init__(self, alpha: float, stats: RunningStats) -> None:
         self.alpha, self.start = alpha, stats.n
@@ -42,6 +42,8 @@ class DriftScan:
     def _prepare(self) -> None:
         self._lowest = drift_height(SHORTEST, 1.0, self.alpha) * math.sqrt(SHORTEST)
         self._slack, self._top = -1.0, -math.inf
+        # Room for errors of rounding, relative to the deviation: an absolute one would exceed that of equal values.
+        self._rounding = min(1e-9, 10.0 ** -(self._digits + 6))
 
     def mark(self, stats: RunningStats) -> None:
         """Add the current position as a candidate change point."""
@@ -81,7 +83,7 @@ class DriftScan:
         self._slack -= self._top - far
         if found is not None and stats.n % _RESCAN_EVERY and found in self.points and self._beyond(found, stats) > 0.0:
             return found
-        return self._scan_all(stats) if self._slack < 1e-9 else None
+        return self._scan_all(stats) if self._slack < self._rounding else None
 
     def _scan_all(self, stats: RunningStats) -> ChangeCandidate | None:
         n, total = stats.n, stats.sum
@@ -90,7 +92,7 @@ class DriftScan:
         for point in self.points:
             mean = point[SUM] / point[N]
             deficit = mean * n - total
-            if deficit > point[LIMIT] - 1e-9:
+            if deficit > point[LIMIT] - self._rounding:
                 beyond = self._beyond(point, stats)
                 if beyond > best:
                     found, best = point, beyond
@@ -120,6 +122,7 @@ class DriftScan:
         """Return the scan that `dump` wrote."""
         drift = cls(state[0], stats)
         _, drift.start, drift._digits, counts, points = state
+        drift._prepare()
         drift._counts = list(counts)
         drift.points = [[*point, 0.0] for point in points]
         return drift
