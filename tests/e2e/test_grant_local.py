@@ -44,7 +44,7 @@ def first_version(site: Site) -> None:
     assert proposed.is_success, proposed.text
     decision = {"verdict": "approved", "reason": "good", "digest": digest}
     own = site.post(f"/v1/proposals/{proposed.json()['id']}/decisions", decision, site.maker_key)
-    assert own.status_code == 403, "the author can't approve it"
+    assert own.status_code == 403, "an author cannot approve their own proposal"
     decided = site.post(f"/v1/proposals/{proposed.json()['id']}/decisions", decision)
     assert decided.is_success, decided.text
 
@@ -76,14 +76,14 @@ def test_liked_answers_become_examples_until_the_grant_is_revoked(site: Site) ->
         eventually_sync(lambda: app.prompt(NAME, "Reply: {{mail}}").live)
         like(app, app.prompt(NAME), 1)
         eventually_sync(lambda: site.items("/v1/proposals?state=open"))
-        assert "mail 1" not in shown(app), "without a grant a candidate only waits"
+        assert "mail 1" not in shown(app), "candidates wait without a grant"
         grant = give_grant(site, count=3)
         began = time.monotonic()
         like(app, app.prompt(NAME), 2)
         eventually_sync(lambda: "mail 2" in shown(app))
         print(f"feedback to live under a grant: {time.monotonic() - began:.3f} s")
         promoted = [entry for entry in site.items("/v1/audit") if grant in str(entry)]
-        assert promoted, "it is seen in the audit"
+        assert promoted, "it is recorded in the audit"
         revoked = site.post(f"/v1/grants/{grant}/revoke", {"reason": "enough"})
         assert revoked.is_success, revoked.text
         eventually_sync(lambda: "mail" not in shown(app).replace("the mail", ""))

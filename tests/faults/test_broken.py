@@ -34,7 +34,7 @@ async def _under_load(fleet: Fleet, service: str, fault: str, mark: Path) -> Loa
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run())
         await asyncio.to_thread(_await_death, instance, mark)
-        assert not load.done, "no post was under way when it died"
+        assert not load.done, "no post was in flight when the instance died"
         await asyncio.to_thread(instance.start)
     await wait_until_processed(fleet.dsn, fleet.kafka)
     return load
@@ -50,7 +50,7 @@ def _break(fleet: Fleet, service: str, fault: str, mark: Path) -> Instance:
 
 def _await_death(instance: Instance, mark: Path) -> None:
     instance.await_end()
-    assert mark.exists(), f"it did not die at the moment that was chosen; see {instance.log}"
+    assert mark.exists(), f"the instance did not die at the chosen moment; see {instance.log}"
 
 
 async def test_events_are_counted_twice_without_the_inbox(fleet: Fleet, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_crash_during_a_decision_is_atomic(fleet: Fleet, tmp_path: Path) -> None
         gatekeeper.await_end()
         assert mark.read_text() == name
         traces = apart(_traces(fleet.dsn, proposal))
-        assert traces in (_NO_TRACES, _ALL_TRACES), f"half a decision after {name}"
+        assert traces in (_NO_TRACES, _ALL_TRACES), f"decision was not atomic after {name}"
         found[traces == _ALL_TRACES] += 1
         gatekeeper.start()
         assert _approve(fleet, proposal) == (409 if traces == _ALL_TRACES else 200)

@@ -129,7 +129,7 @@ async def test_instance_paused_beyond_lease_and_session_is_harmless(fleet: Fleet
         await eventually(lambda: _lease_passed(fleet, tokens))
         admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": fleet.kafka})
         await eventually(lambda: _members(admin, "analyzer.quality") == 1)
-        assert not load.done, "no post was under way when they woke up"
+        assert not load.done, "no post was in flight when the instances resumed"
         for instance in paused:
             instance.resume()
     await wait_until_processed(fleet.dsn, fleet.kafka, within=180)

@@ -51,7 +51,7 @@ class Scene:
 
     async def under_load(self) -> None:
         """Wait until a post is in flight, so that the fault hits it."""
-        assert not self.load.done, "no post was left"
+        assert not self.load.done, "no post left"
         await eventually(lambda: self.load.in_flight)
 
     async def kill_service(self, instance: Instance) -> None:

@@ -93,12 +93,12 @@ def go_round(site: Site) -> None:
     assert regression["delta_pp"] < -20
     assert min(regression["baseline"]["n"], regression["current"]["n"]) >= 100
     with site.client() as app:
-        assert app.prompt(NAME, BAD_TEXT, target=TARGET).prompt == text(BAD_TEXT), "nothing changed without a person"
+        assert app.prompt(NAME, BAD_TEXT, target=TARGET).prompt == text(BAD_TEXT), "nothing changes without a person"
         proposal = one_proposal(site)
         assert proposal["base_digest"] == text(BAD_TEXT).digest
         assert parse(proposal["document"]) == text(FIXED_TEXT)
         (added,) = [line for line in proposal["diff"].splitlines() if line.startswith("+") and line[1:2] != "+"]
-        assert "Cite the page" in added, "the smallest diff: one line is put back"
+        assert "Cite the page" in added, "the smallest diff restores one line"
         decided = site.post(
             f"/v1/proposals/{proposal['id']}/decisions",
             {"verdict": "approved", "reason": "it cites again", "digest": proposal["digest"]},

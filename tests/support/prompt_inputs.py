@@ -86,7 +86,7 @@ def _holds(prompt: Prompt, text: str) -> None:
     assert (again.canonical(), again.digest) == (prompt.canonical(), prompt.digest), "the canonical form is not stable"
     shape, filled = _rendered(prompt, "x"), _rendered(prompt, text)
     if shape is not None and filled is not None:
-        assert [turn.get("role") for turn in filled] == [turn.get("role") for turn in shape], "a turn more, or less"
+        assert [turn.get("role") for turn in filled] == [turn.get("role") for turn in shape], "wrong number of messages"
 
 
 def _rendered(prompt: Prompt, text: str) -> list[dict[str, Any]] | None:

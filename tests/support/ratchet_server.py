@@ -93,7 +93,7 @@ class FakeServer:
         if encoding and (encoding != "gzip" or not self.reads_gzip):
             return httpx.Response(415, json={"title": "Content-Encoding: must be identity"})
         body = gzip.decompress(body) if encoding else body
-        assert self._batches.setdefault(key, body) == body, "the same key with another body"
+        assert self._batches.setdefault(key, body) == body, "same idempotency key with another body"
         results = [self._ingest_item(item, index) for index, item in enumerate(json.loads(body))]
         if self.lost_answers:
             self.lost_answers -= 1

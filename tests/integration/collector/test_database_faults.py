@@ -115,7 +115,7 @@ async def test_no_item_is_rejected_lost_or_duplicated_while_the_database_cannot_
         heal = inject(collector.dsn)
         for _ in range(5):
             await app.send()
-        assert app.statuses.count(503) == 5, f"{state} was met by every request"
+        assert app.statuses.count(503) == 5, f"{state} affected every request"
         psql(collector.dsn, heal)
         await app.drain()
     app.assert_exactly_once()

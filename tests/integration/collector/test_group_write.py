@@ -93,7 +93,7 @@ class Writer:
         if plan is None:
             self.transactions += 1
             return await self.in_a_transaction(items)
-        assert await GroupRepository(self.pg, SHARDS).write(plan.write), "nobody else writes"
+        assert await GroupRepository(self.pg, SHARDS).write(plan.write), "there is no concurrent write"
         self.statements += 1
         return plan.statuses
 

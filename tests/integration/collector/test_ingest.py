@@ -189,9 +189,9 @@ async def test_a_feedback_without_consent_is_replaced_without_its_value(collecto
 
 async def test_executions_without_user_have_one_anonymous_user(collector: "Running") -> None:
     await collector.post("executions", EXECUTION)
-    nobody = {"execution_id": "e1", "kind": "label", "value": "wrong"}
-    await collector.post("feedback", nobody)
-    await collector.post("feedback", {**nobody, "value": "right"})
+    anonymous = {"execution_id": "e1", "kind": "label", "value": "wrong"}
+    await collector.post("feedback", anonymous)
+    await collector.post("feedback", {**anonymous, "value": "right"})
     assert collector.events("feedback.created")[1]["replaces"]["label"] == "wrong"
 
 
@@ -311,8 +311,8 @@ async def test_served_digests_are_not_observed(collector: "Running") -> None:
 
 
 async def test_scope_of_a_key_is_required(collector: "Running", add_key: Callable[..., str]) -> None:
-    nobody = await collector.client.post("/v1/feedback", json=DOWN)
-    assert (nobody.status_code, nobody.json()["code"]) == (401, "unauthenticated")
+    unauthenticated = await collector.client.post("/v1/feedback", json=DOWN)
+    assert (unauthenticated.status_code, unauthenticated.json()["code"]) == (401, "unauthenticated")
     browser = {"Authorization": f"Bearer {add_key(collector.dsn, 'browser', 'browser-ingest')}"}
     assert (await collector.client.post("/v1/feedback", json=DOWN, headers=browser)).status_code == 200
     refused = await collector.client.post("/v1/executions", json=EXECUTION, headers=browser)

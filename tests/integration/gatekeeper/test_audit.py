@@ -142,7 +142,7 @@ async def test_new_entries_are_verified_from_the_last_verified_end(audited_proje
     assert (grown["ok"], grown["from"], grown["entries"]) == (True, first["entries"], first["entries"] + 1)
     assert not (await verifier.verify("default", (1, "0" * 64), new=True))["ok"]
     await tamper(audited_project, "DELETE FROM gatekeeper.audit WHERE seq = 6")
-    assert not (await verifier.verify("default"))["ok"], "all of it is checked unless it is asked otherwise"
+    assert not (await verifier.verify("default"))["ok"], "the whole chain is verified by default"
     await tamper(audited_project, CUT, HEAD, ANCHORS)
     assert not (await verifier.verify("default", new=True))["ok"]
 

@@ -81,7 +81,7 @@ async def test_decision_expires_within_a_day(stage: World, role: Any, lifetime: 
 async def test_a_decision_is_used_once_and_only_by_promote(stage: World, role: Any) -> None:
     proposal = await stage.propose(TWO, digest(ONE))
     [made] = await role.fetch(DECIDE, stage.keys["reviewer_key"], proposal["id"], proposal["digest"])
-    assert await is_one_live(stage), "a decision alone makes nothing live"
+    assert await is_one_live(stage), "a decision alone promotes nothing"
     await role.fetch("SELECT * FROM gatekeeper.promote($1)", made["decision_id"])
     assert await refused(role.fetch("SELECT * FROM gatekeeper.promote($1)", made["decision_id"])) == "already-used"
     assert await refused(role.fetch("SELECT * FROM gatekeeper.promote($1)", uuid4())) == "unknown-decision"

@@ -127,7 +127,7 @@ async def test_archived_prompt_is_unlisted_until_the_next_promotion(gate: World)
     )
     live = await gate.live()
     assert live is not None
-    assert live["digest"] == digest(ONE), "what apps are served does not change"
+    assert live["digest"] == digest(ONE), "the served version does not change"
     audit = (await gate.ask("maker_key", "GET", "/v1/audit?limit=100")).json()["items"]
     assert [entry["kind"] for entry in audit].count("prompt.archived") == 1
     await gate.promote(TWO, digest(ONE))

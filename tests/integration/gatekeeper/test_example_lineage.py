@@ -47,7 +47,7 @@ async def test_every_live_example_has_an_authorisation_and_source_events(gate: W
 
     stuffed = few_shot(await live_document(gate), ("2+2", "4"), ("mine", "5"), eligible=False)
     await gate.arrive(stuffed)
-    assert await active(gate) == {first}, "nobody authorised the second one"
+    assert await active(gate) == {first}, "the second one is not authorised"
     await gate.decide((await gate.ask("maker_key", "GET", f"/v1/proposals/{stuffed.proposal_id}")).json())
     assert len(await active(gate)) == 2
 

@@ -141,7 +141,7 @@ async def test_no_forged_decision_is_accepted(forger: Forger) -> None:
     assert await forger.gate.live() == live
     await forger.promote(await forger.decide())
     [row] = await forger.gate.sql("SELECT digest FROM gatekeeper.live")
-    assert row[0] == digest(TWO), "the good one, for comparison"
+    assert row[0] == digest(TWO), "the valid decision, for comparison"
 
 
 async def test_no_decision_is_replayed_or_altered(forger: Forger) -> None:

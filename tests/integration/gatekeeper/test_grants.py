@@ -44,7 +44,7 @@ async def test_without_a_grant_a_proposal_waits(gate: World) -> None:
     event = few_shot(BASE, ("2+2", "4"))
     await gate.arrive(event)
     assert (await live(gate))["sequence"] == 1
-    assert (await gate.grant()).status_code == 201, "a grant covers what is open already, too"
+    assert (await gate.grant()).status_code == 201, "a grant also covers open proposals"
     assert (await live(gate))["digest"] == event.digest
 
 
@@ -87,7 +87,7 @@ async def test_examples_that_need_a_person_wait_without_blocking_others(granted:
     assert (await granted.decide(proposal)).status_code == 200
     both = (await live(granted))["document"]
     await granted.arrive(few_shot(both, ("mine", "mine"), eligible=False))
-    assert (await live(granted))["sequence"] == 4, "what a person let in needs none any more"
+    assert (await live(granted))["sequence"] == 4, "an approved example needs no grant"
 
 
 async def fill(gate: World, times: int) -> int:
@@ -138,7 +138,7 @@ async def test_concurrent_proposals_do_not_exceed_a_grant(gate: World, count: in
     events = [few_shot(BASE, (f"{number}", "x")) for number in range(8)]
     await asyncio.gather(*(gate.arrive(event) for event in events))
     assert await gate.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(1,)], (
-        "one replaces BASE, the rest is stale"
+        "one replaces BASE, the others are outdated"
     )
     await fill(gate, 4)
     assert await gate.sql("SELECT count(*) FROM gatekeeper.grant_uses") == [(2,)]

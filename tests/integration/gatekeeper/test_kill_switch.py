@@ -99,7 +99,7 @@ async def test_a_halt_does_not_wait_for_the_project_lock(gate: World) -> None:
         await eventually(lambda: committed(gate))
     assert await halting == (200, "")
     kinds = await gate.sql("SELECT kind FROM gatekeeper.audit ORDER BY seq DESC LIMIT 1")
-    assert kinds == [("loop.halted",)], "its entry follows when the project is free"
+    assert kinds == [("loop.halted",)], "its audit entry follows when the project's lock is free"
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
 
 

@@ -100,7 +100,7 @@ async def test_a_reason_is_shown_and_bound_into_the_audit(gate: World, act: str)
     entry = await last_entry(gate, act.split()[0])
     assert entry["reason"] == WHY
     assert entry["reason_digest"] == "sha256:" + sha256(WHY.encode()).hexdigest()
-    assert not await is_in_the_chain(gate, WHY), "the chain itself holds no text of people"
+    assert not await is_in_the_chain(gate, WHY), "the chain itself contains no text of people"
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
 
 
@@ -134,4 +134,4 @@ async def test_no_field_is_silently_ignored(gate: World, path: str) -> None:
     for body, field in (({"why": "x"}, "why"), ({"reason": 7}, "reason"), ({"reason": "x" * 2001}, "reason")):
         answer = await gate.ask("admin_key", "POST", path, body)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
-    assert (await gate.ask("admin_key", "POST", path)).status_code == 404, "a reason may be left out"
+    assert (await gate.ask("admin_key", "POST", path)).status_code == 404, "a reason is optional"

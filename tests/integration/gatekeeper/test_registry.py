@@ -112,7 +112,7 @@ async def test_review_promotes_nothing(gate: World) -> None:
     path, other = await observe_digest(gate, ONE), await observe_digest(gate, TWO)
     first = (await gate.ask("reviewer_key", "POST", path)).json()
     again = (await gate.ask("second_key", "POST", path)).json()
-    assert first == again, "the first look counts"
+    assert first == again, "the first review counts"
     assert (first["name"], first["digest"], first["reviewed"], first["by"]) == (
         "greeting", digest(ONE), True, "reviewer",
     )  # fmt: skip

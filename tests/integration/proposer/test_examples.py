@@ -142,7 +142,7 @@ async def test_candidates_that_need_a_person_come_last(proposer: Proposer) -> No
     public = [feedback(n, key_scope="browser-ingest", occurred_at=NOW - timedelta(days=20)) for n in range(60)]
     await proposer.deliver(*public)
     (first,) = await proposer.drain_emitted()
-    assert inputs(first) == questions(0), "fifty voices of a public key have one place, and wait for a person"
+    assert inputs(first) == questions(0), "fifty votes of a public key give one candidate, which needs a person"
     await proposer.deliver(feedback(100), feedback(101, kind="correction", value=None, text="Better."))
     gone, second = await proposer.drain_emitted()
     assert (gone.reason, inputs(second)) == ("superseded", questions(100)), "a grant may cover this one"

@@ -124,7 +124,7 @@ async def test_fix_is_withdrawn_with_its_base_and_proposed_again_with_it(propose
     assert (gone.proposal_id, gone.reason) == (ready.proposal_id, "base_changed")
     assert await proposer.rows(OUTCOME) == [(ready.proposal_id, "base-changed", "open")]
     await proposer.deliver(live(BAD, 2))
-    assert await proposer.drain_emitted() == [], "a lower sequence is old news"
+    assert await proposer.drain_emitted() == [], "a lower sequence is ignored"
     await proposer.deliver(live(BAD, 4))
     (again,) = await proposer.emitted()
     assert again.proposal_id != ready.proposal_id, "a withdrawal is final"

@@ -126,4 +126,4 @@ async def test_relay_that_relies_on_the_order_of_ids_loses_rows(postgres_dsn: st
     await cancel_all([task])
     lost = WRITERS * ROWS_EACH + 1 - sum(map(len, bus.values.values()))
     await engine.dispose()
-    assert lost > 0, "a row that became visible late was sent all the same"
+    assert lost > 0, "the defective relay sent a row that became visible late"

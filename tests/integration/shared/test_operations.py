@@ -157,7 +157,7 @@ async def test_a_dead_letter_can_be_discarded(ops: OperationsFixture) -> None:
         assert (await operator.post(path)).json()["status"] == "discarded"
         ops.broken = False
         await ops.delivery.process([ops.parked])
-        assert ops.taken == [], "sent again, it stays given up"
+        assert ops.taken == [], "a redelivered message stays discarded"
         assert (await operator.post(path)).json()["code"] == "dead-letter-unknown"
 
 
@@ -357,7 +357,9 @@ async def test_texts_are_deleted_before_inbox_entries(ops: OperationsFixture) ->
         async with ops.engine.connect() as conn:
             return int((await conn.execute(text(f"SELECT count(*) FROM {SCHEMA}.{table}"))).scalar_one())
 
-    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [1, 1, 1], "no letter goes unseen"
+    assert [await rows(table) for table in ("outbox", "dead_letters", "inbox")] == [1, 1, 1], (
+        "an open dead letter is not deleted"
+    )
     async with ops.engine.begin() as conn:
         await conn.execute(
             text(f"UPDATE {SCHEMA}.dead_letters SET status = 'discarded', settled_at = now() - interval '5 hours'")
@@ -394,7 +396,7 @@ async def test_service_can_read_only_missing_event_ids_of_others(migrated_dsn: C
     async with store.begin() as tx:
         await tx.emit(envelope(feedback()))
         await tx.conn.execute(text("UPDATE collector.outbox SET sent_at = now()"))
-    assert await republish(engine, "collector", RepublishScope(lacking=True)) == 0, "nobody subscribes yet"
+    assert await republish(engine, "collector", RepublishScope(lacking=True)) == 0, "there is no subscriber yet"
     psql(owner, "INSERT INTO analyzer.subscriptions VALUES ('analyzer.feedback', 'feedback.created')")
     assert await republish(engine, "collector", RepublishScope(lacking=True)) == 1
     for table in ("outbox", "dead_letters", "api_keys"):

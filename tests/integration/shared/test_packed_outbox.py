@@ -153,7 +153,7 @@ async def test_an_unreadable_row_waits_while_the_others_leave(postgres_dsn: str)
     await pg.execute(f"UPDATE {SCHEMA}.outbox SET messages = $1, set_aside_at = NULL WHERE sent_at IS NULL", packed[0])
     while await relay.pump(tokens):
         pass
-    assert sum(map(len, bus.log.values())) == 3, "repaired, it leaves as well"
+    assert sum(map(len, bus.log.values())) == 3, "the repaired row is sent as well"
     assert await store.oldest_unsent() is None
     await pg.close()
     await engine.dispose()

@@ -103,7 +103,7 @@ async def test_bad_deployment_pauses_and_the_next_loses_nothing(service: Service
     await repaired.delivery.refresh()
     again = asyncio.create_task(repaired.delivery.process(sent))
     await asyncio.sleep(0)
-    assert repaired.counted == {}, "it stays paused over the restart"
+    assert repaired.counted == {}, "the pause survives the restart"
     assert await repaired.delivery.resume(envelope())
     await again
     assert len(repaired.counted) + LIMIT >= BATCH

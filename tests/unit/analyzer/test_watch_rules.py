@@ -29,7 +29,7 @@ def test_last_matching_rule_wins_per_field() -> None:
     rules = Rules(rules=[Rule(floor=3, alpha=0.01), Rule(target="b*", floor=8), Rule(target="c*", floor=9)])
     assert watched(rules, "thumb").settings.floor == pytest.approx(0.08)
     assert watched(rules, "thumb").settings.alpha == 0.01
-    assert watched(rules, "latency_ms").settings.floor == pytest.approx(math.log(1.08)), "per cent of an amount"
+    assert watched(rules, "latency_ms").settings.floor == pytest.approx(math.log(1.08)), "percent of an amount"
 
 
 def test_agreed_rate_needs_a_binary_metric() -> None:

@@ -227,7 +227,7 @@ def test_report_of_answers_starts_with_the_drops() -> None:
     assert (
         summary(replace(answers, results=REPORT.results[4:])) == "there is no baseline yet to compare these values with"
     )
-    assert summary(replace(answers, unit="line")) == "", "a file of one metric says it itself"
+    assert summary(replace(answers, unit="line")) == "", "a single metric needs no summary"
     assert rows(answers).startswith("4,999 answers from ")
 
 

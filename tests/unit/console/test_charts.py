@@ -71,4 +71,4 @@ def test_each_version_is_labelled_by_its_role() -> None:
     assert roles(blamed, *starts) == ["earlier", "before", "worse", "after"]
     assert roles(REGRESSION, *starts) == ["before", "worse", "later", "after"], "by the time of the change"
     assert roles({**REGRESSION, "change": None}, (DIGEST, 0), (OTHER, 20))[-1] == "worse"
-    assert roles(REGRESSION, (DIGEST, 0)) == [""], "it fell by itself"
+    assert roles(REGRESSION, (DIGEST, 0)) == [""], "a drop within a version"

@@ -78,7 +78,7 @@ async def test_forbidden_and_not_found_are_pages(api: FakeServices) -> None:
     assert refused.status_code == 403
     assert "You may not see this" in refused.text
     assert (nothing.status_code, odd.status_code) == (404, 404)
-    assert 'href="/prompts"' in nothing.text, "one finds on from there"
+    assert 'href="/prompts"' in nothing.text, "the page links onwards"
     assert 'href="/prompts"' in odd.text
 
 

@@ -134,7 +134,7 @@ async def test_reviewed_versions_are_collapsed(api: FakeServices) -> None:
     page = (await page_of(api)).text
     assert "All are reviewed" in page
     assert "1 reviewed, or part of a decision" in page
-    assert f'href="/prompts/answer/compare?b={THIRD.replace(":", "%3A")}"' in page, "its text was not had at once"
+    assert f'href="/prompts/answer/compare?b={THIRD.replace(":", "%3A")}"' in page, "its text was not available at once"
     assert "Mark as reviewed" not in page
 
 
@@ -146,7 +146,7 @@ async def test_processes_show_their_version_and_unavailable_services_are_named(a
     ]
     api.answers["/v1/instances"]["items"] = [*rows, {**rows[0], "name": "other", "instance": "web-9"}]
     page = (await page_of(api)).text
-    assert page.index("unnamed") < page.index("web-2") < page.index("web-1"), "those that are behind come first"
+    assert page.index("unnamed") < page.index("web-2") < page.index("web-1"), "outdated processes come first"
     assert "× 2" in page
     assert "web-9" not in page
     api.answers["/v1/instances"] = None

@@ -90,7 +90,7 @@ async def test_form_starts_with_the_live_version(api: FakeServices) -> None:
     assert "Examples of the slot <b>shots</b> are inserted here" in page
     assert "No changes yet" in page
     assert "data-draft" in page
-    assert 'data-live=""' in page, "a draft that is being written is never replaced"
+    assert 'data-live=""' in page, "a draft being edited is never replaced"
 
 
 async def test_only_reviewer_is_warned_before_editing(api: FakeServices) -> None:

@@ -78,7 +78,7 @@ async def test_regression_shows_size_confidence_and_cause(site: FakeServices) ->
         "&lt;U+001B&gt;",
     ):
         assert sentence in text, sentence
-    assert "Not enough windows" in text, "no windows: no chart, and it says so"
+    assert "Not enough windows" in text, "without windows the page states that there is no chart"
     assert "None are stored" in text
 
 
@@ -114,7 +114,9 @@ async def test_proposal_with_variables_unknown_to_apps_warns(site: FakeServices)
     text = await page_of(site, f"/proposals/{proposal()['id']}")
     assert "Unlike the version that it replaces, it needs the variable whom." in text
     site.answers[f"/v1/proposals/{proposal()['id']}"] = proposal(document=BASE, rollback=asked)
-    assert "Unlike the version" not in await page_of(site, f"/proposals/{proposal()['id']}"), "dropping one is fine"
+    assert "Unlike the version" not in await page_of(site, f"/proposals/{proposal()['id']}"), (
+        "a variable may be removed"
+    )
 
 
 async def test_proposal_with_an_outdated_base_says_so(site: FakeServices) -> None:

@@ -68,5 +68,5 @@ def test_both_sides_can_be_reconstructed(before: str, after: str) -> None:
 def test_variables_unknown_to_apps_are_named() -> None:
     assert unfilled(document("Hello"), document("Hello {{name}}")) == ["it needs the variable name"]
     assert unfilled(document("Hello {{name}}"), document("Hello")) == []
-    assert unfilled(None, document("Hello {{name}}")) == [], "a first version replaces nothing that is known"
+    assert unfilled(None, document("Hello {{name}}")) == [], "a first version replaces nothing"
     assert unfilled({"schema": "ratchet.prompt/9"}, document("Hello {{name}}")) == [], "of a later schema"

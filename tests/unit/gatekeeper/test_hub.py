@@ -145,7 +145,7 @@ async def _read_after_pushes(pushes: list[tuple[str, bool]]) -> None:
     for _ in range(2):
         await read_all(await read(frames))
     for name, sequences in got.items():
-        assert sequences == sorted(set(sequences)), "an older version, or one twice"
+        assert sequences == sorted(set(sequences)), "an older or repeated version"
         assert sequences[-1:] == [live[name].sequence for _ in range(name in live)]
 
 
@@ -177,7 +177,7 @@ async def test_the_status_has_what_each_client_was_last_sent() -> None:
     clock.advance(timedelta(seconds=5))
     frames = second.frames(0.01, nothing_live)
     hub.push(HERE, frame("a", 7))
-    assert next(second.statuses()).sequence is None, "waiting is not sent"
+    assert next(second.statuses()).sequence is None, "a queued version does not count as sent"
     await read(frames)
     await read(frames)
     assert hub.clients(HERE) == [first, second]

@@ -53,6 +53,6 @@ def test_a_persons_draft_has_a_diff_and_a_rollback(old: dict[str, object], new: 
 
 def test_a_first_version_has_no_rollback() -> None:
     content = edit_content("why", None, None, parse(BASE))
-    assert content["example_sets"] == [], "as in what the proposer drafts: readers need not ask who wrote it"
+    assert content["example_sets"] == [], "the same form as in the proposer's drafts"
     assert (content["rollback"], edit_kind(None)) == (None, "first_version")
     assert content["diff"].splitlines()[3:] == [f"+{line}" for line in readable(parse(BASE))], "all of it is added"

@@ -20,7 +20,7 @@ def test_log_being_written_is_bounded_and_keeps_recent_lines(tmp_path: Path) -> 
             assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 210
     kept = (log.with_suffix(".log.1").read_text() + log.read_text()).splitlines()
     assert kept[-10:] == [f"line {number:04}" for number in range(990, 1_000)]
-    assert b"\0" not in log.read_bytes(), "the writer goes on at the new end"
+    assert b"\0" not in log.read_bytes(), "the writer continues at the new end"
 
 
 def test_end_of_an_oversized_log_is_kept(tmp_path: Path) -> None:

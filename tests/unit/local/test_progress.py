@@ -96,7 +96,7 @@ def test_the_status_is_of_the_version_in_use() -> None:
     assert reporter.changes(pages(values=now)) == ["· a new version of answer is in use: bbbbbbbbbbbb"]
     for _ in range(2):
         assert reporter.status(pages(values=now)) == "9,900 answers · this version: 90 % liked [85, 95], n=4,135"
-        assert reporter.changes(pages(values=now)) == [], "nothing new: the same version still"
+        assert reporter.changes(pages(values=now)) == [], "nothing new: still the same version"
 
 
 def test_version_is_in_use_once_the_previous_gets_no_feedback() -> None:

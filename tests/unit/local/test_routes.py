@@ -20,7 +20,7 @@ from ratchet.signing import new_private_key
 from ratchet_local.routes import ROUTES, SERVICES, STREAMS, service_of
 from shared.messaging import topics
 
-_TOLD = {"database_url": "postgresql://nobody@/nothing", "kafka_bootstrap": "127.0.0.1:9"}
+_SETTINGS = {"database_url": "postgresql://nobody@/nothing", "kafka_bootstrap": "127.0.0.1:9"}
 
 
 OF_ALL = {"/health/live", "/health/ready", "/metrics"}
@@ -29,12 +29,12 @@ _SHOWN = {"kafka_bootstrap": "127.0.0.1:9"}
 
 def _apps() -> dict[str, FastAPI]:
     """The apps, built but not started."""
-    keeper = gatekeeper.settings.GatekeeperSettings.model_validate({**_TOLD, "signing_key": new_private_key()})
+    keeper = gatekeeper.settings.GatekeeperSettings.model_validate({**_SETTINGS, "signing_key": new_private_key()})
     return {
         "gatekeeper": gatekeeper.app.build_app(keeper),
-        "collector": collector.app.build_app(collector.settings.CollectorSettings.model_validate(_TOLD)),
-        "analyzer": analyzer.app.build_app(analyzer.settings.AnalyzerSettings.model_validate(_TOLD)),
-        "proposer": proposer.app.build_app(proposer.settings.ProposerSettings.model_validate(_TOLD)),
+        "collector": collector.app.build_app(collector.settings.CollectorSettings.model_validate(_SETTINGS)),
+        "analyzer": analyzer.app.build_app(analyzer.settings.AnalyzerSettings.model_validate(_SETTINGS)),
+        "proposer": proposer.app.build_app(proposer.settings.ProposerSettings.model_validate(_SETTINGS)),
     }
 
 

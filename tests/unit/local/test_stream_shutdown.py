@@ -63,7 +63,7 @@ async def test_disconnect_of_a_client_is_still_reported() -> None:
     await server.flowing.wait()
     server.left.set()
     await asking
-    assert len(asyncio.all_tasks()) == 1, "nothing waits on"
+    assert len(asyncio.all_tasks()) == 1, "nothing keeps waiting"
 
 
 async def test_requests_in_flight_are_answered() -> None:

@@ -103,7 +103,9 @@ def test_consent_of_another_user_does_not_count(asked: list[tuple[bool | None, b
         value = 1.0 if kind == "thumb" else None
         ran = execution(1, consent=Consent(quality=True, learning=own))
         event = feedback(1, kind=kind, value=value, text="x", execution=ran, consent=Consent(learning=voter))
-        assert bool(classify_feedback(event, NOW).candidates) is (own is True and voter is True), "unknown is no"
+        assert bool(classify_feedback(event, NOW).candidates) is (own is True and voter is True), (
+            "unknown consent counts as no"
+        )
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 29), st.sampled_from(["thumb", "correction"]))))
@@ -122,7 +124,7 @@ def test_public_key_gets_one_example_and_none_under_a_grant(posts: list[tuple[st
     assert len(select_examples(pool)) == min(1, len(pool))
     assert not any(c.needs_no_decision for c in pool)
     honest = [candidate(1000 + n) for n in range(MAX_EXAMPLES)]
-    assert select_examples(pool, honest) == tuple(honest), "and what is public pushes nothing out"
+    assert select_examples(pool, honest) == tuple(honest), "public feedback replaces no example"
 
 
 def test_invented_voters_do_not_multiply_the_examples_of_a_user() -> None:
@@ -221,7 +223,7 @@ def test_set_is_limited_fair_and_without_duplicates(pool: list[Candidate]) -> No
     assert select_examples(reversed(pool)) == chosen, "the order of arrival does not matter"
     assert select_examples(chosen) == chosen
     alone = select_examples(c for c in pool if c.needs_no_decision)
-    assert tuple(c for c in chosen if c.needs_no_decision) == alone, "what needs a person changes nothing of it"
+    assert tuple(c for c in chosen if c.needs_no_decision) == alone, "candidates that need a person do not change it"
 
 
 @given(CANDIDATES, CANDIDATES)

@@ -198,7 +198,9 @@ def test_version_with_undeclared_variables_is_not_served(
     assert client.flush()
     assert server.bodies[execution]["prompts"][0]["digest"] == from_text("Hello {{name}}").digest
     assert server.bodies[execution]["target"] == "chat", "the live version's"
-    assert client.prompt("answer", "Hello {{name}} of {{city}}").live, "once the app's own text has it, it is served"
+    assert client.prompt("answer", "Hello {{name}} of {{city}}").live, (
+        "it is served once the default declares the variable"
+    )
 
 
 def test_log_handler_that_requests_the_prompt_does_not_deadlock(client: Ratchet, server: FakeServer) -> None:

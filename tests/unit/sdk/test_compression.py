@@ -57,7 +57,7 @@ def test_server_without_compression_gets_the_same_batch_plain(client: Ratchet, s
     for _ in range(3):
         ids.append(client.record("chat", input=LONG))
         assert client.flush()
-    assert encodings(server) == ["gzip", None, None, None], "it is asked once"
+    assert encodings(server) == ["gzip", None, None, None], "compression is tried once"
     assert server.requests[0].headers["idempotency-key"] == server.requests[1].headers["idempotency-key"]
     assert server.effects == dict.fromkeys(ids, 1)
     assert (client.counters.sent, client.counters.refused, client.counters.retries) == (3, 0, 0)

@@ -67,7 +67,7 @@ def test_sequences_too_long_to_compare_are_a_conflict() -> None:
     many = [str(n) for n in range(MAX_ITEMS + 1)]
     with pytest.raises(MergeConflict):
         merge_sequences(["x", *many], [*many, "y"], "here")
-    assert merge_sequences(many, many[1:], "here").items == tuple(many), "a pure deletion needs no comparing"
+    assert merge_sequences(many, many[1:], "here").items == tuple(many), "a pure deletion needs no comparison"
 
 
 @given(VALUES, VALUES)

@@ -147,7 +147,7 @@ def test_retry_sends_the_same_batch_after_an_increasing_pause() -> None:
     sending.apply(first, Retry("busy", after=60), 13.0)
     assert sending.due() == 73.0
     sending.apply(first, Retry("now", after=0), 73.0)
-    assert sending.due() == 77.0, "a server that asks for no pause gets one"
+    assert sending.due() == 77.0, "a failure without Retry-After causes a pause"
 
 
 def test_a_failing_route_does_not_delay_the_other() -> None:
@@ -286,4 +286,4 @@ def test_item_on_which_the_server_fails_is_moved_behind_the_others() -> None:
     last = sending.next(0)
     assert last is not None
     sending.apply(last, Delivered(repeat=(0,)), 0)
-    assert sending.next(0) is None, "where it failed on all of a batch, there is a pause"
+    assert sending.next(0) is None, "a batch that failed entirely causes a pause"

@@ -107,7 +107,7 @@ def test_close_has_one_deadline_for_all_threads(monkeypatch: pytest.MonkeyPatch)
     assert not client.close(0.2)
     monkeypatch.undo()
     release.set()
-    assert waits == [MIN_JOIN, MIN_JOIN], "the time was used up by what is to be sent"
+    assert waits == [MIN_JOIN, MIN_JOIN], "sending used the whole time"
 
 
 def test_only_https_loads_the_certificate_authorities() -> None:

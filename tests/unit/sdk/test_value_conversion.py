@@ -122,7 +122,7 @@ def test_invalid_field_is_omitted_and_the_rest_sent(
     assert client.flush()
     assert server.bodies[execution]["model"] == "m"
     assert (client.counters.sent, client.counters.refused, client.counters.dropped_fields) == (2, 0, 2)
-    assert caplog.text.count("was left out") == 1, "one line a field"
+    assert caplog.text.count("was left out") == 1, "one log line per field"
 
 
 @pytest.mark.parametrize("consent", [{"learning": "yes"}, {"sell": True}, 5, [True]])

@@ -75,7 +75,9 @@ def test_value_unsuitable_for_the_live_version_falls_back_to_the_default(
     prompt = served("answer", live, OWN, warn=lambda name, message: warned.append(message))
     assert prompt.render(n=value)[0]["content"].startswith("n is ")
     assert len(warned) == 1
-    assert (prompt.use().digest, prompt.use().document) == (OWN.digest, OWN), "quality counts for what really ran"
+    assert (prompt.use().digest, prompt.use().document) == (OWN.digest, OWN), (
+        "quality is recorded for the version that ran"
+    )
     prompt.render(n=[]) if kind == "list" else prompt.render(n=1 if kind == "number" else True)
     assert prompt.use().digest == live.prompt.digest
 

@@ -107,7 +107,7 @@ async def test_only_poison_is_parked() -> None:
     await fixture.delivery.process(batch(*range(16)))
     assert len(fixture.effects.taken) == 14
     assert sorted(fixture.parked) == ["exhausted", "permanent"]
-    assert len(fixture.slept) == 2, "an unknown error is tried three times, a permanent one once"
+    assert len(fixture.slept) == 2, "an unknown error is attempted three times, a permanent one once"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ async def test_consumer_that_fails_on_everything_pauses_until_resumed() -> None:
     fixture.effects.poison = {}
     assert await fixture.delivery.resume(envelope())
     await settling
-    assert (len(fixture.parked), len(fixture.effects.taken)) == (3, 5), "what was behind it is not lost"
+    assert (len(fixture.parked), len(fixture.effects.taken)) == (3, 5), "the messages after it are not lost"
     assert not fixture.delivery.paused
     assert not await fixture.delivery.resume(envelope())
 
@@ -210,7 +210,7 @@ async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> Non
     other.effects.poison = {2.0: Permanent("no")}
     waiting = asyncio.create_task(other.delivery.process(batch(2)))
     await eventually(lambda: other.delivery.paused)
-    assert len(fixture.parked) == 1, "a paused consumer parks nothing, in whichever instance"
+    assert len(fixture.parked) == 1, "a paused consumer parks nothing in any instance"
     await cancel_all([waiting])
 
     started = DeliveryFixture(budget=1, store=fixture.store)
@@ -272,7 +272,7 @@ async def test_dead_letter_is_replayed_once() -> None:
     with pytest.raises(Permanent):
         await fixture.delivery.replay(kept.letter, report)
     assert fixture.parked == ["permanent"]
-    assert fixture.outbox_topics == ["feedback.created.dlq"], "what failed is not reported"
+    assert fixture.outbox_topics == ["feedback.created.dlq"], "a failed replay is not reported"
     fixture.effects.poison = {}
     await fixture.delivery.replay(kept.letter, report)
     await fixture.delivery.replay(kept.letter, report)

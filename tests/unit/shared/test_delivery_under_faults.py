@@ -192,7 +192,7 @@ class Loop(RuleBasedStateMachine):
                 self.consume(member, "no", fails=False)
         parked = len(self.taker.state.letters)
         lost = self.accepted - set(self.effects) - self.poison
-        assert parked == len(self.poison), f"lost > 0: {len(self.poison) - parked} of what no handler can take"
+        assert parked == len(self.poison), f"lost > 0: {len(self.poison) - parked} poison messages"
         assert not lost, f"lost > 0: {lost}"
         self.nothing_counts_twice_and_nothing_unaccepted_counts()
 

@@ -50,7 +50,7 @@ async def test_emitted_events_are_sent_immediately_in_order() -> None:
     assert [record.offset for record in log] == list(range(20))
     assert all(row.sent for row in store.state.outbox)
     await cancel_all([task])
-    assert await store.lease(store.shards, "two", 60), "its shards are free at once"
+    assert await store.lease(store.shards, "two", 60), "its shards are free immediately"
 
 
 async def test_relay_waits_for_an_unavailable_bus() -> None:
@@ -80,7 +80,7 @@ async def test_rejected_message_blocks_only_its_own_key() -> None:
     await emit(store, 10)
     await eventually(lambda: sent(bus) == 14)
     waiting = [row.message for row in store.state.outbox if not row.sent]
-    assert [b'"value":3.0' in message.value for message in waiting] == [True, False], "3.0, and what follows it"
+    assert [b'"value":3.0' in message.value for message in waiting] == [True, False], "3.0 and the messages after it"
     assert {message.key for message in waiting} == {"acme/bot-1"}
     await cancel_all([task])
 

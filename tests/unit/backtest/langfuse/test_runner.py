@@ -159,12 +159,12 @@ def test_limits_of_scores_are_read(run_report: RunReport) -> None:
 def test_two_prompts_in_a_trace_are_distinguished(run_report: RunReport) -> None:
     """The prompt that changed is named, not the other one."""
     server = server_with_history(*FALLEN)
-    beside = [
+    others = [
         {**each, "id": f"{each['id']}2", "promptName": "router", "promptVersion": 3}
         for each in server.observations
         if each["type"] == "GENERATION"
     ]
-    server.observations += beside
+    server.observations += others
     (fall,) = run_report(server).results[0].falls
     cause = fall.event.causes[0]
     assert (cause.name, cause.before, cause.after) == ("answer", "6", "7")
