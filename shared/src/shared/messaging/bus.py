@@ -17,6 +17,7 @@ from shared.messaging.cloudevents import Record, decode
 from shared.messaging.consumer import ConsumerLag, SubscriptionConsumer
 from shared.messaging.dead_letter_budget import DeadLetterBudget
 from shared.messaging.delivery import Delivery
+from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.gaps import GapDetector
 from shared.messaging.security import faststream_security
@@ -33,7 +34,8 @@ _RETRYING_S = 60.0
 _CLOSE_S = 2.0
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
 _MAX_POLL_MS = 15 * 60 * 1000
-_FETCH_WAIT_MS = 100
+_FETCH_WAIT_MS = 500
+"""Kafka answers a fetch as soon as there is a message; an idle consumer asks again after this time."""
 _EMBEDDED_WAIT_MS = 20
 """The embedded broker answers an idle fetch only after this time, even if a message arrives meanwhile."""
 _NOTIFIED_WAIT_MS = 5
@@ -202,6 +204,9 @@ class Bus:
             try:
                 await self._refresh()
                 await broker.start()
+                if not self._settings.embedded_bus:
+                    for consumer in self._consumers:
+                        fetch_all_partitions(consumer.subscriber.consumer)
                 self.connected, failures = True, 0
                 self.log.info("consuming", consumers=[consumer.group for consumer in self._consumers])
                 await self._watch()
