@@ -109,6 +109,11 @@ async def test_a_partition_of_another_instance_is_not_committed(kafka: Kafka, of
     assert kafka.commits == []
 
 
+async def test_a_consumer_that_never_started_has_nothing_to_commit(caplog: pytest.LogCaptureFixture) -> None:
+    await OffsetCommits("group", lambda: None).close()
+    assert not caplog.records
+
+
 async def test_a_failed_commit_is_replaced_by_the_next(kafka: Kafka, offsets: OffsetCommits, short_pause: None) -> None:
     kafka.unavailable = 1
     await offsets.add({ONE: 1})

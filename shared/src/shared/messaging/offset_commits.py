@@ -61,6 +61,8 @@ class OffsetCommits:
     async def commit(self) -> None:
         """Commit what is pending. A failed commit loses nothing; the next offsets are committed in its place."""
         positions, self._pending = self._pending, {}
+        if not positions:
+            return
         kafka = self._kafka()
         try:
             owned = kafka.assignment()
