@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from analyzer.domain.watch_rules import Rule
-from ratchet_backtest.replay_engine import ExecutionFact, ReplayEngine, WatchedMetric, to_percentage_points
+from ratchet_backtest.replay_engine import ReplayEngine, WatchedMetric, to_percentage_points
 from shared.events.quality import RegressionDetected
 
 POWER = 0.8
@@ -19,7 +19,8 @@ _STEPS = 6
 """Bisections of the logarithm between half the floor and the maximum: exact to about 6 %, rounded up."""
 _TENFOLD = math.log(10.0)
 _MIN_HEADROOM = 1.1
-_FACT = ExecutionFact("")
+_STRIDE = 250
+"""Values after which a run ends if the drop was detected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,14 @@ class _SimulatedRun:
         """Return whether a drop of the mean, on the metric's scale, is detected."""
         real = self.watched.metric.kind == "real"
         part = min(drop / self.most, 1.0) if self.most > 0.0 else 0.0
-        copy = deepcopy(self.engine)
-        return part > 0.0 and any(
+        if part <= 0.0:
+            return False
+        copy, half = deepcopy(self.engine), len(self.later)
+        lowered = [_lowered(value, part, drawn, real) for value, drawn in zip(self.later, self.fate, strict=True)]
+        return any(
             isinstance(event, RegressionDetected)
-            for at, (value, drawn) in enumerate(zip(self.later, self.fate, strict=True), len(self.later))
-            for event in copy.apply(self.watched, None, _FACT, float(at), _lowered(value, part, drawn, real))
+            for start in range(0, half, _STRIDE)
+            for event in copy.apply_all(self.watched, half + start, lowered[start : start + _STRIDE])
         )
 
 
@@ -107,8 +111,7 @@ def _simulate(
     values: Sequence[float], half: int, watched: WatchedMetric, rules: Sequence[Rule], rng: random.Random
 ) -> _SimulatedRun:
     engine = ReplayEngine(rules)
-    for at, value in enumerate(values[:half]):
-        engine.apply(watched, None, _FACT, float(at), value)
+    engine.apply_all(watched, 0, values[:half])
     later = values[half:]
     most = _TENFOLD if watched.metric.kind == "real" else sum(later, 0.0) / max(len(later), 1)
     return _SimulatedRun(engine, watched, later, [rng.random() for _ in later], most)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from analyzer.domain.attribution.losing_terms import LosingTerm
+from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.detection.types import StreamVerdict
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.model import Dimension, Metric, Reading, Use
 from analyzer.domain.regressions.lifecycle import Regression
 from analyzer.domain.streams.stream import Stream
 from analyzer.domain.units import to_percentage_points
+from analyzer.domain.value_columns import ValueColumns, ValueGroup
 from analyzer.domain.watch_rules import Rule, Rules
 from ratchet_backtest.execution_facts import ExecutionFact
 
@@ -60,6 +62,26 @@ class ReplayEngine:
         """Apply one value on the metric's scale, of an execution at the Unix time `at`; return the events."""
         uses = self.uses(version)
         return self._engine.apply(Reading(watched.dimension, watched.metric, uses, fact, value, None, at, at))
+
+    def apply_all(self, watched: WatchedMetric, first: int, values: Sequence[float]) -> list[RegressionEvent]:
+        """Apply values of executions without facts, one a second from the Unix time `first` on; return the events."""
+        at = [float(first + index) for index in range(len(values))]
+        facts = [ExecutionFact("")] * len(values)
+        cell = self.rules.dimensions(watched.dimension.target).cell(facts[0])
+        groups = [ValueGroup(self.uses(None), cell, None, None)]
+        columns = ValueColumns(
+            watched.dimension,
+            watched.metric,
+            groups,
+            range(len(values)),
+            [0] * len(values),
+            values,
+            at,
+            at,
+            facts,
+            texts=False,
+        )
+        return [event for _, event in fold_columns(self._engine, [columns])]
 
     def uses(self, version: str | None) -> tuple[Use, ...]:
         """Return the prompts that a version cell stands for."""
