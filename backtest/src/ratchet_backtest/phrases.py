@@ -18,7 +18,7 @@ def about(found: Report) -> list[str]:
     return [
         rows(found),
         guesses(found),
-        unused(found),
+        describe_unused_columns(found),
         *found.notes,
         *left_out(found.unit, found.left_out),
         summary(found),
@@ -51,7 +51,7 @@ def guesses(found: Report) -> str:
     return f"inferred columns: {text}" if text else ""
 
 
-def unused(found: Report) -> str:
+def describe_unused_columns(found: Report) -> str:
     """Return the unused columns; empty if there are none."""
     names = found.columns.unused
     return f"not used: {listed(names)} (assign them with flags, see --help)" if names else ""

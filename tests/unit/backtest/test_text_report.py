@@ -8,7 +8,7 @@ import pytest
 
 from ratchet_backtest.column_roles import ColumnRoles
 from ratchet_backtest.detectable_drop import Detectable
-from ratchet_backtest.phrases import began, detectable_change, figure, rows, summary, threshold, unused
+from ratchet_backtest.phrases import began, describe_unused_columns, detectable_change, figure, rows, summary, threshold
 from ratchet_backtest.replay_engine import LosingTerm
 from ratchet_backtest.report import (
     FileLocation,
@@ -195,7 +195,7 @@ def test_unused_threshold_rule_is_not_mentioned() -> None:
 def test_unused_columns_and_unreadable_times_are_reported() -> None:
     columns = ColumnRoles(values=("thumbs",), unused=("date",), untimed="date holds no times")
     found = replace(REPORT, first=FileLocation(0, 1, None), columns=columns)
-    assert unused(found) == "not used: date (assign them with flags, see --help)"
+    assert describe_unused_columns(found) == "not used: date (assign them with flags, see --help)"
     assert rows(found).endswith("in the order of the file: date holds no times")
 
 

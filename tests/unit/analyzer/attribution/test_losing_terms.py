@@ -40,7 +40,7 @@ def named(found: tuple[LosingTerm, ...]) -> list[str]:
 
 
 def test_losing_word_is_named_with_its_figures_and_examples() -> None:
-    (found,) = sketch(1, fall=0.6).losing(CHANGE)
+    (found,) = sketch(1, fall=0.6).find_losing_terms(CHANGE)
     assert found.term == "refund"
     assert found.n >= 40
     assert found.share == pytest.approx(0.75, abs=0.15)
@@ -52,18 +52,18 @@ def test_losing_word_is_named_with_its_figures_and_examples() -> None:
 
 
 def test_losing_word_is_found_nearly_always() -> None:
-    assert sum("refund" in named(sketch(seed, fall=0.6).losing(CHANGE)) for seed in range(6)) >= 5
+    assert sum("refund" in named(sketch(seed, fall=0.6).find_losing_terms(CHANGE)) for seed in range(6)) >= 5
 
 
 @pytest.mark.parametrize("everybody", [0.0, 0.2])
 def test_noise_and_constantly_bad_words_are_not_named(everybody: float) -> None:
     """The level is 5 % per stream; more than 3 of 12 would occur with a probability of 1 in 400."""
-    found = [sketch(seed, everybody=everybody).losing(CHANGE) for seed in range(12)]
+    found = [sketch(seed, everybody=everybody).find_losing_terms(CHANGE) for seed in range(12)]
     assert sum(bool(each) for each in found) <= 3
 
 
 def test_word_of_fewer_than_five_users_is_not_shown() -> None:
-    assert named(sketch(1, fall=0.6, users=4).losing(CHANGE)) == []
+    assert named(sketch(1, fall=0.6, users=4).find_losing_terms(CHANGE)) == []
 
 
 def test_memory_is_constant_in_history_and_words() -> None:

@@ -15,7 +15,7 @@ from collector.domain.model import (
 )
 from collector.storage.columns import execution_columns, waiting_columns
 from collector.storage.group_statements import LIST_WAITING_FEEDBACK, read_statement, write_statement
-from collector.storage.repository import ANY_BODY, waiting_feedback
+from collector.storage.repository import ANY_BODY, to_waiting_feedback
 from shared.messaging.sql_outbox import insert_parameters
 from shared.runtime.failures import sqlstate_of
 
@@ -63,7 +63,7 @@ class GroupRepository:
     async def _waiting(self, executions: Iterable[NewExecution]) -> dict[int, WaitingFeedback]:
         keys = {key for item in executions for key in (item.reference, item.trace) if key is not None}
         rows = await self._pg.fetch(LIST_WAITING_FEEDBACK, b"".join(keys))
-        return {row["id"]: waiting_feedback(row) for row in rows}
+        return {row["id"]: to_waiting_feedback(row) for row in rows}
 
     async def write(self, write: GroupWrite) -> bool:
         """Write and commit a group; return False, without a change, if its snapshot is outdated."""

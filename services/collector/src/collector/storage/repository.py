@@ -68,7 +68,7 @@ class PostgresRepository:
                 if reference is not None:
                     facts.setdefault(reference, ExecutionContext(execution.target, execution.facts))
         rows = await self._pg.fetch(sql.POP_WAITING_FEEDBACK, list(facts))
-        return [(waiting_feedback(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
+        return [(to_waiting_feedback(row), facts[row["reference"]]) for row in sorted(rows, key=lambda row: row["id"])]
 
     async def replace_current_feedback(self, feedback: Sequence[NewFeedback]) -> dict[bytes, CurrentFeedback]:
         rows = sorted(feedback, key=lambda item: item.slot)
@@ -118,7 +118,7 @@ class PostgresRepository:
         As (row id, feedback, execution); rows that another instance has locked are skipped.
         """
         rows = await self._pg.fetch(sql.LIST_JOINABLE_FEEDBACK, since, limit)
-        return [(row["id"], waiting_feedback(row), ExecutionContext(row["target"], row["facts"])) for row in rows]
+        return [(row["id"], to_waiting_feedback(row), ExecutionContext(row["target"], row["facts"])) for row in rows]
 
     async def list_overdue_feedback(
         self, before: datetime, limit: int
@@ -130,7 +130,7 @@ class PostgresRepository:
         rows = await self._pg.fetch(sql.LIST_OVERDUE_FEEDBACK, before, limit)
         if not rows:
             return []
-        found = [(row["id"], waiting_feedback(row)) for row in rows]
+        found = [(row["id"], to_waiting_feedback(row)) for row in rows]
         current = {row: slot_and_id(entry) for row, entry in found}
         # Lock before reading: a transaction that replaced one of them has then committed, and its execution is visible.
         await self._pg.execute(sql.LOCK_CURRENT_FEEDBACK, [slot for slot, _ in current.values()])
@@ -171,7 +171,7 @@ class PostgresRepository:
             await self._pg.execute(sql.DELETE_EXPIRED[table], now, age)
 
 
-def waiting_feedback(row: Any) -> WaitingFeedback:
+def to_waiting_feedback(row: Any) -> WaitingFeedback:
     """Return a row of `waiting`."""
     origin = Origin(row["project"], row["environment"], row["received_at"], row["traceparent"])
     return WaitingFeedback(str(row["event_id"]), origin, row["reference"], row["payload"])

@@ -177,7 +177,7 @@ class TermSketch:
                 if word not in known and (word in waiting or len(waiting) < _WAITING):
                     waiting[word] = waiting.get(word, 0) + 1
 
-    def losing(self, change: ChangePoint) -> tuple[LosingTerm, ...]:
+    def find_losing_terms(self, change: ChangePoint) -> tuple[LosingTerm, ...]:
         """Return the words that got significantly worse since `change`, worst first."""
         first, dated = self.n, []
         for block in reversed(self.blocks):

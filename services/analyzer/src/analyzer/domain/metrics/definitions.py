@@ -81,7 +81,7 @@ class Definitions:
             found = self._found[scope] = self._decide(scope)
         return found
 
-    def measures(self, project: str, environment: str, target: str, metric: str) -> Measures:
+    def find_measures(self, project: str, environment: str, target: str, metric: str) -> Measures:
         """Return the definition in force, and the dimensions that values of `metric` are summed in."""
         key = project, environment, target, metric
         found = self._measures.get(key)

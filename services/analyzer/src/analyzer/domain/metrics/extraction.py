@@ -86,7 +86,7 @@ def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT)
     if _refused(event.execution.consent):
         yield _uncounted(event, name, "no_consent")
         return
-    measures = definitions.measures(event.project, event.environment, event.target, name)
+    measures = definitions.find_measures(event.project, event.environment, event.target, name)
     found = measures.found
     value: float | UncountedValue | None = (
         _uncounted(event, name, "no_consent")
@@ -128,7 +128,7 @@ def from_execution(
     for name, value in measured.items():
         if value is None:
             continue
-        found, dimensions = definitions.measures(*scope, name)
+        found, dimensions = definitions.find_measures(*scope, name)
         if found.definition.contains(value):
             for dimension, metric in dimensions:
                 yield Reading(dimension, metric, uses, facts, metric.to_scale(value), None, at, received)

@@ -57,7 +57,7 @@ def open_regression(
         good=tuple(
             each for each in history.good.before(change.at, _MAX_GOOD) if each not in detected.affected_executions
         ),
-        terms=tuple(asdict(term) for term in history.terms.losing(change)[:_MAX_LISTED]),
+        terms=tuple(asdict(term) for term in history.terms.find_losing_terms(change)[:_MAX_LISTED]),
         generation=reading.metric.generation,
     )
 
