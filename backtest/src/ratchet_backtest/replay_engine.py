@@ -66,8 +66,8 @@ class ReplayEngine:
     def apply_all(self, watched: WatchedMetric, first: int, values: Sequence[float]) -> list[RegressionEvent]:
         """Apply values of executions without facts, one a second from the Unix time `first` on; return the events."""
         at = [float(first + index) for index in range(len(values))]
-        facts = [ExecutionFact("")] * len(values)
-        cell = self.rules.dimensions(watched.dimension.target).cell(facts[0])
+        fact = ExecutionFact("")
+        cell = self.rules.dimensions(watched.dimension.target).cell(fact)
         groups = [ValueGroup(self.uses(None), cell, None, None)]
         columns = ValueColumns(
             watched.dimension,
@@ -78,7 +78,7 @@ class ReplayEngine:
             values,
             at,
             at,
-            facts,
+            [fact] * len(values),
             texts=False,
         )
         return [event for _, event in fold_columns(self._engine, [columns])]
