@@ -22,6 +22,7 @@ BENCHMARKS = (
     "relay",
     "consume",
     "sdk",
+    "instances",
     "growth",
     "audit",
     "backtest",

@@ -100,7 +100,14 @@ class Connection(asyncio.Protocol):
 
 
 async def measure(port: int, key: str, connections: int, size: int, seconds: float, meter: Meter) -> Figure:
-    """Load 127.0.0.1:`port` for `seconds`, after a warm-up of a second."""
+    """Load 127.0.0.1:`port` with feedback for `seconds`, after a warm-up of a second."""
+    return await measure_requests(port, requests(key, size), connections, size, seconds, meter)
+
+
+async def measure_requests(
+    port: int, source: Iterator[bytes], connections: int, size: int, seconds: float, meter: Meter
+) -> Figure:
+    """Load 127.0.0.1:`port` with requests of `size` items, after a warm-up of a second."""
     took: list[float] = []
     refused = 0
 
@@ -110,7 +117,6 @@ async def measure(port: int, key: str, connections: int, size: int, seconds: flo
         refused += not ok
 
     loop = asyncio.get_running_loop()
-    source = requests(key, size)
     made = [
         (await loop.create_connection(lambda: Connection(source, on_answer), "127.0.0.1", port))[1]
         for _ in range(connections)
@@ -127,5 +133,7 @@ async def measure(port: int, key: str, connections: int, size: int, seconds: flo
     for connection in made:
         connection.stopped = True
     await asyncio.sleep(0.3)
+    if not counted:
+        raise RuntimeError(f"no answer within {elapsed:.0f} s")
     quantile = [1000 * counted[int(share * (len(counted) - 1))] for share in (0.5, 0.99)]
     return Figure(len(counted) * size / elapsed, quantile[0], quantile[1], refused, cost)

@@ -28,7 +28,10 @@ class Sink:
     def _accept(self, scope: Message, body: bytes) -> Message:
         plain = zlib.decompress(body, 31) if (b"content-encoding", b"gzip") in scope["headers"] else body
         self._counts.update(bytes=len(body), plain=len(plain), requests=1)
-        return {"results": [{"status": "accepted"} for _ in json.loads(plain)]}
+        items = json.loads(plain)
+        if isinstance(items, dict):  # Langfuse's client
+            return {"successes": [], "errors": []}
+        return {"results": [{"status": "accepted"} for _ in items]}
 
 
 async def _body(receive: Any) -> bytes:

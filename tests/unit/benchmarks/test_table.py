@@ -82,7 +82,8 @@ def test_results_name_date_commit_and_machine() -> None:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_accepts_the_option_rows(name: str) -> None:
     """Build its parser and check for `--rows`: duplicate options raise an error."""
-    source = (ROOT / "benchmarks" / f"{name}.py").read_text()
+    module, package = ROOT / "benchmarks" / f"{name}.py", ROOT / "benchmarks" / name / "__main__.py"
+    source = (module if module.exists() else package).read_text()
     assert source.count("add_rows_option(parser)") == 1
     assert '"--rows"' not in source
 
