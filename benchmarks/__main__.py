@@ -27,6 +27,7 @@ BENCHMARKS = (
     "audit",
     "backtest",
     "attribution",
+    "peers",
 )
 
 
