@@ -3,7 +3,7 @@
 import json
 import random
 import string
-from itertools import accumulate
+from itertools import accumulate, product
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analyzer.domain.attribution.contrasts import ChangePoint
 from analyzer.domain.attribution.input_words import words_in
-from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, TermSketch
+from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, TermInput, TermSketch
 
 pytestmark = pytest.mark.simulation
 
@@ -99,3 +99,23 @@ def test_words_are_few_short_and_without_digits(text: str) -> None:
 
 def test_words_are_case_folded_and_counted_once() -> None:
     assert words_in("Refund my REFUND, order 4711 or A1B2: größe!") == ("refund", "order", "grösse")
+
+
+def test_inputs_at_once_are_counted_as_one_by_one() -> None:
+    """With more new words in a block than can wait for admission."""
+    rnd = random.Random(7)
+    vocabulary = ["".join(letters) for letters in product("abcdefghijkl", "mnopqrst", "uvwxyz", "ab")]
+    inputs = [
+        TermInput(" ".join(rnd.choices(vocabulary, k=30)), rnd.random() < 0.5, float(at), f"e{at}", f"u{at % 9}")
+        for at in range(1000)
+    ]
+    apart, together = TermSketch(), TermSketch()
+    start, full = 0, False
+    while start < len(inputs):
+        stop = start + rnd.randint(1, 130)
+        for each in inputs[start:stop]:
+            apart.add(*each)
+        together.add_many(inputs[start:stop])
+        assert together.dump() == apart.dump()
+        full, start = full or len(apart.waiting) == 256, stop
+    assert full
