@@ -18,17 +18,16 @@ class ThinnedNumbers:
     def kept(self, count: int) -> list[int]:
         """Return the numbers, from 1, that are kept of `count` executions."""
         while self._counts[-1] + _ROOM <= count:
-            last = self._samples[-1]
-            sample = ThinnedSample(last.n, list(last.kept))
-            while sample.n < self._counts[-1] + _ROOM:
-                sample.add(0.0, "")
-            self._samples.append(sample)
-            self._counts.append(sample.n)
-        known = self._samples[bisect_right(self._counts, count) - 1]
-        sample = ThinnedSample(known.n, list(known.kept))
-        while sample.n < count:
-            sample.add(0.0, "")
-        return [number for number, _, _ in sample.kept]
+            self._samples.append(_thinned(self._samples[-1], _ROOM))
+            self._counts.append(self._samples[-1].n)
+        at = bisect_right(self._counts, count) - 1
+        return [number for number, _, _ in _thinned(self._samples[at], count - self._counts[at]).kept]
+
+
+def _thinned(known: ThinnedSample, more: int) -> ThinnedSample:
+    sample = ThinnedSample(known.n, list(known.kept))
+    sample.add_many([0.0] * more, lambda index: "")
+    return sample
 
 
 _ROOM = 4096

@@ -74,7 +74,16 @@ class SwitchTest:
         if self.n < FIRST_LOOK:
             return False
         drop = self.worse * (reference.mean - self.sum / self.n)
-        return drop > 0.0 and self.significant
+        return drop > 0.0 and not self._within_noise(drop) and self.significant
+
+    def _within_noise(self, drop: float) -> bool:
+        """Return whether a drop is less than its smallest possible standard error; no threshold is that low.
+
+        This only saves work: the score of such a drop is at most 1.
+        """
+        reference = self.reference
+        least = reference.inflation * reference.variance * (1.0 / self.n + 1.0 / reference.n)
+        return drop * drop < 0.99 * least
 
     @property
     def blocks(self) -> float:
