@@ -141,23 +141,10 @@ def detect_long_layout(sample: Sample, given: ColumnChoice, metric: str | None) 
     """
     called = {" ".join(tokens(name.rpartition(".")[2])): name for name in reversed(list(sample.columns))}
     kinds = [called[name] for name in (*_TYPES, *_TEXTS) if name in called]
-    value = next((called[name] for name in _VALUES if name in called), None)
-    value = given.values[0] if len(given.values) == 1 and given.values[0] in sample.columns else value
-    name = metric or next((called[name] for name in _NAMES if name in called and called[name] != value), None)
-    if metric and (metric not in sample.columns or value is None):
-        wrong = "there is no column " + metric if metric not in sample.columns else "no column of values was found"
-        raise BadFile(f"--metric: {wrong}; the columns are {listed(sample.columns)}")
-    if (
-        name is None
-        or value is None
-        or (given.values and value not in given.values and not _all_names(sample, name, given))
-    ):
-        return None
-    typed = next((called[kind] for kind in _TYPES if kind in called), None)
-    text = next((called[kind] for kind in _TEXTS if kind in called and called[kind] not in (name, value)), None)
-    layout = LongLayout(name, value, typed, text if typed or text not in (None, called.get("label")) else None)
-    if metric or typed is not None:
+    layout = _layout_by_names(sample, called, given, metric)
+    if layout is None or metric or layout.type is not None:
         return layout
+    name = layout.name
     names = Counter(str(cell) for cell in sample.known(name))
     if not names or len(names) > min(_MOST_NAMES, max(1, sample.size // 3)):
         return None
@@ -177,6 +164,25 @@ def detect_long_layout(sample: Sample, given: ColumnChoice, metric: str | None) 
         Option(f"--metric {name}", "each name is a metric", "metric", name),
         Option(f"--target {name}", "each name is an app or route", "target", name),
     )
+
+
+def _layout_by_names(
+    sample: Sample, called: Mapping[str, str], given: ColumnChoice, metric: str | None
+) -> LongLayout | None:
+    """Return the layout by the names of columns (`called`, by their words). Raises BadFile."""
+    value = next((called[name] for name in _VALUES if name in called), None)
+    value = given.values[0] if len(given.values) == 1 and given.values[0] in sample.columns else value
+    name = metric or next((called[name] for name in _NAMES if name in called and called[name] != value), None)
+    if metric and (metric not in sample.columns or value is None):
+        wrong = "there is no column " + metric if metric not in sample.columns else "no column of values was found"
+        raise BadFile(f"--metric: {wrong}; the columns are {listed(sample.columns)}")
+    if name is None or value is None:
+        return None
+    if given.values and value not in given.values and not _all_names(sample, name, given):
+        return None
+    typed = next((called[kind] for kind in _TYPES if kind in called), None)
+    text = next((called[kind] for kind in _TEXTS if kind in called and called[kind] not in (name, value)), None)
+    return LongLayout(name, value, typed, text if typed or text not in (None, called.get("label")) else None)
 
 
 def _all_names(sample: Sample, name: str, given: ColumnChoice) -> bool:
