@@ -159,3 +159,22 @@ def test_number_of_dimensions_is_limited() -> None:
     for number in range(100):
         timeline.widen(f"prompt_version:p{number}")
     assert len(timeline.names) == len(timeline.cells[0]) == 24
+
+
+@pytest.mark.parametrize("late", [0.0, 0.2])
+def test_values_at_once_are_added_as_one_by_one(late: float) -> None:
+    """With more cells than are kept, so that cells are renumbered within a batch."""
+    rnd = random.Random(7)
+    cells = [(f"a{number % 40}", f"b{number}", "") for number in range(700)]
+    numbers = [min(int(rnd.expovariate(1 / 150)), 699) for _ in range(3000)]
+    at = [float(number - (rnd.randrange(200) if rnd.random() < late else 0)) for number in range(3000)]
+    values = [rnd.random() for _ in numbers]
+    apart, together = (Timeline(("route", "language", "model")) for _ in range(2))
+    start = 0
+    while start < len(numbers):
+        stop = start + rnd.randint(1, 400)
+        for number, value, moment in zip(numbers[start:stop], values[start:stop], at[start:stop], strict=True):
+            apart.add(cells[number], value, moment)
+        together.add_many(numbers[start:stop], cells.__getitem__, values[start:stop], at[start:stop])
+        assert together.dump() == apart.dump()
+        start = stop
