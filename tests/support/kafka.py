@@ -200,6 +200,14 @@ def delete_used_topics_and_groups(admin: AdminClient) -> None:
         eventually_sync(lambda: not set(names) & set(_topics(admin)))
 
 
+_UNSETTLED_LEADER = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.LEADER_NOT_AVAILABLE,
+}
+
+
 def _topics(admin: AdminClient) -> list[str]:
     """Return all topics except Kafka's own."""
     return [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
@@ -216,11 +224,11 @@ def _used_topics(admin: AdminClient) -> list[str]:
 
 
 def _elected_offsets(admin: AdminClient, names: Iterable[str]) -> dict[tuple[str, int], int]:
-    """Return the end offsets; {} while a new partition's leader is being elected."""
+    """Return the end offsets; {} while a partition's leader is being elected, or the broker has not heard of it."""
     try:
         return end_offsets(admin, names)
     except KafkaException as error:
-        if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+        if error.args[0].code() not in _UNSETTLED_LEADER:
             raise
         return {}
 
