@@ -44,7 +44,7 @@ from benchmarks.stages import StageMeter, StageTime
 from ratchet_local.postgres import Postgres
 from shared.events.base import Event
 from shared.messaging.cloudevents import Received, decode
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx

@@ -25,8 +25,8 @@ from collector.settings import CollectorSettings
 from collector.storage.group_repository import GroupRepository
 from collector.storage.repository import PostgresRepository
 from shared.messaging import delivery
-from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.consumer import SubscriptionConsumer
+from shared.messaging.delivery import BatchPositions
 from shared.messaging.offset_commits import OffsetCommits
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.producer import KafkaProducer
@@ -88,7 +88,7 @@ def ack_first(kill_once: KillOnce) -> None:
 
     SubscriptionConsumer.consume = consume  # type: ignore[method-assign]
     SubscriptionConsumer.compare_positions = skip_position_check  # type: ignore[method-assign]
-    delivery.BatchPositions = skip_position_record  # type: ignore[assignment, attr-defined]
+    delivery.BatchPositions = skip_position_record  # type: ignore[assignment, misc]
 
 
 def no_outbox(kill_once: KillOnce) -> None:

@@ -13,7 +13,7 @@ from proposer.maintenance import expire_stale_candidates
 from proposer.proposal_service import ProposalService
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.runtime.prometheus_metrics import Metrics

@@ -14,8 +14,7 @@ from collector.app import Parts
 from collector.domain.group_plan import GroupPlan, GroupWrite, Snapshot, plan_group, references_of
 from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, Mismatch, Origin
-from collector.domain.pseudonyms import PseudonymKey
-from collector.domain.request_context import RequestContext
+from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_item
 from collector.settings import CollectorSettings
 from collector.storage.group_repository import GroupRepository

@@ -16,7 +16,7 @@ from shared.errors import Permanent
 from shared.events.feedback import FeedbackSubmitted
 from shared.events.promotion import Authorisation, PromptLive, Signature
 from shared.messaging.cloudevents import Received
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord

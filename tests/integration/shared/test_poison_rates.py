@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import UNKNOWN_ATTEMPTS, Delivery
 from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx

@@ -14,8 +14,7 @@ from analyzer.domain.metrics.extraction import from_execution
 from analyzer.domain.model import Reading
 from collector.domain.completion import Completion, complete
 from collector.domain.model import Mismatch, NewExecution, Origin, RecordedExecution
-from collector.domain.pseudonyms import PseudonymKey
-from collector.domain.request_context import RequestContext
+from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_completion, parse_execution
 from collector.ingest.service import outcome_of
 from shared.events.feedback import ExecutionRecorded

@@ -12,8 +12,7 @@ import pytest
 from collector.domain import validation as reading
 from collector.domain.model import Origin
 from collector.domain.outcomes import ItemResult
-from collector.domain.pseudonyms import PseudonymKey
-from collector.domain.request_context import RequestContext
+from collector.domain.request_context import PseudonymKey, RequestContext
 from collector.domain.validation import parse_request
 from collector.ingest import service as ingest_service
 from collector.ingest.service import MAX_INLINE_BYTES, IngestService

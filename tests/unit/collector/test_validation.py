@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain import outbox_messages
-from collector.domain.clock_skew import clock_skew
 from collector.domain.feedback_values import read_value
 from collector.domain.model import ExecutionContext, Origin, PreviousFeedback, WaitingFeedback
-from collector.domain.pseudonyms import PseudonymKey
-from collector.domain.request_context import MAX_SKEW, RequestContext
+from collector.domain.request_context import MAX_SKEW, PseudonymKey, RequestContext, clock_skew
 from collector.domain.validation import parse_execution, parse_feedback
 from shared.events.feedback import ExecutionFacts, ExecutionRecorded, FeedbackCreated
 from shared.events.message import MAX_PAYLOAD

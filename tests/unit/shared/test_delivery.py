@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from shared.errors import Permanent, Retryable
 from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.background import cancel_all

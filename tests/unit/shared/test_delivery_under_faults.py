@@ -15,7 +15,7 @@ from shared.errors import Permanent, Retryable
 from shared.events.feedback import FeedbackCreated
 from shared.events.message import Message
 from shared.messaging.cloudevents import Received
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.relay import Relay

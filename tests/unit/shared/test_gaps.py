@@ -17,7 +17,7 @@ from shared.events.feedback import FeedbackCreated
 from shared.messaging.cloudevents import Received, Record
 from shared.messaging.consumed_positions import ABSENT, Decision, Gap, LogState, reconcile
 from shared.messaging.consumer import SubscriptionConsumer
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.flow_control import NoFlow
 from shared.messaging.gaps import GapDetector

@@ -17,8 +17,7 @@ from analyzer.domain.model import DetectionPolicy, PromptMetric, StreamKey
 from analyzer.domain.regressions.evidence import open_regression, safety_finding
 from analyzer.domain.regressions.lifecycle import Regression, reopened, returns
 from analyzer.domain.segments.dimensions import Dimensions
-from analyzer.domain.streams.baseline import predecessor
-from analyzer.domain.streams.stream import Baseline, Stream, new_monitor
+from analyzer.domain.streams.stream import Baseline, Stream, new_monitor, predecessor
 from analyzer.domain.watch_rules import WatchRules
 from ratchet_backtest.columnar.exact_sums import exact_sums
 from ratchet_backtest.columnar.history_rows import HistoryRows

@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from shared.errors import Permanent
 from shared.messaging.cloudevents import Record, decode
 from shared.messaging.consumer import ConsumerLag, SubscriptionConsumer
-from shared.messaging.dead_letter_budget import DeadLetterBudget
+from shared.messaging.dead_letter_writer import DeadLetterBudget
 from shared.messaging.delivery import Delivery
 from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.flow_control import Flow, NoFlow

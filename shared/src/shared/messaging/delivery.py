@@ -9,13 +9,11 @@ from uuid import UUID
 
 from shared.errors import Permanent
 from shared.events.base import Envelope, Event
-from shared.messaging.batch_positions import BatchPositions
 from shared.messaging.cloudevents import Received, Record, decode
-from shared.messaging.consumed_positions import PositionGap
-from shared.messaging.dead_letter_budget import DeadLetterBudget
-from shared.messaging.dead_letter_writer import DeadLetterWriter, backoff
+from shared.messaging.consumed_positions import Partition, PositionGap
+from shared.messaging.dead_letter_writer import DeadLetterBudget, DeadLetterWriter, backoff
 from shared.messaging.dead_letters import DeadLetter
-from shared.messaging.store import Store, Subscription
+from shared.messaging.store import Store, Subscription, Tx
 from shared.runtime.clock import Clock
 from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
@@ -206,3 +204,36 @@ class Delivery:
     def _count(self, outcome: str, number: int) -> None:
         if number:
             self._metrics.events.labels(self.consumer, outcome).inc(number)
+
+
+class BatchPositions:
+    """First and last offsets of one batch as Kafka delivered it; without records, nothing is recorded."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._firsts = {_partition(record): record.offset for record in reversed(records)}
+        self._lasts = {_partition(record): record for record in records}
+        self._recorded: dict[Partition, int] = {}
+
+    async def record(self, tx: Tx, consumer: str, processed: Sequence[Record]) -> None:
+        """Record the offsets after `processed`. Call it last in `tx`: it locks rows that other instances need.
+
+        Raises PositionGap if the database's position is before the batch's first offset.
+        """
+        ends = {_partition(record): record.offset + 1 for record in processed if self._firsts}
+        previous = await tx.record_positions(consumer, ends) if ends else {}
+        for at in ends:
+            position = previous.get(at, 0)
+            if position is not None and position < self._firsts[at]:
+                raise PositionGap
+
+    def committed(self, processed: Sequence[Record]) -> None:
+        """Note that the transaction which recorded `processed` was committed."""
+        self._recorded |= {_partition(record): record.offset for record in processed}
+
+    def unrecorded(self) -> list[Record]:
+        """Return the last record of each partition that no transaction recorded, because it was parked."""
+        return [record for at, record in self._lasts.items() if self._recorded.get(at) != record.offset]
+
+
+def _partition(record: Record) -> Partition:
+    return record.topic, record.partition

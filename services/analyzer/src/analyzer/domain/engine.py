@@ -13,8 +13,7 @@ from analyzer.domain.model import Dimension, Metric, PromptMetric, Reading, Stre
 from analyzer.domain.regressions.evidence import open_regression, safety_finding
 from analyzer.domain.regressions.lifecycle import Regression, recover, reopened, resolve_redefined, returns
 from analyzer.domain.segments.dimensions import Cell
-from analyzer.domain.streams.baseline import predecessor
-from analyzer.domain.streams.stream import Baseline, Stream, new_monitor
+from analyzer.domain.streams.stream import Baseline, Stream, new_monitor, predecessor
 from analyzer.domain.streams.sums import measurement
 from analyzer.domain.watch_rules import Rules, WatchRules
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved, Window

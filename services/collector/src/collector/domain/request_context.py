@@ -1,19 +1,53 @@
 """The context of a request: its caller, its clock skew, and the idempotency claims of its items. Pure."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from collector.domain.clock_skew import NO_SKEW
 from collector.domain.model import Claim, Origin, as_uuid, key_hash
-from collector.domain.pseudonyms import PseudonymKey
 from collector.domain.schemas import Scoped
 from shared.auth.principal import Principal
 from shared.events import new_id
 from shared.events.feedback import KeyScope
 from shared.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class PseudonymKey:
+    """A hashing key (256 random bits), and the id with which its pseudonyms begin, so that keys can be rotated."""
+
+    key_id: str
+    secret: bytes
+
+    def pseudonym(self, project: str, user: str) -> str:
+        """Return the pseudonym of `user`, which differs between projects."""
+        keyed = blake2b(f"{project}\x1f{user}".encode(), digest_size=16, key=self.secret)  # a MAC: RFC 7693
+        return f"{self.key_id}:{keyed.hexdigest()}"
+
+
+NO_SKEW = timedelta(0)
+
+
+def clock_skew(date: bytes, now: datetime) -> timedelta:
+    """Return how far the app's clock is ahead of `now`; zero where the header is malformed."""
+    sent = _parsed(date)
+    return NO_SKEW if sent is None else sent - now
+
+
+@lru_cache(maxsize=64)
+def _parsed(date: bytes) -> datetime | None:
+    """Return the parsed header. Cached: all requests of one second have the same."""
+    try:
+        found = parsedate_to_datetime(date.decode("ascii"))
+    except (ValueError, TypeError, IndexError, OverflowError):  # all raised by the standard library's parser
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
 
 Route = Literal["executions", "feedback"]
 

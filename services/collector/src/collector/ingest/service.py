@@ -7,13 +7,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from collector.domain.clock_skew import NO_SKEW, clock_skew
 from collector.domain.group_plan import plan_group, references_of
 from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, ItemStatus, Origin
 from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
-from collector.domain.pseudonyms import PseudonymKey
-from collector.domain.request_context import RequestContext, Route, key_scope
+from collector.domain.request_context import NO_SKEW, PseudonymKey, RequestContext, Route, clock_skew, key_scope
 from collector.domain.validation import parse_completion, parse_request
 from collector.ingest.group_commit import GroupCommitter
 from collector.storage.connections import DedicatedConnection

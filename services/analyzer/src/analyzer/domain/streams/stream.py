@@ -212,3 +212,12 @@ def new_monitor(watching: WatchRules, baseline: Baseline | None, segmented: bool
 def _settings(watching: WatchRules, segmented: bool) -> DetectionSettings:
     """Return the settings; values that are adjusted by segment are tested more strictly."""
     return watching.settings.residualised() if segmented else watching.settings
+
+
+def predecessor(stream: Stream, others: Sequence[Stream]) -> Stream | None:
+    """Return the version in use before `stream`: of those with enough values, the one used last.
+
+    A version with a regression is never a baseline.
+    """
+    candidates = [other for other in others if other is not stream and other.can_be_baseline]
+    return max(candidates, key=lambda other: (other.last, other.started), default=None)
