@@ -53,6 +53,18 @@ def test_switch_to_a_worse_version() -> None:
     assert 0.0 < finding.drop.low < 0.1 < finding.drop.high
 
 
+@pytest.mark.parametrize("kind", ["real", "positive", "bounded"])
+def test_equal_values_are_a_baseline(kind: ValueKind) -> None:
+    """Costs of a free model are all equal: a version that costs something must be compared with them."""
+    earlier = Monitor(kind, DetectionSettings())
+    for _ in range(400):
+        earlier.observe(0.5)
+    later = Monitor(kind, DetectionSettings(), reference=earlier.reference())
+    for _ in range(200):
+        later.observe(1.0 if kind == "positive" else 0.0)
+    assert later.finding().answer == "regressed"
+
+
 def test_switch_that_holds() -> None:
     rnd = random.Random(3)
     finding = switched(drawn(beta(0.8), rnd, 2000), drawn(beta(0.8), rnd, 1000)).finding()

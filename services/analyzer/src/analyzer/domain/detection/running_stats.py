@@ -19,7 +19,11 @@ _MOST_CORRELATION = 0.6
 _CAREFUL = 1.2
 """Exponent of the inflation: slow variance is underestimated, the more so the larger it is."""
 _PSEUDO = 0.5
-"""Pseudo-count: the variance of a bounded stream includes one best and one worst value, so it is never 0."""
+"""Pseudo-count: the variance of a bounded stream includes one best and one worst value, so it is never 0.
+
+The same holds for an unbounded stream (logarithms of amounts) while its values are equal, as with a cost of 0: without
+a variance it could never be compared with a later version.
+"""
 
 
 class RunningStats:
@@ -111,10 +115,10 @@ class RunningStats:
         if n < _FREE:
             return
         mean, centre = self.sum / n, (self.sum + self.excess) / n
-        pseudo = _PSEUDO / (BLOCK * (n * BLOCK + 2.0)) if self.bounded else 0.0
+        fine = max(0.0, (self._blocks - n * mean * mean) / (n - 1))
+        pseudo = _PSEUDO / (BLOCK * (n * BLOCK + 2.0)) if self.bounded or fine <= 0.0 else 0.0
         deviation = math.sqrt(max(0.0, (self._spread - n * centre * centre) / (n - 1)) + pseudo)
         self._low, self._high = centre - CLIP * deviation, centre + CLIP * deviation
-        fine = max(0.0, (self._blocks - n * mean * mean) / (n - 1))
         self.variance = float(f"{fine + pseudo:.5g}")
         if fine <= 0.0:
             return

@@ -31,7 +31,7 @@ class Reference:
 
     @classmethod
     def from_stats(cls, stats: RunningStats) -> "Reference | None":
-        """Return the reference of all values in `stats`; None if there are too few, or all are equal."""
+        """Return the reference of all values in `stats`; None if there are too few."""
         if stats.variance <= 0.0:
             return None
         low, high = stats.clips
