@@ -15,8 +15,6 @@ _SCHEMAS = """SELECT n.nspname FROM pg_class s
                 AND has_schema_privilege(n.oid, 'USAGE')
                 AND has_table_privilege(s.oid, 'SELECT') AND has_table_privilege(i.oid, 'SELECT')
               ORDER BY 1"""
-_EVENT_IDS = f"""SELECT encode(substring(o.event_ids FROM n * {ID_BYTES} + 1 FOR {ID_BYTES}), 'hex')::uuid
-                FROM generate_series(0, octet_length(o.event_ids) / {ID_BYTES} - 1) AS n"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +39,20 @@ async def requeue(conn: AsyncConnection, schema: str, scope: RepublishScope) -> 
     With `lacking`, only rows with an event that the inbox of a subscribing service in this database lacks; then events
     of topics without subscribers are not sent.
     """
-    lacking = await _lacking(conn) if scope.lacking else "true"
+    lacking = await _lacking(conn) if scope.lacking else "SELECT id FROM wanted"
     done = await conn.execute(
         text(
-            f"""UPDATE {schema}.outbox AS o SET sent_at = NULL, sent = 0
-                WHERE (sent_at IS NOT NULL OR sent > 0)
-                  AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
-                  AND (CAST(:topic AS text) IS NULL OR topic = :topic)
-                  AND (CAST(:project AS text) IS NULL OR key = :project OR starts_with(key, :project || '/'))
-                  AND ({lacking})
+            f"""WITH wanted AS (
+                  SELECT id, topic, event_ids FROM {schema}.outbox
+                  WHERE (sent_at IS NOT NULL OR sent > 0)
+                    AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+                    AND (CAST(:topic AS text) IS NULL OR topic = :topic)
+                    AND (CAST(:project AS text) IS NULL OR key = :project OR starts_with(key, :project || '/'))),
+                events AS (
+                  SELECT id, topic, encode(substring(event_ids FROM n * {ID_BYTES} + 1 FOR {ID_BYTES}), 'hex')::uuid
+                    AS event_id
+                  FROM wanted CROSS JOIN generate_series(0, octet_length(event_ids) / {ID_BYTES} - 1) AS n)
+                UPDATE {schema}.outbox AS o SET sent_at = NULL, sent = 0 WHERE id IN ({lacking})
                 RETURNING octet_length(o.event_ids) / {ID_BYTES} AS events"""
         ),
         {"since": scope.since, "topic": scope.topic, "project": scope.project},
@@ -58,12 +61,15 @@ async def requeue(conn: AsyncConnection, schema: str, scope: RepublishScope) -> 
 
 
 async def _lacking(conn: AsyncConnection) -> str:
-    """Return an SQL condition: a subscriber has not processed the event. A parked event is parked only once."""
+    """Return a query of the rows in `events` that a subscriber has not processed. A parked event is parked only once.
+
+    One join per schema: a subquery per row would read the whole inbox for each.
+    """
     schemas = [row[0] for row in await conn.execute(text(_SCHEMAS))]
-    clauses = [
-        f"""EXISTS (SELECT 1 FROM "{other}".subscriptions s CROSS JOIN ({_EVENT_IDS}) AS e(event_id)
-              WHERE s.topic = o.topic AND NOT EXISTS (
-                SELECT 1 FROM "{other}".inbox i WHERE i.consumer = s.consumer AND i.event_id = e.event_id))"""
+    queries = [
+        f"""SELECT e.id FROM events e JOIN "{other}".subscriptions s ON s.topic = e.topic
+            WHERE NOT EXISTS (
+              SELECT 1 FROM "{other}".inbox i WHERE i.consumer = s.consumer AND i.event_id = e.event_id)"""
         for other in schemas
     ]
-    return " OR ".join(clauses) or "false"
+    return " UNION ".join(queries) or "SELECT id FROM wanted WHERE false"
