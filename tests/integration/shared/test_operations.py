@@ -293,25 +293,6 @@ async def test_only_rows_with_events_missing_from_an_inbox_are_republished(ops: 
     assert waiting == {"feedback.created", "operation.performed"}
 
 
-@pytest.mark.timeout(60)
-async def test_search_for_missing_events_is_linear(ops: OperationsFixture) -> None:
-    """30,000 processed events take a second; with a look through the inbox for each of them, minutes."""
-    async with ops.store.begin() as tx:
-        await tx.emit(envelope(feedback()))
-        await tx.conn.execute(text(f"INSERT INTO {SCHEMA}.subscriptions VALUES ('{CONSUMER}', 'feedback.created')"))
-        await tx.conn.execute(
-            text(
-                f"""WITH copies AS (
-                      INSERT INTO {SCHEMA}.outbox (shard, topic, key, event_ids, messages, sent, sent_at)
-                      SELECT shard, topic, key, uuid_send(gen_random_uuid()), messages, 1, now()
-                      FROM {SCHEMA}.outbox CROSS JOIN generate_series(1, 30000)
-                      RETURNING encode(event_ids, 'hex')::uuid AS id)
-                    INSERT INTO {SCHEMA}.inbox (consumer, event_id) SELECT '{CONSUMER}', id FROM copies"""
-            )
-        )
-    assert await republish(ops.engine, SCHEMA, RepublishScope(lacking=True)) == 0
-
-
 async def test_only_signed_keys_are_stored(ops: OperationsFixture) -> None:
     with pytest.raises(Permanent, match="not signed"):
         await process(ops, key("intruder", "operate", private=new_private_key()))
