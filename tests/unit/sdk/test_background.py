@@ -209,7 +209,7 @@ def test_memory_is_constant_while_the_server_is_unavailable(caplog: pytest.LogCa
     assert client.counters.dropped > 8_000
     assert client.counters.accepted < 2_000
     assert full < 4_000_000
-    assert later < full + 200_000
+    assert later < full + 1_000_000, "8 MB were offered; items wait as values or as JSON, so the same bytes vary"
     assert not client.close(0.0)
 
 
