@@ -19,6 +19,8 @@ PATIENCE_MS = 30_000
 """Timeout for a page to show something, long enough for a busy machine."""
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _SCREENSHOT_FOLDER = "RATCHET_SCREENSHOTS"
+_WAIT_FOR_ANIMATIONS = """() => Promise.all(document.getAnimations()
+    .filter((it) => it.effect.getComputedTiming().endTime !== Infinity).map((it) => it.finished))"""
 
 
 @dataclass
@@ -62,7 +64,11 @@ class Visitor:
         opened.get_by_role("button", name=verb, exact=True).click()
 
     def accessibility_violations(self) -> list[str]:
-        """Return axe's violations on the page (WCAG 2.2 A and AA, and best practices)."""
+        """Return axe's violations on the page (WCAG 2.2 A and AA, and best practices).
+
+        Waits for animations that end: a dialog that still fades in has less contrast than it will have.
+        """
+        self.page.evaluate(_WAIT_FOR_ANIMATIONS)
         found = Axe().run(self.page).response["violations"]
         return [f"{violation['id']}: {node['html'][:200]}" for violation in found for node in violation["nodes"]]
 
