@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.domain.attribution.losing_terms import TermSketch
+from analyzer.domain.attribution.term_sketch import TermSketch
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.streams.samples import ThinnedSample
 from ratchet_backtest.columnar.exact_sums import UNIT, exact_sums, to_units

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from analyzer.domain.attribution.losing_terms import LosingTerm, TermSketch
+from analyzer.domain.attribution.losing_terms import LosingTerm
+from analyzer.domain.attribution.term_sketch import TermSketch
 from analyzer.domain.detection.types import StreamVerdict
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.engine import RegressionEvent

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from analyzer.domain.attribution.contrasts import ChangePoint
 from analyzer.domain.attribution.input_words import words_in
-from analyzer.domain.attribution.losing_terms import WORDS, LosingTerm, TermInput, TermSketch
+from analyzer.domain.attribution.losing_terms import LosingTerm
+from analyzer.domain.attribution.term_sketch import WORDS, TermInput, TermSketch
 
 pytestmark = pytest.mark.simulation
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from analyzer.domain.attribution.input_words import Words, words_in
-from analyzer.domain.attribution.losing_terms import TermInput, TermSketch
+from analyzer.domain.attribution.term_sketch import TermInput, TermSketch
 from analyzer.domain.attribution.timeline import Timeline
 from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension, Reading, Use
