@@ -50,6 +50,7 @@ from shared.messaging.sql_store import SqlStore
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import SystemClock
 from shared.runtime.database import engine
+from shared.runtime.garbage import tune_garbage_collection
 from shared.runtime.migrations import migrate
 from shared.runtime.prometheus_metrics import Metrics
 from shared.testing.bus import FakeRecord
@@ -150,7 +151,7 @@ class Cost:
 async def measure(server: Postgres, kind: str, events: int, size: int, targets: int) -> Cost:
     records = messages(kind, events, targets)
     gc.collect()
-    gc.freeze()  # a real consumer does not hold the whole topic, so exclude it from garbage collection
+    tune_garbage_collection()  # as services do; this also excludes the messages, which a real consumer does not hold
     claim, meter = Subscription("quality", (), ignore_events), StageMeter(postmaster(server))
     steps = {
         "decode": timed(lambda: deque(map(decode, records), maxlen=0), events),

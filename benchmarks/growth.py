@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from pydantic_core import from_json
+
 from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.engine import QualityEngine
@@ -28,6 +30,7 @@ from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
 from benchmarks.rows import Row, add_rows_option, write_rows
 from shared.events.feedback import ExecutionRecorded
+from shared.runtime.garbage import tune_garbage_collection
 from tests.support.quality import facts, recorded
 
 BATCH = 1000
@@ -66,12 +69,12 @@ class Service:
         for key, metric in touched.items():
             if key in self.streams:
                 watching = self.rules.watching(key.prompt_metric.dimension, metric)
-                yield Stream.load(key, watching, json.loads(self.streams[key]))
+                yield Stream.load(key, watching, from_json(self.streams[key]))
 
     def _courses(self, found: Sequence[Reading]) -> Iterator[DimensionHistory]:
         for dimension in {each.dimension for each in found}:
             if dimension in self.histories:
-                yield DimensionHistory.load(dimension, json.loads(self.histories[dimension]))
+                yield DimensionHistory.load(dimension, from_json(self.histories[dimension]))
 
     @property
     def bytes(self) -> int:
@@ -157,6 +160,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     add_rows_option(parser)
     arguments = parser.parse_args()
+    tune_garbage_collection()  # as the service does
     found = measure(arguments.values)
     write_rows(arguments.rows, table_rows(found))
     if arguments.json:

@@ -8,6 +8,7 @@ from ratchet_local.memory import pause_collection, resume_collection
 
 
 def test_garbage_collection_is_off_during_the_start() -> None:
+    threshold = gc.get_threshold()
     try:
         pause_collection()
         assert not gc.isenabled()
@@ -16,6 +17,7 @@ def test_garbage_collection_is_off_during_the_start() -> None:
     finally:
         gc.enable()
         gc.unfreeze()
+        gc.set_threshold(*threshold)
 
 
 def test_heavy_modules_are_imported_after_the_servers_start() -> None:

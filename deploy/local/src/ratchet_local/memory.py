@@ -4,6 +4,8 @@ import ctypes
 import gc
 import sys
 
+from shared.runtime.garbage import tune_garbage_collection
+
 _M_ARENA_MAX = -8  # malloc.h
 
 
@@ -21,6 +23,6 @@ def pause_collection() -> None:
 
 
 def resume_collection() -> None:
-    """Collect garbage from now on. What a start made lives on and is not searched: its garbage is below 1 MB."""
-    gc.freeze()
+    """Collect garbage from now on, as the services do. The garbage of the start, below 1 MB, is not collected."""
+    tune_garbage_collection()
     gc.enable()

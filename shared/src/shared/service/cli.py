@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.runtime.database import NotDurable, SchemaOutdated, check_durability, check_schema, engine
+from shared.runtime.garbage import tune_garbage_collection
 from shared.runtime.log import configure_logging
 from shared.runtime.migrations import heads, migrate_now
 from shared.runtime.settings import ProcessSettings, ServiceSettings, exit_with_message
@@ -85,6 +86,7 @@ def serve(app: Any, settings: ProcessSettings) -> None:
         forwarded_allow_ips=settings.trusted_proxies,
     )
     server = uvicorn.Server(config)
+    tune_garbage_collection()
     server.run()
     if not server.started:
         exit_with_message(f"{settings.service}: could not start; see the log above")
