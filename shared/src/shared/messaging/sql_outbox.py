@@ -34,28 +34,50 @@ def insert_parameters(messages: Iterable[tuple[UUID | str, Message]], shards: in
     return tuple([row[column] for row in rows] for column in range(len(PackedRow._fields)))
 
 
+def _pending_query(schema: str) -> str:
+    """Return the SQL that reads unsent rows: the sizes of each shard first, then only the messages that fit."""
+    return f"""WITH waiting AS (
+          SELECT o.id, octet_length(o.messages) AS size FROM unnest(CAST(:shards AS smallint[])) AS s(shard)
+          CROSS JOIN LATERAL (
+            SELECT id, messages FROM {schema}.outbox
+            WHERE sent_at IS NULL AND set_aside_at IS NULL AND shard = s.shard
+              AND NOT topic = ANY(CAST(:topics AS text[]))
+              AND (topic, key) NOT IN (
+                SELECT * FROM unnest(CAST(:key_topics AS text[]), CAST(:keys AS text[])))
+            ORDER BY id LIMIT :limit) AS o
+          ORDER BY o.id LIMIT :limit),
+        sized AS (SELECT id, sum(size) OVER (ORDER BY id) AS total, size FROM waiting)
+        SELECT o.id, o.topic, o.key, octet_length(o.event_ids) AS event_ids, o.messages, o.sent
+        FROM sized JOIN {schema}.outbox AS o USING (id)
+        WHERE sized.total <= :max_bytes OR sized.total = sized.size ORDER BY o.id"""
+
+
+def _mark_sent_statement(schema: str) -> str:
+    """Return the SQL that records what was sent, if each lease is held with its token."""
+    # The leases are locked until the statement commits. A row whose `sent` is not what the relay read was meanwhile
+    # published again: it stays as it is.
+    return f"""WITH held AS (
+          SELECT shard, token FROM {schema}.relay_lease
+          WHERE owner = :owner AND shard = ANY(CAST(:shards AS smallint[])) FOR SHARE),
+        valid AS (
+          SELECT count(*) = cardinality(CAST(:shards AS smallint[])) AS leases FROM held
+          JOIN unnest(CAST(:shards AS smallint[]), CAST(:tokens AS bigint[])) AS t(shard, token)
+            USING (shard, token)),
+        marked AS (
+          UPDATE {schema}.outbox AS o
+          SET sent = done.sent, sent_at = CASE WHEN done.sent >= {_COUNT} THEN now() END
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS integer[]), CAST(:sents AS integer[]))
+            AS done(id, first, sent)
+          WHERE o.id = done.id AND o.sent = done.first AND o.sent_at IS NULL AND (SELECT leases FROM valid))
+        SELECT leases FROM valid"""
+
+
 class OutboxStatements:
     """Writes and reads the outbox on the caller's connection; the SQL is that of one schema."""
 
     def __init__(self, schema: str) -> None:
         self._add = text(insert_statement(schema, [f":{name}" for name in PackedRow._fields]))
-        # Sizes are read without the messages, a shard at a time by its index; only what fits is loaded.
-        self._pending = text(
-            f"""WITH waiting AS (
-                  SELECT o.id, octet_length(o.messages) AS size FROM unnest(CAST(:shards AS smallint[])) AS s(shard)
-                  CROSS JOIN LATERAL (
-                    SELECT id, messages FROM {schema}.outbox
-                    WHERE sent_at IS NULL AND set_aside_at IS NULL AND shard = s.shard
-                      AND NOT topic = ANY(CAST(:topics AS text[]))
-                      AND (topic, key) NOT IN (
-                        SELECT * FROM unnest(CAST(:key_topics AS text[]), CAST(:keys AS text[])))
-                    ORDER BY id LIMIT :limit) AS o
-                  ORDER BY o.id LIMIT :limit),
-                sized AS (SELECT id, sum(size) OVER (ORDER BY id) AS total, size FROM waiting)
-                SELECT o.id, o.topic, o.key, octet_length(o.event_ids) AS event_ids, o.messages, o.sent
-                FROM sized JOIN {schema}.outbox AS o USING (id)
-                WHERE sized.total <= :max_bytes OR sized.total = sized.size ORDER BY o.id"""
-        )
+        self._pending = text(_pending_query(schema))
         self._oldest_unsent = text(
             f"""SELECT extract(epoch FROM clock_timestamp() - min(o.created_at)) AS age
                 FROM generate_series(0, :shards - 1) AS s(shard) CROSS JOIN LATERAL (
@@ -63,24 +85,7 @@ class OutboxStatements:
                   WHERE sent_at IS NULL AND set_aside_at IS NULL AND shard = s.shard
                   ORDER BY id LIMIT 1) AS o"""
         )
-        # The leases are locked until the statement commits, and nothing is marked unless each is held with its token. A
-        # row whose `sent` is not what the relay read was published again meanwhile: it stays as it is.
-        self._mark_sent = text(
-            f"""WITH held AS (
-                  SELECT shard, token FROM {schema}.relay_lease
-                  WHERE owner = :owner AND shard = ANY(CAST(:shards AS smallint[])) FOR SHARE),
-                valid AS (
-                  SELECT count(*) = cardinality(CAST(:shards AS smallint[])) AS leases FROM held
-                  JOIN unnest(CAST(:shards AS smallint[]), CAST(:tokens AS bigint[])) AS t(shard, token)
-                    USING (shard, token)),
-                marked AS (
-                  UPDATE {schema}.outbox AS o
-                  SET sent = done.sent, sent_at = CASE WHEN done.sent >= {_COUNT} THEN now() END
-                  FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS integer[]), CAST(:sents AS integer[]))
-                    AS done(id, first, sent)
-                  WHERE o.id = done.id AND o.sent = done.first AND o.sent_at IS NULL AND (SELECT leases FROM valid))
-                SELECT leases FROM valid"""
-        )
+        self._mark_sent = text(_mark_sent_statement(schema))
         self._set_aside = text(f"UPDATE {schema}.outbox SET set_aside_at = now() WHERE id = ANY(:ids)")
         self._count_set_aside = text(f"SELECT count(*) FROM {schema}.outbox WHERE set_aside_at IS NOT NULL")
 

@@ -62,6 +62,9 @@ class _Growing(NamedTuple):
     facts: list[Facts]
     corrections: dict[int, tuple[float | None, float | None]]
 
+    def to_columns(self, dimension: Dimension) -> ValueColumns:
+        return ValueColumns(dimension, *self[:-1], corrections=self.corrections)
+
 
 def to_columns(readings: Iterable[Reading], rules: Rules) -> list[ValueColumns]:
     """Return readings in columns, one set for each dimension; positions are their indices."""
@@ -92,18 +95,4 @@ def to_columns(readings: Iterable[Reading], rules: Rules) -> list[ValueColumns]:
         columns.at.append(at)
         columns.received.append(received)
         columns.facts.append(facts)
-    return [
-        ValueColumns(
-            dimension,
-            each.metric,
-            each.groups,
-            each.positions,
-            each.group,
-            each.values,
-            each.at,
-            each.received,
-            each.facts,
-            corrections=each.corrections,
-        )
-        for dimension, each in found.items()
-    ]
+    return [columns.to_columns(dimension) for dimension, columns in found.items()]
