@@ -45,16 +45,23 @@ def examples_digest(examples: object) -> str:
 
 
 def key_bytes(key: Mapping[str, object]) -> bytes:
-    """Return the signed bytes of a `key.changed`, scopes sorted. `key` is its JSON form.
+    """Return the signed bytes of a `key.changed`, scopes and origins sorted. `key` is its JSON form.
 
-    `expires_at` is included only where it is set, so that signatures made before it existed stay valid.
-    Raises KeyError for a missing field, PromptError for a non-JSON value.
+    `expires_at` and `origins` are included only where they are set, so that signatures made before they existed stay
+    valid. Raises KeyError for a missing field, PromptError for a non-JSON value.
     """
-    scopes = normal(key["scopes"], "scopes")
-    if not isinstance(scopes, list):
-        raise PromptError("scopes", "must be a list")
+    signed: dict[str, object] = {"schema": "ratchet.key/1", "scopes": _sorted_texts(key["scopes"], "scopes")}
+    if origins := _sorted_texts(key.get("origins", []), "origins"):
+        signed["origins"] = origins
     fields = _KEY_FIELDS if key.get("expires_at") is None else (*_KEY_FIELDS, "expires_at")
-    return _canonical({"schema": "ratchet.key/1", "scopes": sorted(map(str, scopes))}, key, fields)
+    return _canonical(signed, key, fields)
+
+
+def _sorted_texts(value: object, field: str) -> list[str]:
+    texts = normal(value, field)
+    if not isinstance(texts, list):
+        raise PromptError(field, "must be a list")
+    return sorted(map(str, texts))
 
 
 def secret_hash(secret: str) -> str:

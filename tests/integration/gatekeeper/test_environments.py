@@ -124,6 +124,6 @@ async def test_key_cannot_grant_a_scope_that_it_lacks(stage: World) -> None:
     for scopes in ("{tune}", "{evaluate}", "{review}", None):
         with pytest.raises(Exception, match=r"not-allowed"):
             await stage.sql(
-                "SELECT gatekeeper.issue_key(:raw, 'bot', CAST(:scopes AS text[]), 'k', 'h')",
+                "SELECT gatekeeper.issue_key(:raw, 'bot', CAST(:scopes AS text[]), '{}', 'k', 'h')",
                 raw=stage.keys[label], scopes=scopes if scopes is None else scopes.strip("{}").split(","),
             )  # fmt: skip

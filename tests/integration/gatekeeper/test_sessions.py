@@ -1,6 +1,7 @@
 """Sign-in by link, the permissions of a session, and its end."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from gatekeeper.bootstrap import first_link
+from ratchet.signing import key_bytes, verify
 from tests.support.databases import psql
 from tests.support.gatekeeper import World, document
 from tests.support.messaging import async_dsn
@@ -188,6 +190,45 @@ async def test_keys_of_services_are_issued_and_revoked(gate: World) -> None:
     kinds = [entry["kind"] for entry in (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]]
     assert kinds[-2:] == ["key.issued", "key.revoked"]
     assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
+
+
+async def test_key_of_a_browser_is_issued_with_its_origins(gate: World) -> None:
+    wanted = ["https://SHOP.example:443/", "http://localhost:5173", "https://shop.example"]
+    body = {"subject": "web", "scopes": ["browser-ingest"], "origins": wanted}
+    made = (await gate.ask("admin_key", "POST", "/v1/keys", body)).json()
+    listed = ["https://shop.example", "http://localhost:5173"]
+    assert made["origins"] == listed
+    keys = {item["id"]: item for item in (await gate.ask("maker_key", "GET", "/v1/keys")).json()["items"]}
+    assert keys[made["id"]]["origins"] == listed
+    assert {key: item["origins"] for key, item in keys.items() if key != made["id"]} == {
+        key: [] for key in keys if key != made["id"]
+    }
+    rows = await gate.sql("SELECT payload FROM gatekeeper.outbox_messages WHERE topic = 'key.changed' ORDER BY id, n")
+    event = json.loads(rows[-1].payload)
+    assert event["origins"] == listed
+    assert verify(gate.signer.public, key_bytes(event), event["signature"]["value"])
+    assert not verify(gate.signer.public, key_bytes({**event, "origins": wanted}), event["signature"]["value"])
+    entries = (await gate.ask("maker_key", "GET", "/v1/audit?limit=1000")).json()["items"]
+    assert entries[-1]["origins"] == " ".join(listed)
+    assert (await gate.ask("maker_key", "GET", "/v1/audit/verify")).json()["ok"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "origins"),
+    [
+        (["ingest"], ["https://shop.example"]),
+        (["browser-ingest"], ["*"]),
+        (["browser-ingest"], ["https://*.shop.example"]),
+        (["browser-ingest"], ["null"]),
+        (["browser-ingest"], [f"https://a{n}.example" for n in range(21)]),
+        (["browser-ingest"], "https://shop.example"),
+        (["browser-ingest"], [1]),
+    ],
+)
+async def test_key_with_invalid_origins_is_refused(gate: World, scopes: list[str], origins: Any) -> None:
+    body = {"subject": "web", "scopes": scopes, "origins": origins}
+    answer = await gate.ask("admin_key", "POST", "/v1/keys", body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"].split(".")[0]) == (422, "origins"), answer.text
 
 
 @pytest.mark.parametrize("scopes", [["review"], ["admin"], [], "ingest", ["ingest", {}]])

@@ -115,13 +115,13 @@ async def ops(postgres_dsn: str) -> AsyncIterator[OperationsFixture]:
 
 def key(
     key_id: str, *scopes: str, revision: int = 1, revoked: bool = False, private: str = PRIVATE,
-    project: str = "acme", environment: str = "production",
+    project: str = "acme", environment: str = "production", origins: tuple[str, ...] = (),
 ) -> KeyChanged:  # fmt: skip
     """Return a signed event about a key."""
     fields: dict[str, Any] = {
         "project": project, "environment": environment, "key_id": key_id, "revision": revision,
         "secret_hash": hash_secret("secret"), "subject": key_id, "subject_kind": "person", "scopes": scopes,
-        "revoked": revoked,
+        "revoked": revoked, "origins": origins,
     }  # fmt: skip
     signature = Signature(key_id="signer", value=sign(private, key_bytes(fields)))
     return KeyChanged(**fields, signature=signature)
@@ -300,6 +300,15 @@ async def test_only_signed_keys_are_stored(ops: OperationsFixture) -> None:
     with pytest.raises(Permanent, match="not signed"):
         await process(ops, forged)
     assert (await ops.keys.authenticate("Bearer rk_operator_secret")).scopes == {"operate"}
+
+
+async def test_origins_are_stored_as_they_were_signed(ops: OperationsFixture) -> None:
+    event = key("web", "browser-ingest", origins=("https://shop.example",))
+    for forged in ((), ("https://shop.example", "https://evil.example")):
+        with pytest.raises(Permanent, match="not signed"):
+            await process(ops, event.model_copy(update={"origins": forged}))
+    await process(ops, event)
+    assert (await ops.keys.authenticate("Bearer rk_web_secret")).origins == {"https://shop.example"}
 
 
 async def test_revoked_key_is_rejected_and_stays_revoked(ops: OperationsFixture) -> None:

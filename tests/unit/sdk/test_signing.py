@@ -68,6 +68,16 @@ def test_the_scopes_of_a_key_are_a_set() -> None:
         signing.key_bytes({**key, "scopes": "review"})
 
 
+def test_the_origins_of_a_key_are_signed_where_there_are_any() -> None:
+    key = {**dict.fromkeys(signing._KEY_FIELDS, "x"), "scopes": ["browser-ingest"]}
+    pages = {**key, "origins": ["https://b.example", "https://a.example"]}
+    assert signing.key_bytes({**key, "origins": []}) == signing.key_bytes(key)
+    assert signing.key_bytes({**pages, "origins": pages["origins"][::-1]}) == signing.key_bytes(pages)
+    assert len({signing.key_bytes({**key, "origins": o}) for o in ([], ["https://a.example"], pages["origins"])}) == 3
+    with pytest.raises(PromptError, match="origins"):
+        signing.key_bytes({**key, "origins": "https://a.example"})
+
+
 @pytest.mark.parametrize("private", ["", "AAAA", "not base64url!", "ä"])
 def test_invalid_private_key_is_rejected(private: str) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -30,15 +30,15 @@ class KeyStore:
     def __init__(self, engine: AsyncEngine, schema: str) -> None:
         self._engine = reader(engine)
         self._select = text(
-            f"""SELECT key_id, secret_hash, subject, subject_kind, project, environment, scopes,
+            f"""SELECT key_id, secret_hash, subject, subject_kind, project, environment, scopes, origins,
                        revoked OR coalesce(expires_at <= now(), false) AS void
                 FROM {schema}.api_keys WHERE key_id = :key_id"""
         )
         self._upsert = text(
             f"""INSERT INTO {schema}.api_keys AS k (key_id, revision, secret_hash, subject, subject_kind, project,
-                                                    environment, scopes, revoked, expires_at)
+                                                    environment, scopes, revoked, expires_at, origins)
                 VALUES (:key_id, :revision, :secret_hash, :subject, :subject_kind, :project, :environment,
-                        :scopes, :revoked, :expires_at)
+                        :scopes, :revoked, :expires_at, :origins)
                 ON CONFLICT (key_id) DO UPDATE SET revision = EXCLUDED.revision, scopes = EXCLUDED.scopes,
                   revoked = EXCLUDED.revoked, changed_at = now()
                 WHERE k.revision < EXCLUDED.revision"""
@@ -121,6 +121,7 @@ class KeyStore:
             row["project"],
             row["environment"],
             frozenset(row["scopes"]),
+            frozenset(row["origins"]),
         ), row["secret_hash"]
 
     async def save(self, tx: Tx, events: Sequence[Received[KeyChanged]], trusted: Sequence[str]) -> None:
@@ -130,7 +131,12 @@ class KeyStore:
             fields = event.model_dump(mode="json", exclude={"signature"})
             if not any(verify(public, key_bytes(fields), event.signature.value) for public in trusted):
                 raise Permanent("key.changed is not signed by the gatekeeper")
-            row = {**fields, "scopes": list(event.scopes), "expires_at": event.expires_at}
+            row = {
+                **fields,
+                "scopes": list(event.scopes),
+                "expires_at": event.expires_at,
+                "origins": list(event.origins),
+            }
             await tx.conn.execute(self._upsert, row)
 
     def subscription(self, trusted: Sequence[str]) -> Subscription:

@@ -9,7 +9,10 @@ from shared.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person or a service, and what its key allows in one environment of one project."""
+    """A person or a service, and what its key allows in one environment of one project.
+
+    Pages of `origins` may use the key from a browser.
+    """
 
     key_id: str
     subject: str
@@ -17,6 +20,7 @@ class Principal:
     project: str
     environment: str
     scopes: frozenset[str]
+    origins: frozenset[str] = frozenset()
 
     def require(self, *scopes: str, person: bool = False) -> "Principal":
         """Return itself where it has one of `scopes` and, if asked, is a person. Raises Problem 403."""

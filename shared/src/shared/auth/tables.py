@@ -6,7 +6,7 @@ from sqlalchemy import ARRAY, Boolean, Column, DateTime, Integer, MetaData, Tabl
 def key_table(metadata: MetaData) -> Table:
     """Return the table `api_keys`, written only from verified `key.changed` events (gatekeeper: by its functions).
 
-    `expires_at` is null for a key that lasts until it is revoked.
+    `expires_at` is null for a key that lasts until it is revoked. `origins` are those whose pages may use the key.
     """
     return Table(
         "api_keys",
@@ -22,4 +22,5 @@ def key_table(metadata: MetaData) -> Table:
         Column("revoked", Boolean, nullable=False),
         Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("expires_at", DateTime(timezone=True)),
+        Column("origins", ARRAY(Text), nullable=False, server_default="{}"),
     )

@@ -66,7 +66,7 @@ class KeyChanged(ProjectEvent):
     """An API key was issued or revoked. Services keep a copy, which they verify by the signature.
 
     `secret_hash` is the hex SHA-256 of a secret of 256 random bits: it can't be inverted. From `expires_at` on the
-    key is invalid; None: it is valid until it is revoked.
+    key is invalid; None: it is valid until it is revoked. Pages of `origins` may use the key from a browser.
     """
 
     topic: ClassVar[str] = "key.changed"
@@ -79,6 +79,7 @@ class KeyChanged(ProjectEvent):
     scopes: tuple[Scope, ...]
     revoked: bool
     expires_at: AwareDatetime | None = None
+    origins: tuple[str, ...] = ()
     signature: Signature
 
     @property

@@ -4,12 +4,13 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatekeeper.api.request_body import OptionalReason, RequestBody, ShortText, body_schema, json_body, presented_key
 from gatekeeper.domain.api_keys import new_api_key
 from gatekeeper.domain.model import ApiKey
+from gatekeeper.domain.origins import MAX_ORIGINS, parse_origin
 from gatekeeper.storage.boundary_functions import call_for_rows
 from gatekeeper.storage.keys import KeyRepository
 from gatekeeper.use_cases.key_changes import emit_key_changed
@@ -38,11 +39,24 @@ def service_scopes(value: object) -> list[ServiceScope]:
     return [scope for scope in _SERVICE_SCOPES if scope in value]
 
 
+Origin = Annotated[str, Field(max_length=300), AfterValidator(parse_origin)]
+"""The origin of a page, as browsers write it."""
+
+
 class KeyRequest(RequestBody):
-    """The service that gets a key, and the key's scopes."""
+    """The service that gets a key, the key's scopes, and the origins whose pages may use it from a browser."""
 
     subject: ShortText
     scopes: Annotated[list[ServiceScope], BeforeValidator(service_scopes)]
+    origins: list[Origin] = Field([], max_length=MAX_ORIGINS)
+
+    @field_validator("origins")
+    @classmethod
+    def origins_of_a_browser_key(cls, origins: list[str], info: ValidationInfo) -> list[str]:
+        """Return the origins, each once. Raises ValueError if the key may not be public."""
+        if origins and info.data.get("scopes", ["browser-ingest"]) != ["browser-ingest"]:
+            raise ValueError("only a key with the scope browser-ingest may have origins: pages show it to everyone")
+        return list(dict.fromkeys(origins))
 
 
 class KeyRevocation(RequestBody):
@@ -84,14 +98,18 @@ def _change_routes(units: UnitOfWorkFactory) -> APIRouter:
     async def issue_key(
         request: Request, principal: Admin, body: Annotated[KeyRequest, Depends(json_body(KeyRequest))]
     ) -> dict[str, Any]:
-        """Issue a key to a service; `key` is shown in this answer and never again."""
+        """Issue a key to a service; `key` is shown in this answer and never again.
+
+        A page of another origin can send feedback with a `browser-ingest` key that lists its origin.
+        """
         key = new_api_key()
-        arguments = (presented_key(request), body.subject, body.scopes, key.key_id, key.secret_hash)
+        arguments = (presented_key(request), body.subject, body.scopes, body.origins, key.key_id, key.secret_hash)
         async with units.begin() as unit:
             issued = await call_for_rows(unit.conn, ApiKey, "issue_key", *arguments)
             await emit_key_changed(unit, issued)
             await unit.sign_audit_head(principal.project)
-        return {"id": key.key_id, "subject": issued[0].subject, "scopes": body.scopes, "key": key.raw}
+        shown = {"subject": issued[0].subject, "scopes": body.scopes, "origins": body.origins}
+        return {"id": key.key_id, **shown, "key": key.raw}
 
     @router.post("/keys/{key_id}/revoke", openapi_extra=body_schema(KeyRevocation, required=False))
     async def revoke_key(

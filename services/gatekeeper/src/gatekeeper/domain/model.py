@@ -90,6 +90,7 @@ class IssuedKey:
     subject: str
     kind: SubjectKind
     scopes: Sequence[str]
+    origins: Sequence[str]
     issued_at: datetime
 
 
@@ -107,6 +108,7 @@ class ApiKey:
     scopes: Sequence[Scope]
     revoked: bool
     expires_at: datetime | None
+    origins: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from gatekeeper.storage.typed_rows import fetch_rows
 
 _SIGNING = text("SELECT key_id, public_key FROM gatekeeper.signing_keys ORDER BY added_at")
 _KEYS = text(
-    """SELECT k.key_id AS id, k.subject, k.subject_kind AS kind, k.scopes, k.changed_at AS issued_at
+    """SELECT k.key_id AS id, k.subject, k.subject_kind AS kind, k.scopes, k.origins, k.changed_at AS issued_at
        FROM gatekeeper.api_keys k
        WHERE k.project = :project AND k.environment = :environment AND NOT k.revoked AND k.expires_at IS NULL
          AND (CAST(:subject AS text) IS NULL OR (k.subject, k.key_id) > (:subject, :key_id))

@@ -27,7 +27,7 @@ _KEY = text(
                                         scopes, revoked)
        VALUES (:key_id, 1, :secret_hash, :subject, :kind, :project, :environment, :scopes, false)
        RETURNING project, environment, key_id, revision, secret_hash, subject, subject_kind, scopes, revoked,
-                 expires_at"""
+                 expires_at, origins"""
 )
 _AUDIT = text("SELECT gatekeeper.append_audit(:project, 'key.issued', 'owner', CAST(:facts AS jsonb))")
 _LINK = text(

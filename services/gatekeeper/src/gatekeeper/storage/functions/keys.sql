@@ -50,27 +50,31 @@ BEGIN
     END IF;
 END $$;
 
--- Insert a key and its audit entry.
-CREATE OR REPLACE FUNCTION gatekeeper.add_key(principal gatekeeper.principal, hash text, ends timestamptz, by text)
+-- Insert a key and its audit entry. Pages of `in_origins` may use the key from a browser.
+CREATE OR REPLACE FUNCTION gatekeeper.add_key(principal gatekeeper.principal, hash text, ends timestamptz, by text,
+                                              in_origins text[])
 RETURNS gatekeeper.api_keys
 LANGUAGE plpgsql SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
     made gatekeeper.api_keys;
 BEGIN
     INSERT INTO gatekeeper.api_keys (key_id, revision, secret_hash, subject, subject_kind, project, environment,
-                                     scopes, revoked, expires_at)
+                                     scopes, revoked, expires_at, origins)
     VALUES (principal.key_id, 1, hash, principal.subject, principal.subject_kind, principal.project,
-            principal.environment, principal.scopes, false, ends)
+            principal.environment, principal.scopes, false, ends, in_origins)
     RETURNING * INTO made;
     PERFORM gatekeeper.append_audit(principal.project, 'key.issued', by, jsonb_build_object(
         'key_id', principal.key_id, 'environment', principal.environment, 'subject', principal.subject,
         'of', principal.subject_kind,
-        'scopes', array_to_string(principal.scopes, ' ')));
+        'scopes', array_to_string(principal.scopes, ' '))
+        || CASE WHEN in_origins = '{}' THEN '{}'
+                ELSE jsonb_build_object('origins', array_to_string(in_origins, ' ')) END);
     RETURN made;
 END $$;
 
 -- Issue a key to a service. Needs an admin. People get keys by sign-in links.
-CREATE OR REPLACE FUNCTION gatekeeper.issue_key(api_key text, in_subject text, in_scopes text[], new_id text, hash text)
+CREATE OR REPLACE FUNCTION gatekeeper.issue_key(api_key text, in_subject text, in_scopes text[], in_origins text[],
+                                                new_id text, hash text)
 RETURNS SETOF gatekeeper.api_keys
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, gatekeeper, pg_temp AS $$
 DECLARE
@@ -84,7 +88,7 @@ BEGIN
         PERFORM gatekeeper.refuse('not-allowed', 'services can''t have the scopes of people');
     END IF;
     RETURN NEXT gatekeeper.add_key(ROW(new_id, principal.project, principal.environment, named, 'service',
-                                       in_scopes)::gatekeeper.principal, hash, NULL, principal.subject);
+                                       in_scopes)::gatekeeper.principal, hash, NULL, principal.subject, in_origins);
 END $$;
 
 -- Revoke a key, the other key of its session, and the sessions that its person opened by links created with them.

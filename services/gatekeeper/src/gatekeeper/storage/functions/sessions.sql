@@ -91,9 +91,9 @@ BEGIN
     END IF;
     reads := ARRAY(SELECT unnest(link.scopes) INTERSECT SELECT unnest(ARRAY['read', 'operate']) ORDER BY 1);
     RETURN NEXT gatekeeper.add_key(ROW(acting_id, link.project, link.environment, link.subject, 'person',
-                                       link.scopes)::gatekeeper.principal, acting_hash, ends, link.subject);
+                                       link.scopes)::gatekeeper.principal, acting_hash, ends, link.subject, '{}');
     RETURN NEXT gatekeeper.add_key(ROW(reading_id, link.project, link.environment, link.subject, 'person',
-                                       reads)::gatekeeper.principal, reading_hash, ends, link.subject);
+                                       reads)::gatekeeper.principal, reading_hash, ends, link.subject, '{}');
     INSERT INTO gatekeeper.sessions (acting, reading, token_hash) VALUES (acting_id, reading_id, link.token_hash);
 END $$;
 
