@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,9 +13,11 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
+from collector.api.cors_middleware import CorsMiddleware
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.app import Parts
 from collector.settings import CollectorSettings
+from collector.storage.key_origins import KeyOrigins
 from shared.testing.clock import FakeClock
 from tests.support.databases import as_role, psql
 
@@ -23,14 +25,21 @@ START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = "s" * 43
 
 
-def _add_key(dsn: str, key_id: str, *scopes: str, project: str = "shop", environment: str = "production") -> str:
+def _add_key(
+    dsn: str,
+    key_id: str,
+    *scopes: str,
+    project: str = "shop",
+    environment: str = "production",
+    origins: Sequence[str] = (),
+) -> str:
     """Insert an API key of a service. Return its text."""
     psql(
         dsn,
         f"""INSERT INTO collector.api_keys (key_id, revision, secret_hash, subject, subject_kind, project,
-              environment, scopes, revoked)
+              environment, scopes, revoked, origins)
             VALUES ('{key_id}', 1, '{sha256(SECRET.encode()).hexdigest()}', 'app', 'service', '{project}',
-              '{environment}', '{{{",".join(scopes)}}}', false)""",
+              '{environment}', '{{{",".join(scopes)}}}', false, '{{{",".join(origins)}}}')""",
     )
     return f"rk_{key_id}_{SECRET}"
 
@@ -43,6 +52,7 @@ class Running:
     clock: FakeClock
     parts: Parts
     client: httpx.AsyncClient
+    origins: KeyOrigins
     keys: dict[str, str] = field(default_factory=dict)
 
     async def post(self, route: str, body: Any, **headers: str) -> httpx.Response:
@@ -96,12 +106,14 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
         clock,
     )
     endpoint = IngestEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
-    app = IngestMiddleware(PlainTextResponse("elsewhere"), endpoint)
+    ingest = IngestMiddleware(PlainTextResponse("elsewhere"), endpoint)
+    origins = KeyOrigins(parts.platform.reader)
+    app = CorsMiddleware(ingest, parts.platform.keys, origins)
     writer = asyncio.create_task(parts.committer.run())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://collector") as client:
-            yield Running(dsn, clock, parts, client)
+            yield Running(dsn, clock, parts, client, origins)
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)

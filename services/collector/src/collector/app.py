@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from collector.api.cors_middleware import CorsMiddleware
 from collector.api.executions import executions_router
 from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
@@ -15,6 +16,7 @@ from collector.maintenance import Maintenance
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from collector.storage.execution_reader import ExecutionReader
+from collector.storage.key_origins import KeyOrigins
 from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.service_app import Platform, Service, build_service_app
@@ -72,5 +74,6 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
         )
     )
     app.add_middleware(IngestMiddleware, endpoint=endpoint)
+    app.add_middleware(CorsMiddleware, keys=keys, origins=KeyOrigins(parts.platform.reader))
     app.state.http_protocol = fast_path(endpoint)
     return app

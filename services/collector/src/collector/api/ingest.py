@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
+from collector.api.cors import check_origin
 from collector.api.gzip_body import inflate, too_large
 from collector.api.request import ClientDisconnected, Pairs, Receive, read_body, read_headers
 from collector.api.responses import HttpResponse, ingest_response, problem_response, single_response
@@ -75,6 +76,7 @@ class IngestEndpoint:
         headers = read_headers(scope["headers"], self._settings.body_limit)
         quota = self._limiter.admit(self._keys.cached(headers.authorization), scope, headers.forwarded)
         principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
+        check_origin(scope, principal)
         context = await self._service.request_context(
             principal, headers.idempotency_key, headers.traceparent, headers.date
         )
