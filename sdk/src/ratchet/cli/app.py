@@ -2,7 +2,7 @@
 
 import typer
 
-from ratchet.cli import decisions, metrics, operations, queries, replay, sign_in
+from ratchet.cli import decisions, keys, metrics, operations, queries, replay, sign_in
 from ratchet.cli.plugins import Commands
 
 app = typer.Typer(
@@ -45,5 +45,6 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(decisions.grants, name="grants")
+app.add_typer(keys.keys, name="keys")
 app.add_typer(metrics.metrics, name="metrics")
 app.add_typer(operations.audit, name="audit")

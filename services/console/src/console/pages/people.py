@@ -13,7 +13,7 @@ _ROLES = {
 }
 _SCOPES = {
     "ingest": "send executions and feedback, receive prompts",
-    "browser-ingest": "send feedback only; the key may be public (no CORS: same origin only)",
+    "browser-ingest": "send feedback only, from the pages listed below; the key may be public",
     "read": "read everything",
     "operate": "operate topics, replay or discard dead letters",
 }

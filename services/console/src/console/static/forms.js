@@ -1,7 +1,12 @@
 // Forms send JSON to the services' API as the signed-in person; the console itself never receives it.
 import { localise } from "./times.js";
 
-const READERS = { number: Number, json: JSON.parse, flag: (text) => text === "true" };
+const READERS = {
+  number: Number,
+  json: JSON.parse,
+  flag: (text) => text === "true",
+  lines: (text) => text.split(/\s+/).filter(Boolean),
+};
 
 function requestBody(form) {
   const fields = {};
