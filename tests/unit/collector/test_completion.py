@@ -20,6 +20,8 @@ from collector.ingest.service import outcome_of
 from shared.events.feedback import ExecutionRecorded
 from shared.problems import Problem
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CONTEXT = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 FIRST: dict[str, Any] = {"id": "e1", "target": "bot", "prompts": [{"name": "p", "version": "1"}], "trace_id": "t"}

@@ -19,6 +19,8 @@ from collector.ingest.service import MAX_INLINE_BYTES, IngestService
 from shared.problems import Problem
 from shared.testing.clock import FakeClock
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CONTEXT = RequestContext("key", Origin("shop", "production", NOW), PseudonymKey("k1", b"s" * 32))
 

@@ -33,6 +33,8 @@ KINDS = st.one_of(
     st.tuples(st.just("score"), st.floats(-1e12, 1e12)),
     st.tuples(st.sampled_from(["label", "comment", "correction"]), TEXTS.filter(lambda text: bool(text.strip()))),
 )
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 FEEDBACK = st.builds(
     lambda kind, rest: {"kind": kind[0], "value": kind[1], "name": "n", **rest},
     KINDS,

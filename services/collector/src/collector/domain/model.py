@@ -31,13 +31,9 @@ def key_hash(*parts: str) -> bytes:
     return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()
 
 
-def feedback_slot(reference: bytes, created: Mapping[str, Any]) -> bytes:
-    """Return the key of a user's current feedback of one source, kind and name about `reference`.
-
-    `created` has the fields of the `feedback.created`.
-    """
-    fields = (created.get(name) or "" for name in ("user", "source", "kind", "name"))
-    return key_hash(reference.hex(), *fields)
+def feedback_slot(reference: bytes, user: str | None, source: str, kind: str, name: str | None) -> bytes:
+    """Return the key of a user's current feedback of one source, kind and name about `reference`."""
+    return key_hash(reference.hex(), user or "", source, kind, name or "")
 
 
 def as_uuid(key: bytes) -> str:

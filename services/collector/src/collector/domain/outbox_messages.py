@@ -46,7 +46,10 @@ def with_previous_feedback(item: NewFeedback, previous: PreviousFeedback | None)
 def slot_and_id(entry: WaitingFeedback) -> tuple[bytes, UUID]:
     """Return the slot and the id of a waiting feedback."""
     created = from_json(entry.payload)
-    return feedback_slot(entry.reference, created), UUID(created["feedback_id"])
+    slot = feedback_slot(
+        entry.reference, created.get("user"), created.get("source", ""), created["kind"], created.get("name")
+    )
+    return slot, UUID(created["feedback_id"])
 
 
 def feedback_created_message(entry: WaitingFeedback, execution: ExecutionContext | None) -> OutgoingEvent:

@@ -1,6 +1,7 @@
 """Request bodies of executions and feedback.
 
-Types are strict: "5" is not a number. But an id may be an integer, which is read as text.
+Types are strict: "5" is not a number. But an id may be an integer, which is read as text. A field is declared here
+only; `ordinary_bodies.py` derives from these models what reads nearly all bodies.
 """
 
 from typing import Annotated, Any
@@ -17,7 +18,12 @@ TEXT_LIMIT = 20_000
 """Maximum characters of a comment or a correction."""
 
 
-def _only_text(value: object) -> object:
+LINE = r"^[^\x00-\x1f\x7f]+$"
+"""Pattern of a field of one line."""
+
+
+def check_is_text(value: object) -> object:
+    """Return a string. Raises ValueError, which pydantic reports."""
     if not isinstance(value, str):
         raise ValueError("must be a string")
     return value
@@ -25,14 +31,16 @@ def _only_text(value: object) -> object:
 
 def _word(limit: int) -> Any:
     """Return a field of one line with 1 to `limit` characters."""
-    return Field(min_length=1, max_length=limit, pattern=r"^[^\x00-\x1f\x7f]+$")
+    return Field(min_length=1, max_length=limit, pattern=LINE)
 
 
-def _id_text(value: object) -> object:
+def id_text(value: object) -> object:
+    """Return an integer as text, and anything else as it is."""
     return str(value) if type(value) is int else value
 
 
-def _input_or_output(value: object) -> object:
+def input_or_output(value: object) -> object:
+    """Return a string, or the text of messages or other JSON. Raises ValueError, which pydantic reports."""
     if isinstance(value, list | dict):
         return as_text(value)
     if not isinstance(value, str):
@@ -40,7 +48,7 @@ def _input_or_output(value: object) -> object:
     return value
 
 
-def _prompt_name(name: str) -> str:
+def check_prompt_name(name: str) -> str:
     """Return a valid prompt name. Raises ValueError, which pydantic reports."""
     try:
         return prompt_name(name)
@@ -48,15 +56,15 @@ def _prompt_name(name: str) -> str:
         raise ValueError(error.reason) from None
 
 
-Id = Annotated[str, BeforeValidator(_id_text), _word(128)]
-Person = Annotated[str, BeforeValidator(_id_text), _word(256)]
-Written = Annotated[str, BeforeValidator(_input_or_output)]
+Id = Annotated[str, BeforeValidator(id_text), _word(128)]
+Person = Annotated[str, BeforeValidator(id_text), _word(256)]
+Written = Annotated[str, BeforeValidator(input_or_output)]
 Name = Annotated[str, _word(128)]
-PromptName = Annotated[str, AfterValidator(_prompt_name)]
+PromptName = Annotated[str, AfterValidator(check_prompt_name)]
 Word = Annotated[str, _word(256)]
 Plain = str | bool | int | float
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_text)]
-Uuid = Annotated[UUID, Field(strict=False), BeforeValidator(_only_text)]
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(check_is_text)]
+Uuid = Annotated[UUID, Field(strict=False), BeforeValidator(check_is_text)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -1,23 +1,23 @@
 """Validation: from a request's content to items that are checked, scrubbed, and have pseudonyms for users. Pure."""
 
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
+from msgspec.json import encode
 from pydantic_core import to_json
 
+from collector.domain.bodies import read_execution, read_feedback
+from collector.domain.feedback_payload import FeedbackPayload
 from collector.domain.feedback_values import read_value
 from collector.domain.model import IngestItem, NewExecution, NewFeedback, ObservedPrompt, feedback_slot, key_hash
-from collector.domain.outcomes import MAX_LISTED_ERRORS
+from collector.domain.ordinary_bodies import as_dict
 from collector.domain.pii.scrub import scrub
 from collector.domain.request_context import RequestContext, Route
-from collector.domain.schemas import TEXT_LIMIT, ExecutionBody, FeedbackBody, PromptBody, Scoped
+from collector.domain.schemas import TEXT_LIMIT, ExecutionBody, PromptBody
 from ratchet.prompt import PromptError, parse
 from shared.events.message import MAX_PAYLOAD
-from shared.problems import Problem, invalid, printable, reason_of
+from shared.problems import Problem, invalid
 from shared.strict_json import strict_json
-
-B = TypeVar("B", bound=Scoped)
 
 MAX_FEEDBACK = 130_000
 """Bytes of JSON: the longest text with each character escaped, and the other fields."""
@@ -69,7 +69,7 @@ def parse_item(route: Route, item: object, context: RequestContext, index: int =
 
 def parse_feedback(item: object, context: RequestContext, index: int = 0) -> NewFeedback:
     """Return the feedback of a parsed JSON object, the element `index` of its array. Raises Problem."""
-    body: FeedbackBody = validate_body(FeedbackBody, item)
+    body = read_feedback(item)
     origin = context.origin
     if body.execution_id is None and body.trace_id is None:
         raise invalid("execution_id", "is missing: name an execution_id or a trace_id")
@@ -81,17 +81,18 @@ def parse_feedback(item: object, context: RequestContext, index: int = 0) -> New
     event_id, claims = context.identify("feedback", item, own_id, index)
     feedback_id = own_id or event_id
     user = context.pseudonym(body.user)
-    about = ("execution", body.execution_id) if body.execution_id else ("trace", str(body.trace_id))
+    about = ("execution", body.execution_id) if body.execution_id else ("trace", body.trace_id or "")
     label = value.label and scrub(value.label)
     occurred_at, skew = context.event_time(body.occurred_at)
-    created = _without_none(
+    payload = FeedbackPayload(
         feedback_id=feedback_id, kind=body.kind, source=body.source, key_scope=context.key_scope, name=body.name,
         value=value.number, label=label, text=value.text and scrub(value.text), user=user,
-        occurred_at=occurred_at, clock_skew_s=skew, **_common(body, context),
+        consent=as_dict(body.consent), occurred_at=occurred_at, clock_skew_s=skew,
+        project=origin.project, environment=origin.environment, received_at=origin.received_at,
     )  # fmt: skip
     reference = key_hash(origin.project, origin.environment, *about)
-    slot = feedback_slot(reference, created)
-    feedback = NewFeedback(origin, feedback_id, event_id, claims, to_json(created), reference, slot)
+    slot = feedback_slot(reference, user, body.source, body.kind, body.name)
+    feedback = NewFeedback(origin, feedback_id, event_id, claims, encode(payload), reference, slot)
     feedback.by_trace = not body.execution_id
     if body.consent is None or body.consent.quality is not False:
         feedback.value, feedback.label = value.number, label
@@ -100,23 +101,23 @@ def parse_feedback(item: object, context: RequestContext, index: int = 0) -> New
 
 def parse_execution(item: object, context: RequestContext, index: int = 0) -> NewExecution:
     """Return the execution of a parsed JSON object, the element `index` of its array. Raises Problem."""
-    body: ExecutionBody = validate_body(ExecutionBody, item)
+    body = read_execution(item)
     origin = context.origin
     context.check_scope(body)
     _check_sizes(body)
     event_id, claims = context.identify("executions", item, body.id, index)
     execution_id = body.id or str(event_id)
     observed_prompts = tuple(_observed_prompts(body.prompts, body.target))
-    facts = to_json(_facts(body, context, execution_id))
+    facts = encode(_facts(body, context, execution_id))
     recorded = _recorded(body, context)
-    payload = b'{"facts":' + facts + b"," + to_json(recorded)[1:]
+    payload = b'{"facts":' + facts + b"," + encode(recorded)[1:]
     if len(payload) > MAX_EXECUTION:
         raise _too_large()
     scope = (origin.project, origin.environment)
     root = body.trace_id is not None and body.parent_id is None
     return NewExecution(
         origin, execution_id, event_id, claims, payload, body.target, key_hash(*scope, "execution", execution_id),
-        key_hash(*scope, "trace", str(body.trace_id)) if root else None, facts, to_json(_values(recorded)),
+        key_hash(*scope, "trace", str(body.trace_id)) if root else None, facts, encode(_values(recorded)),
         observed_prompts,
     )  # fmt: skip
 
@@ -138,21 +139,6 @@ def _too_large() -> Problem:
     return invalid("body", f"an execution must have at most {MAX_EXECUTION} bytes", 413)
 
 
-def _common(body: Scoped, context: RequestContext) -> dict[str, Any]:
-    origin = context.origin
-    return {
-        "project": origin.project,
-        "environment": origin.environment,
-        "received_at": origin.received_at,
-        "consent": _consent(body),
-    }
-
-
-def _consent(body: Scoped) -> dict[str, bool | None] | None:
-    given = body.consent
-    return None if given is None else {"quality": given.quality, "learning": given.learning}
-
-
 def _facts(body: ExecutionBody, context: RequestContext, execution_id: str) -> dict[str, Any]:
     """Return `shared.events.feedback.ExecutionFacts` as a dictionary."""
     occurred_at, skew = context.event_time(body.occurred_at)
@@ -162,7 +148,7 @@ def _facts(body: ExecutionBody, context: RequestContext, execution_id: str) -> d
         model=body.model, arm=body.arm, user=context.pseudonym(body.user), session=_scrubbed(body.session),
         input=_scrubbed(body.input), output=_scrubbed(body.output), outcome=body.outcome,
         attributes={name: scrub(_as_text(value)) for name, value in body.attributes.items() if value is not None},
-        consent=_consent(body), occurred_at=occurred_at, clock_skew_s=skew,
+        consent=as_dict(body.consent), occurred_at=occurred_at, clock_skew_s=skew,
     )  # fmt: skip
 
 
@@ -173,7 +159,7 @@ def _recorded(body: ExecutionBody, context: RequestContext) -> dict[str, Any]:
         project=origin.project, environment=origin.environment, target=body.target, received_at=origin.received_at,
         contexts=[scrub(context) for context in body.contexts], tools=body.tools,
         parameters={name: scrub(_as_text(value)) for name, value in body.parameters.items()},
-        usage=body.usage and body.usage.model_dump(), cost=body.cost, latency_ms=body.latency_ms, scores=body.scores,
+        usage=as_dict(body.usage), cost=body.cost, latency_ms=body.latency_ms, scores=body.scores,
     )  # fmt: skip
 
 
@@ -216,26 +202,3 @@ def _scrubbed(text: str | None) -> str | None:
 def _as_text(value: object) -> str:
     """Return a parameter or an attribute as text: a string as it is, any other value as JSON."""
     return value if isinstance(value, str) else to_json(value).decode()
-
-
-def validate_body(body_type: type[B], item: object) -> B:
-    """Return `item` as a body. Raises Problem 422, which names up to 20 invalid fields."""
-    try:
-        body: B = body_type.__pydantic_validator__.validate_python(item)
-        return body
-    except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)[:MAX_LISTED_ERRORS]
-        errors = [{"field": _path(fault["loc"]), "reason": reason_of(fault)} for fault in faults]
-        detail = "; ".join(f"{error['field']}: {error['reason']}" for error in errors)
-        raise Problem(422, "invalid", "The request is not valid", detail, errors) from None
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    """Return the field's path in the body, such as `prompts[0].name`."""
-    path = ""
-    for part in loc:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif part not in ("str", "bool", "int", "float", "[key]"):  # names of a union's branches
-            path += f".{part}" if path else part
-    return printable(path or "body")
