@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from ratchet.prompt.canonical import Json, canonical_bytes, digest_of, normal
+from ratchet.prompt.canonical import digest_of, normal, normal_bytes
 from ratchet.prompt.errors import PromptError
 
 _LIVE_FIELDS = ("project", "environment", "name", "target", "digest", "sequence", "reason", "authorisation")
@@ -41,7 +41,7 @@ def live_bytes(live: Mapping[str, object]) -> bytes:
 
 def examples_digest(examples: object) -> str:
     """Return the digest of all served example sets: `{slot: [{"input", "output"}, …]}`. Raises PromptError."""
-    return digest_of(canonical_bytes(normal(examples, "examples")))
+    return digest_of(normal_bytes(examples, "examples"))
 
 
 def key_bytes(key: Mapping[str, object]) -> bytes:
@@ -123,8 +123,7 @@ def verify(public: str, message: bytes, signature: str) -> bool:
 
 
 def _canonical(signed: Mapping[str, object], values: Mapping[str, object], fields: Iterable[str]) -> bytes:
-    content: Json = normal({**signed, **{field: values[field] for field in fields}}, "payload")
-    return canonical_bytes(content)
+    return normal_bytes({**signed, **{field: values[field] for field in fields}}, "payload")
 
 
 def _private(private: str) -> Ed25519PrivateKey:

@@ -1,5 +1,6 @@
 """Valid prompt documents, and their canonical form."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet.prompt import MAX_BYTES, PromptError, from_text, parse, parse_json, with_slot
+from ratchet.prompt.errors import at, quoted
 from tests.support.prompts import documents, minimal, reordered
 
 SET = "sha256:" + "a" * 64
@@ -108,6 +110,12 @@ def test_errors_have_the_path_in_the_document() -> None:
     with pytest.raises(PromptError) as refusal:
         parse(minimal(messages=[{"role": "user", "content": 7}]), "prompts[2].document")
     assert refusal.value.field == "prompts[2].document.messages[0].content"
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=4) | st.from_regex(r"[A-Za-z_0-9é-]{0,4}", fullmatch=True))
+def test_path_quotes_a_key_that_is_no_plain_word(key: str) -> None:
+    is_plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", key) is not None
+    assert at("a", key) == (f"a.{key}" if is_plain else f"a[{quoted(key)}]")
 
 
 def test_document_too_large_for_a_message_is_rejected() -> None:

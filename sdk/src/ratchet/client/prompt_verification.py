@@ -23,11 +23,9 @@ class Trust:
 
     def pinned(self, live: "LivePrompt") -> "Trust":
         """Return the trust with the project and environment of a first verified prompt."""
-        return replace(
-            self,
-            project=self.project or live.project,
-            environment=self.environment or live.environment,
-        )
+        project, environment = self.project or live.project, self.environment or live.environment
+        known = (project, environment) == (self.project, self.environment)
+        return self if known else replace(self, project=project, environment=environment)
 
 
 @dataclass(frozen=True, slots=True)

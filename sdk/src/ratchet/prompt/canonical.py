@@ -26,7 +26,7 @@ _PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", "
 
 def canonical_bytes(value: Json) -> bytes:
     """Return the RFC 8785 (JSON Canonicalization Scheme) bytes of a value returned by `normal`."""
-    if _is_plain(value):
+    if _is_plain(value, MAX_DEPTH):
         try:
             return _PLAIN.encode(value).encode()
         except UnicodeEncodeError:  # lone surrogates: rfc8785 has an error for them
@@ -34,21 +34,40 @@ def canonical_bytes(value: Json) -> bytes:
     return rfc8785.dumps(value)
 
 
-def _is_plain(value: Json) -> bool:
-    """Tell whether Python's JSON agrees with RFC 8785: no fraction or large number, and only ASCII in names.
+def normal_bytes(value: object, field: str) -> bytes:
+    """Return `canonical_bytes(normal(value, field))`: without a copy where the value is normal. Raises PromptError."""
+    if _is_plain(value, MAX_DEPTH):
+        text = _PLAIN.encode(value)
+        if "\\u0000" not in text and (text.isascii() or not _UNSTORABLE.search(text)):
+            return text.encode()
+    return canonical_bytes(normal(value, field))
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Tell whether Python's JSON agrees with RFC 8785: no odd number, only ASCII in names, at most `depth` levels.
 
     RFC 8785 writes numbers as ECMAScript does, and orders names by their UTF-16 code units.
     """
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind is dict and depth:
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(item) is not str and not _is_plain(item, depth - 1):
+                return False
         return True
+    if kind is list and depth:
+        return all(type(item) is str or _is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]
     if kind is int:
         return -_SAFE_INTEGER <= value <= _SAFE_INTEGER  # type: ignore[operator]
-    if kind is dict:
-        return all(type(key) is str and key.isascii() and _is_plain(it) for key, it in value.items())  # type: ignore[union-attr]
-    if kind is list:
-        return all(map(_is_plain, value))  # type: ignore[arg-type]
-    return False
+    if kind is float:
+        return _is_plain_fraction(value)  # type: ignore[arg-type]
+    return kind is str or kind is bool or value is None
+
+
+def _is_plain_fraction(value: float) -> bool:
+    """Tell whether Python writes a number as ECMAScript does: without an exponent, and not with `.0`."""
+    return 1e-4 <= abs(value) < 1e16 and not value.is_integer()
 
 
 def digest_of(canonical: bytes) -> str:
@@ -60,7 +79,7 @@ def exact_text(value: object, field: str) -> str:
     """Return a text without NUL and lone surrogates, which not every store can hold. Raises PromptError."""
     if not isinstance(value, str):
         raise PromptError(field, "must be a text")
-    if _UNSTORABLE.search(value):
+    if "\0" in value or (not value.isascii() and _UNSTORABLE.search(value)):
         raise PromptError(field, "must not contain NUL or lone surrogates")
     return value
 
@@ -68,6 +87,8 @@ def exact_text(value: object, field: str) -> str:
 def normal_text(value: object, field: str) -> str:
     """Return a text in Unicode NFC with LF line ends, so that texts that look equal are equal. Raises PromptError."""
     text = exact_text(value, field)
+    if text.isascii() and "\r" not in text:
+        return text
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

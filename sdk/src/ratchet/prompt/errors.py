@@ -22,7 +22,7 @@ def at(field: str, key: str | int) -> str:
     """Return the path of `key` in `field`: `a.b`, `a[0]`, or `a["x.y"]` where the key has other characters."""
     if isinstance(key, int):
         return f"{field}[{key}]"
-    if not _PLAIN_KEY.fullmatch(key):
+    if not ((key.isascii() and key.isidentifier()) or _PLAIN_KEY.fullmatch(key)):
         return f"{field}[{quoted(key)}]"
     return f"{field}.{key}" if field else key
 

@@ -70,14 +70,14 @@ def with_texts(value: Json, change: Callable[[str], str]) -> Json:
 
 
 def _message(value: object, field: str) -> Entry:
-    if isinstance(value, Mapping) and "slot" in value:
+    found = value if isinstance(value, Mapping) else {}
+    if "slot" in found:
         entry = members(value, field, required=("slot",))
         return SlotPlace(name(entry["slot"], at(field, "slot")))
-    if isinstance(value, Mapping) and value.get("type") == "placeholder":
+    if found.get("type") == "placeholder":
         entry = members(value, field, required=("type", "name"))
         return Placeholder(name(entry["name"], at(field, "name")))
-    calls = isinstance(value, Mapping) and value.get("tool_calls") is not None
-    required = ("role",) if calls else ("role", "content")
+    required = ("role",) if found.get("tool_calls") is not None else ("role", "content")
     message = members(value, field, required=required, optional=("content", *_EXTRAS))
     role = one_of(message["role"], _ROLES, at(field, "role"))
     content = _content(message.get("content"), at(field, "content"))

@@ -10,12 +10,16 @@ _PLACEHOLDER = re.compile(r"(\\?)\{\{[ \t]*(" + NAME.pattern + r")[ \t]*\}\}")
 
 def names(content: str) -> list[str]:
     """Return the variables that a content uses, in order of first use."""
+    if "{{" not in content:
+        return []
     found = (match[2] for match in _PLACEHOLDER.finditer(content) if not match[1])
     return list(dict.fromkeys(found))
 
 
 def tidy(content: str) -> str:
     """Return the content without spaces in its placeholders."""
+    if "{{" not in content:
+        return content
     return _PLACEHOLDER.sub(lambda match: match[0] if match[1] else "{{" + match[2] + "}}", content)
 
 
