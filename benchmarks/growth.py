@@ -49,11 +49,11 @@ class Service:
     streams: dict[StreamKey, str] = field(default_factory=dict)
     histories: dict[Dimension, str] = field(default_factory=dict)
 
-    def take(self, events: Sequence[ExecutionRecorded]) -> int:
+    def process(self, events: Sequence[ExecutionRecorded]) -> int:
         """Process a batch. Return the number of values in it."""
         found = [each for event in events for each in readings(event) if isinstance(each, Reading)]
         engine = QualityEngine(self.rules)
-        engine.preload(self._streams(found), (), self._courses(found))
+        engine.preload(self._streams(found), (), self._histories(found))
         fold_columns(engine, to_columns(found, self.rules))
         engine.pending_measurements()
         self.streams |= {key: stream.dump() for key, stream in engine.changed.items()}
@@ -71,7 +71,7 @@ class Service:
                 watching = self.rules.watching(key.prompt_metric.dimension, metric)
                 yield Stream.load(key, watching, from_json(self.streams[key]))
 
-    def _courses(self, found: Sequence[Reading]) -> Iterator[DimensionHistory]:
+    def _histories(self, found: Sequence[Reading]) -> Iterator[DimensionHistory]:
         for dimension in {each.dimension for each in found}:
             if dimension in self.histories:
                 yield DimensionHistory.load(dimension, from_json(self.histories[dimension]))
@@ -104,14 +104,14 @@ def executions(targets: int, segments: int, **fields: Callable[[random.Random], 
 def cost(events: Iterator[ExecutionRecorded], marks: Sequence[int]) -> list[Size]:
     """Return the figures at each of these numbers of values."""
     service, spent, found = Service(), [], []
-    for taken in range(BATCH, marks[-1] + 1, BATCH):
+    for values in range(BATCH, marks[-1] + 1, BATCH):
         batch = list(islice(events, BATCH))
         begun = time.process_time()
-        service.take(batch)
+        service.process(batch)
         spent.append(time.process_time() - begun)
-        if taken in marks:
+        if values in marks:
             latest = spent[-_LATEST:]
-            found.append((taken, 1e6 * sum(latest) / (len(latest) * BATCH), service.bytes))
+            found.append((values, 1e6 * sum(latest) / (len(latest) * BATCH), service.bytes))
     return found
 
 
@@ -124,7 +124,7 @@ def measure_full_executions(events: int) -> dict[str, float]:
     }
     batch, service = list(islice(executions(4, 3, **drawn), events)), Service()
     begun = time.process_time()
-    values = sum(service.take(batch[start : start + BATCH]) for start in range(0, events, BATCH))
+    values = sum(service.process(batch[start : start + BATCH]) for start in range(0, events, BATCH))
     return {"executions": events, "values": values, "seconds": time.process_time() - begun}
 
 

@@ -32,7 +32,7 @@ class Stopwatch:
         segments = [""] * len(values) if stream["seg"] is None else [str(each) for each in stream["seg"].tolist()]
         began, index, found = time.process_time(), 0, None
         for index, (value, segment) in enumerate(zip(values, segments, strict=True)):
-            found = subject.take(value, segment)
+            found = subject.observe(value, segment)
             if found is not None and index >= base and (settings is SETTINGS or subject.regressed):
                 break
             found = None

@@ -22,7 +22,7 @@ def main() -> None:
             answer = "ok"
         else:
             value, _, segment = line.rstrip("\n").partition("\t")
-            found = subject.take(float(value), segment)
+            found = subject.observe(float(value), segment)
             answer = "" if found is None else str(found)
         sys.stdout.write(answer + "\n")
         sys.stdout.flush()

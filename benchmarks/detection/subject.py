@@ -37,7 +37,7 @@ class Subject:
         """Return whether the product's policy calls the finding a regression."""
         return self.monitor.finding().answer == "regressed"
 
-    def take(self, value: float, segment: str = "") -> int | None:
+    def observe(self, value: float, segment: str = "") -> int | None:
         """Return the estimated index of the change if the value raises an alarm; -1 if it cannot be dated."""
         if self._index + 1 == self._switch:
             self.monitor = self._monitor(self.monitor.reference())

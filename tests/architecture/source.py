@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SUPPORT = ("tests", "benchmarks")
 ROOTS = ("sdk/src", "shared/src", "services/*/src", "backtest/src", "deploy/*/src")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -66,5 +67,13 @@ def modules(root: Path = ROOT) -> list[Module]:
         for pattern in ROOTS
         for source in root.glob(pattern)
         for file in source.rglob("*.py")
+    ]
+    return sorted(found, key=lambda module: module.path)
+
+
+def supporting_modules(root: Path = ROOT) -> list[Module]:
+    """Return every module of the tests and benchmarks below `root`, in order of path relative to `root`."""
+    found = [
+        Module(file, file.relative_to(root).as_posix()) for name in SUPPORT for file in (root / name).rglob("*.py")
     ]
     return sorted(found, key=lambda module: module.path)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.architecture import names
-from tests.architecture.source import Module, modules
+from tests.architecture.source import Module, modules, supporting_modules
 
 
 @pytest.fixture(scope="module")
@@ -13,6 +13,12 @@ def product() -> list[Module]:
 
 def test_no_name_is_banned(product: list[Module]) -> None:
     assert sorted({f"{path}: {name}" for path, name in names.banned_names(product)}) == []
+
+
+def test_no_name_in_tests_is_banned() -> None:
+    """Names of test functions are sentences, in which such a word may be the right one."""
+    found = names.banned_names(supporting_modules())
+    assert sorted({f"{path}: {name}" for path, name in found if not name.startswith("test_")}) == []
 
 
 def test_modules_are_named_by_nouns(product: list[Module]) -> None:

@@ -18,7 +18,7 @@ from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.loader import load_dataset
 from ratchet_backtest.questions import parse_meanings
 from ratchet_backtest.runner import BacktestOptions, FileInterpretation, interpret_file, run_backtest
-from tests.support.backtest_files import PastFile, draw, write
+from tests.support.backtest_files import HistoryFile, draw, write
 
 FILES = 105
 VERDICTS = FILES if os.environ.get("RATCHET_SOAK") == "1" else 3
@@ -39,7 +39,7 @@ def faults(shard: int, folder: Path) -> list[str]:
     return wrong
 
 
-def _fault(file: PastFile, path: Path, judged: bool) -> str:
+def _fault(file: HistoryFile, path: Path, judged: bool) -> str:
     """Return the errors in reading a file; empty if there are none."""
     options = _question(file.flags)
     try:
@@ -68,25 +68,25 @@ def _question(flags: Mapping[str, Any]) -> BacktestOptions:
     return replace(BacktestOptions(ColumnChoice(), meanings=words), **others)
 
 
-def _decoded(file: PastFile, found: FileInterpretation) -> str:
+def _decoded(file: HistoryFile, found: FileInterpretation) -> str:
     """Return how the values in chronological order differ from the truth."""
-    past = load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
-    if len(past.values) != 1 or past.version is None:
+    history = load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
+    if len(history.values) != 1 or history.version is None:
         return f"other columns: {found.columns.values}, {found.columns.version}"
-    order, values = past.order(), past.values[0].found
-    if past.timed != (file.traits["time"] != "none") or len(order.rows) != len(file.truth):
-        return f"{len(order.rows)} rows, timed {past.timed}"
-    for place, row in enumerate(order.rows):
-        expected = file.truth[place]
+    order, values = history.order(), history.values[0].found
+    if history.timed != (file.traits["time"] != "none") or len(order.rows) != len(file.truth):
+        return f"{len(order.rows)} rows, timed {history.timed}"
+    for position, row in enumerate(order.rows):
+        expected = file.truth[position]
         given = None if values[row] != values[row] else values[row]
         if given != pytest.approx(expected, abs=0.0011):
-            return f"value {place} is {given} for {expected}"
-        if past.version.at(row) != file.versions[place]:
-            return f"version {place} is {past.version.at(row)}"
+            return f"value {position} is {given} for {expected}"
+        if history.version.at(row) != file.versions[position]:
+            return f"version {position} is {history.version.at(row)}"
     return ""
 
 
-def _verdict(file: PastFile, path: Path, options: BacktestOptions) -> str:
+def _verdict(file: HistoryFile, path: Path, options: BacktestOptions) -> str:
     (result,) = run_backtest(path, options, lambda stage, total: lambda done: None).results
     if (result.verdict == "regressed") != (file.course == "falls"):
         return f"{result.verdict} though it {file.course}"

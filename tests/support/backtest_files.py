@@ -136,7 +136,7 @@ PACKINGS = ("", "", "", "gz", "zst")
 
 
 @dataclass(frozen=True, slots=True)
-class PastFile:
+class HistoryFile:
     """A file: its traits, its true values in chronological order, and the flags that it needs.
 
     `truth` has values from 0 (worst) to 1 (best), None where one is missing. `flags` are fields of BacktestOptions.
@@ -151,7 +151,7 @@ class PastFile:
     flags: Mapping[str, Any]
 
 
-def draw(rng: random.Random, size: int) -> PastFile:
+def draw(rng: random.Random, size: int) -> HistoryFile:
     """Draw a file of `size` rows."""
     style_name = rng.choice(list(STYLES))
     style = STYLES[style_name]
@@ -198,7 +198,7 @@ def draw(rng: random.Random, size: int) -> PastFile:
         rows.reverse()
     elif traits["order"] == "shuffled":
         rng.shuffle(rows)
-    return PastFile(traits, tuple(truth), tuple(versions), course, column, tuple(rows), flags)
+    return HistoryFile(traits, tuple(truth), tuple(versions), course, column, tuple(rows), flags)
 
 
 def _values(rng: random.Random, course: Course, size: int, style: Style) -> list[float]:
@@ -275,7 +275,7 @@ def _flags(traits: Mapping[str, Any], style: Style, times: Sequence[datetime], c
     return flags
 
 
-def write(file: PastFile, folder: Path, name: str) -> Path:
+def write(file: HistoryFile, folder: Path, name: str) -> Path:
     """Write the file with the usual file extension."""
     traits, rows = file.traits, file.rows
     match traits["format"]:
@@ -300,7 +300,7 @@ def write(file: PastFile, folder: Path, name: str) -> Path:
     return path
 
 
-def _csv(file: PastFile) -> str:
+def _csv(file: HistoryFile) -> str:
     traits, rows, out = file.traits, file.rows, io.StringIO(newline="")
     writer = csv.writer(
         out, delimiter=traits["delimiter"], quoting=csv.QUOTE_ALL if traits["quoted"] else csv.QUOTE_MINIMAL

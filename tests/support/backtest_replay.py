@@ -28,7 +28,7 @@ METRICS: dict[str, tuple[ColumnKind, Metric, float, float]] = {
 
 
 @dataclass(frozen=True)
-class Past:
+class RowSpec:
     """Parameters of the rows of a test.
 
     The rows are in phases: one for each share of bad values in `bad`; the versions are spread evenly over the phases.
@@ -55,33 +55,33 @@ class Past:
     rules: Sequence[Rule] = ()
 
 
-def dataset(past: Past, seed: int) -> Dataset:
+def dataset(spec: RowSpec, seed: int) -> Dataset:
     """Return the rows of a history."""
     rnd = random.Random(seed)
-    segments = tuple(NameColumn(f"segment{number}") for number in range(len(past.segments)))
+    segments = tuple(NameColumn(f"segment{number}") for number in range(len(spec.segments)))
     found = Dataset(
         "row",
-        past.timed,
-        tuple(ValueColumn(_scale(name)) for name in past.columns),
-        NameColumn("target") if past.targets > 1 else None,
-        NameColumn("version") if past.versions else None,
-        NameColumn("model") if past.models else None,
+        spec.timed,
+        tuple(ValueColumn(_scale(name)) for name in spec.columns),
+        NameColumn("target") if spec.targets > 1 else None,
+        NameColumn("version") if spec.versions else None,
+        NameColumn("model") if spec.models else None,
         segments,
-        TextStore() if past.texts else None,
-        UserIndex() if past.texts else None,
+        TextStore() if spec.texts else None,
+        UserIndex() if spec.texts else None,
     )
-    found.newest_first = past.newest_first
+    found.newest_first = spec.newest_first
     at = 1.7e9
-    for row in range(past.rows):
-        at += 0.0 if rnd.random() < past.ties else rnd.expovariate(0.01)
+    for row in range(spec.rows):
+        at += 0.0 if rnd.random() < spec.ties else rnd.expovariate(0.01)
         found.number.append(row + 1)
-        found.at.append(at if past.timed else float(row))
-        version = _add_names(found, past, row, rnd)
-        phase = row * len(past.bad) // past.rows
-        worse = rnd.random() < past.bad[phase]
-        mean = past.canary_scores[phase] if past.canary_scores and version == "canary" else None
+        found.at.append(at if spec.timed else float(row))
+        version = _add_names(found, spec, row, rnd)
+        phase = row * len(spec.bad) // spec.rows
+        worse = rnd.random() < spec.bad[phase]
+        mean = spec.canary_scores[phase] if spec.canary_scores and version == "canary" else None
         for values in found.values:
-            cell = "" if rnd.random() < past.missing else _cell(values.scale.column, worse, mean, rnd)
+            cell = "" if rnd.random() < spec.missing else _cell(values.scale.column, worse, mean, rnd)
             values.extend([row + 1], [cell])
     return found
 
@@ -103,19 +103,19 @@ def _cell(column: str, worse: bool, mean: float | None, rnd: random.Random) -> f
     return 0.0 if worse else rnd.choice((0.5, 0.75, 0.75, 1.0, rnd.random()))
 
 
-def _add_names(found: Dataset, past: Past, row: int, rnd: random.Random) -> str | None:
+def _add_names(found: Dataset, spec: RowSpec, row: int, rnd: random.Random) -> str | None:
     version = None
     if found.version is not None:
-        phase = row * len(past.versions) // past.rows
-        if phase and rnd.random() < past.side:
+        phase = row * len(spec.versions) // spec.rows
+        if phase and rnd.random() < spec.side:
             phase -= 1
-        version = "canary" if rnd.random() < past.canary else past.versions[phase]
+        version = "canary" if rnd.random() < spec.canary else spec.versions[phase]
         found.version.extend([version])
     if found.target is not None:
-        found.target.extend([f"bot-{min(int(rnd.expovariate(1.0)), past.targets - 1)}"])
+        found.target.extend([f"bot-{min(int(rnd.expovariate(1.0)), spec.targets - 1)}"])
     if found.model is not None:
-        found.model.extend([rnd.choice([f"model-{n}" for n in range(past.models)])])
-    for column, levels in zip(found.segments, past.segments, strict=True):
+        found.model.extend([rnd.choice([f"model-{n}" for n in range(spec.models)])])
+    for column, levels in zip(found.segments, spec.segments, strict=True):
         level = int(rnd.expovariate(3.0 / levels))
         found_level = None if level == levels else f"level-{level}"
         column.extend([found_level])
@@ -133,15 +133,15 @@ def shown(series: Sequence[Series]) -> list[Any]:
     ]
 
 
-def replay_both(past: Past, seed: int) -> tuple[list[Series], list[Series]]:
+def replay_both(spec: RowSpec, seed: int) -> tuple[list[Series], list[Series]]:
     """Return the columnar replay of a history, and the row-by-row replay."""
-    data = dataset(past, seed)
+    data = dataset(spec, seed)
     found = []
     versions = sorted(filter(None, data.version.names)) if data.version else []
     ways: Sequence[Callable[..., list[Series]]] = (replay, replay_rows)
     for way in ways:
-        order = data.order(versions if past.one_by_one else ())
-        engine = ReplayEngine(past.rules, [segment.column for segment in data.segments])
+        order = data.order(versions if spec.one_by_one else ())
+        engine = ReplayEngine(spec.rules, [segment.column for segment in data.segments])
         assert can_replay_in_columns(order, engine)
         found.append(way(order, engine, lambda done: None))
     data.close()

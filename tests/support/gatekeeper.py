@@ -46,8 +46,8 @@ def document(words: str, *slots: str) -> dict[str, Any]:
     return parse(minimal(messages=turns, slots={slot: {"max": 5, "set": None} for slot in slots})).to_dict()
 
 
-def digest(of: Mapping[str, Any]) -> str:
-    return parse(of).digest
+def digest(prompt: Mapping[str, Any]) -> str:
+    return parse(prompt).digest
 
 
 @dataclass

@@ -367,13 +367,15 @@ async def test_concurrent_retries_and_retries_after_a_restart_count_once(
     """Reliability row H5: each key is retried concurrently, by clients that do not know the outcome."""
     keys, retries = scaled(20, 1_000), scaled(5, 20)
 
-    async def post(one: Any, number: int, value: str) -> httpx.Response:
-        answer: httpx.Response = await one.post("feedback", {**DOWN, "user": str(number), "value": value},
+    async def post(running: Any, number: int, value: str) -> httpx.Response:
+        answer: httpx.Response = await running.post("feedback", {**DOWN, "user": str(number), "value": value},
                                                 Idempotency_Key=f"k{number}")  # fmt: skip
         return answer
 
-    async def retry_all(one: Any) -> Counter[str]:
-        answers = await asyncio.gather(*(post(one, number, "down") for number in range(keys) for _ in range(retries)))
+    async def retry_all(running: Any) -> Counter[str]:
+        answers = await asyncio.gather(
+            *(post(running, number, "down") for number in range(keys) for _ in range(retries))
+        )
         return Counter(answer.json()["status"] for answer in answers)
 
     assert await retry_all(collector) == {"accepted": keys, "duplicate": keys * (retries - 1)}

@@ -22,10 +22,17 @@ _HISTORY = """INSERT INTO gatekeeper.live_history
                       'reviewer', 1)"""
 
 
-async def forge(gate: World, of: dict[str, Any], cites: dict[str, object], **parts: Any) -> None:
+async def forge(gate: World, prompt: dict[str, Any], cites: dict[str, object], **parts: Any) -> None:
     """Insert a history row directly into the table."""
     statement = _HISTORY.format(cites=", ".join(cites), values=", ".join(f":{name}" for name in cites))
-    values = {"environment": "production", "sequence": 2, "digest": digest(of), "reason": "promoted", **cites, **parts}
+    values = {
+        "environment": "production",
+        "sequence": 2,
+        "digest": digest(prompt),
+        "reason": "promoted",
+        **cites,
+        **parts,
+    }
     await gate.sql(statement, **values)
 
 

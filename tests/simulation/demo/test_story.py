@@ -58,12 +58,12 @@ class WatchedTerm:
         )
         self.executions[facts.execution_id] = facts
         cost = {"latency_ms": given["latency_ms"], "cost": given["cost"]}
-        self._take(ExecutionRecorded(**_PLACE, facts=facts, received_at=at, **cost))
+        self._process(ExecutionRecorded(**_PLACE, facts=facts, received_at=at, **cost))
         return facts.execution_id
 
     def feedback(self, execution_id: str, *, kind: Any, value: bool, source: Any, **_: Any) -> None:
         facts = self.executions[execution_id]
-        self._take(
+        self._process(
             FeedbackCreated(
                 **_PLACE,
                 feedback_id=derived_id("feedback", execution_id, source),
@@ -78,7 +78,7 @@ class WatchedTerm:
 
     def close(self, timeout: float) -> None: ...
 
-    def _take(self, event: ExecutionRecorded | FeedbackCreated) -> None:
+    def _process(self, event: ExecutionRecorded | FeedbackCreated) -> None:
         for reading in readings(event):
             if isinstance(reading, Reading):
                 self.turns += [(len(self.executions), turn) for turn in self.engine.apply(reading)]

@@ -12,7 +12,7 @@ from shared.events.feedback import Consent, PromptUse, Replaced
 from tests.support.quality import facts, feedback, recorded
 
 
-def one(found: Any) -> Reading:
+def single_reading(found: Any) -> Reading:
     (reading,) = found
     assert isinstance(reading, Reading)
     return reading
@@ -32,7 +32,7 @@ def one(found: Any) -> Reading:
     ],
 )
 def test_feedback(fields: dict[str, Any], metric: str, value: float) -> None:
-    reading = one(from_feedback(feedback(1, **fields)))
+    reading = single_reading(from_feedback(feedback(1, **fields)))
     assert (reading.metric.name, reading.value, reading.former) == (metric, value, None)
     assert reading.dimension.names == ("acme", "production", "bot", metric)
 
@@ -60,13 +60,13 @@ def test_text_measures_nothing(kind: str) -> None:
 
 
 def test_later_feedback_replaces_the_previous_one() -> None:
-    reading = one(from_feedback(feedback(1, replaces=Replaced(feedback_id=uuid4(), value=0.0))))
+    reading = single_reading(from_feedback(feedback(1, replaces=Replaced(feedback_id=uuid4(), value=0.0))))
     assert (reading.former, reading.value) == (0.0, 1.0)
 
 
 def test_value_that_measured_nothing_is_not_removed() -> None:
     old = Replaced(feedback_id=uuid4(), label="purple")
-    reading = one(from_feedback(feedback(1, kind="label", value=None, label="correct", replaces=old)))
+    reading = single_reading(from_feedback(feedback(1, kind="label", value=None, label="correct", replaces=old)))
     assert (reading.former, reading.value) == (None, 1.0)
 
 
@@ -96,7 +96,7 @@ def test_execution_without_consent_has_nothing_to_remove() -> None:
 @pytest.mark.parametrize(("outcome", "good"), [("ok", 1.0), ("refused", 1.0), ("error", 0.0), ("timeout", 0.0)])
 def test_outcomes(outcome: str, good: float) -> None:
     execution = recorded(1, facts=facts(1, outcome=outcome), latency_ms=None)
-    reading = one(from_execution(execution))
+    reading = single_reading(from_execution(execution))
     assert (reading.metric.name, reading.value) == ("error_rate", good)
 
 
@@ -120,8 +120,8 @@ def test_an_execution_without_consent_or_outcome_measures_nothing() -> None:
 
 def test_each_prompt_is_named_once_and_absence_is_named() -> None:
     twice = (PromptUse(name="a", version="1"), PromptUse(name="a", version="1"), PromptUse(name="b", digest="sha256:b"))
-    assert one(from_feedback(feedback(1, execution=facts(1, prompts=twice)))).uses == (
+    assert single_reading(from_feedback(feedback(1, execution=facts(1, prompts=twice)))).uses == (
         ("a", "label:1"),
         ("b", "sha256:b"),
     )
-    assert one(from_feedback(feedback(1, execution=facts(1, prompts=())))).uses == (("", "none"),)
+    assert single_reading(from_feedback(feedback(1, execution=facts(1, prompts=())))).uses == (("", "none"),)

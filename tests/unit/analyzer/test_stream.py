@@ -133,14 +133,14 @@ def test_state_stays_small() -> None:
 def test_window_is_reported_at_25_values_or_after_a_minute() -> None:
     engine = QualityEngine()
 
-    def take(*numbers: int) -> list[int]:
+    def observe(*numbers: int) -> list[int]:
         for number in numbers:
             for found in readings(feedback(number)):
                 assert isinstance(found, Reading)
                 engine.apply(found)
         return [sent.measurement.n for sent in engine.pending_measurements()]
 
-    assert take(*range(24)) == []
-    assert take(24) == [25]
-    assert take(30) == []
-    assert take(95) == [2]
+    assert observe(*range(24)) == []
+    assert observe(24) == [25]
+    assert observe(30) == []
+    assert observe(95) == [2]

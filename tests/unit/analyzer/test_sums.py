@@ -38,10 +38,10 @@ def test_a_replaced_value_leaves_no_trace(values: list[float], former: float, va
 
 
 @given(st.lists(unit), st.lists(unit))
-def test_merging_is_adding(some: list[float], others: list[float]) -> None:
-    merged = summed(some)
+def test_merging_is_adding(values: list[float], others: list[float]) -> None:
+    merged = summed(values)
     merged.merge(summed(others))
-    assert merged == summed(some + others)
+    assert merged == summed(values + others)
 
 
 @given(st.lists(unit, min_size=1))

@@ -7,37 +7,39 @@ from hypothesis import strategies as st
 from analyzer.domain.watch_rules import Rule
 from ratchet_backtest.columnar.replay import replay_columns
 from ratchet_backtest.replay_engine import ReplayEngine
-from tests.support.backtest_replay import Past, dataset, replay_both, shown
+from tests.support.backtest_replay import RowSpec, dataset, replay_both, shown
 from tests.support.soak import scaled
 
 SCENES = {
-    "a version that is worse, then fixed": Past(),
-    "versions that are worse again and again": Past(rows=6000, bad=(0.1, 0.5, 0.1, 0.5, 0.1, 0.5), versions=("a", "b")),
-    "one version": Past(versions=("v1",), bad=(0.1, 0.6, 0.1, 0.1, 0.5)),
-    "no version": Past(versions=(), bad=(0.1, 0.1, 0.6, 0.1)),
-    "rows without a version": Past(versions=(None, "v1", None), bad=(0.1, 0.1, 0.1, 0.6, 0.1, 0.1)),
-    "a canary": Past(canary=0.1),
-    "a canary that is better, and falls": Past(
+    "a version that is worse, then fixed": RowSpec(),
+    "versions that are worse again and again": RowSpec(
+        rows=6000, bad=(0.1, 0.5, 0.1, 0.5, 0.1, 0.5), versions=("a", "b")),
+    "one version": RowSpec(versions=("v1",), bad=(0.1, 0.6, 0.1, 0.1, 0.5)),
+    "no version": RowSpec(versions=(), bad=(0.1, 0.1, 0.6, 0.1)),
+    "rows without a version": RowSpec(versions=(None, "v1", None), bad=(0.1, 0.1, 0.1, 0.6, 0.1, 0.1)),
+    "a canary": RowSpec(canary=0.1),
+    "a canary that is better, and falls": RowSpec(
         versions=("v1",), bad=(0.5, 0.5), canary=0.4, canary_scores=(0.9, 0.8)
     ),
-    "a canary that falls and recovers before the other version falls": Past(
+    "a canary that falls and recovers before the other version falls": RowSpec(
         versions=("v1",), bad=(0.0, 0.0, 0.0, 0.0, 0.3), canary=0.3, canary_scores=(0.7, 0.7, 0.5, 0.7, 0.7)
     ),
-    "versions side by side": Past(side=0.5, bad=(0.1, 0.5, 0.1, 0.1)),
-    "segments": Past(rows=5000, segments=(3, 5), models=2),
-    "more segments than are kept": Past(rows=5000, segments=(40, 30)),
-    "several targets": Past(rows=6000, targets=4),
-    "several metrics": Past(columns=("failed", "correct", "score", "latency"), bad=(0.1, 0.5, 0.1, 0.4)),
-    "errors in the last column": Past(columns=("correct", "latency", "failed")),
-    "missing values": Past(missing=0.3, columns=("score", "correct")),
-    "equal times": Past(ties=0.9),
-    "no times": Past(timed=False),
-    "newest first": Past(timed=False, newest_first=True, bad=(0.1, 0.1, 0.5, 0.1)),
-    "one version after the other": Past(side=0.5, one_by_one=True, versions=("v3", "v2", "v1"), bad=(0.1, 0.5)),
-    "inputs": Past(texts=True, rows=2000),
-    "a floor of 30 pp": Past(rules=(Rule(floor=30.0),)),
-    "an agreed rate": Past(columns=("correct",), rules=(Rule(agreed=0.05),), bad=(0.02, 0.3, 0.02)),
-    "one bad value": Past(columns=("correct", "score"), rules=(Rule(safety=True),), bad=(0.0, 0.002, 0.01), side=0.3),
+    "versions side by side": RowSpec(side=0.5, bad=(0.1, 0.5, 0.1, 0.1)),
+    "segments": RowSpec(rows=5000, segments=(3, 5), models=2),
+    "more segments than are kept": RowSpec(rows=5000, segments=(40, 30)),
+    "several targets": RowSpec(rows=6000, targets=4),
+    "several metrics": RowSpec(columns=("failed", "correct", "score", "latency"), bad=(0.1, 0.5, 0.1, 0.4)),
+    "errors in the last column": RowSpec(columns=("correct", "latency", "failed")),
+    "missing values": RowSpec(missing=0.3, columns=("score", "correct")),
+    "equal times": RowSpec(ties=0.9),
+    "no times": RowSpec(timed=False),
+    "newest first": RowSpec(timed=False, newest_first=True, bad=(0.1, 0.1, 0.5, 0.1)),
+    "one version after the other": RowSpec(side=0.5, one_by_one=True, versions=("v3", "v2", "v1"), bad=(0.1, 0.5)),
+    "inputs": RowSpec(texts=True, rows=2000),
+    "a floor of 30 pp": RowSpec(rules=(Rule(floor=30.0),)),
+    "an agreed rate": RowSpec(columns=("correct",), rules=(Rule(agreed=0.05),), bad=(0.02, 0.3, 0.02)),
+    "one bad value": RowSpec(
+        columns=("correct", "score"), rules=(Rule(safety=True),), bad=(0.0, 0.002, 0.01), side=0.3),
 }  # fmt: skip
 QUIET = {"a floor of 30 pp"}
 
@@ -63,7 +65,7 @@ RULES = [Rule(safety=True), Rule(agreed=0.05), Rule(floor=1.0), Rule(minimum=200
 
 @pytest.mark.parametrize(("columns", "own"), [(("failed", "score"), 1), (("score", "failed"), 0)])
 def test_a_regression_is_explained_by_the_errors_of_earlier_columns_and_rows(columns: list[str], own: int) -> None:
-    data = dataset(Past(columns=columns, rows=300), 7)
+    data = dataset(RowSpec(columns=columns, rows=300), 7)
     score = list(replay_columns(data.order(), ReplayEngine()))[columns.index("score")]
     history = score.replay.errors(100)
 
@@ -71,8 +73,8 @@ def test_a_regression_is_explained_by_the_errors_of_earlier_columns_and_rows(col
     assert sum(block.filled for block in history.timeline.blocks) == 100 + own
 
 
-PASTS = st.builds(
-    Past,
+SPECS = st.builds(
+    RowSpec,
     rows=st.integers(1, 4000),
     columns=st.sampled_from([("score",), ("failed", "score"), ("latency", "failed"), ("correct", "failed", "latency")]),
     versions=st.lists(st.sampled_from(["a", "b", "c", None]), max_size=5),
@@ -93,8 +95,8 @@ PASTS = st.builds(
 
 
 @settings(max_examples=scaled(8, 400), deadline=None)
-@given(past=PASTS, seed=st.integers(0, 1 << 20))
-def test_columnar_replay_of_any_history_equals_row_by_row(past: Past, seed: int) -> None:
-    columns, rows = replay_both(past, seed)
+@given(spec=SPECS, seed=st.integers(0, 1 << 20))
+def test_columnar_replay_of_any_history_equals_row_by_row(spec: RowSpec, seed: int) -> None:
+    columns, rows = replay_both(spec, seed)
 
     assert shown(columns) == shown(rows)

@@ -216,13 +216,13 @@ def test_export_is_recognised(
     path = tmp_path / name
     path.write_text(export(), "utf-8")
     found = interpret_file(path, BacktestOptions(ColumnChoice()))
-    with closing(load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)) as past:
-        _check(past, time, values)
+    with closing(load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)) as history:
+        _check(history, time, values)
     assert (found.columns.time, found.columns.version) == (time, version)
     assert not [note for note in found.notes if note.startswith("left out")]
 
 
-def _check(past: Dataset, time: str | None, values: Mapping[str, int]) -> None:
-    assert {each.scale.column: each.n for each in past.values} == values
-    assert past.timed == (time is not None)
-    assert list(past.at) == sorted(past.at) or past.newest_first
+def _check(history: Dataset, time: str | None, values: Mapping[str, int]) -> None:
+    assert {each.scale.column: each.n for each in history.values} == values
+    assert history.timed == (time is not None)
+    assert list(history.at) == sorted(history.at) or history.newest_first

@@ -33,7 +33,7 @@ def save(tmp_path: Path) -> Save:
     return save
 
 
-def past(path: Path, **asked: Any) -> Dataset:
+def history(path: Path, **asked: Any) -> Dataset:
     found = interpret_file(path, BacktestOptions(asked.pop("given", ColumnChoice()), **asked))
     return load_dataset(found.rows, found.columns, found.scales, lambda done: None, found.clock)
 
@@ -50,13 +50,13 @@ def column(name: str, cells: Sequence[Any], *more: str) -> str:
 @pytest.mark.parametrize("name", ["thumbs_down", "disliked", "complaint", "negative_user_feedback", "toxicity"])
 def test_direction_of_a_bad_quality(save: Save, name: str) -> None:
     """A2."""
-    (values,) = past(save(column(name, ["1", "0", "0"] * 10))).values
+    (values,) = history(save(column(name, ["1", "0", "0"] * 10))).values
     assert values.scale.metric.direction == "lower_is_better"
     assert sum(values.found) == 20
 
 
 def test_given_direction_applies_to_thumbs(save: Save) -> None:
-    (values,) = past(save(column("thumb", ["up", "down", "down"] * 10)), better="lower").values
+    (values,) = history(save(column("thumb", ["up", "down", "down"] * 10)), better="lower").values
     assert sum(values.found) == 20
 
 
@@ -70,13 +70,13 @@ def test_unknown_direction_is_a_question(save: Save) -> None:
 def test_names_of_metrics_are_not_targets(save: Save) -> None:
     rows = "name,score\n" + "toxicity,0.1\nfaithfulness,0.9\n" * 30
     with pytest.raises(Doubt, match=r"--target name: the column contains metric names .*--metric name"):
-        past(save(rows), given=ColumnChoice(target="name"))
+        history(save(rows), given=ColumnChoice(target="name"))
 
 
 def test_epochs_have_one_unit(save: Save) -> None:
     """A4: the first value is also a valid date of the year 1778."""
     rows = [f"{1778011020123 + 60_000 * at},{at % 2}" for at in range(50)]
-    found = past(save("created_at,score\n" + "\n".join(rows) + "\n"))
+    found = history(save("created_at,score\n" + "\n".join(rows) + "\n"))
     assert found.at[0] == 1778011020.123
     assert found.ordered
 
@@ -90,7 +90,7 @@ def test_long_format_has_a_metric_per_name(save: Save) -> None:
         rows.append(f"{when},t{at},toxicity,NUMERIC,0.1,")
         rows.append(f"{when},t{at},helpful,BOOLEAN,{at % 2},{bool(at % 2)}")
         rows.append(f"{when},t{at},remark,TEXT,0,nice {at}")
-    found = past(save("\n".join(rows) + "\n"))
+    found = history(save("\n".join(rows) + "\n"))
     assert all((values.n, values.missing) == (60, 0) for values in found.values)
     sums = {values.scale.column: sum(value for value in values.found if value == value) for values in found.values}
     assert sums == pytest.approx({"verdict": 40.0, "helpful": 30.0, "toxicity": 54.0})
@@ -109,7 +109,7 @@ def test_columns_are_those_of_the_majority_of_rows(save: Save) -> None:
         for at in range(40)
     ]
     rows.append({"final_report": {"accuracy": 0.5}})
-    found = past(save(rows, "log.jsonl"))
+    found = history(save(rows, "log.jsonl"))
     assert [values.scale.column for values in found.values] == ["data.correct"]
     assert (found.values[0].n, found.at[0]) == (40, MARCH.timestamp())
 
@@ -123,17 +123,17 @@ def test_no_usable_row_is_an_error(save: Save, cells: list[Any]) -> None:
 
 def test_percent_cells_have_their_own_scale(save: Save) -> None:
     """A7."""
-    (values,) = past(save([{"accuracy": cell} for cell in (0.9, "0.9", "90%", "90 %", "0,9") * 9], "a.jsonl")).values
+    (values,) = history(save([{"accuracy": cell} for cell in (0.9, "0.9", "90%", "90 %", "0,9") * 9], "a.jsonl")).values
     assert list(values.found) == [0.9] * 45
-    (values,) = past(save([{"accuracy": cell} for cell in (90, "85%") * 9], "b.jsonl")).values
+    (values,) = history(save([{"accuracy": cell} for cell in (90, "85%") * 9], "b.jsonl")).values
     assert list(values.found) == [0.9, 0.85] * 9
     with pytest.raises(Doubt, match="--kind score or --kind percent"):
-        past(save([{"accuracy": cell} for cell in (1, 0.5, 85, "85%") * 9], "c.jsonl"))
+        history(save([{"accuracy": cell} for cell in (1, 0.5, 85, "85%") * 9], "c.jsonl"))
 
 
 def test_two_scales_in_a_column_are_ambiguous(save: Save) -> None:
     with pytest.raises(BadFile, match="may be two scales"):
-        past(save([{"accuracy": cell} for cell in (0.9, 85) * 20], "past.jsonl"))
+        history(save([{"accuracy": cell} for cell in (0.9, 85) * 20], "past.jsonl"))
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -141,7 +141,7 @@ def test_order_of_the_file_breaks_ties(save: Save, newest_first: bool) -> None:
     """A8: dates without a time of day; in a file with the newest row first, from its end."""
     rows = [f"2026-03-{1 + at // 50:02},{at % 2}" for at in range(200)]
     rows = rows[::-1] if newest_first else rows
-    found = past(save("date,score\n" + "\n".join(rows) + "\n"))
+    found = history(save("date,score\n" + "\n".join(rows) + "\n"))
     numbers = list(range(201, 1, -1)) if newest_first else list(range(2, 202))
     assert [found.order().number(position) for position in range(200)] == numbers
 
@@ -160,7 +160,7 @@ def test_unreadable_times_are_reported(save: Save) -> None:
 
 def test_thousands_separators_are_read_and_other_columns_rejected(save: Save) -> None:
     """A10."""
-    (values,) = past(save(column("latency_ms", ["1,234", "980", "12,345"] * 10))).values
+    (values,) = history(save(column("latency_ms", ["1,234", "980", "12,345"] * 10))).values
     assert values.n == 30
     assert values.scale.metric.from_scale(values.found[0]) == pytest.approx(1234.0)
     result = run(
@@ -171,7 +171,7 @@ def test_thousands_separators_are_read_and_other_columns_rejected(save: Save) ->
     with pytest.raises(
         Doubt, match="'1,234' can be a decimal number or a thousand: give --decimal point or --decimal comma"
     ):
-        past(save(column("latency_ms", ["1,234", "2,345"] * 10), "c.csv"))
+        history(save(column("latency_ms", ["1,234", "2,345"] * 10), "c.csv"))
 
 
 @pytest.mark.parametrize("name", ["past.csv", "past.jsonl", "past.parquet"])
@@ -197,15 +197,16 @@ def test_an_unclosed_quote_is_named(save: Save) -> None:
     result = run(save('thumb,version,note\n1,a,ok\n0,a,"oops\n1,b,ok\n0,b,ok'))
     assert (result.exit_code, "line 3: a quote is not closed" in result.stderr) == (2, True)
     with pytest.raises(BadFile, match="line 3: a quote is opened that is closed only in line 5"):
-        past(save('thumb,version,note\n1,a,ok\n0,a,"oops\n1,b,ok\n0,b,"fine"\n1,b,ok\n'))
+        history(save('thumb,version,note\n1,a,ok\n0,a,"oops\n1,b,ok\n0,b,"fine"\n1,b,ok\n'))
 
 
 @pytest.mark.parametrize("word", ["NULL", "N/A", "nan", "None", "-", "", "#N/A", "<NA>"])
 def test_words_for_missing_values(save: Save, word: str) -> None:
     """B8."""
-    (values,) = past(save(column("score", ["0.5", word, word] * 10))).values
+    (values,) = history(save(column("score", ["0.5", word, word] * 10))).values
     assert (values.n, values.missing, values.unreadable) == (10, 20, 0)
-    assert past(save(column("score", ["0.5", "skipped", "skipped"] * 10), "b.csv"), layout=_missing()).values[0].n == 10
+    found = history(save(column("score", ["0.5", "skipped", "skipped"] * 10), "b.csv"), layout=_missing())
+    assert found.values[0].n == 10
 
 
 def _missing() -> Any:
@@ -221,20 +222,20 @@ def test_byte_order_marks_and_wide_encodings_lose_no_row(save: Save, encoding: s
     rows = [{"score": at % 2, "note": "grün"} for at in range(40)]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     text = {"past.jsonl": lines, "past.json": json.dumps(rows)}.get(name, "score,note\n" + "0,grün\n1,grün\n" * 20)
-    assert past(save(text, name, encoding)).values[0].n == 40
+    assert history(save(text, name, encoding)).values[0].n == 40
 
 
 def test_excel_dialect(save: Save) -> None:
     """B9: `sep=`, a delimiter and a newline in the header, decimal commas."""
     text = 'sep=;\r\n"prompt\nversion";"score; 0 to 1"\r\n' + "a;0,75\r\nb;0,5\r\n" * 20
-    found = past(save(text), given=ColumnChoice(values=("score; 0 to 1",)), better="higher")
+    found = history(save(text), given=ColumnChoice(values=("score; 0 to 1",)), better="higher")
     assert list(found.values[0].found) == [0.75, 0.5] * 20
 
 
 def test_compressed_files(save: Save) -> None:
     """D5."""
     rows = json.dumps([{"score": at % 2} for at in range(40)]).encode()
-    assert past(save(gzip.compress(rows), "past.json.gz")).values[0].n == 40
+    assert history(save(gzip.compress(rows), "past.json.gz")).values[0].n == 40
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_compressed_files(save: Save) -> None:
 )
 def test_common_value_notations(save: Save, name: str, cells: list[str], first: float) -> None:
     """D5."""
-    (values,) = past(save(column(name, cells * 12))).values
+    (values,) = history(save(column(name, cells * 12))).values
     assert values.n == len(cells) * 12
     assert values.scale.metric.to_scale(values.scale.read(cells[0])) == pytest.approx(first)
 
@@ -270,7 +271,7 @@ def test_custom_words(save: Save) -> None:
 def test_nested_columns_and_an_index(save: Save) -> None:
     """D5."""
     rows = [{"Unnamed: 0": at, "feedback": {"user_score": 0.5, "n_tokens": at * 7}} for at in range(30)]
-    assert [each.scale.column for each in past(save(rows, "a.jsonl")).values] == ["feedback.user_score"]
+    assert [each.scale.column for each in history(save(rows, "a.jsonl")).values] == ["feedback.user_score"]
 
 
 def test_repeated_hour_at_the_end_of_summer_time(save: Save) -> None:
@@ -281,9 +282,9 @@ def test_repeated_hour_at_the_end_of_summer_time(save: Save) -> None:
     times = [start + at * timedelta(minutes=5) for at in range(60)]
     local = [at.astimezone(zone).replace(tzinfo=None).isoformat(" ") for at in times]
     rows = "time,score\n" + "".join(f"{at},{place % 2}\n" for place, at in enumerate(local))
-    found = past(save(rows), zone="Europe/Berlin")
+    found = history(save(rows), zone="Europe/Berlin")
     assert list(found.at) == [at.timestamp() for at in times]
-    back = past(save("time,score\n" + "".join(f"{at},1\n" for at in reversed(local)), "b.csv"), zone="Europe/Berlin")
+    back = history(save("time,score\n" + "".join(f"{at},1\n" for at in reversed(local)), "b.csv"), zone="Europe/Berlin")
     assert list(back.at) == [at.timestamp() for at in reversed(times)]
     assert "have no zone and are read as UTC (set it with --timezone)" in run(save(rows)).stdout
 
@@ -294,7 +295,7 @@ def test_files_written_by_pandas(save: Save, orient: Any) -> None:
     import pandas
 
     frame = pandas.DataFrame({"score": [0.5, 1.0] * 20, "version": ["a", "b"] * 20})
-    assert past(save(frame.to_json(orient=orient), "past.json")).values[0].n == 40
+    assert history(save(frame.to_json(orient=orient), "past.json")).values[0].n == 40
 
 
 def test_headers_and_totals(save: Save) -> None:
@@ -302,5 +303,5 @@ def test_headers_and_totals(save: Save) -> None:
     result = run(save("0.5,a\n0.7,b\n" * 20))
     assert (result.exit_code, "give --no-header" in result.stderr) == (2, True)
     assert run(save("0.5,a\n0.7,b\n" * 20), "--no-header", "--direction", "column 1=higher").exit_code == 0
-    found = past(save("version,score\n" + "a,0.5\nb,0.7\n" * 20 + "Total,24\n"))
+    found = history(save("version,score\n" + "a,0.5\nb,0.7\n" * 20 + "Total,24\n"))
     assert (found.values[0].n, found.omissions.found["sums up the rows above it"].first) == (40, 42)

@@ -40,7 +40,7 @@ LATER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 DIVIDED = ("scores", "attributes", "usage")
 
 
-def item(context: RequestContext = CONTEXT, **fields: Any) -> NewExecution:
+def new_execution(context: RequestContext = CONTEXT, **fields: Any) -> NewExecution:
     return parse_execution({**FIRST, **fields}, context)
 
 
@@ -71,18 +71,18 @@ def test_any_split_in_any_order_equals_one_post(
     split: tuple[dict[str, Any], list[dict[str, Any]]], data: st.DataObject
 ) -> None:
     whole, (first, *later) = split
-    execution = kept(item(**first))
-    events = {"first": item(**first).payload}
+    execution = kept(new_execution(**first))
+    events = {"first": new_execution(**first).payload}
     for part in data.draw(st.permutations([*later, *later, first, {}])):
-        completion = complete(execution, item(RequestContext(*CONTEXT), **part))
+        completion = complete(execution, new_execution(RequestContext(*CONTEXT), **part))
         assert not isinstance(completion, Mismatch)
         if completion is not None:
             execution = completion.execution
             assert completion.event_id not in events
             events[completion.event_id] = completion.payload
     delivered = data.draw(st.permutations(list(events.values())))
-    assert readings(delivered) == readings([item(**whole).payload])
-    once = item(**whole)
+    assert readings(delivered) == readings([new_execution(**whole).payload])
+    once = new_execution(**whole)
     assert json.loads(once.facts) == _with_empty_values(json.loads(execution.facts), json.loads(once.facts))
     assert complete(execution, once) is None
     assert execution.revision == len(events)
@@ -110,16 +110,21 @@ def _with_empty_values(facts: dict[str, Any], like: dict[str, Any]) -> dict[str,
     ],
 )
 def test_different_value_is_rejected_by_field(first: dict[str, Any], later: dict[str, Any], named: list[str]) -> None:
-    refused = outcome_of(complete(kept(item(**first)), item(**{"output": "a", "tools": ["new"], **later})))  # type: ignore[arg-type]
+    changed: dict[str, Any] = {"output": "a", "tools": ["new"], **later}
+    found = complete(kept(new_execution(**first)), new_execution(**changed))
+    assert isinstance(found, Mismatch)
+    refused = outcome_of(found)
     assert isinstance(refused, Problem)
     assert (refused.status, refused.code) == (409, "id-conflict")
     assert [error["field"] for error in refused.errors] == named
 
 
 def test_completion_event_has_all_facts_and_only_new_other_fields() -> None:
-    first = item(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
+    first = new_execution(input="Why?", latency_ms=12, scores={"x": 1.0}, contexts=["a"])
     later = RequestContext("key", Origin("shop", "production", NOW + timedelta(minutes=1)), CONTEXT.pseudonym_key)
-    completion = complete(kept(first), item(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0))
+    completion = complete(
+        kept(first), new_execution(later, output="42", scores={"x": 1.0, "y": 0.0}, contexts=["a"], cost=0)
+    )
     assert isinstance(completion, Completion)
     event = ExecutionRecorded.model_validate_json(completion.payload)
     assert (event.revision, event.completes) == (2, ("cost", "output", "scores.y"))
@@ -129,12 +134,12 @@ def test_completion_event_has_all_facts_and_only_new_other_fields() -> None:
 
 
 def test_completion_too_large_or_of_an_older_version_is_rejected() -> None:
-    large = kept(item(input="a" * 700_000))
-    assert complete(large, item(output="b" * 100_000)) == Mismatch(
+    large = kept(new_execution(input="a" * 700_000))
+    assert complete(large, new_execution(output="b" * 100_000)) == Mismatch(
         (("body", "must have at most 768000 bytes together with what was recorded"),)
     )
-    old = kept(item())._replace(values=None)
-    found = complete(old, item(output="b"))
+    old = kept(new_execution())._replace(values=None)
+    found = complete(old, new_execution(output="b"))
     assert isinstance(found, Mismatch)
     assert found.fields[0][0] == "id"
 

@@ -26,7 +26,7 @@ def test_reviewer_may_decide_and_the_others_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "viewer", "halted", "says"),
+    ("proposal", "viewer", "halted", "says"),
     [
         (proposal(state="rejected"), REVIEWER, False, "already decided"),
         (proposal(), LOOKER, False, "Only reviewers decide"),
@@ -34,8 +34,10 @@ def test_reviewer_may_decide_and_the_others_are_listed() -> None:
         (proposal(), REVIEWER, True, "halted"),
     ],
 )
-def test_reason_for_a_missing_permission_is_given(of: dict[str, Any], viewer: Viewer, halted: bool, says: str) -> None:
-    found = decision_rights(of, viewer, PEOPLE, halted)
+def test_reason_for_a_missing_permission_is_given(
+    proposal: dict[str, Any], viewer: Viewer, halted: bool, says: str
+) -> None:
+    found = decision_rights(proposal, viewer, PEOPLE, halted)
     assert not found.may
     assert says in found.because
 

@@ -62,10 +62,10 @@ def test_unaltered_chain_is_intact(length: int) -> None:
 @given(st.integers(2, 12), st.data())
 def test_every_alteration_is_detected(length: int, data: st.DataObject) -> None:
     entries = chain(length)
-    end, place = entries[-1], data.draw(st.integers(0, length - 1))
+    end, position = entries[-1], data.draw(st.integers(0, length - 1))
     field = data.draw(st.sampled_from(["kind", "entry", "previous", "hash"]))
     changed: dict[str, Any] = {field: "0" * 63 + "x"}
-    entries[place] = replace(entries[place], **changed)
+    entries[position] = replace(entries[position], **changed)
     assert checked(entries, (end.seq, end.hash), [anchor(end)])
 
 
@@ -115,9 +115,9 @@ def intact(length: int) -> Tables:
     return Tables(entries, [anchor(entry) for entry in entries[::3] + entries[-1:]], (length, entries[-1].hash))
 
 
-def rehashed(entries: list[AuditEntry], place: int) -> None:
+def rehashed(entries: list[AuditEntry], position: int) -> None:
     """Recompute the chain from `place` on, as an attacker who knows its construction would."""
-    for at in range(place, len(entries)):
+    for at in range(position, len(entries)):
         previous = entries[at - 1].hash if at else START
         content = {**json.loads(entries[at].entry), "seq": at + 1, "previous": previous}
         entry = json.dumps(content)

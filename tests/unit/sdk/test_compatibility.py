@@ -37,8 +37,8 @@ def test_incompatibility_is_named(variables: dict[str, dict[str, Any]], reasons:
 
 
 @given(DECLARED, DECLARED)
-def test_compatible_prompt_can_be_rendered(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
-    prompt, like = declaring(one), declaring(other)
+def test_compatible_prompt_can_be_rendered(first: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
+    prompt, like = declaring(first), declaring(other)
     if not incompatibilities(prompt, like):
         for variables in (like.variables, {name: it for name, it in like.variables.items() if it.required}):
             filled = {name: VALUES[it.type] for name, it in variables.items() if name in prompt.variables}

@@ -30,9 +30,9 @@ def test_canonical_form_round_trips(document: dict[str, Any]) -> None:
 
 @given(documents(), documents())
 def test_digests_are_equal_if_and_only_if_the_canonical_forms_are(a: dict[str, Any], b: dict[str, Any]) -> None:
-    one, other = parse(a), parse(b)
-    assert (one.digest == other.digest) == (one.canonical() == other.canonical())
-    assert (one == other) == (one.digest == other.digest)
+    first, other = parse(a), parse(b)
+    assert (first.digest == other.digest) == (first.canonical() == other.canonical())
+    assert (first == other) == (first.digest == other.digest)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
@@ -57,7 +57,7 @@ def test_absent_fields_are_explicit_in_the_canonical_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         ({"parameters": {"temperature": 1.0}}, {"parameters": {"temperature": 1}}),
         ({"parameters": {"bias": -0.0}}, {"parameters": {"bias": 0}}),
@@ -65,8 +65,8 @@ def test_absent_fields_are_explicit_in_the_canonical_form() -> None:
         ({"parameters": None, "tools": None, "variables": None, "slots": None}, {}),
     ],
 )
-def test_the_same_meaning_has_the_same_digest(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert parse(minimal(**one)).digest == parse(minimal(**other)).digest
+def test_the_same_meaning_has_the_same_digest(first: dict[str, Any], other: dict[str, Any]) -> None:
+    assert parse(minimal(**first)).digest == parse(minimal(**other)).digest
 
 
 def test_true_is_not_one() -> None:

@@ -71,9 +71,9 @@ class Polled:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def rounds(self, count: int, of: str = "summary") -> None:
+    async def rounds(self, count: int, prompt: str = "summary") -> None:
         """Wait until a name was requested this many times."""
-        await eventually(lambda: len(self.requests_for(of)) >= count)
+        await eventually(lambda: len(self.requests_for(prompt)) >= count)
 
 
 async def test_each_name_is_polled_every_15_to_30_seconds_with_its_etag() -> None:

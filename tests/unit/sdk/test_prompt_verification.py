@@ -62,10 +62,10 @@ def test_signature_of_another_key_is_rejected() -> None:
     assert refused(payload) == "its signature is invalid"
 
 
-@pytest.mark.parametrize("place", ["project", "environment"])
-def test_prompt_of_another_environment_is_rejected(place: str) -> None:
-    assert refused(live_payload("answer", from_text("Hello"), 1, **{place: "elsewhere"})) == (
-        f"it belongs to another {place}"
+@pytest.mark.parametrize("scope", ["project", "environment"])
+def test_prompt_of_another_environment_is_rejected(scope: str) -> None:
+    assert refused(live_payload("answer", from_text("Hello"), 1, **{scope: "elsewhere"})) == (
+        f"it belongs to another {scope}"
     )
 
 

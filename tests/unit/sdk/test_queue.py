@@ -27,7 +27,7 @@ def queue(**settings: Any) -> SendQueue:
     return SendQueue(**values, new_key=lambda: f"key-{next(keys)}", pause=float)
 
 
-def item(number: int, route: Route = "executions", documents: tuple[UsedPrompt, ...] = ()) -> RecordedItem:
+def recorded_item(number: int, route: Route = "executions", documents: tuple[UsedPrompt, ...] = ()) -> RecordedItem:
     body = {"id": str(number), "prompts": [{"name": use.name, "digest": use.digest} for use in documents]}
     return RecordedItem(route, str(number), json.dumps(body).encode(), documents)
 
@@ -87,7 +87,7 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
 
     for number, step in enumerate(steps):
         if step in ("executions", "feedback"):
-            make = item if number % 3 else unencoded
+            make = recorded_item if number % 3 else unencoded
             if sending.offer(make(number, step)):  # type: ignore[arg-type]
                 accepted.append(str(number))
         elif step == "encode":
@@ -113,7 +113,7 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
 @given(st.integers(1, 20), st.integers(0, 60))
 def test_a_full_queue_keeps_what_it_has_and_counts_what_it_drops(capacity: int, offered: int) -> None:
     sending = queue(capacity=capacity)
-    taken = [sending.offer(item(number)) for number in range(offered)]
+    taken = [sending.offer(recorded_item(number)) for number in range(offered)]
     assert taken == [number < capacity for number in range(offered)]
     assert sending.counters.dropped == max(0, offered - capacity)
     assert sending.pending == min(offered, capacity)
@@ -135,12 +135,12 @@ def test_batches_keep_to_their_size_unless_one_item_is_larger(sizes: list[int]) 
 
 def test_retry_sends_the_same_batch_after_an_increasing_pause() -> None:
     sending = queue()
-    sending.offer(item(1))
+    sending.offer(recorded_item(1))
     first = sending.next(0.0)
     assert first is not None
     sending.apply(first, Retry("gone"), 10.0)
     assert (sending.next(10.5), sending.due()) == (None, 11.0)
-    sending.offer(item(2))
+    sending.offer(recorded_item(2))
     assert sending.next(11.0) is first
     sending.apply(first, Retry("gone"), 11.0)
     assert sending.due() == 13.0
@@ -152,11 +152,11 @@ def test_retry_sends_the_same_batch_after_an_increasing_pause() -> None:
 
 def test_a_failing_route_does_not_delay_the_other() -> None:
     sending = queue()
-    sending.offer(item(1, "executions"))
+    sending.offer(recorded_item(1, "executions"))
     blocked = sending.next(0.0)
     assert blocked is not None
     sending.apply(blocked, Retry("gone"), 0.0)
-    sending.offer(item(2, "feedback"))
+    sending.offer(recorded_item(2, "feedback"))
     other = sending.next(0.5)
     assert other is not None
     assert other.route == "feedback"
@@ -165,8 +165,8 @@ def test_a_failing_route_does_not_delay_the_other() -> None:
 def test_a_busy_route_does_not_hold_up_the_other() -> None:
     sending = queue(batch_size=1)
     for number in range(3):
-        sending.offer(item(number, "executions"))
-        sending.offer(item(number, "feedback"))
+        sending.offer(recorded_item(number, "executions"))
+        sending.offer(recorded_item(number, "feedback"))
     sent: list[str] = []
     while (batch := sending.next(0.0)) is not None:
         sent.append(batch.route)
@@ -184,7 +184,7 @@ def test_document_is_sent_once_per_batch_until_delivered() -> None:
     use = UsedPrompt("answer", prompt.digest, prompt)
     sending = queue(batch_size=2)
     for number in range(6):
-        sending.offer(item(number, documents=(use,)))
+        sending.offer(recorded_item(number, documents=(use,)))
     for outcome in (Retry("gone"), Delivered(refused=((0, "no"),)), Delivered()):
         batch = sending.next(100.0)
         assert batch is not None
@@ -195,7 +195,7 @@ def test_document_is_sent_once_per_batch_until_delivered() -> None:
 
 def with_default(number: int, size: int) -> RecordedItem:
     prompt = from_text("x" * size + str(number))
-    return item(number, documents=(UsedPrompt("answer", prompt.digest, prompt),))
+    return recorded_item(number, documents=(UsedPrompt("answer", prompt.digest, prompt),))
 
 
 def test_pending_documents_count_once() -> None:
@@ -234,10 +234,10 @@ def test_known_documents_do_not_count_for_a_batch() -> None:
 def test_abandoned_items_are_counted() -> None:
     sending = queue()
     for number in range(3):
-        sending.offer(item(number))
+        sending.offer(recorded_item(number))
     sending.next(0.0)
     assert sending.close() == 3
-    assert not sending.offer(item(3))
+    assert not sending.offer(recorded_item(3))
     assert (sending.pending, sending.counters.abandoned, sending.counters.dropped) == (0, 3, 1)
 
 
@@ -272,7 +272,7 @@ def test_a_name_with_many_documents_is_reported_once() -> None:
 def test_item_on_which_the_server_fails_is_moved_behind_the_others() -> None:
     sending = queue(batch_size=2)
     for number in range(4):
-        sending.offer(item(number))
+        sending.offer(recorded_item(number))
     first = sending.next(0)
     assert first is not None
     sending.apply(first, Delivered(repeat=(0,)), 0)
@@ -282,7 +282,7 @@ def test_item_on_which_the_server_fails_is_moved_behind_the_others() -> None:
         sending.apply(batch, Delivered(), 0)
     assert order == ["2", "3", "0"]
     assert (sending.pending, sending.counters.sent, sending.counters.refused) == (0, 4, 0)
-    sending.offer(item(9))
+    sending.offer(recorded_item(9))
     last = sending.next(0)
     assert last is not None
     sending.apply(last, Delivered(repeat=(0,)), 0)

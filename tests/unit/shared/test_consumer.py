@@ -92,7 +92,7 @@ class World:
     async def process(self, _: Sequence[Any]) -> None:
         await self.gate.wait()
 
-    async def take(self, *records: Record) -> None:
+    async def deliver(self, *records: Record) -> None:
         await self.reader.consume(KafkaMessage(body=b"", raw_message=cast(Any, records), consumer=cast(Any, None)))
 
 
@@ -112,14 +112,14 @@ async def test_lag_is_unknown_before_the_first_check_and_without_kafka(world: Wo
 
 
 async def test_age_counts_from_the_last_processed_message(world: World) -> None:
-    await world.take(record(0, 50.0), record(1, 51.0))
+    await world.deliver(record(0, 50.0), record(1, 51.0))
     world.consumer.ends = {ONE: 5}
     assert await world.reader.measure(100.0) == {"t": ConsumerLag(3, 51.0)}
 
 
 async def test_age_counts_from_the_last_time_without_lag(world: World) -> None:
     """Otherwise a message after a quiet night would seem as old as the night."""
-    await world.take(record(0, 50.0))
+    await world.deliver(record(0, 50.0))
     world.consumer.ends = {ONE: 1}
     assert await world.reader.measure(9_000.0) == {"t": ConsumerLag(0, None)}
     world.consumer.ends = {ONE: 2}
@@ -128,12 +128,12 @@ async def test_age_counts_from_the_last_time_without_lag(world: World) -> None:
 
 async def test_messages_being_processed_count_as_waiting(world: World) -> None:
     world.gate.clear()
-    taking = asyncio.create_task(world.take(record(7, 40.0), record(8, 41.0), record(3, 60.0, partition=1)))
+    delivering = asyncio.create_task(world.deliver(record(7, 40.0), record(8, 41.0), record(3, 60.0, partition=1)))
     await asyncio.sleep(0)
     world.consumer.ends = {ONE: 10, TWO: 4}
     assert await world.reader.measure(100.0) == {"t": ConsumerLag(4, 40.0)}
     world.gate.set()
-    await taking
+    await delivering
     assert await world.reader.measure(105.0) == {"t": ConsumerLag(1, 41.0)}
     assert world.metrics.processed.totals == {("c", "t"): 3}
 
@@ -150,7 +150,7 @@ def notified() -> World:
 
 async def test_notified_consumer_stops_polling_at_the_end_until_a_message_is_sent(notified: World) -> None:
     notified.arrivals.sent("t", 0, 0)
-    await notified.take(record(0, 50.0))
+    await notified.deliver(record(0, 50.0))
     assert notified.consumer.resting == {ONE}
     notified.arrivals.sent("t", 0, 1)
     assert not notified.consumer.resting
@@ -159,7 +159,7 @@ async def test_notified_consumer_stops_polling_at_the_end_until_a_message_is_sen
 async def test_notified_consumer_polls_while_it_is_behind(notified: World) -> None:
     notified.arrivals.sent("t", 0, 0)
     notified.arrivals.sent("t", 0, 1)
-    await notified.take(record(0, 50.0))
+    await notified.deliver(record(0, 50.0))
     assert not notified.consumer.resting
 
 
@@ -204,7 +204,7 @@ async def test_message_sent_during_a_check_is_not_missed(notified: World) -> Non
 
 async def test_consumer_without_notifications_keeps_polling(world: World) -> None:
     world.consumer.ends = {ONE: 1}
-    await world.take(record(0, 50.0))
+    await world.deliver(record(0, 50.0))
     await world.reader.measure(100.0)
     assert not world.consumer.resting
 

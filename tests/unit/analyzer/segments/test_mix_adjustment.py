@@ -17,7 +17,7 @@ values = st.lists(st.tuples(st.tuples(levels, levels), st.floats(0, 1)), max_siz
 MEANS = {"easy": 0.9, "hard": 0.6}
 
 
-def settled(reference: list[tuple[Cell, float]]) -> SegmentProfile:
+def learned(reference: list[tuple[Cell, float]]) -> SegmentProfile:
     profile = SegmentProfile()
     for cell, value in reference:
         profile.learn(cell, value)
@@ -40,7 +40,7 @@ def moved(profile: SegmentProfile, former: list[tuple[Cell, float]], later: list
 
 @pytest.mark.parametrize("seed", range(5))
 def test_mix_change_has_no_effect(seed: int) -> None:
-    profile = settled(traffic(seed, 1000, 0.3))
+    profile = learned(traffic(seed, 1000, 0.3))
     later = traffic(seed + 200, 4000, 0.5)
     assert fmean(value for _, value in later) < 0.81 - 0.04
     # The standard error is 0.006: of 500 values before, and of the two reference means.
@@ -49,7 +49,7 @@ def test_mix_change_has_no_effect(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_drop_hidden_by_the_mix_is_visible_permanently(seed: int) -> None:
-    profile = settled(traffic(seed, 1000, 0.5))
+    profile = learned(traffic(seed, 1000, 0.5))
     masked = traffic(seed + 200, 4000, 0.2333, fall=0.08)
     assert fmean(value for _, value in masked) == pytest.approx(0.75, abs=0.02)
     first, later = masked[:1000], masked[1000:]
@@ -58,7 +58,7 @@ def test_drop_hidden_by_the_mix_is_visible_permanently(seed: int) -> None:
 
 
 def test_unknown_level_is_compared_with_the_overall_mean() -> None:
-    profile = settled([(("old",), 0.9), (("other",), 0.5)] * 50)
+    profile = learned([(("old",), 0.9), (("other",), 0.5)] * 50)
     assert profile.residual(("new",), 0.2) == pytest.approx(0.2)
     for _ in range(300):
         assert profile.adjust(("new",), 0.2) == pytest.approx(0.2)
@@ -67,7 +67,7 @@ def test_unknown_level_is_compared_with_the_overall_mean() -> None:
 def test_unknown_level_with_other_levels_known() -> None:
     """A new model is compared with what is known of its route."""
     easy, hard = ("easy", "m1"), ("hard", "m1")
-    profile = settled([(easy, 0.9), (easy, 0.8), (hard, 0.5), (hard, 0.4)] * 50)
+    profile = learned([(easy, 0.9), (easy, 0.8), (hard, 0.5), (hard, 0.4)] * 50)
     assert profile.residual(("hard", "m2"), 0.45) == pytest.approx(0.65, abs=0.02)
     assert profile.residual(("easy", "m2"), 0.65) == pytest.approx(0.45, abs=0.02)
 
@@ -104,7 +104,7 @@ def test_rare_level_is_learned() -> None:
 
 
 def test_values_are_unchanged_without_differences() -> None:
-    profile = settled([((), 0.25), ((), 0.75)] * 100)
+    profile = learned([((), 0.25), ((), 0.75)] * 100)
     assert profile.residual((), 0.3) == 0.3
     assert profile.widened == (0.0, 0.0)
     assert [SegmentProfile().adjust((level,), 0.3) for level in "abc"] == [0.3] * 3
@@ -114,7 +114,7 @@ def test_cells_with_few_values_have_less_weight() -> None:
     rnd = random.Random(3)
     values: list[tuple[Cell, float]] = [(("common",), float(rnd.random() < 0.8)) for _ in range(2000)]
     values += [(("also",), float(rnd.random() < 0.6)) for _ in range(2000)]
-    profile = settled([*values, *[(("rare",), 0.0)] * 3])
+    profile = learned([*values, *[(("rare",), 0.0)] * 3])
     assert 0.0 < profile.residual(("rare",), 0.0) < 0.7
     assert profile.residual(("also",), 0.0) == pytest.approx(0.1, abs=0.02)
 
@@ -148,12 +148,12 @@ def test_removed_value_leaves_no_trace(kept: list[tuple[Cell, float]], withdrawn
 
 @given(values, values, st.booleans())
 def test_saved_profile_continues_identically(
-    before: list[tuple[Cell, float]], after: list[tuple[Cell, float]], settle: bool
+    before: list[tuple[Cell, float]], after: list[tuple[Cell, float]], with_reference: bool
 ) -> None:
     profile = SegmentProfile()
     for cell, value in before:
         profile.learn(cell, value)
-    if settle:
+    if with_reference:
         profile.set_reference()
     again = SegmentProfile.load(json.loads(json.dumps(profile.dump())))
     assert again == profile
@@ -163,7 +163,7 @@ def test_saved_profile_continues_identically(
 
 @given(values, st.floats(0, 0.5))
 def test_residuals_lie_within_the_widened_scale(reference: list[tuple[Cell, float]], value: float) -> None:
-    profile = settled(reference)
+    profile = learned(reference)
     below, above = profile.widened
     for cell in [*(cell for cell, _ in reference), ("a", "unseen")]:
         assert value + below - 1e-9 <= profile.residual(cell, value) <= value + above + 1e-9
@@ -186,7 +186,7 @@ def test_dimension_with_too_many_levels_does_not_affect_others() -> None:
     """A dimension with a distinct level per value carries no information; routes are still distinguished."""
     rnd = random.Random(2)
     reference = [((rnd.choice(["easy", "hard"]), f"user-{number}"), 0.0) for number in range(3000)]
-    profile = settled([(cell, MEANS[str(cell[0])]) for cell, _ in reference])
+    profile = learned([(cell, MEANS[str(cell[0])]) for cell, _ in reference])
     assert profile.residual(("easy", "user-x"), 0.9) == pytest.approx(0.75, abs=0.03)
     assert profile.residual(("hard", "user-y"), 0.6) == pytest.approx(0.75, abs=0.03)
 
@@ -206,7 +206,7 @@ def test_learning_cells_does_not_shift_the_level() -> None:
 @pytest.mark.parametrize("better", [0.0, 0.05])
 def test_successor_continues_at_the_same_level(hard: float, better: float) -> None:
     """A version is adjusted by its predecessor's profile, its successor by its own: their levels must agree."""
-    first = settled(traffic(1, 2000, 0.3))
+    first = learned(traffic(1, 2000, 0.3))
     baseline, own = first.reference(), first.successor()
     values = traffic(2, 2000, hard, fall=-better)
     watched = []
@@ -219,7 +219,7 @@ def test_successor_continues_at_the_same_level(hard: float, better: float) -> No
 
 
 def test_a_reference_is_a_copy() -> None:
-    profile = settled([(("a",), 1.0), (("b",), 0.0)] * 50)
+    profile = learned([(("a",), 1.0), (("b",), 0.0)] * 50)
     copied = profile.reference()
     for _ in range(1000):
         profile.learn(("a",), 0.0)
