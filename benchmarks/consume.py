@@ -103,7 +103,7 @@ def fold(records: Sequence[FakeRecord], size: int) -> None:
     """Decode, extract and fold the messages, without a database."""
     engine = QualityEngine()
     for batch in batches(records, size):
-        found = (found for each in batch for found in readings(decode(each).event))  # type: ignore[arg-type]
+        found = (found for each in batch for found in readings(decode(each, structs=True).event))
         fold_columns(engine, to_columns((each for each in found if isinstance(each, Reading)), engine.rules))
         engine.pending_measurements()
 
@@ -154,7 +154,7 @@ async def measure(server: Postgres, kind: str, events: int, size: int, targets: 
     tune_garbage_collection()  # as services do; this also excludes the messages, which a real consumer does not hold
     claim, meter = Subscription("quality", (), ignore_events), StageMeter(postmaster(server))
     steps = {
-        "decode": timed(lambda: deque(map(decode, records), maxlen=0), events),
+        "decode": timed(lambda: deque((decode(each, structs=True) for each in records), maxlen=0), events),
         "fold": timed(lambda: fold(records, size), events),
         "claim": await deliver(server, claim, records, size, meter),
         "whole": await deliver(server, None, records, size, meter),

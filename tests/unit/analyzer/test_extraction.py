@@ -5,10 +5,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.domain.metrics.extraction import UncountedReason, UncountedValue, from_execution, from_feedback
 from analyzer.domain.model import Reading
-from shared.events.feedback import Consent, PromptUse, Replaced
+from analyzer.handlers import readings
+from shared.events import event_type
+from shared.events.base import Event
+from shared.events.feedback import Consent, ExecutionRecorded, FeedbackCreated, PromptUse, Replaced
+from shared.events.feedback_structs import DECODERS
+from tests.support.generated_events import events
 from tests.support.quality import facts, feedback, recorded
 
 
@@ -125,3 +132,18 @@ def test_each_prompt_is_named_once_and_absence_is_named() -> None:
         ("b", "sha256:b"),
     )
     assert single_reading(from_feedback(feedback(1, execution=facts(1, prompts=())))).uses == (("", "none"),)
+
+
+@pytest.mark.parametrize("event", [ExecutionRecorded, FeedbackCreated])
+@given(data=st.data())
+def test_struct_has_the_readings_of_its_model(event: type[Event], data: st.DataObject) -> None:
+    model = data.draw(events(event))
+    struct = DECODERS[event_type(event)](model.model_dump_json().encode())
+    by_struct, by_model = list(readings(struct)), list(readings(model))
+    facts_of = [each.facts.execution_id for each in by_struct if isinstance(each, Reading)]
+    assert facts_of == [each.facts.execution_id for each in by_model if isinstance(each, Reading)]
+    assert [_without_facts(each) for each in by_struct] == [_without_facts(each) for each in by_model]
+
+
+def _without_facts(found: Reading | UncountedValue) -> tuple[Any, ...]:
+    return found._replace(facts=None) if isinstance(found, Reading) else found  # type: ignore[arg-type]

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Sequence
 from analyzer.domain.column_fold import fold_columns
 from analyzer.domain.engine import QualityEngine, RegressionEvent
 from analyzer.domain.metrics.definitions import Definitions
-from analyzer.domain.metrics.extraction import BY_DEFAULT, UncountedValue, from_execution, from_feedback
+from analyzer.domain.metrics.extraction import (
+    BY_DEFAULT,
+    AnyExecution,
+    AnyFeedback,
+    UncountedValue,
+    from_execution,
+    from_feedback,
+)
 from analyzer.domain.model import Dimension, Reading
 from analyzer.domain.series import windowed_sums
 from analyzer.domain.value_columns import to_columns
@@ -16,12 +23,13 @@ from analyzer.storage.series import SeriesRepository
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated
+from shared.events.feedback_structs import FeedbackCreatedStruct
 from shared.events.quality import QualityMeasured
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Subscription, Tx
 from shared.runtime.clock import Clock
 
-Measurable = ExecutionRecorded | FeedbackCreated
+Measurable = AnyExecution | AnyFeedback
 
 
 class Handlers:
@@ -34,7 +42,8 @@ class Handlers:
 
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of this service."""
-        return (Subscription("quality", (ExecutionRecorded, FeedbackCreated), self.on_measurable, max_batch=1000),)
+        events = ExecutionRecorded, FeedbackCreated
+        return (Subscription("quality", events, self.on_measurable, max_batch=1000, structs=True),)
 
     async def on_measurable(self, tx: Tx, events: Sequence[Received[Measurable]]) -> None:
         """Load the state, apply the events, save the state and emit, in the caller's transaction."""
@@ -81,6 +90,6 @@ class Handlers:
 
 def readings(event: Measurable, definitions: Definitions = BY_DEFAULT) -> Iterable[Reading | UncountedValue]:
     """Return the readings of an event, and values that are not counted."""
-    if isinstance(event, FeedbackCreated):
+    if isinstance(event, FeedbackCreatedStruct | FeedbackCreated):
         return from_feedback(event, definitions)
     return from_execution(event, definitions)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
@@ -10,10 +10,13 @@ from pydantic import ValidationError
 
 from shared.errors import Malformed, Permanent, UnknownMajor
 from shared.events import CATALOG, Envelope
-from shared.events.base import E, Event
+from shared.events.base import Event
+from shared.events.feedback_structs import DECODERS, REFUSED
 from shared.events.message import MAX_PAYLOAD, Message, cloudevent_headers
 
 Headers = Sequence[tuple[str, bytes]]
+E = TypeVar("E", covariant=True)
+"""An event, or its struct."""
 
 
 class Record(Protocol):
@@ -71,8 +74,11 @@ def encode(envelope: Envelope[Event]) -> Message:
     return Message(event.topic, event.key, value, headers)
 
 
-def decode(record: Record) -> Received[Event]:
-    """Return the event in `record`. Raises Malformed or UnknownMajor, with messages that never contain the payload."""
+def decode(record: Record, structs: bool = False) -> Received[Any]:
+    """Return the event in `record`; with `structs`, its struct if it has one and accepts the message.
+
+    Raises Malformed or UnknownMajor, with messages that never contain the payload.
+    """
     try:
         attributes = {name: value.decode() for name, value in record.headers}
         # The driver's UUID: a subclass of the standard one in C, which the inbox passes on unconverted.
@@ -80,14 +86,9 @@ def decode(record: Record) -> Received[Event]:
         kind, source = attributes["ce_type"], attributes["ce_source"]
     except (UnicodeDecodeError, KeyError, ValueError) as error:
         raise Malformed(f"CloudEvents attribute is missing or unreadable: {type(error).__name__}") from None
-    event = CATALOG.get(kind)
-    if event is None:
-        raise UnknownMajor("the event type is unknown to this version")
-    try:
-        parsed = event.__pydantic_validator__.validate_json(record.value or b"")
-    except ValidationError as error:
-        fields = ", ".join(".".join(str(part) for part in fault["loc"]) or "body" for fault in error.errors()[:5])
-        raise Malformed(f"{kind}: {fields}") from None
+    parsed = _decode_struct(kind, record.value) if structs else None
+    if parsed is None:
+        parsed = _decode_model(kind, record.value or b"")
     return Received(
         parsed,
         event_id,
@@ -100,3 +101,25 @@ def decode(record: Record) -> Received[Event]:
         record.partition,
         record.offset,
     )
+
+
+def _decode_struct(kind: str, body: bytes | None) -> Any:
+    """Return the struct of an event; None if it has none or refuses the message, so that the model must decide."""
+    decoder = DECODERS.get(kind)
+    if decoder is None or body is None:
+        return None
+    try:
+        return decoder(body)
+    except REFUSED:
+        return None
+
+
+def _decode_model(kind: str, body: bytes) -> Event:
+    event = CATALOG.get(kind)
+    if event is None:
+        raise UnknownMajor("the event type is unknown to this version")
+    try:
+        return event.__pydantic_validator__.validate_json(body)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        fields = ", ".join(".".join(str(part) for part in fault["loc"]) or "body" for fault in error.errors()[:5])
+        raise Malformed(f"{kind}: {fields}") from None

@@ -95,9 +95,10 @@ class Delivery:
     async def _decode(self, records: Sequence[Record]) -> list[DecodedRecord]:
         """Return the decoded records; park those that cannot be decoded."""
         decoded: list[DecodedRecord] = []
+        structs = self._subscription.structs
         for record in records:
             try:
-                decoded.append((record, decode(record)))
+                decoded.append((record, decode(record, structs)))
             except Permanent as error:
                 while not await self._letters.park(record, error):
                     await self._letters.wait_until_resumed()

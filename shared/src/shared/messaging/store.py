@@ -164,12 +164,16 @@ BroadcastHandler = Callable[[Sequence[Received[Any]]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Events that a service processes exactly once, in one transaction a batch. Kafka group: `<service>.<name>`."""
+    """Events that a service processes exactly once, in one transaction a batch. Kafka group: `<service>.<name>`.
+
+    `structs`: the handler also takes the structs of events (`shared.events.feedback_structs`), which are faster.
+    """
 
     name: str
     events: tuple[type[Event], ...]
     handler: Handler
     max_batch: int = 500
+    structs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ case: a user who withdraws consent leaves n and the mean. A value that never cou
 removed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -39,8 +39,17 @@ from shared.events.feedback import (
     Outcome,
     PromptUse,
 )
+from shared.events.feedback_structs import (
+    ConsentStruct,
+    ExecutionFactsStruct,
+    ExecutionRecordedStruct,
+    FeedbackCreatedStruct,
+    PromptUseStruct,
+)
 from shared.metric_catalog import definition_of, meaning_of, metric_name, normalized_label
 
+AnyExecution = ExecutionRecorded | ExecutionRecordedStruct
+AnyFeedback = FeedbackCreated | FeedbackCreatedStruct
 UncountedReason = Literal["unjoined", "no_consent", "unknown_label", "neutral_label", "out_of_range"]
 """The reason why a value is not counted."""
 
@@ -75,7 +84,7 @@ LATENCY = metric_named("latency_ms")
 COST = metric_named("cost_usd")
 
 
-def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | UncountedValue]:
+def from_feedback(event: AnyFeedback, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | UncountedValue]:
     """Yield the readings of one feedback (one for each direction it is summed in), or why it is not counted."""
     if event.kind == "comment" or event.kind == "correction":
         return
@@ -107,9 +116,7 @@ def from_feedback(event: FeedbackCreated, definitions: Definitions = BY_DEFAULT)
             yield Reading(dimension, metric, uses, event.execution, new, old_value, at, received)
 
 
-def from_execution(
-    event: ExecutionRecorded, definitions: Definitions = BY_DEFAULT
-) -> Iterator[Reading | UncountedValue]:
+def from_execution(event: AnyExecution, definitions: Definitions = BY_DEFAULT) -> Iterator[Reading | UncountedValue]:
     """Yield the readings of one execution: outcome, latency, cost and scores.
 
     A completion yields only what it adds.
@@ -137,7 +144,7 @@ def from_execution(
 
 
 def _value(
-    event: FeedbackCreated, found: TargetMetrics, value: float | None, label: str | None
+    event: AnyFeedback, found: TargetMetrics, value: float | None, label: str | None
 ) -> float | UncountedValue | None:
     """Return a feedback's value in its metric's own unit, or why it has none; None if it has no value."""
     definition = found.definition
@@ -161,7 +168,7 @@ def _word(label: str) -> str:
 
 
 def _uncounted(
-    event: FeedbackCreated | ExecutionRecorded,
+    event: AnyFeedback | AnyExecution,
     metric: str,
     reason: UncountedReason,
     word: str = "",
@@ -170,19 +177,19 @@ def _uncounted(
     return UncountedValue(event.project, event.environment, event.target, metric, reason, word, value)
 
 
-def _refused(consent: Consent) -> bool:
+def _refused(consent: Consent | ConsentStruct) -> bool:
     """Return whether consent to quality was refused; unknown consent counts."""
     return consent.quality is False
 
 
 def _circumstances(
-    event: FeedbackCreated | ExecutionRecorded, facts: ExecutionFacts
+    event: AnyFeedback | AnyExecution, facts: ExecutionFacts | ExecutionFactsStruct
 ) -> tuple[tuple[Use, ...], float, float]:
     """Return the prompts of a value, and the Unix times of its execution and of its receipt."""
     return _uses(facts.prompts), facts.occurred_at.timestamp(), event.received_at.timestamp()
 
 
-def _uses(prompts: tuple[PromptUse, ...]) -> tuple[Use, ...]:
+def _uses(prompts: Sequence[PromptUse | PromptUseStruct]) -> tuple[Use, ...]:
     """Return the prompts of a value, without duplicate names."""
     if len(prompts) == 1:
         return (Use(prompts[0].name, prompts[0].identity),)
