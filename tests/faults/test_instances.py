@@ -109,11 +109,12 @@ async def _submit(fleet: Fleet, work: Sequence[Post]) -> None:
 
 async def _smaller_share(fleet: Fleet, service: str) -> float:
     """Return the smaller of two instances' shares of processed events."""
-    taken = [
-        await asyncio.to_thread(instance.metric, "ratchet_events_total", consumer=_CONSUMERS[service], outcome="taken")
+    labels = {"consumer": _CONSUMERS[service], "outcome": "processed"}
+    processed = [
+        await asyncio.to_thread(instance.metric, "ratchet_events_total", **labels)
         for instance in fleet.instances_of(service)
     ]
-    return min(taken) / sum(taken)
+    return min(processed) / sum(processed)
 
 
 async def test_instance_paused_beyond_lease_and_session_is_harmless(fleet: Fleet) -> None:

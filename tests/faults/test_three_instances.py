@@ -13,7 +13,7 @@ from tests.support.summary import verify_counts, wait_until_processed
 
 _POSTS = scaled(900, 30_000)
 _TARGETS = [f"target-{number}" for number in range(24)]
-_TAKEN = "ratchet_events_total"
+_EVENTS = "ratchet_events_total"
 
 pytestmark = pytest.mark.timeout(scaled(600, 7200))
 
@@ -33,15 +33,15 @@ def load_of(fleet: Fleet, prefix: str) -> Load:
     return Load(urls, fleet.keys["ingest_key"], posts(_POSTS, prefix, _TARGETS), rate=150)
 
 
-async def taken(instance: Instance) -> float:
-    return await asyncio.to_thread(instance.metric, _TAKEN, consumer="analyzer.quality", outcome="taken")
+async def processed(instance: Instance) -> float:
+    return await asyncio.to_thread(instance.metric, _EVENTS, consumer="analyzer.quality", outcome="processed")
 
 
 async def test_three_of_each_share_the_work_and_count_each_item_once(fleet: Fleet) -> None:
     load = load_of(fleet, "three")
     await load.run()
     await wait_until_processed(fleet.dsn, fleet.kafka, within=120)
-    shares = [await taken(instance) for instance in fleet.instances_of("analyzer")]
+    shares = [await processed(instance) for instance in fleet.instances_of("analyzer")]
     print(f"\nevents of each analyzer: {shares}")
     assert min(shares) >= 0.05 * sum(shares), shares
     assert (await verify_counts(fleet.dsn, load)).clean

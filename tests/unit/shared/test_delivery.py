@@ -67,6 +67,11 @@ class DeliveryFixture:
     def parked(self) -> list[str]:
         return [kept.letter.reason for kept in self.store.state.letters.values() if kept.status == "parked"]
 
+    def counted(self, outcome: str) -> float | None:
+        """Return the counter of events with that outcome."""
+        labels = {"consumer": CONSUMER, "outcome": outcome}
+        return self.metrics.registry.get_sample_value("ratchet_events_total", labels)
+
     @property
     def outbox_topics(self) -> list[str]:
         """Topics of the messages in the outbox."""
@@ -92,6 +97,7 @@ async def test_batch_is_processed_once_in_one_transaction() -> None:
     await fixture.delivery.process(records)
     assert len(fixture.effects.taken) == len(set(fixture.effects.taken)) == 3
     assert fixture.effects.calls == 1
+    assert [fixture.counted(outcome) for outcome in ("processed", "duplicate")] == [3, 4]
 
 
 async def test_order_within_a_batch_is_kept() -> None:

@@ -150,8 +150,8 @@ class Delivery:
             records = [record for record, _ in items]
             await self._positions.record(tx, self.consumer, records)
         self._positions.committed(records)
-        self._count("taken", len(events))
-        self._count("known", len(items) - len(events))
+        self._count("processed", len(events))
+        self._count("duplicate", len(items) - len(events))
 
     async def _record_parked(self) -> None:
         """Record the positions after messages that were parked at the end of a batch; wait for the database.

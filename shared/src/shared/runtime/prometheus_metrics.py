@@ -36,7 +36,7 @@ class Metrics:
         consumer = ("consumer",)
         self.events = Counter(
             "ratchet_events",
-            "Events processed, by outcome: taken, known, parked, replayed",
+            "Events processed, by outcome: processed, duplicate, parked, replayed",
             ("consumer", "outcome"),
             registry=registry,
         )
