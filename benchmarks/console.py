@@ -2,7 +2,7 @@
 
 `python -m benchmarks.console [--rounds 15]`: on a local system with all services. The server's time is that of a whole
 page over HTTP, with everything it asks; first contentful paint is Chromium's own figure, with an empty cache; weight is
-what a browser without a cache fetches, compressed. Beside the limits: 200 ms, 300 ms, 150 KB.
+what a browser without a cache fetches, compressed. The limits are 200 ms, 300 ms and 150 KB.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
 `python -m benchmarks.ingest [--seconds 3] [--json FILE]` starts a durable PostgreSQL (fsync on) and, one after the
 other, five servers; each is asked by 1, 16 and 64 keep-alive connections from another process, one request at a
-time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions. Beside the
-rates are the CPU microseconds per item of the server process and of PostgreSQL, and the bytes of WAL per item:
-they hold on a busy machine, too.
+time on each connection. Comments have 200 characters, and each is about one of 1,000 known executions. Printed
+with the rates are the CPU microseconds per item of the server process and of PostgreSQL, and the bytes of WAL per
+item: they hold on a busy machine, too.
 
     full   the collector as it is: strict JSON, API key, field checks, scrub, hashed users, Idempotency-Key, join
     slow   the same, but every request goes through ASGI

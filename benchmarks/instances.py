@@ -200,7 +200,7 @@ def compare_analyzers(options: argparse.Namespace, found: dict[int, list[Work]])
 
 
 def table_rows(found: dict[str, dict[int, Work]]) -> list[Row]:
-    """Return the work of an item with three processes beside that with one."""
+    """Return rows that compare the work of an item with three processes and with one."""
     return [
         Row(f"instances: CPU of an item, three {service}s", "µs", counts[3].total_us, "low", counts[1].total_us,
             "one process", ratio_limit=GOAL, item="item", process_s=counts[3].process_us / 1e6,
@@ -225,7 +225,7 @@ def main() -> None:
         return
     found = compare(options)
     for service, counts in found.items():
-        print(f"three {service}s beside one: {counts[3].total_us / counts[1].total_us:.2f}, goal at most {GOAL}")
+        print(f"three {service}s compared with one: {counts[3].total_us / counts[1].total_us:.2f}, goal at most {GOAL}")
     write_rows(options.rows, table_rows(found))
 
 

@@ -205,7 +205,7 @@ def table_rows(costs: dict[str, CallCost], memory: Memory | None) -> list[Row]:
     ]  # fmt: skip
     if memory is not None:
         grown = memory.after - memory.full
-        rows.append(Row("SDK: memory growth once the queue is full, server away", "MB", grown, "low", limit=2))
+        rows.append(Row("SDK: memory growth once the queue is full, server down", "MB", grown, "low", limit=2))
     return rows
 
 
@@ -228,7 +228,7 @@ def main() -> None:
     print(f"sent: {received['bytes']:,} of {received['plain']:,} bytes, "
           f"{100 * received['bytes'] / received['plain']:.0f} %, in {received['requests']:,} requests")  # fmt: skip
     if memory:
-        print(f"memory, server away: {memory.before:.0f} MB, after {arguments.calls // 10:,} calls {memory.full:.0f} "
+        print(f"memory, server down: {memory.before:.0f} MB, after {arguments.calls // 10:,} calls {memory.full:.0f} "
               f"MB, after {arguments.calls:,} calls {memory.after:.0f} MB; {memory.dropped:,} dropped")  # fmt: skip
     write_rows(arguments.rows, table_rows(costs, memory))
 

@@ -141,7 +141,7 @@ def _rollback(tables: Tables, row: Row, live: str | None, before: Sequence[Row])
     if record["digest"] != row["digest"] or record["from_digest"] != live or record["to_digest"] not in ran:
         yield "went where it never was"
     if record["digest"] != record["to_digest"] and not _without_revoked(tables, record):
-        yield "changed more than examples that were taken back"
+        yield "changed more than examples that were revoked"
     if not _persons(tables, record["key_id"], record["rolled_by"], row):
         yield "rolled back by a person without permission"
 

@@ -1,4 +1,4 @@
-"""Pages of another origin: which may send feedback, with which key, and what browsers are told."""
+"""Pages of another origin: which may send feedback, with which key, and the headers that browsers get."""
 
 import asyncio
 from collections.abc import Callable

@@ -110,7 +110,7 @@ REPORT = Report(
         replace(QUIET, verdict="no data", measured=NOTHING),
     ),
 )
-TOLD = """\
+PRINTED = """\
 past.csv: 4,999 rows from 2026-03-02 to 2026-03-06, sorted by time
 inferred columns: time is at, segments are language
 1 left out: has no time (the first: line 9)
@@ -159,7 +159,7 @@ thumbs: no data, there are no values
 
 def test_text_report(capsys: pytest.CaptureFixture[str]) -> None:
     print_report(REPORT)
-    assert capsys.readouterr().out == TOLD
+    assert capsys.readouterr().out == PRINTED
 
 
 def test_text_report_without_times(capsys: pytest.CaptureFixture[str]) -> None:

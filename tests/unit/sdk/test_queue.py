@@ -18,7 +18,9 @@ from ratchet.prompt import from_text
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ROUTES: list[Route] = ["executions", "feedback"]
-FATES = st.sampled_from(["taken", "lost before", "lost after", "too large", "refused one", "failed one", "failed all"])
+FATES = st.sampled_from(
+    ["accepted", "lost before", "lost after", "too large", "refused one", "failed one", "failed all"]
+)
 
 
 def queue(**settings: Any) -> SendQueue:
@@ -95,7 +97,7 @@ def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: 
         else:
             send(step)
         now += 1
-    for fate in [*fates, *["taken"] * 200]:
+    for fate in [*fates, *["accepted"] * 200]:
         now += 1000
         encode_some(sending)
         send(fate)

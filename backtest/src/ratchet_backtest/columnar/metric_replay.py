@@ -28,7 +28,7 @@ from ratchet_backtest.columnar.stream_rows import StreamRows
 from shared.events.quality import RegressionDetected, RegressionResolved
 
 _WINDOW = 1 << 13
-"""So many rows at most are applied to streams that are in use side by side."""
+"""Maximum number of rows that are applied at once to streams that are in use side by side."""
 ErrorHistory = Callable[[int], DimensionHistory | None]
 """Returns the history of the target's error rate before the row at a position of the replayed order."""
 

@@ -22,7 +22,7 @@ from ratchet_backtest.columnar.value_blocks import observe_blocks
 
 _CHUNK = 1 << 14
 _FEW = 12
-"""So many values are applied one by one faster than at once."""
+"""Maximum number of values that are applied faster one by one than at once."""
 _UNSAFE = 0.5
 Confirm = Callable[["StreamRows", int, bool], bool]
 """Called with a row at which a test is significant or (True) the value is unsafe; returns whether to stop there."""

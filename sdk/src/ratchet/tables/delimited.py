@@ -134,7 +134,7 @@ def _numbered(text: Iterator[str], dialect: Dialect, first: int, size: int, omis
 
 
 def _one_by_one(reader: Any, first: int, lines: int, omissions: Omissions) -> Numbered:
-    """Return the records of at least so many lines."""
+    """Read records until at least `lines` lines are read; return them with the numbers of their first lines."""
     numbers: list[int] = []
     records: list[list[str]] = []
     while reader.line_num < lines:

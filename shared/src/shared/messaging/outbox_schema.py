@@ -1,4 +1,4 @@
-"""SQL objects of the outbox beside its table: a function that unpacks a row, and a view of single messages."""
+"""SQL objects of the outbox besides its table: a function that unpacks a row, and a view of single messages."""
 
 
 def outbox_objects(schema: str) -> list[str]:

@@ -16,7 +16,7 @@ from shared.messaging.send_result import SendResult
 FILLED_BYTES = 500_000
 """Bytes up to which a batch is filled; a single message may be larger."""
 _OVERHEAD_BYTES = 512
-"""What a message is counted for beside its value: key and headers."""
+"""Bytes that are added for the key and headers of a message when its size is estimated."""
 
 _INVALID_RECORD = frozenset({32, 44, 87})
 """Kafka's error codes: invalid timestamp, policy violation, invalid record."""

@@ -14,8 +14,15 @@ def levels(names: tuple[str, ...] = tuple(DEFAULTS), **fields: Any) -> dict[str,
 
 
 def test_well_known_names_need_no_setting() -> None:
-    told = {"route": "search", "lang": "de", "plan": "free", "corpus_version": "7", "country": "AT", "shoe size": "42"}
-    found = levels(model="m1", attributes=told)
+    attributes = {
+        "route": "search",
+        "lang": "de",
+        "plan": "free",
+        "corpus_version": "7",
+        "country": "AT",
+        "shoe size": "42",
+    }
+    found = levels(model="m1", attributes=attributes)
     assert found == {
         "route": "search",
         "language": "de",

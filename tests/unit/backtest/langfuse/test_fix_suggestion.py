@@ -100,7 +100,9 @@ def test_drop_within_a_version_has_no_fix(run_report: RunReport) -> None:
     assert [fall.repair for fall in report.results[0].falls] == [None]
 
 
-@pytest.mark.parametrize("cause", [{"before": "not told"}, {"after": None}, {"before": "7"}, {"kind": "model"}, None])
+@pytest.mark.parametrize(
+    "cause", [{"before": "not recorded"}, {"after": None}, {"before": "7"}, {"kind": "model"}, None]
+)
 def test_fix_needs_two_versions_of_a_prompt_as_the_cause(run_report: RunReport, cause: dict[str, Any] | None) -> None:
     report = run_report(server_with_history(*FALLEN), values=("user-thumbs",))
     (result,), (fall,) = report.results, report.results[0].falls

@@ -66,7 +66,7 @@ def test_lines_that_are_not_objects_are_counted(tmp_path: Path) -> None:
         b'{"score": 1}\n\n[1]\n{"score": \n{"score": 0}\nnull\n{"score": "\xff"}\n' + b"[" * 10_000 + b"\n"
     )
     assert cells(open_table(path), "score", omissions=omissions) == ([1, 5, 7], [(1,), (0,), ("ÿ",)])
-    found = {reason: (trouble.n, trouble.first) for reason, trouble in omissions.found.items()}
+    found = {reason: (omission.n, omission.first) for reason, omission in omissions.found.items()}
     assert found == {"is not a JSON object": (2, 3), "is not JSON": (2, 4)}
     assert omissions.n == 4
 
@@ -83,8 +83,8 @@ def test_records_with_a_wrong_number_of_columns_are_counted(tmp_path: Path) -> N
     path, omissions = tmp_path / "past.csv", Omissions()
     path.write_text('text,score\n"two\nlines",1\nshort\n\na,b,c\nlast,0\n')
     assert cells(open_table(path), "score", omissions=omissions) == ([2, 7], [("1",), ("0",)])
-    (reason, trouble), *_ = omissions.found.items()
-    assert (reason, trouble.n, trouble.first) == ("has more or fewer fields than the header", 2, 4)
+    (reason, omission), *_ = omissions.found.items()
+    assert (reason, omission.n, omission.first) == ("has more or fewer fields than the header", 2, 4)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

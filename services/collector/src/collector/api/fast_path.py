@@ -18,7 +18,7 @@ _ROUTES = {path.encode(): route for path, route in ROUTES.items()}
 
 
 class _NoEvent:
-    """The event with which uvicorn wakes a request's task; here is none."""
+    """Replaces the event with which uvicorn wakes a request's task: on the fast path there is no task to wake."""
 
     def set(self) -> None: ...
 
