@@ -82,3 +82,14 @@ def test_3000_answers_are_counted_once_and_candidates_are_shown(site: Site) -> N
     eventually_sync(lambda: counted(site, "halueval", "label") == 3000, within=180)
     chosen = ratchet(site, site.reviewer_key, "candidates", "--name", "answer")
     assert 1 <= sum(candidate["chosen"] for candidate in chosen["items"]) <= 5
+
+
+def test_an_imported_file_is_measured_once(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    rows = "".join(f"2026-11-{day:02} 10:{minute:02},q,a,up\n" for day in range(1, 6) for minute in range(60))
+    file.write_text(f"timestamp,question,answer,liked\n{rows}", "utf-8")
+    options = ("--target", "imported", "--map", "feedback.thumb=liked")
+    summary = ratchet(site, site.ingest_key, "import", str(file), *options)
+    assert summary == {"executions": 300, "feedback": 300, "duplicates": 0, "rejected": 0}
+    assert ratchet(site, site.ingest_key, "import", str(file), *options)["duplicates"] == 600
+    eventually_sync(lambda: counted(site, "imported", "thumb") == 300, within=180)

@@ -7,16 +7,9 @@ from typing import Any
 
 from ratchet.tables.missing_values import is_blank
 from ratchet.tables.numbers import MISSING, Mark, Read, parse
-from ratchet.tables.verbal_scales import YES_NO, normalise_word
+from ratchet.tables.verbal_scales import THUMBS, YES_NO, normalise_word
 from shared.metric_catalog import Meaning, meaning_of, normalized_label
 
-THUMBS: Mapping[str, float] = {
-    **dict.fromkeys(("up", "thumbs up", "thumb up", "thumbsup", "like", "liked", "👍", "upvote"), 1.0),
-    **dict.fromkeys(("down", "thumbs down", "thumb down", "thumbsdown", "dislike", "disliked", "👎", "downvote"), 0.0),
-    **dict.fromkeys(("positive", "good"), 1.0),
-    **dict.fromkeys(("negative", "bad"), 0.0),
-}
-"""Words for a thumb in any column."""
 _OUTCOMES: Mapping[str, float] = {
     **dict.fromkeys(("error", "timeout", "failed", "failure", "fail", "exception", "errored", "timed out"), 1.0),
     **dict.fromkeys(("ok", "success", "succeeded", "completed", "passed", "done", "finished"), 0.0),

@@ -2,7 +2,7 @@
 
 import typer
 
-from ratchet.cli import decisions, keys, metrics, operations, queries, replay, sign_in
+from ratchet.cli import decisions, imports, keys, metrics, operations, queries, replay, sign_in
 from ratchet.cli.plugins import Commands
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     directory is used.
 
     Commands that change something ask for confirmation on a terminal; elsewhere they need --yes. The exceptions are
-    halt (it must never wait), replay, and sign-in for oneself.
+    halt (it must never wait), import, replay, and sign-in for oneself.
 
     Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the server can't be reached or is unavailable (429, 5xx); 4 the key
     is unknown or lacks a scope (401, 403); 5 not finished within the given time; 6 not confirmed, nothing was sent; 7
@@ -44,6 +44,7 @@ for command in (
     operations.resume_consumer,
 ):
     app.command()(command)
+app.command("import")(imports.import_file)
 app.add_typer(decisions.grants, name="grants")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(metrics.metrics, name="metrics")

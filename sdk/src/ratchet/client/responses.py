@@ -16,17 +16,20 @@ _MAX_CHARACTERS = 1_000
 """Maximum length of a reason in the log."""
 
 
-def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
-    """Return the outcome of a batch: item by item from a list of results; a batch refused as a whole is split."""
+def outcome(batch: Batch, status: int, headers: Mapping[str, str], body: bytes, amends: bool = True) -> Outcome:
+    """Return the outcome of a batch: item by item from a list of results; a batch refused as a whole is split.
+
+    `amends`: an item refused for optional fields is sent again without them.
+    """
     if status not in _REFUSALS and not 200 <= status < 300:
         return Retry(f"the server answered {status}", retry_after(headers), misconfigured(status))
     answer = _json_object(body)
     results = answer.get("results")
     if isinstance(results, list) and len(results) == len(batch.items):
-        return _delivered(batch, results)
+        return _delivered(batch, results, amends)
     if status < 300:
         return Retry("the response is not from a Ratchet server")
-    return Split() if len(batch.items) > 1 else _delivered(batch, [{"status": "refused", "problem": answer}])
+    return Split() if len(batch.items) > 1 else _delivered(batch, [{"status": "refused", "problem": answer}], amends)
 
 
 def misconfigured(status: int) -> bool:
@@ -40,14 +43,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(float(value), _MAX_PAUSE) if value.isascii() and value.isdigit() else None
 
 
-def _delivered(batch: Batch, results: list[Any]) -> Delivered:
+def _delivered(batch: Batch, results: list[Any], amends: bool) -> Delivered:
     entries = [entry if isinstance(entry, dict) else {} for entry in results]
     repeat = tuple(index for index, entry in enumerate(entries) if _failed(entry))
     refused: list[tuple[int, str]] = []
     amended: list[tuple[int, RecordedItem]] = []
     for index, entry in enumerate(entries):
         if entry.get("status") not in ("accepted", "duplicate") and index not in repeat:
-            item = without(batch.items[index], _fields(entry.get("problem")))
+            item = without(batch.items[index], _fields(entry.get("problem"))) if amends else None
             if item is None:
                 refused.append((index, _reason(entry.get("problem"))))
             else:

@@ -34,9 +34,16 @@ class _Answer(NamedTuple):
 class BatchPoster:
     """Posts batches and never raises. Creates its HTTP client at the first post that can."""
 
-    def __init__(self, new_client: Transport, timeout: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """`timeout`: seconds for the whole body of a response."""
+    def __init__(
+        self,
+        new_client: Transport,
+        timeout: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        amends: bool = True,
+    ) -> None:
+        """`timeout`: seconds for the whole body of a response. `amends`: as for `outcome`."""
         self._new_client, self._timeout, self._monotonic = new_client, timeout, monotonic
+        self._amends = amends
         self._client: httpx.Client | None = None
         self._compresses = True
 
@@ -50,7 +57,7 @@ class BatchPoster:
             answer = self._post(self._client, batch)
         except Exception as error:  # any error: the items have no answer, and the thread must go on
             return Retry(type(error).__name__)
-        return answer if isinstance(answer, Retry) else outcome(batch, *answer)
+        return answer if isinstance(answer, Retry) else outcome(batch, *answer, self._amends)
 
     def close(self) -> None:
         """Close the HTTP client."""

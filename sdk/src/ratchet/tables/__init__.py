@@ -7,7 +7,7 @@
 
 from ratchet.tables.encodings import decode
 from ratchet.tables.errors import BadFile, Doubt, Option
-from ratchet.tables.formats import Layout, open_table, read_records
+from ratchet.tables.formats import Layout, open_source, open_table, read_records
 from ratchet.tables.rows import Omissions, Rows, Sample
 from ratchet.tables.table import Table
 
@@ -21,6 +21,7 @@ __all__ = [
     "Sample",
     "Table",
     "decode",
+    "open_source",
     "open_table",
     "read_records",
 ]

@@ -30,12 +30,12 @@ class Layout:
 
 def open_table(path: Path, layout: Layout = Layout()) -> Table:  # it cannot be changed
     """Return the file at `path` as a table. Raises BadFile, or Doubt where its layout is ambiguous."""
-    return Table(_source(path, layout), layout.missing)
+    return Table(open_source(path, layout), layout.missing)
 
 
 def read_records(path: Path, layout: Layout = Layout()) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield all rows as objects, with their numbers. Raises BadFile at the first unreadable row."""
-    source, omissions = _source(path, layout), Omissions()
+    source, omissions = open_source(path, layout), Omissions()
     if isinstance(source, Json):
         yield from source.objects(omissions)
     else:
@@ -47,7 +47,8 @@ def read_records(path: Path, layout: Layout = Layout()) -> Iterator[tuple[int, d
         raise BadFile(f"{source.unit} {found.first}: {reason}")
 
 
-def _source(path: Path, layout: Layout) -> Source:
+def open_source(path: Path, layout: Layout = Layout()) -> Source:
+    """Return the rows of the file at `path`, its cells as they are. Raises BadFile, or Doubt."""
     content = FileContent(path)
     if content.size == 0:
         raise BadFile(f"{path.name} is empty")

@@ -12,6 +12,13 @@ YES_NO: Mapping[str, float] = {
     **dict.fromkeys(("✗", "✘", "❌", "off", "hayır"), 0.0),
 }
 """Words for yes and no, casefolded."""
+THUMBS: Mapping[str, float] = {
+    **dict.fromkeys(("up", "thumbs up", "thumb up", "thumbsup", "like", "liked", "👍", "upvote"), 1.0),
+    **dict.fromkeys(("down", "thumbs down", "thumb down", "thumbsdown", "dislike", "disliked", "👎", "downvote"), 0.0),
+    **dict.fromkeys(("positive", "good"), 1.0),
+    **dict.fromkeys(("negative", "bad"), 0.0),
+}
+"""Words for a thumb, in the form of `normalise_word`."""
 
 _LIKERT: tuple[tuple[tuple[str, ...], ...], ...] = (
     (

@@ -1,0 +1,210 @@
+"""`ratchet import`: send the executions and feedback of a file, with their own times."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TextIO
+
+import typer
+from rich.progress import Progress
+
+from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
+from ratchet.cli.session import credentials, new_client
+from ratchet.client.recorded_items import RecordedItem
+from ratchet.client.transport import BatchPoster
+from ratchet.imports.checkpoint import Checkpoint, import_id
+from ratchet.imports.column_map import ColumnMapping, parse_pairs, read_mapping_file
+from ratchet.imports.rows import UnreadableRow
+from ratchet.imports.source import Formats, ImportSource, NumberedRow, SkippedLines
+from ratchet.imports.upload import ServerUnavailable, Uploader
+from ratchet.tables import BadFile
+
+_TIMEOUT_S = 30.0
+_Pairs = list[str] | None
+
+
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSON, CSV, .xlsx or Parquet; may be packed.")
+    ],
+    target: Annotated[str, typer.Option(help="The target of all rows.")] = "",
+    map_: Annotated[
+        _Pairs, typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field. Repeatable.")
+    ] = None,
+    set_: Annotated[
+        _Pairs, typer.Option("--set", metavar="FIELD=VALUE", help="A field of all rows. Repeatable.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML with [columns] and [constants].")
+    ] = None,
+    time_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="iso, day-first, epoch-s, or as %d.%m.%Y.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Zone of times without one; default UTC.")
+    ] = None,
+    rejected: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Rows not imported; FILE.rejected.jsonl by default.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the whole file, show the first items, send nothing.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Send all rows, also those sent by an interrupted run.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Send a file's executions and feedback with their own times and ids. Sending it again counts nothing twice.
+
+    Columns named like a field (input, output, model, feedback.thumb …) are used; others need --map. Rows that can't be
+    read or are refused go to a file of their own, with their numbers, and the rest is sent. An interrupted import goes
+    on where it stopped.
+    """  # fmt: skip
+    try:
+        given = _given_mapping(target, map_ or (), set_ or (), mapping)
+        source = ImportSource(file, given, Formats(time_format, timezone))
+    except (BadFile, OSError, ValueError) as error:
+        fail(str(error), Exit.USAGE)
+    _describe(source, err=json)
+    rejects = RejectedRows(rejected or Path(f"{file.name}.rejected.jsonl"))
+    with rejects.opened():
+        report = _preview(source, rejects) if dry_run else _upload(source, file, rejects, restart)
+    _print_report({**report, "rejected": rejects.n}, rejects, source.unit, json)
+
+
+def _given_mapping(target: str, columns: Sequence[str], constants: Sequence[str], file: Path | None) -> ColumnMapping:
+    """Return the mapping of the options, which take precedence over those of the file. Raises BadFile."""
+    stored = read_mapping_file(file) if file else ColumnMapping()
+    named, fixed = parse_pairs("--map", columns), parse_pairs("--set", constants)
+    if target:
+        fixed["target"] = target
+    return ColumnMapping(
+        {name: column for name, column in stored.columns.items() if name not in fixed} | named,
+        {name: value for name, value in stored.constants.items() if name not in named} | fixed,
+    )
+
+
+def _describe(source: ImportSource, err: bool) -> None:
+    for name, column in sorted(source.mapping.columns.items()):
+        line(f"{name} ← {column}", err=err)
+    for name, value in sorted(source.mapping.constants.items()):
+        line(f"{name} = {value}", err=err)
+    if source.unused:
+        line(f"not imported: {', '.join(source.unused)}", err=err)
+    for note in source.notes:
+        line(note, err=err)
+
+
+@dataclass
+class RejectedRows:
+    """Writes rows that were not imported to a file, which is created with the first one."""
+
+    path: Path
+    n: int = 0
+    append: bool = False
+    _file: TextIO | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Close the file at the end."""
+        with self._stack:
+            yield
+
+    def add(self, number: int, reason: str, row: Mapping[str, Any] | None = None) -> None:
+        """Write a row's number, the reason, and its cells."""
+        if self._file is None:
+            self._file = self._stack.enter_context(self.path.open("a" if self.append else "w", encoding="utf-8"))
+        found = {"row": number, "reason": reason, "cells": row}
+        self._file.write(json.dumps(found, ensure_ascii=False, default=str) + "\n")
+        self._file.flush()
+        self.n += 1
+
+
+def _batches(
+    source: ImportSource, rejects: RejectedRows, after: int
+) -> Iterator[tuple[Sequence[NumberedRow], list[tuple[int, RecordedItem]]]]:
+    """Yield the rows after number `after` and their items; rows that can't be read are rejected."""
+    skipped = SkippedLines()
+    with _progress() as bar:
+        task = bar.add_task("importing", total=source.size)
+        for rows in source.batches(skipped, lambda position: bar.update(task, completed=position)):
+            for number, reason in skipped.pop():
+                if number > after:
+                    rejects.add(number, reason)
+            left = [numbered for numbered in rows if numbered[0] > after]
+            yield left, _items(source, left, rejects)
+        for number, reason in skipped.pop():
+            rejects.add(number, reason)
+
+
+def _items(source: ImportSource, rows: Sequence[NumberedRow], rejects: RejectedRows) -> list[tuple[int, RecordedItem]]:
+    now, items = datetime.now(UTC), []
+    for number, row in rows:
+        try:
+            items += [(number, item) for item in source.converter.convert(number, row, now)]
+        except UnreadableRow as error:
+            rejects.add(number, str(error), row)
+    return items
+
+
+def _preview(source: ImportSource, rejects: RejectedRows) -> dict[str, Any]:
+    found = {"executions": 0, "feedback": 0}
+    shown: dict[str, str] = {}
+    for _, items in _batches(source, rejects, after=-1):
+        for _, item in items:
+            found[item.route] += 1
+            shown.setdefault(item.route, item.encoded.decode())
+    for text in shown.values():
+        line(text, err=True)
+    return {"sent": False, **found}
+
+
+def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bool) -> dict[str, Any]:
+    found = credentials("ingest")
+    facts = {"columns": dict(source.mapping.columns), "constants": dict(source.mapping.constants)}
+    checkpoint = Checkpoint(Path(f"{file.name}.import.json"), import_id(file, found.url, facts))
+    before = None if restart else checkpoint.load()
+    if before is not None:
+        rejects.append = True
+        line(f"continuing after {source.unit} {before}", err=True)
+    current: dict[int, Mapping[str, Any]] = {}
+    poster = BatchPoster(lambda: new_client(found), _TIMEOUT_S, amends=False)
+    uploader = Uploader(poster, lambda number, reason: rejects.add(number, reason, current.get(number)))
+    try:
+        for rows, items in _batches(source, rejects, -1 if before is None else before):
+            current = dict(rows)
+            uploader.send(items)
+            if rows:
+                checkpoint.save(rows[-1][0])
+    except ServerUnavailable as error:
+        _unavailable(error)
+    finally:
+        poster.close()
+    checkpoint.delete()
+    counts = uploader.counts
+    return {"executions": counts.executions, "feedback": counts.feedback, "duplicates": counts.duplicates}
+
+
+def _unavailable(error: ServerUnavailable) -> NoReturn:
+    code = Exit.NOT_AUTHORISED if str(error).endswith((" 401", " 403")) else Exit.UNREACHABLE
+    fail(f"{error}; run the same command again to go on where it stopped", code)
+
+
+def _print_report(report: dict[str, Any], rejects: RejectedRows, unit: str, json: bool) -> None:
+    if json:
+        as_json(report)
+    elif "sent" in report:
+        line("{executions} executions and {feedback} feedback can be sent; nothing was sent".format_map(report))
+    else:
+        line("{executions} executions and {feedback} feedback new, {duplicates} known before".format_map(report))
+    if rejects.n:
+        fail(f"{rejects.n} were not imported; {rejects.path} has each with its {unit} and the reason")
+
+
+def _progress() -> Progress:
+    output = console(stderr=True)
+    return Progress(console=output, transient=True, disable=not output.is_terminal)

@@ -1,0 +1,1 @@
+"""Import of executions and feedback from files: columns, rows, upload."""

@@ -1,0 +1,155 @@
+"""Readers of cells by kind. They raise ValueError with a reason that completes "line 7: cost …". Pure."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from typing import Any
+
+from ratchet.imports.fields import CellKind
+from ratchet.tables import BadFile
+from ratchet.tables.missing_values import is_blank
+from ratchet.tables.numbers import Mark, decimal_mark, parse
+from ratchet.tables.times import time_format
+from ratchet.tables.verbal_scales import THUMBS, YES_NO, normalise_word
+
+Reader = Callable[[Any], Any]
+"""Returns the value of a cell; None for one without a value."""
+
+
+def cell_reader(
+    kind: CellKind, column: str, sample: Sequence[Any], *, zone: tzinfo, times: str | None, commas: bool
+) -> Reader:
+    """Return the reader of a column's cells; `sample` decides its formats. Raises BadFile, or Doubt.
+
+    `zone`: of times without one. `times`: the name of the time format. `commas`: the file has decimal commas.
+    """
+    known = [cell for cell in sample if not is_blank(cell)]
+    if kind == "time":
+        return _time_reader(column, known, zone, times)
+    if kind in ("number", "rating", "count"):
+        mark = decimal_mark(column, known, commas)
+        return partial({"number": read_number, "rating": read_rating, "count": read_count}[kind], mark=mark)
+    return _READERS[kind]
+
+
+def read_number(cell: Any, mark: Mark = "point") -> float | None:
+    """Return a number; a percentage and a fraction as a share of 1."""
+    found = parse(cell, mark)
+    if found is None:
+        return None
+    if found.unit == "word":
+        raise ValueError("is not a number")
+    return found.value / 100.0 if found.unit == "%" else found.value
+
+
+def read_rating(cell: Any, mark: Mark = "point") -> float | None:
+    """Return a rating of 1 to 5 stars."""
+    found = parse(cell, mark)
+    if found is None:
+        return None
+    value = found.value * found.of if found.unit == "/" and found.of == 5 else found.value
+    if found.unit not in ("", "stars", "/") or not 1 <= value <= 5:
+        raise ValueError("is not a rating of 1 to 5")
+    return value
+
+
+def read_count(cell: Any, mark: Mark = "point") -> int | None:
+    """Return a whole number of at least 0."""
+    found = read_number(cell, mark)
+    if found is not None and (found < 0 or not found.is_integer()):
+        raise ValueError("is not a whole number of at least 0")
+    return None if found is None else int(found)
+
+
+def read_yes_no(cell: Any) -> bool | None:
+    """Return whether a cell says yes."""
+    if is_blank(cell):
+        return None
+    word = normalise_word(cell)
+    if word in ("1", "1.0") or YES_NO.get(word) == 1.0:
+        return True
+    if word in ("0", "0.0") or YES_NO.get(word) == 0.0:
+        return False
+    raise ValueError("is neither yes nor no")
+
+
+def read_thumb(cell: Any) -> bool | None:
+    """Return whether a thumb points up; 0 and -1 point down."""
+    if is_blank(cell):
+        return None
+    word = normalise_word(cell)
+    if word in THUMBS:
+        return THUMBS[word] == 1.0
+    if str(cell).strip() in ("-1", "-1.0"):
+        return False
+    try:
+        return read_yes_no(cell)
+    except ValueError:
+        raise ValueError("is neither thumbs up nor thumbs down") from None
+
+
+def read_id(cell: Any) -> str | None:
+    """Return an id or a name; a whole number without its decimals, as a workbook stores it."""
+    if is_blank(cell):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, list | dict):
+        raise ValueError("is not a text")
+    return str(cell).strip()
+
+
+def read_text(cell: Any) -> str | None:
+    """Return a text as it is. Words such as `none` are texts too."""
+    if cell is None or cell != cell or cell == "":
+        return None
+    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False, default=str)
+
+
+def read_content(cell: Any) -> Any:
+    """Return an input or output: text, or messages and objects as they are."""
+    return cell if isinstance(cell, list | dict) else read_text(cell)
+
+
+def read_list(cell: Any) -> list[Any] | None:
+    """Return a list; a text is a JSON array, or one element."""
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            raise ValueError("is not a JSON array") from None
+    found = cell if isinstance(cell, list) else [read_text(cell)]
+    return [item for item in found if item is not None] or None
+
+
+def read_plain(cell: Any) -> Any:
+    """Return an attribute: a number or yes and no where the file has types, else text."""
+    return cell if isinstance(cell, bool | int | float) and cell == cell else read_text(cell)
+
+
+def _time_reader(column: str, known: Sequence[Any], zone: tzinfo, times: str | None) -> Reader:
+    found = time_format(column, known, times)
+    if found is None:
+        if known:
+            raise BadFile(f"{column} has no readable times: give --time-format, such as %d.%m.%Y")
+        return lambda cell: None
+
+    def read(cell: Any) -> datetime | None:
+        if is_blank(cell):
+            return None
+        parsed = found.parse(cell)
+        return parsed.replace(tzinfo=zone) if isinstance(parsed, datetime) else datetime.fromtimestamp(parsed, UTC)
+
+    return read
+
+
+_READERS: Mapping[CellKind, Reader] = {
+    "id": read_id,
+    "text": read_text,
+    "content": read_content,
+    "yes_no": read_yes_no,
+    "list": read_list,
+    "thumb": read_thumb,
+    "plain": read_plain,
+}

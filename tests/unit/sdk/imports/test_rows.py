@@ -1,0 +1,128 @@
+"""Rows become executions and feedback with ids that repeat."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratchet.imports.cells import cell_reader
+from ratchet.imports.fields import cell_kind
+from ratchet.imports.rows import MappedColumn, RowConverter, UnreadableRow
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+ROW = {
+    "input": "hi",
+    "output": "hello",
+    "occurred_at": "2026-11-01T10:00:00Z",
+    "prompt": "answer",
+    "version": "v2",
+    "user": "u1",
+    "cost": "0.002",
+    "usage.input_tokens": 12,
+    "scores.tone": 0.5,
+    "attributes.lang": "de",
+    "consent.learning": "yes",
+    "feedback.thumb": "up",
+    "feedback.label": "helpful",
+    "feedback.score.tone": "0.25",
+    "feedback.comment": "good",
+}
+
+
+def converter(row: dict[str, Any], **constants: Any) -> RowConverter:
+    columns = [
+        MappedColumn(name, (name,), cell_reader(cell_kind(name), name, [cell], zone=UTC, times=None, commas=False))
+        for name, cell in row.items()
+    ]
+    return RowConverter(columns, constants)
+
+
+def bodies(row: dict[str, Any], number: int = 2, **constants: Any) -> list[dict[str, Any]]:
+    return [json.loads(item.encoded) for item in converter(row, **constants).convert(number, row, NOW)]
+
+
+def test_a_row_is_an_execution_and_its_feedback() -> None:
+    ran, *opinions = bodies(ROW, target="bot")
+    assert {name: value for name, value in ran.items() if name != "id"} == {
+        "target": "bot",
+        "prompts": [{"name": "answer", "version": "v2"}],
+        "input": "hi",
+        "output": "hello",
+        "occurred_at": "2026-11-01T10:00:00+00:00",
+        "user": "u1",
+        "cost": 0.002,
+        "usage": {"input_tokens": 12},
+        "scores": {"tone": 0.5},
+        "attributes": {"lang": "de"},
+        "consent": {"learning": True},
+    }
+    assert [(one["kind"], one["value"], one.get("name")) for one in opinions] == [
+        ("thumb", True, None),
+        ("label", "helpful", None),
+        ("score", 0.25, "tone"),
+        ("comment", "good", None),
+    ]
+    for opinion in opinions:
+        assert opinion["execution_id"] == ran["id"]
+        assert opinion["user"] == "u1"
+        assert opinion["occurred_at"] == "2026-11-01T10:00:00+00:00"
+        assert opinion["consent"] == {"learning": True}
+
+
+def test_a_version_without_a_prompt_belongs_to_the_target() -> None:
+    [ran] = bodies({"input": "hi", "version": "v2"}, target="bot")
+    assert ran["prompts"] == [{"name": "bot", "version": "v2"}]
+
+
+def test_feedback_about_an_earlier_execution_has_no_execution() -> None:
+    [opinion] = bodies({"execution_id": "e1", "feedback.rating": 5})
+    assert (opinion["execution_id"], opinion["kind"], opinion["value"]) == ("e1", "rating", 5.0)
+
+
+def test_an_own_id_is_kept() -> None:
+    assert bodies({"id": 7.0, "input": "hi"}, target="bot")[0]["id"] == "7"
+
+
+def test_a_row_without_cells_is_nothing() -> None:
+    assert bodies({"input": "", "user": None}, target="bot") == []
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"input": "hi", "cost": "much"}, "cost is not a number: 'much'"),
+        ({"input": "hi", "cost": "-1"}, "cost can't be sent"),
+        ({"execution_id": "e1", "feedback.thumb": ""}, "has no feedback"),
+    ],
+)
+def test_a_row_that_cannot_be_read_names_the_field(row: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UnreadableRow, match=reason):
+        bodies(row, target="bot")
+
+
+def test_a_row_without_a_target_is_refused() -> None:
+    with pytest.raises(UnreadableRow, match="target is missing"):
+        bodies({"input": "hi", "target": ""})
+
+
+def test_a_column_within_another_is_reached_by_its_path() -> None:
+    column = MappedColumn("input", ("request", "messages"), lambda cell: cell)
+    row = {"request": {"messages": [{"role": "user", "content": "hi"}]}}
+    [item] = RowConverter([column], {"target": "bot"}).convert(1, row, NOW)
+    assert json.loads(item.encoded)["input"] == [{"role": "user", "content": "hi"}]
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(ROW)), st.text(max_size=8) | st.integers(), min_size=1), st.integers(1, 9)
+)
+def test_the_same_row_has_the_same_ids(row: dict[str, Any], number: int) -> None:
+    try:
+        first = bodies({**ROW, **row}, number, target="bot")
+    except ValueError:
+        return
+    again = bodies({**ROW, **row}, number, target="bot")
+    assert [one["id"] for one in first] == [one["id"] for one in again]
+    assert len({one["id"] for one in first}) == len(first)
