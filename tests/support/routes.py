@@ -52,3 +52,12 @@ def is_refusal(answer: httpx.Response, status: int) -> bool:
         and answer.json()["status"] == status
         and (status != 401 or answer.headers["www-authenticate"] == "Bearer")
     )
+
+
+def is_status(answer: httpx.Response, status: int) -> bool:
+    """Return whether `answer` is a refusal of OTLP with that status; a 401 must have `WWW-Authenticate`."""
+    return (
+        answer.status_code == status
+        and {"code", "message"} <= answer.json().keys()
+        and (status != 401 or answer.headers["www-authenticate"] == "Bearer")
+    )

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 
 from collector.api.cors_middleware import CorsMiddleware
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
+from collector.api.otlp import TracesEndpoint, TracesMiddleware
 from collector.app import Parts
 from collector.settings import CollectorSettings
 from collector.storage.key_origins import KeyOrigins
@@ -53,6 +54,7 @@ class Running:
     parts: Parts
     client: httpx.AsyncClient
     origins: KeyOrigins
+    app: Any
     keys: dict[str, str] = field(default_factory=dict)
 
     async def post(self, route: str, body: Any, **headers: str) -> httpx.Response:
@@ -106,14 +108,15 @@ async def running(dsn: str, clock: FakeClock, **settings: Any) -> AsyncIterator[
         clock,
     )
     endpoint = IngestEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
-    ingest = IngestMiddleware(PlainTextResponse("elsewhere"), endpoint)
+    traces = TracesEndpoint(parts.service, parts.platform.keys, parts.settings, parts.platform.limiter)
+    ingest = IngestMiddleware(TracesMiddleware(PlainTextResponse("elsewhere"), traces), endpoint)
     origins = KeyOrigins(parts.platform.reader)
     app = CorsMiddleware(ingest, parts.platform.keys, origins)
     writer = asyncio.create_task(parts.committer.run())
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://collector") as client:
-            yield Running(dsn, clock, parts, client, origins)
+            yield Running(dsn, clock, parts, client, origins, app)
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)

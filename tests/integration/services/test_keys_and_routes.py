@@ -18,7 +18,7 @@ from collector.settings import CollectorSettings
 from gatekeeper.domain.api_keys import DEFAULT_KEYS, KeyPlan
 from proposer.settings import ProposerSettings
 from tests.support.databases import as_role
-from tests.support.routes import Route, add_key, is_refusal, served
+from tests.support.routes import Route, add_key, is_refusal, is_status, served
 
 PLACE = {"project": "acme", "environment": "production"}
 PLANS = (
@@ -33,12 +33,14 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "analyzer": (analyzer.app.build_app, AnalyzerSettings),
     "proposer": (proposer.app.build_app, ProposerSettings),
 }
+TRACES = ("POST", "/v1/traces")
 OPERATORS = ("reviewer_key", "operator_key", "admin_key")
 # Each route, and the kinds of keys that it admits.
 EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
     "collector": {
         ("POST", "/v1/executions"): ("ingest_key",),
         ("POST", "/v1/feedback"): ("ingest_key", "browser_key"),
+        TRACES: ("ingest_key",),
         ("GET", "/v1/executions"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/executions/latest"): ("maker_key", "reviewer_key", "admin_key"),
     },
@@ -83,7 +85,9 @@ class ServiceApi:
 
     def routes(self) -> set[Route]:
         """Return the routes of the app; the collector handles its hot routes outside the framework."""
-        return served(self.app) | ({("POST", path) for path in HOT} if self.service == "collector" else set())
+        return served(self.app) | (
+            {TRACES, *(("POST", path) for path in HOT)} if self.service == "collector" else set()
+        )
 
     async def request(self, label: str, route: Route) -> httpx.Response:
         method, path = route
@@ -121,5 +125,6 @@ async def test_every_key_on_every_route(api: ServiceApi) -> None:
             if label in guests:
                 fine = answer.status_code < 500 and answer.status_code not in (401, 403)
             else:
-                fine = is_refusal(answer, 401 if label in {*NOBODY, REVOKED.label} else 403)
+                refused = is_status if route == TRACES else is_refusal
+                fine = refused(answer, 401 if label in {*NOBODY, REVOKED.label} else 403)
             assert fine, f"{route} with {label}: {answer.status_code} {answer.text}"

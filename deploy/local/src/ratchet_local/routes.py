@@ -3,6 +3,7 @@
 ROUTES: dict[str, str] = {
     "/v1/executions": "collector",
     "/v1/feedback": "collector",
+    "/v1/traces": "collector",
     "/v1/ops/collector": "collector",
     "/v1/metrics": "analyzer",
     "/v1/quality": "analyzer",
@@ -31,6 +32,9 @@ ROUTES: dict[str, str] = {
     "/v1/ops/gatekeeper": "gatekeeper",
 }
 """The service of a path and of all paths below it."""
+
+LARGE_BODIES = {"/v1/traces": 5}
+"""Paths with larger request bodies than others, with their maximum in MB: exporters send many spans at once."""
 
 STREAMS = frozenset({"/v1/stream"})
 """Paths with streaming responses."""

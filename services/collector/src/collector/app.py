@@ -8,6 +8,8 @@ from collector.api.cors_middleware import CorsMiddleware
 from collector.api.executions import executions_router
 from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
+from collector.api.otlp import TracesEndpoint, TracesMiddleware
+from collector.api.otlp_openapi import describe_traces
 from collector.domain.model import IngestItem, ItemStatus
 from collector.handlers import Handlers
 from collector.ingest.group_commit import GroupCommitter
@@ -73,7 +75,10 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             routers=(executions_router(ExecutionReader(parts.platform.reader)),),
         )
     )
+    traces = TracesEndpoint(parts.service, keys, settings, parts.platform.limiter)
+    app.add_middleware(TracesMiddleware, endpoint=traces)
     app.add_middleware(IngestMiddleware, endpoint=endpoint)
     app.add_middleware(CorsMiddleware, keys=keys, origins=KeyOrigins(parts.platform.reader))
+    describe_traces(app)
     app.state.http_protocol = fast_path(endpoint)
     return app

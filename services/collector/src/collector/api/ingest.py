@@ -142,7 +142,7 @@ class IngestMiddleware:
             return
         except Exception as error:
             response = response_of_error(error)
-        await _send(send, response)
+        await send_response(send, response)
 
 
 def execution_id_of_path(scope: Scope) -> str | None:
@@ -163,10 +163,11 @@ def _check_method_and_query(scope: Scope, execution_id: str | None) -> None:
 
 def response_of_error(error: Exception) -> HttpResponse:
     """Return the response to a request that failed."""
-    return problem_response(_problem(error))
+    return problem_response(problem_of_error(error))
 
 
-def _problem(error: Exception) -> Problem:
+def problem_of_error(error: Exception) -> Problem:
+    """Return the Problem of a request that failed; an unexpected error is logged."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, QueueFull) or classify(error) is FailureClass.RETRYABLE:
@@ -175,6 +176,7 @@ def _problem(error: Exception) -> Problem:
     return Problem(500, "internal", "Something went wrong here; it was logged")
 
 
-async def _send(send: Send, response: HttpResponse) -> None:
+async def send_response(send: Send, response: HttpResponse) -> None:
+    """Send a response over ASGI."""
     await send({"type": "http.response.start", "status": response.status, "headers": response.raw_headers()})
     await send({"type": "http.response.body", "body": response.body})

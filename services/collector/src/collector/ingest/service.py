@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,7 +13,7 @@ from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, ItemStatus, Origin
 from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
 from collector.domain.request_context import NO_SKEW, PseudonymKey, RequestContext, Route, clock_skew, key_scope
-from collector.domain.validation import parse_completion, parse_request
+from collector.domain.validation import MAX_ITEMS, parse_completion, parse_item, parse_request
 from collector.ingest.group_commit import GroupCommitter
 from collector.storage.connections import DedicatedConnection
 from collector.storage.group_repository import GroupRepository
@@ -23,10 +24,24 @@ from shared.runtime.clock import Clock
 from shared.runtime.failures import FailureClass, classify, is_data_fault, sqlstate_of
 
 T = TypeVar("T")
+S = TypeVar("S", bound="SizedBody")
 
 MAX_INLINE_BYTES = 20_000
 """Content up to this size is parsed on the event loop, larger content in a thread."""
 _PARSER_THREADS = 2
+_GROUP_BYTES = 2_000_000
+"""About the bytes of bodies that are parsed and written together."""
+
+
+class SizedBody(Protocol):
+    """A body as `POST /v1/<route>` would get it, and about its size in bytes."""
+
+    @property
+    def route(self) -> Route: ...
+    @property
+    def body(self) -> dict[str, Any]: ...
+    @property
+    def size(self) -> int: ...
 
 
 class BatchWriter:
@@ -124,12 +139,7 @@ class IngestService:
         parsed = await self._parse(lambda: parse_request(route, content, context), len(content))
         if not isinstance(parsed, list):
             return await self._commit(parsed, len(content))
-        items = [item for item in parsed if not isinstance(item, Problem)]
-        written = iter(await self._committer.submit(items, len(content)) if items else [])
-        return [
-            ItemResult(None, item) if isinstance(item, Problem) else ItemResult(item.id, outcome_of(next(written)))
-            for item in parsed
-        ]
+        return await self._commit_valid(parsed, len(content))
 
     def submit(
         self, route: Route, content: bytes, context: RequestContext
@@ -143,6 +153,27 @@ class IngestService:
         """Record or complete the execution with this id. Raises Problem, or QueueFull."""
         item = await self._parse(lambda: parse_completion(content, context, execution_id), len(content))
         return await self._commit(item, len(content))
+
+    async def ingest_bodies(self, bodies: Sequence[SizedBody], context: RequestContext) -> list[ItemResult]:
+        """Write bodies that were not sent as JSON; return a result for each, in their order.
+
+        They are written in groups, one after another, so that a large request holds little memory. Raises QueueFull,
+        or Problem 503: of groups written before, the items are duplicates when the request is sent again.
+        """
+        results: list[ItemResult] = []
+        for group in grouped(bodies, MAX_ITEMS, _GROUP_BYTES):
+            size = sum(body.size for body in group)
+            parsed = await self._parse(partial(_parse_bodies, group, context), size)
+            results += await self._commit_valid(parsed, size)
+        return results
+
+    async def _commit_valid(self, parsed: Sequence[IngestItem | Problem], size: int) -> list[ItemResult]:
+        items = [item for item in parsed if not isinstance(item, Problem)]
+        written = iter(await self._committer.submit(items, size) if items else [])
+        return [
+            ItemResult(None, item) if isinstance(item, Problem) else ItemResult(item.id, outcome_of(next(written)))
+            for item in parsed
+        ]
 
     async def parse_feedback(self, content: bytes, context: RequestContext) -> IngestItem:
         """Return one feedback that did not come over HTTP. Raises Problem."""
@@ -173,3 +204,28 @@ def outcome_of(result: ItemStatus | Exception) -> Outcome:
         detail = f"the database refuses a value of it ({sqlstate_of(result)})"
         return Problem(422, "invalid", "The item can't be stored", detail)
     return Problem(500, "internal", "Something went wrong here; it was logged")
+
+
+def grouped(bodies: Iterable[S], max_items: int, max_bytes: int) -> Iterator[list[S]]:
+    """Yield the bodies in groups of at most `max_items` and, unless a single body has more, `max_bytes`."""
+    group: list[S] = []
+    size = 0
+    for body in bodies:
+        if group and (len(group) == max_items or size + body.size > max_bytes):
+            yield group
+            group, size = [], 0
+        group.append(body)
+        size += body.size
+    if group:
+        yield group
+
+
+def _parse_bodies(bodies: Iterable[SizedBody], context: RequestContext) -> list[IngestItem | Problem]:
+    return [_item_or_problem(body, context) for body in bodies]
+
+
+def _item_or_problem(body: SizedBody, context: RequestContext) -> IngestItem | Problem:
+    try:
+        return parse_item(body.route, body.body, context)
+    except Problem as problem:
+        return problem

@@ -1,0 +1,100 @@
+"""`POST /v1/traces`: spans from OpenTelemetry exporters (OTLP/HTTP), recorded as executions and feedback.
+
+Plain ASGI in front of the framework, because OTLP has its own form of refusals. docs/opentelemetry.md describes what
+is recorded.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from collector.api.gzip_body import inflate
+from collector.api.ingest import App, Scope, Send, problem_of_error, send_response
+from collector.api.otlp_codec import JSON, PROTOBUF, Encoding, decode_spans
+from collector.api.otlp_responses import export_response, status_response
+from collector.api.request import ClientDisconnected, Receive, read_body, read_headers
+from collector.api.responses import HttpResponse
+from collector.domain.otlp.partial_success import partial_success
+from collector.domain.otlp.translation import Translation, translate
+from collector.ingest.service import MAX_INLINE_BYTES, IngestService
+from collector.settings import CollectorSettings
+from shared.auth.keys import KeyStore
+from shared.problems import invalid
+from shared.web.query import check_names
+from shared.web.rate_limiter import RateLimiter
+
+PATH = "/v1/traces"
+_ENCODINGS: dict[bytes, Encoding] = {b"application/x-protobuf": PROTOBUF, b"application/json": JSON}
+
+
+class TracesEndpoint:
+    """Answers export requests."""
+
+    def __init__(
+        self, service: IngestService, keys: KeyStore, settings: CollectorSettings, limiter: RateLimiter
+    ) -> None:
+        self._service = service
+        self._keys = keys
+        self._settings = settings
+        self._limiter = limiter
+        self._decoder = asyncio.Semaphore(1)
+
+    async def respond(self, scope: Scope, receive: Receive) -> HttpResponse:
+        """Return the response to a POST, also where it is refused. Raises ClientDisconnected."""
+        encoding = _ENCODINGS.get(_media_type(scope))
+        try:
+            if encoding is None:
+                raise invalid("Content-Type", "must be application/x-protobuf or application/json", 415)
+            return await self._export(scope, receive, encoding)
+        except ClientDisconnected:
+            raise
+        except Exception as error:
+            return status_response(problem_of_error(error), encoding or JSON)
+
+    async def _export(self, scope: Scope, receive: Receive, encoding: Encoding) -> HttpResponse:
+        """Record the spans of a request. Raises Problem, QueueFull, Retryable or ClientDisconnected."""
+        if scope["query_string"]:
+            check_names(scope["query_string"], ())
+        limit = self._settings.otlp_body_limit
+        pairs = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+        headers = read_headers(pairs, limit)
+        quota = self._limiter.admit(self._keys.cached(headers.authorization), scope, headers.forwarded)
+        principal = (await self._keys.authenticate(headers.authorization)).require("ingest")
+        context = await self._service.request_context(principal, None, headers.traceparent, headers.date)
+        content = await read_body(receive, limit, self._settings.receipt_seconds)
+        translation = await self._translate(inflate(content, limit) if headers.gzip else content, encoding)
+        results = await self._service.ingest_bodies(translation.items, context)
+        return export_response(partial_success(translation, results), encoding).with_headers(quota)
+
+    async def _translate(self, content: bytes, encoding: Encoding) -> Translation:
+        """Return what a request contains; a large one is decoded in a thread, one at a time."""
+        if len(content) <= MAX_INLINE_BYTES:
+            return _decode_and_translate(content, encoding)
+        async with self._decoder:
+            return await asyncio.to_thread(_decode_and_translate, content, encoding)
+
+
+def _decode_and_translate(content: bytes, encoding: Encoding) -> Translation:
+    return translate(decode_spans(content, encoding))
+
+
+def _media_type(scope: Scope) -> bytes:
+    found: Sequence[bytes] = [value for name, value in scope["headers"] if name == b"content-type"]
+    return bytes(found[0].partition(b";")[0].strip().lower()) if found else b""
+
+
+class TracesMiddleware:
+    """Sends `POST /v1/traces` to the endpoint, and all other requests to `app`."""
+
+    def __init__(self, app: App, endpoint: TracesEndpoint) -> None:
+        self._app = app
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await self._endpoint.respond(scope, receive)
+        except ClientDisconnected:
+            return
+        await send_response(send, response)

@@ -1,0 +1,91 @@
+"""The execution of a span, as `POST /v1/executions` would get it. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from collector.domain.otlp import fields
+from collector.domain.otlp.conventions import CONSENT, DETAILS_EVENT, OWN_PROMPT, SERVICE, TARGET
+from collector.domain.otlp.outcome import latency_ms, occurred_at, outcome
+from collector.domain.otlp.span import ExportedSpan, SpanKey
+from collector.domain.otlp.transcript import INPUTS, OUTPUTS, read_transcript
+from ratchet.prompt import PromptError, prompt_name
+
+
+def target_of(span: ExportedSpan) -> Any:
+    """Return the target of a span: its own attribute, that of the resource, or the name of the service."""
+    return span.attributes.get(TARGET) or span.resource.get(TARGET) or span.resource.get(SERVICE)
+
+
+def execution_body(
+    span: ExportedSpan, parent: SpanKey | None, contexts: Sequence[str], scores: dict[str, float]
+) -> dict[str, Any]:
+    """Return the body of an execution, without the fields that the span does not have."""
+    span = with_details(span)
+    usage = {
+        name: count
+        for name in ("input_tokens", "output_tokens")
+        if (count := fields.count_field(span, f"usage.{name}")) is not None
+    }
+    found: dict[str, Any] = {
+        "id": span.key.execution_id,
+        "trace_id": span.key.trace_id,
+        "parent_id": parent and parent.execution_id,
+        "target": target_of(span),
+        "prompts": _prompts(span),
+        "input": read_transcript(span, INPUTS),
+        "output": read_transcript(span, OUTPUTS),
+        "usage": usage,
+        "cost": fields.cost(span),
+        "latency_ms": latency_ms(span),
+        "outcome": outcome(span),
+        "occurred_at": occurred_at(span),
+        "parameters": fields.parameters(span),
+        "tools": fields.tools(span),
+        "contexts": list(contexts),
+        "scores": scores,
+        "attributes": fields.attributes(span),
+        "consent": _consent(span),
+        **{name: fields.text_field(span, name) for name in ("model", "session", "user", "arm")},
+    }
+    return {name: value for name, value in found.items() if value is not None and value not in ([], {})}
+
+
+def with_details(span: ExportedSpan) -> ExportedSpan:
+    """Return the span with the attributes of its details event, where it lacks them."""
+    details: dict[str, Any] = {}
+    for event in span.events:
+        if event.name == DETAILS_EVENT:
+            details |= event.attributes
+    return span._replace(attributes={**details, **span.attributes}) if details else span
+
+
+def _prompts(span: ExportedSpan) -> list[dict[str, Any]]:
+    """Return the prompt in use. One of which only the version or the digest is known has the name of the target."""
+    parts = {part: fields.text_field(span, f"prompts.{part}") for part in ("name", "version", "digest")}
+    given: dict[str, Any] = {part: value for part, value in parts.items() if value is not None}
+    if not given:
+        return []
+    prompt = {"name": target_of(span), **given}
+    return [prompt] if OWN_PROMPT in span.attributes or _is_prompt_name(prompt["name"]) else []
+
+
+def _is_prompt_name(name: Any) -> bool:
+    """Return whether a name is one that Ratchet accepts: another tool's names may be longer, or have commas."""
+    try:
+        prompt_name(name)
+    except PromptError:
+        return False
+    return True
+
+
+def _consent(span: ExportedSpan) -> dict[str, bool]:
+    found = {purpose: _flag(span, f"{CONSENT}{purpose}") for purpose in ("quality", "learning")}
+    return {purpose: given for purpose, given in found.items() if given is not None}
+
+
+def _flag(span: ExportedSpan, name: str) -> bool | None:
+    """Return a flag of the span or of its resource, whose attributes environment variables set as text."""
+    value = span.attributes.get(name, span.resource.get(name))
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower())
+    return value if isinstance(value, bool) else None
