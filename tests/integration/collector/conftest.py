@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from collector.api.cors_middleware import CorsMiddleware
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.api.otlp import TracesEndpoint, TracesMiddleware
-from collector.app import Parts
+from collector.app import Parts, build_app
 from collector.settings import CollectorSettings
 from collector.storage.key_origins import KeyOrigins
 from shared.testing.clock import FakeClock
@@ -149,3 +149,17 @@ def add_key() -> Callable[..., str]:
 def instance() -> Callable[..., contextlib.AbstractAsyncContextManager[Running]]:
     """Return a context manager factory that takes a DSN and a clock and yields an instance of the collector."""
     return running
+
+
+@pytest.fixture
+async def reader(collector: Running, add_key: Callable[..., str]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an instance on the same database, with a key of the scope `read`."""
+    settings = CollectorSettings(
+        database_url=as_role(collector.dsn, "ratchet_collector"), kafka_bootstrap="127.0.0.1:9"
+    )
+    app = build_app(settings, collector.clock)
+    headers = {"Authorization": f"Bearer {add_key(collector.dsn, 'reader', 'read')}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://collector", headers=headers) as client:
+        yield client
+    await app.state.keys._engine.dispose()

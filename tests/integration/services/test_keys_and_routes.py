@@ -34,6 +34,10 @@ APPS: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "proposer": (proposer.app.build_app, ProposerSettings),
 }
 TRACES = ("POST", "/v1/traces")
+_IN_PATHS = {
+    "name": "score.x", "regression_id": uuid4(), "letter_id": uuid4(), "consumer": "none", "execution_id": "e1",
+    "trace_id": "t1",
+}  # fmt: skip
 OPERATORS = ("reviewer_key", "operator_key", "admin_key")
 # Each route, and the kinds of keys that it admits.
 EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
@@ -43,6 +47,9 @@ EXPECTED: dict[str, dict[Route, tuple[str, ...]]] = {
         TRACES: ("ingest_key",),
         ("GET", "/v1/executions"): ("maker_key", "reviewer_key", "admin_key"),
         ("GET", "/v1/executions/latest"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/executions/export"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/executions/{execution_id}"): ("maker_key", "reviewer_key", "admin_key"),
+        ("GET", "/v1/traces/{trace_id}"): ("maker_key", "reviewer_key", "admin_key"),
     },
     "analyzer": {
         ("GET", "/v1/regressions"): ("maker_key", *OPERATORS),
@@ -94,7 +101,7 @@ class ServiceApi:
         header = self.headers[label]
         return await self.client.request(
             method,
-            path.format(name="score.x", regression_id=uuid4(), letter_id=uuid4(), consumer="none"),
+            path.format_map(_IN_PATHS),
             json={} if method in ("POST", "PUT") else None,
             headers={} if header is None else {"Authorization": header},
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from collector.api.cors_middleware import CorsMiddleware
 from collector.api.executions import executions_router
@@ -10,6 +10,7 @@ from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
 from collector.api.otlp import TracesEndpoint, TracesMiddleware
 from collector.api.otlp_openapi import describe_traces
+from collector.api.traces import traces_router
 from collector.domain.model import IngestItem, ItemStatus
 from collector.handlers import Handlers
 from collector.ingest.group_commit import GroupCommitter
@@ -19,6 +20,7 @@ from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from collector.storage.execution_reader import ExecutionReader
 from collector.storage.key_origins import KeyOrigins
+from collector.storage.log_reader import ExecutionLogReader
 from shared.messaging.flow_control import Flow
 from shared.runtime.clock import Clock, SystemClock
 from shared.service.service_app import Platform, Service, build_service_app
@@ -33,6 +35,7 @@ class Parts:
     committer: "GroupCommitter[IngestItem, ItemStatus]"
     maintenance: Maintenance
     service: IngestService
+    pseudonym_key: PseudonymKeyCache
     write_connections: tuple[DedicatedConnection, ...]
     maintenance_connection: DedicatedConnection
 
@@ -56,8 +59,15 @@ class Parts:
         committer = GroupCommitter[IngestItem, ItemStatus](
             *(writer.write for writer in writers), max_items=settings.queue_items
         )
-        service = IngestService(committer, PseudonymKeyCache(platform.engine), clock)
-        return cls(platform, settings, committer, maintenance, service, write_connections, maintenance_connection)
+        key = PseudonymKeyCache(platform.engine)
+        service = IngestService(committer, key, clock)
+        return cls(platform, settings, committer, maintenance, service, key, write_connections, maintenance_connection)
+
+    def routers(self) -> tuple[APIRouter, ...]:
+        """Return the routes that read."""
+        log = ExecutionLogReader(self.platform.engine)
+        executions = executions_router(ExecutionReader(self.platform.reader), log, self.pseudonym_key)
+        return executions, traces_router(log)
 
 
 def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:
@@ -72,7 +82,7 @@ def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flo
             subscriptions=Handlers(parts.service, keys, settings.relay_shards).subscriptions(),
             background=(parts.committer.run, parts.maintenance.run),
             close=tuple(connection.close for connection in (*parts.write_connections, parts.maintenance_connection)),
-            routers=(executions_router(ExecutionReader(parts.platform.reader)),),
+            routers=parts.routers(),
         )
     )
     traces = TracesEndpoint(parts.service, keys, settings, parts.platform.limiter)

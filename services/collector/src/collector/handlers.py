@@ -1,4 +1,4 @@
-"""Handlers of Kafka events: submitted feedback, and prompts that Ratchet serves."""
+"""Handlers of Kafka events: submitted feedback, prompts that Ratchet serves, and the events of the execution log."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,14 +8,18 @@ from collector.domain.model import IngestItem
 from collector.domain.submission_checks import check_age, is_signed
 from collector.ingest.service import IngestService
 from collector.storage.connections import raw_connection, transient_errors
+from collector.storage.execution_log import ExecutionLogRepository
 from collector.storage.repository import PostgresRepository
 from shared.auth.keys import KeyStore
 from shared.errors import Permanent
-from shared.events.feedback import FeedbackSubmitted
+from shared.events.feedback import ExecutionRecorded, FeedbackCreated, FeedbackSubmitted
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Subscription, Tx
 from shared.problems import Problem
+
+_LOG_BATCH = 200
+"""Events of the log in one transaction: few, because requests are answered by the same process meanwhile."""
 
 
 class Handlers:
@@ -31,6 +35,7 @@ class Handlers:
         return (
             Subscription("submitted", (FeedbackSubmitted,), self.ingest_submitted),
             Subscription("served", (PromptLive,), self.save_served_prompts),
+            Subscription("execution-log", (ExecutionRecorded, FeedbackCreated), self.log_events, _LOG_BATCH),
         )
 
     async def ingest_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:
@@ -66,3 +71,12 @@ class Handlers:
             await repository.save_served_prompts(
                 [(live.project, live.environment, live.name, live.digest) for live in prompts]
             )
+
+    async def log_events(self, tx: Tx, events: Sequence[Received[ExecutionRecorded | FeedbackCreated]]) -> None:
+        """Add executions and feedback to the execution log."""
+        logged = [received.event for received in events]
+        with transient_errors():
+            log = ExecutionLogRepository(await raw_connection(tx))
+            if executions := [event for event in logged if isinstance(event, ExecutionRecorded)]:
+                await log.add_executions(executions)
+            await log.add_feedback(event for event in logged if isinstance(event, FeedbackCreated))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from collector.domain.outbox_messages import feedback_created_message
 from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
+from collector.storage.execution_log import ExecutionLogRepository
 from collector.storage.repository import PostgresRepository
 from shared.errors import Retryable
 from shared.runtime.clock import Clock
@@ -20,6 +21,8 @@ _BUSY_FOR_S = 60.0
 """Longer than a transaction may take, so that feedback whose execution was recorded concurrently is found."""
 _DELETE_INTERVAL = timedelta(hours=1)
 _BATCH = 500
+_LOG_BATCHES = 20
+"""Batches of expired log entries that one run deletes, so that feedback does not wait for it; the next run goes on."""
 
 RACE_WINDOW = timedelta(minutes=10)
 """Longer than any transaction: older feedback can't have missed a concurrently recorded execution."""
@@ -68,7 +71,8 @@ class Maintenance:
         self._join_since = now - RACE_WINDOW
         if now >= self._delete_at:
             await self._delete_expired(now)
-            self._delete_at = now + _DELETE_INTERVAL
+            if await self._delete_logged(now):
+                self._delete_at = now + _DELETE_INTERVAL
         return sent
 
     async def _send_batch(self, now: datetime) -> int:
@@ -91,3 +95,12 @@ class Maintenance:
         async with self._connection.begin() as pg:
             repository = PostgresRepository(pg, self._settings.relay_shards)
             await repository.delete_expired(now, {"receipts": receipts, "executions": raw, "current_feedback": raw})
+
+    async def _delete_logged(self, now: datetime) -> bool:
+        """Delete expired entries of the execution log, a batch per transaction; return whether all are deleted."""
+        for _ in range(_LOG_BATCHES):
+            async with self._connection.begin() as pg:
+                age = timedelta(days=self._settings.log_days)
+                if not await ExecutionLogRepository(pg).delete_expired(now, age):
+                    return True
+        return False

@@ -22,4 +22,5 @@ class CollectorSettings(ServiceSettings):
     queue_items: int = Field(20_000, ge=1, description="maximum items waiting for the database")
     join_hours: float = Field(24.0, gt=0, description="hours that feedback waits for its execution")
     raw_days: float = Field(90.0, gt=1, description="days that executions and current feedback are kept")
+    log_days: float = Field(30.0, gt=1, description="days that the execution log keeps executions and their feedback")
     receipt_days: float = Field(30.0, gt=1, description="days in which a repeated request is recognised")

@@ -1,32 +1,74 @@
 """`GET /v1/executions`: what is still stored of executions, for keys with the scope `read`."""
 
+from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import StreamingResponse
 
+from collector.api.execution_filters import Reader, filter_dependency
+from collector.api.execution_models import ExecutionDetail, ExecutionPage, to_detail, to_page
+from collector.domain.execution_filter import ExecutionFilter
+from collector.domain.export_format import MEDIA_TYPES, ExportFormat, export_line, header
+from collector.domain.log_entries import execution_reference
 from collector.domain.model import key_hash
 from collector.domain.schemas import Id, Name
+from collector.ingest.service import PseudonymKeyCache
 from collector.storage.execution_reader import ExecutionReader
+from collector.storage.log_reader import ExecutionLogReader, Key
 from shared.auth.principal import Principal
 from shared.events.feedback import ExecutionFacts
-from shared.problems import Problem
-from shared.web.authentication import require
+from shared.problems import Problem, invalid
+from shared.web.pagination import Cursor, Limit, decode_cursor
 
 MAX_IDS = 50
-Reader = Annotated[Principal, Depends(require("read"))]
-Ids = Annotated[list[Id], Query(alias="id", min_length=1, max_length=MAX_IDS)]
+Ids = Annotated[
+    list[Id] | None,
+    Query(alias="id", min_length=1, max_length=MAX_IDS, description="Only these; no other parameter is allowed then"),
+]
+Words = Annotated[
+    str | None,
+    Query(
+        min_length=2,
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Text that the input, the output or a context contains, ignoring case. A page searches the texts "
+        "of the newest 5,000 executions that match the other parameters; `next` continues after them",
+    ),
+]
 
 
-def executions_router(executions: ExecutionReader) -> APIRouter:
+def executions_router(
+    executions: ExecutionReader, log: ExecutionLogReader, pseudonym_key: PseudonymKeyCache
+) -> APIRouter:
     """Return the routes. They read the caller's project and environment; texts are scrubbed and users hashed."""
     router = APIRouter(prefix="/v1/executions", tags=["executions"])
+    read_filter = filter_dependency(pseudonym_key)
 
-    @router.get("")
-    async def list_executions(principal: Reader, ids: Ids) -> dict[str, Any]:
-        """Return the executions with these ids, in their order; unknown and deleted ones are left out."""
-        references = list(dict.fromkeys(_reference(principal, execution_id) for execution_id in ids))
-        found = await executions.list_executions(references)
-        return {"items": [to_view(found[reference]) for reference in references if reference in found]}
+    @router.get("", response_model=ExecutionPage | dict[str, Any])
+    async def list_executions(
+        principal: Reader,
+        wanted: Annotated[ExecutionFilter, Depends(read_filter)],
+        ids: Ids = None,
+        q: Words = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> ExecutionPage | dict[str, Any]:
+        """Return executions, newest first; or with `id` those, in their order.
+
+        The list has an execution about a second after it was accepted. With `id`, executions are found at once, with
+        their whole texts but without scores and feedback; unknown and deleted ones are left out.
+        """
+        if ids is not None:
+            if wanted != ExecutionFilter(principal.project, principal.environment) or q is not None or cursor:
+                raise invalid("id", "cannot be combined with other parameters")
+            return {"items": await _list_by_id(executions, principal, ids)}
+        after = _key(cursor)
+        page = await (log.list_executions(wanted, after, limit) if q is None else log.search(wanted, q, after, limit))
+        feedback = await log.list_feedback(entry.reference for entry in page.entries)
+        return to_page(page, feedback)
 
     @router.get("/latest")
     async def get_latest_execution(principal: Reader, target: Annotated[Name, Query()]) -> dict[str, Any]:
@@ -36,7 +78,57 @@ def executions_router(executions: ExecutionReader) -> APIRouter:
             raise Problem(404, "execution-unknown", "No execution of this target is stored")
         return to_view(row)
 
+    @router.get(
+        "/export",
+        response_class=StreamingResponse,
+        responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}}},
+    )
+    async def export_executions(
+        wanted: Annotated[ExecutionFilter, Depends(read_filter)], format: ExportFormat = "jsonl", q: Words = None
+    ) -> StreamingResponse:
+        """Stream all executions that match, newest first, with all fields and their feedback.
+
+        A line of JSON each, or CSV with a header. A response that ends without its last chunk is incomplete.
+        """
+        name = f'attachment; filename="executions.{format}"'
+        lines = _export(log, wanted, format, q)
+        return StreamingResponse(lines, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
+
+    @router.get("/{execution_id:path}")
+    async def get_execution(principal: Reader, execution_id: Annotated[Id, Path()]) -> ExecutionDetail:
+        """Return an execution with its feedback and scores. Problem 404 if the log does not have it.
+
+        The log has an execution about a second after it was accepted, for `RATCHET_LOG_DAYS`.
+        """
+        reference = execution_reference(principal.project, principal.environment, execution_id)
+        entry = await log.get_execution(reference)
+        if entry is None:
+            raise Problem(404, "execution-unknown", "No execution with this id is in the log")
+        return to_detail(entry, (await log.list_feedback([reference])).get(reference, ()))
+
     return router
+
+
+def _key(cursor: str | None) -> Key | None:
+    at, reference = decode_cursor(cursor, datetime, UUID)
+    return None if cursor is None else (at, reference)
+
+
+async def _export(
+    log: ExecutionLogReader, wanted: ExecutionFilter, form: ExportFormat, words: str | None
+) -> AsyncIterator[bytes]:
+    """Yield the export in chunks of executions; only one chunk is in memory."""
+    yield header(form)
+    async for chunk in log.iterate(wanted, words):
+        feedback = await log.list_feedback(entry.reference for entry in chunk)
+        details = (to_detail(entry, feedback.get(entry.reference, ())) for entry in chunk)
+        yield b"".join([export_line(form, detail.model_dump(mode="json")) for detail in details])
+
+
+async def _list_by_id(executions: ExecutionReader, principal: Principal, ids: list[Id]) -> list[dict[str, Any]]:
+    references = list(dict.fromkeys(_reference(principal, execution_id) for execution_id in ids))
+    found = await executions.list_executions(references)
+    return [to_view(found[reference]) for reference in references if reference in found]
 
 
 def _reference(principal: Principal, execution_id: str) -> bytes:
