@@ -36,7 +36,7 @@ from shared.web.operator_actions import OperatorActions
 from shared.web.query import refuse_unknown_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
 
-_EMBEDDED = PollIntervals(poll=30.0, renew=30.0, lease=120.0)
+_EMBEDDED = PollIntervals(poll=60.0, renew=60.0, lease=240.0)
 """Intervals on the embedded bus: it has a single instance, whose commits wake its relay."""
 
 Background = Callable[[], Awaitable[None]]
