@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from benchmarks.driver import RESULTS, current_commit, report, run_benchmark
 from benchmarks.rows import Row
 from benchmarks.table import render_table
+from benchmarks.termination import exit_on_sigterm
 
 BENCHMARKS = (
     "start",
@@ -52,4 +53,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     sys.exit(main())

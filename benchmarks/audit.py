@@ -22,6 +22,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 from gatekeeper.bootstrap import bootstrap
 from gatekeeper.domain.audit_chain import START
 from gatekeeper.domain.signer import Signer
@@ -158,8 +159,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ratchet-") as folder:
         server = Postgres(Path(folder, "data"), Path(folder, "postgres.log"))
-        server.start()
         try:
+            server.start()
             found = asyncio.run(measure(server, options.entries))
         finally:
             server.stop()
@@ -170,4 +171,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

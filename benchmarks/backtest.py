@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 
 _LIMIT_ROWS, _LIMIT_S, _OF_PANDAS = 1_000_000, 10.0, 2.0
 FORMATS = ("csv", "jsonl", "parquet")
@@ -58,7 +59,11 @@ def run(command: list[str]) -> dict[str, float]:
     """Return seconds, processor seconds and megabytes of a command."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
+    try:
+        _, status, used = os.wait4(process.pid, 0)
+    except SystemExit:
+        process.kill()
+        raise
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
@@ -111,4 +116,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

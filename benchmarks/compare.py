@@ -19,6 +19,7 @@ from benchmarks.comparison import Comparison, compare_runs, missing_work
 from benchmarks.driver import ROOT, run_benchmark
 from benchmarks.rows import Row
 from benchmarks.table import format_seconds
+from benchmarks.termination import exit_on_sigterm
 
 MEASURED = ("ingest", "relay", "consume", "sdk", "growth", "backtest", "audit")
 """Benchmarks whose rows have processor time."""
@@ -94,4 +95,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     sys.exit(main())

@@ -16,6 +16,7 @@ import httpx
 from playwright.sync_api import sync_playwright
 
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 from ratchet_local.backing_services import BackingServices
 from ratchet_local.data_dir import DataDir
 from tests.support.browser import Visitor
@@ -116,4 +117,5 @@ def _kilobytes(visitor: Visitor, path: str) -> float:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

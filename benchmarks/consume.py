@@ -41,6 +41,7 @@ from benchmarks.cpu import CpuMeter
 from benchmarks.growth import texts
 from benchmarks.rows import Row, add_rows_option, write_rows
 from benchmarks.stages import StageMeter, StageTime
+from benchmarks.termination import exit_on_sigterm
 from ratchet_local.postgres import Postgres
 from shared.events.base import Event
 from shared.messaging.cloudevents import Received, decode
@@ -193,8 +194,8 @@ async def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "postgres.log")
-        server.start()
         try:
+            server.start()
             await migrate("analyzer", server.dsn().replace("postgresql:", "postgresql+asyncpg:", 1))
             found = {
                 kind: await measure(server, kind, arguments.events, arguments.batch, arguments.targets)
@@ -211,4 +212,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     asyncio.run(main())

@@ -20,7 +20,12 @@ def run_benchmark(name: str, root: Path = ROOT) -> tuple[list[Row], int]:
     with tempfile.TemporaryDirectory(prefix="ratchet-rows-") as folder:
         path = Path(folder) / "rows.json"
         command = [python, "-m", f"benchmarks.{name}", "--rows", str(path)]
-        code = subprocess.run(command, cwd=root, check=False).returncode
+        with subprocess.Popen(command, cwd=root) as process:
+            try:
+                code = process.wait()
+            except SystemExit:  # `with` waits until it has ended its servers
+                process.terminate()
+                raise
         return read_rows(path), code
 
 

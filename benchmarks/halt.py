@@ -22,6 +22,7 @@ from pathlib import Path
 from benchmarks import halt_loads
 from benchmarks.audit import extend_chain
 from benchmarks.halt_loads import Keys, Load
+from benchmarks.termination import exit_on_sigterm
 from gatekeeper.domain.signer import Signer
 from ratchet_local.postgres import Postgres
 from tests.support.local import LocalRunner
@@ -126,4 +127,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

@@ -37,6 +37,7 @@ from benchmarks.ingest_cost import Meter
 from benchmarks.ingest_load import Figure, measure
 from benchmarks.ingest_servers import MODES, serve
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 from ratchet_local.ports import free_port
 from ratchet_local.postgres import SMALL, Postgres
 from shared.runtime.migrations import migrate_now
@@ -55,8 +56,8 @@ def database() -> Iterator[tuple[str, int]]:
     """Yield the DSN of a migrated durable database, and the process id of its server."""
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "log", SERVER)
-        server.start()
         try:
+            server.start()
             dsn = server.dsn()
             migrate_now("collector", dsn.replace("postgresql:", "postgresql+asyncpg:"))
             asyncio.run(_add_key(dsn))
@@ -207,4 +208,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

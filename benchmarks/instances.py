@@ -35,6 +35,7 @@ from benchmarks.ingest import KEY, add_executions, database, serving
 from benchmarks.ingest_load import Connection, requests
 from benchmarks.rows import Row, add_rows_option, write_rows
 from benchmarks.stages import StageMeter
+from benchmarks.termination import exit_on_sigterm
 from ratchet_local.postgres import Postgres
 from shared.runtime.migrations import migrate
 from shared.testing.bus import FakeRecord
@@ -124,8 +125,8 @@ def measure_analyzers(count: int, events: int) -> Work:
     """Return the work of an event with `count` analyzers."""
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         server = Postgres(Path(folder) / "data", Path(folder) / "log")
-        server.start()
         try:
+            server.start()
             asyncio.run(migrate("analyzer", server.dsn().replace("postgresql:", "postgresql+asyncpg:", 1)))
             return _consume(server, count, events)
         finally:
@@ -138,6 +139,15 @@ def _consume(server: Postgres, count: int, events: int) -> Work:
         subprocess.Popen([*command, str(part), str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for part in range(count)
     ]
+    try:
+        return _measured(server, consumers, events)
+    finally:
+        for consumer in consumers:
+            consumer.kill()
+            consumer.wait()
+
+
+def _measured(server: Postgres, consumers: Sequence["subprocess.Popen[str]"], events: int) -> Work:
     lines = [_lines(consumer) for consumer in consumers]
     for each in lines:
         assert next(each) == "ready\n"
@@ -146,7 +156,7 @@ def _consume(server: Postgres, count: int, events: int) -> Work:
         print(file=consumer.stdin, flush=True)
     found = [json.loads(next(each)) for each in lines]
     elapsed, postgres_s = time.perf_counter() - began, postgres.seconds
-    assert [consumer.wait(60) for consumer in consumers] == [0] * count
+    assert [consumer.wait(60) for consumer in consumers] == [0] * len(consumers)
     total = sum(each["events"] for each in found)
     assert total == events, f"{total} of {events} events"
     return Work(
@@ -230,4 +240,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

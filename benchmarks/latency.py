@@ -27,6 +27,7 @@ from benchmarks.latency_pushes import measure_pushes
 from benchmarks.latency_system import TARGET, System, bearer, post, rows_of
 from benchmarks.production import production
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 from ratchet import Ratchet
 from ratchet.prompt import parse
 from tests.support.eventually import eventually_sync
@@ -127,9 +128,9 @@ def measure_local(clients: int, rounds: int) -> list[Row]:
     """Measure on the system that `make run` starts."""
     with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder:
         runner = LocalRunner(Path(folder) / "data")
-        runner.start()
         with contextlib.ExitStack() as stack:
             stack.callback(runner.stop_all)
+            runner.start()
             keys = runner.credentials
             system = System(keys["url"], keys["url"], keys["url"], keys)
             stack.enter_context(load(system, PER_SECOND))
@@ -152,4 +153,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

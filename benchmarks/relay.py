@@ -35,6 +35,7 @@ from benchmarks.cpu import CpuMeter
 from benchmarks.growth import texts
 from benchmarks.ingest import SERVER
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 from collector.settings import CollectorSettings
 from ratchet_local.embedded import EmbeddedBroker
 from ratchet_local.postgres import Postgres
@@ -156,7 +157,8 @@ def broker() -> Iterator[str]:
     try:
         yield ours.recv()
     finally:
-        ours.send(None)
+        with contextlib.suppress(OSError):  # it has ended
+            ours.send(None)
         process.join(10)
 
 
@@ -192,8 +194,8 @@ async def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, broker() as bootstrap:
         server = Postgres(Path(folder) / "data", Path(folder) / "postgres.log", SERVER)
-        server.start()
         try:
+            server.start()
             await migrate("collector", server.dsn().replace("postgresql:", "postgresql+asyncpg:", 1))
             found = await measure(server, bootstrap, asked.events, asked.group, asked.targets)
         finally:
@@ -206,4 +208,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     asyncio.run(main())

@@ -32,6 +32,7 @@ import psutil
 from benchmarks.ingest_load import comments
 from benchmarks.rows import Row, add_rows_option, write_rows
 from benchmarks.sdk_sink import run_sink
+from benchmarks.termination import exit_on_sigterm
 from ratchet import Ratchet
 from ratchet.client import PromptLabel
 from ratchet_local.ports import free_port
@@ -234,4 +235,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

@@ -17,6 +17,7 @@ import psutil
 
 from benchmarks.cpu import cpu_seconds
 from benchmarks.rows import Row, add_rows_option, write_rows
+from benchmarks.termination import exit_on_sigterm
 from ratchet import Ratchet
 from tests.support.local import LocalRunner
 
@@ -110,4 +111,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()

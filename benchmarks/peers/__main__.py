@@ -41,6 +41,7 @@ from benchmarks.peers.installation import LANGFUSE, MLFLOW, PHOENIX, Peer, insta
 from benchmarks.peers.servers import serving
 from benchmarks.rows import Row, add_rows_option, write_rows
 from benchmarks.sdk import measure_feedback, sink
+from benchmarks.termination import exit_on_sigterm
 
 PEERS = {peer.name: peer for peer in (MLFLOW, PHOENIX, LANGFUSE)}
 CLIENT_CALLS = Path(__file__).with_name("client_calls.py")
@@ -202,4 +203,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     main()
