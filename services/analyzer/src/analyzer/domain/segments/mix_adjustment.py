@@ -16,7 +16,6 @@ as `expected`, so learning never absorbs it.
   not absorbed by the values that show it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import mul
@@ -25,12 +24,10 @@ from typing import Any
 from analyzer.domain.segments.cells import CellIndex
 from analyzer.domain.segments.dimensions import Cell
 from analyzer.domain.segments.expectation import Expectation, expectation
+from analyzer.domain.segments.shifts import UNIT, CellSums, find_shifts, new_levels
 
-UNIT = 1_000_000
 FIRST = 50
 REFERENCE = 800
-OVERLOOKED = 6
-"""A rare level of the reference occurs about three times while the number of values doubles; more is a new level."""
 _MAX_CACHED = 256
 
 
@@ -190,38 +187,17 @@ class SegmentProfile:
 
     def _extend_reference(self, everything: bool) -> None:
         """Add cells to the reference: all so far, or those without a new level."""
-        new = set() if everything else self._new_levels()
+        new = set() if everything else new_levels(self.cells.kept, self._counts, self._familiar)
         self._weights = self._weights or list(self._counts)
         self._open = self._open and not everything
         self._familiar = [not any(level in new for level in enumerate(cell)) for cell in self.cells.kept]
         self._update_shifts()
 
-    def _new_levels(self) -> set[tuple[int, str | None]]:
-        """Return the levels since the last extension that have more values than a rare level would."""
-        known = {
-            each for cell, old in zip(self.cells.kept, self._familiar, strict=False) if old for each in enumerate(cell)
-        }
-        counts: Counter[tuple[int, str | None]] = Counter()
-        for cell, count in zip(self.cells.kept, self._counts, strict=True):
-            counts.update(dict.fromkeys(enumerate(cell), count))
-        return {each for each, count in counts.items() if each not in known and count > OVERLOOKED}
-
     def _update_shifts(self) -> None:
-        self._shifts = self._expected()
+        sums = CellSums(self.cells.kept, self._counts, self._totals, self._squares)
+        self._shifts = find_shifts(sums, self._familiar, self._weigh())
         self._due = max(2 * self.n, FIRST)
         self._known, self._rest = {}, None
-
-    def _expected(self) -> list[float]:
-        """Return overall - expected for each cell; 0 for cells that are not in the reference."""
-        cells = list(zip(self.cells.kept, self._counts, self._totals, self._familiar, strict=False))
-        means = {cell: (n, total / (n * UNIT)) for cell, n, total, known in cells if known and n > 0}
-        weights = {cell: weight for cell, weight in self._weigh().items() if weight > 0}
-        seen = {cell: weight for cell, weight in weights.items() if cell in means}
-        if len(means) < 2:
-            return [0.0] * len(cells)
-        found = expectation(means, _within(self._counts, self._totals, self._squares), seen)
-        overall = sum(weight * found.estimate(cell)[0] for cell, weight in weights.items()) / sum(weights.values())
-        return [overall - found.estimate(cell)[0] if known else 0.0 for cell, _, _, known in cells]
 
     def _weigh(self) -> dict[Cell, float]:
         return {cell: float(weight) for cell, weight in zip(self.cells.kept, self._weights, strict=False)}
@@ -254,13 +230,3 @@ class SegmentProfile:
             self._rest = expectation(sums, 0.0, weights)
         low, high = self.widened
         return min(max(-self._rest.common(cell), low), high)
-
-
-def _within(counts: Sequence[int], totals: Sequence[int], squares: int) -> float:
-    """Return the variance within cells; sums are in millionths."""
-    n = sum(counts)
-    filled = [(count, total) for count, total in zip(counts, totals, strict=True) if count > 0]
-    if n < 2 * len(filled):  # Too few values per cell: use the variance of all values.
-        filled = [(n, sum(totals))]
-    explained = sum(total * total / count for count, total in filled)
-    return max(squares - explained, 0.0) / max(n - len(filled), 1) / UNIT / UNIT
