@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
 
 from shared.errors import Permanent
 from shared.messaging.cloudevents import Record, decode
@@ -20,7 +18,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.fetch_order import fetch_all_partitions
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.gaps import GapDetector
-from shared.messaging.security import faststream_security
+from shared.messaging.kafka_broker import attach_consumer, new_broker
 from shared.messaging.store import Broadcast, Store, Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.log import logger
@@ -33,15 +31,6 @@ _RETRYING_S = 60.0
 """A batch that fails for longer, for a reason outside of it, is reported as a problem of this instance."""
 _CLOSE_S = 2.0
 _RESTART_S = (0.5, 1.0, 2.0, 5.0)
-_MAX_POLL_MS = 15 * 60 * 1000
-_FETCH_WAIT_MS = 500
-"""Kafka answers a fetch as soon as there is a message; an idle consumer asks again after this time."""
-_EMBEDDED_WAIT_MS = 20
-"""The embedded broker answers an idle fetch only after this time, even if a message arrives meanwhile."""
-_NOTIFIED_WAIT_MS = 5
-"""With notified arrivals, a consumer fetches only if there are messages, or once before it pauses."""
-_ENDLESS_MS = 2**31 - 1
-"""After a fetch without messages, FastStream sleeps for this time again: so let the fetch wait without limit."""
 
 
 class Bus:
@@ -114,19 +103,7 @@ class Bus:
 
     def broker(self) -> KafkaBroker:
         """Return a FastStream broker with every subscription attached; AsyncAPI is generated from it, too."""
-        broker = KafkaBroker(
-            self._settings.kafka_bootstrap.split(","),
-            client_id=f"ratchet-{self._settings.service}-{self._settings.instance}",
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            security=faststream_security(self._settings),
-            metadata_max_age_ms=300_000 if self._settings.embedded_bus else 30_000,
-            # While a broker is unavailable, several loops of each consumer retry: 100 ms would be a storm of requests.
-            retry_backoff_ms=100 if self._settings.embedded_bus else 500,
-            graceful_timeout=5.0,
-            apply_types=False,
-            logger=logging.getLogger("faststream"),
-        )
+        broker = new_broker(self._settings)
         self._consumers = []
         for subscription in self._subscriptions:
             delivery = self.deliveries[self.group(subscription.name)]
@@ -134,50 +111,19 @@ class Bus:
             consumer = SubscriptionConsumer(
                 delivery.consumer, delivery.process, True, self.flow, self._metrics, detector
             )
-            self._attach(broker, consumer, subscription, subscription.max_batch)
+            self._attach(broker, consumer, subscription)
         for broadcast in self._broadcasts:
             consumer = SubscriptionConsumer(
                 self.group(broadcast.name), self._broadcast_processor(broadcast), False, self.flow, self._metrics
             )
-            self._attach(broker, consumer, broadcast, 500)
+            self._attach(broker, consumer, broadcast)
         return broker
 
     def _attach(
-        self,
-        broker: KafkaBroker,
-        consumer: SubscriptionConsumer,
-        subscription: Subscription | Broadcast,
-        max_batch: int,
+        self, broker: KafkaBroker, consumer: SubscriptionConsumer, subscription: Subscription | Broadcast
     ) -> None:
-        embedded = self._settings.embedded_bus
-        static = consumer.grouped and not embedded
-        consumer.subscriber = broker.subscriber(
-            *[event.topic for event in subscription.events],
-            batch=True,
-            group_id=consumer.group if consumer.grouped else None,
-            group_instance_id=f"{consumer.group}.{self._settings.instance}" if static else None,
-            auto_offset_reset="earliest" if consumer.grouped else "latest",
-            ack_policy=AckPolicy.MANUAL,
-            max_records=max_batch,
-            fetch_max_wait_ms=self._fetch_wait_ms(),
-            session_timeout_ms=30_000 if embedded else 10_000,  # the embedded broker is in the same process
-            heartbeat_interval_ms=10_000 if embedded else 1_000,
-            max_poll_interval_ms=_MAX_POLL_MS,
-            batch_timeout_ms=_ENDLESS_MS,
-            consumer_timeout_ms=200 if self.flow.arrivals is None else 10_000,  # between looks at what to fetch
-            parser=consumer.parse,
-            decoder=_undecoded,
-            no_reply=True,
-            title=f"{consumer.group}",
-            description=subscription.events[0].__doc__,
-        )
-        consumer.subscriber(consumer.consume)
+        attach_consumer(broker, consumer, subscription, self._settings, notified=self.flow.arrivals is not None)
         self._consumers.append(consumer)
-
-    def _fetch_wait_ms(self) -> int:
-        if self.flow.arrivals is not None:
-            return _NOTIFIED_WAIT_MS
-        return _EMBEDDED_WAIT_MS if self._settings.embedded_bus else _FETCH_WAIT_MS
 
     def _on_arrival(self, partition: TopicPartition) -> None:
         for consumer in self._consumers:
@@ -256,8 +202,3 @@ class Bus:
         if not any(it.lag for it in measured.values()) or (delivery is not None and delivery.processing):
             consumer.progress = time.monotonic()
         return time.monotonic() - consumer.progress > _STALLED_S
-
-
-async def _undecoded(message: KafkaMessage) -> KafkaMessage:
-    """Return the message itself, undecoded."""
-    return message
