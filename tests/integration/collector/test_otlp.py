@@ -170,6 +170,12 @@ async def test_nothing_is_accepted_while_the_database_cannot_write(collector: "R
     assert len(collector.events("execution.recorded")) == 1
 
 
+async def test_span_sent_many_times_at_once_is_recorded_once(collector: "Running") -> None:
+    answers = await asyncio.gather(*(export(collector, [span(ANSWERED)] * 20) for _ in range(20)))
+    assert {outcome(answer) for answer in answers} == {(200, 0, "")}
+    assert len(collector.events("execution.recorded")) == 1
+
+
 async def test_large_request_is_stored_whole(collector: "Running") -> None:
     spans = [span({**MODEL, "note": "x" * 500}, id=f"{number:016x}") for number in range(1, 2_501)]
     assert outcome(await export(collector, spans)) == (200, 0, "")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.api.otlp_codec import MAX_SPANS
-from collector.domain.otlp import conventions, fields, retrieval
+from collector.api.otlp_codec import LIMITS
+from collector.domain.otlp import conventions, evaluations, fields, retrieval
 from collector.domain.otlp.transcript import INPUTS, OUTPUTS
 from collector.settings import CollectorSettings
 
@@ -33,7 +33,8 @@ def test_sources_of_texts(field: str, sources: tuple[tuple[str, object], ...]) -
 
 def test_limits() -> None:
     assert f"{fields.MAX_ATTRIBUTES} attributes" in DOCS
-    assert f"{MAX_SPANS:,} spans" in DOCS
+    assert f"{LIMITS.spans:,} spans, or {LIMITS.parts:,} attributes" in DOCS
+    assert f"at most {evaluations.MAX_RESULTS} results" in DOCS
     assert CollectorSettings.model_fields["otlp_body_limit"].default == 4_000_000
     assert retrieval.MAX_USES == 4
 

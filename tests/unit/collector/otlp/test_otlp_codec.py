@@ -13,9 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from collector.api.otlp_codec import JSON, MAX_SPANS, PROTOBUF, Encoding, decode_spans
+from collector.api.otlp_codec import JSON, PROTOBUF, Encoding, decode_spans
 from collector.api.otlp_responses import export_response, status_response
-from collector.api.otlp_wire import count_spans
+from collector.api.otlp_wire import PartLimits
 from collector.domain.otlp.partial_success import PartialSuccess
 from collector.domain.otlp.span import ExportedSpan, SpanEvent, SpanKey
 from shared.problems import Problem, invalid
@@ -133,21 +133,33 @@ def test_other_protobuf_is_refused(damage: Callable[[bytes], bytes]) -> None:
     assert refused.value.status == 400
 
 
+def _many(**parts: list[Any]) -> dict[str, Any]:
+    """Return a request of one span with these parts."""
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [parts]}]}]}
+
+
+LIMITS = PartLimits(spans=3, parts=20)
+_EMPTY: list[Any] = [{}] * 41
+TOO_MANY: dict[str, dict[str, Any]] = {
+    "spans": {"resourceSpans": [{"scopeSpans": [{"spans": [{}] * 4}]}]},
+    "resources": {"resourceSpans": _EMPTY},
+    "scopes": {"resourceSpans": [{"scopeSpans": _EMPTY}]},
+    "attributes": _many(attributes=_EMPTY),
+    "events": _many(events=_EMPTY),
+    "values": _many(attributes=[{"key": "a", "value": {"arrayValue": {"values": _EMPTY}}}]),
+    "attributes of a resource": {"resourceSpans": [{"resource": {"attributes": _EMPTY}}]},
+}
+
+
 @pytest.mark.parametrize("encoding", [JSON, PROTOBUF])
-def test_number_of_spans_is_limited(encoding: Encoding) -> None:
-    empty_spans: dict[str, Any] = {"resourceSpans": [{"scopeSpans": [{"spans": [{}] * (MAX_SPANS + 1)}]}]}
-    request = json_format.ParseDict(empty_spans, ExportTraceServiceRequest())
-    content = json.dumps(empty_spans).encode() if encoding == JSON else request.SerializeToString()
+@pytest.mark.parametrize("parts", TOO_MANY)
+def test_number_of_parts_is_limited(parts: str, encoding: Encoding) -> None:
+    document = TOO_MANY[parts]
+    request = json_format.ParseDict(document, ExportTraceServiceRequest())
+    content = json.dumps(document).encode() if encoding == JSON else request.SerializeToString()
     with pytest.raises(Problem) as refused:
-        decode_spans(content, encoding)
+        decode_spans(content, encoding, LIMITS)
     assert (refused.value.status, refused.value.code) == (413, "too-large")
-
-
-def test_spans_are_counted_as_they_are_parsed() -> None:
-    spans = [FULL, span(), span({})]
-    assert count_spans(export_request(spans).SerializeToString(), 10) == 3
-    assert count_spans(export_request(spans).SerializeToString(), 1) == 2
-    assert count_spans(b"", 10) == 0
 
 
 def test_full_success_leaves_partial_success_unset() -> None:

@@ -9,8 +9,8 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from collector.api.otlp_values import attributes_of
-from collector.api.otlp_wire import count_spans
+from collector.api.otlp_values import ValueReader
+from collector.api.otlp_wire import PartCounter, PartLimits, TooManyParts, check_json, check_protobuf
 from collector.domain.otlp.span import Attributes, ExportedSpan, SpanEvent, SpanKey, SpanStatus
 from shared.problems import Problem, invalid
 from shared.strict_json import strict_json
@@ -19,45 +19,46 @@ Encoding = Literal["application/x-protobuf", "application/json"]
 PROTOBUF: Encoding = "application/x-protobuf"
 JSON: Encoding = "application/json"
 
-MAX_SPANS = 10_000
+LIMITS = PartLimits()
 _STATUSES: dict[int, SpanStatus] = {trace_pb2.Status.STATUS_CODE_OK: "ok", trace_pb2.Status.STATUS_CODE_ERROR: "error"}
 _IDS = ("traceId", "spanId", "parentSpanId")
 _MALFORMED = (json_format.ParseError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 """What protobuf's JSON reader raises for a document of another shape."""
 
 
-def decode_spans(content: bytes, encoding: Encoding) -> list[ExportedSpan]:
-    """Return the spans of a request. Raises Problem 400 or 422 for another content, 413 past `MAX_SPANS`."""
-    request = _from_json(content) if encoding == JSON else _from_protobuf(content)
-    return [span for resource in request.resource_spans for span in _spans(resource)]
-
-
-def _from_protobuf(content: bytes) -> ExportTraceServiceRequest:
+def decode_spans(content: bytes, encoding: Encoding, limits: PartLimits = LIMITS) -> list[ExportedSpan]:
+    """Return the spans of a request. Raises Problem 400 or 422 for another content, 413 for too many spans or parts."""
     try:
-        count = count_spans(content, MAX_SPANS)
-        _check_count(count)
+        request = (_from_json if encoding == JSON else _from_protobuf)(content, limits)
+        reader = ValueReader(PartCounter(limits.parts))
+        return [span for resource in request.resource_spans for span in _spans(resource, reader)]
+    except TooManyParts:
+        detail = f"body: must have at most {limits.spans} spans, and {limits.parts} attributes, events and other parts"
+        raise Problem(413, "too-large", "The request is too large", detail) from None
+
+
+def _from_protobuf(content: bytes, limits: PartLimits) -> ExportTraceServiceRequest:
+    try:
+        check_protobuf(content, limits)
         return ExportTraceServiceRequest.FromString(content)
     except (DecodeError, ValueError) as error:
         raise _undecodable("protobuf") from error
 
 
-def _from_json(content: bytes) -> ExportTraceServiceRequest:
+def _from_json(content: bytes, limits: PartLimits) -> ExportTraceServiceRequest:
     document = strict_json(content)
     if not isinstance(document, dict):
         raise _undecodable("JSON")
     try:
+        check_json(document, limits)
         spans = list(_json_spans(document))
-        _check_count(len(spans))
+        if len(spans) > limits.spans:
+            raise TooManyParts
         for span in spans:
             _encode_ids(span)
         return json_format.ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
     except _MALFORMED as error:
         raise _undecodable("JSON") from error
-
-
-def _check_count(spans: int) -> None:
-    if spans > MAX_SPANS:
-        raise Problem(413, "too-large", "The request is too large", f"body: must have at most {MAX_SPANS} spans")
 
 
 def _undecodable(encoding: str) -> Problem:
@@ -78,14 +79,14 @@ def _encode_ids(span: dict[str, Any]) -> None:
                 holder[name] = base64.b64encode(bytes.fromhex(holder[name])).decode()
 
 
-def _spans(resource: trace_pb2.ResourceSpans) -> Iterator[ExportedSpan]:
-    shared_attributes = attributes_of(resource.resource.attributes)
+def _spans(resource: trace_pb2.ResourceSpans, reader: ValueReader) -> Iterator[ExportedSpan]:
+    shared_attributes = reader.attributes(resource.resource.attributes)
     for scope in resource.scope_spans:
         for span in scope.spans:
-            yield _span(span, shared_attributes)
+            yield _span(span, shared_attributes, reader)
 
 
-def _span(span: trace_pb2.Span, resource: Attributes) -> ExportedSpan:
+def _span(span: trace_pb2.Span, resource: Attributes, reader: ValueReader) -> ExportedSpan:
     trace_id = span.trace_id.hex()
     is_child = any(span.parent_span_id)
     return ExportedSpan(
@@ -94,8 +95,8 @@ def _span(span: trace_pb2.Span, resource: Attributes) -> ExportedSpan:
         span.start_time_unix_nano,
         span.end_time_unix_nano,
         _STATUSES.get(span.status.code, "unset"),
-        attributes_of(span.attributes),
-        tuple(SpanEvent(event.name, attributes_of(event.attributes)) for event in span.events),
+        reader.attributes(span.attributes),
+        tuple(SpanEvent(event.name, reader.attributes(event.attributes)) for event in span.events),
         tuple(SpanKey(link.trace_id.hex(), link.span_id.hex()) for link in span.links),
         resource,
         span.ByteSize(),

@@ -13,7 +13,7 @@ from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, ItemStatus, Origin
 from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
 from collector.domain.request_context import NO_SKEW, PseudonymKey, RequestContext, Route, clock_skew, key_scope
-from collector.domain.validation import MAX_ITEMS, parse_completion, parse_item, parse_request
+from collector.domain.validation import parse_completion, parse_item, parse_request
 from collector.ingest.group_commit import GroupCommitter
 from collector.storage.connections import DedicatedConnection
 from collector.storage.group_repository import GroupRepository
@@ -29,6 +29,7 @@ S = TypeVar("S", bound="SizedBody")
 MAX_INLINE_BYTES = 20_000
 """Content up to this size is parsed on the event loop, larger content in a thread."""
 _PARSER_THREADS = 2
+_GROUP_ITEMS = 500
 _GROUP_BYTES = 2_000_000
 """About the bytes of bodies that are parsed and written together."""
 
@@ -161,7 +162,7 @@ class IngestService:
         or Problem 503: of groups written before, the items are duplicates when the request is sent again.
         """
         results: list[ItemResult] = []
-        for group in grouped(bodies, MAX_ITEMS, _GROUP_BYTES):
+        for group in grouped(bodies, _GROUP_ITEMS, _GROUP_BYTES):
             size = sum(body.size for body in group)
             parsed = await self._parse(partial(_parse_bodies, group, context), size)
             results += await self._commit_valid(parsed, size)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from collector.domain.model import as_uuid, key_hash
@@ -10,7 +11,8 @@ from collector.domain.otlp.flattened import indexed
 from collector.domain.otlp.outcome import occurred_at
 from collector.domain.otlp.span import ExportedSpan
 
-MAX_SCORES = 64
+MAX_RESULTS = 64
+"""Results of one span, as many as an execution may have scores; more are ignored."""
 _MAX_NAME = 128
 
 
@@ -26,8 +28,9 @@ class Evaluation(NamedTuple):
 
 
 def evaluations_of(span: ExportedSpan) -> list[Evaluation]:
-    """Return the results in a span that have a score, a label or an explanation."""
-    return [found for found in _evaluations(span) if (found.score, found.label, found.explanation) != (None,) * 3]
+    """Return the first `MAX_RESULTS` results in a span that have a score, a label or an explanation."""
+    valued = (found for found in _evaluations(span) if (found.score, found.label, found.explanation) != (None,) * 3)
+    return list(islice(valued, MAX_RESULTS))
 
 
 def _evaluations(span: ExportedSpan) -> Iterator[Evaluation]:
@@ -61,7 +64,7 @@ def scores_of(evaluations: list[Evaluation]) -> dict[str, float]:
     found: dict[str, float] = {}
     for evaluation in evaluations:
         name, score = evaluation.name, evaluation.score
-        if score is not None and _is_score(evaluation) and len(found) < MAX_SCORES:
+        if score is not None and _is_score(evaluation):
             found[name] = score
     return found
 

@@ -8,6 +8,8 @@ from pydantic_core import from_json
 from collector.domain.otlp.span import MAX_VALUE_DEPTH, Attributes
 
 _MAX_DIGITS = 6
+_MAX_JSON = 768_000
+"""Characters of JSON that is parsed: longer texts do not fit into an execution."""
 
 
 def indexed(attributes: Attributes, name: str) -> list[dict[str, Any]]:
@@ -26,8 +28,8 @@ def indexed(attributes: Attributes, name: str) -> list[dict[str, Any]]:
 
 
 def parsed(value: Any) -> Any:
-    """Return the JSON object or array in a string; any other value, and a string that is neither, unchanged."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+    """Return the JSON object or array in a string; any other value, also a string that is too long, unchanged."""
+    if not isinstance(value, str) or len(value) > _MAX_JSON or value.lstrip()[:1] not in ("[", "{"):
         return value
     try:
         found = from_json(_without_nul(value), allow_inf_nan=False)
