@@ -23,7 +23,7 @@ from confluent_kafka.admin import (
 
 from shared.messaging.topics import SERVICES, WRITERS, Topic, dead_letters_of, topics
 
-PRIVATE = frozenset({"feedback.submitted"})
+PRIVATE = frozenset({"execution.submitted", "feedback.submitted"})
 """Topics that only the collector reads: personal data is not scrubbed there yet."""
 
 CONSOLE_TOPICS = (

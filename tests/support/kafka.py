@@ -59,7 +59,8 @@ class ApacheKafka:
     """A broker with its data in `folder`. It keeps port and data over `stop`, `kill` and `start`.
 
     With `users` (name → password) it requires SASL PLAIN and rejects what no ACL allows; `admin` must be among them and
-    may do everything. `overrides` replace our settings, except paths and addresses. `advertised_port` is the port that
+    may do everything. `overrides` replace our settings, except paths and addresses; a listener APPS in them listens on
+    `apps_port`. `advertised_port` is the port that
     clients connect to, for example a proxy's.
     """
 
@@ -68,6 +69,7 @@ class ApacheKafka:
     overrides: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     advertised_port: int | None = None
+    apps_port: int = field(default_factory=free_port)
     controller_port: int = field(default_factory=free_port)
     _process: psutil.Process | None = None
 
@@ -114,10 +116,11 @@ class ApacheKafka:
         return {**self._defaults(), **self.overrides, **self._paths_and_addresses()}
 
     def _paths_and_addresses(self) -> dict[str, str]:
+        apps = f",APPS://127.0.0.1:{self.apps_port}" if "APPS:" in self.overrides.get("listeners", "") else ""
         return {
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
-            "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"CLIENT://{self.bootstrap}",
+            "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}{apps}",
+            "advertised.listeners": f"CLIENT://{self.bootstrap}{apps}",
             "log.dirs": str(self.folder / "data"),
         }
 

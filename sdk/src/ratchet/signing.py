@@ -70,24 +70,30 @@ def secret_hash(secret: str) -> str:
 
 
 def submission_signature(
-    hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str
+    hashed_secret: str, topic: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str
 ) -> str:
-    """Return the signature of a submission by an API key: hexadecimal HMAC-SHA256, keyed by `secret_hash`.
+    """Return the signature of a submission to a topic by an API key: hexadecimal HMAC-SHA256, keyed by `secret_hash`.
 
     `submitted_at` is signed as text. Raises ValueError where `hashed_secret` is not hexadecimal or a text can't be
     encoded in UTF-8.
     """
-    parts = ("ratchet.submission/1", key_id, submitted_at, idempotency_key or "")
+    parts = ("ratchet.submission/2", topic, key_id, submitted_at, idempotency_key or "")
     message = b"".join(b"%d:%b," % (len(part), part) for part in (text.encode() for text in (*parts, body)))
     return hmac.new(bytes.fromhex(hashed_secret), message, hashlib.sha256).hexdigest()
 
 
 def is_submission(
-    hashed_secret: str, key_id: str, submitted_at: str, idempotency_key: str | None, body: str, signature: str
+    hashed_secret: str,
+    topic: str,
+    key_id: str,
+    submitted_at: str,
+    idempotency_key: str | None,
+    body: str,
+    signature: str,
 ) -> bool:
     """Tell whether `signature` is the `submission_signature` of the rest. False for texts that can't be encoded."""
     try:
-        wanted = submission_signature(hashed_secret, key_id, submitted_at, idempotency_key, body)
+        wanted = submission_signature(hashed_secret, topic, key_id, submitted_at, idempotency_key, body)
         return hmac.compare_digest(wanted.encode(), signature.encode())
     except ValueError:  # lone surrogates
         return False

@@ -11,9 +11,9 @@ import pytest
 from collector.handlers import Handlers
 from ratchet.prompt import parse
 from ratchet.signing import secret_hash, submission_signature
-from ratchet.submission import KafkaMessage, feedback_message
+from ratchet.submission import KafkaMessage, execution_message, feedback_message
 from shared.errors import Permanent
-from shared.events.feedback import FeedbackSubmitted
+from shared.events.feedback import ExecutionSubmitted, FeedbackSubmitted, SubmittedItem
 from shared.events.promotion import Authorisation, PromptLive, Signature
 from shared.messaging.cloudevents import Received
 from shared.messaging.dead_letter_writer import DeadLetterBudget
@@ -37,7 +37,7 @@ def received(event: Any) -> Received[Any]:
 async def submit(collector: "Running", *events: Any) -> None:
     """Pass events to their handler as delivery does: after a claim, in one transaction."""
     handlers = Handlers(collector.parts.service, collector.parts.platform.keys, 4)
-    handler = handlers.ingest_submitted if isinstance(events[0], FeedbackSubmitted) else handlers.save_served_prompts
+    handler = handlers.ingest_submitted if isinstance(events[0], SubmittedItem) else handlers.save_served_prompts
     batch = [received(event) for event in events]
     async with collector.parts.platform.store.begin() as tx:
         await tx.claim("collector.test", [one.id for one in batch])
@@ -56,7 +56,13 @@ def _message(collector: "Running", key: str | None = None, **fields: Any) -> Kaf
 def sign_unchecked(**fields: str) -> FeedbackSubmitted:
     """Return a submission that `feedback_message` would not make, signed by the key `ingest`."""
     given: dict[str, Any] = {"key_id": "ingest", "submitted_at": START.isoformat(), "idempotency_key": None, **fields}
-    return FeedbackSubmitted(**given, signature=submission_signature(secret_hash(SECRET), **given))
+    signature = submission_signature(secret_hash(SECRET), FeedbackSubmitted.topic, **given)
+    return FeedbackSubmitted(**given, signature=signature)
+
+
+def submitted_execution(collector: "Running", **body: Any) -> ExecutionSubmitted:
+    message = execution_message(collector.keys["ingest"], {"id": "e1", "target": "answers", **body}, now=START)
+    return ExecutionSubmitted.model_validate_json(message.value)
 
 
 async def test_submitted_feedback_is_stored_like_a_post(collector: "Running") -> None:
@@ -174,3 +180,28 @@ async def test_no_table_contains_an_api_key(collector: "Running") -> None:
     kept = "".join(psql(collector.dsn, f"SELECT t::text FROM collector.{table} AS t") for table in tables.split())
     assert SECRET not in kept
     assert SECRET.encode().hex() not in kept
+
+
+async def test_a_submitted_execution_is_stored_like_a_post(collector: "Running") -> None:
+    await submit(collector, submitted(collector, "k1"), submitted_execution(collector, model="m", input="hi"))
+    (recorded,) = collector.events("execution.recorded")
+    assert (recorded["target"], recorded["facts"]["model"], recorded["facts"]["input"]) == ("answers", "m", "hi")
+    (feedback,) = collector.events("feedback.created")
+    assert feedback["target"] == "answers"
+    again = await collector.post("executions", {"id": "e1", "target": "answers", "model": "m", "input": "hi"})
+    assert again.json()["status"] == "duplicate"
+
+
+async def test_a_submitted_execution_can_be_completed_but_not_changed(collector: "Running") -> None:
+    await submit(collector, submitted_execution(collector))
+    await submit(collector, submitted_execution(collector, output="hello"))
+    assert [event["facts"].get("output") for event in collector.events("execution.recorded")] == [None, "hello"]
+    with pytest.raises(Permanent, match="execution-mismatch: output"):
+        await submit(collector, submitted_execution(collector, output="bye"))
+
+
+async def test_a_signature_is_valid_for_its_topic_only(collector: "Running") -> None:
+    """A reader of one topic can't submit its messages to the other one."""
+    feedback = submitted(collector)
+    with pytest.raises(Permanent, match="unauthenticated"):
+        await submit(collector, ExecutionSubmitted(**feedback.model_dump()))

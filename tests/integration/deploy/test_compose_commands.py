@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from deploy.docker.env import environment
 from ratchet_local.postgres import Postgres
@@ -96,20 +96,36 @@ async def test_jobs_run_and_services_start(
             instance.await_ready()
         # The console's own Kafka user may read only the topics of notifications.
         await eventually(lambda: httpx.get(running[-1].url + "/health/ready").json()["problems"] == [])
-    await _proposer_may_not_write_prompt_live(kafka)
+    await _check_access_of_apps(kafka)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await _write(kafka.bootstrap, "proposer", _ENVIRONMENT["PROPOSER_PASSWORD"], "prompt.live")
 
 
-async def _proposer_may_not_write_prompt_live(kafka: ApacheKafka) -> None:
+async def _check_access_of_apps(kafka: ApacheKafka) -> None:
+    """Apps may write the topics of submissions, on a listener of their own that knows no other user."""
+    address, password = f"127.0.0.1:{kafka.apps_port}", _ENVIRONMENT["KAFKA_APPS_PASSWORD"]
+    for topic in ("execution.submitted", "feedback.submitted"):
+        await _write(address, "apps", password, topic)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await _write(address, "apps", password, "execution.recorded")
+    for bootstrap, user, theirs in (
+        (address, "admin", _ENVIRONMENT["KAFKA_ADMIN_PASSWORD"]),
+        (kafka.bootstrap, "apps", password),
+    ):
+        with pytest.raises(KafkaError):
+            await _write(bootstrap, user, theirs, "execution.submitted")
+
+
+async def _write(bootstrap: str, user: str, password: str, topic: str) -> None:
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka.bootstrap,
+        bootstrap_servers=bootstrap,
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="PLAIN",
-        sasl_plain_username="proposer",
-        sasl_plain_password=_ENVIRONMENT["PROPOSER_PASSWORD"],
+        sasl_plain_username=user,
+        sasl_plain_password=password,
     )
     try:
         await producer.start()
-        with pytest.raises(TopicAuthorizationFailedError):
-            await producer.send_and_wait("prompt.live", b"{}")
+        await producer.send_and_wait(topic, b"{}")
     finally:
         await producer.stop()

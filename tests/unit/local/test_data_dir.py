@@ -33,10 +33,11 @@ def test_credentials_are_stored_readable_by_the_owner_only(data_dir: DataDir) ->
 
 
 def test_greeting_has_a_console_link_and_no_key(data_dir: DataDir) -> None:
-    output = greeting(data_dir, "http://127.0.0.1:1", "/sign-in#rl_x", 1.23)
+    output = greeting(data_dir, "http://127.0.0.1:1", "/sign-in#rl_x", "127.0.0.1:2", 1.23)
     assert "ready on http://127.0.0.1:1 in 1.2 s" in output
     assert "http://127.0.0.1:1/sign-in#rl_x\n" in output
     assert f"API keys: {data_dir.credentials}" in output
+    assert "feedback.submitted): 127.0.0.1:2\n" in output
     assert "rk_" not in output
 
 
@@ -45,7 +46,7 @@ def test_paths_are_relative_to_the_current_folder(data_dir: DataDir, monkeypatch
     assert display_path(data_dir.credentials) == Path(".ratchet/credentials.json")
     assert display_path(Path("/elsewhere/log")) == Path("/elsewhere/log")
     link = "/sign-in#rl_" + 43 * "x"
-    output = greeting(data_dir, "http://127.0.0.1:8080", link, 12.34)
+    output = greeting(data_dir, "http://127.0.0.1:8080", link, "127.0.0.1:45678", 12.34)
     assert "API keys: .ratchet/credentials.json; keep" in output
     assert ".venv/bin/ratchet sign-in" in output
     assert all(len(line) < 80 for line in output.splitlines())

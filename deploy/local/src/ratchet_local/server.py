@@ -65,7 +65,7 @@ async def _serve(
     link = await first_link(owner_url, installation.signing_key, PERSON)
 
     def ready() -> None:
-        print(greeting(home, url, link, time.monotonic() - began), flush=True)
+        print(greeting(home, url, link, broker.bootstrap, time.monotonic() - began), flush=True)
         resume_collection()
         if demo is not None:
             demo.start(credentials, PERSON)
@@ -134,7 +134,7 @@ class QuietServer(uvicorn.Server):
             loop.remove_signal_handler(number)
 
 
-def greeting(home: DataDir, url: str, link: str, seconds: float) -> str:
+def greeting(home: DataDir, url: str, link: str, kafka: str, seconds: float) -> str:
     """Return the text for the terminal when all is ready. `link` is the path of a sign-in link."""
     return "\n".join(
         (
@@ -142,6 +142,7 @@ def greeting(home: DataDir, url: str, link: str, seconds: float) -> str:
             "  sign in once as admin (later as reviewer: .venv/bin/ratchet sign-in):",
             f"  {url}{link}",
             f"  API keys: {display_path(home.credentials)}; keep them secret",
+            f"  Kafka for apps (execution.submitted, feedback.submitted): {kafka}",
             f"  logs: {display_path(home.log('ratchet').parent)}",
             "Press Ctrl-C to stop.",
         )

@@ -1,10 +1,11 @@
-"""Handlers of Kafka events: submitted feedback, prompts that Ratchet serves, and the events of the execution log."""
+"""Handlers of Kafka events: submitted items, prompts that Ratchet serves, and the events of the execution log."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from collector.domain.ingestion import ingest
-from collector.domain.model import IngestItem
+from collector.domain.model import IngestItem, Mismatch
+from collector.domain.request_context import Route
 from collector.domain.submission_checks import check_age, is_signed
 from collector.ingest.service import IngestService
 from collector.storage.connections import raw_connection, transient_errors
@@ -12,7 +13,13 @@ from collector.storage.execution_log import ExecutionLogRepository
 from collector.storage.repository import PostgresRepository
 from shared.auth.keys import KeyStore
 from shared.errors import Permanent
-from shared.events.feedback import ExecutionRecorded, FeedbackCreated, FeedbackSubmitted
+from shared.events.feedback import (
+    ExecutionRecorded,
+    ExecutionSubmitted,
+    FeedbackCreated,
+    FeedbackSubmitted,
+    SubmittedItem,
+)
 from shared.events.promotion import PromptLive
 from shared.messaging.cloudevents import Received
 from shared.messaging.store import Subscription, Tx
@@ -20,6 +27,11 @@ from shared.problems import Problem
 
 _LOG_BATCH = 200
 """Events of the log in one transaction: few, because requests are answered by the same process meanwhile."""
+_ROUTES: dict[type[SubmittedItem], tuple[Route, tuple[str, ...]]] = {
+    ExecutionSubmitted: ("executions", ("ingest",)),
+    FeedbackSubmitted: ("feedback", ("ingest", "browser-ingest")),
+}
+"""Event → route, and the scopes of which a key needs one."""
 
 
 class Handlers:
@@ -33,13 +45,13 @@ class Handlers:
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of the collector."""
         return (
-            Subscription("submitted", (FeedbackSubmitted,), self.ingest_submitted),
+            Subscription("submitted", (ExecutionSubmitted, FeedbackSubmitted), self.ingest_submitted),
             Subscription("served", (PromptLive,), self.save_served_prompts),
             Subscription("execution-log", (ExecutionRecorded, FeedbackCreated), self.log_events, _LOG_BATCH),
         )
 
-    async def ingest_submitted(self, tx: Tx, events: Sequence[Received[FeedbackSubmitted]]) -> None:
-        """Ingest submitted feedback like a posted one. Raises Permanent where a post would be refused."""
+    async def ingest_submitted(self, tx: Tx, events: Sequence[Received[SubmittedItem]]) -> None:
+        """Ingest submitted items like posted ones. Raises Permanent where a post would be refused."""
         items = [await self._verify_and_parse(received) for received in events]
         with transient_errors():
             statuses = await ingest(PostgresRepository(await raw_connection(tx), self._shards), items)
@@ -48,17 +60,20 @@ class Handlers:
             raise Permanent("idempotency-conflict")
         if "changed" in statuses:
             raise Permanent("id-conflict")
+        if mismatch := next((status for status in statuses if isinstance(status, Mismatch)), None):
+            raise Permanent(f"execution-mismatch: {', '.join(field for field, _ in mismatch.fields)}")
 
-    async def _verify_and_parse(self, received: Received[FeedbackSubmitted]) -> IngestItem:
+    async def _verify_and_parse(self, received: Received[SubmittedItem]) -> IngestItem:
         event = received.event
         try:
             principal = await self._keys.authenticate_proof(event.key_id, partial(is_signed, event))
-            principal.require("ingest", "browser-ingest")
+            route, scopes = _ROUTES[type(event)]
+            principal.require(*scopes)
             # The signature identifies a submission without a key, so that replaying it on the topic is a duplicate.
             idempotency_key = event.idempotency_key or event.signature
             context = await self._service.request_context(principal, idempotency_key, received.traceparent)
             check_age(event.submitted_at, context.origin.received_at)
-            return await self._service.parse_feedback(event.body.encode(), context)
+            return await self._service.parse_item(route, event.body.encode(), context)
         except Problem as problem:
             fields = ", ".join(error["field"] for error in problem.errors)
             raise Permanent(f"{problem.code}: {fields}" if fields else problem.code) from None

@@ -1,7 +1,13 @@
 """Every event that Ratchet knows, by its CloudEvents type."""
 
 from shared.events.base import Event
-from shared.events.feedback import ExecutionRecorded, FeedbackCreated, FeedbackSubmitted, PromptObserved
+from shared.events.feedback import (
+    ExecutionRecorded,
+    ExecutionSubmitted,
+    FeedbackCreated,
+    FeedbackSubmitted,
+    PromptObserved,
+)
 from shared.events.metrics import MetricDeclared
 from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.events.promotion import KeyChanged, LoopHalted, LoopResumed, PromptLive
@@ -11,6 +17,7 @@ from shared.events.quality import QualityMeasured, RegressionDetected, Regressio
 _EVENTS: tuple[type[Event], ...] = (
     DeadLetterSettled,
     ExecutionRecorded,
+    ExecutionSubmitted,
     FeedbackCreated,
     FeedbackSubmitted,
     KeyChanged,

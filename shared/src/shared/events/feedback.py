@@ -127,16 +127,14 @@ class FeedbackCreated(TargetEvent):
     clock_skew_s: int | None = None
 
 
-class FeedbackSubmitted(Event):
-    """Raw feedback that an app sends to Kafka. The collector validates it like the body of a request.
+class SubmittedItem(Event):
+    """A raw item that an app sends to Kafka. The collector validates it like the body of a request.
 
     `body` is a request body as JSON text. `signature` proves who submitted it and is not secret: the hexadecimal
-    HMAC-SHA256 over `ratchet.submission/1`, `key_id`, `submitted_at`, `idempotency_key` (or nothing) and `body`, each
-    written as its length in bytes, a colon, itself and a comma. Its key is the SHA-256 of the API key's secret.
-    `submitted_at` has a UTC offset and is at most seven days old.
+    HMAC-SHA256 over `ratchet.submission/2`, the topic, `key_id`, `submitted_at`, `idempotency_key` (or nothing) and
+    `body`, each written as its length in bytes, a colon, itself and a comma. Its key is the SHA-256 of the API key's
+    secret. `submitted_at` has a UTC offset and is at most seven days old.
     """
-
-    topic: ClassVar[str] = "feedback.submitted"
 
     project: str = ""
     environment: str = ""
@@ -149,6 +147,18 @@ class FeedbackSubmitted(Event):
     @property
     def key(self) -> str:
         return self.idempotency_key or ""
+
+
+class FeedbackSubmitted(SubmittedItem):
+    """Raw feedback; `body` is that of a `POST /v1/feedback`."""
+
+    topic: ClassVar[str] = "feedback.submitted"
+
+
+class ExecutionSubmitted(SubmittedItem):
+    """A raw execution; `body` is that of a `POST /v1/executions`."""
+
+    topic: ClassVar[str] = "execution.submitted"
 
 
 class PromptObserved(PromptEvent):

@@ -41,14 +41,14 @@ def parse_owner_claim(topic: str, key: bytes | None, payload: bytes) -> OwnerCla
         fact = None
     known = fact if isinstance(fact, dict) else {}
     if "apps" in WRITERS.get(topic, ("apps",)):
-        return _by_key(known)
+        return _by_key(topic, known)
     project = _name(known.get("project"))
     if project is None and key is not None and b"/" in key:
         project = _name(key.partition(b"/")[0].decode("utf-8", "replace"))
     return OwnerClaim(Owner(project, _name(known.get("environment"))))
 
 
-def _by_key(known: dict[str, object]) -> OwnerClaim:
+def _by_key(topic: str, known: dict[str, object]) -> OwnerClaim:
     """Return the claim by signature, or by the API key itself in messages of older versions (redacted when stored)."""
     if isinstance(key := known.get("api_key"), str):
         prefix, _, rest = key.partition("_")
@@ -57,7 +57,7 @@ def _by_key(known: dict[str, object]) -> OwnerClaim:
             return OwnerClaim(_NOBODY)
         return _claim(key_id, lambda expected: hmac.compare_digest(secret_hash(secret), expected))
     key_id, time, once, body, signature = (str(known.get(name) or "") for name in _SIGNED)
-    return _claim(key_id, lambda expected: is_submission(expected, key_id, time, once, body, signature))
+    return _claim(key_id, lambda expected: is_submission(expected, topic, key_id, time, once, body, signature))
 
 
 def _claim(key_id: str, is_proof: Callable[[str], bool]) -> OwnerClaim:

@@ -37,6 +37,7 @@ SERVICES = ("analyzer", "collector", "gatekeeper", "proposer")
 WRITERS: dict[str, tuple[str, ...]] = {
     "dead_letter.settled": SERVICES,
     "execution.recorded": ("collector",),
+    "execution.submitted": ("apps",),
     "feedback.created": ("collector",),
     "feedback.submitted": ("apps",),
     "key.changed": ("gatekeeper",),

@@ -3,18 +3,17 @@
 from datetime import datetime, timedelta
 
 from ratchet.signing import is_submission
-from shared.events.feedback import FeedbackSubmitted
+from shared.events.feedback import SubmittedItem
 from shared.problems import invalid
 
 MAX_AGE = timedelta(days=7)
 """Maximum age. It is less than the retention of receipts, so that a replayed submission is a duplicate."""
 
 
-def is_signed(event: FeedbackSubmitted, hashed_secret: str) -> bool:
+def is_signed(event: SubmittedItem, hashed_secret: str) -> bool:
     """Tell whether the owner of the key with this hash signed exactly this submission."""
-    return is_submission(
-        hashed_secret, event.key_id, event.submitted_at, event.idempotency_key, event.body, event.signature
-    )
+    facts = (event.topic, event.key_id, event.submitted_at, event.idempotency_key, event.body)
+    return is_submission(hashed_secret, *facts, event.signature)
 
 
 def check_age(submitted_at: str, now: datetime) -> None:

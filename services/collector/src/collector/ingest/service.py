@@ -176,9 +176,9 @@ class IngestService:
             for item in parsed
         ]
 
-    async def parse_feedback(self, content: bytes, context: RequestContext) -> IngestItem:
-        """Return one feedback that did not come over HTTP. Raises Problem."""
-        parsed = await self._parse(lambda: parse_request("feedback", content, context), len(content))
+    async def parse_item(self, route: Route, content: bytes, context: RequestContext) -> IngestItem:
+        """Return one item that did not come over HTTP. Raises Problem."""
+        parsed = await self._parse(lambda: parse_request(route, content, context), len(content))
         if isinstance(parsed, list):
             raise invalid("body", "must be an object")
         return parsed
