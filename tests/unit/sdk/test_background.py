@@ -24,6 +24,7 @@ from ratchet.client.batches import Delivered
 from ratchet.client.client_base import _new_id
 from ratchet.client.queue import SendQueue
 from ratchet.client.recorded_items import ExecutionFields, FeedbackFields, PromptLabel
+from ratchet.client.used_prompts import UsedPrompt
 from ratchet.prompt import from_text
 from tests.support.ratchet_server import FakeServer
 
@@ -88,9 +89,11 @@ def encoded(item: items.UnencodedItem) -> dict[str, Any]:
 
 @given(st.dictionaries(st.sampled_from([*sorted(ExecutionFields.__annotations__), "unknown"]), ANYTHING, max_size=6))
 def test_quick_conversions_of_an_execution_have_the_results_of_the_general_ones(fields: dict[str, Any]) -> None:
+    prompts = [fields.get("parent_id"), {"name": fields.get("model"), "version": 3}, UsedPrompt("answer", "d")]
+
     def convert() -> tuple[dict[str, Any], list[str]]:
-        item = items.execution("1", "chat", [fields.get("parent_id")], fields, NOW)
-        return encoded(item), sorted(item.dropped)
+        item = items.execution("1", "chat", prompts, fields, NOW)
+        return encoded(item), sorted(item.encode().dropped)
 
     quick = convert()
     with general_conversions():
@@ -108,9 +111,9 @@ def test_quick_conversions_of_feedback_have_the_results_of_the_general_ones(
     def convert() -> object:
         try:
             item = items.feedback("1", {"execution_id": "e", "trace_id": None}, kind, value, fields, NOW)
+            return encoded(item), sorted(item.encode().dropped)
         except ValueError as error:
             return str(error)
-        return encoded(item), sorted(item.dropped)
 
     quick = convert()
     with general_conversions():
@@ -119,8 +122,9 @@ def test_quick_conversions_of_feedback_have_the_results_of_the_general_ones(
 
 @contextmanager
 def general_conversions() -> Iterator[None]:
-    """Convert values without the tables of quick conversions during the block."""
+    """Convert values at once, and without the tables of quick conversions, during the block."""
     with (
+        mock.patch.object(items, "copy_of_built_ins", return_value=None),
         mock.patch.object(values, "_BUILT_IN", {}),
         mock.patch("ratchet.client.bodies._EXECUTION_TEXTS", frozenset()),
         mock.patch("ratchet.client.bodies._FEEDBACK_TEXTS", frozenset()),
@@ -134,7 +138,7 @@ class Name(str):
 
 def test_a_name_of_a_subclass_of_str_is_sent(client: Ratchet, server: FakeServer) -> None:
     prompt = client.prompt("answer", "Hello", target="chat")
-    use = items.UsedPrompt(Name("answer"), prompt.digest)
+    use = UsedPrompt(Name("answer"), prompt.digest)
     item = items.execution("1", Name("chat"), [use], {"user": Name("ann"), "input": Name("Why?")}, NOW)
     assert encoded(item) == {
         "id": "1", "target": "chat", "user": "ann", "input": "Why?", "occurred_at": NOW.isoformat(),
@@ -166,7 +170,7 @@ def test_a_document_of_an_unencoded_item_counts_once() -> None:
     prompt = from_text("x" * 9_000)
     queue = SendQueue(capacity=100, capacity_bytes=20_000, batch_size=4, batch_bytes=10_000,
                       new_key=str, pause=float)  # fmt: skip
-    use = items.UsedPrompt("answer", prompt.digest, prompt)
+    use = UsedPrompt("answer", prompt.digest, prompt)
     made = [items.execution(str(number), "chat", [use], {}, NOW) for number in range(20)]
     assert all(queue.offer(item) for item in made)
     for item in queue.pop_unencoded(100):

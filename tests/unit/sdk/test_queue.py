@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ratchet.client.batches import Batch, Delivered, Retry, Split
 from ratchet.client.known_documents import MANY_DOCUMENTS, KnownDocuments
 from ratchet.client.queue import SendQueue
-from ratchet.client.recorded_items import RecordedItem, Route, UnencodedItem, UsedPrompt
+from ratchet.client.recorded_items import RecordedItem, Route, UnencodedItem
+from ratchet.client.used_prompts import UsedPrompt
 from ratchet.prompt import from_text
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

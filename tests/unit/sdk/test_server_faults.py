@@ -12,9 +12,10 @@ import pytest
 
 from ratchet import Ratchet
 from ratchet.client.batches import Batch, Delivered, Outcome, Retry
-from ratchet.client.recorded_items import RecordedItem, UsedPrompt, with_documents
+from ratchet.client.recorded_items import RecordedItem, with_documents
 from ratchet.client.sender_log import LogThrottle
 from ratchet.client.transport import MAX_BYTES, BatchPoster
+from ratchet.client.used_prompts import UsedPrompt
 from ratchet.prompt import from_text
 from tests.support.eventually import eventually_sync
 from tests.support.ratchet_server import FakeServer

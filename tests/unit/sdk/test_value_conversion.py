@@ -246,6 +246,7 @@ def test_feedback_without_a_value_is_rejected_and_counted(
     client: Ratchet, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert isinstance(client.feedback("e", kind="rating", value=value), str)
+    assert client.flush()
     assert (client.counters.refused, client.counters.accepted) == (1, 1)
     assert "was not sent" in caplog.text
 

@@ -12,11 +12,11 @@ from ratchet.client.recorded_items import (
     ExecutionFields,
     FeedbackFields,
     RecordedItem,
-    UsedPrompt,
     encode,
     execution,
     feedback,
 )
+from ratchet.client.used_prompts import UsedPrompt
 from ratchet.prompt import MAX_EXAMPLES, parse
 from ratchet.tables import BadFile
 from ratchet.tables.numbers import parse as parse_number

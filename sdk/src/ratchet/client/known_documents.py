@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from ratchet.client.recorded_items import UsedPrompt
+from ratchet.client.used_prompts import UsedPrompt
 
 MANY_DOCUMENTS = 50
 """Different documents of one name after which a warning is logged."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.client.prompt_verification import Examples, LivePrompt
-from ratchet.client.recorded_items import UsedPrompt
+from ratchet.client.used_prompts import UsedPrompt
 from ratchet.client.variables import fitted
 from ratchet.prompt import Prompt, PromptError, from_text, parse, parse_json, render
 from ratchet.sanitize import visible

@@ -109,6 +109,7 @@ class SendQueue:
             self._count(refused=1)
         else:
             self._memory.add(encoded)
+            self._count(dropped_fields=len(encoded.dropped) - len(item.dropped))
             self._lanes[item.route].waiting.append(encoded)
 
     def is_full(self, now: float) -> bool:

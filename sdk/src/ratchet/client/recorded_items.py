@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 from ratchet.client.bodies import Dropped, add_execution_fields, add_feedback_fields
-from ratchet.client.values import InvalidValue, identifier
-from ratchet.prompt import Prompt
+from ratchet.client.built_in_values import copy_of_built_ins
+from ratchet.client.used_prompts import UsedPrompt, label_of, prompt_uses
+from ratchet.client.values import identifier
 
 Route = Literal["executions", "feedback"]
 Kind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
@@ -76,25 +77,18 @@ class PromptLabel(TypedDict, total=False):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class UsedPrompt:
-    """A prompt that an execution used, with its `document` where the server may not have it."""
-
-    name: str
-    digest: str
-    document: Prompt | None = None
-
-
 class UnencodedItem(NamedTuple):
     """A copy of an item, to be encoded in the background."""
 
     route: Route
     id: str
     copied: bytes
-    """The body by `marshal`: six times as fast as JSON, of known size, and no other code can change it."""
+    """By `marshal`: six times as fast as JSON, of known size, and no other code can change it."""
     recorded_at: datetime
     documents: tuple[UsedPrompt, ...] = ()
     dropped: tuple[str, ...] = ()
+    converted: bool = True
+    """Whether `copied` is the body; otherwise it is the app's values, of built-in types, which `encode` converts."""
 
     @property
     def size(self) -> int:
@@ -103,9 +97,15 @@ class UnencodedItem(NamedTuple):
 
     def encode(self) -> "RecordedItem":
         """Return the item with its JSON. Raises ValueError for what JSON can't represent."""
-        body = marshal.loads(self.copied)  # noqa: S302  (made in this process)
+        values = marshal.loads(self.copied)  # noqa: S302  (made in this process)
+        if self.converted:
+            body, dropped = values, self.dropped
+        elif self.route == "executions":
+            body, _, dropped = _execution_body(self.id, *values)
+        else:
+            body, dropped = _feedback_body(self.id, *values)
         body.setdefault("occurred_at", self.recorded_at.isoformat())
-        return RecordedItem(self.route, self.id, encode(body), self.documents, self.dropped)
+        return RecordedItem(self.route, self.id, encode(body), self.documents, dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +128,20 @@ class RecordedItem:
 def execution(
     id: str,
     target: object,
-    prompts: Iterable[object],
+    prompts: Sequence[object],
     fields: Mapping[str, Any],
     now: datetime,
 ) -> UnencodedItem:
-    """Return an execution; invalid optional fields are left out. Raises ValueError for an invalid target."""
-    body: dict[str, Any] = {"id": id, "target": identifier(target), "prompts": []}
-    dropped = Dropped()
-    add_execution_fields(body, fields, dropped)
-    documents: tuple[UsedPrompt, ...] = ()
-    for use in prompt_uses(prompts, dropped):
-        if isinstance(use, UsedPrompt):
-            body["prompts"].append({"name": use.name, "digest": use.digest})
-            documents += (use,) if use.document else ()
-        else:
-            body["prompts"].append(use)
-    return UnencodedItem("executions", id, _copied(body), now, documents, tuple(dropped))
+    """Return an execution; invalid optional fields are left out.
+
+    Raises ValueError for an invalid target, here or when it is encoded.
+    """
+    labels = [label_of(use) if type(use) is UsedPrompt else use for use in prompts]
+    if (copied := copy_of_built_ins((target, labels, fields))) is not None:
+        documents = tuple(use for use in prompts if type(use) is UsedPrompt and use.document)
+        return UnencodedItem("executions", id, copied, now, documents, (), False)
+    body, documents, dropped = _execution_body(id, target, prompts, fields)
+    return UnencodedItem("executions", id, _copied(body), now, documents, dropped)
 
 
 def feedback(
@@ -156,15 +154,42 @@ def feedback(
 ) -> UnencodedItem:
     """Return feedback about the execution or trace in `about`; invalid optional fields are left out.
 
-    Raises ValueError for an invalid required field.
+    Raises ValueError for an invalid required field, here or when it is encoded.
     """
+    if (copied := copy_of_built_ins((about, kind, value, fields))) is not None:
+        return UnencodedItem("feedback", id, copied, now, (), (), False)
+    body, dropped = _feedback_body(id, about, kind, value, fields)
+    return UnencodedItem("feedback", id, _copied(body), now, (), dropped)
+
+
+def _execution_body(
+    id: str, target: object, prompts: Iterable[object], fields: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[UsedPrompt, ...], tuple[str, ...]]:
+    """Return the body, the documents of its prompts, and the names of the fields that were left out."""
+    body: dict[str, Any] = {"id": id, "target": identifier(target), "prompts": []}
+    dropped = Dropped()
+    add_execution_fields(body, fields, dropped)
+    documents: tuple[UsedPrompt, ...] = ()
+    for use in prompt_uses(prompts, dropped):
+        if isinstance(use, UsedPrompt):
+            body["prompts"].append(label_of(use))
+            documents += (use,) if use.document else ()
+        else:
+            body["prompts"].append(use)
+    return body, documents, tuple(dropped)
+
+
+def _feedback_body(
+    id: str, about: Mapping[str, object], kind: object, value: object, fields: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the body, and the names of the fields that were left out. Raises ValueError."""
     body: dict[str, Any] = {"id": id}
     for name, given in about.items():
         if (found := identifier(given)) is not None:
             body[name] = found
     dropped = Dropped()
     add_feedback_fields(body, kind, value, fields, dropped)
-    return UnencodedItem("feedback", id, _copied(body), now, (), tuple(dropped))
+    return body, tuple(dropped)
 
 
 def _copied(body: dict[str, Any]) -> bytes:
@@ -172,32 +197,6 @@ def _copied(body: dict[str, Any]) -> bytes:
         return marshal.dumps(body)
     except ValueError:  # a subclass of a JSON type, as a prompt's name may be
         return marshal.dumps(json.loads(encode(body)))
-
-
-def prompt_uses(prompts: Iterable[object], dropped: Dropped) -> list[UsedPrompt | dict[str, str]]:
-    """Return the valid ones of `prompts`: uses, labels, or names. None is skipped."""
-    uses: list[UsedPrompt | dict[str, str]] = []
-    for index, prompt in enumerate(prompts):
-        try:
-            use = _use(prompt)
-        except Exception:  # a value's own code may raise anything
-            dropped.append(f"prompts[{index}]")
-        else:
-            if use is not None:
-                uses.append(use)
-    return uses
-
-
-def _use(prompt: object) -> UsedPrompt | dict[str, str] | None:
-    if prompt is None or isinstance(prompt, UsedPrompt):
-        return prompt
-    label = {"name": prompt} if isinstance(prompt, str) else prompt
-    if type(label) is not dict and not isinstance(label, Mapping):
-        raise InvalidValue("must be a served prompt or a label")
-    found = {str(name): text for name, value in tuple(label.items()) if (text := identifier(value)) is not None}
-    if "name" not in found:
-        raise InvalidValue("must have a name")
-    return found
 
 
 def with_documents(item: RecordedItem, digests: frozenset[str]) -> bytes:

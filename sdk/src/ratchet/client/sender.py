@@ -184,7 +184,7 @@ class Sender:
                 items = self._queue.pop_unencoded(_ENCODED_AT_ONCE)
             if not items:
                 break
-            encoded = [_encoded(item) for item in items]
+            encoded = [self._encoded(item) for item in items]
             with self._changed:
                 for item, found in zip(items, encoded, strict=True):
                     self._queue.put_encoded(item, found)
@@ -195,12 +195,15 @@ class Sender:
         with self._changed:
             return None if self._closing else self._queue.next(self._monotonic())
 
-
-def _encoded(item: UnencodedItem) -> RecordedItem | None:
-    """Return the item with its JSON; None, after a warning, where it has none."""
-    try:
-        return item.encode()
-    except Exception as error:  # the thread must go on
-        with contextlib.suppress(Exception):  # a log handler of the app's
-            report_unsent(item.id, str(error) or type(error).__name__)
-        return None
+    def _encoded(self, item: UnencodedItem) -> RecordedItem | None:
+        """Return the item with its JSON; None, after a warning, where it has none."""
+        try:
+            encoded = item.encode()
+        except Exception as error:  # the thread must go on
+            with contextlib.suppress(Exception):  # a log handler of the app's
+                report_unsent(item.id, str(error) or type(error).__name__)
+            return None
+        if len(encoded.dropped) > len(item.dropped):
+            with contextlib.suppress(Exception):
+                self._log.report_fields(encoded)
+        return encoded

@@ -110,9 +110,10 @@ def _members(values: Mapping[str, Any], family: str) -> dict[str, Any]:
 
 
 def _encoded(item: UnencodedItem) -> RecordedItem:
-    if item.dropped:
-        raise UnreadableRow(f"{item.dropped[0]} can't be sent")
-    return item.encode()
+    encoded = item.encode()
+    if encoded.dropped:
+        raise UnreadableRow(f"{encoded.dropped[0]} can't be sent")
+    return encoded
 
 
 def _id(parts: object) -> str:
