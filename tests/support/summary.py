@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from analyzer.domain.engine import QualityEngine
 from analyzer.domain.streams.sums import UNIT
-from analyzer.storage.repository import read_streams
+from analyzer.storage.state_rows import read_streams
 from deploy.kafka.topics import admin_client
 from ratchet_local.routes import SERVICES
 from tests.support.eventually import eventually

@@ -15,10 +15,10 @@ from analyzer.domain.metrics.extraction import (
 )
 from analyzer.domain.model import Dimension, Reading
 from analyzer.domain.series import windowed_sums
-from analyzer.domain.value_columns import to_columns
+from analyzer.domain.value_columns import ValueColumns, to_columns
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage.definitions import DefinitionRepository
-from analyzer.storage.repository import QualityRepository
+from analyzer.storage.repository import QualityCache, QualityRepository
 from analyzer.storage.series import SeriesRepository
 from shared.events import Envelope, derived_id, new_id
 from shared.events.base import Event
@@ -39,6 +39,7 @@ class Handlers:
         self._rules = rules
         self._clock = clock
         self._source = source
+        self._cache = QualityCache()
 
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of this service."""
@@ -59,21 +60,23 @@ class Handlers:
                     causes.append(received)
                 else:
                     uncounted.append(found)
-        repository, engine = QualityRepository(tx.conn), QualityEngine(self._rules, definitions)
-        await repository.load(values, engine)
-        emitted = self._apply(engine, values, causes)
+        repository, engine = QualityRepository(tx.conn, self._cache), QualityEngine(self._rules, definitions)
+        columns = to_columns(values, engine.rules)
+        await repository.load(columns, engine)
+        emitted = self._apply(engine, columns, causes)
         await repository.save(engine)
         await SeriesRepository(tx.conn).add_windows(windowed_sums(values))
         await declared.add_uncounted(uncounted)
         await tx.emit(*emitted)
 
     def _apply(
-        self, engine: QualityEngine, values: Sequence[Reading], causes: Sequence[Received[Measurable]]
+        self, engine: QualityEngine, batch: Sequence[ValueColumns], causes: Sequence[Received[Measurable]]
     ) -> list[Envelope[Event]]:
         """Apply all readings in order, and return the events to emit; `causes` are the events of the readings."""
-        opened = fold_columns(engine, to_columns(values, engine.rules))
+        opened = fold_columns(engine, batch)
         emitted = [self._regression_event(causes[position], event) for position, event in opened]
-        latest = {value.dimension.subject: received for value, received in zip(values, causes, strict=True)}
+        ends = sorted((columns.positions[-1], columns.dimension.subject) for columns in batch)
+        latest = {subject: causes[position] for position, subject in ends}
         for event in engine.pending_measurements():
             dimension = Dimension(event.project, event.environment, event.target, event.metric)
             emitted.append(self._measurement_event(latest[dimension], event))

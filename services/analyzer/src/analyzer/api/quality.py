@@ -19,7 +19,7 @@ from analyzer.domain.units import to_percentage_points
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
 from analyzer.storage.definitions import DefinitionRepository
-from analyzer.storage.repository import read_streams
+from analyzer.storage.state_rows import read_streams
 from shared.events.quality import Measurement
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor
 

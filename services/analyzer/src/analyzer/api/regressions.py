@@ -14,7 +14,7 @@ from analyzer.domain.regressions.explanation import explain_regression
 from analyzer.domain.watch_rules import Rules
 from analyzer.storage import queries
 from analyzer.storage.definitions import DefinitionRepository
-from analyzer.storage.repository import read_regression
+from analyzer.storage.state_rows import read_regression
 from shared.events.quality import RegressionDetected, RegressionResolved
 from shared.problems import Problem
 from shared.web.pagination import Cursor, LongLimit, decode_cursor, encode_cursor

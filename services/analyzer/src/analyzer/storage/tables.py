@@ -25,8 +25,8 @@ SCHEMA = "analyzer"
 metadata = metadata_for(SCHEMA)
 
 # `state` is JSON, not JSONB: it must be restored exactly and is never searched. `mirrored` is the state of the opposite
-# direction; a direction that was never in force is null. `reference`: other versions may be compared with it. `last`:
-# Unix time of the latest value.
+# direction; a direction that was never in force is null. `saved` is the mark of the attempt that wrote the row, see
+# `state_cache`. `reference`: other versions may be compared with it. `last`: Unix time of the latest value.
 streams = Table(
     "streams",
     metadata,
@@ -43,6 +43,7 @@ streams = Table(
     Column("last", Float(53), nullable=False),
     Column("state", JSON),
     Column("mirrored", JSON),
+    Column("saved", Uuid),
     # Free space for new row versions on the same page, since every batch rewrites the row.
     postgresql_with={"fillfactor": "50"},
 )
@@ -92,6 +93,7 @@ histories = Table(
     Column("generation", Integer, nullable=False, server_default=text("0")),
     Column("state", JSON),
     Column("mirrored", JSON),
+    Column("saved", Uuid),
     postgresql_with={"fillfactor": "50"},
 )
 
