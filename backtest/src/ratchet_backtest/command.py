@@ -56,18 +56,27 @@ def backtest(
     """
     from ratchet_backtest.column_roles import ColumnChoice
 
-    if langfuse == (file is not None):
-        fail("give either a file or --langfuse", Exit.USAGE)
-    if langfuse and source:
-        fail("--as: cannot be combined with --langfuse", Exit.USAGE)
-    if html and not html.parent.is_dir():
-        fail(f"--html: the directory {html.parent} does not exist", Exit.USAGE)
+    _check_flags(file, langfuse, source, html)
     choice = ColumnChoice(time, tuple(value or ()), target, version, model, text, tuple(segment or ()), user)
     settings = {"kind": kind, "decimal": decimal, "metric": metric, "time_format": time_format, "zone": timezone}
     parsed: dict[str, Any] = {"scale": scale, "lower": lower, "direction": direction, "good": good, "bad": bad}
     parsed |= {"missing": missing, "header": header, "sheet": sheet, "order": order, "rules": rules, "source": source}
     run = partial(_run_on_file, file) if file else partial(_run_on_langfuse, days)
     report = _report(choice, {**settings, "newest_first": newest_first}, parsed, run, ask=not json, html=html)
+    _print(report, json)
+
+
+def _check_flags(file: Path | None, langfuse: bool, source: str | None, html: Path | None) -> None:
+    """End the command if flags contradict each other, or the HTML file cannot be written."""
+    if langfuse == (file is not None):
+        fail("give either a file or --langfuse", Exit.USAGE)
+    if langfuse and source:
+        fail("--as: cannot be combined with --langfuse", Exit.USAGE)
+    if html and not html.parent.is_dir():
+        fail(f"--html: the directory {html.parent} does not exist", Exit.USAGE)
+
+
+def _print(report: "Report", json: bool) -> None:
     if json:
         from ratchet_backtest.report import report_to_json
 
