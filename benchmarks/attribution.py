@@ -30,7 +30,7 @@ from shared.events.quality import Cause, RegressionDetected
 from tests.support.attribution_worlds import FAULTS, NAMES, SINGLE, Truth, Value, stream
 
 _METRIC = metric_named("score.quality")
-_OF = Dimension("acme", "production", "bot", _METRIC.name)
+_DIMENSION = Dimension("acme", "production", "bot", _METRIC.name)
 
 
 def is_right(certain: bool, causes: Sequence[RankedCause | Cause], truth: Truth) -> bool:
@@ -56,7 +56,7 @@ def first_regression(values: Sequence[Value]) -> RegressionDetected | None:
         levels = {name: level for name, level in zip(NAMES, cell, strict=True) if level}
         fact = ExecutionFact(str(number), levels["model"], levels, outcome=levels["outcome"])
         uses = (Use("answer", levels["prompt_version:answer"]),)
-        for turn in engine.apply(Reading(_OF, _METRIC, uses, fact, value, None, at, at)):
+        for turn in engine.apply(Reading(_DIMENSION, _METRIC, uses, fact, value, None, at, at)):
             if isinstance(turn, RegressionDetected):
                 return turn
     return None

@@ -124,15 +124,15 @@ async def measure(server: Postgres, entries: int) -> dict[str, float]:
     watching = asyncio.create_task(lags(stop))
     began, used = time.perf_counter(), time.process_time()
     answer = await Verifier(engine, Signer(private)).verify(_PROJECT)
-    took, used = time.perf_counter() - began, time.process_time() - used
+    elapsed, used = time.perf_counter() - began, time.process_time() - used
     stop.set()
     late = await watching
     await engine.dispose()
     assert answer["ok"], answer
     return {
         "entries": int(answer["entries"]),
-        "verify_s": round(took, 1),
-        "of_limit": round(took / _LIMIT_S * 1_000_000 / entries, 2),
+        "verify_s": round(elapsed, 1),
+        "of_limit": round(elapsed / _LIMIT_S * 1_000_000 / entries, 2),
         "verify_cpu_s": round(used, 1),
         "ratio": round(used / peer_seconds(entries), 2),
         "lag_p99_ms": round(1000 * late[int(0.99 * len(late))], 1),

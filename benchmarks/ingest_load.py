@@ -108,12 +108,12 @@ async def measure_requests(
     port: int, source: Iterator[bytes], connections: int, size: int, seconds: float, meter: Meter
 ) -> Figure:
     """Load 127.0.0.1:`port` with requests of `size` items, after a warm-up of a second."""
-    took: list[float] = []
+    durations: list[float] = []
     refused = 0
 
     def on_answer(duration: float, ok: bool) -> None:
         nonlocal refused
-        took.append(duration)
+        durations.append(duration)
         refused += not ok
 
     loop = asyncio.get_running_loop()
@@ -123,13 +123,13 @@ async def measure_requests(
     ]
     await asyncio.sleep(1)
     before = await meter.read()
-    took.clear()
+    durations.clear()
     started = time.perf_counter()
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started
-    counted = sorted(took)
+    counted = sorted(durations)
     after = await meter.read()
-    cost = after.per_item(before, len(took) * size)  # including those answered while the meter was read
+    cost = after.per_item(before, len(durations) * size)  # including those answered while the meter was read
     for connection in made:
         connection.stopped = True
     await asyncio.sleep(0.3)

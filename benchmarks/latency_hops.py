@@ -90,5 +90,5 @@ def split(timelines: Sequence[Hops]) -> dict[str, tuple[float, float]]:
     """Return the median and the 99th percentile of each step between two hops, in milliseconds."""
     names = list(timelines[0])
     steps = pairwise(names)
-    took = {f"{a} → {b}": [1000 * (hops[b] - hops[a]) for hops in timelines] for a, b in steps}
-    return {step: (statistics.median(values), quantile(values, 0.99)) for step, values in took.items()}
+    durations = {f"{a} → {b}": [1000 * (hops[b] - hops[a]) for hops in timelines] for a, b in steps}
+    return {step: (statistics.median(values), quantile(values, 0.99)) for step, values in durations.items()}

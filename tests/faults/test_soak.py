@@ -163,9 +163,9 @@ async def _throughput(
     async with asyncio.TaskGroup() as running:
         running.create_task(load.run(within=seconds * 2 + 600))
         await asyncio.sleep(seconds)
-        done, took = len(load.acknowledged), time.monotonic() - started
+        done, elapsed = len(load.acknowledged), time.monotonic() - started
         load.stop()
-    return done / took, load
+    return done / elapsed, load
 
 
 def _with_common_metric(post: Post) -> Post:

@@ -69,8 +69,8 @@ def table_violations(tables: Tables) -> list[str]:
 
 
 def _row(tables: Tables, history: Sequence[Row], row: Row) -> Iterable[str]:
-    place = ("project", "environment", "name")
-    before = [other for other in history if all(other[p] == row[p] for p in place)][: row["sequence"] - 1]
+    key_columns = ("project", "environment", "name")
+    before = [other for other in history if all(other[p] == row[p] for p in key_columns)][: row["sequence"] - 1]
     if len(before) != row["sequence"] - 1:
         yield "its sequence leaves a gap"
     live = before[-1]["digest"] if before else None

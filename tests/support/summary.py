@@ -117,9 +117,9 @@ async def wait_until_processed(dsn: str, kafka: str, within: float = 60.0) -> No
 
 async def pending_rows(dsn: str) -> dict[str, int]:
     """Return the number of pending rows in PostgreSQL by table."""
-    places = {f"{service}.outbox_messages": "WHERE NOT is_sent" for service in SERVICES} | {"collector.waiting": ""}
-    counts = [f"SELECT '{place}' AS place, count(*) AS waiting FROM {place} {which}" for place, which in places.items()]
-    return {row.place: row.waiting for row in await query_rows(dsn, " UNION ALL ".join(counts)) if row.waiting}
+    tables = {f"{service}.outbox_messages": "WHERE NOT is_sent" for service in SERVICES} | {"collector.waiting": ""}
+    counts = [f"SELECT '{table}' AS name, count(*) AS waiting FROM {table} {which}" for table, which in tables.items()]
+    return {row.name: row.waiting for row in await query_rows(dsn, " UNION ALL ".join(counts)) if row.waiting}
 
 
 async def _subscriptions(dsn: str) -> dict[str, list[str]]:

@@ -63,8 +63,8 @@ def _digits(cells: Sequence[Any], layout: str) -> Ints | None:
 
 def _number(digits: Ints) -> Ints:
     number = np.zeros(len(digits), dtype=np.int64)
-    for place in range(digits.shape[1]):
-        number = number * 10 + digits[:, place]
+    for column in range(digits.shape[1]):
+        number = number * 10 + digits[:, column]
     return number
 
 

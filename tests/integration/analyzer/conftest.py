@@ -48,8 +48,8 @@ async def client(owner: str, settings: AnalyzerSettings) -> AsyncIterator[httpx.
     `tuner` may declare metrics.
     """
     keys = ", ".join(
-        f"('{key}', 1, '{hash_secret(SECRET)}', 'reader', 'service', 'acme', '{place}', '{{{scope}}}', false)"
-        for key, place, scope in (
+        f"('{key}', 1, '{hash_secret(SECRET)}', 'reader', 'service', 'acme', '{environment}', '{{{scope}}}', false)"
+        for key, environment, scope in (
             ("k1", "production", "read"), ("other", "staging", "read"), ("writer", "production", "ingest"),
             ("tuner", "production", "tune"),
         )

@@ -108,7 +108,7 @@ async def test_the_latest_windows_of_every_metric(
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for item in page["items"]:
         found.setdefault((item["target"], item["metric"]), []).append(item)
-    assert {of: len(items) for of, items in found.items()} == {
+    assert {stream: len(items) for stream, items in found.items()} == {
         ("bot", "thumb"): 3, ("calm", "error_rate"): 2, ("calm", "latency_ms"): 2,
     }  # fmt: skip
     newest = found["bot", "thumb"]

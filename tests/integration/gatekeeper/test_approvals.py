@@ -81,7 +81,7 @@ async def test_database_accepts_what_the_model_accepts(gate: World) -> None:
     for text in TEXTS.values():
         await gate.propose(text)
     role = await asyncpg.connect(as_role(gate.dsn, "ratchet_gatekeeper"))
-    luck, done = random.Random(1), Counter[tuple[str, bool]]()
+    rnd, done = random.Random(1), Counter[tuple[str, bool]]()
     for number in range(scaled(14, 2_000)):
         walk, state = Walk(role, keys), State()
         for action in BOTH_RAN if number % 2 else ():
@@ -89,7 +89,7 @@ async def test_database_accepts_what_the_model_accepts(gate: World) -> None:
             state = step(state, action) or state
         walk.proposals, walk.decisions, state = [uuid4(), uuid4()], {}, replace(state, proposals=(None, None))
         for _ in range(60):
-            [action] = luck.choices(ACTS, WEIGHTS)
+            [action] = rnd.choices(ACTS, WEIGHTS)
             present = state.proposals[action.which] is not None
             if (action.kind == "propose" and present) or (action.kind in ("decide", "promote") and not present):
                 continue

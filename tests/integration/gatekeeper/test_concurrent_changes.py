@@ -19,31 +19,31 @@ _ACTS = (*["propose"] * 2, *["decide"] * 3, "roll back", "grant", "arrive", "hal
 _PEOPLE = ("maker_key", "reviewer_key", "second_key")
 
 
-async def act(gate: World, luck: random.Random, waiting: list[dict[str, Any]]) -> tuple[str, httpx.Response | None]:
+async def act(gate: World, rnd: random.Random, waiting: list[dict[str, Any]]) -> tuple[str, httpx.Response | None]:
     """Send one random request. Return its kind and the answer."""
-    kind = luck.choice(_ACTS)
-    reviewer = luck.choice(_PEOPLE[1:])
+    kind = rnd.choice(_ACTS)
+    reviewer = rnd.choice(_PEOPLE[1:])
     live = await gate.live()
     now = live["digest"] if live else None
     match kind:
         case "propose":
-            text = luck.choice([text for text in TEXTS if digest(text) != now])
+            text = rnd.choice([text for text in TEXTS if digest(text) != now])
             body = {"name": "greeting", "target": "bot", "base_digest": now, "document": text, "why": "w"}
-            answer = await gate.ask(luck.choice(_PEOPLE), "POST", "/v1/proposals", body)
+            answer = await gate.ask(rnd.choice(_PEOPLE), "POST", "/v1/proposals", body)
             if answer.status_code == 201:
                 waiting.append(answer.json())
         case "decide" if waiting:
-            verdict = luck.choice(["approved"] * 4 + ["rejected"])
-            answer = await gate.decide(luck.choice(waiting[-6:]), reviewer, verdict)
+            verdict = rnd.choice(["approved"] * 4 + ["rejected"])
+            answer = await gate.decide(rnd.choice(waiting[-6:]), reviewer, verdict)
         case "roll back":
-            body = {"reason": "", "to_digest": digest(luck.choice(TEXTS))}
+            body = {"reason": "", "to_digest": digest(rnd.choice(TEXTS))}
             answer = await gate.ask(reviewer, "POST", "/v1/prompts/greeting/rollback", body)
         case "grant":
-            answer = await gate.grant(count=luck.randint(1, 3), per_hour=luck.randint(1, 3))
+            answer = await gate.grant(count=rnd.randint(1, 3), per_hour=rnd.randint(1, 3))
         case "arrive" if live:
-            await gate.arrive(few_shot(live["document"], (str(luck.random()), "x")))
+            await gate.arrive(few_shot(live["document"], (str(rnd.random()), "x")))
             return kind, None
-        case "halt" if luck.random() < 0.3:
+        case "halt" if rnd.random() < 0.3:
             answer = await gate.ask("maker_key", "POST", "/v1/halt", {"reason": "r"})
         case _:
             return "resume", None
@@ -51,11 +51,11 @@ async def act(gate: World, luck: random.Random, waiting: list[dict[str, Any]]) -
 
 
 async def test_concurrent_changes_leave_only_authorised_versions_live(gate: World) -> None:
-    luck, done = random.Random(2), Counter[str]()
+    rnd, done = random.Random(2), Counter[str]()
     waiting: list[dict[str, Any]] = []
     await gate.promote(TEXTS[0])
     for _ in range(scaled(25, 10_000)):
-        acts = await asyncio.gather(*(act(gate, luck, waiting) for _ in range(6)))
+        acts = await asyncio.gather(*(act(gate, rnd, waiting) for _ in range(6)))
         for kind, answer in acts:
             assert answer is None or answer.status_code < 500, answer.text
             done[kind if answer is None or answer.is_success else f"{kind} refused"] += 1

@@ -16,18 +16,18 @@ from shared.runtime.clock import SystemClock
 from tests.support.gatekeeper import NEVER, World, digest, document, few_shot, ready, received
 
 ONE, TWO = document("One", "shots"), document("Two")
-PLACE = {"project": "default", "environment": "production", "target": "bot"}
+SCOPE = {"project": "default", "environment": "production", "target": "bot"}
 
 
 async def observe(gate: World, seen: str, words: dict[str, Any] | None) -> None:
     now = datetime.now(UTC)
-    event = PromptObserved(**PLACE, name="greeting", digest=seen, document=words, first_seen=now)
+    event = PromptObserved(**SCOPE, name="greeting", digest=seen, document=words, first_seen=now)
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
         await on_observed(tx, [received(event), received(event)])
 
 
-async def withdraw(gate: World, proposal_id: object, **place: str) -> None:
-    event = ProposalWithdrawn(**{**PLACE, **place}, proposal_id=proposal_id, revision=2, reason="superseded")
+async def withdraw(gate: World, proposal_id: object, **scope: str) -> None:
+    event = ProposalWithdrawn(**{**SCOPE, **scope}, proposal_id=proposal_id, revision=2, reason="superseded")
     handle = ProposalHandlers(gate.signer, SystemClock()).on_withdrawn
     async with SqlStore(gate.service, "gatekeeper").begin() as tx:
         await handle(tx, [received(event)])

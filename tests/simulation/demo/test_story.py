@@ -58,14 +58,14 @@ class WatchedTerm:
         )
         self.executions[facts.execution_id] = facts
         cost = {"latency_ms": given["latency_ms"], "cost": given["cost"]}
-        self._process(ExecutionRecorded(**_PLACE, facts=facts, received_at=at, **cost))
+        self._process(ExecutionRecorded(**_SCOPE, facts=facts, received_at=at, **cost))
         return facts.execution_id
 
     def feedback(self, execution_id: str, *, kind: Any, value: bool, source: Any, **_: Any) -> None:
         facts = self.executions[execution_id]
         self._process(
             FeedbackCreated(
-                **_PLACE,
+                **_SCOPE,
                 feedback_id=derived_id("feedback", execution_id, source),
                 kind=kind,
                 value=float(value),
@@ -84,7 +84,7 @@ class WatchedTerm:
                 self.turns += [(len(self.executions), turn) for turn in self.engine.apply(reading)]
 
 
-_PLACE: dict[str, Any] = {"project": "default", "environment": "production", "target": TARGET}
+_SCOPE: dict[str, Any] = {"project": "default", "environment": "production", "target": TARGET}
 
 
 def run_demo(tmp_path: Path, seed: int, *, healthy: bool) -> tuple[WatchedTerm, Story]:

@@ -86,20 +86,20 @@ def test_a_restart_of_the_service_changes_nothing(cut: int) -> None:
 
 
 def test_recovery_of_rare_events_counts_from_the_last_bad_value() -> None:
-    calm = RareEventRecovery(None, 100)
-    answers = [calm.observe(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
+    recovery = RareEventRecovery(None, 100)
+    answers = [recovery.observe(value) for value in [1.0] * 99 + [0.0] + [1.0] * 100]
     assert answers == [False] * 199 + [True]
-    calm.restart()
-    assert calm == RareEventRecovery(None, 100)
+    recovery.restart()
+    assert recovery == RareEventRecovery(None, 100)
 
 
 def test_agreed_rate_must_be_met_again() -> None:
-    calm = RareEventRecovery(0.05, 100)
-    assert not any(calm.observe(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
-    calm.restart()
-    taken = next(number for number in range(5000) if calm.observe(float(number % 20 != 0)))
+    recovery = RareEventRecovery(0.05, 100)
+    assert not any(recovery.observe(float(number % 8 != 0)) for number in range(2000)), "12.5 % are bad"
+    recovery.restart()
+    taken = next(number for number in range(5000) if recovery.observe(float(number % 20 != 0)))
     assert 100 <= taken < 1500
-    assert RareEventRecovery.load(json.loads(json.dumps(calm.dump()))) == calm
+    assert RareEventRecovery.load(json.loads(json.dumps(recovery.dump()))) == recovery
 
 
 def test_canary_is_not_the_version_in_use() -> None:

@@ -24,10 +24,10 @@ def measured(events: Iterable[Event]) -> dict[WindowKey, Sums]:
 
 def test_value_is_in_the_window_of_its_execution() -> None:
     found = measured(feedback(number) for number in range(12))
-    assert [(place.start - BEGUN, place.seconds, sums.n) for place, sums in found.items()] == [
+    assert [(window.start - BEGUN, window.seconds, sums.n) for window, sums in found.items()] == [
         (0, 5, 5), (5, 5, 5), (10, 5, 2),
     ]  # fmt: skip
-    assert {place.stream.identity for place in found} == {"label:v1"}
+    assert {window.stream.identity for window in found} == {"label:v1"}
 
 
 def test_drop_is_visible() -> None:
@@ -50,7 +50,7 @@ def test_order_does_not_matter() -> None:
 def test_late_values_go_to_existing_windows() -> None:
     days = [0, 2, 31]
     late = [feedback(0, received_at=START + timedelta(days=day)) for day in days]
-    assert [(place.seconds, sums.n) for place, sums in measured(late).items()] == [(5, 1), (300, 1)]
+    assert [(window.seconds, sums.n) for window, sums in measured(late).items()] == [(5, 1), (300, 1)]
     assert KEPT_FOR == 30 * 86_400
 
 

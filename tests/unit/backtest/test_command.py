@@ -76,7 +76,7 @@ def test_errors_are_one_line(
 
 
 def test_flags_set_the_roles_of_columns(run: Run, write: Write) -> None:
-    rows = [{"n": 10.0 - 6.0 * (place > 300), "when": place + 1.7e9, "v": place > 300} for place in range(500)]
+    rows = [{"n": 10.0 - 6.0 * (index > 300), "when": index + 1.7e9, "v": index > 300} for index in range(500)]
     words = ["--score", "n", "--scale", "0:10", "--lower-is-better", "--time", "when", "--version", "v"]
     (found,) = json.loads(run(write(rows), *words, "--json").stdout)["results"]
     assert (found["direction"], found["verdict"] in ("holds", "inconclusive")) == ("lower_is_better", True)
@@ -141,8 +141,8 @@ def read_all(terminal: int) -> str:
     """Return what was written to a terminal until its last writer closed it."""
     found = b""
     try:
-        while some := os.read(terminal, 65536):
-            found += some
+        while chunk := os.read(terminal, 65536):
+            found += chunk
     except OSError:  # Linux reports the end like this
         pass
     os.close(terminal)

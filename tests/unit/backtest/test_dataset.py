@@ -50,7 +50,7 @@ def test_wrong_scale_is_rejected(write: Write) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.integers(1_700_000_000, 1_700_000_100), min_size=1, max_size=50))
 def test_rows_are_sorted_by_time(write: Write, times: list[int]) -> None:
-    rows = [{"ts": time, "score": place / len(times)} for place, time in enumerate(times)]
+    rows = [{"ts": time, "score": index / len(times)} for index, time in enumerate(times)]
     found = history(write, rows)
     order = found.order()
     assert found.ordered == (times == sorted(times))

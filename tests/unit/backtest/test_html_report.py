@@ -122,7 +122,7 @@ def test_page_without_values(write: Write) -> None:
 
 
 def test_results_beyond_the_limit_are_listed(write: Write) -> None:
-    text = made(write, [{"target": f"t{place % 60}", "score": 1} for place in range(60)])
+    text = made(write, [{"target": f"t{index % 60}", "score": 1} for index in range(60)])
     assert text.count("<svg") == 50
     assert text.count("<li>") == 10
     assert Strict(text).tags <= ALLOWED

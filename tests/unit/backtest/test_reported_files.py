@@ -281,7 +281,7 @@ def test_repeated_hour_at_the_end_of_summer_time(save: Save) -> None:
     zone, start = ZoneInfo("Europe/Berlin"), datetime(2026, 10, 24, 22, tzinfo=UTC)
     times = [start + at * timedelta(minutes=5) for at in range(60)]
     local = [at.astimezone(zone).replace(tzinfo=None).isoformat(" ") for at in times]
-    rows = "time,score\n" + "".join(f"{at},{place % 2}\n" for place, at in enumerate(local))
+    rows = "time,score\n" + "".join(f"{at},{index % 2}\n" for index, at in enumerate(local))
     found = history(save(rows), zone="Europe/Berlin")
     assert list(found.at) == [at.timestamp() for at in times]
     back = history(save("time,score\n" + "".join(f"{at},1\n" for at in reversed(local)), "b.csv"), zone="Europe/Berlin")

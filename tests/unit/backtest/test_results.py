@@ -101,8 +101,8 @@ def judged(n: int, better: float, **facts: Callable[[random.Random, int], str]) 
     """Return scores around `better`, lower where the row requires it."""
     rng = random.Random(2)
     rows = []
-    for place in range(n):
-        row: dict[str, Any] = {name: of(rng, place) for name, of in facts.items()}
+    for index in range(n):
+        row: dict[str, Any] = {name: draw(rng, index) for name, draw in facts.items()}
         mean = better - float(row.pop("less", 0.0))
         rows.append({**row, "score": rng.betavariate(10 * mean, 10 * (1 - mean))})
     return rows
@@ -110,12 +110,12 @@ def judged(n: int, better: float, **facts: Callable[[random.Random, int], str]) 
 
 def test_traffic_change_is_no_drop_with_known_segments(write: Write) -> None:
     """German answers are worse, and their share grows from the middle on."""
-    german = {place: random.Random(place).random() < (0.3 if place < 1500 else 0.6) for place in range(3000)}
+    german = {index: random.Random(index).random() < (0.3 if index < 1500 else 0.6) for index in range(3000)}
     rows = judged(
         3000,
         0.9,
-        language=lambda _, place: "de" if german[place] else "en",
-        less=lambda _, place: "0.3" if german[place] else "0",
+        language=lambda _, index: "de" if german[index] else "en",
+        less=lambda _, index: "0.3" if german[index] else "0",
     )
     (result,) = found(write(rows)).results
     assert result.falls == ()
@@ -132,16 +132,16 @@ def test_losing_segment_and_words_are_named(write: Write) -> None:
             "question": options,
             "plan": plan,
             "user": f"u{rng.randrange(200)}",
-            "score": 0.0 if place > 2000 and "refund" in options and rng.random() < 0.7 else rng.choice((0.8, 1.0)),
+            "score": 0.0 if index > 2000 and "refund" in options and rng.random() < 0.7 else rng.choice((0.8, 1.0)),
         }
-        for place, options, plan in ((place, rng.choice(asked), rng.choice(("free", "paid"))) for place in range(3000))
+        for index, options, plan in ((index, rng.choice(asked), rng.choice(("free", "paid"))) for index in range(3000))
     ]
     (result,) = found(write(rows)).results
     (fall,) = result.falls
     assert {word.term for word in fall.words} == {"refund", "the", "lamp"}
     bad = [
-        {**row, "score": 0.0} if place > 2000 and place % 2 and row["plan"] == "free" else row
-        for place, row in enumerate(rows)
+        {**row, "score": 0.0} if index > 2000 and index % 2 and row["plan"] == "free" else row
+        for index, row in enumerate(rows)
     ]
     (fall, *_) = found(write(bad, "bad.jsonl")).results[0].falls
     assert ("plan", "free") in {(each.dimension, each.level) for each in fall.event.losing}
@@ -150,7 +150,7 @@ def test_losing_segment_and_words_are_named(write: Write) -> None:
 
 def test_latency_is_reported_in_percent(write: Write) -> None:
     rows = [
-        {"latency_ms": random.Random(place).lognormvariate(6.5 + (place > 1500) * 0.6, 0.5)} for place in range(2500)
+        {"latency_ms": random.Random(index).lognormvariate(6.5 + (index > 1500) * 0.6, 0.5)} for index in range(2500)
     ]
     (result,) = found(write(rows)).results
     (fall,) = result.falls

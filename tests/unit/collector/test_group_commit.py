@@ -20,11 +20,11 @@ class RecordingWriter:
         self.groups: list[list[int]] = []
         self.go = asyncio.Event()
         self.go.set()
-        self.away = False
+        self.unavailable = False
 
     async def write(self, items: Sequence[int]) -> list[str]:
         await self.go.wait()
-        if self.away:
+        if self.unavailable:
             raise Retryable("away")
         if self.bad.intersection(items):
             raise ValueError("bad")
@@ -103,7 +103,7 @@ def test_invalid_item_fails_alone(items: list[int], bad: frozenset[int]) -> None
 
 async def test_groups_are_not_halved_while_the_database_is_unavailable() -> None:
     written = RecordingWriter()
-    written.away = True
+    written.unavailable = True
     results = await write_all(written.write, [1, 2, 3])
     assert all(isinstance(result, Retryable) for result in results)
 

@@ -25,10 +25,10 @@ def managed(api: FakeServices) -> None:
     """`answer` with two versions, the second of which is live, and one observed version that is not reviewed."""
     live = {"target": "bot", "digest": DIGEST, "sequence": 2, "reason": "promoted", "by": "ann", "occurred_at": NOW}
     seen = {"digest": THIRD, "target": "bot", "first_seen": NOW, "content_known": True, "reviewed": False}
-    past = [version(2, DIGEST, OTHER), version(1, OTHER, None, "grant")]
+    history = [version(2, DIGEST, OTHER), version(1, OTHER, None, "grant")]
     api.answers |= {
         "/v1/prompts": {"items": [{"name": "answer", "live": live, "elsewhere": [], "observed": [seen]}], "next": None},
-        "/v1/prompts/answer/versions": {"items": past, "next": None, "previous": OTHER},
+        "/v1/prompts/answer/versions": {"items": history, "next": None, "previous": OTHER},
         "/v1/instances": {"gatekeeper": "g", "connected": 0, "items": []},
     }
     for digest, words in WORDS.items():
@@ -85,10 +85,10 @@ async def test_rollback_dialog_shows_the_difference(api: FakeServices) -> None:
 
 
 def test_rollback_offers_the_previous_version_first_and_versions_before_ratchet() -> None:
-    past = [version(3, DIGEST, OTHER), version(2, OTHER, DIGEST), version(1, DIGEST, THIRD)]
-    assert [way.digest for way in rollback_choices(past, True, THIRD, DIGEST)] == [THIRD, OTHER]
-    assert [way.digest for way in rollback_choices(past, False, OTHER, DIGEST)] == [OTHER]
-    assert rollback_choices(past, True, THIRD, None)[0].label == "used before Ratchet · " + "ef" * 6
+    history = [version(3, DIGEST, OTHER), version(2, OTHER, DIGEST), version(1, DIGEST, THIRD)]
+    assert [way.digest for way in rollback_choices(history, True, THIRD, DIGEST)] == [THIRD, OTHER]
+    assert [way.digest for way in rollback_choices(history, False, OTHER, DIGEST)] == [OTHER]
+    assert rollback_choices(history, True, THIRD, None)[0].label == "used before Ratchet · " + "ef" * 6
     assert rollback_choices([], True, None, None) == []
 
 

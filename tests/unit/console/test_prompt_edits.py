@@ -38,7 +38,7 @@ def known(api: FakeServices, live: object = None, **seen: Any) -> None:
 
 def form(*texts: str, document: object = DOCUMENT, base: str = DIGEST) -> bytes:
     written = document if isinstance(document, str) else json.dumps(document)
-    messages = {f"document.messages.{place}.content": text for place, text in zip((0, 2), texts, strict=False)}
+    messages = {f"document.messages.{index}.content": text for index, text in zip((0, 2), texts, strict=False)}
     return urlencode({"target": "bot", "name": "answer", "base_digest": base, "document": written, **messages}).encode()
 
 

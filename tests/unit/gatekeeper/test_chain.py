@@ -124,19 +124,19 @@ def rehashed(entries: list[AuditEntry], position: int) -> None:
         entries[at] = AuditEntry(at + 1, entries[at].kind, entry, previous, sha256(entry.encode()).hexdigest())
 
 
-def tamper(books: Tables, luck: random.Random) -> str:
+def tamper(tables: Tables, rnd: random.Random) -> str:
     """Tamper with the chain at random; return a description."""
-    entries, length = books.entries, len(books.entries)
-    at, other = luck.randrange(length), luck.randrange(length)
-    kind = luck.choice(["edit", "edit", "delete", "swap", "cut", "copy", "rechain", "cut with head", "rewind", "forge"])
+    entries, length = tables.entries, len(tables.entries)
+    at, other = rnd.randrange(length), rnd.randrange(length)
+    kind = rnd.choice(["edit", "edit", "delete", "swap", "cut", "copy", "rechain", "cut with head", "rewind", "forge"])
     match kind:
         case "edit":
-            field = luck.choice(["seq", "kind", "entry", "previous", "hash"])
-            value: Any = entries[at].seq + luck.choice([-1, 1, 10**9]) if field == "seq" else "x"
+            field = rnd.choice(["seq", "kind", "entry", "previous", "hash"])
+            value: Any = entries[at].seq + rnd.choice([-1, 1, 10**9]) if field == "seq" else "x"
             if field in ("entry", "previous", "hash"):
                 text = str(getattr(entries[at], field))
-                where = luck.randrange(len(text))
-                value = text[:where] + chr((ord(text[where]) + luck.randrange(1, 90)) % 126 + 1) + text[where + 1 :]
+                where = rnd.randrange(len(text))
+                value = text[:where] + chr((ord(text[where]) + rnd.randrange(1, 90)) % 126 + 1) + text[where + 1 :]
             entries[at] = replace(entries[at], **{field: value})
         case "delete":
             del entries[at]
@@ -150,38 +150,38 @@ def tamper(books: Tables, luck: random.Random) -> str:
         case "rechain":
             del entries[min(at, length - 2)]
             rehashed(entries, min(at, length - 2))
-            books.head = (len(entries), entries[-1].hash)
+            tables.head = (len(entries), entries[-1].hash)
         case "cut with head":
             del entries[min(max(2, at), length - 1) :]
-            books.head = (entries[-1].seq, entries[-1].hash)
+            tables.head = (entries[-1].seq, entries[-1].hash)
         case "rewind":  # everything including anchors is reset to a signed state: detectable only with a noted head
-            cut = luck.choice([a.seq for a in books.anchors if a.seq < length])
+            cut = rnd.choice([a.seq for a in tables.anchors if a.seq < length])
             del entries[cut:]
-            books.anchors = [a for a in books.anchors if a.seq <= cut]
-            books.head = (cut, entries[-1].hash)
+            tables.anchors = [a for a in tables.anchors if a.seq <= cut]
+            tables.head = (cut, entries[-1].hash)
         case "forge":
             entries[at] = replace(entries[at], entry=json.dumps({**json.loads(entries[at].entry), "by": "eve"}))
             rehashed(entries, at)
-            books.head = (length, entries[-1].hash)
-            forged = [replace(a, hash=entries[a.seq - 1].hash) for a in books.anchors]
-            books.anchors = [a if a.seq <= at else fake for a, fake in zip(books.anchors, forged, strict=True)]
+            tables.head = (length, entries[-1].hash)
+            forged = [replace(a, hash=entries[a.seq - 1].hash) for a in tables.anchors]
+            tables.anchors = [a if a.seq <= at else fake for a, fake in zip(tables.anchors, forged, strict=True)]
     return kind
 
 
 def test_ten_thousand_random_tamperings_are_detected() -> None:
     """Edits, deletions, reorderings, truncations, and chains recomputed with access to everything but our signature."""
-    luck, kinds = random.Random(6), Counter[str]()
+    rnd, kinds = random.Random(6), Counter[str]()
     originals = {length: intact(length) for length in (4, 7, 13)}
     for round_ in range(10_000):
-        original = originals[luck.choice([4, 7, 13])]
-        books = Tables([*original.entries], [*original.anchors], original.head)
-        kind = tamper(books, luck)
-        if (books.entries, books.anchors, books.head) == (original.entries, original.anchors, original.head):
+        original = originals[rnd.choice([4, 7, 13])]
+        tables = Tables([*original.entries], [*original.anchors], original.head)
+        kind = tamper(tables, rnd)
+        if (tables.entries, tables.anchors, tables.head) == (original.entries, original.anchors, original.head):
             continue
         kinds[kind] += 1
         known = original.head  # as an auditor notes it
-        assert checked(books.entries, books.head, books.anchors, known), f"round {round_}: {kind}"
+        assert checked(tables.entries, tables.head, tables.anchors, known), f"round {round_}: {kind}"
         if kind != "rewind":
-            assert checked(books.entries, books.head, books.anchors), f"round {round_}: {kind}, without a known head"
+            assert checked(tables.entries, tables.head, tables.anchors), f"round {round_}: {kind}, without a known head"
     assert sum(kinds.values()) > 9_900, kinds
     assert min(kinds.values()) > 500, kinds

@@ -20,17 +20,17 @@ def line(name: str, number: int = 1) -> logging.LogRecord:
 
 def test_each_line_of_aiokafka_is_logged_once_in_ten_seconds() -> None:
     seconds = Seconds()
-    calm = RateLimitFilter(seconds)
-    assert [calm.filter(line("aiokafka.client")) for _ in range(3)] == [True, False, False]
+    limiter = RateLimitFilter(seconds)
+    assert [limiter.filter(line("aiokafka.client")) for _ in range(3)] == [True, False, False]
     seconds.now += 9.9
-    assert not calm.filter(line("aiokafka.client"))
+    assert not limiter.filter(line("aiokafka.client"))
     seconds.now += 0.1
-    assert calm.filter(line("aiokafka.client"))
+    assert limiter.filter(line("aiokafka.client"))
 
 
 def test_other_lines_and_loggers_are_not_limited() -> None:
-    calm = RateLimitFilter(Seconds())
-    assert calm.filter(line("aiokafka.client", 1))
-    assert calm.filter(line("aiokafka.client", 2))
-    assert calm.filter(line("aiokafka.consumer", 1))
-    assert all(calm.filter(line("shared.messaging.bus")) for _ in range(3))
+    limiter = RateLimitFilter(Seconds())
+    assert limiter.filter(line("aiokafka.client", 1))
+    assert limiter.filter(line("aiokafka.client", 2))
+    assert limiter.filter(line("aiokafka.consumer", 1))
+    assert all(limiter.filter(line("shared.messaging.bus")) for _ in range(3))

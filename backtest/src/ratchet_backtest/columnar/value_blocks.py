@@ -26,9 +26,9 @@ def block_means(values: Floats) -> list[Block]:
     blocks = values[: len(values) - len(values) % BLOCK].reshape(-1, BLOCK)
     squares = blocks * blocks
     total, square = 0.0 + blocks[:, 0], 0.0 + squares[:, 0]
-    for place in range(1, BLOCK):
-        total += blocks[:, place]
-        square += squares[:, place]
+    for column in range(1, BLOCK):
+        total += blocks[:, column]
+        square += squares[:, column]
     return list(zip((total / BLOCK).tolist(), (square / BLOCK).tolist(), strict=True))
 
 

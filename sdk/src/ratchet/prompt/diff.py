@@ -76,13 +76,13 @@ def _changes(path: str, before: Json, after: Json) -> Iterator[PromptChange]:
 
 def _object_changes(path: str, before: dict[str, Json], after: dict[str, Json]) -> Iterator[PromptChange]:
     for key in sorted(before.keys() | after.keys()):
-        place = at(path, key)
+        child = at(path, key)
         if key not in after:
-            yield PromptChange(place, before[key], ABSENT)
+            yield PromptChange(child, before[key], ABSENT)
         elif key not in before:
-            yield PromptChange(place, ABSENT, after[key])
+            yield PromptChange(child, ABSENT, after[key])
         else:
-            yield from _changes(place, before[key], after[key])
+            yield from _changes(child, before[key], after[key])
 
 
 def _list_changes(path: str, before: list[Json], after: list[Json]) -> Iterator[PromptChange]:

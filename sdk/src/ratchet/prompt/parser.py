@@ -35,9 +35,9 @@ def parse(value: object, field: str = "") -> Prompt:
     if root["schema"] not in (SCHEMA, SCHEMA_2):
         raise PromptError(at(field, "schema"), f"must be {SCHEMA} or {SCHEMA_2}")
     messages = parse_messages(root["messages"], at(field, "messages"))
-    variables = {key: _variable(spec, place) for key, spec, place in _entries(root, "variables", field)}
+    variables = {key: _variable(spec, path) for key, spec, path in _entries(root, "variables", field)}
     variables = _with_placeholders(variables, messages)
-    slots = {key: _slot(spec, place) for key, spec, place in _entries(root, "slots", field)}
+    slots = {key: _slot(spec, path) for key, spec, path in _entries(root, "slots", field)}
     _check_variables_declared(messages, variables, at(field, "messages"))
     _check_slots_placed_once(messages, slots, field)
     model = None if root.get("model") is None else _model(root["model"], at(field, "model"))
@@ -96,8 +96,8 @@ def with_slot(prompt: Prompt, slot: str, set_digest: str | None) -> Prompt:
 
 
 def _entries(root: Mapping[str, object], part: str, field: str) -> list[tuple[str, object, str]]:
-    place = at(field, part)
-    return [(key, spec, at(place, key)) for key, spec in named(root.get(part), place)]
+    parent = at(field, part)
+    return [(key, spec, at(parent, key)) for key, spec in named(root.get(part), parent)]
 
 
 def _variable(value: object, field: str) -> Variable:

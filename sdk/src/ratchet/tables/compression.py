@@ -109,7 +109,11 @@ def _zstandard(raw: IO[bytes]) -> Iterator[IO[bytes]]:
 @contextmanager
 def _only_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(raw) as archive:
-        files = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
+        files = [
+            member
+            for member in archive.infolist()
+            if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        ]
         if len(files) != 1:
             raise BadFile(f"it is a zip archive of {len(files)} files: extract it and pass one of them")
         with archive.open(files[0]) as stream:

@@ -86,8 +86,8 @@ def _lists(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, li
     if depth > _DEEPEST or not isinstance(value, dict):
         return
     for name, part in value.items():
-        place = f"{path}.{name}" if path else name
+        child_path = f"{path}.{name}" if path else name
         if isinstance(part, list) and part and all(isinstance(row, dict) for row in part):
-            yield place, part
+            yield child_path, part
         else:
-            yield from _lists(part, place, depth + 1)
+            yield from _lists(part, child_path, depth + 1)

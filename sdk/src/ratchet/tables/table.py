@@ -38,9 +38,9 @@ class Table:
         """Yield all rows with these columns. Raises BadFile."""
         chosen = [self._paths[column] for column in columns]
         tops = list(dict.fromkeys(path[0] for path in chosen))
-        places = [tops.index(path[0]) for path in chosen]
+        indices = [tops.index(path[0]) for path in chosen]
         for numbers, cells in self._source.batches(tops, omissions, advance):
-            yield numbers, [self._cells(cells[place], path) for place, path in zip(places, chosen, strict=True)]
+            yield numbers, [self._cells(cells[index], path) for index, path in zip(indices, chosen, strict=True)]
 
     def _cells(self, cells: Sequence[Any], path: Path) -> Sequence[Any]:
         if len(path) > 1:

@@ -48,9 +48,9 @@ class Workbook:
         return [], {name: [] for name in self._names}
 
     def batches(self, columns: Sequence[str], omissions: Omissions, advance: Advance) -> Iterator[Batch]:
-        places = [self._names.index(column) for column in columns]
+        indices = [self._names.index(column) for column in columns]
         for numbers, records in self._records(BATCH, omissions):
-            yield numbers, [[record[place] for record in records] for place in places]
+            yield numbers, [[record[index] for record in records] for index in indices]
             advance(numbers[-1])
         advance(self.size)
 

@@ -29,8 +29,8 @@ def make_timeline(values: list[tuple[tuple[str, ...], float]], names: tuple[str,
 def count_values(timeline: Timeline) -> dict[tuple[str | None, ...], list[int]]:
     found: dict[tuple[str | None, ...], list[int]] = {}
     for block in timeline.blocks:
-        for place, (n, total) in block.sums.items():
-            sums = found.setdefault(timeline.cells[place], [0, 0])
+        for index, (n, total) in block.sums.items():
+            sums = found.setdefault(timeline.cells[index], [0, 0])
             sums[0] += n
             sums[1] += total
     return {cell: sums for cell, sums in found.items() if sums[0]}
@@ -101,7 +101,7 @@ def test_late_feedback_does_not_blur_the_start_of_a_level() -> None:
         at = number - rnd.uniform(500, 1500) if rnd.random() < 0.1 else float(number)
         timeline.add(("new" if at >= 3000 else "old",), 1.0, max(at, 0.0))
     for block in timeline.blocks:
-        cells = {timeline.cells[place] for place in block.sums}
+        cells = {timeline.cells[index] for index in block.sums}
         assert cells == {("new",) if block.start >= 3000 else ("old",)} or block.start < 3000 <= block.end
 
 

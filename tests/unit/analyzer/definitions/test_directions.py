@@ -136,10 +136,10 @@ def test_each_name_is_a_separate_metric() -> None:
     names = ("tone", "accuracy", None)
     versions = [("v1", 1, True), ("v2", 151, False)]
     events = [
-        feedback(number * 3 + place, version, name=name, value=float(good or name != "tone"))
+        feedback(number * 3 + index, version, name=name, value=float(good or name != "tone"))
         for version, first, good in versions
         for number in range(first, first + 150)
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     ]
     (worse,) = feed(QualityEngine(), events)
     assert isinstance(worse, RegressionDetected)
@@ -159,9 +159,13 @@ def test_one_toxic_label_suffices_under_a_safety_rule(word: str) -> None:
     rules = Rules(rules=[Rule(metric="label.toxicity", safety=True)])
     good = [feedback(n, kind="label", name="toxicity", value=None, label="non-toxic") for n in range(1, 6)]
     bad = feedback(9, kind="label", name="toxicity", value=None, label=word)
-    (raised,) = feed(QualityEngine(rules), [*good, bad])
-    assert isinstance(raised, RegressionDetected)
-    assert (raised.metric, raised.method, raised.affected_executions) == ("label.toxicity", "safety/1", ("e9",))
+    (regression,) = feed(QualityEngine(rules), [*good, bad])
+    assert isinstance(regression, RegressionDetected)
+    assert (regression.metric, regression.method, regression.affected_executions) == (
+        "label.toxicity",
+        "safety/1",
+        ("e9",),
+    )
 
 
 def test_labels_without_meaning_are_uncounted_by_word() -> None:

@@ -38,7 +38,7 @@ def test_indexes_are_bounded_and_never_change(come: list[Cell]) -> None:
     first = {cell: cells.assign(cell) for cell in reversed(come)}
     again = {cell: cells.assign(cell) for cell in reversed(come)}
     assert len(cells.kept) <= CELLS + 1
-    assert all(cells.kept[place] == cell or OTHER in cells.kept[place] for cell, place in again.items())
+    assert all(cells.kept[index] == cell or OTHER in cells.kept[index] for cell, index in again.items())
     assert first.keys() == again.keys()
     assert {cell: cells.assign(cell) for cell in come} == again
 

@@ -89,7 +89,7 @@ def test_repeating_pages_are_detected(run_report: RunReport, version: str) -> No
 
 
 def test_transient_faults_change_nothing(run_report: RunReport, waits: list[float]) -> None:
-    server, calm = server_with_history(*FALLEN), server_with_history(*FALLEN)
+    server, untouched = server_with_history(*FALLEN), server_with_history(*FALLEN)
     page = ScriptedResponse(body=b'{"data": [{"id": "s', headers=JSON)
     server.faults["/api/public/v3/scores"] = [
         error_response(429, retry_after="3"),
@@ -98,7 +98,7 @@ def test_transient_faults_change_nothing(run_report: RunReport, waits: list[floa
         ScriptedResponse(dropped=True),
     ]
     server.faults["/api/public/v2/observations"] = [error_response(503), error_response(429)]
-    assert report_to_json(run_report(server)) == report_to_json(run_report(calm))
+    assert report_to_json(run_report(server)) == report_to_json(run_report(untouched))
     assert waits == [3.0, 1.0, 2.0, 4.0, 1.0, 10.0]
 
 

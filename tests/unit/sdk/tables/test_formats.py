@@ -24,8 +24,8 @@ def cells(source: Table, *columns: str, omissions: Omissions | None = None) -> t
     source.sample()
     numbers: list[int] = []
     rows: list[tuple[Any, ...]] = []
-    for some, found in source.batches(columns, omissions or Omissions(), lambda done: None):
-        numbers += some
+    for chunk, found in source.batches(columns, omissions or Omissions(), lambda done: None):
+        numbers += chunk
         rows += zip(*found, strict=True)
     return numbers, rows
 
