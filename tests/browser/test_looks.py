@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import DESKTOP, PHONE, Visitor, browse
 from tests.support.full_loop import Site
-from tests.support.hostile_site import REPLY, fill
+from tests.support.hostile_site import MAIL_BOT, REPLY, fill
 from tests.support.local import LocalRunner
 
 pytestmark = pytest.mark.postgres
@@ -29,6 +29,7 @@ def pages(site: Site) -> Iterator[str]:
     proposals: dict[str, Any] = {item["kind"]: item["id"] for item in site.items("/v1/proposals")}
     yield from ("/", "/regressions", f"/regressions/{regression['id']}", "/proposals", "/proposals?state=rejected")
     yield from (f"/proposals/{proposals[kind]}" for kind in sorted(proposals))
+    yield from execution_pages(site)
     yield from ("/prompts", f"/prompts/{REPLY}", "/prompts/answer", f"/prompts/{REPLY}/edit")
     yield f"/prompts/{REPLY}/compare?a={versions[1]['digest']}&b={versions[0]['digest']}"
     yield from (
@@ -41,6 +42,12 @@ def pages(site: Site) -> Iterator[str]:
         "/people",
     )
     yield from ("/start", "/start?target=my-bot")
+
+
+def execution_pages(site: Site) -> Iterator[str]:
+    """Yield the list, with filters and with a wrong one, the hostile execution and its trace."""
+    yield from ("/executions", f"/executions?q=mail&feedback=rating&target={MAIL_BOT}", "/executions?min=1")
+    yield from ("/executions/hostile%2Froot", "/traces/hostile%2Ftrace")
 
 
 @pytest.mark.parametrize(

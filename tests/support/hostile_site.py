@@ -90,6 +90,25 @@ def park(runner: LocalRunner, count: int = 1) -> None:
     )
 
 
+def trace(site: Site) -> None:
+    """Send a trace with hostile text in all fields that may have it, and wait until it is in the execution log."""
+    shared = {"target": MAIL_BOT, "trace_id": "hostile/trace", "model": "model-a", "cost": 0.002, "latency_ms": 1240}
+    root = {
+        "id": "hostile/root", "input": f"Where is my parcel? {HOSTILE}", "output": HOSTILE, "contexts": [HOSTILE] * 2,
+        "tools": ["<script>window.hit=1</script>"], "parameters": {"<img src=x>": HOSTILE}, "user": "user-1",
+        "session": "<script>window.hit=1</script>", "attributes": {"route": HOSTILE}, "scores": {"helpful": 0.5},
+        "usage": {"input_tokens": 812, "output_tokens": 64},
+    }  # fmt: skip
+    child = {"id": "hostile/child", "parent_id": "hostile/root", "latency_ms": 300, "outcome": "error"}
+    posted = [site.post("/v1/executions", {**shared, **fields}, site.ingest_key) for fields in (root, child)]
+    for kind, value in (("thumb", False), ("comment", HOSTILE), ("label", "impolite")):
+        opinion = {"execution_id": "hostile/root", "kind": kind, "value": value, "user": "user-1"}
+        posted.append(site.post("/v1/feedback", opinion, site.ingest_key))
+    assert [each.status_code for each in posted] == [200] * 5
+    logged = "/v1/executions?trace_id=hostile/trace"
+    eventually_sync(lambda: sorted(len(it["feedback"]) for it in site.items(logged)) == [0, 3])
+
+
 def fill(site: Site, runner: LocalRunner) -> None:
     """Create a regression with its fix, a managed prompt with a history, examples, an open edit and dead letters."""
     first = promote(site, reply("Reply to the mail."))
@@ -99,6 +118,7 @@ def fill(site: Site, runner: LocalRunner) -> None:
     degrade(site)
     eventually_sync(lambda: site.items("/v1/regressions"), within=120)
     eventually_sync(lambda: [it for it in site.items("/v1/proposals") if it["kind"] == "restore"])
+    trace(site)
     park(runner, 2)
 
 

@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from console.domain import display
+from console.domain import display, execution_rows
 from ratchet.formatting import short_digest
 from ratchet.sanitize import visible, visible_lines
+from shared.metric_format import plain
 
 
 def template_environment() -> Environment:
@@ -30,14 +31,20 @@ def template_environment() -> Environment:
         amount=display.amount,
         measured=display.measured,
         change=display.change,
+        feedback_word=execution_rows.feedback_word,
+        feedback_words=execution_rows.feedback_words,
+        figure=execution_rows.figure,
         interval=display.interval,
+        pairs=execution_rows.pairs,
         payload=display.payload,
         rate=display.rate,
         words=display.words,
         quoted=quoted,
         seen=visible,
         seen_lines=visible_lines,
+        plain=plain,
         time=time_element,
+        tokens=execution_rows.tokens,
     )
     environment.globals.update(static=static_addresses())
     return environment

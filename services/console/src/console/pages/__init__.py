@@ -1,6 +1,7 @@
 """The pages, one module for each resource."""
 
 from console.pages.audit import audit_pages
+from console.pages.executions import execution_pages
 from console.pages.few_shots import few_shot_pages
 from console.pages.metrics import metric_pages
 from console.pages.overview import overview_pages
@@ -16,6 +17,7 @@ from console.pages.topics import topic_pages
 PAGE_ROUTERS = (
     session_pages,
     overview_pages,
+    execution_pages,
     regression_pages,
     proposal_pages,
     prompt_edit_pages,

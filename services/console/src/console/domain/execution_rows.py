@@ -1,0 +1,103 @@
+"""Executions as people read them: filters of the list, figures, and feedback in words (pure)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from console.domain.json_object import JsonObject
+from ratchet.sanitize import visible
+from shared import metric_format
+
+OUTCOMES = {"ok": "ok", "error": "error", "refused": "refused", "timeout": "time-out"}
+"""Value of the API's filter → its label."""
+FEEDBACK_CHOICES = {
+    "any": "any",
+    "none": "none",
+    "thumb": "thumbs",
+    "rating": "ratings",
+    "label": "labels",
+    "score": "scores",
+    "comment": "comments",
+    "correction": "corrections",
+}
+MAIN_FILTERS = ("target", "q", "outcome", "feedback")
+MORE_FILTERS = (
+    "since", "until", "version", "model", "arm", "user", "user_hash", "session", "trace_id", "metric", "min", "max",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackWord:
+    """A feedback in words; `kind` is good, bad or empty."""
+
+    text: str
+    kind: str = ""
+
+
+def query_of(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the API's parameters of a form, whose fields are empty if nothing was entered. Times are in UTC."""
+    given = {name: value.strip() for name, value in fields.items() if value.strip()}
+    return given | {name: _moment(given[name]) for name in ("since", "until") if name in given}
+
+
+def _moment(text: str) -> str:
+    """Return a time with its offset; a text that is no time is returned unchanged, and refused by the API."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+
+
+def form_time(text: str) -> str:
+    """Return a time as the value of a `datetime-local` field, in UTC; empty if it is none."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return ""
+    return (found.astimezone(UTC) if found.tzinfo else found).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def feedback_words(feedback: Iterable[JsonObject]) -> list[FeedbackWord]:
+    """Return the feedback that counts, in words: what was replaced is left out."""
+    return [feedback_word(each) for each in feedback if not each["replaced"]]
+
+
+def feedback_word(feedback: JsonObject) -> FeedbackWord:
+    """Return a feedback in words, such as `thumb up`, `rating 4`, `tone: polite` or `comment`."""
+    kind, name, value = feedback["kind"], feedback["name"], feedback["value"]
+    called = f"{visible(str(name))} " if name else ""
+    if kind == "thumb" and value is not None:
+        return FeedbackWord(f"{called}thumb {'up' if value else 'down'}", "good" if value else "bad")
+    if kind == "label":
+        return FeedbackWord(f"{called or 'label '}{visible(str(feedback['label'] or ''))}".strip())
+    if kind in ("rating", "score") and value is not None:
+        number = metric_format.plain(value)
+        return FeedbackWord(f"{called}{kind} {number}" if kind == "rating" else f"{called or 'score '}{number}")
+    return FeedbackWord(f"{called}{kind}")
+
+
+def tokens(usage: JsonObject) -> str:
+    """Return token counts, such as `812 → 64`; empty if both are unknown."""
+    counts = [usage.get("input_tokens"), usage.get("output_tokens")]
+    if counts == [None, None]:
+        return ""
+    return " → ".join("?" if count is None else f"{count:,}" for count in counts)
+
+
+def figure(value: object, metric: str) -> str:
+    """Return a latency or a cost with its unit; empty if it is unknown."""
+    if not isinstance(value, int | float):
+        return ""
+    return metric_format.format_value(value, metric_format.unit_of(metric))
+
+
+def longest(nodes: Iterable[JsonObject]) -> float:
+    """Return the longest latency of a trace's executions in milliseconds; 0 if none is known."""
+    return max((float(node["latency_ms"]) for node in nodes if node["latency_ms"] is not None), default=0.0)
+
+
+def pairs(execution: JsonObject, *fields: str) -> list[tuple[str, Any]]:
+    """Return the members of objects, such as `parameters`, as (name, value), sorted by name."""
+    return sorted((name, value) for field in fields for name, value in execution[field].items())

@@ -1,0 +1,68 @@
+"""Pages of executions: the list with its filters, one execution, and a trace as a tree."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from console.domain import execution_rows
+from console.domain.execution_rows import FEEDBACK_CHOICES, MAIN_FILTERS, MORE_FILTERS, OUTCOMES
+from console.errors import AccessDenied
+from console.page_context import Page, PageContext
+from console.rendering import quoted
+from shared.web.pagination import Cursor
+
+_PAGE_SIZE = 50
+_TARGETS = 500
+_REFUSED = frozenset({400, 422})
+
+
+def execution_pages() -> APIRouter:
+    """Return the routes below `/executions` and `/traces`. Ids may contain slashes."""
+    router = APIRouter()
+
+    @router.get("/executions")
+    async def executions(page: Page, cursor: Cursor = None) -> HTMLResponse:
+        fields = {name: page.request.query_params.get(name, "") for name in (*MAIN_FILTERS, *MORE_FILTERS)}
+        query = execution_rows.query_of(fields)
+        found, quality = await page.gather(_list(page, query, cursor), page.get_or_none("/v1/quality", limit=_TARGETS))
+        targets = {item["target"] for item in quality["items"]} if quality else set()
+        more = page.address(**query, cursor=found["next"]) if found.get("next") else None
+        return page.render(
+            "executions.html",
+            found=found,
+            fields=fields | {name: execution_rows.form_time(fields[name]) for name in ("since", "until")},
+            filtered=bool(query),
+            more_filters=any(name in query for name in MORE_FILTERS),
+            targets=sorted(targets),
+            outcomes=OUTCOMES,
+            feedback_choices=FEEDBACK_CHOICES,
+            exports={form: _export(page, query, form) for form in ("jsonl", "csv")},
+            older=more,
+        )
+
+    @router.get("/executions/{execution_id:path}")
+    async def execution(page: Page, execution_id: str) -> HTMLResponse:
+        it = await page.get(f"/v1/executions/{quoted(execution_id)}")
+        return page.render("execution.html", it=it)
+
+    @router.get("/traces/{trace_id:path}")
+    async def trace(page: Page, trace_id: str) -> HTMLResponse:
+        it = await page.get(f"/v1/traces/{quoted(trace_id)}")
+        return page.render("trace.html", it=it, longest=execution_rows.longest(it["items"]))
+
+    return router
+
+
+async def _list(page: PageContext, query: dict[str, str], cursor: str | None) -> dict[str, Any]:
+    """Return a page of executions, or what is wrong with the filters as `problem`."""
+    try:
+        return await page.get("/v1/executions", **query, cursor=cursor, limit=_PAGE_SIZE)
+    except AccessDenied as denied:
+        if denied.status not in _REFUSED:
+            raise
+        return {"items": [], "next": None, "problem": denied.detail or denied.title}
+
+
+def _export(page: PageContext, query: dict[str, str], form: str) -> str:
+    return page.address(**query, format=form).replace("/executions", "/v1/executions/export", 1)

@@ -1,0 +1,44 @@
+"""Figures, feedback and filters of executions as people read them."""
+
+from typing import Any
+
+import pytest
+
+from console.domain.execution_rows import feedback_word, feedback_words, figure, form_time, longest, query_of, tokens
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"kind": "thumb", "value": 1.0}, ("thumb up", "good")),
+        ({"kind": "thumb", "value": 0.0, "name": "tone"}, ("tone thumb down", "bad")),
+        ({"kind": "rating", "value": 4.0}, ("rating 4", "")),
+        ({"kind": "score", "value": -0.25, "name": "helpful"}, ("helpful −0.25", "")),
+        ({"kind": "label", "label": "polite"}, ("label polite", "")),
+        ({"kind": "label", "label": "polite", "name": "tone"}, ("tone polite", "")),
+        ({"kind": "comment"}, ("comment", "")),
+        ({"kind": "thumb"}, ("thumb", "")),
+        ({"kind": "score", "value": 1.0, "name": "\u202eodd"}, ("<U+202E>odd 1", "")),
+    ],
+)
+def test_feedback_in_words(fields: dict[str, Any], expected: tuple[str, str]) -> None:
+    feedback = {"name": None, "value": None, "label": None, "replaced": False, **fields}
+    word = feedback_word(feedback)
+    assert (word.text, word.kind) == expected
+    assert feedback_words([feedback, {**feedback, "replaced": True}]) == [word]
+
+
+def test_unknown_figures_are_empty() -> None:
+    assert [figure(None, "cost_usd"), tokens({}), longest([{"latency_ms": None}])] == ["", "", 0.0]
+    assert [figure(0.00214, "cost_usd"), tokens({"output_tokens": 5}), longest([{"latency_ms": 2}])] == [
+        "$0.00214", "? → 5", 2.0
+    ]  # fmt: skip
+
+
+def test_times_of_the_form_are_utc() -> None:
+    given = {"since": "2026-01-02T03:04", "until": "2026-01-02T03:04:05+02:00", "target": "  ", "q": " x "}
+    assert query_of(given) == {
+        "since": "2026-01-02T03:04:00+00:00", "until": "2026-01-02T03:04:05+02:00", "q": "x"
+    }  # fmt: skip
+    assert query_of({"since": "soon"}) == {"since": "soon"}
+    assert [form_time(given["until"]), form_time("soon")] == ["2026-01-02T01:04:05", ""]
