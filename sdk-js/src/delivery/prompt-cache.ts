@@ -1,0 +1,121 @@
+/** Cache of verified live prompts, the trusted keys, and parsed defaults. */
+import { RatchetError, type Report } from "../errors.js";
+import { isObject } from "../prompt/canonical.js";
+import { ownPrompt, ServedPrompt, type Default, type OwnPrompt } from "./served-prompt.js";
+import { incompatibilities } from "./variables.js";
+import { verified, type LivePrompt, type Trust, type UntrustedPrompt } from "./verification.js";
+
+const MAX_DEFAULTS = 1_000;
+
+export class PromptCache {
+  readonly #live = new Map<string, LivePrompt>();
+  readonly #payloads = new Map<string, string>();
+  readonly #defaults = new Map<Default, Promise<OwnPrompt>>();
+  readonly #reported = new Set<string>();
+  readonly #report: Report;
+  #trust: Trust;
+  #last: Promise<unknown> = Promise.resolve();
+  /** The number of versions from the server that were not trusted or not compatible with the app. */
+  refused = 0;
+
+  constructor(trust: Trust, report: Report) {
+    [this.#trust, this.#report] = [trust, report];
+  }
+
+  get trustsKeys(): boolean {
+    return this.#trust.keys.size > 0;
+  }
+
+  /** Trust these keys, unless others are trusted already. */
+  pin(keys: ReadonlyMap<string, string>): void {
+    if (!this.trustsKeys) this.#trust = { ...this.#trust, keys };
+  }
+
+  /** Serve a prompt from now on if it is one of `names` and trusted; return whether it is. One at a time. */
+  accept(payload: unknown, names: ReadonlySet<string>): Promise<boolean> {
+    const accepted = this.#last.then(() => this.#accept(payload, names));
+    this.#last = accepted;
+    return accepted;
+  }
+
+  /** Return the live version, or the default where the app can't render it. Throws NoPrompt and PromptError. */
+  async serve(name: string, value: Default | undefined, target: string | undefined): Promise<ServedPrompt> {
+    const own = value === undefined ? undefined : await this.#own(value);
+    const live = this.#live.get(name);
+    if (!live || !own) return this.#served(name, live, own, target ?? live?.target);
+    const incompatible = incompatibilities(live.prompt, own.prompt);
+    const unused = [...own.prompt.variables.keys()].filter((variable) => !live.prompt.variables.has(variable));
+    if (
+      incompatible.length &&
+      this.#once(
+        `${name} ${live.sequence}`,
+        `the live version of ${name} is not served: unlike the app's default ${incompatible.join("; ")}`,
+      )
+    )
+      this.refused += 1;
+    else if (unused.length)
+      this.#once(
+        `${name} ${live.sequence}`,
+        `the live version of ${name} does not use ${unused.join(", ")} of the app's default`,
+      );
+    return this.#served(name, incompatible.length ? undefined : live, own, target ?? live.target);
+  }
+
+  #served(
+    name: string,
+    live: LivePrompt | undefined,
+    own: OwnPrompt | undefined,
+    target: string | undefined,
+  ): ServedPrompt {
+    return new ServedPrompt(name, live, own, target, (error) => this.#once(`${name} values`, error.message));
+  }
+
+  #own(value: Default): Promise<OwnPrompt> {
+    let found = this.#defaults.get(value);
+    if (!found) {
+      if (this.#defaults.size >= MAX_DEFAULTS) this.#defaults.clear();
+      found = ownPrompt(value);
+      if (typeof value === "string") this.#defaults.set(value, found); // an object may change later
+    }
+    return found;
+  }
+
+  async #accept(payload: unknown, names: ReadonlySet<string>): Promise<boolean> {
+    const name = isObject(payload) && typeof payload.name === "string" ? payload.name : "";
+    const text = JSON.stringify(payload);
+    if (!names.has(name)) return false;
+    if (this.#payloads.get(name) === text) return true; // after a reconnection most are sent again
+    try {
+      const live = await verified(payload, this.#trust, this.#live.get(name));
+      const { project, environment } = live;
+      this.#trust = {
+        keys: this.#trust.keys,
+        project: this.#trust.project ?? project,
+        environment: this.#trust.environment ?? environment,
+      };
+      this.#live.set(name, live);
+      this.#payloads.set(name, text);
+      return true;
+    } catch (error) {
+      this.refused += 1;
+      const message = `a version of ${name} is not served: ${(error as UntrustedPrompt).message}`;
+      this.#once(message, message, "prompt-untrusted");
+      return false;
+    }
+  }
+
+  #once(
+    about: string,
+    message: string,
+    code: "prompt-incompatible" | "prompt-untrusted" = "prompt-incompatible",
+  ): boolean {
+    if (this.#reported.has(about) || this.#reported.size > MAX_DEFAULTS) return false;
+    this.#reported.add(about);
+    try {
+      this.#report(new RatchetError(code, message));
+    } catch {
+      // the app's own function
+    }
+    return true;
+  }
+}
