@@ -4,11 +4,12 @@ MEMBERS := shared sdk services/collector services/analyzer backtest services/pro
 PORT ?= 8080
 DEMO ?= 1
 FUZZ_S ?= 60
+COUNT ?= 200000
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 # pytest keeps its rewritten modules as bytecode; without it, each process of each run rewrites all test files again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run help test unit simulation integration coverage soak fuzz bench bench-compare screenshots lint lock install clean
+.PHONY: run help test unit simulation integration coverage soak fuzz vectors sdk-js bench bench-compare screenshots lint lock install clean
 
 run: .venv/.installed  ## start everything on this machine behind one port; DEMO=0 without the demo, DEMO=healthy
 	.venv/bin/ratchet-local --port $(PORT) --demo $(DEMO)
@@ -37,6 +38,12 @@ soak: .venv/.installed  ## reliability tests with full counts; ROW=name: only te
 fuzz: .venv/.installed  ## coverage-guided fuzzing of prompt documents for FUZZ_S seconds; needs Linux
 	$(UV) pip install --quiet --python .venv --require-hashes -r tests/fuzz-requirements.txt
 	.venv/bin/python -m tests.fuzz $(FUZZ_S)
+
+vectors: .venv/.installed  ## digests of COUNT random documents by the clients in Python and JavaScript
+	.venv/bin/python -m tests.client_digests $(COUNT)
+
+sdk-js: .venv/.installed  ## build the JavaScript client in sdk-js/dist, and run its tests; needs node and npm
+	.venv/bin/python -m pytest -q tests/integration/sdk_js
 
 bench: .venv/.installed  ## figures with peers and limits in one table; SAVE=1: kept in benchmarks/RESULTS.md
 	.venv/bin/python -m benchmarks $(if $(SAVE),--save)
@@ -74,4 +81,4 @@ lock: | $(UV)  ## update the lock file after a change of dependencies
 	  pyproject.toml --group dev $(MEMBERS:%=%/pyproject.toml) -o requirements.lock
 
 clean:  ## remove installed and cached files
-	rm -rf .venv .uv .cache .ratchet
+	rm -rf .venv .uv .cache .ratchet sdk-js/node_modules sdk-js/dist

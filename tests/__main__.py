@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.support.requirements import GET_MAVEN, GET_NPM, ROOT, kafka_missing, prism_missing
+from tests.support.requirements import GET_MAVEN, GET_NPM, ROOT, kafka_missing, node_missing, prism_missing
 
 _WORK = ROOT / ".cache" / "tests"
 _REPORT = _WORK / "tests.xml"
@@ -72,7 +72,7 @@ def run_pytest_with_coverage(*arguments: str) -> int:
 def main(arguments: list[str]) -> int:
     shutil.rmtree(_WORK, ignore_errors=True)
     _WORK.mkdir(parents=True)
-    optional_tools = [(kafka_missing(), GET_MAVEN), (prism_missing(), GET_NPM)]
+    optional_tools = [(kafka_missing(), GET_MAVEN), (prism_missing(), GET_NPM), (node_missing(), GET_NPM)]
     with_coverage = arguments[:1] == ["--coverage"]
     run = run_pytest_with_coverage if with_coverage else run_pytest
     failed = run(*(arguments[with_coverage:] or _ALL))

@@ -47,6 +47,13 @@ def prism_missing() -> str | None:
     return f"no Prism: it comes by `npm`, which is missing ({GET_NPM})"
 
 
+def node_missing() -> str | None:
+    """Return the reason why the JavaScript client can't be built; None if it can."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return f"no Node.js: the client for JavaScript needs `node` and `npm` ({GET_NPM})"
+    return None
+
+
 def data_file(name: str) -> Path:
     """Return the path of a public data file; skips the test if the folder is absent."""
     folder = Path(os.environ.get("RATCHET_TEST_DATA", ROOT.parent / "shared" / "data"))
