@@ -33,7 +33,7 @@ ROUTES: dict[str, str] = {
 }
 """The service of a path and of all paths below it."""
 
-LARGE_BODIES = {"/v1/traces": 5}
+LARGE_BODIES = {"/v1/traces": 9}
 """Paths with larger request bodies than others, with their maximum in MB: exporters send many spans at once."""
 
 STREAMS = frozenset({"/v1/stream"})

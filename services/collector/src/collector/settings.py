@@ -17,7 +17,7 @@ class CollectorSettings(ServiceSettings):
     writers: int = Field(2, ge=1, le=16, description="concurrent transactions, each on its own connection")
     body_limit: int = Field(2_000_000, ge=1_000, description="maximum bytes of a request's body")
     browser_body_limit: int = Field(64_000, ge=20_000, description="maximum bytes of a body sent with a browser's key")
-    otlp_body_limit: int = Field(4_000_000, ge=1_000, description="maximum bytes of an OTLP export request")
+    otlp_body_limit: int = Field(8_000_000, ge=1_000, description="maximum bytes of an OTLP export request")
     receipt_seconds: float = Field(10.0, gt=0, description="seconds in which a request's body must arrive")
     queue_items: int = Field(20_000, ge=1, description="maximum items waiting for the database")
     join_hours: float = Field(24.0, gt=0, description="hours that feedback waits for its execution")

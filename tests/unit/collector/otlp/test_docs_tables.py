@@ -35,7 +35,7 @@ def test_limits() -> None:
     assert f"{fields.MAX_ATTRIBUTES} attributes" in DOCS
     assert f"{LIMITS.spans:,} spans, or {LIMITS.parts:,} attributes" in DOCS
     assert f"at most {evaluations.MAX_RESULTS} results" in DOCS
-    assert CollectorSettings.model_fields["otlp_body_limit"].default == 4_000_000
+    assert CollectorSettings.model_fields["otlp_body_limit"].default == 8_000_000
     assert retrieval.MAX_USES == 4
 
 

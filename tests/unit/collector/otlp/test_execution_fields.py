@@ -165,3 +165,8 @@ def test_attributes_past_the_limits_are_left_out() -> None:
     found = body({**odd, **{f"a{number}": number for number in range(100)}})["attributes"]
     assert len(found) == 64
     assert found.keys() & odd.keys() == {"longest"}
+
+
+def test_former_names_of_parameters() -> None:
+    found = body({"llm.top_k": 5, "llm.request.reasoning_effort": "low", "gen_ai.request.seed": 7})
+    assert found["parameters"] == {"top_k": 5, "reasoning_effort": "low", "seed": 7}

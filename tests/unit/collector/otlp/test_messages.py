@@ -91,6 +91,12 @@ def test_parts_of_a_message(parts: Any, shown: str) -> None:
     assert as_text(read_transcript(found, OUTPUTS)) == shown
 
 
+def test_function_call_of_former_openinference() -> None:
+    call = {"message.function_call_name": "weather", "message.function_call_arguments_json": '{"city":"Paris"}'}
+    found = span({f"llm.output_messages.0.{member}": value for member, value in call.items()})
+    assert as_text(read_transcript(found, OUTPUTS)) == 'weather({"city":"Paris"})'
+
+
 def test_text_that_is_no_messages_is_kept() -> None:
     for value in ("a text", "[broken", '{"also": "broken"', "[]]"):
         assert read_transcript(span({"gen_ai.completion": value}), OUTPUTS) == value

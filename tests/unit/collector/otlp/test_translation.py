@@ -87,6 +87,12 @@ def test_retrieved_documents_are_contexts_of_the_calls_after_them() -> None:
     assert contexts == [["first", "second", "third", "fourth"], None, None]
 
 
+def test_documents_of_the_call_itself() -> None:
+    attributes = {**MODEL, "retrieval.documents.0.document.content": "own", "gen_ai.retrieval.documents": '["text"]'}
+    (item,) = translate([span(attributes)]).items
+    assert item.body["contexts"] == ["own", "text"]
+
+
 def test_documents_are_not_multiplied() -> None:
     calls = [span(MODEL, id=f"{number:016x}", start=START + 10**9 * number) for number in range(1, 20)]
     found = translate([span(RETRIEVER, id="f" * 16), *calls])
