@@ -108,7 +108,7 @@ def no_outbox(kill_once: KillOnce) -> None:
         statuses = await write_items(self, items)
         if unsent:
             kill_once()
-            await producer.send([event.message for event in unsent])
+            await producer.send([event.message.decoded() for event in unsent])
             unsent.clear()
         return statuses
 

@@ -1,6 +1,7 @@
 """Packed rows of the outbox: packing and unpacking is lossless, and damaged rows are rejected."""
 
 import contextlib
+from datetime import UTC, datetime
 from itertools import groupby
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Permanent
-from shared.events.message import Message
+from shared.events.message import EncodedMessage, Message, cloudevent_headers, encoded_cloudevent_headers
 from shared.messaging.packed_messages import ROW_BYTES, Unreadable, pack, shard_of, unpack
 from shared.messaging.sql_outbox import insert_parameters
 
@@ -85,3 +86,23 @@ def test_parameters_are_columns() -> None:
     shards, topics, keys, ids, packed = insert_parameters([(uuid4(), Message("t", "k", b"v", ()))] * 2, 4)
     assert (shards, topics, keys) == ([shard_of("k", 4)], ["t"], ["k"])
     assert (len(ids[0]), len(packed[0])) == (32, 18)
+
+
+LINES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+@given(st.uuids().map(str), LINES, st.none() | LINES.filter(bool), st.datetimes(timezones=st.just(UTC)))
+def test_headers_that_are_encoded_at_once_are_the_same(
+    event_id: str, subject: str, traceparent: str | None, time: datetime
+) -> None:
+    encoded = encoded_cloudevent_headers(event_id, "type", "source", time.isoformat(), subject, traceparent)
+    general = cloudevent_headers(event_id, "type", "source", time, subject, event_id, traceparent=traceparent)
+    message = Message("t", "k", b"v", general)
+    assert EncodedMessage("t", "k", b"v", encoded).decoded() == message
+    assert pack([(event_id, EncodedMessage("t", "k", b"v", encoded))], 4) == pack([(event_id, message)], 4)
+
+
+@pytest.mark.parametrize(("subject", "traceparent"), [("a\0b", None), ("a\0b\0", None), ("a", "b\0")])
+def test_an_encoded_header_without_nul(subject: str, traceparent: str | None) -> None:
+    with pytest.raises(Permanent, match="NUL"):
+        encoded_cloudevent_headers("id", "type", "source", "now", subject, traceparent)

@@ -11,7 +11,7 @@ from uuid import UUID
 from zlib import crc32
 
 from shared.errors import Permanent
-from shared.events.message import Headers, Message
+from shared.events.message import EncodedMessage, Headers, Message
 
 ROW_BYTES = 256 * 1024
 """Maximum size of `PackedRow.messages`; a single message may be larger."""
@@ -40,7 +40,7 @@ def shard_of(key: str, shards: int) -> int:
     return crc32(key.encode()) % shards
 
 
-def pack(messages: Iterable[tuple[UUID | str, Message]], shards: int) -> list[PackedRow]:
+def pack(messages: Iterable[tuple[UUID | str, Message | EncodedMessage]], shards: int) -> list[PackedRow]:
     """Return the rows of messages with their event ids; `shards` is the number of relay shards.
 
     Messages of a topic and key share rows of at most `ROW_BYTES`, in the order given. Raises Permanent if a header
@@ -49,7 +49,7 @@ def pack(messages: Iterable[tuple[UUID | str, Message]], shards: int) -> list[Pa
     rows: list[_Row] = []
     open_rows: dict[tuple[str, str], _Row] = {}
     for event_id, message in messages:
-        header = _encode_headers(message)
+        header = message.headers if isinstance(message, EncodedMessage) else _encode_headers(message)
         size = _SIZES.size + len(header) + len(message.value)
         row = open_rows.get((message.topic, message.key))
         if row is None or row.size + size > ROW_BYTES:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events.message import Message
+from shared.events.message import EncodedMessage, Message
 from shared.messaging.outbox_holds import NOTHING_HELD, Held
 from shared.messaging.packed_messages import ID_BYTES, PackedRow, Unreadable, pack, unpack
 from shared.messaging.store import Pending, Progress
@@ -28,7 +28,9 @@ def insert_statement(schema: str, placeholders: Sequence[str]) -> str:
     return f"INSERT INTO {schema}.outbox ({', '.join(_COLUMNS)}) SELECT * FROM unnest({arrays})"
 
 
-def insert_parameters(messages: Iterable[tuple[UUID | str, Message]], shards: int) -> tuple[list[Any], ...]:
+def insert_parameters(
+    messages: Iterable[tuple[UUID | str, Message | EncodedMessage]], shards: int
+) -> tuple[list[Any], ...]:
     """Return the parameters of `insert_statement` for messages with their event ids, packed into few rows (pure)."""
     rows = pack(messages, shards)
     return tuple([row[column] for row in rows] for column in range(len(PackedRow._fields)))

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Protocol
 
-from shared.events.message import Message
+from shared.events.message import EncodedMessage
 
 Status = Literal["accepted", "duplicate", "conflict", "changed"]
 """`conflict`: the Idempotency-Key was used with another body; `changed`: the item's own id was."""
@@ -158,7 +158,7 @@ class OutgoingEvent(NamedTuple):
     """An event to be written to the outbox."""
 
     event_id: str
-    message: Message
+    message: EncodedMessage
 
 
 class Repository(Protocol):

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from msgspec.json import encode
+from pydantic_core import from_json
 
 from collector.domain.completion import Completion
 from collector.domain.model import (
@@ -18,7 +19,7 @@ from collector.domain.model import (
 )
 from shared.events import Event, derived_id, event_type
 from shared.events.feedback import ExecutionRecorded, FeedbackCreated, PromptObserved
-from shared.events.message import Message, cloudevent_headers
+from shared.events.message import EncodedMessage, encoded_cloudevent_headers
 
 SOURCE = "ratchet/collector"
 
@@ -39,7 +40,7 @@ def with_previous_feedback(item: NewFeedback, previous: PreviousFeedback | None)
     """Return the payload of a feedback, with the feedback that it replaces."""
     if previous is None:
         return item.payload
-    replaces = to_json({"feedback_id": previous.feedback_id, "value": previous.value, "label": previous.label})
+    replaces = encode({"feedback_id": previous.feedback_id, "value": previous.value, "label": previous.label})
     return b'{"replaces":' + replaces + b"," + item.payload[1:]
 
 
@@ -56,7 +57,7 @@ def feedback_created_message(entry: WaitingFeedback, execution: ExecutionContext
     """Return the `feedback.created` of a feedback with its execution's facts; without one, the target is empty."""
     target = "" if execution is None else execution.target
     facts = b"" if execution is None else b'"execution":' + execution.facts + b","
-    payload = b'{"target":' + to_json(target) + b"," + facts + entry.payload[1:]
+    payload = b"".join((b'{"target":', encode(target), b",", facts, entry.payload[1:]))
     return _outgoing(FeedbackCreated, entry.event_id, f"{entry.origin.project}/{target}", payload, entry.origin)
 
 
@@ -78,7 +79,7 @@ def prompt_observed_message(origin: Origin, prompt: ObservedPrompt) -> OutgoingE
 
 def _outgoing(event: type[Event], event_id: str, key: str, payload: bytes, origin: Origin) -> OutgoingEvent:
     """Return a message in CloudEvents binary mode. The event has no cause, so its correlation id is its own id."""
-    headers = cloudevent_headers(
-        event_id, event_type(event), SOURCE, origin.received_at, key, event_id, traceparent=origin.traceparent
+    headers = encoded_cloudevent_headers(
+        event_id, event_type(event), SOURCE, origin.received_at.isoformat(), key, origin.traceparent
     )
-    return OutgoingEvent(event_id, Message(event.topic, key, payload, headers))
+    return OutgoingEvent(event_id, EncodedMessage(event.topic, key, payload, headers))
