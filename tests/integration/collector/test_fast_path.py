@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -283,12 +284,12 @@ async def test_an_answer_before_the_commit_would_be_noticed(
     """The broken variant of `test_it_answers_after_the_commit_only`."""
 
     def answer_at_once(self: FastPathProtocol, content: bytes) -> bool:
-        submitted = self.endpoint.submit(self.scope, self.headers, "feedback", ("ingest",), content)
+        submitted = self.endpoint.submit(self.headers, "feedback", ("ingest",), content)
         if submitted is None:
             return False
-        early = asyncio.get_running_loop().create_future()
-        early.set_result(["accepted"])
-        self._respond_written(self._new_cycle(), submitted._replace(written=early), early)
+        submitted.on_written = partial(self._respond_written, self._new_cycle())
+        submitted.resolve(["accepted"])
+        submitted.on_written = None
         return True
 
     monkeypatch.setattr(FastPathProtocol, "_answer", answer_at_once)

@@ -35,8 +35,13 @@ TABLES = {
 IDS = [str(UUID(int=number)) for number in range(3)]
 DIGESTS = [f"sha256:{number:064x}" for number in range(2)]
 
-feedback = st.fixed_dictionaries(
-    {"kind": st.just("label"), "value": st.sampled_from(["good", "bad"])},
+labels = st.sampled_from(["good", "bad", "NULL", " a\n", "a\"b\\c'", "{a,b}", "größe 🙂"])
+numbers = st.floats(-1e12, 1e12) | st.sampled_from([0.1, -0.0, 5e-324])
+kinds = labels.map(lambda label: {"kind": "label", "value": label}) | numbers.map(
+    lambda number: {"kind": "score", "value": number, "name": "n"}
+)
+about = st.fixed_dictionaries(
+    {},
     optional={
         "id": st.sampled_from(IDS),
         "user": st.sampled_from(["ann", "bob"]),
@@ -45,6 +50,7 @@ feedback = st.fixed_dictionaries(
         "consent": st.just({"quality": False}),
     },
 ).filter(lambda body: "execution_id" in body or "trace_id" in body)
+feedback = st.builds(lambda kind, rest: {**kind, **rest}, kinds, about)
 execution = st.fixed_dictionaries(
     {"target": st.just("bot")},
     optional={

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -57,10 +58,11 @@ async def test_items_during_a_commit_share_the_next_one() -> None:
     assert written.groups == [[1], list(range(2, 10))]
 
 
-async def test_second_writer_commits_while_one_waits() -> None:
+@pytest.mark.parametrize("options", [{"concurrent_from": 1, "patience": 1e6}, {"patience": 0.001}])
+async def test_second_writer_commits_while_one_waits(options: dict[str, Any]) -> None:
     slow, quick = RecordingWriter(), RecordingWriter()
     slow.go.clear()
-    committer = GroupCommitter(slow.write, quick.write)
+    committer = GroupCommitter(slow.write, quick.write, **options)
     async with running(committer):
         first = committer.submit([1], 1)
         await asyncio.sleep(0)
@@ -70,6 +72,44 @@ async def test_second_writer_commits_while_one_waits() -> None:
         slow.go.set()
         assert await first == ["kept 1"]
     assert (slow.groups, quick.groups) == ([[1]], [[2]])
+
+
+async def test_few_items_share_the_next_commit_of_the_writer_that_is_busy() -> None:
+    first, second = RecordingWriter(), RecordingWriter()
+    first.go.clear()
+    committer = GroupCommitter(first.write, second.write, concurrent_from=4, patience=1e6)
+    async with running(committer):
+        results = [committer.submit([1], 1)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for number in range(2, 5):
+            results.append(committer.submit([number], 1))
+            await asyncio.sleep(0)
+        first.go.set()
+        assert len(await asyncio.gather(*results)) == 4
+    assert (first.groups, second.groups) == ([[1], [2, 3, 4]], [])
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.integers(1, 5))
+def test_every_item_is_written_once_however_writers_take_turns(steps: list[int], concurrent_from: int) -> None:
+    async def scenario() -> None:
+        writers = [RecordingWriter(), RecordingWriter()]
+        committer = GroupCommitter(
+            *(writer.write for writer in writers), concurrent_from=concurrent_from, patience=0.001
+        )
+        results = []
+        async with running(committer):
+            for number, step in enumerate(steps):
+                writers[step % 2].go.set() if step < 2 else writers[step % 2].go.clear()
+                results.append(committer.submit([number], 1))
+                await asyncio.sleep(0)
+            for writer in writers:
+                writer.go.set()
+            answers = await asyncio.gather(*results)
+        assert answers == [[f"kept {number}"] for number in range(len(steps))]
+        assert sorted(item for writer in writers for group in writer.groups for item in group) == [*range(len(steps))]
+
+    asyncio.run(scenario())
 
 
 async def test_a_disconnected_client_does_not_affect_others() -> None:
@@ -110,14 +150,12 @@ async def test_groups_are_not_halved_while_the_database_is_unavailable() -> None
 
 @given(st.lists(st.integers(1, 5), max_size=20), st.integers(1, 8))
 def test_queue_returns_everything_in_order_within_its_limit(sizes: list[int], limit: int) -> None:
-    loop = asyncio.new_event_loop()
     queue: Queue[int, str] = Queue(1000, 1000)
     for size in sizes:
-        queue.put(Submission(list(range(size)), size, loop.create_future()))
+        queue.put(Submission(list(range(size)), size, lambda _: None))
     sizes_in_order = []
     while group := queue.pop_group(limit):
         assert len(group) == 1 or sum(len(ticket.items) for ticket in group) <= limit
         sizes_in_order += [len(ticket.items) for ticket in group]
     assert sizes_in_order == sizes
     assert (queue.items, queue.weight) == (0, 0)
-    loop.close()

@@ -4,7 +4,6 @@ Only requests that arrive in one read are answered here, and of them only those 
 all others go the general way, through `IngestMiddleware`, as if this module did not exist. Both give the same answers.
 """
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from collector.api.ingest import ROUTES, IngestEndpoint, Submitted, response_of_error
 from collector.api.responses import HttpResponse
+from shared.runtime.log import logger
 
 _ROUTES = {path.encode(): route for path, route in ROUTES.items()}
 """URL, exactly as sent → route and scopes."""
@@ -26,6 +26,7 @@ class _NoEvent:
 class FastCycle:
     """A request being answered, in the place of uvicorn's RequestResponseCycle: pipelined requests wait for its end."""
 
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
     message_event = _NoEvent()
     response_started = False
 
@@ -49,11 +50,25 @@ class FastPathProtocol(HttpToolsProtocol):
             if not self.transport.is_closing():
                 self._hand_over(held)
 
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        # The ASGI scope follows in `_begin_generally`, if the request needs one.
+
     def on_headers_complete(self) -> None:
         if self.url in _ROUTES and self._may_answer():
             self._held = b""
         else:
-            super().on_headers_complete()
+            self._begin_generally()
+
+    def _begin_generally(self) -> None:
+        """Let uvicorn handle a request whose headers are complete."""
+        url, expects, headers = self.url, self.expect_100_continue, self.headers
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # the list is the scope's
+        super().on_headers_complete()
 
     def _may_answer(self) -> bool:
         return (
@@ -82,7 +97,7 @@ class FastPathProtocol(HttpToolsProtocol):
 
     def _hand_over(self, held: bytes) -> None:
         """Let uvicorn handle the request from its headers on."""
-        super().on_headers_complete()
+        self._begin_generally()
         if held:
             super().on_body(held)
 
@@ -90,13 +105,13 @@ class FastPathProtocol(HttpToolsProtocol):
         """Begin to answer a complete request; return False, without an effect, if it must go the general way."""
         route, scopes = _ROUTES[self.url]
         try:
-            submitted = self.endpoint.submit(self.scope, self.headers, route, scopes, content)
+            submitted = self.endpoint.submit(self.headers, route, scopes, content)
         except Exception as error:
             self._respond(self._new_cycle(), response_of_error(error))
             return True
         if submitted is None:
             return False
-        submitted.written.add_done_callback(partial(self._respond_written, self._new_cycle(), submitted))
+        submitted.on_written = partial(self._respond_written, self._new_cycle())
         return True
 
     def _new_cycle(self) -> FastCycle:
@@ -105,9 +120,12 @@ class FastPathProtocol(HttpToolsProtocol):
         self.cycle = cycle
         return cycle  # type: ignore[no-any-return]
 
-    def _respond_written(self, cycle: FastCycle, submitted: Submitted, written: "asyncio.Future[Any]") -> None:
-        if not written.cancelled():
+    def _respond_written(self, cycle: FastCycle, submitted: Submitted) -> None:
+        try:
             self._respond(cycle, submitted.response())
+        except Exception as error:  # the others of its group must be answered
+            logger(__name__).error("a response failed", error=type(error).__name__)
+            self.transport.abort()
 
     def _respond(self, cycle: FastCycle, response: HttpResponse) -> None:
         if cycle.disconnected:

@@ -4,9 +4,8 @@ They are plain ASGI in front of the framework, because they receive nearly all r
 authenticate, parse, validate, group commit, response.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any
 
 from collector.api.cors import check_origin
 from collector.api.gzip_body import inflate, too_large
@@ -39,21 +38,28 @@ _READS = frozenset({("GET", _EXECUTIONS)})
 """Method and path of requests that the framework answers on the same paths."""
 
 
-Written = asyncio.Future[list[ItemStatus | Exception]]
+class Submitted:
+    """An item that was queued. `on_written` is called with it once it has its result."""
 
+    __slots__ = ("_headers", "_written", "id", "on_written")
 
-class Submitted(NamedTuple):
-    """An item that was queued: its id, the future of its status, and the header fields of the response."""
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.id = ""
+        self.on_written: Callable[[Submitted], None] | None = None
+        self._headers = headers
+        self._written: Sequence[ItemStatus | Exception] = ()
 
-    id: str
-    written: Written
-    headers: Mapping[str, str]
+    def resolve(self, written: Sequence[ItemStatus | Exception]) -> None:
+        """Set the item's result, the only one in `written`."""
+        self._written = written
+        if self.on_written is not None:
+            self.on_written(self)
 
     def response(self) -> HttpResponse:
-        """Return the response, once `written` is done."""
+        """Return the response, once the item has its result."""
         try:
-            (status,) = self.written.result()
-            return single_response(ItemResult(self.id, outcome_of(status))).with_headers(self.headers)
+            (status,) = self._written
+            return single_response(ItemResult(self.id, outcome_of(status))).with_headers(self._headers)
         except Exception as error:
             return response_of_error(error)
 
@@ -94,9 +100,7 @@ class IngestEndpoint:
             response = single_response(await self._service.complete(content, context, execution_id))
         return response.with_headers(quota)
 
-    def submit(
-        self, scope: Mapping[str, Any], pairs: Pairs, route: Route, scopes: tuple[str, ...], content: bytes
-    ) -> Submitted | None:
+    def submit(self, pairs: Pairs, route: Route, scopes: tuple[str, ...], content: bytes) -> Submitted | None:
         """Queue the object of a complete POST without waiting; return None, without an effect, if that is impossible.
 
         It is possible for a small plain object, sent with an API key that was looked up within the last two seconds and
@@ -116,10 +120,11 @@ class IngestEndpoint:
         )
         if context is None:
             return None
-        quota = self._limiter.admit(principal, scope, headers.forwarded)
+        quota = self._limiter.admit(principal, {}, None)  # no address counts for a key that is not a browser's
         principal.require(*scopes)
-        item, written = self._service.submit(route, content, context)
-        return Submitted(item.id, written, quota)
+        submitted = Submitted(quota)
+        submitted.id = self._service.submit(route, content, context, submitted.resolve)
+        return submitted
 
 
 class IngestMiddleware:

@@ -36,7 +36,9 @@ class Headers(NamedTuple):
 def read_headers(pairs: Pairs, body_limit: int) -> Headers:
     """Return the headers. Raises Problem 415 for another media type, 413 for a large Content-Length, 422 or 400."""
     found = dict(pairs)
-    _check_media(found.get(b"content-type"))
+    media = found.get(b"content-type")
+    if media is not None and media != b"application/json":
+        _check_media(media)
     length = found.get(b"content-length", b"0")
     if not length.isdigit():
         raise invalid("Content-Length", "must be a number", 400)
@@ -45,12 +47,12 @@ def read_headers(pairs: Pairs, body_limit: int) -> Headers:
     key = found.get(b"idempotency-key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
-    trace = found.get(b"traceparent", b"")
+    trace = found.get(b"traceparent")
     authorization = found.get(b"authorization")
     return Headers(
         None if authorization is None else authorization.decode("latin-1"),
         None if key is None else key.decode("ascii"),
-        trace.decode("ascii") if _TRACEPARENT.fullmatch(trace) else None,
+        trace.decode("ascii") if trace is not None and _TRACEPARENT.fullmatch(trace) else None,
         int(length),
         found.get(b"date"),
         found.get(b"x-forwarded-for"),
@@ -58,11 +60,10 @@ def read_headers(pairs: Pairs, body_limit: int) -> Headers:
     )
 
 
-def _check_media(content_type: bytes | None) -> None:
-    if content_type not in (None, b"application/json"):
-        media = content_type.partition(b";")[0].strip().lower()
-        if media != b"application/json" and not media.endswith(b"+json"):
-            raise invalid("Content-Type", "must be application/json", 415)
+def _check_media(content_type: bytes) -> None:
+    media = content_type.partition(b";")[0].strip().lower()
+    if media != b"application/json" and not media.endswith(b"+json"):
+        raise invalid("Content-Type", "must be application/json", 415)
 
 
 async def read_body(receive: Receive, limit: int, seconds: float) -> bytes:

@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar
 
 from shared.runtime.failures import FailureClass, classify
 from shared.runtime.log import logger
@@ -14,19 +15,19 @@ R = TypeVar("R")
 Write = Callable[[Sequence[T]], Awaitable[Sequence[R]]]
 
 
+OnWritten = Callable[[list[R | Exception]], None]
+
+
 class QueueFull(Exception):
     """The queue for the database is full; the request may be sent again later."""
 
 
-class Submission(Generic[T, R]):
-    """Items that were queued together. `done` resolves to a result or an error for each."""
+class Submission(NamedTuple, Generic[T, R]):
+    """Items that were queued together. `on_written` is called with a result or an error for each, after the commit."""
 
-    __slots__ = ("done", "items", "weight")
-
-    def __init__(self, items: Sequence[T], weight: int, done: "asyncio.Future[list[R | Exception]]") -> None:
-        self.items = items
-        self.weight = weight
-        self.done = done
+    items: Sequence[T]
+    weight: int
+    on_written: OnWritten[R]
 
 
 class Queue(Generic[T, R]):
@@ -67,25 +68,54 @@ class Queue(Generic[T, R]):
 class GroupCommitter(Generic[T, R]):
     """Writes the queued submissions in one transaction, and resolves them after its commit.
 
-    Each of `writes` handles one group at a time: while one waits for the disk, another writes what arrived meanwhile.
-    It gets the items of a group and returns a result for each after the commit. Where it raises, nothing of the group
-    may be stored.
+    Each of `writes` handles one group at a time. It gets the items of a group and returns a result for each after the
+    commit. Where it raises, nothing of the group may be stored. While one waits for the disk, another begins only with
+    `concurrent_from` items, or after `patience` seconds: two small groups cost more than one, and what waits for the
+    disk shares the next commit.
     """
 
     def __init__(
-        self, *writes: Write[T, R], group: int = 500, max_items: int = 20_000, max_weight: int = 64 << 20
+        self,
+        *writes: Write[T, R],
+        group: int = 500,
+        max_items: int = 20_000,
+        max_weight: int = 64 << 20,
+        concurrent_from: int = 32,
+        patience: float = 0.02,
     ) -> None:
         self._writes = writes
         self._group = group
+        self._concurrent_from = concurrent_from
+        self._patience = patience
         self._queue: Queue[T, R] = Queue(max_items, max_weight)
-        self._filled = asyncio.Event()
+        self._due = asyncio.Event()
+        self._writing = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     def submit(self, items: Sequence[T], weight: int) -> "asyncio.Future[list[R | Exception]]":
         """Queue `items` (`weight` bytes in total). Raises QueueFull. The future never resolves to an error itself."""
-        submission: Submission[T, R] = Submission(items, weight, asyncio.get_running_loop().create_future())
-        self._queue.put(submission)
-        self._filled.set()
-        return submission.done
+        done: asyncio.Future[list[R | Exception]] = asyncio.get_running_loop().create_future()
+        self.enqueue(items, weight, partial(_resolve, done))
+        return done
+
+    def enqueue(self, items: Sequence[T], weight: int, on_written: OnWritten[R]) -> None:
+        """Queue `items` like `submit`; `on_written` is called later, and must not raise."""
+        self._queue.put(Submission(items, weight, on_written))
+        if self._is_due():
+            self._due.set()
+
+    def _is_due(self) -> bool:
+        """Whether another write may begin; where one has to wait, let it wait no longer than `patience`."""
+        if not self._writing or self._queue.items >= self._concurrent_from:
+            return True
+        if self._timer is None and self._queue.items:
+            self._timer = asyncio.get_running_loop().call_later(self._patience, self._lose_patience)
+        return False
+
+    def _lose_patience(self) -> None:
+        self._timer = None
+        if self._queue.items:
+            self._due.set()
 
     async def run(self) -> None:
         """Write until cancelled; a write in progress then is completed."""
@@ -95,19 +125,29 @@ class GroupCommitter(Generic[T, R]):
 
     async def _run_writer(self, write: Write[T, R]) -> None:
         while True:
-            await self._filled.wait()
-            self._filled.clear()
+            await self._due.wait()
+            self._due.clear()
             while group := self._queue.pop_group(self._group):
-                await asyncio.shield(asyncio.ensure_future(self._write_group(write, group)))
+                self._writing += 1
+                try:
+                    await asyncio.shield(asyncio.ensure_future(self._write_group(write, group)))
+                finally:
+                    self._writing -= 1
+                if not self._is_due():
+                    break  # the write in progress goes on with these
 
     async def _write_group(self, write: Write[T, R], group: Sequence[Submission[T, R]]) -> None:
         results = await write_all(write, [item for submission in group for item in submission.items])
         start = 0
         for submission in group:
             end = start + len(submission.items)
-            if not submission.done.done():  # the client may have disconnected
-                submission.done.set_result(results[start:end])
+            submission.on_written(results[start:end])
             start = end
+
+
+def _resolve(done: "asyncio.Future[list[R | Exception]]", results: list[R | Exception]) -> None:
+    if not done.done():  # the client may have disconnected
+        done.set_result(results)
 
 
 async def write_all(write: Write[T, R], items: Sequence[T]) -> list[R | Exception]:

@@ -14,7 +14,7 @@ from collector.domain.model import IngestItem, ItemStatus, Origin
 from collector.domain.outcomes import ItemResult, Outcome, outcome_of_status, overloaded
 from collector.domain.request_context import NO_SKEW, PseudonymKey, RequestContext, Route, clock_skew, key_scope
 from collector.domain.validation import parse_completion, parse_item, parse_request
-from collector.ingest.group_commit import GroupCommitter
+from collector.ingest.group_commit import GroupCommitter, OnWritten
 from collector.storage.connections import DedicatedConnection
 from collector.storage.group_repository import GroupRepository
 from collector.storage.repository import PostgresRepository
@@ -142,13 +142,15 @@ class IngestService:
             return await self._commit(parsed, len(content))
         return await self._commit_valid(parsed, len(content))
 
-    def submit(
-        self, route: Route, content: bytes, context: RequestContext
-    ) -> "tuple[IngestItem, asyncio.Future[list[ItemStatus | Exception]]]":
-        """Queue one object of at most `MAX_INLINE_BYTES` without waiting. Raises Problem, or QueueFull."""
+    def submit(self, route: Route, content: bytes, context: RequestContext, on_written: OnWritten[ItemStatus]) -> str:
+        """Queue one object of at most `MAX_INLINE_BYTES` without waiting; return its id. Raises Problem, or QueueFull.
+
+        `on_written` is called later, and must not raise.
+        """
         item = parse_request(route, content, context)
         assert not isinstance(item, list)
-        return item, self._committer.submit([item], len(content))
+        self._committer.enqueue([item], len(content), on_written)
+        return item.id
 
     async def complete(self, content: bytes, context: RequestContext, execution_id: str) -> ItemResult:
         """Record or complete the execution with this id. Raises Problem, or QueueFull."""
