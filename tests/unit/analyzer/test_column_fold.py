@@ -21,7 +21,7 @@ from analyzer.handlers import Measurable, readings
 from shared.events.feedback import PromptUse
 from shared.events.quality import RegressionDetected, RegressionResolved
 from shared.metric_catalog import Declaration
-from tests.support.quality import facts, feedback, recorded, replacing
+from tests.support.quality import facts, feedback, recorded, replacing, score
 from tests.support.soak import scaled
 
 WORDS = ["".join(letters) for letters in product("abcdefghijkl", "mnopqrst", "uvwxyz")]
@@ -165,6 +165,22 @@ def test_column_fold_of_declared_metrics_equals_one_by_one() -> None:
     declared = {"helpful": Declaration("lower_is_better"), "wordiness": Declaration("higher_is_better", scale=(0, 0.9))}
 
     assert assert_equal_folds(Traffic(versions=("v1", "v1", "v2", "v3")), 3000, 3, (1000,), declared=declared)
+
+
+def test_a_regression_is_explained_by_the_errors_before_it_only() -> None:
+    """Later in the batch, calls turn out to have failed since the thumbs fell, and a score of an earlier column falls."""
+    batch: list[Measurable] = [score(0, "v1", 1.0)]
+    for at in range(400):
+        batch += [recorded(at), feedback(at), score(at, "v1", 1.0)]
+    batch += [feedback(at, value=float(at % 2)) for at in range(400, 600)]
+    batch += [recorded(at, facts=facts(at, outcome="error")) for at in range(400, 500)]
+    batch += [score(at, "v1", float(at % 2)) for at in range(400, 600)]
+    values = [each for event in batch for each in readings(event, Definitions({})) if isinstance(each, Reading)]
+    expected = one_by_one(QualityEngine(), values)
+    thumb, errors, scores = (event for _, event in expected if isinstance(event, RegressionDetected))
+    assert (thumb.metric, errors.metric, scores.metric) == ("thumb", "error_rate", "score.Factuality")
+    assert [[cause.kind for cause in event.causes] for event in (thumb, scores)] == [["unknown"], ["upstream_errors"]]
+    assert in_columns(QualityEngine(), values) == expected
 
 
 @given(

@@ -1,20 +1,23 @@
 """Fold of columns of values into an engine: the same state and decisions as reading by reading, for less work.
 
 A stretch of values (`StretchFinder`) is folded at once up to the value that opens or resolves a regression. Readings
-between stretches go through `QualityEngine.apply`.
+between stretches go through `QualityEngine.apply`. Regressions are opened in the order of their readings, because the
+errors before each of them explain it.
 """
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from heapq import merge
 from itertools import chain
 from operator import itemgetter
 from typing import TypeVar
 
 from analyzer.domain.attribution.input_words import Words, words_in
 from analyzer.domain.engine import QualityEngine, RegressionEvent
+from analyzer.domain.metrics.extraction import ERROR_RATE
 from analyzer.domain.model import Dimension
 from analyzer.domain.regressions.lifecycle import recover_until
 from analyzer.domain.segments.dimensions import Cell
@@ -49,11 +52,20 @@ def fold_columns(engine: QualityEngine, batch: Iterable[ValueColumns]) -> list[P
     words_of = lru_cache(_CACHED_TEXTS)(words_in.__wrapped__)  # the metrics of an execution have its input in common
     folds.update((each.dimension, ColumnFold(engine, each, folds, words_of)) for each in columns)
     try:
-        for fold in folds.values():
-            fold.advance(fold.columns.positions[-1] + 1)
+        _fold_all(folds)
     finally:
         engine.before_reading = _ignore
     return sorted(chain.from_iterable(fold.events for fold in folds.values()), key=itemgetter(0))
+
+
+def _fold_all(folds: Mapping[Dimension, "ColumnFold"]) -> None:
+    """Fold everything: errors as far as a decision reads them, and the rest of them last."""
+    errors = [fold for dimension, fold in folds.items() if dimension.metric == ERROR_RATE.name]
+    others = [fold for dimension, fold in folds.items() if dimension.metric != ERROR_RATE.name]
+    for _ in merge(*(fold.steps(fold.end) for fold in others)):
+        pass  # each step is taken when it is the earliest
+    for fold in errors:
+        fold.advance(fold.end)
 
 
 def _ignore(dimension: Dimension) -> None:
@@ -87,16 +99,29 @@ class ColumnFold:
         self._stretches = StretchFinder(self.engine, columns)
         self.engine.metrics[columns.dimension] = columns.metric
 
+    @property
+    def end(self) -> int:
+        """The position after the last reading."""
+        return self.columns.positions[-1] + 1
+
     def advance(self, position: int) -> None:
         """Fold the readings before `position`."""
-        end = bisect_left(self.columns.positions, position, lo=self.next)
+        for _ in self.steps(position):
+            pass
+
+    def steps(self, position: int) -> Iterator[int]:
+        """Fold the readings before `position`; yield the position of one that may open a regression before it does."""
+        positions = self.columns.positions
+        end = bisect_left(positions, position, lo=self.next)
         while self.next < end:
             stop = self._stretches.undecided_until(self.next, min(end, self.next + _LONGEST))
             if stop - self.next < _SHORTEST:
                 for _ in range(max(stop - self.next, 1)):
+                    yield positions[self.next]
                     self._apply()
-            else:
-                self._fold(stop)
+            elif (decision := self._fold(stop)).streams:
+                yield positions[self.next - 1]
+                self._open(decision)
 
     def _apply(self) -> None:
         """Apply one reading as the engine does."""
@@ -113,8 +138,8 @@ class ColumnFold:
         if fold is not None and fold is not self:
             fold.advance(self.columns.positions[self.next - 1])
 
-    def _fold(self, stop: int) -> None:
-        """Fold values up to `stop`, or up to one that opens or resolves a regression."""
+    def _fold(self, stop: int) -> "StretchEnd":
+        """Fold values up to `stop`, or up to one that may open or that resolves a regression. Return where and why."""
         columns, start = self.columns, self.next
         last = self.engine.last_regression(columns.dimension, columns.metric)
         recovering = last if last is not None and last.open else None
@@ -132,11 +157,10 @@ class ColumnFold:
             decision = self._decide(runs, stop)
         self._fold_runs(runs, decision)
         self.next = stop = decision.stop
-        if decision.streams:
-            self._open(decision)
-        elif recovering is not None and recovering.resolved is not None:
+        if recovering is not None and recovering.resolved is not None:
             self.engine.clear_regressed(columns.dimension, columns.groups[columns.group[stop - 1]].uses, recovering)
             self._report(stop - 1, [recovering.resolved])
+        return decision
 
     def _of_run(self, indices: Sequence[int]) -> tuple[dict[int, Cell], Sequence[int], Sequence[float]]:
         """Return cells, their numbers, and values."""
