@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
+from jinja2 import Environment
 
 from console.app import build_app
+from console.rendering import template_environment
 from console.settings import ConsoleSettings
 from shared.web.authentication import READING_COOKIE
 
@@ -56,10 +59,17 @@ class FakeServices:
         return [dict(request.url.params) for request in self.requests if request.url.path == path]
 
 
+@cache
+def compiled_templates() -> Environment:
+    """Return the environment of the console's templates: each is compiled once per run instead of once per app."""
+    return template_environment()
+
+
 @asynccontextmanager
 async def console_client(api: FakeServices, *, signed_in: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of a console with the services `api`, signed in by default."""
     app = build_app(ConsoleSettings.model_validate(SETTINGS), transport=httpx.MockTransport(api.answer))
+    app.state.templates = compiled_templates()
     cookies = {READING_COOKIE: "rk_a_b"} if signed_in else {}
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://console", cookies=cookies) as client:
