@@ -7,7 +7,7 @@ import base64
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -106,14 +106,14 @@ class Langfuse:
             case "v2/observations" if newer:
                 return self._by_cursor(self._observations(params), params, 1000)
             case "v3/scores" if newer:
-                return self._by_cursor(_within(self.scores, params, "timestamp"), params, 100)
+                return self._by_cursor(_within(self.scores, params, "timestamp", "Timestamp"), params, 100)
             case "traces" if not newer:
                 roots = [each for each in self.observations if each["isRootObservation"]]
-                return self._by_page(_within(list(map(older.trace, roots)), params, "timestamp"), params)
+                return self._by_page(_within(roots, params, "startTime", "Timestamp"), params, older.trace)
             case "observations" if not newer:
-                return self._by_page([older.observation(each) for each in self._observations(params)], params)
+                return self._by_page(self._observations(params), params, older.observation)
             case "v2/scores" | "scores" as name if not newer and (name == "scores" or self.version.startswith("3.")):
-                return self._by_page(list(map(older.score, _within(self.scores, params, "timestamp"))), params)
+                return self._by_page(_within(self.scores, params, "timestamp", "Timestamp"), params, older.score)
             case name if name.startswith("v2/prompts/"):
                 return self.prompts.get((unquote(name.removeprefix("v2/prompts/")), int(params["version"])))
         return None
@@ -123,7 +123,7 @@ class Langfuse:
         kind, root = params.get("type"), params.get("isRootObservation")
         kept = [
             each
-            for each in _within(self.observations, params, "startTime")
+            for each in _within(self.observations, params, "startTime", "StartTime")
             if kind in (None, each["type"]) and root in (None, str(each["isRootObservation"]).lower())
         ]
         kept.sort(key=lambda each: str(each["startTime"]), reverse=True)
@@ -143,7 +143,9 @@ class Langfuse:
             meta["cursor"] = base64.urlsafe_b64encode(str(position).encode()).decode()
         return {"data": items[start:end], "meta": meta}
 
-    def _by_page(self, items: list[Any], params: Mapping[str, str]) -> dict[str, Any]:
+    def _by_page(
+        self, items: list[Any], params: Mapping[str, str], convert: Callable[[Any], Any] | None = None
+    ) -> dict[str, Any]:
         limit, page = int(params["limit"]), int(params["page"])
         assert 0 < limit <= 100
         limit = min(limit, self.max_page_size)
@@ -155,7 +157,8 @@ class Langfuse:
             "totalItems": len(items),
             "totalPages": total,
         }
-        return {"data": items[start : page * limit], "meta": meta}
+        data = items[start : page * limit]
+        return {"data": [convert(item) for item in data] if convert else data, "meta": meta}
 
 
 class Responder(Protocol):
@@ -204,9 +207,8 @@ def _json_response(body: Any) -> ScriptedResponse:
     return ScriptedResponse(body=json.dumps(body).encode())
 
 
-def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str) -> list[dict[str, Any]]:
-    """Return the items between two times. All times have the same format, so strings are compared."""
-    name = "StartTime" if time == "startTime" else "Timestamp"
+def _within(items: list[dict[str, Any]], params: Mapping[str, str], time: str, name: str) -> list[dict[str, Any]]:
+    """Return the items with `time` between two parameters. All times have one format, so strings are compared."""
     start, end = (params[f"{side}{name}"] for side in ("from", "to"))
     assert all(at(datetime.fromisoformat(each)) == each for each in (start, end))
     return [item for item in items if start <= item[time] < end]
