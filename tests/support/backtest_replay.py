@@ -36,7 +36,7 @@ class RowSpec:
     about `canary_scores` in each phase if given; `side` that of the previous version.
     """
 
-    rows: int = 3000
+    rows: int = 1500
     columns: Sequence[str] = ("score",)
     versions: Sequence[str | None] = ("v1", "v2", "v3")
     bad: Sequence[float] = (0.1, 0.4, 0.1)

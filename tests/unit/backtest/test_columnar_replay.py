@@ -22,19 +22,20 @@ SCENES = {
         versions=("v1",), bad=(0.5, 0.5), canary=0.4, canary_scores=(0.9, 0.8)
     ),
     "a canary that falls and recovers before the other version falls": RowSpec(
-        versions=("v1",), bad=(0.0, 0.0, 0.0, 0.0, 0.3), canary=0.3, canary_scores=(0.7, 0.7, 0.5, 0.7, 0.7)
+        3000, versions=("v1",), bad=(0.0, 0.0, 0.0, 0.0, 0.3), canary=0.3, canary_scores=(0.7, 0.7, 0.5, 0.7, 0.7)
     ),
     "versions side by side": RowSpec(side=0.5, bad=(0.1, 0.5, 0.1, 0.1)),
-    "segments": RowSpec(rows=5000, segments=(3, 5), models=2),
-    "more segments than are kept": RowSpec(rows=5000, segments=(40, 30)),
-    "several targets": RowSpec(rows=6000, targets=4),
+    "segments": RowSpec(rows=2000, segments=(3, 5), models=2),
+    "more segments than are kept": RowSpec(rows=2500, segments=(40, 30)),
+    "several targets": RowSpec(rows=2000, targets=4),
     "several metrics": RowSpec(columns=("failed", "correct", "score", "latency"), bad=(0.1, 0.5, 0.1, 0.4)),
     "errors in the last column": RowSpec(columns=("correct", "latency", "failed")),
     "missing values": RowSpec(missing=0.3, columns=("score", "correct")),
     "equal times": RowSpec(ties=0.9),
     "no times": RowSpec(timed=False),
     "newest first": RowSpec(timed=False, newest_first=True, bad=(0.1, 0.1, 0.5, 0.1)),
-    "one version after the other": RowSpec(side=0.5, one_by_one=True, versions=("v3", "v2", "v1"), bad=(0.1, 0.5)),
+    "one version after the other": RowSpec(
+        3000, side=0.5, one_by_one=True, versions=("v3", "v2", "v1"), bad=(0.1, 0.5)),
     "inputs": RowSpec(texts=True, rows=2000),
     "a floor of 30 pp": RowSpec(rules=(Rule(floor=30.0),)),
     "an agreed rate": RowSpec(columns=("correct",), rules=(Rule(agreed=0.05),), bad=(0.02, 0.3, 0.02)),
@@ -75,7 +76,7 @@ def test_a_regression_is_explained_by_the_errors_of_earlier_columns_and_rows(col
 
 SPECS = st.builds(
     RowSpec,
-    rows=st.integers(1, 4000),
+    rows=st.integers(1, scaled(2000, 4000)),
     columns=st.sampled_from([("score",), ("failed", "score"), ("latency", "failed"), ("correct", "failed", "latency")]),
     versions=st.lists(st.sampled_from(["a", "b", "c", None]), max_size=5),
     bad=st.lists(st.sampled_from([0.0, 0.05, 0.1, 0.2, 0.5, 0.9]), min_size=1, max_size=6),
