@@ -10,6 +10,8 @@ from analyzer.domain.metrics.extraction import metric_named
 from analyzer.domain.model import Reading
 from analyzer.domain.series import KEPT_FOR, Extent, WindowKey, aligned, split_page, wider, width, windowed_sums
 from analyzer.domain.streams.sums import Sums, measurement
+from analyzer.domain.value_columns import to_columns
+from analyzer.domain.watch_rules import Rules
 from analyzer.handlers import readings
 from shared.events.base import Event
 from tests.support.quality import START, feedback, replacing
@@ -19,7 +21,7 @@ BEGUN = int(START.timestamp())
 
 def measured(events: Iterable[Event]) -> dict[WindowKey, Sums]:
     found = [each for event in events for each in readings(event)]  # type: ignore[arg-type]
-    return windowed_sums(each for each in found if isinstance(each, Reading))
+    return windowed_sums(to_columns((each for each in found if isinstance(each, Reading)), Rules()))
 
 
 def test_value_is_in_the_window_of_its_execution() -> None:

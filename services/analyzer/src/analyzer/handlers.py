@@ -65,7 +65,7 @@ class Handlers:
         await repository.load(columns, engine)
         emitted = self._apply(engine, columns, causes)
         await repository.save(engine)
-        await SeriesRepository(tx.conn).add_windows(windowed_sums(values))
+        await SeriesRepository(tx.conn).add_windows(windowed_sums(columns))
         await declared.add_uncounted(uncounted)
         await tx.emit(*emitted)
 

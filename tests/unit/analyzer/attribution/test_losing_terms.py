@@ -102,6 +102,15 @@ def test_words_are_case_folded_and_counted_once() -> None:
     assert words_in("Refund my REFUND, order 4711 or A1B2: größe!") == ("refund", "order", "grösse")
 
 
+def test_words_are_the_same_after_thousands_of_others() -> None:
+    """The memory of words is bounded."""
+    text = "Refund, my (order)"
+    assert words_in.__wrapped__(text) == ("refund", "order")
+    for number in range(10_000):
+        words_in.__wrapped__("".join(chr(97 + int(digit)) for digit in f"{number:05}"))
+    assert words_in.__wrapped__(text) == ("refund", "order")
+
+
 def test_inputs_at_once_are_counted_as_one_by_one() -> None:
     """With more new words in a block than can wait for admission."""
     rnd = random.Random(7)

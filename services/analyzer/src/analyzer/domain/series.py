@@ -1,11 +1,12 @@
 """Time windows of measured values: additions of a batch, and window widths for charts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from analyzer.domain.model import Dimension, Metric, PromptMetric, Reading, StreamKey, Use
+from analyzer.domain.model import Metric, PromptMetric, StreamKey
 from analyzer.domain.streams.sums import Sums
+from analyzer.domain.value_columns import ValueColumns
 
 FINE, COARSE = 5, 300
 """Seconds of a stored window: of the last six hours, and of older ones."""
@@ -24,31 +25,53 @@ class WindowKey(NamedTuple):
     seconds: int
 
 
-def windowed_sums(readings: Iterable[Reading]) -> dict[WindowKey, Sums]:
-    """Return what readings add to the windows, without executions older than the retention.
+def windowed_sums(batch: Iterable[ValueColumns]) -> dict[WindowKey, Sums]:
+    """Return what values add to the windows, without executions older than the retention.
 
     The window of a value is that of its execution, by the app's clock, so a replaced feedback is removed from the
     window that holds it, in any order. A value that is summed in both directions counts once.
     """
-    found: dict[tuple[Dimension, tuple[Use, ...], int, int], Sums] = defaultdict(Sums)
-    for dimension, metric, uses, _, value, former, at, received in readings:
-        age = received - at
-        twice = metric.mirrored and metric.direction == "undeclared"
-        if age <= KEPT_FOR and not twice:
-            seconds = FINE if age <= FINE_FOR else COARSE
-            sums = found[dimension._replace(mirrored=False), uses, aligned(at, seconds), seconds]
-            sums.replace(_usual(former, metric), _usual(value, metric))
     windows: dict[WindowKey, Sums] = defaultdict(Sums)
-    for (dimension, uses, start, seconds), sums in found.items():
-        for use in uses:
-            windows[WindowKey(StreamKey(PromptMetric(dimension, use.prompt), use.identity), start, seconds)].merge(sums)
+    for columns in batch:
+        if columns.metric.mirrored and columns.metric.direction == "undeclared":
+            continue
+        dimension = columns.dimension._replace(mirrored=False)
+        uses = {number: columns.groups[number].uses for number in dict.fromkeys(columns.group)}
+        numbers = {each: index for index, each in enumerate(dict.fromkeys(uses.values()))}
+        streams = [[StreamKey(PromptMetric(dimension, use.prompt), use.identity) for use in each] for each in numbers]
+        indices = {number: numbers[each] for number, each in uses.items()}
+        for (index, start, seconds), sums in _sums_by_window(columns, indices).items():
+            for stream in streams[index]:
+                windows[WindowKey(stream, start, seconds)].merge(sums)
     return windows
+
+
+def _sums_by_window(columns: ValueColumns, indices: Mapping[int, int]) -> dict[tuple[int, int, int], Sums]:
+    """Return the sums by index of the value's group, start and seconds; on the scale of the usual direction."""
+    found: dict[tuple[int, int, int], Sums] = defaultdict(Sums)
+    metric, corrections = columns.metric, columns.corrections
+    rows = zip(columns.group, columns.values, columns.at, columns.received, strict=True)
+    for row, (number, value, at, received) in enumerate(rows):
+        age = received - at
+        if age > KEPT_FOR:
+            continue
+        seconds = FINE if age <= FINE_FOR else COARSE
+        sums = found[indices[number], int(at // seconds) * seconds, seconds]
+        if row in corrections:
+            former, new = corrections[row]
+            sums.replace(_usual(former, metric), _usual(new, metric))
+        else:
+            sums.add(_on_usual_scale(value, metric) if metric.mirrored else value)
+    return found
 
 
 def _usual(value: float | None, metric: Metric) -> float | None:
     """Return a value on the scale of the usual direction, so that windows stay valid after a declaration."""
-    if value is None or not metric.mirrored:
-        return value
+    return value if value is None or not metric.mirrored else _on_usual_scale(value, metric)
+
+
+def _on_usual_scale(value: float, metric: Metric) -> float:
+    """Return a value of the opposite direction on the scale of the usual one."""
     return -value if metric.kind == "real" else 1.0 - value
 
 
