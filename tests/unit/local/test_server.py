@@ -5,8 +5,10 @@ import signal
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ratchet_local.server import QuietServer
+from ratchet_local.server import QuietServer, server_config
+from shared.web.connection_limits import GuardedProtocol
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
@@ -39,3 +41,15 @@ async def test_a_signal_before_the_loop_is_not_lost() -> None:
     server = quiet_server()
     server.handle_exit(signal.SIGTERM, None)
     await server.main_loop()
+
+
+class _Answering(HttpToolsProtocol):
+    """Stands for the collector's protocol."""
+
+
+def test_the_collectors_protocol_answers_behind_the_guard_of_connections() -> None:
+    config = server_config(_app, _Answering)
+    config.load()
+    kind = config.http_protocol_class
+    assert issubclass(kind, GuardedProtocol)
+    assert kind.__mro__.index(GuardedProtocol) < kind.__mro__.index(_Answering)

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gatekeeper.bootstrap import first_link
@@ -72,7 +73,8 @@ async def _serve(
 
     async with run_services(installation) as apps:
         streams = StreamShutdown(Gateway(apps, aggregate_app(apps)))
-        server = QuietServer(_config(streams), ready, streams.begin)
+        config = server_config(streams, apps["collector"].state.http_protocol)
+        server = QuietServer(config, ready, streams.begin)
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -80,10 +82,11 @@ async def _serve(
                 await asyncio.to_thread(demo.stop)
 
 
-def _config(app: StreamShutdown) -> uvicorn.Config:
+def server_config(app: ASGIApp, protocol: type[HttpToolsProtocol]) -> uvicorn.Config:
+    """Return the settings of the server of `app`. `protocol` may answer requests without it."""
     return uvicorn.Config(
         app,
-        http=guarded(HttpToolsProtocol, ConnectionLimits()),
+        http=guarded(protocol, ConnectionLimits()),
         ws="none",
         lifespan="off",
         log_config=None,
