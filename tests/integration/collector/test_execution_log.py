@@ -36,7 +36,8 @@ async def read(reader: httpx.AsyncClient, path: str) -> Any:
 
 async def test_everything_that_was_sent_is_shown(collector: "Running", reader: httpx.AsyncClient) -> None:
     await collector.post("executions", EXECUTION)
-    await collector.post("feedback", {"execution_id": "e1", "kind": "thumb", "value": False, "user": "ann"})
+    thumbs_down = {"execution_id": "e1", "kind": "thumb", "value": False, "user": "ann", "comment": "rude"}
+    await collector.post("feedback", thumbs_down)
     await collector.post("feedback", {"trace_id": "t1", "kind": "comment", "value": "mail me: b@example.com"})
     await deliver(collector)
     found = await read(reader, "/v1/executions/e1")
@@ -47,7 +48,7 @@ async def test_everything_that_was_sent_is_shown(collector: "Running", reader: h
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
     thumb, comment = sorted(found["feedback"], key=lambda each: str(each["kind"]), reverse=True)
-    assert (thumb["metric"], thumb["value"], thumb["user"]) == ("thumb", 0.0, found["user"])
+    assert (thumb["metric"], thumb["value"], thumb["text"], thumb["user"]) == ("thumb", 0.0, "rude", found["user"])
     assert (comment["text"], comment["metric"]) == ("mail me: [email]", None)
     assert (await reader.get("/v1/executions/e2")).json()["code"] == "execution-unknown"
 

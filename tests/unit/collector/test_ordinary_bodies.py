@@ -27,7 +27,8 @@ CONTEXT = RequestContext(
 MODELS: dict[Route, type[Scoped]] = {"feedback": FeedbackBody, "executions": ExecutionBody}
 ORDINARY: dict[Route, dict[str, Any]] = {
     "feedback": {
-        "execution_id": "e1", "trace_id": "t", "kind": "comment", "value": "fine", "name": "n", "user": "ann",
+        "execution_id": "e1", "trace_id": "t", "kind": "label", "value": "fine", "comment": "a\nb", "name": "n",
+        "user": "ann",
         "source": "implicit", "id": "00000000-0000-0000-0000-00000000000A", "project": "shop",
         "environment": "production", "occurred_at": "2026-11-21T11:59:59.123456+01:00",
         "consent": {"quality": True, "learning": None},

@@ -221,6 +221,18 @@ def test_values_are_interpreted_by_kind() -> None:
     assert read_value("correction", "better so").text == "better so"
 
 
+def test_comment_beside_a_value_is_scrubbed_and_kept() -> None:
+    body = {"execution_id": "e", "kind": "rating", "value": 2, "comment": "mail me: ann@example.com"}
+    event = FeedbackCreated.model_validate_json(b'{"target":"t",' + parse_feedback(body, CONTEXT).payload[1:])
+    assert (event.value, event.text) == (2.0, "mail me: [email]")
+    for kind, value, comment in (
+        ("comment", "x", "y"), ("correction", "x", "y"), ("thumb", True, " "), ("score", 1, "x" * 20_001),
+    ):  # fmt: skip
+        with pytest.raises(Problem) as refused:
+            parse_feedback({**body, "kind": kind, "value": value, "comment": comment, "name": "n"}, CONTEXT)
+        assert refused.value.errors[0]["field"] == "comment"
+
+
 @pytest.mark.parametrize("name", ["a,b", "a/../b", "", "x" * 129, "a\u200b", " a"])
 def test_invalid_prompt_name_is_rejected(name: str) -> None:
     with pytest.raises(Problem) as refused:

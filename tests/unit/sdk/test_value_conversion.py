@@ -241,6 +241,17 @@ def test_values_of_feedback_are_converted(
     assert server.bodies[feedback]["value"] == sent
 
 
+def test_comment_is_sent_beside_a_value_or_left_out(client: Ratchet, server: FakeServer) -> None:
+    kept = client.feedback("e", kind="thumb", value=False, comment="rude\nand long")
+    without = [client.feedback("e", kind="rating", value=2, comment=comment) for comment in (None, " \n", "x" * 20_001)]
+    text = client.feedback("e", kind="correction", value="better so", comment="and more")
+    assert client.flush()
+    assert server.bodies[kept]["comment"] == "rude\nand long"
+    assert [server.bodies[each]["value"] for each in (*without, text)] == [2, 2, 2, "better so"]
+    assert all("comment" not in server.bodies[each] for each in (*without, text))
+    assert client.counters.dropped_fields == 2
+
+
 @pytest.mark.parametrize("value", [object(), float("nan"), "four"])
 def test_feedback_without_a_value_is_rejected_and_counted(
     client: Ratchet, value: Any, caplog: pytest.LogCaptureFixture

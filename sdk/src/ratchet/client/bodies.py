@@ -15,6 +15,9 @@ Body = dict[str, Any]
 _FORBIDDING = {"quality": False, "learning": False}
 """The consent sent in place of an invalid one: the item is stored, but not used."""
 _THUMBS = {1.0: True, 0.0: False, -1.0: False}
+_TEXT_KINDS = ("comment", "correction")
+"""Kinds whose value is the user's text: they have no other comment."""
+_LONGEST_COMMENT = 20_000
 _CONTENTS = ("page_content", "text", "content")
 
 
@@ -40,6 +43,8 @@ def add_feedback_fields(body: Body, kind: object, value: object, fields: Mapping
     body["kind"] = shown = plain(kind)
     body["value"] = _value(shown, value)
     _add(body, fields, _FEEDBACK, _FEEDBACK_TEXTS, dropped)
+    if shown in _TEXT_KINDS and body.pop("comment", None) is not None:
+        dropped.append("comment")
 
 
 def item_id(value: object, new: Callable[[], str]) -> str:
@@ -221,6 +226,16 @@ def _value(kind: object, value: object) -> Any:
     return found
 
 
+def _comment(value: object) -> str | None:
+    """Return a comment; None where nothing was written. Raises InvalidValue for one that the server would refuse."""
+    found = text(value)
+    if found is None or not found.strip():
+        return None
+    if len(found) > _LONGEST_COMMENT:
+        raise InvalidValue(f"must have at most {_LONGEST_COMMENT} characters")
+    return found
+
+
 _SHARED: Mapping[str, Callable[[Any, Dropped], Any]] = {
     "user": _simple("user", identifier),
     "consent": _consent,
@@ -241,6 +256,7 @@ _EXECUTION: Mapping[str, Callable[[Any, Dropped], Any]] = {
     **_SHARED,
 }
 _FEEDBACK: Mapping[str, Callable[[Any, Dropped], Any]] = {
+    "comment": _simple("comment", _comment),
     "name": _simple("name", identifier),
     "source": _simple("source", identifier),
     **_SHARED,

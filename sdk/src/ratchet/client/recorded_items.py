@@ -59,9 +59,13 @@ class ExecutionFields(TypedDict, total=False):
 
 
 class FeedbackFields(TypedDict, total=False):
-    """The optional fields of feedback. `name` distinguishes several scores or labels."""
+    """The optional fields of feedback. `name` distinguishes several scores or labels.
+
+    `comment` is what the user wrote beside a thumb, a rating, a label or a score.
+    """
 
     id: Id
+    comment: str | None
     name: str | None
     user: Id | None
     source: Literal["explicit", "implicit"]

@@ -102,7 +102,8 @@ class FeedbackCreated(TargetEvent):
     """One accepted, scrubbed feedback, joined with its execution's facts if those arrived within 24 h.
 
     `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
-    `text` a comment's or correction's. Each `name` of a kind is a metric.
+    `text` a comment's or correction's, or what the user wrote beside a value or label. Each `name` of a kind is a
+    metric.
     An unjoined feedback has the target "" and no `execution`. `key_scope` is the scope of the key that sent it:
     a `browser-ingest` key is public, so anyone may have sent the feedback. None (from an earlier version of the
     collector) is trusted as little.

@@ -13,15 +13,26 @@ _NUMBER_LIMIT = 1e12  # sums of squares of such numbers are finite
 
 
 class Value(NamedTuple):
-    """A parsed value. Exactly one field is set: the number of a thumb, rating or score; a label; a text."""
+    """A parsed value: the number of a thumb, rating or score, or a label, each perhaps with a comment; or a text."""
 
     number: float | None = None
     label: str | None = None
     text: str | None = None
 
 
-def read_value(kind: FeedbackKind, value: object) -> Value:
-    """Return the parsed value. Raises Problem 422 for the field `value`."""
+def read_value(kind: FeedbackKind, value: object, comment: str | None = None) -> Value:
+    """Return the parsed value with its comment. Raises Problem 422 for the field `value` or `comment`."""
+    found = _read(kind, value)
+    if comment is None:
+        return found
+    if found.text is not None:
+        raise invalid("comment", f"cannot be combined with the kind {kind}, whose text is its value")
+    if not comment.strip():
+        raise invalid("comment", "must be a non-empty string")
+    return found._replace(text=_limited(comment, TEXT_LIMIT, "comment"))
+
+
+def _read(kind: FeedbackKind, value: object) -> Value:
     if kind == "thumb":
         return Value(number=_thumb(value))
     if kind in ("rating", "score"):
@@ -52,7 +63,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _limited(text: str, limit: int) -> str:
+def _limited(text: str, limit: int, field: str = "value") -> str:
     if len(text) > limit:
-        raise invalid("value", f"must have at most {limit} characters")
+        raise invalid(field, f"must have at most {limit} characters")
     return text

@@ -133,13 +133,17 @@ class ExecutionBody(Scoped):
 
 
 class FeedbackBody(Scoped):
-    """Feedback about an execution or a whole trace. The type of `value` depends on `kind`."""
+    """Feedback about an execution or a whole trace. The type of `value` depends on `kind`.
+
+    `comment` is what the user wrote beside a thumb, a rating, a label or a score.
+    """
 
     id: Uuid | None = None
     execution_id: Id | None = None
     trace_id: Id | None = None
     kind: FeedbackKind
     value: Any = None
+    comment: str | None = None
     name: Name | None = None
     user: Person | None = None
     source: FeedbackSource = "explicit"

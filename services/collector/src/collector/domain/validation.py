@@ -76,7 +76,7 @@ def parse_feedback(item: object, context: RequestContext, index: int = 0) -> New
     if body.kind == "score" and body.name is None:
         raise invalid("name", "is missing: a score has a name")
     context.check_scope(body)
-    value = read_value(body.kind, body.value)
+    value = read_value(body.kind, body.value, body.comment)
     own_id = None if body.id is None else str(body.id)
     event_id, claims = context.identify("feedback", item, own_id, index)
     feedback_id = own_id or event_id
