@@ -20,6 +20,7 @@ from collector.settings import CollectorSettings
 from collector.storage.connections import DedicatedConnection
 from shared.events import new_id
 from shared.runtime.clock import SystemClock
+from shared.runtime.garbage import tune_garbage_collection
 from shared.web.connection_limits import ConnectionLimits, guarded
 
 TRANSACTIONS = 16
@@ -140,6 +141,7 @@ def serve(mode: str, dsn: str, port: int) -> None:
 async def _lifespan(parts: Parts, receive: Receive, send: Send) -> None:
     await receive()
     writer = asyncio.create_task(parts.committer.run())
+    tune_garbage_collection()  # as services do at the end of their start
     await send({"type": "lifespan.startup.complete"})
     await receive()
     writer.cancel()
