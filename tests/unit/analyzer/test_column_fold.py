@@ -203,6 +203,6 @@ def test_a_regression_is_explained_by_the_errors_before_it_only() -> None:
     ),
     sizes=st.lists(st.sampled_from([1, 2, 7, 50, 300, 1000]), min_size=1, max_size=3),
 )
-@settings(max_examples=scaled(5, 400), deadline=None)
+@settings(max_examples=scaled(5, 400, unit=2), deadline=None)
 def test_column_fold_of_any_traffic_equals_one_by_one(seed: int, traffic: Traffic, sizes: list[int]) -> None:
     assert_equal_folds(traffic, 800, seed, sizes)

@@ -62,7 +62,7 @@ def _reloaded(kept: Regression) -> Regression:
 
 
 @given(st.integers(0, 100), st.sets(st.integers(1, 699), max_size=6))
-@settings(max_examples=scaled(8, 100))
+@settings(max_examples=scaled(8, 100, unit=3))
 def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
     whole, interrupted = QualityEngine(), QualityEngine()
     turns, turns_again = [], []
@@ -78,7 +78,7 @@ def test_restarts_change_nothing(seed: int, restarts: set[int]) -> None:
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=scaled(12, 100))
+@settings(max_examples=scaled(12, 100, unit=4))
 def test_sums_do_not_depend_on_the_order_of_arrival(rnd: random.Random) -> None:
     found = events(1, 200)
     shuffled = list(found)

@@ -95,7 +95,7 @@ SPECS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=scaled(8, 400), deadline=None)
+@settings(max_examples=scaled(8, 400, unit=3), deadline=None)
 @given(spec=SPECS, seed=st.integers(0, 1 << 20))
 def test_columnar_replay_of_any_history_equals_row_by_row(spec: RowSpec, seed: int) -> None:
     columns, rows = replay_both(spec, seed)

@@ -12,7 +12,7 @@ from tests.support.injections import FRAGMENTS, injections
 from tests.support.prompts import minimal
 from tests.support.soak import scaled
 
-GENERATED = scaled(500, 5_000)
+GENERATED = scaled(500, 5_000, unit=100)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 MARK = "0f8a1c5e-in-its-place"
 

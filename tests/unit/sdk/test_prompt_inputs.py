@@ -16,6 +16,6 @@ def test_mutated_documents_are_parsed_or_rejected() -> None:
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
-@settings(max_examples=scaled(50, 20_000))
+@settings(max_examples=scaled(50, 20_000, unit=20))
 def test_any_bytes_are_parsed_or_rejected(data: bytes) -> None:
     check(data)

@@ -16,6 +16,7 @@ from ratchet.client.queue import SendQueue
 from ratchet.client.recorded_items import RecordedItem, Route, UnencodedItem
 from ratchet.client.used_prompts import UsedPrompt
 from ratchet.prompt import from_text
+from tests.support.soak import scaled
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ROUTES: list[Route] = ["executions", "feedback"]
@@ -58,7 +59,7 @@ class Server:
 
 
 @given(st.lists(st.sampled_from([*ROUTES, "encode"]) | FATES, max_size=60), st.lists(FATES, max_size=200))
-@settings(max_examples=200)
+@settings(max_examples=scaled(200, 200, unit=50))
 def test_every_accepted_item_takes_effect_exactly_once(steps: list[str], fates: list[str]) -> None:
     sending, server, refused = queue(), Server(), set()
     accepted: list[str] = []

@@ -213,7 +213,7 @@ def run(machine: type[Loop], examples: int) -> None:
 
 
 def test_each_event_counts_once() -> None:
-    run(Loop, scaled(50, 1_000))
+    run(Loop, scaled(50, 1_000, unit=15))
 
 
 class WithoutInbox(Loop):

@@ -251,7 +251,7 @@ def run(machine: type[Service], examples: int) -> None:
 
 
 def test_no_event_is_lost_silently_or_counted_twice() -> None:
-    run(Service, scaled(100, 5_000))
+    run(Service, scaled(100, 5_000, unit=25))
 
 
 class WithoutPositions(Service):

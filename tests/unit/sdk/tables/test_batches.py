@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ratchet.tables import BadFile, Omissions, open_table
 from ratchet.tables.rows import BATCH
+from tests.support.soak import scaled
 
 LINES = st.lists(
     st.sampled_from(
@@ -17,7 +18,9 @@ LINES = st.lists(
     ),
     max_size=30,
 )
-FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FEW = settings(
+    max_examples=scaled(60, 60, unit=20), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 
 
 def read(path: Path, columns: tuple[str, ...]) -> Any:
