@@ -4,6 +4,7 @@ A test that uses one of these fixtures is marked with the name of its server. `m
 hypothesis, `make soak` the full one, and every other run the default.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -52,6 +53,18 @@ settings.load_profile(scaled("ratchet-default", "ratchet-full"))
 def pytest_configure() -> None:
     """Handle SIGTERM like Ctrl-C, so that the servers are stopped before the run ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected, and never search what that left: it stays, and there is much."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
