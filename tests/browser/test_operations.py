@@ -93,6 +93,23 @@ def test_key_is_shown_once_works_and_can_be_revoked(admin: Visitor) -> None:
     eventually_sync(lambda: httpx.get(admin.site.url + "/v1/loop", headers=bearer).status_code == 401)
 
 
+def test_key_of_a_browser_is_issued_with_its_origins(admin: Visitor) -> None:
+    page = admin.page
+    admin.open("/people")
+    page.get_by_role("button", name="Issue a key…").click()
+    page.get_by_label("App or service").fill("shop")
+    dialog = page.locator("dialog#issue")
+    for scope, checked in (("ingest", False), ("read", False), ("browser-ingest", True)):
+        dialog.locator(f"input[value={scope}]").set_checked(checked)
+    dialog.locator("textarea[name=origins]").fill("https://SHOP.example/\nhttp://localhost:5173")
+    dialog.get_by_role("button", name="Issue the key").click()
+    expect(page.locator("#the-key")).to_contain_text("rk_")
+    page.get_by_role("button", name="Done").click()
+    admin.expect_text("https://shop.example")
+    admin.expect_text("http://localhost:5173")
+    assert admin.accessibility_violations() == []
+
+
 def test_app_is_connected_from_the_empty_state(admin: Visitor, tmp_path: Path) -> None:
     """Use the key and the code that the page shows; the page then reports the first execution by itself."""
     page = admin.page
