@@ -38,7 +38,7 @@ def import_file(
         _Pairs, typer.Option("--set", metavar="FIELD=VALUE", help="A field of all rows. Repeatable.")
     ] = None,
     mapping: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML with [columns] and [constants].")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML with the tables columns and constants.")
     ] = None,
     time_format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="iso, day-first, epoch-s, or as %d.%m.%Y.")
@@ -68,8 +68,10 @@ def import_file(
         source = ImportSource(file, given, Formats(time_format, timezone))
     except (BadFile, OSError, ValueError) as error:
         fail(str(error), Exit.USAGE)
-    _describe(source, err=json)
     rejects = RejectedRows(rejected or Path(f"{file.name}.rejected.jsonl"))
+    if not rejects.path.parent.is_dir():
+        fail(f"--rejected: {rejects.path.parent} is not a directory", Exit.USAGE)
+    _describe(source, err=json)
     with rejects.opened():
         report = _preview(source, rejects) if dry_run else _upload(source, file, rejects, restart)
     _print_report({**report, "rejected": rejects.n}, rejects, source.unit, json)
@@ -113,6 +115,16 @@ class RejectedRows:
         """Close the file at the end."""
         with self._stack:
             yield
+
+    def keep_until(self, row: int) -> None:
+        """Keep the rows of an interrupted import up to number `row`; the others are imported again."""
+        try:
+            found = self.path.read_text("utf-8").splitlines(keepends=True)
+        except FileNotFoundError:
+            found = []
+        kept = [text for text in found if json.loads(text)["row"] <= row]
+        self.path.write_text("".join(kept), "utf-8")
+        self.append, self.n = True, len(kept)
 
     def add(self, number: int, reason: str, row: Mapping[str, Any] | None = None) -> None:
         """Write a row's number, the reason, and its cells."""
@@ -169,7 +181,7 @@ def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bo
     checkpoint = Checkpoint(Path(f"{file.name}.import.json"), import_id(file, found.url, facts))
     before = None if restart else checkpoint.load()
     if before is not None:
-        rejects.append = True
+        rejects.keep_until(before)
         line(f"continuing after {source.unit} {before}", err=True)
     current: dict[int, Mapping[str, Any]] = {}
     poster = BatchPoster(lambda: new_client(found), _TIMEOUT_S, amends=False)
@@ -181,7 +193,7 @@ def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bo
             if rows:
                 checkpoint.save(rows[-1][0])
     except ServerUnavailable as error:
-        _unavailable(error)
+        _unavailable(found.url, error)
     finally:
         poster.close()
     checkpoint.delete()
@@ -189,9 +201,11 @@ def _upload(source: ImportSource, file: Path, rejects: RejectedRows, restart: bo
     return {"executions": counts.executions, "feedback": counts.feedback, "duplicates": counts.duplicates}
 
 
-def _unavailable(error: ServerUnavailable) -> NoReturn:
-    code = Exit.NOT_AUTHORISED if str(error).endswith((" 401", " 403")) else Exit.UNREACHABLE
-    fail(f"{error}; run the same command again to go on where it stopped", code)
+def _unavailable(url: str, error: ServerUnavailable) -> NoReturn:
+    """End the command; the same command goes on where it stopped."""
+    if str(error).endswith((" 401", " 403")):
+        fail(f"{error}: set RATCHET_KEY to a key with the scope ingest, and run the command again", Exit.NOT_AUTHORISED)
+    fail(f"{url} can't be reached: {error}; run the command again to go on where it stopped", Exit.UNREACHABLE)
 
 
 def _print_report(report: dict[str, Any], rejects: RejectedRows, unit: str, json: bool) -> None:
@@ -202,7 +216,7 @@ def _print_report(report: dict[str, Any], rejects: RejectedRows, unit: str, json
     else:
         line("{executions} executions and {feedback} feedback new, {duplicates} known before".format_map(report))
     if rejects.n:
-        fail(f"{rejects.n} were not imported; {rejects.path} has each with its {unit} and the reason")
+        fail(f"not imported: {rejects.n}; {rejects.path} has the {unit} and the reason of each")
 
 
 def _progress() -> Progress:

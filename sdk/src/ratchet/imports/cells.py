@@ -4,14 +4,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
+from ratchet.client.recorded_items import Outcome
 from ratchet.imports.fields import CellKind
 from ratchet.tables import BadFile
 from ratchet.tables.missing_values import is_blank
 from ratchet.tables.numbers import Mark, decimal_mark, parse
 from ratchet.tables.times import time_format
-from ratchet.tables.verbal_scales import THUMBS, YES_NO, normalise_word
+from ratchet.tables.verbal_scales import THUMBS, YES_NO, likert, normalise_word
 
 Reader = Callable[[Any], Any]
 """Returns the value of a cell; None for one without a value."""
@@ -27,6 +28,8 @@ def cell_reader(
     known = [cell for cell in sample if not is_blank(cell)]
     if kind == "time":
         return _time_reader(column, known, zone, times)
+    if kind == "rating" and (levels := likert([cell for cell in known if isinstance(cell, str)])):
+        return partial(read_level, levels=levels)
     if kind in ("number", "rating", "count"):
         mark = decimal_mark(column, known, commas)
         return partial({"number": read_number, "rating": read_rating, "count": read_count}[kind], mark=mark)
@@ -52,6 +55,15 @@ def read_rating(cell: Any, mark: Mark = "point") -> float | None:
     if found.unit not in ("", "stars", "/") or not 1 <= value <= 5:
         raise ValueError("is not a rating of 1 to 5")
     return value
+
+
+def read_level(cell: Any, levels: Mapping[str, float]) -> float | None:
+    """Return the rating of a level such as `very satisfied`."""
+    if is_blank(cell):
+        return None
+    if (found := levels.get(normalise_word(cell))) is None:
+        raise ValueError("is not a level of the column's scale")
+    return found
 
 
 def read_count(cell: Any, mark: Mark = "point") -> int | None:
@@ -100,6 +112,15 @@ def read_id(cell: Any) -> str | None:
     return str(cell).strip()
 
 
+def read_outcome(cell: Any) -> str | None:
+    """Return the outcome of an execution."""
+    if is_blank(cell):
+        return None
+    if (word := normalise_word(cell)) not in get_args(Outcome):
+        raise ValueError(f"is none of {', '.join(get_args(Outcome))}")
+    return word
+
+
 def read_text(cell: Any) -> str | None:
     """Return a text as it is. Words such as `none` are texts too."""
     if cell is None or cell != cell or cell == "":
@@ -132,7 +153,10 @@ def _time_reader(column: str, known: Sequence[Any], zone: tzinfo, times: str | N
     found = time_format(column, known, times)
     if found is None:
         if known:
-            raise BadFile(f"{column} has no readable times: give --time-format, such as %d.%m.%Y")
+            raise BadFile(
+                f"{column}: no format reads nearly all of its times, such as {str(known[0])[:60]!r}: "
+                "give --time-format: iso, day-first, month-first, epoch-s, epoch-ms, excel, or a pattern like %d.%m.%Y"
+            )
         return lambda cell: None
 
     def read(cell: Any) -> datetime | None:
@@ -151,5 +175,6 @@ _READERS: Mapping[CellKind, Reader] = {
     "yes_no": read_yes_no,
     "list": read_list,
     "thumb": read_thumb,
+    "outcome": read_outcome,
     "plain": read_plain,
 }

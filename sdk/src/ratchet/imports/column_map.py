@@ -61,7 +61,7 @@ def resolve_mapping(header: Sequence[str], given: ColumnMapping) -> ColumnMappin
         cell_kind(name)
     for name, column in given.columns.items():
         if column not in header and column.partition(".")[0] not in header:
-            raise BadFile(f"--map: {name} is mapped to {column!r}, but the columns are {', '.join(header)}")
+            raise BadFile(f"{name} is mapped to {column!r}, but the columns are {', '.join(header)}")
         if name in given.constants:
             raise BadFile(f"{name} has both a column and a value for all rows")
     used = frozenset(given.columns.values())

@@ -5,7 +5,9 @@ from typing import Literal
 
 from ratchet.tables import BadFile
 
-CellKind = Literal["id", "text", "content", "number", "count", "yes_no", "time", "list", "thumb", "rating", "plain"]
+CellKind = Literal[
+    "id", "text", "content", "number", "count", "yes_no", "time", "list", "thumb", "rating", "outcome", "plain"
+]
 """How a cell is read. `content`: text, messages or an object; `plain`: text, number, or yes and no."""
 
 EXECUTION: Mapping[str, CellKind] = {
@@ -26,7 +28,7 @@ EXECUTION: Mapping[str, CellKind] = {
     "session": "id",
     "cost": "number",
     "latency_ms": "number",
-    "outcome": "text",
+    "outcome": "outcome",
     "occurred_at": "time",
     "consent.quality": "yes_no",
     "consent.learning": "yes_no",

@@ -40,6 +40,10 @@ class RowConverter:
     columns: Sequence[MappedColumn]
     constants: Mapping[str, Any]
 
+    @property
+    def _fields(self) -> frozenset[str]:
+        return frozenset(column.field for column in self.columns) | frozenset(self.constants)
+
     def convert(self, number: int, row: Mapping[str, Any], now: datetime) -> list[RecordedItem]:
         """Return the items of row `number`, the execution first; none for an empty row. Raises UnreadableRow."""
         values = dict(self.constants)
@@ -49,7 +53,7 @@ class RowConverter:
         if values.keys() <= self.constants.keys():
             return []
         try:
-            return [_encoded(item) for item in _items(number, values, now)]
+            return [_encoded(item) for item in _items(number, values, self._fields, now)]
         except ValueError as error:
             raise UnreadableRow(str(error)) from None
 
@@ -64,8 +68,10 @@ class RowConverter:
             raise UnreadableRow(f"{column.field}{shown} {error}: {str(cell)[:60]!r}") from None
 
 
-def _items(number: int, values: Mapping[str, Any], now: datetime) -> Iterator[UnencodedItem]:
+def _items(number: int, values: Mapping[str, Any], expected: frozenset[str], now: datetime) -> Iterator[UnencodedItem]:
     about = values.get("execution_id")
+    if about is None and "execution_id" in expected:
+        raise UnreadableRow("execution_id is missing")
     given = {name: value for name, value in values.items() if name.startswith("feedback.")}
     if about is None:
         made = _execution(number, values, now)

@@ -55,11 +55,18 @@ class Uploader:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     counts: UploadCounts = field(default_factory=UploadCounts)
+    _refused_rows: set[int] = field(default_factory=set)
 
     def send(self, items: Sequence[NumberedItem]) -> None:
-        """Send all items, executions first; blocks until each has an answer. Raises ServerUnavailable."""
+        """Send all items, executions first; blocks until each has an answer. Raises ServerUnavailable.
+
+        The feedback of a row whose execution is refused is not sent.
+        """
+        self._refused_rows.clear()
         for route in ("executions", "feedback"):
-            chosen = [numbered for numbered in items if numbered[1].route == route]
+            chosen = [
+                (number, item) for number, item in items if item.route == route and number not in self._refused_rows
+            ]
             for batch in _batches(chosen):
                 self._deliver(route, batch)
 
@@ -74,6 +81,7 @@ class Uploader:
             return
         self.counts.refused += len(result.refused)
         for index, reason in result.refused:
+            self._refused_rows.add(items[index][0])
             self.on_refused(items[index][0], reason)
         answered = len(items) - len(result.refused) - len(result.repeat)
         self.counts.add(route, answered - result.duplicates, result.duplicates)

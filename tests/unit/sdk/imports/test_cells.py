@@ -28,6 +28,7 @@ def read(kind: CellKind, cell: Any, *more: Any) -> Any:
         ("rating", "4/5", 4.0),
         ("rating", "★★★☆☆", 3.0),
         ("rating", 5, 5.0),
+        ("outcome", "Timeout", "timeout"),
         ("thumb", "👍", True),
         ("thumb", "Thumbs_Down", False),
         ("thumb", -1, False),
@@ -68,6 +69,7 @@ def test_a_cell_is_read(kind: CellKind, cell: Any, value: Any) -> None:
         ("count", -1, "whole number"),
         ("rating", "7", "is not a rating"),
         ("rating", "90 %", "is not a rating"),
+        ("outcome", "weird", "is none of ok, error, refused, timeout"),
         ("thumb", "maybe", "thumbs"),
         ("yes_no", "maybe", "neither yes nor no"),
         ("id", ["a"], "is not a text"),
@@ -79,8 +81,14 @@ def test_a_cell_of_another_kind_is_refused(kind: CellKind, cell: Any, reason: st
         read(kind, cell)
 
 
+def test_levels_of_satisfaction_are_ratings() -> None:
+    assert read("rating", "very satisfied", "dissatisfied") == 5.0
+    with pytest.raises(ValueError, match="is not a level"):
+        cell_reader("rating", "c", ["satisfied", "neutral"], zone=UTC, times=None, commas=False)("blue")
+
+
 def test_a_column_without_times_is_refused() -> None:
-    with pytest.raises(BadFile, match="has no readable times"):
+    with pytest.raises(BadFile, match="no format reads nearly all of its times, such as 'soon'"):
         read("time", "soon")
 
 

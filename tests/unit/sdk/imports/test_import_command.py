@@ -91,7 +91,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(server: FakeServer) -> N
     server.faults = [lambda _: None, lambda _: None, lambda _: httpx.Response(401)]  # a block's executions and feedback
     stopped = run(text, *OPTIONS)
     assert stopped.exit_code == 4
-    assert "run the same command again" in stopped.stderr
+    assert "set RATCHET_KEY to a key with the scope ingest" in stopped.stderr
     before = len(server.bodies)
     assert 0 < before < 2400
     result = run_again(*OPTIONS)
@@ -103,6 +103,15 @@ def test_an_interrupted_import_goes_on_where_it_stopped(server: FakeServer) -> N
     assert not Path("rows.csv.import.json").exists()
 
 
+def test_rejected_rows_of_an_interrupted_import_are_listed_once(server: FakeServer) -> None:
+    rows = "".join(f"2026-11-01 10:00,q{n},a,{'up' if n % 300 else 'perhaps'}\n" for n in range(1200))
+    server.faults = [lambda _: None, lambda _: None, lambda _: httpx.Response(401)]
+    assert run("time,question,answer,liked\n" + rows, *OPTIONS).exit_code == 4
+    result = run_again(*OPTIONS, "--json")
+    assert json.loads(result.stdout)["rejected"] == 4
+    assert [row["row"] for row in rejected()] == [2, 302, 602, 902]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -110,6 +119,8 @@ def test_an_interrupted_import_goes_on_where_it_stopped(server: FakeServer) -> N
         (("--target", "bot", "--map", "thumbs=liked"), "'thumbs' must be one of"),
         (("--target", "bot", "--set", "cost=much"), "--set: cost is not a number"),
         (("--target", "bot", "--timezone", "Mars"), "--timezone"),
+        (("--target", "bot", "--set", "outcome=weird"), "--set: outcome is none of ok"),
+        (("--target", "bot", "--rejected", "none/x.jsonl"), "--rejected: none is not a directory"),
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_sent(

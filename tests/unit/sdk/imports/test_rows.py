@@ -96,6 +96,7 @@ def test_a_row_without_cells_is_nothing() -> None:
         ({"input": "hi", "cost": "much"}, "cost is not a number: 'much'"),
         ({"input": "hi", "cost": "-1"}, "cost can't be sent"),
         ({"execution_id": "e1", "feedback.thumb": ""}, "has no feedback"),
+        ({"execution_id": "", "feedback.thumb": "up"}, "execution_id is missing"),
     ],
 )
 def test_a_row_that_cannot_be_read_names_the_field(row: dict[str, Any], reason: str) -> None:

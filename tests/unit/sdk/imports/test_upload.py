@@ -75,6 +75,15 @@ def test_refused_items_are_reported_with_their_rows() -> None:
     assert (sent.counts.executions, sent.counts.refused) == (3, 2)
 
 
+def test_feedback_of_a_refused_execution_is_not_sent() -> None:
+    server = FakeServer()
+    server.refuse = lambda item: "id: is known with another target" if item["id"] == "e1" else None
+    refused: list[tuple[int, str]] = []
+    uploader(server, refused).send([*numbered(3), *numbered(3, "feedback")])
+    assert [number for number, _ in refused] == [1]
+    assert set(server.effects) == {"e0", "e2", "f0", "f2"}
+
+
 def test_items_known_before_are_duplicates() -> None:
     server = FakeServer()
     uploader(server).send(numbered(3))
