@@ -12,6 +12,7 @@ DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md")]
 )
+RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 _TOP = "sdk|services|shared|deploy|tests|docs|benchmarks|backtest"
 PATH = re.compile(rf"`((?:{_TOP})/[\w./-]+\.\w+)`(?: ·\s+`([\w.]+)`)?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
@@ -68,8 +69,13 @@ def test_names_in_the_glossary_exist() -> None:
 
 
 def test_each_decision_record_has_a_revisit_condition() -> None:
-    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    assert [path.name for path in records if "**Revisit when**" not in path.read_text()] == []
+    assert [path.name for path in RECORDS if "**Revisit when**" not in path.read_text()] == []
+
+
+def test_decision_records_are_numbered_from_one() -> None:
+    """Two people may give the next number at the same time."""
+    assert [int(path.name[:4]) for path in RECORDS] == list(range(1, len(RECORDS) + 1))
+    assert [path.read_text().split(".")[0] for path in RECORDS] == [f"# {n}" for n in range(1, len(RECORDS) + 1)]
 
 
 def test_every_row_of_the_reliability_matrix_names_tests_that_exist() -> None:
