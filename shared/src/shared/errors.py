@@ -6,7 +6,10 @@ class Retryable(Exception):
 
 
 class Permanent(Exception):
-    """The same event can never succeed: it becomes a dead letter at once."""
+    """The same event can never succeed: it becomes a dead letter at once.
+
+    Operators see the error's text: write codes and names of declared fields in it, and nothing that a sender wrote.
+    """
 
 
 class Malformed(Permanent):

@@ -83,6 +83,7 @@ async def test_submitted_feedback_is_stored_like_a_post(collector: "Running") ->
         ({"user": "a\0b"}, "invalid: user"),
         ({"user": "\ud800"}, "invalid: user"),
         ({"occurred_at": "2026-01-01T00:00:00"}, "invalid: occurred_at"),
+        ({"Jane": 1, "Doe": 2}, r"^invalid: \(undeclared\)$"),
     ],
 )
 async def test_invalid_submissions_become_dead_letters(
@@ -198,6 +199,9 @@ async def test_a_submitted_execution_can_be_completed_but_not_changed(collector:
     assert [event["facts"].get("output") for event in collector.events("execution.recorded")] == [None, "hello"]
     with pytest.raises(Permanent, match="execution-mismatch: output"):
         await submit(collector, submitted_execution(collector, output="bye"))
+    await submit(collector, submitted_execution(collector, attributes={"Jane": "1"}))
+    with pytest.raises(Permanent, match=r"^execution-mismatch: attributes\.\(undeclared\)$"):
+        await submit(collector, submitted_execution(collector, attributes={"Jane": "2"}))
 
 
 async def test_a_signature_is_valid_for_its_topic_only(collector: "Running") -> None:

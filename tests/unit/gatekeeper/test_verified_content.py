@@ -39,6 +39,8 @@ def test_an_invalid_document_is_refused_without_repeating_it() -> None:
     with pytest.raises(PromptError) as caught:
         verify_content(event)
     assert "secret" not in mismatch_reason(caught.value)
+    assert mismatch_reason(PromptError("document.variables.Jane", "is missing")) == "PromptError"
+    assert mismatch_reason(DigestMismatch("the digest is wrong")) == "the digest is wrong"
     assert mismatch_reason(UnicodeError("secret")) == "UnicodeError"
 
 

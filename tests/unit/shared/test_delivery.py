@@ -116,6 +116,15 @@ async def test_only_poison_is_parked() -> None:
     assert len(fixture.slept) == 2, "an unknown error is attempted three times, a permanent one once"
 
 
+async def test_permanent_error_delays_no_message_behind_it() -> None:
+    fixture = DeliveryFixture()
+    fixture.effects.poison = {0.0: Permanent("invalid: outcome")}
+    await fixture.delivery.process(batch(0, 1))
+    assert (fixture.slept, fixture.effects.calls) == ([], 3), "together, and each alone"
+    (kept,) = fixture.store.state.letters.values()
+    assert (kept.letter.detail, len(fixture.effects.taken)) == ("invalid: outcome", 1)
+
+
 @pytest.mark.parametrize(
     ("headers", "value", "reason"),
     [

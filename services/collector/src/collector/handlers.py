@@ -6,12 +6,14 @@ from functools import partial
 from collector.domain.ingestion import ingest
 from collector.domain.model import IngestItem, Mismatch
 from collector.domain.request_context import Route
+from collector.domain.schemas import ExecutionBody, FeedbackBody
 from collector.domain.submission_checks import check_age, is_signed
 from collector.ingest.service import IngestService
 from collector.storage.connections import raw_connection, transient_errors
 from collector.storage.execution_log import ExecutionLogRepository
 from collector.storage.repository import PostgresRepository
 from shared.auth.keys import KeyStore
+from shared.declared_fields import declared_names, declared_path
 from shared.errors import Permanent
 from shared.events.feedback import (
     ExecutionRecorded,
@@ -41,6 +43,7 @@ class Handlers:
         self._service = service
         self._keys = keys
         self._shards = shards
+        self._names = declared_names(ExecutionBody, FeedbackBody, ExecutionRecorded, ExecutionSubmitted)
 
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of the collector."""
@@ -61,7 +64,7 @@ class Handlers:
         if "changed" in statuses:
             raise Permanent("id-conflict")
         if mismatch := next((status for status in statuses if isinstance(status, Mismatch)), None):
-            raise Permanent(f"execution-mismatch: {', '.join(field for field, _ in mismatch.fields)}")
+            raise Permanent(self._reason("execution-mismatch", [field for field, _ in mismatch.fields]))
 
     async def _verify_and_parse(self, received: Received[SubmittedItem]) -> IngestItem:
         event = received.event
@@ -75,8 +78,12 @@ class Handlers:
             check_age(event.submitted_at, context.origin.received_at)
             return await self._service.parse_item(route, event.body.encode(), context)
         except Problem as problem:
-            fields = ", ".join(error["field"] for error in problem.errors)
-            raise Permanent(f"{problem.code}: {fields}" if fields else problem.code) from None
+            raise Permanent(self._reason(problem.code, [error["field"] for error in problem.errors])) from None
+
+    def _reason(self, code: str, fields: Sequence[str]) -> str:
+        """Return `code` with the declared names in `fields`, once each: others are chosen by the sender."""
+        names = dict.fromkeys(declared_path(field, self._names) for field in fields)
+        return f"{code}: {', '.join(names)}" if names else code
 
     async def save_served_prompts(self, tx: Tx, events: Sequence[Received[PromptLive]]) -> None:
         """Store the digests that Ratchet serves, which are not reported as observed."""

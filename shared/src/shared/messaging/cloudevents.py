@@ -8,6 +8,7 @@ from uuid import UUID
 from asyncpg.pgproto import pgproto
 from pydantic import ValidationError
 
+from shared.declared_fields import declared_names, declared_path
 from shared.errors import Malformed, Permanent, UnknownMajor
 from shared.events import CATALOG, Envelope
 from shared.events.base import Event
@@ -121,5 +122,12 @@ def _decode_model(kind: str, body: bytes) -> Event:
     try:
         return event.__pydantic_validator__.validate_json(body)  # type: ignore[no-any-return]
     except ValidationError as error:
-        fields = ", ".join(".".join(str(part) for part in fault["loc"]) or "body" for fault in error.errors()[:5])
-        raise Malformed(f"{kind}: {fields}") from None
+        raise Malformed(f"{kind}: {_fields_of(error, event)}") from None
+
+
+def _fields_of(error: ValidationError, event: type[Event]) -> str:
+    """Return the declared names of the first wrong fields; keys of objects are parts of the payload."""
+    names = declared_names(event)
+    locs = [fault["loc"] for fault in error.errors(include_input=False, include_url=False)[:5]]
+    paths = ["".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)[1:] for loc in locs]
+    return ", ".join(declared_path(path, names) if path else "body" for path in paths)

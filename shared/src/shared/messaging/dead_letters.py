@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from shared.errors import reason_of
+from shared.errors import Permanent, reason_of
 from shared.events import derived_id
 from shared.events.message import MAX_PAYLOAD, Message
 from shared.messaging.cloudevents import Record
 from shared.messaging.redaction import without_secrets
 from shared.messaging.topics import dead_letters_of
+from shared.problems import printable
 
 _MAX_HEADERS, _MAX_TEXT = 30, 300
 """Headers that a mirror copies, and bytes of each copied text; escaping may make a byte four characters."""
+_MAX_DETAIL = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,6 @@ class DeadLetter:
         """Return the dead letter of `record`. A message that is sent or parked repeatedly keeps its letter's id."""
         value = record.value or b""
         event_id = dict(record.headers).get("ce_id", f"{record.partition}/{record.offset}".encode())
-        detail = str(error) if reason_of(error) in {"malformed", "unknown-type"} else type(error).__name__
         return cls(
             derived_id("dead-letter", consumer, record.topic, event_id.hex(), sha256(value).hexdigest()),
             consumer,
@@ -46,13 +47,20 @@ class DeadLetter:
             tuple(record.headers),
             value,
             reason_of(error),
-            detail,
+            detail_of(error),
         )
 
     @property
     def value(self) -> bytes:
         """The payload, under the name that records have for it."""
         return self.payload
+
+
+def detail_of(error: BaseException) -> str:
+    """Return what operators read about `error`: our own text, or its type's name: others may quote a message."""
+    own = str(error) if isinstance(error, Permanent) else ""
+    text = without_secrets(own.encode("utf-8", "backslashreplace")).decode()
+    return printable(text, _MAX_DETAIL) or type(error).__name__
 
 
 def mirror_message(letter: DeadLetter) -> Message:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shared.auth.principal import Principal
 from shared.events import Envelope, Event, new_id
 from shared.events.operations import DeadLetterSettled, OperationPerformed, Settled
-from shared.messaging.dead_letters import DeadLetter
+from shared.messaging.dead_letters import DeadLetter, detail_of
 from shared.messaging.delivery import Delivery
 from shared.messaging.republish import RepublishScope, requeue
 from shared.messaging.sql_dead_letters import DeadLetterRepository
@@ -67,7 +67,7 @@ class OperatorActions:
         try:
             await delivery.replay(letter, self._report(letter, "replayed", principal))
         except Exception as error:
-            raise Problem(409, "replay-failed", "It failed again and stays parked", type(error).__name__) from error
+            raise Problem(409, "replay-failed", "It failed again and stays parked", detail_of(error)) from error
 
     async def discard(self, letter_id: UUID, principal: Principal) -> None:
         """Discard a parked message for good. Raises Problem 404 as `replay` does."""

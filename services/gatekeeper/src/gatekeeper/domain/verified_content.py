@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.domain.content import Content, example_content, set_content, version_content
-from ratchet.prompt import PromptError, parse, prompt_name
+from ratchet.prompt import parse, prompt_name
 from shared.events.proposals import ExampleSet, ProposalReady
 
 
@@ -57,5 +57,5 @@ def _verify_sets(example_sets: tuple[ExampleSet, ...]) -> tuple[list[Content], l
 
 
 def mismatch_reason(error: ValueError) -> str:
-    """Return the reason for a dead letter; it has no text of users."""
-    return str(error) if isinstance(error, DigestMismatch | PromptError) else type(error).__name__
+    """Return the reason for a dead letter; it has no text of users, unlike a PromptError, which quotes names."""
+    return str(error) if isinstance(error, DigestMismatch) else type(error).__name__
