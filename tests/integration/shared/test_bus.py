@@ -16,7 +16,7 @@ from shared.events.feedback import FeedbackCreated, PromptObserved
 from shared.events.message import Message
 from shared.events.promotion import LoopHalted
 from shared.messaging.bus import Bus
-from shared.messaging.cloudevents import Received
+from shared.messaging.cloudevents import Received, encode
 from shared.messaging.consumer import ConsumerLag
 from shared.messaging.flow_control import Flow, NoFlow
 from shared.messaging.producer import KafkaProducer
@@ -65,7 +65,7 @@ class World:
         self._tasks["relay"] = asyncio.create_task(relay.run())
         return store
 
-    def start(self, instance: str) -> Bus:
+    def start(self, instance: str, from_apps: bool = False) -> Bus:
         async def handle(tx: Tx, events: Sequence[Received[Any]]) -> None:
             await tx.conn.execute(text("SELECT 1"))
             if self.unavailable:
@@ -81,7 +81,7 @@ class World:
 
         bus = Bus(
             self.settings(instance),
-            [Subscription("effects", (FeedbackCreated, PromptObserved), handle)],
+            [Subscription("effects", (FeedbackCreated, PromptObserved), handle, from_apps=from_apps)],
             [Broadcast("halts", (LoopHalted,), see)],
             SqlStore(self.engine, SCHEMA),
             SystemClock(),
@@ -146,6 +146,17 @@ async def test_poison_becomes_a_dead_letter_and_others_are_processed(world: Worl
             return [row[0] for row in rows]
 
     await eventually(lambda: _equals(parked, ["exhausted", "malformed"]))
+
+
+@pytest.mark.parametrize("world", ["embedded"], indirect=True)
+async def test_message_that_an_app_sends_to_the_embedded_broker_is_soon_found(world: World) -> None:
+    bus = world.start("1", from_apps=True)
+    await eventually(lambda: bus.lag("scratch.effects", "feedback.created") == ConsumerLag(0, None))
+    producer = KafkaProducer(world.settings("app"))
+    for value in (1, 2):
+        assert await producer.send([encode(envelope(feedback(value=value)))]) == [SendResult.SENT]
+        await eventually(lambda: sum(world.effects.values()) == value, within=25)  # noqa: B023
+    await producer.close()
 
 
 async def _equals(what: Any, expected: object) -> bool:

@@ -82,11 +82,12 @@ class World:
     consumer: Consumer = field(default_factory=Consumer)
     metrics: Metrics = field(default_factory=lambda: Metrics("scratch"))
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    from_apps: bool = False
     reader: SubscriptionConsumer = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.reader = SubscriptionConsumer("c", self.process, True, self.flow, self.metrics)
+        self.reader = SubscriptionConsumer("c", self.process, True, self.flow, self.metrics, from_apps=self.from_apps)
         self.reader.subscriber = Subscriber(self.consumer)
 
     async def process(self, _: Sequence[Any]) -> None:
@@ -178,6 +179,20 @@ async def test_end_offsets_are_requested_every_30_seconds_at_most(notified: Worl
     assert await notified.reader.measure(129.0) == {"t": ConsumerLag(5, 100.0)}
     with pytest.raises(ConnectionError):
         await notified.reader.measure(130.0)
+
+
+async def test_messages_of_apps_are_found_by_each_check_and_read_until_there_are_no_more() -> None:
+    world = World(NoFlow(TopicEnds()), from_apps=True)
+    world.consumer.ends = {ONE: 0}
+    await world.reader.measure(100.0)
+    assert world.consumer.resting == {ONE}
+    world.consumer.ends = {ONE: 1}
+    await world.reader.measure(105.0)
+    assert not world.consumer.resting
+    await world.deliver(record(0, 101.0))
+    assert not world.consumer.resting, "another one may have arrived meanwhile"
+    await world.reader.measure(110.0)
+    assert world.consumer.resting == {ONE}
 
 
 async def test_end_offsets_are_requested_for_a_new_partition_and_after_a_clock_change(notified: World) -> None:

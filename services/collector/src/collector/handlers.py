@@ -48,7 +48,7 @@ class Handlers:
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the subscriptions of the collector."""
         return (
-            Subscription("submitted", (ExecutionSubmitted, FeedbackSubmitted), self.ingest_submitted),
+            Subscription("submitted", (ExecutionSubmitted, FeedbackSubmitted), self.ingest_submitted, from_apps=True),
             Subscription("served", (PromptLive,), self.save_served_prompts),
             Subscription("execution-log", (ExecutionRecorded, FeedbackCreated), self.log_events, _LOG_BATCH),
         )

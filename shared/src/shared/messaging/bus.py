@@ -109,7 +109,7 @@ class Bus:
             delivery = self.deliveries[self.group(subscription.name)]
             detector = self._detectors.get(delivery.consumer)
             consumer = SubscriptionConsumer(
-                delivery.consumer, delivery.process, True, self.flow, self._metrics, detector
+                delivery.consumer, delivery.process, True, self.flow, self._metrics, detector, subscription.from_apps
             )
             self._attach(broker, consumer, subscription)
         for broadcast in self._broadcasts:

@@ -22,7 +22,7 @@ from shared.runtime.prometheus_metrics import Metrics
 _ANSWER_S = 5.0
 _COMPARE_S = 60.0
 _ASK_S = 30.0
-"""Where arrivals are notified, the broker is asked for the ends of its partitions after this time only."""
+"""Where all arrivals are notified, the broker is asked for the ends of its partitions after this time only."""
 _topic_of = attrgetter("topic")
 
 
@@ -73,6 +73,7 @@ class SubscriptionConsumer:
         flow: Flow,
         metrics: Metrics,
         detector: GapDetector | None = None,
+        from_apps: bool = False,
     ) -> None:
         self.group = group
         self.grouped = grouped
@@ -83,6 +84,7 @@ class SubscriptionConsumer:
         self._flow = flow
         self._metrics = metrics
         self._detector = detector
+        self._from_apps = from_apps
         self._compared: tuple[frozenset[TopicPartition], float] = (frozenset(), 0.0)
         self._offsets = OffsetCommits(group, lambda: self.subscriber.consumer)
         self._positions: dict[TopicPartition, int] = {}
@@ -117,7 +119,8 @@ class SubscriptionConsumer:
                 self._flow.consumed(self.group, partition.topic, partition.partition, offset)
         if self._detector is not None:
             self._detector.advance(positions)
-        self._pause(positions)
+        if not self._from_apps:  # more may follow unnotified: `measure` pauses it
+            self._pause(positions)
 
     async def _process_or_seek(self, records: Sequence[Any], first: Mapping[TopicPartition, Any]) -> bool:
         """Process `records`; return False if the database lacks earlier ones, then consuming restarts at those."""
@@ -211,7 +214,8 @@ class SubscriptionConsumer:
     async def _end_offsets(self, assigned: Collection[TopicPartition], now: float) -> Mapping[TopicPartition, int]:
         """Return the end of each assigned partition: the notified one, or what the broker says."""
         arrivals, known = self._flow.arrivals, self._ends_known
-        if arrivals is not None and 0 <= now - self._ends_asked_at < _ASK_S and known.keys() >= set(assigned):
+        recent = 0 <= now - self._ends_asked_at < (0 if self._from_apps else _ASK_S)
+        if arrivals is not None and recent and known.keys() >= set(assigned):
             return {partition: max(arrivals.end(partition), known[partition]) for partition in assigned}
         self._ends_known = await asyncio.wait_for(self.subscriber.consumer.end_offsets(assigned), _ANSWER_S)
         self._ends_asked_at = now

@@ -167,6 +167,7 @@ class Subscription:
     """Events that a service processes exactly once, in one transaction a batch. Kafka group: `<service>.<name>`.
 
     `structs`: the handler also takes the structs of events (`shared.events.feedback_structs`), which are faster.
+    `from_apps`: apps send these events to Kafka themselves, so that `shared.messaging.topic_ends` misses them.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Subscription:
     handler: Handler
     max_batch: int = 500
     structs: bool = False
+    from_apps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
