@@ -21,6 +21,13 @@ _PAGE = """<!doctype html><html lang="en"><title>Shop</title>
 <script type="module" src="thumbs.min.js"></script>
 <ratchet-thumbs url="{url}" key="{key}" execution="{execution}" user="ann"></ratchet-thumbs></html>"""
 
+_REFUSAL = """async ([url, key]) => {
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+    const answer = await fetch(`${url}/v1/feedback`, { method: "POST", headers, body: "{}" });
+    return [answer.status, (await answer.json()).code];
+}"""
+"""What a page can read of the refusal of a key."""
+
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     """A static file server that writes no log."""
@@ -112,6 +119,9 @@ def test_page_of_an_origin_that_is_not_listed_sends_nothing(site: Site, shop: tu
     (folder / "index.html").write_text(_PAGE.format(url=site.url, key=key, execution=execution))
     browser_key(site, origin)  # another key lists it, so that the preflight passes and the request itself is refused
     page.goto(origin)
-    with page.expect_console_message(lambda message: "No 'Access-Control-Allow-Origin'" in message.text):
+    with page.expect_response(lambda answer: answer.request.method == "POST") as posted:
         page.get_by_role("button", name="Good answer").click()
+    assert posted.value.status == 403
+    assert page.evaluate(_REFUSAL, [site.url, key]) == [403, "cross-origin"]
+    assert page.evaluate(_REFUSAL, [site.url, "rk_x_y"]) == [401, "unauthenticated"]
     assert thumbs(site, "other-bot") == []

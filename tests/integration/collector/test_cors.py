@@ -70,9 +70,34 @@ async def test_page_of_a_listed_origin_may_send_feedback(web: Running) -> None:
 async def test_page_of_another_origin_is_refused(web: Running, key: str, origin: str) -> None:
     answer = await post(web, key, origin)
     assert (answer.status_code, answer.json()["code"]) == (403, "cross-origin")
-    assert not cors(answer)
+    assert answer.headers.get("access-control-allow-origin") == (origin if origin in (SHOP, OTHER) else None)
     assert answer.headers["vary"] == "Origin"
     assert web.count("waiting") == 0
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer rk_x_y", "Bearer rk_web_" + "A" * 43, "Basic eDp5"])
+@pytest.mark.parametrize(("origin", "listed"), [(SHOP, True), ("https://evil.example", False), ("null", False)])
+async def test_pages_can_read_a_401_where_the_preflight_is_answered(
+    web: Running, authorization: str, origin: str, listed: bool
+) -> None:
+    answer = await web.post("feedback", THUMB, Authorization=authorization, Origin=origin)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert answer.headers.get("access-control-allow-origin") == (origin if listed else None)
+    assert answer.headers["vary"] == "Origin"
+    assert ((await preflight(web, origin)).status_code == 204) == listed
+
+
+async def test_page_can_read_that_its_key_was_revoked(web: Running, add_key: Callable[..., str]) -> None:
+    """As long as another key lists its origin."""
+    web.keys["next"] = add_key(web.dsn, "next", "browser-ingest", origins=[SHOP])
+    assert (await post(web, "web", SHOP)).status_code == 200
+    psql(web.dsn, "UPDATE collector.api_keys SET revoked = true WHERE key_id = 'web'")
+
+    async def refused() -> bool:
+        return (await post(web, "web", SHOP)).status_code == 401
+
+    await eventually(refused)
+    assert cors(await post(web, "web", SHOP))["access-control-allow-origin"] == SHOP
 
 
 @pytest.mark.parametrize(("key", "headers"), [("web", {}), ("plain", {}), ("plain", {"Sec_Fetch_Site": "same-origin"})])
@@ -86,6 +111,18 @@ async def test_own_pages_need_no_list(web: Running, key: str, headers: dict[str,
 async def test_answer_to_a_servers_key_is_not_for_pages(web: Running) -> None:
     answer = await post(web, "ingest", SHOP)
     assert (answer.status_code, cors(answer), "vary" in answer.headers) == (200, {}, False)
+    assert web.count("waiting") == 1
+
+
+@pytest.mark.parametrize(("scope", "status"), [("ingest", 422), ("read", 403)])
+async def test_refusal_of_a_servers_key_is_not_for_pages(
+    web: Running, add_key: Callable[..., str], scope: str, status: int
+) -> None:
+    """Neither before the key is in the cache nor after."""
+    authorization = "Bearer " + add_key(web.dsn, "server", scope)
+    for _ in range(2):
+        answer = await web.post("feedback", {"kind": "thumb"}, Authorization=authorization, Origin=SHOP)
+        assert (answer.status_code, cors(answer)) == (status, {})
 
 
 async def test_revoked_key_is_refused_and_its_origin_forgotten(web: Running) -> None:
@@ -160,6 +197,11 @@ async def test_database_that_is_down_is_no_refusal(clock: Any, instance: Callabl
     async with instance("postgresql://nobody@127.0.0.1:1/none", clock) as down:
         answer = await preflight(down, SHOP)
         assert (answer.status_code, "retry-after" in answer.headers, cors(answer)) == (503, True, {})
+        down.keys["ingest"] = authorization = "Bearer rk_web_" + "A" * 43
+        answer = await down.post("feedback", THUMB, Authorization=authorization, Origin=SHOP)
+        assert (answer.status_code, "retry-after" in answer.headers, cors(answer)) == (503, True, {})
+        answer = await down.post("feedback", THUMB, Authorization="", Origin=SHOP)
+        assert (answer.status_code, cors(answer)) == (401, {})
 
 
 async def test_preflights_read_the_database_once_in_two_seconds(web: Running, monkeypatch: pytest.MonkeyPatch) -> None:

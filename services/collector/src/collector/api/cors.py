@@ -2,12 +2,14 @@
 
 A page may use a `browser-ingest` key if the key lists the page's origin. Browsers ask before, without the key
 (preflight), so that is answered for the origins of all valid keys; the request itself is checked by its own key.
-Cookies are never involved, and other keys are for servers: their answers can't be read by pages.
+Pages of these origins can read why a request was refused, also where its key is unknown or lists other origins: whether
+an origin is listed is what the preflight says already. Cookies are never involved, and other keys are for servers:
+their answers can't be read by pages.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from collector.api.responses import HttpResponse
 from shared.auth.principal import Principal
@@ -18,6 +20,9 @@ BROWSER_SCOPE = "browser-ingest"
 MAX_AGE_S = 7_200
 """How long browsers keep the answer to a preflight: the longest time that Chromium accepts."""
 
+Sender = Literal["unknown", "listed", "unlisted", "server"]
+"""Whose key a request has: not known, a browser's that lists the page's origin or does not, or another key."""
+
 _SCOPE_ENTRY = "ratchet.cross_origin"
 _ALLOWED_HEADERS = "authorization, content-type, idempotency-key, traceparent"
 _EXPOSED_HEADERS = "RateLimit, RateLimit-Policy, Retry-After"
@@ -25,22 +30,33 @@ _EXPOSED_HEADERS = "RateLimit, RateLimit-Policy, Retry-After"
 
 @dataclass(slots=True)
 class CrossOriginRequest:
-    """A request of a page of another origin. `allowed`: whether its key lists the origin; None if that is unknown."""
+    """A request of a page of another origin, and what is known of its key."""
 
     origin: str
-    allowed: bool | None = None
+    sender: Sender = "unknown"
 
     def check(self, principal: Principal | None) -> None:
-        """Note whether a browser's key lists the origin; other keys, and None, leave it unknown."""
-        if principal is not None and BROWSER_SCOPE in principal.scopes:
-            self.allowed = self.origin in principal.origins
+        """Note whose key the request has; None leaves it as it is."""
+        if principal is not None:
+            listed: Sender = "listed" if self.origin in principal.origins else "unlisted"
+            self.sender = listed if BROWSER_SCOPE in principal.scopes else "server"
 
-    def response_headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the header fields of the response, in the form of ASGI."""
-        if self.allowed is None:
+    def depends_on_all_keys(self, status: int) -> bool:
+        """Return whether pages may read a response if any valid key lists their origin: a refusal, not of a server.
+
+        Errors of 500 and above don't: a database that is down would be asked a second time.
+        """
+        return self.sender in ("unknown", "unlisted") and 400 <= status < 500
+
+    def response_headers(self, readable: bool) -> list[tuple[bytes, bytes]]:
+        """Return the header fields of the response, in the form of ASGI.
+
+        `readable`: whether any valid key lists the origin, for a response that depends on that.
+        """
+        if self.sender == "server":
             return []
         vary = (b"vary", b"Origin")
-        if not self.allowed:
+        if self.sender != "listed" and not readable:
             return [vary]
         exposed = (b"access-control-expose-headers", _EXPOSED_HEADERS.encode())
         return [vary, (b"access-control-allow-origin", self.origin.encode("latin-1")), exposed]
@@ -72,7 +88,7 @@ def check_origin(scope: Mapping[str, Any], principal: Principal) -> None:
     if request is None:
         return
     request.check(principal)
-    if request.allowed is False:
+    if request.sender == "unlisted":
         raise origin_refused("the key does not list the origin of the page: issue one that does")
 
 

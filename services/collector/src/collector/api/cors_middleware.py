@@ -16,6 +16,7 @@ from collector.api.request import Receive
 from collector.api.responses import HttpResponse
 from collector.storage.key_origins import KeyOrigins
 from shared.auth.keys import KeyStore
+from shared.runtime.log import logger
 
 
 class CorsMiddleware:
@@ -53,10 +54,19 @@ class CorsMiddleware:
 
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *found.response_headers()]
+                readable = found.depends_on_all_keys(message["status"]) and await self._is_listed(found.origin)
+                message["headers"] = [*message["headers"], *found.response_headers(readable)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    async def _is_listed(self, origin: str) -> bool:
+        """Return whether any valid key lists `origin`; False if that can't be read, so that the response is sent."""
+        try:
+            return await self._origins.contains(origin)
+        except Exception as error:
+            logger(__name__).warning("the origins of keys can't be read", error=type(error).__name__)
+            return False
 
 
 async def _send(response: HttpResponse, send: Send) -> None:

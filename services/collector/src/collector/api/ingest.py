@@ -81,8 +81,9 @@ class IngestEndpoint:
         _check_method_and_query(scope, execution_id)
         headers = read_headers(scope["headers"], self._settings.body_limit)
         quota = self._limiter.admit(self._keys.cached(headers.authorization), scope, headers.forwarded)
-        principal = (await self._keys.authenticate(headers.authorization)).require(*scopes)
-        check_origin(scope, principal)
+        principal = await self._keys.authenticate(headers.authorization)
+        check_origin(scope, principal)  # before the scopes: whether a page may read a refusal depends on the key
+        principal.require(*scopes)
         context = await self._service.request_context(
             principal, headers.idempotency_key, headers.traceparent, headers.date
         )
