@@ -102,6 +102,17 @@ async def test_rejected_spans_are_named_and_the_others_stored(collector: "Runnin
     assert in_json.json()["partialSuccess"]["rejectedSpans"] == "1"
 
 
+async def test_malformed_id_of_json_rejects_its_span_alone(collector: "Running") -> None:
+    document = otlp_json(export_request([span(), span(id="1" * 16)]))
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] = "zz"
+    answer = await collector.post("traces", document)
+    partial = answer.json()["partialSuccess"]
+    assert (answer.status_code, partial["rejectedSpans"]) == (200, "1")
+    assert "Span at index 0 of the request: trace_id and span_id must have 16 and 8 bytes" in partial["errorMessage"]
+    (event,) = collector.events("execution.recorded")
+    assert event["facts"]["execution_id"] == f"{TRACE}-{'1' * 16}"
+
+
 async def test_span_of_another_content_is_rejected(collector: "Running") -> None:
     await export(collector, [span(ANSWERED)])
     status, rejected, message = outcome(await export(collector, [span({**ANSWERED, "gen_ai.response.model": "b"})]))

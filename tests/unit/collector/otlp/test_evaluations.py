@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from collector.domain.otlp.span import SpanEvent, SpanKey
-from collector.domain.otlp.translation import translate
+from collector.domain.otlp.translation import INVALID_LINK, translate
 from collector.domain.validation import parse_feedback
 from tests.support.spans import MODEL, SPAN, TRACE, span
 from tests.unit.collector.test_validation import CONTEXT
@@ -80,6 +82,17 @@ def test_annotations_of_openinference() -> None:
     assert not any(
         name.startswith(("annotations", "evaluations", "trace.", "session.")) for name in execution["attributes"]
     )
+
+
+@pytest.mark.parametrize("link", [SpanKey("", ""), SpanKey("", "e" * 16), SpanKey("f" * 32, "ab")])
+def test_evaluation_of_a_link_without_valid_ids_is_rejected(link: SpanKey) -> None:
+    """A call's own results are not about its link."""
+    result = [evaluation(score_value=0.5)]
+    found = translate(
+        [span({}, events=result, links=[link]), span(events=result, links=[link]), span({}, links=[link])]
+    )
+    assert found.rejected == {0: INVALID_LINK}
+    assert [item.body.get("scores") for item in found.items] == [{"Relevance": 0.5}]
 
 
 def test_results_without_a_value_are_ignored() -> None:

@@ -18,8 +18,9 @@ from collector.api.otlp_responses import export_response, status_response
 from collector.api.otlp_wire import PartLimits
 from collector.domain.otlp.partial_success import PartialSuccess
 from collector.domain.otlp.span import ExportedSpan, SpanEvent, SpanKey
+from collector.domain.otlp.translation import INVALID_IDS, translate
 from shared.problems import Problem, invalid
-from tests.support.spans import TRACE, export_request, otlp_json, span
+from tests.support.spans import SPAN, TRACE, export_request, otlp_json, span
 
 ATTRIBUTES = {
     "text": "é", "flag": True, "count": 2**53, "half": 0.5, "list": ["a", 1, [2]], "object": {"a": {"b": None}},
@@ -58,6 +59,24 @@ def test_upper_case_ids_and_unknown_fields_of_json() -> None:
     assert decode_spans(json.dumps(document).encode(), JSON)[0].key == span().key
 
 
+@pytest.mark.parametrize("bad", ["zz", "0", "", TRACE[:-1] + "g", TRACE[:-1], " ".join((TRACE, "")), "é", 5, [], {}])
+@pytest.mark.parametrize("name", ["traceId", "spanId"])
+def test_invalid_id_of_json_rejects_its_span_alone(name: str, bad: object) -> None:
+    document = otlp_json(export_request([span(), span(id="1" * 16), span(id="2" * 16)]))
+    document["resourceSpans"][1]["scopeSpans"][0]["spans"][0][name] = bad
+    found = translate(decode_spans(json.dumps(document).encode(), JSON))
+    assert [item.span_index for item in found.items] == [0, 2]
+    assert found.rejected == {1: INVALID_IDS}
+
+
+@pytest.mark.parametrize("bad", ["zz", "ab", "", None, 5])
+def test_invalid_parent_of_json_is_a_parent_that_is_not_known(bad: object) -> None:
+    document = otlp_json(export_request([span(), span(id="1" * 16, parent=SPAN)]))
+    document["resourceSpans"][1]["scopeSpans"][0]["spans"][0]["parentSpanId"] = bad
+    found = translate(decode_spans(json.dumps(document).encode(), JSON))
+    assert (len(found.items), found.rejected, "parent_id" in found.items[1].body) == (2, {}, False)
+
+
 def test_bytes_empty_values_and_nul() -> None:
     (found,) = decode_spans(encoded([span({"b": b"x", "none": None, "t\0": "a\0b"})], PROTOBUF), PROTOBUF)
     assert found.attributes == {"t\ufffd": "a\ufffdb"}
@@ -78,8 +97,6 @@ _DEEP = b'{"resourceSpans": ' + b"[" * 500 + b"]" * 500 + b"}"
     [
         b"", b"x", b"[]", b"null", b'"x"', b"{", b'{"resourceSpans": 5}', b'{"resourceSpans": [5]}', b"\xff", _DEEP,
         b'{"resourceSpans": [{"scopeSpans": {"a": 1}}]}', b'{"resourceSpans": [{"scopeSpans": [{"spans": [7]}]}]}',
-        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "zz"}]}]}]}',
-        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": 5}]}]}]}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"links": 5}]}]}]}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": "soon"}]}]}]}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": NaN}]}]}]}',

@@ -1,6 +1,7 @@
 """OTLP requests in both encodings of OTLP/HTTP: protobuf, and JSON with hexadecimal ids."""
 
 import base64
+import binascii
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -72,11 +73,22 @@ def _json_spans(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _encode_ids(span: dict[str, Any]) -> None:
-    """Replace the hexadecimal ids of a span and of its links by Base64, which protobuf's JSON reader expects."""
+    """Replace the hexadecimal ids of a span and of its links by Base64, which protobuf's JSON reader expects.
+
+    What is not hexadecimal becomes an empty id, which is as invalid: translation rejects that span alone.
+    """
     for holder in (span, *(span.get("links") or ())):
         for name in _IDS:
             if holder.get(name) is not None:
-                holder[name] = base64.b64encode(bytes.fromhex(holder[name])).decode()
+                holder[name] = base64.b64encode(_from_hex(holder[name])).decode()
+
+
+def _from_hex(value: Any) -> bytes:
+    """Return the bytes of an id; none for what is not hexadecimal text."""
+    try:
+        return binascii.unhexlify(value) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
 
 
 def _spans(resource: trace_pb2.ResourceSpans, reader: ValueReader) -> Iterator[ExportedSpan]:

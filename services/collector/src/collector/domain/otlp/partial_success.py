@@ -45,10 +45,11 @@ def _message(spans: Sequence[ExportedSpan], reasons: dict[int, str], what: str) 
     if not reasons:
         return ""
     first = list(reasons.items())[:_LISTED]
-    listed = "".join(f" Span {_shown(spans[index].key)} {reason[:_MAX_REASON]}." for index, reason in first)
+    listed = "".join(f" Span {_shown(index, spans[index].key)} {reason[:_MAX_REASON]}." for index, reason in first)
     more = f" {len(reasons) - _LISTED} more are not listed." if len(reasons) > _LISTED else ""
     return f"{len(reasons)} span{'s' if len(reasons) > 1 else ''} {what}.{listed}{more} "
 
 
-def _shown(key: SpanKey) -> str:
-    return f"{key.trace_id}-{key.span_id}"[:49]
+def _shown(index: int, key: SpanKey) -> str:
+    """Return the ids of a span; where they are not valid, its index in the request, from 0."""
+    return key.execution_id if key.is_valid else f"at index {index} of the request:"

@@ -10,7 +10,8 @@ from collector.domain.otlp.retrieval import contexts_of_calls
 from collector.domain.otlp.span import ExportedSpan, SpanKey
 from collector.domain.request_context import Route
 
-INVALID_IDS = "trace_id and span_id must have 16 and 8 bytes, not all zero"
+INVALID_IDS = "trace_id and span_id must have 16 and 8 bytes (in JSON 32 and 16 hexadecimal digits), not all zero"
+INVALID_LINK = f"is about the span of its link, whose {INVALID_IDS}"
 NO_TARGET = "has no target: set the resource attribute service.name or ratchet.target"
 
 _FEEDBACK_SIZE = 1_000
@@ -65,6 +66,8 @@ def _defect(span: ExportedSpan, role: SpanRole, evaluations: list[Evaluation]) -
         return None
     if not span.key.is_valid:
         return INVALID_IDS
+    if role != "call" and len(span.links) == 1 and not span.links[0].is_valid:
+        return INVALID_LINK
     return NO_TARGET if role == "call" and not target_of(span) else None
 
 
