@@ -148,6 +148,8 @@ async def test_old_windows_are_merged_and_deleted(
         ("metric=thumb", "target"),
         ("target=bot", "metric"),
         ("target=bot&metric=thumb&since=2026-01-01T00:00:00", "since"),
+        ("target=bot&metric=thumb&since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "since"),
+        ("target=bot&target=shop&metric=thumb", "target"),
         ("latest=3&since=2026-01-01T00:00:00Z", "since"),
         ("latest=3&until=2026-01-01T00:00:00Z", "until"),
         ("latest=61", "latest"),

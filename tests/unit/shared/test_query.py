@@ -1,14 +1,15 @@
-"""Unknown query parameters are rejected by name, and our own clients send none."""
+"""Unknown and repeated query parameters are rejected by name, and our own clients send no unknown one."""
 
 import ast
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Query
 
 import analyzer.app
 import collector.app
@@ -21,7 +22,7 @@ from proposer.settings import ProposerSettings
 from ratchet.signing import new_private_key
 from shared.problems import Problem
 from shared.web.error_handlers import install_problems
-from shared.web.query import check_names, refuse_unknown_parameters
+from shared.web.query import check_names, check_parameters, check_period
 
 ROOT = Path(__file__).parents[3]
 CLIENTS = ("services/console/src", "sdk/src", "deploy/demo/src", "deploy/local/src")
@@ -29,7 +30,7 @@ METHODS = {"get": "GET", "put": "PUT", "maybe": "GET", "items": "GET", "pages": 
 
 
 async def test_only_unknown_parameters_are_named() -> None:
-    app = FastAPI(dependencies=[Depends(refuse_unknown_parameters)])
+    app = FastAPI(dependencies=[Depends(check_parameters)])
     install_problems(app)
 
     def inner(name: str = "") -> str:
@@ -52,6 +53,37 @@ async def test_only_unknown_parameters_are_named() -> None:
     assert (await client.get("/metrics?module=x")).status_code == 200
     with pytest.raises(Problem):
         check_names(b"\xff\x00=1", ("name",))
+
+
+async def test_only_lists_may_be_repeated() -> None:
+    app = FastAPI(dependencies=[Depends(check_parameters)])
+    install_problems(app)
+
+    def inner(name: str | None = None) -> str:
+        return name or "-"
+
+    @app.get("/v1/things")
+    async def things(
+        name: str = Depends(inner), ids: Annotated[list[int] | None, Query(alias="id")] = None, limit: int = 5
+    ) -> str:
+        return f"{name} {ids} {limit}"
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service")
+    assert (await client.get("/v1/things?id=2&id=1&name=a")).json() == "a [2, 1] 5"
+    for query, field in (("name=a&id=1&nam%65=a", "name"), ("limit=&limit=3", "limit")):
+        refused = await client.get(f"/v1/things?{query}")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+        assert refused.json()["errors"] == [{"field": field, "reason": "is given 2 times; it takes one value"}]
+
+
+def test_period_must_contain_a_time() -> None:
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    for since, until in ((noon, noon + timedelta(microseconds=1)), (None, noon), (noon, None), (None, None)):
+        check_period(since, until)
+    for until in (noon, noon - timedelta(days=1), datetime(2026, 11, 21, 12, 59, tzinfo=timezone(timedelta(hours=1)))):
+        with pytest.raises(Problem) as refused:
+            check_period(noon, until)
+        assert (refused.value.status, refused.value.errors[0]["field"]) == (422, "since")
 
 
 def _routes() -> list[tuple[str, re.Pattern[str], set[str]]]:

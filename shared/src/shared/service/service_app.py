@@ -33,7 +33,7 @@ from shared.web.health import health_router
 from shared.web.host import ValidHost
 from shared.web.operations_api import operations_router
 from shared.web.operator_actions import OperatorActions
-from shared.web.query import refuse_unknown_parameters
+from shared.web.query import check_parameters
 from shared.web.rate_limiter import RateLimited, RateLimiter
 
 _EMBEDDED = PollIntervals(poll=60.0, renew=60.0, lease=240.0)
@@ -109,7 +109,7 @@ def build_service_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(check_parameters)],
     )
     app.state.keys = platform.keys
     app.state.bus = bus

@@ -19,6 +19,7 @@ from analyzer.storage.series import FOREVER, SeriesRepository
 from shared.auth.principal import Principal
 from shared.problems import invalid
 from shared.web.pagination import Cursor, decode_cursor, encode_cursor
+from shared.web.query import check_period
 
 _WIDTH_SAMPLE = 60
 """Windows of a dimension that determine the width of its sparkline windows."""
@@ -56,6 +57,7 @@ def series_router(engine: AsyncEngine) -> APIRouter:
                 return await _list_latest(repository, definitions, reader, target, metric, latest)
             if target is None or metric is None:
                 raise invalid("target" if target is None else "metric", "is required unless latest is given")
+            check_period(since, until)
             names = (reader.project, reader.environment, target, metric)
             dimension = Dimension(*names, definitions.find(*names).metric.generation)
             [start] = decode_cursor(cursor, int)
