@@ -110,14 +110,17 @@ async def test_unknown_execution_is_a_page(api: FakeServices) -> None:
 async def test_trace_is_a_tree_with_offsets(api: FakeServices) -> None:
     nodes = [
         {**summary(), "depth": 0, "offset_ms": 0.0},
-        {**summary(id="c", latency_ms=None, outcome="ok", feedback=[], scores={}), "depth": 12, "offset_ms": 1500.0},
+        {**summary(id="c", outcome="ok", feedback=[], scores={}), "depth": 12, "offset_ms": 1500.0},
+        {**summary(id="d", latency_ms=None, outcome="ok", feedback=[], scores={}), "depth": 1, "offset_ms": None},
     ]
     api.answers["/v1/traces/t/1"] = {
-        "trace_id": "t/1", "items": nodes, "truncated": True, "cost": 0.5, "input_tokens": 7, "output_tokens": None,
+        "trace_id": "t/1", "items": nodes, "truncated": True, "started_at": None, "cost": 0.5, "input_tokens": 7,
+        "output_tokens": None,
     }  # fmt: skip
     page = await get(api, "/traces/t%2F1")
     for expected in (
-        'class="depth-0"', 'class="depth-8"', "level 13", "+1,500 ms", "latency unknown", "$0.5000", "7 → ?",
+        'class="depth-0"', 'class="depth-8"', "level 13", "+1,500 ms", "start unknown", "latency unknown",
+        "<dd>unknown</dd>", "$0.5000", "7 → ?",
         "the trace has more", 'aria-current="page">Executions', 'max="840.0" value="840.0"',
     ):  # fmt: skip
         assert expected in page, expected

@@ -102,24 +102,35 @@ class ExecutionDetail(_ExecutionFields):
 
 
 class ExecutionPage(BaseModel):
-    """Executions, newest first. With `q`, `searched` is the number of executions whose texts were searched."""
+    """Executions, newest first."""
 
     items: list[ExecutionSummary]
     next: str | None = Field(description="The cursor of the next page, which may be empty; null at the end")
-    searched: int | None = None
+    searched: int | None = Field(
+        default=None,
+        description="With `q`: the number of executions whose texts were searched for this page, at most 5,000; "
+        "null without `q`",
+    )
 
 
 class TraceNode(ExecutionSummary):
-    """An execution of a trace. `offset_ms`: its `occurred_at`, since the first one of the trace."""
+    """An execution of a trace, with its level and its start."""
 
     depth: int = Field(description="0 for a root; a parent precedes its children")
-    offset_ms: float
+    offset_ms: float | None = Field(
+        description="Milliseconds from `started_at` of the trace to the start of this call, which is `occurred_at` "
+        "minus `latency_ms`; null where the latency is unknown"
+    )
 
 
 class Trace(BaseModel):
-    """The executions of a trace in the order of a depth-first walk. Sums leave out what is unknown."""
+    """The executions of a trace in the order of a depth-first walk. Sums leave out what is unknown.
+
+    Siblings are in the order of their starts; where the latency is unknown, `occurred_at` counts as the start.
+    """
 
     trace_id: str
+    started_at: datetime | None = Field(description="The earliest start of a call; null if no latency is known")
     items: list[TraceNode]
     truncated: bool = Field(description="Whether the trace has more executions than are listed")
     cost: float | None
@@ -155,10 +166,9 @@ def to_page(page: LogPage, feedback: Mapping[UUID, Feedback]) -> ExecutionPage:
     return ExecutionPage(items=items, next=following, searched=page.searched)
 
 
-def to_node(entry: LogEntry, feedback: Feedback, tree_node: TreeNode, start: datetime) -> TraceNode:
-    """Return an execution of a trace that began at `start`."""
-    offset = (entry.event.facts.occurred_at - start).total_seconds() * 1000
-    return TraceNode(**dict(to_summary(entry, feedback)), depth=tree_node.depth, offset_ms=round(offset, 3))
+def to_node(entry: LogEntry, feedback: Feedback, tree_node: TreeNode, offset_ms: float | None) -> TraceNode:
+    """Return an execution of a trace."""
+    return TraceNode(**dict(to_summary(entry, feedback)), depth=tree_node.depth, offset_ms=offset_ms)
 
 
 def _fields(entry: LogEntry, feedback: Feedback) -> dict[str, Any]:

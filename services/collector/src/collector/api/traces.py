@@ -1,14 +1,17 @@
 """`GET /v1/traces/{id}`: the executions of a trace as a tree, for keys with the scope `read`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Path
 
 from collector.api.execution_filters import Reader
-from collector.api.execution_models import Trace, TraceNode, to_node
+from collector.api.execution_models import Feedback, Trace, TraceNode, to_node
 from collector.domain.execution_filter import ExecutionFilter
 from collector.domain.schemas import Id
+from collector.domain.trace_times import CallTime, call_starts, earliest_start
 from collector.domain.trace_tree import order_tree
 from collector.storage.log_reader import ExecutionLogReader, LogEntry
 from shared.problems import Problem
@@ -24,7 +27,7 @@ def traces_router(log: ExecutionLogReader) -> APIRouter:
     async def get_trace(principal: Reader, trace_id: Annotated[Id, Path()]) -> Trace:
         """Return the newest 1,000 executions of a trace, parents before their children. Problem 404 if none is logged.
 
-        `occurred_at` is what the app sent: with the SDK, the time at which the call was recorded, which is its end.
+        `occurred_at` is the end of a call, in the SDKs and in OpenTelemetry; starts are computed from the latency.
         """
         wanted = ExecutionFilter(principal.project, principal.environment, trace_id=trace_id)
         entries = await _list_entries(log, wanted)
@@ -32,12 +35,8 @@ def traces_router(log: ExecutionLogReader) -> APIRouter:
             raise Problem(404, "trace-unknown", "No execution of this trace is in the log")
         shown = entries[:MAX_NODES][::-1]
         feedback = await log.list_feedback(entry.reference for entry in shown)
-        facts = [entry.event.facts for entry in shown]
-        nodes = [
-            to_node(shown[it.position], feedback.get(shown[it.position].reference, ()), it, facts[0].occurred_at)
-            for it in order_tree([(each.execution_id, each.parent_id) for each in facts])
-        ]
-        return _to_trace(trace_id, nodes, len(entries) > MAX_NODES)
+        nodes = _to_nodes(shown, feedback)
+        return _to_trace(trace_id, nodes, earliest_start(_times(shown)), len(entries) > MAX_NODES)
 
     return router
 
@@ -51,9 +50,25 @@ async def _list_entries(log: ExecutionLogReader, wanted: ExecutionFilter) -> lis
     return entries
 
 
-def _to_trace(trace_id: str, nodes: Sequence[TraceNode], truncated: bool) -> Trace:
+def _times(entries: Sequence[LogEntry]) -> list[CallTime]:
+    return [CallTime(entry.event.facts.occurred_at, entry.event.latency_ms) for entry in entries]
+
+
+def _to_nodes(entries: Sequence[LogEntry], feedback: Mapping[UUID, Feedback]) -> list[TraceNode]:
+    """Return the tree of executions that are sorted by the ends of their calls."""
+    timed = sorted(zip(entries, call_starts(_times(entries)), strict=True), key=lambda each: each[1].order)
+    facts = [entry.event.facts for entry, _ in timed]
+    nodes = []
+    for it in order_tree([(each.execution_id, each.parent_id) for each in facts]):
+        entry, start = timed[it.position]
+        nodes.append(to_node(entry, feedback.get(entry.reference, ()), it, start.offset_ms))
+    return nodes
+
+
+def _to_trace(trace_id: str, nodes: Sequence[TraceNode], started_at: datetime | None, truncated: bool) -> Trace:
     return Trace(
         trace_id=trace_id,
+        started_at=started_at,
         items=list(nodes),
         truncated=truncated,
         cost=_total(nodes, lambda node: node.cost),
