@@ -134,6 +134,17 @@ INVALID = [
     ("q=a%00b", "q"),
     ("id=a&target=answers", "id"),
     ("id=a&cursor=x", "id"),
+    ("target=t1&target=t2", "target"),
+    ("q=one&q=two", "q"),
+    ("limit=101", "limit"),
+    ("metric=foo&min=1", "metric"),
+    ("metric=score.", "metric"),
+    ("metric=label.tone", "metric"),
+    ("metric=cost_usd&min=5&max=1", "min"),
+    ("since=2026-11-22T00:00:00Z&until=2026-11-21T00:00:00Z", "since"),
+    ("since=2026-11-22T00:00:00Z&until=2026-11-22T01:00:00%2B01:00", "since"),
+    ("user_hash=ann", "user_hash"),
+    ("cursor=x", "cursor"),
 ]
 
 
@@ -141,6 +152,22 @@ async def test_invalid_filters_are_named(reader: httpx.AsyncClient) -> None:
     for query, field in INVALID:
         answer = await reader.get(f"/v1/executions?{query}")
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), answer.text
+
+
+async def test_cursor_of_other_filters_is_refused(logged: httpx.AsyncClient) -> None:
+    period = {"since": "2026-11-21T12:00:00Z", "target": "search"}
+    first = (await logged.get("/v1/executions", params={**period, "limit": "1"})).json()
+    same = {"since": "2026-11-21T13:00:00+01:00", "target": "search", "cursor": first["next"]}
+    assert await ids(logged, **same) == "dc"
+    for others in ({}, {"target": "search"}, {**period, "target": "answers"}, {**period, "q": "st"}):
+        answer = await logged.get("/v1/executions", params={**others, "cursor": first["next"]})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor"), others
+
+
+async def test_export_refuses_the_same_filters(reader: httpx.AsyncClient) -> None:
+    for query, field in (("target=a&target=b", "target"), ("metric=foo", "metric"), ("user_hash=ann", "user_hash")):
+        answer = await reader.get(f"/v1/executions/export?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
 
 
 async def test_search_that_takes_too_long_is_refused(

@@ -69,3 +69,17 @@ def test_only_a_full_page_has_a_next_cursor() -> None:
     full = page(items, 2, "n", "name", previous="x")
     assert decode_cursor(full["next"], int, str) == (2, "b")
     assert full["previous"] == "x"
+
+
+@given(st.lists(PARTS, min_size=1, max_size=3), st.tuples(TEXTS, TEXTS), st.tuples(TEXTS, TEXTS) | st.none())
+def test_cursor_belongs_to_its_filters(
+    key: list[KeyPart], filters: tuple[str, str], others: tuple[str, str] | None
+) -> None:
+    types = list(map(type, key))
+    cursor = encode_cursor(*key, filters=filters)
+    assert decode_cursor(cursor, *types, filters=filters) == tuple(key)
+    assert decode_cursor(None, *types, filters=filters) == (None,) * len(key)
+    if others != filters:
+        with pytest.raises(Problem) as refused:
+            decode_cursor(cursor, *types, filters=others)
+        assert (refused.value.status, refused.value.errors[0]["field"]) == (422, "cursor")

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -32,23 +33,39 @@ def page(items: Sequence[Mapping[str, Any]], limit: int, *key: str, **extra: Any
     return {"items": list(items), "next": following, **extra}
 
 
-def encode_cursor(*key: KeyPart) -> str:
-    """Return the cursor of the page that follows the item with this sort key."""
+def encode_cursor(*key: KeyPart, filters: object = None) -> str:
+    """Return the cursor of the page that follows the item with this sort key, in a list with these `filters`.
+
+    `filters` is a value whose `repr` is the same for the same filters in all processes; None binds the cursor to none.
+    """
     parts = [
         part.isoformat() if isinstance(part, datetime) else str(part) if isinstance(part, UUID) else part
-        for part in key
+        for part in (*key, *_digests(filters))
     ]
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def decode_cursor(cursor: str | None, *types: type[KeyPart]) -> tuple[Any, ...]:
+def decode_cursor(cursor: str | None, *types: type[KeyPart], filters: object = None) -> tuple[Any, ...]:
     """Return the sort key in a cursor, one value for each of `types`; as many None without a cursor.
 
-    Raises Problem 422 that names `cursor` if it was not made by `encode_cursor` with these types.
+    Raises Problem 422 that names `cursor` if it was not made by `encode_cursor` with these types and filters.
     """
     if cursor is None:
         return (None,) * len(types)
+    digests = _digests(filters)
+    parts = _parts(cursor, (*types, *(str for _ in digests)))
+    if parts[len(types) :] != digests:
+        raise invalid("cursor", "belongs to a list with other filters: repeat them, or leave out the cursor")
+    return parts[: len(types)]
+
+
+def _digests(filters: object) -> tuple[str, ...]:
+    """Return the part of a cursor that identifies the filters; nothing for None."""
+    return () if filters is None else (blake2b(repr(filters).encode(), digest_size=8).hexdigest(),)
+
+
+def _parts(cursor: str, types: Sequence[type[KeyPart]]) -> tuple[Any, ...]:
     try:
         parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
         if not isinstance(parts, list):

@@ -1,13 +1,20 @@
 """Query parameters that filter executions."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query
 from pydantic import AwareDatetime
 
-from collector.domain.execution_filter import ExecutionFilter, FeedbackFilter, MetricRange
+from collector.domain.execution_filter import (
+    EXECUTION_METRICS,
+    ExecutionFilter,
+    FeedbackFilter,
+    MetricRange,
+    is_metric,
+    is_user_hash,
+)
 from collector.domain.pii.scrub import scrub
 from collector.domain.schemas import Id, Name, Person, Word
 from collector.ingest.service import PseudonymKeyCache
@@ -15,8 +22,10 @@ from shared.auth.principal import Principal
 from shared.events.feedback import Outcome
 from shared.problems import invalid
 from shared.web.authentication import require
+from shared.web.query import check_period
 
 Reader = Annotated[Principal, Depends(require("read"))]
+METRICS = f"{', '.join(EXECUTION_METRICS)}, thumb, rating, thumb.<name>, rating.<name> or score.<name>"
 
 
 def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitable[ExecutionFilter]]:
@@ -26,7 +35,7 @@ def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitab
         principal: Reader,
         target: Annotated[Name | None, Query()] = None,
         since: Annotated[AwareDatetime | None, Query(description="Occurred then or later")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Occurred before")] = None,
+        until: Annotated[AwareDatetime | None, Query(description="Occurred before; must be after `since`")] = None,
         version: Annotated[Word | None, Query(description="Digest of a prompt in use, or the app's label")] = None,
         model: Annotated[Word | None, Query()] = None,
         arm: Annotated[Name | None, Query()] = None,
@@ -36,7 +45,7 @@ def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitab
         session: Annotated[Person | None, Query()] = None,
         trace_id: Annotated[Id | None, Query()] = None,
         feedback: Annotated[FeedbackFilter | None, Query(description="With feedback: of a kind, any, or none")] = None,
-        metric: Annotated[Word | None, Query(description="Has a value of it, between `min` and `max`")] = None,
+        metric: Annotated[Word | None, Query(description=f"Has a value of it, from `min` to `max`: {METRICS}")] = None,
         min: Annotated[float | None, Query(allow_inf_nan=False)] = None,
         max: Annotated[float | None, Query(allow_inf_nan=False)] = None,
     ) -> ExecutionFilter:
@@ -44,24 +53,40 @@ def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitab
             if user_hash is not None:
                 raise invalid("user", "cannot be combined with user_hash")
             user_hash = (await pseudonym_key.get()).pseudonym(principal.project, user)
+        elif user_hash is not None and not is_user_hash(user_hash):
+            raise invalid(
+                "user_hash", "must be the field `user` of an execution, such as k1: with 32 hexadecimal digits"
+            )
         return ExecutionFilter(
-            principal.project, principal.environment, target, _moment("since", since), _moment("until", until), version,
-            model, arm, outcome, user_hash, None if session is None else scrub(session), trace_id, feedback,
-            _range(metric, min, max),
+            principal.project, principal.environment, target, *_period(since, until), version, model, arm, outcome,
+            user_hash, None if session is None else scrub(session), trace_id, feedback, _range(metric, min, max),
         )  # fmt: skip
 
     return execution_filter
 
 
+def _period(since: datetime | None, until: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """Return the bounds in UTC: a cursor belongs to the same period, however its offset is written."""
+    bounds = _moment("since", since), _moment("until", until)
+    check_period(*bounds)
+    return bounds
+
+
 def _moment(field: str, moment: datetime | None) -> datetime | None:
-    if moment is not None and not 1 < moment.year < 9999:
+    if moment is None:
+        return None
+    if not 1 < moment.year < 9999:
         raise invalid(field, "must be a time between the years 2 and 9998")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _range(metric: str | None, low: float | None, high: float | None) -> MetricRange | None:
-    if metric is not None:
-        return MetricRange(metric, low, high)
-    if low is not None or high is not None:
-        raise invalid("metric", "is missing: min and max are values of a metric")
-    return None
+    if metric is None:
+        if low is not None or high is not None:
+            raise invalid("metric", "is missing: min and max are values of a metric")
+        return None
+    if not is_metric(metric):
+        raise invalid("metric", f"must be {METRICS}, or one of feedback with implicit. before it")
+    if low is not None and high is not None and low > high:
+        raise invalid("min", "must not be above max")
+    return MetricRange(metric, low, high)

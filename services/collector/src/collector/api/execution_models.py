@@ -159,10 +159,10 @@ def to_detail(entry: LogEntry, feedback: Feedback) -> ExecutionDetail:
     )  # fmt: skip
 
 
-def to_page(page: LogPage, feedback: Mapping[UUID, Feedback]) -> ExecutionPage:
-    """Return a page of the list."""
+def to_page(page: LogPage, feedback: Mapping[UUID, Feedback], filters: object) -> ExecutionPage:
+    """Return a page of the list with these filters."""
     items = [to_summary(entry, feedback.get(entry.reference, ())) for entry in page.entries]
-    following = None if page.following is None else encode_cursor(*page.following)
+    following = None if page.following is None else encode_cursor(*page.following, filters=filters)
     return ExecutionPage(items=items, next=following, searched=page.searched)
 
 

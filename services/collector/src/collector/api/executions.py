@@ -65,10 +65,10 @@ def executions_router(
             if wanted != ExecutionFilter(principal.project, principal.environment) or q is not None or cursor:
                 raise invalid("id", "cannot be combined with other parameters")
             return {"items": await _list_by_id(executions, principal, ids)}
-        after = _key(cursor)
+        after = _key(cursor, (wanted, q))
         page = await (log.list_executions(wanted, after, limit) if q is None else log.search(wanted, q, after, limit))
         feedback = await log.list_feedback(entry.reference for entry in page.entries)
-        return to_page(page, feedback)
+        return to_page(page, feedback, (wanted, q))
 
     @router.get("/latest")
     async def get_latest_execution(principal: Reader, target: Annotated[Name, Query()]) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def executions_router(
     return router
 
 
-def _key(cursor: str | None) -> Key | None:
-    at, reference = decode_cursor(cursor, datetime, UUID)
+def _key(cursor: str | None, filters: object) -> Key | None:
+    at, reference = decode_cursor(cursor, datetime, UUID, filters=filters)
     return None if cursor is None else (at, reference)
 
 

@@ -1,5 +1,6 @@
 """Filters of the execution log. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,18 @@ EXECUTION_METRICS = {
     "output_tokens": "output_tokens",
 }
 """Metric → the field of an execution. All other metrics are scores or values of feedback."""
+_VALUES = re.compile(r"(implicit\.)?((thumb|rating)(\..+)?|score\..+)", re.DOTALL)
+_USER_HASH = re.compile(r"[A-Za-z0-9_.-]+:[0-9a-f]{32}")
+
+
+def is_metric(name: str) -> bool:
+    """Return whether executions or their feedback may have numbers of a metric. Labels are words: they have none."""
+    return name in EXECUTION_METRICS or _VALUES.fullmatch(name) is not None
+
+
+def is_user_hash(text: str) -> bool:
+    """Return whether a text has the form of a pseudonym: the id of its key, and 32 hexadecimal digits."""
+    return _USER_HASH.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
