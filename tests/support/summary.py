@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -108,7 +108,10 @@ async def wait_until_processed(dsn: str, kafka: str, within: float = 60.0) -> No
     admin = admin_client({"RATCHET_KAFKA_BOOTSTRAP": kafka})
 
     async def nothing_pending() -> bool:
-        waiting = await pending_rows(dsn) or await asyncio.to_thread(lag, admin, await _subscriptions(dsn))
+        try:
+            waiting = await pending_rows(dsn) or await asyncio.to_thread(lag, admin, await _subscriptions(dsn))
+        except KafkaException as error:  # a broker that has just started still loads its groups
+            raise AssertionError("the broker gave no offsets") from error
         assert not waiting, f"waiting: {waiting}"
         return True
 
