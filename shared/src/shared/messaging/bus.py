@@ -27,6 +27,8 @@ from shared.runtime.settings import ProcessSettings
 
 _WATCH_S = 5.0
 _STALLED_S = 60.0
+_MEASURE_S = 20.0
+"""Kafka's client may wait without end, for example for a coordinator that it looks up."""
 _RETRYING_S = 60.0
 """A batch that fails for longer, for a reason outside of it, is reported as a problem of this instance."""
 _CLOSE_S = 2.0
@@ -185,20 +187,24 @@ class Bus:
                 await delivery.refresh()
 
     async def _stalled(self, consumer: SubscriptionConsumer) -> bool:
-        with contextlib.suppress(
-            Exception
-        ):  # Kafka or the database may be unavailable: retried at the next measurement
-            await consumer.compare_positions()
+        with contextlib.suppress(Exception):  # Kafka or the database may be unavailable: retried next time
+            await asyncio.wait_for(consumer.compare_positions(), _MEASURE_S)
         try:
-            measured = await consumer.measure(self._clock.now().timestamp())
+            measured = await asyncio.wait_for(consumer.measure(self._clock.now().timestamp()), _MEASURE_S)
             self.connected = True
+        except TimeoutError:
+            self.connected = False
+            return not self._processing(consumer) and time.monotonic() - consumer.progress > _STALLED_S
         except Exception:
             self.connected = False
             return False
         for topic, it in measured.items():
             self._metrics.lag.labels(consumer.group, topic).set(it.lag)
             self._metrics.oldest.labels(consumer.group, topic).set(math.nan if it.oldest is None else it.oldest)
-        delivery = self.deliveries.get(consumer.group)
-        if not any(it.lag for it in measured.values()) or (delivery is not None and delivery.processing):
+        if self._processing(consumer) or not any(it.lag for it in measured.values()):
             consumer.progress = time.monotonic()
         return time.monotonic() - consumer.progress > _STALLED_S
+
+    def _processing(self, consumer: SubscriptionConsumer) -> bool:
+        delivery = self.deliveries.get(consumer.group)
+        return delivery is not None and delivery.processing
