@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from console.domain.execution_rows import feedback_word, feedback_words, figure, form_time, longest, query_of, tokens
+from console.domain.execution_rows import (
+    TimelineEntry,
+    feedback_word,
+    feedback_words,
+    figure,
+    form_time,
+    query_of,
+    tokens,
+    trace_timeline,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,10 +38,20 @@ def test_feedback_in_words(fields: dict[str, Any], expected: tuple[str, str]) ->
 
 
 def test_unknown_figures_are_empty() -> None:
-    assert [figure(None, "cost_usd"), tokens({}), longest([{"latency_ms": None}])] == ["", "", 0.0]
-    assert [figure(0.00214, "cost_usd"), tokens({"output_tokens": 5}), longest([{"latency_ms": 2}])] == [
-        "$0.00214", "? → 5", 2.0
-    ]  # fmt: skip
+    assert [figure(None, "cost_usd"), tokens({})] == ["", ""]
+    assert [figure(0.00214, "cost_usd"), tokens({"output_tokens": 5})] == ["$0.00214", "? → 5"]
+
+
+def test_the_timeline_shows_when_executions_of_a_trace_ran() -> None:
+    nodes: list[dict[str, float | None]] = [
+        {"offset_ms": 0.0, "latency_ms": 200.0},
+        {"offset_ms": 50.0, "latency_ms": 100.0},
+        {"offset_ms": 199.9, "latency_ms": 0.1},
+        {"offset_ms": None, "latency_ms": None},
+    ]
+    assert trace_timeline(nodes) == [TimelineEntry(0, 1000), TimelineEntry(250, 500), TimelineEntry(999.5, 3), None]
+    assert trace_timeline([]) == []
+    assert trace_timeline([{**nodes[0], "latency_ms": 0.0}, nodes[3]]) == [None, None]
 
 
 def test_times_of_the_form_are_utc() -> None:

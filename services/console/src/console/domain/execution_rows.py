@@ -1,6 +1,6 @@
 """Executions as people read them: filters of the list, figures, and feedback in words (pure)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,8 @@ FEEDBACK_CHOICES = {
     "comment": "comments",
     "correction": "corrections",
 }
+_SHORTEST_ENTRY = 3.0
+"""Thousandths: visible, however short an execution was."""
 MAIN_FILTERS = ("target", "q", "outcome", "feedback")
 MORE_FILTERS = (
     "since", "until", "version", "model", "arm", "user", "user_hash", "session", "trace_id", "metric", "min", "max",
@@ -93,9 +95,24 @@ def figure(value: object, metric: str) -> str:
     return metric_format.format_value(value, metric_format.unit_of(metric))
 
 
-def longest(nodes: Iterable[JsonObject]) -> float:
-    """Return the longest latency of a trace's executions in milliseconds; 0 if none is known."""
-    return max((float(node["latency_ms"]) for node in nodes if node["latency_ms"] is not None), default=0.0)
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """When an execution ran, in thousandths of its trace's duration."""
+
+    start: float
+    length: float
+
+
+def trace_timeline(nodes: Sequence[JsonObject]) -> list[TimelineEntry | None]:
+    """Return when each execution of a trace ran; None where its start is unknown, or none took any time."""
+    ends = [node["offset_ms"] + node["latency_ms"] for node in nodes if node["offset_ms"] is not None]
+    scale = 1000 / max(ends) if ends and max(ends) > 0 else 0.0
+    return [
+        TimelineEntry(round(node["offset_ms"] * scale, 1), max(_SHORTEST_ENTRY, round(node["latency_ms"] * scale, 1)))
+        if scale and node["offset_ms"] is not None
+        else None
+        for node in nodes
+    ]
 
 
 def pairs(execution: JsonObject, *fields: str) -> list[tuple[str, Any]]:

@@ -49,7 +49,7 @@ def execution_pages() -> APIRouter:
     @router.get("/traces/{trace_id:path}")
     async def trace(page: Page, trace_id: str) -> HTMLResponse:
         it = await page.get(f"/v1/traces/{quoted(trace_id)}")
-        return page.render("trace.html", it=it, longest=execution_rows.longest(it["items"]))
+        return page.render("trace.html", it=it, timeline=execution_rows.trace_timeline(it["items"]))
 
     return router
 
