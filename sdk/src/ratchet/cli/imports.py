@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-import typer
 from rich.progress import Progress
 
+from ratchet.cli import import_options as options
 from ratchet.cli.output import AsJson, Exit, as_json, console, fail, line
 from ratchet.cli.session import credentials, new_client
 from ratchet.client.recorded_items import RecordedItem
@@ -23,38 +23,19 @@ from ratchet.imports.upload import ServerUnavailable, Uploader
 from ratchet.tables import BadFile
 
 _TIMEOUT_S = 30.0
-_Pairs = list[str] | None
 
 
 def import_file(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="JSON, CSV, .xlsx or Parquet; may be packed.")
-    ],
-    target: Annotated[str, typer.Option(help="The target of all rows.")] = "",
-    map_: Annotated[
-        _Pairs, typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field. Repeatable.")
-    ] = None,
-    set_: Annotated[
-        _Pairs, typer.Option("--set", metavar="FIELD=VALUE", help="A field of all rows. Repeatable.")
-    ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML with the tables columns and constants.")
-    ] = None,
-    time_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="iso, day-first, epoch-s, or as %d.%m.%Y.")
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Zone of times without one; default UTC.")
-    ] = None,
-    rejected: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Rows not imported; FILE.rejected.jsonl by default.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read the whole file, show the first items, send nothing.")
-    ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Send all rows, also those sent by an interrupted run.")
-    ] = False,
+    file: options.File,
+    target: options.Target = "",
+    map_: options.Columns = None,
+    set_: options.Constants = None,
+    mapping: options.MappingFile = None,
+    time_format: options.TimeFormatName = None,
+    timezone: options.Timezone = None,
+    rejected: options.RejectedFile = None,
+    dry_run: options.DryRun = False,
+    restart: options.Restart = False,
     json: AsJson = False,
 ) -> None:
     """Send a file's executions and feedback with their own times and ids. Sending it again counts nothing twice.
@@ -62,7 +43,7 @@ def import_file(
     Columns named like a field (input, output, model, feedback.thumb …) are used; others need --map. Rows that can't be
     read or are refused go to a file of their own, with their numbers, and the rest is sent. An interrupted import goes
     on where it stopped.
-    """  # fmt: skip
+    """
     try:
         given = _given_mapping(target, map_ or (), set_ or (), mapping)
         source = ImportSource(file, given, Formats(time_format, timezone))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 
 from collector.api.cors_middleware import CorsMiddleware
+from collector.api.execution_export import execution_export_router
 from collector.api.executions import executions_router
 from collector.api.fast_path import fast_path
 from collector.api.ingest import IngestEndpoint, IngestMiddleware
@@ -67,7 +68,7 @@ class Parts:
         """Return the routes that read."""
         log = ExecutionLogReader(self.platform.engine)
         executions = executions_router(ExecutionReader(self.platform.reader), log, self.pseudonym_key)
-        return executions, traces_router(log)
+        return execution_export_router(log, self.pseudonym_key), executions, traces_router(log)
 
 
 def build_app(settings: CollectorSettings, clock: Clock | None = None, flow: Flow | None = None) -> FastAPI:

@@ -26,6 +26,16 @@ from shared.web.query import check_period
 
 Reader = Annotated[Principal, Depends(require("read"))]
 METRICS = f"{', '.join(EXECUTION_METRICS)}, thumb, rating, thumb.<name>, rating.<name> or score.<name>"
+Words = Annotated[
+    str | None,
+    Query(
+        min_length=2,
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Text that the input, the output or a context contains, ignoring case. A page searches the texts "
+        "of the newest 5,000 executions that match the other parameters; `next` continues after them",
+    ),
+]
 
 
 def filter_dependency(pseudonym_key: PseudonymKeyCache) -> Callable[..., Awaitable[ExecutionFilter]]:

@@ -1,17 +1,14 @@
 """`GET /v1/executions`: what is still stored of executions, for keys with the scope `read`."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
-from fastapi.responses import StreamingResponse
 
-from collector.api.execution_filters import Reader, filter_dependency
+from collector.api.execution_filters import Reader, Words, filter_dependency
 from collector.api.execution_models import ExecutionDetail, ExecutionPage, to_detail, to_page
 from collector.domain.execution_filter import ExecutionFilter
-from collector.domain.export_format import MEDIA_TYPES, ExportFormat, export_line, header
 from collector.domain.log_entries import execution_reference
 from collector.domain.model import key_hash
 from collector.domain.schemas import Id, Name
@@ -27,16 +24,6 @@ MAX_IDS = 50
 Ids = Annotated[
     list[Id] | None,
     Query(alias="id", min_length=1, max_length=MAX_IDS, description="Only these; no other parameter is allowed then"),
-]
-Words = Annotated[
-    str | None,
-    Query(
-        min_length=2,
-        max_length=200,
-        pattern=r"^[^\x00]*$",
-        description="Text that the input, the output or a context contains, ignoring case. A page searches the texts "
-        "of the newest 5,000 executions that match the other parameters; `next` continues after them",
-    ),
 ]
 
 
@@ -78,22 +65,6 @@ def executions_router(
             raise Problem(404, "execution-unknown", "No execution of this target is stored")
         return to_view(row)
 
-    @router.get(
-        "/export",
-        response_class=StreamingResponse,
-        responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}}},
-    )
-    async def export_executions(
-        wanted: Annotated[ExecutionFilter, Depends(read_filter)], format: ExportFormat = "jsonl", q: Words = None
-    ) -> StreamingResponse:
-        """Stream all executions that match, newest first, with all fields and their feedback.
-
-        A line of JSON each, or CSV with a header. A response that ends without its last chunk is incomplete.
-        """
-        name = f'attachment; filename="executions.{format}"'
-        lines = _export(log, wanted, format, q)
-        return StreamingResponse(lines, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": name})
-
     @router.get("/{execution_id:path}")
     async def get_execution(principal: Reader, execution_id: Annotated[Id, Path()]) -> ExecutionDetail:
         """Return an execution with its feedback and scores. Problem 404 if the log does not have it.
@@ -112,17 +83,6 @@ def executions_router(
 def _key(cursor: str | None, filters: object) -> Key | None:
     at, reference = decode_cursor(cursor, datetime, UUID, filters=filters)
     return None if cursor is None else (at, reference)
-
-
-async def _export(
-    log: ExecutionLogReader, wanted: ExecutionFilter, form: ExportFormat, words: str | None
-) -> AsyncIterator[bytes]:
-    """Yield the export in chunks of executions; only one chunk is in memory."""
-    yield header(form)
-    async for chunk in log.iterate(wanted, words):
-        feedback = await log.list_feedback(entry.reference for entry in chunk)
-        details = (to_detail(entry, feedback.get(entry.reference, ())) for entry in chunk)
-        yield b"".join([export_line(form, detail.model_dump(mode="json")) for detail in details])
 
 
 async def _list_by_id(executions: ExecutionReader, principal: Principal, ids: list[Id]) -> list[dict[str, Any]]:
