@@ -86,6 +86,11 @@ def test_an_own_id_is_kept() -> None:
     assert bodies({"id": 7.0, "input": "hi"}, target="bot")[0]["id"] == "7"
 
 
+def test_equal_rows_of_a_file_are_different_executions() -> None:
+    first, second = (bodies({"input": "hi", "feedback.thumb": "up"}, number, target="bot") for number in (2, 3))
+    assert {one["id"] for one in first}.isdisjoint(one["id"] for one in second)
+
+
 def test_a_row_without_cells_is_nothing() -> None:
     assert bodies({"input": "", "user": None}, target="bot") == []
 
