@@ -1,9 +1,11 @@
 """Formatting of a metric's values and changes, for sentences, pages and proposals (pure)."""
 
 import math
+import re
 
 from shared.metric_catalog import definition_of
 
+_CURRENCY = re.compile("[A-Z]{3}")
 _SHARES = frozenset({"share", "score"})
 
 
@@ -18,11 +20,12 @@ def change_unit(metric: str) -> str:
 
 
 def format_value(value: float, unit: str) -> str:
-    """Return a value with its unit: `85.0 %`, `4.25 stars`, `1,204 ms`, `$0.0021`; bare if it has none."""
+    """Return a value with its unit: `85.0 %`, `4.25 stars`, `1,204 ms`, `$0.0021`, `0.0021 EUR`; bare without."""
     if unit in _SHARES:
         return f"{100 * value:.1f} %" if -1 <= value <= 1 else f"{value:.3g}"
-    if unit == "USD":
-        return f"${value:.4f}" if not 0 < value < 0.01 else f"${value:.{2 - math.floor(math.log10(value))}f}"
+    if _CURRENCY.fullmatch(unit):
+        number = f"{value:.4f}" if not 0 < value < 0.01 else f"{value:.{2 - math.floor(math.log10(value))}f}"
+        return f"${number}" if unit == "USD" else f"{number} {unit}"
     if not unit:
         return f"{value:.3g}"
     return f"{value:,.0f} {unit}" if abs(value) >= 10 else f"{value:.2f} {unit}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.json import encode
 from pydantic_core import from_json
 
 from shared.problems import invalid
@@ -39,7 +40,7 @@ def _plain(body: bytes, text: str) -> Any:
     """Parse an ordinary body quickly; return `_UNSURE` if it needs the slow, exact parser.
 
     Only an escape can encode a NUL or a surrogate. Duplicate names show in the number of colons: the text has more of
-    them than the parsed value, which keeps only the last of two equal names.
+    them than that of the parsed value, which keeps only the last of two equal names.
     """
     if b"\\" in body and b"\\u" in body:
         return _UNSURE
@@ -47,37 +48,23 @@ def _plain(body: bytes, text: str) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
         return _UNSURE
-    return value if _colons(value, 0) == text.count(":") else _UNSURE
+    return value if _is_sound(value, 0) and encode(value).count(b":") == text.count(":") else _UNSURE
 
 
-_NEVER = -(10**12)  # stays negative, whatever count of colons is added
-
-
-def _colons(value: Any, depth: int) -> int:
-    """Return the number of colons in the JSON text of `value`; negative if `value` is not strict JSON."""
-    kind, total = type(value), 0 if depth < MAX_DEPTH else _NEVER
-    if kind is dict:
-        total += len(value) + "".join(value).count(":")
-        value = value.values()
-    elif kind is not list:
-        return _colons_of(value)
-    for item in value:
-        kind = type(item)
-        if kind is str:
-            total += item.count(":")
-        elif kind is dict or kind is list:
-            total += _colons(item, depth + 1)
-        elif kind is not bool:
-            total += _colons_of(item)
-    return total
-
-
-def _colons_of(value: str | float | None) -> int:
-    if isinstance(value, str):
-        return value.count(":")
-    if isinstance(value, float):
-        return 0 if math.isfinite(value) else _NEVER
-    return 0 if value is None or -_INT64 <= value < _INT64 else _NEVER
+def _is_sound(value: Any, depth: int) -> bool:
+    """Whether all numbers of a value, and its depth, are within the limits."""
+    kind = type(value)
+    if kind is dict or kind is list:
+        if depth >= MAX_DEPTH:
+            return False
+        for item in value.values() if kind is dict else value:
+            kind = type(item)
+            if kind is not str and kind is not bool and item is not None and not _is_sound(item, depth + 1):
+                return False
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    return kind is not int or -_INT64 <= value < _INT64
 
 
 class _Forbidden(Exception):

@@ -150,6 +150,28 @@ async def test_dead_letter_is_shown_replayed_and_removed(ops: OperationsFixture)
         assert (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters?status=replayed")).json()["items"] != []
 
 
+async def test_pages_of_dead_letters_of_one_moment(ops: OperationsFixture) -> None:
+    path = f"/v1/ops/{SCHEMA}/dead-letters"
+    async with ops.store.begin() as tx:
+        await tx.conn.execute(
+            text(
+                f"""INSERT INTO {SCHEMA}.dead_letters (id, consumer, topic, partition, "offset", headers, payload,
+                                                       reason, detail, project, environment, parked_at)
+                    SELECT gen_random_uuid(), consumer, topic, partition, n, headers, payload, reason, detail, project,
+                           environment, parked_at FROM {SCHEMA}.dead_letters, generate_series(100, 102) AS n"""
+            )
+        )
+    async with ops.client("operate") as operator:
+        whole = (await operator.get(path)).json()
+        first = (await operator.get(f"{path}?limit=2")).json()
+        second = (await operator.get(path, params={"limit": 2, "cursor": first["next"]})).json()
+        foreign = await operator.get(path, params={"status": "replayed", "cursor": first["next"]})
+    assert whole["next"] is None
+    assert len(whole["items"]) == 4
+    assert first["items"] + second["items"] == whole["items"]
+    assert (foreign.status_code, foreign.json()["errors"][0]["field"]) == (422, "cursor")
+
+
 async def test_a_dead_letter_can_be_discarded(ops: OperationsFixture) -> None:
     async with ops.client("operate") as operator:
         (letter,) = (await operator.get(f"/v1/ops/{SCHEMA}/dead-letters")).json()["items"]

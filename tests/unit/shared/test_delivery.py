@@ -24,6 +24,7 @@ from shared.testing.clock import FakeClock
 from shared.testing.store import FakeStore
 from tests.support.eventually import eventually
 from tests.support.messaging import envelope, feedback, record
+from tests.support.soak import scaled
 
 CONSUMER = "scratch.effects"
 
@@ -236,9 +237,10 @@ async def test_a_pause_outlives_a_restart_and_holds_for_other_instances() -> Non
 async def test_one_percent_of_poison_never_pauses() -> None:
     fixture = DeliveryFixture(budget=5)
     fixture.effects.poison = {-1.0: Permanent("no")}
-    for _ in range(30):
+    batches = scaled(30, 30, unit=8)
+    for _ in range(batches):
         await fixture.delivery.process(batch(-1, *range(99)))
-    assert (len(fixture.parked), fixture.delivery.paused) == (30, False)
+    assert (len(fixture.parked), fixture.delivery.paused) == (batches, False)
 
 
 @given(st.lists(st.booleans(), max_size=200), st.integers(1, 20))

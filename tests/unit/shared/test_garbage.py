@@ -14,11 +14,11 @@ from shared.service.cli import serve
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    """Restore the collector of the test process."""
+    """Restore the collector of the test process, and freeze again what tests/conftest.py froze after collection."""
     threshold = gc.get_threshold()
     yield
     gc.set_threshold(*threshold)
-    gc.unfreeze()
+    gc.freeze()
 
 
 class Node:

@@ -1,8 +1,10 @@
 """Repeated log records of a library are rate-limited during an outage; all others are logged."""
 
+import io
 import logging
 
-from shared.runtime.log import RateLimitFilter
+from shared.runtime.log import RateLimitFilter, logger
+from tests.support.in_process import logging_to
 
 
 class Seconds:
@@ -34,3 +36,14 @@ def test_other_lines_and_loggers_are_not_limited() -> None:
     assert limiter.filter(line("aiokafka.client", 2))
     assert limiter.filter(line("aiokafka.consumer", 1))
     assert all(limiter.filter(line("shared.messaging.bus")) for _ in range(3))
+
+
+def test_logging_of_a_system_in_this_process_is_undone() -> None:
+    root, stream = logging.getLogger(), io.StringIO()
+    before = root.handlers[:], root.level
+    with logging_to(stream):
+        logger(__name__).info("started")
+        assert '"event": "started"' in stream.getvalue()
+    logger(__name__).info("stopped")
+    assert (root.handlers[:], root.level) == before
+    assert "stopped" not in stream.getvalue()

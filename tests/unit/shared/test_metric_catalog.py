@@ -1,10 +1,23 @@
 """Meaning of metrics by name, kind and declaration."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.metric_catalog import Declaration, ValueKind, definition_for, definition_of, direction_of, meaning_of
+from shared.metric_catalog import (
+    IMPLICIT_KINDS,
+    Declaration,
+    ImplicitKind,
+    ValueKind,
+    cost_currency,
+    cost_metric,
+    definition_for,
+    definition_of,
+    direction_of,
+    meaning_of,
+)
 from shared.metric_catalog.vocabulary import BAD_LABELS, GOOD_LABELS, HIGHER_NAMES, LOWER_NAMES, NEUTRAL_LABELS, PHRASES
 
 
@@ -163,10 +176,37 @@ def test_declaration_takes_precedence() -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["thumb", "thumb.tone", "implicit.thumb.tone", "rating", "label.x.y", "score.a b", "error_rate", "odd"]
+    "metric",
+    [
+        "preference",
+        "implicit.copy",
+        "implicit.click.link",
+        "implicit.dwell",
+        "click",
+        "thumb",
+        "thumb.tone",
+        "implicit.thumb.tone",
+        "rating",
+        "label.x.y",
+        "score.a b",
+        "error_rate",
+        "odd",
+    ],
 )
 def test_a_definition_keeps_the_name_of_its_metric(metric: str) -> None:
     assert definition_of(metric).name == metric
+
+
+def test_metrics_of_executions_have_units_and_tokens_no_direction() -> None:
+    units = {"time_to_first_token_ms": "ms", "cost_eur": "EUR", "input_tokens": "tokens", "reasoning_tokens": "tokens"}
+    for metric, unit in units.items():
+        found = definition_of(metric)
+        direction = "undeclared" if unit == "tokens" else "lower_is_better"
+        assert (found.name, found.unit, found.direction, found.amount) == (metric, unit, direction, True)
+    declared = definition_of("input_tokens", Declaration(direction="lower_is_better", floor=0.25))
+    assert (declared.direction, declared.floor, declared.unit) == ("lower_is_better", 0.25, "tokens")
+    assert cost_currency(cost_metric("CHF")) == "CHF"
+    assert [cost_currency(name) for name in ("cost", "score.cost_usd", "cost_usdt", "total_tokens")] == [None] * 4
 
 
 def test_amounts_are_compared_by_ratio() -> None:
@@ -176,3 +216,21 @@ def test_amounts_are_compared_by_ratio() -> None:
         assert definition.contains(12_000.0)
         assert not definition.contains(-1.0)
         assert not definition.contains(float("nan"))
+
+
+@pytest.mark.parametrize("kind", IMPLICIT_KINDS)
+def test_what_users_did_is_implicit_and_says_less_than_a_thumb(kind: ImplicitKind) -> None:
+    definition, thumb = definition_for(None, kind), definition_of("thumb")
+    assert (definition.name, definition.implicit, thumb.implicit) == (f"implicit.{kind}", True, False)
+    assert 0 < definition.weight < thumb.weight
+    assert 0 < definition.confidence < thumb.confidence
+    usual = definition_of("latency_ms").floor if definition.amount else thumb.floor
+    assert definition.floor == pytest.approx(usual / definition.confidence, rel=1e-3)
+    assert definition_of(definition.name) == definition
+    assert definition_of(definition.name, Declaration()) == replace(definition, labels={})
+    assert definition_of(definition.name, Declaration(floor=0.02)).floor == 0.02
+
+
+def test_only_the_direction_of_a_dwell_time_is_unknown() -> None:
+    undeclared = [kind for kind, signal in IMPLICIT_KINDS.items() if signal.direction == "undeclared"]
+    assert undeclared == ["dwell"]

@@ -23,6 +23,8 @@ METRICS = ("thumb", "label", "label.tone", "score", "score.faithful", "rating", 
         (0.0002, "cost_usd", "$0.000200"),
         (4.23e-7, "cost_usd", "$0.000000423"),
         (0.0, "cost_usd", "$0.0000"),
+        (0.0021, "cost_eur", "0.00210 EUR"),
+        (812.0, "input_tokens", "812 tokens"),
         (1.5, "cost_usd", "$1.5000"),
     ],
 )

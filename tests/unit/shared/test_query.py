@@ -11,18 +11,10 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, Query
 
-import analyzer.app
-import collector.app
-import gatekeeper.app
-import proposer.app
-from analyzer.settings import AnalyzerSettings
-from collector.settings import CollectorSettings
-from gatekeeper.settings import GatekeeperSettings
-from proposer.settings import ProposerSettings
-from ratchet.signing import new_private_key
 from shared.problems import Problem
 from shared.web.error_handlers import install_problems
 from shared.web.query import check_names, check_parameters, check_period
+from tests.support.api_document import service_apps
 
 ROOT = Path(__file__).parents[3]
 CLIENTS = ("services/console/src", "sdk/src", "deploy/demo/src", "deploy/local/src")
@@ -87,17 +79,10 @@ def test_period_must_contain_a_time() -> None:
 
 
 def _routes() -> list[tuple[str, re.Pattern[str], set[str]]]:
-    """Return method, path and known query parameters of the four services' routes."""
-    urls: dict[str, Any] = {"database_url": "postgresql://unused", "kafka_bootstrap": "127.0.0.1:1"}
-    apps = (
-        analyzer.app.build_app(AnalyzerSettings(**urls)),
-        collector.app.build_app(CollectorSettings(**urls)),
-        proposer.app.build_app(ProposerSettings(**urls)),
-        gatekeeper.app.build_app(GatekeeperSettings(**urls, signing_key=new_private_key())),
-    )
+    """Return method, path and known query parameters of the five services' routes."""
     return [
         (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), _names(operation))
-        for app in apps
+        for app in service_apps().values()
         for path, operations in app.openapi()["paths"].items()
         for method, operation in operations.items()
     ]

@@ -225,5 +225,5 @@ async def test_cancel_all_ends_tasks_that_swallow_a_cancellation() -> None:
 
     task = asyncio.create_task(swallow_cancellation())
     await asyncio.sleep(0)
-    await cancel_all([task])
+    await cancel_all([task], every=0.01)
     assert task.done()

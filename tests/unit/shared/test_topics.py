@@ -13,16 +13,15 @@ def test_every_event_has_a_topic_and_a_dead_letter_topic() -> None:
     assert set(_BY_NAME) == names | {dead_letters_of(name) for name in names}
 
 
-def test_every_topic_has_one_writer_except_reports_of_all_services() -> None:
+def test_every_topic_has_one_writer_except_reports_of_all_services_and_feedback() -> None:
     assert set(WRITERS) == {event.topic for event in CATALOG.values()}
     assert [topic for topic, writers in WRITERS.items() if len(writers) != 1] == [
         "dead_letter.settled",
+        "erasure.completed",
+        "feedback.submitted",
         "operation.performed",
     ]
-    assert {topic for service in SERVICES for topic in written_by(service)} == set(WRITERS) - {
-        "execution.submitted",
-        "feedback.submitted",
-    }
+    assert {topic for service in SERVICES for topic in written_by(service)} == set(WRITERS) - {"execution.submitted"}
 
 
 def test_texts_are_retained_for_72_hours() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ class KeyStore:
                        revoked OR coalesce(expires_at <= now(), false) AS void
                 FROM {schema}.api_keys WHERE key_id = :key_id"""
         )
+        self._count = text(f"SELECT count(*) FROM {schema}.api_keys WHERE key_id = ANY(CAST(:key_ids AS text[]))")
         self._upsert = text(
             f"""INSERT INTO {schema}.api_keys AS k (key_id, revision, secret_hash, subject, subject_kind, project,
                                                     environment, scopes, revoked, expires_at, origins)
@@ -95,6 +96,12 @@ class KeyStore:
         if not is_proof(found[2]):
             raise unauthenticated()
         return found[1]
+
+    async def has_copies(self, key_ids: Collection[str]) -> bool:
+        """Return whether all these keys are stored here, valid or not."""
+        async with self._engine.connect() as conn:
+            found = await conn.execute(self._count, {"key_ids": list(key_ids)})
+        return bool(found.scalar_one() == len(set(key_ids)))
 
     def forget(self, key_id: str) -> None:
         """Drop a key from the caches, so that its next use reads the database."""

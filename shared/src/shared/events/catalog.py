@@ -1,6 +1,9 @@
 """Every event that Ratchet knows, by its CloudEvents type."""
 
 from shared.events.base import Event
+from shared.events.bisection import BisectionCompleted, BisectionRequested
+from shared.events.erasure import ErasureCompleted, ErasureRequested, ExecutionsErased
+from shared.events.evaluation import DatasetPublished, EvaluationCompleted, EvaluationRequested, JudgeAnchored
 from shared.events.feedback import (
     ExecutionRecorded,
     ExecutionSubmitted,
@@ -13,13 +16,23 @@ from shared.events.operations import DeadLetterSettled, OperationPerformed
 from shared.events.promotion import KeyChanged, LoopHalted, LoopResumed, PromptLive
 from shared.events.proposals import ProposalDecided, ProposalReady, ProposalWithdrawn
 from shared.events.quality import QualityMeasured, RegressionDetected, RegressionResolved
+from shared.events.rollouts import RolloutAdvanced, RolloutConcluded, RolloutStarted
 
 _EVENTS: tuple[type[Event], ...] = (
+    BisectionCompleted,
+    BisectionRequested,
+    DatasetPublished,
     DeadLetterSettled,
+    ErasureCompleted,
+    ErasureRequested,
+    EvaluationCompleted,
+    EvaluationRequested,
     ExecutionRecorded,
     ExecutionSubmitted,
+    ExecutionsErased,
     FeedbackCreated,
     FeedbackSubmitted,
+    JudgeAnchored,
     KeyChanged,
     LoopHalted,
     LoopResumed,
@@ -33,6 +46,9 @@ _EVENTS: tuple[type[Event], ...] = (
     QualityMeasured,
     RegressionDetected,
     RegressionResolved,
+    RolloutAdvanced,
+    RolloutConcluded,
+    RolloutStarted,
 )
 
 

@@ -7,10 +7,18 @@ from pydantic import Field
 
 from shared.events.base import AwareDatetime, Event, Fact, PromptEvent, TargetEvent
 
-FeedbackKind = Literal["thumb", "rating", "label", "score", "comment", "correction"]
-FeedbackSource = Literal["explicit", "implicit"]
+FeedbackKind = Literal[
+    "thumb", "rating", "label", "score", "comment", "correction", "preference",
+    "click", "copy", "dwell", "requery", "regenerate", "abandon", "continue",
+]  # fmt: skip
+"""What a person said; from `click` on, what a user did, which is implicit feedback."""
+FeedbackSubject = Literal["execution", "trace", "session"]
+FeedbackSource = Literal["explicit", "implicit", "judge"]
+"""A person said it; a user did it; a judge scored it, which is no opinion of a person."""
 KeyScope = Literal["ingest", "browser-ingest"]
 Outcome = Literal["ok", "error", "refused", "timeout"]
+US_DOLLARS = "USD"
+"""The currency of a cost that names none."""
 
 
 class PromptUse(Fact):
@@ -34,8 +42,37 @@ class Consent(Fact):
 
 
 class Usage(Fact):
+    """Tokens by kind. Those of the input include cached ones, those of the output include reasoning."""
+
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_tokens: int | None = None
+
+    @property
+    def total(self) -> int | None:
+        """The total that was sent, else the sum of input and output; None where one of them is unknown."""
+        if self.total_tokens is not None or self.input_tokens is None or self.output_tokens is None:
+            return self.total_tokens
+        return self.input_tokens + self.output_tokens
+
+
+class ContextDetail(Fact):
+    """What is known of a retrieved document beside its text."""
+
+    id: str | None = None
+    score: float | None = None
+
+
+class ToolDetail(Fact):
+    """What is known of a call of a tool beside its name. Arguments and result are JSON or text."""
+
+    arguments: str | None = None
+    result: str | None = None
+    outcome: Outcome | None = None
+    latency_ms: float | None = None
 
 
 class ExecutionFacts(Fact):
@@ -60,7 +97,11 @@ class ExecutionFacts(Fact):
 
 
 class ExecutionRecorded(TargetEvent):
-    """One accepted, scrubbed execution, or a later completion of it. `cost` is in US dollars.
+    """One accepted, scrubbed execution, or a later completion of it.
+
+    `cost` is in `currency` (ISO 4217), in US dollars if there is none. `contexts` are texts, empty for a document of
+    which only the id is known, and `tools` names of the tools called. Their details are in the same order, or empty
+    where no detail is known.
 
     Revision 1 is the first record; each completion has a higher revision. There, `facts` are those of the complete
     execution, all other fields have new values only, and `completes` has the paths of the new values, such as
@@ -72,11 +113,15 @@ class ExecutionRecorded(TargetEvent):
 
     facts: ExecutionFacts
     contexts: tuple[str, ...] = ()
+    context_details: tuple[ContextDetail, ...] = ()
     tools: tuple[str, ...] = ()
+    tool_details: tuple[ToolDetail, ...] = ()
     parameters: dict[str, str] = Field(default_factory=dict)
     usage: Usage = Usage()
     cost: float | None = None
+    currency: str | None = None
     latency_ms: float | None = None
+    time_to_first_token_ms: float | None = None
     scores: dict[str, float] = Field(default_factory=dict)
     received_at: AwareDatetime
     revision: int = 1
@@ -98,15 +143,33 @@ class Replaced(Fact):
     label: str | None = None
 
 
+class ComparedOutput(Fact):
+    """One of two compared outputs: its text, or the execution whose output it is."""
+
+    text: str | None = None
+    execution_id: str | None = None
+
+
+class Preference(Fact):
+    """Which of two outputs was preferred. One without text is that of an execution."""
+
+    chosen: ComparedOutput
+    rejected: ComparedOutput
+
+
 class FeedbackCreated(TargetEvent):
     """One accepted, scrubbed feedback, joined with its execution's facts if those arrived within 24 h.
 
-    `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; `label` a label's word;
-    `text` a comment's or correction's, or what the user wrote beside a value or label. Each `name` of a kind is a
-    metric.
+    `value` is the number of a thumb (0 or 1), a rating (1 to 5) or a score; 1 or 0 for a `preference` by which the
+    execution's own output was chosen or rejected; 1 or 0 for a click or copy that happened or did not; milliseconds of
+    a dwell. `label` is a label's word; `text` a comment's or correction's, or what the user wrote beside a value or
+    label. Each `name` of a kind is a metric. Of requery, regenerate, abandon and continue the latest replaces the
+    others: `replaces.label` is the kind that is replaced.
+    Feedback about a trace or a session (`about`, `trace_id`, `session`) is joined with its first root execution. It is
+    `mixed` if another version of the same prompts had answered there, too: then it counts for none of them.
     An unjoined feedback has the target "" and no `execution`. `key_scope` is the scope of the key that sent it:
     a `browser-ingest` key is public, so anyone may have sent the feedback. None (from an earlier version of the
-    collector) is trusted as little.
+    collector) is trusted as little. `evaluator` is the digest of the judge whose score it is.
     """
 
     topic: ClassVar[str] = "feedback.created"
@@ -114,11 +177,17 @@ class FeedbackCreated(TargetEvent):
     feedback_id: UUID
     kind: FeedbackKind
     source: FeedbackSource = "explicit"
+    evaluator: str | None = None
     key_scope: KeyScope | None = None
     name: str | None = None
     value: float | None = None
     label: str | None = None
     text: str | None = None
+    preference: Preference | None = None
+    about: FeedbackSubject = "execution"
+    trace_id: str | None = None
+    session: str | None = None
+    mixed: bool = False
     user: str | None = None
     consent: Consent = Consent()
     replaces: Replaced | None = None

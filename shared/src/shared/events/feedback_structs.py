@@ -20,6 +20,7 @@ from shared.events.feedback import (
     FeedbackCreated,
     FeedbackKind,
     FeedbackSource,
+    FeedbackSubject,
     KeyScope,
     Outcome,
 )
@@ -52,6 +53,26 @@ class UsageStruct(Struct, frozen=True, gc=False):
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class ContextDetailStruct(Struct, frozen=True, gc=False):
+    """`feedback.ContextDetail`."""
+
+    id: str | None = None
+    score: float | None = None
+
+
+class ToolDetailStruct(Struct, frozen=True, gc=False):
+    """`feedback.ToolDetail`."""
+
+    arguments: str | None = None
+    result: str | None = None
+    outcome: Outcome | None = None
+    latency_ms: float | None = None
 
 
 _UNKNOWN_CONSENT = ConsentStruct()
@@ -88,11 +109,15 @@ class ExecutionRecordedStruct(Struct, frozen=True, gc=False, kw_only=True):
     target: str
     facts: ExecutionFactsStruct
     contexts: tuple[str, ...] = ()
+    context_details: tuple[ContextDetailStruct, ...] = ()
     tools: tuple[str, ...] = ()
+    tool_details: tuple[ToolDetailStruct, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
     usage: UsageStruct = _UNKNOWN_USAGE
     cost: float | None = None
+    currency: str | None = None
     latency_ms: float | None = None
+    time_to_first_token_ms: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     received_at: AwareTime
     revision: int = 1
@@ -111,6 +136,20 @@ class ReplacedStruct(Struct, frozen=True, gc=False):
     label: str | None = None
 
 
+class ComparedOutputStruct(Struct, frozen=True, gc=False):
+    """`feedback.ComparedOutput`."""
+
+    text: str | None = None
+    execution_id: str | None = None
+
+
+class PreferenceStruct(Struct, frozen=True, gc=False):
+    """`feedback.Preference`."""
+
+    chosen: ComparedOutputStruct
+    rejected: ComparedOutputStruct
+
+
 class FeedbackCreatedStruct(Struct, frozen=True, gc=False, kw_only=True):
     """`feedback.FeedbackCreated`."""
 
@@ -122,11 +161,17 @@ class FeedbackCreatedStruct(Struct, frozen=True, gc=False, kw_only=True):
     feedback_id: UUID
     kind: FeedbackKind
     source: FeedbackSource = "explicit"
+    evaluator: str | None = None
     key_scope: KeyScope | None = None
     name: str | None = None
     value: float | None = None
     label: str | None = None
     text: str | None = None
+    preference: PreferenceStruct | None = None
+    about: FeedbackSubject = "execution"
+    trace_id: str | None = None
+    session: str | None = None
+    mixed: bool = False
     user: str | None = None
     consent: ConsentStruct = _UNKNOWN_CONSENT
     replaces: ReplacedStruct | None = None

@@ -6,7 +6,7 @@ from uuid import UUID
 from shared.events.base import AwareDatetime, Fact, ProjectEvent, PromptEvent
 
 LiveReason = Literal["promoted", "rolled_back", "example_revoked"]
-Scope = Literal["ingest", "browser-ingest", "read", "tune", "review", "operate", "admin"]
+Scope = Literal["ingest", "browser-ingest", "evaluate", "read", "tune", "review", "operate", "admin"]
 SubjectKind = Literal["person", "service"]
 
 
@@ -25,10 +25,29 @@ class Signature(Fact):
     value: str
 
 
+class LiveArms(Fact):
+    """The other arm of a live version during a rollout: `weight` of 10,000 buckets get this document.
+
+    Which: `ratchet.prompt.buckets`, by `salt` and the id of a `unit`. `signature` covers this and the sequence of the
+    live version, whose document is the base: an SDK that does not know rollouts serves it to all.
+    """
+
+    rollout_id: UUID
+    plan_digest: str
+    weight: int
+    salt: str
+    unit: Literal["user", "session", "execution"]
+    digest: str
+    document: dict[str, object]
+    examples: dict[str, tuple[dict[str, str], ...]]
+    signature: Signature
+
+
 class PromptLive(PromptEvent):
     """The version that is served for a prompt name in an environment. The highest `sequence` wins.
 
-    `examples` holds the served example sets: slot → list of {"input": …, "output": …}.
+    `examples` holds the served example sets: slot → list of {"input": …, "output": …}. `rollout`: the candidate that a
+    part of the traffic gets.
     """
 
     topic: ClassVar[str] = "prompt.live"
@@ -42,6 +61,7 @@ class PromptLive(PromptEvent):
     authorisation: Authorisation
     signature: Signature
     occurred_at: AwareDatetime
+    rollout: LiveArms | None = None
 
 
 class LoopHalted(ProjectEvent):

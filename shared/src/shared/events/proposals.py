@@ -6,17 +6,22 @@ from uuid import UUID
 from shared.events.base import AwareDatetime, Fact, TargetEvent
 
 ProposalKind = Literal["restore", "rollback", "few_shot", "edit", "first_version"]
+ExampleOrigin = Literal["liked", "corrected", "approved"]
+"""`approved`: a person approved the version that brought the example."""
+RemovalReason = Literal["objection", "low_rating"]
+"""Why a live example is to be removed: later negative feedback, or a rating below what its target requires."""
 Verdict = Literal["approved", "rejected", "changes_requested"]
 WithdrawalReason = Literal["base_changed", "evidence_withdrawn", "evidence_erased", "superseded", "resolved", "author"]
-"""`evidence_withdrawn`: no answer with positive feedback is left for an example. Its earlier name
-`evidence_erased` is still accepted."""
+"""`evidence_withdrawn`: no answer with positive feedback is left for an example. `evidence_erased`: a user whose text
+an example has was erased."""
 
 
 class Example(Fact):
     """One few-shot example, taken from an execution with consent. `digest` identifies its content.
 
-    `user` is the execution's. `grant_eligible` is False if only a person may approve it: for corrections, and for
-    feedback that was sent with a public key or by an unknown sender.
+    `user` is the execution's, `author` that of a correction, whose text is the output. `grant_eligible` is False if
+    only a person may approve it: for corrections, and for feedback that was sent with a public key or by an unknown
+    sender.
     """
 
     digest: str
@@ -26,6 +31,7 @@ class Example(Fact):
     feedback_id: UUID
     execution_id: str
     user: str | None = None
+    author: str | None = None
     grant_eligible: bool = False
     occurred_at: AwareDatetime
 
@@ -47,6 +53,42 @@ class Criterion(Fact):
     n: int
 
 
+class ExampleEvidence(Fact):
+    """What speaks for one example of a set.
+
+    `represents`: share of the sampled questions of which it is the most similar example. `diversity`: 1 - cosine to the
+    most similar other example; None for the only one.
+    """
+
+    digest: str
+    origin: ExampleOrigin
+    represents: float
+    diversity: float | None
+
+
+class RemovedExample(Fact):
+    """A live example that the proposed set leaves out because of its quality."""
+
+    digest: str
+    reason: RemovalReason
+
+
+class ExampleSetEvidence(Fact):
+    """How an example set was selected: on `questions` sampled questions of users, compared by `embedder`.
+
+    `representativeness`: mean cosine of a question to its most similar example. `diversity`: mean of 1 - cosine over
+    the pairs of examples. `tokens` is an estimate.
+    """
+
+    embedder: str
+    questions: int
+    representativeness: float | None
+    diversity: float | None
+    tokens: int
+    examples: tuple[ExampleEvidence, ...]
+    removed: tuple[RemovedExample, ...] = ()
+
+
 class Evidence(Fact):
     """The reason of a proposal: the regression or the feedback; at most a sample of the ids."""
 
@@ -54,6 +96,7 @@ class Evidence(Fact):
     feedback_ids: tuple[UUID, ...] = ()
     execution_ids: tuple[str, ...] = ()
     summary: str
+    example_set: ExampleSetEvidence | None = None
 
 
 class ProposalReady(TargetEvent):

@@ -8,8 +8,9 @@ from shared.events.base import AwareDatetime, Fact, TargetEvent
 
 Direction = Literal["higher_is_better", "lower_is_better"]
 CauseKind = Literal[
-    "prompt_version", "model", "retrieval_corpus", "upstream_errors", "traffic_mix", "segment", "safety", "unknown"
-]
+    "prompt_version", "model", "retrieval_corpus", "upstream_errors", "judge", "traffic_mix", "segment", "safety",
+    "unknown",
+]  # fmt: skip
 
 
 class Measurement(Fact):
@@ -47,6 +48,19 @@ class Cause(Fact):
     evidence: str
 
 
+class ArmChanges(Fact):
+    """Changes of count, sum and sum of squares of the values of one arm, on a scale where more is better.
+
+    `bounded`: values are between 0 and 1; else they are logarithms of amounts. A corrected value is removed first, so
+    that `n` may be 0 or negative.
+    """
+
+    n: int
+    total: float
+    squares: float
+    bounded: bool
+
+
 class Losing(Fact):
     """A segment that lost more than the rest: `n` values of `level` since the change.
 
@@ -72,7 +86,10 @@ class Change(Fact):
 
 
 class QualityMeasured(TargetEvent):
-    """One window of one metric of one prompt version. An undeclared `direction` means: unknown."""
+    """One window of one metric of one prompt version. An undeclared `direction` means: unknown.
+
+    With `arm`, it is about the executions that a rollout assigned to it, which are in other events without arm as well.
+    """
 
     topic: ClassVar[str] = "quality.measured"
 
@@ -82,6 +99,8 @@ class QualityMeasured(TargetEvent):
     direction: metric_catalog.Direction
     window: Window
     measurement: Measurement
+    arm: str | None = None
+    arm_sums: ArmChanges | None = None
 
 
 class RegressionDetected(TargetEvent):

@@ -5,7 +5,7 @@ values in turn, as UTF-8, separated by NUL. The SQL function `unpack_messages` r
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -49,16 +49,16 @@ def pack(messages: Iterable[tuple[UUID | str, Message | EncodedMessage]], shards
     rows: list[_Row] = []
     open_rows: dict[tuple[str, str], _Row] = {}
     for event_id, message in messages:
-        header = message.headers if isinstance(message, EncodedMessage) else _encode_headers(message)
-        size = _SIZES.size + len(header) + len(message.value)
-        row = open_rows.get((message.topic, message.key))
+        topic, key, value, headers = message
+        header = headers if isinstance(headers, bytes) else _encode_headers(topic, headers)
+        size = _SIZES.size + len(header) + len(value)
+        row = open_rows.get((topic, key))
         if row is None or row.size + size > ROW_BYTES:
-            row = _Row(message.topic, message.key)
-            open_rows[message.topic, message.key] = row
+            row = open_rows[topic, key] = _Row(topic, key)
             rows.append(row)
         row.size += size
-        row.event_ids.append(_id_bytes(event_id))
-        row.parts += (_SIZES.pack(len(header), len(message.value)), header, message.value)
+        row.event_ids.append(event_id if isinstance(event_id, str) else event_id.hex)
+        row.parts += (_SIZES.pack(len(header), len(value)), header, value)
     return [row.packed(shards) for row in rows]
 
 
@@ -85,6 +85,44 @@ def unpack(row_topic: str, row_key: str, event_ids: int, messages: bytes, first:
     return found
 
 
+class RewrittenRow(NamedTuple):
+    """A row after `rewrite_messages`, and how many of its messages were changed and removed."""
+
+    event_ids: bytes
+    messages: bytes
+    sent: int
+    changed: int
+    removed: int
+
+
+def rewrite_messages(
+    event_ids: bytes, messages: bytes, sent: int, rewrite: Callable[[bytes], bytes | None]
+) -> RewrittenRow:
+    """Return a row with other payloads; `rewrite` returns None for a message to be removed.
+
+    `sent` is how many of the row's messages were sent. Raises Unreadable for a row of another format.
+    """
+    ids: list[bytes] = []
+    parts: list[bytes] = []
+    at = changed = still_sent = 0
+    for index in range(len(event_ids) // ID_BYTES):
+        if at + _SIZES.size > len(messages):
+            raise Unreadable(f"message {index + 1} has no sizes")
+        header_size, size = _SIZES.unpack_from(messages, at)
+        start = at + _SIZES.size + header_size
+        header, payload = messages[at + _SIZES.size : start], messages[start : start + size]
+        at = start + size
+        new = rewrite(payload)
+        if new is None:
+            continue
+        changed += new != payload
+        still_sent += index < sent
+        ids.append(event_ids[index * ID_BYTES : (index + 1) * ID_BYTES])
+        parts += (_SIZES.pack(header_size, len(new)), header, new)
+    removed = len(event_ids) // ID_BYTES - len(ids)
+    return RewrittenRow(b"".join(ids), b"".join(parts), still_sent, changed, removed)
+
+
 class _Row:
     """A row that messages are added to."""
 
@@ -92,23 +130,18 @@ class _Row:
         self.topic = topic
         self.key = key
         self.size = 0
-        self.event_ids: list[bytes] = []
+        self.event_ids: list[str] = []
         self.parts: list[bytes] = []
 
     def packed(self, shards: int) -> PackedRow:
-        return PackedRow(
-            shard_of(self.key, shards), self.topic, self.key, b"".join(self.event_ids), b"".join(self.parts)
-        )
+        event_ids = bytes.fromhex("".join(self.event_ids).replace("-", ""))
+        return PackedRow(shard_of(self.key, shards), self.topic, self.key, event_ids, b"".join(self.parts))
 
 
-def _id_bytes(event_id: UUID | str) -> bytes:
-    return event_id.bytes if isinstance(event_id, UUID) else bytes.fromhex(event_id.replace("-", ""))
-
-
-def _encode_headers(message: Message) -> bytes:
-    joined = _NUL.join([part for header in message.headers for part in header])
-    if message.headers and joined.count(_NUL) != 2 * len(message.headers) - 1:
-        raise Permanent(f"{message.topic}: a header contains a NUL character")
+def _encode_headers(topic: str, headers: Headers) -> bytes:
+    joined = _NUL.join([part for header in headers for part in header])
+    if headers and joined.count(_NUL) != 2 * len(headers) - 1:
+        raise Permanent(f"{topic}: a header contains a NUL character")
     return joined.encode()
 
 

@@ -93,15 +93,18 @@ class DeadLetterRepository:
         self._list = text(
             f"""SELECT {_COLUMNS} FROM {schema}.dead_letters
                 WHERE status = :status AND {VISIBLE_LETTERS}
-                  AND (CAST(:before AS timestamptz) IS NULL OR parked_at < :before)
-                ORDER BY parked_at DESC LIMIT :limit"""
+                  AND (CAST(:parked_at AS timestamptz) IS NULL OR (parked_at, id) < (:parked_at, CAST(:last AS uuid)))
+                ORDER BY parked_at DESC, id DESC LIMIT :limit"""
         )
 
     async def list_letters(
-        self, viewer: Mapping[str, object], status: str, before: datetime | None, limit: int
+        self, viewer: Mapping[str, object], status: str, after: tuple[datetime | None, UUID | None], limit: int
     ) -> Sequence[RowMapping]:
-        """Return at most `limit` letters of `status` that were parked before `before`, newest first."""
-        values = {"status": status, "before": before, "limit": limit, **viewer}
+        """Return at most `limit` letters of `status`, newest first.
+
+        `after`: `parked_at` and `id` of the last letter of the page before; None twice for the first page.
+        """
+        values = {"status": status, "parked_at": after[0], "last": after[1], "limit": limit, **viewer}
         async with self._reader.connect() as conn:
             return (await conn.execute(self._list, values)).mappings().all()
 

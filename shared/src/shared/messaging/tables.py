@@ -67,6 +67,17 @@ def messaging_tables(metadata: MetaData) -> MessagingTables:
     )
 
 
+def erased_subjects_table(metadata: MetaData) -> Table:
+    """Add the tombstones of erased users to a schema's metadata and return them; `key` is `subject_key`."""
+    return Table(
+        "erased_subjects",
+        metadata,
+        Column("key", Text, primary_key=True),
+        Column("erasure_id", Uuid, nullable=False),
+        _now("erased_at"),
+    )
+
+
 def _now(name: str) -> Column[Any]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
 

@@ -18,7 +18,13 @@ COMPACTED = frozenset({"prompt.live", "key.changed"})
 
 _WITHOUT_TEXT = frozenset(
     {
+        "dataset.published",
         "dead_letter.settled",
+        "erasure.completed",
+        "erasure.requested",
+        "evaluation.completed",
+        "executions.erased",
+        "judge.anchored",
         "loop.halted",
         "loop.resumed",
         "metric.declared",
@@ -28,18 +34,30 @@ _WITHOUT_TEXT = frozenset(
         "quality.measured",
         "regression.detected",
         "regression.resolved",
+        "rollout.advanced",
+        "rollout.concluded",
+        "rollout.started",
     }
 )
 
-SERVICES = ("analyzer", "collector", "gatekeeper", "proposer")
+SERVICES = ("analyzer", "collector", "evaluator", "gatekeeper", "proposer")
 """Services that consume messages, and so may have dead letters."""
 
 WRITERS: dict[str, tuple[str, ...]] = {
+    "bisection.completed": ("evaluator",),
+    "bisection.requested": ("proposer",),
+    "dataset.published": ("evaluator",),
     "dead_letter.settled": SERVICES,
+    "erasure.completed": SERVICES,
+    "erasure.requested": ("collector",),
+    "evaluation.completed": ("evaluator",),
+    "evaluation.requested": ("gatekeeper",),
     "execution.recorded": ("collector",),
     "execution.submitted": ("apps",),
+    "executions.erased": ("collector",),
     "feedback.created": ("collector",),
-    "feedback.submitted": ("apps",),
+    "feedback.submitted": ("apps", "evaluator"),
+    "judge.anchored": ("evaluator",),
     "key.changed": ("gatekeeper",),
     "loop.halted": ("gatekeeper",),
     "loop.resumed": ("gatekeeper",),
@@ -53,6 +71,9 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "quality.measured": ("analyzer",),
     "regression.detected": ("analyzer",),
     "regression.resolved": ("analyzer",),
+    "rollout.advanced": ("gatekeeper",),
+    "rollout.concluded": ("gatekeeper",),
+    "rollout.started": ("gatekeeper",),
 }
 """Topic → the only services that may write it. A topic of dead letters is written by the service that failed."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 Direction = Literal["higher_is_better", "lower_is_better", "undeclared"]
 Meaning = Literal["good", "bad", "neutral"]
@@ -11,14 +11,29 @@ Aggregation = Literal["mean", "geometric_mean"]
 Scale = tuple[float, float]
 """The smallest and the largest value; values outside are not counted."""
 
-ValueKind = Literal["thumb", "boolean", "rating", "score", "percent", "label", "error", "latency", "cost"]
+ValueKind = Literal[
+    "thumb", "boolean", "rating", "score", "percent", "label", "preference", "error", "latency", "cost", "tokens",
+    "click", "copy", "dwell", "requery", "regenerate", "abandon", "continue",
+]  # fmt: skip
 """What values are: thumbs up and down, whether the name applies (1) or not (0), stars from 1 to 5, numbers, numbers
-from 0 to 100, words, failed outcomes, milliseconds, US dollars."""
+from 0 to 100, words, whether the answer was preferred to another, failed outcomes, milliseconds, amounts of money,
+numbers of tokens; and what a user did with an answer (`implicit_kinds`)."""
 
 Origin = Literal["kind", "name", "declared"]
 """What a definition's direction rests on: the kind of value, a known name, or a person's declaration."""
 
+IMPLICIT: Final = "implicit."
+"""Prefix of the names of metrics of implicit feedback."""
+JUDGE: Final = "judge."
+"""Prefix of the names of metrics of judges' scores."""
+JUDGE_ANCHORS: Final = "judge_anchors."
+"""Prefix of the names of metrics that say how far a judge's scores of its anchors are from the first ones."""
 NO_LABELS: Mapping[str, Meaning] = MappingProxyType({})
+
+
+def is_implicit(metric: str) -> bool:
+    """Return whether the values of a metric, given by its full name, are implicit feedback."""
+    return metric.startswith(IMPLICIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,7 @@ class MetricDefinition:
     `name` is its full name, such as `score.toxicity`; `kind` what its values are. `floor` is the smallest drop
     that opens a regression: a share of the scale, or of the amount under a geometric mean. Under `safety` one
     bad value is enough. `labels` has the declared meanings of words; those known by default are in `meaning_of`.
+    `weight` and `confidence` are below 1 for what a user did, as in `implicit_kinds`.
     """
 
     name: str
@@ -65,6 +81,13 @@ class MetricDefinition:
     safety: bool = False
     labels: Mapping[str, Meaning] = field(default_factory=lambda: NO_LABELS)
     origin: Origin = "kind"
+    weight: float = 1.0
+    confidence: float = 1.0
+
+    @property
+    def implicit(self) -> bool:
+        """Whether its values are implicit feedback, which is never counted together with what people say."""
+        return is_implicit(self.name)
 
     @property
     def declared(self) -> bool:
@@ -74,7 +97,7 @@ class MetricDefinition:
     @property
     def binary(self) -> bool:
         """Whether there are only two values, one good and one bad."""
-        return self.kind in ("thumb", "boolean", "label", "error")
+        return self.kind not in ("rating", "score", "percent", "latency", "cost", "dwell")
 
     @property
     def amount(self) -> bool:

@@ -30,10 +30,10 @@ async def _restart_on_failure(name: str, job: Callable[[], Awaitable[None]]) -> 
             await asyncio.sleep(_RETRY_S)
 
 
-async def cancel_all(tasks: Iterable["asyncio.Task[None]"]) -> None:
-    """Cancel `tasks` repeatedly until all have ended: some libraries swallow a single cancellation."""
+async def cancel_all(tasks: Iterable["asyncio.Task[None]"], every: float = _RETRY_S) -> None:
+    """Cancel `tasks` each `every` seconds until all have ended: some libraries swallow a single cancellation."""
     pending = {task for task in tasks if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_RETRY_S)
+        _, pending = await asyncio.wait(pending, timeout=every)

@@ -31,6 +31,7 @@ from shared.web.correlation import Correlated
 from shared.web.error_handlers import install_problems
 from shared.web.health import health_router
 from shared.web.host import ValidHost
+from shared.web.openapi import Paths, install_openapi
 from shared.web.operations_api import operations_router
 from shared.web.operator_actions import OperatorActions
 from shared.web.query import check_parameters
@@ -78,7 +79,10 @@ class Platform:
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of a service. `background` jobs run as long as the service does; `close` runs after them."""
+    """The parts of a service. `background` jobs run as long as the service does; `close` runs after them.
+
+    `described`: operations for the OpenAPI document that the framework does not know.
+    """
 
     platform: Platform
     title: str
@@ -89,6 +93,7 @@ class Service:
     close: Sequence[Background] = ()
     owns_keys: bool = False
     state: dict[str, Any] = field(default_factory=dict)
+    described: Paths = field(default_factory=dict)
 
 
 def build_service_app(service: Service) -> FastAPI:
@@ -108,6 +113,7 @@ def build_service_app(service: Service) -> FastAPI:
         lifespan=_lifespan(service, bus, subscriptions),
         docs_url=None,
         redoc_url=None,
+        openapi_url=f"/v1/openapi/{settings.service}",
         redirect_slashes=False,
         dependencies=[Depends(check_parameters)],
     )
@@ -121,6 +127,7 @@ def build_service_app(service: Service) -> FastAPI:
     app.add_middleware(RateLimited, limiter=platform.limiter, keys=platform.keys)
     app.add_middleware(Correlated)
     _add_routes(app, service, bus)
+    install_openapi(app, service.described)
     return app
 
 

@@ -123,3 +123,15 @@ def add_consumed_positions(schema: str) -> list[str]:
             CROSS JOIN generate_series(0, {PARTITIONS - 1}) AS partition ON CONFLICT DO NOTHING""",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.consumed_positions TO {database_role(schema)}",
     ]
+
+
+def add_erased_subjects(schema: str) -> list[str]:
+    """Return statements that add the tombstones of erased users to an existing schema."""
+    return [
+        f"""CREATE TABLE {schema}.erased_subjects (
+            key text CONSTRAINT pk_erased_subjects PRIMARY KEY,
+            erasure_id uuid NOT NULL,
+            erased_at timestamptz NOT NULL DEFAULT now())""",
+        # UPDATE, which the service does not use, is the right by which it may lock the table.
+        f"GRANT SELECT, INSERT, UPDATE ON {schema}.erased_subjects TO {database_role(schema)}",
+    ]

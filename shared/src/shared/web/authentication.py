@@ -1,6 +1,6 @@
 """Authentication of HTTP requests, by API key or by the cookie of a person's session."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from fastapi import Request
 
@@ -46,12 +46,19 @@ def own_pages_only(request: Request) -> None:
         )
 
 
-def require(*scopes: str, person: bool = False) -> Callable[[Request], Awaitable[Principal]]:
-    """Return a FastAPI dependency that authenticates the request and requires one of `scopes`."""
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A FastAPI dependency that authenticates the request and requires one of `scopes` and, if asked, a person."""
 
-    async def dependency(request: Request) -> Principal:
+    scopes: tuple[str, ...]
+    person: bool
+
+    async def __call__(self, request: Request) -> Principal:
         keys: KeyStore = request.app.state.keys
         principal = await keys.authenticate(authorization(request))
-        return principal.require(*scopes, person=person)
+        return principal.require(*self.scopes, person=self.person)
 
-    return dependency
+
+def require(*scopes: str, person: bool = False) -> Required:
+    """Return a dependency that requires a valid key; with `scopes`, one that has one of them."""
+    return Required(scopes, person)

@@ -35,10 +35,12 @@ def connection_limit(open_files: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """`receipt`: seconds for a complete request, from the connection or its first byte on; `stalled`: seconds within
-    which a client must continue to read a response; `max_open`: connections at once."""
+    """`receipt`: seconds for a complete request, from the connection or its first byte on, and again for each
+    `progress` bytes of its body; `stalled`: seconds within which a client must continue to read a response; `max_open`:
+    connections at once."""
 
     receipt: float = 15.0
+    progress: int = 1_000_000
     stalled: float = 60.0
     max_open: int = field(default_factory=lambda: connection_limit(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
 
@@ -70,6 +72,11 @@ class ConnectionGuard:
         self._open.discard(connection)
         self._waiting.pop(connection, None)
         self._stalled.pop(connection, None)
+
+    @property
+    def progress(self) -> int:
+        """The bytes of a body that start its deadline again."""
+        return self._limits.progress
 
     def start_deadline(self, connection: "GuardedProtocol") -> None:
         """Start the deadline for a request of the client."""
@@ -122,6 +129,8 @@ class GuardedProtocol(HttpToolsProtocol):
     guard: ConnectionGuard
     _begun = False
     """Whether a request was received in part."""
+    _received = 0
+    """Bytes of the request's body since its deadline started."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -133,14 +142,24 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        first = self.between_requests
+        first = self.timeout_keep_alive_task is not None  # as `between_requests`, without the call
         super().data_received(data)
-        incomplete = not self.between_requests and (self.cycle is None or self.cycle.response_complete)
-        if incomplete and (first or not self.guard.is_waiting(self)):
+        if (cycle := self.cycle) is not None and not cycle.response_complete:
+            if not self._begun:
+                self.guard.end_deadline(self)  # a complete request, which the parser may not have seen
+        elif not self.between_requests and (first or not self.guard.is_waiting(self)):
             self.guard.start_deadline(self)  # blank lines before a request, or bytes after an unread body
+
+    def on_body(self, body: bytes) -> None:
+        self._received += len(body)
+        if self._received >= self.guard.progress:
+            self._received = 0
+            self.guard.start_deadline(self)
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         self._begun = True
+        self._received = 0
         self.guard.start_deadline(self)
         super().on_message_begin()
 
@@ -153,7 +172,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._begun:
             self._unset_keepalive_if_required()
-        elif self.between_requests:
+        elif self.timeout_keep_alive_task is not None:
             self.guard.start_deadline(self)
 
     def pause_writing(self) -> None:

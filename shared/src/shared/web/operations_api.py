@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -12,10 +12,16 @@ from shared.messaging.redaction import without_secrets
 from shared.messaging.sql_dead_letters import DeadLetterRepository
 from shared.messaging.topic_stats import TopicStats
 from shared.web.authentication import require
+from shared.web.operations_models import LetterPage, TopicsView
 from shared.web.operator_actions import OperatorActions, Republish, viewer
+from shared.web.pagination import Cursor, Keyset, LongLimit
+from shared.web.problem_docs import problems
+from shared.web.response_models import described_by
 from shared.web.routers import combine_routers
 
 Operator = Annotated[Principal, Depends(require("operate"))]
+
+LetterStatus = Literal["parked", "replayed", "discarded"]
 
 _MAX_SHOWN = 10_000
 """Bytes of a header or payload that are shown."""
@@ -35,20 +41,21 @@ def operations_router(
 def _read_routes(service: str, letters: DeadLetterRepository, stats: TopicStats) -> APIRouter:
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
-    @router.get("/topics")
+    @router.get("/topics", responses=described_by(TopicsView))
     async def topics(principal: Operator) -> dict[str, Any]:
         """Return what the service sends, consumes and has parked; see `TopicStats.snapshot`."""
         return await stats.snapshot(viewer(principal))
 
-    @router.get("/dead-letters")
+    @router.get("/dead-letters", responses=described_by(LetterPage))
     async def dead_letters(
-        principal: Operator, status: str = "parked", before: datetime | None = None, limit: int = 100
+        principal: Operator, status: LetterStatus = "parked", cursor: Cursor = None, limit: LongLimit = 100
     ) -> dict[str, Any]:
         """Return a page of dead letters, newest first. Payloads are data that the sender wrote: show them as text."""
-        size = max(1, min(limit, 1000))
-        rows = await letters.list_letters(viewer(principal), status, before, size)
-        items = [_letter_view(row) for row in rows]
-        return {"items": items, "next": items[-1]["parked_at"] if len(items) == size else None}
+        seen_by = viewer(principal)
+        keyset = Keyset(f"{service} dead letters", datetime, UUID, filters=(*sorted(seen_by.items()), status))
+        parked_at, last = keyset.decode(cursor)
+        rows = await letters.list_letters(seen_by, status, (parked_at, last), limit)
+        return keyset.page(rows, limit, key=lambda row: (row["parked_at"], row["id"]), view=_letter_view)
 
     return router
 
@@ -56,12 +63,18 @@ def _read_routes(service: str, letters: DeadLetterRepository, stats: TopicStats)
 def _change_routes(service: str, actions: OperatorActions) -> APIRouter:
     router = APIRouter(prefix=f"/v1/ops/{service}", tags=["operations"])
 
-    @router.post("/dead-letters/{letter_id}/replay")
+    @router.post(
+        "/dead-letters/{letter_id}/replay",
+        responses=problems({404: ["dead-letter-unknown"], 409: ["replay-failed", "consumer-unknown"]}),
+    )
     async def replay(letter_id: UUID, principal: Operator) -> dict[str, str]:
         await actions.replay(letter_id, principal)
         return {"id": str(letter_id), "status": "replayed"}
 
-    @router.post("/dead-letters/{letter_id}/discard")
+    @router.post(
+        "/dead-letters/{letter_id}/discard",
+        responses=problems({404: ["dead-letter-unknown"], 409: ["consumer-unknown"]}),
+    )
     async def discard(letter_id: UUID, principal: Operator) -> dict[str, str]:
         await actions.discard(letter_id, principal)
         return {"id": str(letter_id), "status": "discarded"}
@@ -71,7 +84,7 @@ def _change_routes(service: str, actions: OperatorActions) -> APIRouter:
         """Send events of the key's project again."""
         return {"republished": await actions.republish(body, principal)}
 
-    @router.post("/consumers/{consumer}/resume")
+    @router.post("/consumers/{consumer}/resume", responses=problems({404: ["consumer-unknown"], 409: ["not-paused"]}))
     async def resume(consumer: str, principal: Operator) -> dict[str, str]:
         """Resume a consumer that too many dead letters paused. It serves all projects of the service."""
         await actions.resume(consumer, principal)

@@ -22,7 +22,9 @@ from shared.web.correlation import correlation_id
 class Republish(BaseModel):
     """Body of a republish request: see `shared.messaging.republish.RepublishScope`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"since": "2026-11-21T12:00:00Z", "topic": "prompt.live"}]}
+    )
 
     since: AwareDatetime | None = None
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] | None = None

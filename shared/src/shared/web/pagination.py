@@ -2,10 +2,11 @@
 
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -18,51 +19,63 @@ Cursor = Annotated[
 Limit = Annotated[int, Query(ge=1, le=100, description="The largest number of items in the page")]
 LongLimit = Annotated[int, Query(ge=1, le=1000, description="The largest number of items in the page")]
 
-KeyPart = str | int | datetime | UUID
+KeyPart = str | int | float | datetime | UUID
 """What a list is sorted by. PostgreSQL must be able to hold it: integers of 64 bits, no NUL."""
 
 _INT64 = 2**63
 
+R = TypeVar("R")
 
-def page(items: Sequence[Mapping[str, Any]], limit: int, *key: str, **extra: Any) -> dict[str, Any]:
-    """Return a page of at most `limit` items. `key`: the fields of an item that the list is sorted by, in order.
 
-    `next` is null if there are fewer than `limit` items; otherwise the next page may be empty.
+class Keyset:
+    """Keyset pagination of one list: the types of its sort key, and the filters that its cursors belong to.
+
+    A cursor is refused in any other list, so that a page never continues a list of other items.
     """
-    following = encode_cursor(*(items[-1][field] for field in key)) if items and len(items) >= limit else None
-    return {"items": list(items), "next": following, **extra}
 
+    def __init__(self, name: str, *types: type[KeyPart], filters: Sequence[object]) -> None:
+        """`filters`: all that selects or orders the items of the list `name`: what the caller may see, and parameters.
 
-def encode_cursor(*key: KeyPart, filters: object = None) -> str:
-    """Return the cursor of the page that follows the item with this sort key, in a list with these `filters`.
+        Their `repr` must be the same in all processes for the same filters.
+        """
+        self._types = types
+        self._filters = blake2b(repr((name, *filters)).encode(), digest_size=8).hexdigest()
 
-    `filters` is a value whose `repr` is the same for the same filters in all processes; None binds the cursor to none.
-    """
-    parts = [
-        part.isoformat() if isinstance(part, datetime) else str(part) if isinstance(part, UUID) else part
-        for part in (*key, *_digests(filters))
-    ]
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    def decode(self, cursor: str | None) -> tuple[Any, ...]:
+        """Return the sort key of the item before the page, one value for each type; as many None without a cursor.
 
+        Raises Problem 422 that names `cursor` unless `encode` made it for this list.
+        """
+        if cursor is None:
+            return (None,) * len(self._types)
+        *key, filters = _parts(cursor, (*self._types, str))
+        if filters != self._filters:
+            raise invalid("cursor", "belongs to a list with other filters: repeat them, or leave out the cursor")
+        return tuple(key)
 
-def decode_cursor(cursor: str | None, *types: type[KeyPart], filters: object = None) -> tuple[Any, ...]:
-    """Return the sort key in a cursor, one value for each of `types`; as many None without a cursor.
+    def encode(self, *key: KeyPart) -> str:
+        """Return the cursor of the page that follows the item with this sort key."""
+        parts = [
+            part.isoformat() if isinstance(part, datetime) else str(part) if isinstance(part, UUID) else part
+            for part in (*key, self._filters)
+        ]
+        text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
-    Raises Problem 422 that names `cursor` if it was not made by `encode_cursor` with these types and filters.
-    """
-    if cursor is None:
-        return (None,) * len(types)
-    digests = _digests(filters)
-    parts = _parts(cursor, (*types, *(str for _ in digests)))
-    if parts[len(types) :] != digests:
-        raise invalid("cursor", "belongs to a list with other filters: repeat them, or leave out the cursor")
-    return parts[: len(types)]
+    def page(
+        self,
+        rows: Sequence[R],
+        limit: int,
+        key: Callable[[R], Sequence[KeyPart]],
+        view: Callable[[R], object],
+        **extra: Any,
+    ) -> dict[str, Any]:
+        """Return a page of at most `limit` items, each the `view` of a row; `key` returns the sort key of a row.
 
-
-def _digests(filters: object) -> tuple[str, ...]:
-    """Return the part of a cursor that identifies the filters; nothing for None."""
-    return () if filters is None else (blake2b(repr(filters).encode(), digest_size=8).hexdigest(),)
+        `next` is null if there are fewer than `limit` rows; otherwise the next page may be empty.
+        """
+        following = self.encode(*key(rows[-1])) if rows and len(rows) >= limit else None
+        return {"items": [view(row) for row in rows], "next": following, **extra}
 
 
 def _parts(cursor: str, types: Sequence[type[KeyPart]]) -> tuple[Any, ...]:
@@ -88,6 +101,12 @@ def _integer(part: object) -> int:
     return part
 
 
+def _number(part: object) -> float:
+    if not isinstance(part, float) or not math.isfinite(part):
+        raise TypeError("not a finite number")
+    return part
+
+
 def _time(part: object) -> datetime:
     moment = datetime.fromisoformat(_text(part))
     if moment.tzinfo is None or not 1 < moment.year < 9999:
@@ -98,6 +117,7 @@ def _time(part: object) -> datetime:
 _READERS: Mapping[type[KeyPart], Callable[[object], KeyPart]] = {
     str: _text,
     int: _integer,
+    float: _number,
     datetime: _time,
     UUID: lambda part: UUID(_text(part)),
 }

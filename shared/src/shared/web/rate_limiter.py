@@ -92,6 +92,17 @@ def is_exempt(method: str, path: str) -> bool:
     return path.startswith(_EXEMPT) or (method == "POST" and path.endswith(_EMERGENCY))
 
 
+def admit_request(limiter: RateLimiter, keys: KeyStore | None, scope: Scope) -> dict[str, str]:
+    """Return the rate-limit header fields of the response to a request. Raises Problem 429.
+
+    They belong to every response, also to a refusal: whoever is refused has used up a part of the quota.
+    """
+    headers = dict(scope["headers"])
+    key = headers.get(b"authorization")
+    known = None if key is None or keys is None else keys.cached(key.decode("latin-1"))
+    return limiter.admit(known, scope, headers.get(b"x-forwarded-for"))
+
+
 class RateLimited:
     """ASGI middleware that refuses requests beyond their quota before anything else handles them."""
 
@@ -104,11 +115,8 @@ class RateLimited:
         if scope["type"] != "http" or is_exempt(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        key = headers.get(b"authorization")
-        known = None if key is None or self._keys is None else self._keys.cached(key.decode("latin-1"))
         try:
-            fields = self._limiter.admit(known, scope, headers.get(b"x-forwarded-for"))
+            fields = admit_request(self._limiter, self._keys, scope)
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return

@@ -1,0 +1,1 @@
+"""Sequential statistics that services share. Pure."""

@@ -1,0 +1,78 @@
+"""The API's document is complete: each operation says who may use it, what it takes, and how it may be refused."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.api_document import PROBLEM, DescribedApi, api_document
+
+OPEN = {("POST", "/v1/sessions")}
+"""Operations that need no key."""
+COMMON = {"400", "422", "429", "500", "503"}
+NEVER_LIMITED = ("/v1/halt", "/rollback")
+NO_PROBLEMS = "/v1/traces"
+"""Its refusals have the form of OTLP."""
+
+
+@pytest.fixture(scope="module")
+def api() -> DescribedApi:
+    return DescribedApi(api_document())
+
+
+def test_every_operation_is_described(api: DescribedApi) -> None:
+    operations = list(api.operations())
+    assert len(operations) > 70
+    for method, path, operation in operations:
+        name = f"{method} {path}"
+        assert operation["tags"][0] in {tag["name"] for tag in api_document()["tags"]}, name
+        assert len(operation["description"]) > 20, name
+        assert ("security" in operation) == ((method, path) not in OPEN), name
+        assert ("401" in operation["responses"]) == ("security" in operation) or (method, path) in OPEN, name
+        assert any(status < "300" for status in operation["responses"]), name
+    assert len({operation["operationId"] for _, _, operation in operations}) == len(operations)
+
+
+def test_every_problem_has_its_codes_and_headers(api: DescribedApi) -> None:
+    for method, path, operation in api.operations():
+        if (method, path) == ("POST", NO_PROBLEMS):
+            continue
+        limited = not path.endswith(NEVER_LIMITED)
+        assert operation["responses"].keys() >= COMMON - ({"429"} if not limited else set()), path
+        for status, reference in operation["responses"].items():
+            response = api.resolve(reference)
+            assert ("RateLimit" in response["headers"]) == limited, (path, status)
+            assert ("Retry-After" in response["headers"]) == (status in ("429", "503")), (path, status)
+            if status >= "400":
+                media = response["content"][PROBLEM]
+                assert media["schema"]["allOf"][1]["properties"]["code"]["enum"], (path, status)
+                assert api.is_valid(media["schema"], media["example"]), (path, status)
+
+
+def test_every_body_has_an_example_that_its_schema_accepts(api: DescribedApi) -> None:
+    found = 0
+    for method, path, operation in api.operations():
+        contents: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+        for media, content in contents.items():
+            examples = [each["value"] for each in content.get("examples", {}).values()]
+            examples += [content["example"]] if "example" in content else []
+            for schema in content["schema"].get("anyOf", [content["schema"]]):  # an optional body may also be null
+                examples += api.resolve(schema).get("examples", [])
+            assert examples or "protobuf" in media, (method, path, media)
+            assert all(api.is_valid(content["schema"], example) for example in examples), (method, path)
+            found += len(examples)
+    assert found >= 15
+
+
+def test_every_reference_resolves(api: DescribedApi) -> None:
+    def check(value: Any) -> None:
+        for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            check(each)
+        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            assert api.resolve(value), value
+
+    check(api_document())
+
+
+def test_no_framework_error_is_documented() -> None:
+    assert "HTTPValidationError" not in str(api_document())
+    assert "x-problem-codes" not in str(api_document())
