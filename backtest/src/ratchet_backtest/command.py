@@ -140,15 +140,19 @@ def _run_on_file(file: Path, options: "BacktestOptions") -> "Report":
 
 
 def _run_on_langfuse(days: int, options: "BacktestOptions") -> "Report":
-    from ratchet_backtest.langfuse.config import MissingConfig
-    from ratchet_backtest.langfuse.errors import LangfuseError
     from ratchet_backtest.langfuse.runner import run_langfuse_backtest
     from ratchet_backtest.runner import progress
+    from ratchet_langfuse.config import MissingConfig
+    from ratchet_langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 
     try:
         with progress() as bar:
             return run_langfuse_backtest(days, options, bar)
     except MissingConfig as error:
         fail(str(error), Exit.USAGE)
+    except Unreachable as error:
+        fail(str(error), Exit.UNREACHABLE)
+    except LangfuseAccessDenied as error:
+        fail(str(error), Exit.NOT_AUTHORISED)
     except LangfuseError as error:
-        fail(str(error), error.code)
+        fail(str(error), Exit.FAILED)

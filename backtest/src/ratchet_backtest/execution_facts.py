@@ -17,6 +17,7 @@ class ExecutionFact(NamedTuple):
     input: str | None = None
     user: str | None = None
     outcome: str | None = None
+    arm: str | None = None
 
 
 def fact_of_row(dataset: Dataset, row: int) -> ExecutionFact:

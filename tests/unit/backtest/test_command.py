@@ -1,19 +1,22 @@
 """`ratchet backtest` on the command line."""
 
+import io
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
+from tests.support.command_line import command_tree, run_command
 from tests.unit.backtest.conftest import Write, shares
 
 Run = Callable[..., Result]
@@ -22,7 +25,7 @@ FALLEN = shares(("a", 600, 0.9), ("b", 200, 0.4))
 
 @pytest.fixture
 def run() -> Run:
-    return lambda *words: CliRunner().invoke(app, ["backtest", *map(str, words)])
+    return lambda *words: run_command("backtest", *map(str, words))
 
 
 def test_terminal_output(run: Run, write: Write) -> None:
@@ -119,22 +122,24 @@ def test_script_runs_without_a_server(run: Run, write: Write, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("color", [True, False])
-def test_progress_bar_is_shown_on_a_terminal(write: Write, color: bool) -> None:
+def test_progress_bar_is_shown_on_a_terminal(write: Write, monkeypatch: pytest.MonkeyPatch, color: bool) -> None:
     """The bar is on the terminal's stderr; stdout stays clean, and NO_COLOR is respected."""
-    file, (ours, theirs) = write(FALLEN), pty.openpty()
-    surroundings = {**os.environ, "TERM": "xterm-256color", **({} if color else {"NO_COLOR": "1"})}
-    script = Path(sys.executable).with_name("ratchet")
-    with subprocess.Popen(
-        [script, "backtest", file], stdout=subprocess.PIPE, stderr=theirs, env=surroundings, encoding="utf-8"
-    ) as process:
-        os.close(theirs)
-        shown = read_all(ours)
-        assert process.stdout is not None
-        assert process.stdout.read().startswith("past.jsonl: 800 rows")
-    assert process.returncode == 0
-    assert "reading" in shown
-    assert "analysing" in shown
-    assert bool(re.search(r"\x1b\[[\d;]*3\d", shown)) is color
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if not color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    ours, theirs = pty.openpty()
+    shown: list[str] = []
+    reader = threading.Thread(target=lambda: shown.append(read_all(ours)))
+    reader.start()
+    output = io.StringIO()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, redirect_stdout(output), redirect_stderr(terminal):
+        command_tree()(["backtest", str(write(FALLEN))], standalone_mode=False)
+    reader.join()
+    assert output.getvalue().startswith("past.jsonl: 800 rows")
+    assert "reading" in shown[0]
+    assert "analysing" in shown[0]
+    assert bool(re.search(r"\x1b\[[\d;]*3\d", shown[0])) is color
 
 
 def read_all(terminal: int) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from ratchet.cli import app
 from ratchet.tables import BadFile, Doubt
 from ratchet_backtest.column_roles import ColumnChoice
 from ratchet_backtest.dataset import Dataset
 from ratchet_backtest.loader import load_dataset
 from ratchet_backtest.runner import BacktestOptions, interpret_file
+from tests.support.command_line import run_command
 
 Save = Callable[..., Path]
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ def history(path: Path, **asked: Any) -> Dataset:
 
 
 def run(path: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, ["backtest", str(path), *words])
+    return run_command("backtest", str(path), *words)
 
 
 def column(name: str, cells: Sequence[Any], *more: str) -> str:

@@ -11,6 +11,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
+from analyzer.domain.attribution.hypotheses import Beside
 from analyzer.domain.detection import Finding
 from analyzer.domain.dimension_history import DimensionHistory
 from analyzer.domain.model import DetectionPolicy, PromptMetric, StreamKey
@@ -212,7 +213,8 @@ class MetricReplay:
         reading = self.rows.reading(row)
         history = self.history.until(row + 1)
         errors = self.errors(int(self.rows.positions[row]))
-        regression = open_regression(stream.stream, opening.finding, reading, self.watching, history, errors)
+        beside = Beside(errors.timeline if errors and errors is not history else None)
+        regression = open_regression(stream.stream, opening.finding, reading, self.watching, history, beside)
         if self.last and returns(self.last, regression.use, reading.received, self.policy.reopen_seconds):
             regression = reopened(regression, self.last)
         stream.stream.regressed = True

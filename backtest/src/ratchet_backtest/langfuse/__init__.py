@@ -1,5 +1,5 @@
-"""Backtest of a Langfuse project, read through the public API by GET only.
+"""Backtest of a Langfuse project.
 
-`download` reads pages through `http`, the only module with network access; `assembly` joins scores and observations,
-`trace_table` provides them as rows, and `fix_suggestion` compares two versions of a prompt.
+`download` reads it through the client in `langfuse/`; `assembly` joins scores and observations, `trace_table` provides
+them as rows, and `fix_suggestion` compares two versions of a prompt.
 """

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from ratchet_backtest.langfuse.schemas import Generation, RootTrace, Score, ScoreValue
 from ratchet_backtest.text_store import TextStore
+from ratchet_langfuse.schemas import Generation, RootTrace, Score, ScoreValue
 
 Prompts = tuple[tuple[str, str], ...]
 """Names and versions of the prompts that were used."""

@@ -9,20 +9,21 @@ from datetime import UTC, datetime, timedelta
 
 from ratchet.tables import BadFile
 from ratchet_backtest.langfuse.assembly import TraceAssembler
-from ratchet_backtest.langfuse.config import load_config
-from ratchet_backtest.langfuse.download import detect_api, download_traces, read_limits, read_prompt
+from ratchet_backtest.langfuse.download import download_traces, read_limits
 from ratchet_backtest.langfuse.fix_suggestion import suggest_fixes, versions_to_compare
-from ratchet_backtest.langfuse.http import Server, Wait, connect
 from ratchet_backtest.langfuse.metric_selection import select_metrics
 from ratchet_backtest.langfuse.trace_table import TraceTable
 from ratchet_backtest.report import Report
 from ratchet_backtest.runner import BacktestOptions, DatasetContext, ProgressBar, analyse_rows
 from ratchet_backtest.text_store import TextStore
+from ratchet_langfuse.config import load_config
+from ratchet_langfuse.http import Server, Wait, connect
+from ratchet_langfuse.pages import detect_api, read_prompt
 
 
 def run_langfuse_backtest(days: int, options: BacktestOptions, bar: ProgressBar) -> Report:
     """Run on the last `days` of the project in the environment. Raises MissingConfig, LangfuseError, BadFile."""
-    config = load_config(os.environ)
+    config = load_config(os.environ, "--langfuse")
     with connect(config) as client:
         return run(
             days, options, Server(config.url, client, wait_with_progress(bar, time.sleep)), bar, datetime.now(UTC)
@@ -45,7 +46,7 @@ def run(days: int, options: BacktestOptions, server: Server, bar: ProgressBar, n
         name = f"Langfuse at {server.url}"
         report = analyse_rows(name, table, selection.columns, selection.scales, options, bar, known)
     return suggest_fixes(
-        report, {version: read_prompt(server, version) for version in sorted(versions_to_compare(report))}
+        report, {version: read_prompt(server, *version) for version in sorted(versions_to_compare(report))}
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from analyzer.domain.model import Use
 from ratchet_backtest.langfuse.assembly import TraceAssembler, TraceRow
-from ratchet_backtest.langfuse.schemas import Generation, RootTrace, Score
 from ratchet_backtest.langfuse.trace_table import TraceTable
+from ratchet_langfuse.schemas import Generation, RootTrace, Score
 from tests.support.langfuse_history import NOW, score, trace
 
 THUMBS = ("thumbs", "API")

@@ -8,11 +8,11 @@ import pytest
 from ratchet.prompt import PromptError, from_text
 from ratchet_backtest.langfuse.fix_suggestion import suggest_fixes as mended_by
 from ratchet_backtest.langfuse.fix_suggestion import versions_to_compare
-from ratchet_backtest.langfuse.prompt_documents import to_document
-from ratchet_backtest.langfuse.schemas import PromptVersion
+from ratchet_langfuse.prompt_documents import to_document
+from ratchet_langfuse.schemas import PromptVersion
 from tests.support.langfuse import Langfuse
 from tests.support.langfuse_history import BAD, FALLEN, GOOD, Part, server_with_history, version
-from tests.unit.backtest.langfuse.conftest import RunReport
+from tests.unit.backtest.langfuse.conftest import FallenReport, RunReport
 
 SYSTEM, TURN = {"role": "system", "content": "Help."}, {"role": "user", "content": "{{question}}"}
 
@@ -103,8 +103,10 @@ def test_drop_within_a_version_has_no_fix(run_report: RunReport) -> None:
 @pytest.mark.parametrize(
     "cause", [{"before": "not recorded"}, {"after": None}, {"before": "7"}, {"kind": "model"}, None]
 )
-def test_fix_needs_two_versions_of_a_prompt_as_the_cause(run_report: RunReport, cause: dict[str, Any] | None) -> None:
-    report = run_report(server_with_history(*FALLEN), values=("user-thumbs",))
+def test_fix_needs_two_versions_of_a_prompt_as_the_cause(
+    fallen_report: FallenReport, cause: dict[str, Any] | None
+) -> None:
+    _, report = fallen_report("4.16.0")
     (result,), (fall,) = report.results, report.results[0].falls
     causes = () if cause is None else (fall.event.causes[0].model_copy(update=cause),)
     other = replace(fall, event=fall.event.model_copy(update={"causes": causes}))

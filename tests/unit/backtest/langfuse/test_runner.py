@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from ratchet.tables import BadFile
-from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from ratchet_backtest.langfuse.runner import wait_with_progress
 from ratchet_backtest.report import Report, report_to_json
+from ratchet_langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
 from tests.support.langfuse import JSON, Langfuse, ScriptedResponse, error_response
 from tests.support.langfuse_history import FALLEN, HEALTHY, NOW, Part, score, server_with_history
-from tests.unit.backtest.langfuse.conftest import RunReport
+from tests.unit.backtest.langfuse.conftest import FallenReport, RunReport
 
 VERSIONS = ("4.16.0", "3.150.1", "2.95.11")
 CURSORS, PAGES = VERSIONS[:2]
@@ -26,8 +26,8 @@ def requested_paths(server: Langfuse) -> set[str]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_drop_is_found_dated_and_explained_with_any_api_version(run_report: RunReport, version: str) -> None:
-    report = run_report(server_with_history(*FALLEN, version=version))
+def test_drop_is_found_dated_and_explained_with_any_api_version(fallen_report: FallenReport, version: str) -> None:
+    _, report = fallen_report(version)
     (result,) = report.results
     (fall,) = result.falls
     cause = fall.event.causes[0]
@@ -53,17 +53,14 @@ def test_detectable_size_is_stated_without_a_drop(run_report: RunReport, version
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_only_get_requests_are_sent(run_report: RunReport, version: str) -> None:
-    server = server_with_history(*FALLEN, version=version)
-    run_report(server)
+def test_only_get_requests_are_sent(fallen_report: FallenReport, version: str) -> None:
+    server, _ = fallen_report(version)
     assert {method for method, _, _ in server.requests} == {"GET"}
     assert len(server.requests) > 15
 
 
-def test_each_server_version_gets_its_own_requests(run_report: RunReport) -> None:
-    newer, older, oldest = (server_with_history(*FALLEN, version=version) for version in VERSIONS)
-    for server in (newer, older, oldest):
-        run_report(server)
+def test_each_server_version_gets_its_own_requests(fallen_report: FallenReport) -> None:
+    newer, older, oldest = (server for server, _ in map(fallen_report, VERSIONS))
     common = {"health", "score-configs", "v2/prompts/answer"}
     assert requested_paths(newer) == {*common, "v3/scores", "v2/observations"}
     assert requested_paths(older) == {*common, "traces", "observations", "v2/scores"}
@@ -71,11 +68,11 @@ def test_each_server_version_gets_its_own_requests(run_report: RunReport) -> Non
 
 
 @pytest.mark.parametrize("version", [CURSORS, PAGES])
-def test_repeated_items_count_once(run_report: RunReport, version: str) -> None:
+def test_repeated_items_count_once(run_report: RunReport, fallen_report: FallenReport, version: str) -> None:
     """Items at the borders of windows, and pages that repeat the end of the previous one."""
-    server, twin = server_with_history(*FALLEN, version=version), server_with_history(*FALLEN, version=version)
+    (server, report), twin = fallen_report(version), server_with_history(*FALLEN, version=version)
     twin.max_page_size, twin.page_overlap = 20, 7
-    assert report_to_json(run_report(twin)) == report_to_json(run_report(server))
+    assert report_to_json(run_report(twin)) == report_to_json(report)
     assert len(twin.requests) > len(server.requests)
 
 
@@ -88,8 +85,10 @@ def test_repeating_pages_are_detected(run_report: RunReport, version: str) -> No
     assert len(server.requests) < 10
 
 
-def test_transient_faults_change_nothing(run_report: RunReport, waits: list[float]) -> None:
-    server, untouched = server_with_history(*FALLEN), server_with_history(*FALLEN)
+def test_transient_faults_change_nothing(
+    run_report: RunReport, fallen_report: FallenReport, waits: list[float]
+) -> None:
+    server, (_, untouched) = server_with_history(*FALLEN), fallen_report(CURSORS)
     page = ScriptedResponse(body=b'{"data": [{"id": "s', headers=JSON)
     server.faults["/api/public/v3/scores"] = [
         error_response(429, retry_after="3"),
@@ -98,7 +97,7 @@ def test_transient_faults_change_nothing(run_report: RunReport, waits: list[floa
         ScriptedResponse(dropped=True),
     ]
     server.faults["/api/public/v2/observations"] = [error_response(503), error_response(429)]
-    assert report_to_json(run_report(server)) == report_to_json(run_report(untouched))
+    assert report_to_json(run_report(server)) == report_to_json(untouched)
     assert waits == [3.0, 1.0, 2.0, 4.0, 1.0, 10.0]
 
 
@@ -135,9 +134,8 @@ def test_only_the_requested_days_are_read(run_report: RunReport) -> None:
     assert min(starts) == "2026-03-24T12:00:00.000Z"
 
 
-def test_incomplete_recent_data_is_not_read(run_report: RunReport) -> None:
-    server = server_with_history(*FALLEN)
-    run_report(server)
+def test_incomplete_recent_data_is_not_read(fallen_report: FallenReport) -> None:
+    server, _ = fallen_report(CURSORS)
     assert max(params["toStartTime"] for _, _, params in server.requests if "toStartTime" in params) == (
         "2026-03-31T11:50:00.000Z"
     )

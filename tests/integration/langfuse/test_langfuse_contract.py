@@ -5,6 +5,7 @@ server's responses are verified as well, so that all tests that use it conform t
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,15 +17,20 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic_core import from_json
 
+from collector.domain.pulls.pull_window import Slice
+from collector.domain.pulls.regression_scores import regression_scores
+from collector.pulls.langfuse_source import LangfuseSource
 from ratchet_backtest.column_roles import ColumnChoice
-from ratchet_backtest.langfuse.config import LangfuseConfig
-from ratchet_backtest.langfuse.http import Server, connect
 from ratchet_backtest.langfuse.runner import run
 from ratchet_backtest.report import Report
 from ratchet_backtest.runner import BacktestOptions
+from ratchet_langfuse.config import LangfuseConfig
+from ratchet_langfuse.http import Server, connect
 from tests.support.langfuse import PUBLIC, SECRET, Langfuse, ScriptedResponse, served
 from tests.support.langfuse_history import FALLEN, NOW, score, server_with_history
 from tests.support.prism import validating_proxy
+from tests.support.proposer import regression
+from tests.support.pulls import ENVIRON, ago, langfuse_pull, server_with_traces, support_trace
 from tests.support.requirements import contract_file
 
 VERSIONS = ("4.16.0", "3.150.1")
@@ -42,8 +48,8 @@ class ValidatedServer:
     responses: list[tuple[str, Any]] = field(default_factory=list)
     address: str = ""
 
-    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> ScriptedResponse:
-        response = self.server.respond(method, target, headers)
+    def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> ScriptedResponse:
+        response = self.server.respond(method, target, headers, body)
         self.responses.append((path_template(self.server.requests[-1][1]), from_json(response.body)))
         return response
 
@@ -102,9 +108,39 @@ def test_requests_and_responses_conform_to_the_document(validated: ValidatedServ
     (result,) = [each for each in run_backtest_of(validated.address, input="input").results if each.falls]
     assert result.falls[0].repair is not None
     assert result.falls[0].repair.kind == "restore"
+    check_conformity(validated)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pulls_conform_to_the_document(validated: ValidatedServer, version: str) -> None:
+    server = validated.server = server_with_traces(version)
+    server.observations += support_trace("other", ago(hours=2), traceName="other")
+    for options in ({}, {"trace_name": "support-bot", "tags": ["prod", "support"]}):
+        environ = {**ENVIRON, "LANGFUSE_HOST": validated.address}
+        source = LangfuseSource(langfuse_pull(**options), environ=environ)
+        with closing(source):
+            items = [item for group in source.read(Slice(ago(hours=6), ago(minutes=10))) for item in group]
+        routes = [item.route for item in items]
+        assert (routes.count("executions"), routes.count("feedback")) == (3 if options else 4, 3)
+    check_conformity(validated)
+
+
+def test_written_scores_conform_to_the_document(validated: ValidatedServer) -> None:
+    server = validated.server = Langfuse()
+    event = regression(affected_executions=("langfuse-t1", "other"))
+    (score,) = regression_scores(event)
+    source = LangfuseSource(langfuse_pull(), environ={**ENVIRON, "LANGFUSE_HOST": validated.address})
+    with closing(source):
+        assert source.write_score(score.body)
+        assert not source.write_score({**score.body, "name": None})  # refused by Prism
+    assert [body["name"] for body in server.created] == ["ratchet.regression"]
+
+
+def check_conformity(validated: ValidatedServer) -> None:
+    """Check all requests and responses so far with the document."""
     for path, body in validated.responses:
         validated.check(path, body)
-    for method, path, params in server.requests:
+    for method, path, params in validated.server.requests:
         known = {each["name"] for each in validated.document["paths"][path_template(path)]["get"]["parameters"]}
         assert (method, set(params) - known) == ("GET", set()), path  # Prism ignores unknown parameters
 

@@ -6,7 +6,7 @@ from typing import Any
 from ratchet.prompt import SCHEMA, Prompt, parse
 from ratchet.prompt.messages import texts_in
 from ratchet.prompt.placeholders import names
-from ratchet_backtest.langfuse.schemas import PromptVersion
+from ratchet_langfuse.schemas import PromptVersion
 
 _FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
 """Fields of a message that are sent to a model; Langfuse adds a type."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ratchet_backtest.langfuse.schemas import (
+from ratchet_langfuse.schemas import (
     InvalidJson,
     Listing,
     PromptVersion,

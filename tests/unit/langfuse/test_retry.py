@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ratchet_backtest.langfuse.retry import MOST_REFUSALS, delay_after_failures, delay_after_refusals, parse_retry_after
+from ratchet_langfuse.retry import MOST_REFUSALS, delay_after_failures, delay_after_refusals, parse_retry_after
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

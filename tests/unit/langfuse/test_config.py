@@ -2,19 +2,22 @@
 
 import pytest
 
-from ratchet_backtest.langfuse.config import LangfuseConfig, MissingConfig, load_config
+from ratchet_langfuse.config import LangfuseConfig, MissingConfig, load_config
 
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk-hidden"}
 
 
 def test_address_and_keys_are_read_from_the_environment() -> None:
-    found = load_config({"LANGFUSE_HOST": "https://cloud.langfuse.com/", **KEYS})
+    found = load_config({"LANGFUSE_HOST": "https://cloud.langfuse.com/", **KEYS}, "--langfuse")
     assert found == LangfuseConfig("https://cloud.langfuse.com", "pk", "sk-hidden")
     assert "sk-hidden" not in repr(found)
 
 
 def test_variable_of_newer_clients_is_supported() -> None:
-    assert load_config({"LANGFUSE_BASE_URL": "http://here:3000/langfuse", **KEYS}).url == "http://here:3000/langfuse"
+    assert (
+        load_config({"LANGFUSE_BASE_URL": "http://here:3000/langfuse", **KEYS}, "--langfuse").url
+        == "http://here:3000/langfuse"
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,6 @@ def test_variable_of_newer_clients_is_supported() -> None:
 )
 def test_missing_variables_are_named(environ: dict[str, str], message: str) -> None:
     with pytest.raises(MissingConfig) as caught:
-        load_config(environ)
+        load_config(environ, "--langfuse")
     assert str(caught.value).startswith(message)
     assert "secret@" not in str(caught.value)

@@ -5,12 +5,11 @@ import json
 import httpx
 import pytest
 
-from ratchet.cli.output import Exit
-from ratchet_backtest.langfuse.api_versions import HEALTH
-from ratchet_backtest.langfuse.config import LangfuseConfig
-from ratchet_backtest.langfuse.errors import LangfuseAccessDenied, LangfuseError, Unreachable
-from ratchet_backtest.langfuse.http import NotFound, Server, connect
-from ratchet_backtest.langfuse.schemas import Health
+from ratchet_langfuse.api_versions import HEALTH
+from ratchet_langfuse.config import LangfuseConfig
+from ratchet_langfuse.errors import LangfuseAccessDenied, LangfuseError, NotFound, Unreachable
+from ratchet_langfuse.http import Server, connect
+from ratchet_langfuse.schemas import Health
 from tests.support.langfuse import JSON, PUBLIC, SECRET, Langfuse, ScriptedResponse, error_response
 from tests.support.langfuse_history import NOW
 
@@ -82,15 +81,6 @@ def test_permanent_errors_are_one_line(faults: list[ScriptedResponse], kind: typ
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert SECRET not in str(caught.value)
-
-
-def test_each_error_has_its_exit_code() -> None:
-    assert (LangfuseError.code, Unreachable.code, LangfuseAccessDenied.code) == (
-        Exit.FAILED,
-        Exit.UNREACHABLE,
-        Exit.NOT_AUTHORISED,
-    )
-    assert NotFound.code == Exit.FAILED
 
 
 def test_first_request_can_be_limited_to_one_attempt() -> None:

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 ScoreValue = bool | float | str
 W = TypeVar("W", bound=BaseModel)
+_SIDES = ("input", "output")
 
 
 class InvalidJson(ValueError):
@@ -43,6 +44,10 @@ class RootTrace(Wire):
     level: str | None = None
     latency: float | None = None
     input: Any = None
+    output: Any = None
+    session_id: str | None = None
+    version: str | None = None
+    tags: list[str] | None = None
 
     @property
     def at(self) -> float:
@@ -50,10 +55,8 @@ class RootTrace(Wire):
 
     @property
     def seconds(self) -> float | None:
-        """The latency in seconds, if known; -1 means unknown."""
-        if self.latency is not None:
-            return self.latency if self.latency >= 0.0 else None
-        return unix(self.end_time) - self.at if self.end_time else None
+        """The latency in seconds, if known."""
+        return _seconds(self.latency, self.started, self.end_time)
 
 
 class Generation(Wire):
@@ -68,10 +71,47 @@ class Generation(Wire):
     prompt_name: str | None = None
     prompt_version: int | None = None
     total_cost: float | None = Field(None, validation_alias=AliasChoices("totalCost", "calculatedTotalCost"))
+    usage_details: dict[str, int] | None = None
+    usage: dict[str, Any] | None = None
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """The tokens as `input_tokens` and `output_tokens`, with those of all their kinds, such as cached ones."""
+        counts = self.usage_details or {
+            name: count for name, count in (self.usage or {}).items() if name in _SIDES and isinstance(count, int)
+        }
+        found = {
+            f"{side}_tokens": sum(count for name, count in counts.items() if name.startswith(side)) for side in _SIDES
+        }
+        return {name: count for name, count in found.items() if count > 0}
 
     @property
     def at(self) -> float:
         return unix(self.start_time)
+
+
+class ToolObservation(Wire):
+    """A call of a tool. `input` and `output` are None where the request did not ask for them."""
+
+    id: str
+    trace_id: str | None
+    start_time: datetime
+    end_time: datetime | None = None
+    name: str | None = None
+    level: str | None = None
+    status_message: str | None = None
+    latency: float | None = None
+    input: Any = None
+    output: Any = None
+
+    @property
+    def at(self) -> float:
+        return unix(self.start_time)
+
+    @property
+    def seconds(self) -> float | None:
+        """The latency in seconds, if known."""
+        return _seconds(self.latency, self.start_time, self.end_time)
 
 
 class Subject(Wire):
@@ -93,6 +133,8 @@ class Score(Wire):
     subject: Subject | None = None
     trace_id: str | None = None
     observation_id: str | None = None
+    comment: str | None = None
+    author_user_id: str | None = None
 
     @property
     def at(self) -> float:
@@ -122,6 +164,13 @@ class Score(Wire):
                 return self.value
         return None
 
+    @property
+    def text(self) -> str | None:
+        """The words of a text or a correction; None for a value."""
+        if self.data_type not in ("TEXT", "CORRECTION"):
+            return None
+        return self.string_value if self.string_value is not None else str(self.value or "") or None
+
 
 class ScoreConfig(Wire):
     """The configured range of a score."""
@@ -149,6 +198,13 @@ class PageMeta(Wire):
 class Listing(Wire, Generic[W]):
     data: list[W]
     meta: PageMeta
+
+
+def _seconds(latency: float | None, start: datetime, end: datetime | None) -> float | None:
+    """Return a latency in seconds, if known; -1 of the server means unknown."""
+    if latency is not None:
+        return latency if latency >= 0.0 else None
+    return unix(end) - unix(start) if end else None
 
 
 def parse_response(shape: type[W], body: bytes) -> W:

@@ -1,21 +1,21 @@
 """Errors of the Langfuse client: one-line messages that name the server and never a key."""
 
-from ratchet.cli.output import Exit
-
 
 class LangfuseError(Exception):
-    """The answer of the server is invalid. `code` is the exit code of the command."""
-
-    code = Exit.FAILED
+    """The answer of the server is invalid."""
 
 
 class Unreachable(LangfuseError):
     """The server did not answer, or answered with a server error."""
 
-    code = Exit.UNREACHABLE
-
 
 class LangfuseAccessDenied(LangfuseError):
     """The keys lack permission."""
 
-    code = Exit.NOT_AUTHORISED
+
+class NotFound(LangfuseError):
+    """The server does not have the path."""
+
+
+class AnswerTooLarge(LangfuseError):
+    """An answer has more bytes than the caller accepts; fewer items may be asked for."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratchet_backtest.langfuse.deduplication import (
+from ratchet_langfuse.time_windows import (
     MAX_WINDOWS,
     OVERLAP,
     Deduplicator,
