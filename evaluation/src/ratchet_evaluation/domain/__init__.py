@@ -1,0 +1,1 @@
+"""The evaluation engine: pure, without files, processes and clocks."""

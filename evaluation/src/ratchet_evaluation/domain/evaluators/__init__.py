@@ -1,0 +1,1 @@
+"""Evaluators of answers that need no model: one port (`definition`) and one catalogue (`catalog`)."""

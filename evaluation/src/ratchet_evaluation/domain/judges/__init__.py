@@ -1,0 +1,1 @@
+"""Judges: evaluators that ask a language model. Definitions, prompts, replies and budgets, without I/O."""

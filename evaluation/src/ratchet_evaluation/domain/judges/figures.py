@@ -1,0 +1,108 @@
+"""Figures about a judge: its agreement with people, whether it may decide, and what it could not judge."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ratchet_evaluation.domain.evaluators.definition import EvaluatorScore
+from ratchet_evaluation.domain.judges.definition import JudgeDefinition, parse_judge
+from ratchet_evaluation.domain.outcomes import CaseOutcome
+from ratchet_evaluation.domain.statistics.agreement import Agreement, cohen_kappa, with_interval
+
+GOOD_FROM = 0.5
+"""The lowest value of people that is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeFigures:
+    """A judge in an evaluation. `agreement` is Cohen's kappa with people; None if nobody labelled what it judged."""
+
+    judge: JudgeDefinition
+    agreement: Agreement | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether the judge's scores count for the verdict: its agreement is shown to reach the limit that is set."""
+        return decides(self.judge, self.agreement)
+
+    @property
+    def reason(self) -> str:
+        """Why it decides or does not, for people."""
+        found, least = self.agreement, self.judge.min_kappa
+        if found is None or found.value is None:
+            return f"its agreement with people is unknown; {least:g} is needed, so it does not decide"
+        if found.low is None or found.high is None:
+            return f"kappa {found.value:.2f} with people (n={found.n}, too few); it does not decide"
+        shown = f"kappa {found.value:.2f} [{found.low:.2f}, {found.high:.2f}] with people (n={found.n})"
+        if self.decides:
+            return f"{shown}, at least {least:g}: it decides"
+        return f"{shown}, not shown to reach {least:g}: it does not decide"
+
+    def stored(self) -> dict[str, Any]:
+        """Return the judge and its agreement as JSON."""
+        return {
+            "judge": self.judge.to_json(),
+            "agreement": None if self.agreement is None else asdict(self.agreement),
+        }
+
+    def to_json(self, outcomes: Sequence[CaseOutcome]) -> dict[str, Any]:
+        """Return the figures for the report, with the number of answers that the judge could not judge."""
+        scores = [
+            score
+            for outcome in outcomes
+            for answers in outcome.answers.values()
+            for answer in answers
+            for score in answer.scores
+            if score.name == self.judge.score_name
+        ]
+        return {
+            "name": self.judge.score_name,
+            "digest": self.judge.digest,
+            "method": self.judge.method,
+            "model": self.judge.model,
+            "threshold": self.judge.threshold,
+            "min_kappa": self.judge.min_kappa,
+            "agreement": None if self.agreement is None else _rounded(self.agreement),
+            "decides": self.decides,
+            "answers": len(scores),
+            "unknown": sum(score.score is None for score in scores),
+        }
+
+
+def figures_from_json(stored: Mapping[str, Any]) -> JudgeFigures:
+    """Return the figures that `stored` wrote."""
+    agreement = stored["agreement"]
+    return JudgeFigures(parse_judge(stored["judge"]), None if agreement is None else Agreement(**agreement))
+
+
+def decides(judge: JudgeDefinition, agreement: Agreement | None) -> bool:
+    """Return whether the lower end of the judge's agreement with people reaches the limit that is set for it."""
+    return agreement is not None and agreement.low is not None and agreement.low >= judge.min_kappa
+
+
+def measure_agreement(
+    judge: JudgeDefinition, pairs: Sequence[tuple[float, float]], clusters: Sequence[str] | None = None
+) -> Agreement:
+    """Return Cohen's kappa of pairs of people's value and the judge's score, both from 0 to 1."""
+    labels = [(person >= GOOD_FROM, score >= judge.threshold) for person, score in pairs]
+    return with_interval(cohen_kappa, labels, clusters)
+
+
+def known_score(judge: JudgeDefinition, value: float, decides: bool) -> EvaluatorScore:
+    """Return the score that a judge gave."""
+    passed = value >= judge.threshold - 1e-12
+    return EvaluatorScore(judge.score_name, judge.digest, value, value, passed, None, decides)
+
+
+def unknown_score(judge: JudgeDefinition, reason: str, decides: bool) -> EvaluatorScore:
+    """Return the score of an answer that the judge could not judge: unknown, never 0."""
+    return EvaluatorScore(judge.score_name, judge.digest, None, None, None, reason, decides)
+
+
+def failed_score(judge: JudgeDefinition, reason: str, decides: bool) -> EvaluatorScore:
+    """Return the score of an answer that the app did not give: the worst, as with every evaluator."""
+    return EvaluatorScore(judge.score_name, judge.digest, None, 0.0, False, reason, decides)
+
+
+def _rounded(agreement: Agreement) -> dict[str, Any]:
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(agreement).items()}

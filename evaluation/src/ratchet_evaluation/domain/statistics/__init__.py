@@ -1,0 +1,1 @@
+"""Sequential comparison of paired scores by betting (docs/decisions)."""

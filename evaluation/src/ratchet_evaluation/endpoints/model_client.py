@@ -1,0 +1,124 @@
+"""Client of an OpenAI-compatible endpoint: pace, concurrency, budget, time-out and bounded retries in one place."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+
+from ratchet.prompt import Json
+from ratchet_evaluation.domain.evaluators.definition import UnknownScore
+from ratchet_evaluation.domain.judges.spend import BudgetExceeded, JudgeSpend, SpendLedger, most_input_tokens
+from ratchet_evaluation.domain.judges.spend import reported_usage as usage_of
+from ratchet_evaluation.endpoints.call_pace import CallPace
+from ratchet_evaluation.endpoints.model_endpoint import ModelEndpoint
+
+ATTEMPTS = 3
+_LONGEST_WAIT_S = 30.0
+_MOST_BYTES = 4 * 1024 * 1024
+_DEFAULT_OUTPUT = 4096
+"""Tokens that a reply may have whose request sets no limit."""
+
+
+class RequestRejected(UnknownScore):
+    """The endpoint refused the request itself: `status` says how."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the endpoint refused the request with status {status}")
+        self.status = status
+
+
+class ModelClient:
+    """Posts requests. All calls share the endpoint's limits; each is counted in the ledger that it is made for.
+
+    `sleep` waits between attempts. Texts of requests and replies are in no error and no log.
+    """
+
+    def __init__(
+        self,
+        endpoint: ModelEndpoint,
+        transport: httpx.AsyncBaseTransport | None = None,
+        pace: CallPace | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._endpoint = endpoint
+        self._pace = pace or CallPace(endpoint.calls_per_minute)
+        self._places = asyncio.Semaphore(endpoint.concurrency)
+        self._sleep = sleep
+        headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+        self._http = httpx.AsyncClient(
+            headers=headers, timeout=endpoint.timeout_s, transport=transport, follow_redirects=False, trust_env=False
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def post(self, path: str, body: Mapping[str, Json], ledger: SpendLedger) -> dict[str, Any]:
+        """Return the JSON object of a reply. Raises UnknownScore, also if the budget is used up."""
+        content = json.dumps(body, ensure_ascii=False).encode()
+        reason = ""
+        for attempt in range(ATTEMPTS):
+            async with self._places:
+                await self._pace.wait()
+                reserved = self._reserve(ledger, body, content)
+                try:
+                    found, reason, wait_s = await self._try(path, content, ledger, reserved)
+                except asyncio.CancelledError:
+                    ledger.record_call(reserved, None)
+                    raise
+            if found is not None:
+                return found
+            if attempt + 1 < ATTEMPTS:
+                await self._sleep(min(wait_s or 2.0**attempt, _LONGEST_WAIT_S))
+        raise UnknownScore(f"{reason}, {ATTEMPTS} times")
+
+    def _reserve(self, ledger: SpendLedger, body: Mapping[str, Json], content: bytes) -> JudgeSpend:
+        default = 0 if "input" in body else _DEFAULT_OUTPUT
+        most = body.get("max_completion_tokens", body.get("max_tokens", default))
+        try:
+            return ledger.reserve(most_input_tokens(content), most if isinstance(most, int) else _DEFAULT_OUTPUT)
+        except BudgetExceeded as error:
+            raise UnknownScore(str(error)) from None
+
+    async def _try(
+        self, path: str, content: bytes, ledger: SpendLedger, reserved: JudgeSpend
+    ) -> tuple[dict[str, Any] | None, str, float | None]:
+        """Return the reply; or why it is worth another attempt, and the seconds that the endpoint wants us to wait."""
+        try:
+            response = await self._http.post(
+                f"{self._endpoint.url}{path}", content=content, headers={"Content-Type": "application/json"}
+            )
+        except httpx.TimeoutException:
+            ledger.record_call(reserved, None)  # it may have been answered
+            return None, f"the endpoint did not reply within {self._endpoint.timeout_s:g} s", None
+        except httpx.HTTPError as error:
+            ledger.release(reserved)
+            return None, f"the endpoint can't be reached: {type(error).__name__}", None
+        if response.status_code == 429 or response.status_code >= 500:
+            ledger.release(reserved)
+            return None, f"the endpoint replied with status {response.status_code}", _retry_after(response)
+        if response.status_code != 200:
+            ledger.release(reserved)
+            raise RequestRejected(response.status_code)
+        reply = _json_object(response)
+        ledger.record_call(reserved, None if reply is None else usage_of(reply))
+        if reply is None:
+            raise UnknownScore("the endpoint did not reply with JSON")
+        return reply, "", None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+    if len(response.content) > _MOST_BYTES:
+        return None
+    try:
+        found = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
